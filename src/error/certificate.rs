@@ -1,0 +1,100 @@
+//! [`CertificateError`]: why a peer's certificate or key was not accepted.
+
+use core::fmt;
+
+use crate::code_point::AlertDescription;
+
+/// Why a peer's certificate or key was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// No path from the certificate to a trusted root was found.
+    UnknownIssuer,
+    /// The key is not among the trusted ones for this name.
+    UntrustedKey,
+    /// The certificate, or one on its path, has expired.
+    Expired,
+    /// The certificate, or one on its path, is not valid yet.
+    NotValidYet,
+    /// The certificate is for other names.
+    WrongName {
+        /// The name that was asked for.
+        expected: String,
+        /// The names in the certificate.
+        presented: Vec<String>,
+    },
+    /// A certificate is not well-formed DER or X.509.
+    Malformed,
+    /// A signature on the path is wrong.
+    BadSignature,
+    /// The key, or a signature on the path, is not Ed25519.
+    UnsupportedAlgorithm,
+    /// A critical extension, or a version, that is not supported.
+    UnsupportedExtension,
+    /// KeyUsage does not allow digitalSignature (RFC 9846, 4.5.1.2).
+    KeyUsage,
+    /// The extended key usage does not allow this role.
+    ExtendedKeyUsage,
+    /// A name constraint on the path forbids a name.
+    NameConstraint,
+    /// A CA certificate used as a leaf, a leaf used as a CA, or a path longer than a certificate on it allows.
+    PathConstraint,
+    /// More certificates, or more work to find a path, than is allowed.
+    TooComplex,
+    /// Revoked by its issuer.
+    Revoked,
+}
+
+impl CertificateError {
+    /// The alert that answers it (RFC 9846, 6.2).
+    pub fn alert(&self) -> AlertDescription {
+        match self {
+            Self::UnknownIssuer | Self::UntrustedKey => AlertDescription::UNKNOWN_CA,
+            Self::Expired | Self::NotValidYet => AlertDescription::CERTIFICATE_EXPIRED,
+            Self::WrongName { .. }
+            | Self::Malformed
+            | Self::BadSignature
+            | Self::NameConstraint
+            | Self::PathConstraint
+            | Self::TooComplex => AlertDescription::BAD_CERTIFICATE,
+            Self::UnsupportedAlgorithm | Self::UnsupportedExtension | Self::KeyUsage | Self::ExtendedKeyUsage => {
+                AlertDescription::UNSUPPORTED_CERTIFICATE
+            }
+            Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
+        }
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownIssuer => {
+                f.write_str("no path leads to a trusted root; add its root to the trust, or have the peer send the whole chain")
+            }
+            Self::UntrustedKey => f.write_str("its key is not among the trusted ones for this name"),
+            Self::Expired => f.write_str("it, or one on its path, has expired"),
+            Self::NotValidYet => f.write_str("it, or one on its path, is not valid yet; compare the two clocks"),
+            Self::WrongName { expected, presented } => {
+                write!(
+                    f,
+                    "it is not for {expected:?}; it names {}",
+                    if presented.is_empty() { "nothing".to_owned() } else { presented.join(", ") }
+                )
+            }
+            Self::Malformed => f.write_str("it is not a well-formed X.509 certificate"),
+            Self::BadSignature => f.write_str("a signature on its path is wrong"),
+            Self::UnsupportedAlgorithm => f.write_str("it has a key, or a signature on its path, that is not Ed25519"),
+            Self::UnsupportedExtension => f.write_str("it has a critical extension or a version that is not supported"),
+            Self::KeyUsage => f.write_str("its key usage does not allow digitalSignature"),
+            Self::ExtendedKeyUsage => f.write_str("its extended key usage does not allow this role (server or client)"),
+            Self::NameConstraint => f.write_str("a name constraint on its path forbids one of its names"),
+            Self::PathConstraint => {
+                f.write_str("a CA certificate stands where a leaf must, a leaf where a CA must, or the path is too long for a CA on it")
+            }
+            Self::TooComplex => f.write_str("its chain takes more certificates or more work than is allowed"),
+            Self::Revoked => f.write_str("it was revoked by its issuer"),
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}

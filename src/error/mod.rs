@@ -1,0 +1,209 @@
+//! [`Error`]: one error, one alert.
+//!
+//! What a peer does wrong is a [`Fault`]: what was expected, what came, and the alert that answers it. A fault becomes an [`Error`] where the
+//! state it was found in is known, in one place. The first error of a connection sticks: every later call returns it again.
+
+mod certificate;
+mod config;
+mod fault;
+
+use core::fmt;
+use std::io;
+use std::sync::Arc;
+
+pub use certificate::CertificateError;
+pub use config::{ConfigError, NameError};
+pub use fault::{DecodeProblem, Fault, Illegal};
+
+use crate::code_point::AlertDescription;
+
+/// Why a connection, or the making of one, failed.
+///
+/// It is `Send`, `Sync` and `Clone`, and becomes an [`io::Error`] by `From`, from which `io::Error::downcast::<fleeting::Error>()` gives it back.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// What the peer sent was refused, and the alert [`Fault::alert`] was sent to it.
+    Protocol {
+        /// The state that refused it, by its name in RFC 9846, appendix A.
+        state: &'static str,
+        /// What was wrong.
+        fault: Fault,
+    },
+    /// The peer ended the connection with this alert.
+    AlertReceived(AlertDescription),
+    /// The transport ended without the peer's close_notify: what was read so far may not be all that was sent (RFC 9846, 6.1).
+    Truncated,
+    /// The handshake took longer than the configuration allows.
+    HandshakeTimeout,
+    /// The transport failed.
+    Io(Arc<io::Error>),
+    /// A configuration that cannot work.
+    Config(ConfigError),
+    /// A server name that is none.
+    Name(NameError),
+    /// The random number generator failed.
+    Random,
+    /// A key reached the number of records it may protect (RFC 9846, 5.5), and could not be renewed.
+    KeyLimit,
+    /// Writing after `close()`.
+    Closed,
+    /// A call that this state of the connection does not allow, such as answering a question that was not asked.
+    WrongState {
+        /// The call.
+        call: &'static str,
+        /// The state it was made in.
+        state: &'static str,
+    },
+}
+
+impl Error {
+    /// The alert that this error sends to the peer, if any: none answers a cut connection or an alert.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        match self {
+            Self::Protocol { fault, .. } => Some(fault.alert()),
+            Self::Random | Self::KeyLimit => Some(AlertDescription::INTERNAL_ERROR),
+            // RFC 9846, 6.1: cancelling for a reason of our own; the connection adds the close_notify that has to follow.
+            Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED),
+            Self::AlertReceived(_)
+            | Self::Truncated
+            | Self::Io(_)
+            | Self::Config(_)
+            | Self::Name(_)
+            | Self::Closed
+            | Self::WrongState { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol { state, fault } => write!(f, "in {state}: {fault} (answered with the alert {})", fault.alert()),
+            Self::AlertReceived(alert) => match alert_hint(*alert) {
+                Some(hint) => write!(f, "the peer ended the connection with the alert {alert}: {hint}"),
+                None => write!(f, "the peer ended the connection with the alert {alert}"),
+            },
+            Self::Truncated => f.write_str(
+                "the connection was cut before the peer's close_notify: what was read may be incomplete; \
+                 the peer crashed, was cut off, or closes without saying so",
+            ),
+            Self::HandshakeTimeout => {
+                f.write_str("the handshake took longer than handshake_timeout allows: the peer is slow, or speaks another protocol")
+            }
+            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Config(error) => write!(f, "configuration: {error}"),
+            Self::Name(error) => write!(f, "server name: {error}"),
+            Self::Random => f.write_str("the system's random number generator failed"),
+            Self::KeyLimit => f.write_str("a key has protected as many records as it may, and could not be renewed: open a new connection"),
+            Self::Closed => f.write_str("written after close(): nothing can follow a close_notify"),
+            Self::WrongState { call, state } => write!(f, "{call} cannot be called now: the connection is in {state}"),
+        }
+    }
+}
+
+/// What the receiver of an alert can do about it.
+fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::HANDSHAKE_FAILURE => {
+            "it has no cipher suite, group or signature scheme in common with us; fleeting authenticates by Ed25519 alone"
+        }
+        AlertDescription::UNKNOWN_CA => {
+            "it does not trust the issuer of our certificate; give it the root, or send the chain that leads there"
+        }
+        AlertDescription::BAD_CERTIFICATE | AlertDescription::UNSUPPORTED_CERTIFICATE | AlertDescription::CERTIFICATE_UNKNOWN => {
+            "it refused our certificate; look at its names, its purpose (extended key usage) and its log"
+        }
+        AlertDescription::CERTIFICATE_EXPIRED => "our certificate is out of date for it; renew it, or set its clock",
+        AlertDescription::CERTIFICATE_REQUIRED => "it wants a client certificate; configure an identity",
+        AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3",
+        AlertDescription::NO_APPLICATION_PROTOCOL => "it serves none of the ALPN protocols we offered",
+        AlertDescription::UNRECOGNIZED_NAME => "it does not serve the name we asked for",
+        AlertDescription::ACCESS_DENIED => "it knows who we are and does not let us in",
+        _ => return None,
+    })
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Protocol { fault, .. } => Some(fault),
+            Self::Io(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::Name(error) => Some(error),
+            Self::AlertReceived(_)
+            | Self::Truncated
+            | Self::HandshakeTimeout
+            | Self::Random
+            | Self::KeyLimit
+            | Self::Closed
+            | Self::WrongState { .. } => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    /// A transport's error; an `Error` that travelled inside an [`io::Error`] comes out again.
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(inner) => inner,
+            Err(error) => Self::Io(Arc::new(error)),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Protocol { .. } | Error::AlertReceived(_) => io::ErrorKind::InvalidData,
+            Error::Truncated => io::ErrorKind::UnexpectedEof,
+            Error::HandshakeTimeout => io::ErrorKind::TimedOut,
+            Error::Io(error) => error.kind(),
+            Error::Config(_) | Error::Name(_) | Error::WrongState { .. } => io::ErrorKind::InvalidInput,
+            Error::Random | Error::KeyLimit => io::ErrorKind::Other,
+            Error::Closed => io::ErrorKind::BrokenPipe,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn travels_through_io_error_and_back() {
+        let io = io::Error::from(Error::Truncated);
+        assert_eq!(io.kind(), io::ErrorKind::UnexpectedEof);
+        assert!(matches!(io.downcast::<Error>(), Ok(Error::Truncated)));
+        assert!(matches!(Error::from(io::Error::from(Error::Closed)), Error::Closed));
+    }
+
+    #[test]
+    fn says_state_fault_and_alert() {
+        let error = Error::Protocol { state: "WAIT_SH", fault: Fault::Unexpected { expected: "ServerHello", got: "Finished" } };
+        let text = error.to_string();
+        for word in ["WAIT_SH", "ServerHello", "Finished", "unexpected_message"] {
+            assert!(text.contains(word), "{text}");
+        }
+        assert_eq!(error.alert(), Some(AlertDescription::UNEXPECTED_MESSAGE));
+    }
+
+    #[test]
+    fn is_send_sync_and_clone() {
+        fn holds<T: Send + Sync + Clone + 'static>() {}
+        holds::<Error>();
+    }
+}

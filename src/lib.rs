@@ -1,0 +1,16 @@
+#![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
+#![cfg_attr(feature = "accelerate", deny(unsafe_code))]
+#![warn(missing_docs, rust_2018_idioms, unreachable_pub)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions, clippy::panic))]
+//! TLS 1.3.
+
+mod code_point;
+mod error;
+mod level;
+mod secret;
+mod time;
+
+pub use code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
+pub use secret::Secret;
+pub use time::Now;
