@@ -5,12 +5,14 @@
 //! TLS 1.3.
 
 mod code_point;
+mod crypto;
 mod error;
 mod level;
 mod secret;
 mod time;
 
 pub use code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use secret::Secret;
 pub use time::Now;

@@ -1,0 +1,32 @@
+//! Primitives behind plain functions and small enums: no type of a dependency stands in a signature here.
+//!
+//! ```text
+//! suite         which AEAD and which hash, and how many records a key may protect
+//! hash          transcript hashes                      sha2
+//! hmac, hkdf    RFC 2104, RFC 5869; pads kept          hmac, hkdf
+//! aead          seals and opens records in place       aes-gcm, chacha20poly1305
+//! key_exchange  X25519, in the shape of a KEM          x25519-dalek    or graviola
+//! signature     Ed25519                                ed25519-dalek   or graviola to sign
+//! random        the generator that the caller hands in
+//! backend       which of two columns this CPU gets
+//! scrub         overwrites the stack after a call that worked on a secret
+//! ```
+//!
+//! The left column is complete by itself on every target. Secrets come in as slices of a [`Secret`](crate::Secret) and go out in a new one; what
+//! a primitive keeps for itself (expanded keys, HMAC pads) lives on the heap and is wiped when dropped.
+
+#![allow(dead_code)] // until the floors above exist
+
+pub(crate) mod aead;
+pub(crate) mod backend;
+pub(crate) mod hash;
+pub(crate) mod hkdf;
+pub(crate) mod hmac;
+pub(crate) mod key_exchange;
+pub(crate) mod random;
+pub(crate) mod scrub;
+pub(crate) mod signature;
+pub(crate) mod suite;
+
+#[cfg(test)]
+mod vectors;

@@ -1,0 +1,86 @@
+//! Randomness comes in as an argument, so that a whole conversation can be replayed from a seed.
+
+use rand_core::{TryCryptoRng, TryRng};
+
+use crate::error::Fault;
+use crate::secret::Secret;
+
+/// The generator that a caller hands in.
+pub(crate) type Rng<'a> = dyn TryCryptoRng<Error = getrandom::Error> + 'a;
+
+/// The operating system's generator of random numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemRandom;
+
+impl TryRng for SystemRandom {
+    type Error = getrandom::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        getrandom::SysRng.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        getrandom::SysRng.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        getrandom::SysRng.try_fill_bytes(out)
+    }
+}
+
+impl TryCryptoRng for SystemRandom {}
+
+/// Fills `out`.
+pub(crate) fn fill(rng: &mut Rng<'_>, out: &mut [u8]) -> Result<(), Fault> {
+    Ok(rng.try_fill_bytes(out)?)
+}
+
+/// Random bytes that are going to be public: a `random` field, a session id, a nonce.
+pub(crate) fn array<const N: usize>(rng: &mut Rng<'_>) -> Result<[u8; N], Fault> {
+    let mut out = [0; N];
+    fill(rng, &mut out)?;
+    Ok(out)
+}
+
+/// Random bytes that stay secret.
+pub(crate) fn secret(rng: &mut Rng<'_>, len: usize) -> Result<Secret, Fault> {
+    Secret::try_filled(len, |out| fill(rng, out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A generator that fails, as one does in a sandbox without `getrandom`.
+    struct Broken;
+
+    impl TryRng for Broken {
+        type Error = getrandom::Error;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            Err(getrandom::Error::UNSUPPORTED)
+        }
+    }
+
+    impl TryCryptoRng for Broken {}
+
+    #[test]
+    fn a_generator_that_fails_is_an_error_and_not_zeros() {
+        assert!(matches!(array::<32>(&mut Broken), Err(Fault::Random)));
+        assert!(matches!(secret(&mut Broken, 32), Err(Fault::Random)));
+    }
+
+    #[test]
+    fn the_system_does_not_repeat_itself() {
+        assert_ne!(array::<32>(&mut SystemRandom).unwrap(), array::<32>(&mut SystemRandom).unwrap());
+        assert!(!secret(&mut SystemRandom, 32).unwrap().ct_eq(&[0; 32]));
+    }
+}
