@@ -164,6 +164,22 @@ registry! {
 }
 
 registry! {
+    /// How a PSK may be used (RFC 9846, 4.3.9).
+    pub(crate) struct PskKeyExchangeMode(u8), width "4";
+    /// The PSK alone: no forward secrecy.
+    PSK_KE = 0, "psk_ke";
+    /// The PSK and a fresh key exchange.
+    PSK_DHE_KE = 1, "psk_dhe_ke";
+}
+
+registry! {
+    /// What a CertificateEntry holds (RFC 9846, 4.5.1, and RFC 7250).
+    pub(crate) struct CertificateType(u8), width "4";
+    X509 = 0, "X509";
+    RAW_PUBLIC_KEY = 2, "RawPublicKey";
+}
+
+registry! {
     /// What an alert says (RFC 9846, section 6 and B.2).
     pub struct AlertDescription(u8), width "4";
     /// The sender will send no more.

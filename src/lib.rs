@@ -8,6 +8,7 @@ mod code_point;
 mod crypto;
 mod error;
 mod level;
+mod message;
 mod secret;
 mod time;
 

@@ -66,6 +66,11 @@ pub enum Fault {
         /// The longest allowed, in bytes.
         limit: usize,
     },
+    /// A message of ours that is too long for its own length fields, because of what the peer asked to be sent back in it (a cookie, a ticket).
+    DoesNotFit {
+        /// The message.
+        message: &'static str,
+    },
     /// More of something legal than is reasonable: empty records, KeyUpdates, tickets and the like.
     TooMany {
         /// Of what.
@@ -234,9 +239,16 @@ pub enum Illegal {
     KeyUpdateRequest(u8),
     /// pre_shared_key is not the last extension (RFC 9846, 4.3.11).
     PskNotLast,
+    /// Not one binder for each PSK identity (RFC 9846, 4.3.11).
+    BinderCount {
+        /// How many identities came.
+        identities: usize,
+        /// How many binders came.
+        binders: usize,
+    },
     /// A PSK identity that was not offered (RFC 9846, 4.3.11).
     PskIndex(u16),
-    /// A server name that is no DNS name (RFC 6066, section 3).
+    /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP address (RFC 6066, section 3).
     ServerName,
 }
 
@@ -266,7 +278,7 @@ impl Fault {
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
-            Self::Internal { .. } | Self::Random => AlertDescription::INTERNAL_ERROR,
+            Self::DoesNotFit { .. } | Self::Internal { .. } | Self::Random => AlertDescription::INTERNAL_ERROR,
         }
     }
 }
@@ -304,6 +316,9 @@ impl fmt::Display for Fault {
             Self::Decode { message, field, problem } => write!(f, "{message}.{field} {problem}"),
             Self::MessageTooLong { length, limit } => {
                 write!(f, "a handshake message of {length} bytes, where the configuration allows {limit} (max_handshake_size)")
+            }
+            Self::DoesNotFit { message } => {
+                write!(f, "our {message} would be longer than its length fields can tell: the peer's cookie or ticket leaves no room")
             }
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
             Self::DuplicateExtension { message, extension } => write!(f, "{message} has the extension {extension} twice"),
@@ -389,8 +404,9 @@ impl fmt::Display for Illegal {
             Self::RequestContext => f.write_str("certificate_request_context is not what it must be"),
             Self::KeyUpdateRequest(value) => write!(f, "a KeyUpdateRequest of {value}"),
             Self::PskNotLast => f.write_str("pre_shared_key is not the last extension"),
+            Self::BinderCount { identities, binders } => write!(f, "{identities} PSK identities with {binders} binders"),
             Self::PskIndex(index) => write!(f, "the server chose the PSK {index}, which was not offered"),
-            Self::ServerName => f.write_str("server_name holds no DNS name"),
+            Self::ServerName => f.write_str("server_name holds no DNS name in ASCII without a trailing dot"),
         }
     }
 }

@@ -1,0 +1,36 @@
+//! CertificateVerify (RFC 9846, 4.5.2): the proof that the sender holds the key of its certificate.
+
+use crate::code_point::{HandshakeType, SignatureScheme};
+use crate::error::Fault;
+use crate::message::codec::{Reader, Writer};
+
+/// A signature over the handshake so far.
+///
+/// ```text
+/// struct {
+///     SignatureScheme algorithm;
+///     opaque signature<0..2^16-1>;
+/// } CertificateVerify;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CertificateVerify<'a> {
+    pub(crate) algorithm: SignatureScheme,
+    pub(crate) signature: &'a [u8],
+}
+
+impl<'a> CertificateVerify<'a> {
+    pub(crate) const NAME: &'static str = "CertificateVerify";
+
+    /// Reads the body, without the handshake header.
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
+        Ok(Self { algorithm: SignatureScheme(r.u16("algorithm")?), signature: r.vec16("signature", ..)? })
+    }
+
+    /// The whole message, with its header.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
+        Writer::message(HandshakeType::CERTIFICATE_VERIFY, Self::NAME, |w| {
+            w.u16(self.algorithm.0);
+            w.opaque16(self.signature);
+        })
+    }
+}

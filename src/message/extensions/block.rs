@@ -1,0 +1,140 @@
+//! A block of extensions: the rules that hold for every extension in every message.
+//!
+//! ```text
+//! struct {
+//!     ExtensionType extension_type;
+//!     opaque extension_data<0..2^16-1>;
+//! } Extension;
+//! ```
+//!
+//! One pass over the block. For each extension: is it the first of its type, does it belong into this message, and is nothing left
+//! over after its content? What the content is, the message's own enum says ([`Extension`]); a type that it does not know is kept as bytes.
+
+use crate::code_point::ExtensionType;
+use crate::error::Fault;
+use crate::message::codec::{Reader, Writer};
+use crate::message::extensions::placement::{Place, belongs};
+
+/// The extensions of one kind of message: an enum with a variant for each that we read there, and one for all others.
+pub(crate) trait Extension<'a>: Sized {
+    /// The message they stand in.
+    const PLACE: Place;
+
+    /// The content of an extension of this type, or None if the type is not known here.
+    fn read(extension_type: ExtensionType, data: &mut Reader<'a>) -> Result<Option<Self>, Fault>;
+
+    /// An extension of a type that is not known here.
+    fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self;
+
+    fn extension_type(&self) -> ExtensionType;
+
+    /// The content.
+    fn write(&self, w: &mut Writer);
+}
+
+/// `Extension extensions<0..2^16-1>;`
+pub(crate) fn read<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec<E>, Fault> {
+    let block = r.list16("extensions", ..)?;
+    let mut seen = Seen::default();
+    let mut extensions = Vec::with_capacity(usize::min(block.len() / 4, 16));
+    each(block, |extension_type, mut data| {
+        seen.add(extension_type, E::PLACE)?;
+        // RFC 9846, 4.3: one that is recognized and not specified for this message is refused.
+        if !belongs(extension_type, E::PLACE) {
+            return Err(Fault::MisplacedExtension { message: E::PLACE.message(), extension: extension_type });
+        }
+        let unread = data.clone();
+        extensions.push(match E::read(extension_type, &mut data)? {
+            Some(extension) => {
+                // RFC 9846, 4.3: data left over after the structure is a decode_error.
+                data.end(extension_type.name().unwrap_or("extension_data"))?;
+                extension
+            }
+            None => E::unknown(extension_type, { unread }.remainder()),
+        });
+        Ok(())
+    })?;
+    seen.finish(E::PLACE)?;
+    Ok(extensions)
+}
+
+/// The same for a message of an older version: nothing is known, and nothing is misplaced.
+pub(crate) fn read_older<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec<E>, Fault> {
+    let mut seen = Seen::default();
+    let mut extensions = Vec::new();
+    each(r.list16("extensions", ..)?, |extension_type, mut data| {
+        seen.add(extension_type, E::PLACE)?;
+        extensions.push(E::unknown(extension_type, data.remainder()));
+        Ok(())
+    })?;
+    seen.finish(E::PLACE)?;
+    Ok(extensions)
+}
+
+/// Whether the block that follows has an extension of this type; nothing is consumed.
+pub(crate) fn contains(r: &Reader<'_>, wanted: ExtensionType) -> Result<bool, Fault> {
+    let mut found = false;
+    each(r.clone().list16("extensions", ..)?, |extension_type, _| {
+        found |= extension_type == wanted;
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Writes a block, with its length.
+pub(crate) fn write<'a, E: Extension<'a>>(extensions: &[E], w: &mut Writer) {
+    w.vec16(|w| {
+        for extension in extensions {
+            w.u16(extension.extension_type().0);
+            w.vec16(|w| extension.write(w));
+        }
+    });
+}
+
+fn each<'a>(mut block: Reader<'a>, mut visit: impl FnMut(ExtensionType, Reader<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
+    while !block.is_empty() {
+        let extension_type = ExtensionType(block.u16("extensions.extension_type")?);
+        let data = block.list16(extension_type.name().unwrap_or("extensions.extension_data"), ..)?;
+        visit(extension_type, data)?;
+    }
+    Ok(())
+}
+
+/// The types that a block has had so far.
+///
+/// A block can hold 16383 extensions, so a search through those before each one would be work in the square of what a peer sends. Types
+/// under 64 are bits of a number; the others are sorted at the end.
+#[derive(Default)]
+struct Seen {
+    small: u64,
+    others: Vec<ExtensionType>,
+}
+
+impl Seen {
+    /// RFC 9846, 4.3: there must not be more than one extension of the same type in a block.
+    fn add(&mut self, extension_type: ExtensionType, place: Place) -> Result<(), Fault> {
+        match 1_u64.checked_shl(u32::from(extension_type.0)) {
+            Some(bit) if self.small & bit != 0 => Err(duplicate(extension_type, place)),
+            Some(bit) => {
+                self.small |= bit;
+                Ok(())
+            }
+            None => {
+                self.others.push(extension_type);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(mut self, place: Place) -> Result<(), Fault> {
+        self.others.sort_unstable();
+        match self.others.iter().zip(self.others.iter().skip(1)).find(|(one, next)| one == next) {
+            Some((extension_type, _)) => Err(duplicate(*extension_type, place)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn duplicate(extension: ExtensionType, place: Place) -> Fault {
+    Fault::DuplicateExtension { message: place.message(), extension }
+}

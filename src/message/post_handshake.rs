@@ -1,0 +1,152 @@
+//! NewSessionTicket and KeyUpdate (RFC 9846, 4.7): the messages after the handshake.
+
+use crate::code_point::{ExtensionType, HandshakeType};
+use crate::error::{Fault, Illegal};
+use crate::message::codec::{Reader, Writer};
+use crate::message::extensions::block::{self, Extension};
+use crate::message::extensions::placement::Place;
+
+/// A ticket to resume the session with.
+///
+/// ```text
+/// struct {
+///     uint32 ticket_lifetime;
+///     uint32 ticket_age_add;
+///     opaque ticket_nonce<0..255>;
+///     opaque ticket<1..2^16-1>;
+///     Extension extensions<0..2^16-1>;
+/// } NewSessionTicket;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewSessionTicket<'a> {
+    /// Seconds; at most 604800, which is for the client to hold.
+    pub(crate) ticket_lifetime: u32,
+    /// Added to the ticket's age when it is used.
+    pub(crate) ticket_age_add: u32,
+    /// Another one for each ticket of a connection.
+    pub(crate) ticket_nonce: &'a [u8],
+    pub(crate) ticket: &'a [u8],
+    pub(crate) extensions: Vec<TicketExtension<'a>>,
+}
+
+/// What can stand in a NewSessionTicket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TicketExtension<'a> {
+    /// RFC 9846, 4.3.10: `uint32 max_early_data_size;`
+    EarlyData { max_early_data_size: u32 },
+    /// Any other, which a client must ignore.
+    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+}
+
+/// The sender's next records are under its next key.
+///
+/// ```text
+/// struct {
+///     KeyUpdateRequest request_update;
+/// } KeyUpdate;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyUpdate {
+    pub(crate) request_update: KeyUpdateRequest,
+}
+
+/// Whether the other side should renew its key as well.
+///
+/// ```text
+/// enum {
+///     update_not_requested(0), update_requested(1), (255)
+/// } KeyUpdateRequest;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyUpdateRequest {
+    NotRequested,
+    Requested,
+}
+
+impl<'a> NewSessionTicket<'a> {
+    pub(crate) const NAME: &'static str = "NewSessionTicket";
+
+    /// Reads the body, without the handshake header.
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
+        Ok(Self {
+            ticket_lifetime: r.u32("ticket_lifetime")?,
+            ticket_age_add: r.u32("ticket_age_add")?,
+            ticket_nonce: r.vec8("ticket_nonce", ..)?,
+            ticket: r.vec16("ticket", 1..)?,
+            extensions: block::read(r)?,
+        })
+    }
+
+    /// The whole message, with its header.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
+        Writer::message(HandshakeType::NEW_SESSION_TICKET, Self::NAME, |w| {
+            w.u32(self.ticket_lifetime);
+            w.u32(self.ticket_age_add);
+            w.opaque8(self.ticket_nonce);
+            w.opaque16(self.ticket);
+            block::write(&self.extensions, w);
+        })
+    }
+
+    /// max_early_data_size, in bytes; None if the ticket allows no early data.
+    pub(crate) fn early_data(&self) -> Option<u32> {
+        self.extensions.iter().find_map(|extension| match extension {
+            TicketExtension::EarlyData { max_early_data_size } => Some(*max_early_data_size),
+            TicketExtension::Unknown { .. } => None,
+        })
+    }
+}
+
+impl<'a> Extension<'a> for TicketExtension<'a> {
+    const PLACE: Place = Place::NewSessionTicket;
+
+    fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
+        Ok(match extension_type {
+            ExtensionType::EARLY_DATA => Some(Self::EarlyData { max_early_data_size: r.u32("early_data.max_early_data_size")? }),
+            _ => None,
+        })
+    }
+
+    fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
+        Self::Unknown { extension_type, data }
+    }
+
+    fn extension_type(&self) -> ExtensionType {
+        match self {
+            Self::EarlyData { .. } => ExtensionType::EARLY_DATA,
+            Self::Unknown { extension_type, .. } => *extension_type,
+        }
+    }
+
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::EarlyData { max_early_data_size } => w.u32(*max_early_data_size),
+            Self::Unknown { data, .. } => w.bytes(data),
+        }
+    }
+}
+
+impl KeyUpdate {
+    pub(crate) const NAME: &'static str = "KeyUpdate";
+
+    /// Reads the body, without the handshake header.
+    pub(crate) fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
+        let request_update = match r.u8("request_update")? {
+            0 => KeyUpdateRequest::NotRequested,
+            1 => KeyUpdateRequest::Requested,
+            // RFC 9846, 4.7.3: any other value is an illegal_parameter.
+            other => return Err(Illegal::KeyUpdateRequest(other).into()),
+        };
+        Ok(Self { request_update })
+    }
+
+    /// The whole message, with its header.
+    pub(crate) fn encode(self) -> Result<Vec<u8>, Fault> {
+        Writer::message(HandshakeType::KEY_UPDATE, Self::NAME, |w| {
+            w.u8(match self.request_update {
+                KeyUpdateRequest::NotRequested => 0,
+                KeyUpdateRequest::Requested => 1,
+            });
+        })
+    }
+}
