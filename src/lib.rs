@@ -7,6 +7,7 @@
 mod code_point;
 mod crypto;
 mod error;
+mod key_schedule;
 mod level;
 mod message;
 mod secret;

@@ -1,0 +1,42 @@
+//! Exporters: keying material for the application (RFC 9846, 7.5).
+
+use super::label::{self, Label};
+use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::hkdf::{OutputTooLong, Prk};
+use crate::error::ConfigError;
+use crate::secret::Secret;
+
+/// exporter_secret or early_exporter_secret.
+#[doc(alias = "exporter_master_secret")]
+pub(crate) struct ExporterSecret {
+    hash: HashAlgorithm,
+    secret: Secret,
+}
+
+impl ExporterSecret {
+    pub(super) fn new(hash: HashAlgorithm, secret: Secret) -> Self {
+        Self { hash, secret }
+    }
+
+    /// TLS-Exporter(label, context_value, key_length); no context is the same as an empty one.
+    ///
+    /// # Errors
+    ///
+    /// A label that is empty or longer than 249 bytes, and a length of 0 or of more than 255 times the hash.
+    pub(crate) fn export(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, ConfigError> {
+        let refused = |reason| ConfigError::Setting { name: "export_keying_material", reason };
+        let label = Label::new(label).ok_or(refused("a label has 1 to 249 bytes"))?;
+        if length == 0 {
+            return Err(refused("a length of 0"));
+        }
+        let exporter = Prk::from_secret(self.hash, Secret::copy_of(self.secret.expose()));
+        let derived = Prk::from_secret(self.hash, label::derive(&exporter, label, &self.hash.hash(b"")));
+        label::try_expand(&derived, Label::EXPORTER, self.hash.hash(context).as_bytes(), length)
+            .map_err(|OutputTooLong| refused("a length over 255 times that of the hash: 8160 bytes for SHA-256, 12240 for SHA-384"))
+    }
+
+    /// The secret itself, for the key log.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+}

@@ -1,0 +1,129 @@
+//! The stages of the key schedule: what stands down the left side of the diagram.
+//!
+//! Each stage is consumed by the step to the next, and wiped with it: what a stage cannot derive any more, or not yet, does not compile.
+
+use super::exporter::ExporterSecret;
+use super::label::{self, Label};
+use super::resumption::{BinderKey, PskKind, ResumptionSecret};
+use super::traffic::TrafficSecret;
+use crate::crypto::hash::{Digest, HashAlgorithm};
+use crate::crypto::hkdf::Prk;
+use crate::secret::Secret;
+
+/// The longest output of our hashes, as zeros: the value that stands for a secret that is not available.
+const ZEROS: [u8; HashAlgorithm::MAX_OUTPUT_LEN] = [0; HashAlgorithm::MAX_OUTPUT_LEN];
+
+/// The early_secret: all that is known before the key exchange.
+pub(crate) struct EarlySecret(Prk);
+
+impl EarlySecret {
+    /// From the PSK that was selected or is being offered; without one, from zeros.
+    pub(crate) fn new(hash: HashAlgorithm, psk: Option<&Secret>) -> Self {
+        Self(Prk::extract(hash, zeros(hash), psk.map_or(zeros(hash), Secret::expose)))
+    }
+
+    /// The key for the binder of this PSK.
+    pub(crate) fn binder_key(&self, kind: PskKind) -> BinderKey {
+        let empty = self.0.algorithm().hash(b"");
+        BinderKey::new(Prk::from_secret(self.0.algorithm(), label::derive(&self.0, kind.label(), &empty)))
+    }
+
+    /// client_early_traffic_secret; the transcript is ClientHello.
+    pub(crate) fn client_early_traffic(&self, transcript: &Digest) -> TrafficSecret {
+        traffic(&self.0, Label::CLIENT_EARLY_TRAFFIC, transcript)
+    }
+
+    /// early_exporter_secret; the transcript is ClientHello.
+    pub(crate) fn early_exporter(&self, transcript: &Digest) -> ExporterSecret {
+        ExporterSecret::new(self.0.algorithm(), label::derive(&self.0, Label::EARLY_EXPORTER, transcript))
+    }
+
+    /// The next stage, with the result of the key exchange.
+    pub(crate) fn into_handshake(self, shared: Secret) -> HandshakeSecret {
+        HandshakeSecret(next_stage(&self.0, shared.expose()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn secret(&self) -> &Secret {
+        self.0.secret()
+    }
+}
+
+/// The handshake_secret: with the key exchange, before it is known with whom.
+pub(crate) struct HandshakeSecret(Prk);
+
+impl HandshakeSecret {
+    /// client_handshake_traffic_secret; the transcript is ClientHello...ServerHello.
+    pub(crate) fn client_traffic(&self, transcript: &Digest) -> TrafficSecret {
+        traffic(&self.0, Label::CLIENT_HANDSHAKE_TRAFFIC, transcript)
+    }
+
+    /// server_handshake_traffic_secret; the transcript is ClientHello...ServerHello.
+    pub(crate) fn server_traffic(&self, transcript: &Digest) -> TrafficSecret {
+        traffic(&self.0, Label::SERVER_HANDSHAKE_TRAFFIC, transcript)
+    }
+
+    /// The next stage, which adds nothing but distance.
+    pub(crate) fn into_main(self) -> MainSecret {
+        MainSecret(next_stage(&self.0, zeros(self.0.algorithm())))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn secret(&self) -> &Secret {
+        self.0.secret()
+    }
+}
+
+/// The main_secret: what the application's keys come from.
+#[doc(alias = "master_secret")]
+pub(crate) struct MainSecret(Prk);
+
+impl MainSecret {
+    /// client_application_traffic_secret_0; the transcript is ClientHello...server Finished.
+    pub(crate) fn client_traffic(&self, transcript: &Digest) -> TrafficSecret {
+        traffic(&self.0, Label::CLIENT_APPLICATION_TRAFFIC, transcript)
+    }
+
+    /// server_application_traffic_secret_0; the transcript is ClientHello...server Finished.
+    pub(crate) fn server_traffic(&self, transcript: &Digest) -> TrafficSecret {
+        traffic(&self.0, Label::SERVER_APPLICATION_TRAFFIC, transcript)
+    }
+
+    /// exporter_secret; the transcript is ClientHello...server Finished.
+    pub(crate) fn exporter(&self, transcript: &Digest) -> ExporterSecret {
+        ExporterSecret::new(self.0.algorithm(), label::derive(&self.0, Label::EXPORTER_SECRET, transcript))
+    }
+
+    /// What outlives the handshake; the transcript is ClientHello...client Finished.
+    pub(crate) fn into_epoch(self, transcript: &Digest) -> Epoch {
+        let resumption = label::derive(&self.0, Label::RESUMPTION_SECRET, transcript);
+        Epoch { resumption: ResumptionSecret::new(self.0.algorithm(), resumption) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn secret(&self) -> &Secret {
+        self.0.secret()
+    }
+}
+
+/// What a connected side keeps of the key schedule, besides the traffic secrets in its two directions and the exporter_secret.
+pub(crate) struct Epoch {
+    /// The resumption_secret, which tickets' PSKs come from.
+    pub(crate) resumption: ResumptionSecret,
+}
+
+/// HKDF-Extract(Derive-Secret(stage, "derived", ""), input): one step down the left side.
+fn next_stage(stage: &Prk, input: &[u8]) -> Prk {
+    let hash = stage.algorithm();
+    let salt = label::derive(stage, Label::DERIVED, &hash.hash(b""));
+    Prk::extract(hash, salt.expose(), input)
+}
+
+fn traffic(stage: &Prk, label: Label<'_>, transcript: &Digest) -> TrafficSecret {
+    TrafficSecret::new(Prk::from_secret(stage.algorithm(), label::derive(stage, label, transcript)))
+}
+
+/// "0": a string of Hash.length zero bytes.
+fn zeros(hash: HashAlgorithm) -> &'static [u8] {
+    ZEROS.get(..hash.output_len()).unwrap_or(&ZEROS)
+}

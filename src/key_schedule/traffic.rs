@@ -1,0 +1,108 @@
+//! Traffic secrets: record keys, Finished keys, and the next generation (RFC 9846, 4.5.3, 7.2 and 7.3).
+
+use super::label::{self, Label};
+use crate::crypto::aead::AeadKey;
+use crate::crypto::hash::{Digest, HashAlgorithm};
+use crate::crypto::hkdf::Prk;
+use crate::crypto::hmac::HmacKey;
+use crate::crypto::suite::Suite;
+use crate::secret::Secret;
+
+/// One direction's secret at one stage: `[sender]_handshake_traffic_secret`, `[sender]_application_traffic_secret_N` or
+/// `client_early_traffic_secret`.
+pub(crate) struct TrafficSecret(Prk);
+
+impl TrafficSecret {
+    pub(super) fn new(secret: Prk) -> Self {
+        Self(secret)
+    }
+
+    /// `[sender]_write_key`, expanded for the suite's AEAD, and `[sender]_write_iv`.
+    pub(crate) fn keys(&self, suite: Suite) -> (AeadKey, Iv) {
+        let key = label::expand(&self.0, Label::KEY, b"", suite.key_len());
+        (AeadKey::new(suite, key.expose()), Iv(label::expand(&self.0, Label::IV, b"", Iv::LEN)))
+    }
+
+    /// The key for this side's Finished, whose base key this is.
+    pub(crate) fn finished_key(&self) -> FinishedKey {
+        FinishedKey::new(&self.0)
+    }
+
+    /// application_traffic_secret_N+1: the secret after a KeyUpdate. This one is wiped.
+    pub(crate) fn next(self) -> Self {
+        self.rest().next()
+    }
+
+    /// Keeps what the next generation needs, and no more.
+    pub(crate) fn rest(self) -> RestingSecret {
+        RestingSecret { hash: self.0.algorithm(), secret: self.0.into_secret() }
+    }
+
+    /// The secret itself, for the key log.
+    pub(crate) fn secret(&self) -> &Secret {
+        self.0.secret()
+    }
+}
+
+/// A traffic secret whose keys are in use, until the next KeyUpdate: without HMAC's pads, which can be had again for two compressions of the
+/// hash, and which every idle connection would carry twice.
+pub(crate) struct RestingSecret {
+    hash: HashAlgorithm,
+    secret: Secret,
+}
+
+impl RestingSecret {
+    /// application_traffic_secret_N+1 (RFC 9846, 7.2). This one is wiped.
+    pub(crate) fn next(self) -> TrafficSecret {
+        let current = Prk::from_secret(self.hash, self.secret);
+        let next = label::expand(&current, Label::TRAFFIC_UPDATE, b"", self.hash.output_len());
+        TrafficSecret(Prk::from_secret(self.hash, next))
+    }
+}
+
+/// `[sender]_write_iv`: what a record's nonce is made from.
+pub(crate) struct Iv(Secret);
+
+impl Iv {
+    /// iv_length: the larger of 8 and N_MIN, which is 12 for each of our AEADs (RFC 9846, 5.3).
+    pub(crate) const LEN: usize = Suite::NONCE_LEN;
+
+    /// The nonce of the record with this sequence number: the number, padded to the left with zeros, XORed with the IV (RFC 9846, 5.3).
+    pub(crate) fn nonce(&self, sequence: u64) -> [u8; Self::LEN] {
+        let mut nonce = [0; Self::LEN];
+        nonce.copy_from_slice(self.0.expose());
+        for (byte, number) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
+            *byte ^= number;
+        }
+        nonce
+    }
+
+    #[cfg(test)]
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0
+    }
+}
+
+/// finished_key: makes and checks the verify_data of one side's Finished (RFC 9846, 4.5.3).
+pub(crate) struct FinishedKey(HmacKey);
+
+impl FinishedKey {
+    /// From a base key: a handshake traffic secret, or a binder_key (RFC 9846, 4.3.11.2).
+    pub(super) fn new(base: &Prk) -> Self {
+        let key = label::expand(base, Label::FINISHED, b"", base.algorithm().output_len());
+        Self(HmacKey::new(base.algorithm(), key.expose()))
+    }
+
+    /// verify_data for a transcript that ends before the Finished itself.
+    pub(crate) fn verify_data(&self, transcript: &Digest) -> Vec<u8> {
+        // A digest and an HMAC of the same hash have the same length.
+        let mut tag = vec![0; transcript.as_bytes().len()];
+        self.0.tag_into(&[transcript.as_bytes()], &mut tag);
+        tag
+    }
+
+    /// Whether this is the verify_data that the transcript asks for, in constant time.
+    pub(crate) fn verify(&self, transcript: &Digest, verify_data: &[u8]) -> bool {
+        self.0.verify(&[transcript.as_bytes()], verify_data)
+    }
+}
