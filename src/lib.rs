@@ -10,11 +10,13 @@ mod error;
 mod key_schedule;
 mod level;
 mod message;
+mod record;
 mod secret;
 mod time;
 
 pub use code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
+pub use record::Padding;
 pub use secret::Secret;
 pub use time::Now;

@@ -1,0 +1,118 @@
+//! The five bytes in front of every record (RFC 9846, 5.1 and 5.2).
+//!
+//! ```text
+//! struct {
+//!     ContentType type;
+//!     ProtocolVersion legacy_record_version;
+//!     uint16 length;
+//!     opaque fragment[TLSPlaintext.length];
+//! } TLSPlaintext;
+//! ```
+
+use super::limits::{HEADER_LEN, MAX_CIPHERTEXT, MAX_FRAGMENT};
+use crate::code_point::ContentType;
+use crate::error::Fault;
+
+/// A record's header, whose type and length are legal.
+///
+/// The bytes are kept as they came. The version in them decides nothing (RFC 9846, 5.1), but the header is what the AEAD authenticates
+/// besides the ciphertext (5.2): with the bytes of the wire, a bit that was flipped on the way is found in any of the five.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The outer type: of a protected record, application_data.
+    pub(crate) content_type: ContentType,
+    /// The bytes that follow the header.
+    pub(crate) length: usize,
+    bytes: [u8; HEADER_LEN],
+}
+
+impl Header {
+    /// Judges a header as soon as it is there, before anything is waited for on its word.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a length over the type's limit,
+    /// [`Fault::ChangeCipherSpec`] for one that cannot be the single byte 0x01.
+    pub(crate) fn parse(bytes: [u8; HEADER_LEN]) -> Result<Self, Fault> {
+        let [content_type, _, _, high, low] = bytes;
+        let content_type = ContentType(content_type);
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let limit = match content_type {
+            // RFC 9846, 5.2: the type of every protected record, whatever is inside.
+            ContentType::APPLICATION_DATA => MAX_CIPHERTEXT,
+            ContentType::ALERT | ContentType::HANDSHAKE => MAX_FRAGMENT,
+            ContentType::CHANGE_CIPHER_SPEC if length == 1 => 1,
+            // RFC 9846, section 5: any other value than the single byte 0x01 is unexpected_message.
+            ContentType::CHANGE_CIPHER_SPEC => return Err(Fault::ChangeCipherSpec),
+            // RFC 9846, section 5: so is an unexpected record type.
+            got => return Err(Fault::UnexpectedRecord { got }),
+        };
+        // RFC 9846, 5.1 and 5.2: record_overflow.
+        if length > limit {
+            return Err(Fault::RecordOverflow { length, limit });
+        }
+        Ok(Self { content_type, length, bytes })
+    }
+
+    /// The header as it came: the AEAD's additional_data.
+    pub(crate) fn bytes(&self) -> &[u8; HEADER_LEN] {
+        &self.bytes
+    }
+}
+
+/// Writes a header. `None` if the length does not fit its two bytes.
+pub(super) fn encode(content_type: ContentType, version: u16, length: usize) -> Option<[u8; HEADER_LEN]> {
+    let [major, minor] = version.to_be_bytes();
+    let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
+    Some([content_type.0, major, minor, high, low])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+
+    fn parse(content_type: u8, length: usize) -> Result<Header, Fault> {
+        Header::parse(encode(ContentType(content_type), 0x0303, length).unwrap())
+    }
+
+    #[test]
+    fn each_type_has_its_limit() {
+        // RFC 9846, 5.1 and 5.2.
+        for (content_type, limit) in [(21, 16384), (22, 16384), (23, 16640)] {
+            for length in [0, 1, 16384, limit] {
+                assert_eq!(parse(content_type, length).unwrap().length, length);
+            }
+            let fault = parse(content_type, limit + 1).unwrap_err();
+            assert!(matches!(fault, Fault::RecordOverflow { length, limit: l } if length == limit + 1 && l == limit));
+            assert_eq!(fault.alert(), AlertDescription(22));
+        }
+    }
+
+    #[test]
+    fn a_change_cipher_spec_has_one_byte() {
+        assert_eq!(parse(20, 1).unwrap().content_type, ContentType::CHANGE_CIPHER_SPEC);
+        for length in [0, 2, 16384] {
+            let fault = parse(20, length).unwrap_err();
+            assert!(matches!(fault, Fault::ChangeCipherSpec));
+            assert_eq!(fault.alert(), AlertDescription(10));
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_unexpected() {
+        for content_type in (0..=255).filter(|t| !(20..=23).contains(t)) {
+            let fault = parse(content_type, 1).unwrap_err();
+            assert!(matches!(fault, Fault::UnexpectedRecord { got } if got.0 == content_type));
+            assert_eq!(fault.alert(), AlertDescription(10));
+        }
+    }
+
+    #[test]
+    fn the_version_decides_nothing_and_is_kept() {
+        for version in [0x0000, 0x0301, 0x0303, 0x0304, 0xffff] {
+            let bytes = encode(ContentType::HANDSHAKE, version, 7).unwrap();
+            assert_eq!(Header::parse(bytes).unwrap().bytes(), &bytes);
+        }
+    }
+}

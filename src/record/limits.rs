@@ -1,0 +1,21 @@
+//! The record layer's sizes (RFC 9846, 5.1 and 5.2), in bytes.
+
+use crate::crypto::suite::Suite;
+
+/// The longest content of a record.
+pub(crate) const MAX_FRAGMENT: usize = 1 << 14;
+
+/// The longest TLSInnerPlaintext: content, content type and padding (RFC 9846, 5.4).
+pub(crate) const MAX_INNER: usize = MAX_FRAGMENT + 1;
+
+/// The longest encrypted_record that may come; it leaves an AEAD 255 bytes, of which ours use 16.
+pub(crate) const MAX_CIPHERTEXT: usize = MAX_FRAGMENT + 256;
+
+/// The header of every record.
+pub(crate) const HEADER_LEN: usize = 5;
+
+/// The authentication tag of each of our AEADs.
+pub(crate) const TAG_LEN: usize = Suite::TAG_LEN;
+
+/// What a protected record adds to its content and padding: header, content type and tag.
+pub(crate) const OVERHEAD: usize = HEADER_LEN + 1 + TAG_LEN;

@@ -1,0 +1,35 @@
+//! The record protocol (RFC 9846, section 5): content to records, and back.
+//!
+//! ```text
+//! bytes in ─> Deframer ─> Header, body ─> Open (in place) ─┬─ application data ─> held in the Deframer until it is read
+//!                                                          └─ handshake bytes ──> Joiner ─> messages, and Aligned
+//! content ──> Seal ─> bytes out
+//! ```
+//!
+//! One direction has one owner: [`Seal`] and [`Open`] each have their keys, the sequence number under them and the traffic secret for the
+//! next ones, so that a KeyUpdate touches one half. Nothing here knows a handshake message, or when a record may come: that is the connection's.
+//!
+//! The peer's records and ours differ in what an error is. What the peer does wrong is a [`Fault`](crate::error::Fault); what we do wrong, or
+//! may not do any more, is a [`SealError`].
+
+#![allow(dead_code, unused_imports)] // until the floors above exist
+
+mod deframe;
+mod header;
+mod join;
+mod limits;
+mod open;
+mod padding;
+mod protection;
+mod seal;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use deframe::Deframer;
+pub(crate) use header::Header;
+pub(crate) use join::{Aligned, Joined, Joiner};
+pub(crate) use limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, OVERHEAD};
+pub(crate) use open::{Open, Opened};
+pub use padding::Padding;
+pub(crate) use seal::{Seal, SealError};

@@ -1,0 +1,114 @@
+//! Opening: a record becomes content, in place (RFC 9846, 5.1, 5.2 and 5.4).
+
+use super::header::Header;
+use super::limits::{MAX_FRAGMENT, MAX_INNER};
+use super::protection::Protection;
+use crate::code_point::ContentType;
+use crate::crypto::suite::Suite;
+use crate::error::Fault;
+use crate::key_schedule::TrafficSecret;
+
+/// What was in a record: `body[..len]` is the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    /// The content's own type. An unprotected ChangeCipherSpec is the only one that may have come without protection where there are keys.
+    pub(crate) content_type: ContentType,
+    /// The content's length.
+    pub(crate) len: usize,
+}
+
+/// The reading direction: what it opens with, and how far it is.
+pub(crate) struct Open {
+    protection: Option<Protection>,
+    max_inner: usize,
+}
+
+impl Open {
+    /// Before there are keys: records come as they are.
+    pub(crate) fn plaintext() -> Self {
+        Self { protection: None, max_inner: MAX_INNER }
+    }
+
+    /// With the keys of this secret, beginning at record 0.
+    pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
+        Self { protection: Some(Protection::new(suite, secret)), ..Self::plaintext() }
+    }
+
+    /// Whether there are keys.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.protection.is_some()
+    }
+
+    /// Whether these keys have opened nothing yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.protection.as_ref().is_none_or(|protection| protection.sequence() == 0)
+    }
+
+    /// Sets our limit for protected records, which counts content, content type and padding (RFC 8449, section 4).
+    pub(crate) fn set_max_inner(&mut self, limit: usize) {
+        self.max_inner = limit.min(MAX_INNER);
+    }
+
+    /// Opens a record in place. Where that fails with [`Fault::BadRecordMac`], nothing else has changed: the next record can be tried with the
+    /// same sequence number, as a server does that skips early data (RFC 9846, 4.3.10).
+    ///
+    /// A ChangeCipherSpec that was not protected comes out as such, with or without keys, and counts nothing; when it may come is for the
+    /// connection to say.
+    ///
+    /// # Errors
+    ///
+    /// The faults of RFC 9846, sections 5.1 to 5.4.
+    pub(crate) fn open(&mut self, header: &Header, body: &mut [u8]) -> Result<Opened, Fault> {
+        let opened = match (&mut self.protection, header.content_type) {
+            // RFC 9846, section 5: looked for before the record is opened; any other value is unexpected_message.
+            (_, ContentType::CHANGE_CIPHER_SPEC) => match body {
+                [1] => return Ok(Opened { content_type: ContentType::CHANGE_CIPHER_SPEC, len: 1 }),
+                _ => return Err(Fault::ChangeCipherSpec),
+            },
+            (Some(protection), ContentType::APPLICATION_DATA) => open_protected(protection, self.max_inner, header, body)?,
+            // RFC 9846, section 5: application data before there are keys, or anything unprotected after.
+            (None, got @ ContentType::APPLICATION_DATA) | (Some(_), got) => return Err(Fault::UnexpectedRecord { got }),
+            // RFC 9846, 5.1: `Header::parse` saw to it already; here for a caller that has a header from elsewhere.
+            (None, _) if body.len() > MAX_FRAGMENT => {
+                return Err(Fault::RecordOverflow { length: body.len(), limit: MAX_FRAGMENT });
+            }
+            (None, content_type) => Opened { content_type, len: body.len() },
+        };
+        match opened.content_type {
+            // RFC 9846, 5.1 and 5.4: not even with padding.
+            ContentType::HANDSHAKE | ContentType::ALERT if opened.len == 0 => {
+                Err(Fault::EmptyFragment { content_type: opened.content_type })
+            }
+            ContentType::HANDSHAKE | ContentType::ALERT | ContentType::APPLICATION_DATA => Ok(opened),
+            // RFC 9846, section 5: a protected one is unexpected_message.
+            ContentType::CHANGE_CIPHER_SPEC => Err(Fault::ChangeCipherSpec),
+            got => Err(Fault::UnexpectedRecord { got }),
+        }
+    }
+
+    /// Changes to the next generation of keys, after a KeyUpdate came (RFC 9846, 4.7.3). How often is the sender's concern: a receiver MUST
+    /// NOT enforce a limit.
+    pub(crate) fn update(&mut self) {
+        self.protection = self.protection.take().map(Protection::next);
+    }
+}
+
+fn open_protected(protection: &mut Protection, max_inner: usize, header: &Header, body: &mut [u8]) -> Result<Opened, Fault> {
+    // A record without room for a tag cannot have a right one.
+    let (inner, tag) = body.split_last_chunk_mut().ok_or(Fault::BadRecordMac)?;
+    // RFC 9846, 5.3: a sequence number does not wrap. Nobody will wait for this.
+    if protection.is_spent() {
+        return Err(Fault::TooMany { what: "records under one key", limit: usize::MAX });
+    }
+    protection.key().open_in_place(&protection.nonce(), header.bytes(), inner, tag)?;
+    protection.advance();
+    // RFC 9846, 5.4: the limit is one for content, type and padding together. Asked after the tag, so that it is the peer who erred.
+    if inner.len() > max_inner {
+        return Err(Fault::RecordOverflow { length: inner.len(), limit: max_inner });
+    }
+    // RFC 9846, 5.4: the last byte that is not zero is the type; looked for in the cleartext alone. How long the padding is may show in the time
+    // this takes: the time shows the content's length besides, in what the application does with it.
+    let len = inner.iter().rposition(|&byte| byte != 0).ok_or(Fault::NoContentType)?;
+    let content_type = inner.get(len).copied().map(ContentType).ok_or(Fault::NoContentType)?;
+    Ok(Opened { content_type, len })
+}

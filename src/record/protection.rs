@@ -1,0 +1,60 @@
+//! What one direction needs to protect records: its secret, the keys from it, and the sequence number (RFC 9846, 5.2 to 5.5).
+
+use crate::crypto::aead::AeadKey;
+use crate::crypto::suite::Suite;
+use crate::key_schedule::{Iv, RestingSecret, TrafficSecret};
+
+/// One direction's keys of one generation. The sequence number belongs to the keys: new keys come with a new one, which starts at 0.
+pub(super) struct Protection {
+    suite: Suite,
+    /// Kept for the next generation.
+    secret: RestingSecret,
+    key: AeadKey,
+    iv: Iv,
+    sequence: u64,
+}
+
+impl Protection {
+    pub(super) fn new(suite: Suite, secret: TrafficSecret) -> Self {
+        let (key, iv) = secret.keys(suite);
+        Self { suite, secret: secret.rest(), key, iv, sequence: 0 }
+    }
+
+    /// The next generation (RFC 9846, 7.2): the old secret and its keys are wiped.
+    pub(super) fn next(self) -> Self {
+        Self::new(self.suite, self.secret.next())
+    }
+
+    pub(super) fn key(&self) -> &AeadKey {
+        &self.key
+    }
+
+    /// The nonce for the next record, which [`advance`](Self::advance) makes the one after it.
+    pub(super) fn nonce(&self) -> [u8; Iv::LEN] {
+        self.iv.nonce(self.sequence)
+    }
+
+    /// Counts a record. The last number is never reached, so that there is always a next: see [`is_spent`](Self::is_spent).
+    pub(super) fn advance(&mut self) {
+        self.sequence = self.sequence.saturating_add(1);
+    }
+
+    /// RFC 9846, 5.3: a sequence number does not wrap. The last one is not used.
+    pub(super) fn is_spent(&self) -> bool {
+        self.sequence == u64::MAX
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// How many more records these keys may seal (RFC 9846, 5.5).
+    pub(super) fn records_left(&self) -> u64 {
+        self.suite.record_limit().saturating_sub(self.sequence)
+    }
+
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+}

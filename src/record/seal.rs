@@ -1,0 +1,205 @@
+//! Sealing: content becomes a record (RFC 9846, 5.1, 5.2 and 5.4).
+//!
+//! ```text
+//! struct {
+//!     opaque content[TLSPlaintext.length];
+//!     ContentType type;
+//!     uint8 zeros[length_of_padding];
+//! } TLSInnerPlaintext;
+//! ```
+//!
+//! The content is copied once, to its place in the record behind the header, and encrypted there.
+
+use zeroize::Zeroize;
+
+use super::header;
+use super::limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, OVERHEAD, TAG_LEN};
+use super::protection::Protection;
+use crate::code_point::ContentType;
+use crate::crypto::suite::Suite;
+use crate::error::{Error, Fault};
+use crate::key_schedule::TrafficSecret;
+
+/// legacy_record_version of all records but an initial ClientHello's (RFC 9846, 5.1).
+const VERSION: u16 = 0x0303;
+const INITIAL_VERSION: u16 = 0x0301;
+
+/// RFC 9846, 4.7.3: a sender's keys are renewed at most this often.
+const MAX_UPDATES: u64 = (1 << 48) - 1;
+
+/// Records held back from application data at the end of a key's life: for the KeyUpdate that ends it, or for the alert that says why not.
+const RESERVE: u64 = 2;
+
+/// Why a record was not sealed.
+#[derive(Clone, Debug)]
+pub(crate) enum SealError {
+    /// The key has protected as many records as it may, or was renewed as often as it may be (RFC 9846, 5.5 and 4.7.3).
+    KeyLimit,
+    /// Our own mistake.
+    Internal {
+        /// What failed.
+        what: &'static str,
+    },
+}
+
+impl SealError {
+    /// The connection's error; `state` is where it was.
+    pub(crate) fn in_state(self, state: &'static str) -> Error {
+        match self {
+            Self::KeyLimit => Error::KeyLimit,
+            Self::Internal { what } => Error::Protocol { state, fault: Fault::Internal { what } },
+        }
+    }
+}
+
+/// The writing direction: what it seals with, and how far it is.
+pub(crate) struct Seal {
+    protection: Option<Protection>,
+    max_inner: usize,
+    updates: u64,
+}
+
+impl Seal {
+    /// Before there are keys: records go out as they are.
+    pub(crate) fn plaintext() -> Self {
+        Self { protection: None, max_inner: MAX_INNER, updates: 0 }
+    }
+
+    /// With the keys of this secret, beginning at record 0.
+    pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
+        Self { protection: Some(Protection::new(suite, secret)), ..Self::plaintext() }
+    }
+
+    /// Whether there are keys.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.protection.is_some()
+    }
+
+    /// Sets the peer's limit for protected records, which counts content, content type and padding (RFC 8449, section 4).
+    pub(crate) fn set_max_inner(&mut self, limit: usize) {
+        self.max_inner = limit.min(MAX_INNER);
+    }
+
+    /// The longest content that a record may have.
+    pub(crate) fn max_fragment(&self) -> usize {
+        if self.is_protected() { self.max_inner.saturating_sub(1) } else { MAX_FRAGMENT }
+    }
+
+    /// How many more records these keys may seal: at 0 nothing more goes out. Before there are keys there is no limit.
+    pub(crate) fn records_left(&self) -> u64 {
+        self.protection.as_ref().map_or(u64::MAX, Protection::records_left)
+    }
+
+    /// Appends one record with this content and padding to `out`: see [`seal_in_place`](Self::seal_in_place).
+    ///
+    /// On an error, `out` is as it was.
+    pub(crate) fn seal(&mut self, content_type: ContentType, content: &[u8], padding: usize, out: &mut Vec<u8>) -> Result<(), SealError> {
+        if self.protection.is_none() {
+            return append_plaintext(content_type, VERSION, content, out);
+        }
+        let start = out.len();
+        let length = content.len() + padding + OVERHEAD;
+        out.reserve(length);
+        out.extend_from_slice(&[0; HEADER_LEN]);
+        out.extend_from_slice(content);
+        out.resize(start + length, 0);
+        let record = out.get_mut(start..).unwrap_or_default();
+        let sealed = self.seal_in_place(content_type, content.len(), record);
+        if sealed.is_err() {
+            record.zeroize();
+            out.truncate(start);
+        }
+        sealed
+    }
+
+    /// Makes a record of `record`, in which the content alone stands: at [`HEADER_LEN`], `content_len` bytes of it. What is left between it and
+    /// the tag becomes padding, so `record` is [`OVERHEAD`] longer than content and padding together.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::KeyLimit`] when no record is left; for application data 2 records earlier, so that a KeyUpdate or an alert can still be sent.
+    /// [`SealError::Internal`] for what must not be sent: an empty handshake message or alert, a protected ChangeCipherSpec, a record
+    /// over the limit.
+    pub(crate) fn seal_in_place(&mut self, content_type: ContentType, content_len: usize, record: &mut [u8]) -> Result<(), SealError> {
+        let protection = self.protection.as_mut().ok_or(Self::internal("protecting a record before there are keys"))?;
+        let reserve = match content_type {
+            ContentType::APPLICATION_DATA => RESERVE,
+            // RFC 9846, 5.1 and 5.4: these are not sent empty.
+            ContentType::HANDSHAKE | ContentType::ALERT if content_len > 0 => 0,
+            _ => return Err(Self::internal("protecting a record of this type")),
+        };
+        // RFC 9846, 5.5: not one record over the limit, which is below the sequence number's end (5.3).
+        if protection.records_left() <= reserve {
+            return Err(SealError::KeyLimit);
+        }
+        let (header, inner, tag) = parts(record).ok_or(Self::internal("finding room for a record"))?;
+        let (content_type_byte, padding) =
+            inner.get_mut(content_len..).and_then(<[u8]>::split_first_mut).ok_or(Self::internal("finding room for a record"))?;
+        *content_type_byte = content_type.0;
+        // RFC 9846, 5.4: the padding is zeros.
+        padding.fill(0);
+        // RFC 9846, 5.4: padding counts.
+        if inner.len() > self.max_inner {
+            return Err(Self::internal("keeping a record within the limit"));
+        }
+        *header = header::encode(ContentType::APPLICATION_DATA, VERSION, inner.len() + TAG_LEN)
+            .ok_or(Self::internal("keeping a record within the limit"))?;
+        *tag = protection.key().seal_in_place(&protection.nonce(), header, inner).map_err(|_| Self::internal("encrypting a record"))?;
+        protection.advance();
+        Ok(())
+    }
+
+    /// Appends the record of a client's first ClientHello to `out`.
+    ///
+    /// RFC 9846, 5.1: it SHOULD have version 0x0301, for servers and middleboxes that expect no other.
+    pub(crate) fn initial_client_hello(message: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+        append_plaintext(ContentType::HANDSHAKE, INITIAL_VERSION, message, out)
+    }
+
+    /// Appends the ChangeCipherSpec of middlebox compatibility mode to `out`: never protected, whatever keys there are (RFC 9846, E.4).
+    pub(crate) fn change_cipher_spec(out: &mut Vec<u8>) -> Result<(), SealError> {
+        append_plaintext(ContentType::CHANGE_CIPHER_SPEC, VERSION, &[1], out)
+    }
+
+    /// Whether the keys may be renewed once more.
+    ///
+    /// RFC 9846, 4.7.3: when they may not, the peer's update_requested is ignored.
+    pub(crate) fn can_update(&self) -> bool {
+        self.is_protected() && self.updates < MAX_UPDATES
+    }
+
+    /// Changes to the next generation of keys, after a KeyUpdate was sealed with these (RFC 9846, 4.7.3).
+    pub(crate) fn update(&mut self) -> Result<(), SealError> {
+        if !self.can_update() {
+            return Err(SealError::KeyLimit);
+        }
+        self.protection = self.protection.take().map(Protection::next);
+        self.updates += 1;
+        Ok(())
+    }
+
+    fn internal(what: &'static str) -> SealError {
+        SealError::Internal { what }
+    }
+}
+
+/// Splits the room for a protected record into its header, what is encrypted, and its tag.
+fn parts(record: &mut [u8]) -> Option<(&mut [u8; HEADER_LEN], &mut [u8], &mut [u8; TAG_LEN])> {
+    let (header, rest) = record.split_first_chunk_mut()?;
+    let (inner, tag) = rest.split_last_chunk_mut()?;
+    Some((header, inner, tag))
+}
+
+/// Appends a TLSPlaintext, which is written as it is.
+fn append_plaintext(content_type: ContentType, version: u16, content: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+    // RFC 9846, 5.1: application data is never written unprotected; nothing else is sent empty, or longer than 2^14.
+    if content_type == ContentType::APPLICATION_DATA || content.is_empty() || content.len() > MAX_FRAGMENT {
+        return Err(SealError::Internal { what: "writing an unprotected record" });
+    }
+    let header =
+        header::encode(content_type, version, content.len()).ok_or(SealError::Internal { what: "writing an unprotected record" })?;
+    out.reserve(HEADER_LEN + content.len());
+    out.extend_from_slice(&header);
+    out.extend_from_slice(content);
+    Ok(())
+}
