@@ -11,6 +11,8 @@ mod key_schedule;
 mod level;
 mod message;
 mod record;
+#[cfg(test)]
+mod rfc8448;
 mod secret;
 mod time;
 

@@ -2,7 +2,7 @@
 
 use super::label::{self, Label};
 use crate::crypto::hash::HashAlgorithm;
-use crate::crypto::hkdf::{OutputTooLong, Prk};
+use crate::crypto::hkdf::Prk;
 use crate::error::ConfigError;
 use crate::secret::Secret;
 
@@ -26,13 +26,13 @@ impl ExporterSecret {
     pub(crate) fn export(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, ConfigError> {
         let refused = |reason| ConfigError::Setting { name: "export_keying_material", reason };
         let label = Label::new(label).ok_or(refused("a label has 1 to 249 bytes"))?;
-        if length == 0 {
-            return Err(refused("a length of 0"));
+        // Refused here, before memory is taken for it.
+        if length == 0 || length > label::MAX_BLOCKS * self.hash.output_len() {
+            return Err(refused("a length is 1 byte to 255 times the hash's: 8160 for SHA-256, 12240 for SHA-384"));
         }
         let exporter = Prk::from_secret(self.hash, Secret::copy_of(self.secret.expose()));
         let derived = Prk::from_secret(self.hash, label::derive(&exporter, label, &self.hash.hash(b"")));
-        label::try_expand(&derived, Label::EXPORTER, self.hash.hash(context).as_bytes(), length)
-            .map_err(|OutputTooLong| refused("a length over 255 times that of the hash: 8160 bytes for SHA-256, 12240 for SHA-384"))
+        Ok(label::expand(&derived, Label::EXPORTER, self.hash.hash(context).as_bytes(), length))
     }
 
     /// The secret itself, for the key log.

@@ -11,10 +11,13 @@
 //! The structure is handed to HKDF in parts, so that it is never put together, and the output is written straight into a [`Secret`].
 
 use crate::crypto::hash::Digest;
-use crate::crypto::hkdf::{OutputTooLong, Prk};
+use crate::crypto::hkdf::Prk;
 use crate::secret::Secret;
 
 const PREFIX: &[u8] = b"tls13 ";
+
+/// HKDF-Expand gives at most so many times the length of its hash (RFC 5869, 2.3).
+pub(super) const MAX_BLOCKS: usize = 255;
 
 /// A label of 1 to 249 bytes: with the prefix it fits its length byte.
 #[derive(Clone, Copy)]
@@ -69,28 +72,15 @@ impl<'a> Label<'a> {
     }
 }
 
-/// HKDF-Expand-Label(Secret, Label, Context, Length) for a length of the key schedule's own.
+/// HKDF-Expand-Label(Secret, Label, Context, Length).
+///
+/// The context is a digest, or a ticket's nonce, which is `<0..255>` on the wire. The length is the key schedule's own, or one that the
+/// exporter has checked: at most [`MAX_BLOCKS`] times the hash's.
 pub(super) fn expand(prk: &Prk, label: Label<'_>, context: &[u8], length: usize) -> Secret {
-    with_info(label, context, length, |info| prk.expand(info, length))
-}
-
-/// The same for a length that somebody else chose.
-///
-/// # Errors
-///
-/// [`OutputTooLong`] for more than 255 times the hash's length.
-pub(super) fn try_expand(prk: &Prk, label: Label<'_>, context: &[u8], length: usize) -> Result<Secret, OutputTooLong> {
-    with_info(label, context, length, |info| Secret::try_filled(length, |out| prk.expand_into(info, out)))
-}
-
-/// The parts of an HkdfLabel.
-///
-/// The context is a digest, or a ticket's nonce, which is `<0..255>` on the wire. A length that two bytes cannot hold is more than HKDF gives.
-fn with_info<T>(label: Label<'_>, context: &[u8], length: usize, use_info: impl FnOnce(&[&[u8]]) -> T) -> T {
-    debug_assert!(context.len() <= 255, "an HkdfLabel's context is <0..255>");
+    debug_assert!(context.len() <= 255 && length <= MAX_BLOCKS * prk.algorithm().output_len());
     let [.., length_high, length_low] = length.to_be_bytes();
     let [.., context_length] = context.len().to_be_bytes();
-    use_info(&[&[length_high, length_low, label.length], PREFIX, label.text, &[context_length], context])
+    prk.expand(&[&[length_high, length_low, label.length], PREFIX, label.text, &[context_length], context], length)
 }
 
 /// Derive-Secret(Secret, Label, Messages), where the messages' Transcript-Hash is given.

@@ -30,6 +30,9 @@ mod resumption;
 mod stages;
 mod traffic;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use exporter::ExporterSecret;
 pub(crate) use resumption::{BinderKey, PskKind, ResumptionSecret};
 pub(crate) use stages::{EarlySecret, Epoch, HandshakeSecret, MainSecret};
