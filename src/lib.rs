@@ -7,6 +7,7 @@
 mod code_point;
 mod crypto;
 mod error;
+mod identity;
 mod key_schedule;
 mod level;
 mod message;
@@ -19,6 +20,7 @@ mod time;
 pub use code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
+pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, ServerName, Trust, Validity};
 pub use record::Padding;
 pub use secret::Secret;
 pub use time::Now;

@@ -29,6 +29,8 @@ pub enum CertificateError {
     BadSignature,
     /// The key, or a signature on the path, is not Ed25519.
     UnsupportedAlgorithm,
+    /// A signature on the path is made with MD5 or SHA-1 (RFC 9846, 4.5.1.3).
+    BrokenHash,
     /// A critical extension, or a version, that is not supported.
     UnsupportedExtension,
     /// KeyUsage does not allow digitalSignature (RFC 9846, 4.5.1.2).
@@ -54,6 +56,7 @@ impl CertificateError {
             Self::WrongName { .. }
             | Self::Malformed
             | Self::BadSignature
+            | Self::BrokenHash
             | Self::NameConstraint
             | Self::PathConstraint
             | Self::TooComplex => AlertDescription::BAD_CERTIFICATE,
@@ -84,6 +87,7 @@ impl fmt::Display for CertificateError {
             Self::Malformed => f.write_str("it is not a well-formed X.509 certificate"),
             Self::BadSignature => f.write_str("a signature on its path is wrong"),
             Self::UnsupportedAlgorithm => f.write_str("it has a key, or a signature on its path, that is not Ed25519"),
+            Self::BrokenHash => f.write_str("a signature on its path is made with MD5 or SHA-1, which prove nothing any more"),
             Self::UnsupportedExtension => f.write_str("it has a critical extension or a version that is not supported"),
             Self::KeyUsage => f.write_str("its key usage does not allow digitalSignature"),
             Self::ExtendedKeyUsage => f.write_str("its extended key usage does not allow this role (server or client)"),

@@ -1,0 +1,272 @@
+//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we look at ourselves, borrowed from its DER.
+//!
+//! ```text
+//! Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }
+//! tbsCertificate ::= SEQUENCE {
+//!     version [0], serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo,
+//!     issuerUniqueID [1] OPTIONAL, subjectUniqueID [2] OPTIONAL, extensions [3] OPTIONAL
+//! }
+//! ```
+//!
+//! Path validation reads the same bytes with a parser of its own. This one is for what that leaves out (KeyUsage), for pinned keys, which need no
+//! path, for names that are shown, and for issuing. Nothing is allocated before the whole certificate has been read.
+
+use core::fmt;
+use core::net::IpAddr;
+
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{self, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use x509_cert::name::Name;
+
+use crate::error::CertificateError;
+use crate::identity::name::ServerName;
+use crate::identity::public_key::PublicKey;
+
+/// The longest certificate that is read, in bytes: path validation has the same limit.
+const MAX_LEN: usize = 65_535;
+
+/// How many names are taken from a certificate, to be shown: the path validation looks at all.
+const MAX_NAMES: usize = 256;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Certificate<'a> {
+    /// The object identifier with its parameters, as DER without the SEQUENCE around them.
+    pub(crate) signature_algorithm: &'a [u8],
+    /// With their tags and lengths.
+    pub(crate) issuer: &'a [u8],
+    pub(crate) subject: &'a [u8],
+    pub(crate) spki: &'a [u8],
+    pub(crate) validity: &'a [u8],
+    /// The extensions that we know, as the DER inside their OCTET STRING.
+    pub(crate) key_usage: Option<&'a [u8]>,
+    pub(crate) extended_key_usage: Option<&'a [u8]>,
+    pub(crate) basic_constraints: Option<&'a [u8]>,
+    pub(crate) subject_alt_name: Option<&'a [u8]>,
+    pub(crate) subject_key_identifier: Option<&'a [u8]>,
+}
+
+/// A name of subjectAltName.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AltName {
+    /// A DNS name, which may begin with `*.`, in lower case.
+    Dns(String),
+    Ip(IpAddr),
+    Uri(String),
+}
+
+impl<'a> Certificate<'a> {
+    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_LEN {
+            return Err(CertificateError::TooComplex);
+        }
+        let mut outer = SliceReader::new(der).map_err(malformed)?;
+        let mut certificate = inside(&mut outer, Tag::Sequence)?;
+        outer.finish().map_err(malformed)?;
+
+        let mut tbs = inside(&mut certificate, Tag::Sequence)?;
+        let signature_algorithm = value(&mut certificate, Tag::Sequence)?;
+        value(&mut certificate, Tag::BitString)?;
+        certificate.finish().map_err(malformed)?;
+
+        // RFC 9846, 4.5.1.2: the certificate type MUST be X.509v3.
+        if Tag::peek(&tbs).map_err(malformed)? != context(0, true) {
+            return Err(CertificateError::UnsupportedExtension);
+        }
+        if value(&mut tbs, context(0, true))? != [0x02, 0x01, 0x02] {
+            return Err(CertificateError::UnsupportedExtension);
+        }
+        value(&mut tbs, Tag::Integer)?;
+        // RFC 5280, 4.1.2.3: both places MUST have the same algorithm.
+        if value(&mut tbs, Tag::Sequence)? != signature_algorithm {
+            return Err(CertificateError::Malformed);
+        }
+        let mut parsed = Self {
+            signature_algorithm,
+            issuer: whole(&mut tbs, Tag::Sequence)?,
+            validity: whole(&mut tbs, Tag::Sequence)?,
+            subject: whole(&mut tbs, Tag::Sequence)?,
+            spki: whole(&mut tbs, Tag::Sequence)?,
+            key_usage: None,
+            extended_key_usage: None,
+            basic_constraints: None,
+            subject_alt_name: None,
+            subject_key_identifier: None,
+        };
+        for unique_id in [context(1, false), context(2, false)] {
+            if !tbs.is_finished() && Tag::peek(&tbs).map_err(malformed)? == unique_id {
+                value(&mut tbs, unique_id)?;
+            }
+        }
+        if !tbs.is_finished() {
+            let mut tagged = inside(&mut tbs, context(3, true))?;
+            let mut extensions = inside(&mut tagged, Tag::Sequence)?;
+            tagged.finish().map_err(malformed)?;
+            while !extensions.is_finished() {
+                parsed.remember(inside(&mut extensions, Tag::Sequence)?)?;
+            }
+        }
+        tbs.finish().map_err(malformed)?;
+        Ok(parsed)
+    }
+
+    /// `Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }`
+    fn remember(&mut self, mut extension: SliceReader<'a>) -> Result<(), CertificateError> {
+        let id = value(&mut extension, Tag::ObjectIdentifier)?;
+        let critical = Tag::peek(&extension).map_err(malformed)? == Tag::Boolean && value(&mut extension, Tag::Boolean)? != [0];
+        let content = value(&mut extension, Tag::OctetString)?;
+        extension.finish().map_err(malformed)?;
+        let field = match id {
+            // id-ce, 2.5.29
+            [0x55, 0x1d, 14] => &mut self.subject_key_identifier,
+            [0x55, 0x1d, 15] => &mut self.key_usage,
+            [0x55, 0x1d, 17] => &mut self.subject_alt_name,
+            [0x55, 0x1d, 19] => &mut self.basic_constraints,
+            [0x55, 0x1d, 37] => &mut self.extended_key_usage,
+            // Name constraints and CRL distribution points are path validation's.
+            [0x55, 0x1d, 30 | 31] => return Ok(()),
+            // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection; behind a pinned key too.
+            _ if critical => return Err(CertificateError::UnsupportedExtension),
+            _ => return Ok(()),
+        };
+        // RFC 5280, 4.2: not more than one instance of an extension.
+        if field.replace(content).is_some() { Err(CertificateError::Malformed) } else { Ok(()) }
+    }
+
+    pub(crate) fn public_key(&self) -> Result<PublicKey, CertificateError> {
+        PublicKey::from_spki(self.spki).ok_or(CertificateError::UnsupportedAlgorithm)
+    }
+
+    /// Whether the issuer's name is the subject's: so it is with roots and self-signed certificates.
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
+    }
+
+    fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
+        self.key_usage.map(KeyUsage::from_der).transpose().map_err(malformed)
+    }
+
+    /// Whether the key may sign a CertificateVerify.
+    pub(crate) fn check_may_sign(&self) -> Result<(), CertificateError> {
+        // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is present.
+        match self.key_usage()? {
+            Some(usage) if !usage.digital_signature() => Err(CertificateError::KeyUsage),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the key may sign certificates.
+    pub(crate) fn check_may_issue(&self) -> Result<BasicConstraints, CertificateError> {
+        let constraints = self.basic_constraints.map(BasicConstraints::from_der).transpose().map_err(malformed)?;
+        // RFC 5280, 6.1.4 (k) and (n): cA is TRUE; and if Key Usage is present, keyCertSign MUST be set.
+        match constraints {
+            Some(constraints) if constraints.ca && self.key_usage()?.is_none_or(|usage| usage.key_cert_sign()) => Ok(constraints),
+            _ => Err(CertificateError::PathConstraint),
+        }
+    }
+
+    /// Whether an OID filter of a CertificateRequest lets this certificate through (RFC 9846, 4.3.5). A filter that cannot be read lets nothing
+    /// through, and one for an extension without a matching rule lets all.
+    pub(crate) fn matches_filter(&self, oid: &[u8], values: &[u8]) -> bool {
+        // The OIDs stand there as DER, with their tag and length.
+        match oid {
+            // All key usage bits asserted in the request are asserted in the certificate.
+            [0x06, 0x03, 0x55, 0x1d, 15] => match (self.key_usage(), KeyUsage::from_der(values)) {
+                (Ok(Some(has)), Ok(wanted)) => has.0.contains(wanted.0),
+                _ => false,
+            },
+            // All key purposes present in the request are found in the certificate.
+            [0x06, 0x03, 0x55, 0x1d, 37] => {
+                match (self.extended_key_usage.map(ExtendedKeyUsage::from_der), ExtendedKeyUsage::from_der(values)) {
+                    (Some(Ok(has)), Ok(wanted)) => wanted.0.iter().all(|purpose| has.0.contains(purpose)),
+                    _ => false,
+                }
+            }
+            _ => true,
+        }
+    }
+
+    /// What the AuthorityKeyIdentifier of a certificate that this one issues has to say.
+    pub(crate) fn key_identifier(&self) -> Option<&'a [u8]> {
+        value(&mut SliceReader::new(self.subject_key_identifier?).ok()?, Tag::OctetString).ok()
+    }
+
+    /// The DNS names, IP addresses and URIs of subjectAltName, at most [`MAX_NAMES`]; others, and those that are not well-formed, are left out.
+    pub(crate) fn alt_names(&self) -> Vec<AltName> {
+        self.subject_alt_name.and_then(|names| read_names(names).ok()).unwrap_or_default()
+    }
+
+    /// The subject as text (RFC 4514).
+    pub(crate) fn subject_text(&self) -> Option<String> {
+        Some(Name::from_der(self.subject).ok()?.to_string())
+    }
+
+    pub(crate) fn common_name(&self) -> Option<String> {
+        Some(Name::from_der(self.subject).ok()?.common_name().ok()??.value().into_owned())
+    }
+}
+
+fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
+    let mut outer = SliceReader::new(der).map_err(malformed)?;
+    let mut list = inside(&mut outer, Tag::Sequence)?;
+    outer.finish().map_err(malformed)?;
+    let mut names = Vec::new();
+    while !list.is_finished() && names.len() < MAX_NAMES {
+        let name = AnyRef::decode(&mut list).map_err(malformed)?;
+        let (tag, bytes) = (name.tag(), name.value());
+        if tag == context(2, false) {
+            names.extend(dns_name(bytes).map(AltName::Dns));
+        } else if tag == context(6, false) {
+            names.extend(core::str::from_utf8(bytes).ok().filter(|uri| uri.is_ascii()).map(|uri| AltName::Uri(uri.to_owned())));
+        } else if tag == context(7, false) {
+            let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
+            names.extend(four.or(sixteen).map(AltName::Ip));
+        }
+    }
+    Ok(names)
+}
+
+/// A dNSName, in lower case, if it is a DNS name or `*.` and one.
+fn dns_name(bytes: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(bytes).ok()?.to_ascii_lowercase();
+    let name = ServerName::parse(text.strip_prefix("*.").unwrap_or(&text)).ok()?;
+    name.dns()?;
+    Some(text)
+}
+
+fn context(number: u32, constructed: bool) -> Tag {
+    Tag::ContextSpecific { constructed, number: TagNumber(number) }
+}
+
+/// The content of the next element, which must have this tag.
+fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+    let any = AnyRef::decode(reader).map_err(malformed)?;
+    if any.tag() == tag { Ok(any.value()) } else { Err(CertificateError::Malformed) }
+}
+
+/// The same, as a reader.
+fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
+    SliceReader::new(value(reader, tag)?).map_err(malformed)
+}
+
+/// The next element with its tag, which must be this one, and its length.
+fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+    if Tag::peek(reader).map_err(malformed)? != tag {
+        return Err(CertificateError::Malformed);
+    }
+    reader.tlv_bytes().map_err(malformed)
+}
+
+fn malformed(_: der::Error) -> CertificateError {
+    CertificateError::Malformed
+}
+
+impl fmt::Display for AltName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(text) | Self::Uri(text) => f.write_str(text),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! Makes certificates (RFC 5280, section 4), through the builder of `x509-cert`.
+//!
+//! A leaf says what it is for (KeyUsage, extended key usage) and for whom (subjectAltName; the subject only repeats it for people); a CA says how far
+//! its word reaches. The keys' identifiers are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not SHA-1.
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use ed25519_dalek::ed25519::{self, signature};
+use ed25519_dalek::pkcs8::{ALGORITHM_OID, PublicKeyBytes, spki};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{self, Builder, CertificateBuilder};
+use x509_cert::certificate::TbsCertificate;
+use x509_cert::der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString};
+use x509_cert::der::{self, DateTime, Decode, Encode, Tag};
+use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, NameConstraints, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::ext::{Criticality, Extension, ToExtension};
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::time::Time;
+
+use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::signature::SigningKey;
+use crate::error::{ConfigError, Error};
+use crate::identity::certificate::AltName;
+use crate::identity::name::ServerName;
+use crate::identity::public_key::PublicKey;
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+/// RFC 5280, A.1: ub-common-name, in characters.
+const MAX_COMMON_NAME: usize = 64;
+
+/// 9999-12-31T23:59:59Z, the end of X.509's time; as notAfter it means "no end" (RFC 5280, 4.1.2.5).
+const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
+
+/// How long before now a certificate becomes valid: clocks differ.
+const BACKDATED: Duration = Duration::from_secs(5 * 60);
+
+/// From when to when a certificate is valid, in seconds.
+///
+/// ```
+/// use core::time::Duration;
+/// use fleeting::Validity;
+///
+/// let quarter = Validity::days(90);
+/// let year_2030 = Validity::between(Duration::from_secs(1_893_456_000), Duration::from_secs(1_924_991_999))?;
+/// assert_eq!(year_2030.not_before(), Duration::from_secs(1_893_456_000));
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    not_before: Duration,
+    not_after: Duration,
+}
+
+impl Validity {
+    /// So many days from now, by the system's clock; and from five minutes ago, since clocks differ.
+    ///
+    /// # Panics
+    ///
+    /// On targets without a clock (`wasm32-unknown-unknown`): use [`between`](Self::between) there.
+    pub fn days(days: u32) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let not_after = now.saturating_add(Duration::from_secs(86_400 * u64::from(days))).min(END_OF_TIME);
+        Self { not_before: now.saturating_sub(BACKDATED), not_after }
+    }
+
+    /// From one moment to another, both given as time since 1970-01-01 00:00:00 UTC.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Setting`] if the second is not after the first, or later than the year 9999.
+    pub fn between(not_before: Duration, not_after: Duration) -> Result<Self, Error> {
+        let reason = if not_after <= not_before {
+            "it ends before it begins"
+        } else if not_after > END_OF_TIME {
+            "it ends after the year 9999"
+        } else {
+            return Ok(Self { not_before, not_after });
+        };
+        Err(ConfigError::Setting { name: "validity", reason }.into())
+    }
+
+    /// Always: for certificates that only carry a key.
+    pub fn unlimited() -> Self {
+        Self { not_before: Duration::ZERO, not_after: END_OF_TIME }
+    }
+
+    /// The first moment, as time since 1970-01-01 00:00:00 UTC.
+    pub fn not_before(&self) -> Duration {
+        self.not_before
+    }
+
+    /// The last moment, as time since 1970-01-01 00:00:00 UTC.
+    pub fn not_after(&self) -> Duration {
+        self.not_after
+    }
+
+    /// No longer than the issuer's: a path is no better than its shortest certificate.
+    pub(crate) fn within(self, issuer: Self) -> Self {
+        Self { not_before: self.not_before.max(issuer.not_before), not_after: self.not_after.min(issuer.not_after) }
+    }
+
+    /// Reads what stands in a certificate, with tag and length.
+    pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
+        let validity = x509_cert::time::Validity::<x509_cert::certificate::Rfc5280>::from_der(der).ok()?;
+        Some(Self { not_before: validity.not_before.to_unix_duration(), not_after: validity.not_after.to_unix_duration() })
+    }
+
+    fn to_x509(self) -> der::Result<x509_cert::time::Validity> {
+        // RFC 5280, 4.1.2.5: UTCTime through the year 2049, which `Time::from` sees to.
+        let time = |at: Duration| DateTime::from_unix_duration(Duration::from_secs(at.as_secs())).map(Time::from);
+        Ok(x509_cert::time::Validity::new(time(self.not_before)?, time(self.not_after)?))
+    }
+}
+
+/// What a certificate is for.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    /// A leaf, for these roles; for any, if neither is set.
+    Leaf { server: bool, client: bool },
+    /// A CA with so many CAs below it, which may issue for these DNS names and what is below them (for any, if there are none).
+    Authority { path_length: Option<u8>, permitted: Vec<String> },
+}
+
+/// What goes into a certificate.
+pub(crate) struct Template<'a> {
+    pub(crate) serial: [u8; 16],
+    pub(crate) common_name: Option<&'a str>,
+    pub(crate) names: &'a [AltName],
+    pub(crate) purpose: Purpose,
+    pub(crate) validity: Validity,
+    pub(crate) key: PublicKey,
+}
+
+/// Who signs it: nobody but the key itself, or a CA.
+pub(crate) enum Issuer<'a> {
+    Itself(&'a SigningKey),
+    Authority {
+        key: &'a SigningKey,
+        /// The issuer's subject and SubjectKeyIdentifier, as they stand in its certificate.
+        subject: &'a [u8],
+        key_identifier: Option<&'a [u8]>,
+    },
+}
+
+/// A serial number from random bytes: positive, and 16 bytes long (RFC 5280, 4.1.2.2, allows 20).
+pub(crate) fn serial(mut random: [u8; 16]) -> [u8; 16] {
+    if let Some(first) = random.first_mut() {
+        *first = *first & 0x3f | 0x40;
+    }
+    random
+}
+
+/// The first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1).
+pub(crate) fn key_identifier(key: &PublicKey) -> Vec<u8> {
+    HashAlgorithm::Sha256.hash(key.as_bytes()).as_bytes().iter().copied().take(20).collect()
+}
+
+/// A name as it is written for `issue`: a DNS name, which may begin with `*.`, or an IP address.
+pub(crate) fn alt_name(text: &str) -> Result<AltName, Error> {
+    let (wildcard, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+    let name = ServerName::parse(rest)?;
+    match (name.dns(), name.ip()) {
+        (Some(dns), _) => Ok(AltName::Dns(if wildcard { format!("*.{dns}") } else { dns.to_owned() })),
+        (None, Some(ip)) if !wildcard => Ok(AltName::Ip(ip)),
+        _ => Err(crate::error::NameError::Invalid.into()),
+    }
+}
+
+/// A common name that fits, or nothing: it is for people, so a long one is left out.
+pub(crate) fn fitting_common_name(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.chars().count() <= MAX_COMMON_NAME).then_some(text)
+}
+
+/// Signs a certificate; the result is DER.
+pub(crate) fn issue(template: &Template<'_>, issuer: &Issuer<'_>) -> Result<Vec<u8>, ConfigError> {
+    let failed = |reason| move |_| ConfigError::Issue { reason };
+    let subject = name(template.common_name).map_err(failed("the subject cannot be encoded"))?;
+    let (key, issuer_name, issuer_id) = match issuer {
+        Issuer::Itself(key) => (*key, subject.clone(), None),
+        Issuer::Authority { key, subject, key_identifier } => {
+            (*key, Name::from_der(subject).map_err(failed("the authority's name cannot be read"))?, *key_identifier)
+        }
+    };
+    let extensions = extensions(template, &subject, issuer_id).map_err(failed("an extension cannot be encoded"))?;
+    let validity = template.validity.to_x509().map_err(failed("its dates cannot be encoded"))?;
+    let serial = SerialNumber::new(&template.serial).map_err(failed("its serial number cannot be encoded"))?;
+    let spki = spki::SubjectPublicKeyInfoOwned::from_der(&template.key.to_spki()).map_err(failed("the key cannot be encoded"))?;
+
+    let profile = Profile { issuer: issuer_name, subject, extensions };
+    let built = CertificateBuilder::new(profile, serial, validity, spki)
+        .and_then(|certificate| certificate.build::<_, ed25519::Signature>(&Signer(key)))
+        .map_err(|_| ConfigError::Issue { reason: "the certificate cannot be built" })?;
+    built.to_der().map_err(failed("the certificate cannot be encoded"))
+}
+
+fn name(common_name: Option<&str>) -> der::Result<Name> {
+    let mut rdns = RdnSequence::default();
+    if let Some(text) = common_name {
+        let attribute = AttributeTypeAndValue { oid: COMMON_NAME, value: Any::new(Tag::Utf8String, text.as_bytes())? };
+        rdns.push(RelativeDistinguishedName::try_from(vec![attribute])?);
+    }
+    Name::from_der(&rdns.to_der()?)
+}
+
+fn general_name(name: &AltName) -> der::Result<GeneralName> {
+    Ok(match name {
+        AltName::Dns(text) => GeneralName::DnsName(Ia5String::new(text)?),
+        AltName::Ip(ip) => GeneralName::from(*ip),
+        AltName::Uri(text) => GeneralName::UniformResourceIdentifier(Ia5String::new(text)?),
+    })
+}
+
+fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>) -> der::Result<Vec<Extension>> {
+    let mut out = Vec::new();
+    let mut add = |extension: Extension| out.push(extension);
+    match &template.purpose {
+        Purpose::Leaf { server, client } => {
+            // An empty SEQUENCE, since FALSE is the default: the certificate says that it is no CA's.
+            add(extension(&BasicConstraints { ca: false, path_len_constraint: None }, subject)?);
+            // RFC 9846, 4.5.1.2: digitalSignature, and nothing else is done with the key.
+            add(extension(&KeyUsage(KeyUsages::DigitalSignature.into()), subject)?);
+            let purposes: Vec<_> =
+                [(server, SERVER_AUTH), (client, CLIENT_AUTH)].into_iter().filter(|(on, _)| **on).map(|(_, id)| id).collect();
+            if !purposes.is_empty() {
+                add(extension(&ExtendedKeyUsage(purposes), subject)?);
+            }
+        }
+        Purpose::Authority { path_length, permitted } => {
+            add(extension(&BasicConstraints { ca: true, path_len_constraint: *path_length }, subject)?);
+            add(extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), subject)?);
+            if !permitted.is_empty() {
+                let subtree = |name: &String| {
+                    let base = GeneralName::DnsName(Ia5String::new(name)?);
+                    Ok(GeneralSubtree { base, minimum: 0, maximum: None })
+                };
+                let permitted = permitted.iter().map(subtree).collect::<der::Result<_>>()?;
+                add(extension(&NameConstraints { permitted_subtrees: Some(permitted), excluded_subtrees: None }, subject)?);
+            }
+        }
+    }
+    if !template.names.is_empty() {
+        add(extension(&SubjectAltName(template.names.iter().map(general_name).collect::<der::Result<_>>()?), subject)?);
+    }
+    add(extension(&SubjectKeyIdentifier(OctetString::new(key_identifier(&template.key))?), subject)?);
+    if let Some(id) = issuer_id {
+        let id = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(id)?), ..AuthorityKeyIdentifier::default() };
+        add(extension(&id, subject)?);
+    }
+    Ok(out)
+}
+
+fn extension<T: Criticality + der::oid::AssociatedOid + Encode>(content: &T, subject: &Name) -> der::Result<Extension> {
+    content.to_extension(subject, &[])
+}
+
+/// Hands ready-made parts to the builder.
+struct Profile {
+    issuer: Name,
+    subject: Name,
+    extensions: Vec<Extension>,
+}
+
+impl BuilderProfile for Profile {
+    fn get_issuer(&self, _: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _: spki::SubjectPublicKeyInfoRef<'_>,
+        _: spki::SubjectPublicKeyInfoRef<'_>,
+        _: &TbsCertificate,
+    ) -> builder::Result<Vec<Extension>> {
+        Ok(self.extensions.clone())
+    }
+}
+
+/// Our key, as the builder wants one.
+struct Signer<'a>(&'a SigningKey);
+
+impl signature::Keypair for Signer<'_> {
+    type VerifyingKey = PublicKeyBytes;
+
+    fn verifying_key(&self) -> PublicKeyBytes {
+        PublicKeyBytes(self.0.public_key())
+    }
+}
+
+impl signature::Signer<ed25519::Signature> for Signer<'_> {
+    fn try_sign(&self, message: &[u8]) -> Result<ed25519::Signature, signature::Error> {
+        Ok(ed25519::Signature::from_bytes(&self.0.sign(message)))
+    }
+}
+
+impl spki::DynSignatureAlgorithmIdentifier for Signer<'_> {
+    fn signature_algorithm_identifier(&self) -> spki::Result<spki::AlgorithmIdentifierOwned> {
+        // RFC 8410, section 3: the parameters MUST be absent.
+        Ok(spki::AlgorithmIdentifierOwned { oid: ALGORITHM_OID, parameters: None })
+    }
+}

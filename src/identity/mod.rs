@@ -1,0 +1,47 @@
+//! Who we are and whom we trust.
+//!
+//! ```text
+//! name          ServerName: whom a client wants to reach (RFC 6066, section 3)
+//! public_key    PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
+//! pem, key      PEM sections (RFC 7468) and PKCS#8 private keys (RFC 5958, RFC 8410)
+//! certificate   the fields of an X.509 certificate (RFC 5280) that we look at ourselves
+//! issue         makes certificates; authority: a private PKI, for people
+//! own           Identity: our key and the chain we show
+//! path          certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
+//! trust         Trust: roots, and keys bound to names
+//! peer          VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
+//! ```
+//!
+//! A peer's certificates go one way: `Trust::verify_server` or `verify_client` turns bytes into a `VerifiedIdentity`, which has the key that the
+//! CertificateVerify is checked with (RFC 9846, 4.5.2); only after that does the handshake make the [`Peer`] that an application sees.
+//!
+//! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and so are the signatures on a path. Names count
+//! only in subjectAltName.
+
+#![allow(dead_code)] // until the floors above exist
+
+mod authority;
+mod base64;
+mod certificate;
+mod issue;
+mod key;
+mod name;
+mod own;
+mod path;
+mod peer;
+mod pem;
+mod public_key;
+mod trust;
+
+#[cfg(test)]
+mod tests;
+
+pub use authority::{Authority, AuthorityBuilder, CertificateBuilder};
+pub use issue::Validity;
+pub use name::ServerName;
+pub use own::Identity;
+pub use peer::Peer;
+#[allow(unused_imports)] // until the floors above exist
+pub(crate) use peer::VerifiedIdentity;
+pub use public_key::PublicKey;
+pub use trust::Trust;

@@ -1,0 +1,224 @@
+//! [`Identity`]: our own key, and the certificates that we show with it.
+
+use core::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::crypto::random::SystemRandom;
+use crate::crypto::signature::SigningKey;
+use crate::error::{CertificateError, ConfigError, Error, Fault};
+use crate::identity::certificate::{AltName, Certificate};
+use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
+use crate::identity::public_key::PublicKey;
+use crate::identity::trust::MAX_CHAIN;
+use crate::identity::{base64, key, name, pem};
+use crate::secret::Secret;
+
+/// Who we are: an Ed25519 key, and a chain of certificates for it.
+///
+/// Cheap to clone: the key is held once, and wiped when the last clone is dropped.
+///
+/// ```
+/// use fleeting::{Authority, Identity, Trust};
+///
+/// // Named by an authority. The same PEM can come from files: Identity::from_pem_files("chain.pem", "key.pem")
+/// let issued = Authority::new("Example CA")?.issue_server(["db.internal"])?;
+/// let again = Identity::from_pem(issued.chain_pem(), issued.key_pem().expose())?;
+/// assert_eq!(again.public_key(), issued.public_key());
+///
+/// // Known by its key alone.
+/// let server = Identity::generate()?;
+/// let whom_clients_trust = Trust::key_for("db.internal", server.public_key());
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+struct Inner {
+    key: SigningKey,
+    public_key: PublicKey,
+    /// DER, the certificate of `key` first.
+    chain: Vec<Vec<u8>>,
+    /// The DNS names in the first certificate.
+    names: Vec<String>,
+}
+
+impl Identity {
+    /// A chain of certificates, the first for the key, and the key as PKCS#8. One text that has both can be given twice.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]: a section is missing (as when the arguments are swapped), a certificate or the key is malformed or not Ed25519, the key does not
+    /// belong to the first certificate, or that certificate may not sign (KeyUsage).
+    pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let chain = pem::certificates(chain.as_ref())?;
+        Self::checked(chain, key::read(pem::private_key(key.as_ref())?.expose())?)
+    }
+
+    /// As [`from_pem`](Self::from_pem), from two files, or one file given twice.
+    ///
+    /// # Errors
+    ///
+    /// The same, and [`ConfigError::File`].
+    pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::from_pem(pem::read_file(chain.as_ref())?.expose(), pem::read_file(key.as_ref())?.expose())
+    }
+
+    /// As [`from_pem`](Self::from_pem), from DER: certificates, and PKCS#8.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn from_der(chain: impl IntoIterator<Item = impl Into<Vec<u8>>>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::checked(chain.into_iter().map(Into::into).collect(), key::read(key.as_ref())?)
+    }
+
+    /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it. It is shown in a self-signed certificate without a name, the same each
+    /// time, for peers that know the key.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no key, or it is malformed or not Ed25519.
+    pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::nameless(key::read(pem::private_key(key.as_ref())?.expose())?)
+    }
+
+    /// A fresh key. It is shown in a self-signed certificate without a name, for peers that know the key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`].
+    pub fn generate() -> Result<Self, Error> {
+        Self::nameless(generate()?)
+    }
+
+    /// A fresh key in a self-signed certificate with these names, DNS or IP, valid for ever; a DNS name may begin with `*.`.
+    ///
+    /// Nobody vouches for the names, so a peer has to know the key ([`Trust::key_for`](crate::Trust::key_for)). Where several machines are to know each
+    /// other an [`Authority`](crate::Authority) is the better start.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] for a name that is none, [`Error::Random`].
+    pub fn self_signed<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        let names = names.into_iter().map(issue::alt_name).collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = names.first() else {
+            return Err(ConfigError::Missing { what: "a name for the certificate; without one there is Identity::generate" }.into());
+        };
+        let common_name = first.to_string();
+        Self::own_certificate(generate()?, issue::fitting_common_name(&common_name), &names)
+    }
+
+    /// The key, for peers to trust.
+    pub fn public_key(&self) -> PublicKey {
+        self.0.public_key
+    }
+
+    /// The certificates in DER, our own first.
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.0.chain
+    }
+
+    /// The certificates as PEM text, our own first.
+    pub fn chain_pem(&self) -> String {
+        pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
+    }
+
+    /// The private key as PKCS#8 in PEM, to be kept where nobody else reads it.
+    pub fn key_pem(&self) -> Secret {
+        pem::write_private_key(&key::write(&self.0.key))
+    }
+
+    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2).
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Fault> {
+        Ok(self.0.key.sign(message))
+    }
+
+    /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846, 4.5.1.2; RFC 6066, section 3).
+    pub(crate) fn matches_name(&self, name: &str) -> bool {
+        self.0.names.iter().any(|pattern| name::covers(pattern, name))
+    }
+
+    /// Whether a certificate of the chain was issued by one of these, DER names as they stand in certificate_authorities (RFC 9846, 4.3.4 and 4.5.1.2).
+    pub(crate) fn is_issued_by(&self, authorities: &[&[u8]]) -> bool {
+        self.0.chain.iter().filter_map(|der| Certificate::parse(der).ok()).any(|certificate| authorities.contains(&certificate.issuer))
+    }
+
+    /// Whether the certificate passes an OID filter of a CertificateRequest (RFC 9846, 4.3.5); `oid` and `values` in DER.
+    pub(crate) fn matches_filter(&self, oid: &[u8], values: &[u8]) -> bool {
+        self.leaf().is_some_and(|leaf| leaf.matches_filter(oid, values))
+    }
+
+    /// With a chain from somewhere else.
+    fn checked(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Self, Error> {
+        if chain.len() > MAX_CHAIN {
+            return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex }.into());
+        }
+        for (index, der) in chain.iter().enumerate() {
+            let failed = |error| ConfigError::Certificate { index, error };
+            let certificate = Certificate::parse(der).map_err(failed)?;
+            if index == 0 {
+                // RFC 9846, 4.5.1.2: what a peer would refuse is refused here, before a peer sees it.
+                let public_key = certificate.public_key().map_err(failed)?;
+                certificate.check_may_sign().map_err(failed)?;
+                if *public_key.as_bytes() != key.public_key() {
+                    return Err(ConfigError::KeyMismatch.into());
+                }
+            }
+        }
+        if chain.is_empty() {
+            return Err(ConfigError::Missing { what: "a certificate for the key; without one there is Identity::from_key_pem" }.into());
+        }
+        Ok(Self::from_parts(chain, key))
+    }
+
+    /// With a chain that is known to be for this key.
+    pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: SigningKey) -> Self {
+        let public_key = PublicKey::from(key.public_key());
+        let names = chain.first().and_then(|leaf| Certificate::parse(leaf).ok()).map(|leaf| leaf.alt_names()).unwrap_or_default();
+        let names = names.into_iter().filter_map(|name| if let AltName::Dns(name) = name { Some(name) } else { None }).collect();
+        Self(Arc::new(Inner { key, public_key, chain, names }))
+    }
+
+    fn nameless(key: SigningKey) -> Result<Self, Error> {
+        // RFC 5280, 4.1.2.4: an issuer's name is never empty. This one says nothing that the key does not say.
+        let name = base64::encode(&issue::key_identifier(&PublicKey::from(key.public_key())));
+        Self::own_certificate(key, Some(&name), &[])
+    }
+
+    fn own_certificate(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Result<Self, Error> {
+        let public_key = PublicKey::from(key.public_key());
+        let id = base64::encode(&issue::key_identifier(&public_key));
+        let mut serial = [0; 16];
+        for (out, byte) in serial.iter_mut().zip(issue::key_identifier(&public_key)) {
+            *out = byte;
+        }
+        let template = Template {
+            serial: issue::serial(serial),
+            common_name: common_name.or(Some(&id)),
+            names,
+            purpose: Purpose::Leaf { server: false, client: false },
+            validity: Validity::unlimited(),
+            key: public_key,
+        };
+        let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
+        Ok(Self::from_parts(vec![certificate], key))
+    }
+
+    fn leaf(&self) -> Option<Certificate<'_>> {
+        Certificate::parse(self.0.chain.first()?).ok()
+    }
+}
+
+/// A fresh key from the system's generator.
+fn generate() -> Result<SigningKey, Error> {
+    SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Identity");
+        out.field("public_key", &self.0.public_key).field("names", &self.0.names).field("certificates", &self.0.chain.len());
+        out.finish_non_exhaustive()
+    }
+}

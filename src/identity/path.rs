@@ -1,0 +1,145 @@
+//! A path from a peer's certificate to a trusted root, by rustls-webpki: issuers, signatures, dates, names, name constraints, path lengths and extended
+//! key usage. What it does not look at, KeyUsage, is looked at here.
+
+use rustls_pki_types as pki;
+use webpki::{EndEntityCert, Error};
+
+use crate::crypto::signature::VerifyingKey;
+use crate::error::CertificateError;
+use crate::identity::certificate::{AltName, Certificate};
+use crate::identity::name::ServerName;
+use crate::time::Now;
+
+/// The only signature algorithm, for certificates and everything else.
+#[derive(Debug)]
+struct Ed25519;
+
+impl pki::SignatureVerificationAlgorithm for Ed25519 {
+    fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), pki::InvalidSignature> {
+        let key = <&[u8; 32]>::try_from(public_key).map_err(|_| pki::InvalidSignature)?;
+        let key = VerifyingKey::parse(key).map_err(|_| pki::InvalidSignature)?;
+        key.verify(message, signature).map_err(|_| pki::InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> pki::AlgorithmIdentifier {
+        pki::alg_id::ED25519
+    }
+
+    fn signature_alg_id(&self) -> pki::AlgorithmIdentifier {
+        pki::alg_id::ED25519
+    }
+}
+
+/// Whom the path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Server,
+    Client,
+}
+
+/// A trusted root, read once.
+#[derive(Clone)]
+pub(crate) struct Root {
+    anchor: pki::TrustAnchor<'static>,
+    /// Its subject with tag and length, for certificate_authorities.
+    pub(crate) subject: Vec<u8>,
+}
+
+impl Root {
+    /// Reads a CA certificate. Its dates are not looked at: it is trusted because it is configured (RFC 5280, 6.1.1 (d)).
+    pub(crate) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        let certificate = Certificate::parse(der)?;
+        certificate.public_key()?;
+        // Stricter than RFC 5280: a leaf made a root would let its holder issue certificates in any name. Its key can be trusted instead.
+        certificate.check_may_issue()?;
+        let owned = pki::CertificateDer::from(der);
+        let anchor = webpki::anchor_from_trusted_cert(&owned).map_err(|error| reason(&error))?.to_owned();
+        Ok(Self { anchor, subject: certificate.subject.to_vec() })
+    }
+}
+
+/// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one.
+pub(crate) fn verify(roots: &[Root], chain: &[&[u8]], role: Role, name: Option<&ServerName>, now: Now) -> Result<(), CertificateError> {
+    let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
+    let leaf_der = pki::CertificateDer::from(*leaf);
+    let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error))?;
+    let others: Vec<_> = others.iter().map(|der| pki::CertificateDer::from(*der)).collect();
+    let anchors: Vec<_> = roots.iter().map(|root| root.anchor.clone()).collect();
+    let usage = match role {
+        Role::Server => webpki::KeyUsage::server_auth(),
+        Role::Client => webpki::KeyUsage::client_auth(),
+    };
+    leaf_end
+        .verify_for_usage(
+            &[&Ed25519],
+            &anchors,
+            &others,
+            pki::UnixTime::since_unix_epoch(now.unix),
+            usage,
+            None,
+            // RFC 5280, 6.1.4 (n): keyCertSign, on every certificate between the leaf and the root.
+            Some(&|path| {
+                for issuer in path.intermediate_certificates() {
+                    Certificate::parse(&issuer.der()).and_then(|issuer| issuer.check_may_issue()).map_err(|_| Error::EndEntityUsedAsCa)?;
+                }
+                Ok(())
+            }),
+        )
+        .map_err(|error| reason(&error))?;
+    if let Some(name) = name {
+        let wanted = name.to_pki().ok_or(CertificateError::Malformed)?;
+        leaf_end.verify_is_valid_for_subject_name(&wanted).map_err(|error| match error {
+            Error::CertNotValidForName(_) => wrong_name(name, leaf),
+            other => reason(&other),
+        })?;
+    }
+    Ok(())
+}
+
+/// How many of a certificate's names an error repeats.
+const NAMES_SHOWN: usize = 16;
+
+fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
+    let names = Certificate::parse(leaf).map(|leaf| leaf.alt_names()).unwrap_or_default();
+    let presented = names.iter().take(NAMES_SHOWN).map(AltName::to_string).collect();
+    CertificateError::WrongName { expected: expected.to_string(), presented }
+}
+
+/// The object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1; and X9.62, for ECDSA), as DER.
+const BROKEN_HASHES: [&[u8]; 3] = [
+    &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04],
+    &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05],
+    &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01],
+];
+
+/// An algorithm on the path that is not Ed25519.
+pub(crate) fn unsupported(signature_algorithm: &[u8]) -> CertificateError {
+    // RFC 9846, 4.5.1.3: a certificate that would have to be validated with MD5 MUST, and with SHA-1 SHOULD, be answered with bad_certificate.
+    if BROKEN_HASHES.iter().any(|broken| signature_algorithm.starts_with(broken)) {
+        CertificateError::BrokenHash
+    } else {
+        CertificateError::UnsupportedAlgorithm
+    }
+}
+
+fn reason(error: &Error) -> CertificateError {
+    match error {
+        Error::CertExpired { .. } => CertificateError::Expired,
+        Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
+        Error::UnknownIssuer | Error::CertDistrusted => CertificateError::UnknownIssuer,
+        Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        Error::UnsupportedSignatureAlgorithmContext(context) => unsupported(&context.signature_algorithm_id),
+        Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => unsupported(&context.signature_algorithm_id),
+        Error::UnsupportedCertVersion | Error::UnsupportedCriticalExtension => CertificateError::UnsupportedExtension,
+        Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => CertificateError::ExtendedKeyUsage,
+        Error::NameConstraintViolation => CertificateError::NameConstraint,
+        Error::CaUsedAsEndEntity | Error::EndEntityUsedAsCa | Error::PathLenConstraintViolated => CertificateError::PathConstraint,
+        Error::MaximumSignatureChecksExceeded
+        | Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumPathDepthExceeded
+        | Error::MaximumNameConstraintComparisonsExceeded => CertificateError::TooComplex,
+        Error::CertRevoked => CertificateError::Revoked,
+        // Everything else is about encoding; new variants cannot be better.
+        _ => CertificateError::Malformed,
+    }
+}

@@ -1,0 +1,117 @@
+//! [`PublicKey`]: an Ed25519 public key, as people and configurations hand it around.
+
+use core::fmt;
+use core::str::FromStr;
+
+use crate::error::ConfigError;
+use crate::identity::{base64, pem};
+
+/// What stands before the 32 bytes in a DER SubjectPublicKeyInfo (RFC 8410, section 4): parameters are absent, so there is one encoding.
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// An Ed25519 public key: 32 bytes.
+///
+/// As text it is the base64 of its DER SubjectPublicKeyInfo (RFC 8410), 60 characters, which is also the inside of the PEM that
+/// `openssl pkey -pubout` writes; that whole PEM is read too.
+///
+/// ```
+/// use fleeting::{Identity, PublicKey};
+///
+/// let key: PublicKey = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=".parse()?;
+/// assert_eq!(key.as_bytes()[..4], [0xd7, 0x5a, 0x98, 0x01]);
+/// assert_eq!(PublicKey::from(*key.as_bytes()), key);
+///
+/// let mine = Identity::generate()?.public_key();
+/// assert_eq!(mine.to_string().parse(), Ok(mine));
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PublicKey([u8; 32]);
+
+impl PublicKey {
+    /// The key as RFC 8032 encodes it.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The DER SubjectPublicKeyInfo (RFC 8410, section 4), which is also what a raw public key is on the wire (RFC 7250).
+    pub fn to_spki(&self) -> [u8; 44] {
+        let mut spki = [0; 44];
+        for (out, byte) in spki.iter_mut().zip(SPKI_PREFIX.iter().chain(&self.0)) {
+            *out = *byte;
+        }
+        spki
+    }
+
+    /// Reads a DER SubjectPublicKeyInfo; nothing if it is of another algorithm, or not DER.
+    pub(crate) fn from_spki(spki: &[u8]) -> Option<Self> {
+        Some(Self(spki.strip_prefix(&SPKI_PREFIX)?.try_into().ok()?))
+    }
+}
+
+impl From<[u8; 32]> for PublicKey {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64::encode(&self.to_spki()))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({self})")
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = ConfigError;
+
+    /// Reads what `Display` writes, or a PEM section `PUBLIC KEY`.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let text = text.trim();
+        let spki = if text.starts_with("-----") { pem::public_key(text.as_bytes())? } else { base64::decode(text).unwrap_or_default() };
+        Self::from_spki(&spki).ok_or(ConfigError::PublicKey {
+            reason: "expected the base64 of an Ed25519 SubjectPublicKeyInfo (60 characters), or that as PEM",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8410, 10.1.
+    const TEXT: &str = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+
+    #[test]
+    fn reads_and_writes_the_example_of_rfc_8410() {
+        let key: PublicKey = TEXT.parse().unwrap();
+        assert_eq!(key.to_string(), TEXT);
+        assert_eq!(key.as_bytes()[..2], [0x19, 0xbf]);
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{TEXT}\n-----END PUBLIC KEY-----\n");
+        assert_eq!(pem.parse(), Ok(key));
+        assert_eq!(format!("  {TEXT}\n").parse(), Ok(key));
+        assert_eq!(PublicKey::from_spki(&key.to_spki()), Some(key));
+        assert!(format!("{key:?}").contains(TEXT));
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        // A key of another algorithm (X25519), a cut one, one byte more, and no base64 at all.
+        for text in [
+            "MCowBQYDK2VuAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZg==",
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuEA",
+            "",
+            "no key",
+        ] {
+            assert!(matches!(text.parse::<PublicKey>(), Err(ConfigError::PublicKey { .. })), "{text}");
+        }
+        let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        assert!(matches!(private.parse::<PublicKey>(), Err(ConfigError::NoPemSection { wanted: "PUBLIC KEY", .. })));
+    }
+}

@@ -1,0 +1,222 @@
+//! [`Trust`]: whom we believe.
+//!
+//! A peer is accepted if its key is trusted, for the name that is wanted; or else if its certificates lead to a root, and name what is wanted.
+
+use core::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::crypto::signature::VerifyingKey;
+use crate::error::{CertificateError, ConfigError, Error};
+use crate::identity::certificate::Certificate;
+use crate::identity::name::ServerName;
+use crate::identity::path::{self, Role, Root};
+use crate::identity::peer::VerifiedIdentity;
+use crate::identity::pem;
+use crate::identity::public_key::PublicKey;
+use crate::time::Now;
+
+/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
+pub(crate) const MAX_CHAIN: usize = 10;
+
+/// Whom to believe: authorities (roots), and keys.
+///
+/// A root vouches for the names in the certificates that it issued. A key bound to a name ([`key_for`](Self::key_for)) stands in for the path, the
+/// names and the dates of the certificate that it comes in, so that a self-signed one will do, and one that has expired as well.
+///
+/// Cheap to clone.
+///
+/// ```
+/// use fleeting::{Authority, Identity, Trust};
+///
+/// let authority = Authority::new("Example CA")?;
+/// let roots = Trust::roots_from_pem(authority.certificate_pem())?;
+///
+/// let old_server = Identity::generate()?.public_key();
+/// let both = roots.and(Trust::key_for("legacy.internal", old_server));
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Trust(Arc<Inner>);
+
+#[derive(Clone, Default)]
+struct Inner {
+    roots: Vec<Root>,
+    /// Keys that are believed for one name.
+    bound: Vec<(ServerName, PublicKey)>,
+    /// Keys that are believed for every name.
+    keys: Vec<PublicKey>,
+    /// What was wrong with an argument, told by `check`, so that making a `Trust` from constants needs no `?`.
+    defect: Option<Error>,
+}
+
+impl Trust {
+    /// Trusts the authorities whose certificates stand in a PEM text.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no certificate in it, or one that is malformed, no authority's (a CA's), or not Ed25519. A server's own
+    /// certificate is not an authority's: trust its key with [`key_for`](Self::key_for).
+    pub fn roots_from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::roots_from_der(pem::certificates(pem.as_ref())?)
+    }
+
+    /// As [`roots_from_pem`](Self::roots_from_pem), from a file.
+    ///
+    /// # Errors
+    ///
+    /// The same, and [`ConfigError::File`].
+    pub fn roots_from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::roots_from_pem(pem::read_file(path.as_ref())?.expose())
+    }
+
+    /// As [`roots_from_pem`](Self::roots_from_pem), from DER.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn roots_from_der(certificates: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Error> {
+        let mut roots = Vec::new();
+        for (index, der) in certificates.into_iter().enumerate() {
+            roots.push(Root::parse(der.as_ref()).map_err(|error| ConfigError::Certificate { index, error })?);
+        }
+        if roots.is_empty() {
+            return Err(ConfigError::Missing { what: "a root certificate" }.into());
+        }
+        Ok(Self::from(Inner { roots, ..Inner::default() }))
+    }
+
+    /// Trusts one key, for one name: a server's, when it is reached by that name, or a client's, which is then shown as
+    /// [`Peer::pinned_name`](crate::Peer::pinned_name).
+    ///
+    /// A name that is none, and a key that is none, are told by `build()` of what this is given to.
+    ///
+    /// ```
+    /// use fleeting::{Identity, Trust};
+    ///
+    /// let server = Identity::generate()?;
+    /// let trust = Trust::key_for("db.internal", server.public_key());
+    /// # Ok::<(), fleeting::Error>(())
+    /// ```
+    pub fn key_for(name: &str, key: impl Into<PublicKey>) -> Self {
+        let key = key.into();
+        let mut inner = Inner { defect: defect(&key), ..Inner::default() };
+        match ServerName::parse(name) {
+            Ok(name) => inner.bound.push((name, key)),
+            Err(error) => inner.defect = Some(error.into()),
+        }
+        Self::from(inner)
+    }
+
+    /// Trusts a set of keys, for every name and without one.
+    ///
+    /// This gives up what a name is for: **each holder of one of these keys can answer in the place of every other** (RFC 9846, F.9), so a client that
+    /// meant to reach one of them may be talking to another. It is for the case where that makes no difference, such as equal members of a mesh, or
+    /// where the application compares [`Peer::public_key`](crate::Peer::public_key) itself. Otherwise use [`key_for`](Self::key_for).
+    pub fn keys(keys: impl IntoIterator<Item = impl Into<PublicKey>>) -> Self {
+        let keys: Vec<PublicKey> = keys.into_iter().map(Into::into).collect();
+        Self::from(Inner { defect: keys.iter().find_map(defect), keys, ..Inner::default() })
+    }
+
+    /// As [`roots_from_der`](Self::roots_from_der), with the error kept for `check`.
+    pub(crate) fn root(certificate: Option<&Vec<u8>>) -> Self {
+        Self::roots_from_der(certificate).unwrap_or_else(|error| Self::from(Inner { defect: Some(error), ..Inner::default() }))
+    }
+
+    /// Trusts these and those: a peer that either accepts is accepted.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let (mut all, more) = (Arc::unwrap_or_clone(self.0), Arc::unwrap_or_clone(other.0));
+        all.roots.extend(more.roots);
+        all.bound.extend(more.bound);
+        all.keys.extend(more.keys);
+        all.defect = all.defect.or(more.defect);
+        Self::from(all)
+    }
+
+    /// What was wrong with the arguments, for the `build()` that this is given to. Whom it names is not trusted in any case.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.0.defect {
+            Some(error) => Err(error.clone()),
+            None if self.0.roots.is_empty() && self.0.bound.is_empty() && self.0.keys.is_empty() => {
+                Err(ConfigError::Missing { what: "a root or a key to trust" }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a server can be accepted without a name: only by a key that stands for every name.
+    pub(crate) fn accepts_unnamed(&self) -> bool {
+        !self.0.keys.is_empty()
+    }
+
+    /// The names of the roots in DER, for certificate_authorities (RFC 9846, 4.3.4). Nothing where keys are trusted as well: their holders would find
+    /// no authority of theirs in the list.
+    pub(crate) fn authorities(&self) -> Vec<&[u8]> {
+        if self.0.bound.is_empty() && self.0.keys.is_empty() {
+            self.0.roots.iter().map(|root| root.subject.as_slice()).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name only keys can vouch for it.
+    pub(crate) fn verify_server(&self, chain: &[&[u8]], name: Option<&ServerName>, now: Now) -> Result<VerifiedIdentity, CertificateError> {
+        let roots = if name.is_some() { self.0.roots.as_slice() } else { &[] };
+        self.verify(chain, Role::Server, roots, now, name, |bound| Some(bound) == name)
+    }
+
+    /// Whether a client that sent `chain`, leaf first, is known.
+    pub(crate) fn verify_client(&self, chain: &[&[u8]], now: Now) -> Result<VerifiedIdentity, CertificateError> {
+        self.verify(chain, Role::Client, &self.0.roots, now, None, |_| true)
+    }
+
+    fn verify(
+        &self,
+        chain: &[&[u8]],
+        role: Role,
+        roots: &[Root],
+        now: Now,
+        name: Option<&ServerName>,
+        may_be: impl Fn(&ServerName) -> bool,
+    ) -> Result<VerifiedIdentity, CertificateError> {
+        if chain.len() > MAX_CHAIN {
+            return Err(CertificateError::TooComplex);
+        }
+        let leaf = Certificate::parse(chain.first().ok_or(CertificateError::Malformed)?)?;
+        let public_key = leaf.public_key().map_err(|_| path::unsupported(leaf.signature_algorithm))?;
+        leaf.check_may_sign()?;
+        let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
+
+        // The proof that the peer holds the key is its CertificateVerify, so there is nothing secret to compare here.
+        let bound = self.0.bound.iter().find(|(name, key)| *key == public_key && may_be(name));
+        if let Some((name, _)) = bound {
+            return Ok(VerifiedIdentity::new(chain, public_key, key, Some(name.to_string())));
+        }
+        if self.0.keys.contains(&public_key) {
+            return Ok(VerifiedIdentity::new(chain, public_key, key, None));
+        }
+        if roots.is_empty() {
+            return Err(CertificateError::UntrustedKey);
+        }
+        path::verify(roots, chain, role, name, now)?;
+        Ok(VerifiedIdentity::new(chain, public_key, key, None))
+    }
+}
+
+fn defect(key: &PublicKey) -> Option<Error> {
+    let reason = "these 32 bytes are no Ed25519 public key, or one that everybody can sign for";
+    VerifyingKey::parse(key.as_bytes()).is_err().then(|| ConfigError::PublicKey { reason }.into())
+}
+
+impl From<Inner> for Trust {
+    fn from(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trust").field("roots", &self.0.roots.len()).field("keys_for", &self.0.bound).field("keys", &self.0.keys).finish()
+    }
+}
