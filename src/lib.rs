@@ -4,9 +4,12 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions, clippy::panic))]
 //! TLS 1.3.
 
+mod client;
 mod code_point;
+mod connection;
 mod crypto;
 mod error;
+mod handshake;
 mod identity;
 mod key_schedule;
 mod level;
@@ -15,12 +18,17 @@ mod record;
 #[cfg(test)]
 mod rfc8448;
 mod secret;
+mod server;
 mod time;
 
+pub use client::{Client, ClientBuilder};
 pub use code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
+pub use handshake::{Negotiated, Question};
 pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, ServerName, Trust, Validity};
 pub use record::Padding;
 pub use secret::Secret;
+pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};
 pub use time::Now;

@@ -1,0 +1,111 @@
+//! The client's half of the handshake (RFC 9846, A.1).
+//!
+//! ```text
+//!                            START
+//!              Send ClientHello |                        key_exchange.rs
+//!                               v
+//!                            WAIT_SH
+//!                               | Recv ServerHello       key_exchange.rs
+//!                               | K_recv = handshake
+//!                               v
+//!                            WAIT_EE
+//!                               | Recv EncryptedExtensions           server_parameters.rs
+//!                               v
+//!                          WAIT_CERT_CR
+//!                   Recv |             | Recv CertificateRequest     server_parameters.rs
+//!            Certificate |             v
+//!                        |         WAIT_CERT
+//!                        |             | Recv Certificate            authentication.rs
+//!                        v             v
+//!                            WAIT_CV
+//!                               | Recv CertificateVerify             authentication.rs
+//!                               v
+//!                         WAIT_FINISHED
+//!                               | Recv Finished                      authentication.rs
+//!                               | [Send Certificate [+ CertificateVerify]]
+//!                               | Send Finished
+//!                               | K_send = K_recv = application
+//!                               v
+//!                           CONNECTED                                post_handshake.rs
+//! ```
+//!
+//! K_send = handshake comes with ServerHello here, not with the server's Finished, so that alerts between the two are encrypted (the
+//! note in A.1 asks for it).
+
+pub(crate) mod authentication;
+pub(crate) mod config;
+pub(crate) mod key_exchange;
+pub(crate) mod post_handshake;
+pub(crate) mod server_parameters;
+
+use crate::client::authentication::{WaitCertificate, WaitCertificateVerify, WaitFinished};
+use crate::client::key_exchange::WaitServerHello;
+use crate::client::post_handshake::Connected;
+use crate::client::server_parameters::{WaitCertificateOrRequest, WaitEncryptedExtensions};
+use crate::error::Fault;
+use crate::handshake::{Context, Wire};
+use crate::identity::ServerName;
+use crate::message::Message;
+
+pub use config::{Client, ClientBuilder};
+
+/// A state of RFC 9846, A.1; each holds exactly what it knows.
+pub(crate) enum State {
+    WaitServerHello(WaitServerHello),
+    WaitEncryptedExtensions(WaitEncryptedExtensions),
+    WaitCertificateOrRequest(WaitCertificateOrRequest),
+    WaitCertificate(WaitCertificate),
+    WaitCertificateVerify(WaitCertificateVerify),
+    WaitFinished(WaitFinished),
+    Connected(Connected),
+}
+
+/// START: sends the ClientHello.
+pub(crate) fn start(client: &Client, name: Option<ServerName>, cx: &mut Context<'_>) -> Result<State, Fault> {
+    Ok(State::WaitServerHello(WaitServerHello::start(client.clone(), name, cx)?))
+}
+
+/// What is legal: any pair not in this table is unexpected_message.
+pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<State, Fault> {
+    use State::*;
+    Ok(match (state, message) {
+        (WaitServerHello(s), Message::ServerHello(m)) => WaitEncryptedExtensions(s.on_server_hello(&m, wire, cx)?),
+        (WaitEncryptedExtensions(s), Message::EncryptedExtensions(m)) => WaitCertificateOrRequest(s.on_encrypted_extensions(&m, &wire)?),
+        (WaitCertificateOrRequest(s), Message::CertificateRequest(m)) => WaitCertificate(s.on_certificate_request(&m, &wire)?),
+        (WaitCertificateOrRequest(s), Message::Certificate(m)) => WaitCertificateVerify(s.without_request().on_certificate(&m, &wire, cx)?),
+        (WaitCertificate(s), Message::Certificate(m)) => WaitCertificateVerify(s.on_certificate(&m, &wire, cx)?),
+        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(s.on_certificate_verify(&m, &wire)?),
+        (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
+        (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m)?),
+        (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
+        (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
+    })
+}
+
+impl State {
+    /// The state's name in RFC 9846, A.1.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::WaitServerHello(_) => "WAIT_SH",
+            Self::WaitEncryptedExtensions(_) => "WAIT_EE",
+            Self::WaitCertificateOrRequest(_) => "WAIT_CERT_CR",
+            Self::WaitCertificate(_) => "WAIT_CERT",
+            Self::WaitCertificateVerify(_) => "WAIT_CV",
+            Self::WaitFinished(_) => "WAIT_FINISHED",
+            Self::Connected(_) => "CONNECTED",
+        }
+    }
+
+    /// What the table accepts in this state, for an error's text.
+    fn expects(&self) -> &'static str {
+        match self {
+            Self::WaitServerHello(_) => "ServerHello",
+            Self::WaitEncryptedExtensions(_) => "EncryptedExtensions",
+            Self::WaitCertificateOrRequest(_) => "CertificateRequest or Certificate",
+            Self::WaitCertificate(_) => "Certificate",
+            Self::WaitCertificateVerify(_) => "CertificateVerify",
+            Self::WaitFinished(_) => "Finished",
+            Self::Connected(_) => "NewSessionTicket or KeyUpdate",
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What we receive: bytes become records, records become content, and what the peer may not send at all ends here.
+//!
+//! The order of checks for one record:
+//!
+//! 1. its header (`record::Header`);
+//! 2. ChangeCipherSpec, which is never protected, is dropped where it may come (RFC 9846, section 5);
+//! 3. it is opened in place, or skipped as early data (4.3.10);
+//! 4. no record of another type may come inside a handshake message (5.1).
+
+use crate::code_point::{AlertDescription, ContentType};
+use crate::error::{DecodeProblem, Fault};
+use crate::record::{Deframer, Header, Joined, Joiner, Open};
+
+/// RFC 9846, section 5 asks to drop a ChangeCipherSpec; nobody needs more than one or two.
+const MAX_CHANGE_CIPHER_SPECS: usize = 32;
+
+/// How many records and messages in a row may carry no application data: empty records, KeyUpdates, tickets, user_canceled. They
+/// are legal, cost us work, and bring nothing.
+const MAX_IDLE_MESSAGES: usize = 64;
+
+/// The reading half of a connection.
+pub(super) struct Inbound {
+    pub(super) deframer: Deframer,
+    /// None after the peer's close_notify, or a failure: nothing is read any more, and the keys are gone.
+    open: Option<Open>,
+    joiner: Joiner,
+    /// Whether a ChangeCipherSpec may come: from the first ClientHello until the peer's Finished.
+    pub(super) change_cipher_spec: bool,
+    change_cipher_specs: usize,
+    /// Bytes of early data that may still be skipped, while none has opened.
+    skip_early_data: Option<usize>,
+    /// Records and messages since the last application data.
+    idle_messages: usize,
+    /// The transport has ended.
+    pub(super) ended: bool,
+}
+
+/// What was in a record, for the connection to act upon.
+pub(super) enum Received {
+    /// Handshake bytes: messages may be whole now.
+    Handshake,
+    /// Application data, held in the deframer.
+    Data,
+    /// An alert.
+    Alert(AlertDescription),
+    /// Nothing of interest: a ChangeCipherSpec, skipped early data, an empty record.
+    Nothing,
+}
+
+impl Inbound {
+    pub(super) fn new(is_client: bool) -> Self {
+        Self {
+            deframer: Deframer::new(),
+            open: Some(Open::plaintext()),
+            joiner: Joiner::default(),
+            // A client's ClientHello is on its way before anything can come.
+            change_cipher_spec: is_client,
+            change_cipher_specs: 0,
+            skip_early_data: None,
+            idle_messages: 0,
+            ended: false,
+        }
+    }
+
+    /// Whether the peer can still say something.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Takes the next record, if it is whole.
+    pub(super) fn next_record(&mut self) -> Result<Option<Received>, Fault> {
+        let Some(open) = &mut self.open else { return Ok(None) };
+        let Some((header, range)) = self.deframer.next(open.is_protected())? else { return Ok(None) };
+        let body = self.deframer.bytes(range.clone());
+        if header.content_type == ContentType::ALERT && open.is_protected() && open.is_fresh() {
+            // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the connection, as anyone who
+            // could forge it can; so it may as well be told.
+            return parse_alert(body).map(|alert| Some(Received::Alert(alert)));
+        }
+        let opened = match open.open(&header, body) {
+            Ok(opened) => opened,
+            Err(Fault::BadRecordMac) if skips(&mut self.skip_early_data, &header) => return Ok(Some(Received::Nothing)),
+            Err(fault) => return Err(fault),
+        };
+        if header.content_type == ContentType::APPLICATION_DATA {
+            // RFC 9846, 4.3.10: the first record that opens is the client's second flight.
+            self.skip_early_data = None;
+        }
+        // RFC 9846, 5.1: "if a handshake message is split over two or more records, there MUST NOT be any other records between them".
+        if opened.content_type != ContentType::HANDSHAKE && self.joiner.is_mid_message() {
+            return Err(Fault::Interleaved { got: opened.content_type });
+        }
+        let content = body.get(..opened.len).unwrap_or_default();
+        Ok(Some(match opened.content_type {
+            ContentType::HANDSHAKE => {
+                self.joiner.push(content);
+                Received::Handshake
+            }
+            ContentType::ALERT => Received::Alert(parse_alert(content)?),
+            ContentType::CHANGE_CIPHER_SPEC => {
+                self.count_change_cipher_spec()?;
+                Received::Nothing
+            }
+            _ if content.is_empty() => {
+                self.count_idle("records and messages without application data")?;
+                Received::Nothing
+            }
+            _ => {
+                self.deframer.hold(range.start..range.start + opened.len);
+                Received::Data
+            }
+        }))
+    }
+
+    /// Takes the next whole handshake message of at most `limit` bytes.
+    pub(super) fn next_message(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
+        self.joiner.next(limit)
+    }
+
+    /// New keys, from the next record on.
+    pub(super) fn install(&mut self, open: Open) {
+        if self.open.is_some() {
+            self.open = Some(open);
+        }
+    }
+
+    /// The next generation of keys (RFC 9846, 4.7.3).
+    pub(super) fn update(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.update();
+        }
+    }
+
+    /// Records that do not open are skipped, up to this many bytes.
+    pub(super) fn skip_early_data(&mut self, budget: usize) {
+        self.skip_early_data = Some(budget);
+    }
+
+    /// The peer says no more: keys are wiped, and what still comes is ignored (RFC 9846, 6.1).
+    pub(super) fn close(&mut self) {
+        self.open = None;
+        self.joiner = Joiner::default();
+        self.deframer.discard();
+    }
+
+    /// Application data came: what is legal but idle may come again.
+    pub(super) fn reset_idle(&mut self) {
+        self.idle_messages = 0;
+    }
+
+    /// One more record or message that carries no application data.
+    pub(super) fn count_idle(&mut self, what: &'static str) -> Result<(), Fault> {
+        self.idle_messages += 1;
+        if self.idle_messages > MAX_IDLE_MESSAGES { Err(Fault::TooMany { what, limit: MAX_IDLE_MESSAGES }) } else { Ok(()) }
+    }
+
+    fn count_change_cipher_spec(&mut self) -> Result<(), Fault> {
+        // RFC 9846, section 5: "before the first ClientHello message or after the peer's Finished message, it MUST be treated as an unexpected
+        // record type".
+        if !self.change_cipher_spec {
+            return Err(Fault::ChangeCipherSpec);
+        }
+        self.change_cipher_specs += 1;
+        if self.change_cipher_specs > MAX_CHANGE_CIPHER_SPECS {
+            return Err(Fault::TooMany { what: "ChangeCipherSpecs", limit: MAX_CHANGE_CIPHER_SPECS });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a record that does not open is early data to be skipped; it is paid for from the budget.
+fn skips(budget: &mut Option<usize>, header: &Header) -> bool {
+    match budget.and_then(|left| left.checked_sub(header.length)) {
+        Some(left) => {
+            *budget = Some(left);
+            true
+        }
+        None => false,
+    }
+}
+
+/// ```text
+/// struct {
+///     AlertLevel level;
+///     AlertDescription description;
+/// } Alert;
+/// ```
+fn parse_alert(content: &[u8]) -> Result<AlertDescription, Fault> {
+    let decode = |problem| Err(Fault::Decode { message: "Alert", field: "description", problem });
+    match content {
+        // RFC 9846, section 6: "the level field can safely be ignored".
+        [_level, description] => Ok(AlertDescription(*description)),
+        [] => Err(Fault::EmptyFragment { content_type: ContentType::ALERT }),
+        [_] => decode(DecodeProblem::Truncated),
+        // RFC 9846, 5.1: "a record with an Alert type MUST contain exactly one message".
+        _ => decode(DecodeProblem::TrailingBytes),
+    }
+}

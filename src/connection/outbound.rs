@@ -1,0 +1,182 @@
+//! What we send: handshake messages, alerts and application data become records in one buffer, in order.
+
+use crate::code_point::{AlertDescription, ContentType};
+use crate::connection::rekey::KeyUpdates;
+use crate::crypto::suite::Suite;
+use crate::error::Error;
+use crate::key_schedule::TrafficSecret;
+use crate::message::KeyUpdate;
+use crate::record::{MAX_FRAGMENT, Padding, Seal, SealError};
+
+/// How many bytes of records may wait for the transport before `write` takes no more: four full records and their overhead, so that
+/// one call of the transport carries several.
+const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + 256);
+
+/// How many records before the end of a key's life it is renewed.
+const RENEWAL_RESERVE: u64 = 1024;
+
+/// Memory of the output buffer that a connection keeps while it has nothing to send, in bytes.
+const KEPT_CAPACITY: usize = 4 * 1024;
+
+/// The writing half of a connection.
+pub(super) struct Outbound {
+    /// None when nothing can be sent any more: after close_notify or a fatal alert. The keys are gone then.
+    seal: Option<Seal>,
+    /// Records, from `sent` on for the transport.
+    records: Vec<u8>,
+    sent: usize,
+    /// Handshake messages that wait to be packed into records together.
+    messages: Vec<u8>,
+    /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
+    initial: bool,
+    pub(super) padding: Padding,
+    pub(super) key_updates: KeyUpdates,
+    /// What went wrong while a sink, which returns nothing, was written to.
+    failure: Option<SealError>,
+}
+
+impl Outbound {
+    pub(super) fn new(is_client: bool) -> Self {
+        Self {
+            seal: Some(Seal::plaintext()),
+            records: Vec::new(),
+            sent: 0,
+            messages: Vec::new(),
+            initial: is_client,
+            padding: Padding::None,
+            key_updates: KeyUpdates::default(),
+            failure: None,
+        }
+    }
+
+    /// What waits for the transport.
+    pub(super) fn waiting(&self) -> &[u8] {
+        self.records.get(self.sent..).unwrap_or_default()
+    }
+
+    /// The transport took `count` bytes.
+    pub(super) fn sent(&mut self, count: usize) {
+        self.sent = self.sent.saturating_add(count).min(self.records.len());
+        if self.sent == self.records.len() {
+            self.sent = 0;
+            self.records.clear();
+            self.records.shrink_to(KEPT_CAPACITY);
+        }
+    }
+
+    /// Whether anything can still be sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    /// A handshake message, to be packed with its neighbours.
+    pub(super) fn message(&mut self, message: &[u8]) {
+        self.messages.extend_from_slice(message);
+    }
+
+    /// Packs the messages that wait into as few records as they need.
+    ///
+    /// RFC 9846, 5.1: messages do not span a key change, so this comes before one, and the last of them ends its record.
+    pub(super) fn flush_messages(&mut self) -> Result<(), SealError> {
+        let messages = core::mem::take(&mut self.messages);
+        let Some(seal) = &mut self.seal else { return Ok(()) };
+        for fragment in messages.chunks(seal.max_fragment().max(1)) {
+            if self.initial {
+                Seal::initial_client_hello(fragment, &mut self.records)?;
+            } else {
+                seal.seal(ContentType::HANDSHAKE, fragment, 0, &mut self.records)?;
+            }
+        }
+        self.initial &= messages.is_empty();
+        Ok(())
+    }
+
+    /// New keys, from the next message on.
+    pub(super) fn install(&mut self, suite: Suite, secret: TrafficSecret) {
+        self.note(Self::flush_messages);
+        if self.seal.is_some() {
+            self.seal = Some(Seal::protected(suite, secret));
+        }
+    }
+
+    /// The dummy ChangeCipherSpec (RFC 9846, E.4).
+    pub(super) fn change_cipher_spec(&mut self) {
+        self.note(|out| {
+            out.flush_messages()?;
+            Seal::change_cipher_spec(&mut out.records)
+        });
+    }
+
+    /// Application data: as much of it as may wait for the transport. Returns how much was taken.
+    pub(super) fn data(&mut self, data: &[u8]) -> Result<usize, SealError> {
+        self.answer_key_update()?;
+        let mut taken = 0;
+        while taken < data.len() && self.waiting().len() < MAX_WAITING {
+            // RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
+            if self.seal.as_ref().is_some_and(|seal| seal.records_left() <= RENEWAL_RESERVE && seal.can_update()) {
+                self.key_update(false)?;
+            }
+            let Some(seal) = &mut self.seal else { return Ok(taken) };
+            let rest = data.get(taken..).unwrap_or_default();
+            let fragment = rest.get(..seal.max_fragment()).unwrap_or(rest);
+            let padding = self.padding.amount(fragment.len(), seal.max_fragment());
+            seal.seal(ContentType::APPLICATION_DATA, fragment, padding, &mut self.records)?;
+            taken += fragment.len();
+        }
+        Ok(taken)
+    }
+
+    /// Sends the KeyUpdate that the peer asked for, if it did and we still may.
+    ///
+    /// RFC 9846, 4.7.3: "If a sending implementation receives a KeyUpdate with request_update set to update_requested, it MUST NOT send its own
+    /// KeyUpdate if that would cause it to exceed these limits and SHOULD instead ignore the update_requested flag."
+    pub(super) fn answer_key_update(&mut self) -> Result<(), SealError> {
+        // What waits is bounded: a peer that asks and does not read gets its answer when it has read.
+        let has_room = self.waiting().len() < MAX_WAITING;
+        if self.key_updates.owed() && has_room && self.seal.as_ref().is_some_and(Seal::can_update) {
+            self.key_update(false)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a KeyUpdate under the old key and moves on to the next (RFC 9846, 4.7.3).
+    pub(super) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
+        let Some(seal) = &mut self.seal else { return Ok(()) };
+        if !seal.can_update() {
+            return Err(SealError::KeyLimit);
+        }
+        let message = KeyUpdate { request_update: self.key_updates.send(ask) }
+            .encode()
+            .map_err(|_| SealError::Internal { what: "writing a KeyUpdate" })?;
+        seal.seal(ContentType::HANDSHAKE, &message, 0, &mut self.records)?;
+        seal.update()
+    }
+
+    /// Sends alerts, the last this side says, and wipes the keys.
+    ///
+    /// RFC 9846, 5.1: each in a record of its own. 6: close_notify and user_canceled are warnings, all others fatal.
+    pub(super) fn end(&mut self, alerts: &[AlertDescription]) {
+        self.note(|out| {
+            out.flush_messages()?;
+            let Some(seal) = &mut out.seal else { return Ok(()) };
+            for alert in alerts {
+                let warning = matches!(*alert, AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED);
+                seal.seal(ContentType::ALERT, &[if warning { 1 } else { 2 }, alert.0], 0, &mut out.records)?;
+            }
+            Ok(())
+        });
+        self.seal = None;
+        self.messages = Vec::new();
+    }
+
+    /// The failure that was noted, for the connection to end with.
+    pub(super) fn take_failure(&mut self, state: &'static str) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), |error| Err(error.in_state(state)))
+    }
+
+    fn note(&mut self, write: impl FnOnce(&mut Self) -> Result<(), SealError>) {
+        if let Err(error) = write(self) {
+            self.failure.get_or_insert(error);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Which KeyUpdates we owe and await (RFC 9846, 4.7.3).
+//!
+//! The keys themselves move on where they live: `record::Seal` for what we send, which also counts the generations, and `record::Open` for
+//! what we receive.
+
+use crate::message::KeyUpdateRequest;
+
+/// The KeyUpdates of one connection.
+#[derive(Debug, Default)]
+pub(super) struct KeyUpdates {
+    /// The peer asked for one.
+    owed: bool,
+    /// We asked for one that has not come yet.
+    awaited: bool,
+}
+
+impl KeyUpdates {
+    /// A KeyUpdate came. Says whether it is the answer to one of ours.
+    ///
+    /// RFC 9846, 4.7.3: being asked again before we answered changes nothing: "an implementation which receives multiple KeyUpdates while it is
+    /// silent ... respond[s] with a single update".
+    pub(super) fn received(&mut self, answer: bool) -> bool {
+        self.owed |= answer;
+        core::mem::take(&mut self.awaited)
+    }
+
+    /// Whether one has to go out before the next application data.
+    pub(super) fn owed(&self) -> bool {
+        self.owed
+    }
+
+    /// One goes out now; what it says. `ask` is whether the peer should renew its keys too.
+    pub(super) fn send(&mut self, ask: bool) -> KeyUpdateRequest {
+        self.owed = false;
+        // RFC 9846, 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with
+        // request_update set to update_requested."
+        if ask && !self.awaited {
+            self.awaited = true;
+            KeyUpdateRequest::Requested
+        } else {
+            KeyUpdateRequest::NotRequested
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_requests_are_answered_by_one_update() {
+        let mut updates = KeyUpdates::default();
+        assert!(!updates.owed());
+        updates.received(true);
+        updates.received(true);
+        assert!(updates.owed());
+        assert_eq!(updates.send(false), KeyUpdateRequest::NotRequested);
+        assert!(!updates.owed());
+    }
+
+    #[test]
+    fn at_most_one_request_is_outstanding() {
+        let mut updates = KeyUpdates::default();
+        assert_eq!(updates.send(true), KeyUpdateRequest::Requested);
+        assert_eq!(updates.send(true), KeyUpdateRequest::NotRequested);
+        assert!(updates.received(false), "an answer to ours");
+        assert!(!updates.received(false), "not asked for");
+        assert_eq!(updates.send(true), KeyUpdateRequest::Requested);
+    }
+}

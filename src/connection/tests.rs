@@ -1,0 +1,55 @@
+use super::*;
+use crate::crypto::random::SystemRandom;
+use crate::identity::Authority;
+
+fn now() -> Now {
+    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Now { monotonic: Duration::ZERO, unix }
+}
+
+fn deliver(from: &mut Connection, to: &mut Connection) -> Result<Status, Error> {
+    while !from.output().is_empty() {
+        let space = to.input();
+        let count = space.len().min(from.output().len());
+        space[..count].copy_from_slice(&from.output()[..count]);
+        to.received(count);
+        from.sent(count);
+        to.process(now(), &mut SystemRandom)?;
+    }
+    to.process(now(), &mut SystemRandom)
+}
+
+#[test]
+fn hello() {
+    let authority = Authority::new("test").unwrap();
+    let client =
+        Client::builder().trust(authority.trust()).identity(authority.issue_client("me").unwrap()).alpn(["h2", "x"]).build().unwrap();
+    let server = Server::builder()
+        .identity(authority.issue_server(["db.internal"]).unwrap())
+        .client_auth(crate::server::ClientAuth::Required(authority.trust()))
+        .alpn(["x"])
+        .build()
+        .unwrap();
+    let mut c = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+    let mut s = server.connection(now());
+    deliver(&mut c, &mut s).unwrap();
+    deliver(&mut s, &mut c).unwrap();
+    deliver(&mut c, &mut s).unwrap();
+    assert!(!c.is_handshaking() && !s.is_handshaking());
+    println!("{c:?} {s:?}");
+    c.write(b"hello").unwrap();
+    assert_eq!(deliver(&mut c, &mut s).unwrap(), Status::Data);
+    assert_eq!(s.plaintext(), b"hello");
+    s.consume(5);
+    s.rekey().unwrap();
+    s.write(b"hi").unwrap();
+    assert_eq!(deliver(&mut s, &mut c).unwrap(), Status::Data);
+    assert_eq!(c.plaintext(), b"hi");
+    c.consume(2);
+    assert_eq!(deliver(&mut s, &mut c).unwrap(), Status::NeedsInput);
+    c.write(b"again").unwrap();
+    c.close();
+    assert_eq!(deliver(&mut c, &mut s).unwrap(), Status::Data);
+    s.consume(5);
+    assert_eq!(deliver(&mut c, &mut s).unwrap(), Status::Closed);
+}

@@ -1,0 +1,117 @@
+//! Who the peer is, as a chain of proofs (RFC 9846, 4.5).
+//!
+//! ```text
+//! Certificate        ─> VerifiedIdentity    its chain or key is trusted           (identity)
+//! CertificateVerify  ─> SignatureVerified   the peer holds its key                (here)
+//! Finished           ─> FinishedVerified    both sides saw the same handshake     (finished.rs)
+//! both               ─> Peer                what the application is given
+//! ```
+//!
+//! Each is made only by the check it names, so a state that holds one cannot have skipped it.
+
+use crate::code_point::SignatureScheme;
+use crate::crypto::hash::Digest;
+use crate::error::{Fault, Illegal};
+use crate::handshake::finished::FinishedVerified;
+use crate::handshake::transcript::Transcript;
+use crate::identity::{Identity, Peer, VerifiedIdentity};
+use crate::message::{Certificate, CertificateEntry, CertificateVerify};
+
+/// Who signs: the two context strings of RFC 9846, 4.5.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signer {
+    Client,
+    Server,
+}
+
+impl Signer {
+    fn context_string(self) -> &'static [u8] {
+        match self {
+            Self::Client => b"TLS 1.3, client CertificateVerify",
+            Self::Server => b"TLS 1.3, server CertificateVerify",
+        }
+    }
+}
+
+/// What a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero byte, the transcript hash.
+fn signed_content(signer: Signer, transcript: &Digest) -> Vec<u8> {
+    let mut content = vec![0x20; 64];
+    content.extend_from_slice(signer.context_string());
+    content.push(0);
+    content.extend_from_slice(transcript.as_bytes());
+    content
+}
+
+/// The peer holds the key of its certificate: made only by [`verify`].
+pub(crate) struct SignatureVerified(VerifiedIdentity);
+
+/// Checks a CertificateVerify against the certificate that came before it.
+pub(crate) fn verify(
+    identity: VerifiedIdentity,
+    signer: Signer,
+    transcript: &Digest,
+    message: &CertificateVerify<'_>,
+) -> Result<SignatureVerified, Fault> {
+    // RFC 9846, 4.5.2: "the signature algorithm MUST be one offered in the ... signature_algorithms extension". We offer one.
+    if message.algorithm != SignatureScheme::ED25519 {
+        return Err(Illegal::SchemeNotOffered(message.algorithm).into());
+    }
+    // RFC 9846, 4.5.2: "If the verification fails, the receiver MUST terminate the handshake with a decrypt_error alert."
+    identity.key().verify(&signed_content(signer, transcript), message.signature).map_err(|_| Fault::BadSignature)?;
+    Ok(SignatureVerified(identity))
+}
+
+impl SignatureVerified {
+    /// The peer is who it says, in this handshake: both proofs are there.
+    pub(crate) fn into_peer(self, _: &FinishedVerified) -> Peer {
+        Peer::from_verified(self.0)
+    }
+}
+
+/// Our own Certificate and CertificateVerify, for `write` to send; the transcript takes both.
+pub(crate) fn prove(identity: &Identity, signer: Signer, transcript: &mut Transcript, mut write: impl FnMut(&[u8])) -> Result<(), Fault> {
+    let certificate = Certificate {
+        certificate_request_context: &[],
+        certificate_list: identity.certificates().iter().map(|der| CertificateEntry::new(der)).collect(),
+    }
+    .encode()?;
+    transcript.add(&certificate);
+    write(&certificate);
+
+    let signature = identity.sign(&signed_content(signer, &transcript.digest()))?;
+    let verify = CertificateVerify { algorithm: SignatureScheme::ED25519, signature: &signature }.encode()?;
+    transcript.add(&verify);
+    write(&verify);
+    Ok(())
+}
+
+/// The chain in a peer's Certificate message, leaf first, after the checks that hold for both sides.
+pub(crate) fn received_chain<'a>(message: &Certificate<'a>) -> Result<Vec<&'a [u8]>, Fault> {
+    // RFC 9846, 4.5.1: in the main handshake CertificateRequest has an empty context, and the server's own Certificate too.
+    if !message.certificate_request_context.is_empty() {
+        return Err(Illegal::RequestContext.into());
+    }
+    // RFC 9846, 4.5.1: extensions here answer ours, and we ask none.
+    if let Some(extension) = message.extension_types().next() {
+        return Err(Fault::UnsolicitedExtension { message: Certificate::NAME, extension });
+    }
+    Ok(message.certificate_list.iter().map(|entry| entry.cert_data).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::hash::HashAlgorithm;
+
+    /// RFC 9846, 4.5.2 gives this example for a transcript hash of 32 bytes of 0x01.
+    #[test]
+    fn signs_what_the_standard_shows() {
+        let digest = HashAlgorithm::Sha256.hash(b"");
+        let content = signed_content(Signer::Server, &digest);
+        assert_eq!(content.len(), 64 + 33 + 1 + 32);
+        assert_eq!(&content[..64], [0x20; 64]);
+        assert_eq!(&content[64..98], b"TLS 1.3, server CertificateVerify\0");
+        assert_eq!(&content[98..], digest.as_bytes());
+        assert_eq!(&signed_content(Signer::Client, &digest)[64..98], b"TLS 1.3, client CertificateVerify\0");
+    }
+}

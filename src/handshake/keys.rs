@@ -1,0 +1,41 @@
+//! What both sides hold once the two hellos have agreed on a suite and a shared secret.
+
+use crate::code_point::NamedGroup;
+use crate::crypto::suite::Suite;
+use crate::handshake::transcript::Transcript;
+use crate::key_schedule::{EarlySecret, FinishedKey, MainSecret, TrafficSecret};
+use crate::secret::Secret;
+
+/// The suite, the running transcript, and the secrets that the rest of the handshake derives from.
+pub(crate) struct Keys {
+    pub(crate) suite: Suite,
+    pub(crate) group: NamedGroup,
+    pub(crate) transcript: Transcript,
+    pub(crate) main: MainSecret,
+    pub(crate) client_finished: FinishedKey,
+    pub(crate) server_finished: FinishedKey,
+}
+
+/// The two secrets that protect the rest of the handshake, for the sink to install.
+pub(crate) struct HandshakeTraffic {
+    pub(crate) client: TrafficSecret,
+    pub(crate) server: TrafficSecret,
+}
+
+impl Keys {
+    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret; `transcript` ends with ServerHello.
+    pub(crate) fn derive(suite: Suite, group: NamedGroup, shared: Secret, transcript: Transcript) -> (Self, HandshakeTraffic) {
+        let handshake = EarlySecret::new(suite.hash(), None).into_handshake(shared);
+        let digest = transcript.digest();
+        let traffic = HandshakeTraffic { client: handshake.client_traffic(&digest), server: handshake.server_traffic(&digest) };
+        let keys = Self {
+            suite,
+            group,
+            transcript,
+            client_finished: traffic.client.finished_key(),
+            server_finished: traffic.server.finished_key(),
+            main: handshake.into_main(),
+        };
+        (keys, traffic)
+    }
+}

@@ -1,0 +1,20 @@
+//! What both sides of a handshake share: the sink, a step, the transcript, proofs of identity, settings.
+
+pub(crate) mod authentication;
+pub(crate) mod finished;
+pub(crate) mod keys;
+pub(crate) mod negotiated;
+pub(crate) mod settings;
+pub(crate) mod sink;
+pub(crate) mod step;
+pub(crate) mod transcript;
+
+pub(crate) use authentication::{SignatureVerified, Signer};
+pub(crate) use finished::FinishedVerified;
+pub(crate) use keys::Keys;
+pub use negotiated::Negotiated;
+pub(crate) use settings::Settings;
+pub(crate) use sink::{Event, Sink};
+pub use step::Question;
+pub(crate) use step::{Context, Step, Wire};
+pub(crate) use transcript::{ClientHelloTranscript, Transcript};

@@ -1,0 +1,112 @@
+//! What a client's and a server's configuration have in common, and the checks that `build()` makes of it.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::code_point::CipherSuite;
+use crate::crypto::suite::Suite;
+use crate::error::{ConfigError, Error, Fault};
+use crate::identity::Peer;
+use crate::record::Padding;
+
+/// How long a handshake may take unless the configuration says otherwise. Long enough for a bad mobile link, short enough that a peer which
+/// says nothing does not hold a connection for long.
+pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest handshake message accepted unless the configuration says otherwise, in bytes: room for ten Ed25519 certificates with many
+/// names each.
+pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
+
+/// What `authorize` was given: says whether a peer whose certificate is valid may come in.
+pub(crate) type Authorize = dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+
+/// The settings that both sides know.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// In order of preference; not empty.
+    pub(crate) suites: Vec<Suite>,
+    /// In order of preference; empty where ALPN is not spoken.
+    pub(crate) alpn: Vec<Vec<u8>>,
+    pub(crate) padding: Padding,
+    pub(crate) handshake_timeout: Duration,
+    /// In bytes, for one message.
+    pub(crate) max_handshake_size: usize,
+    authorize: Option<Arc<Authorize>>,
+    /// The first setting that could not be taken, kept until `build()` refuses it.
+    refused: Option<ConfigError>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            suites: Suite::ALL.to_vec(),
+            alpn: Vec::new(),
+            padding: Padding::None,
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
+            max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
+            authorize: None,
+            refused: None,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn set_suites(&mut self, suites: impl IntoIterator<Item = CipherSuite>) {
+        self.suites = Vec::new();
+        for code_point in suites {
+            match Suite::from_code_point(code_point) {
+                Some(suite) if self.suites.contains(&suite) => self.refuse("cipher_suites", "names a suite twice"),
+                Some(suite) => self.suites.push(suite),
+                None => self.refuse("cipher_suites", "names a suite that is not implemented"),
+            }
+        }
+        if self.suites.is_empty() {
+            self.refuse("cipher_suites", "names no suite");
+        }
+    }
+
+    pub(crate) fn set_alpn(&mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        // RFC 7301, 3.1: "opaque ProtocolName<1..2^8-1>; ProtocolName protocol_name_list<2..2^16-1>".
+        if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
+            self.refuse("alpn", "a protocol's name has 1 to 255 bytes");
+        }
+        if self.alpn.iter().map(|name| name.len().saturating_add(1)).sum::<usize>() > 65535 {
+            self.refuse("alpn", "the list is longer than 65535 bytes");
+        }
+    }
+
+    pub(crate) fn set_max_handshake_size(&mut self, bytes: usize) {
+        self.max_handshake_size = bytes;
+        if bytes < 1024 {
+            self.refuse("max_handshake_size", "below 1024 bytes no handshake fits");
+        }
+    }
+
+    pub(crate) fn set_authorize<E>(&mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static)
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.authorize = Some(Arc::new(move |peer| hook(peer).map_err(Into::into)));
+    }
+
+    /// Asks the application whether a peer that has proven who it is may come in.
+    pub(crate) fn authorize(&self, peer: &Peer) -> Result<(), Fault> {
+        match &self.authorize {
+            Some(hook) => hook(peer).map_err(|reason| Fault::Denied(reason.into())),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse(&mut self, name: &'static str, reason: &'static str) {
+        self.refused.get_or_insert(ConfigError::Setting { name, reason });
+    }
+
+    /// The check of `build()`.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.refused {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! [`Sink`]: where the handshake's decisions go.
+//!
+//! The state machines pull nothing out of a connection. They tell a sink what they decided, and facts go one way. The TCP connection
+//! is a sink (fragmentation into records, alert protection); a recorder in a test is one; a QUIC stack could be one.
+
+use crate::crypto::suite::Suite;
+use crate::handshake::negotiated::Negotiated;
+use crate::key_schedule::{ExporterSecret, TrafficSecret};
+use crate::level::Level;
+use crate::record::Aligned;
+
+/// Where the handshake's decisions go.
+pub(crate) trait Sink {
+    /// A handshake message to send, with its header, under the keys of `level`.
+    fn write(&mut self, level: Level, message: &[u8]);
+
+    /// New keys for what we send, from the next message on.
+    fn install_write(&mut self, level: Level, suite: Suite, secret: TrafficSecret);
+
+    /// New keys for what we receive, from the next record on. The token proves that the message which brought them ended its record
+    /// (RFC 9846, 5.1).
+    fn install_read(&mut self, aligned: Aligned, level: Level, suite: Suite, secret: TrafficSecret);
+
+    /// The peer has moved on to the next generation of its application keys, and wants us to do the same if `answer` (RFC 9846, 4.7.3).
+    fn update_read(&mut self, aligned: Aligned, answer: bool);
+
+    /// The dummy ChangeCipherSpec of the middlebox compatibility mode stands here (RFC 9846, E.4).
+    fn change_cipher_spec(&mut self);
+
+    /// The client sends early data that we do not take: records which do not open are dropped, up to `budget` bytes of ciphertext, until
+    /// one does (RFC 9846, 4.3.10).
+    fn skip_early_data(&mut self, budget: usize);
+
+    /// What the application should learn.
+    fn event(&mut self, event: Event);
+}
+
+/// What the application should learn from a handshake.
+pub(crate) enum Event {
+    /// The handshake is complete on our side: both Finished messages are sent and verified. Keying material for the application derives from
+    /// the secret.
+    Connected(Negotiated, ExporterSecret),
+}

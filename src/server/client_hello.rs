@@ -1,0 +1,58 @@
+//! [`ClientHello`]: what a client asked for, for the choice of a configuration.
+
+use crate::code_point::{CipherSuite, NamedGroup, SignatureScheme};
+use crate::message;
+
+/// What a client asked for. Nothing in it is authenticated yet.
+#[derive(Clone, Debug)]
+pub struct ClientHello {
+    server_name: Option<String>,
+    alpn: Vec<Vec<u8>>,
+    cipher_suites: Vec<CipherSuite>,
+    groups: Vec<NamedGroup>,
+    signature_schemes: Vec<SignatureScheme>,
+    bytes: Vec<u8>,
+}
+
+impl ClientHello {
+    pub(crate) fn new(hello: &message::ClientHello<'_>, bytes: &[u8]) -> Self {
+        Self {
+            server_name: hello.server_name().map(str::to_ascii_lowercase),
+            alpn: hello.alpn().unwrap_or_default().iter().map(|name| name.to_vec()).collect(),
+            cipher_suites: hello.cipher_suites.clone(),
+            groups: hello.supported_groups().unwrap_or_default().to_vec(),
+            signature_schemes: hello.signature_algorithms().unwrap_or_default().to_vec(),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    /// The DNS name the client wants to talk to (SNI), in lower case.
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// The application protocols it offers, in its order of preference.
+    pub fn alpn(&self) -> impl Iterator<Item = &[u8]> {
+        self.alpn.iter().map(Vec::as_slice)
+    }
+
+    /// The cipher suites it offers, in its order of preference, unknown ones too.
+    pub fn cipher_suites(&self) -> &[CipherSuite] {
+        &self.cipher_suites
+    }
+
+    /// The groups it offers, in its order of preference, unknown ones too.
+    pub fn groups(&self) -> &[NamedGroup] {
+        &self.groups
+    }
+
+    /// The signature schemes it accepts, in its order of preference, unknown ones too.
+    pub fn signature_schemes(&self) -> &[SignatureScheme] {
+        &self.signature_schemes
+    }
+
+    /// The whole message as it came, with its 4-byte header (RFC 9846, 4.2.2).
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
