@@ -96,3 +96,60 @@ impl AeadKey {
 fn expand<K: KeyInit>(key: &[u8]) -> Box<K> {
     Box::new(K::new_from_slice(key).expect("the key is of the suite's length"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn suites() -> impl Strategy<Value = Suite> {
+        prop::sample::select(&Suite::ALL[..])
+    }
+
+    #[test]
+    fn says_which_suite_it_serves() {
+        for suite in Suite::ALL {
+            assert_eq!(AeadKey::new(suite, &vec![7; suite.key_len()]).suite(), suite);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn opens_what_it_sealed(suite in suites(), key: [u8; 32], nonce: [u8; 12], aad: Vec<u8>, plaintext in prop::collection::vec(any::<u8>(), 0..600)) {
+            let key = AeadKey::new(suite, &key[..suite.key_len()]);
+            let mut buffer = plaintext.clone();
+            let tag = key.seal_in_place(&nonce, &aad, &mut buffer).unwrap();
+            key.open_in_place(&nonce, &aad, &mut buffer, &tag).unwrap();
+            prop_assert_eq!(buffer, plaintext);
+        }
+
+        #[test]
+        fn refuses_any_change_and_leaves_no_plaintext(
+            suite in suites(),
+            key: [u8; 32],
+            nonce: [u8; 12],
+            aad in prop::collection::vec(any::<u8>(), 5),
+            plaintext in prop::collection::vec(any::<u8>(), 0..600),
+            bit: prop::sample::Index,
+        ) {
+            let key = AeadKey::new(suite, &key[..suite.key_len()]);
+            let mut buffer = plaintext.clone();
+            let tag = key.seal_in_place(&nonce, &aad, &mut buffer).unwrap();
+
+            // One bit of nonce, additional data, ciphertext or tag, as one string.
+            let mut all = [&nonce[..], &aad, &buffer, &tag].concat();
+            let bit = bit.index(8 * all.len());
+            all[bit / 8] ^= 1 << (bit % 8);
+            let (nonce, rest) = all.split_at(12);
+            let (aad, rest) = rest.split_at(5);
+            let (ciphertext, tag) = rest.split_at(plaintext.len());
+
+            let mut buffer = ciphertext.to_vec();
+            let opened = key.open_in_place(nonce.try_into().unwrap(), aad, &mut buffer, tag.try_into().unwrap());
+            // RFC 9846, 5.2.
+            prop_assert!(matches!(opened, Err(Fault::BadRecordMac)));
+            prop_assert_eq!(&buffer, ciphertext);
+        }
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) struct OutputTooLong;
 impl Prk {
     /// HKDF-Extract. An empty salt is as good as a string of zeros (RFC 5869, 2.2).
     pub(crate) fn extract(algorithm: HashAlgorithm, salt: &[u8], ikm: &[u8]) -> Self {
-        scrubbed_hash(|| match algorithm {
+        scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => {
                 let (secret, pads) = extract(salt, ikm);
                 Self { secret, pads: Pads::Sha256(pads) }
@@ -47,7 +47,7 @@ impl Prk {
     ///
     /// If it is shorter: a mistake in the calling code, never of a peer.
     pub(crate) fn from_secret(algorithm: HashAlgorithm, secret: Secret) -> Self {
-        let pads = scrubbed_hash(|| match algorithm {
+        let pads = scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => Pads::Sha256(pads(&secret)),
             HashAlgorithm::Sha384 => Pads::Sha384(pads(&secret)),
         });
@@ -88,7 +88,7 @@ impl Prk {
     ///
     /// [`OutputTooLong`], and nothing is written.
     pub(crate) fn expand_into(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), OutputTooLong> {
-        scrubbed_hash(|| match &self.pads {
+        scrubbed_hash(self.algorithm(), || match &self.pads {
             Pads::Sha256(pads) => pads.expand_multi_info(info, out),
             Pads::Sha384(pads) => pads.expand_multi_info(info, out),
         })

@@ -20,7 +20,7 @@ enum Pads {
 
 impl HmacKey {
     pub(crate) fn new(algorithm: HashAlgorithm, key: &[u8]) -> Self {
-        Self(scrubbed_hash(|| match algorithm {
+        Self(scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => Pads::Sha256(pads(key)),
             HashAlgorithm::Sha384 => Pads::Sha384(pads(key)),
         }))
@@ -39,7 +39,7 @@ impl HmacKey {
     ///
     /// If `out` is not as long as the hash's output: a mistake in the calling code, never of a peer.
     pub(crate) fn tag_into(&self, parts: &[&[u8]], out: &mut [u8]) {
-        scrubbed_hash(|| match &self.0 {
+        scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => out.copy_from_slice(&fed(&**pads, parts).finalize().into_bytes()),
             Pads::Sha384(pads) => out.copy_from_slice(&fed(&**pads, parts).finalize().into_bytes()),
         });
@@ -47,7 +47,7 @@ impl HmacKey {
 
     /// Whether `tag` is the whole tag of all `parts`; in constant time, except that a wrong length is told at once.
     pub(crate) fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
-        scrubbed_hash(|| match &self.0 {
+        scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => fed(&**pads, parts).verify_slice(tag).is_ok(),
             Pads::Sha384(pads) => fed(&**pads, parts).verify_slice(tag).is_ok(),
         })

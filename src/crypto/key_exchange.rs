@@ -50,7 +50,7 @@ impl EphemeralKey {
         Self::from_private(secret(rng, X25519_LEN)?, backend())
     }
 
-    fn from_private(private: Secret, backend: Backend) -> Result<Self, Fault> {
+    pub(super) fn from_private(private: Secret, backend: Backend) -> Result<Self, Fault> {
         let public = x25519_public(backend, array(&private)?).to_vec();
         Ok(Self { group: Group::X25519, private, public, backend })
     }

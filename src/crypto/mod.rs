@@ -30,3 +30,5 @@ pub(crate) mod suite;
 
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod wiping;

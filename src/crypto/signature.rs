@@ -43,7 +43,7 @@ impl SigningKey {
         Self::from_seed_with(backend(), seed)
     }
 
-    fn from_seed_with(backend: Backend, seed: Secret) -> Result<Self, InvalidKey> {
+    pub(super) fn from_seed_with(backend: Backend, seed: Secret) -> Result<Self, InvalidKey> {
         let bytes: &[u8; KEY_LEN] = seed.expose().try_into().map_err(|_| InvalidKey)?;
         let (key, public) = scrubbed(|| match backend {
             Backend::Portable => {
@@ -149,3 +149,6 @@ const ORDER_8_NEGATED: [u8; 32] = [
     0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
     0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
 ];
+
+#[cfg(test)]
+mod tests;
