@@ -1,0 +1,77 @@
+# Every check of this repository is one recipe here; `.ci/run` calls the same ones. `just` alone lists them.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Seconds that each fuzz target runs in `fuzz-smoke`.
+fuzz_seconds := "10"
+
+_list:
+    @just --list --unsorted
+
+# Formatting, without changing anything (`cargo fmt --all` changes it)
+fmt:
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+
+# Lints of every target of the library, with and without the accelerators
+clippy:
+    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features -- -D warnings
+
+# The documentation, with every broken link an error
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# All tests that need nothing but Rust and the C compiler it links with
+test *args:
+    cargo test --locked {{args}}
+
+# The same, optimized: overflow checks and debug assertions are off
+test-release *args:
+    cargo test --locked --release {{args}}
+
+# The same without the accelerators: the crate then contains no `unsafe`
+no-default-features *args:
+    cargo test --locked --no-default-features {{args}}
+
+# The floors of the source tree, where `unsafe` may stand, how long a file may be
+layers:
+    cargo test --locked --test layers
+
+# The always-there column of the cryptography for WebAssembly (a browser program turns getrandom's `wasm_js` on, as here)
+wasm:
+    .ci/cross-check wasm32-unknown-unknown --features getrandom/wasm_js
+
+# The same for a 32-bit machine
+i686:
+    .ci/cross-check i686-unknown-linux-gnu
+
+# Each fuzz target over its corpus and then on its own for some seconds (needs cargo-fuzz and a nightly toolchain)
+fuzz-smoke:
+    cargo +nightly fuzz build
+    for target in $(cargo +nightly fuzz list); do \
+        echo "fuzz: $target"; \
+        found=$(mktemp -d); \
+        cargo +nightly fuzz run "$target" "$found" "fuzz/corpus/$target" -- -max_total_time={{fuzz_seconds}} -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1; \
+        rm -r "$found"; \
+    done
+
+# All examples built, and those run that need no arguments
+examples:
+    cargo build --locked --release --examples
+
+# The tests against other people's programs: openssl, gnutls, go, curl (CONTRIBUTING.md says what to install)
+peers *args:
+    cargo test --locked --tests {{args}} -- --ignored
+
+# The comparison with rustls and OpenSSL is a package of its own: that it builds
+bench-peers-check:
+    cargo clippy --locked --release --package peers --all-targets -- -D warnings
+
+# The comparison itself: prints a Markdown table (a few minutes)
+bench-peers *args:
+    cargo run --locked --release --package peers -- {{args}}
+
+# Everything, from installing what it needs to the last step
+ci:
+    .ci/run
