@@ -25,7 +25,7 @@ pub enum ConfigError {
         /// Its place in the chain or file, from 0.
         index: usize,
         /// What is wrong with it.
-        error: super::CertificateError,
+        error: super::certificate::CertificateError,
     },
     /// A private key is not well-formed PKCS#8 for Ed25519 (RFC 8410).
     Key {

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::CertificateError;
+use super::certificate::CertificateError;
 use crate::code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What was wrong with what the peer sent: what was expected and what came.
