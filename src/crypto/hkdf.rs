@@ -105,3 +105,63 @@ fn extract<H: HmacImpl>(salt: &[u8], ikm: &[u8]) -> (Secret, Box<GenericHkdf<H>>
 fn pads<H: HmacImpl>(secret: &Secret) -> Box<GenericHkdf<H>> {
     Box::new(GenericHkdf::from_prk(secret.expose()).expect("a secret of the key schedule is as long as its hash"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn rfc_5869() {
+        // RFC 5869, A.1 and A.3. Wycheproof shows no PRK.
+        let salt: Vec<_> = (0x00..=0x0c).collect();
+        let info: Vec<_> = (0xf0..=0xf9).collect();
+        for (salt, info, prk, okm) in [
+            (
+                &salt[..],
+                &info[..],
+                "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5",
+                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+            ),
+            (
+                &[],
+                &[],
+                "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04",
+                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+            ),
+        ] {
+            let extracted = Prk::extract(HashAlgorithm::Sha256, salt, &[0x0b; 22]);
+            assert_eq!(extracted.algorithm(), HashAlgorithm::Sha256);
+            assert!(extracted.secret().ct_eq(&hex(prk)));
+            assert!(extracted.expand(&[info], 42).ct_eq(&hex(okm)));
+            let loaded = Prk::from_secret(HashAlgorithm::Sha256, extracted.into_secret());
+            assert!(loaded.expand(&[info], 42).ct_eq(&hex(okm)));
+        }
+    }
+
+    #[test]
+    fn an_empty_salt_is_a_string_of_zeros() {
+        // RFC 5869, 2.2, on which RFC 9846, 7.1 relies.
+        for algorithm in HashAlgorithm::ALL {
+            let zeros = vec![0; algorithm.output_len()];
+            let empty = Prk::extract(algorithm, &[], b"ikm");
+            assert!(empty.secret().ct_eq(Prk::extract(algorithm, &zeros, b"ikm").secret().expose()));
+        }
+    }
+
+    #[test]
+    fn gives_255_blocks_and_no_more() {
+        // RFC 5869, 2.3.
+        for algorithm in HashAlgorithm::ALL {
+            let prk = Prk::extract(algorithm, b"salt", b"ikm");
+            let longest = 255 * algorithm.output_len();
+            assert_eq!(prk.expand_into(&[b"info"], &mut vec![0; longest]), Ok(()));
+            let mut out = vec![0; longest + 1];
+            assert_eq!(prk.expand_into(&[b"info"], &mut out), Err(OutputTooLong));
+            assert!(out.iter().all(|byte| *byte == 0));
+        }
+    }
+}
