@@ -15,10 +15,10 @@ mod key_schedule;
 mod level;
 mod message;
 mod record;
-#[cfg(test)]
-mod rfc8448;
 mod secret;
 mod server;
+#[cfg(test)]
+mod testing;
 mod time;
 
 pub use client::{Client, ClientBuilder};

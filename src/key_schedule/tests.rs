@@ -1,12 +1,14 @@
 //! Every secret, key and Finished of RFC 8448's traces, from what the two sides knew; and what the traces do not reach, by the book.
 
-use super::*;
 use crate::crypto::hash::{Digest, HashAlgorithm, Hasher};
 use crate::crypto::hkdf::Prk;
 use crate::crypto::suite::Suite;
 use crate::error::ConfigError;
-use crate::rfc8448::{Trace, trace};
+use crate::key_schedule::resumption::PskKind;
+use crate::key_schedule::stages::{EarlySecret, MainSecret};
+use crate::key_schedule::traffic::{FinishedKey, TrafficSecret};
 use crate::secret::Secret;
+use crate::testing::rfc8448::{Trace, trace};
 
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 

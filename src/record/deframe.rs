@@ -36,7 +36,7 @@ pub(crate) struct Deframer {
     buffer: Vec<u8>,
     held: Range<usize>,
     pending: Range<usize>,
-    /// How much to offer when nothing is pending: [`IDLE`], [`RECORD`] or [`BUSY`].
+    /// The buffer's size as the last read would have it: [`IDLE`], [`RECORD`] or [`BUSY`].
     appetite: usize,
 }
 
@@ -60,7 +60,8 @@ impl Deframer {
     fn start_over(&mut self) {
         self.held = 0..0;
         self.pending = 0..0;
-        if self.buffer.len() != self.appetite {
+        // A busy connection keeps what it has.
+        if self.buffer.len() < self.appetite || self.appetite == IDLE && self.buffer.len() > IDLE {
             // Freed first, so that there are never two.
             self.buffer = Vec::new();
             self.buffer = vec![0; self.appetite];
@@ -74,9 +75,8 @@ impl Deframer {
         if self.buffer.len() - self.pending.end < RECORD {
             self.compact();
         }
-        let wanted = self.pending.end + missing;
-        if self.buffer.len() < wanted {
-            let length = wanted.max(self.appetite);
+        let length = self.appetite.max(self.pending.end + missing);
+        if self.buffer.len() < length {
             self.buffer.reserve_exact(length - self.buffer.len());
             self.buffer.resize(length, 0);
         }
@@ -176,5 +176,172 @@ impl Deframer {
     /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846, 6.1).
     pub(crate) fn discard(&mut self) {
         self.pending.start = self.pending.end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+    use crate::record::header;
+    use proptest::prelude::*;
+
+    const DATA: ContentType = ContentType::APPLICATION_DATA;
+    const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
+
+    fn record(content_type: ContentType, body: &[u8]) -> Vec<u8> {
+        [&header::encode(content_type, 0x0303, body.len()).unwrap()[..], body].concat()
+    }
+
+    /// Reads as much as fits, and says how much that was.
+    fn read(deframer: &mut Deframer, bytes: &[u8]) -> usize {
+        let space = deframer.space();
+        assert!(!space.is_empty());
+        let count = space.len().min(bytes.len());
+        space[..count].copy_from_slice(&bytes[..count]);
+        deframer.filled(count);
+        count
+    }
+
+    /// The bodies of all whole records.
+    fn drain(deframer: &mut Deframer) -> Vec<Vec<u8>> {
+        core::iter::from_fn(|| {
+            let (header, body) = deframer.next(true).unwrap()?;
+            assert_eq!(header.length, body.len());
+            Some(deframer.bytes(body).to_vec())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_bad_header_is_refused_with_its_fifth_byte() {
+        // RFC 9846, 5.1 and 5.2.
+        for (bytes, protected, alert) in [
+            ([22, 3, 3, 0x40, 1], false, 22),
+            ([23, 3, 3, 0x41, 1], true, 22),
+            ([24, 3, 3, 0, 1], true, 10),
+            ([20, 3, 3, 0, 2], true, 10),
+            (*b"GET /", false, 10),
+            ([23, 3, 3, 0, 1], false, 10),
+        ] {
+            let mut deframer = Deframer::new();
+            assert_eq!(read(&mut deframer, &bytes[..4]), 4);
+            assert!(deframer.next(protected).unwrap().is_none());
+            assert_eq!(read(&mut deframer, &bytes[4..]), 1);
+            assert_eq!(deframer.next(protected).unwrap_err().alert(), AlertDescription(alert));
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_holds_little_and_a_busy_one_reads_much() {
+        let mut deframer = Deframer::new();
+        assert_eq!(deframer.buffer.capacity(), 0);
+        assert_eq!(deframer.space().len(), IDLE);
+        let stream = record(DATA, &[7; 16_000]).repeat(20);
+        let (mut rest, mut calls, mut got) = (&stream[..], 0, 0);
+        while !rest.is_empty() {
+            rest = &rest[read(&mut deframer, rest)..];
+            calls += 1;
+            got += drain(&mut deframer).len();
+            assert!(deframer.buffer.capacity() <= BUSY, "{}", deframer.buffer.capacity());
+        }
+        assert_eq!(got, 20);
+        // 320 KB: the first two calls are small, each later one takes up to four records.
+        assert!(calls <= 10, "{calls}");
+        // The last read did not fill its space: the connection waits, with little.
+        assert_eq!(deframer.space().len(), IDLE);
+        assert_eq!(deframer.buffer.capacity(), IDLE);
+    }
+
+    #[test]
+    fn small_records_never_leave_the_small_buffer() {
+        let mut deframer = Deframer::new();
+        for _ in 0..100 {
+            assert_eq!(read(&mut deframer, &record(DATA, &[7; 200])), 205);
+            assert_eq!(drain(&mut deframer), [[7; 200]]);
+            assert_eq!(deframer.buffer.capacity(), IDLE);
+        }
+    }
+
+    #[test]
+    fn a_record_that_has_begun_gets_its_room_at_once() {
+        let mut deframer = Deframer::new();
+        let whole = record(DATA, &[7; MAX_CIPHERTEXT]);
+        assert_eq!(read(&mut deframer, &whole[..5]), 5);
+        assert_eq!(read(&mut deframer, &whole[5..]), whole.len() - 5);
+        assert_eq!(drain(&mut deframer).concat(), [7; MAX_CIPHERTEXT]);
+    }
+
+    #[test]
+    fn a_transport_that_claims_too_much_gets_no_more_than_the_space() {
+        let mut deframer = Deframer::new();
+        deframer.space();
+        deframer.filled(usize::MAX);
+        assert_eq!(deframer.buffered(), IDLE);
+    }
+
+    #[test]
+    fn the_end_of_the_stream_changes_nothing() {
+        let mut deframer = Deframer::new();
+        read(&mut deframer, &record(HANDSHAKE, b"whole")[..7]);
+        assert_eq!(read(&mut deframer, b""), 0);
+        assert_eq!(deframer.buffered(), 7);
+        assert!(deframer.next(false).unwrap().is_none());
+        deframer.discard();
+        assert_eq!(deframer.buffered(), 0);
+        assert!(deframer.next(false).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_held() {
+        let mut deframer = Deframer::new();
+        deframer.hold(0..10);
+        assert_eq!(deframer.held(), b"");
+        deframer.consume(10);
+        read(&mut deframer, &record(DATA, b"data"));
+        deframer.hold(5..9);
+        assert_eq!(deframer.held(), b"");
+        assert_eq!(deframer.bytes(5..100_000), b"");
+    }
+
+    proptest! {
+        /// Whatever the lengths, however much each read brings, and however late the application takes what is held.
+        #[test]
+        fn every_cut_gives_the_same_records(
+            bodies in prop::collection::vec(prop_oneof![0usize..40, 400usize..600, 16_000usize..=MAX_CIPHERTEXT], 1..24),
+            reads in prop::collection::vec(prop_oneof![1usize..8, 1usize..2000, 1usize..100_000], 1..16),
+            takes in prop::collection::vec(prop_oneof![Just(0usize), 1usize..50, 1usize..50_000], 1..16),
+        ) {
+            let bodies: Vec<Vec<u8>> =
+                (0..).zip(&bodies).map(|(seed, &length)| (0..length).map(|i| i.to_le_bytes()[0] ^ seed).collect()).collect();
+            let stream: Vec<u8> = bodies.iter().flat_map(|body| record(DATA, body)).collect();
+            let (mut deframer, mut rest) = (Deframer::new(), &stream[..]);
+            let (mut reads, mut takes) = (reads.into_iter().cycle(), takes.into_iter().cycle());
+            let (mut records, mut held, mut taken) = (0, 0, Vec::new());
+            while !rest.is_empty() {
+                let now = rest.len().min(reads.next().unwrap());
+                rest = &rest[read(&mut deframer, &rest[..now])..];
+                while let Some((header, body)) = deframer.next(true).unwrap() {
+                    prop_assert_eq!(header.length, body.len());
+                    prop_assert_eq!(deframer.bytes(body.clone()), &bodies[records][..]);
+                    // The content is shorter than the record, as where there is a tag.
+                    let content = body.start..body.end - body.len().min(16);
+                    held += content.len();
+                    records += 1;
+                    deframer.hold(content);
+                    prop_assert_eq!(deframer.held().len(), held - taken.len());
+                    let take = takes.next().unwrap().min(deframer.held().len());
+                    taken.extend_from_slice(&deframer.held()[..take]);
+                    deframer.consume(take);
+                }
+            }
+            prop_assert_eq!(records, bodies.len());
+            prop_assert_eq!(deframer.buffered(), 0);
+            taken.extend_from_slice(deframer.held());
+            let contents: Vec<&[u8]> = bodies.iter().map(|body| &body[..body.len() - body.len().min(16)]).collect();
+            prop_assert_eq!(taken, contents.concat());
+            deframer.consume(usize::MAX);
+            prop_assert_eq!(deframer.held(), b"");
+        }
     }
 }

@@ -66,3 +66,99 @@ impl Joiner {
         self.start < self.buffer.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+    use proptest::prelude::*;
+
+    const LIMIT: usize = 1 << 16;
+
+    fn message(message_type: u8, length: usize) -> Vec<u8> {
+        let [.., high, middle, low] = length.to_be_bytes();
+        let mut bytes = vec![message_type, high, middle, low];
+        bytes.extend((0..length).map(|i| i.to_le_bytes()[0]));
+        bytes
+    }
+
+    /// What is there, with whether it ended its record.
+    fn drain(joiner: &mut Joiner) -> Vec<(Vec<u8>, bool)> {
+        core::iter::from_fn(|| joiner.next(LIMIT).unwrap()).map(|(bytes, aligned)| (bytes, aligned.is_some())).collect()
+    }
+
+    #[test]
+    fn messages_in_one_record_come_apart_and_the_last_is_aligned() {
+        // RFC 9846, 5.1.
+        let mut joiner = Joiner::default();
+        joiner.push(&[message(8, 5), message(11, 0), message(20, 32)].concat());
+        assert_eq!(drain(&mut joiner), [(message(8, 5), false), (message(11, 0), false), (message(20, 32), true)]);
+        assert!(!joiner.is_mid_message());
+        assert_eq!(joiner.buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn a_message_that_more_bytes_follow_is_not_aligned() {
+        // RFC 9846, 5.1: not even by one byte of the next.
+        let mut joiner = Joiner::default();
+        joiner.push(&[&message(20, 32)[..], &[4]].concat());
+        assert_eq!(drain(&mut joiner), [(message(20, 32), false)]);
+        assert!(joiner.is_mid_message());
+        joiner.push(&message(4, 3)[1..]);
+        assert_eq!(drain(&mut joiner), [(message(4, 3), true)]);
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_refused_by_its_header() {
+        for length in [LIMIT - 3, (1 << 24) - 1] {
+            let mut joiner = Joiner::default();
+            let bytes = message(11, length);
+            joiner.push(&bytes[..3]);
+            assert!(joiner.next(LIMIT).unwrap().is_none());
+            joiner.push(&bytes[3..4]);
+            let fault = joiner.next(LIMIT).unwrap_err();
+            assert!(matches!(fault, Fault::MessageTooLong { length: got, limit: LIMIT } if got == length + 4));
+            assert_eq!(fault.alert(), AlertDescription::DECODE_ERROR);
+        }
+        let mut joiner = Joiner::default();
+        joiner.push(&message(11, LIMIT - 4));
+        assert_eq!(drain(&mut joiner), [(message(11, LIMIT - 4), true)]);
+    }
+
+    #[test]
+    fn a_header_alone_reserves_nothing() {
+        let mut joiner = Joiner::default();
+        joiner.push(&message(11, LIMIT - 4)[..4]);
+        assert!(joiner.next(LIMIT).unwrap().is_none());
+        assert!(joiner.buffer.capacity() < 64);
+    }
+
+    proptest! {
+        #[test]
+        fn every_cut_gives_the_same_messages(
+            lengths in prop::collection::vec(0usize..600, 1..8),
+            cuts in prop::collection::vec(1usize..700, 1..40),
+        ) {
+            let messages: Vec<_> = (0..).zip(&lengths).map(|(i, &length)| message(i, length)).collect();
+            let bytes = messages.concat();
+            let ends: Vec<_> = messages.iter().scan(0, |end, m| { *end += m.len(); Some(*end) }).collect();
+            let (mut joiner, mut got, mut at) = (Joiner::default(), Vec::new(), 0);
+            for cut in cuts.into_iter().cycle() {
+                if at == bytes.len() {
+                    break;
+                }
+                let until = bytes.len().min(at + cut);
+                joiner.push(&bytes[at..until]);
+                at = until;
+                got.extend(drain(&mut joiner).into_iter().map(|(message, aligned)| (message, aligned, at)));
+                prop_assert_eq!(joiner.is_mid_message(), at != 0 && !ends.contains(&at));
+            }
+            prop_assert_eq!(got.len(), messages.len());
+            for ((message, aligned, at), (expected, end)) in got.into_iter().zip(messages.iter().zip(ends)) {
+                prop_assert_eq!(&message, expected);
+                // Aligned: the record's end is the message's.
+                prop_assert_eq!(aligned, at == end);
+            }
+        }
+    }
+}

@@ -25,6 +25,8 @@ mod seal;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traces;
 
 pub(crate) use deframe::Deframer;
 pub(crate) use header::Header;

@@ -91,6 +91,11 @@ impl Open {
     pub(crate) fn update(&mut self) {
         self.protection = self.protection.take().map(Protection::next);
     }
+
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, sequence: u64) {
+        self.protection.as_mut().unwrap().start_at(sequence);
+    }
 }
 
 fn open_protected(protection: &mut Protection, max_inner: usize, header: &Header, body: &mut [u8]) -> Result<Opened, Fault> {

@@ -97,6 +97,10 @@ impl Seal {
         if self.protection.is_none() {
             return append_plaintext(content_type, VERSION, content, out);
         }
+        // Judged before it is copied anywhere.
+        if content.len().saturating_add(padding) >= self.max_inner {
+            return Err(Self::internal("keeping a record within the limit"));
+        }
         let start = out.len();
         let length = content.len() + padding + OVERHEAD;
         out.reserve(length);
@@ -176,6 +180,16 @@ impl Seal {
         self.protection = self.protection.take().map(Protection::next);
         self.updates += 1;
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, sequence: u64) {
+        self.protection.as_mut().unwrap().start_at(sequence);
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_updates(&mut self, updates: u64) {
+        self.updates = updates;
     }
 
     fn internal(what: &'static str) -> SealError {

@@ -8,7 +8,7 @@ pub(crate) struct Trace(HashMap<&'static str, Vec<u8>>);
 /// The trace of this name. RFC 8448's sections 3 to 7 are `simple_1rtt`, `resumed_0rtt`, `hello_retry_request`, `client_authentication` and
 /// `middlebox_compatibility`.
 pub(crate) fn trace(name: &str) -> Trace {
-    let text = include_str!("../tests/vectors/rfc8448.txt");
+    let text = include_str!("../../tests/vectors/rfc8448.txt");
     let section = text.split("\n[").find_map(|section| section.strip_prefix(name)?.strip_prefix(']')).expect("a trace of that name");
     Trace(section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, hex)| (name, bytes(hex))).collect())
 }
