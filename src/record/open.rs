@@ -40,6 +40,8 @@ impl Open {
     }
 
     /// Whether these keys have opened nothing yet.
+    ///
+    /// New keys are fresh, those of a KeyUpdate too: this alone does not say that the peer may still speak without protection.
     pub(crate) fn is_fresh(&self) -> bool {
         self.protection.as_ref().is_none_or(|protection| protection.sequence() == 0)
     }
