@@ -18,7 +18,7 @@ macro_rules! registry {
         $vis struct $name(pub $int);
 
         impl $name {
-            $( #[doc = concat!("`", $text, "`.")] $(#[$value_meta])* pub const $constant: Self = Self($value); )+
+            $( #[doc = concat!("`", $text, "`.")] $(#[$value_meta])* $vis const $constant: Self = Self($value); )+
 
             /// The registry's name, if it is one we know.
             #[allow(dead_code, reason = "one macro for all registries; not each is asked")]

@@ -127,3 +127,60 @@ impl<'a> Extension<'a> for CertificateEntryExtension<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DecodeProblem;
+    use crate::message::Message;
+    use crate::message::testing::{breach, bytes, hex, message, message_with, round_trip, whole_message};
+
+    fn certificate(message: Message<'static>) -> Certificate<'static> {
+        match message {
+            Message::Certificate(certificate) => certificate,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_whole_one() {
+        let bytes = bytes("0b 000017  01 c0  000012  000002 3000 0005 0005 0001 01  000001 31 0000");
+        let certificate = certificate(whole_message(bytes, "Certificate", |_| false));
+        assert_eq!(
+            certificate,
+            Certificate {
+                certificate_request_context: &[0xc0],
+                certificate_list: vec![
+                    CertificateEntry { cert_data: &[0x30, 0x00], extensions: vec![CertificateEntryExtension::StatusRequest(&[1])] },
+                    CertificateEntry::new(&[0x31]),
+                ],
+            }
+        );
+        assert!(certificate.extension_types().eq([ExtensionType::STATUS_REQUEST]));
+    }
+
+    /// RFC 9846, 4.5.1: a client's list may be empty; that a server's must not is for the handshake to say.
+    #[test]
+    fn an_empty_one() {
+        let certificate = certificate(whole_message(bytes("0b 000004  00  000000"), "Certificate", |_| false));
+        assert_eq!(certificate.certificate_list, []);
+    }
+
+    #[test]
+    fn lengths_out_of_range() {
+        // cert_data<1..2^24-1>
+        let bytes = message(11, &hex("00  000005  000000 0000"));
+        assert_eq!(breach(&bytes), ("Certificate", "certificate_list.cert_data", DecodeProblem::Empty));
+        // The list ends inside an entry's extensions.
+        let bytes = message(11, &hex("00  000005  000001 30 00"));
+        assert_eq!(breach(&bytes), ("Certificate", "extensions", DecodeProblem::Truncated));
+    }
+
+    #[test]
+    fn an_extension_nobody_knows_is_kept() {
+        let extension_type = ExtensionType(18); // signed_certificate_timestamp
+        let certificate = certificate(round_trip(message_with(Place::Certificate, &[(extension_type, &[9])]).leak()));
+        let entry = &certificate.certificate_list[0];
+        assert_eq!(entry.extensions, [CertificateEntryExtension::Unknown { extension_type, data: &[9] }]);
+    }
+}

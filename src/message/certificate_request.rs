@@ -123,3 +123,51 @@ impl<'a> Extension<'a> for CertificateRequestExtension<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::message::testing::{bytes, extension, message_with, round_trip, whole_message};
+
+    fn request(message: Message<'static>) -> CertificateRequest<'static> {
+        match message {
+            Message::CertificateRequest(request) => request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_whole_one() {
+        let bytes = bytes("0d 00000d  02 c0de  0008  000d 0004 0002 0807");
+        let request = request(whole_message(bytes, "CertificateRequest", |_| false));
+        assert_eq!(
+            request,
+            CertificateRequest {
+                certificate_request_context: &[0xc0, 0xde],
+                extensions: vec![CertificateRequestExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519])],
+            }
+        );
+        assert_eq!(request.signature_algorithms(), Some(&[SignatureScheme::ED25519][..]));
+        assert_eq!(request.signature_algorithms_cert(), None);
+        assert_eq!(request.certificate_authorities(), None);
+        assert_eq!(request.oid_filters(), None);
+    }
+
+    #[test]
+    fn signature_schemes() {
+        let asked = request(extension(Place::CertificateRequest, ExtensionType::SIGNATURE_ALGORITHMS_CERT, "0002 0807"));
+        assert_eq!(asked.signature_algorithms_cert(), Some(&[SignatureScheme::ED25519][..]));
+        assert_eq!(asked.signature_algorithms(), None);
+        extension(Place::CertificateRequest, ExtensionType::SIGNATURE_ALGORITHMS, "0004 0807 0403");
+    }
+
+    /// Those that belong there and that we do not read (RFC 9846, 4.3: server_name, status_request, compress_certificate) are kept.
+    #[test]
+    fn others_that_belong_there_are_kept() {
+        for extension_type in [ExtensionType::SERVER_NAME, ExtensionType::STATUS_REQUEST, ExtensionType::COMPRESS_CERTIFICATE] {
+            let asked = request(round_trip(message_with(Place::CertificateRequest, &[(extension_type, &[1])]).leak()));
+            assert_eq!(asked.extensions, [CertificateRequestExtension::Unknown { extension_type, data: &[1] }]);
+        }
+    }
+}

@@ -34,3 +34,23 @@ impl<'a> CertificateVerify<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::message::testing::{bytes, whole_message};
+
+    #[test]
+    fn a_whole_one() {
+        let message = whole_message(bytes("0f 000007  0807  0003 515253"), "CertificateVerify", |_| false);
+        let expected = CertificateVerify { algorithm: SignatureScheme::ED25519, signature: &[0x51, 0x52, 0x53] };
+        assert_eq!(message, Message::CertificateVerify(expected));
+    }
+
+    /// `opaque signature<0..2^16-1>;`: an empty signature is wrong, and for the verifier to refuse.
+    #[test]
+    fn an_empty_signature_is_read() {
+        whole_message(bytes("0f 000004  0807  0000"), "CertificateVerify", |_| false);
+    }
+}

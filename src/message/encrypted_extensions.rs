@@ -160,3 +160,49 @@ impl<'a> Extension<'a> for EncryptedExtension<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::message::testing::{bytes, extension, whole_message};
+
+    fn answers(message: Message<'static>) -> EncryptedExtensions<'static> {
+        match message {
+            Message::EncryptedExtensions(answers) => answers,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_whole_one() {
+        let bytes = bytes("08 00000f  000d  0000 0000  0010 0005 0003 02 6832");
+        let answers = answers(whole_message(bytes, "EncryptedExtensions", |_| false));
+        assert_eq!(answers.extensions, [EncryptedExtension::ServerName, EncryptedExtension::Alpn(b"h2")]);
+        assert!(answers.extension_types().eq([ExtensionType::SERVER_NAME, ExtensionType::ALPN]));
+    }
+
+    #[test]
+    fn an_empty_one() {
+        let answers = answers(whole_message(bytes("08 000002 0000"), "EncryptedExtensions", |_| false));
+        assert_eq!(answers.extensions, []);
+        assert!(!answers.server_name() && !answers.early_data());
+        assert_eq!(
+            (answers.alpn(), answers.supported_groups(), answers.record_size_limit(), answers.ticket_request()),
+            (None, None, None, None)
+        );
+        assert_eq!((answers.client_certificate_type(), answers.server_certificate_type()), (None, None));
+    }
+
+    #[test]
+    fn extensions_of_a_number_or_of_nothing() {
+        let answer = |extension_type, data| answers(extension(Place::EncryptedExtensions, extension_type, data));
+        assert!(answer(ExtensionType::EARLY_DATA, "").early_data());
+        let answered = answer(ExtensionType::CLIENT_CERTIFICATE_TYPE, "02");
+        assert_eq!(answered.client_certificate_type(), Some(CertificateType::RAW_PUBLIC_KEY));
+        assert_eq!(answered.server_certificate_type(), None);
+        assert_eq!(answer(ExtensionType::SERVER_CERTIFICATE_TYPE, "00").server_certificate_type(), Some(CertificateType::X509));
+        assert_eq!(answer(ExtensionType::RECORD_SIZE_LIMIT, "0040").record_size_limit(), Some(64));
+        assert_eq!(answer(ExtensionType::TICKET_REQUEST, "02").ticket_request(), Some(2));
+    }
+}

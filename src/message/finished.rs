@@ -56,3 +56,31 @@ impl EndOfEarlyData {
         Writer::message(HandshakeType::END_OF_EARLY_DATA, Self::NAME, |_| {})
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+    use crate::message::Message;
+    use crate::message::testing::{breach, bytes, message, round_trip, whole_message};
+
+    #[test]
+    fn a_finished_is_as_long_as_its_hash_and_no_other_length() {
+        for length in [32, 48] {
+            let Message::Finished(finished) = round_trip(message(20, &vec![7; length]).leak()) else { panic!("not a Finished") };
+            assert_eq!(finished.verify_data(length).unwrap(), vec![7; length]);
+            for other in [0, 12, length - 1, length + 1] {
+                let Message::Finished(finished) = round_trip(message(20, &vec![7; other]).leak()) else { panic!("not a Finished") };
+                let fault = finished.verify_data(length).unwrap_err();
+                assert!(matches!(fault, Fault::Decode { message: "Finished", field: "verify_data", problem: DecodeProblem::Length }));
+                assert_eq!(fault.alert(), AlertDescription::DECODE_ERROR);
+            }
+        }
+    }
+
+    #[test]
+    fn end_of_early_data_is_empty() {
+        assert_eq!(whole_message(bytes("05 000000"), "EndOfEarlyData", |_| false), Message::EndOfEarlyData(EndOfEarlyData));
+        assert_eq!(breach(&message(5, &[0])), ("EndOfEarlyData", "length", DecodeProblem::TrailingBytes));
+    }
+}

@@ -34,6 +34,7 @@ mod codec;
 mod extensions;
 
 mod client_hello;
+mod hello_retry_request;
 mod server_hello;
 
 mod encrypted_extensions;
@@ -56,13 +57,13 @@ pub(crate) use extensions::oid_filters::OidFilter;
 pub(crate) use extensions::pre_shared_key::{OfferedPsks, PskIdentity};
 pub(crate) use extensions::server_name::ServerName;
 pub(crate) use finished::{EndOfEarlyData, Finished};
+pub(crate) use hello_retry_request::{HelloRetryRequest, RETRY_RANDOM, RetryExtension};
 pub(crate) use post_handshake::{KeyUpdate, KeyUpdateRequest, NewSessionTicket, TicketExtension};
-pub(crate) use server_hello::{HelloRetryRequest, RETRY_RANDOM, RetryExtension, ServerHello, ServerHelloExtension};
+pub(crate) use server_hello::{ServerHello, ServerHelloExtension};
 
 use crate::code_point::HandshakeType;
 use crate::error::Fault;
 use codec::{Reader, Writer};
-use server_hello::Hello;
 
 /// A handshake message.
 ///
@@ -117,10 +118,10 @@ impl<'a> Message<'a> {
         };
         match msg_type {
             HandshakeType::CLIENT_HELLO => whole(ClientHello::NAME, |r| ClientHello::read(r).map(Self::ClientHello)),
-            HandshakeType::SERVER_HELLO => Ok(match Hello::read(body)? {
-                Hello::Server(hello) => Self::ServerHello(hello),
-                Hello::Retry(retry) => Self::HelloRetryRequest(retry),
-            }),
+            HandshakeType::SERVER_HELLO if HelloRetryRequest::is(body) => {
+                whole(HelloRetryRequest::NAME, |r| HelloRetryRequest::read(r).map(Self::HelloRetryRequest))
+            }
+            HandshakeType::SERVER_HELLO => whole(ServerHello::NAME, |r| ServerHello::read(r).map(Self::ServerHello)),
             HandshakeType::ENCRYPTED_EXTENSIONS => {
                 whole(EncryptedExtensions::NAME, |r| EncryptedExtensions::read(r).map(Self::EncryptedExtensions))
             }
@@ -201,3 +202,9 @@ fn foreign(msg_type: HandshakeType) -> &'static str {
         _ => "a handshake message of an unknown type",
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests;

@@ -150,3 +150,59 @@ impl KeyUpdate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+    use crate::error::DecodeProblem;
+    use crate::message::Message;
+    use crate::message::testing::{breach, bytes, extension, fault, hex, message, whole_message};
+
+    #[test]
+    fn a_whole_ticket() {
+        let bytes = bytes("04 00001a  00093a80 a1b2c3d4  02 0001  0003 717273  0008  002a 0004 00004000");
+        let Message::NewSessionTicket(ticket) = whole_message(bytes, "NewSessionTicket", |_| false) else { panic!("not a ticket") };
+        assert_eq!(
+            ticket,
+            NewSessionTicket {
+                ticket_lifetime: 604_800,
+                ticket_age_add: 0xa1b2_c3d4,
+                ticket_nonce: &[0, 1],
+                ticket: &[0x71, 0x72, 0x73],
+                extensions: vec![TicketExtension::EarlyData { max_early_data_size: 0x4000 }],
+            }
+        );
+        assert_eq!(ticket.early_data(), Some(0x4000));
+    }
+
+    #[test]
+    fn a_ticket_for_early_data() {
+        extension(Place::NewSessionTicket, ExtensionType::EARLY_DATA, "ffffffff");
+    }
+
+    /// `opaque ticket<1..2^16-1>;`
+    #[test]
+    fn a_ticket_is_not_empty() {
+        let bytes = message(4, &hex("00000000 00000000 00 0000 0000"));
+        assert_eq!(breach(&bytes), ("NewSessionTicket", "ticket", DecodeProblem::Empty));
+        whole_message(self::bytes("04 00000e  00000000 00000000  00  0001 71  0000"), "NewSessionTicket", |_| false);
+    }
+
+    #[test]
+    fn key_updates() {
+        let update = |request_update| Message::KeyUpdate(KeyUpdate { request_update });
+        assert_eq!(whole_message(bytes("18 000001 00"), "KeyUpdate", |_| false), update(KeyUpdateRequest::NotRequested));
+        assert_eq!(whole_message(bytes("18 000001 01"), "KeyUpdate", |_| false), update(KeyUpdateRequest::Requested));
+    }
+
+    /// RFC 9846, 4.7.3: "If an implementation receives any other value, it MUST terminate the connection with an illegal_parameter alert."
+    #[test]
+    fn any_other_key_update_is_refused() {
+        for value in 2..=255 {
+            let fault = fault(&message(24, &[value]));
+            assert!(matches!(fault, Fault::Illegal(Illegal::KeyUpdateRequest(got)) if got == value), "{fault}");
+            assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
+        }
+    }
+}

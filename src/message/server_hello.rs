@@ -1,39 +1,31 @@
-//! ServerHello and HelloRetryRequest (RFC 9846, 4.2.3 and 4.2.4): what the server chose, or what it needs to choose.
-//!
-//! Both are a message of type server_hello, told apart by the random:
-//!
-//! ```text
-//! struct {
-//!     ProtocolVersion legacy_version = 0x0303;    /* TLS v1.2 */
-//!     Random random;
-//!     opaque legacy_session_id_echo<0..32>;
-//!     CipherSuite cipher_suite;
-//!     uint8 legacy_compression_method = 0;
-//!     Extension extensions<6..2^16-1>;
-//! } ServerHello;
-//! ```
+//! ServerHello (RFC 9846, 4.2.3): what the server chose.
 
-use crate::code_point::{CipherSuite, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion};
-use crate::error::{DecodeProblem, Fault};
+use crate::code_point::{CipherSuite, ExtensionType, HandshakeType, ProtocolVersion};
+use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};
 use crate::message::extensions::block::{self, Extension};
 use crate::message::extensions::key_share::KeyShareEntry;
 use crate::message::extensions::placement::Place;
 
-/// The random that makes a ServerHello a HelloRetryRequest: the SHA-256 of "HelloRetryRequest" (RFC 9846, 4.2.3).
-pub(crate) const RETRY_RANDOM: [u8; 32] = [
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, //
-    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
-];
-
 /// The server's choice.
+///
+/// ```text
+/// struct {
+///     ProtocolVersion legacy_version = 0x0303;    /* TLS v1.2 */
+///     Random random;
+///     opaque legacy_session_id_echo<0..32>;
+///     CipherSuite cipher_suite;
+///     uint8 legacy_compression_method = 0;
+///     Extension extensions<6..2^16-1>;
+/// } ServerHello;
+/// ```
 ///
 /// A ServerHello of an older version is read as well, so that it can be answered with protocol_version: it may lack the extensions, and
 /// without supported_versions among them they are all [`Unknown`](ServerHelloExtension::Unknown) (RFC 9846, 4.3.1: look for that one first).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerHello<'a> {
     pub(crate) legacy_version: ProtocolVersion,
-    /// Never [`RETRY_RANDOM`].
+    /// Never the one that makes it a HelloRetryRequest.
     pub(crate) random: [u8; 32],
     #[doc(alias = "legacy_session_id_echo")]
     pub(crate) session_id_echo: &'a [u8],
@@ -57,66 +49,17 @@ pub(crate) enum ServerHelloExtension<'a> {
     Unknown { extension_type: ExtensionType, data: &'a [u8] },
 }
 
-/// The server's request for another ClientHello.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HelloRetryRequest<'a> {
+/// The fields before the extensions, which a HelloRetryRequest has as well.
+pub(crate) struct Fields<'a> {
     pub(crate) legacy_version: ProtocolVersion,
-    #[doc(alias = "legacy_session_id_echo")]
+    pub(crate) random: [u8; 32],
     pub(crate) session_id_echo: &'a [u8],
     pub(crate) cipher_suite: CipherSuite,
-    #[doc(alias = "legacy_compression_method")]
     pub(crate) compression_method: u8,
-    pub(crate) extensions: Vec<RetryExtension<'a>>,
-}
-
-/// What can stand in a HelloRetryRequest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum RetryExtension<'a> {
-    /// RFC 9846, 4.3.1: `ProtocolVersion selected_version;`
-    SupportedVersions(ProtocolVersion),
-    /// RFC 9846, 4.3.2: `opaque cookie<1..2^16-1>;`
-    Cookie(&'a [u8]),
-    /// RFC 9846, 4.3.8: `NamedGroup selected_group;`
-    KeyShare(NamedGroup),
-    /// Any other, which nobody can have asked for.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
-}
-
-/// What a message of type server_hello is.
-pub(crate) enum Hello<'a> {
-    Server(ServerHello<'a>),
-    Retry(HelloRetryRequest<'a>),
-}
-
-impl<'a> Hello<'a> {
-    /// Reads the body, without the handshake header.
-    pub(crate) fn read(body: &'a [u8]) -> Result<Self, Fault> {
-        // RFC 9846, 4.2.3: look at the random before anything else.
-        if body.get(2..34) == Some(&RETRY_RANDOM) {
-            let mut r = Reader::new(HelloRetryRequest::NAME, body);
-            let retry = HelloRetryRequest::read(&mut r)?;
-            r.end("extensions")?;
-            Ok(Self::Retry(retry))
-        } else {
-            let mut r = Reader::new(ServerHello::NAME, body);
-            let hello = ServerHello::read(&mut r)?;
-            r.end("extensions")?;
-            Ok(Self::Server(hello))
-        }
-    }
-}
-
-/// The fields before the extensions.
-struct Fields<'a> {
-    legacy_version: ProtocolVersion,
-    random: [u8; 32],
-    session_id_echo: &'a [u8],
-    cipher_suite: CipherSuite,
-    compression_method: u8,
 }
 
 impl<'a> Fields<'a> {
-    fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
         Ok(Self {
             legacy_version: ProtocolVersion(r.u16("legacy_version")?),
             random: r.array("random")?,
@@ -126,7 +69,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn write(&self, w: &mut Writer) {
+    pub(crate) fn write(&self, w: &mut Writer) {
         w.u16(self.legacy_version.0);
         w.bytes(&self.random);
         w.opaque8(self.session_id_echo);
@@ -138,7 +81,8 @@ impl<'a> Fields<'a> {
 impl<'a> ServerHello<'a> {
     pub(crate) const NAME: &'static str = "ServerHello";
 
-    fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
+    /// Reads the body, without the handshake header.
+    pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
         let Fields { legacy_version, random, session_id_echo, cipher_suite, compression_method } = Fields::read(r)?;
         let extensions = if r.is_empty() {
             None
@@ -196,59 +140,6 @@ impl<'a> ServerHello<'a> {
     }
 }
 
-impl<'a> HelloRetryRequest<'a> {
-    pub(crate) const NAME: &'static str = "HelloRetryRequest";
-
-    fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
-        let Fields { legacy_version, random: _, session_id_echo, cipher_suite, compression_method } = Fields::read(r)?;
-        let extensions: Vec<_> = block::read(r)?;
-        if extensions.is_empty() {
-            // Extension extensions<6..2^16-1>; this message exists in TLS 1.3 only.
-            return Err(r.fault("extensions", DecodeProblem::Empty));
-        }
-        Ok(Self { legacy_version, session_id_echo, cipher_suite, compression_method, extensions })
-    }
-
-    /// The whole message, with its header.
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
-        let Self { legacy_version, session_id_echo, cipher_suite, compression_method, .. } = *self;
-        Writer::message(HandshakeType::SERVER_HELLO, Self::NAME, |w| {
-            Fields { legacy_version, random: RETRY_RANDOM, session_id_echo, cipher_suite, compression_method }.write(w);
-            block::write(&self.extensions, w);
-        })
-    }
-
-    /// The version the server chose.
-    #[doc(alias = "selected_version")]
-    pub(crate) fn supported_versions(&self) -> Option<ProtocolVersion> {
-        self.extensions.iter().find_map(|extension| match extension {
-            RetryExtension::SupportedVersions(version) => Some(*version),
-            _ => None,
-        })
-    }
-
-    pub(crate) fn cookie(&self) -> Option<&'a [u8]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            RetryExtension::Cookie(cookie) => Some(*cookie),
-            _ => None,
-        })
-    }
-
-    /// The group that the server wants a share for.
-    #[doc(alias = "selected_group")]
-    pub(crate) fn key_share(&self) -> Option<NamedGroup> {
-        self.extensions.iter().find_map(|extension| match extension {
-            RetryExtension::KeyShare(group) => Some(*group),
-            _ => None,
-        })
-    }
-
-    /// The types of the extensions that are there, to be held against what was asked.
-    pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
-        self.extensions.iter().map(Extension::extension_type)
-    }
-}
-
 impl<'a> Extension<'a> for ServerHelloExtension<'a> {
     const PLACE: Place = Place::ServerHello;
 
@@ -284,37 +175,79 @@ impl<'a> Extension<'a> for ServerHelloExtension<'a> {
     }
 }
 
-impl<'a> Extension<'a> for RetryExtension<'a> {
-    const PLACE: Place = Place::HelloRetryRequest;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::NamedGroup;
+    use crate::error::DecodeProblem;
+    use crate::message::Message;
+    use crate::message::testing::{breach, extension, fault, hex, message, message_with, round_trip, whole_message};
 
-    fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
-        Ok(Some(match extension_type {
-            ExtensionType::SUPPORTED_VERSIONS => Self::SupportedVersions(ProtocolVersion(r.u16("supported_versions.selected_version")?)),
-            ExtensionType::COOKIE => Self::Cookie(r.vec16("cookie", 1..)?),
-            ExtensionType::KEY_SHARE => Self::KeyShare(NamedGroup(r.u16("key_share.selected_group")?)),
-            _ => return Ok(None),
-        }))
+    fn body(random: &[u8], extensions: &str) -> Vec<u8> {
+        [&hex("0303")[..], random, &hex("02 5e5f  1302  00"), &hex(extensions)].concat()
     }
 
-    fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+    #[test]
+    fn a_whole_one() {
+        let random: [u8; 32] = core::array::from_fn(|index| index as u8);
+        let bytes = message(2, &body(&random, "0011  002b 0002 0304  0033 0007 001d 0003 a1a2a3"));
+        // 2 + 32 + 3 + 2 + 1 = 40 bytes stand before the extensions, which ServerHellos of older versions need not have.
+        let Message::ServerHello(hello) = whole_message(bytes.leak(), "ServerHello", |cut| cut == 40) else { panic!("not a ServerHello") };
+        assert_eq!(
+            hello,
+            ServerHello {
+                legacy_version: ProtocolVersion::TLS1_2,
+                random,
+                session_id_echo: &[0x5e, 0x5f],
+                cipher_suite: CipherSuite::TLS_AES_256_GCM_SHA384,
+                compression_method: 0,
+                extensions: Some(vec![
+                    ServerHelloExtension::SupportedVersions(ProtocolVersion::TLS1_3),
+                    ServerHelloExtension::KeyShare(KeyShareEntry { group: NamedGroup::X25519, key_exchange: &[0xa1, 0xa2, 0xa3] }),
+                ]),
+            }
+        );
+        assert_eq!(hello.supported_versions(), Some(ProtocolVersion::TLS1_3));
+        assert_eq!(hello.pre_shared_key(), None);
+        assert!(hello.extension_types().eq([ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE]));
     }
 
-    fn extension_type(&self) -> ExtensionType {
-        match self {
-            Self::SupportedVersions(_) => ExtensionType::SUPPORTED_VERSIONS,
-            Self::Cookie(_) => ExtensionType::COOKIE,
-            Self::KeyShare(_) => ExtensionType::KEY_SHARE,
-            Self::Unknown { extension_type, .. } => *extension_type,
-        }
+    /// RFC 9846, 4.3.1: supported_versions is looked for before the rest, so an older ServerHello is read whatever it has.
+    #[test]
+    fn a_server_hello_of_an_older_version_is_read() {
+        // Of TLS 1.2: ALPN and renegotiation_info, which TLS 1.3 has elsewhere or not at all; and a key_share that makes no sense.
+        let bytes = message_with(
+            Place::ServerHello,
+            &[(ExtensionType::ALPN, &hex("0003 02 6832")), (ExtensionType(0xff01), &[0]), (ExtensionType::KEY_SHARE, &[1])],
+        );
+        let Message::ServerHello(hello) = round_trip(bytes.leak()) else { panic!("not a ServerHello") };
+        assert_eq!(hello.supported_versions(), None);
+        assert_eq!(hello.key_share(), None);
+        assert_eq!(hello.extensions.as_ref().unwrap().len(), 3);
+        let Message::ServerHello(hello) = round_trip(message(2, &body(&[1; 32], "")).leak()) else { panic!("not a ServerHello") };
+        assert_eq!(hello.extensions, None);
+        assert!(matches!(
+            fault(&message_with(Place::ServerHello, &[(ExtensionType::ALPN, &[]), (ExtensionType::ALPN, &[])])),
+            Fault::DuplicateExtension { message: "ServerHello", .. }
+        ));
     }
 
-    fn write(&self, w: &mut Writer) {
-        match self {
-            Self::SupportedVersions(version) => w.u16(version.0),
-            Self::Cookie(cookie) => w.opaque16(cookie),
-            Self::KeyShare(group) => w.u16(group.0),
-            Self::Unknown { data, .. } => w.bytes(data),
-        }
+    #[test]
+    fn lengths_out_of_range() {
+        // legacy_session_id_echo<0..32>
+        let long = format!("0303 {} 21 {} 1301 00", "5e".repeat(32), "00".repeat(33));
+        assert_eq!(breach(&message(2, &hex(&long))), ("ServerHello", "legacy_session_id_echo", DecodeProblem::Length));
+    }
+
+    #[test]
+    fn extensions_of_a_number() {
+        let Message::ServerHello(hello) = extension(Place::ServerHello, ExtensionType::PRE_SHARED_KEY, "0001") else {
+            panic!("not a hello")
+        };
+        assert_eq!(hello.pre_shared_key(), Some(1));
+        let Message::ServerHello(hello) = extension(Place::ServerHello, ExtensionType::SUPPORTED_VERSIONS, "0303") else {
+            panic!("not a hello")
+        };
+        assert_eq!(hello.supported_versions(), Some(ProtocolVersion::TLS1_2));
     }
 }

@@ -138,3 +138,92 @@ impl Seen {
 fn duplicate(extension: ExtensionType, place: Place) -> Fault {
     Fault::DuplicateExtension { message: place.message(), extension }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+    use crate::error::DecodeProblem;
+    use crate::message::testing::{block, breach, fault, message, message_of_tls13_with, message_with, round_trip};
+    use crate::message::{ClientHelloExtension, Message};
+
+    const PLACES: [Place; 7] = [
+        Place::ClientHello,
+        Place::ServerHello,
+        Place::HelloRetryRequest,
+        Place::EncryptedExtensions,
+        Place::CertificateRequest,
+        Place::Certificate,
+        Place::NewSessionTicket,
+    ];
+    const UNKNOWN: ExtensionType = ExtensionType(0x1a2a);
+
+    /// RFC 9846, 4.3: "There MUST NOT be more than one extension of the same type in a given extension block."
+    #[test]
+    fn no_extension_may_come_twice() {
+        for place in PLACES {
+            for extension_type in [UNKNOWN, ExtensionType(34), ExtensionType(0xffff)] {
+                let fault = fault(&message_with(place, &[(extension_type, &[]), (ExtensionType(63), &[]), (extension_type, &[1])]));
+                assert!(
+                    matches!(fault, Fault::DuplicateExtension { message, extension } if message == place.message() && extension == extension_type),
+                    "{fault}"
+                );
+                assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
+            }
+        }
+        let versions: (_, &[u8]) = (ExtensionType::SUPPORTED_VERSIONS, &[2, 3, 4]);
+        let fault = fault(&message_with(Place::ClientHello, &[versions, versions]));
+        assert!(matches!(fault, Fault::DuplicateExtension { extension: ExtensionType::SUPPORTED_VERSIONS, .. }));
+    }
+
+    /// Each certificate has a block of its own.
+    #[test]
+    fn the_same_extension_may_stand_beside_two_certificates() {
+        let entry = [&[0, 0, 1, 0x30][..], &block(&[(UNKNOWN, &[])])].concat();
+        let list = [entry.clone(), entry].concat();
+        round_trip(message(11, &[&[0, 0, 0, list.len() as u8][..], &list].concat()).leak());
+    }
+
+    /// RFC 9846, 4.3: "receivers MUST abort the handshake with a decode_error alert if there is data left over after parsing the structure."
+    #[test]
+    fn data_left_over_in_an_extension_is_a_decode_error() {
+        let bytes = message_with(Place::EncryptedExtensions, &[(ExtensionType::SERVER_NAME, &[0])]);
+        assert_eq!(breach(&bytes), ("EncryptedExtensions", "server_name", DecodeProblem::TrailingBytes));
+        assert_eq!(fault(&bytes).alert(), AlertDescription::DECODE_ERROR);
+    }
+
+    /// RFC 9846, 4.3: "This does not apply if the receiver does not implement [...] an extension"; and 9.3: unrecognized ones are ignored.
+    #[test]
+    fn an_unknown_extension_is_kept_with_its_bytes_in_every_message() {
+        for place in PLACES {
+            for data in [&[][..], &[0xff; 300]] {
+                round_trip(message_of_tls13_with(place, UNKNOWN, data).leak());
+            }
+        }
+        let bytes = message_with(Place::ClientHello, &[(UNKNOWN, &[7, 8])]).leak();
+        let Message::ClientHello(hello) = round_trip(bytes) else { panic!("not a ClientHello") };
+        assert_eq!(hello.extensions, Some(vec![ClientHelloExtension::Unknown { extension_type: UNKNOWN, data: &[7, 8] }]));
+        assert!(hello.has(UNKNOWN));
+        assert!(!hello.has(ExtensionType::COOKIE));
+    }
+
+    #[test]
+    fn a_block_that_ends_inside_an_extension_is_a_decode_error() {
+        let header = |content: &[u8]| message(8, &crate::message::testing::vector(2, content));
+        assert_eq!(breach(&header(&[0])), ("EncryptedExtensions", "extensions.extension_type", DecodeProblem::Truncated));
+        assert_eq!(breach(&header(&[0, 16])).1, "application_layer_protocol_negotiation");
+        assert_eq!(breach(&header(&[0x1a, 0x2a, 0])), ("EncryptedExtensions", "extensions.extension_data", DecodeProblem::Truncated));
+        assert_eq!(breach(&header(&[0x1a, 0x2a, 0, 1])).2, DecodeProblem::Truncated);
+    }
+
+    /// As many extensions as a block can hold: the search for duplicates must not be the square of their number.
+    #[test]
+    fn a_block_full_of_extensions_is_read_in_one_pass() {
+        let types: Vec<(ExtensionType, &[u8])> = (0..16383).map(|n| (ExtensionType(1000 + n), &[][..])).collect();
+        let Message::ClientHello(hello) = round_trip(message_with(Place::ClientHello, &types).leak()) else { panic!("not a ClientHello") };
+        assert_eq!(hello.extensions.unwrap().len(), 16383);
+        let mut types = types;
+        types[16382].0 = types[0].0;
+        assert!(matches!(fault(&message_with(Place::ClientHello, &types)), Fault::DuplicateExtension { .. }));
+    }
+}

@@ -70,3 +70,75 @@ pub(crate) fn belongs(extension_type: ExtensionType, place: Place) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::AlertDescription;
+    use crate::error::Fault;
+    use crate::message::testing::{fault, message_of_tls13_with};
+
+    /// The table of RFC 9846, 4.3, without the rows that have no name here.
+    const TABLE: [(u16, &str); 23] = [
+        (0, "CH, EE, CR"),   // server_name
+        (5, "CH, CR, CT"),   // status_request
+        (10, "CH, EE"),      // supported_groups
+        (13, "CH, CR"),      // signature_algorithms
+        (14, "CH, EE"),      // use_srtp
+        (15, "CH, EE"),      // heartbeat
+        (16, "CH, EE"),      // application_layer_protocol_negotiation
+        (19, "CH, EE"),      // client_certificate_type
+        (20, "CH, EE"),      // server_certificate_type
+        (21, "CH"),          // padding
+        (27, "CH, CR"),      // compress_certificate
+        (28, "CH, EE"),      // record_size_limit
+        (41, "CH, SH"),      // pre_shared_key
+        (42, "CH, EE, NST"), // early_data
+        (43, "CH, SH, HRR"), // supported_versions
+        (44, "CH, HRR"),     // cookie
+        (45, "CH"),          // psk_key_exchange_modes
+        (47, "CH, CR"),      // certificate_authorities
+        (48, "CR"),          // oid_filters
+        (49, "CH"),          // post_handshake_auth
+        (50, "CH, CR"),      // signature_algorithms_cert
+        (51, "CH, SH, HRR"), // key_share
+        (58, "CH, EE"),      // ticket_request
+    ];
+
+    const COLUMNS: [(&str, Place); 7] = [
+        ("CH", ClientHello),
+        ("SH", ServerHello),
+        ("EE", EncryptedExtensions),
+        ("CT", Certificate),
+        ("CR", CertificateRequest),
+        ("NST", NewSessionTicket),
+        ("HRR", HelloRetryRequest),
+    ];
+
+    /// RFC 9846, 4.3: one that is recognized and not specified for the message in which it appears is an illegal_parameter.
+    #[test]
+    fn every_extension_is_refused_in_every_message_where_it_does_not_belong() {
+        for (number, places) in TABLE {
+            for (column, place) in COLUMNS {
+                let extension_type = ExtensionType(number);
+                let may = places.split(", ").any(|name| name == column);
+                assert_eq!(belongs(extension_type, place), may, "{extension_type} in {column}");
+                if !may {
+                    let fault = fault(&message_of_tls13_with(place, extension_type, &[]));
+                    assert!(
+                        matches!(fault, Fault::MisplacedExtension { message, extension } if message == place.message() && extension == extension_type),
+                        "{fault}"
+                    );
+                    assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_extension_with_a_name_has_a_row() {
+        for number in 0..=u16::MAX {
+            assert_eq!(ExtensionType(number).name().is_some(), TABLE.iter().any(|row| row.0 == number), "{number}");
+        }
+    }
+}

@@ -81,3 +81,83 @@ fn host_name(bytes: &[u8]) -> Result<&str, Illegal> {
     let is_name = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') && !name.ends_with('.');
     if is_name && name.parse::<IpAddr>().is_err() { Ok(name) } else { Err(Illegal::ServerName) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code_point::{AlertDescription, ExtensionType};
+    use crate::error::DecodeProblem;
+    use crate::message::extensions::placement::Place;
+    use crate::message::testing::{breach, extension, fault, hex, message_with, vector};
+    use crate::message::{ClientHello, ClientHelloExtension, Message};
+
+    const TYPE: ExtensionType = ExtensionType::SERVER_NAME;
+
+    fn client_hello(data: &str) -> ClientHello<'static> {
+        match extension(Place::ClientHello, TYPE, data) {
+            Message::ClientHello(hello) => hello,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with_name(name: &[u8]) -> Vec<u8> {
+        message_with(Place::ClientHello, &[(TYPE, &vector(2, &[&[0][..], &vector(2, name)].concat()))])
+    }
+
+    #[test]
+    fn a_name() {
+        assert_eq!(client_hello("0009 00 0006 736572766572").server_name(), Some("server"));
+    }
+
+    /// RFC 6066, 3: other types of name begin with a length, so they can be skipped.
+    #[test]
+    fn a_name_of_another_type() {
+        let hello = client_hello("000c 07 0002 0102 00 0004 612e6264");
+        assert_eq!(hello.server_name(), Some("a.bd"));
+        let expected = vec![ServerName::Other { name_type: 7, name: &[1, 2] }, ServerName::HostName("a.bd")];
+        assert_eq!(hello.extensions, Some(vec![ClientHelloExtension::ServerName(expected)]));
+        assert_eq!(client_hello("0003 07 0000").server_name(), None);
+    }
+
+    /// RFC 6066, 3: "The ServerNameList MUST NOT contain more than one name of the same name_type."
+    #[test]
+    fn two_names_of_one_type_are_refused() {
+        for list in ["0008 00 0001 61 00 0001 62", "0006 07 0000 07 0000"] {
+            let fault = fault(&message_with(Place::ClientHello, &[(TYPE, &hex(list))]));
+            assert!(matches!(fault, Fault::Illegal(Illegal::DuplicateEntry { list: "server_name_list" })), "{fault}");
+            assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
+        }
+    }
+
+    /// `HostName<1..2^16-1>`, `server_name_list<1..2^16-1>`
+    #[test]
+    fn neither_list_nor_name_is_empty() {
+        assert_eq!(breach(&with_name(b"")), ("ClientHello", "server_name.host_name", DecodeProblem::Empty));
+        let bytes = message_with(Place::ClientHello, &[(TYPE, &hex("0000"))]);
+        assert_eq!(breach(&bytes), ("ClientHello", "server_name.server_name_list", DecodeProblem::Empty));
+    }
+
+    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot"; literal addresses "are not permitted".
+    #[test]
+    fn what_is_no_dns_name_is_refused() {
+        for name in ["server.", ".", "192.0.2.1", "2001:db8::1", "::1", "[::1]", "server:443", "m\u{fc}nchen.example", "a b", "a\0b", "a\n"]
+        {
+            let fault = fault(&with_name(name.as_bytes()));
+            assert!(matches!(fault, Fault::Illegal(Illegal::ServerName)), "{name:?}: {fault}");
+            assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
+        }
+        assert!(matches!(fault(&with_name(&[0xff])), Fault::Illegal(Illegal::ServerName)));
+        for name in ["server", "Server.Example", "a_b.example", "xn--mnchen-3ya.example", "1.example", "192.0.2.1.example"] {
+            assert!(Message::decode(&with_name(name.as_bytes())).is_ok(), "{name}");
+        }
+    }
+
+    /// RFC 6066, 3: the server's answer "SHALL be empty".
+    #[test]
+    fn an_answer_is_empty() {
+        let Message::EncryptedExtensions(answer) = extension(Place::EncryptedExtensions, TYPE, "") else {
+            panic!("not EncryptedExtensions")
+        };
+        assert!(answer.server_name());
+    }
+}

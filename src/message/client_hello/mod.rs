@@ -1,16 +1,18 @@
 //! ClientHello (RFC 9846, 4.2.2): what the client offers.
 
+mod extension;
+
+pub(crate) use extension::ClientHelloExtension;
+
 use crate::code_point::{
     CertificateType, CipherSuite, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme,
 };
 use crate::error::{Fault, Illegal};
 use crate::message::codec::{Reader, Writer};
 use crate::message::extensions::block::{self, Extension};
-use crate::message::extensions::key_share::{self, KeyShareEntry};
-use crate::message::extensions::placement::Place;
+use crate::message::extensions::key_share::KeyShareEntry;
 use crate::message::extensions::pre_shared_key::OfferedPsks;
-use crate::message::extensions::server_name::{self, ServerName};
-use crate::message::extensions::{alpn, certificate_authorities, code_points};
+use crate::message::extensions::server_name::ServerName;
 
 /// The first message of a connection, and the second one after a HelloRetryRequest.
 ///
@@ -42,49 +44,6 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) compression_methods: &'a [u8],
     /// None if the message ends before them, which only hellos from before TLS 1.2 do.
     pub(crate) extensions: Option<Vec<ClientHelloExtension<'a>>>,
-}
-
-/// What can stand in a ClientHello, in the order of RFC 9846, 4.3.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ClientHelloExtension<'a> {
-    /// 4.3.1: the versions the client speaks.
-    SupportedVersions(Vec<ProtocolVersion>),
-    /// 4.3.2: `opaque cookie<1..2^16-1>;`, copied from a HelloRetryRequest.
-    Cookie(&'a [u8]),
-    /// 4.3.3: the signatures the client accepts in CertificateVerify.
-    SignatureAlgorithms(Vec<SignatureScheme>),
-    /// 4.3.3: the signatures the client accepts in certificates.
-    SignatureAlgorithmsCert(Vec<SignatureScheme>),
-    /// 4.3.4: the authorities the client would like to see, in DER.
-    CertificateAuthorities(Vec<&'a [u8]>),
-    /// 4.3.6: `struct {} PostHandshakeAuth;`
-    PostHandshakeAuth,
-    /// 4.3.7: the groups the client supports.
-    SupportedGroups(Vec<NamedGroup>),
-    /// 4.3.8: the client's keys for some of them.
-    KeyShare(Vec<KeyShareEntry<'a>>),
-    /// 4.3.9: how the client would use a PSK.
-    PskKeyExchangeModes(Vec<PskKeyExchangeMode>),
-    /// 4.3.10: `struct {} Empty;` early data follows.
-    EarlyData,
-    /// 4.3.11: the PSKs the client has; always the last extension.
-    PreSharedKey(OfferedPsks<'a>),
-    /// RFC 6066: the server the client wants.
-    ServerName(Vec<ServerName<'a>>),
-    /// RFC 7301: the application protocols the client speaks.
-    Alpn(Vec<&'a [u8]>),
-    /// RFC 7250: the types of certificate the client can show.
-    ClientCertificateType(Vec<CertificateType>),
-    /// RFC 7250: the types of certificate the client accepts.
-    ServerCertificateType(Vec<CertificateType>),
-    /// RFC 7685: bytes without meaning, zeros if the client keeps to its document.
-    Padding(&'a [u8]),
-    /// RFC 8449: `uint16 RecordSizeLimit;`. A value under 64 is for the server to refuse.
-    RecordSizeLimit(u16),
-    /// RFC 9149: `struct { uint8 new_session_count; uint8 resumption_count; } ClientTicketRequest;`
-    TicketRequest { new_session_count: u8, resumption_count: u8 },
-    /// Any other, which a server must ignore.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
 }
 
 impl<'a> ClientHello<'a> {
@@ -261,92 +220,147 @@ impl<'a> ClientHello<'a> {
     }
 }
 
-impl<'a> Extension<'a> for ClientHelloExtension<'a> {
-    const PLACE: Place = Place::ClientHello;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::DecodeProblem;
+    use crate::message::Message;
+    use crate::message::extensions::placement::Place;
+    use crate::message::testing::{breach, extension, hex, message, message_with, round_trip, whole_message};
 
-    fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
-        Ok(Some(match extension_type {
-            ExtensionType::SUPPORTED_VERSIONS => Self::SupportedVersions(code_points::read_versions(r)?),
-            ExtensionType::COOKIE => Self::Cookie(r.vec16("cookie", 1..)?),
-            ExtensionType::SIGNATURE_ALGORITHMS => {
-                Self::SignatureAlgorithms(code_points::read_schemes(r, "signature_algorithms.supported_signature_algorithms")?)
-            }
-            ExtensionType::SIGNATURE_ALGORITHMS_CERT => {
-                Self::SignatureAlgorithmsCert(code_points::read_schemes(r, "signature_algorithms_cert.supported_signature_algorithms")?)
-            }
-            ExtensionType::CERTIFICATE_AUTHORITIES => Self::CertificateAuthorities(certificate_authorities::read(r)?),
-            ExtensionType::POST_HANDSHAKE_AUTH => Self::PostHandshakeAuth,
-            ExtensionType::SUPPORTED_GROUPS => Self::SupportedGroups(code_points::read_groups(r)?),
-            ExtensionType::KEY_SHARE => Self::KeyShare(key_share::read_client_shares(r)?),
-            ExtensionType::PSK_KEY_EXCHANGE_MODES => Self::PskKeyExchangeModes(code_points::read_modes(r)?),
-            ExtensionType::EARLY_DATA => Self::EarlyData,
-            ExtensionType::PRE_SHARED_KEY => Self::PreSharedKey(OfferedPsks::read(r)?),
-            ExtensionType::SERVER_NAME => Self::ServerName(server_name::read(r)?),
-            ExtensionType::ALPN => Self::Alpn(alpn::read_offer(r)?),
-            ExtensionType::CLIENT_CERTIFICATE_TYPE => {
-                Self::ClientCertificateType(code_points::read_certificate_types(r, "client_certificate_type.client_certificate_types")?)
-            }
-            ExtensionType::SERVER_CERTIFICATE_TYPE => {
-                Self::ServerCertificateType(code_points::read_certificate_types(r, "server_certificate_type.server_certificate_types")?)
-            }
-            ExtensionType::PADDING => Self::Padding(r.remainder()),
-            ExtensionType::RECORD_SIZE_LIMIT => Self::RecordSizeLimit(r.u16("record_size_limit")?),
-            ExtensionType::TICKET_REQUEST => Self::TicketRequest {
-                new_session_count: r.u8("ticket_request.new_session_count")?,
-                resumption_count: r.u8("ticket_request.resumption_count")?,
-            },
-            _ => return Ok(None),
-        }))
-    }
-
-    fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
-    }
-
-    fn extension_type(&self) -> ExtensionType {
-        match self {
-            Self::SupportedVersions(_) => ExtensionType::SUPPORTED_VERSIONS,
-            Self::Cookie(_) => ExtensionType::COOKIE,
-            Self::SignatureAlgorithms(_) => ExtensionType::SIGNATURE_ALGORITHMS,
-            Self::SignatureAlgorithmsCert(_) => ExtensionType::SIGNATURE_ALGORITHMS_CERT,
-            Self::CertificateAuthorities(_) => ExtensionType::CERTIFICATE_AUTHORITIES,
-            Self::PostHandshakeAuth => ExtensionType::POST_HANDSHAKE_AUTH,
-            Self::SupportedGroups(_) => ExtensionType::SUPPORTED_GROUPS,
-            Self::KeyShare(_) => ExtensionType::KEY_SHARE,
-            Self::PskKeyExchangeModes(_) => ExtensionType::PSK_KEY_EXCHANGE_MODES,
-            Self::EarlyData => ExtensionType::EARLY_DATA,
-            Self::PreSharedKey(_) => ExtensionType::PRE_SHARED_KEY,
-            Self::ServerName(_) => ExtensionType::SERVER_NAME,
-            Self::Alpn(_) => ExtensionType::ALPN,
-            Self::ClientCertificateType(_) => ExtensionType::CLIENT_CERTIFICATE_TYPE,
-            Self::ServerCertificateType(_) => ExtensionType::SERVER_CERTIFICATE_TYPE,
-            Self::Padding(_) => ExtensionType::PADDING,
-            Self::RecordSizeLimit(_) => ExtensionType::RECORD_SIZE_LIMIT,
-            Self::TicketRequest { .. } => ExtensionType::TICKET_REQUEST,
-            Self::Unknown { extension_type, .. } => *extension_type,
+    fn hello(message: Message<'static>) -> ClientHello<'static> {
+        match message {
+            Message::ClientHello(hello) => hello,
+            other => panic!("{other:?}"),
         }
     }
 
-    fn write(&self, w: &mut Writer) {
-        match self {
-            Self::SupportedVersions(versions) => code_points::write_versions(versions, w),
-            Self::Cookie(cookie) => w.opaque16(cookie),
-            Self::SignatureAlgorithms(schemes) | Self::SignatureAlgorithmsCert(schemes) => code_points::write_schemes(schemes, w),
-            Self::CertificateAuthorities(authorities) => certificate_authorities::write(authorities, w),
-            Self::PostHandshakeAuth | Self::EarlyData => {}
-            Self::SupportedGroups(groups) => code_points::write_groups(groups, w),
-            Self::KeyShare(shares) => key_share::write_client_shares(shares, w),
-            Self::PskKeyExchangeModes(modes) => code_points::write_modes(modes, w),
-            Self::PreSharedKey(psks) => psks.write(w),
-            Self::ServerName(names) => server_name::write(names, w),
-            Self::Alpn(protocols) => alpn::write_offer(protocols, w),
-            Self::ClientCertificateType(types) | Self::ServerCertificateType(types) => code_points::write_certificate_types(types, w),
-            Self::Padding(data) | Self::Unknown { data, .. } => w.bytes(data),
-            Self::RecordSizeLimit(limit) => w.u16(*limit),
-            Self::TicketRequest { new_session_count, resumption_count } => {
-                w.u8(*new_session_count);
-                w.u8(*resumption_count);
+    /// Everything up to the extensions, at its shortest.
+    const SHORTEST: &str = "0303 c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1 00 0002 1301 01 00";
+
+    #[test]
+    fn a_whole_one() {
+        let body = "0303 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
+            02 5e5f  0004 1303 1301  01 00  0014  002b 0003 02 0304  ff01 0001 00  002a 0000 1a1a 0000";
+        let message = message(1, &hex(body)).leak();
+        // The fields before the extensions take 2 + 32 + 3 + 6 + 2 = 45 bytes; a hello that ends there is one without extensions.
+        let hello = hello(whole_message(message, "ClientHello", |cut| cut == 45));
+        assert_eq!(
+            hello,
+            ClientHello {
+                legacy_version: ProtocolVersion::TLS1_2,
+                random: core::array::from_fn(|index| index as u8),
+                session_id: &[0x5e, 0x5f],
+                cipher_suites: vec![CipherSuite::TLS_CHACHA20_POLY1305_SHA256, CipherSuite::TLS_AES_128_GCM_SHA256],
+                compression_methods: &[0],
+                extensions: Some(vec![
+                    ClientHelloExtension::SupportedVersions(vec![ProtocolVersion::TLS1_3]),
+                    ClientHelloExtension::Unknown { extension_type: ExtensionType(0xff01), data: &[0] },
+                    ClientHelloExtension::EarlyData,
+                    ClientHelloExtension::Unknown { extension_type: ExtensionType(0x1a1a), data: &[] },
+                ]),
             }
+        );
+        assert!(hello.early_data());
+        assert_eq!(hello.binders_len(), 0);
+    }
+
+    /// RFC 9846, 4.2.2: "TLS 1.3 servers might receive ClientHello messages without an extensions field from prior versions of TLS."
+    #[test]
+    fn a_hello_of_an_older_version_is_read() {
+        let older = hello(round_trip(message(1, &hex(SHORTEST)).leak()));
+        assert_eq!(older.extensions, None);
+        assert_eq!(older.supported_versions(), None);
+        // A TLS 1.2 hello may have a block shorter than the 7 bytes that supported_versions takes: extended_master_secret alone.
+        let older = hello(round_trip(message(1, &hex(&format!("{SHORTEST} 0004 0017 0000"))).leak()));
+        assert_eq!(older.supported_versions(), None);
+        assert_eq!(hello(round_trip(message(1, &hex(&format!("{SHORTEST} 0000"))).leak())).extensions, Some(vec![]));
+        // Other versions and compression methods are the server's to refuse, with alerts of their own.
+        let body = hex(SHORTEST);
+        let older = [&[3, 1], &body[2..body.len() - 2], &[2, 1, 0]].concat();
+        let older = hello(round_trip(message(1, &older).leak()));
+        assert_eq!((older.legacy_version, older.compression_methods), (ProtocolVersion::TLS1_0, &[1, 0][..]));
+    }
+
+    #[test]
+    fn lengths_out_of_range() {
+        let random = "c1".repeat(32);
+        let refused = |rest: &str| {
+            let (_, field, problem) = breach(&message(1, &hex(&format!("0303 {random} {rest}"))));
+            (field, problem)
+        };
+        // legacy_session_id<0..32>
+        assert_eq!(refused(&format!("21 {} 0002 1301 01 00", "00".repeat(33))), ("legacy_session_id", DecodeProblem::Length));
+        round_trip(message(1, &hex(&format!("0303 {random} 20 {} 0002 1301 01 00", "00".repeat(32)))).leak());
+        // cipher_suites<2..2^16-2>
+        assert_eq!(refused("00 0000 01 00"), ("cipher_suites", DecodeProblem::Empty));
+        assert_eq!(refused("00 0001 13 01 00"), ("cipher_suites", DecodeProblem::Length));
+        assert_eq!(refused("00 0003 1301 13 01 00"), ("cipher_suites", DecodeProblem::Length));
+        assert_eq!(refused("00 ffff 1301 01 00"), ("cipher_suites", DecodeProblem::Length));
+        // legacy_compression_methods<1..2^8-1>
+        assert_eq!(refused("00 0002 1301 00"), ("legacy_compression_methods", DecodeProblem::Empty));
+    }
+
+    #[test]
+    fn extensions_of_a_number_or_of_nothing() {
+        assert_eq!(hello(extension(Place::ClientHello, ExtensionType::COOKIE, "0003 c00c1e")).cookie(), Some(&[0xc0, 0x0c, 0x1e][..]));
+        assert!(hello(extension(Place::ClientHello, ExtensionType::POST_HANDSHAKE_AUTH, "")).post_handshake_auth());
+        assert!(hello(extension(Place::ClientHello, ExtensionType::EARLY_DATA, "")).early_data());
+        assert_eq!(hello(extension(Place::ClientHello, ExtensionType::RECORD_SIZE_LIMIT, "4001")).record_size_limit(), Some(0x4001));
+        assert_eq!(hello(extension(Place::ClientHello, ExtensionType::TICKET_REQUEST, "02 01")).ticket_request(), Some((2, 1)));
+        // opaque cookie<1..2^16-1>;
+        let bytes = message_with(Place::ClientHello, &[(ExtensionType::COOKIE, &[0, 0])]);
+        assert_eq!(breach(&bytes), ("ClientHello", "cookie", DecodeProblem::Empty));
+    }
+
+    /// RFC 7685: any number of bytes, none among them.
+    #[test]
+    fn padding() {
+        for length in [0, 1, 500] {
+            let zeros = vec![0; length];
+            let hello = hello(round_trip(message_with(Place::ClientHello, &[(ExtensionType::PADDING, &zeros)]).leak()));
+            assert_eq!(hello.extensions, Some(vec![ClientHelloExtension::Padding(zeros.leak())]));
         }
+    }
+
+    #[test]
+    fn a_hello_without_an_extension_says_none() {
+        let hello = hello(round_trip(message(1, &hex(&format!("{SHORTEST} 0000"))).leak()));
+        assert_eq!(hello.supported_versions(), None);
+        assert_eq!(hello.cookie(), None);
+        assert_eq!(hello.signature_algorithms(), None);
+        assert_eq!(hello.signature_algorithms_cert(), None);
+        assert_eq!(hello.certificate_authorities(), None);
+        assert!(!hello.post_handshake_auth());
+        assert_eq!(hello.supported_groups(), None);
+        assert_eq!(hello.key_share(), None);
+        assert_eq!(hello.psk_key_exchange_modes(), None);
+        assert!(!hello.early_data());
+        assert_eq!(hello.pre_shared_key(), None);
+        assert_eq!(hello.server_name(), None);
+        assert_eq!(hello.alpn(), None);
+        assert_eq!(hello.client_certificate_type(), None);
+        assert_eq!(hello.server_certificate_type(), None);
+        assert_eq!(hello.record_size_limit(), None);
+        assert_eq!(hello.ticket_request(), None);
+    }
+
+    /// A cookie that a peer may send (RFC 9846, 4.3.2) and that leaves no room for the other extensions of the hello that has to return it.
+    #[test]
+    fn a_cookie_that_leaves_no_room_is_an_error() {
+        let cookie = vec![7; 65520];
+        let mut hello = ClientHello {
+            legacy_version: ProtocolVersion::TLS1_2,
+            random: [0; 32],
+            session_id: &[],
+            cipher_suites: vec![CipherSuite::TLS_AES_128_GCM_SHA256],
+            compression_methods: &[0],
+            extensions: Some(vec![ClientHelloExtension::Cookie(&cookie)]),
+        };
+        assert!(hello.encode().is_ok());
+        hello.extensions.as_mut().unwrap().push(ClientHelloExtension::Alpn(vec![b"h2", b"http/1.1"]));
+        let fault = hello.encode().unwrap_err();
+        assert!(matches!(fault, Fault::DoesNotFit { message: "ClientHello" }), "{fault}");
+        assert_eq!(fault.alert(), crate::code_point::AlertDescription::INTERNAL_ERROR);
     }
 }
