@@ -1,13 +1,4 @@
-//! Whose keys, and of which stage: the two coordinates of a traffic key.
-
-/// Which half of a connection keys belong to, seen from our side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// What the peer sends us.
-    Read,
-    /// What we send the peer.
-    Write,
-}
+//! [`Level`]: the stage of a connection that keys belong to.
 
 /// The stage of a connection that keys belong to, in the order of RFC 9846, section 7.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -303,7 +303,6 @@ impl Connection {
             let state = self.machine.state_name();
             let in_state = |fault| Error::Protocol { state, fault };
             let message = Message::decode(&bytes).map_err(in_state)?;
-            self.inbound.change_cipher_spec = true;
 
             let mut sink = Handshake { outbound: &mut self.outbound, decided: Decided::default() };
             let cx = &mut Context { now, rng, sink: &mut sink };
@@ -346,11 +345,9 @@ impl Connection {
         }
         if let Some(Event::Connected(negotiated, exporter)) = decided.event {
             self.established = Some((negotiated, exporter));
-            // RFC 9846, section 5: "after the peer's Finished message" none may come.
-            self.inbound.change_cipher_spec = false;
-        } else if !self.is_handshaking() {
-            self.inbound.change_cipher_spec = false;
         }
+        // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
+        self.inbound.change_cipher_spec = self.is_handshaking();
         Ok(())
     }
 

@@ -10,11 +10,10 @@ pub(crate) mod step;
 pub(crate) mod transcript;
 
 pub(crate) use authentication::{SignatureVerified, Signer};
-pub(crate) use finished::FinishedVerified;
 pub(crate) use keys::Keys;
 pub use negotiated::Negotiated;
 pub(crate) use settings::Settings;
 pub(crate) use sink::{Event, Sink};
 pub use step::Question;
 pub(crate) use step::{Context, Step, Wire};
-pub(crate) use transcript::{ClientHelloTranscript, Transcript};
+pub(crate) use transcript::ClientHelloTranscript;

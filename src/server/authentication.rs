@@ -31,6 +31,7 @@ pub(crate) fn send(server: Server, mut keys: Keys, parameters: Parameters, cx: &
 }
 
 /// WAIT_FLIGHT2: what the client's flight begins with.
+#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
 pub(crate) enum Flight2 {
     /// The client was asked who it is.
     Certificate(WaitCertificate),

@@ -40,6 +40,7 @@ impl Start {
 }
 
 /// Where a ClientHello leads.
+#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
 pub(crate) enum AfterClientHello {
     /// The first flight is sent.
     Sent(Flight2),

@@ -1,0 +1,2 @@
+//! Placeholder until streams exist.
+fn main() {}
