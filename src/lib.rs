@@ -17,6 +17,7 @@ mod message;
 mod record;
 mod secret;
 mod server;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -31,4 +32,5 @@ pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, Identity, Pe
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};
+pub use stream::{Handshake, Progress, Stream};
 pub use time::Now;

@@ -500,6 +500,11 @@ impl Connection {
         !matches!(self.machine, Machine::Client(client::State::Connected(_)) | Machine::Server(server::State::Connected(_)))
     }
 
+    /// What the connection failed with, if it has.
+    pub fn error(&self) -> Option<&Error> {
+        self.failed.as_ref()
+    }
+
     /// What the handshake has agreed on, once it is complete.
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.established.as_ref().map(|(negotiated, _)| negotiated)

@@ -1,0 +1,350 @@
+//! [`Stream`]: a connection over a transport, as a stream of bytes in each direction.
+//!
+//! ```text
+//! write(data) ─> Connection::write ─> output ─> io.write          one copy, into the record; up to four full records a call
+//! read(out) <── plaintext <── Connection::process <── io.read     one copy, out of the record; no more than one call of the transport
+//! ```
+//!
+//! The two directions fail apart from each other: what the peer said before it went away can be read after a write has failed.
+
+use core::fmt;
+use std::io::{self, BufRead, Read, Write};
+
+use crate::code_point::{CipherSuite, NamedGroup};
+use crate::connection::{Connection, Status};
+use crate::crypto::random::SystemRandom;
+use crate::error::Error;
+use crate::handshake::Negotiated;
+use crate::identity::Peer;
+use crate::secret::Secret;
+use crate::stream::clock::Clock;
+use crate::stream::transport::{self, Transport};
+use crate::time::Now;
+
+/// RFC 9266, section 2.
+const CHANNEL_BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// RFC 9266, section 2: in bytes.
+const CHANNEL_BINDING_LENGTH: usize = 32;
+
+/// A TLS 1.3 connection over the transport `S`: what is written is encrypted and sent, what is received is decrypted and read.
+///
+/// # The end
+///
+/// Each direction ends for itself. [`close`](Self::close) says that this side sends no more; reading goes on. `read` returns `Ok(0)` only when the peer
+/// has said the same: then all that it sent has been read. A connection that was cut instead is an error of the kind `UnexpectedEof`, from which
+/// `io::Error::downcast::<fleeting::Error>()` gives [`Error::Truncated`].
+///
+/// Dropping the stream without `close` makes one attempt to close it, which waits no longer than the transport's own time-out, and none while the
+/// thread panics: what the peer has read is not all there was to come then, and it should see that.
+///
+/// # Transports that do not block, and time-outs
+///
+/// `WouldBlock`, `TimedOut` and `Interrupted` lose nothing. `Interrupted` is not passed on. After the other two the same call goes on where it was:
+///
+/// * `read` has consumed nothing of the plaintext.
+/// * `write` has accepted nothing. `Ok(n)` says that `n` bytes are encrypted, and that the transport has them, or else gets them before anything
+///   else, by the next call of `write`, `flush`, `read` or `close`. So a program that has nothing more to write calls `flush` until that says
+///   `Ok`; [`wants_write`](Self::wants_write) tells whether something waits.
+///
+/// Any other error of the transport while sending is final: bytes are missing then, and every later write returns it again. What the peer sent before
+/// can still be read, such as the alert that says why it left.
+///
+/// ```
+/// use std::io::{BufRead, Read, Write};
+/// use std::net::{TcpListener, TcpStream};
+/// use fleeting::{Authority, Client, Server};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let authority = Authority::new("my services")?;
+/// let server = Server::builder().identity(authority.issue_server(["db.internal"])?).build()?;
+/// let client = Client::builder().trust(authority.trust()).build()?;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let served = std::thread::spawn(move || -> std::io::Result<String> {
+///     let mut tls = server.accept(listener.accept()?.0)?;
+///     let mut line = String::new();
+///     tls.read_line(&mut line)?; // it is a BufRead too
+///     tls.write_all(b"hello, client")?;
+///     tls.close()?;
+///     Ok(line)
+/// });
+///
+/// let mut tls = client.connect("db.internal", TcpStream::connect(address)?)?;
+/// println!("{} {}", tls.cipher_suite(), tls.group());
+/// tls.write_all(b"hello, server\n")?;
+/// let mut answer = String::new();
+/// tls.read_to_string(&mut answer)?; // up to the server's close(), and known to be complete
+/// assert_eq!(answer, "hello, client");
+/// assert_eq!(served.join().unwrap()?, "hello, server\n");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Stream<S: Read + Write> {
+    io: Transport<S>,
+    connection: Connection,
+    clock: Clock,
+    /// When the transport was last read: what it gave is worked on as of then, without asking the clock for each record.
+    now: Now,
+    /// Kept here, as a connection that fails forgets it.
+    negotiated: Negotiated,
+    /// The transport's error that ended sending.
+    broken: Option<Error>,
+}
+
+impl<S: Read + Write> Stream<S> {
+    /// After the handshake.
+    pub(super) fn new(io: S, connection: Connection, clock: Clock) -> Result<Self, Error> {
+        let negotiated = connection.negotiated().ok_or(Error::WrongState { call: "Stream::new", state: "the handshake" })?.clone();
+        Ok(Self { io: Transport::new(io), connection, clock, now: clock.now(), negotiated, broken: None })
+    }
+
+    /// Says that this side sends no more: close_notify goes out behind all that was written, and the keys for sending are wiped. Reading goes on until
+    /// the peer says the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of the transport; after `WouldBlock` or `TimedOut` it is to be called again. What the connection failed with, if it has failed: then there is
+    /// nothing to close.
+    pub fn close(&mut self) -> io::Result<()> {
+        if let Some(error) = self.connection.error() {
+            return Err(error.clone().into());
+        }
+        self.connection.close();
+        self.flush()
+    }
+
+    /// Renews the keys of both directions: ours now, the peer's when it answers (RFC 9846, 4.7.3). What the old keys protected stays
+    /// closed to whoever learns the new ones.
+    ///
+    /// # Errors
+    ///
+    /// As `write`: after `WouldBlock` or `TimedOut` nothing was renewed, and it can be called again.
+    pub fn rekey(&mut self) -> io::Result<()> {
+        self.send()?;
+        self.connection.rekey()?;
+        self.send_or_wait()
+    }
+
+    /// Who the peer is: always there on a client, and on a server whose client showed a certificate.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.negotiated.peer()
+    }
+
+    /// What protects the records.
+    pub fn cipher_suite(&self) -> CipherSuite {
+        self.negotiated.cipher_suite()
+    }
+
+    /// What agreed the keys.
+    pub fn group(&self) -> NamedGroup {
+        self.negotiated.group()
+    }
+
+    /// The application protocol, if both sides speak ALPN (RFC 7301).
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.negotiated.alpn()
+    }
+
+    /// The DNS name the client asked for, if any, in lower case.
+    pub fn server_name(&self) -> Option<&str> {
+        self.negotiated.server_name()
+    }
+
+    /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
+    /// section 4); `length` is in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a label or a length that is empty or too long; what the connection failed with.
+    pub fn export_keying_material(&self, label: impl AsRef<[u8]>, context: impl AsRef<[u8]>, length: usize) -> Result<Secret, Error> {
+        self.connection.export_keying_material(label.as_ref(), context.as_ref(), length)
+    }
+
+    /// What ties an authentication above TLS, such as SCRAM, to this connection: `tls-exporter` (RFC 9266). It is the same on both sides, different for
+    /// every connection, and need not be kept secret.
+    ///
+    /// # Errors
+    ///
+    /// What the connection failed with.
+    pub fn channel_binding(&self) -> Result<[u8; CHANNEL_BINDING_LENGTH], Error> {
+        let exported = self.connection.export_keying_material(CHANNEL_BINDING_LABEL, b"", CHANNEL_BINDING_LENGTH)?;
+        let mut binding = [0; CHANNEL_BINDING_LENGTH];
+        binding.copy_from_slice(exported.expose());
+        Ok(binding)
+    }
+
+    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing.
+    pub fn wants_write(&self) -> bool {
+        self.broken.is_none() && !self.connection.output().is_empty()
+    }
+
+    /// The transport.
+    pub fn get_ref(&self) -> &S {
+        self.io.get()
+    }
+
+    /// The transport, to set its options. Bytes read from it or written to it are missing in the connection.
+    pub fn get_mut(&mut self) -> &mut S {
+        self.io.get_mut()
+    }
+
+    /// Gives the transport back as it is: nothing is sent, and what was received and not read is lost. To end the connection properly
+    /// [`close`](Self::close) it and read to the end before.
+    pub fn into_inner(mut self) -> S {
+        self.io.take()
+    }
+
+    // ---- sending ----
+
+    fn check_sending(&self) -> io::Result<()> {
+        match &self.broken {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends all that waits.
+    fn send(&mut self) -> io::Result<()> {
+        self.check_sending()?;
+        transport::send(self.io.get_mut(), &mut self.connection).map_err(|error| self.note(error))
+    }
+
+    /// Sends all that waits as far as the transport takes it; the rest goes out later.
+    fn send_or_wait(&mut self) -> io::Result<()> {
+        match self.send() {
+            Err(error) if transport::is_pause(&error) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Keeps an error that ends sending, as somebody may try again, and a record of which the transport has lost a part cannot be repeated.
+    fn note(&mut self, error: io::Error) -> io::Error {
+        if transport::is_pause(&error) {
+            return error;
+        }
+        self.broken.insert(error.into()).clone().into()
+    }
+
+    /// Tells the peer why the connection has failed, or that it is closed, if the peer still listens.
+    fn last_words(&mut self) {
+        if self.broken.is_none() {
+            transport::attempt(self.io.get_mut(), &mut self.connection);
+        }
+    }
+
+    // ---- receiving ----
+
+    /// Makes sure that there is plaintext, unless the peer has sent all; `false` then. `may_wait` is whether the transport may be read.
+    fn fill(&mut self, may_wait: bool) -> io::Result<bool> {
+        loop {
+            match self.connection.process(self.now, &mut SystemRandom) {
+                Ok(Status::Data) => return Ok(true),
+                Ok(Status::Closed) => return Ok(false),
+                Ok(Status::NeedsInput) if !may_wait => return Ok(false),
+                Ok(Status::NeedsInput) => self.receive()?,
+                Ok(Status::Ask(_)) => return Err(Error::WrongState { call: "read", state: "RECVD_CH" }.into()),
+                Err(error) => {
+                    self.last_words();
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        // What reading demanded, such as the answer to a KeyUpdate, and what an earlier write could not send: the peer may wait for it. If sending
+        // fails, reading goes on: `write` and `flush` tell.
+        if self.wants_write() && self.send().is_ok() {
+            let _ = transport::flush(self.io.get_mut());
+        }
+        transport::receive(self.io.get_mut(), &mut self.connection)?;
+        self.now = self.clock.now();
+        Ok(())
+    }
+}
+
+impl<S: Read + Write> Read for Stream<S> {
+    /// Reads what is there, waiting for the transport only if nothing is. `Ok(0)` is the peer's close_notify, or an empty `out`.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut count = 0;
+        // Several records may have come in one call of the transport. An error after the first of them sticks, and is told by the next call.
+        while count < out.len() {
+            match self.fill(count == 0) {
+                Ok(true) => {}
+                Err(error) if count == 0 => return Err(error),
+                Ok(false) | Err(_) => break,
+            }
+            let taken = self.connection.plaintext().read(out.get_mut(count..).unwrap_or_default())?;
+            self.connection.consume(taken);
+            count += taken;
+        }
+        Ok(count)
+    }
+}
+
+impl<S: Read + Write> BufRead for Stream<S> {
+    /// What was received and decrypted, without a copy: at most one record.
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.fill(true)?;
+        Ok(self.connection.plaintext())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.connection.consume(count);
+    }
+}
+
+impl<S: Read + Write> Write for Stream<S> {
+    /// Encrypts up to four full records of `data` and sends them; see [`Stream`] for what `Ok(n)` means where the transport does not block.
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[io::IoSlice::new(data)])
+    }
+
+    /// As `write`; the records of all buffers go out together.
+    fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        // What was accepted earlier goes first. Nothing more is accepted before the transport has taken it, so that a program which does not flush
+        // learns here that it has to wait.
+        self.send()?;
+        let mut accepted = 0;
+        for buffer in buffers {
+            let taken = match self.connection.write(buffer) {
+                Ok(taken) => taken,
+                // It sticks, and is told by the next call.
+                Err(_) if accepted > 0 => break,
+                Err(error) => {
+                    self.last_words();
+                    return Err(error.into());
+                }
+            };
+            accepted += taken;
+            if taken < buffer.len() {
+                break;
+            }
+        }
+        self.send_or_wait()?;
+        Ok(accepted)
+    }
+
+    /// Sends all that was accepted, and flushes the transport.
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()?;
+        transport::flush(self.io.get_mut()).map_err(|error| self.note(error))
+    }
+}
+
+impl<S: Read + Write> Drop for Stream<S> {
+    fn drop(&mut self) {
+        if !self.io.is_taken() && !std::thread::panicking() {
+            self.connection.close();
+            self.last_words();
+        }
+    }
+}
+
+impl<S: Read + Write + fmt::Debug> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("io", self.io.get()).field("connection", &self.connection).finish_non_exhaustive()
+    }
+}

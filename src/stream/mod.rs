@@ -1,0 +1,19 @@
+//! What applications hold: a connection over a transport of theirs, anything that is `Read + Write`.
+//!
+//! ```text
+//! Client::connect / Server::accept ──────────────── a loop over ───────────────┐
+//! Client::start / Server::start / Handshake::undecided ─> Handshake ─advance─> Progress ─> Stream
+//! ```
+//!
+//! * `handshake.rs`: a handshake in progress, which can pause and go on.
+//! * `blocking.rs`: the stream after it.
+//! * `transport.rs`: bytes between the sans-IO core and the transport, for both; what an error of the transport means.
+//! * `clock.rs`: the system's clocks. Nothing below reads any.
+
+mod blocking;
+mod clock;
+mod handshake;
+mod transport;
+
+pub use blocking::Stream;
+pub use handshake::{Handshake, Progress};

@@ -1,0 +1,102 @@
+//! Bytes between the sans-IO core and a transport.
+//!
+//! What an error of the transport means:
+//!
+//! * `Interrupted` means nothing: the call is repeated.
+//! * `WouldBlock` and `TimedOut` mean "not now" (a time-out of a socket is the one or the other, depending on the system). Nothing is lost,
+//!   and the same call goes on later.
+//! * Anything else is final.
+
+use std::io::{self, Read, Write};
+
+use crate::connection::Connection;
+
+/// Whether the same call can succeed later.
+pub(super) fn is_pause(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Whether the other end is gone, so that what it said last is already here: reading it does not wait.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted)
+}
+
+/// Sends all that waits, in as few calls as the transport allows.
+pub(super) fn send(io: &mut impl Write, connection: &mut Connection) -> io::Result<()> {
+    while !connection.output().is_empty() {
+        send_once(io, connection)?;
+    }
+    Ok(())
+}
+
+/// Flushes the transport itself, which may have a buffer of its own.
+pub(super) fn flush(io: &mut impl Write) -> io::Result<()> {
+    retry(|| io.flush())
+}
+
+/// Sends what waits in one call, for last words: nobody is there to hear of an error, and there is no second call to wait for.
+pub(super) fn attempt(io: &mut impl Write, connection: &mut Connection) {
+    if !connection.output().is_empty() && send_once(io, connection).is_ok() && connection.output().is_empty() {
+        let _ = flush(io);
+    }
+}
+
+/// Receives once: some bytes, or the end.
+pub(super) fn receive(io: &mut impl Read, connection: &mut Connection) -> io::Result<()> {
+    match retry(|| io.read(connection.input()))? {
+        0 => connection.received_end(),
+        count => connection.received(count),
+    }
+    Ok(())
+}
+
+fn send_once(io: &mut impl Write, connection: &mut Connection) -> io::Result<()> {
+    match retry(|| io.write(connection.output()))? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        count => {
+            connection.sent(count);
+            Ok(())
+        }
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// The transport of a stream: always there, until the stream gives it back.
+///
+/// A type that is dropped in its own way cannot be taken apart; and `into_inner` is worth an `Option`.
+pub(super) struct Transport<S>(Option<S>);
+
+const TAKEN: &str = "only into_inner takes it, which consumes the stream";
+
+impl<S> Transport<S> {
+    pub(super) fn new(io: S) -> Self {
+        Self(Some(io))
+    }
+
+    #[expect(clippy::expect_used, reason = "only into_inner takes it, which consumes the stream")]
+    pub(super) fn get(&self) -> &S {
+        self.0.as_ref().expect(TAKEN)
+    }
+
+    #[expect(clippy::expect_used, reason = "only into_inner takes it, which consumes the stream")]
+    pub(super) fn get_mut(&mut self) -> &mut S {
+        self.0.as_mut().expect(TAKEN)
+    }
+
+    #[expect(clippy::expect_used, reason = "only into_inner takes it, which consumes the stream")]
+    pub(super) fn take(&mut self) -> S {
+        self.0.take().expect(TAKEN)
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.0.is_none()
+    }
+}
