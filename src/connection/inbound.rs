@@ -72,7 +72,10 @@ impl Inbound {
         let Some(open) = &mut self.open else { return Ok(None) };
         let Some((header, range)) = self.deframer.next(open.is_protected())? else { return Ok(None) };
         let body = self.deframer.bytes(range.clone());
-        if header.content_type == ContentType::ALERT && open.is_protected() && open.is_fresh() {
+        // RFC 9846, section 6: alerts are sent with the sending key there is. Past the peer's Finished one in the clear is forged: taken for a
+        // close_notify, it would let anybody cut the stream without a trace.
+        let in_handshake = self.change_cipher_spec;
+        if header.content_type == ContentType::ALERT && in_handshake && open.is_protected() && open.is_fresh() {
             // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the connection, as anyone who
             // could forge it can; so it may as well be told.
             return parse_alert(body).map(|alert| Some(Received::Alert(alert)));

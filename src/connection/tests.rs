@@ -53,3 +53,24 @@ fn hello() {
     s.consume(5);
     assert_eq!(deliver(&mut c, &mut s).unwrap(), Status::Closed);
 }
+
+#[test]
+fn a_close_notify_in_the_clear_does_not_end_a_connected_stream() {
+    let authority = Authority::new("test").unwrap();
+    let client = Client::builder().trust(authority.trust()).build().unwrap();
+    let server = Server::builder().identity(authority.issue_server(["db.internal"]).unwrap()).build().unwrap();
+    let mut c = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+    let mut s = server.connection(now());
+    deliver(&mut c, &mut s).unwrap();
+    deliver(&mut s, &mut c).unwrap();
+    deliver(&mut c, &mut s).unwrap();
+    for side in [&mut c, &mut s] {
+        assert!(!side.is_handshaking());
+        // warning(1), close_notify(0).
+        side.input()[..7].copy_from_slice(&[21, 3, 3, 0, 2, 1, 0]);
+        side.received(7);
+        let error = side.process(now(), &mut SystemRandom).unwrap_err();
+        assert!(matches!(error, Error::Protocol { fault: Fault::UnexpectedRecord { got: ContentType::ALERT }, .. }), "{error}");
+        assert_eq!(error.alert(), Some(AlertDescription::UNEXPECTED_MESSAGE));
+    }
+}
