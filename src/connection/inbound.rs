@@ -24,8 +24,8 @@ pub(super) struct Inbound {
     /// None after the peer's close_notify, or a failure: nothing is read any more, and the keys are gone.
     open: Option<Open>,
     joiner: Joiner,
-    /// Whether a ChangeCipherSpec may come: from the first ClientHello until the peer's Finished.
-    pub(super) change_cipher_spec: bool,
+    /// From the first ClientHello until the peer's Finished: what comes in the clear may be meant.
+    pub(super) in_handshake: bool,
     change_cipher_specs: usize,
     /// Bytes of early data that may still be skipped, while none has opened.
     skip_early_data: Option<usize>,
@@ -54,7 +54,7 @@ impl Inbound {
             open: Some(Open::plaintext()),
             joiner: Joiner::default(),
             // A client's ClientHello is on its way before anything can come.
-            change_cipher_spec: is_client,
+            in_handshake: is_client,
             change_cipher_specs: 0,
             skip_early_data: None,
             idle_messages: 0,
@@ -74,8 +74,7 @@ impl Inbound {
         let body = self.deframer.bytes(range.clone());
         // RFC 9846, section 6: alerts are sent with the sending key there is. Past the peer's Finished one in the clear is forged: taken for a
         // close_notify, it would let anybody cut the stream without a trace.
-        let in_handshake = self.change_cipher_spec;
-        if header.content_type == ContentType::ALERT && in_handshake && open.is_protected() && open.is_fresh() {
+        if header.content_type == ContentType::ALERT && self.in_handshake && open.is_protected() && open.is_fresh() {
             // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the connection, as anyone who
             // could forge it can; so it may as well be told.
             return parse_alert(body).map(|alert| Some(Received::Alert(alert)));
@@ -160,7 +159,7 @@ impl Inbound {
     fn count_change_cipher_spec(&mut self) -> Result<(), Fault> {
         // RFC 9846, section 5: "before the first ClientHello message or after the peer's Finished message, it MUST be treated as an unexpected
         // record type".
-        if !self.change_cipher_spec {
+        if !self.in_handshake {
             return Err(Fault::ChangeCipherSpec);
         }
         self.change_cipher_specs += 1;

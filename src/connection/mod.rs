@@ -347,7 +347,7 @@ impl Connection {
             self.established = Some((negotiated, exporter));
         }
         // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
-        self.inbound.change_cipher_spec = self.is_handshaking();
+        self.inbound.in_handshake = self.is_handshaking();
         Ok(())
     }
 
