@@ -1,18 +1,21 @@
 //! [`Authority`]: a small private PKI.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use crate::crypto::random::{self, SystemRandom};
 use crate::crypto::signature::SigningKey;
-use crate::error::{CertificateError, ConfigError, Error};
+use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::certificate::{AltName, Certificate};
 use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
 use crate::identity::own::Identity;
+use crate::identity::path::{self, Role, Roots};
 use crate::identity::public_key::PublicKey;
 use crate::identity::trust::{MAX_CHAIN, Trust};
-use crate::identity::{key, name, pem};
+use crate::identity::{key, pem};
 use crate::secret::Secret;
+use crate::time::Now;
 
 /// How long an authority is valid if nothing else is said, in days.
 const AUTHORITY_DAYS: u32 = 3650;
@@ -104,6 +107,11 @@ impl Authority {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
 
+    /// The same in DER: its own certificate first.
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.0.chain
+    }
+
     /// Its private key as PKCS#8 in PEM.
     pub fn key_pem(&self) -> Secret {
         pem::write_private_key(&key::write(&self.0.key))
@@ -154,6 +162,16 @@ impl Authority {
         Ok(issue::issue(template, &issuer)?)
     }
 
+    /// Whether a peer that trusts the root would accept a certificate: if not (a name that is not permitted, a path too long), better now than then.
+    fn check(&self, leaf: &[u8], role: Role, validity: Validity) -> Result<(), Error> {
+        let failed = |error| ConfigError::Certificate { index: 0, error };
+        let mut roots = Roots::default();
+        roots.add(self.0.chain.last().map_or(leaf, Vec::as_slice)).map_err(failed)?;
+        let chain: Vec<&[u8]> = core::iter::once(leaf).chain(self.0.chain.iter().map(Vec::as_slice)).collect();
+        let now = Now { monotonic: Duration::ZERO, unix: validity.not_before() };
+        Ok(path::verify(&roots, &chain, role, None, now).map_err(failed)?)
+    }
+
     /// A certificate, and what a peer needs between it and the root, which it has.
     fn chain_for(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
         let above = self.0.chain.iter().filter(|der| Certificate::parse(der).is_ok_and(|certificate| !certificate.is_self_issued()));
@@ -200,7 +218,10 @@ impl AuthorityBuilder {
         self
     }
 
-    /// The only DNS names it may issue certificates for, each with all names below it (RFC 5280, 4.2.1.10).
+    /// The only names it may issue certificates for: DNS names, each with all names below it, and IP addresses (RFC 5280, 4.2.1.10).
+    ///
+    /// Common names are not limited by it. Where authorities of different powers issue to clients, look at
+    /// [`Peer::names`](crate::Peer::names) and not at the common name.
     #[must_use]
     pub fn permit<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.permitted.extend(names.into_iter().map(str::to_owned));
@@ -211,7 +232,7 @@ impl AuthorityBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a permitted name that is no DNS name; [`Error::Config`] for a name that is empty or longer than 64 characters;
+    /// [`Error::Name`] for a permitted name that is none; [`Error::Config`] for a name that is empty or longer than 64 characters;
     /// [`Error::Random`].
     pub fn build(self) -> Result<Authority, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
@@ -227,9 +248,9 @@ impl AuthorityBuilder {
     ///
     /// As [`build`](Self::build); and [`ConfigError::Issue`] if the one above allows none below it.
     pub fn build_under(self, above: &Authority) -> Result<Authority, Error> {
-        let own = above.0.chain.first().and_then(|der| Certificate::parse(der).ok()?.check_may_issue().ok()?.path_len_constraint);
-        if own == Some(0) {
-            return Err(ConfigError::Issue { reason: "the authority above allows no authority below it (path_length)" }.into());
+        let limits = above.0.chain.iter().map(|der| Certificate::parse(der).ok()?.check_may_issue().ok()?.path_len_constraint);
+        if limits.enumerate().any(|(between, limit)| limit.is_some_and(|limit| usize::from(limit) <= between)) {
+            return Err(ConfigError::Issue { reason: "an authority above allows none so far below it (path_length)" }.into());
         }
         if above.0.chain.len() + 2 > MAX_CHAIN {
             return Err(ConfigError::Issue { reason: "a chain would have more certificates than are accepted" }.into());
@@ -245,8 +266,10 @@ impl AuthorityBuilder {
     fn template(&self, key: PublicKey, validity: Validity, path_length: Option<u8>) -> Result<Template<'_>, Error> {
         let mut permitted = Vec::new();
         for text in &self.permitted {
-            let name = name::ServerName::parse(text)?;
-            permitted.push(name.dns().ok_or(crate::error::NameError::Invalid)?.to_owned());
+            match issue::alt_name(text)? {
+                AltName::Dns(name) if name.starts_with("*.") => return Err(NameError::Invalid.into()),
+                name => permitted.push(name),
+            }
         }
         Ok(Template {
             serial: serial()?,
@@ -319,8 +342,8 @@ impl CertificateBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, or with a common name that is empty or longer than 64 characters;
-    /// [`Error::Random`].
+    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common name that is empty or longer than 64 characters, or
+    /// if no peer would accept it, as with a name that the authority may not issue for; [`Error::Random`].
     pub fn issue(self) -> Result<Identity, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let leaf = self.leaf(PublicKey::from(key.public_key()))?;
@@ -352,7 +375,10 @@ impl CertificateBuilder<'_> {
         }
         let validity = self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)).within(self.authority.0.validity);
         let purpose = Purpose::Leaf { server: self.server, client: self.client };
-        self.authority.sign(&Template { serial: serial()?, common_name, names: &names, purpose, validity, key })
+        let leaf = self.authority.sign(&Template { serial: serial()?, common_name, names: &names, purpose, validity, key })?;
+        let role = if self.client && !self.server { Role::Client } else { Role::Server };
+        self.authority.check(&leaf, role, validity)?;
+        Ok(leaf)
     }
 }
 

@@ -213,15 +213,22 @@ fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
     let mut names = Vec::new();
     while !list.is_finished() && names.len() < MAX_NAMES {
         let name = AnyRef::decode(&mut list).map_err(malformed)?;
-        let (tag, bytes) = (name.tag(), name.value());
-        if tag == context(2, false) {
-            names.extend(dns_name(bytes).map(AltName::Dns));
-        } else if tag == context(6, false) {
-            names.extend(core::str::from_utf8(bytes).ok().filter(|uri| uri.is_ascii()).map(|uri| AltName::Uri(uri.to_owned())));
-        } else if tag == context(7, false) {
-            let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-            let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
-            names.extend(four.or(sixteen).map(AltName::Ip));
+        let Tag::ContextSpecific { constructed, number: TagNumber(number) } = name.tag() else { return Err(CertificateError::Malformed) };
+        let bytes = name.value();
+        match (number, constructed) {
+            (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
+            (6, false) => {
+                names.extend(core::str::from_utf8(bytes).ok().filter(|uri| uri.is_ascii()).map(|uri| AltName::Uri(uri.to_owned())))
+            }
+            (7, false) => {
+                let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+                let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
+                names.extend(four.or(sixteen).map(AltName::Ip));
+            }
+            // otherName, x400Address, directoryName, ediPartyName; rfc822Name, registeredID
+            (0 | 3 | 4 | 5, true) | (1 | 8, false) => {}
+            // Path validation stops here as well, so nothing behind this has been looked at.
+            _ => return Err(CertificateError::Malformed),
         }
     }
     Ok(names)

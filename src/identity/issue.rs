@@ -3,6 +3,7 @@
 //! A leaf says what it is for (KeyUsage, extended key usage) and for whom (subjectAltName; the subject only repeats it for people); a CA says how far
 //! its word reaches. The keys' identifiers are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not SHA-1.
 
+use core::net::IpAddr;
 use core::time::Duration;
 use std::time::SystemTime;
 
@@ -69,6 +70,8 @@ impl Validity {
     /// On targets without a clock (`wasm32-unknown-unknown`): use [`between`](Self::between) there.
     pub fn days(days: u32) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // X.509 knows whole seconds only.
+        let now = Duration::from_secs(now.as_secs());
         let not_after = now.saturating_add(Duration::from_secs(86_400 * u64::from(days))).min(END_OF_TIME);
         Self { not_before: now.saturating_sub(BACKDATED), not_after }
     }
@@ -127,8 +130,8 @@ impl Validity {
 pub(crate) enum Purpose {
     /// A leaf, for these roles; for any, if neither is set.
     Leaf { server: bool, client: bool },
-    /// A CA with so many CAs below it, which may issue for these DNS names and what is below them (for any, if there are none).
-    Authority { path_length: Option<u8>, permitted: Vec<String> },
+    /// A CA with so many CAs below it, which may issue for these DNS names and what is below them, and these addresses (for any, if there are none).
+    Authority { path_length: Option<u8>, permitted: Vec<AltName> },
 }
 
 /// What goes into a certificate.
@@ -239,12 +242,7 @@ fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>)
             add(extension(&BasicConstraints { ca: true, path_len_constraint: *path_length }, subject)?);
             add(extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), subject)?);
             if !permitted.is_empty() {
-                let subtree = |name: &String| {
-                    let base = GeneralName::DnsName(Ia5String::new(name)?);
-                    Ok(GeneralSubtree { base, minimum: 0, maximum: None })
-                };
-                let permitted = permitted.iter().map(subtree).collect::<der::Result<_>>()?;
-                add(extension(&NameConstraints { permitted_subtrees: Some(permitted), excluded_subtrees: None }, subject)?);
+                add(extension(&name_constraints(permitted)?, subject)?);
             }
         }
     }
@@ -257,6 +255,30 @@ fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>)
         add(extension(&id, subject)?);
     }
     Ok(out)
+}
+
+/// These names, and no others. RFC 5280, 4.2.1.10: a form of name that no subtree speaks of is not restricted, so the forms that are not permitted
+/// have to be excluded, each by the subtree that everything is in.
+fn name_constraints(permitted: &[AltName]) -> der::Result<NameConstraints> {
+    let subtree = |base| GeneralSubtree { base, minimum: 0, maximum: None };
+    let subnet = |address: &[u8], mask: u8| Ok(GeneralName::IpAddress(OctetString::new([address, &vec![mask; address.len()]].concat())?));
+    let mut excluded = Vec::new();
+    if !permitted.iter().any(|name| matches!(name, AltName::Dns(_))) {
+        excluded.push(subtree(GeneralName::DnsName(Ia5String::new("")?)));
+    }
+    if !permitted.iter().any(|name| matches!(name, AltName::Ip(IpAddr::V4(_)))) {
+        excluded.push(subtree(subnet(&[0; 4], 0)?));
+    }
+    if !permitted.iter().any(|name| matches!(name, AltName::Ip(IpAddr::V6(_)))) {
+        excluded.push(subtree(subnet(&[0; 16], 0)?));
+    }
+    let base = |name: &AltName| match name {
+        AltName::Ip(IpAddr::V4(ip)) => subnet(&ip.octets(), 0xff),
+        AltName::Ip(IpAddr::V6(ip)) => subnet(&ip.octets(), 0xff),
+        other => general_name(other),
+    };
+    let permitted = permitted.iter().map(|name| base(name).map(subtree)).collect::<der::Result<_>>()?;
+    Ok(NameConstraints { permitted_subtrees: Some(permitted), excluded_subtrees: (!excluded.is_empty()).then_some(excluded) })
 }
 
 fn extension<T: Criticality + der::oid::AssociatedOid + Encode>(content: &T, subject: &Name) -> der::Result<Extension> {

@@ -37,34 +37,53 @@ pub(crate) enum Role {
     Client,
 }
 
-/// A trusted root, read once.
-#[derive(Clone)]
-pub(crate) struct Root {
-    anchor: pki::TrustAnchor<'static>,
-    /// Its subject with tag and length, for certificate_authorities.
-    pub(crate) subject: Vec<u8>,
+/// Trusted roots, read once.
+#[derive(Clone, Default)]
+pub(crate) struct Roots {
+    anchors: Vec<pki::TrustAnchor<'static>>,
+    /// Their subjects with tag and length, for certificate_authorities.
+    pub(crate) subjects: Vec<Vec<u8>>,
+    /// How many CAs each allows below it; webpki does not keep that.
+    path_lengths: Vec<Option<u8>>,
 }
 
-impl Root {
-    /// Reads a CA certificate. Its dates are not looked at: it is trusted because it is configured (RFC 5280, 6.1.1 (d)).
-    pub(crate) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+impl Roots {
+    /// Adds a CA certificate. Its dates are not looked at: it is trusted because it is configured (RFC 5280, 6.1.1 (d)).
+    pub(crate) fn add(&mut self, der: &[u8]) -> Result<(), CertificateError> {
         let certificate = Certificate::parse(der)?;
         certificate.public_key()?;
         // Stricter than RFC 5280: a leaf made a root would let its holder issue certificates in any name. Its key can be trusted instead.
-        certificate.check_may_issue()?;
+        let constraints = certificate.check_may_issue()?;
         let owned = pki::CertificateDer::from(der);
-        let anchor = webpki::anchor_from_trusted_cert(&owned).map_err(|error| reason(&error))?.to_owned();
-        Ok(Self { anchor, subject: certificate.subject.to_vec() })
+        self.anchors.push(webpki::anchor_from_trusted_cert(&owned).map_err(|error| reason(&error))?.to_owned());
+        self.subjects.push(certificate.subject.to_vec());
+        self.path_lengths.push(constraints.path_len_constraint);
+        Ok(())
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.anchors.extend(other.anchors);
+        self.subjects.extend(other.subjects);
+        self.path_lengths.extend(other.path_lengths);
+    }
+
+    /// How many CAs may stand below this anchor; if it stands here twice, the more generous one counts.
+    fn path_length(&self, anchor: &pki::TrustAnchor<'_>) -> usize {
+        let same = self.anchors.iter().zip(&self.path_lengths).filter(|(one, _)| *one == anchor);
+        same.map(|(_, length)| length.map_or(usize::MAX, usize::from)).max().unwrap_or(0)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.anchors.is_empty()
     }
 }
 
 /// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one.
-pub(crate) fn verify(roots: &[Root], chain: &[&[u8]], role: Role, name: Option<&ServerName>, now: Now) -> Result<(), CertificateError> {
+pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&ServerName>, now: Now) -> Result<(), CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
     let leaf_der = pki::CertificateDer::from(*leaf);
     let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error))?;
     let others: Vec<_> = others.iter().map(|der| pki::CertificateDer::from(*der)).collect();
-    let anchors: Vec<_> = roots.iter().map(|root| root.anchor.clone()).collect();
     let usage = match role {
         Role::Server => webpki::KeyUsage::server_auth(),
         Role::Client => webpki::KeyUsage::client_auth(),
@@ -72,17 +91,23 @@ pub(crate) fn verify(roots: &[Root], chain: &[&[u8]], role: Role, name: Option<&
     leaf_end
         .verify_for_usage(
             &[&Ed25519],
-            &anchors,
+            &roots.anchors,
             &others,
             pki::UnixTime::since_unix_epoch(now.unix),
             usage,
             None,
-            // RFC 5280, 6.1.4 (n): keyCertSign, on every certificate between the leaf and the root.
             Some(&|path| {
+                let mut depth = 0;
                 for issuer in path.intermediate_certificates() {
-                    Certificate::parse(&issuer.der()).and_then(|issuer| issuer.check_may_issue()).map_err(|_| Error::EndEntityUsedAsCa)?;
+                    let der = issuer.der();
+                    let issuer = Certificate::parse(&der).map_err(|_| Error::BadDer)?;
+                    // RFC 5280, 6.1.4 (n): keyCertSign, on every certificate between the leaf and the root.
+                    issuer.check_may_issue().map_err(|_| Error::EndEntityUsedAsCa)?;
+                    // RFC 5280, 6.1.4 (l): self-issued certificates do not count.
+                    depth += usize::from(!issuer.is_self_issued());
                 }
-                Ok(())
+                // RFC 5280, 6.2: a root's own path length may limit its paths; OpenSSL looks at it, so nobody expects less.
+                if depth > roots.path_length(path.anchor()) { Err(Error::PathLenConstraintViolated) } else { Ok(()) }
             }),
         )
         .map_err(|error| reason(&error))?;

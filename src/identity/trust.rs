@@ -10,7 +10,7 @@ use crate::crypto::signature::VerifyingKey;
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::Certificate;
 use crate::identity::name::ServerName;
-use crate::identity::path::{self, Role, Root};
+use crate::identity::path::{self, Role, Roots};
 use crate::identity::peer::VerifiedIdentity;
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
@@ -41,7 +41,7 @@ pub struct Trust(Arc<Inner>);
 
 #[derive(Clone, Default)]
 struct Inner {
-    roots: Vec<Root>,
+    roots: Roots,
     /// Keys that are believed for one name.
     bound: Vec<(ServerName, PublicKey)>,
     /// Keys that are believed for every name.
@@ -76,9 +76,9 @@ impl Trust {
     ///
     /// The same.
     pub fn roots_from_der(certificates: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Error> {
-        let mut roots = Vec::new();
+        let mut roots = Roots::default();
         for (index, der) in certificates.into_iter().enumerate() {
-            roots.push(Root::parse(der.as_ref()).map_err(|error| ConfigError::Certificate { index, error })?);
+            roots.add(der.as_ref()).map_err(|error| ConfigError::Certificate { index, error })?;
         }
         if roots.is_empty() {
             return Err(ConfigError::Missing { what: "a root certificate" }.into());
@@ -154,7 +154,7 @@ impl Trust {
     /// no authority of theirs in the list.
     pub(crate) fn authorities(&self) -> Vec<&[u8]> {
         if self.0.bound.is_empty() && self.0.keys.is_empty() {
-            self.0.roots.iter().map(|root| root.subject.as_slice()).collect()
+            self.0.roots.subjects.iter().map(Vec::as_slice).collect()
         } else {
             Vec::new()
         }
@@ -162,20 +162,19 @@ impl Trust {
 
     /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name only keys can vouch for it.
     pub(crate) fn verify_server(&self, chain: &[&[u8]], name: Option<&ServerName>, now: Now) -> Result<VerifiedIdentity, CertificateError> {
-        let roots = if name.is_some() { self.0.roots.as_slice() } else { &[] };
-        self.verify(chain, Role::Server, roots, now, name, |bound| Some(bound) == name)
+        self.verify(chain, Role::Server, name.is_some(), now, name, |bound| Some(bound) == name)
     }
 
     /// Whether a client that sent `chain`, leaf first, is known.
     pub(crate) fn verify_client(&self, chain: &[&[u8]], now: Now) -> Result<VerifiedIdentity, CertificateError> {
-        self.verify(chain, Role::Client, &self.0.roots, now, None, |_| true)
+        self.verify(chain, Role::Client, true, now, None, |_| true)
     }
 
     fn verify(
         &self,
         chain: &[&[u8]],
         role: Role,
-        roots: &[Root],
+        may_ask_roots: bool,
         now: Now,
         name: Option<&ServerName>,
         may_be: impl Fn(&ServerName) -> bool,
@@ -196,10 +195,10 @@ impl Trust {
         if self.0.keys.contains(&public_key) {
             return Ok(VerifiedIdentity::new(chain, public_key, key, None));
         }
-        if roots.is_empty() {
+        if self.0.roots.is_empty() || !may_ask_roots {
             return Err(CertificateError::UntrustedKey);
         }
-        path::verify(roots, chain, role, name, now)?;
+        path::verify(&self.0.roots, chain, role, name, now)?;
         Ok(VerifiedIdentity::new(chain, public_key, key, None))
     }
 }
@@ -217,6 +216,10 @@ impl From<Inner> for Trust {
 
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust").field("roots", &self.0.roots.len()).field("keys_for", &self.0.bound).field("keys", &self.0.keys).finish()
+        f.debug_struct("Trust")
+            .field("roots", &self.0.roots.subjects.len())
+            .field("keys_for", &self.0.bound)
+            .field("keys", &self.0.keys)
+            .finish()
     }
 }

@@ -1,0 +1,58 @@
+//! Whole journeys: issue, load, verify; and everything that has to be refused.
+//!
+//! ```text
+//! forge        certificates that `Authority` would not issue, by rcgen
+//! refusals     RULES: each wrong certificate with its typed error and its alert
+//! trust        roots, keys bound to names, sets of keys, and their sums
+//! loading      PEM, PKCS#8, chains: what an Identity is made of
+//! issuing      what Authority makes, read again
+//! damage       every byte changed, cut and added; random input
+//! programs     openssl as judge (ignored: it may be missing)
+//! ```
+
+mod damage;
+mod forge;
+mod issuing;
+mod loading;
+mod programs;
+mod refusals;
+mod trust;
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use crate::error::CertificateError;
+use crate::identity::{Identity, ServerName, Trust, VerifiedIdentity};
+use crate::time::Now;
+
+/// The moment that certificates made a moment ago are looked at.
+fn now() -> Now {
+    at(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap())
+}
+
+fn at(unix: Duration) -> Now {
+    Now { monotonic: Duration::ZERO, unix }
+}
+
+fn chain(identity: &Identity) -> Vec<&[u8]> {
+    identity.certificates().iter().map(Vec::as_slice).collect()
+}
+
+fn name(text: &str) -> ServerName {
+    ServerName::parse(text).unwrap()
+}
+
+/// As a client that wants to reach `host`.
+fn as_server(trust: &Trust, chain: &[&[u8]], host: &str) -> Result<VerifiedIdentity, CertificateError> {
+    trust.verify_server(chain, Some(&name(host)), now())
+}
+
+/// The PEM text that stands under this name in `tests/vectors/certificates.txt`.
+fn vector(name: &str) -> &'static str {
+    let all = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/certificates.txt"));
+    all.split("\n= ").find_map(|part| part.strip_prefix(name)?.strip_prefix('\n')).unwrap_or_else(|| panic!("no vector {name}"))
+}
+
+fn vector_der(name: &str) -> Vec<u8> {
+    crate::identity::pem::certificates(vector(name).as_bytes()).unwrap().remove(0)
+}

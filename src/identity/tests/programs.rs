@@ -1,0 +1,146 @@
+//! OpenSSL as judge of what we issue, and as issuer of what we load.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{as_server, chain, now};
+use crate::identity::{Authority, Identity, Trust};
+
+const MISSING: &str = "needs openssl: apt-get install openssl";
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("fleeting-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn openssl(folder: &Folder, arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("openssl").args(arguments).current_dir(&folder.0).output().expect(MISSING);
+    (output.status.success(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_accepts_what_we_issue() {
+    let folder = Folder::new("issued");
+    let root = Authority::new("Root, with a comma").unwrap();
+    let below = Authority::builder("Below").permit(["internal", "10.0.0.1", "2001:db8::1"]).build_under(&root).unwrap();
+    let ca = folder.write("ca.pem", pem_of(&root, 0));
+    let middle = folder.write("middle.pem", pem_of(&below, 0));
+    let long = format!("{}.internal", "a".repeat(60));
+    let server = below.issue_server(["db.internal", "*.db.internal", "10.0.0.1", "2001:db8::1", long.as_str()]).unwrap();
+    let unnamed = below.issue_server([long.as_str()]).unwrap();
+    let client = below.issue_client("alice.internal").unwrap();
+    for (identity, purpose, more) in [
+        (&server, "sslserver", &["-verify_hostname", "x.db.internal"][..]),
+        (&server, "sslserver", &["-verify_ip", "10.0.0.1"]),
+        (&unnamed, "sslserver", &["-verify_hostname", &long]),
+        (&client, "sslclient", &[]),
+    ] {
+        let leaf = folder.write("leaf.pem", identity.chain_pem());
+        let mut arguments =
+            vec!["verify", "-x509_strict", "-check_ss_sig", "-purpose", purpose, "-CAfile", text(&ca), "-untrusted", text(&middle)];
+        arguments.extend(more);
+        arguments.push(text(&leaf));
+        let (good, output) = openssl(&folder, &arguments);
+        assert!(good, "{arguments:?}: {output}");
+    }
+    // And it refuses what it should: the wrong purpose.
+    let wrong = folder.write("client.pem", client.chain_pem());
+    let (good, _) = openssl(&folder, &["verify", "-purpose", "sslserver", "-CAfile", text(&ca), "-untrusted", text(&middle), text(&wrong)]);
+    assert!(!good);
+    // The root itself, and self-signed leaves.
+    for own in [Identity::self_signed(["db.internal"]).unwrap(), Identity::generate().unwrap()] {
+        let own = folder.write("own.pem", own.chain_pem());
+        let (good, output) = openssl(&folder, &["verify", "-x509_strict", "-check_ss_sig", "-CAfile", text(&own), text(&own)]);
+        assert!(good, "{output}");
+    }
+    let (good, output) = openssl(&folder, &["verify", "-x509_strict", "-check_ss_sig", "-CAfile", text(&ca), text(&ca)]);
+    assert!(good, "{output}");
+}
+
+fn pem_of(authority: &Authority, index: usize) -> String {
+    crate::identity::pem::write_certificates([authority.certificates()[index].as_slice()])
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_reads_our_keys_and_we_read_its() {
+    let folder = Folder::new("keys");
+    let own = Identity::generate().unwrap();
+    folder.write("own.key", own.key_pem().expose());
+    let (good, public) = openssl(&folder, &["pkey", "-in", "own.key", "-pubout"]);
+    assert!(good, "{public}");
+    assert_eq!(public.parse(), Ok(own.public_key()));
+
+    for arguments in [
+        &["genpkey", "-algorithm", "ed25519", "-out", "their.key"][..],
+        &[
+            "req",
+            "-x509",
+            "-key",
+            "their.key",
+            "-subj",
+            "/CN=Their CA",
+            "-addext",
+            "keyUsage=critical,keyCertSign",
+            "-days",
+            "2",
+            "-out",
+            "ca.pem",
+        ],
+        &["genpkey", "-algorithm", "ed25519", "-out", "leaf.key"],
+        &["req", "-new", "-key", "leaf.key", "-subj", "/CN=leaf", "-addext", "subjectAltName=DNS:a.example", "-out", "leaf.csr"],
+        &[
+            "x509",
+            "-req",
+            "-in",
+            "leaf.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "their.key",
+            "-copy_extensions",
+            "copy",
+            "-days",
+            "1",
+            "-out",
+            "leaf.pem",
+        ],
+    ] {
+        let (good, output) = openssl(&folder, arguments);
+        assert!(good, "{arguments:?}: {output}");
+    }
+    let leaf = Identity::from_pem_files(folder.0.join("leaf.pem"), folder.0.join("leaf.key")).unwrap();
+    let trust = Trust::roots_from_pem_file(folder.0.join("ca.pem")).unwrap();
+    as_server(&trust, &chain(&leaf), "a.example").unwrap();
+
+    // Its authority, in our hands.
+    let authority =
+        Authority::from_pem(std::fs::read(folder.0.join("ca.pem")).unwrap(), std::fs::read(folder.0.join("their.key")).unwrap()).unwrap();
+    let client = authority.issue_client("alice").unwrap();
+    trust.verify_client(&chain(&client), now()).unwrap();
+    folder.write("client.pem", client.chain_pem());
+    let (good, output) = openssl(&folder, &["verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "ca.pem", "client.pem"]);
+    assert!(good, "{output}");
+}

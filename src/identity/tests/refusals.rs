@@ -1,0 +1,281 @@
+//! RULES: untrusted, expired, wrongly named or otherwise bad certificates, each with its typed error and its alert (RFC 9846, 6.2).
+
+use core::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, date_time_ymd,
+};
+
+use super::forge::{Ca, Key, ca_params, leaf_params};
+use super::{as_server, at, name, now, vector, vector_der};
+use crate::code_point::AlertDescription;
+use crate::error::CertificateError;
+use crate::identity::Trust;
+
+const HOST: &str = "a.example";
+
+fn trust(ca: &Ca) -> Trust {
+    Trust::roots_from_der([&ca.der]).unwrap()
+}
+
+#[track_caller]
+fn refused(trust: &Trust, chain: &[&[u8]], host: &str, error: CertificateError, alert: AlertDescription) {
+    let got = as_server(trust, chain, host).map(drop);
+    assert_eq!(got, Err(error.clone()));
+    assert_eq!(error.alert(), alert);
+    assert!(!error.to_string().is_empty());
+}
+
+#[test]
+fn the_forge_makes_good_ones_too() {
+    let root = Ca::root();
+    let middle = root.below(ca_params("middle"));
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    as_server(&trust(&root), &[&leaf, &middle.der], HOST).unwrap();
+    // RFC 9846, 4.5.1: extraneous certificates and other orders, with the leaf first.
+    let other = Ca::root();
+    as_server(&trust(&root), &[&leaf, &other.der, b"no certificate", &root.der, &middle.der], HOST).unwrap();
+}
+
+#[test]
+fn unknown_issuer() {
+    let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
+    refused(&trust(&Ca::new(ca_params("other"))), &[&leaf], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
+    // The intermediate is missing.
+    let root = Ca::root();
+    let middle = root.below(ca_params("middle"));
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    refused(&trust(&root), &[&leaf], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
+}
+
+#[test]
+fn an_issuer_with_the_same_name_and_another_key() {
+    let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
+    refused(&trust(&Ca::root()), &[&leaf], HOST, CertificateError::BadSignature, AlertDescription::BAD_CERTIFICATE);
+}
+
+#[test]
+fn dates() {
+    let root = Ca::root();
+    let mut params = leaf_params(&[HOST]);
+    (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    refused(&trust(&root), &[&root.leaf(&params)], HOST, CertificateError::Expired, AlertDescription::CERTIFICATE_EXPIRED);
+    (params.not_before, params.not_after) = (date_time_ymd(2901, 1, 1), date_time_ymd(2902, 1, 1));
+    refused(&trust(&root), &[&root.leaf(&params)], HOST, CertificateError::NotValidYet, AlertDescription::CERTIFICATE_EXPIRED);
+
+    // An intermediate as well.
+    let mut expired = ca_params("middle");
+    (expired.not_before, expired.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    let middle = root.below(expired);
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    refused(&trust(&root), &[&leaf, &middle.der], HOST, CertificateError::Expired, AlertDescription::CERTIFICATE_EXPIRED);
+}
+
+#[test]
+fn the_first_and_the_last_second_belong_to_it() {
+    let root = Ca::root();
+    let mut params = leaf_params(&[HOST]);
+    (params.not_before, params.not_after) = (date_time_ymd(2030, 1, 1), date_time_ymd(2031, 1, 1));
+    let leaf = root.leaf(&params);
+    let verdict = |unix| trust(&root).verify_server(&[&leaf], Some(&name(HOST)), at(Duration::from_secs(unix))).map(drop);
+    let (first, last) = (1_893_456_000, 1_924_992_000);
+    assert_eq!(verdict(first - 1), Err(CertificateError::NotValidYet));
+    assert_eq!((verdict(first), verdict(last)), (Ok(()), Ok(())));
+    assert_eq!(verdict(last + 1), Err(CertificateError::Expired));
+}
+
+#[test]
+fn names() {
+    let root = Ca::root();
+    let leaf = root.leaf(&leaf_params(&[HOST, "*.wild.example", "10.0.0.1", "2001:db8::1"]));
+    for host in [HOST, "A.Example.", "x.wild.example", "10.0.0.1", "2001:db8:0::1"] {
+        as_server(&trust(&root), &[&leaf], host).unwrap();
+    }
+    for host in ["b.example", "a.a.example", "example", "wild.example", "x.y.wild.example", "10.0.0.2", "::1", "leaf"] {
+        let presented = [HOST, "*.wild.example", "10.0.0.1", "2001:db8::1"].map(str::to_owned).to_vec();
+        let error = CertificateError::WrongName { expected: host.to_owned(), presented };
+        refused(&trust(&root), &[&leaf], host, error, AlertDescription::BAD_CERTIFICATE);
+    }
+    // The common name does not count: names are in subjectAltName only.
+    let unnamed = root.leaf(&leaf_params(&[]));
+    let error = CertificateError::WrongName { expected: "leaf".to_owned(), presented: vec![] };
+    refused(&trust(&root), &[&unnamed], "leaf", error, AlertDescription::BAD_CERTIFICATE);
+}
+
+#[test]
+fn the_names_in_an_error_are_bounded() {
+    let root = Ca::root();
+    let names: Vec<String> = (0..1000).map(|number| format!("n{number}.example")).collect();
+    let leaf = root.leaf(&leaf_params(&names.iter().map(String::as_str).collect::<Vec<_>>()));
+    as_server(&trust(&root), &[&leaf], "n999.example").unwrap();
+    let Err(CertificateError::WrongName { presented, .. }) = as_server(&trust(&root), &[&leaf], HOST).map(drop) else { panic!() };
+    assert_eq!(presented.len(), 16);
+}
+
+#[test]
+fn key_usage_without_digital_signature() {
+    // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is present.
+    let root = Ca::root();
+    let mut params = leaf_params(&[HOST]);
+    for usages in [vec![KeyUsagePurpose::KeyAgreement], vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::KeyCertSign]] {
+        params.key_usages = usages;
+        let leaf = root.leaf(&params);
+        refused(&trust(&root), &[&leaf], HOST, CertificateError::KeyUsage, AlertDescription::UNSUPPORTED_CERTIFICATE);
+        assert_eq!(trust(&root).verify_client(&[&leaf], now()).map(drop), Err(CertificateError::KeyUsage));
+    }
+    params.key_usages = vec![KeyUsagePurpose::KeyAgreement, KeyUsagePurpose::DigitalSignature];
+    as_server(&trust(&root), &[&root.leaf(&params)], HOST).unwrap();
+    params.key_usages = vec![];
+    as_server(&trust(&root), &[&root.leaf(&params)], HOST).unwrap();
+}
+
+#[test]
+fn extended_key_usage_for_another_role() {
+    let root = Ca::root();
+    let trust = trust(&root);
+    let mut params = leaf_params(&[HOST]);
+    let verdicts = |leaf: &[u8]| (as_server(&trust, &[leaf], HOST).map(drop), trust.verify_client(&[leaf], now()).map(drop));
+    let no = Err(CertificateError::ExtendedKeyUsage);
+
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    assert_eq!(verdicts(&root.leaf(&params)), (no.clone(), Ok(())));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    assert_eq!(verdicts(&root.leaf(&params)), (Ok(()), no.clone()));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
+    assert_eq!(verdicts(&root.leaf(&params)), (no.clone(), no));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    assert_eq!(verdicts(&root.leaf(&params)), (Ok(()), Ok(())));
+    assert_eq!(CertificateError::ExtendedKeyUsage.alert(), AlertDescription::UNSUPPORTED_CERTIFICATE);
+}
+
+#[test]
+fn name_constraints() {
+    let root = Ca::root();
+    let mut params = ca_params("middle");
+    let subtree = |name: &str| GeneralSubtree::DnsName(name.to_owned());
+    params.name_constraints =
+        Some(NameConstraints { permitted_subtrees: vec![subtree("example")], excluded_subtrees: vec![subtree("secret.example")] });
+    let middle = root.below(params);
+    let leaf = |host| middle.leaf(&leaf_params(&[host]));
+    as_server(&trust(&root), &[&leaf(HOST), &middle.der], HOST).unwrap();
+    for host in ["a.other", "secret.example", "x.secret.example"] {
+        refused(&trust(&root), &[&leaf(host), &middle.der], host, CertificateError::NameConstraint, AlertDescription::BAD_CERTIFICATE);
+    }
+}
+
+#[test]
+fn ca_as_leaf_and_leaf_as_ca() {
+    let root = Ca::root();
+    let mut params = leaf_params(&[HOST]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    refused(&trust(&root), &[&root.leaf(&params)], HOST, CertificateError::PathConstraint, AlertDescription::BAD_CERTIFICATE);
+
+    // An intermediate without the CA bit, with it set to false, and with a Key Usage that forbids to issue (RFC 5280, 6.1.4 (k) and (n)).
+    for (is_ca, usages) in [
+        (IsCa::NoCa, vec![]),
+        (IsCa::ExplicitNoCa, vec![]),
+        (IsCa::Ca(BasicConstraints::Unconstrained), vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign]),
+    ] {
+        let mut params = ca_params("middle");
+        (params.is_ca, params.key_usages) = (is_ca, usages);
+        let middle = root.below(params);
+        let leaf = middle.leaf(&leaf_params(&[HOST]));
+        refused(&trust(&root), &[&leaf, &middle.der], HOST, CertificateError::PathConstraint, AlertDescription::BAD_CERTIFICATE);
+    }
+}
+
+#[test]
+fn a_path_longer_than_a_ca_allows() {
+    let root = Ca::root();
+    let mut params = ca_params("upper");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let upper = root.below(params);
+    let lower = upper.below(ca_params("lower"));
+    let leaf = lower.leaf(&leaf_params(&[HOST]));
+    refused(&trust(&root), &[&leaf, &lower.der, &upper.der], HOST, CertificateError::PathConstraint, AlertDescription::BAD_CERTIFICATE);
+}
+
+#[test]
+fn too_many_certificates_and_too_much_work() {
+    let root = Ca::root();
+    let leaf = root.leaf(&leaf_params(&[HOST]));
+    let filler = Ca::root();
+    let mut chain: Vec<&[u8]> = vec![&leaf];
+    chain.resize(10, &filler.der);
+    as_server(&trust(&root), &chain, HOST).unwrap();
+    chain.push(&filler.der);
+    refused(&trust(&root), &chain, HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+
+    let huge = vec![0x30; 70_000];
+    refused(&trust(&root), &[&huge], HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+
+    // Eight CAs of one name, each signed by another of that name: the search has to give up, and to do so soon.
+    let top = Ca::root();
+    let same: Vec<Ca> = (0..9).map(|_| Ca::new(ca_params("same"))).collect();
+    let mut crossed: Vec<Vec<u8>> = Vec::new();
+    for ca in &same {
+        crossed.push(ca.below(ca_params("same")).der);
+    }
+    let leaf = same[0].leaf(&leaf_params(&[HOST]));
+    let mut chain: Vec<&[u8]> = vec![&leaf];
+    chain.extend(crossed.iter().map(Vec::as_slice));
+    let started = std::time::Instant::now();
+    let verdict = as_server(&trust(&top), &chain, HOST).map(drop);
+    assert!(matches!(verdict, Err(CertificateError::TooComplex | CertificateError::UnknownIssuer)), "{verdict:?}");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn keys_and_signatures_of_other_algorithms() {
+    let trust = Trust::roots_from_pem(vector("ca")).unwrap();
+    let host = "vector.example";
+    as_server(&trust, &[&vector_der("leaf")], host).unwrap();
+    let unsupported = AlertDescription::UNSUPPORTED_CERTIFICATE;
+    for leaf in ["rsa-leaf", "ec-leaf"] {
+        refused(&trust, &[&vector_der(leaf)], host, CertificateError::UnsupportedAlgorithm, unsupported);
+    }
+    for (leaf, issuer) in [("leaf-rsa-sha256", "rsa-inter"), ("leaf-ec-sha256", "ec-inter")] {
+        refused(&trust, &[&vector_der(leaf), &vector_der(issuer)], host, CertificateError::UnsupportedAlgorithm, unsupported);
+    }
+    // RFC 9846, 4.5.1.3: what would have to be validated with MD5 MUST be answered with bad_certificate, SHA-1 is RECOMMENDED to be.
+    for (leaf, issuer) in [("leaf-rsa-md5", "rsa-inter"), ("leaf-rsa-sha1", "rsa-inter"), ("leaf-ec-sha1", "ec-inter")] {
+        let chain = [vector_der(leaf), vector_der(issuer)];
+        refused(&trust, &[&chain[0], &chain[1]], host, CertificateError::BrokenHash, AlertDescription::BAD_CERTIFICATE);
+    }
+}
+
+#[test]
+fn unknown_critical_extensions() {
+    let root = Ca::root();
+    let mut params = leaf_params(&[HOST]);
+    let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+    params.custom_extensions = vec![extension.clone()];
+    as_server(&trust(&root), &[&root.leaf(&params)], HOST).unwrap();
+    extension.set_criticality(true);
+    params.custom_extensions = vec![extension];
+    let leaf = root.leaf(&params);
+    refused(&trust(&root), &[&leaf], HOST, CertificateError::UnsupportedExtension, AlertDescription::UNSUPPORTED_CERTIFICATE);
+}
+
+#[test]
+fn what_is_no_certificate_at_all() {
+    let trust = trust(&Ca::root());
+    for der in [
+        &b""[..],
+        b"\x30",
+        b"\x30\x00",
+        b"\x30\x80\x00\x00",
+        b"-----BEGIN CERTIFICATE-----",
+        &[0xff; 100],
+        &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
+    ] {
+        refused(&trust, &[der], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
+    }
+    refused(&trust, &[], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
+}
+
+#[test]
+fn self_signed_is_no_path() {
+    let certificate = leaf_params(&[HOST]).self_signed(&Key::new()).unwrap();
+    refused(&trust(&Ca::root()), &[certificate.der()], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
+}
