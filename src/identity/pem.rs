@@ -11,6 +11,7 @@ use rustls_pki_types as pki;
 use rustls_pki_types::pem::PemObject;
 use x509_cert::der::pem as rfc7468;
 
+use crate::crypto::scrub::scrubbed;
 use crate::error::{CertificateError, ConfigError};
 use crate::secret::Secret;
 
@@ -119,10 +120,13 @@ fn other_key(pem: &[u8]) -> Option<ConfigError> {
     })
 }
 
+/// The decoder holds a block of the key on the stack: so all of it stands inside of what is overwritten.
 fn decode_secret(section: &[u8]) -> Option<Secret> {
-    let mut decoder = rfc7468::Decoder::new_detect_wrap(section).ok()?;
-    let secret = Secret::try_filled(decoder.remaining_len(), |out| decoder.decode(out).map(drop)).ok()?;
-    decoder.is_finished().then_some(secret)
+    scrubbed(|| {
+        let mut decoder = rfc7468::Decoder::new_detect_wrap(section).ok()?;
+        let secret = Secret::try_filled(decoder.remaining_len(), |out| decoder.decode(out).map(drop)).ok()?;
+        decoder.is_finished().then_some(secret)
+    })
 }
 
 /// DER certificates as PEM text.
@@ -134,9 +138,13 @@ pub(crate) fn write_certificates<'a>(certificates: impl IntoIterator<Item = &'a 
 /// A PKCS#8 key as PEM text, written in place.
 #[expect(clippy::expect_used, reason = "it fails for a buffer that is too short, and this one is measured")]
 pub(crate) fn write_private_key(pkcs8: &Secret) -> Secret {
-    let len = rfc7468::encoded_len(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose());
-    len.and_then(|len| Secret::try_filled(len, |out| rfc7468::encode(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose(), out).map(drop)))
+    scrubbed(|| {
+        let len = rfc7468::encoded_len(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose());
+        len.and_then(|len| {
+            Secret::try_filled(len, |out| rfc7468::encode(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose(), out).map(drop))
+        })
         .expect("a key fits into its PEM")
+    })
 }
 
 /// The most that is read from a file of PEM text, in bytes: far more than any chain, far less than harms.
