@@ -240,7 +240,7 @@ impl Connection {
 
     /// When to call [`process`](Self::process) even if nothing is received, as a [`Now::monotonic`] time.
     pub fn next_timeout(&self) -> Option<Duration> {
-        (self.is_handshaking() && self.failed.is_none()).then(|| self.began.saturating_add(self.settings.handshake_timeout))
+        self.is_handshaking().then(|| self.began.saturating_add(self.settings.handshake_timeout))
     }
 
     /// Works on what was received, up to the first application data.
@@ -369,19 +369,22 @@ impl Connection {
 
     /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
     fn fail(&mut self, error: Error) -> Error {
-        match (error.alert(), &error) {
+        match error.alert() {
             // RFC 9846, 6.1: user_canceled "MUST be followed by a close_notify".
-            (Some(alert @ AlertDescription::USER_CANCELED), _) => self.outbound.end(&[alert, AlertDescription::CLOSE_NOTIFY]),
-            (Some(alert), _) => self.outbound.end(&[alert]),
-            (None, _) => self.outbound.end(&[]),
+            Some(alert @ AlertDescription::USER_CANCELED) => self.end_with(&[alert, AlertDescription::CLOSE_NOTIFY], error.clone()),
+            Some(alert) => self.end_with(&[alert], error.clone()),
+            None => self.end_with(&[], error.clone()),
         }
+        error
+    }
+
+    fn end_with(&mut self, alerts: &[AlertDescription], error: Error) {
+        self.outbound.end(alerts);
         self.inbound.close();
         // RFC 9846, section 6: "forget the secret values and keys established in failed connections".
         self.machine = Machine::Failed;
-        if let Some((_, exporter)) = self.established.take() {
-            drop(exporter);
-        }
-        self.failed.insert(error).clone()
+        self.established = None;
+        self.failed = Some(error);
     }
 
     fn protocol(&self, fault: Fault) -> Error {
@@ -433,7 +436,8 @@ impl Connection {
     /// gives up, and says user_canceled first.
     pub fn close(&mut self) {
         if self.is_handshaking() {
-            self.outbound.end(&[AlertDescription::USER_CANCELED, AlertDescription::CLOSE_NOTIFY]);
+            // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a protocol failure".
+            self.end_with(&[AlertDescription::USER_CANCELED, AlertDescription::CLOSE_NOTIFY], Error::Closed);
         } else {
             self.outbound.end(&[AlertDescription::CLOSE_NOTIFY]);
         }
@@ -495,9 +499,14 @@ impl Connection {
 
     // ---- what is known ----
 
-    /// Whether the handshake is still going on.
+    /// Whether the handshake is still going on: not when it is complete, and not when it has failed.
     pub fn is_handshaking(&self) -> bool {
-        !matches!(self.machine, Machine::Client(client::State::Connected(_)) | Machine::Server(server::State::Connected(_)))
+        match &self.machine {
+            Machine::Client(state) => !matches!(state, client::State::Connected(_)),
+            Machine::Server(state) => !matches!(state, server::State::Connected(_)),
+            Machine::Asking(_) => true,
+            Machine::Failed => false,
+        }
     }
 
     /// What the connection failed with, if it has.
