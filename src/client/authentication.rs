@@ -103,7 +103,7 @@ impl WaitFinished {
 fn send_certificate(client: &Client, request: &CertificateRequested, keys: &mut Keys, cx: &mut Context<'_>) -> Result<(), Fault> {
     let write = |message: &[u8]| cx.sink.write(Level::Handshake, message);
     match &client.config.identity {
-        Some(identity) if request.ed25519 => authentication::prove(identity, Signer::Client, &mut keys.transcript, write),
+        Some(identity) if request.suits_us => authentication::prove(identity, Signer::Client, &mut keys.transcript, write),
         // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a Certificate message containing no
         // certificates". Whether that will do is the server's to say.
         _ => {

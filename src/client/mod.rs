@@ -97,7 +97,7 @@ impl State {
     }
 
     /// What the table accepts in this state, for an error's text.
-    fn expects(&self) -> &'static str {
+    pub(crate) fn expects(&self) -> &'static str {
         match self {
             Self::WaitServerHello(_) => "ServerHello",
             Self::WaitEncryptedExtensions(_) => "EncryptedExtensions",

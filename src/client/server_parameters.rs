@@ -5,7 +5,7 @@ use crate::client::config::Client;
 use crate::code_point::{ExtensionType, SignatureScheme};
 use crate::error::{Fault, Illegal};
 use crate::handshake::{Keys, Wire};
-use crate::identity::ServerName;
+use crate::identity::{Identity, ServerName};
 use crate::message::{CertificateRequest, EncryptedExtensions};
 
 /// WAIT_EE: the handshake keys are installed.
@@ -50,8 +50,8 @@ pub(crate) struct WaitCertificateOrRequest(WaitCertificate);
 
 /// What a CertificateRequest asked for.
 pub(crate) struct CertificateRequested {
-    /// Whether the server accepts the only signatures we make.
-    pub(crate) ed25519: bool,
+    /// Whether our certificate, if we have one, is what the server asks for.
+    pub(crate) suits_us: bool,
 }
 
 impl WaitCertificateOrRequest {
@@ -70,7 +70,14 @@ impl WaitCertificateOrRequest {
         let schemes = message
             .signature_algorithms()
             .ok_or(Fault::MissingExtension { message: CertificateRequest::NAME, extension: ExtensionType::SIGNATURE_ALGORITHMS })?;
-        self.0.request = Some(CertificateRequested { ed25519: schemes.contains(&SignatureScheme::ED25519) });
+        // RFC 9846, 4.5.2: a client signs with one of those schemes. 4.5.1.2: its certificate MUST match the filters it knows. (That it SHOULD be
+        // issued by one of certificate_authorities is left to the server: a path may lead there that only the server knows.)
+        let filters = message.oid_filters().unwrap_or_default();
+        let passes = |identity: &Identity| {
+            filters.iter().all(|filter| identity.matches_filter(filter.certificate_extension_oid, filter.certificate_extension_values))
+        };
+        let suits_us = schemes.contains(&SignatureScheme::ED25519) && self.0.client.config.identity.as_ref().is_some_and(passes);
+        self.0.request = Some(CertificateRequested { suits_us });
         self.0.keys.transcript.add(wire.bytes);
         Ok(self.0)
     }

@@ -27,6 +27,8 @@ pub(super) struct Inbound {
     /// From the first ClientHello until the peer's Finished: what comes in the clear may be meant.
     pub(super) in_handshake: bool,
     change_cipher_specs: usize,
+    /// Whether an alert may come unprotected though there are keys: from a client, until its first protected record opens.
+    plaintext_alerts: bool,
     /// Bytes of early data that may still be skipped, while none has opened.
     skip_early_data: Option<usize>,
     /// Records and messages since the last application data.
@@ -41,9 +43,11 @@ pub(super) enum Received {
     Handshake,
     /// Application data, held in the deframer.
     Data,
+    /// Application data of no length.
+    EmptyData,
     /// An alert.
     Alert(AlertDescription),
-    /// Nothing of interest: a ChangeCipherSpec, skipped early data, an empty record.
+    /// Nothing of interest: a ChangeCipherSpec, skipped early data.
     Nothing,
 }
 
@@ -56,6 +60,7 @@ impl Inbound {
             // A client's ClientHello is on its way before anything can come.
             in_handshake: is_client,
             change_cipher_specs: 0,
+            plaintext_alerts: !is_client,
             skip_early_data: None,
             idle_messages: 0,
             ended: false,
@@ -72,11 +77,9 @@ impl Inbound {
         let Some(open) = &mut self.open else { return Ok(None) };
         let Some((header, range)) = self.deframer.next(open.is_protected())? else { return Ok(None) };
         let body = self.deframer.bytes(range.clone());
-        // RFC 9846, section 6: alerts are sent with the sending key there is. Past the peer's Finished one in the clear is forged: taken for a
-        // close_notify, it would let anybody cut the stream without a trace.
-        if header.content_type == ContentType::ALERT && self.in_handshake && open.is_protected() && open.is_fresh() {
-            // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the connection, as anyone who
-            // could forge it can; so it may as well be told.
+        if header.content_type == ContentType::ALERT && open.is_protected() && self.plaintext_alerts {
+            // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the handshake, as anyone who
+            // could forge it can; so it may as well be told. Later that would be a way to cut a conversation unseen: a forged close_notify.
             return parse_alert(body).map(|alert| Some(Received::Alert(alert)));
         }
         let opened = match open.open(&header, body) {
@@ -87,6 +90,7 @@ impl Inbound {
         if header.content_type == ContentType::APPLICATION_DATA {
             // RFC 9846, 4.3.10: the first record that opens is the client's second flight.
             self.skip_early_data = None;
+            self.plaintext_alerts = false;
         }
         // RFC 9846, 5.1: "if a handshake message is split over two or more records, there MUST NOT be any other records between them".
         if opened.content_type != ContentType::HANDSHAKE && self.joiner.is_mid_message() {
@@ -103,10 +107,7 @@ impl Inbound {
                 self.count_change_cipher_spec()?;
                 Received::Nothing
             }
-            _ if content.is_empty() => {
-                self.count_idle("records and messages without application data")?;
-                Received::Nothing
-            }
+            _ if content.is_empty() => Received::EmptyData,
             _ => {
                 self.deframer.hold(range.start..range.start + opened.len);
                 Received::Data

@@ -117,6 +117,15 @@ impl Machine {
             Self::Failed => "failed",
         }
     }
+
+    /// A message of an unknown type is as unexpected as any other that the state does not accept: then the state says what it waits for.
+    fn expecting(&self, fault: Fault) -> Fault {
+        match (self, fault) {
+            (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
+            (Self::Server(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
+            (_, fault) => fault,
+        }
+    }
 }
 
 /// What a connection needs of its configuration.
@@ -286,11 +295,13 @@ impl Connection {
             Some(Received::Handshake) => self.on_messages(now, rng)?,
             Some(Received::Alert(alert)) => self.on_alert(alert)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished.
-            Some(Received::Data) if self.is_handshaking() => {
+            Some(Received::Data | Received::EmptyData) if self.is_handshaking() => {
                 self.inbound.deframer.consume(usize::MAX);
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
             }
             Some(Received::Data) => self.inbound.reset_idle(),
+            // RFC 9846, 5.1: "Zero-length fragments of Application Data MAY be sent".
+            Some(Received::EmptyData) => self.inbound.count_idle("empty records").map_err(|fault| self.protocol(fault))?,
         }
         Ok(None)
     }
@@ -302,7 +313,7 @@ impl Connection {
         {
             let state = self.machine.state_name();
             let in_state = |fault| Error::Protocol { state, fault };
-            let message = Message::decode(&bytes).map_err(in_state)?;
+            let message = Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
 
             let mut sink = Handshake { outbound: &mut self.outbound, decided: Decided::default() };
             let cx = &mut Context { now, rng, sink: &mut sink };
@@ -369,6 +380,10 @@ impl Connection {
 
     /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
     fn fail(&mut self, error: Error) -> Error {
+        // RFC 9846, section 6: after an error alert nothing further is sent, not even what waits.
+        if let Error::AlertReceived(_) = error {
+            self.outbound.discard();
+        }
         match error.alert() {
             // RFC 9846, 6.1: user_canceled "MUST be followed by a close_notify".
             Some(alert @ AlertDescription::USER_CANCELED) => self.end_with(&[alert, AlertDescription::CLOSE_NOTIFY], error.clone()),
@@ -417,6 +432,9 @@ impl Connection {
     /// connection failed with.
     pub fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
         self.check_writable("write")?;
+        // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
+        // idle only as long as nothing goes the other way either.
+        self.inbound.reset_idle();
         self.outbound.data(data).map_err(|error| {
             let error = self.seal_error(error);
             self.fail(error)

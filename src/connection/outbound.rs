@@ -64,6 +64,11 @@ impl Outbound {
         }
     }
 
+    /// What waits for the transport does not go out any more.
+    pub(super) fn discard(&mut self) {
+        self.sent(usize::MAX);
+    }
+
     /// Whether anything can still be sent.
     pub(super) fn is_open(&self) -> bool {
         self.seal.is_some()

@@ -30,14 +30,17 @@ impl KeyUpdates {
     }
 
     /// One goes out now; what it says. `ask` is whether the peer should renew its keys too.
+    ///
+    /// RFC 9846, 4.7.3: an answer is one "with request_update set to update_not_requested": where two requests cross, "each side will also send a
+    /// response". So asking does not pay what is owed.
     pub(super) fn send(&mut self, ask: bool) -> KeyUpdateRequest {
-        self.owed = false;
         // RFC 9846, 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with
         // request_update set to update_requested."
         if ask && !self.awaited {
             self.awaited = true;
             KeyUpdateRequest::Requested
         } else {
+            self.owed = false;
             KeyUpdateRequest::NotRequested
         }
     }
@@ -55,6 +58,16 @@ mod tests {
         updates.received(true);
         assert!(updates.owed());
         assert_eq!(updates.send(false), KeyUpdateRequest::NotRequested);
+        assert!(!updates.owed());
+    }
+
+    #[test]
+    fn asking_is_no_answer() {
+        let mut updates = KeyUpdates::default();
+        updates.received(true);
+        assert_eq!(updates.send(true), KeyUpdateRequest::Requested);
+        assert!(updates.owed());
+        assert_eq!(updates.send(true), KeyUpdateRequest::NotRequested);
         assert!(!updates.owed());
     }
 

@@ -124,7 +124,7 @@ impl State {
     }
 
     /// What the table accepts in this state, for an error's text.
-    fn expects(&self) -> &'static str {
+    pub(crate) fn expects(&self) -> &'static str {
         match self {
             Self::Start(_) => "ClientHello",
             Self::WaitCertificate(_) => "Certificate",
