@@ -1,3 +1,14 @@
+//! The rules of RFC 9846 that reach a connection, each broken once.
+//!
+//! `puppet.rs` is the peer; the other files hold the tests, by what the peer does wrong.
+
+mod puppet;
+mod puppet_client;
+mod puppet_server;
+mod server_flight;
+mod server_hello;
+mod states;
+
 use super::*;
 use crate::crypto::random::SystemRandom;
 use crate::identity::Authority;

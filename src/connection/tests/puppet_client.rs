@@ -1,0 +1,163 @@
+//! The puppet as a client, for the tests of our server: one method a message, each with a way to change it.
+
+use core::mem::discriminant;
+
+use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::connection::tests::puppet::{Puppet, Side, WORLD, now, server};
+use crate::crypto::key_exchange::{EphemeralKey, Group};
+use crate::crypto::random::SystemRandom;
+use crate::crypto::suite::Suite;
+use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, Message};
+use crate::server::{ClientAuth, Server};
+
+/// The states of our server, in the order of RFC 9846, A.2; it passes through the others without receiving anything.
+pub(super) const SERVER_STATES: [&str; 5] = ["START", "WAIT_CERT", "WAIT_CV", "WAIT_FINISHED", "CONNECTED"];
+
+/// Our server, asking for a client certificate.
+pub(super) fn asking_server(client_auth: ClientAuth) -> Server {
+    Server::builder().identity(WORLD.server.clone()).client_auth(client_auth).build().unwrap()
+}
+
+pub(super) fn required() -> ClientAuth {
+    ClientAuth::Required(WORLD.authority.trust())
+}
+
+impl Puppet {
+    /// Our server waits for a ClientHello.
+    pub(super) fn calling(server: &Server) -> Self {
+        let mut puppet = Self::new(Side::Client, server.connection(now()));
+        puppet.session_id = vec![0x1d; 32];
+        puppet.key = Some(EphemeralKey::generate(Group::X25519, &mut SystemRandom).unwrap());
+        puppet
+    }
+
+    /// Our server is in this state, with nothing unheard. For WAIT_CERT and WAIT_CV it has to ask for a certificate.
+    pub(super) fn calling_at(server: &Server, state: &str) -> Self {
+        let mut puppet = Self::calling(server);
+        puppet.lead_server_to(state);
+        puppet
+    }
+
+    /// Our server is in this state, asking for a certificate where the state needs it.
+    pub(super) fn server_at(state: &str) -> Self {
+        match state {
+            "WAIT_CERT" | "WAIT_CV" => Self::calling_at(&asking_server(required()), state),
+            _ => Self::calling_at(&server(), state),
+        }
+    }
+
+    pub(super) fn lead_server_to(&mut self, state: &str) {
+        while self.state() != state {
+            let message = match self.state() {
+                "START" => {
+                    self.say_client_hello();
+                    self.hear_flight();
+                    continue;
+                }
+                "WAIT_CERT" => self.certificate(),
+                "WAIT_CV" => self.certificate_verify(),
+                "WAIT_FINISHED" => {
+                    self.say_client_finished();
+                    continue;
+                }
+                other => panic!("nothing leads from {other} to {state}"),
+            };
+            self.say(&message).unwrap();
+        }
+        self.hears_nothing();
+    }
+
+    /// A ClientHello that our server accepts, but for what `edit` changes.
+    pub(super) fn make_client_hello(&self, edit: impl FnOnce(&mut ClientHello<'_>)) -> Vec<u8> {
+        let mut hello = ClientHello {
+            legacy_version: ProtocolVersion(0x0303),
+            random: [0xc1; 32],
+            session_id: &self.session_id,
+            cipher_suites: vec![self.suite.code_point()],
+            compression_methods: &[0],
+            extensions: Some(vec![
+                ClientHelloExtension::ServerName(vec![message::ServerName::HostName("db.internal")]),
+                ClientHelloExtension::SupportedGroups(vec![NamedGroup(0x001d)]),
+                ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme(0x0807)]),
+                ClientHelloExtension::SupportedVersions(vec![ProtocolVersion(0x0304)]),
+                ClientHelloExtension::KeyShare(vec![KeyShareEntry {
+                    group: NamedGroup(0x001d),
+                    key_exchange: self.key.as_ref().unwrap().public(),
+                }]),
+            ]),
+        };
+        edit(&mut hello);
+        hello.encode().unwrap()
+    }
+
+    pub(super) fn say_client_hello(&mut self) {
+        let hello = self.make_client_hello(|_| {});
+        self.say(&hello).unwrap();
+    }
+
+    /// The server's first flight, up to its Finished, verified; the messages are given back. From here on both read and write keys follow A.2.
+    pub(super) fn hear_flight(&mut self) -> Vec<Vec<u8>> {
+        let server_hello = self.hear_message();
+        {
+            let Message::ServerHello(hello) = Message::decode(&server_hello).unwrap() else { panic!("{server_hello:?}") };
+            assert_eq!(hello.legacy_version, ProtocolVersion(0x0303));
+            assert_eq!(hello.session_id_echo, self.session_id);
+            assert_eq!(hello.compression_method, 0);
+            assert_eq!(hello.supported_versions(), Some(ProtocolVersion(0x0304)));
+            self.suite = Suite::from_code_point(CipherSuite(hello.cipher_suite.0)).unwrap();
+            let share = hello.key_share().unwrap();
+            assert_eq!(share.group, NamedGroup(0x001d));
+            self.shared = Some(self.key.take().unwrap().agree(share.key_exchange).unwrap());
+        }
+        assert!(self.heard_all_messages(), "RFC 9846, 5.1: ServerHello ends its record");
+        if !self.session_id.is_empty() {
+            // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session id is not empty.
+            assert_eq!(self.hear_type(20).content, [1]);
+        }
+        self.install_handshake_keys();
+        let mut flight = vec![server_hello];
+        while flight.last().unwrap()[0] != 20 {
+            let expected = self.schedule.as_ref().unwrap().server_finished.verify_data(&self.digest());
+            flight.push(self.hear_message());
+            if flight.last().unwrap()[0] == 20 {
+                assert_eq!(flight.last().unwrap()[4..], expected);
+            }
+        }
+        assert!(self.heard_all_messages(), "RFC 9846, 5.1: Finished ends its record");
+        // RFC 9846, 4.5.3: what follows is under the application key.
+        self.derive_application_secrets();
+        self.install_application_keys(Side::Server);
+        flight
+    }
+
+    /// Our Finished, and our application key.
+    pub(super) fn say_client_finished(&mut self) {
+        let finished = self.finished();
+        self.say(&finished).unwrap();
+        self.install_application_keys(Side::Client);
+    }
+}
+
+/// Puts an extension in the place of the one of the same kind, or at the end.
+pub(super) fn set<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtension<'a>) {
+    let extensions = hello.extensions.as_mut().unwrap();
+    match extensions.iter_mut().find(|other| discriminant(*other) == discriminant(&extension)) {
+        Some(other) => *other = extension,
+        None => extensions.push(extension),
+    }
+}
+
+/// Adds an extension, whatever there is.
+pub(super) fn add<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtension<'a>) {
+    hello.extensions.as_mut().unwrap().push(extension);
+}
+
+/// Adds an extension of any type and content.
+pub(super) fn add_raw(hello: &mut ClientHello<'_>, extension_type: u16, data: &'static [u8]) {
+    add(hello, ClientHelloExtension::Unknown { extension_type: ExtensionType(extension_type), data });
+}
+
+/// Takes away the extensions of the kind that this is an example of.
+pub(super) fn remove<'a>(hello: &mut ClientHello<'a>, example: ClientHelloExtension<'a>) {
+    hello.extensions.as_mut().unwrap().retain(|other| discriminant(other) != discriminant(&example));
+}
