@@ -1,0 +1,158 @@
+//! What is measured, and how a stack is driven for it.
+
+use crate::clock::{heap_in_use, timed};
+use crate::stack::{End, Stack};
+
+/// Bytes that wait between the two ends while bulk data is measured: they stay in the processor's cache.
+const BATCH: usize = 256 * 1024;
+
+#[derive(Clone, Copy)]
+pub enum Measure {
+    Handshake { client_auth: bool, count: u32 },
+    Bulk { record: usize, mebibytes: u32 },
+    Memory { connections: u32 },
+}
+
+/// What one stack took in one round, in the order of [`Measure::rows`].
+pub type Figures = Vec<f64>;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Unit {
+    /// Microseconds of CPU.
+    Microseconds,
+    /// Nanoseconds of CPU a byte.
+    NanosecondsPerByte,
+    Bytes,
+}
+
+impl Measure {
+    pub fn name(&self) -> String {
+        match self {
+            Self::Handshake { client_auth: false, .. } => "handshake".into(),
+            Self::Handshake { client_auth: true, .. } => "handshake, client certificate".into(),
+            Self::Bulk { record, .. } => format!("{} KiB records", record / 1024),
+            Self::Memory { .. } => "idle connection".into(),
+        }
+    }
+
+    /// What each figure is.
+    pub fn rows(&self) -> (&'static [&'static str], Unit) {
+        match self {
+            Self::Handshake { .. } => (&["client", "server", "both sides"], Unit::Microseconds),
+            Self::Bulk { .. } => (&["write", "read"], Unit::NanosecondsPerByte),
+            Self::Memory { .. } => (&["client", "server"], Unit::Bytes),
+        }
+    }
+
+    pub fn run(&self, stack: &dyn Stack) -> Figures {
+        match *self {
+            Self::Handshake { client_auth, count } => handshakes(stack, client_auth, count),
+            Self::Bulk { record, mebibytes } => bulk(stack, record, mebibytes),
+            Self::Memory { connections } => memory(stack, connections),
+        }
+    }
+}
+
+/// The two ends of a connection, and what is on its way between them.
+struct Pair {
+    client: Box<dyn End>,
+    server: Box<dyn End>,
+    to_client: Vec<u8>,
+    to_server: Vec<u8>,
+}
+
+impl Pair {
+    /// Makes a connection and completes its handshake; the CPU time of each side is added to what is given.
+    fn new(stack: &dyn Stack, client_auth: bool, client_time: &mut u64, server_time: &mut u64) -> Self {
+        let client = timed(client_time, || stack.client(client_auth));
+        let server = timed(server_time, || stack.server(client_auth));
+        let mut pair = Self { client, server, to_client: Vec::new(), to_server: Vec::new() };
+        for _ in 0..10 {
+            let client_done = timed(client_time, || pair.client.handshake(&mut pair.to_client, &mut pair.to_server));
+            let server_done = timed(server_time, || pair.server.handshake(&mut pair.to_server, &mut pair.to_client));
+            if client_done && server_done {
+                return pair;
+            }
+        }
+        panic!("{} does not come to an end of its handshake", stack.name());
+    }
+}
+
+/// Makes a connection of each kind, looks whether it is what the table says, and moves some bytes.
+pub fn warm_up(stack: &dyn Stack) {
+    for client_auth in [false, true] {
+        let mut pair = Pair::new(stack, client_auth, &mut 0, &mut 0);
+        let ((suite, server_certificates), (same, client_certificates)) = (pair.client.agreed(), pair.server.agreed());
+        assert_eq!((suite.as_str(), same.as_str()), ("TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"), "{}", stack.name());
+        assert!(server_certificates > 0, "{}", stack.name());
+        assert_eq!(client_certificates > 0, client_auth, "{}", stack.name());
+
+        let mut buffer = vec![0; 16 * 1024];
+        pair.client.write(b"there", &mut pair.to_server);
+        assert_eq!(pair.server.read(&mut pair.to_server, &mut buffer), 5, "{}", stack.name());
+        assert!(buffer.starts_with(b"there"), "{}", stack.name());
+        pair.server.write(b"and back", &mut pair.to_client);
+        assert_eq!(pair.client.read(&mut pair.to_client, &mut buffer), 8, "{}", stack.name());
+        assert!(buffer.starts_with(b"and back"), "{}", stack.name());
+    }
+}
+
+fn handshakes(stack: &dyn Stack, client_auth: bool, count: u32) -> Figures {
+    let (mut client, mut server) = (0, 0);
+    for _ in 0..count {
+        let pair = Pair::new(stack, client_auth, &mut client, &mut server);
+        timed(&mut client, || drop(pair.client));
+        timed(&mut server, || drop(pair.server));
+    }
+    let each = |total: u64| total as f64 / f64::from(count) / 1000.0;
+    vec![each(client), each(server), each(client + server)]
+}
+
+fn bulk(stack: &dyn Stack, record: usize, mebibytes: u32) -> Figures {
+    let mut pair = Pair::new(stack, false, &mut 0, &mut 0);
+    let data = vec![0x5a; record];
+    let mut buffer = vec![0; 16 * 1024];
+    let (mut write, mut read) = (0, 0);
+    let batches = mebibytes as usize * 1024 * 1024 / BATCH;
+    // Two more first: buffers grow to their size, and caches and predictors learn.
+    for batch in 0..batches + 2 {
+        if batch == 2 {
+            (write, read) = (0, 0);
+        }
+        timed(&mut write, || (0..BATCH / record).for_each(|_| pair.client.write(&data, &mut pair.to_server)));
+        let count = timed(&mut read, || pair.server.read(&mut pair.to_server, &mut buffer));
+        assert_eq!(count, BATCH, "{} lost data", stack.name());
+    }
+    let per_byte = |total: u64| total as f64 / (batches * BATCH) as f64;
+    vec![per_byte(write), per_byte(read)]
+}
+
+fn memory(stack: &dyn Stack, connections: u32) -> Figures {
+    // What is made once, at the first connection, is not a connection's.
+    warm_up(stack);
+    let data = vec![0x5a; 16 * 1024];
+    let mut buffer = vec![0; 16 * 1024];
+    let mut clients = Vec::with_capacity(connections as usize);
+    let mut servers = Vec::with_capacity(connections as usize);
+    let before = heap_in_use();
+    for _ in 0..connections {
+        let mut pair = Pair::new(stack, false, &mut 0, &mut 0);
+        pair.client.write(&data, &mut pair.to_server);
+        pair.server.read(&mut pair.to_server, &mut buffer);
+        pair.server.write(&data, &mut pair.to_client);
+        pair.client.read(&mut pair.to_client, &mut buffer);
+        pair.client.wait();
+        pair.server.wait();
+        clients.push(pair.client);
+        servers.push(pair.server);
+    }
+    let both = heap_in_use();
+    drop(clients);
+    let server = heap_in_use();
+    let each = |bytes: u64| bytes as f64 / f64::from(connections);
+    // The list of clients went with them.
+    let list = u64::from(connections) * size_of::<Box<dyn End>>() as u64;
+    let figures = vec![each((both - server).saturating_sub(list)), each((server + list).saturating_sub(before))];
+    drop(servers);
+    figures
+}

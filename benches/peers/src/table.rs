@@ -1,0 +1,66 @@
+//! The figures of all rounds as a Markdown table.
+
+use crate::clock::ticks_per_ns;
+use crate::measure::{Figures, Measure, Unit};
+
+/// `figures` holds for each measure the rounds, and in each round the figures of each stack.
+pub fn render(names: &[String], reference: usize, figures: &[(Measure, Vec<Vec<Figures>>)]) -> String {
+    let ticks = ticks_per_ns();
+    // The reference stands first.
+    let order: Vec<usize> = std::iter::once(reference).chain((0..names.len()).filter(|&stack| stack != reference)).collect();
+    let titles: Vec<&str> = order.iter().map(|&stack| names[stack].as_str()).collect();
+    let mut table = format!("| | {} |\n|---|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
+    for (measure, rounds) in figures {
+        let (rows, unit) = measure.rows();
+        for (row, name) in rows.iter().enumerate() {
+            let of = |stack: usize| rounds.iter().map(|round| round[stack][row]).collect::<Vec<_>>();
+            let cells: Vec<String> = order
+                .iter()
+                .map(|&stack| {
+                    let value = show(median(of(stack)), unit, ticks);
+                    if stack == reference {
+                        return value;
+                    }
+                    let ratios: Vec<f64> = rounds.iter().map(|round| round[stack][row] / round[reference][row]).collect();
+                    match spread(&ratios) {
+                        Some((low, high)) => format!("{value} ({:.2}x; {low:.2}-{high:.2})", median(ratios)),
+                        None => format!("{value} ({:.2}x)", median(ratios)),
+                    }
+                })
+                .collect();
+            let what = match unit {
+                Unit::Microseconds => "CPU us",
+                Unit::NanosecondsPerByte if ticks.is_some() => "ns / cycles a byte",
+                Unit::NanosecondsPerByte => "ns a byte",
+                Unit::Bytes => "bytes",
+            };
+            table += &format!("| {}, {name}: {what} | {} |\n", measure.name(), cells.join(" | "));
+        }
+    }
+    table
+}
+
+fn show(value: f64, unit: Unit, ticks: Option<f64>) -> String {
+    match unit {
+        Unit::Microseconds => format!("{value:.1}"),
+        Unit::Bytes => format!("{value:.0}"),
+        Unit::NanosecondsPerByte => match ticks {
+            Some(ticks) => format!("{value:.3} / {:.3}", value * ticks),
+            None => format!("{value:.3}"),
+        },
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+/// The range that holds the middle half; none of a single value.
+fn spread(values: &[f64]) -> Option<(f64, f64)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len() - 1;
+    (last > 0).then(|| (sorted[last / 4], sorted[last - last / 4]))
+}
