@@ -24,7 +24,7 @@ pub(super) struct Inbound {
     /// None after the peer's close_notify, or a failure: nothing is read any more, and the keys are gone.
     open: Option<Open>,
     joiner: Joiner,
-    /// From the first ClientHello until the peer's Finished: what comes in the clear may be meant.
+    /// From the first ClientHello until the peer's Finished: a ChangeCipherSpec may come.
     pub(super) in_handshake: bool,
     change_cipher_specs: usize,
     /// Whether an alert may come unprotected though there are keys: from a client, until its first protected record opens.

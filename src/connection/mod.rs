@@ -12,6 +12,7 @@
 mod inbound;
 mod outbound;
 mod rekey;
+mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -22,16 +23,15 @@ use crate::client::{self, Client};
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::inbound::{Inbound, Received};
 use crate::connection::outbound::Outbound;
+use crate::connection::sink::{Decided, Handshake, ReadKey};
 use crate::crypto::random::Rng;
-use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault, NameError};
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
-use crate::handshake::{Context, Event, Negotiated, Question, Settings, Sink, Step, Wire};
+use crate::handshake::{Context, Event, Negotiated, Question, Settings, Step, Wire};
 use crate::identity::ServerName;
-use crate::key_schedule::{ExporterSecret, TrafficSecret};
-use crate::level::Level;
+use crate::key_schedule::ExporterSecret;
 use crate::message::Message;
-use crate::record::{Aligned, Open, SealError};
+use crate::record::{Open, SealError};
 use crate::secret::Secret;
 use crate::server::{self, ClientHello, ReceivedClientHello, Server};
 use crate::time::Now;
@@ -558,55 +558,5 @@ impl fmt::Debug for Connection {
             .field("state", &self.machine.state_name())
             .field("negotiated", &self.negotiated())
             .finish_non_exhaustive()
-    }
-}
-
-/// The sink of a connection over records: it writes to the outbound half, and keeps what concerns the inbound half until the step is over.
-struct Handshake<'a> {
-    outbound: &'a mut Outbound,
-    decided: Decided,
-}
-
-/// What one step decided about the reading half, and told the application.
-#[derive(Default)]
-struct Decided {
-    read: Option<ReadKey>,
-    skip_early_data: Option<usize>,
-    event: Option<Event>,
-}
-
-/// A change of the keys for reading.
-enum ReadKey {
-    Install(Suite, TrafficSecret),
-    Update { answer: bool },
-}
-
-impl Sink for Handshake<'_> {
-    fn write(&mut self, _level: Level, message: &[u8]) {
-        self.outbound.message(message);
-    }
-
-    fn install_write(&mut self, _level: Level, suite: Suite, secret: TrafficSecret) {
-        self.outbound.install(suite, secret);
-    }
-
-    fn install_read(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
-        self.decided.read = Some(ReadKey::Install(suite, secret));
-    }
-
-    fn update_read(&mut self, _: Aligned, answer: bool) {
-        self.decided.read = Some(ReadKey::Update { answer });
-    }
-
-    fn change_cipher_spec(&mut self) {
-        self.outbound.change_cipher_spec();
-    }
-
-    fn skip_early_data(&mut self, budget: usize) {
-        self.decided.skip_early_data = Some(budget);
-    }
-
-    fn event(&mut self, event: Event) {
-        self.decided.event = Some(event);
     }
 }

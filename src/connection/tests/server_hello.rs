@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
-use crate::connection::tests::puppet::{Puppet, WORLD, client, message, plain, refused, vector};
+use crate::connection::tests::puppet::{Puppet, Side, WORLD, client, message, now, plain, refused, vector};
+use crate::crypto::random::SystemRandom;
 use crate::error::{DecodeProblem, Fault, Illegal};
 use crate::message::{KeyShareEntry, ServerHello, ServerHelloExtension};
 
@@ -293,10 +294,7 @@ fn syntax() {
 /// What our client offers: RFC 9846, 4.2.2, 4.3 and 9.2.
 #[test]
 fn the_client_hello_is_as_it_must_be() {
-    let mut puppet = Puppet::new(
-        crate::connection::tests::puppet::Side::Server,
-        client().connection("db.internal", crate::connection::tests::puppet::now(), &mut crate::SystemRandom).unwrap(),
-    );
+    let mut puppet = Puppet::new(Side::Server, client().connection("db.internal", now(), &mut SystemRandom).unwrap());
     let record = puppet.hear_type(22);
     // 5.1: "a record containing an initial ClientHello SHOULD have version 0x0301".
     assert_eq!(record.version, 0x0301);

@@ -1,0 +1,61 @@
+//! The sink of a connection over records (`handshake::Sink`).
+//!
+//! What a step decides about sending is done at once; what it decides about receiving waits here until it has returned, because the message
+//! that it works on is still in the inbound half's hands.
+
+use crate::connection::outbound::Outbound;
+use crate::crypto::suite::Suite;
+use crate::handshake::{Event, Sink};
+use crate::key_schedule::TrafficSecret;
+use crate::level::Level;
+use crate::record::Aligned;
+
+/// The sink of a connection over records: it writes to the outbound half, and keeps what concerns the inbound half until the step is over.
+pub(super) struct Handshake<'a> {
+    pub(super) outbound: &'a mut Outbound,
+    pub(super) decided: Decided,
+}
+
+/// What one step decided about the reading half, and told the application.
+#[derive(Default)]
+pub(super) struct Decided {
+    pub(super) read: Option<ReadKey>,
+    pub(super) skip_early_data: Option<usize>,
+    pub(super) event: Option<Event>,
+}
+
+/// A change of the keys for reading.
+pub(super) enum ReadKey {
+    Install(Suite, TrafficSecret),
+    Update { answer: bool },
+}
+
+impl Sink for Handshake<'_> {
+    fn write(&mut self, _level: Level, message: &[u8]) {
+        self.outbound.message(message);
+    }
+
+    fn install_write(&mut self, _level: Level, suite: Suite, secret: TrafficSecret) {
+        self.outbound.install(suite, secret);
+    }
+
+    fn install_read(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
+        self.decided.read = Some(ReadKey::Install(suite, secret));
+    }
+
+    fn update_read(&mut self, _: Aligned, answer: bool) {
+        self.decided.read = Some(ReadKey::Update { answer });
+    }
+
+    fn change_cipher_spec(&mut self) {
+        self.outbound.change_cipher_spec();
+    }
+
+    fn skip_early_data(&mut self, budget: usize) {
+        self.decided.skip_early_data = Some(budget);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.decided.event = Some(event);
+    }
+}
