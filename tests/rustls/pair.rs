@@ -1,0 +1,306 @@
+//! A connection of ours and one of rustls', joined by memory, and how to make each for a test.
+//!
+//! rustls runs with the provider rustls-graviola, the one that needs no C compiler; it needs an x86-64 CPU with AES, PCLMULQDQ, SSSE3, AVX2, BMI2
+//! and ADX, or an aarch64 one with the cryptographic extensions.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use fleeting::{AlertDescription, Client, ClientAuth, Connection, Error, Fault, Identity, Server, Status, SystemRandom, Trust};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+
+use crate::support::{Pki, SERVER_NAME, SUITES, Suite, lines, now};
+
+/// A connection of ours and one of theirs, joined by memory.
+pub struct Pair {
+    pub ours: Connection,
+    pub theirs: rustls::Connection,
+    /// What each side received.
+    pub our_inbox: Vec<u8>,
+    pub their_inbox: Vec<u8>,
+    /// How each side failed, first.
+    pub our_error: Option<Error>,
+    pub their_error: Option<rustls::Error>,
+    /// How many bytes are given to the other side at once.
+    pub chunk: usize,
+}
+
+impl Pair {
+    pub fn new(ours: Connection, theirs: impl Into<rustls::Connection>) -> Self {
+        let (our_inbox, their_inbox) = Default::default();
+        Self { ours, theirs: theirs.into(), our_inbox, their_inbox, our_error: None, their_error: None, chunk: 1021 }
+    }
+
+    /// Moves bytes until neither side has anything to say.
+    pub fn run(&mut self) -> &mut Self {
+        while self.deliver_to_them() | self.deliver_to_us() {}
+        self
+    }
+
+    fn deliver_to_them(&mut self) -> bool {
+        let output = self.ours.output();
+        let mut chunk = &output[..output.len().min(self.chunk)];
+        if chunk.is_empty() {
+            return false;
+        }
+        if self.their_error.is_some() {
+            let all = output.len();
+            self.ours.sent(all);
+            return true;
+        }
+        let count = self.theirs.read_tls(&mut chunk).unwrap();
+        self.ours.sent(count);
+        match self.theirs.process_new_packets() {
+            Ok(state) => {
+                let mut plaintext = vec![0; state.plaintext_bytes_to_read()];
+                self.theirs.reader().read_exact(&mut plaintext).unwrap();
+                self.their_inbox.extend(plaintext);
+            }
+            Err(error) => self.their_error = Some(error),
+        }
+        true
+    }
+
+    fn deliver_to_us(&mut self) -> bool {
+        let mut wire = Vec::new();
+        while self.theirs.wants_write() {
+            self.theirs.write_tls(&mut wire).unwrap();
+        }
+        for mut chunk in wire.chunks(self.chunk) {
+            while !chunk.is_empty() {
+                let space = self.ours.input();
+                let count = space.len().min(chunk.len());
+                space[..count].copy_from_slice(&chunk[..count]);
+                self.ours.received(count);
+                chunk = &chunk[count..];
+                self.process();
+            }
+        }
+        !wire.is_empty()
+    }
+
+    pub fn process(&mut self) -> Option<Status> {
+        loop {
+            match self.ours.process(now(), &mut SystemRandom) {
+                Ok(Status::Data) => {
+                    self.our_inbox.extend(self.ours.plaintext());
+                    self.ours.consume(usize::MAX);
+                }
+                Ok(status) => return Some(status),
+                Err(error) => {
+                    self.our_error.get_or_insert(error);
+                    return None;
+                }
+            }
+        }
+    }
+
+    pub fn assert_connected(&self) {
+        assert!(self.our_error.is_none() && self.their_error.is_none(), "{:?}, {:?}", self.our_error, self.their_error);
+        assert!(!self.ours.is_handshaking() && !self.theirs.is_handshaking());
+    }
+
+    /// Sends `data` to both sides at once, and looks at what came out.
+    pub fn exchange(&mut self, length: usize) {
+        let (our_data, their_data) = (lines("fleeting", length), lines("rustls", length));
+        let (mut ours, mut theirs) = (&our_data[..], &their_data[..]);
+        while !ours.is_empty() || !theirs.is_empty() {
+            ours = &ours[self.ours.write(ours).unwrap()..];
+            theirs = &theirs[self.theirs.writer().write(theirs).unwrap()..];
+            self.run();
+        }
+        self.assert_connected();
+        assert!(std::mem::take(&mut self.their_inbox) == our_data, "rustls received something else");
+        assert!(std::mem::take(&mut self.our_inbox) == their_data, "we received something else");
+    }
+
+    pub fn exporters_agree(&self) {
+        for (context, length) in [(&b""[..], 32), (b"context", 64), (&[7; 300], 1)] {
+            let theirs = self.theirs.export_keying_material(vec![0; length], b"EXPORTER-test", Some(context)).unwrap();
+            assert_eq!(self.ours.export_keying_material(b"EXPORTER-test", context, length).unwrap().expose(), theirs);
+        }
+        // RFC 9846, 7.5: "If no context is provided, the context_value is zero length."
+        let theirs = self.theirs.export_keying_material([0; 32], b"EXPORTER-test", None).unwrap();
+        assert_eq!(self.ours.export_keying_material(b"EXPORTER-test", b"", 32).unwrap().expose(), theirs);
+    }
+
+    /// close_notify from both sides, one after the other: a half-closed connection still carries data.
+    pub fn close(&mut self, we_begin: bool) {
+        if we_begin {
+            self.ours.close();
+            self.run();
+            assert_eq!(self.theirs.reader().read(&mut [0; 8]).unwrap(), 0);
+            self.theirs.writer().write_all(b"last words").unwrap();
+            self.theirs.send_close_notify();
+            self.run();
+            assert_eq!(std::mem::take(&mut self.our_inbox), b"last words");
+            assert_eq!(self.process(), Some(Status::Closed));
+        } else {
+            self.theirs.send_close_notify();
+            self.run();
+            assert_eq!(self.process(), Some(Status::Closed));
+            self.ours.write(b"last words").unwrap();
+            self.ours.close();
+            self.run();
+            assert_eq!(std::mem::take(&mut self.their_inbox), b"last words");
+            assert_eq!(self.theirs.reader().read(&mut [0; 8]).unwrap(), 0);
+        }
+        self.ours.received_end();
+        assert_eq!(self.process(), Some(Status::Closed));
+    }
+
+    /// How many records rustls' current keys have protected: sent and received.
+    pub fn their_sequence_numbers(self) -> (u64, u64) {
+        let secrets = self.theirs.dangerous_extract_secrets().unwrap();
+        (secrets.tx.0, secrets.rx.0)
+    }
+
+    /// We refused for this reason, and rustls read this alert.
+    pub fn assert_we_refused(&self, is_reason: impl Fn(&Fault) -> bool, alert: AlertDescription) {
+        match &self.our_error {
+            Some(Error::Protocol { fault, .. }) if is_reason(fault) => assert_eq!(fault.alert(), alert),
+            other => panic!("{other:?}, and rustls {:?}", self.their_error),
+        }
+        assert_eq!(self.their_error, Some(rustls::Error::AlertReceived(alert.0.into())));
+    }
+
+    /// rustls refused for this reason, and we read this alert.
+    pub fn assert_they_refused(&self, is_reason: impl Fn(&rustls::Error) -> bool, alert: AlertDescription) {
+        assert!(self.their_error.as_ref().is_some_and(is_reason), "{:?}, and we {:?}", self.their_error, self.our_error);
+        assert!(matches!(self.our_error, Some(Error::AlertReceived(received)) if received == alert), "{:?}", self.our_error);
+    }
+}
+
+pub fn provider() -> rustls::crypto::CryptoProvider {
+    #[cfg(target_arch = "x86_64")]
+    for (feature, there) in [
+        ("aes", std::arch::is_x86_feature_detected!("aes")),
+        ("pclmulqdq", std::arch::is_x86_feature_detected!("pclmulqdq")),
+        ("ssse3", std::arch::is_x86_feature_detected!("ssse3")),
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("bmi2", std::arch::is_x86_feature_detected!("bmi2")),
+        ("adx", std::arch::is_x86_feature_detected!("adx")),
+    ] {
+        assert!(there, "these tests need a CPU with {feature}: rustls' cryptography (graviola) does not run without it");
+    }
+    rustls_graviola::default_provider()
+}
+
+/// The provider with this suite alone, one of [`SUITES`].
+fn provider_with(suite: Suite) -> Arc<rustls::crypto::CryptoProvider> {
+    let mut provider = provider();
+    provider.cipher_suites.retain(|candidate| u16::from(candidate.suite()) == suite.0.0);
+    assert_eq!(provider.cipher_suites.len(), 1);
+    Arc::new(provider)
+}
+
+pub fn chain(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().expose()).unwrap();
+    (identity.certificates().iter().cloned().map(CertificateDer::from).collect(), key)
+}
+
+pub fn roots(pki: &Pki) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(pki.authority.certificate_pem().as_bytes()).unwrap()).unwrap();
+    roots
+}
+
+/// Whether rustls' server asks for a client certificate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Auth {
+    None,
+    Optional,
+    Required,
+}
+
+fn our_auth(auth: Auth, trust: Trust) -> ClientAuth {
+    match auth {
+        Auth::None => ClientAuth::None,
+        Auth::Optional => ClientAuth::Optional(trust),
+        Auth::Required => ClientAuth::Required(trust),
+    }
+}
+
+/// What one conversation is about; everything else is good.
+pub struct Setting {
+    pub suite: Suite,
+    pub auth: Auth,
+    pub server: Option<Identity>,
+    pub client: Option<Identity>,
+    pub our_alpn: &'static [&'static str],
+    pub their_alpn: &'static [&'static str],
+    pub name: &'static str,
+}
+
+pub const PLAIN: Setting =
+    Setting { suite: SUITES[0], auth: Auth::None, server: None, client: None, our_alpn: &[], their_alpn: &[], name: SERVER_NAME };
+
+fn wire(protocols: &[&str]) -> Vec<Vec<u8>> {
+    protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()
+}
+
+/// Our client and rustls' server.
+pub fn with_their_server(pki: &Pki, setting: Setting) -> Pair {
+    with_this_server(pki, their_server(pki, &setting), setting)
+}
+
+pub fn with_this_server(pki: &Pki, theirs: ServerConfig, setting: Setting) -> Pair {
+    let mut ours = Client::builder().trust(pki.authority.trust()).alpn(setting.our_alpn.iter().copied());
+    if let Some(identity) = setting.client {
+        ours = ours.identity(identity);
+    }
+    let ours = ours.build().unwrap().connection(setting.name, now(), &mut SystemRandom).unwrap();
+    Pair::new(ours, ServerConnection::new(Arc::new(theirs)).unwrap())
+}
+
+pub fn their_server(pki: &Pki, setting: &Setting) -> ServerConfig {
+    let provider = provider_with(setting.suite);
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(pki)), provider.clone());
+    let verifier = match setting.auth {
+        Auth::None => Arc::new(NoClientAuth),
+        Auth::Optional => verifier.allow_unauthenticated().build().unwrap(),
+        Auth::Required => verifier.build().unwrap(),
+    };
+    let (chain, key) = chain(setting.server.as_ref().unwrap_or(&pki.server));
+    let mut theirs = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .unwrap();
+    theirs.alpn_protocols = wire(setting.their_alpn);
+    theirs.enable_secret_extraction = true;
+    theirs
+}
+
+/// rustls' client and our server.
+pub fn with_their_client(pki: &Pki, setting: Setting) -> Pair {
+    let ours = Server::builder()
+        .identity(setting.server.clone().unwrap_or_else(|| pki.server.clone()))
+        .client_auth(our_auth(setting.auth, pki.authority.trust()))
+        .alpn(setting.our_alpn.iter().copied())
+        .build()
+        .unwrap();
+    with_our_server(pki, &ours, setting)
+}
+
+pub fn with_our_server(pki: &Pki, ours: &Server, setting: Setting) -> Pair {
+    let theirs = ClientConfig::builder_with_provider(provider_with(setting.suite))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots(pki));
+    let mut theirs = match &setting.client {
+        Some(identity) => {
+            let (chain, key) = chain(identity);
+            theirs.with_client_auth_cert(chain, key).unwrap()
+        }
+        None => theirs.with_no_client_auth(),
+    };
+    theirs.alpn_protocols = wire(setting.their_alpn);
+    theirs.enable_secret_extraction = true;
+    let theirs = ClientConnection::new(Arc::new(theirs), setting.name.try_into().unwrap()).unwrap();
+    Pair::new(ours.connection(now()), theirs)
+}

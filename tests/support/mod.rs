@@ -1,0 +1,82 @@
+//! What the tests against other people's stacks share: a small PKI with everything that can be wrong about a certificate, and a clock.
+
+// Each test binary uses a part of it.
+#![allow(dead_code)]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use fleeting::{Authority, CipherSuite, Identity, Now, Validity};
+
+/// The name of every good server certificate.
+pub const SERVER_NAME: &str = "localhost";
+
+/// The name of every good client certificate.
+pub const CLIENT_NAME: &str = "alice";
+
+/// A cipher suite and its name.
+pub type Suite = (CipherSuite, &'static str);
+
+/// All suites that are implemented.
+pub const SUITES: [Suite; 3] = [
+    (CipherSuite::TLS_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256"),
+    (CipherSuite::TLS_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384"),
+    (CipherSuite::TLS_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256"),
+];
+
+/// One authority that is trusted, and one that is not.
+pub struct Pki {
+    pub authority: Authority,
+    pub stranger: Authority,
+    pub server: Identity,
+    pub client: Identity,
+}
+
+impl Pki {
+    pub fn new() -> Self {
+        // A certificate is valid no longer than its authority, and an expired one is needed.
+        let since_2000 = Validity::between(Duration::from_secs(946_684_800), now().unix + Duration::from_secs(86_400)).unwrap();
+        let authority = Authority::builder("peers' root").validity(since_2000).build().unwrap();
+        Self {
+            server: authority.issue_server([SERVER_NAME, "127.0.0.1"]).unwrap(),
+            client: authority.issue_client(CLIENT_NAME).unwrap(),
+            stranger: Authority::new("a stranger's root").unwrap(),
+            authority,
+        }
+    }
+
+    pub fn untrusted_server(&self) -> Identity {
+        self.stranger.issue_server([SERVER_NAME, "127.0.0.1"]).unwrap()
+    }
+
+    pub fn expired_server(&self) -> Identity {
+        self.authority.certificate().server([SERVER_NAME, "127.0.0.1"]).validity(in_2001()).issue().unwrap()
+    }
+
+    pub fn wrongly_named_server(&self) -> Identity {
+        self.authority.issue_server(["elsewhere.internal"]).unwrap()
+    }
+
+    pub fn untrusted_client(&self) -> Identity {
+        self.stranger.issue_client(CLIENT_NAME).unwrap()
+    }
+
+    pub fn expired_client(&self) -> Identity {
+        self.authority.certificate().client(CLIENT_NAME).validity(in_2001()).issue().unwrap()
+    }
+}
+
+/// A day in 2001.
+fn in_2001() -> Validity {
+    Validity::between(Duration::from_secs(1_000_000_000), Duration::from_secs(1_000_086_400)).unwrap()
+}
+
+/// The system's clock: the peers look at it too.
+pub fn now() -> Now {
+    Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap() }
+}
+
+/// Lines that say where they stand, so that a piece that is lost, doubled or moved is seen: `length` bytes, rounded up to a line of 32. They begin
+/// with a digit, which no program takes for a command.
+pub fn lines(from: &str, length: usize) -> Vec<u8> {
+    (0..length.div_ceil(32)).flat_map(|number| format!("{number:08} from {from:.<17}\n").into_bytes()).collect()
+}
