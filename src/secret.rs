@@ -2,11 +2,10 @@
 //!
 //! Everything an attacker must not learn (private keys, shared secrets, the key schedule, traffic keys, PEM text of a key) lives in a
 //! `Secret`: on the heap, filled in place, wiped when dropped. It is not `Clone`, `Copy`, `Debug` or `PartialEq`, so a copy, a log line
-//! or a comparison that leaks timing has to be written out, and [`expose`](Secret::expose) can be searched for.
+//! or a comparison that leaks timing has to be written out (MACs are compared where they are made, in `crypto::hmac`), and [`expose`](Secret::expose) can be searched for.
 //!
 //! Moving a `Secret` moves a pointer. A state of the handshake that is consumed leaves no copy of its secrets behind on the stack.
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 /// Secret bytes on the heap, overwritten with zeros when dropped.
@@ -43,11 +42,6 @@ impl Secret {
         self.0.len()
     }
 
-    /// Whether both hold the same bytes, in time that depends on the lengths alone.
-    pub(crate) fn ct_eq(&self, other: &[u8]) -> bool {
-        self.0.ct_eq(other).into()
-    }
-
     /// The only place that allocates memory for secrets: page locking and the like would go here.
     fn allocate(len: usize) -> Self {
         Self(vec![0; len].into_boxed_slice())
@@ -65,13 +59,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_filled_in_place_and_compared_by_content() {
+    fn is_filled_in_place() {
         let secret = Secret::filled(4, |out| out.copy_from_slice(b"keys"));
         assert_eq!(secret.expose(), b"keys");
         assert_eq!(secret.len(), 4);
-        assert!(secret.ct_eq(b"keys"));
-        assert!(!secret.ct_eq(b"kezs"));
-        assert!(!secret.ct_eq(b"key"));
     }
 
     #[test]

@@ -17,8 +17,7 @@ pub(super) struct KeyUpdates {
 impl KeyUpdates {
     /// A KeyUpdate came. Says whether it is the answer to one of ours.
     ///
-    /// RFC 9846, 4.7.3: being asked again before we answered changes nothing: "an implementation which receives multiple KeyUpdates while it is
-    /// silent to respond with a single update".
+    /// RFC 9846, 4.7.3: being asked again before we answered changes nothing; several requests are answered by a single update.
     pub(super) fn received(&mut self, answer: bool) -> bool {
         self.owed |= answer;
         core::mem::take(&mut self.awaited)

@@ -18,7 +18,7 @@
 //! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and so are the signatures on a path. Names count
 //! only in subjectAltName.
 
-#![allow(dead_code)] // until the floors above exist
+#![cfg_attr(not(test), expect(dead_code, reason = "certificate_authorities is answered here already, and not yet sent above"))]
 
 mod authority;
 mod base64;

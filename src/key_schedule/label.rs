@@ -112,7 +112,7 @@ mod tests {
                 for context in [&b""[..], b"context", &[7; 255]] {
                     for length in [1, 12, 16, 32, 48, 300] {
                         let ours = expand(&prk, Label::new(label).unwrap(), context, length.into());
-                        assert!(ours.ct_eq(expand_by_the_book(&prk, label, context, length).expose()), "{length}");
+                        assert!(ours.expose() == expand_by_the_book(&prk, label, context, length).expose(), "{length}");
                     }
                 }
             }

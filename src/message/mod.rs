@@ -28,7 +28,14 @@
 //!
 //! What is decoded encodes to the same bytes again: extensions keep their order, and unknown ones their content.
 
-#![allow(dead_code, unused_imports)] // until the floors above exist
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "retries, tickets, PSKs and early data are read and written here already, and not yet handled above"
+    )
+)]
 
 mod codec;
 mod extensions;

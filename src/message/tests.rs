@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::testing::{breach, fault, hex, message, round_trip};
+use super::testing::{breach, fault, message, round_trip};
 use super::*;
 use crate::code_point::{
     AlertDescription, CertificateType, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme,

@@ -41,7 +41,7 @@ fn rfc_8032() {
             let key = key(backend, bytes(seed));
             assert_eq!(key.public_key(), bytes(public));
             assert_eq!(key.sign(message), bytes(signature));
-            assert!(key.seed().ct_eq(&bytes::<32>(seed)));
+            assert!(key.seed().expose() == bytes::<32>(seed));
         }
         let key = VerifyingKey::parse(&bytes(public)).unwrap();
         assert_eq!(key.verify(message, &bytes::<64>(signature)), Ok(()));
