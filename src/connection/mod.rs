@@ -188,10 +188,7 @@ impl Connection {
         connection.outbound.padding = client.config.settings.padding;
         let mut sink = Handshake { outbound: &mut connection.outbound, decided: Decided::default() };
         let state = client::start(client, name, &mut Context { now, rng, sink: &mut sink });
-        connection.machine = Machine::Client(state.map_err(|fault| match fault {
-            Fault::Random => Error::Random,
-            fault => Error::Protocol { state: "START", fault },
-        })?);
+        connection.machine = Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
         connection.outbound.flush_messages().map_err(|error| error.in_state("START"))?;
         Ok(connection)
     }
@@ -312,7 +309,7 @@ impl Connection {
             self.inbound.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
         {
             let state = self.machine.state_name();
-            let in_state = |fault| Error::Protocol { state, fault };
+            let in_state = |fault: Fault| fault.in_state(state);
             let message = Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
 
             let mut sink = Handshake { outbound: &mut self.outbound, decided: Decided::default() };
@@ -403,10 +400,7 @@ impl Connection {
     }
 
     fn protocol(&self, fault: Fault) -> Error {
-        match fault {
-            Fault::Random => Error::Random,
-            fault => Error::Protocol { state: self.machine.state_name(), fault },
-        }
+        fault.in_state(self.machine.state_name())
     }
 
     fn seal_error(&self, error: SealError) -> Error {
@@ -509,8 +503,7 @@ impl Connection {
                 self.machine = Machine::Server(state);
                 self.apply(decided)
             }
-            Err(Fault::Random) => Err(Error::Random),
-            Err(fault) => Err(Error::Protocol { state: "RECVD_CH", fault }),
+            Err(fault) => Err(fault.in_state("RECVD_CH")),
         };
         applied.map_err(|error| self.fail(error))
     }

@@ -76,6 +76,16 @@ impl Error {
     }
 }
 
+impl Fault {
+    /// The connection's error; `state` is where it was. What is not the peer's doing is no [`Error::Protocol`].
+    pub(crate) fn in_state(self, state: &'static str) -> Error {
+        match self {
+            Self::Random => Error::Random,
+            fault => Error::Protocol { state, fault },
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
