@@ -1,0 +1,215 @@
+//! Records delayed, reordered, repeated and dropped: each a typed error with its alert, and nothing is read that was not written there.
+
+use fleeting::{AlertDescription, Error, Fault, Status};
+
+use crate::support::{End, Options, Pair, SUITES, data, records};
+
+/// What is done to the record at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disturbance {
+    Drop,
+    Repeat,
+    /// It changes places with the next one.
+    Swap,
+    /// It comes after all others.
+    Delay,
+}
+
+use Disturbance::{Delay, Drop, Repeat, Swap};
+
+impl Disturbance {
+    const ALL: [Self; 4] = [Drop, Repeat, Swap, Delay];
+
+    fn disturb(self, records: &[Vec<u8>], at: usize) -> Vec<u8> {
+        let mut records = records.to_vec();
+        match self {
+            Drop => drop(records.remove(at)),
+            Repeat => records.insert(at, records[at].clone()),
+            Swap if at + 1 == records.len() => {}
+            Swap => records.swap(at, at + 1),
+            Delay => {
+                let record = records.remove(at);
+                records.push(record);
+            }
+        }
+        records.concat()
+    }
+}
+
+/// What comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing: the side connects and reads all there is.
+    Sound,
+    /// What is missing never comes, and the transport ends.
+    Truncated,
+    /// A record under keys that are not the reader's, or under a number that is not its own.
+    BadRecordMac,
+    /// A record of this type at the wrong time.
+    Unexpected(u8),
+    ChangeCipherSpec,
+}
+
+impl Outcome {
+    fn of(end: &End) -> Self {
+        match &end.status {
+            Ok(Status::Closed) => Self::Sound,
+            Ok(other) => panic!("{other:?}"),
+            Err(error @ Error::Protocol { fault, .. }) => {
+                assert_eq!(error.alert(), Some(fault.alert()));
+                match fault {
+                    Fault::BadRecordMac => {
+                        assert_eq!(fault.alert(), AlertDescription::BAD_RECORD_MAC);
+                        Self::BadRecordMac
+                    }
+                    Fault::UnexpectedRecord { got } => {
+                        assert_eq!(fault.alert(), AlertDescription::UNEXPECTED_MESSAGE);
+                        Self::Unexpected(got.0)
+                    }
+                    Fault::ChangeCipherSpec => {
+                        assert_eq!(fault.alert(), AlertDescription::UNEXPECTED_MESSAGE);
+                        Self::ChangeCipherSpec
+                    }
+                    fault => panic!("{fault}"),
+                }
+            }
+            Err(Error::Truncated) => Self::Truncated,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+
+/// A handshake, then four records each way, the last a close_notify.
+fn recording(options: Options) -> Pair {
+    let mut pair = options.connected();
+    for (end, first) in [(&mut pair.client, 0), (&mut pair.server, 1000)] {
+        end.write(&data(first, 10));
+        end.write(&data(first + 10, 20));
+        // RFC 9846, 4.7.3: the record after it is under other keys.
+        end.connection.rekey().unwrap();
+        end.write(&data(first + 30, 30));
+        end.connection.close();
+    }
+    pair.settle();
+    pair
+}
+
+fn disturbed(mut end: End, stream: &[u8]) -> End {
+    end.receive(stream, usize::MAX);
+    end.end();
+    end
+}
+
+/// Handshake: hello, ChangeCipherSpec (RFC 9846, E.4), the flight under handshake keys. Then two records of data, KeyUpdate, data, close_notify.
+fn check(new: impl Fn() -> End, stream: &[u8], written: &[u8], handshake: [[Outcome; 4]; 3]) {
+    let records = records(stream);
+    assert_eq!(records.iter().map(|record| record[0]).collect::<Vec<_>>(), [22, 20, 23, 23, 23, 23, 23, 23]);
+    for (at, outcomes) in handshake.into_iter().enumerate() {
+        for (disturbance, expected) in Disturbance::ALL.into_iter().zip(outcomes) {
+            let end = disturbed(new(), &disturbance.disturb(&records, at));
+            assert_eq!(Outcome::of(&end), expected, "{disturbance:?} {at}");
+            if expected == Outcome::Sound {
+                assert!(end.read == written);
+            } else if disturbance != Delay {
+                assert!(end.read.is_empty());
+            }
+            assert!(written.starts_with(&end.read));
+        }
+    }
+    for at in 3..8 {
+        for disturbance in Disturbance::ALL {
+            let end = disturbed(new(), &disturbance.disturb(&records, at));
+            let expected = match (disturbance, at) {
+                // The last of all: as if cut before it; repeated, it is ignored; and it cannot come later than it does.
+                (Drop, 7) => Outcome::Truncated,
+                (Repeat | Swap | Delay, 7) => Outcome::Sound,
+                // RFC 9846, 5.3: a record opens under its own number alone.
+                _ => Outcome::BadRecordMac,
+            };
+            assert_eq!(Outcome::of(&end), expected, "{disturbance:?} {at}");
+            // All that came in its place was read, and nothing else.
+            let in_order = if disturbance == Repeat { at + 1 } else { at };
+            let lengths = [10, 20, 0, 30, 0];
+            assert_eq!(end.read, written[..lengths[..in_order - 3].iter().sum()]);
+        }
+    }
+}
+
+#[test]
+fn what_the_client_sends() {
+    use Outcome::{BadRecordMac, ChangeCipherSpec, Sound, Unexpected};
+    for suite in SUITES {
+        let options = Options { suite, ..Options::default() };
+        let pair = recording(options);
+        check(
+            || options.server_end(),
+            &pair.client.sent,
+            &data(0, 60),
+            [
+                // ClientHello. Without one even a ChangeCipherSpec is unexpected (RFC 9846, section 5); a second one is not protected.
+                [ChangeCipherSpec, Unexpected(HANDSHAKE), ChangeCipherSpec, ChangeCipherSpec],
+                // ChangeCipherSpec: dropped where it may come, which ends with Finished (RFC 9846, section 5).
+                [Sound, Sound, ChangeCipherSpec, Sound],
+                // Certificate, CertificateVerify, Finished.
+                [BadRecordMac; 4],
+            ],
+        );
+    }
+}
+
+#[test]
+fn what_the_server_sends() {
+    use Outcome::{BadRecordMac, ChangeCipherSpec, Sound, Unexpected};
+    for suite in SUITES {
+        let options = Options { suite, ..Options::default() };
+        let pair = recording(options);
+        check(
+            || options.client_end(),
+            &pair.server.sent,
+            &data(1000, 60),
+            [
+                // ServerHello. A client may see the ChangeCipherSpec first; then come protected records, for which it has no keys.
+                [Unexpected(APPLICATION_DATA), Unexpected(HANDSHAKE), Sound, Unexpected(APPLICATION_DATA)],
+                [Sound, Sound, ChangeCipherSpec, Sound],
+                // EncryptedExtensions to Finished.
+                [BadRecordMac; 4],
+            ],
+        );
+    }
+}
+
+/// A record from another connection between the same two, at the same place.
+#[test]
+fn records_of_another_connection() {
+    let options = Options::default();
+    let ours = records(&recording(options).client.sent);
+    let theirs = records(&recording(Options { seed: 99, ..options }).client.sent);
+    for at in 2..8 {
+        let mut mixed = ours.clone();
+        mixed[at].clone_from(&theirs[at]);
+        assert_eq!(Outcome::of(&disturbed(options.server_end(), &mixed.concat())), Outcome::BadRecordMac);
+    }
+}
+
+/// What one side sent comes back to it.
+#[test]
+fn reflected_records() {
+    let options = Options::default();
+    let mut pair = options.connected();
+    pair.client.write(b"to the server");
+    let bytes = pair.client.send(usize::MAX);
+    pair.client.receive(&bytes, usize::MAX);
+    assert!(matches!(pair.client.error(), Error::Protocol { fault: Fault::BadRecordMac, .. }));
+
+    let mut client = options.client_end();
+    let hello = client.send(usize::MAX);
+    client.receive(&hello, usize::MAX);
+    let error = client.error();
+    assert!(
+        matches!(error, Error::Protocol { state: "WAIT_SH", fault: Fault::Unexpected { expected: "ServerHello", got: "ClientHello" } }),
+        "{error}"
+    );
+}

@@ -1,0 +1,114 @@
+//! What waits is bounded: by the program's own writing, and whatever the peer does.
+
+use fleeting::{Error, Fault, Status};
+
+use crate::support::{Options, data};
+
+/// Where `write` takes no more: four full records; the last one taken may stand beyond it, and a KeyUpdate or alert.
+const FULL: usize = 4 * 16_384;
+const MOST: usize = 6 * 16_640;
+
+#[test]
+fn a_full_output_takes_no_more_until_it_is_sent() {
+    let mut pair = Options::default().connected();
+    let all = data(0, 1_000_000);
+    let mut written = pair.client.connection.write(&all).unwrap();
+    assert!((FULL..MOST).contains(&written), "{written}");
+    assert_eq!(pair.client.connection.write(&all).unwrap(), 0);
+    assert_eq!(pair.client.connection.write(&[]).unwrap(), 0);
+    assert!((FULL..MOST).contains(&pair.client.connection.output().len()));
+    let mut rounds = 0;
+    while written < all.len() {
+        // A transport that takes little at a time.
+        let bytes = pair.client.send(5000);
+        pair.server.receive(&bytes, usize::MAX);
+        written += pair.client.connection.write(&all[written..]).unwrap();
+        assert!(pair.client.connection.output().len() < MOST);
+        rounds += 1;
+    }
+    assert!(rounds > 100);
+    pair.settle();
+    assert!(pair.server.read == all);
+}
+
+#[test]
+fn an_empty_write_sends_nothing() {
+    let mut pair = Options::default().connected();
+    assert_eq!(pair.client.connection.write(&[]).unwrap(), 0);
+    assert!(pair.client.connection.output().is_empty());
+}
+
+/// Answers to KeyUpdates are all that a peer can make a connection say. Here it sees them, so that it may ask again, and yet the transport takes none.
+#[test]
+fn a_peer_that_asks_and_never_reads() {
+    let mut pair = Options::default().connected();
+    let (mut seen, mut unanswered) = (0, 0);
+    while unanswered < 50 {
+        // Data with it, or they would be too many.
+        pair.client.connection.rekey().unwrap();
+        pair.client.write(b"x");
+        let bytes = pair.client.send(usize::MAX);
+        pair.server.receive(&bytes, usize::MAX);
+        let answer = pair.server.connection.output()[seen..].to_vec();
+        assert!(pair.server.connection.output().len() < MOST);
+        pair.client.receive(&answer, usize::MAX);
+        unanswered = if answer.is_empty() { unanswered + 1 } else { 0 };
+        seen += answer.len();
+    }
+    assert!((FULL..MOST).contains(&seen), "it answers until the output is full: {seen}");
+    // Nothing is lost: the question that waits is answered when there is room, and the data after it arrives.
+    pair.server.send(seen);
+    pair.server.write(b"y");
+    pair.settle();
+    assert_eq!(pair.client.read, b"y");
+}
+
+/// RFC 9846, 4.7.3 sets no limit to KeyUpdates; we do to those that come without any data.
+#[test]
+fn a_peer_that_only_renews_its_keys() {
+    let mut pair = Options::default().connected();
+    for _ in 0..64 {
+        pair.client.connection.rekey().unwrap();
+        let bytes = pair.client.send(usize::MAX);
+        pair.server.receive(&bytes, usize::MAX);
+        assert_eq!(*pair.server.status.as_ref().unwrap(), Status::NeedsInput);
+    }
+    pair.client.connection.rekey().unwrap();
+    let bytes = pair.client.send(usize::MAX);
+    pair.server.receive(&bytes, usize::MAX);
+    assert!(matches!(pair.server.error(), Error::Protocol { fault: Fault::TooMany { limit: 64, .. }, .. }), "{}", pair.server.error());
+}
+
+/// Many KeyUpdates that are there at once are answered by one.
+#[test]
+fn several_questions_have_one_answer() {
+    let mut pair = Options::default().connected();
+    for _ in 0..10 {
+        pair.client.connection.rekey().unwrap();
+    }
+    pair.client.write(b"x");
+    let bytes = pair.client.send(usize::MAX);
+    pair.server.receive(&bytes, usize::MAX);
+    // One record: header, KeyUpdate, content type, tag.
+    assert_eq!(pair.server.connection.output().len(), 5 + 5 + 1 + 16);
+    pair.settle();
+    assert_eq!(pair.server.read, b"x");
+}
+
+#[test]
+fn the_space_to_receive_into_is_bounded() {
+    let mut pair = Options::default().connected();
+    let all = data(0, 400_000);
+    let mut written = 0;
+    while written < all.len() {
+        written += pair.client.connection.write(&all[written..]).unwrap();
+        let bytes = pair.client.send(usize::MAX);
+        pair.server.receive(&bytes, usize::MAX);
+        assert!(pair.server.connection.input().len() < MOST);
+    }
+    assert!(pair.server.read == all);
+    // An idle one is small again.
+    pair.client.write(b"x");
+    pair.settle();
+    assert!(pair.server.connection.input().len() <= 1024);
+}
