@@ -174,6 +174,14 @@ impl Outbound {
         self.messages = Vec::new();
     }
 
+    /// As if so many records had been sealed under these keys, and so many KeyUpdates sent.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, sequence: u64, updates: u64) {
+        let seal = self.seal.as_mut().unwrap();
+        seal.start_at(sequence);
+        seal.set_updates(updates);
+    }
+
     /// The failure that was noted, for the connection to end with.
     pub(super) fn take_failure(&mut self, state: &'static str) -> Result<(), Error> {
         self.failure.take().map_or(Ok(()), |error| Err(error.in_state(state)))

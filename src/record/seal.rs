@@ -183,12 +183,12 @@ impl Seal {
     }
 
     #[cfg(test)]
-    pub(super) fn start_at(&mut self, sequence: u64) {
+    pub(crate) fn start_at(&mut self, sequence: u64) {
         self.protection.as_mut().unwrap().start_at(sequence);
     }
 
     #[cfg(test)]
-    pub(super) fn set_updates(&mut self, updates: u64) {
+    pub(crate) fn set_updates(&mut self, updates: u64) {
         self.updates = updates;
     }
 

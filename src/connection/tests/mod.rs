@@ -2,9 +2,18 @@
 //!
 //! `puppet.rs` is the peer; the other files hold the tests, by what the peer does wrong.
 
+mod alerts;
+mod alignment;
+mod client_flight;
+mod client_hello;
+mod compatibility;
+mod early_data;
+mod floods;
+mod key_updates;
 mod puppet;
 mod puppet_client;
 mod puppet_server;
+mod records;
 mod server_flight;
 mod server_hello;
 mod states;

@@ -195,6 +195,21 @@ impl Puppet {
         }
     }
 
+    /// Our client and our server, in the clear: they have heard nothing yet.
+    pub(super) fn both_in_the_clear() -> [Self; 2] {
+        [Self::client_at("WAIT_SH"), Self::server_at("START")]
+    }
+
+    /// Our client and our server under handshake keys.
+    pub(super) fn both_in_handshake() -> [Self; 2] {
+        [Self::client_at("WAIT_EE"), Self::server_at("WAIT_FINISHED")]
+    }
+
+    /// Our client and our server under application keys.
+    pub(super) fn both_connected() -> [Self; 2] {
+        [Self::client_at("CONNECTED"), Self::server_at("CONNECTED")]
+    }
+
     /// The state of the connection under test, by its name in RFC 9846, appendix A.
     pub(super) fn state(&self) -> &'static str {
         self.us.machine.state_name()

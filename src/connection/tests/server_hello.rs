@@ -20,6 +20,10 @@ fn extensions<'a, 'b>(hello: &'b mut ServerHello<'a>) -> &'b mut Vec<ServerHello
     hello.extensions.as_mut().unwrap()
 }
 
+fn without(hello: &mut ServerHello<'_>, index: usize) {
+    extensions(hello).remove(index);
+}
+
 fn unknown(extension_type: u16, data: &'static [u8]) -> ServerHelloExtension<'static> {
     ServerHelloExtension::Unknown { extension_type: ExtensionType(extension_type), data }
 }
@@ -86,7 +90,7 @@ fn selected_version() {
 /// E.1: "If the version chosen by the server is not supported by the client ... protocol_version".
 #[test]
 fn older_version() {
-    refused_hello!(|hello| drop(extensions(hello).remove(0)), 70, Fault::Version { got } if got == [ProtocolVersion(0x0303)]);
+    refused_hello!(|hello| without(hello, 0), 70, Fault::Version { got } if got == [ProtocolVersion(0x0303)]);
     // Without any extensions, as TLS 1.0 allows; and with those of TLS 1.2 (renegotiation_info, ec_point_formats).
     for version in [0x0300, 0x0301, 0x0302, 0x0303] {
         refused_hello!(
@@ -202,11 +206,7 @@ fn duplicate_extension() {
 /// 9.2: "key_share" is REQUIRED for ECDHE key exchange.
 #[test]
 fn missing_key_share() {
-    refused_hello!(
-        |hello| drop(extensions(hello).remove(1)),
-        109,
-        Fault::MissingExtension { message: "ServerHello", extension: ExtensionType(51) }
-    );
+    refused_hello!(|hello| without(hello, 1), 109, Fault::MissingExtension { message: "ServerHello", extension: ExtensionType(51) });
 }
 
 /// 4.3.8: "Servers MUST NOT send a KeyShareEntry for any group not indicated in the client's "supported_groups" extension".

@@ -1,0 +1,156 @@
+//! ChangeCipherSpec and the middlebox compatibility mode (RFC 9846, section 5 and E.4), on and off, in both roles.
+
+use crate::client::Client;
+use crate::connection::tests::puppet::{CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain, refused, server};
+use crate::connection::tests::puppet_client::{asking_server, required};
+use crate::connection::tests::puppet_server::certificate_request;
+use crate::error::Fault;
+
+/// The outer types of all that was sent, in order; the keys move on as the standard says.
+fn types_heard(puppet: &mut Puppet) -> Vec<u8> {
+    let mut types = Vec::new();
+    let output = puppet.us.output().to_vec();
+    let mut rest = &output[..];
+    while let [content_type, _, _, high, low, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if content_type == CHANGE_CIPHER_SPEC {
+            assert_eq!(rest[..6], [20, 3, 3, 0, 1, 1]);
+        }
+        types.push(content_type);
+        rest = &rest[5 + length..];
+    }
+    types
+}
+
+fn client(compatibility_mode: bool) -> Client {
+    Client::builder().trust(WORLD.authority.trust()).identity(WORLD.client.clone()).compatibility_mode(compatibility_mode).build().unwrap()
+}
+
+/// E.4: "If not offering early data, the client sends a dummy change_cipher_spec record immediately before its second flight."
+#[test]
+fn the_clients_change_cipher_spec() {
+    for (mode, with_certificate) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut puppet = Puppet::serving(&client(mode));
+        // 4.2.2: "In compatibility mode, this field MUST be non-empty ... Otherwise, it MUST be set as a zero-length list".
+        assert_eq!(puppet.session_id.len(), if mode { 32 } else { 0 });
+        puppet.lead_to("WAIT_CERT_CR");
+        if with_certificate {
+            puppet.say(&certificate_request()).unwrap();
+        }
+        puppet.lead_to("WAIT_FINISHED");
+        puppet.hears_nothing();
+        puppet.say_finished();
+        assert_eq!(types_heard(&mut puppet), if mode { vec![20, 23] } else { vec![23] });
+        puppet.hear_client_flight();
+        puppet.us.write(b"data").unwrap();
+        assert_eq!(types_heard(&mut puppet), [23]);
+    }
+}
+
+/// E.4: "The server sends a dummy change_cipher_spec record immediately after its first handshake message", and "if the client sends a non-empty
+/// session ID, the server MUST send the change_cipher_spec".
+#[test]
+fn the_servers_change_cipher_spec() {
+    for (length, expected) in [(32, &[22, 20, 23][..]), (1, &[22, 20, 23]), (0, &[22, 23])] {
+        let mut puppet = Puppet::calling(&server());
+        puppet.session_id = vec![5; length];
+        puppet.say_client_hello();
+        assert_eq!(types_heard(&mut puppet), expected);
+        puppet.hear_flight();
+        puppet.lead_server_to("CONNECTED");
+        puppet.us.write(b"data").unwrap();
+        assert_eq!(types_heard(&mut puppet), [23]);
+    }
+}
+
+/// Section 5: "at any time after the first ClientHello message has been sent or received and before the peer's Finished message has been received
+/// and MUST simply drop it". So it may be in every state between, compatibility mode or not.
+#[test]
+fn it_is_dropped_in_the_handshake() {
+    for mode in [true, false] {
+        let mut puppet = Puppet::serving(&client(mode));
+        for state in ["WAIT_SH", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "WAIT_FINISHED"] {
+            puppet.lead_to(state);
+            for _ in 0..5 {
+                puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+            }
+            assert_eq!(puppet.state(), state);
+            puppet.hears_nothing();
+        }
+        puppet.lead_to("CONNECTED");
+    }
+    for length in [0, 32] {
+        let mut puppet = Puppet::calling(&asking_server(required()));
+        puppet.session_id = vec![5; length];
+        for state in ["WAIT_CERT", "WAIT_CV", "WAIT_FINISHED"] {
+            puppet.lead_server_to(state);
+            for _ in 0..10 {
+                puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+            }
+            assert_eq!(puppet.state(), state);
+            puppet.hears_nothing();
+        }
+        puppet.lead_server_to("CONNECTED");
+    }
+}
+
+/// Ours: dropped up to 32 times, however they are spread; then unexpected_message.
+#[test]
+fn the_thirty_third_is_refused() {
+    for (mut puppet, later) in [(Puppet::client_at("WAIT_SH"), "WAIT_CV"), (Puppet::server_at("WAIT_FINISHED"), "WAIT_FINISHED")] {
+        for _ in 0..16 {
+            puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+        }
+        if puppet.side == Side::Server {
+            puppet.lead_to(later);
+        }
+        for _ in 16..32 {
+            puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+        }
+        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), later, 10, Fault::TooMany { limit: 32, .. });
+    }
+}
+
+/// Section 5: "before the first ClientHello message or after the peer's Finished message, it MUST be treated as an unexpected record type".
+#[test]
+fn too_early_and_too_late() {
+    let mut puppet = Puppet::server_at("START");
+    refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "START", 10, Fault::ChangeCipherSpec);
+    for mut puppet in Puppet::both_connected() {
+        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "CONNECTED", 10, Fault::ChangeCipherSpec);
+    }
+    for mut puppet in Puppet::both_connected() {
+        puppet.send(b"data").unwrap();
+        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "CONNECTED", 10, Fault::ChangeCipherSpec);
+    }
+}
+
+/// Section 5: "An implementation which receives any other change_cipher_spec value ... MUST abort the handshake with an "unexpected_message"
+/// alert." (A protected one: `records.rs`; one inside a message: `alignment.rs`.)
+#[test]
+fn any_other_value() {
+    for content in [&[][..], &[0], &[2], &[255], &[1, 1], &[1, 0], &[1; 100]] {
+        for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED", "CONNECTED"] {
+            let mut puppet = Puppet::client_at(state);
+            refused!(puppet, plain(CHANGE_CIPHER_SPEC, content), state, 10, Fault::ChangeCipherSpec);
+        }
+        for state in ["START", "WAIT_CERT", "WAIT_FINISHED", "CONNECTED"] {
+            let mut puppet = Puppet::server_at(state);
+            refused!(puppet, plain(CHANGE_CIPHER_SPEC, content), state, 10, Fault::ChangeCipherSpec);
+        }
+    }
+    // By the header alone, if that says enough.
+    let mut puppet = Puppet::client_at("WAIT_SH");
+    refused!(puppet, [20, 3, 3, 0x40, 0], "WAIT_SH", 10, Fault::ChangeCipherSpec);
+}
+
+/// It is no handshake message: the transcript does not know it, and between the parts of a flight it does not break what is packed together.
+#[test]
+fn it_stands_between_whole_messages() {
+    let mut puppet = Puppet::client_at("WAIT_EE");
+    let ee = crate::connection::tests::puppet_server::encrypted_extensions(&[]);
+    puppet.transcript.extend_from_slice(&ee);
+    let bytes = [plain(CHANGE_CIPHER_SPEC, &[1]), puppet.record(HANDSHAKE, &ee), plain(CHANGE_CIPHER_SPEC, &[1])].concat();
+    puppet.feed(&bytes).unwrap();
+    puppet.lead_to("CONNECTED");
+}
