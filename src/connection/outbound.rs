@@ -6,11 +6,11 @@ use crate::crypto::suite::Suite;
 use crate::error::Error;
 use crate::key_schedule::TrafficSecret;
 use crate::message::KeyUpdate;
-use crate::record::{MAX_FRAGMENT, Padding, Seal, SealError};
+use crate::record::{MAX_FRAGMENT, OVERHEAD, Padding, Seal, SealError};
 
 /// How many bytes of records may wait for the transport before `write` takes no more: four full records and their overhead, so that
 /// one call of the transport carries several.
-const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + 256);
+const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + OVERHEAD);
 
 /// How many records before the end of a key's life it is renewed.
 const RENEWAL_RESERVE: u64 = 1024;

@@ -31,7 +31,7 @@ mod traces;
 pub(crate) use deframe::Deframer;
 pub(crate) use header::Header;
 pub(crate) use join::{Aligned, Joined, Joiner};
-pub(crate) use limits::MAX_FRAGMENT;
+pub(crate) use limits::{MAX_FRAGMENT, OVERHEAD};
 pub(crate) use open::Open;
 pub use padding::Padding;
 pub(crate) use seal::{Seal, SealError};
