@@ -1,0 +1,135 @@
+//! Transports in memory.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
+
+/// One direction.
+#[derive(Debug)]
+struct Channel {
+    bytes: VecDeque<u8>,
+    /// How many bytes may wait.
+    capacity: usize,
+    /// How many more bytes get through before the connection is cut here, if it is.
+    left: Option<usize>,
+    /// Nothing more comes.
+    ended: bool,
+    /// Nobody reads any more.
+    deaf: bool,
+}
+
+/// One end of a pipe that never waits: it says `WouldBlock` where a socket would wait. Dropping it ends both directions.
+#[derive(Debug)]
+pub struct End {
+    input: Arc<Mutex<Channel>>,
+    output: Arc<Mutex<Channel>>,
+}
+
+/// Two ends, with room for `capacity` bytes in each direction. The first one's direction of writing is cut after `cuts.0` bytes, the other's after `cuts.1`.
+pub fn pipe(capacity: usize, cuts: (Option<usize>, Option<usize>)) -> (End, End) {
+    let channel = |left| Arc::new(Mutex::new(Channel { bytes: VecDeque::new(), capacity, left, ended: left == Some(0), deaf: false }));
+    let (there, back) = (channel(cuts.0), channel(cuts.1));
+    (End { input: back.clone(), output: there.clone() }, End { input: there, output: back })
+}
+
+/// Two ends with room for everything.
+pub fn wide_pipe() -> (End, End) {
+    pipe(usize::MAX, (None, None))
+}
+
+impl Read for End {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut channel = self.input.lock().unwrap();
+        if channel.bytes.is_empty() && !channel.ended {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        channel.bytes.read(out)
+    }
+}
+
+impl Write for End {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let mut channel = self.output.lock().unwrap();
+        if channel.deaf {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let room = channel.capacity - channel.bytes.len();
+        if room == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = data.len().min(room);
+        // What is cut off is lost as it is on a network: the sender does not learn of it.
+        let through = channel.left.map_or(count, |left| left.min(count));
+        channel.bytes.extend(&data[..through]);
+        if let Some(left) = &mut channel.left {
+            *left -= through;
+            channel.ended |= channel.left == Some(0);
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.input.lock().unwrap().deaf = true;
+        self.output.lock().unwrap().ended = true;
+    }
+}
+
+/// What a fickle transport does instead of working.
+#[derive(Clone, Copy, Debug)]
+pub enum Mood {
+    Works,
+    WouldBlock,
+    TimedOut,
+    Interrupted,
+}
+
+/// A transport that follows its moods, one a call of each kind, over and over, and moves at most `chunk` bytes a call.
+pub struct Fickle<S> {
+    inner: S,
+    chunk: usize,
+    moods: &'static [Mood],
+    /// Of `read`, `write` and `flush`.
+    calls: [usize; 3],
+}
+
+impl<S> Fickle<S> {
+    pub fn new(inner: S, chunk: usize, moods: &'static [Mood]) -> Self {
+        Self { inner, chunk, moods, calls: [0; 3] }
+    }
+
+    fn mood(&mut self, call: usize) -> io::Result<()> {
+        self.calls[call] += 1;
+        match self.moods[self.calls[call] % self.moods.len()] {
+            Mood::Works => Ok(()),
+            Mood::WouldBlock => Err(io::ErrorKind::WouldBlock.into()),
+            Mood::TimedOut => Err(io::ErrorKind::TimedOut.into()),
+            Mood::Interrupted => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+}
+
+impl<S: Read> Read for Fickle<S> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.mood(0)?;
+        let count = out.len().min(self.chunk);
+        self.inner.read(&mut out[..count])
+    }
+}
+
+impl<S: Write> Write for Fickle<S> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.mood(1)?;
+        self.inner.write(&data[..data.len().min(self.chunk)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.mood(2)?;
+        self.inner.flush()
+    }
+}

@@ -1,0 +1,93 @@
+//! Sockets and threads.
+
+use std::io::{BufRead, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use fleeting::{Error, Stream};
+
+use crate::side::{content, inner, pair};
+
+/// Runs a server's part and a client's part of a conversation over a socket.
+fn over_tcp<A: Send + 'static, B>(
+    serve: impl FnOnce(Stream<TcpStream>) -> A + Send + 'static,
+    ask: impl FnOnce(Stream<TcpStream>) -> B,
+) -> (A, B) {
+    let (client, server) = pair();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = thread::spawn(move || serve(server.accept(listener.accept().unwrap().0).unwrap()));
+    let asked = ask(client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap());
+    (serving.join().unwrap(), asked)
+}
+
+#[test]
+fn much_data_both_ways() {
+    const SIZE: usize = 16 << 20;
+    let send = |tls: &mut Stream<TcpStream>, seed| {
+        for (number, part) in content(SIZE, seed).chunks(100_003).enumerate() {
+            if number % 40 == 20 {
+                tls.rekey().unwrap();
+            }
+            tls.write_all(part).unwrap();
+        }
+        tls.close().unwrap();
+    };
+    let receive = |tls: &mut Stream<TcpStream>, seed| {
+        let mut all = Vec::new();
+        tls.read_to_end(&mut all).unwrap();
+        assert!(all == content(SIZE, seed));
+    };
+    over_tcp(
+        move |mut tls| {
+            receive(&mut tls, 1);
+            send(&mut tls, 2);
+        },
+        |mut tls| {
+            send(&mut tls, 1);
+            receive(&mut tls, 2);
+        },
+    );
+}
+
+#[test]
+fn lines_and_answers() {
+    over_tcp(
+        |mut tls| {
+            let mut line = String::new();
+            while tls.read_line(&mut line).unwrap() > 0 {
+                tls.write_all(line.to_uppercase().as_bytes()).unwrap();
+                line.clear();
+            }
+        },
+        |mut tls| {
+            for number in 0..100 {
+                writeln!(tls, "line {number}").unwrap();
+                tls.flush().unwrap();
+                let mut line = String::new();
+                tls.read_line(&mut line).unwrap();
+                assert_eq!(line, format!("LINE {number}\n"));
+            }
+        },
+    );
+}
+
+/// A FIN without a close_notify is what an attacker can forge.
+#[test]
+fn the_end_of_tcp_is_not_the_end_of_tls() {
+    over_tcp(
+        |mut tls| {
+            tls.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
+            tls.get_ref().shutdown(Shutdown::Write).unwrap();
+            // The client has refused to go on: this side sees an end that is none, too.
+            assert!(matches!(inner(tls.read(&mut [0; 10]).unwrap_err()), Error::Truncated));
+        },
+        |mut tls| {
+            let mut text = Vec::new();
+            let error = tls.read_to_end(&mut text).unwrap_err();
+            assert_eq!(text, b"HTTP/1.1 200 OK\r\n");
+            assert!(matches!(inner(error), Error::Truncated));
+            assert!(matches!(inner(tls.close().unwrap_err()), Error::Truncated));
+        },
+    );
+}
