@@ -59,6 +59,8 @@ fuzz-smoke:
 # All examples built, and those run that need no arguments
 examples:
     cargo build --locked --release --examples
+    cargo run --locked --release --example quickstart
+    cargo run --locked --release --example sans_io
 
 # The tests against other people's programs: openssl, gnutls, go, curl (CONTRIBUTING.md says what to install)
 peers *args:

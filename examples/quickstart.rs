@@ -13,12 +13,12 @@
 
 mod common;
 
-use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::Failure;
 use fleeting::{Authority, Client, ClientAuth, Peer, Server, Stream};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -27,8 +27,6 @@ const SIZE: usize = 1 << 30;
 
 /// How much is written and read at once, in bytes.
 const CHUNK: usize = 1 << 18;
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let authority = Authority::new("quickstart")?;

@@ -6,6 +6,9 @@ use std::io::{Read, Write};
 
 use fleeting::{Peer, Stream};
 
+/// Whatever went wrong, in one line: fleeting's errors say what was expected, what came and what to do.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// What was negotiated, a line for each thing.
 pub fn report<S: Read + Write>(tls: &Stream<S>) -> String {
     let mut out = String::new();

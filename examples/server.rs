@@ -1,0 +1,169 @@
+//! A server for trying things out: it answers HTTP/1.1 requests with a report of what was negotiated, or sends back what it gets.
+//!
+//! ```text
+//! cargo run --example authority -- --server localhost --client alice
+//! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem
+//! curl --cacert pki/ca.pem https://localhost:4433/
+//!
+//! # one that wants to know its clients, speaks ALPN, and echoes
+//! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem --ca pki/ca.pem --alpn echo --echo
+//! openssl s_client -connect localhost:4433 -CAfile pki/ca.pem -cert pki/alice.pem -key pki/alice-key.pem -alpn echo
+//! ```
+
+mod common;
+
+use std::io::{self, BufRead, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use common::Failure;
+use fleeting::{ClientAuth, Identity, Server, Stream, Trust};
+
+/// How long a silent client is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest request head that is read, in bytes.
+const MAX_HEAD: u64 = 16 * 1024;
+
+/// Serves TLS 1.3 with Ed25519 certificates.
+#[derive(Parser)]
+struct Arguments {
+    /// The certificate, followed by those that lead to the root: a PEM file
+    #[arg(long)]
+    cert: PathBuf,
+    /// Its private key: PKCS#8 in a PEM file
+    #[arg(long)]
+    key: PathBuf,
+    /// Ask clients for a certificate that one of the roots in this PEM file has issued
+    #[arg(long)]
+    ca: Option<PathBuf>,
+    /// Let clients without a certificate in too
+    #[arg(long, requires = "ca")]
+    optional: bool,
+    /// The address to listen on: all by default, of both IP versions
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// The port to listen on; 0 lets the system choose
+    #[arg(long, default_value_t = 4433)]
+    port: u16,
+    /// The application protocols to accept, in order of preference, with commas between them
+    #[arg(long, value_delimiter = ',')]
+    alpn: Vec<String>,
+    /// Send back what comes, instead of answering HTTP requests
+    #[arg(long)]
+    echo: bool,
+}
+
+fn main() {
+    if let Err(error) = run(&Arguments::parse()) {
+        eprintln!("server: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut builder = Server::builder().identity(Identity::from_pem_files(&arguments.cert, &arguments.key)?).alpn(arguments.alpn.clone());
+    if let Some(ca) = &arguments.ca {
+        let trust = Trust::roots_from_pem_file(ca)?;
+        builder = builder.client_auth(if arguments.optional { ClientAuth::Optional(trust) } else { ClientAuth::Required(trust) });
+    }
+    let server = builder.build()?;
+
+    // Linux and others serve IPv4 by the unspecified address of IPv6 too; some machines have no IPv6.
+    let all = [IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)];
+    let addresses = arguments.address.map_or(all.to_vec(), |address| vec![address]);
+    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| (address, arguments.port).into()).collect();
+    let listener = TcpListener::bind(&addresses[..])?;
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        // A client that has gone before it was taken in, or too many open files: the next one may have more luck.
+        let (tcp, from) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                eprintln!("accepting: {error}");
+                thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+        };
+        let (server, echo) = (server.clone(), arguments.echo);
+        thread::spawn(move || {
+            if let Err(error) = serve(&server, tcp, from, echo) {
+                eprintln!("{from}: {error}");
+            }
+        });
+    }
+}
+
+/// One client, from its ClientHello to its close_notify.
+fn serve(server: &Server, tcp: TcpStream, from: SocketAddr, echo: bool) -> Result<(), Failure> {
+    tcp.set_nodelay(true)?;
+    tcp.set_read_timeout(Some(PATIENCE))?;
+    tcp.set_write_timeout(Some(PATIENCE))?;
+    let mut tls = server.accept(tcp)?;
+    let report = common::report(&tls);
+    println!("{from}: connected\n{report}");
+    let count = if echo { send_back(&mut tls)? } else { answer(&mut tls, &report)? };
+    println!("{from}: closed after {count} bytes");
+    Ok(())
+}
+
+/// Sends back all that comes until the client closes its direction, and returns how many bytes that were.
+fn send_back(tls: &mut Stream<TcpStream>) -> Result<u64, Failure> {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut total = 0;
+    loop {
+        match tls.read(&mut buffer)? {
+            0 => break,
+            count => {
+                tls.write_all(&buffer[..count])?;
+                total += count as u64;
+            }
+        }
+    }
+    tls.close()?;
+    Ok(total)
+}
+
+/// Answers one request, and returns the length of its head.
+fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
+    let head = read_head(tls)?;
+    let request = head.lines().next().unwrap_or_default();
+    let (status, body) = match request.split(' ').collect::<Vec<_>>()[..] {
+        ["GET" | "HEAD", path, "HTTP/1.1" | "HTTP/1.0"] => ("200 OK", format!("You asked for {path}, over\n{report}")),
+        [_, _, "HTTP/1.1" | "HTTP/1.0"] => ("405 Method Not Allowed", "Only GET and HEAD are answered here.\n".to_owned()),
+        _ => ("400 Bad Request", "This is not HTTP/1.1.\n".to_owned()),
+    };
+    let length = body.len();
+    let body = if request.starts_with("HEAD ") { "" } else { &body };
+    write!(
+        tls,
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n{body}"
+    )?;
+    tls.close()?;
+    // Until the client has closed too. With data of it still on its way, closing the socket could take the answer from it.
+    match io::copy(tls, &mut io::sink()) {
+        // Some clients leave without a close_notify. They have all that they asked for.
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(head.len() as u64)
+}
+
+/// Reads up to and with the empty line that ends a request's head.
+fn read_head(tls: &mut Stream<TcpStream>) -> Result<String, Failure> {
+    let mut head = String::new();
+    let mut lines = tls.take(MAX_HEAD);
+    loop {
+        let before = head.len();
+        if lines.read_line(&mut head)? == 0 {
+            return Err(if lines.limit() == 0 { "the request is too long" } else { "the request ends early" }.into());
+        }
+        if head[before..].trim_end_matches(['\r', '\n']).is_empty() {
+            return Ok(head);
+        }
+    }
+}
