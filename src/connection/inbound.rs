@@ -173,7 +173,8 @@ impl Inbound {
 
 /// Whether a record that does not open is early data to be skipped; it is paid for from the budget.
 fn skips(budget: &mut Option<usize>, header: &Header) -> bool {
-    match budget.and_then(|left| left.checked_sub(header.length)) {
+    // An empty record costs something too: else there would be no end to them.
+    match budget.and_then(|left| left.checked_sub(header.length.max(1))) {
         Some(left) => {
             *budget = Some(left);
             true

@@ -198,6 +198,9 @@ fn no_common_scheme() {
             Fault::NoCommonScheme { offered } if offered.iter().map(|scheme| scheme.0).eq(list.iter().copied())
         );
     }
+    // 9.1: our profile is Ed25519 alone, and the error says so.
+    let fault = Fault::NoCommonScheme { offered: vec![SignatureScheme(0x0403)] };
+    assert!(fault.to_string().contains("ed25519") && fault.to_string().contains("ecdsa_secp256r1_sha256"), "{fault}");
 }
 
 /// RFC 7301, 3.2: "no_application_protocol".

@@ -137,6 +137,15 @@ fn the_budget() {
     refused!(puppet, early(&mut keys, b""), "WAIT_FINISHED", 20, Fault::BadRecordMac);
 }
 
+/// An empty record is no way around it.
+#[test]
+fn the_budget_in_empty_records() {
+    let (mut puppet, _) = rejected(&server());
+    let empty = plain(APPLICATION_DATA, &[]);
+    puppet.feed(&empty.repeat(BUDGET)).unwrap();
+    refused!(puppet, empty, "WAIT_FINISHED", 20, Fault::BadRecordMac);
+}
+
 /// Skipping forgives a record that does not open, and nothing else: limits and types are as ever.
 #[test]
 fn other_rules_hold_while_skipping() {

@@ -1,4 +1,4 @@
-//! What is legal and brings nothing is bounded (CONVENTIONS: all work is bounded), and the bound does not reach who has something to say.
+//! What is legal and brings nothing is bounded, and the bound does not reach who has something to say.
 
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, plain, refused};
 use crate::connection::tests::puppet_server::{key_update, new_session_ticket};

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod alignment;
+mod asking;
 mod client_flight;
 mod client_hello;
 mod compatibility;

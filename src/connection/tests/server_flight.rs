@@ -6,8 +6,8 @@ use core::time::Duration;
 use crate::client::Client;
 use crate::code_point::SignatureScheme;
 use crate::connection::tests::puppet::{
-    HANDSHAKE, Puppet, Side, WORLD, certificate_message, certificate_of, certificate_verify_of, client, extension, message, now, refused,
-    vector,
+    APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, certificate_message, certificate_of, certificate_verify_of, client, extension,
+    message, now, refused, vector,
 };
 use crate::connection::tests::puppet_server::{
     certificate_request, certificate_request_with, encrypted_extensions, key_update, new_session_ticket, new_session_ticket_with,
@@ -467,6 +467,24 @@ fn server_that_is_not_authorized() {
 }
 
 // ---- after the handshake ----
+
+/// 4.5.3: "Servers MAY send data after sending their first flight"; 4.7.1: and a ticket "immediately upon sending its Finished". Both can lie right
+/// behind the Finished.
+#[test]
+fn data_right_behind_finished() {
+    let mut puppet = Puppet::client_at("WAIT_FINISHED");
+    let finished = puppet.finished();
+    puppet.transcript.extend_from_slice(&finished);
+    let finished = puppet.record(HANDSHAKE, &finished);
+    puppet.derive_application_secrets();
+    puppet.install_application_keys(Side::Server);
+    let ticket = puppet.record(HANDSHAKE, &new_session_ticket());
+    let data = puppet.record(APPLICATION_DATA, b"welcome");
+    puppet.feed(&[finished, ticket, data].concat()).unwrap();
+    assert_eq!(puppet.delivered, b"welcome");
+    puppet.hear_client_flight();
+    assert_eq!(puppet.state(), "CONNECTED");
+}
 
 /// 4.7.1: clients that do not resume "MUST silently ignore this message", whatever the lifetime and unknown extensions.
 #[test]
