@@ -23,7 +23,7 @@ pub const SUITES: [Suite; 3] = [
     (CipherSuite::TLS_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256"),
 ];
 
-/// One authority that is trusted, and one that is not.
+/// One authority that is trusted, with another below it that issues what is good, and one that is not trusted.
 pub struct Pki {
     pub authority: Authority,
     pub stranger: Authority,
@@ -36,9 +36,10 @@ impl Pki {
         // A certificate is valid no longer than its authority, and an expired one is needed.
         let since_2000 = Validity::between(Duration::from_secs(946_684_800), now().unix + Duration::from_secs(86_400)).unwrap();
         let authority = Authority::builder("peers' root").validity(since_2000).build().unwrap();
+        let below = Authority::builder("peers' own").build_under(&authority).unwrap();
         Self {
-            server: authority.issue_server([SERVER_NAME, "127.0.0.1"]).unwrap(),
-            client: authority.issue_client(CLIENT_NAME).unwrap(),
+            server: below.issue_server([SERVER_NAME, "127.0.0.1"]).unwrap(),
+            client: below.issue_client(CLIENT_NAME).unwrap(),
             stranger: Authority::new("a stranger's root").unwrap(),
             authority,
         }

@@ -1,0 +1,275 @@
+//! GnuTLS's `gnutls-cli` and `gnutls-serv`, 3.7 or newer. Debian: `apt-get install gnutls-bin`.
+//!
+//! The client sends what is typed into it, takes `^rekey^` for a command, and prints what it receives; the server sends back what it receives. Both
+//! are held to X25519: they would send a share of secp256r1 first, and expect a HelloRetryRequest.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server, Stream};
+
+use crate::program::{BULK, Door, Files, Program, World, connect, cut, exchange, expect, expect_end, free_port, read_error};
+use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite, lines};
+
+const INSTALL: &str = "apt-get install gnutls-bin";
+
+/// TLS 1.3 with X25519 and this suite alone.
+fn priority(suite: Suite) -> String {
+    let cipher = match suite.1 {
+        "TLS_AES_128_GCM_SHA256" => "AES-128-GCM",
+        "TLS_AES_256_GCM_SHA384" => "AES-256-GCM",
+        _ => "CHACHA20-POLY1305",
+    };
+    format!("NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-X25519:-CIPHER-ALL:+{cipher}")
+}
+
+/// `gnutls-cli` on its way to us. It checks our certificate and our name.
+fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Program {
+    let port = door.port().to_string();
+    let fixed = ["-p", &port, "127.0.0.1", "--sni-hostname", SERVER_NAME, "--verify-hostname", SERVER_NAME, "--x509cafile", &world.ca];
+    let rest = ["--priority", priority, "--inline-commands", "--keymatexport", "EXPORTER-test", "--keymatexportsize", "32"];
+    Program::start("gnutls-cli", INSTALL, fixed.iter().chain(&rest).chain(more))
+}
+
+/// `gnutls-serv`, and its port.
+fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) -> (Program, u16) {
+    // It cannot find a free port, so somebody may be faster.
+    for _ in 0..10 {
+        let number = free_port();
+        let port = number.to_string();
+        let fixed = ["--echo", "-p", &port, "--x509certfile", &files.chain, "--x509keyfile", &files.key, "--x509cafile", &world.ca];
+        let rest = ["--priority", priority, "--keymatexport", "EXPORTER-test", "--keymatexportsize", "32"];
+        let program = Program::start("gnutls-serv", INSTALL, fixed.iter().chain(&rest).chain(more));
+        let said = program.wait_for_line("Echo Server listening on IPv4 0.0.0.0 port ");
+        if said.ends_with("done") {
+            return (program, number);
+        }
+    }
+    panic!("gnutls-serv found no port in ten attempts");
+}
+
+fn exporters_agree(stream: &Stream<TcpStream>, program: &Program) {
+    let exported = program.wait_for_line("- Key material: ");
+    let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
+    assert_eq!(exported, ours.expose().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+}
+
+#[test]
+#[ignore = "needs gnutls-cli"]
+fn gnutls_cli_talks_to_us() {
+    let world = World::new();
+    let trust = || world.pki.authority.trust();
+    for suite in SUITES {
+        for (client_auth, shown) in [
+            (ClientAuth::None, false),
+            (ClientAuth::Optional(trust()), false),
+            (ClientAuth::Optional(trust()), true),
+            (ClientAuth::Required(trust()), true),
+        ] {
+            println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
+            let server = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth).alpn(["x", "y"]).build().unwrap();
+            let door = Door::open();
+            let mut arguments = vec!["--alpn", "z", "--alpn", "y", "--alpn", "x"];
+            if shown {
+                arguments.extend(["--x509certfile", &world.client.chain, "--x509keyfile", &world.client.key]);
+            }
+            let mut program = gnutls_cli(&world, &door, &priority(suite), &arguments);
+            let mut stream = door.accept(&server, &program).unwrap();
+            assert_eq!(stream.cipher_suite(), suite.0);
+            assert_eq!(stream.server_name(), Some(SERVER_NAME));
+            assert_eq!(stream.alpn(), Some(&b"x"[..]));
+            assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+            program.wait_for("- Application protocol: x");
+            program.wait_for("- Handshake was completed");
+            exporters_agree(&stream, &program);
+
+            exchange(&mut stream, &program, "bulk", BULK);
+            // It asks for ours too (RFC 9846, 4.7.3).
+            program.type_in("^rekey^\n");
+            program.wait_for("- Rekey was completed");
+            exchange(&mut stream, &program, "^rekey^", 100);
+            stream.rekey().unwrap();
+            exchange(&mut stream, &program, "rekey", BULK);
+            exchange(&mut stream, &program, "rekeyed", 100);
+
+            if shown {
+                // The end of its input is the end of the connection.
+                program.end_input();
+                expect_end(&mut stream, &program);
+                stream.close().unwrap();
+            } else {
+                stream.close().unwrap();
+                program.wait_for("- Peer has closed the GnuTLS connection");
+                // It goes without a word then.
+                let error = read_error(&mut stream);
+                assert!(matches!(error, Error::Truncated), "{error:?}");
+            }
+            program.finish_well();
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs gnutls-serv"]
+fn we_talk_to_gnutls_serv() {
+    let world = World::new();
+    for suite in SUITES {
+        for (asked, shown) in [
+            (&["--disable-client-cert"][..], false),
+            (&["--disable-client-cert"], true),
+            (&["--verify-client-cert"], false),
+            (&["--verify-client-cert"], true),
+            (&["--verify-client-cert", "--require-client-cert"], true),
+        ] {
+            println!("{}, {asked:?}, certificate shown: {shown}", suite.1);
+            let arguments = [asked, &["--alpn", "y", "--alpn", "x"]].concat();
+            let (program, port) = gnutls_serv(&world, &world.server, &priority(suite), &arguments);
+            let mut client = Client::builder().trust(world.pki.authority.trust()).alpn(["z", "x", "y"]);
+            if shown {
+                client = client.identity(world.pki.client.clone());
+            }
+            let mut stream = connect(&client.build().unwrap(), port).unwrap();
+            assert_eq!(stream.cipher_suite(), suite.0);
+            assert!([Some(&b"x"[..]), Some(b"y")].contains(&stream.alpn()), "{:?}", stream.alpn());
+            assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
+            exporters_agree(&stream, &program);
+
+            let echo = |stream: &mut Stream<TcpStream>, what: &str, length: usize| {
+                let ours = lines(what, length);
+                // It sends what it has read before it reads more: all at once would fill both directions.
+                for piece in ours.chunks(8192) {
+                    stream.write_all(piece).unwrap();
+                    expect(stream, piece, &program);
+                }
+            };
+            echo(&mut stream, "bulk", BULK);
+            for _ in 0..3 {
+                stream.rekey().unwrap();
+                echo(&mut stream, "rekey", 100);
+            }
+            echo(&mut stream, "rekeyed", BULK);
+            stream.close().unwrap();
+            expect_end(&mut stream, &program);
+        }
+    }
+}
+
+// ---- what is refused, as the other side sees it ----
+
+#[test]
+#[ignore = "needs gnutls-cli"]
+fn gnutls_cli_refuses_our_certificate() {
+    let world = World::new();
+    // Whatever the reason.
+    let alert = AlertDescription::BAD_CERTIFICATE;
+    for server in [world.pki.untrusted_server(), world.pki.expired_server(), world.pki.wrongly_named_server()] {
+        let server = Server::builder().identity(server).build().unwrap();
+        let door = Door::open();
+        let program = gnutls_cli(&world, &door, &priority(SUITES[0]), &[]);
+        let error = door.accept(&server, &program).unwrap_err();
+        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+    }
+}
+
+#[test]
+#[ignore = "needs gnutls-serv"]
+fn gnutls_serv_refuses_our_certificate() {
+    let world = World::new();
+    for (client, alert) in [
+        (Some(world.pki.untrusted_client()), AlertDescription::ACCESS_DENIED),
+        (Some(world.pki.expired_client()), AlertDescription::ACCESS_DENIED),
+        (None, AlertDescription::CERTIFICATE_REQUIRED),
+    ] {
+        let arguments = ["--require-client-cert", "--verify-client-cert"];
+        let (program, port) = gnutls_serv(&world, &world.server, &priority(SUITES[0]), &arguments);
+        let mut builder = Client::builder().trust(world.pki.authority.trust());
+        if let Some(client) = client {
+            builder = builder.identity(client);
+        }
+        let mut stream = connect(&builder.build().unwrap(), port).unwrap();
+        let error = read_error(&mut stream);
+        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+    }
+}
+
+#[test]
+#[ignore = "needs gnutls-serv"]
+fn we_refuse_gnutls_serv() {
+    let world = World::new();
+    let pki = &world.pki;
+    type Row = (Identity, fn(&CertificateError) -> bool, u8);
+    let rows: [Row; 3] = [
+        (pki.untrusted_server(), |error| *error == CertificateError::UnknownIssuer, 48),
+        (pki.expired_server(), |error| *error == CertificateError::Expired, 45),
+        (pki.wrongly_named_server(), |error| matches!(error, CertificateError::WrongName { .. }), 42),
+    ];
+    for (server, is_reason, alert) in rows {
+        let (program, port) = gnutls_serv(&world, &world.files("refused", &server), &priority(SUITES[0]), &["-d", "5"]);
+        let client = Client::builder().trust(pki.authority.trust()).build().unwrap();
+        let error = connect(&client, port).unwrap_err();
+        assert!(matches!(&error, Error::Protocol { fault: Fault::Certificate(reason), .. } if is_reason(reason)), "{error}");
+        program.wait_for(format!("Alert[2|{alert}]"));
+    }
+}
+
+#[test]
+#[ignore = "needs gnutls-cli"]
+fn we_refuse_gnutls_cli() {
+    let world = World::new();
+    let pki = &world.pki;
+    let untrusted = world.files("untrusted", &pki.untrusted_client());
+    let x25519 = priority(SUITES[0]);
+    let server = || Server::builder().identity(pki.server.clone()).alpn(["x"]);
+    let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
+    type Row<'a> = (fleeting::ServerBuilder, &'a str, Vec<&'a str>, fn(&Fault) -> bool, u8);
+    let rows: [Row<'_>; 6] = [
+        (required(), &x25519, vec![], |fault| matches!(fault, Fault::CertificateRequired), 116),
+        (
+            required(),
+            &x25519,
+            vec!["--x509certfile", &untrusted.chain, "--x509keyfile", &untrusted.key],
+            |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
+            48,
+        ),
+        (server(), &x25519, vec!["--alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), 120),
+        (server().cipher_suites([SUITES[1].0]), &x25519, vec![], |fault| matches!(fault, Fault::NoCommonSuite { .. }), 40),
+        (
+            server(),
+            "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP384R1",
+            vec![],
+            |fault| matches!(fault, Fault::NoCommonGroup { .. }),
+            40,
+        ),
+        (server(), "NORMAL:-VERS-ALL:+VERS-TLS1.2", vec![], |fault| matches!(fault, Fault::Version { .. }), 70),
+    ];
+    for (server, priority, arguments, is_reason, alert) in rows {
+        println!("{priority} {arguments:?}");
+        let door = Door::open();
+        let program = gnutls_cli(&world, &door, priority, &arguments);
+        let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
+        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        program.wait_for(format!("*** Received alert [{alert}]"));
+    }
+}
+
+#[test]
+#[ignore = "needs gnutls-cli"]
+fn both_see_a_cut_connection() {
+    let world = World::new();
+    let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
+    for we_vanish in [false, true] {
+        let door = Door::open();
+        let mut program = gnutls_cli(&world, &door, &priority(SUITES[0]), &[]);
+        let mut stream = door.accept(&server, &program).unwrap();
+        stream.write_all(b"1 last line\n").unwrap();
+        program.wait_for("1 last line\n");
+        if we_vanish {
+            cut(stream);
+            program.wait_for("The TLS connection was non-properly terminated");
+        } else {
+            program.kill();
+            let error = read_error(&mut stream);
+            assert!(matches!(error, Error::Truncated), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! OpenSSL's `s_client` and `s_server`, 3.0 or newer. Debian: `apt-get install openssl`.
+//!
+//! Both send what is typed into them and print what they receive. A line that begins with `K` is a command: renew the keys and ask the peer to do the
+//! same; with `k`: renew them without asking; with `Q`: close. `-msgfile` gets a line for every message.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Server, Stream};
+
+use crate::program::{BULK, Door, Files, Program, World, connect, cut, exchange, expect_end, read_error, wait_until};
+use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
+
+const INSTALL: &str = "apt-get install openssl";
+
+/// `s_client` on its way to us. It checks our certificate and our name.
+fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
+    let target = format!("127.0.0.1:{}", door.port());
+    let messages = world.folder.path("messages");
+    let fixed = ["s_client", "-connect", &target, "-servername", SERVER_NAME, "-verify_hostname", SERVER_NAME, "-verify_return_error"];
+    let rest = ["-msgfile", &messages, "-msg", "-keymatexport", "EXPORTER-test", "-keymatexportlen", "32"];
+    Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more))
+}
+
+/// `s_server` for one connection, and its port.
+fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
+    let messages = world.folder.path("messages");
+    let fixed = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", &files.chain, "-key", &files.key];
+    let rest = ["-msgfile", &messages, "-msg", "-keymatexport", "EXPORTER-test", "-keymatexportlen", "32", "-verify_return_error"];
+    let mut arguments = [&fixed[..], &rest, more].concat();
+    // An empty file is an error to it.
+    if !std::fs::read(&files.issuers).unwrap().is_empty() {
+        arguments.extend(["-cert_chain", &files.issuers]);
+    }
+    let program = Program::start("openssl", INSTALL, arguments);
+    let port = program.wait_for_line("ACCEPT 127.0.0.1:").parse().unwrap();
+    (program, port)
+}
+
+/// How many of these messages it has sent (`>>>`) and received (`<<<`).
+fn count(world: &World, direction: &str, message: &str) -> usize {
+    world.folder.read("messages").lines().filter(|line| line.starts_with(direction) && line.contains(message)).count()
+}
+
+/// What both directions have in common once they are connected: exporter, data, KeyUpdate.
+fn converse(world: &World, stream: &mut Stream<TcpStream>, program: &Program, suite: Suite) {
+    assert_eq!(stream.cipher_suite(), suite.0);
+    assert_eq!(stream.group(), fleeting::NamedGroup::X25519);
+    let exported = program.wait_for_line("Keying material: ");
+    let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
+    assert_eq!(exported, ours.expose().iter().map(|byte| format!("{byte:02X}")).collect::<String>());
+
+    exchange(stream, program, "bulk", BULK);
+
+    // From them, without a question (RFC 9846, 4.7.3).
+    program.type_in("k\n");
+    wait_until("OpenSSL's KeyUpdate", || count(world, ">>>", "KeyUpdate") == 1);
+    exchange(stream, program, "k", 100);
+    assert_eq!(count(world, "<<<", "KeyUpdate"), 0, "answered what was not asked");
+    // With one: we answer before our next data.
+    program.type_in("K\n");
+    wait_until("OpenSSL's KeyUpdate", || count(world, ">>>", "KeyUpdate") == 2);
+    exchange(stream, program, "K", 100);
+    assert_eq!(count(world, "<<<", "KeyUpdate"), 1);
+    // From us, who always ask: it answers before its next data.
+    stream.rekey().unwrap();
+    exchange(stream, program, "rekey", BULK);
+    exchange(stream, program, "rekeyed", BULK);
+    assert_eq!((count(world, "<<<", "KeyUpdate"), count(world, ">>>", "KeyUpdate")), (2, 3));
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn s_client_talks_to_us() {
+    let world = World::new();
+    let trust = || world.pki.authority.trust();
+    for suite in SUITES {
+        for (client_auth, shown) in [
+            (ClientAuth::None, false),
+            (ClientAuth::Optional(trust()), false),
+            (ClientAuth::Optional(trust()), true),
+            (ClientAuth::Required(trust()), true),
+        ] {
+            println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
+            let server = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth).alpn(["x", "y"]).build().unwrap();
+            let door = Door::open();
+            let mut arguments = vec!["-CAfile", &world.ca, "-ciphersuites", suite.1, "-alpn", "z,y,x"];
+            if shown {
+                arguments.extend(["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers]);
+            }
+            let mut program = s_client(&world, &door, &arguments);
+            let mut stream = door.accept(&server, &program).unwrap();
+            assert_eq!(stream.server_name(), Some(SERVER_NAME));
+            assert_eq!(stream.alpn(), Some(&b"x"[..]));
+            assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+            program.wait_for("ALPN protocol: x");
+            program.wait_for("Verify return code: 0 (ok)");
+            converse(&world, &mut stream, &program, suite);
+
+            if shown {
+                program.type_in("Q\n");
+                expect_end(&mut stream, &program);
+                stream.close().unwrap();
+            } else {
+                stream.close().unwrap();
+                program.wait_for("closed\n");
+                expect_end(&mut stream, &program);
+            }
+            program.finish_well();
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn we_talk_to_s_server() {
+    let world = World::new();
+    for suite in SUITES {
+        for (asked, shown) in [(None, false), (None, true), (Some("-verify"), false), (Some("-verify"), true), (Some("-Verify"), true)] {
+            println!("{}, {asked:?}, certificate shown: {shown}", suite.1);
+            let mut arguments = vec!["-ciphersuites", suite.1, "-alpn", "y,x"];
+            if let Some(asked) = asked {
+                arguments.extend([asked, "3", "-CAfile", &world.ca]);
+            }
+            let (mut program, port) = s_server(&world, &world.server, &arguments);
+            let mut client = Client::builder().trust(world.pki.authority.trust()).alpn(["z", "x", "y"]);
+            if shown {
+                client = client.identity(world.pki.client.clone());
+            }
+            let mut stream = connect(&client.build().unwrap(), port).unwrap();
+            assert_eq!(stream.alpn(), Some(&b"y"[..]));
+            assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
+            if shown && asked.is_some() {
+                assert_eq!(program.wait_for_line("subject=").replace(' ', ""), format!("CN={CLIENT_NAME}"));
+            }
+            converse(&world, &mut stream, &program, suite);
+            assert_eq!(count(&world, ">>>", "NewSessionTicket"), 2, "tickets to ignore");
+
+            if shown {
+                stream.close().unwrap();
+                program.wait_for("shutting down SSL");
+                expect_end(&mut stream, &program);
+            } else {
+                // `s_server` closes the socket and says nothing.
+                program.type_in("Q\n");
+                let error = read_error(&mut stream);
+                assert!(matches!(error, Error::Truncated), "{error:?}");
+            }
+            program.finish_well();
+        }
+    }
+}
+
+// ---- what is refused, as the other side sees it ----
+
+#[test]
+#[ignore = "needs openssl"]
+fn s_client_refuses_our_certificate() {
+    let world = World::new();
+    for (server, alert) in [
+        (world.pki.untrusted_server(), AlertDescription::UNKNOWN_CA),
+        (world.pki.expired_server(), AlertDescription::CERTIFICATE_EXPIRED),
+        (world.pki.wrongly_named_server(), AlertDescription::BAD_CERTIFICATE),
+        (world.pki.client.clone(), AlertDescription::UNSUPPORTED_CERTIFICATE),
+    ] {
+        let server = Server::builder().identity(server).build().unwrap();
+        let door = Door::open();
+        let program = s_client(&world, &door, &["-CAfile", &world.ca]);
+        let error = door.accept(&server, &program).unwrap_err();
+        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn s_server_refuses_our_certificate() {
+    let world = World::new();
+    for (client, alert) in [
+        (Some(world.pki.untrusted_client()), AlertDescription::UNKNOWN_CA),
+        (Some(world.pki.expired_client()), AlertDescription::CERTIFICATE_EXPIRED),
+        (Some(world.pki.server.clone()), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (None, AlertDescription::CERTIFICATE_REQUIRED),
+    ] {
+        let (program, port) = s_server(&world, &world.server, &["-Verify", "3", "-CAfile", &world.ca]);
+        let mut builder = Client::builder().trust(world.pki.authority.trust());
+        if let Some(client) = client {
+            builder = builder.identity(client);
+        }
+        let mut stream = connect(&builder.build().unwrap(), port).unwrap();
+        let error = read_error(&mut stream);
+        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn we_refuse_s_server() {
+    let world = World::new();
+    let pki = &world.pki;
+    let good = || Client::builder().trust(pki.authority.trust());
+    let certificate = |fault: &Fault, wanted: fn(&CertificateError) -> bool| matches!(fault, Fault::Certificate(error) if wanted(error));
+    type Row<'a> = (fleeting::Identity, &'a dyn Fn(&Fault) -> bool, u8);
+    let rows: [Row<'_>; 4] = [
+        (pki.untrusted_server(), &|fault| certificate(fault, |error| *error == CertificateError::UnknownIssuer), 48),
+        (pki.expired_server(), &|fault| certificate(fault, |error| *error == CertificateError::Expired), 45),
+        (pki.wrongly_named_server(), &|fault| certificate(fault, |error| matches!(error, CertificateError::WrongName { .. })), 42),
+        (pki.client.clone(), &|fault| certificate(fault, |error| *error == CertificateError::ExtendedKeyUsage), 43),
+    ];
+    for (server, is_reason, alert) in rows {
+        let files = world.files("refused", &server);
+        let (program, port) = s_server(&world, &files, &[]);
+        let error = connect(&good().build().unwrap(), port).unwrap_err();
+        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}");
+        program.wait_for(format!("SSL alert number {alert}\n"));
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn we_refuse_s_client() {
+    let world = World::new();
+    let pki = &world.pki;
+    let untrusted = world.files("untrusted", &pki.untrusted_client());
+    let expired = world.files("expired", &pki.expired_client());
+    let server = || Server::builder().identity(pki.server.clone()).alpn(["x"]);
+    let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
+    type Row<'a> = (fleeting::ServerBuilder, Vec<&'a str>, fn(&Fault) -> bool, u8);
+    let rows: [Row<'_>; 8] = [
+        (required(), vec![], |fault| matches!(fault, Fault::CertificateRequired), 116),
+        (
+            required(),
+            vec!["-cert", &untrusted.chain, "-key", &untrusted.key],
+            |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
+            48,
+        ),
+        (
+            required(),
+            vec!["-cert", &expired.chain, "-key", &expired.key],
+            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
+            45,
+        ),
+        (server(), vec!["-alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), 120),
+        (
+            server().cipher_suites([SUITES[1].0]),
+            vec!["-ciphersuites", SUITES[0].1],
+            |fault| matches!(fault, Fault::NoCommonSuite { .. }),
+            40,
+        ),
+        (server(), vec!["-groups", "P-384"], |fault| matches!(fault, Fault::NoCommonGroup { .. }), 40),
+        (server(), vec!["-sigalgs", "ecdsa_secp256r1_sha256"], |fault| matches!(fault, Fault::NoCommonScheme { .. }), 40),
+        (server(), vec!["-tls1_2"], |fault| matches!(fault, Fault::Version { .. }), 70),
+    ];
+    for (server, arguments, is_reason, alert) in rows {
+        println!("{arguments:?}");
+        let door = Door::open();
+        let program = s_client(&world, &door, &[&["-CAfile", &world.ca], &arguments[..]].concat());
+        let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
+        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        program.wait_for(format!("SSL alert number {alert}\n"));
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn nothing_in_common_with_s_server() {
+    let world = World::new();
+    for (arguments, alert) in [
+        (vec!["-alpn", "y"], AlertDescription::NO_APPLICATION_PROTOCOL),
+        (vec!["-ciphersuites", SUITES[0].1], AlertDescription::HANDSHAKE_FAILURE),
+        (vec!["-groups", "P-384"], AlertDescription::HANDSHAKE_FAILURE),
+        (vec!["-tls1_2"], AlertDescription::PROTOCOL_VERSION),
+    ] {
+        let (program, port) = s_server(&world, &world.server, &arguments);
+        let client = Client::builder().trust(world.pki.authority.trust()).alpn(["x"]).cipher_suites([SUITES[1].0]).build().unwrap();
+        let error = connect(&client, port).unwrap_err();
+        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{arguments:?}: {error}.{}", program.report());
+    }
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn both_see_a_cut_connection() {
+    let world = World::new();
+    let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
+    for we_vanish in [false, true] {
+        let door = Door::open();
+        let mut program = s_client(&world, &door, &["-CAfile", &world.ca]);
+        let mut stream = door.accept(&server, &program).unwrap();
+        stream.write_all(b"1 last line\n").unwrap();
+        program.wait_for("1 last line\n");
+        if we_vanish {
+            cut(stream);
+            program.wait_for("unexpected eof while reading");
+            assert!(!program.finish().success());
+        } else {
+            program.kill();
+            let error = read_error(&mut stream);
+            assert!(matches!(error, Error::Truncated), "{error:?}");
+        }
+    }
+}

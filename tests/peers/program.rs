@@ -1,0 +1,371 @@
+//! [`Program`]: another program, as a peer: started on loopback, typed to, read, and ended with the test.
+//!
+//! Nothing sleeps for a fixed time and nothing waits for ever: whatever is awaited has [`PATIENCE`].
+
+use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fleeting::{Client, Error, Identity, Server, Stream};
+
+use crate::support::{Pki, SERVER_NAME, lines};
+
+/// More than the sockets and any program buffer, in bytes.
+pub const BULK: usize = 300_000;
+
+/// How long anything may take; far more than it does.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at something that cannot wake us.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// A running program. Dropping it kills it.
+pub struct Program {
+    name: String,
+    child: Child,
+    typing: Option<Sender<Vec<u8>>>,
+    said: Arc<Said>,
+}
+
+/// What a program has written so far.
+#[derive(Default)]
+struct Said {
+    text: Mutex<Text>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Text {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    /// How many of the two have ended.
+    ended: usize,
+}
+
+impl Program {
+    /// Starts `name` with these arguments. `install` says where it comes from, should it be missing.
+    pub fn start<A: AsRef<OsStr>>(name: impl AsRef<OsStr>, install: &str, arguments: impl IntoIterator<Item = A>) -> Self {
+        let mut command = Command::new(&name);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let name = name.as_ref().display().to_string();
+        let mut child = command.spawn().unwrap_or_else(|error| match error.kind() {
+            ErrorKind::NotFound => panic!("{name} is missing, and this test is about it: {install}"),
+            _ => panic!("{name} does not start: {error}"),
+        });
+
+        let said = Arc::new(Said::default());
+        listen(child.stdout.take().unwrap(), &said, |text| &mut text.stdout);
+        listen(child.stderr.take().unwrap(), &said, |text| &mut text.stderr);
+        // In a thread of its own: a program whose pipe is full may be waiting for us to read what it sends.
+        let (typing, typed) = channel::<Vec<u8>>();
+        let mut stdin = child.stdin.take().unwrap();
+        thread::spawn(move || {
+            for bytes in typed {
+                if stdin.write_all(&bytes).and_then(|()| stdin.flush()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { name, child, typing: Some(typing), said }
+    }
+
+    /// Types into its standard input.
+    pub fn type_in(&self, bytes: impl Into<Vec<u8>>) {
+        // If it has ended, what we wait for next tells.
+        let _ = self.typing.as_ref().expect("its standard input is closed").send(bytes.into());
+    }
+
+    /// Waits until it has written this, to its standard output or error.
+    pub fn wait_for(&self, wanted: impl AsRef<[u8]>) {
+        let wanted = wanted.as_ref();
+        let shown = String::from_utf8_lossy(&wanted[..wanted.len().min(60)]).into_owned();
+        self.wait_until(&shown, |text| contains(&text.stdout, wanted) || contains(&text.stderr, wanted));
+    }
+
+    /// Waits for a line that begins so, and returns the rest of it.
+    pub fn wait_for_line(&self, start: &str) -> String {
+        let mut found = String::new();
+        self.wait_until(start, |text| {
+            let line = [&text.stdout, &text.stderr].into_iter().find_map(|bytes| line_after(bytes, start));
+            line.is_some_and(|line| {
+                found = line;
+                true
+            })
+        });
+        found
+    }
+
+    fn wait_until(&self, wanted: &str, mut is_there: impl FnMut(&Text) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut text = self.said.lock();
+        while !is_there(&text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if text.ended == 2 || left.is_zero() {
+                let why = if left.is_zero() { "is silent" } else { "has ended" };
+                panic!("{} {why} without having said {wanted:?}.{}", self.name, text.report());
+            }
+            text = self.said.more.wait_timeout(text, left).unwrap().0;
+        }
+    }
+
+    /// Closes its standard input.
+    pub fn end_input(&mut self) {
+        self.typing = None;
+    }
+
+    /// Closes its standard input and waits for its end.
+    pub fn finish(&mut self) -> ExitStatus {
+        self.end_input();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{} does not end.{}", self.name, self.said.lock().report());
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Waits for its end, which has to be a success.
+    pub fn finish_well(&mut self) {
+        let status = self.finish();
+        assert!(status.success(), "{}: {status}.{}", self.name, self.report());
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it has said, for a failing test to show.
+    pub fn report(&self) -> String {
+        self.said.lock().report()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Said {
+    fn lock(&self) -> MutexGuard<'_, Text> {
+        // A test that fails while it looks must not take the readers with it.
+        self.text.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Text {
+    fn report(&self) -> String {
+        let end = |bytes: &[u8]| String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(2000)..]).into_owned();
+        format!("\n--- its output ends so:\n{}\n--- and its errors:\n{}\n---", end(&self.stdout), end(&self.stderr))
+    }
+}
+
+fn listen(mut pipe: impl Read + Send + 'static, said: &Arc<Said>, which: fn(&mut Text) -> &mut Vec<u8>) {
+    let said = said.clone();
+    thread::spawn(move || {
+        let mut buffer = [0; 65_536];
+        while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+            which(&mut said.lock()).extend(&buffer[..count]);
+            said.more.notify_all();
+        }
+        said.lock().ended += 1;
+        said.more.notify_all();
+    });
+}
+
+fn contains(text: &[u8], wanted: &[u8]) -> bool {
+    text.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn line_after(text: &[u8], start: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(text);
+    let (_, rest) = text.split_once(start)?;
+    let (line, _) = rest.split_once('\n')?;
+    Some(line.trim().to_owned())
+}
+
+/// Looks again and again until it is so.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+// ---- files ----
+
+/// A folder for what the programs read; gone with the test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).into_os_string().into_string().unwrap()
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        std::fs::write(self.0.join(name), content).unwrap();
+        self.path(name)
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A PKI and its files: `ca.pem`, and a chain and a key for each identity.
+pub struct World {
+    pub pki: Pki,
+    pub folder: Folder,
+    pub ca: String,
+    pub server: Files,
+    pub client: Files,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let (pki, folder) = (Pki::new(), Folder::new());
+        let ca = folder.write("ca.pem", pki.authority.certificate_pem());
+        let server = write_identity(&folder, "server", &pki.server);
+        let client = write_identity(&folder, "client", &pki.client);
+        Self { pki, folder, ca, server, client }
+    }
+
+    /// The files of another identity.
+    pub fn files(&self, name: &str, identity: &Identity) -> Files {
+        write_identity(&self.folder, name, identity)
+    }
+}
+
+/// An identity's files.
+pub struct Files {
+    /// Its certificate and what leads to the root.
+    pub chain: String,
+    pub key: String,
+    /// The chain without the certificate.
+    pub issuers: String,
+}
+
+fn write_identity(folder: &Folder, name: &str, identity: &Identity) -> Files {
+    const END: &str = "-----END CERTIFICATE-----\n";
+    let chain = identity.chain_pem();
+    let (_, issuers) = chain.split_once(END).unwrap();
+    Files {
+        issuers: folder.write(&format!("{name}.issuers.pem"), issuers),
+        chain: folder.write(&format!("{name}.pem"), &chain),
+        key: folder.write(&format!("{name}.key"), identity.key_pem().expose()),
+    }
+}
+
+// ---- our side ----
+
+/// Our server's port, and who knocks there.
+pub struct Door(TcpListener);
+
+impl Door {
+    pub fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+
+    /// Waits for a program to connect, and serves it.
+    pub fn accept(&self, server: &Server, program: &Program) -> Result<Stream<TcpStream>, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let tcp = loop {
+            match self.0.accept() {
+                Ok((tcp, _)) => break tcp,
+                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline => thread::sleep(LOOK_AGAIN),
+                Err(error) => panic!("nobody connects: {error}.{}", program.report()),
+            }
+        };
+        tcp.set_nonblocking(false).unwrap();
+        server.accept(patient(tcp))
+    }
+}
+
+/// Our client, to a program that is known to listen.
+pub fn connect(client: &Client, port: u16) -> Result<Stream<TcpStream>, Error> {
+    client.connect(SERVER_NAME, patient(TcpStream::connect(("127.0.0.1", port)).unwrap()))
+}
+
+thread_local! {
+    /// A socket that is closed with unread data in it resets the connection, and the peer loses what it has not read yet, such as an alert: so none is
+    /// closed before its test is over.
+    static OPEN: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
+}
+
+fn patient(tcp: TcpStream) -> TcpStream {
+    OPEN.with_borrow_mut(|open| open.push(tcp.try_clone().unwrap()));
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    tcp.set_write_timeout(Some(PATIENCE)).unwrap();
+    tcp
+}
+
+/// Ends the connection without a word, as a crash would.
+pub fn cut(stream: Stream<TcpStream>) {
+    stream.into_inner().shutdown(Shutdown::Both).unwrap();
+}
+
+/// A port that nobody listens on, for programs that cannot find one themselves. Somebody may take it in between: the caller tries again.
+pub fn free_port() -> u16 {
+    Door::open().port()
+}
+
+/// Reads exactly `expected`.
+pub fn expect(stream: &mut Stream<TcpStream>, expected: &[u8], program: &Program) {
+    let mut received = vec![0; expected.len()];
+    stream.read_exact(&mut received).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
+    assert!(received == expected, "received something else");
+}
+
+/// Data both ways with a program that sends what is typed into it and prints what it receives.
+pub fn exchange(stream: &mut Stream<TcpStream>, program: &Program, what: &str, length: usize) {
+    let theirs = lines(&format!("them {what}"), length);
+    program.type_in(&theirs[..]);
+    expect(stream, &theirs, program);
+    let ours = lines(&format!("us {what}"), length);
+    stream.write_all(&ours).unwrap();
+    program.wait_for(&ours);
+}
+
+/// Reads to the peer's close_notify: nothing comes before it.
+pub fn expect_end(stream: &mut Stream<TcpStream>, program: &Program) {
+    let count = stream.read(&mut [0; 64]).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
+    assert_eq!(count, 0, "data instead of close_notify");
+}
+
+/// The error that reading ends with: where a server's refusal of a client certificate arrives (RFC 9846, section 4.5.3: the client has sent all by then).
+pub fn read_error(stream: &mut Stream<TcpStream>) -> Error {
+    stream.read(&mut [0; 64]).expect_err("nothing was refused").into()
+}
