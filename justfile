@@ -56,6 +56,10 @@ fuzz-smoke:
         rm -r "$found"; \
     done
 
+# Writes the fuzz targets' seeds anew (after a change of what is sent; review what changed in fuzz/corpus)
+fuzz-seeds:
+    RUSTFLAGS="--cfg fuzzing" cargo run --locked --manifest-path fuzz/Cargo.toml --example seeds
+
 # All examples built, and those run that need no arguments
 examples:
     cargo build --locked --release --examples

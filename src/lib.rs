@@ -9,6 +9,9 @@ mod code_point;
 mod connection;
 mod crypto;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod identity;
 mod key_schedule;

@@ -31,7 +31,7 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// What exists under `cfg(test)` or `cfg(fuzzing)` alone: above everything, and open to all test code.
-const TEST_ONLY: &[&str] = &["fuzzing", "rfc8448", "testing"];
+const TEST_ONLY: &[&str] = &["fuzzing", "testing"];
 
 /// Edges that the rule forbids and a reviewer allowed, from file to file, each with its reason: none.
 const EXTRA: &[(&str, &str)] = &[];

@@ -1,0 +1,242 @@
+//! What the fuzzer drives, for tests and under `cfg(fuzzing)` alone: one function for each target of `fuzz/`, which takes any bytes and panics if a promise is broken.
+//!
+//! ```text
+//! messages      what decodes encodes to the same bytes
+//! record        any bytes through Deframer, Open and Joiner; what Seal made comes out whole, and not at all if a bit was flipped
+//! client        a client whose server sends these bytes          server    a server whose client sends them
+//! certificates  chains of DER as roots, as a peer's, as our own  pem       texts as whatever can be made of a text
+//! ```
+//!
+//! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its end: the seeds reach every state, and
+//! the fuzzer goes on from there. They lie in `fuzz/corpus/`, with what was found since; `tests.rs` runs them all.
+
+mod parties;
+mod seeds;
+#[cfg(test)]
+mod tests;
+
+pub use seeds::seeds;
+
+use crate::code_point::ContentType;
+use crate::connection::{Connection, Status};
+use crate::crypto::suite::Suite;
+use crate::error::Error;
+use crate::fuzzing::parties::{Fixed, NAME, new_client, new_server, now, parties};
+use crate::identity::{Authority, Identity, Peer, PublicKey, ServerName, Trust};
+use crate::key_schedule::{EarlySecret, TrafficSecret};
+use crate::message::Message;
+use crate::record::{Deframer, Joiner, MAX_FRAGMENT, Open, Seal};
+
+// ---- messages ----
+
+/// Any bytes as a handshake message, and any bytes as the body of one whose type is the first byte.
+pub fn messages(data: &[u8]) {
+    message_round_trip(data);
+    if let Some((msg_type, body)) = data.split_first()
+        && let Ok(length) = u16::try_from(body.len())
+    {
+        let [high, low] = length.to_be_bytes();
+        message_round_trip(&[&[*msg_type, 0, high, low], body].concat());
+    }
+}
+
+fn message_round_trip(bytes: &[u8]) {
+    match Message::decode(bytes) {
+        Ok(message) => assert_eq!(message.encode().expect("what was decoded encodes"), bytes, "{message:?}"),
+        Err(fault) => assert!(!fault.to_string().is_empty()),
+    }
+}
+
+// ---- record ----
+
+/// The first byte chooses the size of the fragments, the second the suite; the rest are records on the wire, then orders for records of our own.
+pub fn record(data: &[u8]) {
+    let [fragment, choice, rest @ ..] = data else { return };
+    let fragment = usize::from(*fragment).max(1);
+    let suite = Suite::ALL[usize::from(*choice) % Suite::ALL.len()];
+
+    for protected in [false, true] {
+        let open = if protected { Open::protected(suite, traffic_secret(suite)) } else { Open::plaintext() };
+        let _ = receive(open, rest, fragment);
+    }
+
+    // Three bytes an order: type, length, padding.
+    let (mut seal, mut wire, mut sent) = (Seal::protected(suite, traffic_secret(suite)), Vec::new(), Vec::new());
+    for order in rest.chunks_exact(3).take(64) {
+        let content_type = [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE, ContentType::ALERT][usize::from(order[0]) % 3];
+        let content = vec![order[0]; usize::from(order[1]) * 64 + usize::from(order[2] % 3)];
+        if seal.seal(content_type, &content, usize::from(order[2]), &mut wire).is_ok() {
+            sent.push((content_type, content));
+        }
+    }
+    let open = || Open::protected(suite, traffic_secret(suite));
+    assert_eq!(receive(open(), &wire, fragment).expect("what we seal opens"), sent);
+    // One bit anywhere. Also of the version, which says nothing and yet is authenticated (RFC 9846, 5.2).
+    if !wire.is_empty() {
+        let at = usize::from(*choice) * 251 % wire.len();
+        wire[at] ^= 1 << (fragment % 8);
+        assert_ne!(receive(open(), &wire, fragment).ok(), Some(sent), "a flipped bit at {at} was not seen");
+    }
+}
+
+/// What comes out of these bytes.
+fn receive(mut open: Open, mut wire: &[u8], fragment: usize) -> Result<Vec<(ContentType, Vec<u8>)>, Error> {
+    let (mut deframer, mut joiner, mut out) = (Deframer::new(), Joiner::default(), Vec::new());
+    let failed = |fault| Error::Protocol { state: "fuzzing", fault };
+    loop {
+        while let Some((header, body)) = deframer.next(open.is_protected()).map_err(failed)? {
+            let opened = open.open(&header, deframer.bytes(body.clone())).map_err(failed)?;
+            assert!(opened.len <= MAX_FRAGMENT && opened.len <= body.len());
+            let content = deframer.bytes(body.start..body.start + opened.len).to_vec();
+            if opened.content_type == ContentType::HANDSHAKE {
+                joiner.push(&content);
+                while let Ok(Some((message, _))) = joiner.next(1 << 14) {
+                    let _ = Message::decode(&message);
+                }
+            }
+            out.push((opened.content_type, content));
+        }
+        if wire.is_empty() {
+            return Ok(out);
+        }
+        let space = deframer.space();
+        let (now, later) = wire.split_at(fragment.min(space.len()).min(wire.len()));
+        space[..now.len()].copy_from_slice(now);
+        deframer.filled(now.len());
+        wire = later;
+    }
+}
+
+/// A traffic secret; the same for the same suite.
+fn traffic_secret(suite: Suite) -> TrafficSecret {
+    EarlySecret::new(suite.hash(), None).client_early_traffic(&suite.hash().hash(b"fuzzing"))
+}
+
+// ---- client and server ----
+
+/// The first byte chooses the size of the fragments; the rest is what the server sends.
+pub fn client(data: &[u8]) {
+    if let [fragment, rest @ ..] = data {
+        drive(new_client(), rest, *fragment);
+    }
+}
+
+/// The first byte chooses the size of the fragments, and whether the server is chosen by the ClientHello; the rest is what the client sends.
+pub fn server(data: &[u8]) {
+    if let [fragment, rest @ ..] = data {
+        let undecided = *fragment & 0x80 != 0;
+        drive(if undecided { Connection::undecided(now()) } else { new_server() }, rest, *fragment & 0x7f);
+    }
+}
+
+/// Feeds a connection to its end. Returns what it read, and whether its handshake was done.
+fn drive(mut connection: Connection, mut wire: &[u8], fragment: u8) -> (Vec<u8>, bool) {
+    let mut random = Fixed::new(2);
+    let mut read = Vec::new();
+    let mut turn = |connection: &mut Connection, read: &mut Vec<u8>| {
+        let result = loop {
+            match connection.process(now(), &mut random) {
+                Ok(Status::Data) => {
+                    let count = connection.plaintext().len();
+                    assert!(count > 0, "data was announced and there is none");
+                    read.extend_from_slice(connection.plaintext());
+                    connection.consume(count);
+                }
+                Ok(Status::Ask(_)) => {
+                    assert!(connection.client_hello().is_some());
+                    if let Err(error) = connection.choose(&parties().server, now(), &mut random) {
+                        break Err(error);
+                    }
+                }
+                other => break other,
+            }
+        };
+        // Two large records: nothing that a peer sends makes more than this wait.
+        assert!(connection.output().len() <= 1 << 16, "the output grows");
+        connection.sent(connection.output().len());
+        result
+    };
+    while !wire.is_empty() {
+        let space = connection.input();
+        let (now, later) = wire.split_at(usize::from(fragment).max(1).min(space.len()).min(wire.len()));
+        space[..now.len()].copy_from_slice(now);
+        connection.received(now.len());
+        wire = later;
+        if let Err(error) = turn(&mut connection, &mut read) {
+            assert!(!format!("{error} {error:?}").is_empty());
+            break;
+        }
+    }
+    let connected = !connection.is_handshaking();
+    connection.received_end();
+    match turn(&mut connection, &mut read) {
+        Ok(status) => assert_eq!(status, Status::Closed, "a cut connection looks like a healthy one"),
+        Err(first) => {
+            let second = turn(&mut connection, &mut read).expect_err("the first error sticks");
+            assert_eq!(first.to_string(), second.to_string());
+            assert!(connection.write(b"x").is_err());
+        }
+    }
+    (read, connected)
+}
+
+// ---- certificates and PEM ----
+
+/// A chain: each certificate with its length in two bytes before it. Whoever it names is asked for what it says, whether anybody vouches or not.
+pub fn certificates(data: &[u8]) {
+    let chain = split(data);
+    let name = ServerName::parse(NAME).expect("a name");
+    let _ = Identity::from_der(chain.iter().copied(), parties::PKCS8);
+    if let Some((root, below)) = chain.split_last()
+        && let Ok(trust) = Trust::roots_from_der([root])
+    {
+        for verified in [trust.verify_server(below, Some(&name), now()), trust.verify_client(below, now())] {
+            match verified {
+                Ok(verified) => look_at(&Peer::from_verified(verified)),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+    // Known by its key, whatever else stands in it.
+    let trust = Trust::keys([parties::identity().public_key()]);
+    for verified in [trust.verify_server(&chain, Some(&name), now()), trust.verify_client(&chain, now())].into_iter().flatten() {
+        look_at(&Peer::from_verified(verified));
+    }
+}
+
+fn look_at(peer: &Peer) {
+    let _ = (peer.names(), peer.uris(), peer.subject(), peer.common_name(), peer.public_key(), peer.pinned_name());
+    assert!(!peer.certificates().is_empty());
+    assert!(!format!("{peer:?}").is_empty());
+}
+
+fn split(mut data: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    while let [high, low, rest @ ..] = data {
+        let (part, after) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(rest.len()));
+        parts.push(part);
+        data = after;
+    }
+    parts
+}
+
+/// Any text as a key, a chain, roots, an authority, a public key and a name.
+pub fn pem(data: &[u8]) {
+    if let Ok(identity) = Identity::from_pem(data, data) {
+        let again = Identity::from_pem(identity.chain_pem(), identity.key_pem().expose()).expect("what we write we read");
+        assert_eq!(again.public_key(), identity.public_key());
+        assert_eq!(again.certificates(), identity.certificates());
+    }
+    if let Ok(authority) = Authority::from_pem(data, data) {
+        let again = Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).expect("what we write we read");
+        assert_eq!(again.public_key(), authority.public_key());
+    }
+    let _ = Identity::from_key_pem(data);
+    let _ = Trust::roots_from_pem(data);
+    if let Ok(text) = core::str::from_utf8(data) {
+        if let Ok(key) = text.parse::<PublicKey>() {
+            assert_eq!(key.to_string().parse::<PublicKey>().expect("what we write we read"), key);
+        }
+        let _ = ServerName::parse(text);
+    }
+}

@@ -1,0 +1,106 @@
+//! Each target over its corpus, and over fresh seeds: what the fuzzer has found once stays found.
+
+use std::fs;
+use std::path::Path;
+
+use super::parties::{NAME, identity, new_client, new_server, now};
+use super::{drive, seeds, split};
+use crate::identity::{ServerName, Trust};
+use crate::message::Message;
+
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 6] = [
+    ("messages", super::messages),
+    ("record", super::record),
+    ("client", super::client),
+    ("server", super::server),
+    ("certificates", super::certificates),
+    ("pem", super::pem),
+];
+
+fn run_corpus(name: &str) {
+    let (_, target) = TARGETS.into_iter().find(|(target, _)| *target == name).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let mut count = 0;
+    for file in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let file = file.unwrap().path();
+        // Shown if the test fails: which file it was.
+        println!("{}", file.display());
+        target(&fs::read(file).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "no seeds in {}: `just fuzz-seeds` writes them", folder.display());
+    for (_, _, seed) in seeds().iter().filter(|(target, ..)| *target == name) {
+        target(seed);
+        // A little of what the fuzzer does: every seed cut short, and with a bit flipped, at some places.
+        for at in (0..seed.len()).step_by(seed.len() / 16 + 1) {
+            target(&seed[..at]);
+            let mut flipped = seed.clone();
+            flipped[at] ^= 1 << (at % 8);
+            target(&flipped);
+        }
+    }
+}
+
+#[test]
+fn messages() {
+    run_corpus("messages");
+}
+
+#[test]
+fn record() {
+    run_corpus("record");
+}
+
+#[test]
+fn client() {
+    run_corpus("client");
+}
+
+#[test]
+fn server() {
+    run_corpus("server");
+}
+
+#[test]
+fn certificates() {
+    run_corpus("certificates");
+}
+
+#[test]
+fn pem() {
+    run_corpus("pem");
+}
+
+/// Otherwise the fuzzer would see nothing but the first message.
+#[test]
+fn recorded_conversations_are_understood_to_their_end() {
+    for (target, name, seed) in seeds() {
+        let connection = match target {
+            "client" => new_client(),
+            "server" => new_server(),
+            _ => continue,
+        };
+        let (read, connected) = drive(connection, &seed[1..], seed[0] & 0x7f);
+        assert!(connected, "{target}/{name} does not reach the end of its handshake");
+        assert_eq!(read, b"hellohello", "{target}/{name}");
+    }
+}
+
+#[test]
+fn seeds_are_what_they_should_be() {
+    let of = |wanted| seeds().into_iter().filter(move |(target, ..)| *target == wanted);
+    let kinds: std::collections::BTreeSet<_> = of("messages").map(|(_, _, seed)| Message::decode(&seed).unwrap().name()).collect();
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
+    for (_, name, seed) in of("certificates") {
+        let chain = split(&seed);
+        let (root, below) = chain.split_last().unwrap();
+        let trust = Trust::roots_from_der([root]).unwrap().and(Trust::keys([identity().public_key()]));
+        let verified = match name.as_str() {
+            "client" => trust.verify_client(below, now()),
+            _ => trust.verify_server(below, Some(&ServerName::parse(NAME).unwrap()), now()),
+        };
+        assert!(verified.is_ok(), "{name}");
+    }
+}
