@@ -52,7 +52,7 @@ fuzz-smoke:
     for target in $(cargo +nightly fuzz list); do \
         echo "fuzz: $target"; \
         found=$(mktemp -d); \
-        cargo +nightly fuzz run "$target" "$found" "fuzz/corpus/$target" -- -max_total_time={{fuzz_seconds}} -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1; \
+        cargo +nightly fuzz run "$target" "$found" "fuzz/corpus/$target" -- -max_total_time={{fuzz_seconds}} -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_funcs=0 -print_final_stats=1; \
         rm -r "$found"; \
     done
 
