@@ -95,6 +95,8 @@ fn curl_asks_us() {
                 assert!(head.contains(&format!("Content-Length: {}\r\n", upload.len())), "{head}");
                 expect(&mut stream, &upload, &program);
                 write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len()).unwrap();
+                // In front of what has to be read before the next request, which then comes under keys that curl has renewed (RFC 9846, 4.7.3).
+                stream.rekey().unwrap();
                 stream.write_all(&answer).unwrap();
             }
             expect_end(&mut stream, &program);
