@@ -166,6 +166,11 @@ fn identities_are_chosen_by_name() {
     let (left, right) = shake(&client, "c.internal", &strict);
     assert!(matches!(left.unwrap_err(), Error::AlertReceived(AlertDescription::UNRECOGNIZED_NAME)));
     assert!(matches!(right.unwrap_err(), Error::Protocol { fault: Fault::UnrecognizedName { .. }, .. }));
+    // RFC 9846, 9.2: "Servers requiring this extension SHOULD respond to a ClientHello lacking a server_name extension by terminating the connection
+    // with a missing_extension alert." RFC 6066, section 3, permits no IP addresses in it, so such a client sends none.
+    let (left, right) = shake(&client, "192.0.2.1", &strict);
+    assert!(matches!(left.unwrap_err(), Error::AlertReceived(AlertDescription::MISSING_EXTENSION)));
+    assert!(matches!(right.unwrap_err(), Error::Protocol { fault: Fault::MissingExtension { .. }, .. }));
     // The default identity answers, and the client sees that it is not who was asked for.
     let (left, right) = shake(&client, "c.internal", &lenient);
     let error = left.unwrap_err();

@@ -91,3 +91,59 @@ fn the_end_of_tcp_is_not_the_end_of_tls() {
         },
     );
 }
+
+/// A server that refuses its client's certificate, or that there is none, closes a socket in which data is still on its way: the client's system answers
+/// that with a reset, and yet the alert is what the client learns. (Linux hands out what came before a reset; others may drop it.)
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refusal_is_read_from_a_socket_that_was_reset() {
+    use fleeting::{AlertDescription, Authority, Client, ClientAuth, Server};
+
+    let authority = Authority::new("tests").unwrap();
+    let server = Server::builder()
+        .identity(authority.issue_server(["db.internal"]).unwrap())
+        .client_auth(ClientAuth::Required(authority.trust()))
+        .build()
+        .unwrap();
+    let client = Client::builder().trust(authority.trust()).build().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    for _ in 0..20 {
+        let tcp = TcpStream::connect(address).unwrap();
+        thread::scope(|scope| {
+            let serving = scope.spawn(|| server.accept(listener.accept().unwrap().0).map(drop).unwrap_err());
+            let mut tls = client.connect("db.internal", tcp).unwrap();
+            // Its handshake is complete, so it may write; some of this meets a closed socket.
+            let failed = (0..10_000).find_map(|_| tls.write_all(&[7; 5_000]).err()).expect("nobody reads 50 MB");
+            assert!(!matches!(failed.kind(), std::io::ErrorKind::UnexpectedEof), "{failed:?}");
+            let error = inner(tls.read(&mut [0; 10]).unwrap_err());
+            assert!(matches!(error, Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)), "{error:?}");
+            assert_eq!(serving.join().unwrap().alert(), Some(AlertDescription::CERTIFICATE_REQUIRED));
+        });
+    }
+}
+
+/// Who is gone without a word is told apart from who has closed.
+#[test]
+fn a_peer_that_was_killed() {
+    let (client, server) = pair();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let serving = thread::spawn(move || server.accept(listener.accept().unwrap().0).map(drop).unwrap_err());
+    // Half of a record's header, and the end.
+    tcp.write_all(&[22, 3, 1]).unwrap();
+    drop(tcp);
+    assert!(matches!(serving.join().unwrap(), Error::Truncated));
+
+    // Nobody there at all: a transport's error stays what it was.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    drop(listener);
+    match client.connect("db.internal", tcp).map(drop).unwrap_err() {
+        Error::Truncated => {}
+        Error::Io(error) => {
+            assert!(matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe), "{error:?}")
+        }
+        other => panic!("{other:?}"),
+    }
+}
