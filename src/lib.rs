@@ -1,8 +1,81 @@
+//! TLS 1.3 for Rust programs. Session keys that are fresh, fast, renewed, and gone.
+//!
+//! `fleeting` speaks TLS 1.3 as [RFC 9846] writes it. Both sides prove who they are with Ed25519 certificates or keys, and with nothing else: it is for one's
+//! own services, not for the public web. It is pure Rust, has no global state, and needs no provider to be installed.
+//!
+//! ```
+//! use std::io::{Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//! use fleeting::{Authority, Client, ClientAuth, Server};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // One's own authority. A real one is kept on disk, and its certificate handed out: `certificate_pem`, `key_pem`, `Trust::roots_from_pem`.
+//! let authority = Authority::new("my services")?;
+//!
+//! // A server that wants to know its clients.
+//! let server = Server::builder()
+//!     .identity(authority.issue_server(["db.internal"])?)
+//!     .client_auth(ClientAuth::Required(authority.trust()))
+//!     .build()?;
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let address = listener.local_addr()?;
+//! let serving = std::thread::spawn(move || -> std::io::Result<()> {
+//!     let (tcp, _) = listener.accept()?;
+//!     let mut tls = server.accept(tcp)?;
+//!     let who = tls.peer().map(|peer| peer.subject()).unwrap_or_default();
+//!     write!(tls, "welcome, {who}")?;
+//!     tls.close()
+//! });
+//!
+//! // A client.
+//! let client = Client::builder().trust(authority.trust()).identity(authority.issue_client("alice")?).build()?;
+//! let mut tls = client.connect("db.internal", TcpStream::connect(address)?)?; // the handshake is done
+//! println!("{} after {}", tls.cipher_suite(), tls.group());
+//! let mut greeting = String::new();
+//! tls.read_to_string(&mut greeting)?; // up to the server's close(), and known to be complete
+//! assert_eq!(greeting, "welcome, CN=alice");
+//! tls.close()?;
+//! # serving.join().unwrap()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to begin
+//!
+//! | for | there is |
+//! |---|---|
+//! | a connection over a `TcpStream`, or anything else that is `Read + Write` | [`Client::connect`], [`Server::accept`], [`Stream`] |
+//! | transports that do not block, deadlines, a configuration chosen by the ClientHello | [`Client::start`], [`Server::start`], [`Handshake`] |
+//! | an event loop of one's own: no socket, clock or thread inside | [`Connection`] |
+//! | who one is | [`Identity`] |
+//! | whom one trusts: roots, and keys bound to names | [`Trust`] |
+//! | issuing certificates for a private PKI | [`Authority`] |
+//! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
+//!
+//! # The floors
+//!
+//! For those who read the source: a file imports only from floors below its own, and a test holds that.
+//!
+//! ```text
+//! F9  stream/             what applications hold: a handshake and a stream over a transport
+//! F8  connection/         the sans-IO core: bytes in, events out; plaintext in, bytes out
+//! F7  client/  server/    the two state machines of appendix A, each with its table (state, message) -> handler
+//! F6  handshake/          what both of them share
+//! F5  record/             section 5: records sealed, opened, taken apart and joined
+//! F4  key_schedule/       section 7: secrets in, secrets out
+//!     identity/           who we are and whom we trust
+//! F3  crypto/             primitives behind plain functions and small enums
+//!     message/            section 4: bytes to types and back; no policy, no crypto
+//! F2  error/              one error, one alert
+//! F1  secret  code_point  level  time
+//! ```
+//!
+//! [RFC 9846]: https://www.rfc-editor.org/rfc/rfc9846
+
 #![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
 #![cfg_attr(feature = "accelerate", deny(unsafe_code))]
 #![warn(missing_docs, rust_2018_idioms, unreachable_pub)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions, clippy::panic))]
-//! TLS 1.3.
 
 mod client;
 mod code_point;
