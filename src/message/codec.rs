@@ -28,11 +28,6 @@ impl<'a> Reader<'a> {
         Self { message, rest: bytes }
     }
 
-    /// The message that is being read.
-    pub(crate) fn message(&self) -> &'static str {
-        self.message
-    }
-
     /// How many bytes are left.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
