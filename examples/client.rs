@@ -92,10 +92,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut tls = client.connect(&arguments.name, tcp)?;
     eprintln!("connected to {}\n{}", tls.get_ref().peer_addr()?, common::report(&tls));
 
-    match &arguments.get {
+    let talk = match &arguments.get {
         Some(path) => get(&mut tls, &arguments.name, path),
         None => pipe(&mut tls),
-    }
+    };
+    // A server that wants to know its clients refuses them when their handshake is over: then it may be a write that fails first.
+    talk.map_err(|error| common::explain(&mut tls, error))
 }
 
 /// Asks for one page, and writes the answer out as it comes.

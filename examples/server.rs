@@ -105,7 +105,8 @@ fn serve(server: &Server, tcp: TcpStream, from: SocketAddr, echo: bool) -> Resul
     let mut tls = server.accept(tcp)?;
     let report = common::report(&tls);
     println!("{from}: connected\n{report}");
-    let count = if echo { send_back(&mut tls)? } else { answer(&mut tls, &report)? };
+    let talk = if echo { send_back(&mut tls) } else { answer(&mut tls, &report) };
+    let count = talk.map_err(|error| common::explain(&mut tls, error))?;
     println!("{from}: closed after {count} bytes");
     Ok(())
 }

@@ -2,12 +2,25 @@
 #![allow(dead_code, reason = "not every example uses all of it")]
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 use fleeting::{Peer, Stream};
 
 /// Whatever went wrong, in one line: fleeting's errors say what was expected, what came and what to do.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a stream over a blocking socket really failed. A peer that has closed its socket said why before, in an alert that can still be read; and a time-out
+/// of the socket is silence.
+pub fn explain<S: Read + Write>(tls: &mut Stream<S>, failure: Failure) -> Failure {
+    match failure.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => match tls.read(&mut [0]) {
+            Err(alert) if alert.kind() == ErrorKind::InvalidData => alert.into(),
+            _ => failure,
+        },
+        Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => "the peer was silent for too long".into(),
+        _ => failure,
+    }
+}
 
 /// What was negotiated, a line for each thing.
 pub fn report<S: Read + Write>(tls: &Stream<S>) -> String {
