@@ -8,15 +8,12 @@
 //! 4. no record of another type may come inside a handshake message (5.1).
 
 use crate::code_point::{AlertDescription, ContentType};
+use crate::connection::idle::Idle;
 use crate::error::{DecodeProblem, Fault};
 use crate::record::{Deframer, Header, Joined, Joiner, Open};
 
 /// RFC 9846, section 5 asks to drop a ChangeCipherSpec; nobody needs more than one or two.
 const MAX_CHANGE_CIPHER_SPECS: usize = 32;
-
-/// How many records and messages in a row may carry no application data: empty records, KeyUpdates, tickets, user_canceled. They
-/// are legal, cost us work, and bring nothing.
-const MAX_IDLE_MESSAGES: usize = 64;
 
 /// The reading half of a connection.
 pub(super) struct Inbound {
@@ -31,8 +28,7 @@ pub(super) struct Inbound {
     plaintext_alerts: bool,
     /// Bytes of early data that may still be skipped, while none has opened.
     skip_early_data: Option<usize>,
-    /// Records and messages since the last application data.
-    idle_messages: usize,
+    pub(super) idle: Idle,
     /// The transport has ended.
     pub(super) ended: bool,
 }
@@ -62,7 +58,7 @@ impl Inbound {
             change_cipher_specs: 0,
             plaintext_alerts: !is_client,
             skip_early_data: None,
-            idle_messages: 0,
+            idle: Idle::default(),
             ended: false,
         }
     }
@@ -144,17 +140,6 @@ impl Inbound {
         self.open = None;
         self.joiner = Joiner::default();
         self.deframer.discard();
-    }
-
-    /// Application data came: what is legal but idle may come again.
-    pub(super) fn reset_idle(&mut self) {
-        self.idle_messages = 0;
-    }
-
-    /// One more record or message that carries no application data.
-    pub(super) fn count_idle(&mut self, what: &'static str) -> Result<(), Fault> {
-        self.idle_messages += 1;
-        if self.idle_messages > MAX_IDLE_MESSAGES { Err(Fault::TooMany { what, limit: MAX_IDLE_MESSAGES }) } else { Ok(()) }
     }
 
     fn count_change_cipher_spec(&mut self) -> Result<(), Fault> {

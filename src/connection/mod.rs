@@ -9,6 +9,7 @@
 //!
 //! It opens no socket, reads no clock and starts no thread: time and randomness come in with the calls that need them.
 
+mod idle;
 mod inbound;
 mod outbound;
 mod rekey;
@@ -290,15 +291,15 @@ impl Connection {
             }
             Some(Received::Nothing) => {}
             Some(Received::Handshake) => self.on_messages(now, rng)?,
-            Some(Received::Alert(alert)) => self.on_alert(alert)?,
+            Some(Received::Alert(alert)) => self.on_alert(alert, now)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished.
             Some(Received::Data | Received::EmptyData) if self.is_handshaking() => {
                 self.inbound.deframer.consume(usize::MAX);
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
             }
-            Some(Received::Data) => self.inbound.reset_idle(),
+            Some(Received::Data) => self.inbound.idle.reset(),
             // RFC 9846, 5.1: "Zero-length fragments of Application Data MAY be sent".
-            Some(Received::EmptyData) => self.inbound.count_idle("empty records").map_err(|fault| self.protocol(fault))?,
+            Some(Received::EmptyData) => self.inbound.idle.add("empty records", now.monotonic).map_err(|fault| self.protocol(fault))?,
         }
         Ok(None)
     }
@@ -324,13 +325,13 @@ impl Connection {
                 Machine::Asking(_) | Machine::Failed => return Err(in_state(Fault::Internal { what: "a message for no state" })),
             };
             let decided = sink.decided;
-            self.apply(decided)?;
+            self.apply(decided, now)?;
         }
         Ok(())
     }
 
     /// Takes over what a step decided about the reading half, and packs what it wrote.
-    fn apply(&mut self, decided: Decided) -> Result<(), Error> {
+    fn apply(&mut self, decided: Decided, now: Now) -> Result<(), Error> {
         let state = self.machine.state_name();
         self.outbound.flush_messages().map_err(|error| error.in_state(state))?;
         self.outbound.take_failure(state)?;
@@ -339,12 +340,12 @@ impl Connection {
             Some(ReadKey::Update { answer }) => {
                 self.inbound.update();
                 if !self.outbound.key_updates.received(answer) {
-                    self.inbound.count_idle("KeyUpdates without application data").map_err(|fault| self.protocol(fault))?;
+                    self.inbound.idle.add("KeyUpdates without application data", now.monotonic).map_err(|fault| self.protocol(fault))?;
                 }
             }
             // A message that changes no key, such as a ticket, brings nothing once the handshake is over.
             None if !self.is_handshaking() => {
-                self.inbound.count_idle("tickets without application data").map_err(|fault| self.protocol(fault))?;
+                self.inbound.idle.add("tickets without application data", now.monotonic).map_err(|fault| self.protocol(fault))?;
             }
             None => {}
         }
@@ -359,7 +360,7 @@ impl Connection {
         Ok(())
     }
 
-    fn on_alert(&mut self, alert: AlertDescription) -> Result<(), Error> {
+    fn on_alert(&mut self, alert: AlertDescription, now: Now) -> Result<(), Error> {
         match alert {
             // RFC 9846, 6.1: during the handshake it means that the peer gave up.
             AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => Err(Error::AlertReceived(alert)),
@@ -369,7 +370,9 @@ impl Connection {
                 Ok(())
             }
             // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer until a close_notify is received".
-            AlertDescription::USER_CANCELED => self.inbound.count_idle("user_canceled alerts").map_err(|fault| self.protocol(fault)),
+            AlertDescription::USER_CANCELED => {
+                self.inbound.idle.add("user_canceled alerts", now.monotonic).map_err(|fault| self.protocol(fault))
+            }
             // RFC 9846, section 6: all others, unknown ones too, are fatal whatever level they claim.
             alert => Err(Error::AlertReceived(alert)),
         }
@@ -428,7 +431,7 @@ impl Connection {
         self.check_writable("write")?;
         // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
         // idle only as long as nothing goes the other way either.
-        self.inbound.reset_idle();
+        self.inbound.idle.reset();
         self.outbound.data(data).map_err(|error| {
             let error = self.seal_error(error);
             self.fail(error)
@@ -462,7 +465,8 @@ impl Connection {
         if !self.outbound.is_open() {
             return Err(Error::Closed);
         }
-        if self.is_handshaking() {
+        // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
+        if self.established.is_none() {
             return Err(Error::WrongState { call, state: self.machine.state_name() });
         }
         Ok(())
@@ -501,7 +505,7 @@ impl Connection {
         let applied = match result {
             Ok(state) => {
                 self.machine = Machine::Server(state);
-                self.apply(decided)
+                self.apply(decided, now)
             }
             Err(fault) => Err(fault.in_state("RECVD_CH")),
         };

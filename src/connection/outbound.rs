@@ -61,6 +61,10 @@ impl Outbound {
             self.sent = 0;
             self.records.clear();
             self.records.shrink_to(KEPT_CAPACITY);
+        } else if self.sent > MAX_WAITING {
+            // A caller that refills before all is sent would otherwise keep every byte it ever sent. What moves is less than what went.
+            self.records.drain(..self.sent);
+            self.sent = 0;
         }
     }
 

@@ -32,7 +32,7 @@ impl TryCryptoRng for SystemRandom {}
 
 /// Fills `out`.
 pub(crate) fn fill(rng: &mut Rng<'_>, out: &mut [u8]) -> Result<(), Fault> {
-    Ok(rng.try_fill_bytes(out)?)
+    rng.try_fill_bytes(out).map_err(|_| Fault::Random)
 }
 
 /// Random bytes that are going to be public: a `random` field, a session id, a nonce.

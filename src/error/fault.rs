@@ -283,7 +283,10 @@ impl Fault {
     }
 }
 
-/// A list of names or code points, for an error's text.
+/// How many entries of a peer's list an error's text repeats.
+const ENTRIES_SHOWN: usize = 16;
+
+/// A list of names or code points, for an error's text: of bounded length, as a peer may have written it.
 struct List<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for List<'_, T> {
@@ -291,13 +294,16 @@ impl<T: fmt::Display> fmt::Display for List<'_, T> {
         if self.0.is_empty() {
             return f.write_str("nothing");
         }
-        for (index, item) in self.0.iter().enumerate() {
+        for (index, item) in self.0.iter().take(ENTRIES_SHOWN).enumerate() {
             if index > 0 {
                 f.write_str(", ")?;
             }
             write!(f, "{item}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(ENTRIES_SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -341,7 +347,8 @@ impl fmt::Display for Fault {
                 write!(f, "the peer does not accept ed25519 signatures, and fleeting makes no others; it accepts {}", List(offered))
             }
             Self::NoCommonProtocol { offered } => {
-                let names: Vec<_> = offered.iter().map(|name| String::from_utf8_lossy(name)).collect();
+                // Escaped: nobody has vouched for these bytes, and they end up in logs.
+                let names: Vec<_> = offered.iter().map(|name| name.escape_ascii()).collect();
                 write!(f, "no ALPN protocol in common: offered were {}", List(&names))
             }
             Self::UnrecognizedName { name } => write!(f, "no identity is configured for the name {name:?}"),
@@ -420,11 +427,5 @@ impl From<Illegal> for Fault {
 impl From<CertificateError> for Fault {
     fn from(error: CertificateError) -> Self {
         Self::Certificate(error)
-    }
-}
-
-impl From<getrandom::Error> for Fault {
-    fn from(_: getrandom::Error) -> Self {
-        Self::Random
     }
 }

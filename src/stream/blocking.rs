@@ -44,7 +44,7 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 ///
 /// * `read` has consumed nothing of the plaintext.
 /// * `write` has accepted nothing. `Ok(n)` says that `n` bytes are encrypted, and that the transport has them, or else gets them before anything
-///   else, by the next call of `write`, `flush`, `read` or `close`. So a program that has nothing more to write calls `flush` until that says
+///   else, by the next call of `write`, `flush` or `close`. So a program that has nothing more to write calls `flush` until that says
 ///   `Ok`; [`wants_write`](Self::wants_write) tells whether something waits.
 ///
 /// Any other error of the transport while sending is final: bytes are missing then, and every later write returns it again. What the peer sent before
@@ -254,11 +254,8 @@ impl<S: Read + Write> Stream<S> {
     }
 
     fn receive(&mut self) -> io::Result<()> {
-        // What reading demanded, such as the answer to a KeyUpdate, and what an earlier write could not send: the peer may wait for it. If sending
-        // fails, reading goes on: `write` and `flush` tell.
-        if self.wants_write() && self.send().is_ok() {
-            let _ = transport::flush(self.io.get_mut());
-        }
+        // Nothing is sent here, not even the answer to a KeyUpdate: a peer that writes and does not read yet would block us, and we it. RFC 9846,
+        // 4.7.3 wants that answer before our next data, and there it goes.
         transport::receive(self.io.get_mut(), &mut self.connection)?;
         self.now = self.clock.now();
         Ok(())

@@ -4,7 +4,7 @@
 //!
 //! * `Interrupted` means nothing: the call is repeated.
 //! * `WouldBlock` and `TimedOut` mean "not now" (a time-out of a socket is the one or the other, depending on the system). Nothing is lost,
-//!   and the same call goes on later.
+//!   and the same call goes on later. (Unix says `TimedOut` of a connection that it has given up, too; the call after it finds that out.)
 //! * Anything else is final.
 
 use std::io::{self, Read, Write};

@@ -21,6 +21,9 @@ use crate::message::codec::{Reader, Writer};
 
 const HOST_NAME: u8 = 0;
 
+/// RFC 1035, 2.3.4: the longest DNS name, written without its trailing dot.
+const MAX_DNS_NAME: usize = 253;
+
 /// A name, of the one type there is or of another.
 ///
 /// ```text
@@ -78,7 +81,9 @@ pub(crate) fn write(names: &[ServerName<'_>], w: &mut Writer) {
 /// characters, the zero byte among them, are in none. A colon would make it an IPv6 address or bring a port along.
 fn host_name(bytes: &[u8]) -> Result<&str, Illegal> {
     let name = str::from_utf8(bytes).map_err(|_| Illegal::ServerName)?;
-    let is_name = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') && !name.ends_with('.');
+    // Applications take it for a DNS name, and make paths and keys of it: so it is one. The underscore stands in many.
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let is_name = name.len() <= MAX_DNS_NAME && name.split('.').all(is_label);
     if is_name && name.parse::<IpAddr>().is_err() { Ok(name) } else { Err(Illegal::ServerName) }
 }
 

@@ -1,0 +1,68 @@
+//! How much a peer may send that brings nothing: empty records, KeyUpdates, tickets, user_canceled. It is legal, costs us work, and is bounded.
+
+use core::time::Duration;
+
+use crate::error::Fault;
+
+/// How many records and messages in a row may carry no application data.
+const MAX_IDLE_MESSAGES: usize = 64;
+
+/// How long it takes to forgive one of them. It is a rate that is bounded, not a number: a connection that renews its keys now and then, or
+/// hides in cover traffic, may live as long as it likes (RFC 9846, 4.7.3 and 5.1).
+const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
+
+/// What came since the last application data, less what time has forgiven.
+#[derive(Debug, Default)]
+pub(super) struct Idle {
+    count: usize,
+    /// Up to when time has been counted.
+    since: Duration,
+}
+
+impl Idle {
+    /// Application data came or went: what is legal but idle may come again.
+    pub(super) fn reset(&mut self) {
+        self.count = 0;
+    }
+
+    /// One more; `now` is monotonic.
+    pub(super) fn add(&mut self, what: &'static str, now: Duration) -> Result<(), Fault> {
+        while self.count > 0 && now.saturating_sub(self.since) >= FORGIVEN_AFTER {
+            self.count -= 1;
+            self.since += FORGIVEN_AFTER;
+        }
+        if self.count == 0 {
+            self.since = now;
+        }
+        self.count += 1;
+        if self.count > MAX_IDLE_MESSAGES { Err(Fault::TooMany { what, limit: MAX_IDLE_MESSAGES }) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_bounded_and_a_rate_is_not() {
+        let mut idle = Idle::default();
+        for second in 0..100_000 {
+            idle.add("messages", Duration::from_secs(second)).unwrap();
+        }
+        let now = Duration::from_secs(1_000_000);
+        for _ in 0..64 {
+            idle.add("messages", now).unwrap();
+        }
+        assert!(matches!(idle.add("messages", now), Err(Fault::TooMany { what: "messages", limit: 64 })));
+    }
+
+    #[test]
+    fn a_second_forgives_one() {
+        let mut idle = Idle::default();
+        for _ in 0..64 {
+            idle.add("messages", Duration::ZERO).unwrap();
+        }
+        idle.add("messages", Duration::from_secs(1)).unwrap();
+        assert!(idle.add("messages", Duration::from_millis(1999)).is_err());
+    }
+}
