@@ -110,3 +110,8 @@ pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};
 pub use stream::{Handshake, Progress, Stream};
 pub use time::Now;
+
+/// The README's examples, so that `cargo test` compiles them.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
