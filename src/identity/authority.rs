@@ -102,12 +102,17 @@ impl Authority {
         Ok(Self(Arc::new(Inner { key, chain, validity })))
     }
 
-    /// Its certificate as PEM text, for those who are to trust it; followed by those above it, if it is not a root.
+    /// Its certificate as PEM text, for those who are to trust it and what it issues.
     pub fn certificate_pem(&self) -> String {
+        pem::write_certificates(self.0.chain.first().map(Vec::as_slice))
+    }
+
+    /// Its certificate, followed by those above it if it is not a root, for [`from_pem`](Self::from_pem).
+    pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
 
-    /// The same in DER: its own certificate first.
+    /// The same in DER.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
     }
@@ -122,9 +127,9 @@ impl Authority {
         PublicKey::from(self.0.key.public_key())
     }
 
-    /// Trust in the root of its chain, and so in all that it issues.
+    /// Trust in what it issues, itself or by authorities below it: not in those above it and what else they issue.
     pub fn trust(&self) -> Trust {
-        Trust::root(self.0.chain.last())
+        Trust::root(self.0.chain.first())
     }
 
     /// A server's identity: a fresh key, and a certificate for these names, DNS or IP, valid for a year; a DNS name may begin with `*.`.

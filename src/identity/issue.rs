@@ -262,7 +262,9 @@ fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>)
 fn name_constraints(permitted: &[AltName]) -> der::Result<NameConstraints> {
     let subtree = |base| GeneralSubtree { base, minimum: 0, maximum: None };
     let subnet = |address: &[u8], mask: u8| Ok(GeneralName::IpAddress(OctetString::new([address, &vec![mask; address.len()]].concat())?));
-    let mut excluded = Vec::new();
+    // `permit` speaks of DNS names and addresses; applications authorize by URIs and mail addresses as well.
+    let mut excluded =
+        vec![subtree(GeneralName::UniformResourceIdentifier(Ia5String::new("")?)), subtree(GeneralName::Rfc822Name(Ia5String::new("")?))];
     if !permitted.iter().any(|name| matches!(name, AltName::Dns(_))) {
         excluded.push(subtree(GeneralName::DnsName(Ia5String::new("")?)));
     }
@@ -278,7 +280,7 @@ fn name_constraints(permitted: &[AltName]) -> der::Result<NameConstraints> {
         other => general_name(other),
     };
     let permitted = permitted.iter().map(|name| base(name).map(subtree)).collect::<der::Result<_>>()?;
-    Ok(NameConstraints { permitted_subtrees: Some(permitted), excluded_subtrees: (!excluded.is_empty()).then_some(excluded) })
+    Ok(NameConstraints { permitted_subtrees: Some(permitted), excluded_subtrees: Some(excluded) })
 }
 
 fn extension<T: Criticality + der::oid::AssociatedOid + Encode>(content: &T, subject: &Name) -> der::Result<Extension> {

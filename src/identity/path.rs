@@ -81,6 +81,7 @@ impl Roots {
 /// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one.
 pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&ServerName>, now: Now) -> Result<(), CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
+    check_ambiguity(others)?;
     let leaf_der = pki::CertificateDer::from(*leaf);
     let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error))?;
     let others: Vec<_> = others.iter().map(|der| pki::CertificateDer::from(*der)).collect();
@@ -119,6 +120,22 @@ pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&S
         })?;
     }
     Ok(())
+}
+
+/// How many different certificates of a chain may have the same subject: two, for an authority that has renewed its key.
+const MAX_SAME_SUBJECT: usize = 2;
+
+/// Refuses a chain that leaves open which of many certificates of one name issued the next: webpki tries every order of them, which takes seconds
+/// where nine are alike, and nobody has authenticated anything yet.
+fn check_ambiguity(issuers: &[&[u8]]) -> Result<(), CertificateError> {
+    let mut distinct = issuers.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    // Those that cannot be read are alike: a few are tolerated, as rubbish in a chain is.
+    let mut subjects: Vec<_> = distinct.iter().map(|der| Certificate::parse(der).map_or(&[][..], |issuer| issuer.subject)).collect();
+    subjects.sort_unstable();
+    let too_many = subjects.windows(MAX_SAME_SUBJECT + 1).any(|same| same.first() == same.last());
+    if too_many { Err(CertificateError::TooComplex) } else { Ok(()) }
 }
 
 /// How many of a certificate's names an error repeats.

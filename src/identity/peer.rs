@@ -15,9 +15,9 @@ pub(crate) struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
-    pub(crate) fn new(chain: &[&[u8]], public_key: PublicKey, key: VerifyingKey, pinned_name: Option<String>) -> Self {
+    pub(crate) fn new(chain: &[&[u8]], public_key: PublicKey, key: VerifyingKey, trusted: Trusted) -> Self {
         let certificates = chain.iter().map(|der| der.to_vec()).collect();
-        Self { key, peer: Peer(Arc::new(Inner { certificates, public_key, pinned_name })) }
+        Self { key, peer: Peer(Arc::new(Inner { certificates, public_key, trusted })) }
     }
 
     /// The key of the leaf certificate.
@@ -26,10 +26,22 @@ impl VerifiedIdentity {
     }
 }
 
+/// Why a peer was accepted, and so who vouches for its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trusted {
+    /// A path leads from its certificate to a root: the authorities on it vouch for what the certificate says.
+    Path,
+    /// Its key is bound to this name: nobody vouches for its certificate, which it may have made itself.
+    Bound(String),
+    /// Its key is one of a set: nobody vouches for any name (RFC 9846, F.9).
+    Key,
+}
+
 /// The other side of a connection: it proved that it holds this key, and the key, or a certificate with it, is trusted.
 ///
-/// Cheap to clone. Names in a certificate are vouched for by the authority that issued it; behind a trusted key they are only what the key's holder
-/// says of itself.
+/// Cheap to clone. The names it has here are vouched for: by the authorities that issued its certificate, or by the one who bound its key to a name. What
+/// a peer that is known by its key alone says of itself in a certificate of its own making is not among them; it stands in
+/// [`certificates`](Self::certificates).
 ///
 /// ```
 /// use fleeting::Peer;
@@ -48,7 +60,7 @@ pub struct Peer(Arc<Inner>);
 struct Inner {
     certificates: Vec<Vec<u8>>,
     public_key: PublicKey,
-    pinned_name: Option<String>,
+    trusted: Trusted,
 }
 
 impl Peer {
@@ -69,32 +81,43 @@ impl Peer {
 
     /// The name that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was accepted for that.
     pub fn pinned_name(&self) -> Option<&str> {
-        self.0.pinned_name.as_deref()
+        match &self.0.trusted {
+            Trusted::Bound(name) => Some(name),
+            Trusted::Path | Trusted::Key => None,
+        }
     }
 
-    /// The DNS names and IP addresses in its certificate (subjectAltName); a DNS name may begin with `*.`.
+    /// The DNS names and IP addresses in its certificate (subjectAltName); a DNS name may begin with `*.`. For a peer accepted by its key, the name that
+    /// the key is bound to, if any.
     pub fn names(&self) -> Vec<String> {
+        if let Trusted::Bound(name) = &self.0.trusted {
+            return vec![name.clone()];
+        }
         self.alt_names().iter().filter(|name| !matches!(name, AltName::Uri(_))).map(AltName::to_string).collect()
     }
 
-    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`.
+    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`. None for a peer accepted by its key.
     pub fn uris(&self) -> Vec<String> {
         self.alt_names().iter().filter(|name| matches!(name, AltName::Uri(_))).map(AltName::to_string).collect()
     }
 
-    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`.
+    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`. Empty for a peer accepted by its key.
     pub fn subject(&self) -> String {
         self.leaf().and_then(|leaf| leaf.subject_text()).unwrap_or_default()
     }
 
-    /// The common name in the subject of its certificate, as `alice`. It counts for nothing when a server's name is checked.
+    /// The common name in the subject of its certificate, as `alice`. It counts for nothing when a server's name is checked. None
+    /// for a peer accepted by its key.
     pub fn common_name(&self) -> Option<String> {
         self.leaf()?.common_name()
     }
 
-    /// Read again for each question: a connection that waits keeps the bytes only.
+    /// The certificate whose content is vouched for. Read again for each question: a connection that waits keeps the bytes only.
     fn leaf(&self) -> Option<Certificate<'_>> {
-        Certificate::parse(self.0.certificates.first()?).ok()
+        match self.0.trusted {
+            Trusted::Path => Certificate::parse(self.0.certificates.first()?).ok(),
+            Trusted::Bound(_) | Trusted::Key => None,
+        }
     }
 
     fn alt_names(&self) -> Vec<AltName> {

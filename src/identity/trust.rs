@@ -11,7 +11,7 @@ use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::Certificate;
 use crate::identity::name::ServerName;
 use crate::identity::path::{self, Role, Roots};
-use crate::identity::peer::VerifiedIdentity;
+use crate::identity::peer::{Trusted, VerifiedIdentity};
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
 use crate::time::Now;
@@ -190,16 +190,16 @@ impl Trust {
         // The proof that the peer holds the key is its CertificateVerify, so there is nothing secret to compare here.
         let bound = self.0.bound.iter().find(|(name, key)| *key == public_key && may_be(name));
         if let Some((name, _)) = bound {
-            return Ok(VerifiedIdentity::new(chain, public_key, key, Some(name.to_string())));
+            return Ok(VerifiedIdentity::new(chain, public_key, key, Trusted::Bound(name.to_string())));
         }
         if self.0.keys.contains(&public_key) {
-            return Ok(VerifiedIdentity::new(chain, public_key, key, None));
+            return Ok(VerifiedIdentity::new(chain, public_key, key, Trusted::Key));
         }
         if self.0.roots.is_empty() || !may_ask_roots {
             return Err(CertificateError::UntrustedKey);
         }
         path::verify(&self.0.roots, chain, role, name, now)?;
-        Ok(VerifiedIdentity::new(chain, public_key, key, None))
+        Ok(VerifiedIdentity::new(chain, public_key, key, Trusted::Path))
     }
 }
 

@@ -137,9 +137,24 @@ fn authorities_below_authorities() {
     assert_eq!(verdict.map(drop), Err(CertificateError::PathConstraint));
 
     // Loaded again, with the chain.
-    let loaded = Authority::from_pem(below.certificate_pem(), below.key_pem().expose()).unwrap();
+    let loaded = Authority::from_pem(below.chain_pem(), below.key_pem().expose()).unwrap();
     as_server(&root.trust(), &chain(&loaded.issue_server([HOST]).unwrap()), HOST).unwrap();
     assert_eq!(loaded.certificates().len(), 2);
+}
+
+/// Who trusts an authority trusts neither the one above it nor its neighbours.
+#[test]
+fn trust_in_an_authority_below_is_trust_in_no_other() {
+    let root = Authority::builder("root").build().unwrap();
+    let [sales, support] = ["sales", "support"].map(|name| Authority::builder(name).build_under(&root).unwrap());
+    let trusts = [sales.trust(), Trust::roots_from_pem(sales.certificate_pem()).unwrap()];
+    for trust in trusts {
+        trust.verify_client(&chain(&sales.issue_client("alice").unwrap()), now()).unwrap();
+        for other in [&root, &support] {
+            let verdict = trust.verify_client(&chain(&other.issue_client("alice").unwrap()), now());
+            assert_eq!(verdict.map(drop), Err(CertificateError::UnknownIssuer));
+        }
+    }
 }
 
 #[test]
