@@ -10,7 +10,7 @@ use ::aes_gcm::aead::{AeadInOut, KeyInit};
 use ::aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use ::chacha20poly1305::ChaCha20Poly1305;
 
-use crate::crypto::scrub::scrubbed;
+use crate::crypto::scrub::{scrubbed, scrubbed_record};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 
@@ -61,11 +61,11 @@ impl AeadKey {
         buffer: &mut [u8],
     ) -> Result<[u8; Suite::TAG_LEN], Fault> {
         let nonce = nonce.into();
-        let tag = match &self.0 {
+        let tag = scrubbed_record(self.suite(), || match &self.0 {
             Cipher::Aes128Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
             Cipher::Aes256Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
             Cipher::ChaCha20Poly1305(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
-        };
+        });
         tag.map(Into::into).map_err(|_| Fault::Internal { what: "sealing a record" })
     }
 
@@ -82,11 +82,11 @@ impl AeadKey {
         tag: &[u8; Suite::TAG_LEN],
     ) -> Result<(), Fault> {
         let (nonce, tag) = (nonce.into(), tag.into());
-        let opened = match &self.0 {
+        let opened = scrubbed_record(self.suite(), || match &self.0 {
             Cipher::Aes128Gcm(key) => key.decrypt_inout_detached(nonce, aad, buffer.into(), tag),
             Cipher::Aes256Gcm(key) => key.decrypt_inout_detached(nonce, aad, buffer.into(), tag),
             Cipher::ChaCha20Poly1305(key) => key.decrypt_inout_detached(nonce, aad, buffer.into(), tag),
-        };
+        });
         // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
         opened.map_err(|_| Fault::BadRecordMac)
     }

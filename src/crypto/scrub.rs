@@ -5,11 +5,16 @@
 //! own, and then a frame at the same place, as deep as any of those calls was measured to go, is filled with zeros.
 //!
 //! The closure should leave its result on the heap, by filling a `Secret` or returning a `Box`: what it returns by value is copied into the
-//! caller's frame, which is not overwritten. Records are sealed and opened without this: it would cost more than a small record does.
+//! caller's frame, which is not overwritten.
+//!
+//! Records too are sealed and opened through here: aes-gcm works on many blocks at once and spills round keys for each. Once for each key, when it
+//! goes, would be cheaper, and was tried: by then a copy may stand in a frame that still lives, in room that nobody writes to (a `None`, a small
+//! variant), and moves about with it. It costs some 100 ns a record. An AEAD that wipes its own spills is called without.
 
 use zeroize::optimization_barrier;
 
 use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::suite::Suite;
 
 /// Bytes of stack overwritten after a call into the curve code, one that expands an AEAD key, or one that hashes with SHA-384.
 ///
@@ -20,28 +25,41 @@ const DEEP: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 8 * 1024 };
 /// The same for HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of `DEEP` would be seen.
 const SHALLOW: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 4 * 1024 };
 
+/// The same for a record under AES-GCM, measured where it goes deepest: with AVX-512 it takes 64 blocks at a time. Every record pays for it, so there
+/// is less to spare.
+const AES_GCM: usize = if cfg!(debug_assertions) { 96 * 1024 } else { 12 * 1024 };
+
+/// The same for a record under ChaCha20-Poly1305.
+const CHACHA20: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 6 * 1024 };
+
 /// Runs `f`, then overwrites the stack that it used.
 pub(crate) fn scrubbed<T>(f: impl FnOnce() -> T) -> T {
-    let result = apart(f);
-    #[cfg(test)]
-    if tests::OFF.get() {
-        return result;
-    }
-    overwrite::<DEEP>();
-    result
+    scrubbed_to::<DEEP, T>(f)
 }
 
 /// [`scrubbed`] for calls that only hash.
 pub(crate) fn scrubbed_hash<T>(algorithm: HashAlgorithm, f: impl FnOnce() -> T) -> T {
+    match algorithm {
+        HashAlgorithm::Sha256 => scrubbed_to::<SHALLOW, T>(f),
+        HashAlgorithm::Sha384 => scrubbed_to::<DEEP, T>(f),
+    }
+}
+
+/// [`scrubbed`] for one record.
+pub(crate) fn scrubbed_record<T>(suite: Suite, f: impl FnOnce() -> T) -> T {
+    match suite {
+        Suite::Aes128GcmSha256 | Suite::Aes256GcmSha384 => scrubbed_to::<AES_GCM, T>(f),
+        Suite::ChaCha20Poly1305Sha256 => scrubbed_to::<CHACHA20, T>(f),
+    }
+}
+
+fn scrubbed_to<const DEPTH: usize, T>(f: impl FnOnce() -> T) -> T {
     let result = apart(f);
     #[cfg(test)]
     if tests::OFF.get() {
         return result;
     }
-    match algorithm {
-        HashAlgorithm::Sha256 => overwrite::<SHALLOW>(),
-        HashAlgorithm::Sha384 => overwrite::<DEEP>(),
-    }
+    overwrite::<DEPTH>();
     result
 }
 

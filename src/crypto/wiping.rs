@@ -46,25 +46,10 @@ fn can_be_shared() {
 
 #[cfg(target_os = "linux")]
 mod by_looking {
-    use std::fs::File;
-    use std::os::unix::fs::FileExt;
-
     use super::*;
+    use crate::testing::memory::left;
 
     const KEY: [u8; 48] = *b"an odd key that has 48 bytes, and not all equal.";
-
-    /// How many words of `value` are still there after it was dropped and its memory freed. The first two belong to the allocator.
-    fn left<T>(value: T) -> usize {
-        let memory = File::open("/proc/self/mem").unwrap();
-        let (mut alive, mut freed) = (vec![0; size_of::<T>()], vec![0; size_of::<T>()]);
-        let value = Box::new(value);
-        let at = u64::try_from(std::ptr::from_ref(&*value).addr()).unwrap();
-        memory.read_exact_at(&mut alive, at).unwrap();
-        drop(value);
-        memory.read_exact_at(&mut freed, at).unwrap();
-        let words = alive.chunks_exact(8).zip(freed.chunks_exact(8)).skip(2);
-        words.filter(|(alive, freed)| alive == freed && **alive != [0; 8]).count()
-    }
 
     #[test]
     fn this_test_sees_what_is_not_wiped() {

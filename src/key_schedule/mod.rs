@@ -34,5 +34,7 @@ mod traffic;
 mod tests;
 
 pub(crate) use exporter::ExporterSecret;
+#[cfg(test)]
+pub(crate) use resumption::PskKind;
 pub(crate) use stages::{EarlySecret, MainSecret};
 pub(crate) use traffic::{FinishedKey, Iv, RestingSecret, TrafficSecret};

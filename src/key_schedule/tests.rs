@@ -216,7 +216,7 @@ fn a_nonce_is_the_iv_with_the_sequence_number() {
     let handshake = EarlySecret::new(HASH, None).into_handshake(Secret::copy_of(trace.get("shared_secret")));
     let (_, iv) = handshake.server_traffic(&transcript).keys(Suite::Aes128GcmSha256);
     // 5d313eb2 671276ee 13000b30 XOR 00000000 01234567 89abcdef
-    assert_eq!(iv.nonce(0), trace.get("server_handshake_iv"));
-    assert_eq!(iv.nonce(0x0123_4567_89ab_cdef), *b"\x5d\x31\x3e\xb2\x66\x31\x33\x89\x9a\xab\xc6\xdf");
-    assert_eq!(iv.nonce(u64::MAX), *b"\x5d\x31\x3e\xb2\x98\xed\x89\x11\xec\xff\xf4\xcf");
+    assert_eq!(*iv.nonce(0), trace.get("server_handshake_iv"));
+    assert_eq!(*iv.nonce(0x0123_4567_89ab_cdef), *b"\x5d\x31\x3e\xb2\x66\x31\x33\x89\x9a\xab\xc6\xdf");
+    assert_eq!(*iv.nonce(u64::MAX), *b"\x5d\x31\x3e\xb2\x98\xed\x89\x11\xec\xff\xf4\xcf");
 }

@@ -1,5 +1,7 @@
 //! Traffic secrets: record keys, Finished keys, and the next generation (RFC 9846, 4.5.3, 7.2 and 7.3).
 
+use zeroize::Zeroizing;
+
 use super::label::{self, Label};
 use crate::crypto::aead::AeadKey;
 use crate::crypto::hash::{Digest, HashAlgorithm};
@@ -68,8 +70,9 @@ impl Iv {
     pub(crate) const LEN: usize = Suite::NONCE_LEN;
 
     /// The nonce of the record with this sequence number: the number, padded to the left with zeros, XORed with the IV (RFC 9846, 5.3).
-    pub(crate) fn nonce(&self, sequence: u64) -> [u8; Self::LEN] {
-        let mut nonce = [0; Self::LEN];
+    /// It is worth as much as the IV, and wiped.
+    pub(crate) fn nonce(&self, sequence: u64) -> Zeroizing<[u8; Self::LEN]> {
+        let mut nonce = Zeroizing::new([0; Self::LEN]);
         nonce.copy_from_slice(self.0.expose());
         for (byte, number) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
             *byte ^= number;

@@ -1,5 +1,7 @@
 //! What one direction needs to protect records: its secret, the keys from it, and the sequence number (RFC 9846, 5.2 to 5.5).
 
+use zeroize::Zeroizing;
+
 use crate::crypto::aead::AeadKey;
 use crate::crypto::suite::Suite;
 use crate::key_schedule::{Iv, RestingSecret, TrafficSecret};
@@ -30,7 +32,7 @@ impl Protection {
     }
 
     /// The nonce for the next record, which [`advance`](Self::advance) makes the one after it.
-    pub(super) fn nonce(&self) -> [u8; Iv::LEN] {
+    pub(super) fn nonce(&self) -> Zeroizing<[u8; Iv::LEN]> {
         self.iv.nonce(self.sequence)
     }
 

@@ -1,3 +1,7 @@
 //! What the tests of several floors share. It stands outside of the floors: any test may import from it, nothing else may.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod memory;
+#[cfg(target_os = "linux")]
+mod remains;
 pub(crate) mod rfc8448;

@@ -1,0 +1,497 @@
+//! Nothing that was secret remains: every secret that was ever alive is looked for in a process that has dropped it.
+//!
+//! 1. The script runs here, with randomness from a seed, and every `Secret` that it drops is recorded, none left out.
+//! 2. It runs again in a child, from the same seed and with the same keys, and pauses where it did here.
+//! 3. At each pause the child's memory, heap and stacks, is searched for what it has dropped by then: the bytes themselves, and what is as good as
+//!    they are: expanded AEAD keys, HMAC's pads, an Ed25519 key's halves.
+//!
+//! That the search would find something is seen from what is still alive. It runs from another process so that what it looks for, and the search
+//! itself, leave no trace in the memory that is searched.
+
+use core::any::Any;
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ::hkdf::Hkdf;
+use aes_gcm::AesGcm;
+use aes_gcm::aead::KeyInit;
+use aes_gcm::aead::consts::U12;
+use aes_gcm::aes::{Aes128Enc, Aes256Enc};
+use chacha20poly1305::ChaCha20Poly1305;
+use rand_core::{TryCryptoRng, TryRng};
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+use crate::client::Client;
+use crate::connection::{Connection, Status};
+use crate::crypto::aead::AeadKey;
+use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::hkdf::Prk;
+use crate::crypto::hmac::HmacKey;
+use crate::crypto::key_exchange::{EphemeralKey, Group};
+use crate::crypto::random;
+use crate::crypto::signature::SigningKey;
+use crate::crypto::suite::Suite;
+use crate::identity::{Authority, Identity};
+use crate::key_schedule::{EarlySecret, PskKind};
+use crate::record::{Open, Seal};
+use crate::secret::{Secret, recorder};
+use crate::server::{ClientAuth, Server};
+use crate::testing::memory::{Memory, image};
+use crate::time::Now;
+
+/// SplitMix64. It hands out eight bytes at a time, so that it keeps no copy of what it made.
+struct Seeded(u64);
+
+impl Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+impl TryRng for Seeded {
+    type Error = getrandom::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(self.next() as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        for chunk in out.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Seeded {}
+
+/// Who runs a script: the recording here, or the child that is searched.
+trait Run {
+    /// What was dropped since the last call belongs to this.
+    fn dropped(&mut self, what: &'static str);
+
+    /// The child waits here to be searched.
+    fn pause(&mut self);
+}
+
+// ---- the scripts ----
+
+/// Every type that holds a secret, alive together and then dropped: those too that no connection uses yet.
+fn types(_: &Path, run: &mut dyn Run) {
+    let mut rng = Seeded(1);
+    let mut secret = |len| random::secret(&mut rng, len).unwrap();
+    let digest = HashAlgorithm::Sha256.hash(b"transcript");
+    let mut alive: Vec<(&'static str, Box<dyn Any>)> = Vec::new();
+    let mut add = |run: &mut dyn Run, what, value| {
+        run.dropped(what);
+        alive.push((what, value));
+    };
+
+    add(run, "Secret", Box::new(secret(32)));
+    add(run, "Prk by extract", Box::new(Prk::extract(HashAlgorithm::Sha256, b"salt", secret(32).expose())));
+    add(run, "Prk of SHA-384", Box::new(Prk::from_secret(HashAlgorithm::Sha384, secret(48))));
+    for (algorithm, what) in HashAlgorithm::ALL.into_iter().zip(["HmacKey of SHA-256", "HmacKey of SHA-384"]) {
+        add(run, what, Box::new(HmacKey::new(algorithm, secret(algorithm.output_len()).expose())));
+    }
+    for (suite, what) in Suite::ALL.into_iter().zip(["AeadKey, AES-128", "AeadKey, AES-256", "AeadKey, ChaCha20"]) {
+        add(run, what, Box::new(AeadKey::new(suite, secret(suite.key_len()).expose())));
+    }
+    add(run, "SigningKey", Box::new(SigningKey::from_seed(secret(32)).unwrap()));
+
+    let early = |secret: Secret| EarlySecret::new(HashAlgorithm::Sha256, Some(&secret));
+    add(run, "EarlySecret", Box::new(early(secret(32))));
+    add(run, "BinderKey", Box::new(early(secret(32)).binder_key(PskKind::Resumption)));
+    add(run, "early TrafficSecret", Box::new(early(secret(32)).client_early_traffic(&digest)));
+    add(run, "early ExporterSecret", Box::new(early(secret(32)).early_exporter(&digest)));
+    let mut handshake = || early(secret(32)).into_handshake(secret(32));
+    add(run, "HandshakeSecret", Box::new(handshake()));
+    add(run, "TrafficSecret", Box::new(handshake().server_traffic(&digest)));
+    add(run, "FinishedKey", Box::new(handshake().client_traffic(&digest).finished_key()));
+    add(run, "RestingSecret", Box::new(handshake().client_traffic(&digest).rest()));
+    for (suite, what) in Suite::ALL.into_iter().zip(["keys, AES-128", "keys, AES-256", "keys, ChaCha20"]) {
+        add(run, what, Box::new(handshake().client_traffic(&digest).keys(suite)));
+    }
+    add(run, "MainSecret", Box::new(handshake().into_main()));
+    add(run, "ExporterSecret", Box::new(handshake().into_main().exporter(&digest)));
+    add(run, "exported", Box::new(handshake().into_main().exporter(&digest).export(b"label", b"", 32).unwrap()));
+    add(run, "Epoch", Box::new(handshake().into_main().into_epoch(&digest)));
+    add(run, "resumption PSK", Box::new(handshake().into_main().into_epoch(&digest).resumption.psk(b"nonce")));
+    let mut seal = Seal::protected(Suite::Aes128GcmSha256, handshake().server_traffic(&digest));
+    seal.update().unwrap();
+    add(run, "Seal", Box::new(seal));
+    let mut open = Open::protected(Suite::ChaCha20Poly1305Sha256, handshake().server_traffic(&digest));
+    open.update();
+    add(run, "Open", Box::new(open));
+    let key = EphemeralKey::generate(Group::X25519, &mut rng).unwrap();
+    add(run, "EphemeralKey", Box::new(key));
+
+    run.pause();
+    for (what, value) in alive {
+        drop(value);
+        run.dropped(what);
+    }
+    run.pause();
+}
+
+/// A conversation with everything in it, by this suite.
+fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
+    let read = |name| pem(keys, name);
+    let authority = Authority::from_pem(read("authority.pem").expose(), read("authority.key").expose()).unwrap();
+    let identity = |name| Identity::from_pem_files(keys.join(format!("{name}.pem")), keys.join(format!("{name}.key"))).unwrap();
+    let (server, client) = (identity("server"), identity("client"));
+    let nameless = Identity::from_key_pem(client.key_pem().expose()).unwrap();
+    authority.certificate().server(["other.internal"]).issue_for(nameless.public_key()).unwrap();
+    drop(nameless);
+    run.dropped("loading");
+
+    let client = Client::builder().trust(authority.trust()).identity(client).cipher_suites([suite.code_point()]).build().unwrap();
+    let server = Server::builder().identity(server).client_auth(ClientAuth::Required(authority.trust())).build().unwrap();
+    let mut pair = connect(&client, &server, 1);
+    run.dropped("handshake");
+
+    for _ in 0..2 {
+        pair.client.write(b"to the server").unwrap();
+        pair.settle();
+        pair.client.rekey().unwrap();
+        pair.client.write(&[7; 20_000]).unwrap();
+        pair.settle();
+        pair.server.rekey().unwrap();
+        pair.server.write(b"to the client").unwrap();
+        pair.settle();
+    }
+    for end in [&pair.client, &pair.server] {
+        drop(end.export_keying_material(b"EXPORTER-test", b"context", 64).unwrap());
+    }
+    run.dropped("conversation");
+    run.pause();
+
+    // Another one fails. Both connections are still there afterwards.
+    let mut failed = connect(&client, &server, 2);
+    failed.client.write(b"broken").unwrap();
+    let mut broken = failed.client.output().to_vec();
+    *broken.last_mut().unwrap() ^= 1;
+    let space = failed.server.input();
+    space[..broken.len()].copy_from_slice(&broken);
+    failed.client.sent(broken.len());
+    failed.server.received(broken.len());
+    assert!(failed.server.process(now(), &mut failed.rng).is_err());
+    failed.settle();
+    assert!(failed.client.process(now(), &mut failed.rng).is_err());
+    pair.client.close();
+    pair.server.close();
+    pair.settle();
+    assert_eq!(pair.client.process(now(), &mut pair.rng).unwrap(), Status::Closed);
+    assert_eq!(pair.server.process(now(), &mut pair.rng).unwrap(), Status::Closed);
+    run.dropped("closing and failing");
+    run.pause();
+
+    drop((pair, failed));
+    drop((client, server, authority));
+    run.dropped("the end");
+    run.pause();
+}
+
+fn pem(keys: &Path, name: &str) -> Secret {
+    let mut file = fs::File::open(keys.join(name)).unwrap();
+    let len = file.metadata().unwrap().len();
+    Secret::filled(usize::try_from(len).unwrap(), |out| file.read_exact(out).unwrap())
+}
+
+fn now() -> Now {
+    Now { monotonic: Duration::ZERO, unix: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() }
+}
+
+struct Pair {
+    client: Connection,
+    server: Connection,
+    rng: Seeded,
+}
+
+fn connect(client: &Client, server: &Server, seed: u64) -> Pair {
+    let mut rng = Seeded(seed);
+    let client = client.connection("server.internal", now(), &mut rng).unwrap();
+    let mut pair = Pair { client, server: server.connection(now()), rng };
+    pair.settle();
+    assert!(!pair.client.is_handshaking() && !pair.server.is_handshaking());
+    pair
+}
+
+impl Pair {
+    /// Moves what there is to send, and throws the plaintext away.
+    fn settle(&mut self) {
+        while !self.client.output().is_empty() || !self.server.output().is_empty() {
+            deliver(&mut self.client, &mut self.server, &mut self.rng);
+            deliver(&mut self.server, &mut self.client, &mut self.rng);
+        }
+    }
+}
+
+fn deliver(from: &mut Connection, to: &mut Connection, rng: &mut Seeded) {
+    while !from.output().is_empty() {
+        let space = to.input();
+        let count = space.len().min(from.output().len());
+        space[..count].copy_from_slice(&from.output()[..count]);
+        to.received(count);
+        from.sent(count);
+        // A failure shows in the next call.
+        while let Ok(Status::Data) = to.process(now(), rng) {
+            to.consume(usize::MAX);
+        }
+    }
+}
+
+// ---- the recording ----
+
+/// A secret, where it was dropped, and before which pause.
+struct Dropped {
+    secret: Vec<u8>,
+    what: &'static str,
+    before: usize,
+}
+
+#[derive(Default)]
+struct Recording {
+    dropped: Vec<Dropped>,
+    pauses: usize,
+}
+
+impl Run for Recording {
+    fn dropped(&mut self, what: &'static str) {
+        let before = self.pauses;
+        self.dropped.extend(recorder::take().into_iter().map(|secret| Dropped { secret, what, before }));
+    }
+
+    fn pause(&mut self) {
+        self.pauses += 1;
+    }
+}
+
+// ---- what to look for ----
+
+/// The shortest needle, in bytes: a nonce's IV.
+const SHORTEST: usize = 12;
+
+const PIECE: usize = 16;
+
+/// The bytes that give a secret away, each with what it is of it.
+fn needles(secret: &[u8], public: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+    let mut needles = Vec::new();
+    let mut add = |bytes: &[u8], of: &'static str| {
+        for piece in bytes.chunks(PIECE).filter(|piece| piece.len() >= SHORTEST) {
+            // Zeros, counters and constants are nobody's secret.
+            let different: BTreeSet<_> = piece.iter().collect();
+            if different.len() >= SHORTEST / 2 && !public.windows(piece.len()).any(|window| window == piece) {
+                needles.push((piece.to_vec(), of));
+            }
+        }
+    };
+    add(secret, "itself");
+    if let Ok(key) = <[u8; 32]>::try_from(secret) {
+        let halves = Sha512::digest(key);
+        add(&halves, "an Ed25519 key's halves");
+        add(&halves[1..31], "an Ed25519 scalar");
+        add(&key[1..31], "an X25519 scalar");
+        let key = &key;
+        add(&secret_image(key, |key| Box::new(ChaCha20Poly1305::new_from_slice(key).unwrap())), "a ChaCha20 key");
+        add(&secret_image(key, |key| Box::new(AesGcm::<Aes256Enc, U12>::new_from_slice(key).unwrap())), "an AES-256 key's expansion");
+        add(&secret_image(key, |key| Box::new(Hkdf::<Sha256>::from_prk(key).unwrap())), "pads of HMAC with SHA-256");
+    }
+    if let Ok(key) = <&[u8; 16]>::try_from(secret) {
+        add(&secret_image(key, |key| Box::new(AesGcm::<Aes128Enc, U12>::new_from_slice(key).unwrap())), "an AES-128 key's expansion");
+    }
+    if let Ok(key) = <&[u8; 48]>::try_from(secret) {
+        add(&secret_image(key, |key| Box::new(Hkdf::<Sha384>::from_prk(key).unwrap())), "pads of HMAC with SHA-384");
+    }
+    needles
+}
+
+/// What a value made from this key looks like in memory, where it does not look like one made from another key.
+fn secret_image<T, const N: usize>(key: &[u8; N], make: impl Fn(&[u8]) -> Box<T>) -> Vec<u8> {
+    let mut image = [image(&*make(key)), image(&*make(&[0x5a; N]))];
+    let [ours, other] = &mut image;
+    for (piece, other) in ours.chunks_mut(PIECE).zip(other.chunks(PIECE)) {
+        if piece == other {
+            piece.fill(0);
+        }
+    }
+    ours.clone()
+}
+
+/// The record key of a traffic secret, by the book (RFC 9846, 7.1 and 7.3): where the one is alive, the other is.
+fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
+    let length = u8::try_from(suite.key_len()).unwrap();
+    let prk = Prk::from_secret(suite.hash(), Secret::copy_of(secret));
+    prk.expand(&[&[0, length, 9], b"tls13 key", &[0]], suite.key_len()).expose().to_vec()
+}
+
+// ---- the search ----
+
+type Script = fn(&Path, &mut dyn Run);
+
+const SCRIPTS: [(&str, Option<Suite>, Script); 4] = [
+    ("types", None, types),
+    ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| conversation(Suite::Aes128GcmSha256, keys, run)),
+    ("AES-256", Some(Suite::Aes256GcmSha384), |keys, run| conversation(Suite::Aes256GcmSha384, keys, run)),
+    ("ChaCha20", Some(Suite::ChaCha20Poly1305Sha256), |keys, run| conversation(Suite::ChaCha20Poly1305Sha256, keys, run)),
+];
+
+const VARIABLE: &str = "FLEETING_TEST_REMAINS";
+
+/// The child: says when it pauses, and waits for an answer.
+struct Searched;
+
+impl Run for Searched {
+    fn dropped(&mut self, _: &'static str) {}
+
+    fn pause(&mut self) {
+        println!("\npaused");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    }
+}
+
+/// Does nothing unless it is the child of another test here.
+#[test]
+fn child() {
+    if let Ok(value) = std::env::var(VARIABLE) {
+        let (name, keys) = value.split_once(':').unwrap();
+        let (.., script) = SCRIPTS.iter().find(|(script, ..)| *script == name).unwrap();
+        script(Path::new(keys), &mut Searched);
+    }
+}
+
+/// The keys of three parties in files, for both runs to read.
+struct Keys {
+    folder: PathBuf,
+    /// What is in the files and no secret.
+    public: Vec<u8>,
+}
+
+impl Keys {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fleeting-remains-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let authority = Authority::new("remains").unwrap();
+        let mut public = [0; PIECE].to_vec();
+        let mut write = |name: &str, chain: &str, key: &Secret| {
+            fs::write(folder.join(format!("{name}.pem")), chain).unwrap();
+            fs::write(folder.join(format!("{name}.key")), key.expose()).unwrap();
+            public.extend_from_slice(chain.as_bytes());
+            public.extend_from_slice(&[0; PIECE]);
+        };
+        write("authority", &authority.certificate_pem(), &authority.key_pem());
+        for (name, identity) in
+            [("server", authority.issue_server(["server.internal"]).unwrap()), ("client", authority.issue_client("client").unwrap())]
+        {
+            write(name, &identity.chain_pem(), &identity.key_pem());
+        }
+        // RFC 8410, section 7: what stands before every seed, in DER and in PEM.
+        public.extend_from_slice(&[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20]);
+        public.extend_from_slice(b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI");
+        public.extend_from_slice(b"\n-----END PRIVATE KEY-----\n");
+        public.extend_from_slice(&[0; PIECE]);
+        Self { folder, public }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+/// Runs a script here and in a child, searches the child at each pause, and asks `judge` about what was found of each secret.
+fn search(name: &str) {
+    let (_, suite, script) = SCRIPTS.into_iter().find(|(script, ..)| *script == name).unwrap();
+    let keys = Keys::new(name);
+    recorder::take();
+    let mut recording = Recording::default();
+    script(&keys.folder, &mut recording);
+    let Recording { dropped, pauses } = recording;
+
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "testing::remains::child", "--nocapture", "--test-threads=1"])
+        .env(VARIABLE, format!("{name}:{}", keys.folder.display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let memory = Memory::of_child(child.id());
+    let (mut answer, mut lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let mut failures = Vec::new();
+    for pause in 0..pauses {
+        while lines.next().unwrap().unwrap() != "paused" {}
+        failures.extend(search_once(&memory, &dropped, pause, pauses, suite, &keys.public));
+        answer.write_all(b"go on\n").unwrap();
+    }
+    while lines.next().is_some_and(|line| line.is_ok()) {}
+    assert!(child.wait().unwrap().success());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn search_once(memory: &Memory, dropped: &[Dropped], pause: usize, pauses: usize, suite: Option<Suite>, public: &[u8]) -> BTreeSet<String> {
+    let (mut bytes, mut about) = (Vec::new(), Vec::new());
+    for one in dropped {
+        for (needle, of) in needles(&one.secret, public) {
+            bytes.push(needle);
+            about.push((one, of));
+        }
+    }
+    // What lives on may be found, and its record key with it.
+    let mut allowed = BTreeSet::new();
+    for one in dropped.iter().filter(|one| one.before > pause) {
+        let key = suite.filter(|suite| one.secret.len() == suite.hash().output_len()).map(|suite| record_key(&one.secret, suite));
+        for secret in [Some(&one.secret), key.as_ref()].into_iter().flatten() {
+            allowed.extend(needles(secret, public).into_iter().map(|(needle, _)| needle));
+        }
+    }
+    let found = memory.find(&bytes);
+
+    // The search sees what is there.
+    let seen: BTreeSet<_> = found.iter().map(|found| about[found.needle].0.what).collect();
+    if suite.is_none() && pause == 0 {
+        let all: BTreeSet<_> = dropped.iter().map(|one| one.what).collect();
+        assert_eq!(seen, all, "a type that is alive was not found");
+        return BTreeSet::new();
+    }
+    if pause + 1 < pauses {
+        assert!(seen.contains("the end"), "what is alive was not found");
+    }
+    let wrong = found.iter().filter(|found| !allowed.contains(&bytes[found.needle]));
+    wrong
+        .map(|found| {
+            let (one, of) = about[found.needle];
+            format!("pause {pause}: {} bytes dropped in {}, {of}: {}", one.secret.len(), one.what, found.place)
+        })
+        .collect()
+}
+
+#[test]
+fn of_any_type() {
+    search("types");
+}
+
+#[test]
+fn of_a_conversation_with_aes_128() {
+    search("AES-128");
+}
+
+#[test]
+fn of_a_conversation_with_aes_256() {
+    search("AES-256");
+}
+
+#[test]
+fn of_a_conversation_with_chacha20() {
+    search("ChaCha20");
+}
