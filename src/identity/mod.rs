@@ -21,7 +21,6 @@
 #![cfg_attr(not(test), expect(dead_code, reason = "certificate_authorities is answered here already, and not yet sent above"))]
 
 mod authority;
-mod base64;
 mod certificate;
 mod issue;
 mod key;

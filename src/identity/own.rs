@@ -4,6 +4,8 @@ use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64ct::{Base64, Encoding as _};
+
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::SigningKey;
 use crate::error::{CertificateError, ConfigError, Error, Fault};
@@ -11,7 +13,7 @@ use crate::identity::certificate::{AltName, Certificate};
 use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
 use crate::identity::public_key::PublicKey;
 use crate::identity::trust::MAX_CHAIN;
-use crate::identity::{base64, key, name, pem};
+use crate::identity::{key, name, pem};
 use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
@@ -182,13 +184,13 @@ impl Identity {
 
     fn nameless(key: SigningKey) -> Result<Self, Error> {
         // RFC 5280, 4.1.2.4: an issuer's name is never empty. This one says nothing that the key does not say.
-        let name = base64::encode(&issue::key_identifier(&PublicKey::from(key.public_key())));
+        let name = Base64::encode_string(&issue::key_identifier(&PublicKey::from(key.public_key())));
         Self::own_certificate(key, Some(&name), &[])
     }
 
     fn own_certificate(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Result<Self, Error> {
         let public_key = PublicKey::from(key.public_key());
-        let id = base64::encode(&issue::key_identifier(&public_key));
+        let id = Base64::encode_string(&issue::key_identifier(&public_key));
         let mut serial = [0; 16];
         for (out, byte) in serial.iter_mut().zip(issue::key_identifier(&public_key)) {
             *out = byte;

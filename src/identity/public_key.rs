@@ -3,8 +3,10 @@
 use core::fmt;
 use core::str::FromStr;
 
+use base64ct::{Base64, Encoding as _};
+
 use crate::error::ConfigError;
-use crate::identity::{base64, pem};
+use crate::identity::pem;
 
 /// What stands before the 32 bytes in a DER SubjectPublicKeyInfo (RFC 8410, section 4): parameters are absent, so there is one encoding.
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -57,7 +59,7 @@ impl From<[u8; 32]> for PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base64::encode(&self.to_spki()))
+        f.write_str(&Base64::encode_string(&self.to_spki()))
     }
 }
 
@@ -73,7 +75,7 @@ impl FromStr for PublicKey {
     /// Reads what `Display` writes, or a PEM section `PUBLIC KEY`.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let text = text.trim();
-        let spki = if text.starts_with("-----") { pem::public_key(text.as_bytes())? } else { base64::decode(text).unwrap_or_default() };
+        let spki = if text.starts_with("-----") { pem::public_key(text.as_bytes())? } else { Base64::decode_vec(text).unwrap_or_default() };
         Self::from_spki(&spki).ok_or(ConfigError::PublicKey {
             reason: "expected the base64 of an Ed25519 SubjectPublicKeyInfo (60 characters), or that as PEM",
         })
@@ -108,6 +110,12 @@ mod tests {
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuEA",
             "",
             "no key",
+            // One key has one text: no other trailing bits (E is 000100), no other padding, no line break, not the alphabet of URLs.
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuF=",
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE",
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE==",
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrB\nZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+            "MCowBQYDK2VwAyEA_7-ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
         ] {
             assert!(matches!(text.parse::<PublicKey>(), Err(ConfigError::PublicKey { .. })), "{text}");
         }

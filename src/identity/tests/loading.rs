@@ -1,9 +1,11 @@
 //! What an Identity is made of: PEM, PKCS#8, chains. Its secrets stay inside.
 
+use base64ct::{Base64, Encoding as _};
+
 use super::forge::{Ca, leaf_params};
 use super::{vector, vector_der};
 use crate::error::{CertificateError, ConfigError, Error};
-use crate::identity::{Authority, Identity, PublicKey, base64};
+use crate::identity::{Authority, Identity, PublicKey};
 
 /// RFC 8410, 10.3: version 1; and version 2 with the public key and an attribute.
 const RFC_8410_V1: &str = "-----BEGIN PRIVATE KEY-----
@@ -28,11 +30,11 @@ fn config_error(result: Result<Identity, Error>) -> ConfigError {
 
 fn decode(pem: &str) -> Vec<u8> {
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    base64::decode(&body).unwrap()
+    Base64::decode_vec(&body).unwrap()
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64::encode(der))
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", Base64::encode_string(der))
 }
 
 #[test]
