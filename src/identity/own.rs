@@ -141,6 +141,11 @@ impl Identity {
         self.0.names.iter().any(|pattern| name::covers(pattern, name))
     }
 
+    /// Whether there is a name that [`matches_name`](Self::matches_name) could ever find.
+    pub(crate) fn has_dns_names(&self) -> bool {
+        !self.0.names.is_empty()
+    }
+
     /// Whether a certificate of the chain was issued by one of these, DER names as they stand in certificate_authorities (RFC 9846, 4.3.4 and 4.5.1.2).
     pub(crate) fn is_issued_by(&self, authorities: &[&[u8]]) -> bool {
         self.0.chain.iter().filter_map(|der| Certificate::parse(der).ok()).any(|certificate| authorities.contains(&certificate.issuer))

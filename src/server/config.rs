@@ -108,7 +108,7 @@ impl ServerBuilder {
 
     /// Who this server is for clients that ask for one of the names in this identity's certificate (SNI). May be called many times; the first that
     /// fits is taken. Without an [`identity`](Self::identity) besides, other names are refused with unrecognized_name, and clients that send
-    /// none with missing_extension.
+    /// none with missing_extension. A certificate without a DNS name is refused by [`build`](Self::build), since nobody could ask for it.
     pub fn identity_by_name(mut self, identity: Identity) -> Self {
         self.named.push(identity);
         self
@@ -170,6 +170,10 @@ impl ServerBuilder {
         if self.default_identity.is_none() && self.named.is_empty() {
             return Err(ConfigError::Missing { what: "identity(): who this server is" }.into());
         }
+        if self.named.iter().any(|identity| !identity.has_dns_names()) {
+            let reason = "its certificate has no DNS name, so no client could ask for it; give it to identity() instead";
+            return Err(ConfigError::Setting { name: "identity_by_name", reason }.into());
+        }
         if let Some(trust) = self.client_auth.trust() {
             trust.check()?;
         }
@@ -187,5 +191,22 @@ impl ServerBuilder {
 impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerBuilder").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Authority;
+
+    #[test]
+    fn an_identity_that_nobody_can_ask_for_is_refused() {
+        let authority = Authority::new("CA").unwrap();
+        let build = |by_name| Server::builder().identity(Identity::generate().unwrap()).identity_by_name(by_name).build().map(drop);
+        for nameless in [Identity::generate().unwrap(), authority.issue_server(["10.0.0.1", "::1"]).unwrap()] {
+            let error = build(nameless).unwrap_err();
+            assert!(matches!(error, Error::Config(ConfigError::Setting { name: "identity_by_name", .. })), "{error:?}");
+        }
+        build(authority.issue_server(["10.0.0.1", "db.internal"]).unwrap()).unwrap();
     }
 }
