@@ -40,9 +40,8 @@ pub fn report<S: Read + Write>(tls: &Stream<S>) -> String {
     out
 }
 
-/// A peer in one line: its subject, its names and its key.
+/// A peer in one line: its subject and its names, as far as somebody vouches for them, and its key.
 pub fn describe(peer: &Peer) -> String {
-    let names = peer.names();
-    let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-    format!("{}{names}, key {}", peer.subject(), peer.public_key())
+    let known = [vec![peer.subject()], peer.names(), vec![format!("key {}", peer.public_key())]].concat();
+    known.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -207,7 +207,7 @@ pub fn certificates(data: &[u8]) {
 }
 
 fn look_at(peer: &Peer) {
-    let _ = (peer.names(), peer.uris(), peer.subject(), peer.common_name(), peer.public_key(), peer.pinned_name());
+    let _ = (peer.names(), peer.uris(), peer.subject(), peer.common_name(), peer.public_key(), peer.pinned_names());
     assert!(!peer.certificates().is_empty());
     assert!(!format!("{peer:?}").is_empty());
 }

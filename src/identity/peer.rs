@@ -26,22 +26,23 @@ impl VerifiedIdentity {
     }
 }
 
-/// Why a peer was accepted, and so who vouches for its names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a peer is trusted, and so who vouches for its names.
 pub(crate) enum Trusted {
-    /// A path leads from its certificate to a root: the authorities on it vouch for what the certificate says.
+    /// Its certificates lead to a root: an authority vouches for what its own certificate says.
     Path,
-    /// Its key is bound to this name: nobody vouches for its certificate, which it may have made itself.
-    Bound(String),
-    /// Its key is one of a set: nobody vouches for any name (RFC 9846, F.9).
+    /// Its key is bound to these names, of the one that was asked for, if one was.
+    Bound(Vec<String>),
+    /// Its key is trusted under every name: nobody vouches for any.
     Key,
 }
 
 /// The other side of a connection: it proved that it holds this key, and the key, or a certificate with it, is trusted.
 ///
-/// Cheap to clone. The names it has here are vouched for: by the authorities that issued its certificate, or by the one who bound its key to a name. What
-/// a peer that is known by its key alone says of itself in a certificate of its own making is not among them; it stands in
-/// [`certificates`](Self::certificates).
+/// What it tells about the peer's names is vouched for: by the authority that issued its certificate, or by
+/// [`Trust::key_for`](crate::Trust::key_for). A certificate in which a trusted key came was made by whoever liked to (RFC 9846, F.9), so nothing in it
+/// is shown as a name; its bytes are in [`certificates`](Self::certificates).
+///
+/// Cheap to clone.
 ///
 /// ```
 /// use fleeting::Peer;
@@ -50,7 +51,8 @@ pub(crate) enum Trusted {
 /// fn greet(peer: &Peer) -> String {
 ///     match peer.common_name().as_deref() {
 ///         Some("alice") => format!("hello, Alice with the key {}", peer.public_key()),
-///         _ => format!("hello, {}", peer.subject()),
+///         // Known by its key, it has the names that the key is bound to.
+///         _ => format!("hello, {}", peer.names().join(" or ")),
 ///     }
 /// }
 /// ```
@@ -79,40 +81,39 @@ impl Peer {
         self.0.public_key
     }
 
-    /// The name that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was accepted for that.
-    pub fn pinned_name(&self) -> Option<&str> {
-        match &self.0.trusted {
-            Trusted::Bound(name) => Some(name),
-            Trusted::Path | Trusted::Key => None,
-        }
+    /// The names that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was accepted for that: a server's is the one that was asked
+    /// for; a client's are all.
+    pub fn pinned_names(&self) -> &[String] {
+        if let Trusted::Bound(names) = &self.0.trusted { names } else { &[] }
     }
 
-    /// The DNS names and IP addresses in its certificate (subjectAltName); a DNS name may begin with `*.`. For a peer accepted by its key, the name that
-    /// the key is bound to, if any.
+    /// Its names. If its certificate leads to a root, the DNS names and IP addresses in that (subjectAltName); a DNS name may begin with `*.`. If it was
+    /// accepted for its key, the names that [`Trust::key_for`](crate::Trust::key_for) bound the key to; none by [`Trust::keys`](crate::Trust::keys).
     pub fn names(&self) -> Vec<String> {
-        if let Trusted::Bound(name) = &self.0.trusted {
-            return vec![name.clone()];
+        if !self.pinned_names().is_empty() {
+            return self.pinned_names().to_vec();
         }
         self.alt_names().iter().filter(|name| !matches!(name, AltName::Uri(_))).map(AltName::to_string).collect()
     }
 
-    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`. None for a peer accepted by its key.
+    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`; none if it was accepted for its key.
     pub fn uris(&self) -> Vec<String> {
         self.alt_names().iter().filter(|name| matches!(name, AltName::Uri(_))).map(AltName::to_string).collect()
     }
 
-    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`. Empty for a peer accepted by its key.
+    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`; empty if it was accepted for its key. Control characters, and
+    /// those that turn the direction of writing, are escaped.
     pub fn subject(&self) -> String {
         self.leaf().and_then(|leaf| leaf.subject_text()).unwrap_or_default()
     }
 
-    /// The common name in the subject of its certificate, as `alice`. It counts for nothing when a server's name is checked. None
-    /// for a peer accepted by its key.
+    /// The common name in the subject of its certificate, as `alice`; none if it was accepted for its key, or if there are control characters in it, or
+    /// such as turn the direction of writing. It counts for nothing when a server's name is checked.
     pub fn common_name(&self) -> Option<String> {
         self.leaf()?.common_name()
     }
 
-    /// The certificate whose content is vouched for. Read again for each question: a connection that waits keeps the bytes only.
+    /// Its certificate, if somebody vouches for that. Read again for each question: a connection that waits keeps the bytes only.
     fn leaf(&self) -> Option<Certificate<'_>> {
         match self.0.trusted {
             Trusted::Path => Certificate::parse(self.0.certificates.first()?).ok(),
@@ -129,9 +130,6 @@ impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Peer");
         out.field("public_key", &self.public_key()).field("subject", &self.subject()).field("names", &self.names());
-        if let Some(name) = self.pinned_name() {
-            out.field("pinned_name", &name);
-        }
         out.finish_non_exhaustive()
     }
 }

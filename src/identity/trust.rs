@@ -3,6 +3,7 @@
 //! A peer is accepted if its key is trusted, for the name that is wanted; or else if its certificates lead to a root, and name what is wanted.
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -86,8 +87,8 @@ impl Trust {
         Ok(Self::from(Inner { roots, ..Inner::default() }))
     }
 
-    /// Trusts one key, for one name: a server's, when it is reached by that name, or a client's, which is then shown as
-    /// [`Peer::pinned_name`](crate::Peer::pinned_name).
+    /// Trusts one key, for one name: a server's, when it is reached by that name, or a client's, as
+    /// [`Peer::names`](crate::Peer::names) tells. What the certificate says in which the key comes counts for nothing. A key may be bound to many names.
     ///
     /// A name that is none, and a key that is none, are told by `build()` of what this is given to.
     ///
@@ -188,18 +189,19 @@ impl Trust {
         let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
 
         // The proof that the peer holds the key is its CertificateVerify, so there is nothing secret to compare here.
-        let bound = self.0.bound.iter().find(|(name, key)| *key == public_key && may_be(name));
-        if let Some((name, _)) = bound {
-            return Ok(VerifiedIdentity::new(chain, public_key, key, Trusted::Bound(name.to_string())));
-        }
-        if self.0.keys.contains(&public_key) {
-            return Ok(VerifiedIdentity::new(chain, public_key, key, Trusted::Key));
-        }
-        if self.0.roots.is_empty() || !may_ask_roots {
+        let bound = self.0.bound.iter().filter(|(name, key)| *key == public_key && may_be(name)).map(|(name, _)| name);
+        let bound: BTreeSet<_> = bound.collect();
+        let trusted = if !bound.is_empty() {
+            Trusted::Bound(bound.into_iter().map(ServerName::to_string).collect())
+        } else if self.0.keys.contains(&public_key) {
+            Trusted::Key
+        } else if self.0.roots.is_empty() || !may_ask_roots {
             return Err(CertificateError::UntrustedKey);
-        }
-        path::verify(&self.0.roots, chain, role, name, now)?;
-        Ok(VerifiedIdentity::new(chain, public_key, key, Trusted::Path))
+        } else {
+            path::verify(&self.0.roots, chain, role, name, now)?;
+            Trusted::Path
+        };
+        Ok(VerifiedIdentity::new(chain, public_key, key, trusted))
     }
 }
 

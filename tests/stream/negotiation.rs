@@ -255,7 +255,7 @@ fn keys_that_know_each_other_need_no_authority() {
         Server::builder().identity(theirs.clone()).client_auth(ClientAuth::Required(Trust::keys([ours.public_key()]))).build().unwrap();
     let trusts = |trust| Client::builder().trust(trust).identity(ours.clone()).build().unwrap();
     let (a, b) = both(&trusts(Trust::key_for(NAME, theirs.public_key())), NAME, &server);
-    assert_eq!(a.peer().unwrap().pinned_name(), Some(NAME));
+    assert_eq!(a.peer().unwrap().pinned_names(), [NAME]);
     assert_eq!(a.peer().unwrap().public_key(), theirs.public_key());
     assert_eq!(b.peer().unwrap().public_key(), ours.public_key());
 

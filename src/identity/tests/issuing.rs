@@ -35,7 +35,7 @@ fn server_and_client() {
     let peer = peer(&authority, &client);
     assert_eq!((peer.common_name().as_deref(), peer.subject().as_str()), (Some("alice"), "CN=alice"));
     assert_eq!((peer.names(), peer.uris()), (vec!["alice".to_owned()], vec![]));
-    assert_eq!((peer.public_key(), peer.pinned_name()), (client.public_key(), None));
+    assert_eq!((peer.public_key(), peer.pinned_names()), (client.public_key(), &[][..]));
     let text = format!("{peer:?}");
     assert!(text.contains("alice") && text.contains(&client.public_key().to_string()), "{text}");
 }

@@ -16,7 +16,7 @@ fn a_key_bound_to_a_name_stands_in_for_path_names_and_dates() {
     let verified = as_server(&trust, &chain(&server), HOST).unwrap();
     assert_eq!(verified.key().to_bytes(), *server.public_key().as_bytes());
     let peer = Peer::from_verified(verified);
-    assert_eq!((peer.public_key(), peer.pinned_name()), (server.public_key(), Some(HOST)));
+    assert_eq!((peer.public_key(), peer.pinned_names()), (server.public_key(), &[HOST.to_owned()][..]));
     assert_eq!(peer.certificates(), server.certificates());
 
     // A certificate with other names, long expired, from an authority that nobody knows.
@@ -53,7 +53,7 @@ fn a_set_of_keys_counts_for_every_name_and_without_one() {
     assert!(trust.accepts_unnamed());
     for host in [Some(name("one.example")), Some(name("::1")), None] {
         let verified = trust.verify_server(&chain(&one), host.as_ref(), now()).unwrap();
-        assert_eq!(Peer::from_verified(verified).pinned_name(), None);
+        assert!(Peer::from_verified(verified).pinned_names().is_empty());
         assert_eq!(trust.verify_server(&chain(&two), host.as_ref(), now()).map(drop), Err(CertificateError::UntrustedKey));
     }
     trust.verify_client(&chain(&one), now()).unwrap();
@@ -65,9 +65,49 @@ fn a_client_is_shown_by_the_name_its_key_is_bound_to() {
     let (alice, bob, eve) = (Identity::generate().unwrap(), Identity::generate().unwrap(), Identity::generate().unwrap());
     let trust = Trust::key_for("alice", alice.public_key()).and(Trust::key_for("bob", bob.public_key()));
     for (client, called) in [(&alice, "alice"), (&bob, "bob")] {
-        assert_eq!(Peer::from_verified(trust.verify_client(&chain(client), now()).unwrap()).pinned_name(), Some(called));
+        assert_eq!(Peer::from_verified(trust.verify_client(&chain(client), now()).unwrap()).names(), [called]);
     }
     assert_eq!(trust.verify_client(&chain(&eve), now()).map(drop), Err(CertificateError::UntrustedKey));
+}
+
+#[test]
+fn a_trusted_key_cannot_borrow_a_name() {
+    // RFC 9846, F.9. Mallory, whose key is trusted, shows it in a certificate that anybody can make.
+    let mallory = Authority::new("CA").unwrap().certificate().server(["alice.example", "10.0.0.1"]).client("alice").issue().unwrap();
+    let mut params = leaf_params(&["alice.example"]);
+    params.subject_alt_names.push(rcgen::SanType::URI("spiffe://example.org/alice".try_into().unwrap()));
+    let leaf = Ca::root().leaf(&params);
+    let key = crate::identity::certificate::Certificate::parse(&leaf).unwrap().public_key().unwrap();
+    let roots = Authority::new("CA").unwrap().trust();
+    for (chain, key) in [(chain(&mallory), mallory.public_key()), (vec![leaf.as_slice()], key)] {
+        for (pin, names) in [(Trust::key_for("mallory", key), &["mallory"][..]), (Trust::keys([key]), &[])] {
+            for trust in [pin.clone(), roots.clone().and(pin)] {
+                let as_server = trust.verify_server(&chain, Some(&name("mallory")), now()).unwrap();
+                for verified in [as_server, trust.verify_client(&chain, now()).unwrap()] {
+                    let peer = Peer::from_verified(verified);
+                    assert_eq!(
+                        (peer.names(), peer.pinned_names()),
+                        (names.iter().map(|&name| name.to_owned()).collect(), peer.names().as_slice())
+                    );
+                    assert_eq!((peer.common_name(), peer.subject(), peer.uris()), (None, String::new(), vec![]));
+                    assert!(!format!("{peer:?}").contains("alice"));
+                    assert_eq!(peer.certificates()[0], chain[0]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_with_two_names_is_shown_by_both() {
+    let own = Identity::generate().unwrap();
+    let bind = |name| Trust::key_for(name, own.public_key());
+    let trust = bind("b.example").and(bind("10.0.0.1")).and(bind("a.example")).and(bind("B.example"));
+    let client = Peer::from_verified(trust.verify_client(&chain(&own), now()).unwrap());
+    assert_eq!(client.pinned_names(), ["a.example", "b.example", "10.0.0.1"]);
+    // A server is the one that was asked for.
+    let server = Peer::from_verified(as_server(&trust, &chain(&own), "b.example").unwrap());
+    assert_eq!(server.pinned_names(), ["b.example"]);
 }
 
 #[test]
