@@ -20,8 +20,10 @@ pub enum CertificateError {
     WrongName {
         /// The name that was asked for.
         expected: String,
-        /// The names in the certificate.
+        /// The DNS names and IP addresses in the certificate, 16 at most.
         presented: Vec<String>,
+        /// How many more there are, as far as they were read.
+        more: usize,
     },
     /// A certificate is not well-formed DER or X.509.
     Malformed,
@@ -77,12 +79,15 @@ impl fmt::Display for CertificateError {
             Self::UntrustedKey => f.write_str("its key is not among the trusted ones for this name"),
             Self::Expired => f.write_str("it, or one on its path, has expired"),
             Self::NotValidYet => f.write_str("it, or one on its path, is not valid yet; compare the two clocks"),
-            Self::WrongName { expected, presented } => {
-                write!(
-                    f,
-                    "it is not for {expected:?}; it names {}",
-                    if presented.is_empty() { "nothing".to_owned() } else { presented.join(", ") }
-                )
+            Self::WrongName { expected, presented, .. } if presented.is_empty() => {
+                write!(f, "it is not for {expected:?}; it has no DNS name and no IP address")
+            }
+            Self::WrongName { expected, presented, more } => {
+                write!(f, "it is not for {expected:?}; it names ")?;
+                for (index, name) in presented.iter().enumerate() {
+                    write!(f, "{}{}", if index == 0 { "" } else { ", " }, name.escape_debug())?;
+                }
+                if *more == 0 { Ok(()) } else { write!(f, " and {more} more") }
             }
             Self::Malformed => f.write_str("it is not a well-formed X.509 certificate"),
             Self::BadSignature => f.write_str("a signature on its path is wrong"),

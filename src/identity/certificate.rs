@@ -29,6 +29,13 @@ const MAX_LEN: usize = 65_535;
 /// How many names are taken from a certificate, to be shown: the path validation looks at all.
 const MAX_NAMES: usize = 256;
 
+/// How many extensions a certificate may have. The profiles in use have some ten; thousands of empty ones would make a certificate slow to read, and path
+/// validation reads it again for each step of its search.
+const MAX_EXTENSIONS: usize = 32;
+
+/// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs are used for, have the same limit.
+const MAX_URI: usize = 2048;
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certificate<'a> {
     /// The object identifier with its parameters, as DER without the SEQUENCE around them.
@@ -44,6 +51,7 @@ pub(crate) struct Certificate<'a> {
     pub(crate) basic_constraints: Option<&'a [u8]>,
     pub(crate) subject_alt_name: Option<&'a [u8]>,
     pub(crate) subject_key_identifier: Option<&'a [u8]>,
+    pub(crate) name_constraints: Option<&'a [u8]>,
 }
 
 /// A name of subjectAltName.
@@ -92,6 +100,7 @@ impl<'a> Certificate<'a> {
             basic_constraints: None,
             subject_alt_name: None,
             subject_key_identifier: None,
+            name_constraints: None,
         };
         for unique_id in [context(1, false), context(2, false)] {
             if !tbs.is_finished() && Tag::peek(&tbs).map_err(malformed)? == unique_id {
@@ -102,7 +111,12 @@ impl<'a> Certificate<'a> {
             let mut tagged = inside(&mut tbs, context(3, true))?;
             let mut extensions = inside(&mut tagged, Tag::Sequence)?;
             tagged.finish().map_err(malformed)?;
-            while !extensions.is_finished() {
+            for count in 0.. {
+                if extensions.is_finished() {
+                    break;
+                } else if count == MAX_EXTENSIONS {
+                    return Err(CertificateError::TooComplex);
+                }
                 parsed.remember(inside(&mut extensions, Tag::Sequence)?)?;
             }
         }
@@ -123,8 +137,10 @@ impl<'a> Certificate<'a> {
             [0x55, 0x1d, 17] => &mut self.subject_alt_name,
             [0x55, 0x1d, 19] => &mut self.basic_constraints,
             [0x55, 0x1d, 37] => &mut self.extended_key_usage,
-            // Name constraints and CRL distribution points are path validation's.
-            [0x55, 0x1d, 30 | 31] => return Ok(()),
+            // Path validation's, and read here for issuing alone.
+            [0x55, 0x1d, 30] => &mut self.name_constraints,
+            // CRL distribution points are path validation's.
+            [0x55, 0x1d, 31] => return Ok(()),
             // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection; behind a pinned key too.
             _ if critical => return Err(CertificateError::UnsupportedExtension),
             _ => return Ok(()),
@@ -196,14 +212,32 @@ impl<'a> Certificate<'a> {
         self.subject_alt_name.and_then(|names| read_names(names).ok()).unwrap_or_default()
     }
 
-    /// The subject as text (RFC 4514).
+    /// The subject as text (RFC 4514). What that leaves free to escape, or not, is escaped if it is not [`plain`].
     pub(crate) fn subject_text(&self) -> Option<String> {
-        Some(Name::from_der(self.subject).ok()?.to_string())
+        let text = Name::from_der(self.subject).ok()?.to_string();
+        let mut out = String::with_capacity(text.len());
+        for character in text.chars() {
+            if plain(character) {
+                out.push(character);
+            } else {
+                // RFC 4514, 2.4: each octet of the UTF-8 form as a backslash and two digits.
+                out.extend(character.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\{byte:02x}")));
+            }
+        }
+        Some(out)
     }
 
+    /// The common name; nothing if it is not [`plain`], since an escaped one could be another's.
     pub(crate) fn common_name(&self) -> Option<String> {
-        Some(Name::from_der(self.subject).ok()?.common_name().ok()??.value().into_owned())
+        let name = Name::from_der(self.subject).ok()?.common_name().ok()??.value().into_owned();
+        name.chars().all(plain).then_some(name)
     }
+}
+
+/// Whether a character stays where it is written: no control character, no line or paragraph separator, and none that turns the direction of what
+/// stands around it (Unicode UAX #9, table 4). The others could make a name look like another, or one line of a log like two.
+pub(crate) fn plain(character: char) -> bool {
+    !character.is_control() && !matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
@@ -218,7 +252,9 @@ fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
         match (number, constructed) {
             (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
             (6, false) => {
-                names.extend(core::str::from_utf8(bytes).ok().filter(|uri| uri.is_ascii()).map(|uri| AltName::Uri(uri.to_owned())))
+                // RFC 3986, section 2: graphic ASCII; so no line break comes with it into a log.
+                let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
+                names.extend(core::str::from_utf8(bytes).ok().filter(|_| graphic).map(|uri| AltName::Uri(uri.to_owned())));
             }
             (7, false) => {
                 let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);

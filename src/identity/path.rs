@@ -81,10 +81,9 @@ impl Roots {
 /// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one.
 pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&ServerName>, now: Now) -> Result<(), CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
-    check_ambiguity(others)?;
+    let (issuers, unreadable) = issuers(others)?;
     let leaf_der = pki::CertificateDer::from(*leaf);
     let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error))?;
-    let others: Vec<_> = others.iter().map(|der| pki::CertificateDer::from(*der)).collect();
     let usage = match role {
         Role::Server => webpki::KeyUsage::server_auth(),
         Role::Client => webpki::KeyUsage::client_auth(),
@@ -93,7 +92,7 @@ pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&S
         .verify_for_usage(
             &[&Ed25519],
             &roots.anchors,
-            &others,
+            &issuers,
             pki::UnixTime::since_unix_epoch(now.unix),
             usage,
             None,
@@ -111,7 +110,11 @@ pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&S
                 if depth > roots.path_length(path.anchor()) { Err(Error::PathLenConstraintViolated) } else { Ok(()) }
             }),
         )
-        .map_err(|error| reason(&error))?;
+        .map_err(|error| match (reason(&error), unreadable) {
+            // No more than a guess, and a better one than that the issuer is missing.
+            (CertificateError::UnknownIssuer, Some(unreadable)) => unreadable,
+            (error, _) => error,
+        })?;
     if let Some(name) = name {
         let wanted = name.to_pki().ok_or(CertificateError::Malformed)?;
         leaf_end.verify_is_valid_for_subject_name(&wanted).map_err(|error| match error {
@@ -122,29 +125,45 @@ pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&S
     Ok(())
 }
 
-/// How many different certificates of a chain may have the same subject: two, for an authority that has renewed its key.
-const MAX_SAME_SUBJECT: usize = 2;
+/// How many distinct certificates of a chain may have the same subject: two, for a CA that renews its key.
+///
+/// webpki tries every order of issuers that fit by name, before it looks at a signature. Nine of one name have 9! orders, which its budget of 200,000 steps
+/// cuts off only after seconds. With two of a name the search has 63 steps at most, in each of which the chain is read once.
+const MAX_ONE_SUBJECT: usize = 2;
 
-/// Refuses a chain that leaves open which of many certificates of one name issued the next: webpki tries every order of them, which takes seconds
-/// where nine are alike, and nobody has authenticated anything yet.
-fn check_ambiguity(issuers: &[&[u8]]) -> Result<(), CertificateError> {
-    let mut distinct = issuers.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    // Those that cannot be read are alike: a few are tolerated, as rubbish in a chain is.
-    let mut subjects: Vec<_> = distinct.iter().map(|der| Certificate::parse(der).map_or(&[][..], |issuer| issuer.subject)).collect();
-    subjects.sort_unstable();
-    let too_many = subjects.windows(MAX_SAME_SUBJECT + 1).any(|same| same.first() == same.last());
-    if too_many { Err(CertificateError::TooComplex) } else { Ok(()) }
+/// The certificates that may stand between the leaf and a root, each once, and what was wrong with the first one that cannot be read.
+///
+/// RFC 9846, 4.5.1: there may be extraneous ones, and they may stand in any order.
+fn issuers<'a>(others: &[&'a [u8]]) -> Result<(Vec<pki::CertificateDer<'a>>, Option<CertificateError>), CertificateError> {
+    let (mut issuers, mut subjects, mut unreadable) = (Vec::new(), Vec::new(), None);
+    for &der in others {
+        let read = match Certificate::parse(der) {
+            Ok(certificate) if !issuers.iter().any(|known: &pki::CertificateDer<'_>| **known == *der) => certificate,
+            Ok(_) => continue,
+            Err(error) => {
+                unreadable = unreadable.or(Some(error));
+                continue;
+            }
+        };
+        if subjects.iter().filter(|subject| **subject == read.subject).count() == MAX_ONE_SUBJECT {
+            return Err(CertificateError::TooComplex);
+        }
+        issuers.push(pki::CertificateDer::from(der));
+        subjects.push(read.subject);
+    }
+    Ok((issuers, unreadable))
 }
 
 /// How many of a certificate's names an error repeats.
 const NAMES_SHOWN: usize = 16;
 
+/// The names are a stranger's words, but none that is not a DNS name or an address gets through: no control characters, no more than 253 bytes each.
 fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
-    let names = Certificate::parse(leaf).map(|leaf| leaf.alt_names()).unwrap_or_default();
-    let presented = names.iter().take(NAMES_SHOWN).map(AltName::to_string).collect();
-    CertificateError::WrongName { expected: expected.to_string(), presented }
+    let mut presented = Certificate::parse(leaf).map(|leaf| leaf.alt_names()).unwrap_or_default();
+    presented.retain(|name| !matches!(name, AltName::Uri(_)));
+    let more = presented.len().saturating_sub(NAMES_SHOWN);
+    presented.truncate(NAMES_SHOWN);
+    CertificateError::WrongName { expected: expected.to_string(), presented: presented.iter().map(AltName::to_string).collect(), more }
 }
 
 /// The object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1; and X9.62, for ECDSA), as DER.

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, date_time_ymd,
+    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, SanType,
+    date_time_ymd,
 };
 
 use super::forge::{Ca, Key, ca_params, leaf_params};
@@ -11,6 +12,7 @@ use super::{as_server, at, name, now, vector, vector_der};
 use crate::code_point::AlertDescription;
 use crate::error::CertificateError;
 use crate::identity::Trust;
+use crate::identity::certificate::Certificate;
 
 const HOST: &str = "a.example";
 
@@ -93,12 +95,12 @@ fn names() {
     }
     for host in ["b.example", "a.a.example", "example", "wild.example", "x.y.wild.example", "10.0.0.2", "::1", "leaf"] {
         let presented = [HOST, "*.wild.example", "10.0.0.1", "2001:db8::1"].map(str::to_owned).to_vec();
-        let error = CertificateError::WrongName { expected: host.to_owned(), presented };
+        let error = CertificateError::WrongName { expected: host.to_owned(), presented, more: 0 };
         refused(&trust(&root), &[&leaf], host, error, AlertDescription::BAD_CERTIFICATE);
     }
     // The common name does not count: names are in subjectAltName only.
     let unnamed = root.leaf(&leaf_params(&[]));
-    let error = CertificateError::WrongName { expected: "leaf".to_owned(), presented: vec![] };
+    let error = CertificateError::WrongName { expected: "leaf".to_owned(), presented: vec![], more: 0 };
     refused(&trust(&root), &[&unnamed], "leaf", error, AlertDescription::BAD_CERTIFICATE);
 }
 
@@ -110,6 +112,24 @@ fn the_names_in_an_error_are_bounded() {
     as_server(&trust(&root), &[&leaf], "n999.example").unwrap();
     let Err(CertificateError::WrongName { presented, .. }) = as_server(&trust(&root), &[&leaf], HOST).map(drop) else { panic!() };
     assert_eq!(presented.len(), 16);
+}
+
+#[test]
+fn the_names_in_an_error_are_no_syntax() {
+    // Whoever connects can have made them, and the text ends up in somebody's log.
+    let root = Ca::root();
+    let mut params = leaf_params(&["n.example"; 20]);
+    for uri in ["x:\n2026-11-21 INFO admin logged in\x1b[2K", "x:y"] {
+        params.subject_alt_names.insert(0, SanType::URI(uri.try_into().unwrap()));
+    }
+    let text = as_server(&trust(&root), &[&root.leaf(&params)], HOST).map(drop).unwrap_err().to_string();
+    let names = ["n.example"; 16].join(", ");
+    assert_eq!(text, format!("it is not for \"a.example\"; it names {names} and 4 more"));
+
+    let none = CertificateError::WrongName { expected: HOST.to_owned(), presented: vec![], more: 0 };
+    assert_eq!(none.to_string(), "it is not for \"a.example\"; it has no DNS name and no IP address");
+    let forged = CertificateError::WrongName { expected: HOST.to_owned(), presented: vec!["a\nb\u{202e}".to_owned()], more: 0 };
+    assert_eq!(forged.to_string(), "it is not for \"a.example\"; it names a\\nb\\u{202e}");
 }
 
 #[test]
@@ -209,16 +229,65 @@ fn too_many_certificates_and_too_much_work() {
     let huge = vec![0x30; 70_000];
     refused(&trust(&root), &[&huge], HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
 
-    // Nine CAs of one name, each signed by another of that name: which of them issued which is not tried out.
+    // Nine CAs of one name, each signed by another of that name, have as many orders as nine things have: they are not even tried.
     let same: Vec<Ca> = (0..9).map(|_| Ca::new(ca_params("same"))).collect();
-    let crossed: Vec<Vec<u8>> = same.iter().map(|ca| ca.below(ca_params("same")).der).collect();
+    let crossed: Vec<Ca> = same.iter().map(|ca| ca.below(ca_params("same"))).collect();
     let leaf = same[0].leaf(&leaf_params(&[HOST]));
+    for count in [3, 9] {
+        let mut chain: Vec<&[u8]> = vec![&leaf];
+        chain.extend(crossed.iter().take(count).map(|ca| ca.der.as_slice()));
+        refused(&trust(&root), &chain, HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+    }
+    // Whoever vouches for a key needs no path.
+    let key = Certificate::parse(&leaf).unwrap().public_key().unwrap();
+    let chain: Vec<&[u8]> = crossed.iter().map(|ca| ca.der.as_slice()).collect();
+    as_server(&Trust::key_for(HOST, key), &[&[leaf.as_slice()], &chain[..]].concat(), HOST).unwrap();
+}
+
+#[test]
+fn a_ca_may_renew_its_key() {
+    let root = Ca::root();
+    let (old, new) = (root.below(ca_params("middle")), root.below(ca_params("middle")));
+    for ca in [&old, &new] {
+        let leaf = ca.leaf(&leaf_params(&[HOST]));
+        as_server(&trust(&root), &[&leaf, &old.der, &new.der], HOST).unwrap();
+        // The same certificate twice is one.
+        as_server(&trust(&root), &[&leaf, &old.der, &old.der, &new.der, &new.der, &old.der], HOST).unwrap();
+    }
+}
+
+#[test]
+fn the_longest_search_is_short() {
+    // Of all ways to name nine CAs by five names, at most two by each, and an issuer of theirs: the one that makes path building take most steps (found
+    // by trying, with hill climbing). Each step finds a root of a fitting name and verifies a signature.
+    let names = ["0", "1", "2", "3", "4"];
+    let tops = names.map(|name| Ca::new(ca_params(name)));
+    let links = [(0, 1), (0, 1), (1, 2), (1, 2), (2, 3), (2, 3), (3, 0), (3, 3), (4, 3)];
+    let links: Vec<Vec<u8>> =
+        links.iter().map(|&(subject, issuer): &(usize, usize)| tops[issuer].below(ca_params(names[subject])).der).collect();
+    let leaf = tops[0].leaf(&leaf_params(&[HOST]));
     let mut chain: Vec<&[u8]> = vec![&leaf];
-    chain.extend(crossed.iter().map(Vec::as_slice));
-    refused(&trust(&Ca::root()), &chain, HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
-    // Two of one name are an authority that has renewed its key; a third is one too many.
-    refused(&trust(&Ca::root()), &chain[..3], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
-    refused(&trust(&Ca::root()), &chain[..4], HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+    chain.extend(links.iter().map(Vec::as_slice));
+    let roots = Trust::roots_from_der(names.map(|name| Ca::new(ca_params(name)).der)).unwrap();
+    // It came to the end, so it took less than the 100 signatures after which path validation gives up.
+    refused(&roots, &chain, HOST, CertificateError::BadSignature, AlertDescription::BAD_CERTIFICATE);
+}
+
+#[test]
+fn too_many_extensions() {
+    let root = Ca::root();
+    let with = |mut params: rcgen::CertificateParams, count: u64| {
+        params.custom_extensions = (0..count).map(|number| CustomExtension::from_oid_content(&[1, 3, 9, number], vec![])).collect();
+        params
+    };
+    let bad = AlertDescription::BAD_CERTIFICATE;
+    as_server(&trust(&root), &[&root.leaf(&with(leaf_params(&[HOST]), 20))], HOST).unwrap();
+    let leaf = root.leaf(&with(leaf_params(&[HOST]), 33));
+    refused(&trust(&root), &[&leaf], HOST, CertificateError::TooComplex, bad);
+    // On the way to a root as well; not in a certificate that nobody needs.
+    let middle = root.below(with(ca_params("middle"), 1000));
+    refused(&trust(&root), &[&middle.leaf(&leaf_params(&[HOST])), &middle.der], HOST, CertificateError::TooComplex, bad);
+    as_server(&trust(&root), &[&root.leaf(&leaf_params(&[HOST])), &middle.der], HOST).unwrap();
 }
 
 #[test]
@@ -268,6 +337,11 @@ fn what_is_no_certificate_at_all() {
         refused(&trust, &[der], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
     }
     refused(&trust, &[], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
+    // As an issuer, if there is no other.
+    let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
+    refused(&trust, &[&leaf[..], b"\x30\x00"], HOST, CertificateError::BadSignature, AlertDescription::BAD_CERTIFICATE);
+    let leaf = Ca::new(ca_params("other")).leaf(&leaf_params(&[HOST]));
+    refused(&trust, &[&leaf[..], b"\x30\x00"], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
 }
 
 #[test]
