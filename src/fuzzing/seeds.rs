@@ -106,6 +106,6 @@ fn texts() -> Vec<(&'static str, String, Vec<u8>)> {
         seeds.push(("pem", name.into(), [chain.as_str(), CLIENT_KEY].concat().into_bytes()));
     }
     seeds.push(("pem", "public-key".into(), key.to_string().into_bytes()));
-    seeds.push(("pem", "authority".into(), [below.certificate_pem().as_bytes(), below.key_pem().expose()].concat()));
+    seeds.push(("pem", "authority".into(), [below.chain_pem().as_bytes(), below.key_pem().expose()].concat()));
     seeds
 }

@@ -4,6 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use x509_cert::ext::pkix::NameConstraints;
+
 use crate::crypto::random::{self, SystemRandom};
 use crate::crypto::signature::SigningKey;
 use crate::error::{CertificateError, ConfigError, Error, NameError};
@@ -13,7 +15,7 @@ use crate::identity::own::Identity;
 use crate::identity::path::{self, Role, Roots};
 use crate::identity::public_key::PublicKey;
 use crate::identity::trust::{MAX_CHAIN, Trust};
-use crate::identity::{key, pem};
+use crate::identity::{constraints, key, pem};
 use crate::secret::Secret;
 use crate::time::Now;
 
@@ -60,7 +62,7 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a name that is empty or longer than 64 characters, [`Error::Random`].
+    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control characters in it, [`Error::Random`].
     ///
     /// # Panics
     ///
@@ -74,7 +76,7 @@ impl Authority {
         AuthorityBuilder { name: name.to_owned(), validity: None, path_length: None, permitted: Vec::new() }
     }
 
-    /// From its certificate, followed by those above it if it is not a root, and its key as PKCS#8.
+    /// From its certificate, followed by those above it if it is not a root ([`chain_pem`](Self::chain_pem)), and its key as PKCS#8.
     ///
     /// # Errors
     ///
@@ -102,12 +104,13 @@ impl Authority {
         Ok(Self(Arc::new(Inner { key, chain, validity })))
     }
 
-    /// Its certificate as PEM text, for those who are to trust it and what it issues.
+    /// Its certificate as PEM text, for those who are to trust it.
     pub fn certificate_pem(&self) -> String {
         pem::write_certificates(self.0.chain.first().map(Vec::as_slice))
     }
 
-    /// Its certificate, followed by those above it if it is not a root, for [`from_pem`](Self::from_pem).
+    /// Its certificate as PEM text, followed by those above it if it is not a root: to be kept, for [`from_pem`](Self::from_pem). Not for those who
+    /// are to trust it, who would then trust all that the root does.
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
@@ -127,7 +130,11 @@ impl Authority {
         PublicKey::from(self.0.key.public_key())
     }
 
-    /// Trust in what it issues, itself or by authorities below it: not in those above it and what else they issue.
+    /// Trust in what it issues, and in what authorities below it do; in nothing else, if it stands below another: the one above has a trust of its own.
+    ///
+    /// So `ClientAuth::Required(databases.trust())` lets in whom that department named. What certificates above forbid
+    /// ([`permit`](AuthorityBuilder::permit), [`path_length`](AuthorityBuilder::path_length)) is not asked for then; it holds all the same where
+    /// [`build_under`](AuthorityBuilder::build_under) made this one, since that repeats it.
     pub fn trust(&self) -> Trust {
         Trust::root(self.0.chain.first())
     }
@@ -146,7 +153,7 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a name that is empty or longer than 64 characters; [`Error::Random`].
+    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control characters in it; [`Error::Random`].
     pub fn issue_client(&self, name: &str) -> Result<Identity, Error> {
         self.certificate().client(name).issue()
     }
@@ -179,8 +186,9 @@ impl Authority {
 
     /// A certificate, and what a peer needs between it and the root, which it has.
     fn chain_for(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
-        let above = self.0.chain.iter().filter(|der| Certificate::parse(der).is_ok_and(|certificate| !certificate.is_self_issued()));
-        core::iter::once(leaf).chain(above.cloned()).collect()
+        let mut chain: Vec<_> = core::iter::once(leaf).chain(self.0.chain.iter().cloned()).collect();
+        chain.pop_if(|top| Certificate::parse(top).is_ok_and(|top| top.is_self_issued()));
+        chain
     }
 }
 
@@ -216,14 +224,16 @@ impl AuthorityBuilder {
         self
     }
 
-    /// How many authorities may stand between it and a leaf. Without this there is no limit for a root, and for an authority below another it is 0.
+    /// How many authorities may stand between it and a leaf. Without this there is no limit for a root, and for an authority below another it is 0;
+    /// below another it is never more than that one allows.
     #[must_use]
     pub fn path_length(mut self, authorities: u8) -> Self {
         self.path_length = Some(authorities);
         self
     }
 
-    /// The only names it may issue certificates for: DNS names, each with all names below it, and IP addresses (RFC 5280, 4.2.1.10).
+    /// The only names it may issue certificates for: DNS names, each with all names below it, and IP addresses (RFC 5280, 4.2.1.10); no URIs, and no
+    /// mail addresses. An authority below another has at most the names of that one, and all of them without this.
     ///
     /// Common names are not limited by it. Where authorities of different powers issue to clients, look at
     /// [`Peer::names`](crate::Peer::names) and not at the common name.
@@ -237,12 +247,12 @@ impl AuthorityBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a permitted name that is none; [`Error::Config`] for a name that is empty or longer than 64 characters;
+    /// [`Error::Name`] for a permitted name that is none; [`Error::Config`] for a name that is empty, longer than 64 characters, or has control characters in it;
     /// [`Error::Random`].
     pub fn build(self) -> Result<Authority, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let validity = self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS));
-        let template = self.template(PublicKey::from(key.public_key()), validity, self.path_length)?;
+        let template = self.template(PublicKey::from(key.public_key()), validity, self.path_length, self.constraints()?)?;
         let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
         Ok(Authority(Arc::new(Inner { key, chain: vec![certificate], validity })))
     }
@@ -251,24 +261,34 @@ impl AuthorityBuilder {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); and [`ConfigError::Issue`] if the one above allows none below it.
+    /// As [`build`](Self::build); and [`ConfigError::Issue`] if the one above allows none below it, or not with these names.
     pub fn build_under(self, above: &Authority) -> Result<Authority, Error> {
-        let limits = above.0.chain.iter().map(|der| Certificate::parse(der).ok()?.check_may_issue().ok()?.path_len_constraint);
-        if limits.enumerate().any(|(between, limit)| limit.is_some_and(|limit| usize::from(limit) <= between)) {
-            return Err(ConfigError::Issue { reason: "an authority above allows none so far below it (path_length)" }.into());
+        let mut path_length = self.path_length.unwrap_or(0);
+        let mut constraints = self.constraints()?;
+        for (between, der) in (1u8..).zip(&above.0.chain) {
+            let failed = |error| ConfigError::Certificate { index: usize::from(between - 1), error };
+            let certificate = Certificate::parse(der).map_err(failed)?;
+            if let Some(limit) = certificate.check_may_issue().map_err(failed)?.path_len_constraint {
+                let reason = "an authority above allows none so far below it (path_length)";
+                path_length = path_length.min(limit.checked_sub(between).ok_or(ConfigError::Issue { reason })?);
+            }
+            if let Some(more) = certificate.name_constraints {
+                constraints = Some(constraints::narrowed(constraints, constraints::read(more)?)?);
+            }
         }
         if above.0.chain.len() + 2 > MAX_CHAIN {
             return Err(ConfigError::Issue { reason: "a chain would have more certificates than are accepted" }.into());
         }
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let validity = self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS)).within(above.0.validity);
-        let template = self.template(PublicKey::from(key.public_key()), validity, Some(self.path_length.unwrap_or(0)))?;
+        let template = self.template(PublicKey::from(key.public_key()), validity, Some(path_length), constraints)?;
         let mut chain = vec![above.sign(&template)?];
         chain.extend(above.0.chain.iter().cloned());
         Ok(Authority(Arc::new(Inner { key, chain, validity })))
     }
 
-    fn template(&self, key: PublicKey, validity: Validity, path_length: Option<u8>) -> Result<Template<'_>, Error> {
+    /// What `permit` was given, as an extension.
+    fn constraints(&self) -> Result<Option<NameConstraints>, Error> {
         let mut permitted = Vec::new();
         for text in &self.permitted {
             match issue::alt_name(text)? {
@@ -276,11 +296,22 @@ impl AuthorityBuilder {
                 name => permitted.push(name),
             }
         }
+        let failed = |_| ConfigError::Issue { reason: "its name constraints cannot be encoded" };
+        Ok(if permitted.is_empty() { None } else { Some(constraints::only(&permitted).map_err(failed)?) })
+    }
+
+    fn template(
+        &self,
+        key: PublicKey,
+        validity: Validity,
+        path_length: Option<u8>,
+        constraints: Option<NameConstraints>,
+    ) -> Result<Template<'_>, Error> {
         Ok(Template {
             serial: serial()?,
             common_name: Some(common_name(&self.name)?),
             names: &[],
-            purpose: Purpose::Authority { path_length, permitted },
+            purpose: Purpose::Authority { path_length, constraints },
             validity,
             key,
         })
@@ -347,7 +378,7 @@ impl CertificateBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common name that is empty or longer than 64 characters, or
+    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common name that is none, or
     /// if no peer would accept it, as with a name that the authority may not issue for; [`Error::Random`].
     pub fn issue(self) -> Result<Identity, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
@@ -388,8 +419,10 @@ impl CertificateBuilder<'_> {
 }
 
 fn common_name(text: &str) -> Result<&str, Error> {
-    issue::fitting_common_name(text)
-        .ok_or_else(|| ConfigError::Setting { name: "common name", reason: "it is empty, or longer than 64 characters" }.into())
+    issue::fitting_common_name(text).ok_or_else(|| {
+        ConfigError::Setting { name: "common name", reason: "it is empty, longer than 64 characters, or has control characters in it" }
+            .into()
+    })
 }
 
 fn serial() -> Result<[u8; 16], Error> {

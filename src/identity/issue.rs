@@ -3,7 +3,6 @@
 //! A leaf says what it is for (KeyUsage, extended key usage) and for whom (subjectAltName; the subject only repeats it for people); a CA says how far
 //! its word reaches. The keys' identifiers are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not SHA-1.
 
-use core::net::IpAddr;
 use core::time::Duration;
 use std::time::SystemTime;
 
@@ -15,7 +14,6 @@ use x509_cert::builder::{self, Builder, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
 use x509_cert::der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString};
 use x509_cert::der::{self, DateTime, Decode, Encode, Tag};
-use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, NameConstraints, SubjectAltName, SubjectKeyIdentifier,
@@ -28,7 +26,7 @@ use x509_cert::time::Time;
 use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::signature::SigningKey;
 use crate::error::{ConfigError, Error};
-use crate::identity::certificate::AltName;
+use crate::identity::certificate::{AltName, plain};
 use crate::identity::name::ServerName;
 use crate::identity::public_key::PublicKey;
 
@@ -130,8 +128,8 @@ impl Validity {
 pub(crate) enum Purpose {
     /// A leaf, for these roles; for any, if neither is set.
     Leaf { server: bool, client: bool },
-    /// A CA with so many CAs below it, which may issue for these DNS names and what is below them, and these addresses (for any, if there are none).
-    Authority { path_length: Option<u8>, permitted: Vec<AltName> },
+    /// A CA with so many CAs below it, and the names that it may issue for (any, without constraints).
+    Authority { path_length: Option<u8>, constraints: Option<NameConstraints> },
 }
 
 /// What goes into a certificate.
@@ -181,7 +179,7 @@ pub(crate) fn alt_name(text: &str) -> Result<AltName, Error> {
 
 /// A common name that fits, or nothing: it is for people, so a long one is left out.
 pub(crate) fn fitting_common_name(text: &str) -> Option<&str> {
-    (!text.is_empty() && text.chars().count() <= MAX_COMMON_NAME).then_some(text)
+    (!text.is_empty() && text.chars().count() <= MAX_COMMON_NAME && text.chars().all(plain)).then_some(text)
 }
 
 /// Signs a certificate; the result is DER.
@@ -238,11 +236,11 @@ fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>)
                 add(extension(&ExtendedKeyUsage(purposes), subject)?);
             }
         }
-        Purpose::Authority { path_length, permitted } => {
+        Purpose::Authority { path_length, constraints } => {
             add(extension(&BasicConstraints { ca: true, path_len_constraint: *path_length }, subject)?);
             add(extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), subject)?);
-            if !permitted.is_empty() {
-                add(extension(&name_constraints(permitted)?, subject)?);
+            if let Some(constraints) = constraints {
+                add(extension(constraints, subject)?);
             }
         }
     }
@@ -255,32 +253,6 @@ fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>)
         add(extension(&id, subject)?);
     }
     Ok(out)
-}
-
-/// These names, and no others. RFC 5280, 4.2.1.10: a form of name that no subtree speaks of is not restricted, so the forms that are not permitted
-/// have to be excluded, each by the subtree that everything is in.
-fn name_constraints(permitted: &[AltName]) -> der::Result<NameConstraints> {
-    let subtree = |base| GeneralSubtree { base, minimum: 0, maximum: None };
-    let subnet = |address: &[u8], mask: u8| Ok(GeneralName::IpAddress(OctetString::new([address, &vec![mask; address.len()]].concat())?));
-    // `permit` speaks of DNS names and addresses; applications authorize by URIs and mail addresses as well.
-    let mut excluded =
-        vec![subtree(GeneralName::UniformResourceIdentifier(Ia5String::new("")?)), subtree(GeneralName::Rfc822Name(Ia5String::new("")?))];
-    if !permitted.iter().any(|name| matches!(name, AltName::Dns(_))) {
-        excluded.push(subtree(GeneralName::DnsName(Ia5String::new("")?)));
-    }
-    if !permitted.iter().any(|name| matches!(name, AltName::Ip(IpAddr::V4(_)))) {
-        excluded.push(subtree(subnet(&[0; 4], 0)?));
-    }
-    if !permitted.iter().any(|name| matches!(name, AltName::Ip(IpAddr::V6(_)))) {
-        excluded.push(subtree(subnet(&[0; 16], 0)?));
-    }
-    let base = |name: &AltName| match name {
-        AltName::Ip(IpAddr::V4(ip)) => subnet(&ip.octets(), 0xff),
-        AltName::Ip(IpAddr::V6(ip)) => subnet(&ip.octets(), 0xff),
-        other => general_name(other),
-    };
-    let permitted = permitted.iter().map(|name| base(name).map(subtree)).collect::<der::Result<_>>()?;
-    Ok(NameConstraints { permitted_subtrees: Some(permitted), excluded_subtrees: Some(excluded) })
 }
 
 fn extension<T: Criticality + der::oid::AssociatedOid + Encode>(content: &T, subject: &Name) -> der::Result<Extension> {

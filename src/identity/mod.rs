@@ -5,6 +5,7 @@
 //! public_key    PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
 //! pem, key      PEM sections (RFC 7468) and PKCS#8 private keys (RFC 5958, RFC 8410)
 //! certificate   the fields of an X.509 certificate (RFC 5280) that we look at ourselves
+//! constraints   the names that an authority may issue for
 //! issue         makes certificates; authority: a private PKI, for people
 //! own           Identity: our key and the chain we show
 //! path          certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
@@ -22,6 +23,7 @@
 
 mod authority;
 mod certificate;
+mod constraints;
 mod issue;
 mod key;
 mod name;

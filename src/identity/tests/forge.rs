@@ -7,6 +7,7 @@ use rcgen::{
 
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::SigningKey;
+use crate::identity::{Authority, key, pem};
 
 pub(super) struct Key(SigningKey, [u8; 32]);
 
@@ -64,6 +65,13 @@ impl Ca {
         let key = Key::new();
         let der = params.self_signed(&key).unwrap().der().to_vec();
         Self { issuer: Issuer::new(params, key), der }
+    }
+
+    /// An authority of ours, which is called this, and whose key somebody uses without asking `Authority`.
+    pub(super) fn of(authority: &Authority, called: &str) -> Self {
+        let key = key::read(pem::private_key(authority.key_pem().expose()).unwrap().expose()).unwrap();
+        let key = Key(key, *authority.public_key().as_bytes());
+        Self { issuer: Issuer::new(ca_params(called), key), der: authority.certificates()[0].clone() }
     }
 
     pub(super) fn root() -> Self {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::forge::{Ca, ca_params, leaf_params};
 use super::{as_server, at, chain, name, now};
 use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::certificate::Certificate;
@@ -121,40 +122,142 @@ fn authorities_below_authorities() {
     assert_eq!(server.certificates().len(), 2);
     as_server(&root.trust(), &chain(&server), HOST).unwrap();
     as_server(&below.trust(), &chain(&server), HOST).unwrap();
-    // An authority below another may have none below it, unless it is told so.
-    let refused = Authority::builder("lower").build_under(&below).map(drop);
-    assert!(matches!(refused, Err(Error::Config(ConfigError::Issue { .. }))));
-    // Nor do longer promises of one in the middle help.
+    // An authority below another may have none below it, unless it is told so, and never more than that one.
     let generous = Authority::builder("generous").path_length(5).build_under(&root).unwrap();
-    assert!(Authority::builder("lower").build_under(&generous).is_err());
-    // Whoever issues all the same is not believed: the root that it leads to allows one in between.
-    let top = Trust::roots_from_der(&generous.certificates()[..1]).unwrap();
-    let alone = Authority::from_pem(pem::write_certificates([generous.certificates()[0].as_slice()]), generous.key_pem().expose()).unwrap();
-    let lower = Authority::builder("lower").build_under(&alone).unwrap();
-    let server = lower.issue_server([HOST]).unwrap();
-    as_server(&top, &chain(&server), HOST).unwrap();
-    let verdict = as_server(&root.trust(), &[&server.certificates()[0], &server.certificates()[1], &generous.certificates()[0]], HOST);
-    assert_eq!(verdict.map(drop), Err(CertificateError::PathConstraint));
+    for above in [&below, &generous] {
+        let refused = Authority::builder("lower").build_under(above).map(drop);
+        assert!(matches!(refused, Err(Error::Config(ConfigError::Issue { .. }))));
+        // Nor for those who trust that one alone.
+        assert_eq!(Certificate::parse(&above.certificates()[0]).unwrap().check_may_issue().unwrap().path_len_constraint, Some(0));
+    }
 
     // Loaded again, with the chain.
     let loaded = Authority::from_pem(below.chain_pem(), below.key_pem().expose()).unwrap();
     as_server(&root.trust(), &chain(&loaded.issue_server([HOST]).unwrap()), HOST).unwrap();
     assert_eq!(loaded.certificates().len(), 2);
+    assert_eq!(pem::certificates(below.certificate_pem().as_bytes()).unwrap(), below.certificates()[..1]);
+    assert_eq!(root.certificate_pem(), root.chain_pem());
 }
 
-/// Who trusts an authority trusts neither the one above it nor its neighbours.
 #[test]
-fn trust_in_an_authority_below_is_trust_in_no_other() {
-    let root = Authority::builder("root").build().unwrap();
-    let [sales, support] = ["sales", "support"].map(|name| Authority::builder(name).build_under(&root).unwrap());
-    let trusts = [sales.trust(), Trust::roots_from_pem(sales.certificate_pem()).unwrap()];
-    for trust in trusts {
-        trust.verify_client(&chain(&sales.issue_client("alice").unwrap()), now()).unwrap();
-        for other in [&root, &support] {
-            let verdict = trust.verify_client(&chain(&other.issue_client("alice").unwrap()), now());
-            assert_eq!(verdict.map(drop), Err(CertificateError::UnknownIssuer));
+fn a_root_whose_path_length_only_the_root_knows() {
+    // RFC 5280, 6.2: whoever issues all the same, with longer promises in the middle, is not believed.
+    let constrained = |name, length| {
+        let mut params = ca_params(name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(length));
+        params
+    };
+    let root = Ca::new(constrained("root", 1));
+    let upper = root.below(constrained("upper", 5));
+    let lower = upper.below(constrained("lower", 0));
+    let leaf = lower.leaf(&leaf_params(&[HOST]));
+    let trust = |ca: &Ca| Trust::roots_from_der([&ca.der]).unwrap();
+    as_server(&trust(&upper), &[&leaf, &lower.der], HOST).unwrap();
+    let verdict = as_server(&trust(&root), &[&leaf, &lower.der, &upper.der], HOST);
+    assert_eq!(verdict.map(drop), Err(CertificateError::PathConstraint));
+}
+
+#[test]
+fn trust_in_an_authority_is_not_trust_in_those_above() {
+    let root = Authority::new("root").unwrap();
+    let [one, other] = ["one", "other"].map(|name| Authority::builder(name).path_length(1).build_under(&root).unwrap());
+    let below = Authority::builder("below").build_under(&one);
+    assert!(below.is_ok());
+    let below = below.unwrap();
+    for trust in [one.trust(), Trust::roots_from_pem(one.certificate_pem()).unwrap()] {
+        for inside in [&one, &below] {
+            trust.verify_client(&chain(&inside.issue_client("alice").unwrap()), now()).unwrap();
+        }
+        for outside in [&root, &other] {
+            let mallory = outside.issue_client("alice").unwrap();
+            let mut all = chain(&mallory);
+            all.push(&root.certificates()[0]);
+            assert_eq!(trust.verify_client(&all, now()).map(drop), Err(CertificateError::UnknownIssuer));
         }
     }
+    // The whole house is the root's to give.
+    for inside in [&root, &one, &other, &below] {
+        root.trust().verify_client(&chain(&inside.issue_client("alice").unwrap()), now()).unwrap();
+    }
+}
+
+#[test]
+fn an_authority_may_have_the_name_of_the_one_above() {
+    let root = Authority::new("same").unwrap();
+    let below = Authority::builder("same").build_under(&root).unwrap();
+    as_server(&root.trust(), &chain(&below.issue_server([HOST]).unwrap()), HOST).unwrap();
+}
+
+#[test]
+fn what_is_forbidden_above_is_forbidden_below() {
+    let root = Authority::new("root").unwrap();
+    let upper = Authority::builder("upper").path_length(2).permit(["internal", "10.0.0.1"]).build_under(&root).unwrap();
+    let same = Authority::builder("same").path_length(1).build_under(&upper).unwrap();
+    let narrow = Authority::builder("narrow").permit(["db.internal"]).build_under(&same).unwrap();
+    // By those as well who trust the lowest alone, for whom nothing above counts: signed with its key, without asking `issue`.
+    for (authority, called, good, bad) in [
+        (&same, "same", &["db.internal", "10.0.0.1"][..], &["a.example", "10.0.0.2", "::1"][..]),
+        (&narrow, "narrow", &["a.db.internal"], &["a.internal", "10.0.0.1"]),
+    ] {
+        let forged = Ca::of(authority, called);
+        for host in good {
+            as_server(&authority.trust(), &[&forged.leaf(&leaf_params(&[host]))], host).unwrap();
+        }
+        for host in bad {
+            let verdict = as_server(&authority.trust(), &[&forged.leaf(&leaf_params(&[host]))], host);
+            assert_eq!(verdict.map(drop), Err(CertificateError::NameConstraint), "{called} {host}");
+        }
+    }
+    for wider in [&["example"][..], &["db.internal", "10.0.0.2"], &["::1"]] {
+        let refused = Authority::builder("wider").permit(wider.iter().copied()).build_under(&same).map(drop);
+        assert!(matches!(refused, Err(Error::Config(ConfigError::Issue { .. }))), "{wider:?}");
+    }
+}
+
+#[test]
+fn names_of_other_forms_are_not_permitted() {
+    // RFC 5280, 4.2.1.10: a form that no subtree speaks of would be free, so an authority for one name could make anybody's SPIFFE ID.
+    let root = Authority::new("root").unwrap();
+    let below = Authority::builder("below").permit(["db.internal"]).build_under(&root).unwrap();
+    let forged = Ca::of(&below, "below");
+    for name in [
+        rcgen::SanType::URI("spiffe://example.org/admin".try_into().unwrap()),
+        rcgen::SanType::URI("spiffe://db.internal/db".try_into().unwrap()),
+        rcgen::SanType::Rfc822Name("admin@db.internal".try_into().unwrap()),
+    ] {
+        let mut params = leaf_params(&["db.internal"]);
+        as_server(&root.trust(), &[&forged.leaf(&params), &below.certificates()[0]], "db.internal").unwrap();
+        params.subject_alt_names.push(name);
+        let leaf = forged.leaf(&params);
+        for trust in [root.trust(), below.trust()] {
+            let verdict = trust.verify_client(&[&leaf, &below.certificates()[0]], now());
+            assert_eq!(verdict.map(drop), Err(CertificateError::NameConstraint));
+        }
+    }
+}
+
+#[test]
+fn a_subject_is_one_line() {
+    let authority = Authority::new("CA").unwrap();
+    let forged = Ca::of(&authority, "CA");
+    for (called, subject) in [
+        ("alice\nroot", "CN=alice\\0aroot"),
+        ("al\0ice", "CN=al\\00ice"),
+        ("\u{202e}ecila", "CN=\\e2\\80\\aeecila"),
+        ("alice\u{2028}root", "CN=alice\\e2\\80\\a8root"),
+    ] {
+        assert!(matches!(authority.issue_client(called), Err(Error::Config(ConfigError::Setting { name: "common name", .. }))));
+        let mut params = leaf_params(&[]);
+        params.distinguished_name.push(rcgen::DnType::CommonName, called);
+        let peer = Peer::from_verified(authority.trust().verify_client(&[&forged.leaf(&params)], now()).unwrap());
+        assert_eq!((peer.common_name(), peer.subject().as_str()), (None, subject));
+    }
+    let mut params = leaf_params(&[]);
+    for uri in ["spiffe://a/b", "x:\n", "x: y", &"x".repeat(2049)] {
+        params.subject_alt_names.push(rcgen::SanType::URI(uri.try_into().unwrap()));
+    }
+    let peer = Peer::from_verified(authority.trust().verify_client(&[&forged.leaf(&params)], now()).unwrap());
+    assert_eq!(peer.uris(), ["spiffe://a/b"]);
 }
 
 #[test]

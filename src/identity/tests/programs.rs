@@ -65,6 +65,19 @@ fn openssl_accepts_what_we_issue() {
         let (good, output) = openssl(&folder, &arguments);
         assert!(good, "{arguments:?}: {output}");
     }
+    // By those who trust the one in the middle alone, and what is issued by one below, which repeats what is permitted.
+    let below = Authority::builder("Below").path_length(1).permit(["internal"]).build_under(&root).unwrap();
+    let lowest = Authority::builder("Lowest").build_under(&below).unwrap();
+    let (middle_only, lowest_only) =
+        (folder.write("below.pem", below.certificate_pem()), folder.write("lowest.pem", lowest.certificate_pem()));
+    let leaf = folder.write("leaf.pem", lowest.issue_server(["db.internal"]).unwrap().chain_pem());
+    for (anchor, untrusted) in [(&middle_only, &lowest_only), (&lowest_only, &leaf)] {
+        let anchored =
+            ["verify", "-x509_strict", "-check_ss_sig", "-partial_chain", "-purpose", "sslserver", "-verify_hostname", "db.internal"];
+        let (good, output) =
+            openssl(&folder, &[&anchored[..], &["-CAfile", text(anchor), "-untrusted", text(untrusted), text(&leaf)]].concat());
+        assert!(good, "{output}");
+    }
     // And it refuses what it should: the wrong purpose.
     let wrong = folder.write("client.pem", client.chain_pem());
     let (good, _) = openssl(&folder, &["verify", "-purpose", "sslserver", "-CAfile", text(&ca), "-untrusted", text(&middle), text(&wrong)]);

@@ -227,16 +227,3 @@ fn debug_says_whom_and_is_short() {
     let text = format!("{trust:?}");
     assert!(text.contains(HOST) && text.contains(&key.to_string()) && text.len() < 300, "{text}");
 }
-
-/// RFC 9846, F.9: what the holder of a trusted key says of itself in a certificate of its own making is vouched for by nobody.
-#[test]
-fn a_key_takes_no_name_from_its_own_certificate() {
-    let mallory = Identity::self_signed(["alice"]).unwrap();
-    for (trust, names) in
-        [(Trust::key_for("mallory", mallory.public_key()), vec!["mallory".to_owned()]), (Trust::keys([mallory.public_key()]), vec![])]
-    {
-        let peer = Peer::from_verified(trust.verify_client(&chain(&mallory), now()).unwrap());
-        assert_eq!((peer.names(), peer.uris(), peer.subject(), peer.common_name()), (names, vec![], String::new(), None));
-        assert_eq!(peer.certificates(), mallory.certificates());
-    }
-}
