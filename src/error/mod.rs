@@ -6,6 +6,8 @@
 mod certificate;
 mod config;
 mod fault;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 use std::io;
@@ -186,34 +188,5 @@ impl From<ConfigError> for Error {
 impl From<NameError> for Error {
     fn from(error: NameError) -> Self {
         Self::Name(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn travels_through_io_error_and_back() {
-        let io = io::Error::from(Error::Truncated);
-        assert_eq!(io.kind(), io::ErrorKind::UnexpectedEof);
-        assert!(matches!(io.downcast::<Error>(), Ok(Error::Truncated)));
-        assert!(matches!(Error::from(io::Error::from(Error::Closed)), Error::Closed));
-    }
-
-    #[test]
-    fn says_state_fault_and_alert() {
-        let error = Error::Protocol { state: "WAIT_SH", fault: Fault::Unexpected { expected: "ServerHello", got: "Finished" } };
-        let text = error.to_string();
-        for word in ["WAIT_SH", "ServerHello", "Finished", "unexpected_message"] {
-            assert!(text.contains(word), "{text}");
-        }
-        assert_eq!(error.alert(), Some(AlertDescription::UNEXPECTED_MESSAGE));
-    }
-
-    #[test]
-    fn is_send_sync_and_clone() {
-        fn holds<T: Send + Sync + Clone + 'static>() {}
-        holds::<Error>();
     }
 }

@@ -5,3 +5,4 @@ pub(crate) mod memory;
 #[cfg(target_os = "linux")]
 mod remains;
 pub(crate) mod rfc8448;
+mod shown;

@@ -1,0 +1,364 @@
+//! Every variant of every error: its alert against the standard's number, written out here, and its text.
+
+use super::*;
+use crate::code_point::{CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+
+/// What there is of a type: each variant's place in it. The match has no `_`, so a new variant does not compile before it has a place here, and
+/// [`complete`] fails before it has a row in a table.
+trait Variants {
+    const COUNT: usize;
+
+    fn place(&self) -> usize;
+}
+
+macro_rules! variants {
+    ($type:ty, $($pattern:pat),+ $(,)?) => {
+        impl Variants for $type {
+            const COUNT: usize = [$(stringify!($pattern)),+].len();
+
+            fn place(&self) -> usize {
+                use $type as E;
+                let mut places = 0..;
+                let mut next = || places.next().unwrap();
+                // Each pattern takes the next number; all are counted, and the one that fits is returned.
+                let mut found = None;
+                $(let place = next(); if matches!(self, $pattern) { found = Some(place); })+
+                match self { $($pattern)|+ => found.unwrap() }
+            }
+        }
+    };
+}
+
+variants! {
+    Fault,
+    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. }, E::Interleaved { .. }, E::EmptyFragment { .. },
+    E::NoContentType, E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. },
+    E::TooMany { .. }, E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. }, E::MissingExtension { .. },
+    E::Illegal(_), E::Version { .. }, E::NoCommonSuite { .. }, E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonProtocol { .. },
+    E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::CertificateRequired, E::Certificate(_), E::Denied(_), E::Internal { .. },
+    E::Random,
+}
+
+variants! {
+    Illegal,
+    E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. }, E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_),
+    E::GroupChanged { .. }, E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. }, E::ZeroSharedSecret { .. },
+    E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::RequestContext, E::KeyUpdateRequest(_), E::PskNotLast,
+    E::BinderCount { .. }, E::PskIndex(_), E::ServerName,
+}
+
+variants! {
+    CertificateError,
+    E::UnknownIssuer, E::UntrustedKey, E::Expired, E::NotValidYet, E::WrongName { .. }, E::Malformed, E::BadSignature, E::UnsupportedAlgorithm,
+    E::BrokenHash, E::UnsupportedExtension, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::PathConstraint, E::TooComplex, E::Revoked,
+}
+
+variants! {
+    Error,
+    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_), E::Config(_), E::Name(_), E::Random, E::KeyLimit,
+    E::Closed, E::WrongState { .. },
+}
+
+variants! {
+    ConfigError,
+    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::Key { .. }, E::KeyMismatch, E::PublicKey { .. }, E::Missing { .. },
+    E::Setting { .. }, E::Issue { .. },
+}
+
+variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
+
+/// Fails unless each variant has a row.
+fn complete<'a, T: Variants + 'a>(rows: impl Iterator<Item = &'a T>) {
+    let mut seen = vec![false; T::COUNT];
+    rows.for_each(|row| seen[row.place()] = true);
+    assert!(seen.iter().all(|seen| *seen), "variants without a row: {seen:?}");
+}
+
+/// The text is one line, says these words, and begins and ends like the part of a sentence that it is.
+fn says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{text:?} does not say {word:?}");
+    }
+    assert!(text.len() > 10 && !text.contains('\n') && !text.ends_with('.') && !text.ends_with(' '), "{text:?}");
+}
+
+/// A fault, the number of its alert, and what its text says.
+type Row = (Fault, u8, &'static [&'static str]);
+
+fn faults() -> Vec<Row> {
+    let (message, extension) = ("ServerHello", ExtensionType::KEY_SHARE);
+    let offered = vec![CipherSuite(0x1304)];
+    vec![
+        // RFC 9846, 6.2: unexpected_message(10), and section 5 for the records.
+        (Fault::Unexpected { expected: "ServerHello", got: "Finished" }, 10, &["expected ServerHello", "got Finished"]),
+        (Fault::UnexpectedRecord { got: ContentType(23) }, 10, &["application_data"]),
+        (Fault::ChangeCipherSpec, 10, &["ChangeCipherSpec"]),
+        (Fault::NotAligned { message: "Finished" }, 10, &["Finished", "end its record"]),
+        (Fault::Interleaved { got: ContentType(21) }, 10, &["alert", "split handshake message"]),
+        (Fault::EmptyFragment { content_type: ContentType(22) }, 10, &["empty", "handshake"]),
+        (Fault::NoContentType, 10, &["padding alone"]),
+        (Fault::TooMany { what: "KeyUpdates", limit: 64 }, 10, &["64", "KeyUpdates"]),
+        // bad_record_mac(20), record_overflow(22).
+        (Fault::BadRecordMac, 20, &["does not open"]),
+        (Fault::RecordOverflow { length: 16_641, limit: 16_640 }, 22, &["16641", "16640"]),
+        // handshake_failure(40).
+        (
+            Fault::NoCommonSuite { offered, accepted: vec![CipherSuite(0x1301), CipherSuite(0x1302)] },
+            40,
+            &["TLS_AES_128_CCM_SHA256", "TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384"],
+        ),
+        (Fault::NoCommonGroup { offered: vec![NamedGroup(0x18)], accepted: vec![NamedGroup(0x1d)] }, 40, &["secp384r1", "x25519"]),
+        (Fault::NoCommonScheme { offered: vec![SignatureScheme(0x0804)] }, 40, &["ed25519", "rsa_pss_rsae_sha256"]),
+        // illegal_parameter(47).
+        (Fault::DuplicateExtension { message, extension }, 47, &["ServerHello", "key_share", "twice"]),
+        (Fault::MisplacedExtension { message, extension }, 47, &["ServerHello", "key_share", "not belong"]),
+        (Fault::Illegal(Illegal::Compression), 47, &["compression"]),
+        // access_denied(49).
+        (Fault::Denied("not on the list".to_owned().into_error()), 49, &["not authorized", "not on the list"]),
+        // decode_error(50), decrypt_error(51).
+        (Fault::Decode { message, field: "random", problem: DecodeProblem::Truncated }, 50, &["ServerHello.random", "ends early"]),
+        (Fault::MessageTooLong { length: 40_000, limit: 32_768 }, 50, &["40000", "32768", "max_handshake_size"]),
+        (Fault::BadSignature, 51, &["CertificateVerify"]),
+        (Fault::BadFinished, 51, &["Finished"]),
+        // protocol_version(70).
+        (Fault::Version { got: vec![ProtocolVersion(0x0303)] }, 70, &["TLS 1.3", "TLS 1.2"]),
+        // internal_error(80): ours.
+        (Fault::DoesNotFit { message: "ClientHello" }, 80, &["ClientHello"]),
+        (Fault::Internal { what: "sealing" }, 80, &["sealing", "report"]),
+        (Fault::Random, 80, &["random number generator"]),
+        // missing_extension(109), unsupported_extension(110), unrecognized_name(112), certificate_required(116), no_application_protocol(120).
+        (Fault::MissingExtension { message, extension }, 109, &["ServerHello", "key_share", "lacks"]),
+        (Fault::UnsolicitedExtension { message, extension }, 110, &["ServerHello", "key_share", "not asked"]),
+        (Fault::UnrecognizedName { name: "a.example".to_owned() }, 112, &["a.example"]),
+        (Fault::CertificateRequired, 116, &["client certificate", "required"]),
+        (Fault::NoCommonProtocol { offered: vec![b"h2".to_vec(), b"\n\xff".to_vec()] }, 120, &["h2", "\\n\\xff"]),
+        // Its own table follows.
+        (Fault::Certificate(CertificateError::Revoked), 44, &["certificate was not accepted", "revoked"]),
+    ]
+}
+
+trait IntoError {
+    fn into_error(self) -> Arc<dyn std::error::Error + Send + Sync>;
+}
+
+impl IntoError for String {
+    fn into_error(self) -> Arc<dyn std::error::Error + Send + Sync> {
+        Box::<dyn std::error::Error + Send + Sync>::from(self).into()
+    }
+}
+
+#[test]
+fn each_fault_has_its_alert_and_says_what_came() {
+    let rows = faults();
+    complete(rows.iter().map(|(fault, ..)| fault));
+    for (fault, alert, words) in rows {
+        assert_eq!(fault.alert().0, alert, "{fault}");
+        says(&fault.to_string(), words);
+        // The state and the alert's name stand beside it, and the alert is the fault's.
+        let error = Error::Protocol { state: "WAIT_SH", fault: fault.clone() };
+        assert_eq!(error.alert().map(|alert| alert.0), Some(alert));
+        says(&error.to_string(), words);
+        says(&error.to_string(), &["in WAIT_SH: ", &format!("answered with the alert {}", AlertDescription(alert))]);
+        // The cause can be had without its text.
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), fault.to_string());
+    }
+}
+
+#[test]
+fn what_must_not_be_there_is_illegal_parameter() {
+    let group = NamedGroup(0x1d);
+    let rows: [(Illegal, &[&str]); 22] = [
+        (Illegal::SessionIdEcho, &["legacy_session_id"]),
+        (Illegal::Compression, &["compression"]),
+        (Illegal::SuiteNotOffered(CipherSuite(0x1304)), &["TLS_AES_128_CCM_SHA256", "not offered"]),
+        (
+            Illegal::SuiteChanged { retry: CipherSuite(0x1301), got: CipherSuite(0x1303) },
+            &["TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"],
+        ),
+        (Illegal::VersionNotOffered(ProtocolVersion(0x0303)), &["TLS 1.2", "not offered"]),
+        (Illegal::Downgrade, &["downgrade"]),
+        (Illegal::GroupNotOffered(group), &["x25519", "not offered"]),
+        (Illegal::GroupChanged { retry: group, got: NamedGroup(0x17) }, &["x25519", "secp256r1"]),
+        (Illegal::RetryWithoutChange, &["HelloRetryRequest"]),
+        (Illegal::HelloChanged { field: "random" }, &["second ClientHello", "random"]),
+        (Illegal::KeyShares(group), &["x25519"]),
+        (Illegal::KeyShare { group }, &["x25519", "malformed"]),
+        (Illegal::ZeroSharedSecret { group }, &["x25519", "small order"]),
+        (Illegal::DuplicateEntry { list: "key_share" }, &["key_share", "repeats"]),
+        (Illegal::SchemeNotOffered(SignatureScheme(0x0804)), &["rsa_pss_rsae_sha256", "not offered"]),
+        (Illegal::ProtocolNotOffered(b"h3".to_vec()), &["h3", "not offered"]),
+        (Illegal::RequestContext, &["certificate_request_context"]),
+        (Illegal::KeyUpdateRequest(2), &["KeyUpdateRequest", "2"]),
+        (Illegal::PskNotLast, &["pre_shared_key", "last"]),
+        (Illegal::BinderCount { identities: 2, binders: 1 }, &["2", "1", "binders"]),
+        (Illegal::PskIndex(7), &["7", "not offered"]),
+        (Illegal::ServerName, &["server_name"]),
+    ];
+    complete(rows.iter().map(|(illegal, _)| illegal));
+    for (illegal, words) in rows {
+        says(&illegal.to_string(), words);
+        assert_eq!(Fault::from(illegal).alert().0, 47);
+    }
+}
+
+#[test]
+fn each_certificate_error_has_its_alert() {
+    let wrong_name = CertificateError::WrongName { expected: "a.example".to_owned(), presented: vec!["b.example".to_owned()] };
+    // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44), certificate_expired(45), unknown_ca(48).
+    let rows: [(CertificateError, u8, &[&str]); 16] = [
+        (CertificateError::UnknownIssuer, 48, &["trusted root"]),
+        (CertificateError::UntrustedKey, 48, &["key", "trusted"]),
+        (CertificateError::Expired, 45, &["expired"]),
+        (CertificateError::NotValidYet, 45, &["not valid yet"]),
+        (wrong_name, 42, &["a.example", "b.example"]),
+        (CertificateError::Malformed, 42, &["not a well-formed"]),
+        (CertificateError::BadSignature, 42, &["signature"]),
+        // RFC 9846, 4.5.1.3: an algorithm that is not offered is unsupported_certificate; MD5 and SHA-1 are bad_certificate.
+        (CertificateError::UnsupportedAlgorithm, 43, &["not Ed25519"]),
+        (CertificateError::BrokenHash, 42, &["MD5", "SHA-1"]),
+        (CertificateError::UnsupportedExtension, 43, &["critical extension"]),
+        (CertificateError::KeyUsage, 43, &["digitalSignature"]),
+        (CertificateError::ExtendedKeyUsage, 43, &["extended key usage"]),
+        (CertificateError::NameConstraint, 42, &["name constraint"]),
+        (CertificateError::PathConstraint, 42, &["CA"]),
+        (CertificateError::TooComplex, 42, &["more"]),
+        (CertificateError::Revoked, 44, &["revoked"]),
+    ];
+    complete(rows.iter().map(|(error, ..)| error));
+    for (error, alert, words) in rows {
+        assert_eq!(error.alert().0, alert, "{error}");
+        assert_eq!(Fault::from(error.clone()).alert().0, alert);
+        says(&error.to_string(), words);
+    }
+}
+
+/// An error, the alert it sends, the kind of `io::Error` it becomes, and what its text says.
+fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> {
+    use io::ErrorKind as Kind;
+    let reset = Arc::new(io::Error::new(Kind::ConnectionReset, "cable pulled"));
+    vec![
+        (Error::Protocol { state: "WAIT_CV", fault: Fault::BadSignature }, Some(51), Kind::InvalidData, &["WAIT_CV"]),
+        // RFC 9846, 6.2: nothing answers an alert.
+        (Error::AlertReceived(AlertDescription(40)), None, Kind::InvalidData, &["handshake_failure", "Ed25519 alone"]),
+        (Error::Truncated, None, Kind::UnexpectedEof, &["close_notify", "incomplete"]),
+        // RFC 9846, 6.1: user_canceled(90), then close_notify.
+        (Error::HandshakeTimeout, Some(90), Kind::TimedOut, &["handshake_timeout"]),
+        (Error::Io(reset), None, Kind::ConnectionReset, &["cable pulled"]),
+        (Error::Config(ConfigError::KeyMismatch), None, Kind::InvalidInput, &["configuration: ", "private key"]),
+        (Error::Name(NameError::Empty), None, Kind::InvalidInput, &["server name: ", "empty"]),
+        (Error::Random, Some(80), Kind::Other, &["random number generator"]),
+        (Error::KeyLimit, Some(80), Kind::Other, &["new connection"]),
+        (Error::Closed, None, Kind::BrokenPipe, &["close()"]),
+        (Error::WrongState { call: "write", state: "WAIT_SH" }, None, Kind::InvalidInput, &["write", "WAIT_SH"]),
+    ]
+}
+
+#[test]
+fn each_error_travels_through_io_error_and_back() {
+    let rows = errors();
+    complete(rows.iter().map(|(error, ..)| error));
+    for (error, alert, kind, words) in rows {
+        assert_eq!(error.alert().map(|alert| alert.0), alert, "{error}");
+        says(&error.to_string(), words);
+        let text = error.to_string();
+        let io = io::Error::from(error.clone());
+        assert_eq!((io.kind(), io.to_string()), (kind, text.clone()));
+        assert_eq!(io.downcast::<Error>().unwrap().to_string(), text);
+        // By `?` in a function that returns our error it comes out as it went in.
+        assert_eq!(Error::from(io::Error::from(error)).to_string(), text);
+    }
+    // One that is the transport's own stays one.
+    assert!(matches!(Error::from(io::Error::other("cable pulled")), Error::Io(error) if error.to_string() == "cable pulled"));
+}
+
+#[test]
+fn each_configuration_error_says_what_to_do() {
+    let file = ConfigError::File { path: "/etc/key".to_owned(), reason: "denied".to_owned() };
+    let rows: [(ConfigError, &[&str]); 10] = [
+        (
+            ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some("PRIVATE KEY".to_owned()) },
+            &["CERTIFICATE", "PRIVATE KEY", "swapped"],
+        ),
+        (ConfigError::NoPemSection { wanted: "CERTIFICATE", found: None }, &["CERTIFICATE", "none"]),
+        (file, &["/etc/key", "denied"]),
+        (ConfigError::Certificate { index: 3, error: CertificateError::Malformed }, &["certificate 3", "well-formed"]),
+        (ConfigError::Key { reason: "it is encrypted" }, &["private key", "it is encrypted"]),
+        (ConfigError::KeyMismatch, &["does not belong"]),
+        (ConfigError::PublicKey { reason: "it is short" }, &["public key", "it is short"]),
+        (ConfigError::Missing { what: "trust()" }, &["missing", "trust()"]),
+        (ConfigError::Setting { name: "alpn", reason: "it is empty" }, &["alpn", "it is empty"]),
+        (ConfigError::Issue { reason: "it is late" }, &["certificate", "it is late"]),
+    ];
+    complete(rows.iter().map(|(error, _)| error));
+    for (error, words) in rows {
+        says(&error.to_string(), words);
+        assert_eq!(std::error::Error::source(&Error::from(error.clone())).unwrap().to_string(), error.to_string());
+    }
+    let rows: [(NameError, &[&str]); 4] = [
+        (NameError::Empty, &["empty", "connect_unnamed"]),
+        (NameError::Port { name: "a.example".to_owned() }, &["port", "a.example"]),
+        (NameError::NotAscii, &["ASCII", "xn--"]),
+        (NameError::Invalid, &["DNS name", "IP address"]),
+    ];
+    complete(rows.iter().map(|(error, _)| error));
+    for (error, words) in rows {
+        says(&error.to_string(), words);
+        says(&Error::from(error).to_string(), words);
+    }
+}
+
+#[test]
+fn a_list_that_a_peer_wrote_is_not_repeated_without_end() {
+    let fault = Fault::NoCommonSuite { offered: vec![CipherSuite(0x0a0a); 30_000], accepted: Vec::new() };
+    let text = fault.to_string();
+    assert!(text.len() < 500, "{}", text.len());
+    says(&text, &["and 29984 more", "accepted are nothing"]);
+}
+
+/// The numbers of RFC 9846, B.2, with their names, in its order: those that are not reserved.
+#[test]
+fn alerts_have_the_standards_numbers() {
+    let alerts = [
+        (0, "close_notify"),
+        (10, "unexpected_message"),
+        (20, "bad_record_mac"),
+        (22, "record_overflow"),
+        (40, "handshake_failure"),
+        (42, "bad_certificate"),
+        (43, "unsupported_certificate"),
+        (44, "certificate_revoked"),
+        (45, "certificate_expired"),
+        (46, "certificate_unknown"),
+        (47, "illegal_parameter"),
+        (48, "unknown_ca"),
+        (49, "access_denied"),
+        (50, "decode_error"),
+        (51, "decrypt_error"),
+        (70, "protocol_version"),
+        (71, "insufficient_security"),
+        (80, "internal_error"),
+        (86, "inappropriate_fallback"),
+        (90, "user_canceled"),
+        (109, "missing_extension"),
+        (110, "unsupported_extension"),
+        (112, "unrecognized_name"),
+        (113, "bad_certificate_status_response"),
+        (115, "unknown_psk_identity"),
+        (116, "certificate_required"),
+        (117, "general_error"),
+        (120, "no_application_protocol"),
+    ];
+    for (number, name) in alerts {
+        assert_eq!(AlertDescription(number).to_string(), name);
+    }
+}
+
+#[test]
+fn errors_are_send_sync_and_clone() {
+    fn holds<T: std::error::Error + Send + Sync + Clone + 'static>() {}
+    holds::<Error>();
+    holds::<Fault>();
+    holds::<ConfigError>();
+    holds::<NameError>();
+    holds::<CertificateError>();
+}
