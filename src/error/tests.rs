@@ -203,14 +203,14 @@ fn what_must_not_be_there_is_illegal_parameter() {
 
 #[test]
 fn each_certificate_error_has_its_alert() {
-    let wrong_name = CertificateError::WrongName { expected: "a.example".to_owned(), presented: vec!["b.example".to_owned()] };
+    let wrong_name = CertificateError::WrongName { expected: "a.example".to_owned(), presented: vec!["b.example".to_owned()], more: 2 };
     // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44), certificate_expired(45), unknown_ca(48).
     let rows: [(CertificateError, u8, &[&str]); 16] = [
         (CertificateError::UnknownIssuer, 48, &["trusted root"]),
         (CertificateError::UntrustedKey, 48, &["key", "trusted"]),
         (CertificateError::Expired, 45, &["expired"]),
         (CertificateError::NotValidYet, 45, &["not valid yet"]),
-        (wrong_name, 42, &["a.example", "b.example"]),
+        (wrong_name, 42, &["a.example", "b.example", "2"]),
         (CertificateError::Malformed, 42, &["not a well-formed"]),
         (CertificateError::BadSignature, 42, &["signature"]),
         // RFC 9846, 4.5.1.3: an algorithm that is not offered is unsupported_certificate; MD5 and SHA-1 are bad_certificate.
