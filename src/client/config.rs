@@ -72,7 +72,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The application protocols offered (RFC 7301), in order of preference. None by default.
+    /// The application protocols offered (RFC 7301), in order of preference; a fleeting server follows its own order. None by default.
     pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         self.settings.set_alpn(protocols);
         self
@@ -99,7 +99,7 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a handshake may take: 30 seconds by default.
+    /// How long a handshake may take: 30 seconds by default. Over a transport that blocks, give that a time-out too: see [`Client::connect`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
         self

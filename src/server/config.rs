@@ -149,7 +149,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a handshake may take: 30 seconds by default.
+    /// How long a handshake may take: 30 seconds by default. Over a transport that blocks, give that a time-out too: see [`Server::accept`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
         self

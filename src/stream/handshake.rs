@@ -85,6 +85,7 @@ impl Client {
     /// who it is, and data can be written and read.
     ///
     /// A server that wants a certificate of this client judges it afterwards: its refusal is the alert that the first `read` returns.
+    /// A `write` before that may succeed, or find the pipe broken: `read` then says why.
     ///
     /// How long this takes at most is for the transport to say, as with `TcpStream::set_read_timeout`: `handshake_timeout` is looked at whenever a
     /// call of the transport returns, and cannot interrupt one.
