@@ -174,8 +174,10 @@ registry! {
 
 registry! {
     /// What a CertificateEntry holds (RFC 9846, 4.5.1, and RFC 7250).
-    pub(crate) struct CertificateType(u8), width "4";
+    pub struct CertificateType(u8), width "4";
+    /// A certificate by X.509.
     X509 = 0, "X509";
+    /// A public key without a certificate.
     RAW_PUBLIC_KEY = 2, "RawPublicKey";
 }
 

@@ -99,7 +99,9 @@ mod testing;
 mod time;
 
 pub use client::{Client, ClientBuilder};
-pub use code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+pub use code_point::{
+    AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme,
+};
 pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};

@@ -4,7 +4,9 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::certificate::CertificateError;
-use crate::code_point::{AlertDescription, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::code_point::{
+    AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme,
+};
 
 /// What was wrong with what the peer sent: what was expected and what came.
 #[derive(Clone, Debug)]
@@ -132,6 +134,11 @@ pub enum Fault {
         /// What the peer accepts.
         offered: Vec<SignatureScheme>,
     },
+    /// No certificate type in common (RFC 7250, 4.2).
+    NoCommonCertificateType {
+        /// What the client offered.
+        offered: Vec<CertificateType>,
+    },
     /// No application protocol (ALPN) in common (RFC 7301, 3.2).
     NoCommonProtocol {
         /// What the client offered.
@@ -146,6 +153,8 @@ pub enum Fault {
     BadSignature,
     /// The Finished message is wrong (RFC 9846, 4.5.3).
     BadFinished,
+    /// The binder of the PSK that was chosen is wrong (RFC 9846, 4.3.11.2).
+    BadBinder,
     /// A client certificate is required, and none came (RFC 9846, 4.5.1.3).
     CertificateRequired,
     /// The peer's certificate or key was not accepted.
@@ -233,6 +242,10 @@ pub enum Illegal {
     SchemeNotOffered(SignatureScheme),
     /// An ALPN answer we did not offer (RFC 7301, 3.1).
     ProtocolNotOffered(Vec<u8>),
+    /// A certificate type we did not offer (RFC 7250, 4.2).
+    CertificateTypeNotOffered(CertificateType),
+    /// A record_size_limit below 64 (RFC 8449, section 4).
+    RecordSizeLimit(u16),
     /// A certificate_request_context that is not the one sent, or not empty where it must be (RFC 9846, 4.4.2 and 4.5.1).
     RequestContext,
     /// A KeyUpdateRequest over 1 (RFC 9846, 4.7.3).
@@ -248,6 +261,11 @@ pub enum Illegal {
     },
     /// A PSK identity that was not offered (RFC 9846, 4.3.11).
     PskIndex(u16),
+    /// A cipher suite whose hash is not that of the PSK chosen with it (RFC 9846, 4.3.11).
+    PskHash {
+        /// The suite that came.
+        suite: CipherSuite,
+    },
     /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP address (RFC 6066, section 3).
     ServerName,
 }
@@ -272,9 +290,10 @@ impl Fault {
             Self::MissingExtension { .. } => AlertDescription::MISSING_EXTENSION,
             Self::Version { .. } => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonSuite { .. } | Self::NoCommonGroup { .. } | Self::NoCommonScheme { .. } => AlertDescription::HANDSHAKE_FAILURE,
+            Self::NoCommonCertificateType { .. } => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonProtocol { .. } => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::UnrecognizedName { .. } => AlertDescription::UNRECOGNIZED_NAME,
-            Self::BadSignature | Self::BadFinished => AlertDescription::DECRYPT_ERROR,
+            Self::BadSignature | Self::BadFinished | Self::BadBinder => AlertDescription::DECRYPT_ERROR,
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
@@ -346,6 +365,7 @@ impl fmt::Display for Fault {
             Self::NoCommonScheme { offered } => {
                 write!(f, "the peer does not accept ed25519 signatures, and fleeting makes no others; it accepts {}", List(offered))
             }
+            Self::NoCommonCertificateType { offered } => write!(f, "no certificate type in common: offered were {}", List(offered)),
             Self::NoCommonProtocol { offered } => {
                 // Escaped: nobody has vouched for these bytes, and they end up in logs.
                 let names: Vec<_> = offered.iter().map(|name| name.escape_ascii()).collect();
@@ -354,6 +374,9 @@ impl fmt::Display for Fault {
             Self::UnrecognizedName { name } => write!(f, "no identity is configured for the name {name:?}"),
             Self::BadSignature => f.write_str("the signature in CertificateVerify is wrong: the peer does not hold its certificate's key"),
             Self::BadFinished => f.write_str("the Finished message is wrong: the two sides saw different handshakes"),
+            Self::BadBinder => f.write_str(
+                "the binder of the PSK is wrong: the two sides hold different secrets under its name, or saw different ClientHellos",
+            ),
             Self::CertificateRequired => f.write_str("a client certificate is required, and the client sent none"),
             Self::Certificate(error) => write!(f, "the peer's certificate was not accepted: {error}"),
             Self::Denied(reason) => write!(f, "the peer was not authorized: {reason}"),
@@ -408,11 +431,16 @@ impl fmt::Display for Illegal {
             Self::ProtocolNotOffered(name) => {
                 write!(f, "the server chose the ALPN protocol {:?}, which was not offered", String::from_utf8_lossy(name))
             }
+            Self::CertificateTypeNotOffered(certificate_type) => {
+                write!(f, "the server chose the certificate type {certificate_type}, which was not offered")
+            }
+            Self::RecordSizeLimit(limit) => write!(f, "a record_size_limit of {limit}, which is below 64"),
             Self::RequestContext => f.write_str("certificate_request_context is not what it must be"),
             Self::KeyUpdateRequest(value) => write!(f, "a KeyUpdateRequest of {value}"),
             Self::PskNotLast => f.write_str("pre_shared_key is not the last extension"),
             Self::BinderCount { identities, binders } => write!(f, "{identities} PSK identities with {binders} binders"),
             Self::PskIndex(index) => write!(f, "the server chose the PSK {index}, which was not offered"),
+            Self::PskHash { suite } => write!(f, "the server chose {suite} with a PSK of another hash"),
             Self::ServerName => f.write_str("server_name holds no DNS name in ASCII without a trailing dot"),
         }
     }

@@ -1,7 +1,7 @@
 //! Every variant of every error: its alert against the standard's number, written out here, and its text.
 
 use super::*;
-use crate::code_point::{CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::code_point::{CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
 
 /// What there is of a type: each variant's place in it. The match has no `_`, so a new variant does not compile before it has a place here, and
 /// [`complete`] fails before it has a row in a table.
@@ -32,19 +32,19 @@ macro_rules! variants {
 variants! {
     Fault,
     E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. }, E::Interleaved { .. }, E::EmptyFragment { .. },
-    E::NoContentType, E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. },
-    E::TooMany { .. }, E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. }, E::MissingExtension { .. },
-    E::Illegal(_), E::Version { .. }, E::NoCommonSuite { .. }, E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonProtocol { .. },
-    E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::CertificateRequired, E::Certificate(_), E::Denied(_), E::Internal { .. },
-    E::Random,
+    E::NoContentType, E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. }, E::TooMany { .. },
+    E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. }, E::MissingExtension { .. }, E::Illegal(_),
+    E::Version { .. }, E::NoCommonSuite { .. }, E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonCertificateType { .. },
+    E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::BadBinder, E::CertificateRequired, E::Certificate(_),
+    E::Denied(_), E::Internal { .. }, E::Random,
 }
 
 variants! {
     Illegal,
     E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. }, E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_),
     E::GroupChanged { .. }, E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. }, E::ZeroSharedSecret { .. },
-    E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::RequestContext, E::KeyUpdateRequest(_), E::PskNotLast,
-    E::BinderCount { .. }, E::PskIndex(_), E::ServerName,
+    E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
+    E::RequestContext, E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::ServerName,
 }
 
 variants! {
@@ -109,6 +109,8 @@ fn faults() -> Vec<Row> {
         ),
         (Fault::NoCommonGroup { offered: vec![NamedGroup(0x18)], accepted: vec![NamedGroup(0x1d)] }, 40, &["secp384r1", "x25519"]),
         (Fault::NoCommonScheme { offered: vec![SignatureScheme(0x0804)] }, 40, &["ed25519", "rsa_pss_rsae_sha256"]),
+        // unsupported_certificate(43): RFC 7250, 4.2.
+        (Fault::NoCommonCertificateType { offered: vec![CertificateType(2)] }, 43, &["certificate type", "RawPublicKey"]),
         // illegal_parameter(47).
         (Fault::DuplicateExtension { message, extension }, 47, &["ServerHello", "key_share", "twice"]),
         (Fault::MisplacedExtension { message, extension }, 47, &["ServerHello", "key_share", "not belong"]),
@@ -120,6 +122,7 @@ fn faults() -> Vec<Row> {
         (Fault::MessageTooLong { length: 40_000, limit: 32_768 }, 50, &["40000", "32768", "max_handshake_size"]),
         (Fault::BadSignature, 51, &["CertificateVerify"]),
         (Fault::BadFinished, 51, &["Finished"]),
+        (Fault::BadBinder, 51, &["binder", "PSK"]),
         // protocol_version(70).
         (Fault::Version { got: vec![ProtocolVersion(0x0303)] }, 70, &["TLS 1.3", "TLS 1.2"]),
         // internal_error(80): ours.
@@ -167,7 +170,7 @@ fn each_fault_has_its_alert_and_says_what_came() {
 #[test]
 fn what_must_not_be_there_is_illegal_parameter() {
     let group = NamedGroup(0x1d);
-    let rows: [(Illegal, &[&str]); 22] = [
+    let rows: [(Illegal, &[&str]); 25] = [
         (Illegal::SessionIdEcho, &["legacy_session_id"]),
         (Illegal::Compression, &["compression"]),
         (Illegal::SuiteNotOffered(CipherSuite(0x1304)), &["TLS_AES_128_CCM_SHA256", "not offered"]),
@@ -187,11 +190,14 @@ fn what_must_not_be_there_is_illegal_parameter() {
         (Illegal::DuplicateEntry { list: "key_share" }, &["key_share", "repeats"]),
         (Illegal::SchemeNotOffered(SignatureScheme(0x0804)), &["rsa_pss_rsae_sha256", "not offered"]),
         (Illegal::ProtocolNotOffered(b"h3".to_vec()), &["h3", "not offered"]),
+        (Illegal::CertificateTypeNotOffered(CertificateType(0)), &["X509", "not offered"]),
+        (Illegal::RecordSizeLimit(63), &["63", "below 64"]),
         (Illegal::RequestContext, &["certificate_request_context"]),
         (Illegal::KeyUpdateRequest(2), &["KeyUpdateRequest", "2"]),
         (Illegal::PskNotLast, &["pre_shared_key", "last"]),
         (Illegal::BinderCount { identities: 2, binders: 1 }, &["2", "1", "binders"]),
         (Illegal::PskIndex(7), &["7", "not offered"]),
+        (Illegal::PskHash { suite: CipherSuite(0x1302) }, &["TLS_AES_256_GCM_SHA384", "PSK", "hash"]),
         (Illegal::ServerName, &["server_name"]),
     ];
     complete(rows.iter().map(|(illegal, _)| illegal));
