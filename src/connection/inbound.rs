@@ -10,6 +10,7 @@
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::idle::Idle;
 use crate::error::{DecodeProblem, Fault};
+use crate::handshake::SkipMode;
 use crate::record::{Deframer, Header, Joined, Joiner, Open};
 
 /// RFC 9846, section 5 asks to drop a ChangeCipherSpec; nobody needs more than one or two.
@@ -26,8 +27,8 @@ pub(super) struct Inbound {
     change_cipher_specs: usize,
     /// Whether an alert may come unprotected though there are keys: from a client, until its first protected record opens.
     plaintext_alerts: bool,
-    /// Bytes of early data that may still be skipped, while none has opened.
-    skip_early_data: Option<usize>,
+    /// How early data is told, and how many bytes of it may still be skipped, until what it comes before has come.
+    skip_early_data: Option<(SkipMode, usize)>,
     pub(super) idle: Idle,
     /// The transport has ended.
     pub(super) ended: bool,
@@ -71,7 +72,8 @@ impl Inbound {
     /// Takes the next record, if it is whole.
     pub(super) fn next_record(&mut self) -> Result<Option<Received>, Fault> {
         let Some(open) = &mut self.open else { return Ok(None) };
-        let Some((header, range)) = self.deframer.next(open.is_protected())? else { return Ok(None) };
+        let skips_outer_type = matches!(self.skip_early_data, Some((SkipMode::OuterType, _)));
+        let Some((header, range)) = self.deframer.next(open.is_protected() || skips_outer_type)? else { return Ok(None) };
         let body = self.deframer.bytes(range.clone());
         if header.content_type == ContentType::ALERT && open.is_protected() && self.plaintext_alerts {
             // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the handshake, as anyone who
@@ -80,12 +82,15 @@ impl Inbound {
         }
         let opened = match open.open(&header, body) {
             Ok(opened) => opened,
-            Err(Fault::BadRecordMac) if skips(&mut self.skip_early_data, &header) => return Ok(Some(Received::Nothing)),
+            Err(fault) if skips(&mut self.skip_early_data, &fault, &header) => return Ok(Some(Received::Nothing)),
             Err(fault) => return Err(fault),
         };
-        if header.content_type == ContentType::APPLICATION_DATA {
-            // RFC 9846, 4.3.10: the first record that opens is the client's second flight.
+        // RFC 9846, 4.3.10: the first protected record that opens is the client's second flight; the first plaintext of a message, after a retry, is
+        // its second ClientHello.
+        if let ContentType::APPLICATION_DATA | ContentType::HANDSHAKE = header.content_type {
             self.skip_early_data = None;
+        }
+        if header.content_type == ContentType::APPLICATION_DATA {
             self.plaintext_alerts = false;
         }
         // RFC 9846, 5.1: "if a handshake message is split over two or more records, there MUST NOT be any other records between them".
@@ -118,6 +123,7 @@ impl Inbound {
 
     /// New keys, from the next record on.
     pub(super) fn install(&mut self, open: Open) {
+        self.skip_early_data = None;
         if self.open.is_some() {
             self.open = Some(open);
         }
@@ -130,9 +136,9 @@ impl Inbound {
         }
     }
 
-    /// Records that do not open are skipped, up to this many bytes.
-    pub(super) fn skip_early_data(&mut self, budget: usize) {
-        self.skip_early_data = Some(budget);
+    /// Early data is skipped, up to this many bytes.
+    pub(super) fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {
+        self.skip_early_data = Some((mode, budget));
     }
 
     /// The peer says no more: keys are wiped, and what still comes is ignored (RFC 9846, 6.1).
@@ -156,15 +162,21 @@ impl Inbound {
     }
 }
 
-/// Whether a record that does not open is early data to be skipped; it is paid for from the budget.
-fn skips(budget: &mut Option<usize>, header: &Header) -> bool {
+/// Whether a record with this fault is early data to be skipped; it is paid for from the budget.
+fn skips(skipping: &mut Option<(SkipMode, usize)>, fault: &Fault, header: &Header) -> bool {
+    let Some((mode, budget)) = skipping else { return false };
+    let early = match mode {
+        SkipMode::Trial => matches!(fault, Fault::BadRecordMac),
+        // Without keys that is all there is to say of one.
+        SkipMode::OuterType => header.content_type == ContentType::APPLICATION_DATA,
+    };
     // An empty record costs something too: else there would be no end to them.
-    match budget.and_then(|left| left.checked_sub(header.length.max(1))) {
-        Some(left) => {
-            *budget = Some(left);
+    match budget.checked_sub(header.length.max(1)) {
+        Some(left) if early => {
+            *budget = left;
             true
         }
-        None => false,
+        _ => false,
     }
 }
 

@@ -349,8 +349,8 @@ impl Connection {
             }
             None => {}
         }
-        if let Some(budget) = decided.skip_early_data {
-            self.inbound.skip_early_data(budget);
+        if let Some((mode, budget)) = decided.skip_early_data {
+            self.inbound.skip_early_data(mode, budget);
         }
         if let Some(Event::Connected(negotiated, exporter)) = decided.event {
             self.established = Some((negotiated, exporter));

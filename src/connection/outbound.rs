@@ -29,6 +29,8 @@ pub(super) struct Outbound {
     messages: Vec<u8>,
     /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
     initial: bool,
+    /// The dummy ChangeCipherSpec went out.
+    changed_cipher_spec: bool,
     pub(super) padding: Padding,
     pub(super) key_updates: KeyUpdates,
     /// What went wrong while a sink, which returns nothing, was written to.
@@ -43,6 +45,7 @@ impl Outbound {
             sent: 0,
             messages: Vec::new(),
             initial: is_client,
+            changed_cipher_spec: false,
             padding: Padding::None,
             key_updates: KeyUpdates::default(),
             failure: None,
@@ -108,8 +111,12 @@ impl Outbound {
         }
     }
 
-    /// The dummy ChangeCipherSpec (RFC 9846, E.4).
+    /// The dummy ChangeCipherSpec, once a connection: after a HelloRetryRequest it stands before the second hello, or behind the retry, and not
+    /// where it would without one (RFC 9846, E.4).
     pub(super) fn change_cipher_spec(&mut self) {
+        if core::mem::replace(&mut self.changed_cipher_spec, true) {
+            return;
+        }
         self.note(|out| {
             out.flush_messages()?;
             Seal::change_cipher_spec(&mut out.records)

@@ -5,7 +5,7 @@
 
 use crate::connection::outbound::Outbound;
 use crate::crypto::suite::Suite;
-use crate::handshake::{Event, Sink};
+use crate::handshake::{Event, Sink, SkipMode};
 use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
@@ -20,7 +20,7 @@ pub(super) struct Handshake<'a> {
 #[derive(Default)]
 pub(super) struct Decided {
     pub(super) read: Option<ReadKey>,
-    pub(super) skip_early_data: Option<usize>,
+    pub(super) skip_early_data: Option<(SkipMode, usize)>,
     pub(super) event: Option<Event>,
 }
 
@@ -51,8 +51,8 @@ impl Sink for Handshake<'_> {
         self.outbound.change_cipher_spec();
     }
 
-    fn skip_early_data(&mut self, budget: usize) {
-        self.decided.skip_early_data = Some(budget);
+    fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {
+        self.decided.skip_early_data = Some((mode, budget));
     }
 
     fn event(&mut self, event: Event) {

@@ -13,7 +13,7 @@ pub(crate) use authentication::{SignatureVerified, Signer};
 pub(crate) use keys::Keys;
 pub use negotiated::Negotiated;
 pub(crate) use settings::Settings;
-pub(crate) use sink::{Event, Sink};
+pub(crate) use sink::{Event, Sink, SkipMode};
 pub use step::Question;
 pub(crate) use step::{Context, Step, Wire};
 pub(crate) use transcript::ClientHelloTranscript;

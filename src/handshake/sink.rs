@@ -3,6 +3,8 @@
 //! The state machines pull nothing out of a connection. They tell a sink what they decided, and facts go one way. The TCP connection
 //! is a sink (fragmentation into records, alert protection); a recorder in a test is one; a QUIC stack could be one.
 
+#![cfg_attr(not(test), expect(dead_code, reason = "retries are provided for already, and not yet asked for above"))]
+
 use crate::crypto::suite::Suite;
 use crate::handshake::negotiated::Negotiated;
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
@@ -24,15 +26,23 @@ pub(crate) trait Sink {
     /// The peer has moved on to the next generation of its application keys, and wants us to do the same if `answer` (RFC 9846, 4.7.3).
     fn update_read(&mut self, aligned: Aligned, answer: bool);
 
-    /// The dummy ChangeCipherSpec of the middlebox compatibility mode stands here (RFC 9846, E.4).
+    /// The dummy ChangeCipherSpec of the middlebox compatibility mode stands here, unless it was sent before (RFC 9846, E.4).
     fn change_cipher_spec(&mut self);
 
-    /// The client sends early data that we do not take: records which do not open are dropped, up to `budget` bytes of ciphertext, until
-    /// one does (RFC 9846, 4.3.10).
-    fn skip_early_data(&mut self, budget: usize);
+    /// The client sends early data that we do not take: records of it are dropped, up to `budget` bytes of ciphertext (RFC 9846, 4.3.10).
+    fn skip_early_data(&mut self, mode: SkipMode, budget: usize);
 
     /// What the application should learn.
     fn event(&mut self, event: Event);
+}
+
+/// How early data that we do not take is told from what we wait for (RFC 9846, 4.3.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SkipMode {
+    /// After a full answer: it does not open under the handshake key. The first record that does ends it.
+    Trial,
+    /// After a HelloRetryRequest, when there are no keys: its outer type is application_data. The second ClientHello ends it.
+    OuterType,
 }
 
 /// What the application should learn from a handshake.

@@ -9,7 +9,7 @@ use crate::crypto::key_exchange::{self, Group};
 use crate::crypto::random;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
-use crate::handshake::{ClientHelloTranscript, Context, Keys, Wire};
+use crate::handshake::{ClientHelloTranscript, Context, Keys, SkipMode, Wire};
 use crate::level::Level;
 use crate::message::{ClientHello, KeyShareEntry, Message, ServerHello, ServerHelloExtension};
 use crate::record::Aligned;
@@ -104,7 +104,7 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
     cx.sink.install_read(aligned, Level::Handshake, suite, traffic.client);
     // RFC 9846, 4.3.10: we ignore the extension, return a regular 1-RTT response, and skip what does not open.
     if hello.early_data() {
-        cx.sink.skip_early_data(SKIPPED_EARLY_DATA);
+        cx.sink.skip_early_data(SkipMode::Trial, SKIPPED_EARLY_DATA);
     }
     Negotiated { server: server.clone(), keys, parameters }.send_flight(cx)
 }

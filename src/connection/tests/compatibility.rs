@@ -63,6 +63,37 @@ fn the_servers_change_cipher_spec() {
     }
 }
 
+/// E.4: it stands before the client's second flight, which "may either be before its second ClientHello or before its encrypted handshake flight", and
+/// after the server's first message, "either ... a ServerHello or a HelloRetryRequest": once.
+#[test]
+fn it_goes_out_once() {
+    let mut puppet = Puppet::serving(&client(true));
+    puppet.decide(|sink| sink.change_cipher_spec()).unwrap();
+    puppet.hear_type(CHANGE_CIPHER_SPEC);
+    puppet.lead_to("WAIT_FINISHED");
+    puppet.say_finished();
+    assert_eq!(types_heard(&mut puppet), [23]);
+
+    let mut puppet = Puppet::calling(&server());
+    puppet.decide(|sink| sink.change_cipher_spec()).unwrap();
+    puppet.hear_type(CHANGE_CIPHER_SPEC);
+    puppet.say_client_hello();
+    assert_eq!(types_heard(&mut puppet), [22, 23]);
+}
+
+/// Section 5: "after the first ClientHello message has been sent or received": so between the two of a client that was asked again.
+#[test]
+fn it_is_dropped_between_the_hellos() {
+    let mut puppet = Puppet::calling(&server());
+    // What a server decides with its HelloRetryRequest.
+    puppet.decide(|sink| sink.change_cipher_spec()).unwrap();
+    puppet.hear_type(CHANGE_CIPHER_SPEC);
+    puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+    puppet.say_client_hello();
+    assert_eq!(puppet.state(), "WAIT_FINISHED");
+    puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+}
+
 /// Section 5: "at any time after the first ClientHello message has been sent or received and before the peer's Finished message has been received
 /// and MUST simply drop it". So it may be in every state between, compatibility mode or not.
 #[test]

@@ -7,6 +7,7 @@ use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SP
 use crate::connection::tests::puppet_client::{add, asking_server, required};
 use crate::crypto::hash::HashAlgorithm;
 use crate::error::{Error, Fault};
+use crate::handshake::SkipMode;
 use crate::key_schedule::EarlySecret;
 use crate::message::{ClientHelloExtension, OfferedPsks, PskIdentity};
 use crate::secret::Secret;
@@ -165,4 +166,78 @@ fn other_rules_hold_while_skipping() {
     let (mut puppet, mut keys) = rejected(&server());
     puppet.feed(&early(&mut keys, b"data")).unwrap();
     assert!(matches!(puppet.alert(2, 48), Err(Error::AlertReceived(alert)) if alert.0 == 48));
+}
+
+// ---- after a HelloRetryRequest ----
+
+/// A server that asks again and offers no keys yet: "The server then ignores early data by skipping all records with an external content type of
+/// "application_data"".
+fn asked_again() -> (Puppet, Keys) {
+    let (mut puppet, _, keys) = offering(&server());
+    puppet.decide(|sink| sink.skip_early_data(SkipMode::OuterType, BUDGET)).unwrap();
+    (puppet, keys)
+}
+
+/// Until the second ClientHello, whatever is in them; the ChangeCipherSpec of a client that offers early data stands before them.
+#[test]
+fn records_of_its_outer_type_are_skipped_before_the_second_hello() {
+    for count in [0, 1, 10] {
+        let (mut puppet, mut keys) = asked_again();
+        puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+        for index in 0..count {
+            let record = early(&mut keys, &vec![0xed; index * 300]);
+            puppet.feed(&record).unwrap();
+            puppet.feed(&plain(APPLICATION_DATA, &[])).unwrap();
+            puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
+        }
+        assert_eq!(puppet.state(), "START");
+        puppet.hears_nothing();
+        puppet.lead_server_to("CONNECTED");
+        puppet.send(b"data").unwrap();
+        assert_eq!(puppet.delivered, b"data");
+    }
+}
+
+/// The second ClientHello ends it, with its first record: there is nothing to skip inside of it, and behind it nothing that would not open.
+#[test]
+fn the_second_hello_ends_the_skipping() {
+    let (mut puppet, mut keys) = asked_again();
+    let hello = puppet.make_client_hello(|_| {});
+    puppet.feed(&plain(HANDSHAKE, &hello[..50])).unwrap();
+    refused!(puppet, early(&mut keys, b"data"), "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+
+    let (mut puppet, mut keys) = asked_again();
+    puppet.feed(&early(&mut keys, b"data")).unwrap();
+    puppet.say_client_hello();
+    puppet.hear_flight();
+    refused!(puppet, early(&mut keys, b"data"), "WAIT_FINISHED", 20, Fault::BadRecordMac);
+}
+
+/// Without it such a record is what it always is before there are keys, and the other rules hold with it.
+#[test]
+fn without_keys_nothing_else_is_forgiven() {
+    let mut puppet = Puppet::server_at("START");
+    refused!(puppet, plain(APPLICATION_DATA, &[7; 30]), "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    let (mut puppet, _) = asked_again();
+    refused!(puppet, [23, 3, 3, 0x41, 0x01], "START", 22, Fault::RecordOverflow { length: 16641, limit: 16640 });
+    let (mut puppet, _) = asked_again();
+    refused!(puppet, plain(HANDSHAKE, &[]), "START", 10, Fault::EmptyFragment { .. });
+    let (mut puppet, _) = asked_again();
+    refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[2]), "START", 10, Fault::ChangeCipherSpec);
+    let (mut puppet, mut keys) = asked_again();
+    puppet.feed(&early(&mut keys, b"data")).unwrap();
+    assert!(matches!(puppet.feed(&plain(ALERT, &[2, 40])), Err(Error::AlertReceived(alert)) if alert.0 == 40));
+}
+
+/// The budget is the same; over it the record is one that must not come.
+#[test]
+fn the_budget_before_the_second_hello() {
+    for (record, count) in [(plain(APPLICATION_DATA, &[7; 16384]), BUDGET / 16384), (plain(APPLICATION_DATA, &[]), BUDGET)] {
+        let (mut puppet, _) = asked_again();
+        puppet.feed(&record.repeat(count)).unwrap();
+        let (mut other, _) = asked_again();
+        other.feed(&record.repeat(count)).unwrap();
+        other.lead_server_to("CONNECTED");
+        refused!(puppet, plain(APPLICATION_DATA, &[]), "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    }
 }

@@ -12,12 +12,14 @@ use core::time::Duration;
 use std::sync::LazyLock;
 
 use crate::client::Client;
+use crate::connection::sink::{Decided, Handshake};
 use crate::connection::{Connection, Status};
 use crate::crypto::aead::AeadKey;
 use crate::crypto::hash::Digest;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault};
+use crate::handshake::Sink;
 use crate::identity::{Authority, Identity, Validity};
 use crate::key_schedule::{EarlySecret, FinishedKey, Iv, TrafficSecret};
 use crate::secret::Secret;
@@ -282,6 +284,14 @@ impl Puppet {
     pub(super) fn alert(&mut self, level: u8, description: u8) -> Result<Status, Error> {
         let record = self.record(ALERT, &[level, description]);
         self.feed(&record)
+    }
+
+    /// The connection under test does what a step has decided.
+    pub(super) fn decide(&mut self, step: impl FnOnce(&mut dyn Sink)) -> Result<(), Error> {
+        let mut sink = Handshake { outbound: &mut self.us.outbound, decided: Decided::default() };
+        step(&mut sink);
+        let decided = sink.decided;
+        self.us.apply(decided, now())
     }
 
     // ---- from the connection under test ----
