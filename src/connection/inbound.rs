@@ -11,7 +11,7 @@ use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::idle::Idle;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::SkipMode;
-use crate::record::{Deframer, Header, Joined, Joiner, Open};
+use crate::record::{Deframer, Header, Joined, Joiner, MAX_INNER, Open};
 
 /// RFC 9846, section 5 asks to drop a ChangeCipherSpec; nobody needs more than one or two.
 const MAX_CHANGE_CIPHER_SPECS: usize = 32;
@@ -29,6 +29,8 @@ pub(super) struct Inbound {
     plaintext_alerts: bool,
     /// How early data is told, and how many bytes of it may still be skipped, until what it comes before has come.
     skip_early_data: Option<(SkipMode, usize)>,
+    /// Our limit for a protected record, of these keys and all later ones.
+    max_inner: usize,
     pub(super) idle: Idle,
     /// The transport has ended.
     pub(super) ended: bool,
@@ -59,6 +61,7 @@ impl Inbound {
             change_cipher_specs: 0,
             plaintext_alerts: !is_client,
             skip_early_data: None,
+            max_inner: MAX_INNER,
             idle: Idle::default(),
             ended: false,
         }
@@ -122,10 +125,24 @@ impl Inbound {
     }
 
     /// New keys, from the next record on.
-    pub(super) fn install(&mut self, open: Open) {
+    pub(super) fn install(&mut self, mut open: Open) {
         self.skip_early_data = None;
         if self.open.is_some() {
+            open.set_max_inner(self.max_inner);
             self.open = Some(open);
+        }
+    }
+
+    /// Our limit for protected records (RFC 8449, section 4).
+    ///
+    /// A client learns that the server keeps to it from a message that is in such a record, so those that brought the message are asked afterwards.
+    pub(super) fn limit(&mut self, max_inner: usize) -> Result<(), Fault> {
+        self.max_inner = max_inner;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.set_max_inner(max_inner);
+        match open.longest_inner() {
+            length if length > max_inner => Err(Fault::RecordOverflow { length, limit: max_inner }),
+            _ => Ok(()),
         }
     }
 

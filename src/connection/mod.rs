@@ -349,6 +349,9 @@ impl Connection {
             }
             None => {}
         }
+        if let Some(limit) = decided.limit_read {
+            self.inbound.limit(limit).map_err(|fault| self.protocol(fault))?;
+        }
         if let Some((mode, budget)) = decided.skip_early_data {
             self.inbound.skip_early_data(mode, budget);
         }

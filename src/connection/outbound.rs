@@ -6,7 +6,7 @@ use crate::crypto::suite::Suite;
 use crate::error::Error;
 use crate::key_schedule::TrafficSecret;
 use crate::message::KeyUpdate;
-use crate::record::{MAX_FRAGMENT, OVERHEAD, Padding, Seal, SealError};
+use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Padding, Seal, SealError};
 
 /// How many bytes of records may wait for the transport before `write` takes no more: four full records and their overhead, so that
 /// one call of the transport carries several.
@@ -31,6 +31,8 @@ pub(super) struct Outbound {
     initial: bool,
     /// The dummy ChangeCipherSpec went out.
     changed_cipher_spec: bool,
+    /// The peer's limit for a protected record, of these keys and all later ones.
+    max_inner: usize,
     pub(super) padding: Padding,
     pub(super) key_updates: KeyUpdates,
     /// What went wrong while a sink, which returns nothing, was written to.
@@ -46,6 +48,7 @@ impl Outbound {
             messages: Vec::new(),
             initial: is_client,
             changed_cipher_spec: false,
+            max_inner: MAX_INNER,
             padding: Padding::None,
             key_updates: KeyUpdates::default(),
             failure: None,
@@ -107,7 +110,17 @@ impl Outbound {
     pub(super) fn install(&mut self, suite: Suite, secret: TrafficSecret) {
         self.note(Self::flush_messages);
         if self.seal.is_some() {
-            self.seal = Some(Seal::protected(suite, secret));
+            let mut seal = Seal::protected(suite, secret);
+            seal.set_max_inner(self.max_inner);
+            self.seal = Some(seal);
+        }
+    }
+
+    /// The peer's limit for protected records, from the next one on (RFC 8449, section 4).
+    pub(super) fn limit(&mut self, max_inner: usize) {
+        self.max_inner = max_inner;
+        if let Some(seal) = &mut self.seal {
+            seal.set_max_inner(max_inner);
         }
     }
 

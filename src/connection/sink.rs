@@ -20,6 +20,7 @@ pub(super) struct Handshake<'a> {
 #[derive(Default)]
 pub(super) struct Decided {
     pub(super) read: Option<ReadKey>,
+    pub(super) limit_read: Option<usize>,
     pub(super) skip_early_data: Option<(SkipMode, usize)>,
     pub(super) event: Option<Event>,
 }
@@ -45,6 +46,14 @@ impl Sink for Handshake<'_> {
 
     fn update_read(&mut self, _: Aligned, answer: bool) {
         self.decided.read = Some(ReadKey::Update { answer });
+    }
+
+    fn limit_write(&mut self, limit: usize) {
+        self.outbound.limit(limit);
+    }
+
+    fn limit_read(&mut self, limit: usize) {
+        self.decided.limit_read = Some(limit);
     }
 
     fn change_cipher_spec(&mut self) {

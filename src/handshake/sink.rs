@@ -3,7 +3,7 @@
 //! The state machines pull nothing out of a connection. They tell a sink what they decided, and facts go one way. The TCP connection
 //! is a sink (fragmentation into records, alert protection); a recorder in a test is one; a QUIC stack could be one.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "retries are provided for already, and not yet asked for above"))]
+#![cfg_attr(not(test), expect(dead_code, reason = "record_size_limit and retries are carried out already, and not yet negotiated above"))]
 
 use crate::crypto::suite::Suite;
 use crate::handshake::negotiated::Negotiated;
@@ -25,6 +25,13 @@ pub(crate) trait Sink {
 
     /// The peer has moved on to the next generation of its application keys, and wants us to do the same if `answer` (RFC 9846, 4.7.3).
     fn update_read(&mut self, aligned: Aligned, answer: bool);
+
+    /// The TLSInnerPlaintext of a protected record that we send, content, content type and padding, is at most `limit` bytes long from here on,
+    /// whatever keys come later (RFC 8449, section 4). What is under 64 or over what the standard allows counts as that.
+    fn limit_write(&mut self, limit: usize);
+
+    /// The same for what we receive, from the next record on; one that came before under the keys of now had to be within it too.
+    fn limit_read(&mut self, limit: usize);
 
     /// The dummy ChangeCipherSpec of the middlebox compatibility mode stands here, unless it was sent before (RFC 9846, E.4).
     fn change_cipher_spec(&mut self);

@@ -169,7 +169,8 @@ impl Deframer {
     }
 
     /// The bytes that are pending: of records that [`next`](Self::next) has not given, the last perhaps cut.
-    pub(crate) fn buffered(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn buffered(&self) -> usize {
         self.pending.len()
     }
 

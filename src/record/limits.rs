@@ -8,6 +8,9 @@ pub(crate) const MAX_FRAGMENT: usize = 1 << 14;
 /// The longest TLSInnerPlaintext: content, content type and padding (RFC 9846, 5.4).
 pub(crate) const MAX_INNER: usize = MAX_FRAGMENT + 1;
 
+/// The shortest limit that a peer may set to a TLSInnerPlaintext (RFC 8449, section 4).
+pub(crate) const MIN_MAX_INNER: usize = 64;
+
 /// The longest encrypted_record that may come; it leaves an AEAD 255 bytes, of which ours use 16.
 pub(crate) const MAX_CIPHERTEXT: usize = MAX_FRAGMENT + 256;
 

@@ -12,8 +12,6 @@
 //! The peer's records and ours differ in what an error is. What the peer does wrong is a [`Fault`](crate::error::Fault); what we do wrong, or
 //! may not do any more, is a [`SealError`].
 
-#![cfg_attr(not(test), expect(dead_code, reason = "record_size_limit is kept here already, and not yet negotiated above"))]
-
 mod deframe;
 mod header;
 mod join;
@@ -31,7 +29,7 @@ mod traces;
 pub(crate) use deframe::Deframer;
 pub(crate) use header::Header;
 pub(crate) use join::{Aligned, Joined, Joiner};
-pub(crate) use limits::{MAX_FRAGMENT, OVERHEAD};
+pub(crate) use limits::{MAX_FRAGMENT, MAX_INNER, OVERHEAD};
 pub(crate) use open::Open;
 pub use padding::Padding;
 pub(crate) use seal::{Seal, SealError};

@@ -1,7 +1,7 @@
 //! Opening: a record becomes content, in place (RFC 9846, 5.1, 5.2 and 5.4).
 
 use super::header::Header;
-use super::limits::{MAX_FRAGMENT, MAX_INNER};
+use super::limits::{MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, TAG_LEN};
 use super::protection::Protection;
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
@@ -21,12 +21,13 @@ pub(crate) struct Opened {
 pub(crate) struct Open {
     protection: Option<Protection>,
     max_inner: usize,
+    longest_inner: usize,
 }
 
 impl Open {
     /// Before there are keys: records come as they are.
     pub(crate) fn plaintext() -> Self {
-        Self { protection: None, max_inner: MAX_INNER }
+        Self { protection: None, max_inner: MAX_INNER, longest_inner: 0 }
     }
 
     /// With the keys of this secret, beginning at record 0.
@@ -42,13 +43,19 @@ impl Open {
     /// Whether these keys have opened nothing yet.
     ///
     /// New keys are fresh, those of a KeyUpdate too: this alone does not say that the peer may still speak without protection.
-    pub(crate) fn is_fresh(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_fresh(&self) -> bool {
         self.protection.as_ref().is_none_or(|protection| protection.sequence() == 0)
     }
 
     /// Sets our limit for protected records, which counts content, content type and padding (RFC 8449, section 4).
     pub(crate) fn set_max_inner(&mut self, limit: usize) {
-        self.max_inner = limit.min(MAX_INNER);
+        self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
+    }
+
+    /// The longest TLSInnerPlaintext that has come.
+    pub(crate) fn longest_inner(&self) -> usize {
+        self.longest_inner
     }
 
     /// Opens a record in place. Where that fails with [`Fault::BadRecordMac`], nothing else has changed: the next record can be tried with the
@@ -67,7 +74,11 @@ impl Open {
                 [1] => return Ok(Opened { content_type: ContentType::CHANGE_CIPHER_SPEC, len: 1 }),
                 _ => return Err(Fault::ChangeCipherSpec),
             },
-            (Some(protection), ContentType::APPLICATION_DATA) => open_protected(protection, self.max_inner, header, body)?,
+            (Some(protection), ContentType::APPLICATION_DATA) => {
+                let opened = open_protected(protection, self.max_inner, header, body)?;
+                self.longest_inner = self.longest_inner.max(body.len().saturating_sub(TAG_LEN));
+                opened
+            }
             // RFC 9846, section 5: application data before there are keys, or anything unprotected after.
             (None, got @ ContentType::APPLICATION_DATA) | (Some(_), got) => return Err(Fault::UnexpectedRecord { got }),
             // RFC 9846, 5.1: `Header::parse` saw to it already; here for a caller that has a header from elsewhere.

@@ -46,6 +46,7 @@ impl Protection {
         self.sequence == u64::MAX
     }
 
+    #[cfg(test)]
     pub(super) fn sequence(&self) -> u64 {
         self.sequence
     }

@@ -13,7 +13,7 @@
 use zeroize::Zeroize;
 
 use super::header;
-use super::limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, OVERHEAD, TAG_LEN};
+use super::limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, OVERHEAD, TAG_LEN};
 use super::protection::Protection;
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
@@ -77,7 +77,7 @@ impl Seal {
 
     /// Sets the peer's limit for protected records, which counts content, content type and padding (RFC 8449, section 4).
     pub(crate) fn set_max_inner(&mut self, limit: usize) {
-        self.max_inner = limit.min(MAX_INNER);
+        self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
     }
 
     /// The longest content that a record may have.

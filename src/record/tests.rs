@@ -208,9 +208,11 @@ fn a_smaller_limit_counts_type_and_padding() {
     let (_, mut open) = aes();
     open.set_max_inner(64);
     refused(&mut open, &forged(&[23; 65]), AlertDescription::RECORD_OVERFLOW);
-    // A limit over the standard's is the standard's.
+    // A limit over the standard's is the standard's, and one below the least is the least.
     seal.set_max_inner(1 << 20);
     assert_eq!(seal.max_fragment(), MAX_FRAGMENT);
+    seal.set_max_inner(0);
+    assert_eq!(seal.max_fragment(), 63);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod key_updates;
 mod puppet;
 mod puppet_client;
 mod puppet_server;
+mod record_size_limit;
 mod records;
 mod server_flight;
 mod server_hello;
