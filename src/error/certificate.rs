@@ -25,11 +25,11 @@ pub enum CertificateError {
         /// How many more there are, as far as they were read.
         more: usize,
     },
-    /// A certificate is not well-formed DER or X.509.
+    /// A certificate is not well-formed DER or X.509, or a raw public key is not one as RFC 8410 encodes it.
     Malformed,
     /// A signature on the path is wrong.
     BadSignature,
-    /// The key, or a signature on the path, is not Ed25519.
+    /// The key, in a certificate or raw, or a signature on the path, is not Ed25519.
     UnsupportedAlgorithm,
     /// A signature on the path is made with MD5 or SHA-1 (RFC 9846, 4.5.1.3).
     BrokenHash,
@@ -89,7 +89,7 @@ impl fmt::Display for CertificateError {
                 }
                 if *more == 0 { Ok(()) } else { write!(f, " and {more} more") }
             }
-            Self::Malformed => f.write_str("it is not a well-formed X.509 certificate"),
+            Self::Malformed => f.write_str("it is not a well-formed X.509 certificate or public key"),
             Self::BadSignature => f.write_str("a signature on its path is wrong"),
             Self::UnsupportedAlgorithm => f.write_str("it has a key, or a signature on its path, that is not Ed25519"),
             Self::BrokenHash => f.write_str("a signature on its path is made with MD5 or SHA-1, which prove nothing any more"),

@@ -204,6 +204,9 @@ pub fn certificates(data: &[u8]) {
     for verified in [trust.verify_server(&chain, Some(&name), now()), trust.verify_client(&chain, now())].into_iter().flatten() {
         look_at(&Peer::from_verified(verified));
     }
+    for verified in [trust.verify_server_key(data, Some(&name)), trust.verify_client_key(data)].into_iter().flatten() {
+        assert_eq!(verified.key().to_bytes(), *parties::identity().public_key().as_bytes());
+    }
 }
 
 fn look_at(peer: &Peer) {

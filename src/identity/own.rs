@@ -18,6 +18,9 @@ use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
 ///
+/// A key that nobody certified ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) goes as a raw public key (RFC 7250) to peers that
+/// take those, and in a self-signed certificate without a name to the others. All other identities show their chain.
+///
 /// Cheap to clone: the key is held once, and wiped when the last clone is dropped.
 ///
 /// ```
@@ -43,6 +46,8 @@ struct Inner {
     chain: Vec<Vec<u8>>,
     /// The DNS names in the first certificate.
     names: Vec<String>,
+    /// Whether the chain says nothing that the key does not say.
+    nameless: bool,
 }
 
 impl Identity {
@@ -75,8 +80,8 @@ impl Identity {
         Self::checked(chain.into_iter().map(Into::into).collect(), key::read(key.as_ref())?)
     }
 
-    /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it. It is shown in a self-signed certificate without a name, the same each
-    /// time, for peers that know the key.
+    /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it, for peers that know it. Those that speak RFC 7250 are shown the raw key,
+    /// others a self-signed certificate without a name, the same each time.
     ///
     /// # Errors
     ///
@@ -85,7 +90,7 @@ impl Identity {
         Self::nameless(key::read(pem::private_key(key.as_ref())?.expose())?)
     }
 
-    /// A fresh key. It is shown in a self-signed certificate without a name, for peers that know the key.
+    /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate without a name.
     ///
     /// # Errors
     ///
@@ -116,7 +121,8 @@ impl Identity {
         self.0.public_key
     }
 
-    /// The certificates in DER, our own first.
+    /// The certificates in DER, our own first. For a key alone ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) it is one without a
+    /// name, which goes to peers that do not take raw public keys.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
     }
@@ -129,6 +135,16 @@ impl Identity {
     /// The private key as PKCS#8 in PEM, to be kept where nobody else reads it.
     pub fn key_pem(&self) -> Secret {
         pem::write_private_key(&key::write(&self.0.key))
+    }
+
+    /// What a raw public key is on the wire (RFC 7250, section 3).
+    pub(crate) fn spki(&self) -> [u8; 44] {
+        self.0.public_key.to_spki()
+    }
+
+    /// Whether a peer that takes raw public keys (RFC 7250) gets ours in place of the chain, which says no more.
+    pub(crate) fn prefers_raw_key(&self) -> bool {
+        self.0.nameless
     }
 
     /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2).
@@ -181,10 +197,14 @@ impl Identity {
 
     /// With a chain that is known to be for this key.
     pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: SigningKey) -> Self {
+        Self::assembled(chain, key, false)
+    }
+
+    fn assembled(chain: Vec<Vec<u8>>, key: SigningKey, nameless: bool) -> Self {
         let public_key = PublicKey::from(key.public_key());
         let names = chain.first().and_then(|leaf| Certificate::parse(leaf).ok()).map(|leaf| leaf.alt_names()).unwrap_or_default();
         let names = names.into_iter().filter_map(|name| if let AltName::Dns(name) = name { Some(name) } else { None }).collect();
-        Self(Arc::new(Inner { key, public_key, chain, names }))
+        Self(Arc::new(Inner { key, public_key, chain, names, nameless }))
     }
 
     fn nameless(key: SigningKey) -> Result<Self, Error> {
@@ -209,7 +229,7 @@ impl Identity {
             key: public_key,
         };
         let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
-        Ok(Self::from_parts(vec![certificate], key))
+        Ok(Self::assembled(vec![certificate], key, names.is_empty()))
     }
 
     fn leaf(&self) -> Option<Certificate<'_>> {

@@ -7,7 +7,7 @@ use crate::crypto::signature::VerifyingKey;
 use crate::identity::certificate::{AltName, Certificate};
 use crate::identity::public_key::PublicKey;
 
-/// What [`Trust`](crate::Trust) made of a peer's certificates. Whoever sent them may have copied them: the key is there to check the
+/// What [`Trust`](crate::Trust) made of a peer's certificates, or raw public key. Whoever sent them may have copied them: the key is there to check the
 /// CertificateVerify with (RFC 9846, 4.5.2).
 pub(crate) struct VerifiedIdentity {
     key: VerifyingKey,
@@ -15,12 +15,13 @@ pub(crate) struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
+    /// `chain` is empty where the key came raw.
     pub(crate) fn new(chain: &[&[u8]], public_key: PublicKey, key: VerifyingKey, trusted: Trusted) -> Self {
         let certificates = chain.iter().map(|der| der.to_vec()).collect();
         Self { key, peer: Peer(Arc::new(Inner { certificates, public_key, trusted })) }
     }
 
-    /// The key of the leaf certificate.
+    /// The key of the leaf certificate, or the raw one.
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
     }
@@ -40,7 +41,8 @@ pub(crate) enum Trusted {
 ///
 /// What it tells about the peer's names is vouched for: by the authority that issued its certificate, or by
 /// [`Trust::key_for`](crate::Trust::key_for). A certificate in which a trusted key came was made by whoever liked to (RFC 9846, F.9), so nothing in it
-/// is shown as a name; its bytes are in [`certificates`](Self::certificates).
+/// is shown as a name; its bytes are in [`certificates`](Self::certificates). A peer that speaks RFC 7250 may have shown a raw public key and no
+/// certificate, if its key is trusted; all else is the same then.
 ///
 /// Cheap to clone.
 ///
@@ -71,7 +73,7 @@ impl Peer {
         verified.peer
     }
 
-    /// Its certificates in DER, as it sent them, its own first.
+    /// Its certificates in DER, as it sent them, its own first; none if it showed a raw public key (RFC 7250).
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.certificates
     }

@@ -4,8 +4,10 @@ use core::fmt;
 use core::str::FromStr;
 
 use base64ct::{Base64, Encoding as _};
+use ed25519_dalek::pkcs8::{ALGORITHM_OID, spki};
+use x509_cert::der::Decode as _;
 
-use crate::error::ConfigError;
+use crate::error::{CertificateError, ConfigError};
 use crate::identity::pem;
 
 /// What stands before the 32 bytes in a DER SubjectPublicKeyInfo (RFC 8410, section 4): parameters are absent, so there is one encoding.
@@ -48,6 +50,15 @@ impl PublicKey {
     /// Reads a DER SubjectPublicKeyInfo; nothing if it is of another algorithm, or not DER.
     pub(crate) fn from_spki(spki: &[u8]) -> Option<Self> {
         Some(Self(spki.strip_prefix(&SPKI_PREFIX)?.try_into().ok()?))
+    }
+
+    /// The same for what a peer shows as its raw public key (RFC 7250, section 3), with what is wrong with it.
+    pub(crate) fn from_raw(spki: &[u8]) -> Result<Self, CertificateError> {
+        // RFC 8410, sections 3 and 4: DER, without parameters, and so these 44 bytes and no others.
+        Self::from_spki(spki).ok_or_else(|| match spki::SubjectPublicKeyInfoRef::from_der(spki) {
+            Ok(other) if other.algorithm.oid != ALGORITHM_OID => CertificateError::UnsupportedAlgorithm,
+            _ => CertificateError::Malformed,
+        })
     }
 }
 

@@ -23,7 +23,8 @@ pub(crate) const MAX_CHAIN: usize = 10;
 /// Whom to believe: authorities (roots), and keys.
 ///
 /// A root vouches for the names in the certificates that it issued. A key bound to a name ([`key_for`](Self::key_for)) stands in for the path, the
-/// names and the dates of the certificate that it comes in, so that a self-signed one will do, and one that has expired as well.
+/// names and the dates of the certificate that it comes in, so that a self-signed one will do, and one that has expired as well. Between peers that
+/// speak RFC 7250 the key comes without one (a raw public key).
 ///
 /// Cheap to clone.
 ///
@@ -88,7 +89,8 @@ impl Trust {
     }
 
     /// Trusts one key, for one name: a server's, when it is reached by that name, or a client's, as
-    /// [`Peer::names`](crate::Peer::names) tells. What the certificate says in which the key comes counts for nothing. A key may be bound to many names.
+    /// [`Peer::names`](crate::Peer::names) tells. It may come raw (RFC 7250), or in a certificate, and what that says besides counts for nothing. A key may
+    /// be bound to many names.
     ///
     /// A name that is none, and a key that is none, are told by `build()` of what this is given to.
     ///
@@ -139,11 +141,19 @@ impl Trust {
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.0.defect {
             Some(error) => Err(error.clone()),
-            None if self.0.roots.is_empty() && self.0.bound.is_empty() && self.0.keys.is_empty() => {
-                Err(ConfigError::Missing { what: "a root or a key to trust" }.into())
-            }
+            None if !self.holds_roots() && !self.holds_keys() => Err(ConfigError::Missing { what: "a root or a key to trust" }.into()),
             None => Ok(()),
         }
+    }
+
+    /// Whether there is a key, for one name or for every one, by which a peer can be accepted that shows no certificate.
+    pub(crate) fn holds_keys(&self) -> bool {
+        !self.0.bound.is_empty() || !self.0.keys.is_empty()
+    }
+
+    /// Whether there is a root, by which a peer can be accepted that shows certificates.
+    pub(crate) fn holds_roots(&self) -> bool {
+        !self.0.roots.is_empty()
     }
 
     /// Whether a server can be accepted without a name: only by a key that stands for every name.
@@ -154,11 +164,7 @@ impl Trust {
     /// The names of the roots in DER, for certificate_authorities (RFC 9846, 4.3.4). Nothing where keys are trusted as well: their holders would find
     /// no authority of theirs in the list.
     pub(crate) fn authorities(&self) -> Vec<&[u8]> {
-        if self.0.bound.is_empty() && self.0.keys.is_empty() {
-            self.0.roots.subjects.iter().map(Vec::as_slice).collect()
-        } else {
-            Vec::new()
-        }
+        if self.holds_keys() { Vec::new() } else { self.0.roots.subjects.iter().map(Vec::as_slice).collect() }
     }
 
     /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name only keys can vouch for it.
@@ -169,6 +175,36 @@ impl Trust {
     /// Whether a client that sent `chain`, leaf first, is known.
     pub(crate) fn verify_client(&self, chain: &[&[u8]], now: Now) -> Result<VerifiedIdentity, CertificateError> {
         self.verify(chain, Role::Client, true, now, None, |_| true)
+    }
+
+    /// Whether a server that sent this raw public key, a SubjectPublicKeyInfo (RFC 7250), is the one called `name`. Without a name only keys that stand
+    /// for every one can vouch for it, as with certificates.
+    pub(crate) fn verify_server_key(&self, spki: &[u8], name: Option<&ServerName>) -> Result<VerifiedIdentity, CertificateError> {
+        self.verify_key(spki, |bound| Some(bound) == name)
+    }
+
+    /// Whether a client that sent this raw public key is known.
+    pub(crate) fn verify_client_key(&self, spki: &[u8]) -> Result<VerifiedIdentity, CertificateError> {
+        self.verify_key(spki, |_| true)
+    }
+
+    fn verify_key(&self, spki: &[u8], may_be: impl Fn(&ServerName) -> bool) -> Result<VerifiedIdentity, CertificateError> {
+        let public_key = PublicKey::from_raw(spki)?;
+        let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
+        // Roots are not asked: there is nothing here that an authority has signed.
+        let trusted = self.vouch(public_key, may_be).ok_or(CertificateError::UntrustedKey)?;
+        Ok(VerifiedIdentity::new(&[], public_key, key, trusted))
+    }
+
+    /// Why a key is trusted, if it is: for those of its names that `may_be` lets pass, or for every name.
+    fn vouch(&self, public_key: PublicKey, may_be: impl Fn(&ServerName) -> bool) -> Option<Trusted> {
+        // The proof that the peer holds the key is its CertificateVerify, so there is nothing secret to compare here.
+        let bound = self.0.bound.iter().filter(|(name, key)| *key == public_key && may_be(name)).map(|(name, _)| name);
+        let bound: BTreeSet<_> = bound.collect();
+        if !bound.is_empty() {
+            return Some(Trusted::Bound(bound.into_iter().map(ServerName::to_string).collect()));
+        }
+        self.0.keys.contains(&public_key).then_some(Trusted::Key)
     }
 
     fn verify(
@@ -187,19 +223,13 @@ impl Trust {
         let public_key = leaf.public_key().map_err(|_| path::unsupported(leaf.signature_algorithm))?;
         leaf.check_may_sign()?;
         let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
-
-        // The proof that the peer holds the key is its CertificateVerify, so there is nothing secret to compare here.
-        let bound = self.0.bound.iter().filter(|(name, key)| *key == public_key && may_be(name)).map(|(name, _)| name);
-        let bound: BTreeSet<_> = bound.collect();
-        let trusted = if !bound.is_empty() {
-            Trusted::Bound(bound.into_iter().map(ServerName::to_string).collect())
-        } else if self.0.keys.contains(&public_key) {
-            Trusted::Key
-        } else if self.0.roots.is_empty() || !may_ask_roots {
-            return Err(CertificateError::UntrustedKey);
-        } else {
-            path::verify(&self.0.roots, chain, role, name, now)?;
-            Trusted::Path
+        let trusted = match self.vouch(public_key, may_be) {
+            Some(trusted) => trusted,
+            None if self.0.roots.is_empty() || !may_ask_roots => return Err(CertificateError::UntrustedKey),
+            None => {
+                path::verify(&self.0.roots, chain, role, name, now)?;
+                Trusted::Path
+            }
         };
         Ok(VerifiedIdentity::new(chain, public_key, key, trusted))
     }

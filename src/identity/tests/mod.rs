@@ -4,6 +4,7 @@
 //! forge        certificates that `Authority` would not issue, by rcgen
 //! refusals     RULES: each wrong certificate with its typed error and its alert
 //! trust        roots, keys bound to names, sets of keys, and their sums
+//! raw_keys     raw public keys (RFC 7250)
 //! loading      PEM, PKCS#8, chains: what an Identity is made of
 //! issuing      what Authority makes, read again
 //! damage       every byte changed, cut and added; random input
@@ -15,6 +16,7 @@ mod forge;
 mod issuing;
 mod loading;
 mod programs;
+mod raw_keys;
 mod refusals;
 mod trust;
 
