@@ -207,12 +207,16 @@ pub fn certificates(data: &[u8]) {
     for verified in [trust.verify_server_key(data, Some(&name)), trust.verify_client_key(data)].into_iter().flatten() {
         assert_eq!(verified.key().to_bytes(), *parties::identity().public_key().as_bytes());
     }
+    if let Some(peer) = Peer::from_ticket(data) {
+        assert_eq!(peer.to_ticket(), data);
+    }
 }
 
 fn look_at(peer: &Peer) {
     let _ = (peer.names(), peer.uris(), peer.subject(), peer.common_name(), peer.public_key(), peer.pinned_names());
     assert!(!peer.certificates().is_empty());
     assert!(!format!("{peer:?}").is_empty());
+    assert_eq!(Peer::from_ticket(&peer.to_ticket()).expect("what we write we read").names(), peer.names());
 }
 
 fn split(mut data: &[u8]) -> Vec<&[u8]> {

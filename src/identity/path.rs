@@ -1,12 +1,15 @@
 //! A path from a peer's certificate to a trusted root, by rustls-webpki: issuers, signatures, dates, names, name constraints, path lengths and extended
 //! key usage. What it does not look at, KeyUsage, is looked at here.
 
+use core::time::Duration;
+
 use rustls_pki_types as pki;
-use webpki::{EndEntityCert, Error};
+use webpki::{EndEntityCert, Error, VerifiedPath};
 
 use crate::crypto::signature::VerifyingKey;
 use crate::error::CertificateError;
 use crate::identity::certificate::{AltName, Certificate};
+use crate::identity::issue::Validity;
 use crate::identity::name::ServerName;
 use crate::time::Now;
 
@@ -78,8 +81,15 @@ impl Roots {
     }
 }
 
-/// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one.
-pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&ServerName>, now: Now) -> Result<(), CertificateError> {
+/// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one. Until when it does: the earliest notAfter
+/// of the leaf and the issuers on the path that was found, as Unix time.
+pub(crate) fn verify(
+    roots: &Roots,
+    chain: &[&[u8]],
+    role: Role,
+    name: Option<&ServerName>,
+    now: Now,
+) -> Result<Duration, CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
     let (issuers, unreadable) = issuers(others)?;
     let leaf_der = pki::CertificateDer::from(*leaf);
@@ -88,7 +98,7 @@ pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&S
         Role::Server => webpki::KeyUsage::server_auth(),
         Role::Client => webpki::KeyUsage::client_auth(),
     };
-    leaf_end
+    let path = leaf_end
         .verify_for_usage(
             &[&Ed25519],
             &roots.anchors,
@@ -122,7 +132,13 @@ pub(crate) fn verify(roots: &Roots, chain: &[&[u8]], role: Role, name: Option<&S
             other => reason(&other),
         })?;
     }
-    Ok(())
+    expires(leaf, &path)
+}
+
+/// When the first certificate of a path ends. Its root's dates are not looked at, here as in [`Roots::add`].
+fn expires(leaf: &[u8], path: &VerifiedPath<'_>) -> Result<Duration, CertificateError> {
+    let not_after = |der: &[u8]| Ok(Validity::from_der(Certificate::parse(der)?.validity).ok_or(CertificateError::Malformed)?.not_after());
+    path.intermediate_certificates().try_fold(not_after(leaf)?, |earliest, issuer| Ok(earliest.min(not_after(&issuer.der())?)))
 }
 
 /// How many distinct certificates of a chain may have the same subject: two, for a CA that renews its key.

@@ -1,10 +1,12 @@
 //! [`VerifiedIdentity`]: a peer whose certificate or key is trusted; [`Peer`]: one that has proved that it holds that key.
 
 use core::fmt;
+use core::time::Duration;
 use std::sync::Arc;
 
 use crate::crypto::signature::VerifyingKey;
 use crate::identity::certificate::{AltName, Certificate};
+use crate::identity::name::ServerName;
 use crate::identity::public_key::PublicKey;
 
 /// What [`Trust`](crate::Trust) made of a peer's certificates, or raw public key. Whoever sent them may have copied them: the key is there to check the
@@ -29,8 +31,8 @@ impl VerifiedIdentity {
 
 /// Why a peer is trusted, and so who vouches for its names.
 pub(crate) enum Trusted {
-    /// Its certificates lead to a root: an authority vouches for what its own certificate says.
-    Path,
+    /// Its certificates lead to a root, until one of them expires (Unix time): an authority vouches for what its own certificate says.
+    Path { expires: Duration },
     /// Its key is bound to these names, of the one that was asked for, if one was.
     Bound(Vec<String>),
     /// Its key is trusted under every name: nobody vouches for any.
@@ -118,13 +120,103 @@ impl Peer {
     /// Its certificate, if somebody vouches for that. Read again for each question: a connection that waits keeps the bytes only.
     fn leaf(&self) -> Option<Certificate<'_>> {
         match self.0.trusted {
-            Trusted::Path => Certificate::parse(self.0.certificates.first()?).ok(),
+            Trusted::Path { .. } => Certificate::parse(self.0.certificates.first()?).ok(),
             Trusted::Bound(_) | Trusted::Key => None,
         }
     }
 
     fn alt_names(&self) -> Vec<AltName> {
         self.leaf().map(|leaf| leaf.alt_names()).unwrap_or_default()
+    }
+
+    /// Until when its certificates lead to a root, as Unix time: the earliest notAfter on the path that was found. Nothing where its key is trusted, for
+    /// which dates count as little as the rest of a certificate.
+    pub(crate) fn expires(&self) -> Option<Duration> {
+        match self.0.trusted {
+            Trusted::Path { expires } => Some(expires),
+            Trusted::Bound(_) | Trusted::Key => None,
+        }
+    }
+
+    /// What a ticket remembers of it: all but the certificates behind its own.
+    ///
+    /// ```text
+    /// 1, expires:u64 (seconds) || leaf                    Trusted::Path
+    /// 2, (name || 0) ..., 0    || leaf or key             Trusted::Bound, the names as text
+    /// 3                        || leaf or key             Trusted::Key
+    /// ```
+    ///
+    /// A leaf is a Certificate, a key a SubjectPublicKeyInfo, both in DER, and neither can be read as the other.
+    pub(crate) fn to_ticket(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.0.trusted {
+            Trusted::Path { expires } => {
+                out.push(PATH);
+                out.extend(expires.as_secs().to_be_bytes());
+            }
+            Trusted::Bound(names) => {
+                out.push(BOUND);
+                for name in names {
+                    out.extend(name.as_bytes());
+                    out.push(0);
+                }
+                out.push(0);
+            }
+            Trusted::Key => out.push(KEY),
+        }
+        match self.0.certificates.first() {
+            Some(leaf) => out.extend(leaf),
+            None => out.extend(self.public_key().to_spki()),
+        }
+        out
+    }
+
+    /// Reads back what `to_ticket` wrote, and nothing else. The peer's trust is taken from there as well, so this is for what we sealed ourselves.
+    pub(crate) fn from_ticket(bytes: &[u8]) -> Option<Self> {
+        let (&tag, rest) = bytes.split_first()?;
+        let (trusted, shown) = match tag {
+            PATH => {
+                let (seconds, shown) = rest.split_first_chunk()?;
+                (Trusted::Path { expires: Duration::from_secs(u64::from_be_bytes(*seconds)) }, shown)
+            }
+            BOUND => {
+                let (names, shown) = read_names(rest)?;
+                (Trusted::Bound(names), shown)
+            }
+            KEY => (Trusted::Key, rest),
+            _ => return None,
+        };
+        let (certificates, public_key) = match (PublicKey::from_spki(shown), &trusted) {
+            // No root vouches for a raw key.
+            (Some(_), Trusted::Path { .. }) => return None,
+            (Some(key), _) => (Vec::new(), key),
+            (None, _) => (vec![shown.to_vec()], Certificate::parse(shown).ok()?.public_key().ok()?),
+        };
+        Some(Self(Arc::new(Inner { certificates, public_key, trusted })))
+    }
+}
+
+/// What stands first in a ticket's memory of a peer.
+const PATH: u8 = 1;
+const BOUND: u8 = 2;
+const KEY: u8 = 3;
+
+/// The names of [`Trusted::Bound`], at least one, each once and in the order that `Trust` gives them; and what stands behind them.
+fn read_names(mut bytes: &[u8]) -> Option<(Vec<String>, &[u8])> {
+    let mut names: Vec<ServerName> = Vec::new();
+    loop {
+        let (text, rest) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == 0)?)?;
+        bytes = rest.get(1..)?;
+        if text.is_empty() {
+            let names: Vec<_> = names.iter().map(ServerName::to_string).collect();
+            return (!names.is_empty()).then_some((names, bytes));
+        }
+        let text = core::str::from_utf8(text).ok()?;
+        let name = ServerName::parse(text).ok().filter(|name| name.to_string() == text)?;
+        if names.last().is_some_and(|last| *last >= name) {
+            return None;
+        }
+        names.push(name);
     }
 }
 

@@ -226,10 +226,7 @@ impl Trust {
         let trusted = match self.vouch(public_key, may_be) {
             Some(trusted) => trusted,
             None if self.0.roots.is_empty() || !may_ask_roots => return Err(CertificateError::UntrustedKey),
-            None => {
-                path::verify(&self.0.roots, chain, role, name, now)?;
-                Trusted::Path
-            }
+            None => Trusted::Path { expires: path::verify(&self.0.roots, chain, role, name, now)? },
         };
         Ok(VerifiedIdentity::new(chain, public_key, key, trusted))
     }

@@ -5,6 +5,7 @@
 //! refusals     RULES: each wrong certificate with its typed error and its alert
 //! trust        roots, keys bound to names, sets of keys, and their sums
 //! raw_keys     raw public keys (RFC 7250)
+//! tickets      a peer that a ticket remembers, and until when it is trusted
 //! loading      PEM, PKCS#8, chains: what an Identity is made of
 //! issuing      what Authority makes, read again
 //! damage       every byte changed, cut and added; random input
@@ -18,6 +19,7 @@ mod loading;
 mod programs;
 mod raw_keys;
 mod refusals;
+mod tickets;
 mod trust;
 
 use core::time::Duration;

@@ -24,7 +24,7 @@ fn a_raw_key_is_accepted_for_the_names_it_is_bound_to() {
     let server = Peer::from_verified(verified);
     assert_eq!((server.public_key(), server.names()), (own.public_key(), vec![HOST.to_owned()]));
     assert!(server.certificates().is_empty() && server.uris().is_empty() && server.subject().is_empty());
-    assert_eq!(server.common_name(), None);
+    assert_eq!((server.common_name(), server.expires()), (None, None));
     assert!(format!("{server:?}").contains(HOST));
 
     let client = Peer::from_verified(trust.verify_client_key(&own.spki()).unwrap());
