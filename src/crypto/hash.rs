@@ -35,6 +35,11 @@ impl HashAlgorithm {
     }
 }
 
+/// SHA-256 of one string: for digests of our own, whose length no cipher suite decides.
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    sha2::Sha256::digest(bytes).into()
+}
+
 /// A hash that is being fed.
 #[derive(Clone)]
 pub(crate) enum Hasher {
@@ -111,6 +116,7 @@ mod tests {
     fn answers_the_examples_of_fips_180() {
         // FIPS 180-2, B.1, and 180-2 D.1: the hash of "abc".
         assert_eq!(format!("{:?}", HashAlgorithm::Sha256.hash(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(HashAlgorithm::Sha256.hash(b"abc").as_bytes(), sha256(b"abc"));
         assert_eq!(
             format!("{:?}", HashAlgorithm::Sha384.hash(b"abc")),
             "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"

@@ -9,7 +9,7 @@
 //! issue         makes certificates; authority: a private PKI, for people
 //! own           Identity: our key and the chain we show
 //! path          certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
-//! trust         Trust: roots, and keys bound to names
+//! trust         Trust: roots, and keys bound to names; digest: the same for one that says the same
 //! peer          VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
 //!
@@ -28,6 +28,7 @@
 mod authority;
 mod certificate;
 mod constraints;
+mod digest;
 mod issue;
 mod key;
 mod name;

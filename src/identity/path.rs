@@ -79,6 +79,17 @@ impl Roots {
     pub(crate) fn is_empty(&self) -> bool {
         self.anchors.is_empty()
     }
+
+    /// All that [`verify`] goes by, root by root: subject, key, name constraints, path length.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = [Vec<u8>; 4]> {
+        self.anchors.iter().zip(&self.path_lengths).map(|(anchor, path_length)| {
+            // Named one by one, so that a field that comes with a new version is not forgotten.
+            let pki::TrustAnchor { subject, subject_public_key_info, name_constraints } = anchor;
+            // No constraints and empty ones are not the same text.
+            let constraints = name_constraints.as_ref().map(|constraints| [&[1], &**constraints].concat());
+            [subject.to_vec(), subject_public_key_info.to_vec(), constraints.unwrap_or_default(), path_length.iter().copied().collect()]
+        })
+    }
 }
 
 /// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one. Until when it does: the earliest notAfter

@@ -5,11 +5,12 @@
 use core::fmt;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::crypto::signature::VerifyingKey;
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::Certificate;
+use crate::identity::digest::Entries;
 use crate::identity::name::ServerName;
 use crate::identity::path::{self, Role, Roots};
 use crate::identity::peer::{Trusted, VerifiedIdentity};
@@ -50,6 +51,8 @@ struct Inner {
     keys: Vec<PublicKey>,
     /// What was wrong with an argument, told by `check`, so that making a `Trust` from constants needs no `?`.
     defect: Option<Error>,
+    /// Made when it is first asked for: with thousands of keys it takes a while.
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl Trust {
@@ -134,6 +137,7 @@ impl Trust {
         all.bound.extend(more.bound);
         all.keys.extend(more.keys);
         all.defect = all.defect.or(more.defect);
+        all.digest = OnceLock::new();
         Self::from(all)
     }
 
@@ -154,6 +158,20 @@ impl Trust {
     /// Whether there is a root, by which a peer can be accepted that shows certificates.
     pub(crate) fn holds_roots(&self) -> bool {
         !self.0.roots.is_empty()
+    }
+
+    /// SHA-256 over all that decides whether a peer is accepted: the same wherever the same roots and keys are trusted, in any order. A session is
+    /// resumed only under the configuration that accepted its peer.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        *self.0.digest.get_or_init(|| {
+            // Named one by one, so that none that comes is forgotten.
+            let Inner { roots, bound, keys, defect: _, digest: _ } = &*self.0;
+            let mut entries = Entries::default();
+            roots.fields().for_each(|fields| entries.add_root(&fields));
+            bound.iter().for_each(|(name, key)| entries.add_bound(name, key));
+            keys.iter().for_each(|key| entries.add_key(key));
+            entries.digest()
+        })
     }
 
     /// Whether a server can be accepted without a name: only by a key that stands for every name.

@@ -5,6 +5,7 @@
 //! refusals     RULES: each wrong certificate with its typed error and its alert
 //! trust        roots, keys bound to names, sets of keys, and their sums
 //! raw_keys     raw public keys (RFC 7250)
+//! digests      the same trust has the same digest, any other has another
 //! tickets      a peer that a ticket remembers, and until when it is trusted
 //! loading      PEM, PKCS#8, chains: what an Identity is made of
 //! issuing      what Authority makes, read again
@@ -13,6 +14,7 @@
 //! ```
 
 mod damage;
+mod digests;
 mod forge;
 mod issuing;
 mod loading;

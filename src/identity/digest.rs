@@ -1,0 +1,56 @@
+//! A digest of what a [`Trust`](crate::Trust) goes by, so that what one configuration found out about a peer is believed under the same one only.
+//!
+//! ```text
+//! SHA-256("fleeting trust" || entry ...)              each different entry once, in the order of their bytes
+//! entry = kind:u8 || (length:u32 || bytes) ...        a kind has always the same number of fields
+//! ```
+//!
+//! No entry is the beginning of another, so different sets of entries are different text. Whatever else comes to decide whether a peer is accepted, as
+//! lists of revoked certificates would, has to be an entry as well, of a kind of its own.
+
+use std::collections::BTreeSet;
+
+use crate::crypto::hash;
+use crate::identity::name::ServerName;
+use crate::identity::public_key::PublicKey;
+
+/// Apart from everything else that is hashed anywhere.
+const DOMAIN: &[u8] = b"fleeting trust";
+
+/// The entries so far.
+#[derive(Default)]
+pub(crate) struct Entries(BTreeSet<Vec<u8>>);
+
+impl Entries {
+    /// An authority: its subject, key, name constraints and path length.
+    pub(crate) fn add_root(&mut self, fields: &[Vec<u8>; 4]) {
+        self.add(1, &fields.each_ref().map(Vec::as_slice));
+    }
+
+    /// A key for one name.
+    pub(crate) fn add_bound(&mut self, name: &ServerName, key: &PublicKey) {
+        // As text no name is another's: `ServerName::parse` reads back what this writes.
+        self.add(2, &[name.to_string().as_bytes(), key.as_bytes()]);
+    }
+
+    /// A key for every name.
+    pub(crate) fn add_key(&mut self, key: &PublicKey) {
+        self.add(3, &[key.as_bytes()]);
+    }
+
+    fn add(&mut self, kind: u8, fields: &[&[u8]]) {
+        let mut entry = vec![kind];
+        for field in fields {
+            // All of them come from certificates, of at most 65,535 bytes, or are shorter.
+            entry.extend(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+            entry.extend(*field);
+        }
+        self.0.insert(entry);
+    }
+
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut text = DOMAIN.to_vec();
+        text.extend(self.0.iter().flatten());
+        hash::sha256(&text)
+    }
+}
