@@ -50,6 +50,7 @@
 //! | who one is | [`Identity`] |
 //! | whom one trusts: roots, and keys bound to names | [`Trust`] |
 //! | issuing certificates for a private PKI | [`Authority`] |
+//! | resuming sessions: a server's ticket keys, a client's cache | [`TicketKeys`], [`SessionCache`] |
 //! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
 //!
 //! # The floors
@@ -62,6 +63,7 @@
 //! F7  client/  server/    the two state machines of appendix A, each with its table (state, message) -> handler
 //! F6  handshake/          what both of them share
 //! F5  record/             section 5: records sealed, opened, taken apart and joined
+//!     session/            resumption: tickets and their keys, and a client's cache of sessions
 //! F4  key_schedule/       section 7: secrets in, secrets out
 //!     identity/           who we are and whom we trust
 //! F3  crypto/             primitives behind plain functions and small enums
@@ -93,6 +95,7 @@ mod message;
 mod record;
 mod secret;
 mod server;
+mod session;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -110,6 +113,7 @@ pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, Identity, Pe
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};
+pub use session::{SessionCache, TicketKey, TicketKeys};
 pub use stream::{Handshake, Progress, Stream};
 pub use time::Now;
 

@@ -58,6 +58,7 @@ pub(crate) use certificate::{Certificate, CertificateEntry, CertificateEntryExte
 pub(crate) use certificate_request::{CertificateRequest, CertificateRequestExtension};
 pub(crate) use certificate_verify::CertificateVerify;
 pub(crate) use client_hello::{ClientHello, ClientHelloExtension};
+pub(crate) use codec::Reader;
 pub(crate) use encrypted_extensions::{EncryptedExtension, EncryptedExtensions};
 pub(crate) use extensions::key_share::KeyShareEntry;
 pub(crate) use extensions::oid_filters::OidFilter;
@@ -70,7 +71,7 @@ pub(crate) use server_hello::{ServerHello, ServerHelloExtension};
 
 use crate::code_point::HandshakeType;
 use crate::error::Fault;
-use codec::{Reader, Writer};
+use codec::Writer;
 
 /// A handshake message.
 ///

@@ -1,0 +1,309 @@
+//! [`SessionCache`]: what a client remembers of servers that it has been connected to.
+//!
+//! An entry is found by what the client asked for, and by nothing that a peer said: a server cannot put a session where another is looked for.
+//! What a client asks for is more than a name: whom it trusts, and as whom it shows itself. So a session made under one `Trust` is not met with
+//! under another, and one that shows who we are is not used by somebody else.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use zeroize::Zeroizing;
+
+use crate::crypto::hash::{HashAlgorithm, Hasher};
+use crate::identity::{Identity, ServerName, Trust};
+use crate::session::resumable::{MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
+use crate::time::Now;
+
+/// How many sessions are kept for one key: as many connections can be resumed at the same time, and no server takes the room of the others.
+const PER_SERVER: usize = 4;
+
+const DEFAULT_CAPACITY: usize = 256;
+
+/// The sessions that a client can resume.
+///
+/// Each is used for one connection (RFC 9846, C.4), and no longer than its server allows, 7 days, or until the server's certificate expires. There are
+/// at most four for one server, and at most [as many as it was made for](Self::new) in all: the least recently used server's go first. What goes is wiped.
+///
+/// A clone is another handle on the same sessions. Clients that share a cache resume each other's sessions only if they trust the same peers and show
+/// the same identity: nothing that one of them accepted is accepted for another.
+///
+/// ```
+/// use fleeting::SessionCache;
+///
+/// let sessions = SessionCache::new(1000);
+/// let shared = sessions.clone();
+/// assert!(shared.is_empty());
+///
+/// // After a change of whom one wants to be to servers: all connections begin anew.
+/// sessions.clear();
+/// ```
+#[derive(Clone)]
+pub struct SessionCache(Arc<Mutex<Inner>>);
+
+impl SessionCache {
+    /// Room for this many sessions, in all; 0 keeps none. A session takes a few hundred bytes, and as much as the server's ticket is long, which is
+    /// at most 16 KiB.
+    pub fn new(capacity: usize) -> Self {
+        Self(Arc::new(Mutex::new(Inner { capacity, ..Inner::default() })))
+    }
+
+    /// How many sessions there are, those included that have expired unnoticed.
+    pub fn len(&self) -> usize {
+        self.lock().len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets all.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        let capacity = inner.capacity;
+        *inner = Inner { capacity, ..Inner::default() };
+    }
+
+    /// The newest session for this key, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD NOT reuse a ticket.
+    pub(crate) fn take(&self, key: &SessionKey, now: Now) -> Option<ClientSession> {
+        self.lock().take(key, now)
+    }
+
+    /// Keeps a session, in the place of others if it has to be.
+    pub(crate) fn put(&self, key: SessionKey, session: ClientSession, now: Now) {
+        self.lock().put(key, session, now);
+    }
+
+    /// Takes out what one connection has put in: RFC 9846, 6.2: what was established in a failed connection is forgotten, and its tickets discarded.
+    pub(crate) fn forget(&self, origin: &Origin) {
+        self.lock().retain(|session| session.origin != *origin);
+    }
+
+    /// Every call leaves the sessions in order before anything can panic, so a thread that did spoils nothing.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for SessionCache {
+    /// Room for 256 sessions.
+    fn default() -> Self {
+        Self::new(DEFAULT_CAPACITY)
+    }
+}
+
+/// How many sessions there are; nothing of them.
+impl fmt::Debug for SessionCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("SessionCache").field("len", &inner.len).field("capacity", &inner.capacity).finish()
+    }
+}
+
+/// What the client asked for, never what a peer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionKey([u8; 32]);
+
+impl SessionKey {
+    pub(crate) fn new(name: Option<&ServerName>, trust: &Trust, identity: Option<&Identity>) -> Self {
+        let mut hasher = Hasher::new(HashAlgorithm::Sha256);
+        hasher.update(b"fleeting session key v1");
+        // Each part has a length of its own or one before it, so that no two questions are the same bytes.
+        match name {
+            None => hasher.update(&[0]),
+            Some(name) => {
+                hasher.update(&[if name.dns().is_some() { 1 } else { 2 }]);
+                opaque(&mut hasher, name.to_string().as_bytes());
+            }
+        }
+        hasher.update(&trust.digest());
+        match identity {
+            None => hasher.update(&[0]),
+            Some(identity) => {
+                hasher.update(&[1]);
+                hasher.update(identity.public_key().as_bytes());
+                identity.certificates().iter().for_each(|certificate| opaque(&mut hasher, certificate));
+            }
+        }
+        let mut key = [0; 32];
+        for (out, byte) in key.iter_mut().zip(hasher.digest().as_bytes()) {
+            *out = *byte;
+        }
+        Self(key)
+    }
+}
+
+/// As many bytes as their length says, which comes first.
+fn opaque(hasher: &mut Hasher, bytes: &[u8]) {
+    hasher.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hasher.update(bytes);
+}
+
+/// A session at the client, with the ticket that stands for it at the server.
+pub(crate) struct ClientSession {
+    pub(crate) session: Session,
+    /// No secret, for it goes out in the clear; nobody's business before that, so it is wiped.
+    pub(crate) ticket: Zeroizing<Vec<u8>>,
+    pub(crate) age_add: u32,
+    /// As the server said.
+    pub(crate) lifetime: Duration,
+    /// Unix time.
+    pub(crate) received: Duration,
+    pub(crate) origin: Origin,
+}
+
+impl ClientSession {
+    /// `obfuscated_ticket_age` (RFC 9846, 4.3.11.1).
+    pub(crate) fn obfuscated_age(&self, now: Now) -> u32 {
+        // In whole milliseconds; no ticket gets as old as 32 bits can tell.
+        let age = u32::try_from(now.unix.saturating_sub(self.received).as_millis()).unwrap_or(u32::MAX);
+        age.wrapping_add(self.age_add)
+    }
+
+    /// Whether it may be used now.
+    fn is_current(&self, now: Now) -> bool {
+        // RFC 9846, 4.3.11.1: no ticket of an age greater than its lifetime; 4.7.1: none for longer than 7 days, whatever its lifetime, and 0 means
+        // at once. The 7 days hold for the whole chain of resumptions: nobody has proved anything since it began.
+        let age = now.unix.saturating_sub(self.received);
+        let chain = now.unix.saturating_sub(self.session.since);
+        let within = !self.lifetime.is_zero() && age <= self.lifetime && age <= MAX_LIFETIME && chain <= MAX_LIFETIME;
+        within && has_happened(self.received, now) && self.session.is_current(now)
+    }
+}
+
+/// Which connection a session comes from: equal for its clones alone.
+#[derive(Clone)]
+pub(crate) struct Origin(Arc<()>);
+
+impl Origin {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(()))
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    capacity: usize,
+    len: usize,
+    servers: BTreeMap<SessionKey, Server>,
+    /// The keys by the time of their last `put`, counted in those.
+    by_time: BTreeMap<u64, SessionKey>,
+    puts: u64,
+}
+
+#[derive(Default)]
+struct Server {
+    last_put: u64,
+    /// Oldest first, never empty.
+    sessions: VecDeque<ClientSession>,
+}
+
+impl Inner {
+    fn take(&mut self, key: &SessionKey, now: Now) -> Option<ClientSession> {
+        let mut found = None;
+        if let Some(server) = self.servers.get_mut(key) {
+            while found.is_none()
+                && let Some(session) = server.sessions.pop_back()
+            {
+                self.len = self.len.saturating_sub(1);
+                found = session.is_current(now).then_some(session);
+            }
+        }
+        self.drop_if_empty(key);
+        found
+    }
+
+    fn put(&mut self, key: SessionKey, session: ClientSession, now: Now) {
+        if self.capacity == 0 || session.ticket.is_empty() || session.ticket.len() > MAX_TICKET_LEN || !session.is_current(now) {
+            return;
+        }
+        self.puts = self.puts.saturating_add(1);
+        let server = self.servers.entry(key).or_default();
+        self.by_time.remove(&server.last_put);
+        server.last_put = self.puts;
+        self.by_time.insert(self.puts, key);
+        server.sessions.push_back(session);
+        self.len = self.len.saturating_add(1);
+        if server.sessions.len() > PER_SERVER {
+            self.drop_oldest(&key);
+        }
+        while self.len > self.capacity
+            && let Some((_, least_recent)) = self.by_time.first_key_value()
+        {
+            let least_recent = *least_recent;
+            self.drop_oldest(&least_recent);
+        }
+        self.sweep(now);
+    }
+
+    /// What lies there longest has most likely expired. One look a call, so that what nobody asks for any more is wiped too.
+    fn sweep(&mut self, now: Now) {
+        if let Some((_, least_recent)) = self.by_time.first_key_value() {
+            let least_recent = *least_recent;
+            if let Some(server) = self.servers.get_mut(&least_recent) {
+                let before = server.sessions.len();
+                server.sessions.retain(|session| session.is_current(now));
+                self.len = self.len.saturating_sub(before.saturating_sub(server.sessions.len()));
+            }
+            self.drop_if_empty(&least_recent);
+        }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&ClientSession) -> bool) {
+        self.servers.retain(|_, server| {
+            server.sessions.retain(&keep);
+            !server.sessions.is_empty()
+        });
+        let servers = &self.servers;
+        self.by_time.retain(|_, key| servers.contains_key(key));
+        self.len = servers.values().map(|server| server.sessions.len()).sum();
+    }
+
+    fn drop_oldest(&mut self, key: &SessionKey) {
+        if let Some(server) = self.servers.get_mut(key)
+            && server.sessions.pop_front().is_some()
+        {
+            self.len = self.len.saturating_sub(1);
+        }
+        self.drop_if_empty(key);
+    }
+
+    fn drop_if_empty(&mut self, key: &SessionKey) {
+        if self.servers.get(key).is_some_and(|server| server.sessions.is_empty())
+            && let Some(server) = self.servers.remove(key)
+        {
+            self.by_time.remove(&server.last_put);
+        }
+    }
+}
+
+#[cfg(test)]
+impl SessionCache {
+    /// As a thread leaves it that panics where it must not.
+    pub(super) fn poison(&self) {
+        let cache = self.clone();
+        let panicked = std::thread::spawn(move || {
+            let _guard = cache.lock();
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err() && self.0.is_poisoned());
+    }
+
+    /// Whether what is counted is there, and nothing is left of what is not.
+    pub(super) fn assert_in_order(&self) {
+        let inner = self.lock();
+        assert_eq!(inner.len, inner.servers.values().map(|server| server.sessions.len()).sum::<usize>());
+        assert!(inner.len <= inner.capacity);
+        assert!(inner.servers.values().all(|server| (1..=PER_SERVER).contains(&server.sessions.len())));
+        assert_eq!(inner.by_time.len(), inner.servers.len());
+        assert!(inner.by_time.iter().all(|(time, key)| inner.servers.get(key).is_some_and(|server| server.last_put == *time)));
+    }
+}

@@ -1,0 +1,198 @@
+//! [`TicketKeys`]: which key seals a ticket now, and which are still there to open one.
+//!
+//! Keys come and go while servers use them. The lock is held while keys are looked at, and not while randomness is drawn, or anything sealed or opened.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::crypto::random::Rng;
+use crate::error::Fault;
+use crate::session::resumable::{MAX_LIFETIME, Session};
+use crate::session::ticket;
+use crate::session::ticket_key::TicketKey;
+use crate::time::Now;
+
+/// The most keys of its own that a ring keeps. In the course of things there are three or four; a clock that jumps about makes more.
+const MAX_OWN: usize = 32;
+
+/// The keys that a server's tickets are sealed under.
+///
+/// A ticket holds all that a server has to know of a session, so the server itself keeps nothing, and any other that has the keys and the same
+/// configuration accepts it. Keys are wiped as soon as no ticket under them can be valid: at the next ticket, and with the last clone.
+///
+/// A clone is another handle on the same keys: give one to each `Server` that is to accept the others' tickets. What a ticket allows is still
+/// checked by each of them against its own configuration.
+///
+/// ```
+/// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+/// use fleeting::{TicketKey, TicketKeys};
+///
+/// // One process: keys are made when they are needed, and replaced in time.
+/// let keys = TicketKeys::rotating();
+///
+/// // Several processes, or several machines: they share what comes from a common store. Keys can be installed while servers are at work.
+/// let shared = TicketKeys::empty();
+/// let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+/// let hour = Duration::from_secs(60 * 60);
+/// # let (this_hour, next_hour) = ([1; 32], [2; 32]);
+/// shared.install(TicketKey::new(this_hour, now, now + hour, now + 3 * hour)?);
+/// shared.install(TicketKey::new(next_hour, now + hour, now + 2 * hour, now + 4 * hour)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TicketKeys(Arc<Ring>);
+
+struct Ring {
+    rotates: bool,
+    keys: Mutex<Keys>,
+}
+
+/// A sealed session, for a NewSessionTicket.
+pub(crate) struct SealedTicket {
+    pub(crate) ticket: Vec<u8>,
+    /// Whole seconds, more than none and at most 7 days.
+    pub(crate) lifetime: Duration,
+}
+
+impl TicketKeys {
+    /// Random keys, made when the first ticket is sealed, and then a new one whenever half of a ticket's lifetime has passed. They are known to this
+    /// process alone and forgotten with it.
+    ///
+    /// A key that is [installed](Self::install) as well is used instead while it may seal.
+    pub fn rotating() -> Self {
+        Self::new(true)
+    }
+
+    /// No keys but those that are [installed](Self::install). While none of them may seal, no tickets are sent.
+    pub fn empty() -> Self {
+        Self::new(false)
+    }
+
+    /// Adds a key, while servers use the others. Of several that may seal, the one that may since the latest time does. A key with the same secret is
+    /// replaced, and so are its times.
+    pub fn install(&self, key: TicketKey) {
+        let mut keys = self.lock();
+        let replaced = keys.installed.iter().position(|held| held.name() == key.name()).map(|at| keys.installed.remove(at));
+        keys.installed.push(Arc::new(key));
+        drop((keys, replaced));
+    }
+
+    /// Seals a session into a ticket for at most `lifetime`: less if the peer's certificate or the key ends before. Nothing if there is no key that may
+    /// seal, or not a second left.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Random`].
+    pub(crate) fn seal(
+        &self,
+        session: &Session,
+        binding: &[u8; 32],
+        lifetime: Duration,
+        now: Now,
+        rng: &mut Rng<'_>,
+    ) -> Result<Option<SealedTicket>, Fault> {
+        let lifetime = lifetime.min(MAX_LIFETIME).min(session.peer_expires_in(now).unwrap_or(MAX_LIFETIME));
+        if lifetime.as_secs() == 0 {
+            return Ok(None);
+        }
+        let Some(key) = self.key_to_seal(lifetime, now, rng)? else { return Ok(None) };
+        let lifetime = Duration::from_secs(lifetime.min(key.decrypt_until().saturating_sub(now.unix)).as_secs());
+        if lifetime.is_zero() {
+            return Ok(None);
+        }
+        Ok(ticket::seal(&key, session, binding, lifetime, now, rng)?.map(|ticket| SealedTicket { ticket, lifetime }))
+    }
+
+    /// The session in a ticket. Nothing whatever is wrong: a key that is not known or not any more, another binding, a change on the way, a
+    /// lifetime that is over.
+    pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], now: Now) -> Option<Session> {
+        let ticket = ticket::Header::split(ticket)?;
+        let key = self.current(now).find(|key| key.name() == ticket.name)?;
+        ticket::open(&key, &ticket, binding, now)
+    }
+
+    fn new(rotates: bool) -> Self {
+        Self(Arc::new(Ring { rotates, keys: Mutex::new(Keys::default()) }))
+    }
+
+    fn key_to_seal(&self, lifetime: Duration, now: Now, rng: &mut Rng<'_>) -> Result<Option<Arc<TicketKey>>, Fault> {
+        let found = self.current(now).to_seal(lifetime, now);
+        if found.is_some() || !self.0.rotates {
+            return Ok(found);
+        }
+        let made = Arc::new(TicketKey::generate(lifetime, now, rng)?);
+        let mut keys = self.current(now);
+        // Another thread may have been faster.
+        Ok(Some(keys.to_seal(lifetime, now).unwrap_or_else(|| {
+            keys.add_own(Arc::clone(&made));
+            made
+        })))
+    }
+
+    /// The keys, without those whose time is over.
+    fn current(&self, now: Now) -> MutexGuard<'_, Keys> {
+        let mut keys = self.lock();
+        keys.own.retain(|key| key.may_decrypt(now));
+        keys.installed.retain(|key| key.may_decrypt(now));
+        keys
+    }
+
+    /// No step in between leaves the keys in a state that others could not go on from, so a thread that panicked spoils nothing.
+    fn lock(&self) -> MutexGuard<'_, Keys> {
+        self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The keys by their names and times; nothing of their secrets.
+impl fmt::Debug for TicketKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.lock();
+        let mut out = f.debug_struct("TicketKeys");
+        out.field("rotating", &self.0.rotates).field("installed", &keys.installed).field("own", &keys.own);
+        out.finish()
+    }
+}
+
+#[derive(Default)]
+struct Keys {
+    installed: Vec<Arc<TicketKey>>,
+    own: Vec<Arc<TicketKey>>,
+}
+
+impl Keys {
+    fn find(&self, is: impl Fn(&TicketKey) -> bool) -> Option<Arc<TicketKey>> {
+        self.installed.iter().chain(&self.own).find(|key| is(key)).cloned()
+    }
+
+    fn to_seal(&self, lifetime: Duration, now: Now) -> Option<Arc<TicketKey>> {
+        let may_seal = |key: &&Arc<TicketKey>| key.may_encrypt(now);
+        let installed = self.installed.iter().filter(may_seal).max_by_key(|key| key.encrypt_from());
+        // Of our own the one that is gone first, if that is late enough: lifetimes may differ where servers do.
+        let long_enough = |key: &&Arc<TicketKey>| key.decrypt_until().saturating_sub(now.unix) >= lifetime;
+        let own = || self.own.iter().filter(may_seal).filter(long_enough).min_by_key(|key| key.decrypt_until());
+        installed.or_else(own).cloned()
+    }
+
+    fn add_own(&mut self, key: Arc<TicketKey>) {
+        if self.own.len() >= MAX_OWN
+            && let Some((first, _)) = self.own.iter().enumerate().min_by_key(|(_, key)| key.decrypt_until())
+        {
+            self.own.remove(first);
+        }
+        self.own.push(key);
+    }
+}
+
+#[cfg(test)]
+impl TicketKeys {
+    /// As a thread leaves it that panics where it must not.
+    pub(super) fn poison(&self) {
+        let keys = self.clone();
+        let panicked = std::thread::spawn(move || {
+            let _guard = keys.lock();
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err() && self.0.keys.is_poisoned());
+    }
+}

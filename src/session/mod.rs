@@ -1,0 +1,34 @@
+//! Resumption (RFC 9846, 2.2 and 4.7.1): what of a connection is kept for the next one, at a server and at a client.
+//!
+//! ```text
+//! resumable    Session: what resuming passes on, and how long anything may
+//!
+//! server                                                       client
+//! key_ring     TicketKeys: which key seals now     ── ticket ──> cache    SessionCache: by what was asked for, each once
+//!   ticket     a Session to a ticket and back      <── ticket ──
+//!   ticket_key TicketKey: its name, its time, and a one-time key for each ticket
+//! ```
+//!
+//! A server keeps nothing: all of a session stands in the ticket, sealed. A ticket that does not open, for whatever reason, is no error and says no
+//! reason: the handshake is a full one then. What a ticket is bound to (the server's name, whom it trusts, ...) is 32 bytes that the server hands in.
+
+#![cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "tickets are sealed, opened and kept here already, and neither sent nor used above")
+)]
+
+mod cache;
+mod key_ring;
+mod resumable;
+mod ticket;
+mod ticket_key;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::SessionCache;
+pub(crate) use cache::{ClientSession, Origin, SessionKey};
+pub(crate) use key_ring::SealedTicket;
+pub use key_ring::TicketKeys;
+pub(crate) use resumable::{MAX_LIFETIME, Session};
+pub use ticket_key::TicketKey;

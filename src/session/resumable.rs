@@ -1,0 +1,49 @@
+//! [`Session`]: what resuming passes on, and the bounds of all that is remembered.
+
+use core::time::Duration;
+
+use crate::crypto::suite::Suite;
+use crate::identity::Peer;
+use crate::secret::Secret;
+use crate::time::Now;
+
+/// How long a ticket may live: RFC 9846, 4.7.1: servers MUST NOT use any value greater than 604800 seconds, and clients MUST NOT use one for longer.
+pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(604_800);
+
+/// How long a ticket may be, in bytes. It has to go back in a ClientHello, whose extensions have 2^16-1 bytes together.
+pub(super) const MAX_TICKET_LEN: usize = 1 << 14;
+
+/// How far in the future something may have happened: clocks of machines that share keys differ a little. More means that the clock was set
+/// back, so that no age can be told.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// What resuming passes on.
+pub(crate) struct Session {
+    /// The suite of the connection; a resumed one has the same hash (RFC 9846, 4.7.1).
+    pub(crate) suite: Suite,
+    /// As long as the suite's hash.
+    pub(crate) psk: Secret,
+    /// Unix time of the full handshake at the root of the chain of resumptions.
+    pub(crate) since: Duration,
+    /// Who proved in that handshake who it is, if anybody.
+    pub(crate) peer: Option<Peer>,
+}
+
+impl Session {
+    /// How long the peer's certificate is good for still; nothing where none stands in the way.
+    pub(super) fn peer_expires_in(&self, now: Now) -> Option<Duration> {
+        Some(self.peer.as_ref()?.expires()?.saturating_sub(now.unix))
+    }
+
+    /// Whether its peer's certificate has not expired, and its beginning does not lie in the future.
+    pub(super) fn is_current(&self, now: Now) -> bool {
+        // The last second of a certificate belongs to it (RFC 5280, 4.1.2.5).
+        let expires = self.peer.as_ref().and_then(Peer::expires);
+        expires.is_none_or(|expires| now.unix.as_secs() <= expires.as_secs()) && has_happened(self.since, now)
+    }
+}
+
+/// Whether a moment lies in the past, or as good as.
+pub(super) fn has_happened(moment: Duration, now: Now) -> bool {
+    moment <= now.unix.saturating_add(CLOCK_SKEW)
+}

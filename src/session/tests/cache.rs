@@ -1,0 +1,395 @@
+//! What a client remembers, and for whom.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::secret::recorder;
+use crate::session::resumable::MAX_TICKET_LEN;
+use crate::session::{ClientSession, Origin, SessionCache, SessionKey};
+
+/// A session whose ticket is this number.
+fn numbered(number: u16, origin: &Origin) -> ClientSession {
+    ClientSession {
+        session: plain(),
+        ticket: number.to_be_bytes().to_vec().into(),
+        age_add: 0,
+        lifetime: 2 * HOUR,
+        received: NOW,
+        origin: origin.clone(),
+    }
+}
+
+fn number(session: &ClientSession) -> u16 {
+    u16::from_be_bytes(session.ticket.as_slice().try_into().unwrap())
+}
+
+fn put(cache: &SessionCache, key: SessionKey, number: u16) {
+    cache.put(key, numbered(number, &Origin::new()), at(NOW));
+    cache.assert_in_order();
+}
+
+fn take(cache: &SessionCache, key: SessionKey) -> Option<u16> {
+    let taken = cache.take(&key, at(NOW)).map(|session| number(&session));
+    cache.assert_in_order();
+    taken
+}
+
+fn name(name: &str) -> ServerName {
+    ServerName::parse(name).unwrap()
+}
+
+fn trust() -> Trust {
+    Trust::keys([[0x58; 32]])
+}
+
+/// The key of a client that asks for this name.
+fn key(text: &str) -> SessionKey {
+    SessionKey::new(Some(&name(text)), &trust(), None)
+}
+
+#[test]
+fn a_session_is_used_once_and_the_newest_first() {
+    // RFC 9846, C.4.
+    let cache = SessionCache::default();
+    assert!(cache.is_empty() && take(&cache, key("a")).is_none());
+    (1..=3).for_each(|number| put(&cache, key("a"), number));
+    put(&cache, key("b"), 9);
+    assert_eq!(cache.len(), 4);
+    assert_eq!([(); 4].map(|()| take(&cache, key("a"))), [Some(3), Some(2), Some(1), None]);
+    assert_eq!((take(&cache, key("b")), take(&cache, key("b"))), (Some(9), None));
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn no_server_takes_the_room_of_the_others() {
+    let cache = SessionCache::new(100);
+    put(&cache, key("b"), 9);
+    (1..=10).for_each(|number| put(&cache, key("a"), number));
+    assert_eq!(cache.len(), 5);
+    assert_eq!([(); 5].map(|()| take(&cache, key("a"))), [Some(10), Some(9), Some(8), Some(7), None]);
+    assert_eq!(take(&cache, key("b")), Some(9));
+}
+
+#[test]
+fn a_cache_does_not_grow() {
+    // OpenSSL CVE-2024-2511: sessions piled up where a limit was believed to be, until the memory was full.
+    let keys: Vec<_> = (0..500).map(|number| key(&format!("host-{number}"))).collect();
+    for capacity in [0, 1, 3, 50] {
+        let cache = SessionCache::new(capacity);
+        for (number, key) in (0..).zip(keys.iter().chain(&keys[..20]).flat_map(|key| [key; 6])) {
+            put(&cache, *key, number);
+            assert!(cache.len() <= capacity);
+        }
+        assert_eq!(cache.len(), capacity);
+        // Others take none of it with them.
+        for (number, key) in (0..).zip(&keys) {
+            put(&cache, *key, number);
+            take(&cache, *key);
+        }
+        assert!(cache.len() <= capacity);
+    }
+}
+
+#[test]
+fn the_least_recently_used_server_goes_first() {
+    let cache = SessionCache::new(4);
+    for (text, number) in [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("d", 5)] {
+        put(&cache, key(text), number);
+    }
+    assert_eq!(take(&cache, key("b")), None);
+    put(&cache, key("e"), 6);
+    put(&cache, key("f"), 7);
+    // Of one server the oldest.
+    assert_eq!((take(&cache, key("a")), take(&cache, key("c"))), (None, Some(4)));
+    assert_eq!(cache.len(), 3);
+}
+
+#[test]
+fn a_server_is_found_by_what_was_asked_for_and_not_by_what_it_says() {
+    // wolfSSL CVE-2026-94419: entries were found by a value that the peer had sent, so that one server could put a session where another's was looked for.
+    let cache = SessionCache::default();
+    let peer = peer_until(NOW + DAY);
+    assert_eq!(peer.names(), ["db.internal", "*.example"]);
+    let asked = SessionKey::new(Some(&name("other.internal")), &trust(), None);
+    let mut session = numbered(1, &Origin::new());
+    // A server that names itself as it likes, and gives the ticket of somebody else.
+    session.session.peer = Some(peer);
+    session.ticket = numbered(2, &Origin::new()).ticket;
+    cache.put(asked, session, at(NOW));
+    for says in ["db.internal", "www.example", "example"] {
+        assert!(take(&cache, key(says)).is_none());
+    }
+    assert_eq!(take(&cache, asked), Some(2));
+}
+
+#[test]
+fn one_clients_trust_does_not_pass_to_another() {
+    let authority = Authority::new("one").unwrap();
+    let other = Authority::new("other").unwrap();
+    let pinned = Identity::generate().unwrap().public_key();
+    let me = authority.issue_client("me").unwrap();
+    let same_key = Identity::from_key_pem(me.key_pem().expose()).unwrap();
+    let host = name("db.internal");
+    let address = ServerName::parse("10.0.0.7").unwrap();
+    let (roots, others) = (authority.trust(), other.trust());
+    let both = roots.clone().and(others.clone());
+    let mut keys = Vec::new();
+    for trust in [&roots, &others, &both, &Trust::keys([pinned]), &Trust::key_for("db.internal", pinned)] {
+        for name in [None, Some(&host), Some(&name("db.interna")), Some(&address)] {
+            for identity in [None, Some(&me), Some(&same_key), Some(&authority.issue_client("me").unwrap())] {
+                keys.push(SessionKey::new(name, trust, identity));
+            }
+        }
+    }
+    let count = keys.len();
+    assert_eq!(count, 5 * 4 * 4);
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), count);
+
+    let cache = SessionCache::default();
+    let shared = cache.clone();
+    put(&cache, SessionKey::new(Some(&host), &roots, Some(&me)), 1);
+    assert!(take(&shared, SessionKey::new(Some(&host), &both, Some(&me))).is_none());
+    assert!(take(&shared, SessionKey::new(Some(&host), &roots, None)).is_none());
+    // The same trust, built elsewhere.
+    let again = Trust::roots_from_pem(authority.certificate_pem()).unwrap();
+    let me_again = Identity::from_pem(me.chain_pem(), me.key_pem().expose()).unwrap();
+    assert_eq!(take(&shared, SessionKey::new(Some(&name("DB.internal.")), &again, Some(&me_again))), Some(1));
+}
+
+/// Whether this session can be taken at a time, if it was put in when it came.
+fn usable(make: impl Fn() -> ClientSession, now: Duration) -> bool {
+    let cache = SessionCache::default();
+    let session = make();
+    let received = at(session.received);
+    cache.put(key("a"), session, received);
+    let taken = cache.take(&key("a"), at(now)).is_some();
+    // It is not there any more, either way.
+    assert!(cache.is_empty());
+    cache.assert_in_order();
+    taken
+}
+
+#[test]
+fn a_session_expires_with_its_ticket() {
+    // RFC 9846, 4.3.11.1: no ticket of an age greater than its ticket_lifetime.
+    let make = || numbered(1, &Origin::new());
+    assert!(usable(make, NOW) && usable(make, NOW + 2 * HOUR));
+    assert!(!usable(make, NOW + 2 * HOUR + MILLI));
+    assert!(!usable(make, Duration::MAX));
+    // RFC 9846, 4.7.1: the value of zero means to discard it at once.
+    let make = || ClientSession { lifetime: Duration::ZERO, ..numbered(1, &Origin::new()) };
+    assert!(!usable(make, NOW));
+}
+
+#[test]
+fn a_session_expires_after_a_week() {
+    // RFC 9846, 4.7.1: not for longer than 7 days, regardless of the ticket_lifetime.
+    let lifetime = Duration::from_secs(u32::MAX.into());
+    let make = || ClientSession { lifetime, session: Session { since: NOW, ..plain() }, ..numbered(1, &Origin::new()) };
+    assert!(usable(make, NOW + 7 * DAY));
+    assert!(!usable(make, NOW + 7 * DAY + MILLI));
+    // Counted from the handshake in which somebody proved something.
+    let make = || ClientSession { lifetime, session: Session { since: NOW - DAY, ..plain() }, ..numbered(1, &Origin::new()) };
+    assert!(usable(make, NOW + 6 * DAY));
+    assert!(!usable(make, NOW + 6 * DAY + MILLI));
+}
+
+#[test]
+fn a_session_expires_with_its_servers_certificate() {
+    // RFC 9846, 4.7.1.
+    let expires = Duration::from_secs((NOW + HOUR).as_secs());
+    let peer = peer_until(expires);
+    let make = || ClientSession { session: session(Suite::Aes128GcmSha256, Some(peer.clone())), ..numbered(1, &Origin::new()) };
+    assert!(usable(make, expires));
+    assert!(!usable(make, expires + SECOND));
+    let make = || ClientSession { received: expires + SECOND, ..make() };
+    assert!(!usable(make, expires));
+}
+
+#[test]
+fn a_session_from_the_future_is_not_used() {
+    let make = || numbered(1, &Origin::new());
+    assert!(usable(make, NOW - 60 * SECOND));
+    assert!(!usable(make, NOW - 60 * SECOND - MILLI));
+    assert!(!usable(make, Duration::ZERO));
+}
+
+#[test]
+fn what_has_expired_gives_way_to_what_has_not() {
+    let cache = SessionCache::default();
+    let short = |number| ClientSession { lifetime: SECOND, ..numbered(number, &Origin::new()) };
+    put(&cache, key("a"), 1);
+    cache.put(key("a"), short(2), at(NOW));
+    cache.put(key("a"), short(3), at(NOW));
+    cache.put(key("b"), short(4), at(NOW));
+    assert_eq!(cache.len(), 4);
+    let later = at(NOW + HOUR);
+    assert_eq!(cache.take(&key("a"), later).map(|session| number(&session)), Some(1));
+    assert_eq!(cache.len(), 1);
+    // Nobody asks for b again: the next session that comes finds it.
+    cache.put(key("c"), numbered(5, &Origin::new()), later);
+    cache.assert_in_order();
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn what_a_failed_connection_left_is_forgotten() {
+    // RFC 9846, 6.2: the PSKs of tickets from a failed connection SHOULD be discarded if possible.
+    let cache = SessionCache::default();
+    let (failed, fine) = (Origin::new(), Origin::new());
+    for (number, origin, text) in [(1, &failed, "a"), (2, &fine, "a"), (3, &failed, "a"), (4, &failed, "b"), (5, &fine, "c")] {
+        cache.put(key(text), numbered(number, origin), at(NOW));
+    }
+    cache.forget(&failed.clone());
+    cache.assert_in_order();
+    assert_eq!(cache.len(), 2);
+    assert_eq!((take(&cache, key("a")), take(&cache, key("b")), take(&cache, key("c"))), (Some(2), None, Some(5)));
+    cache.forget(&failed);
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn the_age_of_a_ticket_is_obscured() {
+    // RFC 9846, 4.3.11.1: milliseconds, plus ticket_age_add, modulo 2^32.
+    let session = |age_add| ClientSession { age_add, ..numbered(1, &Origin::new()) };
+    assert_eq!(session(7).obfuscated_age(at(NOW)), 7);
+    assert_eq!(session(7).obfuscated_age(at(NOW + Duration::from_micros(1_234_999))), 1241);
+    assert_eq!(session(u32::MAX).obfuscated_age(at(NOW + SECOND)), 999);
+    assert_eq!(session(0).obfuscated_age(at(NOW + 7 * DAY)), 604_800_000);
+    assert_eq!(session(7).obfuscated_age(at(NOW - SECOND)), 7);
+}
+
+#[test]
+fn a_ticket_that_cannot_be_used_is_not_kept() {
+    let cache = SessionCache::default();
+    let with = |ticket: Vec<u8>| ClientSession { ticket: ticket.into(), ..numbered(1, &Origin::new()) };
+    cache.put(key("a"), with(Vec::new()), at(NOW));
+    cache.put(key("a"), with(vec![1; MAX_TICKET_LEN + 1]), at(NOW));
+    assert!(cache.is_empty());
+    cache.put(key("a"), with(vec![1; MAX_TICKET_LEN]), at(NOW));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn what_goes_is_wiped() {
+    let cache = SessionCache::new(2);
+    let psk = plain().psk.expose().to_vec();
+    let wiped = || recorder::take().iter().filter(|dropped| **dropped == psk).count();
+    wiped();
+    put(&cache, key("a"), 1);
+    put(&cache, key("a"), 2);
+    assert_eq!(wiped(), 0);
+    put(&cache, key("b"), 3);
+    assert_eq!(wiped(), 1);
+    cache.clear();
+    assert_eq!(wiped(), 2);
+    assert!(cache.is_empty());
+    // As much room as before.
+    (1..=3).for_each(|number| put(&cache, key("c"), number));
+    assert_eq!((cache.len(), wiped()), (2, 1));
+    let clone = cache.clone();
+    drop(cache);
+    assert_eq!(wiped(), 0);
+    drop(clone);
+    assert_eq!(wiped(), 2);
+}
+
+#[test]
+fn a_thread_that_panics_spoils_nothing() {
+    let cache = SessionCache::default();
+    put(&cache, key("a"), 1);
+    cache.poison();
+    put(&cache, key("a"), 2);
+    assert_eq!((take(&cache, key("a")), take(&cache, key("a"))), (Some(2), Some(1)));
+}
+
+#[test]
+fn threads_share_a_cache() {
+    let cache = SessionCache::new(16);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let cache = &cache;
+            scope.spawn(move || {
+                for turn in 0..500 {
+                    let key = key(["a", "b", "c", "d", "e"][(thread + turn) % 5]);
+                    let origin = Origin::new();
+                    cache.put(key, numbered(1, &origin), at(NOW));
+                    match turn % 3 {
+                        0 => drop(cache.take(&key, at(NOW))),
+                        1 => cache.forget(&origin),
+                        _ => assert!(cache.len() <= 16),
+                    }
+                }
+            });
+        }
+    });
+    cache.assert_in_order();
+}
+
+#[test]
+fn shows_how_many_and_nothing_of_them() {
+    let cache = SessionCache::new(5);
+    put(&cache, key("a"), 1);
+    assert_eq!(format!("{cache:?}"), "SessionCache { len: 1, capacity: 5 }");
+}
+
+#[derive(Clone, Debug)]
+enum Call {
+    Put { key: usize, origin: usize, short: bool },
+    Take { key: usize },
+    Forget { origin: usize },
+    Wait,
+}
+
+fn calls() -> impl Strategy<Value = Vec<Call>> {
+    let call = prop_oneof![
+        4 => (0..6usize, 0..3usize, any::<bool>()).prop_map(|(key, origin, short)| Call::Put { key, origin, short }),
+        2 => (0..6usize).prop_map(|key| Call::Take { key }),
+        1 => (0..3usize).prop_map(|origin| Call::Forget { origin }),
+        1 => Just(Call::Wait),
+    ];
+    prop::collection::vec(call, 0..60)
+}
+
+proptest! {
+    /// Whatever is called: it stays in order, nothing is used twice, and what is taken is the newest there is that was put for that key.
+    #[test]
+    fn stays_in_order(capacity in 0..12usize, calls in calls()) {
+        let cache = SessionCache::new(capacity);
+        let keys = ["a", "b", "c", "d", "e", "f"].map(key);
+        let origins = [Origin::new(), Origin::new(), Origin::new()];
+        let mut now = NOW;
+        // What may be there: number, key, origin, expiry.
+        let mut model: Vec<(u16, usize, usize, Duration)> = Vec::new();
+        for (number_of, call) in (0..).zip(calls) {
+            match call {
+                Call::Put { key, origin, short } => {
+                    let lifetime = if short { 10 * SECOND } else { HOUR };
+                    let session = ClientSession { lifetime, received: now, ..numbered(number_of, &origins[origin]) };
+                    cache.put(keys[key], session, at(now));
+                    model.push((number_of, key, origin, now + lifetime));
+                }
+                Call::Take { key } => {
+                    let newest = model.iter().rposition(|(_, of, _, expires)| *of == key && now <= *expires);
+                    if let Some(taken) = cache.take(&keys[key], at(now)) {
+                        let newest = newest.expect("something was put for this key");
+                        prop_assert_eq!(number(&taken), model[newest].0);
+                        model.remove(newest);
+                    } else {
+                        // Whatever was there had to give way; nothing of it comes back.
+                        model.retain(|(_, of, ..)| *of != key);
+                    }
+                }
+                Call::Forget { origin } => {
+                    cache.forget(&origins[origin]);
+                    model.retain(|(_, _, of, _)| *of != origin);
+                }
+                Call::Wait => now += 7 * SECOND,
+            }
+            cache.assert_in_order();
+            prop_assert!(cache.len() <= model.len());
+        }
+    }
+}

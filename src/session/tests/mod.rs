@@ -1,0 +1,105 @@
+//! Tickets, their keys and the client's cache, with fixed times and peers that are made here.
+
+mod cache;
+mod keys;
+mod tickets;
+
+use core::time::Duration;
+
+use crate::crypto::suite::Suite;
+use crate::identity::{Authority, Identity, Peer, ServerName, Trust, Validity};
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::time::Now;
+
+/// The middle of 2026, and a little.
+const NOW: Duration = Duration::from_millis(1_782_864_000_250);
+const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const BINDING: [u8; 32] = [0xb1; 32];
+
+fn at(unix: Duration) -> Now {
+    Now { monotonic: Duration::ZERO, unix }
+}
+
+fn session(suite: Suite, peer: Option<Peer>) -> Session {
+    let psk = Secret::filled(suite.hash().output_len(), |out| out.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value));
+    Session { suite, psk, since: NOW - HOUR, peer }
+}
+
+fn plain() -> Session {
+    session(Suite::Aes128GcmSha256, None)
+}
+
+/// Known by its key, whatever the name.
+fn peer_by_key() -> Peer {
+    let identity = Identity::self_signed(["key.internal"]).unwrap();
+    verified(&Trust::keys([identity.public_key()]), &identity, None)
+}
+
+fn peer_by_name() -> Peer {
+    let identity = Identity::generate().unwrap();
+    verified(&Trust::key_for("db.internal", identity.public_key()), &identity, Some("db.internal"))
+}
+
+/// Known by a root that is good for ever, and its own certificate until then, in whole seconds.
+fn peer_until(expires: Duration) -> Peer {
+    let for_ever = Validity::between(NOW - DAY, NOW + 10_000 * DAY).unwrap();
+    let authority = Authority::builder("resumption").validity(for_ever).build().unwrap();
+    let identity = Identity::generate().unwrap();
+    let validity = Validity::between(NOW - DAY, expires).unwrap();
+    let chain = authority.certificate().validity(validity).server(["db.internal", "*.example"]).issue_for(identity.public_key()).unwrap();
+    let identity = Identity::from_pem(chain, identity.key_pem().expose()).unwrap();
+    let peer = verified(&authority.trust(), &identity, Some("db.internal"));
+    assert_eq!(peer.expires(), Some(Duration::from_secs(expires.as_secs())));
+    peer
+}
+
+fn verified(trust: &Trust, identity: &Identity, name: Option<&str>) -> Peer {
+    let chain: Vec<_> = identity.certificates().iter().map(Vec::as_slice).collect();
+    let name = name.map(|name| ServerName::parse(name).unwrap());
+    Peer::from_verified(trust.verify_server(&chain, name.as_ref(), at(NOW)).unwrap())
+}
+
+fn assert_same(ours: &Session, other: &Session) {
+    assert_eq!(ours.suite, other.suite);
+    assert!(ours.psk.expose() == other.psk.expose());
+    assert_eq!(ours.since, other.since);
+    let told = |session: &Session| {
+        session.peer.as_ref().map(|peer| {
+            let leaf = peer.certificates().first().cloned();
+            (leaf, peer.names(), peer.uris(), peer.public_key(), peer.subject(), peer.expires())
+        })
+    };
+    assert_eq!(told(ours), told(other));
+}
+
+#[test]
+fn can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<crate::session::TicketKeys>();
+    shared::<crate::session::TicketKey>();
+    shared::<crate::session::SessionCache>();
+}
+
+#[test]
+fn a_session_ends_with_its_peers_certificate() {
+    // RFC 9846, 4.7.1; RFC 5280, 4.1.2.5: its last second belongs to the certificate.
+    let expires = Duration::from_secs((NOW + DAY).as_secs());
+    let session = session(Suite::Aes128GcmSha256, Some(peer_until(expires)));
+    assert!(session.is_current(at(expires + SECOND - MILLI)));
+    assert!(!session.is_current(at(expires + SECOND)));
+    assert_eq!(session.peer_expires_in(at(NOW)), Some(expires - NOW));
+    assert_eq!(session.peer_expires_in(at(expires + DAY)), Some(Duration::ZERO));
+    assert_eq!(plain().peer_expires_in(at(NOW)), None);
+}
+
+#[test]
+fn a_session_from_the_future_is_none() {
+    // Somebody set the clock back. A minute may lie between the clocks of two machines.
+    let session = plain();
+    assert!(session.is_current(at(session.since - 60 * SECOND)));
+    assert!(!session.is_current(at(session.since - 60 * SECOND - MILLI)));
+}

@@ -1,0 +1,255 @@
+//! One session in one ticket: what comes out again, and what does not.
+
+use ::hkdf::Hkdf;
+use proptest::prelude::*;
+use sha2::Sha256;
+
+use super::*;
+use crate::crypto::aead::AeadKey;
+use crate::crypto::random::SystemRandom;
+use crate::session::resumable::MAX_TICKET_LEN;
+use crate::session::ticket::State;
+use crate::session::{MAX_LIFETIME, TicketKey, TicketKeys};
+
+fn seal(keys: &TicketKeys, session: &Session, lifetime: Duration) -> Option<(Vec<u8>, Duration)> {
+    let sealed = keys.seal(session, &BINDING, lifetime, at(NOW), &mut SystemRandom).unwrap();
+    sealed.map(|sealed| (sealed.ticket, sealed.lifetime))
+}
+
+fn sealed(keys: &TicketKeys, session: &Session) -> Vec<u8> {
+    seal(keys, session, 2 * HOUR).unwrap().0
+}
+
+fn opens(keys: &TicketKeys, ticket: &[u8], now: Duration) -> bool {
+    keys.open(ticket, &BINDING, at(now)).is_some()
+}
+
+#[test]
+fn a_session_comes_out_as_it_went_in() {
+    let keys = TicketKeys::rotating();
+    for suite in Suite::ALL {
+        for peer in [None, Some(peer_by_key()), Some(peer_by_name()), Some(peer_until(NOW + 30 * DAY))] {
+            let session = session(suite, peer);
+            let ticket = sealed(&keys, &session);
+            assert_same(&keys.open(&ticket, &BINDING, at(NOW + HOUR)).unwrap(), &session);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_session_comes_out_as_it_went_in(
+        suite in prop::sample::select(&Suite::ALL[..]),
+        psk in prop::collection::vec(any::<u8>(), 48),
+        binding: [u8; 32],
+        now in 0..1u64 << 42,
+        before in 0..1u64 << 42,
+        lifetime in 0..1_000_000u64,
+        later in 0..1_000_000u64,
+    ) {
+        let now = Duration::from_millis(now);
+        let session = Session {
+            suite,
+            psk: Secret::copy_of(&psk[..suite.hash().output_len()]),
+            since: now.saturating_sub(Duration::from_millis(before)),
+            peer: None,
+        };
+        let keys = TicketKeys::rotating();
+        let asked = Duration::from_secs(lifetime);
+        let sealed = keys.seal(&session, &binding, asked, at(now), &mut SystemRandom).unwrap();
+        prop_assert_eq!(sealed.is_none(), lifetime == 0);
+        if let Some(sealed) = sealed {
+            prop_assert_eq!(sealed.lifetime, asked.min(MAX_LIFETIME));
+            let opened = keys.open(&sealed.ticket, &binding, at(now + Duration::from_secs(later)));
+            prop_assert_eq!(opened.is_some(), later <= sealed.lifetime.as_secs());
+            opened.iter().for_each(|opened| assert_same(opened, &session));
+        }
+    }
+
+    #[test]
+    fn bytes_that_nobody_sealed_do_not_open(mut bytes in prop::collection::vec(any::<u8>(), 0..400), named: bool) {
+        let keys = TicketKeys::rotating();
+        let ticket = sealed(&keys, &plain());
+        if named {
+            bytes.splice(..bytes.len().min(16), ticket[..16].iter().copied());
+        }
+        prop_assert!(!opens(&keys, &bytes, NOW));
+    }
+}
+
+#[test]
+fn no_bit_can_be_changed() {
+    let keys = TicketKeys::rotating();
+    let ticket = sealed(&keys, &session(Suite::Aes256GcmSha384, Some(peer_by_name())));
+    assert!(opens(&keys, &ticket, NOW));
+    for at in 0..ticket.len() {
+        for bit in 0..8 {
+            let mut changed = ticket.clone();
+            changed[at] ^= 1 << bit;
+            assert!(!opens(&keys, &changed, NOW), "bit {bit} of byte {at}");
+        }
+        assert!(!opens(&keys, &ticket[..at], NOW), "cut after {at} bytes");
+        assert!(!opens(&keys, &ticket[at + 1..], NOW), "without its first {at} bytes and one");
+    }
+    assert!(!opens(&keys, &[&ticket[..], &[0]].concat(), NOW));
+}
+
+#[test]
+fn another_binding_does_not_open() {
+    // nginx CVE-2025-23419 and Go CVE-2025-68121 at this level: what else a ticket depends on comes in as its binding.
+    let keys = TicketKeys::rotating();
+    let ticket = sealed(&keys, &plain());
+    for at_byte in 0..32 {
+        let mut other = BINDING;
+        other[at_byte] ^= 1;
+        assert!(keys.open(&ticket, &other, at(NOW)).is_none());
+    }
+    assert!(keys.open(&ticket, &BINDING, at(NOW)).is_some());
+}
+
+#[test]
+fn a_ticket_opens_until_its_lifetime_is_over_and_not_before_it_was_issued() {
+    // RFC 9846, 4.7.1 and 4.3.11.1.
+    let keys = TicketKeys::rotating();
+    let (ticket, lifetime) = seal(&keys, &plain(), 2 * HOUR + 999 * MILLI).unwrap();
+    assert_eq!(lifetime, 2 * HOUR);
+    assert!(opens(&keys, &ticket, NOW + lifetime));
+    // Somebody set the clock back: up to a minute it may be the clock of another machine.
+    let ticket = sealed(&keys, &Session { since: Duration::ZERO, ..plain() });
+    assert!(opens(&keys, &ticket, NOW - 60 * SECOND));
+    assert!(!opens(&keys, &ticket, NOW - 60 * SECOND - MILLI));
+    assert!(!opens(&keys, &ticket, Duration::ZERO));
+    assert!(!opens(&keys, &ticket, NOW + 2 * HOUR + MILLI));
+    assert!(!opens(&keys, &ticket, Duration::MAX));
+}
+
+#[test]
+fn a_session_older_than_its_clock_does_not_open() {
+    // The full handshake was made before the clock was set back, the ticket after.
+    let keys = TicketKeys::rotating();
+    let session = Session { since: NOW + HOUR, ..plain() };
+    let ticket = sealed(&keys, &session);
+    assert!(!opens(&keys, &ticket, NOW));
+    assert!(opens(&keys, &ticket, NOW + HOUR));
+}
+
+#[test]
+fn a_lifetime_is_whole_seconds_and_a_week_at_most() {
+    let keys = TicketKeys::rotating();
+    for (asked, given) in [
+        (Duration::ZERO, None),
+        (999 * MILLI, None),
+        (SECOND, Some(SECOND)),
+        (1999 * MILLI, Some(SECOND)),
+        (7 * DAY, Some(7 * DAY)),
+        (8 * DAY, Some(7 * DAY)),
+        (Duration::MAX, Some(7 * DAY)),
+    ] {
+        assert_eq!(seal(&keys, &plain(), asked).map(|(_, lifetime)| lifetime), given, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_ticket_ends_with_its_peers_certificate() {
+    // RFC 9846, 4.7.1: the lifetime of the peer's certificate is one of the limits.
+    let expires = Duration::from_secs((NOW + HOUR).as_secs());
+    let keys = TicketKeys::rotating();
+    let session = session(Suite::ChaCha20Poly1305Sha256, Some(peer_until(expires)));
+    let seal_at = |now| keys.seal(&session, &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap();
+    // NOW is a quarter of a second after a whole one.
+    let sealed = seal_at(NOW).unwrap();
+    assert_eq!(sealed.lifetime, HOUR - SECOND);
+    assert!(opens(&keys, &sealed.ticket, NOW + sealed.lifetime));
+    assert!(!opens(&keys, &sealed.ticket, NOW + sealed.lifetime + MILLI));
+    assert_eq!(seal_at(expires - SECOND).unwrap().lifetime, SECOND);
+    for late in [expires - SECOND + MILLI, expires, expires + SECOND, expires + DAY] {
+        assert!(seal_at(late).is_none());
+    }
+}
+
+#[test]
+fn two_tickets_have_nothing_in_common_but_the_keys_name() {
+    let keys = TicketKeys::rotating();
+    let tickets: Vec<_> = (0..200).map(|_| sealed(&keys, &plain())).collect();
+    let pieces: std::collections::BTreeSet<_> = tickets.iter().flat_map(|ticket| ticket[16..].chunks_exact(8)).collect();
+    assert_eq!(pieces.len(), tickets.iter().map(|ticket| ticket[16..].len() / 8).sum::<usize>());
+    assert!(tickets.iter().all(|ticket| ticket[..16] == tickets[0][..16]));
+}
+
+#[test]
+fn what_is_too_long_for_a_client_hello_is_not_sent() {
+    let names: Vec<_> = (0..600).map(|number| format!("a-rather-long-label-{number}.internal")).collect();
+    let identity = Identity::self_signed(names.iter().map(String::as_str)).unwrap();
+    assert!(identity.certificates()[0].len() > MAX_TICKET_LEN);
+    let peer = verified(&Trust::keys([identity.public_key()]), &identity, None);
+    let keys = TicketKeys::rotating();
+    assert!(seal(&keys, &session(Suite::Aes128GcmSha256, Some(peer)), HOUR).is_none());
+    // Nor is it looked at.
+    let ticket = sealed(&keys, &plain());
+    assert!(!opens(&keys, &[&ticket[..], &vec![0; MAX_TICKET_LEN]].concat(), NOW));
+}
+
+/// The state of a ticket, by the diagram at the top of `ticket.rs`.
+fn state(suite: u16, lifetime: u32, psk: &[u8], peer: &[u8]) -> Vec<u8> {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap().to_be_bytes();
+    let (psk_len, peer_len) = (u8::try_from(psk.len()).unwrap(), u16::try_from(peer.len()).unwrap());
+    let mut out = suite.to_be_bytes().to_vec();
+    out.extend([millis(NOW - HOUR), millis(NOW)].concat());
+    out.extend(lifetime.to_be_bytes());
+    out.push(psk_len);
+    out.extend(psk);
+    out.extend(peer_len.to_be_bytes());
+    out.extend(peer);
+    out
+}
+
+#[test]
+fn a_ticket_is_made_as_it_says() {
+    // Processes of different versions may share a key: this must not change without another version.
+    let keys = TicketKeys::empty();
+    keys.install(TicketKey::new([7; 32], NOW, NOW + HOUR, NOW + 3 * HOUR).unwrap());
+    let peer = peer_by_name();
+    let session = session(Suite::Aes256GcmSha384, Some(peer.clone()));
+    let ticket = sealed(&keys, &session);
+
+    let (_, hkdf) = Hkdf::<Sha256>::extract(Some(b"fleeting ticket v1"), &[7; 32]);
+    let expand = |label: &[u8], salt: &[u8], out: &mut [u8]| hkdf.expand_multi_info(&[label, salt], out).unwrap();
+    let (mut name, mut key, mut nonce) = ([0; 16], [0; 32], [0; 12]);
+    expand(b"name", &[], &mut name);
+    assert_eq!(ticket[..16], name);
+    let salt = &ticket[16..48];
+    expand(b"key", salt, &mut key);
+    expand(b"nonce", salt, &mut nonce);
+    let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
+    let mut opened = sealed.to_vec();
+    let aad = [&[1], &name[..], &BINDING].concat();
+    AeadKey::new(Suite::Aes256GcmSha384, &key).open_in_place(&nonce, &aad, &mut opened, tag).unwrap();
+    assert!(opened == state(0x1302, 7200, session.psk.expose(), &peer.to_ticket()));
+}
+
+#[test]
+fn a_state_is_read_strictly() {
+    let (psk, peer) = ([3; 48], peer_by_name().to_ticket());
+    let good = state(0x1302, 7200, &psk, &peer);
+    assert!(State::decode(&good).unwrap().into_session(at(NOW)).is_some());
+    for cut in 0..good.len() {
+        assert!(State::decode(&good[..cut]).is_none(), "{cut}");
+    }
+    assert!(State::decode(&[&good[..], &[0]].concat()).is_none());
+    assert!(State::decode(&state(0x1302, 604_800, &psk, &peer)).is_some());
+    assert!(State::decode(&state(0x1301, 1, &psk[..32], &[])).is_some());
+    for wrong in [
+        state(0x1304, 7200, &psk, &peer),
+        state(0x1301, 7200, &psk, &peer),
+        state(0x1302, 7200, &psk[..32], &peer),
+        state(0x1302, 7200, &psk[..47], &peer),
+        state(0x1302, 7200, &[], &peer),
+        state(0x1302, 0, &psk, &peer),
+        state(0x1302, 604_801, &psk, &peer),
+        state(0x1302, u32::MAX, &psk, &peer),
+        state(0x1302, 7200, &psk, &[0]),
+        state(0x1302, 7200, &psk, &[&peer[..], &[0]].concat()),
+    ] {
+        assert!(State::decode(&wrong).is_none());
+    }
+}

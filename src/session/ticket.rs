@@ -1,0 +1,148 @@
+//! Tickets that are stateless: a [`Session`] sealed into bytes that the client keeps and cannot read, and opened again.
+//!
+//! ```text
+//! struct {                                    struct {                           in the clear for nobody
+//!     opaque key_name[16];                        CipherSuite cipher_suite;
+//!     opaque salt[32];                            uint64 since;                  unix time in milliseconds
+//!     opaque encrypted_state[n];    <-------      uint64 issued;                 the same
+//!     opaque tag[16];                             uint32 ticket_lifetime;        seconds
+//! } Ticket;                                       opaque psk<32..48>;            Hash.length of the suite
+//!                                                 opaque peer<0..2^16-1>;        what Peer::to_ticket writes; empty for none
+//! additional data:                            } State;
+//!     version, key_name, binding
+//! ```
+//!
+//! Version and binding are authenticated and not sent: whoever opens a ticket knows both, and a ticket with others does not open. Opening is one
+//! look at the name, one AEAD operation, and a reading of bytes that we wrote ourselves.
+
+use core::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::code_point::CipherSuite;
+use crate::crypto::random::{self, Rng};
+use crate::crypto::suite::Suite;
+use crate::error::Fault;
+use crate::identity::Peer;
+use crate::message::Reader;
+use crate::secret::Secret;
+use crate::session::resumable::{MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
+use crate::session::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
+use crate::time::Now;
+
+/// The format described above. Another one has another number, and neither opens under the other.
+const VERSION: u8 = 1;
+
+/// State without its psk and peer, in bytes.
+const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 1 + 2;
+
+/// What a ticket begins with, in the clear.
+pub(super) struct Header<'a> {
+    pub(super) name: &'a [u8; NAME_LEN],
+    salt: &'a [u8; SALT_LEN],
+    sealed: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// Nothing for what is too short or too long to be a ticket of ours.
+    pub(super) fn split(ticket: &'a [u8]) -> Option<Self> {
+        if ticket.len() > MAX_TICKET_LEN {
+            return None;
+        }
+        let (name, rest) = ticket.split_first_chunk()?;
+        let (salt, sealed) = rest.split_first_chunk()?;
+        Some(Self { name, salt, sealed })
+    }
+}
+
+/// Seals a session that may be resumed for `lifetime`, in whole seconds, from now on. Nothing if a peer's certificate makes it longer than a
+/// ticket may be.
+pub(super) fn seal(
+    key: &TicketKey,
+    session: &Session,
+    binding: &[u8; 32],
+    lifetime: Duration,
+    now: Now,
+    rng: &mut Rng<'_>,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let peer = session.peer.as_ref().map(Peer::to_ticket).unwrap_or_default();
+    let len = NAME_LEN + SALT_LEN + FIXED_LEN + Suite::TAG_LEN;
+    let len = len.saturating_add(session.psk.len()).saturating_add(peer.len());
+    if len > MAX_TICKET_LEN {
+        return Ok(None);
+    }
+    let too_long = |_| Fault::Internal { what: "sealing a ticket" };
+    let salt = random::array(rng)?;
+
+    // Written where it is sealed, and wiped if it is not. Never moved by growing: all room is there. No `Secret`, because what the psk stands
+    // between is none, and may be met with elsewhere.
+    let mut ticket = Zeroizing::new(Vec::with_capacity(len));
+    ticket.extend_from_slice(key.name());
+    ticket.extend_from_slice(&salt);
+    ticket.extend_from_slice(&session.suite.code_point().0.to_be_bytes());
+    ticket.extend_from_slice(&millis(session.since).to_be_bytes());
+    ticket.extend_from_slice(&millis(now.unix).to_be_bytes());
+    ticket.extend_from_slice(&u32::try_from(lifetime.as_secs()).map_err(too_long)?.to_be_bytes());
+    ticket.push(u8::try_from(session.psk.len()).map_err(too_long)?);
+    ticket.extend_from_slice(session.psk.expose());
+    ticket.extend_from_slice(&u16::try_from(peer.len()).map_err(too_long)?.to_be_bytes());
+    ticket.extend_from_slice(&peer);
+
+    let state = ticket.get_mut(NAME_LEN + SALT_LEN..).unwrap_or_default();
+    let tag = key.one_time(&salt).seal(&additional_data(key, binding), state)?;
+    ticket.extend_from_slice(&tag);
+    Ok(Some(core::mem::take(&mut *ticket)))
+}
+
+/// The session in a ticket under this key, if it may be resumed now.
+pub(super) fn open(key: &TicketKey, ticket: &Header<'_>, binding: &[u8; 32], now: Now) -> Option<Session> {
+    let (ciphertext, tag) = ticket.sealed.split_last_chunk()?;
+    let mut state = Zeroizing::new(ciphertext.to_vec());
+    key.one_time(ticket.salt).open(&additional_data(key, binding), &mut state, tag).ok()?;
+    State::decode(&state)?.into_session(now)
+}
+
+fn additional_data(key: &TicketKey, binding: &[u8; 32]) -> Vec<u8> {
+    [&[VERSION], &key.name()[..], binding].concat()
+}
+
+/// What was sealed.
+pub(crate) struct State {
+    session: Session,
+    issued: Duration,
+    lifetime: Duration,
+}
+
+impl State {
+    /// Reads what [`seal`] wrote, and nothing else.
+    pub(crate) fn decode(state: &[u8]) -> Option<Self> {
+        let mut r = Reader::new("Ticket", state);
+        let suite = Suite::from_code_point(CipherSuite(r.u16("cipher_suite").ok()?))?;
+        let since = Duration::from_millis(u64::from_be_bytes(r.array("since").ok()?));
+        let issued = Duration::from_millis(u64::from_be_bytes(r.array("issued").ok()?));
+        let lifetime = Duration::from_secs(r.u32("ticket_lifetime").ok()?.into());
+        if lifetime.is_zero() || lifetime > MAX_LIFETIME {
+            return None;
+        }
+        let hash_len = suite.hash().output_len();
+        let psk = Secret::copy_of(r.vec8("psk", hash_len..=hash_len).ok()?);
+        let peer = match r.vec16("peer", ..).ok()? {
+            [] => None,
+            peer => Some(Peer::from_ticket(peer)?),
+        };
+        r.end("peer").ok()?;
+        Some(Self { session: Session { suite, psk, since, peer }, issued, lifetime })
+    }
+
+    /// The session, unless it is over, or begins in a future that a clock set back made.
+    pub(crate) fn into_session(self, now: Now) -> Option<Session> {
+        // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used. To the millisecond, like `issued`.
+        let age = Duration::from_millis(millis(now.unix)).saturating_sub(self.issued);
+        (age <= self.lifetime && has_happened(self.issued, now) && self.session.is_current(now)).then_some(self.session)
+    }
+}
+
+/// Whole milliseconds; the rest is cut off, which makes a session look older and never younger.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
