@@ -7,7 +7,7 @@ use rustls_pki_types::pem::PemObject;
 
 use crate::connection::{Connection, Status};
 use crate::fuzzing::parties::{CLIENT_KEY, Fixed, NAME, identity, new_client, new_server, now};
-use crate::identity::{Authority, Validity};
+use crate::identity::{Authority, Peer, Trust, Validity};
 use crate::message::Message;
 
 /// Each seed: its target, its file's name and its content.
@@ -105,6 +105,9 @@ fn texts() -> Vec<(&'static str, String, Vec<u8>)> {
         seeds.push(("certificates", name.into(), framed.collect()));
         seeds.push(("pem", name.into(), [chain.as_str(), CLIENT_KEY].concat().into_bytes()));
     }
+    let known = Trust::key_for(NAME, key).verify_client_key(&key.to_spki()).expect("a key that is trusted");
+    seeds.push(("certificates", "raw-key".into(), key.to_spki().to_vec()));
+    seeds.push(("certificates", "peer".into(), Peer::from_verified(known).to_ticket()));
     seeds.push(("pem", "public-key".into(), key.to_string().into_bytes()));
     seeds.push(("pem", "authority".into(), [below.chain_pem().as_bytes(), below.key_pem().expose()].concat()));
     seeds

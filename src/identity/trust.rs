@@ -21,6 +21,9 @@ use crate::time::Now;
 /// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
 pub(crate) const MAX_CHAIN: usize = 10;
 
+/// How long the list of our authorities may be, in bytes. A message has room for 65,535 bytes of extensions in all (RFC 9846, 4.3).
+const MAX_AUTHORITIES_LEN: usize = 16_384;
+
 /// Whom to believe: authorities (roots), and keys.
 ///
 /// A root vouches for the names in the certificates that it issued. A key bound to a name ([`key_for`](Self::key_for)) stands in for the path, the
@@ -179,10 +182,15 @@ impl Trust {
         !self.0.keys.is_empty()
     }
 
-    /// The names of the roots in DER, for certificate_authorities (RFC 9846, 4.3.4). Nothing where keys are trusted as well: their holders would find
-    /// no authority of theirs in the list.
+    /// The names of the roots in DER, each once, for certificate_authorities (RFC 9846, 4.3.4). Nothing where keys are trusted as well: their holders
+    /// would find no authority of theirs in the list. Nothing either where it would be too long, since a part of it would leave somebody out.
     pub(crate) fn authorities(&self) -> Vec<&[u8]> {
-        if self.holds_keys() { Vec::new() } else { self.0.roots.subjects.iter().map(Vec::as_slice).collect() }
+        if self.holds_keys() {
+            return Vec::new();
+        }
+        let names: BTreeSet<_> = self.0.roots.subjects.iter().map(Vec::as_slice).collect();
+        let len: usize = names.iter().map(|name| 2 + name.len()).sum();
+        if len > MAX_AUTHORITIES_LEN { Vec::new() } else { names.into_iter().collect() }
     }
 
     /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name only keys can vouch for it.

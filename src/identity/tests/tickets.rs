@@ -158,6 +158,14 @@ fn a_peer_expires_with_the_first_certificate_on_its_path() {
 }
 
 #[test]
+fn the_end_is_read_in_either_form() {
+    // Path validation does not mind a GeneralizedTime for a year that has a UTCTime (RFC 5280, 4.1.2.5), so the end has to be found there too.
+    let read = |der: &[u8]| Validity::from_der(der).unwrap().not_after().as_secs();
+    assert_eq!(read(b"\x30\x20\x17\x0d200101000000Z\x18\x0f20300101000000Z"), 1_893_456_000);
+    assert_eq!(read(b"\x30\x1e\x17\x0d200101000000Z\x17\x0d300101000000Z"), 1_893_456_000);
+}
+
+#[test]
 fn a_peer_without_an_end_expires_with_time_itself() {
     // RFC 5280, 4.1.2.5: 99991231235959Z.
     let ca = Ca::root();

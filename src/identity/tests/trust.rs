@@ -152,11 +152,24 @@ fn sums_accept_what_either_part_accepts() {
     assert_eq!(as_server(&trust, &chain(&pinned), HOST).map(drop), Err(CertificateError::UnknownIssuer));
     // Keys besides: no list of authorities goes out, since a client with a trusted key would find none of its own there.
     assert!(trust.authorities().is_empty());
-    let roots = Trust::roots_from_der([&first.der, &second.der]).unwrap();
+    let roots = Trust::roots_from_der([&first.der, &second.der, &Ca::root().der]).unwrap();
     assert_eq!(roots.authorities().len(), 2);
     assert!(roots.authorities()[1].windows(6).any(|part| part == b"second"));
     assert!(!roots.accepts_unnamed());
     assert_eq!(roots.verify_server(&[&first.leaf(&leaf_params(&[HOST]))], None, now()).map(drop), Err(CertificateError::UntrustedKey));
+}
+
+#[test]
+fn a_list_of_authorities_that_is_too_long_is_left_out() {
+    // A part of it would make clients of the others believe that they have nothing to show.
+    let key = Key::new();
+    let root = |number: usize| ca_params(&format!("{number:064}")).self_signed(&key).unwrap().der().to_vec();
+    let mut trust = Trust::roots_from_der((0..200).map(root)).unwrap();
+    let names = trust.authorities().len();
+    assert!(names == 200, "{names}");
+    trust = trust.and(Trust::roots_from_der((200..210).map(root)).unwrap());
+    let names = trust.authorities().len();
+    assert!(names == 0, "{names}");
 }
 
 #[test]
