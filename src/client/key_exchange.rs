@@ -18,6 +18,9 @@ use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, Ser
 /// The last 8 bytes of ServerHello.random where a server that knows TLS 1.3 negotiated TLS 1.2, or something older (RFC 9846, 4.2.3).
 const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
 
+/// The groups in supported_groups, each with a share.
+const OFFERED: [Group; 1] = [Group::X25519];
+
 /// WAIT_SH: the ClientHello is sent.
 pub(crate) struct WaitServerHello {
     client: Client,
@@ -36,7 +39,7 @@ impl WaitServerHello {
         // RFC 9846, 4.2.2: "In compatibility mode, this field MUST be non-empty", and unpredictable.
         let session_id = if client.config.compatibility_mode { random::array::<32>(cx.rng)?.to_vec() } else { Vec::new() };
         // RFC 9846, 4.3.8: a key share is made for this connection alone.
-        let shares = vec![EphemeralKey::generate(Group::X25519, cx.rng)?];
+        let shares = OFFERED.into_iter().map(|group| EphemeralKey::generate(group, cx.rng)).collect::<Result<Vec<_>, _>>()?;
 
         let config = &client.config;
         let mut extensions = Vec::new();
@@ -44,7 +47,7 @@ impl WaitServerHello {
         if let Some(dns) = name.as_ref().and_then(ServerName::dns) {
             extensions.push(ClientHelloExtension::ServerName(vec![message::ServerName::HostName(dns)]));
         }
-        extensions.push(ClientHelloExtension::SupportedGroups(Group::ALL.iter().map(|group| group.code_point()).collect()));
+        extensions.push(ClientHelloExtension::SupportedGroups(OFFERED.iter().map(|group| group.code_point()).collect()));
         extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519]));
         if !config.settings.alpn.is_empty() {
             extensions.push(ClientHelloExtension::Alpn(config.settings.alpn.iter().map(Vec::as_slice).collect()));

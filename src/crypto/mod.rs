@@ -5,7 +5,9 @@
 //! hash          transcript hashes                      sha2
 //! hmac, hkdf    RFC 2104, RFC 5869; pads kept          hmac, hkdf
 //! aead          seals and opens records in place       aes-gcm, chacha20poly1305
-//! key_exchange  X25519, in the shape of a KEM          x25519-dalek    or graviola
+//! key_exchange  in the shape of a KEM: X25519          x25519-dalek    or graviola
+//!               ML-KEM-768, always with X25519         ml-kem          or graviola
+//!               secp256r1                              p256            or graviola
 //! signature     Ed25519                                ed25519-dalek   or graviola to sign
 //! random        the generator that the caller hands in
 //! backend       which of two columns this CPU gets

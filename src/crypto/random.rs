@@ -30,6 +30,12 @@ impl TryRng for SystemRandom {
 
 impl TryCryptoRng for SystemRandom {}
 
+/// Whether this generator is the system's: it has no state of its own, so nobody can have put a seed in, and whatever else asks the system gets as
+/// good. (One that hides its state elsewhere counts too: what it would have given is then asked of the system.)
+pub(crate) fn is_system(rng: &Rng<'_>) -> bool {
+    size_of_val(rng) == 0
+}
+
 /// Fills `out`.
 pub(crate) fn fill(rng: &mut Rng<'_>, out: &mut [u8]) -> Result<(), Fault> {
     rng.try_fill_bytes(out).map_err(|_| Fault::Random)

@@ -22,6 +22,9 @@ use crate::crypto::suite::Suite;
 /// optimization the frames are six times as large, and nobody counts nanoseconds.
 const DEEP: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 8 * 1024 };
 
+/// The same for ML-KEM, whose matrix and vectors of polynomials stand on the stack: three calls of a handshake at most.
+const KEM: usize = if cfg!(debug_assertions) { 128 * 1024 } else { 96 * 1024 };
+
 /// The same for HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of `DEEP` would be seen.
 const SHALLOW: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 4 * 1024 };
 
@@ -35,6 +38,11 @@ const CHACHA20: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 6 * 1024 
 /// Runs `f`, then overwrites the stack that it used.
 pub(crate) fn scrubbed<T>(f: impl FnOnce() -> T) -> T {
     scrubbed_to::<DEEP, T>(f)
+}
+
+/// [`scrubbed`] for ML-KEM.
+pub(crate) fn scrubbed_kem<T>(f: impl FnOnce() -> T) -> T {
+    scrubbed_to::<KEM, T>(f)
 }
 
 /// [`scrubbed`] for calls that only hash.

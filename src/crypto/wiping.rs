@@ -31,6 +31,9 @@ fn by_type() {
     wiped::<ed25519_dalek::SigningKey>();
     wiped::<x25519_dalek::StaticSecret>();
     wiped::<x25519_dalek::SharedSecret>();
+    wiped::<ml_kem::DecapsulationKey<ml_kem::MlKem768>>();
+    wiped::<p256::SecretKey>();
+    wiped::<p256::ecdh::SharedSecret>();
 }
 
 /// Keys are shared between the threads of a server.
@@ -78,6 +81,7 @@ mod by_looking {
     fn curves() {
         let key: [u8; 32] = KEY[..32].try_into().unwrap();
         assert_eq!(left(x25519_dalek::StaticSecret::from(key)), 0);
+        assert_eq!(left(p256::SecretKey::from_bytes(&key.into()).unwrap()), 0);
         let signing = ed25519_dalek::SigningKey::from_bytes(&key);
         // The public key stays: that is all but the seed.
         assert_eq!(left(signing.verifying_key()), left(signing));
@@ -85,6 +89,7 @@ mod by_looking {
         #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
         if crate::crypto::backend::backend() != crate::crypto::backend::Backend::Portable {
             assert_eq!(left(graviola::key_agreement::x25519::StaticPrivateKey::from_array(&key)), 0);
+            assert_eq!(left(graviola::key_agreement::p256::StaticPrivateKey::from_bytes(&key).unwrap()), 0);
             assert_eq!(left(graviola::signing::eddsa::Ed25519SigningKey::from_bytes(&key).unwrap()), 0);
         }
     }

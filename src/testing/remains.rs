@@ -133,8 +133,10 @@ fn types(_: &Path, run: &mut dyn Run) {
     let mut open = Open::protected(Suite::ChaCha20Poly1305Sha256, handshake().server_traffic(&digest));
     open.update();
     add(run, "Open", Box::new(open));
-    let key = EphemeralKey::generate(Group::X25519, &mut rng).unwrap();
-    add(run, "EphemeralKey", Box::new(key));
+    for (group, what) in Group::ALL.into_iter().zip(["EphemeralKey, hybrid", "EphemeralKey, X25519", "EphemeralKey, secp256r1"]) {
+        let key = EphemeralKey::generate(group, &mut rng).unwrap();
+        add(run, what, Box::new(key));
+    }
 
     run.pause();
     for (what, value) in alive {

@@ -181,11 +181,11 @@ fn no_common_suite() {
 fn no_common_group() {
     refused_hello!(
         |hello| {
-            set(hello, SupportedGroups(groups(&[0x0017, 0x0018])));
-            set(hello, KeyShare(vec![share(0x0017, &[4; 65])]));
+            set(hello, SupportedGroups(groups(&[0x001e, 0x0018])));
+            set(hello, KeyShare(vec![share(0x0018, &[4; 97])]));
         },
         40,
-        Fault::NoCommonGroup { offered, .. } if offered == groups(&[0x0017, 0x0018])
+        Fault::NoCommonGroup { offered, .. } if offered == groups(&[0x001e, 0x0018])
     );
 }
 
