@@ -1,20 +1,28 @@
 //! Certificate, CertificateVerify and Finished of the server, then our own flight (RFC 9846, 4.5).
 
 use crate::client::config::Client;
-use crate::client::post_handshake::Connected;
+use crate::client::post_handshake::{Connected, Memory};
 use crate::client::server_parameters::CertificateRequested;
+use crate::code_point::CertificateType;
 use crate::error::{DecodeProblem, Fault};
-use crate::handshake::{Context, Event, Keys, Negotiated, SignatureVerified, Signer, Wire, authentication, finished};
+use crate::handshake::authentication::Shown;
+use crate::handshake::{Context, Established, Event, Keys, Negotiated, Proof, Signer, Wire, authentication, finished};
 use crate::identity::{ServerName, VerifiedIdentity};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
+use crate::session::SessionKey;
 
 /// WAIT_CERT.
 pub(crate) struct WaitCertificate {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
+    pub(crate) session_key: SessionKey,
     pub(crate) keys: Keys,
     pub(crate) alpn: Option<Vec<u8>>,
+    /// How we show who we are, if we are asked (RFC 7250).
+    pub(crate) client_certificate_type: CertificateType,
+    /// How the server shows who it is.
+    pub(crate) server_certificate_type: CertificateType,
     /// What the server wants to know of us, if anything.
     pub(crate) request: Option<CertificateRequested>,
 }
@@ -27,12 +35,15 @@ impl WaitCertificate {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<WaitCertificateVerify, Fault> {
-        let chain = authentication::received_chain(message)?;
-        // RFC 9846, 4.5.1.3: "If the server supplies an empty Certificate message, the client MUST abort the handshake with a decode_error".
-        if chain.is_empty() {
-            return Err(Fault::Decode { message: "Certificate", field: "certificate_list", problem: DecodeProblem::Empty });
-        }
-        let identity = self.client.config.trust.verify_server(&chain, self.name.as_ref(), cx.now)?;
+        let trust = &self.client.config.trust;
+        let identity = match authentication::shown(message, self.server_certificate_type)? {
+            Shown::Chain(chain) => trust.verify_server(&chain, self.name.as_ref(), cx.now)?,
+            Shown::Key(key) => trust.verify_server_key(key, self.name.as_ref())?,
+            // RFC 9846, 4.5.1.3: "If the server supplies an empty Certificate message, the client MUST abort the handshake with a decode_error".
+            Shown::Nothing => {
+                return Err(Fault::Decode { message: "Certificate", field: "certificate_list", problem: DecodeProblem::Empty });
+            }
+        };
         self.keys.transcript.add(wire.bytes);
         Ok(WaitCertificateVerify { known: self, identity })
     }
@@ -50,25 +61,27 @@ impl WaitCertificateVerify {
         let digest = self.known.keys.transcript.digest();
         let server = authentication::verify(self.identity, Signer::Server, &digest, message)?;
         self.known.keys.transcript.add(wire.bytes);
-        Ok(WaitFinished { known: self.known, server })
+        Ok(WaitFinished { known: self.known, server: Proof::Signature(server) })
     }
 }
 
 /// WAIT_FINISHED.
 pub(crate) struct WaitFinished {
-    known: WaitCertificate,
-    server: SignatureVerified,
+    pub(crate) known: WaitCertificate,
+    pub(crate) server: Proof,
 }
 
 impl WaitFinished {
     /// Verifies the server's Finished, asks the application, sends our flight and installs the application keys.
     pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let WaitCertificate { client, name, mut keys, alpn, request } = self.known;
+        let WaitCertificate { client, name, session_key, mut keys, alpn, client_certificate_type, request, .. } = self.known;
         let verified = finished::verify(&keys.server_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
-        let peer = self.server.into_peer(&verified);
-        client.config.settings.authorize(&peer)?;
+        let server = self.server.confirm(&verified, cx.now);
+        if let Some(peer) = &server.peer {
+            client.config.settings.authorize(peer)?;
+        }
 
         // RFC 9846, 7.1: both application secrets cover the transcript up to the server's Finished.
         let digest = keys.transcript.digest();
@@ -81,7 +94,7 @@ impl WaitFinished {
             cx.sink.change_cipher_spec();
         }
         if let Some(request) = request {
-            send_certificate(&client, &request, &mut keys, cx)?;
+            send_certificate(&client, &request, client_certificate_type, &mut keys, cx)?;
         }
         let own = finished::make(&keys.client_finished, &mut keys.transcript)?;
         cx.sink.write(Level::Handshake, &own);
@@ -92,18 +105,29 @@ impl WaitFinished {
             group: keys.group,
             alpn,
             server_name: name.as_ref().and_then(ServerName::dns).map(str::to_owned),
-            peer: Some(peer),
+            peer: server.peer.clone(),
+            resumed: server.resumed,
         };
-        cx.sink.event(Event::Connected(negotiated, exporter));
-        Ok(Connected)
+        let memory = client.config.keeps_sessions().then(|| Memory::new(&client, session_key, keys, server));
+        let stored = memory.as_ref().map(|memory| memory.stored.clone());
+        cx.sink.event(Event::Connected(Established { negotiated, exporter, stored }));
+        Ok(Connected { memory })
     }
 }
 
 /// Answers a CertificateRequest.
-fn send_certificate(client: &Client, request: &CertificateRequested, keys: &mut Keys, cx: &mut Context<'_>) -> Result<(), Fault> {
+fn send_certificate(
+    client: &Client,
+    request: &CertificateRequested,
+    certificate_type: CertificateType,
+    keys: &mut Keys,
+    cx: &mut Context<'_>,
+) -> Result<(), Fault> {
     let write = |message: &[u8]| cx.sink.write(Level::Handshake, message);
     match &client.config.identity {
-        Some(identity) if request.suits_us => authentication::prove(identity, Signer::Client, &mut keys.transcript, write),
+        Some(identity) if request.suits_us => {
+            authentication::prove(identity, certificate_type, Signer::Client, &mut keys.transcript, write)
+        }
         // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a Certificate message containing no
         // certificates". Whether that will do is the server's to say.
         _ => {

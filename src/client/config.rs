@@ -4,11 +4,17 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::code_point::CipherSuite;
+use crate::code_point::{CipherSuite, NamedGroup};
+use crate::crypto::key_exchange::Group;
 use crate::error::{ConfigError, Error};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, Trust};
 use crate::record::Padding;
+use crate::session::SessionCache;
+
+/// How many tickets are asked for after a full handshake, and after a resumed one (RFC 9149): one that is used is replaced, and one more lets two
+/// connections be opened at once.
+const DEFAULT_TICKETS: (u8, u8) = (2, 1);
 
 /// A client's configuration: whom it trusts, who it is, what it offers. Cheap to clone, safe to share.
 ///
@@ -32,14 +38,35 @@ pub(crate) struct ClientConfig {
     pub(crate) settings: Settings,
     pub(crate) trust: Trust,
     pub(crate) identity: Option<Identity>,
+    /// Those that the first ClientHello has a share for, in the order of `settings.groups`.
+    pub(crate) key_shares: Vec<Group>,
+    pub(crate) sessions: SessionCache,
+    /// new_session_count and resumption_count (RFC 9149).
+    pub(crate) tickets: (u8, u8),
     pub(crate) compatibility_mode: bool,
     pub(crate) unnamed: bool,
+}
+
+impl ClientConfig {
+    /// Whether sessions are kept to be resumed.
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.sessions.capacity() > 0
+    }
 }
 
 impl Client {
     /// Begins a configuration; [`trust`](ClientBuilder::trust) is the one setting it cannot do without.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder { settings: Settings::default(), trust: None, identity: None, compatibility_mode: true, unnamed: false }
+        ClientBuilder {
+            settings: Settings::default(),
+            trust: None,
+            identity: None,
+            key_shares: None,
+            sessions: SessionCache::default(),
+            tickets: DEFAULT_TICKETS,
+            compatibility_mode: true,
+            unnamed: false,
+        }
     }
 }
 
@@ -55,6 +82,10 @@ pub struct ClientBuilder {
     settings: Settings,
     trust: Option<Trust>,
     identity: Option<Identity>,
+    /// None for the default, which depends on the groups.
+    key_shares: Option<Vec<Group>>,
+    sessions: SessionCache,
+    tickets: (u8, u8),
     compatibility_mode: bool,
     unnamed: bool,
 }
@@ -84,7 +115,38 @@ impl ClientBuilder {
         self
     }
 
-    /// Asked about every server that has proven who it is, before anything is sent to it; an `Err` ends the handshake with access_denied.
+    /// The groups offered for the key exchange, in order of preference. By default X25519MLKEM768, X25519 and secp256r1.
+    pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
+        self.settings.set_groups(groups);
+        self
+    }
+
+    /// The groups that the first ClientHello has a key share for, out of [`groups`](Self::groups): a server that wants another one of those asks for it,
+    /// which costs a round trip; a share that is not used costs its key and its bytes. By default the first group, and if that is X25519MLKEM768 then
+    /// X25519 too, for servers that do not know it. Without any the server always chooses, one round trip later.
+    pub fn key_shares(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
+        self.key_shares = Some(self.settings.known_groups("key_shares", groups));
+        self
+    }
+
+    /// Where sessions are kept to be resumed. By default each `Client` has a cache of its own for 256 of them. `SessionCache::new(0)` keeps none: then
+    /// every handshake is a full one.
+    ///
+    /// A cache may be shared: a session is resumed only by a client that trusts the same, is the same, and asks for the same name.
+    pub fn sessions(mut self, cache: SessionCache) -> Self {
+        self.sessions = cache;
+        self
+    }
+
+    /// How many tickets to ask the server for: after a full handshake, and after a resumed one (RFC 9149). A ticket is used once, so these many
+    /// connections can be opened at a time without a full handshake. 2 and 1 by default; servers that do not know the extension send what they like.
+    pub fn tickets(mut self, new_session: u8, resumption: u8) -> Self {
+        self.tickets = (new_session, resumption);
+        self
+    }
+
+    /// Asked about every server that has proven who it is, also when a session is resumed, before anything is sent to it; an `Err` ends the handshake
+    /// with access_denied.
     pub fn authorize<E>(mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -96,6 +158,13 @@ impl ClientBuilder {
     /// How records are padded, to hide their length (RFC 9846, 5.4). Not at all by default.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.settings.padding = padding;
+        self
+    }
+
+    /// The longest record that the server may send, in bytes of content, content type and padding together (RFC 8449): 64 to 16385, which is the
+    /// default. A server that does not know the extension sends longer ones.
+    pub fn record_size_limit(mut self, bytes: u16) -> Self {
+        self.settings.set_record_size_limit(bytes);
         self
     }
 
@@ -128,7 +197,19 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Error::Config`] says which setting is missing or cannot work.
-    pub fn build(self) -> Result<Client, Error> {
+    pub fn build(mut self) -> Result<Client, Error> {
+        let groups = &self.settings.groups;
+        let key_shares = match self.key_shares {
+            // RFC 9846, 4.3.8: shares stand in the order of supported_groups.
+            Some(wanted) if wanted.iter().all(|group| groups.contains(group)) => {
+                groups.iter().filter(|group| wanted.contains(group)).copied().collect()
+            }
+            Some(_) => {
+                self.settings.refuse("key_shares", "names a group that groups() does not");
+                Vec::new()
+            }
+            None => default_shares(groups),
+        };
         self.settings.check()?;
         let trust = self.trust.ok_or(ConfigError::Missing { what: "trust(): whom to trust as a server" })?;
         trust.check()?;
@@ -141,11 +222,22 @@ impl ClientBuilder {
                 settings: self.settings,
                 trust,
                 identity: self.identity,
+                key_shares,
+                sessions: self.sessions,
+                tickets: self.tickets,
                 compatibility_mode: self.compatibility_mode,
                 unnamed: self.unnamed,
             }),
         })
     }
+}
+
+/// The first group; and where that is a hybrid, which not every server knows, the next one that is none.
+fn default_shares(groups: &[Group]) -> Vec<Group> {
+    let first = groups.iter().take(1);
+    let hybrid = groups.first().is_some_and(|group| group.is_post_quantum());
+    let next = groups.iter().find(|group| hybrid && !group.is_post_quantum());
+    first.chain(next).copied().collect()
 }
 
 impl fmt::Debug for ClientBuilder {

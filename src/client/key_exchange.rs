@@ -1,135 +1,216 @@
 //! ClientHello out, ServerHello in: suite, group and handshake keys (RFC 9846, 4.2).
 //!
-//! 1. [`WaitServerHello::start`] sends the ClientHello with a fresh key share.
-//! 2. [`WaitServerHello::on_server_hello`] checks the answer against the offer, derives the handshake keys and installs both.
+//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers a session to resume if there is one.
+//! 2. [`WaitServerHello::on_retry`] sends the second, if the server needs another share, or its cookie back.
+//! 3. [`WaitServerHello::on_server_hello`] checks the answer against the offer, derives the handshake keys and installs both.
 
 use crate::client::config::Client;
+use crate::client::offer::Offer;
 use crate::client::server_parameters::WaitEncryptedExtensions;
-use crate::code_point::{CipherSuite, ExtensionType, ProtocolVersion, SignatureScheme};
-use crate::crypto::key_exchange::{EphemeralKey, Group};
-use crate::crypto::random;
+use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
+use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
-use crate::handshake::{ClientHelloTranscript, Context, Keys, Wire};
+use crate::handshake::{ClientHelloTranscript, Context, Keys, Transcript, Wire, psk};
 use crate::identity::ServerName;
+use crate::key_schedule::EarlySecret;
 use crate::level::Level;
-use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, ServerHello};
+use crate::message::{HelloRetryRequest, ServerHello};
+use crate::session::Session;
 
 /// The last 8 bytes of ServerHello.random where a server that knows TLS 1.3 negotiated TLS 1.2, or something older (RFC 9846, 4.2.3).
 const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
 
-/// The groups in supported_groups, each with a share.
-const OFFERED: [Group; 1] = [Group::X25519];
-
-/// WAIT_SH: the ClientHello is sent.
-pub(crate) struct WaitServerHello {
-    client: Client,
-    name: Option<ServerName>,
-    /// Empty, or 32 bytes in compatibility mode.
-    session_id: Vec<u8>,
-    /// One for each share in the ClientHello, in its order.
-    shares: Vec<EphemeralKey>,
-    transcript: ClientHelloTranscript,
+/// WAIT_SH: the ClientHello is sent, the [`First`] or the one after a retry, [`Retried`].
+pub(crate) struct WaitServerHello<Round> {
+    offer: Offer,
+    round: Round,
 }
 
-impl WaitServerHello {
+/// One ClientHello is sent: the server may still choose freely.
+pub(crate) struct First(ClientHelloTranscript);
+
+/// Two are sent: the ServerHello must keep what the HelloRetryRequest said.
+pub(crate) struct Retried {
+    suite: Suite,
+    /// None if it asked for its cookie alone.
+    group: Option<Group>,
+    transcript: Transcript,
+}
+
+/// How many ClientHellos the server has seen.
+pub(crate) trait Round {
+    /// The transcript up to the last ClientHello, if the server may choose this suite and group.
+    fn agree(self, suite: Suite, group: NamedGroup) -> Result<Transcript, Fault>;
+}
+
+impl Round for First {
+    fn agree(self, suite: Suite, _: NamedGroup) -> Result<Transcript, Fault> {
+        Ok(self.0.with_hash(suite.hash()))
+    }
+}
+
+impl Round for Retried {
+    fn agree(self, suite: Suite, group: NamedGroup) -> Result<Transcript, Fault> {
+        // RFC 9846, 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is the same as that in the HelloRetryRequest".
+        if suite != self.suite {
+            return Err(Illegal::SuiteChanged { retry: self.suite.code_point(), got: suite.code_point() }.into());
+        }
+        // RFC 9846, 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello is the same as that in the HelloRetryRequest".
+        match self.group.map(Group::code_point) {
+            Some(retry) if retry != group => Err(Illegal::GroupChanged { retry, got: group }.into()),
+            _ => Ok(self.transcript),
+        }
+    }
+}
+
+impl WaitServerHello<First> {
     /// Sends the ClientHello.
     pub(crate) fn start(client: Client, name: Option<ServerName>, cx: &mut Context<'_>) -> Result<Self, Fault> {
-        let client_random = random::array::<32>(cx.rng)?;
-        // RFC 9846, 4.2.2: "In compatibility mode, this field MUST be non-empty", and unpredictable.
-        let session_id = if client.config.compatibility_mode { random::array::<32>(cx.rng)?.to_vec() } else { Vec::new() };
-        // RFC 9846, 4.3.8: a key share is made for this connection alone.
-        let shares = OFFERED.into_iter().map(|group| EphemeralKey::generate(group, cx.rng)).collect::<Result<Vec<_>, _>>()?;
-
-        let config = &client.config;
-        let mut extensions = Vec::new();
-        // RFC 6066, section 3: a name, never an IP literal.
-        if let Some(dns) = name.as_ref().and_then(ServerName::dns) {
-            extensions.push(ClientHelloExtension::ServerName(vec![message::ServerName::HostName(dns)]));
-        }
-        extensions.push(ClientHelloExtension::SupportedGroups(OFFERED.iter().map(|group| group.code_point()).collect()));
-        extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519]));
-        if !config.settings.alpn.is_empty() {
-            extensions.push(ClientHelloExtension::Alpn(config.settings.alpn.iter().map(Vec::as_slice).collect()));
-        }
-        extensions.push(ClientHelloExtension::SupportedVersions(vec![ProtocolVersion::TLS1_3]));
-        extensions.push(ClientHelloExtension::KeyShare(
-            shares.iter().map(|share| KeyShareEntry { group: share.group().code_point(), key_exchange: share.public() }).collect(),
-        ));
-
-        let hello = ClientHello {
-            legacy_version: ProtocolVersion::TLS1_2,
-            random: client_random,
-            session_id: &session_id,
-            cipher_suites: config.settings.suites.iter().map(|suite| suite.code_point()).collect(),
-            compression_methods: &[0],
-            extensions: Some(extensions),
-        }
-        .encode()?;
+        let offer = Offer::new(client, name, cx.now, cx.rng)?;
+        let hello = offer.hello(None, None, cx.now)?;
         cx.sink.write(Level::Plaintext, &hello);
-
-        let transcript = ClientHelloTranscript::new(&hello);
-        Ok(Self { client, name, session_id, shares, transcript })
+        Ok(Self { offer, round: First(ClientHelloTranscript::new(&hello)) })
     }
 
+    /// Checks what the server asks for, and sends the second ClientHello.
+    pub(crate) fn on_retry(
+        self,
+        retry: &HelloRetryRequest<'_>,
+        wire: &Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<WaitServerHello<Retried>, Fault> {
+        let Self { mut offer, round: First(transcript) } = self;
+        // RFC 9846, 4.2.4: "process the extensions, starting with determining the version using supported_versions".
+        let missing = Fault::MissingExtension { message: HelloRetryRequest::NAME, extension: ExtensionType::SUPPORTED_VERSIONS };
+        check_version(retry.supported_versions().ok_or(missing)?, retry.legacy_version)?;
+        let suite = check_echoes(&offer, retry.session_id_echo, retry.cipher_suite, retry.compression_method)?;
+        // RFC 9846, 4.2.4: no extension that was not offered, "with the exception of optionally the cookie".
+        let known = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::COOKIE];
+        if let Some(extension) = retry.extension_types().find(|extension| !known.contains(extension)) {
+            return Err(Fault::UnsolicitedExtension { message: HelloRetryRequest::NAME, extension });
+        }
+        let group = retry.key_share().map(|group| wanted_group(&offer, group)).transpose()?;
+        // RFC 9846, 4.2.4: "abort the handshake with an illegal_parameter alert if the HelloRetryRequest would not result in any change".
+        if group.is_none() && retry.cookie().is_none() {
+            return Err(Illegal::RetryWithoutChange.into());
+        }
+
+        offer.amend(suite, group, cx.rng)?;
+        let mut transcript = transcript.with_retry(suite.hash(), wire.bytes)?;
+        let hello = offer.hello(retry.cookie(), Some(&transcript), cx.now)?;
+        transcript.add(&hello);
+        // RFC 9846, E.4: immediately before the second flight, which "may either be before its second ClientHello or before its encrypted handshake
+        // flight".
+        if offer.client.config.compatibility_mode {
+            cx.sink.change_cipher_spec();
+        }
+        cx.sink.write(Level::Plaintext, &hello);
+        Ok(WaitServerHello { offer, round: Retried { suite, group, transcript } })
+    }
+}
+
+impl<R: Round> WaitServerHello<R> {
     /// Checks the server's choices against the offer, and derives and installs the handshake keys.
     pub(crate) fn on_server_hello(
-        mut self,
+        self,
         hello: &ServerHello<'_>,
         wire: Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<WaitEncryptedExtensions, Fault> {
-        check_version(hello)?;
-        // RFC 9846, 4.2.3: "a legacy_session_id_echo field that does not match what it sent ... MUST abort".
-        if hello.session_id_echo != self.session_id.as_slice() {
-            return Err(Illegal::SessionIdEcho.into());
-        }
-        let suite = self.chosen_suite(hello.cipher_suite)?;
-        // RFC 9846, 4.2.3: "A single byte which MUST have the value 0."
-        if hello.compression_method != 0 {
-            return Err(Illegal::Compression.into());
-        }
-        // RFC 9846, 4.3: an answer to what was not asked; no PSK was offered.
-        let asked = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE];
-        if let Some(extension) = hello.extension_types().find(|extension| !asked.contains(extension)) {
+        let Self { mut offer, round } = self;
+        check_version(selected_version(hello)?, hello.legacy_version)?;
+        let suite = check_echoes(&offer, hello.session_id_echo, hello.cipher_suite, hello.compression_method)?;
+        // RFC 9846, 4.3: an answer to what was not asked.
+        let asked = |extension: &ExtensionType| match *extension {
+            ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => true,
+            ExtensionType::PRE_SHARED_KEY => offer.session.is_some(),
+            _ => false,
+        };
+        if let Some(extension) = hello.extension_types().find(|extension| !asked(extension)) {
             return Err(Fault::UnsolicitedExtension { message: ServerHello::NAME, extension });
         }
-        let server_share =
-            hello.key_share().ok_or(Fault::MissingExtension { message: ServerHello::NAME, extension: ExtensionType::KEY_SHARE })?;
+        let (early, resumed) = match hello.pre_shared_key() {
+            Some(index) => {
+                let (early, resumed) = psk::select(selected_session(&mut offer, index, suite)?);
+                (early, Some(resumed))
+            }
+            None => (EarlySecret::new(suite.hash(), None), None),
+        };
+        let server_share = hello.key_share().ok_or(match resumed {
+            // RFC 9846, 4.3.11: that a "key_share extension is present if required by the ClientHello psk_key_exchange_modes extension".
+            Some(_) => Fault::Illegal(Illegal::PskWithoutKeyShare),
+            None => Fault::MissingExtension { message: ServerHello::NAME, extension: ExtensionType::KEY_SHARE },
+        })?;
         // RFC 9846, 4.3.8: "A single KeyShareEntry value that is in the same group as one of the client's shares."
-        let position = self.shares.iter().position(|share| share.group().code_point() == server_share.group);
-        let share = position.map(|index| self.shares.swap_remove(index)).ok_or(Illegal::GroupNotOffered(server_share.group))?;
+        let position = offer.shares.iter().position(|share| share.group().code_point() == server_share.group);
+        let mut transcript = round.agree(suite, server_share.group)?;
+        let share = position.map(|index| offer.shares.swap_remove(index)).ok_or(Illegal::GroupNotOffered(server_share.group))?;
         let bytes = wire.bytes;
         let aligned = wire.aligned("ServerHello")?;
 
-        let mut transcript = self.transcript.with_hash(suite.hash());
         transcript.add(bytes);
         let shared = share.agree(server_share.key_exchange)?;
-        let (keys, traffic) = Keys::derive(suite, server_share.group, shared, transcript);
+        let (keys, traffic) = Keys::derive(suite, server_share.group, early, shared, transcript);
         cx.sink.install_read(aligned, Level::Handshake, suite, traffic.server);
         cx.sink.install_write(Level::Handshake, suite, traffic.client);
-        Ok(WaitEncryptedExtensions { client: self.client, name: self.name, keys })
-    }
-
-    fn chosen_suite(&self, code_point: CipherSuite) -> Result<Suite, Fault> {
-        // RFC 9846, 4.2.3: "A client which receives a cipher suite that was not offered MUST abort".
-        let offered = self.client.config.settings.suites.iter().find(|suite| suite.code_point() == code_point);
-        offered.copied().ok_or(Illegal::SuiteNotOffered(code_point).into())
+        Ok(WaitEncryptedExtensions { offer, keys, resumed })
     }
 }
 
+/// RFC 9846, 4.3.8: a retry's group is one that was offered, and that no share was sent for.
+fn wanted_group(offer: &Offer, code_point: NamedGroup) -> Result<Group, Fault> {
+    let offered = offer.client.config.settings.groups.iter().find(|group| group.code_point() == code_point);
+    let group = *offered.ok_or(Illegal::GroupNotOffered(code_point))?;
+    if offer.shares.iter().any(|share| share.group() == group) {
+        return Err(Illegal::RetryWithoutChange.into());
+    }
+    Ok(group)
+}
+
+/// RFC 9846, 4.3.11: "that the server's selected_identity is within the range supplied by the client, that the server selected a cipher suite
+/// indicating a Hash associated with the PSK".
+fn selected_session(offer: &mut Offer, index: u16, suite: Suite) -> Result<Session, Fault> {
+    let offered = offer.session.take().filter(|_| index == 0).ok_or(Illegal::PskIndex(index))?;
+    if offered.session.suite.hash() != suite.hash() {
+        return Err(Illegal::PskHash { suite: suite.code_point() }.into());
+    }
+    Ok(offered.session)
+}
+
+/// What both answers repeat of the ClientHello, and the cipher suite that they choose.
+fn check_echoes(offer: &Offer, session_id_echo: &[u8], cipher_suite: CipherSuite, compression_method: u8) -> Result<Suite, Fault> {
+    // RFC 9846, 4.2.3: "a legacy_session_id_echo field that does not match what it sent ... MUST abort".
+    if session_id_echo != offer.session_id.as_slice() {
+        return Err(Illegal::SessionIdEcho.into());
+    }
+    // RFC 9846, 4.2.3: "A client which receives a cipher suite that was not offered MUST abort".
+    let offered = offer.client.config.settings.suites.iter().find(|suite| suite.code_point() == cipher_suite);
+    let suite = *offered.ok_or(Illegal::SuiteNotOffered(cipher_suite))?;
+    // RFC 9846, 4.2.3: "A single byte which MUST have the value 0."
+    if compression_method != 0 {
+        return Err(Illegal::Compression.into());
+    }
+    Ok(suite)
+}
+
 /// The version is looked at before everything else (RFC 9846, 4.3.1).
-fn check_version(hello: &ServerHello<'_>) -> Result<(), Fault> {
+fn selected_version(hello: &ServerHello<'_>) -> Result<ProtocolVersion, Fault> {
     match hello.supported_versions() {
-        Some(ProtocolVersion::TLS1_3) => {}
-        Some(version) => return Err(Illegal::VersionNotOffered(version).into()),
+        Some(version) => Ok(version),
         // RFC 9846, 4.2.3: clients which receive a ServerHello of TLS 1.2 or below check for the mark of a downgrade.
-        None if DOWNGRADE_MARKS.iter().any(|mark| hello.random.ends_with(mark)) => return Err(Illegal::Downgrade.into()),
-        None => return Err(Fault::Version { got: vec![hello.legacy_version] }),
+        None if DOWNGRADE_MARKS.iter().any(|mark| hello.random.ends_with(mark)) => Err(Illegal::Downgrade.into()),
+        None => Err(Fault::Version { got: vec![hello.legacy_version] }),
+    }
+}
+
+fn check_version(selected: ProtocolVersion, legacy: ProtocolVersion) -> Result<(), Fault> {
+    if selected != ProtocolVersion::TLS1_3 {
+        return Err(Illegal::VersionNotOffered(selected).into());
     }
     // RFC 9846, 4.2.3: "a legacy_version value not equal to 0x0303 MUST abort the handshake with a protocol_version alert".
-    if hello.legacy_version != ProtocolVersion::TLS1_2 {
-        return Err(Fault::Version { got: vec![hello.legacy_version] });
+    if legacy != ProtocolVersion::TLS1_2 {
+        return Err(Fault::Version { got: vec![legacy] });
     }
     Ok(())
 }

@@ -2,25 +2,29 @@
 //!
 //! ```text
 //!                            START
-//!              Send ClientHello |                        key_exchange.rs
+//!              Send ClientHello |                        offer.rs, key_exchange.rs
 //!                               v
-//!                            WAIT_SH
+//!                            WAIT_SH <-----+
+//!                               |          | Recv HelloRetryRequest, once
+//!                               +----------+ Send ClientHello
 //!                               | Recv ServerHello       key_exchange.rs
 //!                               | K_recv = handshake
 //!                               v
 //!                            WAIT_EE
 //!                               | Recv EncryptedExtensions           server_parameters.rs
-//!                               v
-//!                          WAIT_CERT_CR
-//!                   Recv |             | Recv CertificateRequest     server_parameters.rs
-//!            Certificate |             v
-//!                        |         WAIT_CERT
-//!                        |             | Recv Certificate            authentication.rs
-//!                        v             v
-//!                            WAIT_CV
-//!                               | Recv CertificateVerify             authentication.rs
-//!                               v
-//!                         WAIT_FINISHED
+//!                  Using        |
+//!                  PSK +--------+--------+ Using certificate
+//!                      |                 v
+//!                      |            WAIT_CERT_CR
+//!                      |     Recv |             | Recv CertificateRequest     server_parameters.rs
+//!                      |  Certif- |             v
+//!                      |  icate   |         WAIT_CERT
+//!                      |          |             | Recv Certificate            authentication.rs
+//!                      |          v             v
+//!                      |              WAIT_CV
+//!                      |                 | Recv CertificateVerify           authentication.rs
+//!                      v                 v
+//!                          WAIT_FINISHED
 //!                               | Recv Finished                      authentication.rs
 //!                               | [Send Certificate [+ CertificateVerify]]
 //!                               | Send Finished
@@ -35,13 +39,14 @@
 pub(crate) mod authentication;
 pub(crate) mod config;
 pub(crate) mod key_exchange;
+pub(crate) mod offer;
 pub(crate) mod post_handshake;
 pub(crate) mod server_parameters;
 
 use crate::client::authentication::{WaitCertificate, WaitCertificateVerify, WaitFinished};
-use crate::client::key_exchange::WaitServerHello;
+use crate::client::key_exchange::{First, Retried, WaitServerHello};
 use crate::client::post_handshake::Connected;
-use crate::client::server_parameters::{WaitCertificateOrRequest, WaitEncryptedExtensions};
+use crate::client::server_parameters::{AfterParameters, WaitCertificateOrRequest, WaitEncryptedExtensions};
 use crate::error::Fault;
 use crate::handshake::{Context, Wire};
 use crate::identity::ServerName;
@@ -51,7 +56,8 @@ pub use config::{Client, ClientBuilder};
 
 /// A state of RFC 9846, A.1; each holds exactly what it knows.
 pub(crate) enum State {
-    WaitServerHello(WaitServerHello),
+    WaitServerHello(WaitServerHello<First>),
+    WaitServerHelloRetried(WaitServerHello<Retried>),
     WaitEncryptedExtensions(WaitEncryptedExtensions),
     WaitCertificateOrRequest(WaitCertificateOrRequest),
     WaitCertificate(WaitCertificate),
@@ -70,23 +76,34 @@ pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut 
     use State::*;
     Ok(match (state, message) {
         (WaitServerHello(s), Message::ServerHello(m)) => WaitEncryptedExtensions(s.on_server_hello(&m, wire, cx)?),
-        (WaitEncryptedExtensions(s), Message::EncryptedExtensions(m)) => WaitCertificateOrRequest(s.on_encrypted_extensions(&m, &wire)?),
+        (WaitServerHello(s), Message::HelloRetryRequest(m)) => WaitServerHelloRetried(s.on_retry(&m, &wire, cx)?),
+        (WaitServerHelloRetried(s), Message::ServerHello(m)) => WaitEncryptedExtensions(s.on_server_hello(&m, wire, cx)?),
+        (WaitEncryptedExtensions(s), Message::EncryptedExtensions(m)) => s.on_encrypted_extensions(&m, &wire, cx)?.into(),
         (WaitCertificateOrRequest(s), Message::CertificateRequest(m)) => WaitCertificate(s.on_certificate_request(&m, &wire)?),
         (WaitCertificateOrRequest(s), Message::Certificate(m)) => WaitCertificateVerify(s.without_request().on_certificate(&m, &wire, cx)?),
         (WaitCertificate(s), Message::Certificate(m)) => WaitCertificateVerify(s.on_certificate(&m, &wire, cx)?),
         (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(s.on_certificate_verify(&m, &wire)?),
         (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
-        (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m)?),
+        (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m, cx)?),
         (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
         (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
     })
+}
+
+impl From<AfterParameters> for State {
+    fn from(after: AfterParameters) -> Self {
+        match after {
+            AfterParameters::Certificate(s) => Self::WaitCertificateOrRequest(s),
+            AfterParameters::Finished(s) => Self::WaitFinished(s),
+        }
+    }
 }
 
 impl State {
     /// The state's name in RFC 9846, A.1.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::WaitServerHello(_) => "WAIT_SH",
+            Self::WaitServerHello(_) | Self::WaitServerHelloRetried(_) => "WAIT_SH",
             Self::WaitEncryptedExtensions(_) => "WAIT_EE",
             Self::WaitCertificateOrRequest(_) => "WAIT_CERT_CR",
             Self::WaitCertificate(_) => "WAIT_CERT",
@@ -99,7 +116,9 @@ impl State {
     /// What the table accepts in this state, for an error's text.
     pub(crate) fn expects(&self) -> &'static str {
         match self {
-            Self::WaitServerHello(_) => "ServerHello",
+            Self::WaitServerHello(_) => "ServerHello or HelloRetryRequest",
+            // RFC 9846, 4.2.4: a second HelloRetryRequest is unexpected.
+            Self::WaitServerHelloRetried(_) => "ServerHello",
             Self::WaitEncryptedExtensions(_) => "EncryptedExtensions",
             Self::WaitCertificateOrRequest(_) => "CertificateRequest or Certificate",
             Self::WaitCertificate(_) => "Certificate",

@@ -1,15 +1,67 @@
 //! CONNECTED: what may still come (RFC 9846, 4.7).
 
+use core::time::Duration;
+
+use crate::client::config::Client;
+use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::handshake::{Context, Wire};
+use crate::handshake::authentication::Authenticated;
+use crate::handshake::{Context, Keys, Wire};
+use crate::identity::Peer;
+use crate::key_schedule::ResumptionSecret;
 use crate::message::{KeyUpdate, KeyUpdateRequest, NewSessionTicket};
+use crate::session::{ClientSession, Session, SessionKey, StoredSessions};
 
 /// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
-pub(crate) struct Connected;
+pub(crate) struct Connected {
+    /// None where no sessions are kept.
+    pub(crate) memory: Option<Memory>,
+}
+
+/// What a ticket needs to become a session in the cache.
+pub(crate) struct Memory {
+    pub(crate) stored: StoredSessions,
+    key: SessionKey,
+    suite: Suite,
+    resumption: ResumptionSecret,
+    peer: Option<Peer>,
+    since: Duration,
+}
+
+impl Memory {
+    /// The server's Finished is verified and ours is in the transcript: from here on tickets can be used.
+    pub(crate) fn new(client: &Client, key: SessionKey, keys: Keys, server: Authenticated) -> Self {
+        Self {
+            stored: StoredSessions::new(&client.config.sessions),
+            key,
+            suite: keys.suite,
+            // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
+            resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
+            peer: server.peer,
+            since: server.since,
+        }
+    }
+}
 
 impl Connected {
-    /// RFC 9846, 4.7.1: "Clients which receive a NewSessionTicket message but do not support resumption MUST silently ignore this message."
-    pub(crate) fn on_new_session_ticket(self, _ticket: &NewSessionTicket<'_>) -> Result<Self, Fault> {
+    /// Keeps the session for another connection.
+    pub(crate) fn on_new_session_ticket(self, message: &NewSessionTicket<'_>, cx: &mut Context<'_>) -> Result<Self, Fault> {
+        // RFC 9846, 4.7.1: "Clients which receive a NewSessionTicket message but do not support resumption MUST silently ignore this message", and "The
+        // value of zero indicates that the ticket should be discarded immediately".
+        if let Some(memory) = &self.memory
+            && message.ticket_lifetime > 0
+        {
+            let psk = memory.resumption.psk(message.ticket_nonce);
+            let session = ClientSession {
+                session: Session { suite: memory.suite, psk, since: memory.since, peer: memory.peer.clone() },
+                ticket: message.ticket.to_vec().into(),
+                age_add: message.ticket_age_add,
+                lifetime: Duration::from_secs(message.ticket_lifetime.into()),
+                received: cx.now.unix,
+                origin: memory.stored.origin(),
+            };
+            memory.stored.put(memory.key, session, cx.now);
+        }
         Ok(self)
     }
 

@@ -1,18 +1,30 @@
 //! EncryptedExtensions and CertificateRequest: what else the server decided, and whether it wants to know us (RFC 9846, 4.4).
 
-use crate::client::authentication::WaitCertificate;
-use crate::client::config::Client;
-use crate::code_point::{ExtensionType, SignatureScheme};
+use crate::client::authentication::{WaitCertificate, WaitFinished};
+use crate::client::offer::Offer;
+use crate::code_point::{CertificateType, ExtensionType, SignatureScheme};
 use crate::error::{Fault, Illegal};
-use crate::handshake::{Keys, Wire};
-use crate::identity::{Identity, ServerName};
-use crate::message::{CertificateRequest, EncryptedExtensions};
+use crate::handshake::psk::Resumed;
+use crate::handshake::settings::MIN_RECORD_SIZE_LIMIT;
+use crate::handshake::{Context, Keys, Proof, Wire};
+use crate::identity::Identity;
+use crate::message::{CertificateRequest, EncryptedExtensions, OidFilter};
 
 /// WAIT_EE: the handshake keys are installed.
 pub(crate) struct WaitEncryptedExtensions {
-    pub(crate) client: Client,
-    pub(crate) name: Option<ServerName>,
+    pub(crate) offer: Offer,
     pub(crate) keys: Keys,
+    /// The session that the server resumes: then no certificates are shown.
+    pub(crate) resumed: Option<Resumed>,
+}
+
+/// Where EncryptedExtensions leads.
+#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
+pub(crate) enum AfterParameters {
+    /// The server shows who it is.
+    Certificate(WaitCertificateOrRequest),
+    /// A PSK says who it is.
+    Finished(WaitFinished),
 }
 
 impl WaitEncryptedExtensions {
@@ -21,11 +33,18 @@ impl WaitEncryptedExtensions {
         mut self,
         message: &EncryptedExtensions<'_>,
         wire: &Wire<'_>,
-    ) -> Result<WaitCertificateOrRequest, Fault> {
+        cx: &mut Context<'_>,
+    ) -> Result<AfterParameters, Fault> {
+        let config = &self.offer.client.config;
         // RFC 9846, 4.3: every answer is to something that was asked.
         let asked = |extension: &ExtensionType| match *extension {
-            ExtensionType::SERVER_NAME => self.name.as_ref().is_some_and(|name| name.dns().is_some()),
-            ExtensionType::ALPN => !self.client.config.settings.alpn.is_empty(),
+            ExtensionType::SERVER_NAME => self.offer.name.as_ref().is_some_and(|name| name.dns().is_some()),
+            ExtensionType::ALPN => !config.settings.alpn.is_empty(),
+            ExtensionType::CLIENT_CERTIFICATE_TYPE => !self.offer.client_certificate_types().is_empty(),
+            ExtensionType::SERVER_CERTIFICATE_TYPE => !self.offer.server_certificate_types().is_empty(),
+            ExtensionType::RECORD_SIZE_LIMIT => true,
+            // RFC 9149, section 3: how many tickets the server expects to send. They are taken as they come.
+            ExtensionType::TICKET_REQUEST => config.keeps_sessions(),
             // RFC 9846, 4.3.7: the server's preferences, not to be acted upon before the handshake is complete; we do not afterwards.
             ExtensionType::SUPPORTED_GROUPS => true,
             _ => false,
@@ -34,14 +53,48 @@ impl WaitEncryptedExtensions {
             return Err(Fault::UnsolicitedExtension { message: EncryptedExtensions::NAME, extension });
         }
         let alpn = message.alpn().map(|protocol| self.chosen_protocol(protocol)).transpose()?;
+        let client_certificate_type = chosen_type(self.offer.client_certificate_types(), message.client_certificate_type())?;
+        let server_certificate_type = chosen_type(self.offer.server_certificate_types(), message.server_certificate_type())?;
+        if let Some(limit) = message.record_size_limit() {
+            if limit < MIN_RECORD_SIZE_LIMIT {
+                return Err(Illegal::RecordSizeLimit(limit).into());
+            }
+            // RFC 8449, section 4: from here on both sides keep to what the other one said.
+            cx.sink.limit_write(limit.into());
+            cx.sink.limit_read(config.settings.record_size_limit.into());
+        }
         self.keys.transcript.add(wire.bytes);
-        Ok(WaitCertificateOrRequest(WaitCertificate { client: self.client, name: self.name, keys: self.keys, alpn, request: None }))
+        let Offer { client, name, session_key, .. } = self.offer;
+        let known = WaitCertificate {
+            client,
+            name,
+            session_key,
+            keys: self.keys,
+            alpn,
+            client_certificate_type,
+            server_certificate_type,
+            request: None,
+        };
+        Ok(match self.resumed {
+            // RFC 9846, 4.4.2 and 4.5.1: with a PSK the server neither asks for a certificate nor shows one.
+            Some(resumed) => AfterParameters::Finished(WaitFinished { known, server: Proof::Session(resumed) }),
+            None => AfterParameters::Certificate(WaitCertificateOrRequest(known)),
+        })
     }
 
     fn chosen_protocol(&self, protocol: &[u8]) -> Result<Vec<u8>, Fault> {
         // RFC 7301, 3.1: the answer is one of those that were offered.
-        let offered = self.client.config.settings.alpn.iter().find(|offered| offered.as_slice() == protocol);
+        let offered = self.offer.client.config.settings.alpn.iter().find(|offered| offered.as_slice() == protocol);
         offered.cloned().ok_or_else(|| Illegal::ProtocolNotOffered(protocol.to_vec()).into())
+    }
+}
+
+/// RFC 7250, 4.2: the server's choice is one of ours; without one it is X.509.
+fn chosen_type(offered: &[CertificateType], chosen: Option<CertificateType>) -> Result<CertificateType, Fault> {
+    match chosen {
+        None => Ok(CertificateType::X509),
+        Some(chosen) if offered.contains(&chosen) => Ok(chosen),
+        Some(chosen) => Err(Illegal::CertificateTypeNotOffered(chosen).into()),
     }
 }
 
@@ -70,15 +123,27 @@ impl WaitCertificateOrRequest {
         let schemes = message
             .signature_algorithms()
             .ok_or(Fault::MissingExtension { message: CertificateRequest::NAME, extension: ExtensionType::SIGNATURE_ALGORITHMS })?;
-        // RFC 9846, 4.5.2: a client signs with one of those schemes. 4.5.1.2: its certificate MUST match the filters it knows. (That it SHOULD be
-        // issued by one of certificate_authorities is left to the server: a path may lead there that only the server knows.)
-        let filters = message.oid_filters().unwrap_or_default();
-        let passes = |identity: &Identity| {
-            filters.iter().all(|filter| identity.matches_filter(filter.certificate_extension_oid, filter.certificate_extension_values))
-        };
-        let suits_us = schemes.contains(&SignatureScheme::ED25519) && self.0.client.config.identity.as_ref().is_some_and(passes);
+        let suits_us = schemes.contains(&SignatureScheme::ED25519)
+            && self.0.client.config.identity.as_ref().is_some_and(|identity| match self.0.client_certificate_type {
+                // A raw key has no issuer, no signature and no extensions: filters that it can pass are none at all.
+                CertificateType::RAW_PUBLIC_KEY => message.oid_filters().unwrap_or_default().is_empty(),
+                _ => certificate_suits(identity, message),
+            });
         self.0.request = Some(CertificateRequested { suits_us });
         self.0.keys.transcript.add(wire.bytes);
         Ok(self.0)
     }
+}
+
+/// Whether the certificates of this identity are what a CertificateRequest asks for.
+fn certificate_suits(identity: &Identity, message: &CertificateRequest<'_>) -> bool {
+    // RFC 9846, 4.3.3: "signature_algorithms_cert" is about the signatures in certificates; without it "signature_algorithms" is.
+    let signed = message.signature_algorithms_cert().is_none_or(|schemes| schemes.contains(&SignatureScheme::ED25519));
+    // RFC 9846, 4.5.1.2: if certificate_authorities is there, "at least one of the certificates in the certificate chain SHOULD be issued by one of
+    // the listed CAs".
+    let issued = message.certificate_authorities().is_none_or(|authorities| identity.is_issued_by(authorities));
+    // RFC 9846, 4.5.1.2: the certificate MUST match the filters that we know.
+    let filters = message.oid_filters().unwrap_or_default();
+    let passes = |filter: &OidFilter<'_>| identity.matches_filter(filter.certificate_extension_oid, filter.certificate_extension_values);
+    signed && issued && filters.iter().all(passes)
 }

@@ -28,9 +28,8 @@ use crate::connection::sink::{Decided, Handshake, ReadKey};
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault, NameError};
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
-use crate::handshake::{Context, Event, Negotiated, Question, Settings, Step, Wire};
+use crate::handshake::{Context, Established, Event, Negotiated, Question, Settings, Step, Wire};
 use crate::identity::ServerName;
-use crate::key_schedule::ExporterSecret;
 use crate::message::Message;
 use crate::record::{Open, SealError};
 use crate::secret::Secret;
@@ -95,7 +94,7 @@ pub struct Connection {
     settings: Limits,
     /// The monotonic time at which the connection was made.
     began: Duration,
-    established: Option<(Negotiated, ExporterSecret)>,
+    established: Option<Established>,
     failed: Option<Error>,
 }
 
@@ -355,8 +354,8 @@ impl Connection {
         if let Some((mode, budget)) = decided.skip_early_data {
             self.inbound.skip_early_data(mode, budget);
         }
-        if let Some(Event::Connected(negotiated, exporter)) = decided.event {
-            self.established = Some((negotiated, exporter));
+        if let Some(Event::Connected(established)) = decided.event {
+            self.established = Some(established);
         }
         // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
         self.inbound.in_handshake = self.is_handshaking();
@@ -386,6 +385,13 @@ impl Connection {
         // RFC 9846, section 6: after an error alert nothing further is sent, not even what waits.
         if let Error::AlertReceived(_) = error {
             self.outbound.discard();
+        }
+        // RFC 9846, section 6: that goes for tickets too. A connection that was merely cut has not failed in this sense: its session is what makes the next
+        // one quick.
+        if let (Error::Protocol { .. } | Error::AlertReceived(_), Some(Established { stored: Some(stored), .. })) =
+            (&error, &self.established)
+        {
+            stored.forget();
         }
         match error.alert() {
             // RFC 9846, 6.1: user_canceled "MUST be followed by a close_notify".
@@ -534,7 +540,7 @@ impl Connection {
 
     /// What the handshake has agreed on, once it is complete.
     pub fn negotiated(&self) -> Option<&Negotiated> {
-        self.established.as_ref().map(|(negotiated, _)| negotiated)
+        self.established.as_ref().map(|established| &established.negotiated)
     }
 
     /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
@@ -547,8 +553,8 @@ impl Connection {
             return Err(error.clone());
         }
         let state = self.machine.state_name();
-        let (_, exporter) = self.established.as_ref().ok_or(Error::WrongState { call: "export_keying_material", state })?;
-        Ok(exporter.export(label, context, length)?)
+        let established = self.established.as_ref().ok_or(Error::WrongState { call: "export_keying_material", state })?;
+        Ok(established.exporter.export(label, context, length)?)
     }
 }
 

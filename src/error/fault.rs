@@ -266,6 +266,8 @@ pub enum Illegal {
         /// The suite that came.
         suite: CipherSuite,
     },
+    /// The server chose a PSK without a key share, which was not offered (RFC 9846, 4.3.9 and 4.3.11).
+    PskWithoutKeyShare,
     /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP address (RFC 6066, section 3).
     ServerName,
 }
@@ -441,6 +443,7 @@ impl fmt::Display for Illegal {
             Self::BinderCount { identities, binders } => write!(f, "{identities} PSK identities with {binders} binders"),
             Self::PskIndex(index) => write!(f, "the server chose the PSK {index}, which was not offered"),
             Self::PskHash { suite } => write!(f, "the server chose {suite} with a PSK of another hash"),
+            Self::PskWithoutKeyShare => f.write_str("the server chose a PSK without a key share, which was not offered"),
             Self::ServerName => f.write_str("server_name holds no DNS name in ASCII without a trailing dot"),
         }
     }

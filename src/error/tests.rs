@@ -44,7 +44,7 @@ variants! {
     E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. }, E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_),
     E::GroupChanged { .. }, E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. }, E::ZeroSharedSecret { .. },
     E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
-    E::RequestContext, E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::ServerName,
+    E::RequestContext, E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare, E::ServerName,
 }
 
 variants! {
@@ -170,7 +170,7 @@ fn each_fault_has_its_alert_and_says_what_came() {
 #[test]
 fn what_must_not_be_there_is_illegal_parameter() {
     let group = NamedGroup(0x1d);
-    let rows: [(Illegal, &[&str]); 25] = [
+    let rows: [(Illegal, &[&str]); 26] = [
         (Illegal::SessionIdEcho, &["legacy_session_id"]),
         (Illegal::Compression, &["compression"]),
         (Illegal::SuiteNotOffered(CipherSuite(0x1304)), &["TLS_AES_128_CCM_SHA256", "not offered"]),
@@ -198,6 +198,7 @@ fn what_must_not_be_there_is_illegal_parameter() {
         (Illegal::BinderCount { identities: 2, binders: 1 }, &["2", "1", "binders"]),
         (Illegal::PskIndex(7), &["7", "not offered"]),
         (Illegal::PskHash { suite: CipherSuite(0x1302) }, &["TLS_AES_256_GCM_SHA384", "PSK", "hash"]),
+        (Illegal::PskWithoutKeyShare, &["PSK", "key share"]),
         (Illegal::ServerName, &["server_name"]),
     ];
     complete(rows.iter().map(|(illegal, _)| illegal));

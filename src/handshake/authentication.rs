@@ -1,21 +1,26 @@
 //! Who the peer is, as a chain of proofs (RFC 9846, 4.5).
 //!
 //! ```text
-//! Certificate        ─> VerifiedIdentity    its chain or key is trusted           (identity)
-//! CertificateVerify  ─> SignatureVerified   the peer holds its key                (here)
-//! Finished           ─> FinishedVerified    both sides saw the same handshake     (finished.rs)
-//! both               ─> Peer                what the application is given
+//! Certificate        ─> VerifiedIdentity    its chain or key is trusted               (identity)
+//! CertificateVerify  ─> SignatureVerified   the peer holds its key                    (here)
+//! or a PSK's binder  ─> Resumed             the peer is whoever it was then           (psk.rs)
+//! Finished           ─> FinishedVerified    both sides saw the same handshake         (finished.rs)
+//! both               ─> Authenticated       whom the application is told of, and what a ticket may pass on
 //! ```
 //!
 //! Each is made only by the check it names, so a state that holds one cannot have skipped it.
 
-use crate::code_point::SignatureScheme;
+use core::time::Duration;
+
+use crate::code_point::{CertificateType, SignatureScheme};
 use crate::crypto::hash::Digest;
-use crate::error::{Fault, Illegal};
+use crate::error::{DecodeProblem, Fault, Illegal};
 use crate::handshake::finished::FinishedVerified;
+use crate::handshake::psk::Resumed;
 use crate::handshake::transcript::Transcript;
 use crate::identity::{Identity, Peer, VerifiedIdentity};
 use crate::message::{Certificate, CertificateEntry, CertificateVerify};
+use crate::time::Now;
 
 /// Who signs: the two context strings of RFC 9846, 4.5.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,20 +66,53 @@ pub(crate) fn verify(
     Ok(SignatureVerified(identity))
 }
 
-impl SignatureVerified {
+/// What says who the peer is, but for its Finished.
+pub(crate) enum Proof {
+    /// Nothing: a client that was not asked, or did not say.
+    None,
+    /// Its signature in this handshake.
+    Signature(SignatureVerified),
+    /// An earlier handshake.
+    Session(Resumed),
+}
+
+/// Who the peer is, and since when that is known.
+pub(crate) struct Authenticated {
+    pub(crate) peer: Option<Peer>,
+    /// The unix time of the handshake in which certificates were looked at.
+    pub(crate) since: Duration,
+    pub(crate) resumed: bool,
+}
+
+impl Proof {
     /// The peer is who it says, in this handshake: both proofs are there.
-    pub(crate) fn into_peer(self, _: &FinishedVerified) -> Peer {
-        Peer::from_verified(self.0)
+    pub(crate) fn confirm(self, _: &FinishedVerified, now: Now) -> Authenticated {
+        match self {
+            Self::None => Authenticated { peer: None, since: now.unix, resumed: false },
+            Self::Signature(SignatureVerified(identity)) => {
+                Authenticated { peer: Some(Peer::from_verified(identity)), since: now.unix, resumed: false }
+            }
+            Self::Session(Resumed { peer, since }) => Authenticated { peer, since, resumed: true },
+        }
     }
 }
 
-/// Our own Certificate and CertificateVerify, for `write` to send; the transcript takes both.
-pub(crate) fn prove(identity: &Identity, signer: Signer, transcript: &mut Transcript, mut write: impl FnMut(&[u8])) -> Result<(), Fault> {
-    let certificate = Certificate {
-        certificate_request_context: &[],
-        certificate_list: identity.certificates().iter().map(|der| CertificateEntry::new(der)).collect(),
-    }
-    .encode()?;
+/// Our own Certificate, of the type that was agreed, and CertificateVerify, for `write` to send; the transcript takes both.
+pub(crate) fn prove(
+    identity: &Identity,
+    certificate_type: CertificateType,
+    signer: Signer,
+    transcript: &mut Transcript,
+    mut write: impl FnMut(&[u8]),
+) -> Result<(), Fault> {
+    let spki = identity.spki();
+    let certificate_list = match certificate_type {
+        // RFC 9846, 4.5.1: "the certificate_list MUST contain no more than one CertificateEntry, which contains an
+        // ASN1_subjectPublicKeyInfo value as defined in RFC 7250, Section 3".
+        CertificateType::RAW_PUBLIC_KEY => vec![CertificateEntry::new(&spki)],
+        _ => identity.certificates().iter().map(|der| CertificateEntry::new(der)).collect(),
+    };
+    let certificate = Certificate { certificate_request_context: &[], certificate_list }.encode()?;
     transcript.add(&certificate);
     write(&certificate);
 
@@ -85,8 +123,18 @@ pub(crate) fn prove(identity: &Identity, signer: Signer, transcript: &mut Transc
     Ok(())
 }
 
-/// The chain in a peer's Certificate message, leaf first, after the checks that hold for both sides.
-pub(crate) fn received_chain<'a>(message: &Certificate<'a>) -> Result<Vec<&'a [u8]>, Fault> {
+/// What a peer's Certificate message shows.
+pub(crate) enum Shown<'a> {
+    /// Nothing: an empty list.
+    Nothing,
+    /// Certificates, the peer's own first.
+    Chain(Vec<&'a [u8]>),
+    /// A SubjectPublicKeyInfo (RFC 7250).
+    Key(&'a [u8]),
+}
+
+/// What a peer's Certificate message shows, in the type that was agreed, after the checks that hold for both sides.
+pub(crate) fn shown<'a>(message: &Certificate<'a>, certificate_type: CertificateType) -> Result<Shown<'a>, Fault> {
     // RFC 9846, 4.5.1: in the main handshake CertificateRequest has an empty context, and the server's own Certificate too.
     if !message.certificate_request_context.is_empty() {
         return Err(Illegal::RequestContext.into());
@@ -95,7 +143,15 @@ pub(crate) fn received_chain<'a>(message: &Certificate<'a>) -> Result<Vec<&'a [u
     if let Some(extension) = message.extension_types().next() {
         return Err(Fault::UnsolicitedExtension { message: Certificate::NAME, extension });
     }
-    Ok(message.certificate_list.iter().map(|entry| entry.cert_data).collect())
+    Ok(match (certificate_type, message.certificate_list.as_slice()) {
+        (_, []) => Shown::Nothing,
+        (CertificateType::RAW_PUBLIC_KEY, [entry]) => Shown::Key(entry.cert_data),
+        // RFC 9846, 4.5.1: "no more than one CertificateEntry".
+        (CertificateType::RAW_PUBLIC_KEY, _) => {
+            return Err(Fault::Decode { message: Certificate::NAME, field: "certificate_list", problem: DecodeProblem::Length });
+        }
+        (_, entries) => Shown::Chain(entries.iter().map(|entry| entry.cert_data).collect()),
+    })
 }
 
 #[cfg(test)]

@@ -23,9 +23,16 @@ pub(crate) struct HandshakeTraffic {
 }
 
 impl Keys {
-    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret; `transcript` ends with ServerHello.
-    pub(crate) fn derive(suite: Suite, group: NamedGroup, shared: Secret, transcript: Transcript) -> (Self, HandshakeTraffic) {
-        let handshake = EarlySecret::new(suite.hash(), None).into_handshake(shared);
+    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret; `early` is that of the PSK that was selected, or of none, and `transcript` ends
+    /// with ServerHello.
+    pub(crate) fn derive(
+        suite: Suite,
+        group: NamedGroup,
+        early: EarlySecret,
+        shared: Secret,
+        transcript: Transcript,
+    ) -> (Self, HandshakeTraffic) {
+        let handshake = early.into_handshake(shared);
         let digest = transcript.digest();
         let traffic = HandshakeTraffic { client: handshake.client_traffic(&digest), server: handshake.server_traffic(&digest) };
         let keys = Self {

@@ -1,7 +1,18 @@
-//! [`Negotiated`]: what a handshake has agreed on, for the application.
+//! [`Negotiated`]: what a handshake has agreed on, for the application; [`Established`]: all that it leaves to the connection.
 
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
+use crate::key_schedule::ExporterSecret;
+use crate::session::StoredSessions;
+
+/// What a complete handshake leaves to the connection.
+pub(crate) struct Established {
+    pub(crate) negotiated: Negotiated,
+    /// Keying material for the application derives from it.
+    pub(crate) exporter: ExporterSecret,
+    /// What this connection's tickets put into a client's cache, to be forgotten if it fails.
+    pub(crate) stored: Option<StoredSessions>,
+}
 
 /// What a handshake has agreed on.
 #[derive(Clone, Debug)]
@@ -11,6 +22,7 @@ pub struct Negotiated {
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) server_name: Option<String>,
     pub(crate) peer: Option<Peer>,
+    pub(crate) resumed: bool,
 }
 
 impl Negotiated {
@@ -34,8 +46,13 @@ impl Negotiated {
         self.server_name.as_deref()
     }
 
-    /// Who the peer is: always there on a client, and on a server whose client showed a certificate.
+    /// Who the peer is: always there on a client, and on a server whose client showed a certificate or a key.
     pub fn peer(&self) -> Option<&Peer> {
         self.peer.as_ref()
+    }
+
+    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its identity there, and was not asked again.
+    pub fn resumed(&self) -> bool {
+        self.resumed
     }
 }

@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::code_point::CipherSuite;
+use crate::code_point::{CipherSuite, NamedGroup};
+use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
-use crate::error::{ConfigError, Error, Fault};
+use crate::error::{ConfigError, Error, Fault, NameError};
 use crate::identity::Peer;
 use crate::record::Padding;
 
@@ -17,6 +18,12 @@ pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// names each.
 pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
 
+/// The record_size_limit sent unless the configuration says otherwise: the longest TLSInnerPlaintext there is (RFC 8449, section 4), in bytes.
+pub(crate) const DEFAULT_RECORD_SIZE_LIMIT: u16 = 16385;
+
+/// RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error".
+pub(crate) const MIN_RECORD_SIZE_LIMIT: u16 = 64;
+
 /// What `authorize` was given: says whether a peer whose certificate is valid may come in.
 pub(crate) type Authorize = dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
@@ -25,23 +32,29 @@ pub(crate) type Authorize = dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Erro
 pub(crate) struct Settings {
     /// In order of preference; not empty.
     pub(crate) suites: Vec<Suite>,
+    /// In order of preference; not empty.
+    pub(crate) groups: Vec<Group>,
     /// In order of preference; empty where ALPN is not spoken.
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) padding: Padding,
+    /// The longest TLSInnerPlaintext that the peer may send, in bytes: content, content type and padding.
+    pub(crate) record_size_limit: u16,
     pub(crate) handshake_timeout: Duration,
     /// In bytes, for one message.
     pub(crate) max_handshake_size: usize,
     authorize: Option<Arc<Authorize>>,
     /// The first setting that could not be taken, kept until `build()` refuses it.
-    refused: Option<ConfigError>,
+    refused: Option<Error>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             suites: Suite::ALL.to_vec(),
+            groups: Group::ALL.to_vec(),
             alpn: Vec::new(),
             padding: Padding::None,
+            record_size_limit: DEFAULT_RECORD_SIZE_LIMIT,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
             authorize: None,
@@ -62,6 +75,33 @@ impl Settings {
         }
         if self.suites.is_empty() {
             self.refuse("cipher_suites", "names no suite");
+        }
+    }
+
+    pub(crate) fn set_groups(&mut self, groups: impl IntoIterator<Item = NamedGroup>) {
+        self.groups = self.known_groups("groups", groups);
+        if self.groups.is_empty() {
+            self.refuse("groups", "names no group");
+        }
+    }
+
+    /// The groups of a list, each implemented and named once.
+    pub(crate) fn known_groups(&mut self, setting: &'static str, groups: impl IntoIterator<Item = NamedGroup>) -> Vec<Group> {
+        let mut known = Vec::new();
+        for code_point in groups {
+            match Group::from_code_point(code_point) {
+                Some(group) if known.contains(&group) => self.refuse(setting, "names a group twice"),
+                Some(group) => known.push(group),
+                None => self.refuse(setting, "names a group that is not implemented"),
+            }
+        }
+        known
+    }
+
+    pub(crate) fn set_record_size_limit(&mut self, bytes: u16) {
+        self.record_size_limit = bytes;
+        if !(MIN_RECORD_SIZE_LIMIT..=DEFAULT_RECORD_SIZE_LIMIT).contains(&bytes) {
+            self.refuse("record_size_limit", "it is 64 to 16385 bytes");
         }
     }
 
@@ -98,14 +138,18 @@ impl Settings {
         }
     }
 
-    fn refuse(&mut self, name: &'static str, reason: &'static str) {
-        self.refused.get_or_insert(ConfigError::Setting { name, reason });
+    pub(crate) fn refuse(&mut self, name: &'static str, reason: &'static str) {
+        self.refused.get_or_insert(ConfigError::Setting { name, reason }.into());
+    }
+
+    pub(crate) fn refuse_name(&mut self, error: NameError) {
+        self.refused.get_or_insert(error.into());
     }
 
     /// The check of `build()`.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.refused {
-            Some(error) => Err(error.clone().into()),
+            Some(error) => Err(error.clone()),
             None => Ok(()),
         }
     }

@@ -3,11 +3,9 @@
 //! The state machines pull nothing out of a connection. They tell a sink what they decided, and facts go one way. The TCP connection
 //! is a sink (fragmentation into records, alert protection); a recorder in a test is one; a QUIC stack could be one.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "record_size_limit and retries are carried out already, and not yet negotiated above"))]
-
 use crate::crypto::suite::Suite;
-use crate::handshake::negotiated::Negotiated;
-use crate::key_schedule::{ExporterSecret, TrafficSecret};
+use crate::handshake::negotiated::Established;
+use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
 
@@ -54,7 +52,6 @@ pub(crate) enum SkipMode {
 
 /// What the application should learn from a handshake.
 pub(crate) enum Event {
-    /// The handshake is complete on our side: both Finished messages are sent and verified. Keying material for the application derives from
-    /// the secret.
-    Connected(Negotiated, ExporterSecret),
+    /// The handshake is complete on our side: both Finished messages are sent and verified.
+    Connected(Established),
 }

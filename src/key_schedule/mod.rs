@@ -22,7 +22,7 @@
 //! A traffic secret comes from the transcript at its moment (section 7.1 says which), as a digest: nothing here hashes messages. Every
 //! intermediate value is written straight into a [`Secret`](crate::secret::Secret) and wiped with the stage it came from.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "binders, early data and resumption are derived here already, and not yet used above"))]
+#![cfg_attr(not(test), expect(dead_code, reason = "early data and external PSKs are derived here already, and not yet used above"))]
 
 mod exporter;
 mod label;
@@ -34,7 +34,6 @@ mod traffic;
 mod tests;
 
 pub(crate) use exporter::ExporterSecret;
-#[cfg(test)]
-pub(crate) use resumption::PskKind;
+pub(crate) use resumption::{PskKind, ResumptionSecret};
 pub(crate) use stages::{EarlySecret, MainSecret};
 pub(crate) use traffic::{FinishedKey, Iv, RestingSecret, TrafficSecret};

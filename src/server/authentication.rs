@@ -1,7 +1,9 @@
 //! Our Certificate, CertificateVerify and Finished, then those of the client (RFC 9846, 4.5).
 
 use crate::error::Fault;
-use crate::handshake::{Context, Event, Keys, Negotiated, SignatureVerified, Signer, Wire, authentication, finished};
+use crate::handshake::authentication::Shown;
+use crate::handshake::psk::Resumed;
+use crate::handshake::{Context, Established, Event, Keys, Negotiated, Proof, Signer, Wire, authentication, finished};
 use crate::identity::VerifiedIdentity;
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
@@ -9,10 +11,22 @@ use crate::message::{Certificate, CertificateVerify, Finished};
 use crate::server::config::{ClientAuth, Server};
 use crate::server::post_handshake::Connected;
 use crate::server::server_parameters::Parameters;
+use crate::server::ticket;
 
-/// Sends Certificate, CertificateVerify and Finished, and takes the application key for what we send.
-pub(crate) fn send(server: Server, mut keys: Keys, parameters: Parameters, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
-    authentication::prove(&parameters.identity, Signer::Server, &mut keys.transcript, |message| cx.sink.write(Level::Handshake, message))?;
+/// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we send. Where a session is resumed its PSK says who
+/// we are.
+pub(crate) fn send(
+    server: Server,
+    mut keys: Keys,
+    parameters: Parameters,
+    resumed: Option<Resumed>,
+    cx: &mut Context<'_>,
+) -> Result<Flight2, Fault> {
+    if resumed.is_none() {
+        let write = |message: &[u8]| cx.sink.write(Level::Handshake, message);
+        let certificate_type = parameters.server_certificate_type;
+        authentication::prove(&parameters.identity, certificate_type, Signer::Server, &mut keys.transcript, write)?;
+    }
     let own = finished::make(&keys.server_finished, &mut keys.transcript)?;
     cx.sink.write(Level::Handshake, &own);
 
@@ -27,7 +41,11 @@ pub(crate) fn send(server: Server, mut keys: Keys, parameters: Parameters, cx: &
 
     let asked = server.config.client_auth.trust().is_some();
     let wait = WaitCertificate { server, keys, parameters, client_traffic, exporter };
-    Ok(if asked { Flight2::Certificate(wait) } else { Flight2::Finished(WaitFinished { known: wait, client: None }) })
+    Ok(match resumed {
+        Some(resumed) => Flight2::Finished(WaitFinished { known: wait, client: Proof::Session(resumed) }),
+        None if asked => Flight2::Certificate(wait),
+        None => Flight2::Finished(WaitFinished { known: wait, client: Proof::None }),
+    })
 }
 
 /// WAIT_FLIGHT2: what the client's flight begins with.
@@ -56,19 +74,20 @@ impl WaitCertificate {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<AfterCertificate, Fault> {
-        let chain = authentication::received_chain(message)?;
-        let next = match &self.server.config.client_auth {
-            // RFC 9846, 4.5.1.3: "the server MAY at its discretion either continue the handshake without client authentication ...
-            ClientAuth::Optional(_) if chain.is_empty() => None,
-            // ... or abort the handshake with a certificate_required alert."
-            ClientAuth::Required(_) if chain.is_empty() => return Err(Fault::CertificateRequired),
-            ClientAuth::Optional(trust) | ClientAuth::Required(trust) => Some(trust.verify_client(&chain, cx.now)?),
-            ClientAuth::None => return Err(Fault::Internal { what: "a client certificate that was not asked for" }),
+        let trust =
+            self.server.config.client_auth.trust().ok_or(Fault::Internal { what: "a client certificate that was not asked for" })?;
+        let next = match authentication::shown(message, self.parameters.client_certificate_type)? {
+            Shown::Chain(chain) => Some(trust.verify_client(&chain, cx.now)?),
+            Shown::Key(key) => Some(trust.verify_client_key(key)?),
+            // RFC 9846, 4.5.1.3: "the server MAY at its discretion either continue the handshake without client authentication or abort the
+            // handshake with a certificate_required alert."
+            Shown::Nothing if matches!(self.server.config.client_auth, ClientAuth::Optional(_)) => None,
+            Shown::Nothing => return Err(Fault::CertificateRequired),
         };
         self.keys.transcript.add(wire.bytes);
         Ok(match next {
             Some(identity) => AfterCertificate::Verify(WaitCertificateVerify { known: self, identity }),
-            None => AfterCertificate::Finished(WaitFinished { known: self, client: None }),
+            None => AfterCertificate::Finished(WaitFinished { known: self, client: Proof::None }),
         })
     }
 }
@@ -93,36 +112,38 @@ impl WaitCertificateVerify {
         let digest = self.known.keys.transcript.digest();
         let client = authentication::verify(self.identity, Signer::Client, &digest, message)?;
         self.known.keys.transcript.add(wire.bytes);
-        Ok(WaitFinished { known: self.known, client: Some(client) })
+        Ok(WaitFinished { known: self.known, client: Proof::Signature(client) })
     }
 }
 
 /// WAIT_FINISHED.
 pub(crate) struct WaitFinished {
     known: WaitCertificate,
-    /// None where the client was not asked who it is, or did not say.
-    client: Option<SignatureVerified>,
+    client: Proof,
 }
 
 impl WaitFinished {
     /// Verifies the client's Finished, asks the application, and takes the application key for what the client sends.
     pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let WaitCertificate { server, keys, parameters, client_traffic, exporter } = self.known;
+        let WaitCertificate { server, mut keys, parameters, client_traffic, exporter } = self.known;
         let verified = finished::verify(&keys.client_finished, &keys.transcript.digest(), message)?;
+        keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
-        let peer = self.client.map(|client| client.into_peer(&verified));
-        if let Some(peer) = &peer {
+        let client = self.client.confirm(&verified, cx.now);
+        if let Some(peer) = &client.peer {
             server.config.settings.authorize(peer)?;
         }
         cx.sink.install_read(aligned, Level::Application, keys.suite, client_traffic);
         let negotiated = Negotiated {
             cipher_suite: keys.suite.code_point(),
             group: keys.group,
-            alpn: parameters.alpn,
-            server_name: parameters.server_name,
-            peer,
+            alpn: parameters.alpn.clone(),
+            server_name: parameters.server_name.clone(),
+            peer: client.peer.clone(),
+            resumed: client.resumed,
         };
-        cx.sink.event(Event::Connected(negotiated, exporter));
+        cx.sink.event(Event::Connected(Established { negotiated, exporter, stored: None }));
+        ticket::send(&server, &parameters, keys, &client, cx)?;
         Ok(Connected)
     }
 }

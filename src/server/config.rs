@@ -4,11 +4,23 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::code_point::{CipherSuite, ExtensionType};
+use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
 use crate::error::{ConfigError, Error, Fault};
 use crate::handshake::Settings;
-use crate::identity::{Identity, Peer, Trust};
+use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
+use crate::server::ticket;
+use crate::session::TicketKeys;
+
+/// How long a ticket is good unless the configuration says otherwise: long enough for a client that comes back in the same sitting. Whoever gets hold of a
+/// ticket key learns nothing of the connections made with it (psk_dhe_ke), but can pose as those clients until then.
+const DEFAULT_TICKET_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How long after a full handshake its session may be resumed, by one ticket after the other, unless the configuration says otherwise.
+const DEFAULT_MAX_SESSION_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// RFC 9846, 4.7.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
+const MAX_TICKET_LIFETIME: Duration = Duration::from_secs(604_800);
 
 /// A server's configuration: who it is, whom it lets in, what it accepts. Cheap to clone, safe to share.
 ///
@@ -34,10 +46,32 @@ pub struct Server {
 pub(crate) struct ServerConfig {
     pub(crate) settings: Settings,
     pub(crate) client_auth: ClientAuth,
+    /// What tickets are bound to of it.
+    pub(crate) client_auth_digest: [u8; 32],
+    /// None where no tickets are given out or taken.
+    pub(crate) ticket_keys: Option<TicketKeys>,
+    pub(crate) ticket_lifetime: Duration,
+    pub(crate) max_session_age: Duration,
+    pub(crate) retry_cookie: bool,
     /// Serves every name that none of `named` does.
     default_identity: Option<Identity>,
-    /// Each serves the names in its certificate.
-    named: Vec<Identity>,
+    named: Vec<Named>,
+}
+
+/// An identity for some names.
+struct Named {
+    /// The one name, in lower case; None for those in its certificate.
+    name: Option<String>,
+    identity: Identity,
+}
+
+impl Named {
+    fn serves(&self, wanted: &str) -> bool {
+        match &self.name {
+            Some(name) => name == wanted,
+            None => self.identity.matches_name(wanted),
+        }
+    }
 }
 
 /// Whether a server asks its clients for a certificate, and whom it trusts then.
@@ -66,14 +100,26 @@ impl ClientAuth {
 impl Server {
     /// Begins a configuration; an identity is the one setting it cannot do without.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { settings: Settings::default(), client_auth: ClientAuth::None, default_identity: None, named: Vec::new() }
+        ServerBuilder {
+            settings: Settings::default(),
+            client_auth: ClientAuth::None,
+            ticket_keys: Some(TicketKeys::rotating()),
+            ticket_lifetime: DEFAULT_TICKET_LIFETIME,
+            max_session_age: DEFAULT_MAX_SESSION_AGE,
+            retry_cookie: false,
+            default_identity: None,
+            named: Vec::new(),
+        }
     }
 }
 
 impl ServerConfig {
-    /// Who this server is for a client that asked for `name`.
-    pub(crate) fn identity_for(&self, name: Option<&str>) -> Result<&Identity, Fault> {
-        let named = name.and_then(|name| self.named.iter().find(|identity| identity.matches_name(name)));
+    /// Who this server is for a client that asked for `name`, and trusts these `authorities` if it names any.
+    pub(crate) fn identity_for(&self, name: Option<&str>, authorities: &[&[u8]]) -> Result<&Identity, Fault> {
+        let mut serving = self.named.iter().filter(|named| name.is_some_and(|name| named.serves(name))).map(|named| &named.identity);
+        let first = serving.clone().next();
+        // RFC 9846, 4.5.1.2: the server's chain too is one that leads to certificate_authorities, if there is a choice.
+        let named = serving.find(|identity| identity.is_issued_by(authorities)).or(first);
         match (named.or(self.default_identity.as_ref()), name) {
             (Some(identity), _) => Ok(identity),
             // RFC 6066, section 3: "unrecognized_name(112)".
@@ -95,8 +141,12 @@ impl fmt::Debug for Server {
 pub struct ServerBuilder {
     settings: Settings,
     client_auth: ClientAuth,
+    ticket_keys: Option<TicketKeys>,
+    ticket_lifetime: Duration,
+    max_session_age: Duration,
+    retry_cookie: bool,
     default_identity: Option<Identity>,
-    named: Vec<Identity>,
+    named: Vec<Named>,
 }
 
 impl ServerBuilder {
@@ -107,10 +157,26 @@ impl ServerBuilder {
     }
 
     /// Who this server is for clients that ask for one of the names in this identity's certificate (SNI). May be called many times; the first that
-    /// fits is taken. Without an [`identity`](Self::identity) besides, other names are refused with unrecognized_name, and clients that send
+    /// fits is taken, or the first of them that one of the client's certificate_authorities issued. Without an [`identity`](Self::identity) besides, other names are refused with unrecognized_name, and clients that send
     /// none with missing_extension. A certificate without a DNS name is refused by [`build`](Self::build), since nobody could ask for it.
     pub fn identity_by_name(mut self, identity: Identity) -> Self {
-        self.named.push(identity);
+        self.named.push(Named { name: None, identity });
+        self
+    }
+
+    /// Who this server is for clients that ask for this DNS name (SNI), whatever its certificate says: for keys without certificates. A server that has
+    /// identities by name alone, and no [`identity`](Self::identity), refuses clients that ask for another name or for none, so nobody can pass
+    /// on to it a connection that was meant for someone else (RFC 9846, F.9). A name that is none is refused by [`build`](Self::build).
+    pub fn identity_for(mut self, name: &str, identity: Identity) -> Self {
+        match ServerName::parse(name) {
+            Ok(parsed) => match parsed.dns() {
+                Some(dns) => self.named.push(Named { name: Some(dns.to_owned()), identity }),
+                None => {
+                    self.settings.refuse("identity_for", "clients cannot ask for an IP address: give the identity to identity() instead")
+                }
+            },
+            Err(error) => self.settings.refuse_name(error),
+        }
         self
     }
 
@@ -133,7 +199,60 @@ impl ServerBuilder {
         self
     }
 
-    /// Asked about every client that has proven who it is; an `Err` ends the connection with access_denied. Clients without a certificate are
+    /// The groups accepted for the key exchange, in order of preference. By default X25519MLKEM768, X25519 and secp256r1.
+    ///
+    /// A client that sent a share for one of them is not asked for another, with one exception: X25519MLKEM768 is worth a round trip, if it is the
+    /// first that both support and the client sent shares for others only.
+    pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
+        self.settings.set_groups(groups);
+        self
+    }
+
+    /// The keys that tickets are sealed with, so that clients can resume their sessions. By default each `Server` makes keys of its own, renewed by
+    /// themselves; several processes that serve the same name share keys to take each other's tickets.
+    pub fn ticket_keys(mut self, keys: TicketKeys) -> Self {
+        self.ticket_keys = Some(keys);
+        self
+    }
+
+    /// Neither gives out tickets nor takes them: every handshake is a full one.
+    pub fn without_tickets(mut self) -> Self {
+        self.ticket_keys = None;
+        self
+    }
+
+    /// How long a ticket is good: 2 hours by default, from a second to 7 days.
+    pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
+        self.ticket_lifetime = lifetime;
+        if !(Duration::from_secs(1)..=MAX_TICKET_LIFETIME).contains(&lifetime) {
+            self.settings.refuse("ticket_lifetime", "it is a second to 7 days; to give out none there is without_tickets()");
+        }
+        self
+    }
+
+    /// How long after a full handshake its session may be resumed, by one ticket after the other: 24 hours by default. After that the client proves
+    /// again who it is.
+    pub fn max_session_age(mut self, age: Duration) -> Self {
+        self.max_session_age = age;
+        self
+    }
+
+    /// Whether every client has to repeat a cookie in a second ClientHello before anything is computed for it. Off by default: it costs a round trip, and
+    /// over TCP brings nothing. It is for transports where anyone can write any sender's address: a client that never hears the cookie gets no
+    /// further.
+    pub fn retry_cookie(mut self, on: bool) -> Self {
+        self.retry_cookie = on;
+        self
+    }
+
+    /// The longest record that a client may send, in bytes of content, content type and padding together (RFC 8449): 64 to 16385, which is the
+    /// default. A client that does not know the extension sends longer ones.
+    pub fn record_size_limit(mut self, bytes: u16) -> Self {
+        self.settings.set_record_size_limit(bytes);
+        self
+    }
+
+    /// Asked about every client that has proven who it is, also when its session is resumed; an `Err` ends the connection with access_denied. Clients without a certificate are
     /// not asked about: [`ClientAuth::Required`] keeps them out.
     pub fn authorize<E>(mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
@@ -170,8 +289,8 @@ impl ServerBuilder {
         if self.default_identity.is_none() && self.named.is_empty() {
             return Err(ConfigError::Missing { what: "identity(): who this server is" }.into());
         }
-        if self.named.iter().any(|identity| !identity.has_dns_names()) {
-            let reason = "its certificate has no DNS name, so no client could ask for it; give it to identity() instead";
+        if self.named.iter().any(|named| named.name.is_none() && !named.identity.has_dns_names()) {
+            let reason = "its certificate has no DNS name, so no client could ask for it; give it to identity() or identity_for() instead";
             return Err(ConfigError::Setting { name: "identity_by_name", reason }.into());
         }
         if let Some(trust) = self.client_auth.trust() {
@@ -180,7 +299,12 @@ impl ServerBuilder {
         Ok(Server {
             config: Arc::new(ServerConfig {
                 settings: self.settings,
+                client_auth_digest: ticket::client_auth_digest(&self.client_auth),
                 client_auth: self.client_auth,
+                ticket_keys: self.ticket_keys,
+                ticket_lifetime: self.ticket_lifetime,
+                max_session_age: self.max_session_age,
+                retry_cookie: self.retry_cookie,
                 default_identity: self.default_identity,
                 named: self.named,
             }),

@@ -1,18 +1,19 @@
 //! The server's half of the handshake (RFC 9846, A.2).
 //!
 //! ```text
-//!                              START
-//!               Recv ClientHello |                                key_exchange.rs
-//!                                v
-//!                            RECVD_CH ──> Ask: which configuration?
-//!                                | Select parameters              key_exchange.rs
+//!                              START <-----+
+//!               Recv ClientHello |         | Send HelloRetryRequest, once    retry.rs
+//!                                v         |
+//!                            RECVD_CH -----+
+//!                                | ──> Ask: which configuration?
+//!                                | Select parameters              key_exchange.rs, ticket.rs
 //!                                v
 //!                            NEGOTIATED
 //!                                | Send ServerHello               key_exchange.rs
 //!                                | K_send = handshake
 //!                                | Send EncryptedExtensions       server_parameters.rs
 //!                                | [Send CertificateRequest]
-//!                                | Send Certificate + CertificateVerify     authentication.rs
+//!                                | [Send Certificate + CertificateVerify]   authentication.rs
 //!                                | Send Finished
 //!                                | K_send = application
 //!                                | K_recv = handshake
@@ -29,6 +30,7 @@
 //!                          WAIT_FINISHED <--------+               authentication.rs
 //!                                | Recv Finished
 //!                                | K_recv = application
+//!                                | [Send NewSessionTicket]        ticket.rs
 //!                                v
 //!                            CONNECTED                            post_handshake.rs
 //! ```
@@ -40,14 +42,17 @@ pub(crate) mod client_hello;
 pub(crate) mod config;
 pub(crate) mod key_exchange;
 pub(crate) mod post_handshake;
+pub(crate) mod retry;
 pub(crate) mod server_parameters;
+pub(crate) mod ticket;
 
 use crate::error::Fault;
 use crate::handshake::{Context, Question, Step, Wire};
 use crate::message::Message;
 use crate::server::authentication::{AfterCertificate, Flight2, WaitCertificate, WaitCertificateVerify, WaitFinished};
-use crate::server::key_exchange::{AfterClientHello, Start};
+use crate::server::key_exchange::{AfterClientHello, Answer, Start};
 use crate::server::post_handshake::Connected;
+use crate::server::retry::StartRetried;
 
 pub use client_hello::ClientHello;
 pub use config::{ClientAuth, Server, ServerBuilder};
@@ -56,6 +61,7 @@ pub(crate) use key_exchange::ReceivedClientHello;
 /// A state of RFC 9846, A.2; each holds exactly what it knows.
 pub(crate) enum State {
     Start(Start),
+    StartRetried(StartRetried),
     WaitCertificate(WaitCertificate),
     WaitCertificateVerify(WaitCertificateVerify),
     WaitFinished(WaitFinished),
@@ -77,9 +83,10 @@ pub(crate) fn step(
     use State::*;
     Ok(match (state, message) {
         (Start(s), Message::ClientHello(m)) => match s.on_client_hello(&m, wire, cx)? {
-            AfterClientHello::Sent(flight2) => Step::Next(flight2.into()),
+            AfterClientHello::Answered(answer) => Step::Next(answer.into()),
             AfterClientHello::Undecided(suspended) => Step::Ask(Question::Configuration, suspended),
         },
+        (StartRetried(s), Message::ClientHello(m)) => Step::Next(s.on_client_hello(&m, wire, cx)?.into()),
         (WaitCertificate(s), Message::Certificate(m)) => Step::Next(s.on_certificate(&m, &wire, cx)?.into()),
         (WaitCertificateVerify(s), Message::CertificateVerify(m)) => Step::Next(WaitFinished(s.on_certificate_verify(&m, &wire)?)),
         (WaitFinished(s), Message::Finished(m)) => Step::Next(Connected(s.on_finished(&m, wire, cx)?)),
@@ -91,6 +98,15 @@ pub(crate) fn step(
 /// Answers [`Question::Configuration`].
 pub(crate) fn choose(suspended: ReceivedClientHello, server: &Server, cx: &mut Context<'_>) -> Result<State, Fault> {
     Ok(suspended.choose(server, cx)?.into())
+}
+
+impl From<Answer> for State {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Flight(flight2) => flight2.into(),
+            Answer::Retry(s) => Self::StartRetried(s),
+        }
+    }
 }
 
 impl From<Flight2> for State {
@@ -115,7 +131,7 @@ impl State {
     /// The state's name in RFC 9846, A.2.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Start(_) => "START",
+            Self::Start(_) | Self::StartRetried(_) => "START",
             Self::WaitCertificate(_) => "WAIT_CERT",
             Self::WaitCertificateVerify(_) => "WAIT_CV",
             Self::WaitFinished(_) => "WAIT_FINISHED",
@@ -126,7 +142,7 @@ impl State {
     /// What the table accepts in this state, for an error's text.
     pub(crate) fn expects(&self) -> &'static str {
         match self {
-            Self::Start(_) => "ClientHello",
+            Self::Start(_) | Self::StartRetried(_) => "ClientHello",
             Self::WaitCertificate(_) => "Certificate",
             Self::WaitCertificateVerify(_) => "CertificateVerify",
             Self::WaitFinished(_) => "Finished",

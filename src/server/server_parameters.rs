@@ -1,27 +1,66 @@
 //! Name, application protocol, EncryptedExtensions and CertificateRequest (RFC 9846, 4.4).
 
-use crate::code_point::SignatureScheme;
+use crate::code_point::{CertificateType, SignatureScheme};
 use crate::error::Fault;
+use crate::handshake::psk::Resumed;
 use crate::handshake::{Context, Keys};
-use crate::identity::Identity;
+use crate::identity::{Identity, Trust};
 use crate::level::Level;
 use crate::message::{CertificateRequest, CertificateRequestExtension, ClientHello, EncryptedExtension, EncryptedExtensions};
 use crate::server::authentication::{self, Flight2};
 use crate::server::config::Server;
+use crate::server::ticket;
 
 /// What the ClientHello and the configuration decide besides the keys.
 pub(crate) struct Parameters {
     pub(crate) identity: Identity,
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
+    /// How we show who we are (RFC 7250).
+    pub(crate) server_certificate_type: CertificateType,
+    /// How the client shows who it is, if it is asked.
+    pub(crate) client_certificate_type: CertificateType,
+    /// How many tickets the client gets.
+    pub(crate) tickets: u8,
 }
 
 /// Decides them; nothing is sent yet.
 pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Parameters, Fault> {
     let server_name = hello.server_name().map(str::to_ascii_lowercase);
-    let identity = server.config.identity_for(server_name.as_deref())?.clone();
+    let identity = server.config.identity_for(server_name.as_deref(), hello.certificate_authorities().unwrap_or_default())?.clone();
     let alpn = select_protocol(&server.config.settings.alpn, hello.alpn())?;
-    Ok(Parameters { identity, server_name, alpn })
+    let server_certificate_type = own_type(&identity, hello.server_certificate_type())?;
+    let client_certificate_type = match server.config.client_auth.trust() {
+        Some(trust) => client_type(trust, hello.client_certificate_type())?,
+        None => CertificateType::X509,
+    };
+    Ok(Parameters { identity, server_name, alpn, server_certificate_type, client_certificate_type, tickets: 0 })
+}
+
+/// RFC 7250, 4.2: how we show who we are. A client that does not say takes X.509 alone.
+fn own_type(identity: &Identity, offered: Option<&[CertificateType]>) -> Result<CertificateType, Fault> {
+    let best = if identity.prefers_raw_key() {
+        [CertificateType::RAW_PUBLIC_KEY, CertificateType::X509]
+    } else {
+        [CertificateType::X509, CertificateType::RAW_PUBLIC_KEY]
+    };
+    common_type(offered, &best)
+}
+
+/// RFC 7250, 4.2: how the client shows who it is. Raw keys only where keys are trusted, as no root can vouch for one.
+fn client_type(trust: &Trust, offered: Option<&[CertificateType]>) -> Result<CertificateType, Fault> {
+    let best: &[_] = match (trust.holds_keys(), trust.holds_roots()) {
+        (false, _) => &[CertificateType::X509],
+        (true, true) => &[CertificateType::X509, CertificateType::RAW_PUBLIC_KEY],
+        (true, false) => &[CertificateType::RAW_PUBLIC_KEY, CertificateType::X509],
+    };
+    common_type(offered, best)
+}
+
+fn common_type(offered: Option<&[CertificateType]>, best: &[CertificateType]) -> Result<CertificateType, Fault> {
+    let Some(offered) = offered else { return Ok(CertificateType::X509) };
+    let common = best.iter().find(|own| offered.contains(own));
+    common.copied().ok_or_else(|| Fault::NoCommonCertificateType { offered: offered.to_vec() })
 }
 
 /// The first protocol of ours that the client offers.
@@ -44,11 +83,15 @@ pub(crate) struct Negotiated {
     pub(crate) server: Server,
     pub(crate) keys: Keys,
     pub(crate) parameters: Parameters,
+    /// The session that is resumed: then nobody shows certificates.
+    pub(crate) resumed: Option<Resumed>,
 }
 
 impl Negotiated {
     /// Sends EncryptedExtensions, [CertificateRequest], and what `authentication.rs` adds.
-    pub(crate) fn send_flight(mut self, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+    pub(crate) fn send_flight(mut self, hello: &ClientHello<'_>, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+        // RFC 9846, 4.4.2: "Servers which are authenticating with a resumption PSK MUST NOT send the CertificateRequest message in the main handshake".
+        let trust = self.server.config.client_auth.trust().filter(|_| self.resumed.is_none());
         let mut extensions = Vec::new();
         // RFC 6066, section 3: a server that used the name "SHALL include an extension of type server_name", empty.
         if self.parameters.server_name.is_some() {
@@ -57,20 +100,37 @@ impl Negotiated {
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
+        // RFC 7250, 4.2: the types are answered where a certificate will be shown, and X.509 goes without saying.
+        if trust.is_some() && self.parameters.client_certificate_type != CertificateType::X509 {
+            extensions.push(EncryptedExtension::ClientCertificateType(self.parameters.client_certificate_type));
+        }
+        if self.resumed.is_none() && self.parameters.server_certificate_type != CertificateType::X509 {
+            extensions.push(EncryptedExtension::ServerCertificateType(self.parameters.server_certificate_type));
+        }
+        if hello.record_size_limit().is_some() {
+            extensions.push(EncryptedExtension::RecordSizeLimit(self.server.config.settings.record_size_limit));
+        }
+        self.parameters.tickets = ticket::count(&self.server, hello, self.resumed.is_some());
+        // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension MUST also send" it.
+        if hello.ticket_request().is_some() && self.server.config.ticket_keys.is_some() {
+            extensions.push(EncryptedExtension::TicketRequest { expected_count: self.parameters.tickets });
+        }
         let encrypted_extensions = EncryptedExtensions { extensions }.encode()?;
         self.keys.transcript.add(&encrypted_extensions);
         cx.sink.write(Level::Handshake, &encrypted_extensions);
 
-        if self.server.config.client_auth.trust().is_some() {
-            let request = CertificateRequest {
-                // RFC 9846, 4.4.2: empty in the main handshake.
-                certificate_request_context: &[],
-                extensions: vec![CertificateRequestExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519])],
+        if let Some(trust) = trust {
+            let mut extensions = vec![CertificateRequestExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519])];
+            // RFC 9846, 4.3.4: whose certificates we take.
+            let authorities = trust.authorities();
+            if !authorities.is_empty() {
+                extensions.push(CertificateRequestExtension::CertificateAuthorities(authorities));
             }
-            .encode()?;
+            // RFC 9846, 4.4.2: the context is empty in the main handshake.
+            let request = CertificateRequest { certificate_request_context: &[], extensions }.encode()?;
             self.keys.transcript.add(&request);
             cx.sink.write(Level::Handshake, &request);
         }
-        authentication::send(self.server, self.keys, self.parameters, cx)
+        authentication::send(self.server, self.keys, self.parameters, self.resumed, cx)
     }
 }

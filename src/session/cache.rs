@@ -54,6 +54,11 @@ impl SessionCache {
         self.lock().len
     }
 
+    /// How many sessions there is room for.
+    pub fn capacity(&self) -> usize {
+        self.lock().capacity
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -186,6 +191,31 @@ impl Origin {
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// What one connection puts into a cache, to be forgotten if the connection fails.
+#[derive(Clone)]
+pub(crate) struct StoredSessions {
+    cache: SessionCache,
+    origin: Origin,
+}
+
+impl StoredSessions {
+    pub(crate) fn new(cache: &SessionCache) -> Self {
+        Self { cache: cache.clone(), origin: Origin::new() }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin.clone()
+    }
+
+    pub(crate) fn put(&self, key: SessionKey, session: ClientSession, now: Now) {
+        self.cache.put(key, session, now);
+    }
+
+    pub(crate) fn forget(&self) {
+        self.cache.forget(&self.origin);
     }
 }
 

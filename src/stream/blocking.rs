@@ -152,6 +152,11 @@ impl<S: Read + Write> Stream<S> {
         self.negotiated.server_name()
     }
 
+    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its identity there, and was not asked again.
+    pub fn resumed(&self) -> bool {
+        self.negotiated.resumed()
+    }
+
     /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
     /// section 4); `length` is in bytes.
     ///

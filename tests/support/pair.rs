@@ -5,7 +5,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use fleeting::{Authority, CipherSuite, Client, ClientAuth, Connection, Error, Identity, Now, Padding, Server, Status, Validity};
+use fleeting::{
+    Authority, CipherSuite, Client, ClientAuth, Connection, Error, Identity, NamedGroup, Now, Padding, Server, Status, Validity,
+};
 use rand_core::{TryCryptoRng, TryRng};
 
 pub const NAME: &str = "pair.internal";
@@ -74,7 +76,8 @@ pub fn pki() -> &'static Pki {
     })
 }
 
-/// What a pair is configured with.
+/// What a pair is configured with. Groups and tickets are `tests/pair/matrix.rs`'s; here a handshake is made thousands of times, so its
+/// group is the quickest, and there are no tickets.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub suite: CipherSuite,
@@ -93,6 +96,7 @@ impl Options {
     pub fn client(&self) -> Client {
         let mut client =
             Client::builder().trust(pki().authority.trust()).cipher_suites([self.suite]).alpn(["a", "b"]).padding(self.padding);
+        client = client.groups([NamedGroup::X25519]);
         if self.client_auth {
             client = client.identity(pki().client.clone());
         }
@@ -100,7 +104,7 @@ impl Options {
     }
 
     pub fn server(&self) -> Server {
-        let mut server = Server::builder().identity(pki().server.clone()).alpn(["b"]).padding(self.padding);
+        let mut server = Server::builder().identity(pki().server.clone()).alpn(["b"]).padding(self.padding).without_tickets();
         if self.client_auth {
             server = server.client_auth(ClientAuth::Required(pki().authority.trust()));
         }

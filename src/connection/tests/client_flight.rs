@@ -9,6 +9,7 @@ use core::time::Duration;
 use crate::code_point::SignatureScheme;
 use crate::connection::tests::puppet::{
     HANDSHAKE, Puppet, Side, WORLD, certificate_message, certificate_of, certificate_verify_of, extension, message, now, refused, server,
+    vector,
 };
 use crate::connection::tests::puppet_client::{asking_server, required};
 use crate::connection::tests::puppet_server::{key_update, new_session_ticket};
@@ -239,8 +240,11 @@ fn the_flight_is_as_it_must_be() {
     let mut puppet = Puppet::calling(&asking_server(required()));
     puppet.say_client_hello();
     let flight = puppet.hear_flight();
-    // EncryptedExtensions: server_name(0), empty. CertificateRequest: an empty context, signature_algorithms(13) with Ed25519 alone.
+    // EncryptedExtensions: server_name(0), empty. CertificateRequest: an empty context, signature_algorithms(13) with Ed25519 alone, and
+    // certificate_authorities(47) with the one name, CN=test.
     assert_eq!(flight[1], message(8, &[0, 4, 0, 0, 0, 0]));
-    assert_eq!(flight[2], message(13, &[0, 0, 8, 0, 13, 0, 4, 0, 2, 8, 7]));
+    let name = [&[0x30, 15, 0x31, 13, 0x30, 11, 6, 3, 0x55, 4, 3, 0x0c, 4][..], b"test"].concat();
+    let authorities = extension(47, &vector(2, &vector(2, &name)));
+    assert_eq!(flight[2], message(13, &[&[0, 0, 33, 0, 13, 0, 4, 0, 2, 8, 7][..], &authorities].concat()));
     assert_eq!(flight[3], certificate_of(&WORLD.server));
 }

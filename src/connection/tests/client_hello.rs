@@ -274,7 +274,7 @@ fn key_shares() {
     );
     // "the values MAY be a non-contiguous subset of the "supported_groups" extension".
     accepted(&server(), |hello| {
-        set(hello, SupportedGroups(groups(&[0x0a0a, 0x11ec, 0x0017, 0x001d, 0x0018])));
+        set(hello, SupportedGroups(groups(&[0x0a0a, 0x001e, 0x0017, 0x001d, 0x0018])));
         shares(hello).insert(0, share(0x0a0a, &[0]));
         shares(hello).push(share(0x0018, &[4; 97]));
     });

@@ -135,6 +135,10 @@ impl Puppet {
         let finished = self.finished();
         self.say(&finished).unwrap();
         self.install_application_keys(Side::Client);
+        // RFC 9846, 4.7.1: to a client that can use them, tickets. They are in no transcript.
+        while let Some(record) = self.hear() {
+            assert_eq!((record.content_type, record.content[0]), (22, 4), "{record:?}");
+        }
     }
 }
 

@@ -1,0 +1,150 @@
+//! HelloRetryRequest out, the second ClientHello in (RFC 9846, 4.2.4).
+//!
+//! It is sent where the client supports a group that is worth a round trip and sent no share for it, and where the configuration wants a cookie back. The
+//! connection keeps the first ClientHello meanwhile: over a stream there is nothing to be won by handing that to the client.
+
+use crate::code_point::ProtocolVersion;
+use crate::crypto::key_exchange::Group;
+use crate::crypto::random::{self, Rng};
+use crate::crypto::suite::Suite;
+use crate::error::{Fault, Illegal};
+use crate::handshake::sink::SkipMode;
+use crate::handshake::{ClientHelloTranscript, Context, Transcript, Wire};
+use crate::level::Level;
+use crate::message::{ClientHello, ClientHelloExtension, HelloRetryRequest, Message, RetryExtension};
+use crate::server::authentication::Flight2;
+use crate::server::config::Server;
+use crate::server::key_exchange::{self, SKIPPED_EARLY_DATA, Selected};
+use crate::server::server_parameters::Parameters;
+
+/// How long our cookies are, in bytes: nobody who has not seen one guesses it.
+const COOKIE_LEN: usize = 32;
+
+/// START, after a HelloRetryRequest.
+pub(crate) struct StartRetried {
+    server: Server,
+    /// The first ClientHello, with its header.
+    first: Vec<u8>,
+    wanted: Wanted,
+    cookie: Option<[u8; COOKIE_LEN]>,
+    /// Ends with the HelloRetryRequest.
+    transcript: Transcript,
+}
+
+/// What the second ClientHello is wanted for.
+pub(crate) struct Wanted {
+    pub(crate) suite: Suite,
+    /// The group that a share is missing for; None if it is the cookie alone.
+    pub(crate) group: Option<Group>,
+    pub(crate) parameters: Parameters,
+}
+
+/// Asks for another ClientHello: with a share for the group that is wanted, if one is, and with a cookie if the configuration wants one.
+pub(crate) fn send(
+    server: &Server,
+    hello: &ClientHello<'_>,
+    first: ClientHelloTranscript,
+    wanted: Wanted,
+    cx: &mut Context<'_>,
+) -> Result<StartRetried, Fault> {
+    let cookie = server.config.retry_cookie.then(|| make_cookie(cx.rng)).transpose()?;
+    let mut extensions = vec![RetryExtension::SupportedVersions(ProtocolVersion::TLS1_3)];
+    extensions.extend(wanted.group.map(|group| RetryExtension::KeyShare(group.code_point())));
+    extensions.extend(cookie.as_ref().map(|cookie| RetryExtension::Cookie(cookie)));
+    let retry = HelloRetryRequest {
+        legacy_version: ProtocolVersion::TLS1_2,
+        session_id_echo: hello.session_id,
+        cipher_suite: wanted.suite.code_point(),
+        compression_method: 0,
+        extensions,
+    }
+    .encode()?;
+    cx.sink.write(Level::Plaintext, &retry);
+    // RFC 9846, E.4: "immediately after its first handshake message. This may either be after a ServerHello or a HelloRetryRequest."
+    if !hello.session_id.is_empty() {
+        cx.sink.change_cipher_spec();
+    }
+    // RFC 9846, 4.3.10: "The server then ignores early data by skipping all records with an external content type of "application_data"".
+    if hello.early_data() {
+        cx.sink.skip_early_data(SkipMode::OuterType, SKIPPED_EARLY_DATA);
+    }
+    let bytes = first.client_hello().to_vec();
+    let transcript = first.with_retry(wanted.suite.hash(), &retry)?;
+    Ok(StartRetried { server: server.clone(), first: bytes, wanted, cookie, transcript })
+}
+
+fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
+    random::array(rng)
+}
+
+impl StartRetried {
+    /// Checks that the second ClientHello is the first but for what was asked for, and sends the first flight.
+    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+        let Message::ClientHello(first) = Message::decode(&self.first)? else {
+            return Err(Fault::Internal { what: "decoding the first ClientHello again" });
+        };
+        let bytes = wire.bytes;
+        let aligned = wire.aligned("ClientHello")?;
+        check_unchanged(&first, hello)?;
+        // RFC 9846, 4.3.2: the client copies the cookie; what we did not send it must not send either.
+        if hello.cookie() != self.cookie.as_ref().map(|cookie| cookie.as_slice()) {
+            return Err(Illegal::HelloChanged { field: "cookie" }.into());
+        }
+        let (group, share) = match self.wanted.group {
+            Some(group) => match hello.key_share().unwrap_or_default() {
+                // RFC 9846, 4.2.2: "a list containing a single KeyShareEntry from the indicated group".
+                [share] if share.group == group.code_point() => (group, share.key_exchange),
+                _ => return Err(Illegal::HelloChanged { field: "key_share" }.into()),
+            },
+            None if first.key_share() == hello.key_share() => {
+                key_exchange::shared(&self.server, hello).ok_or(Fault::Internal { what: "finding the share that was there before" })?
+            }
+            None => return Err(Illegal::HelloChanged { field: "key_share" }.into()),
+        };
+        let selected = Selected { suite: self.wanted.suite, group, share, parameters: self.wanted.parameters };
+        key_exchange::answer(&self.server, hello, bytes, aligned, selected, self.transcript, cx)
+    }
+}
+
+/// RFC 9846, 4.2.2: "the client MUST send the same ClientHello without modification, except as follows".
+fn check_unchanged(first: &ClientHello<'_>, second: &ClientHello<'_>) -> Result<(), Fault> {
+    let fields = [
+        ("legacy_version", first.legacy_version == second.legacy_version),
+        ("random", first.random == second.random),
+        ("legacy_session_id", first.session_id == second.session_id),
+        ("cipher_suites", first.cipher_suites == second.cipher_suites),
+        ("legacy_compression_methods", first.compression_methods == second.compression_methods),
+        ("extensions", kept(first).eq(kept(second))),
+        // "Removing the early_data extension".
+        ("early_data", !second.early_data()),
+        ("pre_shared_key", only_removed(identities(first), identities(second))),
+    ];
+    match fields.iter().find(|(_, same)| !same) {
+        Some((field, _)) => Err(Illegal::HelloChanged { field }.into()),
+        None => Ok(()),
+    }
+}
+
+/// The extensions that must stay as they are, in their order. Those that may change are looked at one by one, but for the padding, which may change freely.
+fn kept<'s, 'a>(hello: &'s ClientHello<'a>) -> impl Iterator<Item = &'s ClientHelloExtension<'a>> {
+    hello.extensions.iter().flatten().filter(|extension| {
+        !matches!(
+            extension,
+            ClientHelloExtension::KeyShare(_)
+                | ClientHelloExtension::EarlyData
+                | ClientHelloExtension::Cookie(_)
+                | ClientHelloExtension::PreSharedKey(_)
+                | ClientHelloExtension::Padding(_)
+        )
+    })
+}
+
+fn identities<'a>(hello: &ClientHello<'a>) -> Vec<&'a [u8]> {
+    hello.pre_shared_key().map(|offered| offered.identities.iter().map(|psk| psk.identity).collect()).unwrap_or_default()
+}
+
+/// "(optionally) removing any PSKs which are incompatible with the server's indicated cipher suite": what is left stands in the same order.
+fn only_removed(first: Vec<&[u8]>, second: Vec<&[u8]>) -> bool {
+    let mut rest = first.into_iter();
+    second.into_iter().all(|identity| rest.any(|known| known == identity))
+}

@@ -1,0 +1,141 @@
+//! Resumption without state of our own (RFC 9846, 4.3.11 and 4.7.1): tickets out after the handshake, and in with a ClientHello.
+//!
+//! A ticket is bound to what was decided when it was made: the name, our key, whether clients are asked who they are, and whom we trust then. What does
+//! not fit is ignored, and the handshake is a full one: so a change of roots ends what tickets from before it allowed.
+
+use core::time::Duration;
+
+use crate::code_point::PskKeyExchangeMode;
+use crate::crypto::hash::sha256;
+use crate::crypto::random;
+use crate::crypto::suite::Suite;
+use crate::error::Fault;
+use crate::handshake::authentication::Authenticated;
+use crate::handshake::psk::{self, Resumed};
+use crate::handshake::{Context, Keys, Transcript};
+use crate::key_schedule::EarlySecret;
+use crate::level::Level;
+use crate::message::{ClientHello, NewSessionTicket};
+use crate::server::config::{ClientAuth, Server};
+use crate::server::server_parameters::Parameters;
+use crate::session::Session;
+use crate::time::Now;
+
+/// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a key of ours costs a decryption.
+const MAX_IDENTITIES: usize = 8;
+
+/// How many tickets a client gets after a full handshake, and after a resumed one, if it does not say how many it wants (RFC 9149).
+const DEFAULT_COUNTS: (u8, u8) = (2, 1);
+
+/// How many tickets a client gets at most.
+const MAX_COUNT: u8 = 8;
+
+/// A session that the client offers, that we would have made, and that it has proved to hold.
+pub(crate) struct OfferedSession {
+    /// Where it stands in the client's list.
+    pub(crate) index: u16,
+    pub(crate) early: EarlySecret,
+    pub(crate) resumed: Resumed,
+}
+
+/// Finds the session to resume, if there is one; `before` is the transcript before this ClientHello.
+pub(crate) fn select(
+    server: &Server,
+    hello: &ClientHello<'_>,
+    bytes: &[u8],
+    before: &Transcript,
+    suite: Suite,
+    parameters: &Parameters,
+    now: Now,
+) -> Result<Option<OfferedSession>, Fault> {
+    // RFC 9846, 4.3.9: only a mode that is offered is used; psk_ke would give up forward secrecy.
+    let (Some(offered), true) = (hello.pre_shared_key(), allows_tickets(hello)) else { return Ok(None) };
+    let binding = binding(server, parameters);
+    let good = |session: &Session| {
+        // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
+        session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
+    };
+    let open = |ticket| server.config.ticket_keys.as_ref()?.open(ticket, &binding, now).filter(good);
+    // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
+    let mut identities = (0_u16..).zip(offered.identities.iter().zip(&offered.binders)).take(MAX_IDENTITIES);
+    let Some((index, binder, session)) = identities.find_map(|(index, (psk, binder))| Some((index, *binder, open(psk.identity)?))) else {
+        return Ok(None);
+    };
+    // RFC 9846, 4.3.11: "they SHOULD select a single PSK and validate solely the binder that corresponds to that PSK".
+    let covered = bytes.get(..bytes.len().saturating_sub(hello.binders_len())).unwrap_or_default();
+    let (early, resumed) = psk::verify(session, &before.digest_with(covered), binder)?;
+    Ok(Some(OfferedSession { index, early, resumed }))
+}
+
+/// Whether the client can use tickets of ours.
+fn allows_tickets(hello: &ClientHello<'_>) -> bool {
+    hello.psk_key_exchange_modes().is_some_and(|modes| modes.contains(&PskKeyExchangeMode::PSK_DHE_KE))
+}
+
+/// How many tickets the client gets (RFC 9149, section 3).
+pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool) -> u8 {
+    // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes extension".
+    if server.config.ticket_keys.is_none() || !allows_tickets(hello) {
+        return 0;
+    }
+    let (new_session, resumption) = hello.ticket_request().unwrap_or(DEFAULT_COUNTS);
+    if resumed { resumption } else { new_session }.min(MAX_COUNT)
+}
+
+/// Sends the tickets: the client's Finished is verified and in the transcript.
+pub(crate) fn send(
+    server: &Server,
+    parameters: &Parameters,
+    keys: Keys,
+    client: &Authenticated,
+    cx: &mut Context<'_>,
+) -> Result<(), Fault> {
+    let Some(ticket_keys) = server.config.ticket_keys.as_ref().filter(|_| parameters.tickets > 0) else { return Ok(()) };
+    let left = server.config.max_session_age.saturating_sub(age(client.since, cx.now));
+    let lifetime = server.config.ticket_lifetime.min(left);
+    let binding = binding(server, parameters);
+    // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
+    let resumption = keys.main.into_epoch(&keys.transcript.digest()).resumption;
+    for number in 0..parameters.tickets {
+        // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as wolfSSL takes 8 at most.
+        let ticket_nonce = [number];
+        let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, peer: client.peer.clone() };
+        // No key to seal with, or no time left: no ticket.
+        let Some(sealed) = ticket_keys.seal(&session, &binding, lifetime, cx.now, cx.rng)? else { return Ok(()) };
+        let message = NewSessionTicket {
+            ticket_lifetime: sealed.lifetime.as_secs().try_into().unwrap_or(u32::MAX),
+            // RFC 9846, 4.7.1: "The server MUST generate a fresh value for each ticket it sends."
+            ticket_age_add: u32::from_be_bytes(random::array(cx.rng)?),
+            ticket_nonce: &ticket_nonce,
+            ticket: &sealed.ticket,
+            extensions: Vec::new(),
+        };
+        cx.sink.write(Level::Application, &message.encode()?);
+    }
+    Ok(())
+}
+
+/// What must be the same when a ticket comes back: a digest, the same in every process with the same configuration.
+fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
+    let name = parameters.server_name.as_deref().unwrap_or_default();
+    let bound =
+        [b"fleeting ticket binding 1", &server.config.client_auth_digest[..], parameters.identity.public_key().as_bytes(), name.as_bytes()]
+            .concat();
+    sha256(&bound)
+}
+
+/// What decides about clients: whether they are asked, and who is trusted then.
+pub(crate) fn client_auth_digest(client_auth: &ClientAuth) -> [u8; 32] {
+    let mode = match client_auth {
+        ClientAuth::None => 0,
+        ClientAuth::Optional(_) => 1,
+        ClientAuth::Required(_) => 2,
+    };
+    let trust = client_auth.trust().map(|trust| trust.digest()).unwrap_or_default();
+    sha256(&[&[mode][..], &trust].concat())
+}
+
+/// How long ago certificates were looked at. A clock that was set back makes it nothing.
+fn age(since: Duration, now: Now) -> Duration {
+    now.unix.saturating_sub(since)
+}
