@@ -37,7 +37,9 @@ const LEN: usize = 32;
 
 /// The private key: in one allocation, where what is secret of it is wiped when it is used or dropped.
 pub(super) enum DecapsulationKey {
-    Portable(Box<ml_kem::DecapsulationKey<MlKem768>>),
+    /// The seed, of which the key is made again when it is used: what waits for the server's answer is 64 bytes in a `Secret` then, for the
+    /// price of one more key generation.
+    Portable(Secret),
     #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
     Graviola(graviola_key::Held),
 }
@@ -46,7 +48,7 @@ impl DecapsulationKey {
     /// A key, and the encapsulation key that belongs to it.
     pub(super) fn generate(backend: Backend, rng: &mut Rng<'_>) -> Result<(Self, Vec<u8>), Fault> {
         match column(backend, rng) {
-            Backend::Portable => portable_key(&secret(rng, SEED_LEN)?),
+            Backend::Portable => portable_key(secret(rng, SEED_LEN)?),
             #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
             Backend::Graviola => scrubbed_kem(|| {
                 let key = graviola::key_agreement::mlkem768::DecapKey::generate().map_err(|_| Fault::Random)?;
@@ -59,7 +61,7 @@ impl DecapsulationKey {
     #[cfg(test)]
     pub(super) fn from_seed(backend: Backend, seed: &Secret) -> Result<(Self, Vec<u8>), Fault> {
         match backend {
-            Backend::Portable => portable_key(seed),
+            Backend::Portable => portable_key(Secret::copy_of(seed.expose())),
             #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
             Backend::Graviola => scrubbed_kem(|| {
                 let seed = seed.expose().try_into().unwrap();
@@ -80,7 +82,13 @@ impl DecapsulationKey {
     /// The shared secret.
     pub(super) fn decapsulate(self, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Result<Secret, Fault> {
         match self {
-            Self::Portable(key) => Ok(scrubbed_kem(|| Secret::copy_of(&key.decapsulate(ciphertext.into())))),
+            Self::Portable(seed) => {
+                let seed = array::<SEED_LEN>(&seed)?;
+                Ok(scrubbed_kem(|| {
+                    let key = ml_kem::DecapsulationKey::<MlKem768>::from_seed((*seed).into());
+                    Secret::copy_of(&key.decapsulate(ciphertext.into()))
+                }))
+            }
             #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
             Self::Graviola(key) => graviola_key::decapsulate(key, ciphertext),
         }
@@ -132,13 +140,11 @@ fn column(backend: Backend, rng: &Rng<'_>) -> Backend {
     if is_system(rng) { backend } else { Backend::Portable }
 }
 
-fn portable_key(seed: &Secret) -> Result<(DecapsulationKey, Vec<u8>), Fault> {
-    let seed = array::<SEED_LEN>(seed)?;
-    Ok(scrubbed_kem(|| {
-        let key = Box::new(ml_kem::DecapsulationKey::from_seed((*seed).into()));
-        let encapsulation_key = key.encapsulation_key().to_bytes().to_vec();
-        (DecapsulationKey::Portable(key), encapsulation_key)
-    }))
+fn portable_key(seed: Secret) -> Result<(DecapsulationKey, Vec<u8>), Fault> {
+    let bytes = array::<SEED_LEN>(&seed)?;
+    let encapsulation_key =
+        scrubbed_kem(|| ml_kem::DecapsulationKey::<MlKem768>::from_seed((*bytes).into()).encapsulation_key().to_bytes().to_vec());
+    Ok((DecapsulationKey::Portable(seed), encapsulation_key))
 }
 
 fn portable_encapsulate(encapsulation_key: &[u8; ENCAPSULATION_KEY_LEN], message: &Secret) -> Result<Option<(Vec<u8>, Secret)>, Fault> {

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::secret::recorder;
+use crate::session::cache::Origin;
 use crate::session::resumable::MAX_TICKET_LEN;
-use crate::session::{ClientSession, Origin, SessionCache, SessionKey};
+use crate::session::{ClientSession, SessionCache, SessionKey};
 
 /// A session whose ticket is this number.
 fn numbered(number: u16, origin: &Origin) -> ClientSession {

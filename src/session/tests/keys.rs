@@ -12,7 +12,8 @@ use crate::crypto::hkdf::Prk;
 use crate::crypto::random::SystemRandom;
 use crate::error::{ConfigError, Error, Fault};
 use crate::secret::recorder;
-use crate::session::{SealedTicket, TicketKey, TicketKeys};
+use crate::session::key_ring::SealedTicket;
+use crate::session::{TicketKey, TicketKeys};
 
 fn key(secret: u8, encrypt_from: Duration, encrypt_until: Duration, decrypt_until: Duration) -> TicketKey {
     TicketKey::new([secret; 32], encrypt_from, encrypt_until, decrypt_until).unwrap()

@@ -7,9 +7,10 @@ use sha2::Sha256;
 use super::*;
 use crate::crypto::aead::AeadKey;
 use crate::crypto::random::SystemRandom;
+use crate::session::resumable::MAX_LIFETIME;
 use crate::session::resumable::MAX_TICKET_LEN;
 use crate::session::ticket::State;
-use crate::session::{MAX_LIFETIME, TicketKey, TicketKeys};
+use crate::session::{TicketKey, TicketKeys};
 
 fn seal(keys: &TicketKeys, session: &Session, lifetime: Duration) -> Option<(Vec<u8>, Duration)> {
     let sealed = keys.seal(session, &BINDING, lifetime, at(NOW), &mut SystemRandom).unwrap();
