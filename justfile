@@ -30,6 +30,10 @@ test *args:
 test-release *args:
     cargo test --locked --release {{args}}
 
+# The full product of the matrix in tests/pair/matrix.rs, of which `test` runs every pair of dimensions
+matrix:
+    cargo test --locked --release --test pair -- --ignored --nocapture matrix::the_full_product
+
 # The same without the accelerators: the crate then contains no `unsafe`
 no-default-features *args:
     cargo test --locked --no-default-features {{args}}
@@ -68,7 +72,7 @@ examples:
 
 # The tests against other people's programs: openssl, gnutls, go, curl (CONTRIBUTING.md says what to install)
 peers *args:
-    cargo test --locked --tests {{args}} -- --ignored
+    cargo test --locked --tests {{args}} -- --ignored --skip matrix::
 
 # The comparison with rustls and OpenSSL is a package of its own: that it builds
 bench-peers-check:

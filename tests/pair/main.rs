@@ -6,9 +6,12 @@
 #[path = "../support/pair.rs"]
 mod support;
 
+mod cast;
 mod conversation;
 mod cut;
 mod disturbed;
 mod failed;
 mod flipped;
 mod limits;
+mod matrix;
+mod wire;

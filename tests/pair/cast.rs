@@ -1,0 +1,163 @@
+//! Who takes part in the handshakes of the matrix and of what stands around it: two on each side, one known by certificates, one by its key.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use fleeting::{Authority, Client, Connection, Identity, Peer, PublicKey, Server, Trust, Validity};
+
+use crate::support::{End, NAME, NOW, Pair, Seeded};
+use crate::wire::Transport;
+
+/// The server's certificate has this name as well.
+pub const OTHER_NAME: &str = "other.internal";
+/// The common name in the client's certificate.
+const CLIENT_NAME: &str = "a client";
+/// What the key of the client without certificates is bound to.
+const CLIENT_KEY_NAME: &str = "client.internal";
+
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// How a side shows who it is, and how the other side knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A chain of two certificates, where roots are trusted.
+    Certificate,
+    /// A raw public key (RFC 7250), where keys are trusted.
+    RawKey,
+}
+
+impl Credential {
+    pub const ALL: [Self; 2] = [Self::Certificate, Self::RawKey];
+
+    pub fn server(self) -> &'static Identity {
+        match self {
+            Self::Certificate => &cast().server_certificate,
+            Self::RawKey => &cast().server_key,
+        }
+    }
+
+    pub fn client(self) -> &'static Identity {
+        match self {
+            Self::Certificate => &cast().client_certificate,
+            Self::RawKey => &cast().client_key,
+        }
+    }
+
+    /// What a client trusts that knows the server like this.
+    pub fn trust_in_server(self) -> Trust {
+        match self {
+            Self::Certificate => cast().root.trust(),
+            Self::RawKey => Trust::key_for(NAME, cast().server_key.public_key()),
+        }
+    }
+
+    /// What a server trusts that knows the client like this.
+    pub fn trust_in_client(self) -> Trust {
+        match self {
+            Self::Certificate => cast().root.trust(),
+            Self::RawKey => Trust::key_for(CLIENT_KEY_NAME, cast().client_key.public_key()),
+        }
+    }
+
+    /// How the server looks to the client.
+    pub fn seen_server(self) -> Seen {
+        let certificates = match self {
+            Self::Certificate => self.server().certificates().to_vec(),
+            Self::RawKey => Vec::new(),
+        };
+        // RFC 5280, 4.1.2.6: the subject of a certificate; without another it is the first name. A key has none.
+        let common_name = (self == Self::Certificate).then(|| NAME.to_owned());
+        let names: &[&str] = if self == Self::Certificate { &[NAME, OTHER_NAME] } else { &[NAME] };
+        Seen { key: self.server().public_key(), names: names.iter().map(|name| name.to_string()).collect(), common_name, certificates }
+    }
+
+    /// How the client looks to the server, at first hand or by a ticket, which carries no more than its own certificate.
+    pub fn seen_client(self, by_ticket: bool) -> Seen {
+        let key = self.client().public_key();
+        match self {
+            Self::Certificate => {
+                let certificates = self.client().certificates().iter().take(if by_ticket { 1 } else { 2 }).cloned().collect();
+                Seen { key, names: Vec::new(), common_name: Some(CLIENT_NAME.to_owned()), certificates }
+            }
+            Self::RawKey => Seen { key, names: vec![CLIENT_KEY_NAME.to_owned()], common_name: None, certificates: Vec::new() },
+        }
+    }
+}
+
+/// What a side is told of the other one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub key: PublicKey,
+    pub names: Vec<String>,
+    pub common_name: Option<String>,
+    pub certificates: Vec<Vec<u8>>,
+}
+
+impl From<&Peer> for Seen {
+    fn from(peer: &Peer) -> Self {
+        Self { key: peer.public_key(), names: peer.names(), common_name: peer.common_name(), certificates: peer.certificates().to_vec() }
+    }
+}
+
+pub struct Cast {
+    pub root: Authority,
+    /// Nobody trusts it.
+    pub stranger: Authority,
+    server_certificate: Identity,
+    server_key: Identity,
+    client_certificate: Identity,
+    client_key: Identity,
+}
+
+/// What this authority issues to a server, with a fresh key.
+pub fn server_of(authority: &Authority) -> Identity {
+    authority.certificate().server([NAME, OTHER_NAME]).validity(validity()).issue().unwrap()
+}
+
+/// What this authority issues to a client, with a fresh key.
+pub fn client_of(authority: &Authority) -> Identity {
+    authority.certificate().client(CLIENT_NAME).validity(validity()).issue().unwrap()
+}
+
+/// From a day before the time of all tests to 30 days after it.
+fn validity() -> Validity {
+    Validity::between(NOW.unix - DAY, NOW.unix + 30 * DAY).unwrap()
+}
+
+pub fn cast() -> &'static Cast {
+    static CAST: OnceLock<Cast> = OnceLock::new();
+    CAST.get_or_init(|| {
+        let validity = validity();
+        let root = Authority::builder("root").validity(validity).build().unwrap();
+        let below = Authority::builder("below").validity(validity).build_under(&root).unwrap();
+        let cast = Cast {
+            server_certificate: server_of(&below),
+            server_key: Identity::generate().unwrap(),
+            client_certificate: client_of(&below),
+            client_key: Identity::generate().unwrap(),
+            stranger: Authority::builder("a stranger").validity(validity).build().unwrap(),
+            root,
+        };
+        assert!([&cast.server_certificate, &cast.client_certificate].iter().all(|identity| identity.certificates().len() == 2));
+        cast
+    })
+}
+
+/// A pair before its handshake; the ClientHello waits.
+pub fn pair(client: &Client, server: &Server, seed: u64) -> Pair {
+    let mut rng = Seeded(seed);
+    let connection = client.connection(NAME, NOW, &mut rng).unwrap();
+    Pair { client: End::new(connection, rng), server: End::new(server.connection(NOW), Seeded(!seed)) }
+}
+
+/// A pair after its handshake, whatever became of it.
+pub fn handshake(client: &Client, server: &Server, transport: Transport, seed: u64) -> Pair {
+    let mut pair = pair(client, server, seed);
+    transport.settle(&mut pair, &mut Seeded(seed));
+    pair
+}
+
+/// The connection is complete, and says this of the other side.
+pub fn seen(connection: &Connection) -> Option<Seen> {
+    connection.negotiated().expect("a complete handshake").peer().map(Seen::from)
+}
