@@ -14,4 +14,5 @@ mod failed;
 mod flipped;
 mod limits;
 mod matrix;
+mod mismatch;
 mod wire;
