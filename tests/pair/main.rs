@@ -15,4 +15,5 @@ mod flipped;
 mod limits;
 mod matrix;
 mod mismatch;
+mod tickets;
 mod wire;
