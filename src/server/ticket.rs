@@ -52,8 +52,10 @@ pub(crate) fn select(
     let (Some(offered), true) = (hello.pre_shared_key(), allows_tickets(hello)) else { return Ok(None) };
     let binding = binding(server, parameters);
     let good = |session: &Session| {
+        // The binding says so already; but who is let in should hang on no digest alone.
+        let authenticated = session.peer.is_some() || !matches!(server.config.client_auth, ClientAuth::Required(_));
         // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
-        session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
+        authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
     };
     let open = |ticket| server.config.ticket_keys.as_ref()?.open(ticket, &binding, now).filter(good);
     // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
