@@ -27,6 +27,8 @@ pub(super) struct Outbound {
     sent: usize,
     /// Handshake messages that wait to be packed into records together.
     messages: Vec<u8>,
+    /// Tickets, until there is something else to send.
+    tickets: Vec<u8>,
     /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
     initial: bool,
     /// The dummy ChangeCipherSpec went out.
@@ -46,6 +48,7 @@ impl Outbound {
             records: Vec::new(),
             sent: 0,
             messages: Vec::new(),
+            tickets: Vec::new(),
             initial: is_client,
             changed_cipher_spec: false,
             max_inner: MAX_INNER,
@@ -106,6 +109,20 @@ impl Outbound {
         Ok(())
     }
 
+    /// A ticket for the client, to go out with the first data, or at the end.
+    ///
+    /// Not at once: a client that only sends would never read it, and when it closes a TCP connection with something unread, its system throws away
+    /// what it sent last. Besides, no handshake then waits for room that only a reading client makes.
+    pub(super) fn ticket(&mut self, message: &[u8]) {
+        self.tickets.extend_from_slice(message);
+    }
+
+    fn send_tickets(&mut self) -> Result<(), SealError> {
+        let tickets = core::mem::take(&mut self.tickets);
+        let Some(seal) = &mut self.seal else { return Ok(()) };
+        tickets.chunks(seal.max_fragment().max(1)).try_for_each(|part| seal.seal(ContentType::HANDSHAKE, part, 0, &mut self.records))
+    }
+
     /// New keys, from the next message on.
     pub(super) fn install(&mut self, suite: Suite, secret: TrafficSecret) {
         self.note(Self::flush_messages);
@@ -138,6 +155,7 @@ impl Outbound {
 
     /// Application data: as much of it as may wait for the transport. Returns how much was taken.
     pub(super) fn data(&mut self, data: &[u8]) -> Result<usize, SealError> {
+        self.send_tickets()?;
         self.answer_key_update()?;
         let mut taken = 0;
         while taken < data.len() && self.waiting().len() < MAX_WAITING {
@@ -187,6 +205,9 @@ impl Outbound {
     pub(super) fn end(&mut self, alerts: &[AlertDescription]) {
         self.note(|out| {
             out.flush_messages()?;
+            if let [AlertDescription::CLOSE_NOTIFY] = alerts {
+                out.send_tickets()?;
+            }
             let Some(seal) = &mut out.seal else { return Ok(()) };
             for alert in alerts {
                 let warning = matches!(*alert, AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED);
@@ -196,6 +217,7 @@ impl Outbound {
         });
         self.seal = None;
         self.messages = Vec::new();
+        self.tickets = Vec::new();
     }
 
     /// As if so many records had been sealed under these keys, and so many KeyUpdates sent.

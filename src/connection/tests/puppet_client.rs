@@ -135,7 +135,8 @@ impl Puppet {
         let finished = self.finished();
         self.say(&finished).unwrap();
         self.install_application_keys(Side::Client);
-        // RFC 9846, 4.7.1: to a client that can use them, tickets. They are in no transcript.
+        // RFC 9846, 4.7.1: to a client that can use them, tickets. They are in no transcript, and go out with the first data, be it none.
+        self.us.write(b"").unwrap();
         while let Some(record) = self.hear() {
             assert_eq!((record.content_type, record.content[0]), (22, 4), "{record:?}");
         }
