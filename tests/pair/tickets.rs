@@ -68,6 +68,11 @@ impl Shared {
         let mut pair = Pair { client: End::new(connection, rng), server: End::new(server.connection(clocks[1]), Seeded(!seed)) };
         [pair.client.now, pair.server.now] = clocks;
         Transport::Whole.settle(&mut pair, &mut Seeded(0));
+        // Tickets go out with the server's first data, be it none.
+        if pair.server.connection.negotiated().is_some() {
+            pair.server.write(b"");
+            Transport::Whole.settle(&mut pair, &mut Seeded(0));
+        }
         pair
     }
 }
