@@ -127,7 +127,9 @@ fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
             "it refused our certificate; look at its names, its purpose (extended key usage) and its log"
         }
         AlertDescription::CERTIFICATE_EXPIRED => "our certificate is out of date for it; renew it, or set its clock",
-        AlertDescription::CERTIFICATE_REQUIRED => "it wants a client certificate; configure an identity",
+        AlertDescription::CERTIFICATE_REQUIRED => {
+            "it wants a client certificate; configure an identity, from one of the authorities that it takes"
+        }
         AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3",
         AlertDescription::NO_APPLICATION_PROTOCOL => "it serves none of the ALPN protocols we offered",
         AlertDescription::UNRECOGNIZED_NAME => "it does not serve the name we asked for",
