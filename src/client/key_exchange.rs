@@ -40,17 +40,34 @@ pub(crate) struct Retried {
 
 /// How many ClientHellos the server has seen.
 pub(crate) trait Round {
+    /// What is wrong with a ServerHello of an older version.
+    fn older(hello: &ServerHello<'_>) -> Fault;
+
     /// The transcript up to the last ClientHello, if the server may choose this suite and group.
     fn agree(self, suite: Suite, group: NamedGroup) -> Result<Transcript, Fault>;
 }
 
 impl Round for First {
+    fn older(hello: &ServerHello<'_>) -> Fault {
+        // RFC 9846, 4.2.3: clients which receive a ServerHello of TLS 1.2 or below check for the mark of a downgrade.
+        if DOWNGRADE_MARKS.iter().any(|mark| hello.random.ends_with(mark)) {
+            return Illegal::Downgrade.into();
+        }
+        Fault::Version { got: vec![hello.legacy_version] }
+    }
+
     fn agree(self, suite: Suite, _: NamedGroup) -> Result<Transcript, Fault> {
         Ok(self.0.with_hash(suite.hash()))
     }
 }
 
 impl Round for Retried {
+    fn older(hello: &ServerHello<'_>) -> Fault {
+        // RFC 9846, 4.2.4: "The value of selected_version in the HelloRetryRequest ... MUST be retained in the ServerHello, and a client MUST abort the
+        // handshake with an illegal_parameter alert if the value changes."
+        Illegal::VersionNotOffered(hello.legacy_version).into()
+    }
+
     fn agree(self, suite: Suite, group: NamedGroup) -> Result<Transcript, Fault> {
         // RFC 9846, 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is the same as that in the HelloRetryRequest".
         if suite != self.suite {
@@ -119,7 +136,8 @@ impl<R: Round> WaitServerHello<R> {
         cx: &mut Context<'_>,
     ) -> Result<WaitEncryptedExtensions, Fault> {
         let Self { mut offer, round } = self;
-        check_version(selected_version(hello)?, hello.legacy_version)?;
+        // The version is looked at before everything else (RFC 9846, 4.3.1).
+        check_version(hello.supported_versions().ok_or_else(|| R::older(hello))?, hello.legacy_version)?;
         let suite = check_echoes(&offer, hello.session_id_echo, hello.cipher_suite, hello.compression_method)?;
         // RFC 9846, 4.3: an answer to what was not asked.
         let asked = |extension: &ExtensionType| match *extension {
@@ -192,16 +210,6 @@ fn check_echoes(offer: &Offer, session_id_echo: &[u8], cipher_suite: CipherSuite
         return Err(Illegal::Compression.into());
     }
     Ok(suite)
-}
-
-/// The version is looked at before everything else (RFC 9846, 4.3.1).
-fn selected_version(hello: &ServerHello<'_>) -> Result<ProtocolVersion, Fault> {
-    match hello.supported_versions() {
-        Some(version) => Ok(version),
-        // RFC 9846, 4.2.3: clients which receive a ServerHello of TLS 1.2 or below check for the mark of a downgrade.
-        None if DOWNGRADE_MARKS.iter().any(|mark| hello.random.ends_with(mark)) => Err(Illegal::Downgrade.into()),
-        None => Err(Fault::Version { got: vec![hello.legacy_version] }),
-    }
 }
 
 fn check_version(selected: ProtocolVersion, legacy: ProtocolVersion) -> Result<(), Fault> {
