@@ -8,6 +8,8 @@ pub(crate) mod psk;
 pub(crate) mod settings;
 pub(crate) mod sink;
 pub(crate) mod step;
+#[cfg(test)]
+mod traces;
 pub(crate) mod transcript;
 
 pub(crate) use authentication::{Proof, Signer};

@@ -148,3 +148,22 @@ fn only_removed(first: Vec<&[u8]>, second: Vec<&[u8]>) -> bool {
     let mut rest = first.into_iter();
     second.into_iter().all(|identity| rest.any(|known| known == identity))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::rfc8448::trace;
+
+    /// RFC 8448, section 5: the second ClientHello has another share, a cookie and padding, and is the first but for that.
+    #[test]
+    fn the_hellos_of_rfc_8448_differ_as_they_may() {
+        let trace = trace("hello_retry_request");
+        let [first, second] = ["record_client_hello_1", "record_client_hello_2"].map(|name| match Message::decode(trace.message(name)) {
+            Ok(Message::ClientHello(hello)) => hello,
+            other => panic!("{other:?}"),
+        });
+        assert!(first.key_share() != second.key_share() && first.cookie() != second.cookie() && first.extensions != second.extensions);
+        check_unchanged(&first, &second).unwrap();
+        check_unchanged(&second, &first).unwrap();
+    }
+}

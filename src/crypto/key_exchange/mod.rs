@@ -100,7 +100,7 @@ impl EphemeralKey {
 
     /// A key made of these bytes: a scalar, behind ML-KEM's seed in the hybrid.
     #[cfg(test)]
-    pub(super) fn from_private(backend: Backend, group: Group, private: &[u8]) -> Result<Self, Fault> {
+    pub(crate) fn from_private(backend: Backend, group: Group, private: &[u8]) -> Result<Self, Fault> {
         match group {
             Group::X25519MlKem768 => {
                 let (seed, scalar) = private.split_at(ml_kem::SEED_LEN);
