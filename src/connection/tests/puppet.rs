@@ -12,10 +12,13 @@ use core::time::Duration;
 use std::sync::LazyLock;
 
 use crate::client::Client;
+use crate::code_point::NamedGroup;
 use crate::connection::sink::{Decided, Handshake};
+use crate::connection::tests::puppet_session::Psk;
 use crate::connection::{Connection, Status};
 use crate::crypto::aead::AeadKey;
 use crate::crypto::hash::Digest;
+use crate::crypto::key_exchange::Group;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault};
@@ -49,6 +52,12 @@ pub(super) static WORLD: LazyLock<World> = LazyLock::new(|| {
 pub(super) fn now() -> Now {
     let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Now { monotonic: Duration::ZERO, unix }
+}
+
+/// So much later; nobody waits for it, so the handshake does not time out.
+pub(super) fn in_the_future(by: Duration) -> Now {
+    let Now { monotonic, unix } = now();
+    Now { monotonic, unix: unix + by }
 }
 
 pub(super) fn client() -> Client {
@@ -162,17 +171,31 @@ pub(super) struct Puppet {
     pub(super) read: Option<Keys>,
     pub(super) transcript: Vec<u8>,
     pub(super) schedule: Option<Schedule>,
+    /// The group that keys are agreed in.
+    pub(super) group: Group,
     /// The key exchange's result, until the hellos are in the transcript.
     pub(super) shared: Option<Secret>,
+    /// The PSK that was selected.
+    pub(super) psk: Option<Secret>,
     pub(super) key: Option<crate::crypto::key_exchange::EphemeralKey>,
     pub(super) client_hello: Vec<u8>,
     pub(super) session_id: Vec<u8>,
+    /// supported_groups of our ClientHello.
+    pub(super) groups: Vec<NamedGroup>,
+    /// psk_key_exchange_modes of our ClientHello; empty for none.
+    pub(super) modes: Vec<u8>,
+    /// The PSKs that our ClientHello offers, with binders.
+    pub(super) psks: Vec<Psk>,
+    /// The dummy ChangeCipherSpec was heard: it goes out once (RFC 9846, E.4).
+    pub(super) changed_cipher_spec: bool,
     /// What we show in Certificate.
     pub(super) identity: Identity,
     /// The plaintext that came out of the connection under test.
     pub(super) delivered: Vec<u8>,
+    /// How far the clock of the connection under test is ahead.
+    pub(super) later: Duration,
     raw: Vec<u8>,
-    messages: Vec<u8>,
+    pub(super) messages: Vec<u8>,
 }
 
 impl Puppet {
@@ -186,12 +209,19 @@ impl Puppet {
             read: None,
             transcript: Vec::new(),
             schedule: None,
+            group: Group::X25519,
             shared: None,
+            psk: None,
             key: None,
             client_hello: Vec::new(),
             session_id: Vec::new(),
+            groups: vec![NamedGroup(0x001d)],
+            modes: Vec::new(),
+            psks: Vec::new(),
+            changed_cipher_spec: false,
             identity,
             delivered: Vec::new(),
+            later: Duration::ZERO,
             raw: Vec::new(),
             messages: Vec::new(),
         }
@@ -258,7 +288,7 @@ impl Puppet {
 
     fn process(&mut self) -> Result<Status, Error> {
         loop {
-            match self.us.process(now(), &mut SystemRandom)? {
+            match self.us.process(in_the_future(self.later), &mut SystemRandom)? {
                 Status::Data => {
                     self.delivered.extend_from_slice(self.us.plaintext());
                     self.us.consume(usize::MAX);
@@ -295,6 +325,13 @@ impl Puppet {
     }
 
     // ---- from the connection under test ----
+
+    /// Whether there is more that it sent.
+    pub(super) fn has_more_to_hear(&mut self) -> bool {
+        self.raw.extend_from_slice(self.us.output());
+        self.us.sent(usize::MAX);
+        !self.raw.is_empty() || !self.messages.is_empty()
+    }
 
     /// The next record that it sent, if any.
     pub(super) fn hear(&mut self) -> Option<Record> {
@@ -336,6 +373,14 @@ impl Puppet {
             }
             let record = self.hear_type(HANDSHAKE);
             self.messages.extend_from_slice(&record.content);
+        }
+    }
+
+    /// RFC 9846, E.4: the dummy ChangeCipherSpec, a must if the session id is not empty, once.
+    pub(super) fn hear_change_cipher_spec(&mut self) {
+        if !self.session_id.is_empty() && !self.changed_cipher_spec {
+            assert_eq!(self.hear_type(CHANGE_CIPHER_SPEC).content, [1]);
+            self.changed_cipher_spec = true;
         }
     }
 
@@ -403,7 +448,7 @@ impl Puppet {
     /// The hellos are in the transcript: both handshake keys, for us (RFC 9846, 7.1 and 7.3).
     pub(super) fn install_handshake_keys(&mut self) {
         let shared = self.shared.take().expect("a shared secret");
-        let secret = EarlySecret::new(self.suite.hash(), None).into_handshake(shared);
+        let secret = EarlySecret::new(self.suite.hash(), self.psk.as_ref()).into_handshake(shared);
         let digest = self.digest();
         let (client, server) = (secret.client_traffic(&digest), secret.server_traffic(&digest));
         self.schedule = Some(Schedule {

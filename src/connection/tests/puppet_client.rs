@@ -2,12 +2,13 @@
 
 use core::mem::discriminant;
 
-use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::code_point::{CipherSuite, ExtensionType, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
 use crate::connection::tests::puppet::{Puppet, Side, WORLD, now, server};
-use crate::crypto::key_exchange::{EphemeralKey, Group};
+use crate::crypto::key_exchange::EphemeralKey;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, Message};
+use crate::secret::Secret;
 use crate::server::{ClientAuth, Server};
 
 /// The states of our server, in the order of RFC 9846, A.2; it passes through the others without receiving anything.
@@ -27,7 +28,7 @@ impl Puppet {
     pub(super) fn calling(server: &Server) -> Self {
         let mut puppet = Self::new(Side::Client, server.connection(now()));
         puppet.session_id = vec![0x1d; 32];
-        puppet.key = Some(EphemeralKey::generate(Group::X25519, &mut SystemRandom).unwrap());
+        puppet.key = Some(EphemeralKey::generate(puppet.group, &mut SystemRandom).unwrap());
         puppet
     }
 
@@ -69,6 +70,7 @@ impl Puppet {
 
     /// A ClientHello that our server accepts, but for what `edit` changes.
     pub(super) fn make_client_hello(&self, edit: impl FnOnce(&mut ClientHello<'_>)) -> Vec<u8> {
+        let key = self.key.as_ref().unwrap();
         let mut hello = ClientHello {
             legacy_version: ProtocolVersion(0x0303),
             random: [0xc1; 32],
@@ -77,17 +79,17 @@ impl Puppet {
             compression_methods: &[0],
             extensions: Some(vec![
                 ClientHelloExtension::ServerName(vec![message::ServerName::HostName("db.internal")]),
-                ClientHelloExtension::SupportedGroups(vec![NamedGroup(0x001d)]),
+                ClientHelloExtension::SupportedGroups(self.groups.clone()),
                 ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme(0x0807)]),
                 ClientHelloExtension::SupportedVersions(vec![ProtocolVersion(0x0304)]),
-                ClientHelloExtension::KeyShare(vec![KeyShareEntry {
-                    group: NamedGroup(0x001d),
-                    key_exchange: self.key.as_ref().unwrap().public(),
-                }]),
+                ClientHelloExtension::KeyShare(vec![KeyShareEntry { group: key.group().code_point(), key_exchange: key.public() }]),
             ]),
         };
+        if !self.modes.is_empty() {
+            add(&mut hello, ClientHelloExtension::PskKeyExchangeModes(self.modes.iter().copied().map(PskKeyExchangeMode).collect()));
+        }
         edit(&mut hello);
-        hello.encode().unwrap()
+        self.encode_with_psks(hello)
     }
 
     pub(super) fn say_client_hello(&mut self) {
@@ -105,15 +107,14 @@ impl Puppet {
             assert_eq!(hello.compression_method, 0);
             assert_eq!(hello.supported_versions(), Some(ProtocolVersion(0x0304)));
             self.suite = Suite::from_code_point(CipherSuite(hello.cipher_suite.0)).unwrap();
+            self.psk = hello.pre_shared_key().map(|index| Secret::copy_of(&self.psks[usize::from(index)].key));
             let share = hello.key_share().unwrap();
-            assert_eq!(share.group, NamedGroup(0x001d));
+            assert_eq!(share.group, self.group.code_point());
             self.shared = Some(self.key.take().unwrap().agree(share.key_exchange).unwrap());
         }
         assert!(self.heard_all_messages(), "RFC 9846, 5.1: ServerHello ends its record");
-        if !self.session_id.is_empty() {
-            // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session id is not empty.
-            assert_eq!(self.hear_type(20).content, [1]);
-        }
+        // RFC 9846, E.4: "immediately after its first handshake message".
+        self.hear_change_cipher_spec();
         self.install_handshake_keys();
         let mut flight = vec![server_hello];
         while flight.last().unwrap()[0] != 20 {

@@ -2,11 +2,14 @@
 //! the complete length of TLSInnerPlaintext)".
 
 use crate::client::Client;
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, plain, refused};
-use crate::connection::tests::puppet_client::{asking_server, required};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, extension, message, plain, refused};
+use crate::connection::tests::puppet_client::{add, asking_server, required};
 use crate::connection::tests::puppet_server::{certificate_request, encrypted_extensions, key_update};
-use crate::error::{Error, Fault};
+use crate::connection::tests::puppet_session::known;
+use crate::error::{Error, Fault, Illegal};
+use crate::message::ClientHelloExtension::RecordSizeLimit;
 use crate::record::Padding;
+use crate::server::Server;
 
 /// "Endpoints MUST NOT send a record_size_limit extension with a value smaller than 64."
 const LEAST: usize = 64;
@@ -218,4 +221,147 @@ fn the_record_that_brings_it_is_within_it() {
             Err(other) => panic!("{other}"),
         }
     }
+}
+
+// ---- how it is agreed ----
+
+fn with_limit(bytes: u16) -> (Client, Server) {
+    let client = Client::builder().trust(WORLD.authority.trust()).identity(WORLD.client.clone()).record_size_limit(bytes).build().unwrap();
+    let server = Server::builder().identity(WORLD.server.clone()).client_auth(required()).record_size_limit(bytes).build().unwrap();
+    (client, server)
+}
+
+/// "uint16 RecordSizeLimit": what the client's configuration says; the server's is the answer to it, and to nothing else. 2^14 + 1 is the most there is.
+#[test]
+fn what_is_said() {
+    for (limit, bytes) in [(64, [0, 64]), (1000, [3, 0xe8]), (16385, [0x40, 1])] {
+        let (client, server) = with_limit(limit);
+        assert_eq!(Puppet::serving(&client).offer().record_size_limit(), Some(limit));
+        let mut puppet = Puppet::calling(&server);
+        let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(16385)));
+        puppet.say(&hello).unwrap();
+        let answers = puppet.hear_flight().swap_remove(1);
+        assert_eq!(answers, encrypted_extensions(&[extension(0, &[]), extension(28, &bytes)].concat()));
+        let mut puppet = Puppet::calling(&server);
+        puppet.say_client_hello();
+        assert_eq!(puppet.hear_flight()[1], encrypted_extensions(&extension(0, &[])));
+    }
+    assert_eq!(Puppet::client_at("WAIT_SH").offer().record_size_limit(), Some(16385));
+    for bytes in [0, 63, 16386, u16::MAX] {
+        assert!(Client::builder().trust(WORLD.authority.trust()).record_size_limit(bytes).build().is_err());
+        assert!(Server::builder().identity(WORLD.server.clone()).record_size_limit(bytes).build().is_err());
+    }
+}
+
+/// "An endpoint MUST treat receipt of a smaller value as a fatal error and generate an "illegal_parameter" alert."
+#[test]
+fn below_64_is_refused() {
+    for limit in [0, 1, 63] {
+        let mut puppet = Puppet::calling(&asking_server(required()));
+        let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(limit)));
+        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::RecordSizeLimit(got)) if got == limit);
+        let mut puppet = Puppet::client_at("WAIT_EE");
+        let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(28, &limit.to_be_bytes())));
+        refused!(puppet, record, "WAIT_EE", 47, Fault::Illegal(Illegal::RecordSizeLimit(got)) if got == limit);
+    }
+}
+
+/// The server's whole flight, and the client's, are cut at what the other one said. More than there is says nothing: "A server MUST NOT enforce this
+/// restriction".
+#[test]
+fn each_keeps_to_what_the_other_said() {
+    for limit in [64, 65, 300, 16385, 16386, u16::MAX] {
+        let most = usize::from(limit).min(16385);
+        let mut puppet = Puppet::calling(&asking_server(required()));
+        let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(limit)));
+        puppet.say(&hello).unwrap();
+        are_cut_at(most, &puppet.inner_lengths());
+        puppet.hear_flight();
+        puppet.lead_server_to("CONNECTED");
+        puppet.us.write(&[7; 20_000]).unwrap();
+        are_cut_at(most, &puppet.inner_lengths());
+
+        let (client, _) = with_limit(16385);
+        let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
+        puppet.say(&encrypted_extensions(&extension(28, &limit.to_be_bytes()))).unwrap();
+        puppet.say(&certificate_request()).unwrap();
+        puppet.lead_to("WAIT_FINISHED");
+        puppet.say_finished();
+        are_cut_at(most, &puppet.inner_lengths());
+        puppet.hear_client_flight();
+        puppet.us.write(&[7; 20_000]).unwrap();
+        are_cut_at(most, &puppet.inner_lengths());
+    }
+}
+
+/// "An endpoint that receives a record larger than its advertised limit MUST generate a fatal "record_overflow" alert": from the first protected record that
+/// the other side can have cut, in both roles.
+#[test]
+fn ours_is_enforced_once_agreed() {
+    let (client, server) = with_limit(1000);
+    let connected = |agreed: bool| {
+        let mut one = Puppet::serving_at(&client, "WAIT_EE");
+        let answer = if agreed { extension(28, &[0x40, 1]) } else { Vec::new() };
+        one.say(&encrypted_extensions(&answer)).unwrap();
+        one.lead_to("CONNECTED");
+        let mut two = Puppet::calling(&server);
+        let hello = two.make_client_hello(|hello| {
+            if agreed {
+                add(hello, RecordSizeLimit(16385));
+            }
+        });
+        two.say(&hello).unwrap();
+        two.hear_flight();
+        two.lead_server_to("CONNECTED");
+        [one, two]
+    };
+    for mut puppet in connected(true) {
+        // Content, type and padding: 1000.
+        puppet.send(&[7; 999]).unwrap();
+        let padded = puppet.protect(APPLICATION_DATA, &[7; 500], 499);
+        puppet.feed(&padded).unwrap();
+        let over = puppet.protect(APPLICATION_DATA, &[7; 500], 500);
+        refused!(puppet, over, "CONNECTED", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+    }
+    // Where the other side does not know the extension there is no limit but the protocol's.
+    for mut puppet in connected(false) {
+        puppet.send(&[7; 16384]).unwrap();
+        assert_eq!(puppet.delivered.len(), 16384);
+    }
+
+    let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
+    puppet.say(&encrypted_extensions(&extension(28, &[0x40, 1]))).unwrap();
+    let certificate = puppet.certificate();
+    let over = puppet.protect(HANDSHAKE, &certificate[..100], 900);
+    refused!(puppet, over, "WAIT_CERT_CR", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+    let mut puppet = Puppet::calling(&server);
+    let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(16385)));
+    puppet.say(&hello).unwrap();
+    puppet.hear_flight();
+    let certificate = puppet.certificate();
+    let over = puppet.protect(HANDSHAKE, &certificate[..100], 900);
+    refused!(puppet, over, "WAIT_CERT", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+}
+
+/// A resumed session agrees anew: each side says what it wants this time.
+#[test]
+fn it_is_agreed_anew_with_a_session() {
+    let (client, server) = with_limit(1000);
+    let psk = known(&client);
+    let mut puppet = Puppet::resuming_at(&client, &psk, "WAIT_EE");
+    puppet.say(&encrypted_extensions(&extension(28, &[0, 64]))).unwrap();
+    puppet.say_finished();
+    are_cut_at(64, &puppet.inner_lengths());
+    puppet.hear_client_flight();
+    let over = puppet.protect(APPLICATION_DATA, &[7; 500], 500);
+    refused!(puppet, over, "CONNECTED", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+
+    let ticket = Puppet::tickets_of(&server).remove(0);
+    let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+    let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(64)));
+    puppet.say(&hello).unwrap();
+    are_cut_at(64, &puppet.inner_lengths());
+    let flight = puppet.hear_flight();
+    assert_eq!(flight.len(), 3);
+    assert_eq!(flight[1], encrypted_extensions(&[extension(0, &[]), extension(28, &[3, 0xe8])].concat()));
 }

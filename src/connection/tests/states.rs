@@ -4,6 +4,8 @@ use crate::code_point::ExtensionType;
 use crate::connection::tests::puppet::{Puppet, client, message, refused, server};
 use crate::connection::tests::puppet_client::{SERVER_STATES, asking_server, required};
 use crate::connection::tests::puppet_server::{CLIENT_STATES, certificate_request, encrypted_extensions, key_update, new_session_ticket};
+use crate::connection::tests::puppet_session::known;
+use crate::crypto::key_exchange::Group;
 use crate::error::Fault;
 use crate::message::{RETRY_RANDOM, ServerHello, ServerHelloExtension};
 use crate::server::ClientAuth;
@@ -170,4 +172,75 @@ fn server_expects_no_certificate_verify_after_an_empty_certificate() {
     puppet.say_client_finished();
     assert_eq!(puppet.state(), "CONNECTED");
     assert!(puppet.us.negotiated().unwrap().peer().is_none());
+}
+
+// ---- after a HelloRetryRequest ----
+
+/// A.1 has one arrow from WAIT_SH back to it; then a ServerHello alone may come. 4.2.4: a second HelloRetryRequest is an "unexpected_message".
+#[test]
+fn client_after_a_retry_waits_for_server_hello_alone() {
+    for name in MESSAGES {
+        let mut puppet = Puppet::serving(&client());
+        puppet.ask_for(Group::Secp256r1);
+        assert_eq!(puppet.state(), "WAIT_SH");
+        let message = make(&mut puppet, name);
+        if name == "ServerHello" {
+            puppet.say(&message).unwrap();
+            assert_eq!(puppet.state(), "WAIT_EE");
+        } else {
+            let record = puppet.record(22, &message);
+            refused!(puppet, record, "WAIT_SH", 10, Fault::Unexpected { expected: "ServerHello", got } if got == name);
+        }
+    }
+}
+
+/// A.2 has one arrow from RECVD_CH back to START; then a ClientHello alone may come, and leads on.
+#[test]
+fn server_after_a_retry_waits_for_client_hello_alone() {
+    for name in MESSAGES {
+        let mut puppet = Puppet::asked_again(&asking_server(required()));
+        assert_eq!(puppet.state(), "START");
+        let message = make(&mut puppet, name);
+        if name == "ClientHello" {
+            puppet.say(&message).unwrap();
+            assert_eq!(puppet.state(), "WAIT_CERT");
+        } else {
+            let record = puppet.record(22, &message);
+            refused!(puppet, record, "START", 10, Fault::Unexpected { expected: "ClientHello", got } if got == name);
+        }
+    }
+}
+
+// ---- with a PSK ----
+
+/// A.1, "Using PSK": WAIT_FINISHED follows EncryptedExtensions.
+#[test]
+fn client_with_a_psk_waits_for_finished_alone() {
+    let arrows = [("WAIT_EE", "EncryptedExtensions", "WAIT_FINISHED"), ("WAIT_FINISHED", "Finished", "CONNECTED")];
+    let client = client();
+    let at = |state: &str| {
+        client.config.sessions.clear();
+        Puppet::resuming_at(&client, &known(&client), state)
+    };
+    try_all(&["WAIT_EE", "WAIT_FINISHED"], &arrows, at, |state| match state {
+        "WAIT_EE" => "EncryptedExtensions",
+        _ => "Finished",
+    });
+}
+
+/// A.2: with a PSK there is no authentication by certificate, though this server requires one: WAIT_FINISHED follows.
+#[test]
+fn server_with_a_psk_waits_for_finished_alone() {
+    let arrows = [("START", "ClientHello", "WAIT_FINISHED"), ("WAIT_FINISHED", "Finished", "CONNECTED")];
+    let server = asking_server(required());
+    let ticket = Puppet::tickets_of(&server).remove(0);
+    let at = |state: &str| {
+        let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+        puppet.lead_server_to(state);
+        puppet
+    };
+    try_all(&["START", "WAIT_FINISHED"], &arrows, at, |state| match state {
+        "START" => "ClientHello",
+        _ => "Finished",
+    });
 }

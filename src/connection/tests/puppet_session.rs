@@ -1,0 +1,217 @@
+//! The puppet with tickets and PSKs (RFC 9846, 4.3.11 and 4.7.1), as either side.
+
+use core::time::Duration;
+
+use crate::client::Client;
+use crate::connection::tests::puppet::{Puppet, Side, in_the_future};
+use crate::connection::tests::puppet_server::new_session_ticket;
+use crate::crypto::random::SystemRandom;
+use crate::crypto::suite::Suite;
+use crate::key_schedule::{EarlySecret, PskKind};
+use crate::message::{ClientHello, ClientHelloExtension, Message, OfferedPsks, PskIdentity};
+use crate::secret::Secret;
+use crate::server::Server;
+
+/// A PSK that is offered, with the binder that it makes.
+#[derive(Clone)]
+pub(super) struct Psk {
+    pub(super) identity: Vec<u8>,
+    pub(super) obfuscated_ticket_age: u32,
+    pub(super) key: Vec<u8>,
+    pub(super) suite: Suite,
+}
+
+impl Psk {
+    /// One that no server knows.
+    pub(super) fn unknown() -> Self {
+        let identity = b"a ticket nobody knows".to_vec();
+        Self { identity, obfuscated_ticket_age: 12345, key: vec![0x95; 32], suite: Suite::Aes128GcmSha256 }
+    }
+
+    fn identity(&self) -> PskIdentity<'_> {
+        PskIdentity { identity: &self.identity, obfuscated_ticket_age: self.obfuscated_ticket_age }
+    }
+
+    /// RFC 9846, 4.3.11.2: over the transcript up to the list of binders.
+    fn binder(&self, transcript: &[u8]) -> Vec<u8> {
+        let hash = self.suite.hash();
+        let early = EarlySecret::new(hash, Some(&Secret::copy_of(&self.key)));
+        early.binder_key(PskKind::Resumption).binder(&hash.hash(transcript))
+    }
+}
+
+/// A NewSessionTicket of our server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) lifetime: u32,
+    pub(super) age_add: u32,
+    pub(super) nonce: Vec<u8>,
+    pub(super) ticket: Vec<u8>,
+    /// What the resumption_secret makes of the nonce.
+    pub(super) key: Vec<u8>,
+    pub(super) suite: Suite,
+}
+
+impl Ticket {
+    /// At the age of 0.
+    pub(super) fn psk(&self) -> Psk {
+        Psk { identity: self.ticket.clone(), obfuscated_ticket_age: self.age_add, key: self.key.clone(), suite: self.suite }
+    }
+}
+
+/// As a client.
+impl Puppet {
+    /// A client that offers psk_dhe_ke.
+    pub(super) fn calling_for_tickets(server: &Server) -> Self {
+        let mut puppet = Self::calling(server);
+        puppet.modes = vec![1];
+        puppet
+    }
+
+    /// A client that offers this ticket.
+    pub(super) fn calling_with_ticket(server: &Server, ticket: &Ticket) -> Self {
+        let mut puppet = Self::calling_for_tickets(server);
+        puppet.suite = ticket.suite;
+        puppet.psks = vec![ticket.psk()];
+        puppet
+    }
+
+    /// The ClientHello with the PSKs at its end, and their binders.
+    pub(super) fn encode_with_psks<'a>(&'a self, mut hello: ClientHello<'a>) -> Vec<u8> {
+        if self.psks.is_empty() {
+            return hello.encode().unwrap();
+        }
+        hello.extensions.as_mut().unwrap().push(ClientHelloExtension::PreSharedKey(OfferedPsks {
+            identities: self.psks.iter().map(Psk::identity).collect(),
+            binders: self.psks.iter().map(|psk| &[0; 48][..psk.suite.hash().output_len()]).collect(),
+        }));
+        let mut bytes = hello.encode().unwrap();
+        // `PskBinderEntry binders<33..2^16-1>`, each `opaque PskBinderEntry<32..255>`.
+        let binders: usize = self.psks.iter().map(|psk| 1 + psk.suite.hash().output_len()).sum();
+        bytes.truncate(bytes.len() - binders);
+        let (transcript, length) = ([&self.transcript[..], &bytes[..bytes.len() - 2]].concat(), bytes.len());
+        for psk in &self.psks {
+            let binder = psk.binder(&transcript);
+            bytes.push(binder.len().try_into().unwrap());
+            bytes.extend_from_slice(&binder);
+        }
+        assert_eq!(bytes.len(), length + binders);
+        bytes
+    }
+
+    /// Completes the handshake, and hears the tickets that follow.
+    pub(super) fn finish_for_tickets(&mut self) -> Vec<Ticket> {
+        self.lead_server_to("WAIT_FINISHED");
+        let finished = self.finished();
+        self.say(&finished).unwrap();
+        self.install_application_keys(Side::Client);
+        assert_eq!(self.state(), "CONNECTED");
+        // They go out with the first data, be it none.
+        self.hears_nothing();
+        self.us.write(b"").unwrap();
+        self.hear_tickets()
+    }
+
+    /// RFC 9846, 4.7.1: our Finished was the last message; what comes now are tickets.
+    pub(super) fn hear_tickets(&mut self) -> Vec<Ticket> {
+        let digest = self.digest();
+        let resumption = self.schedule.take().unwrap().main.into_epoch(&digest).resumption;
+        let mut tickets = Vec::new();
+        while self.has_more_to_hear() {
+            let message = self.hear_message();
+            let Message::NewSessionTicket(ticket) = Message::decode(&message).unwrap() else { panic!("{message:?}") };
+            assert!(ticket.extensions.is_empty());
+            tickets.push(Ticket {
+                lifetime: ticket.ticket_lifetime,
+                age_add: ticket.ticket_age_add,
+                nonce: ticket.ticket_nonce.to_vec(),
+                ticket: ticket.ticket.to_vec(),
+                key: resumption.psk(ticket.ticket_nonce).expose().to_vec(),
+                suite: self.suite,
+            });
+        }
+        tickets
+    }
+
+    /// The tickets of a full handshake with this server.
+    pub(super) fn tickets_of(server: &Server) -> Vec<Ticket> {
+        Self::calling_for_tickets(server).finish_for_tickets()
+    }
+
+    /// Says the ClientHello, and whether our server takes the PSK; the handshake is then completed.
+    pub(super) fn is_resumed(&mut self) -> bool {
+        self.say_client_hello();
+        let flight: Vec<u8> = self.hear_flight().iter().map(|message| message[0]).collect();
+        let resumed = self.psk.is_some();
+        // RFC 9846, 4.5.1 and 4.4.2: neither Certificate nor CertificateRequest with a PSK.
+        assert_eq!(resumed, flight == [2, 8, 20]);
+        self.finish_for_tickets();
+        assert_eq!(self.us.negotiated().unwrap().resumed(), resumed);
+        resumed
+    }
+}
+
+/// As a server.
+impl Puppet {
+    /// Our client is connected, and was sent a ticket for this session.
+    pub(super) fn serving_a_ticket(client: &Client) -> (Self, Psk) {
+        let mut puppet = Self::serving_at(client, "CONNECTED");
+        let psk = puppet.say_ticket(&new_session_ticket());
+        (puppet, psk)
+    }
+
+    /// Says a NewSessionTicket, the first message after the client's Finished; the PSK that belongs to it.
+    pub(super) fn say_ticket(&mut self, ticket: &[u8]) -> Psk {
+        let digest = self.digest();
+        let resumption = self.schedule.take().unwrap().main.into_epoch(&digest).resumption;
+        self.say(ticket).unwrap();
+        self.hears_nothing();
+        let Message::NewSessionTicket(ticket) = Message::decode(ticket).unwrap() else { panic!("not a ticket") };
+        let (identity, age) = (ticket.ticket.to_vec(), ticket.ticket_age_add);
+        Psk { identity, obfuscated_ticket_age: age, key: resumption.psk(ticket.ticket_nonce).expose().to_vec(), suite: self.suite }
+    }
+
+    /// Our client connects some time later.
+    pub(super) fn serving_later(client: &Client, name: &str, later: Duration) -> Self {
+        let us = client.connection(name, in_the_future(later), &mut SystemRandom).unwrap();
+        let mut puppet = Self::new(Side::Server, us);
+        puppet.later = later;
+        puppet.client_hello = puppet.hear_message();
+        puppet.session_id = puppet.offer().session_id.to_vec();
+        puppet
+    }
+
+    /// The identity that our client offers, and its obfuscated_ticket_age.
+    pub(super) fn offered_ticket(&self) -> Option<(Vec<u8>, u32)> {
+        let offer = self.offer();
+        let psks = offer.pre_shared_key()?;
+        assert_eq!((psks.identities.len(), psks.binders.len()), (1, 1));
+        // RFC 9846, 4.3.9: what is offered with it is psk_dhe_ke(1) alone.
+        assert_eq!(offer.psk_key_exchange_modes().unwrap().iter().map(|mode| mode.0).collect::<Vec<_>>(), [1]);
+        Some((psks.identities[0].identity.to_vec(), psks.identities[0].obfuscated_ticket_age))
+    }
+
+    /// Selects the PSK that our client offers; its binder is right.
+    pub(super) fn select(&mut self, psk: &Psk) {
+        assert_eq!(self.offered_ticket().expect("a PSK").0, psk.identity);
+        let length = psk.suite.hash().output_len();
+        let (transcript, binder) = self.transcript.split_at(self.transcript.len() - length);
+        // `binders<33..2^16-1>` and `PskBinderEntry<32..255>`: 2 and 1 bytes of length before the binder.
+        assert_eq!(binder, psk.binder(&transcript[..transcript.len() - 3]));
+        self.suite = psk.suite;
+        self.psk = Some(Secret::copy_of(&psk.key));
+    }
+
+    /// Our client resumes this session, and is in this state.
+    pub(super) fn resuming_at(client: &Client, psk: &Psk, state: &str) -> Self {
+        let mut puppet = Self::serving(client);
+        puppet.select(psk);
+        puppet.lead_to(state);
+        puppet
+    }
+}
+
+/// A client that was connected once, and the PSK that it holds since.
+pub(super) fn known(client: &Client) -> Psk {
+    Puppet::serving_a_ticket(client).1
+}

@@ -1,0 +1,163 @@
+//! Tickets that our server gives out (RFC 9846, 4.7.1; RFC 9149): to whom, how many, and what they are like. What becomes of them: `tickets_server.rs`.
+
+use core::time::Duration;
+
+use crate::connection::tests::puppet::{HANDSHAKE, Puppet, WORLD, message, now, refused, server};
+use crate::connection::tests::puppet_client::{add, asking_server, required};
+use crate::connection::tests::puppet_session::Ticket;
+use crate::crypto::suite::Suite;
+use crate::error::Fault;
+use crate::message::ClientHelloExtension::TicketRequest;
+use crate::message::Message;
+use crate::server::{Server, ServerBuilder};
+use crate::session::{TicketKey, TicketKeys};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn builder() -> ServerBuilder {
+    Server::builder().identity(WORLD.server.clone())
+}
+
+fn ticket_of(server: &Server) -> Ticket {
+    Puppet::tickets_of(server).pop().expect("a ticket")
+}
+
+/// How many are sent is a policy of ours: 2 after a full handshake, 1 after a resumed one, in each suite.
+#[test]
+fn two_and_one() {
+    for suite in Suite::ALL {
+        for server in [server(), asking_server(required())] {
+            let mut puppet = Puppet::calling_for_tickets(&server);
+            puppet.suite = suite;
+            let tickets = puppet.finish_for_tickets();
+            assert_eq!(tickets.len(), 2);
+            for ticket in tickets {
+                let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+                puppet.say_client_hello();
+                puppet.hear_flight();
+                let [next] = &puppet.finish_for_tickets()[..] else { panic!("not one ticket") };
+                // The chain goes on.
+                assert!(Puppet::calling_with_ticket(&server, next).is_resumed());
+            }
+        }
+    }
+}
+
+/// 4.7.1: a nonce "unique across all tickets issued on this connection", and a "securely generated, random" ticket_age_add, "fresh ... for each ticket".
+/// wolfSSL fails on nonces of more than 8 bytes.
+#[test]
+fn each_is_another() {
+    let server = server();
+    let mut puppet = Puppet::calling_for_tickets(&server);
+    let hello = puppet.make_client_hello(|hello| add(hello, TicketRequest { new_session_count: 8, resumption_count: 0 }));
+    puppet.say(&hello).unwrap();
+    puppet.hear_flight();
+    let mut tickets = puppet.finish_for_tickets();
+    assert_eq!(tickets.len(), 8);
+    assert!(tickets.iter().all(|ticket| ticket.nonce.len() <= 8));
+    let different = |tickets: &[Ticket], part: fn(&Ticket) -> Vec<u8>| {
+        let parts: std::collections::BTreeSet<Vec<u8>> = tickets.iter().map(part).collect();
+        assert_eq!(parts.len(), tickets.len());
+    };
+    different(&tickets, |ticket| ticket.nonce.clone());
+    different(&tickets, |ticket| ticket.key.clone());
+    // Also between connections.
+    tickets.extend(Puppet::tickets_of(&server));
+    different(&tickets, |ticket| ticket.ticket.clone());
+    different(&tickets, |ticket| ticket.age_add.to_be_bytes().to_vec());
+    different(&tickets, |ticket| ticket.key.clone());
+}
+
+/// 4.7.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)." Ours is 2 hours, and a setting.
+#[test]
+fn their_lifetime() {
+    assert_eq!(ticket_of(&server()).lifetime, 7200);
+    for seconds in [1, 60, 604_800] {
+        let server =
+            builder().ticket_lifetime(Duration::from_secs(seconds)).max_session_age(Duration::from_secs(u64::MAX)).build().unwrap();
+        assert_eq!(u64::from(ticket_of(&server).lifetime), seconds);
+    }
+    for seconds in [0, 604_801, u64::MAX] {
+        assert!(builder().ticket_lifetime(Duration::from_secs(seconds)).build().is_err());
+    }
+    // Never longer than the session may still be resumed.
+    let server = builder().max_session_age(HOUR).build().unwrap();
+    assert_eq!(ticket_of(&server).lifetime, 3600);
+}
+
+/// The keys' time is a limit too: the ticket would be useless after it. And without a key there is no ticket.
+#[test]
+fn no_longer_than_their_key() {
+    let unix = now().unix;
+    let keys = TicketKeys::empty();
+    let server = builder().ticket_keys(keys.clone()).build().unwrap();
+    assert_eq!(Puppet::tickets_of(&server), []);
+    keys.install(TicketKey::new([7; 32], unix - HOUR, unix + HOUR, unix + HOUR).unwrap());
+    let ticket = ticket_of(&server);
+    assert!((3590..=3600).contains(&ticket.lifetime), "{}", ticket.lifetime);
+    assert!(Puppet::calling_with_ticket(&server, &ticket).is_resumed());
+    let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+    puppet.later = HOUR + Duration::from_secs(1);
+    assert!(!puppet.is_resumed());
+}
+
+/// "If the client's hello contained a suitable "psk_key_exchange_modes" extension, the server MAY send": otherwise none. psk_ke(0) is not ours.
+#[test]
+fn none_for_clients_that_cannot_use_them() {
+    for modes in [&[][..], &[0], &[0x0b], &[0, 0x0b, 2]] {
+        let mut puppet = Puppet::calling(&server());
+        puppet.modes = modes.to_vec();
+        assert_eq!(puppet.finish_for_tickets(), []);
+    }
+    for modes in [&[1][..], &[0, 1], &[0x0b, 1]] {
+        let mut puppet = Puppet::calling(&server());
+        puppet.modes = modes.to_vec();
+        assert_eq!(puppet.finish_for_tickets().len(), 2);
+    }
+    assert_eq!(Puppet::tickets_of(&builder().without_tickets().build().unwrap()), []);
+}
+
+/// RFC 9149, section 3: "the minimum of the server's self-imposed limit and the number requested"; the answer says how many. Ours is 8.
+#[test]
+fn as_many_as_are_asked_for() {
+    /// `expected_count` of EncryptedExtensions, and the tickets that came.
+    fn asked(mut puppet: Puppet, new_session_count: u8, resumption_count: u8) -> (Option<u8>, Vec<Ticket>) {
+        let hello = puppet.make_client_hello(|hello| add(hello, TicketRequest { new_session_count, resumption_count }));
+        puppet.say(&hello).unwrap();
+        let flight = puppet.hear_flight();
+        let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
+        let expected = answers.ticket_request();
+        (expected, puppet.finish_for_tickets())
+    }
+    let server = server();
+    for (wanted, sent) in [(0, 0), (1, 1), (3, 3), (8, 8), (9, 8), (255, 8)] {
+        let (expected, tickets) = asked(Puppet::calling_for_tickets(&server), wanted, 77);
+        assert_eq!((expected, tickets.len()), (Some(sent), usize::from(sent)));
+        let (expected, tickets) = asked(Puppet::calling_with_ticket(&server, &ticket_of(&server)), 77, wanted);
+        assert_eq!((expected, tickets.len()), (Some(sent), usize::from(sent)));
+    }
+    // A server that sends none for want of a mode says so; one that has no tickets does not know the extension.
+    let (expected, tickets) = asked(Puppet::calling(&server), 3, 3);
+    assert_eq!((expected, tickets.len()), (Some(0), 0));
+    let (expected, tickets) = asked(Puppet::calling_for_tickets(&builder().without_tickets().build().unwrap()), 3, 3);
+    assert_eq!((expected, tickets.len()), (None, 0));
+    // Nor is it answered where it was not sent.
+    let mut puppet = Puppet::calling_for_tickets(&server);
+    puppet.say_client_hello();
+    assert_eq!(puppet.hear_flight()[1], message(8, &[0, 4, 0, 0, 0, 0]));
+}
+
+/// 4.7.1: "at any time after it has received the client Finished message".
+#[test]
+fn not_before_finished() {
+    for server in [server(), asking_server(required())] {
+        let mut puppet = Puppet::calling_for_tickets(&server);
+        puppet.lead_server_to("WAIT_FINISHED");
+        puppet.hears_nothing();
+        let mut finished = puppet.finished();
+        finished[10] ^= 1;
+        let record = puppet.record(HANDSHAKE, &finished);
+        // `refused` hears the alert and nothing else.
+        refused!(puppet, record, "WAIT_FINISHED", 51, Fault::BadFinished);
+    }
+}
