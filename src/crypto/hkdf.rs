@@ -29,16 +29,12 @@ pub(crate) struct OutputTooLong;
 impl Prk {
     /// HKDF-Extract. An empty salt is as good as a string of zeros (RFC 5869, 2.2).
     pub(crate) fn extract(algorithm: HashAlgorithm, salt: &[u8], ikm: &[u8]) -> Self {
-        scrubbed_hash(algorithm, || match algorithm {
-            HashAlgorithm::Sha256 => {
-                let (secret, pads) = extract(salt, ikm);
-                Self { secret, pads: Pads::Sha256(pads) }
-            }
-            HashAlgorithm::Sha384 => {
-                let (secret, pads) = extract(salt, ikm);
-                Self { secret, pads: Pads::Sha384(pads) }
-            }
-        })
+        let secret = scrubbed_hash(algorithm, || match algorithm {
+            HashAlgorithm::Sha256 => Secret::copy_of(&Hkdf::<Sha256>::extract(Some(salt), ikm).0),
+            HashAlgorithm::Sha384 => Secret::copy_of(&Hkdf::<Sha384>::extract(Some(salt), ikm).0),
+        });
+        // Not the pads that extracting leaves in passing: unused room in them shows what was on the stack before, a part of the input.
+        Self::from_secret(algorithm, secret)
     }
 
     /// A secret that HKDF made before: at least as long as the hash's output (RFC 5869, 2.3).
@@ -94,11 +90,6 @@ impl Prk {
         })
         .map_err(|::hkdf::InvalidLength| OutputTooLong)
     }
-}
-
-fn extract<H: HmacImpl>(salt: &[u8], ikm: &[u8]) -> (Secret, Box<GenericHkdf<H>>) {
-    let (prk, pads) = GenericHkdf::extract(Some(salt), ikm);
-    (Secret::copy_of(&prk), Box::new(pads))
 }
 
 #[expect(clippy::expect_used, reason = "every secret of the key schedule is as long as its hash")]
