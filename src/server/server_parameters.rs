@@ -100,11 +100,12 @@ impl Negotiated {
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
-        // RFC 7250, 4.2: the types are answered where a certificate will be shown, and X.509 goes without saying.
-        if trust.is_some() && self.parameters.client_certificate_type != CertificateType::X509 {
+        // RFC 7250, 4.2: the types are answered, and X.509 goes without saying. In a resumed handshake nobody shows anything, but rustls' client fails
+        // without the answer.
+        if self.parameters.client_certificate_type != CertificateType::X509 {
             extensions.push(EncryptedExtension::ClientCertificateType(self.parameters.client_certificate_type));
         }
-        if self.resumed.is_none() && self.parameters.server_certificate_type != CertificateType::X509 {
+        if self.parameters.server_certificate_type != CertificateType::X509 {
             extensions.push(EncryptedExtension::ServerCertificateType(self.parameters.server_certificate_type));
         }
         if hello.record_size_limit().is_some() {
