@@ -221,7 +221,7 @@ pub enum Illegal {
         /// The field or extension.
         field: &'static str,
     },
-    /// Two key shares for one group, or one for a group not in supported_groups, or out of order (RFC 9846, 4.3.8).
+    /// Two key shares for one group, or one for a group not in supported_groups (RFC 9846, 4.3.8).
     KeyShares(NamedGroup),
     /// A key share of the wrong length, or no point of the curve (RFC 9846, 4.3.8.2).
     KeyShare {
@@ -423,7 +423,7 @@ impl fmt::Display for Illegal {
             Self::GroupChanged { retry, got } => write!(f, "the server asked for a share of {retry} and then chose {got}"),
             Self::RetryWithoutChange => f.write_str("a HelloRetryRequest that changes nothing"),
             Self::HelloChanged { field } => write!(f, "the second ClientHello changed {field}"),
-            Self::KeyShares(group) => write!(f, "the key share for {group} is repeated, out of order, or not in supported_groups"),
+            Self::KeyShares(group) => write!(f, "the key share for {group} is repeated or not in supported_groups"),
             Self::KeyShare { group } => write!(f, "the key share for {group} is malformed"),
             Self::ZeroSharedSecret { group } => {
                 write!(f, "the key share for {group} has small order: the shared secret would be known to all")

@@ -250,21 +250,25 @@ pub(crate) fn shared<'a>(server: &Server, hello: &ClientHello<'a>) -> Option<(Gr
     server.config.settings.groups.iter().find_map(share)
 }
 
-/// RFC 9846, 4.3.8: each share is for a group in supported_groups, in its order, and none is repeated. 4.3.7: nor is a group.
+/// RFC 9846, 4.3.8: each share is for a group in supported_groups, and none is repeated. 4.3.7: nor is a group. The order of shares is not looked at
+/// ("Servers MAY check"): we do not go by it, and rustls' clients put the group first that a server led them to.
 fn check_shares(groups: &[NamedGroup], shares: &[KeyShareEntry<'_>]) -> Result<(), Fault> {
-    let mut sorted = groups.to_vec();
-    sorted.sort_unstable();
-    if sorted.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+    let mut groups = groups.to_vec();
+    groups.sort_unstable();
+    if repeated(&groups).is_some() {
         return Err(Illegal::DuplicateEntry { list: "supported_groups" }.into());
     }
-    // One pass over both lists: every share must be found behind the one before it.
-    let mut rest = groups.iter();
-    for share in shares {
-        if !rest.any(|group| *group == share.group) {
-            return Err(Illegal::KeyShares(share.group).into());
-        }
+    let mut shares: Vec<_> = shares.iter().map(|share| share.group).collect();
+    shares.sort_unstable();
+    let unsupported = || shares.iter().find(|share| groups.binary_search(share).is_err());
+    match repeated(&shares).or_else(unsupported) {
+        Some(group) => Err(Illegal::KeyShares(*group).into()),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+fn repeated(sorted: &[NamedGroup]) -> Option<&NamedGroup> {
+    sorted.windows(2).find_map(|pair| if let [one, other] = pair { (one == other).then_some(one) } else { None })
 }
 
 /// RFC 9846, 4.3.3: the client must accept the one kind of signature we make, in CertificateVerify. (4.5.1.2: a chain that
