@@ -1,6 +1,9 @@
 //! fleeting against rustls 0.23, in memory, in both directions.
 
+mod groups;
 mod pair;
+mod raw_keys;
+mod resumption;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -35,9 +38,8 @@ fn talks() {
 
                 let negotiated = pair.ours.negotiated().unwrap();
                 assert_eq!(negotiated.cipher_suite(), suite.0);
-                // Their client offers both with a share, and we take the better one.
-                let group = if we_serve { fleeting::NamedGroup::X25519_MLKEM768 } else { fleeting::NamedGroup::X25519 };
-                assert_eq!(negotiated.group(), group);
+                assert_eq!(negotiated.group(), fleeting::NamedGroup::X25519_MLKEM768);
+                assert!(!negotiated.resumed());
                 assert_eq!(negotiated.server_name(), Some(SERVER_NAME));
                 assert_eq!(negotiated.alpn(), None);
                 let proven = shown && auth != Auth::None;
@@ -121,18 +123,6 @@ fn renews_keys() {
             }
         }
     }
-}
-
-/// RFC 9846, 4.3.9: who offers no psk_key_exchange_modes cannot use tickets, and rustls sends none, however many it is told to. (OpenSSL's servers do:
-/// that they are read and ignored is seen there.)
-#[test]
-fn gets_no_tickets_without_asking() {
-    let pki = Pki::new();
-    let mut theirs = their_server(&pki, &PLAIN);
-    theirs.send_tls13_tickets = 16;
-    let mut pair = with_this_server(&pki, theirs, PLAIN);
-    pair.run().exchange(100);
-    assert_eq!(pair.their_sequence_numbers().0, 1);
 }
 
 #[test]
@@ -255,10 +245,19 @@ fn they_refuse_our_certificate() {
     ];
     for (client, is_reason, alert) in rows {
         for auth in [Auth::Optional, Auth::Required] {
-            let mut pair = with_their_server(&pki, Setting { auth, client: Some(client.clone()), ..PLAIN });
+            let setting = Setting { auth, client: Some(client.clone()), names_authorities: false, ..PLAIN };
+            let mut pair = with_their_server(&pki, setting);
             pair.run().assert_they_refused(|error| matches!(error, rustls::Error::InvalidCertificate(reason) if is_reason(reason)), alert);
         }
     }
+
+    // Where rustls names its authorities and ours is another, we show nothing (RFC 9846, 4.3.4).
+    let setting = |auth| Setting { auth, client: Some(pki.untrusted_client()), ..PLAIN };
+    let mut pair = with_their_server(&pki, setting(Auth::Optional));
+    pair.run().assert_connected();
+    assert_eq!(pair.theirs.peer_certificates(), None);
+    let mut pair = with_their_server(&pki, setting(Auth::Required));
+    pair.run().assert_they_refused(|error| *error == rustls::Error::NoCertificatesPresented, AlertDescription::CERTIFICATE_REQUIRED);
 
     let mut pair = with_their_server(&pki, Setting { auth: Auth::Required, ..PLAIN });
     pair.run().assert_they_refused(|error| *error == rustls::Error::NoCertificatesPresented, AlertDescription::CERTIFICATE_REQUIRED);

@@ -6,11 +6,15 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use fleeting::{AlertDescription, Client, ClientAuth, Connection, Error, Fault, Identity, Server, Status, SystemRandom, Trust};
+use fleeting::{
+    AlertDescription, Client, ClientAuth, ClientBuilder, Connection, Error, Fault, Identity, Server, ServerBuilder, Status, SystemRandom,
+};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection, WantsVerifier};
 
 use crate::support::{Pki, SERVER_NAME, SUITES, Suite, lines, now};
 
@@ -174,7 +178,7 @@ impl Pair {
     }
 }
 
-pub fn provider() -> rustls::crypto::CryptoProvider {
+pub fn provider() -> CryptoProvider {
     #[cfg(target_arch = "x86_64")]
     for (feature, there) in [
         ("aes", std::arch::is_x86_feature_detected!("aes")),
@@ -189,11 +193,15 @@ pub fn provider() -> rustls::crypto::CryptoProvider {
     rustls_graviola::default_provider()
 }
 
-/// The provider with this suite alone, one of [`SUITES`].
-fn provider_with(suite: Suite) -> Arc<rustls::crypto::CryptoProvider> {
+/// The provider with the setting's suite and groups.
+pub fn provider_with(setting: &Setting) -> Arc<CryptoProvider> {
     let mut provider = provider();
-    provider.cipher_suites.retain(|candidate| u16::from(candidate.suite()) == suite.0.0);
+    provider.cipher_suites.retain(|candidate| u16::from(candidate.suite()) == setting.suite.0.0);
     assert_eq!(provider.cipher_suites.len(), 1);
+    if let Some(groups) = setting.their_groups {
+        let find = |wanted: &rustls::NamedGroup| *provider.kx_groups.iter().find(|group| group.name() == *wanted).unwrap();
+        provider.kx_groups = groups.iter().map(find).collect();
+    }
     Arc::new(provider)
 }
 
@@ -216,15 +224,8 @@ pub enum Auth {
     Required,
 }
 
-fn our_auth(auth: Auth, trust: Trust) -> ClientAuth {
-    match auth {
-        Auth::None => ClientAuth::None,
-        Auth::Optional => ClientAuth::Optional(trust),
-        Auth::Required => ClientAuth::Required(trust),
-    }
-}
-
 /// What one conversation is about; everything else is good.
+#[derive(Clone)]
 pub struct Setting {
     pub suite: Suite,
     pub auth: Auth,
@@ -232,11 +233,24 @@ pub struct Setting {
     pub client: Option<Identity>,
     pub our_alpn: &'static [&'static str],
     pub their_alpn: &'static [&'static str],
+    /// The groups of rustls in order of preference, where it is not its own: a client shares the first.
+    pub their_groups: Option<&'static [rustls::NamedGroup]>,
+    /// Whether rustls' server says whose client certificates it takes.
+    pub names_authorities: bool,
     pub name: &'static str,
 }
 
-pub const PLAIN: Setting =
-    Setting { suite: SUITES[0], auth: Auth::None, server: None, client: None, our_alpn: &[], their_alpn: &[], name: SERVER_NAME };
+pub const PLAIN: Setting = Setting {
+    suite: SUITES[0],
+    auth: Auth::None,
+    server: None,
+    client: None,
+    our_alpn: &[],
+    their_alpn: &[],
+    their_groups: None,
+    names_authorities: true,
+    name: SERVER_NAME,
+};
 
 fn wire(protocols: &[&str]) -> Vec<Vec<u8>> {
     protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()
@@ -248,29 +262,46 @@ pub fn with_their_server(pki: &Pki, setting: Setting) -> Pair {
 }
 
 pub fn with_this_server(pki: &Pki, theirs: ServerConfig, setting: Setting) -> Pair {
-    let mut ours = Client::builder().trust(pki.authority.trust()).alpn(setting.our_alpn.iter().copied());
-    if let Some(identity) = setting.client {
-        ours = ours.identity(identity);
+    to_their_server(&our_client(pki, &setting).build().unwrap(), &Arc::new(theirs), setting.name)
+}
+
+/// The same two may meet several times.
+pub fn to_their_server(ours: &Client, theirs: &Arc<ServerConfig>, name: &str) -> Pair {
+    Pair::new(ours.connection(name, now(), &mut SystemRandom).unwrap(), ServerConnection::new(theirs.clone()).unwrap())
+}
+
+pub fn our_client(pki: &Pki, setting: &Setting) -> ClientBuilder {
+    let ours = Client::builder().trust(pki.authority.trust()).alpn(setting.our_alpn.iter().copied());
+    match &setting.client {
+        Some(identity) => ours.identity(identity.clone()),
+        None => ours,
     }
-    let ours = ours.build().unwrap().connection(setting.name, now(), &mut SystemRandom).unwrap();
-    Pair::new(ours, ServerConnection::new(Arc::new(theirs)).unwrap())
 }
 
 pub fn their_server(pki: &Pki, setting: &Setting) -> ServerConfig {
-    let provider = provider_with(setting.suite);
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(pki)), provider.clone());
-    let verifier = match setting.auth {
+    let (chain, key) = chain(setting.server.as_ref().unwrap_or(&pki.server));
+    let verifier = their_client_verifier(pki, setting);
+    let theirs = their_server_builder(setting).with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
+    finish_server(theirs, setting)
+}
+
+pub fn their_server_builder(setting: &Setting) -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(provider_with(setting)).with_protocol_versions(&[&rustls::version::TLS13]).unwrap()
+}
+
+pub fn their_client_verifier(pki: &Pki, setting: &Setting) -> Arc<dyn ClientCertVerifier> {
+    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(pki)), provider_with(setting));
+    if !setting.names_authorities {
+        verifier = verifier.clear_root_hint_subjects();
+    }
+    match setting.auth {
         Auth::None => Arc::new(NoClientAuth),
         Auth::Optional => verifier.allow_unauthenticated().build().unwrap(),
         Auth::Required => verifier.build().unwrap(),
-    };
-    let (chain, key) = chain(setting.server.as_ref().unwrap_or(&pki.server));
-    let mut theirs = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .unwrap();
+    }
+}
+
+pub fn finish_server(mut theirs: ServerConfig, setting: &Setting) -> ServerConfig {
     theirs.alpn_protocols = wire(setting.their_alpn);
     theirs.enable_secret_extraction = true;
     theirs
@@ -278,29 +309,47 @@ pub fn their_server(pki: &Pki, setting: &Setting) -> ServerConfig {
 
 /// rustls' client and our server.
 pub fn with_their_client(pki: &Pki, setting: Setting) -> Pair {
-    let ours = Server::builder()
-        .identity(setting.server.clone().unwrap_or_else(|| pki.server.clone()))
-        .client_auth(our_auth(setting.auth, pki.authority.trust()))
-        .alpn(setting.our_alpn.iter().copied())
-        .build()
-        .unwrap();
-    with_our_server(pki, &ours, setting)
+    with_our_server(pki, &our_server(pki, &setting).build().unwrap(), setting)
 }
 
 pub fn with_our_server(pki: &Pki, ours: &Server, setting: Setting) -> Pair {
-    let theirs = ClientConfig::builder_with_provider(provider_with(setting.suite))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots(pki));
-    let mut theirs = match &setting.client {
+    to_our_server(ours, &Arc::new(their_client(pki, &setting)), setting.name)
+}
+
+/// The same two may meet several times.
+pub fn to_our_server(ours: &Server, theirs: &Arc<ClientConfig>, name: &'static str) -> Pair {
+    Pair::new(ours.connection(now()), ClientConnection::new(theirs.clone(), name.try_into().unwrap()).unwrap())
+}
+
+pub fn our_server(pki: &Pki, setting: &Setting) -> ServerBuilder {
+    let trust = pki.authority.trust();
+    let auth = match setting.auth {
+        Auth::None => ClientAuth::None,
+        Auth::Optional => ClientAuth::Optional(trust),
+        Auth::Required => ClientAuth::Required(trust),
+    };
+    let identity = setting.server.as_ref().unwrap_or(&pki.server);
+    Server::builder().identity(identity.clone()).client_auth(auth).alpn(setting.our_alpn.iter().copied())
+}
+
+pub fn their_client(pki: &Pki, setting: &Setting) -> ClientConfig {
+    let theirs = their_client_builder(setting).with_root_certificates(roots(pki));
+    let theirs = match &setting.client {
         Some(identity) => {
             let (chain, key) = chain(identity);
             theirs.with_client_auth_cert(chain, key).unwrap()
         }
         None => theirs.with_no_client_auth(),
     };
+    finish_client(theirs, setting)
+}
+
+pub fn their_client_builder(setting: &Setting) -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(provider_with(setting)).with_protocol_versions(&[&rustls::version::TLS13]).unwrap()
+}
+
+pub fn finish_client(mut theirs: ClientConfig, setting: &Setting) -> ClientConfig {
     theirs.alpn_protocols = wire(setting.their_alpn);
     theirs.enable_secret_extraction = true;
-    let theirs = ClientConnection::new(Arc::new(theirs), setting.name.try_into().unwrap()).unwrap();
-    Pair::new(ours.connection(now()), theirs)
+    theirs
 }
