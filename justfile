@@ -70,7 +70,7 @@ examples:
     cargo run --locked --release --example quickstart
     cargo run --locked --release --example sans_io
 
-# The tests against other people's programs: openssl, gnutls, go, curl (CONTRIBUTING.md says what to install)
+# The tests against other people's programs: openssl, gnutls, go, node, curl (CONTRIBUTING.md says what to install)
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
 

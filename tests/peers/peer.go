@@ -1,4 +1,9 @@
-// A TLS 1.3 peer: it sends its standard input and prints what it receives, as a client or as a server for one connection.
+// Built without a module, a program gets the settings of old versions of Go: no ML-KEM.
+//go:debug default=go1.26
+
+// A TLS 1.3 peer, client or server: it sends its standard input and prints what it receives. What it knows about connection N it says on standard
+// error, in lines that begin with "N. ". With --count it makes several connections, one after another, resuming where it can: it sends
+// "connection N" then and leaves its input alone.
 package main
 
 import (
@@ -18,12 +23,21 @@ var (
 	cert    = flag.String("cert", "", "own chain")
 	key     = flag.String("key", "", "own key")
 	alpn    = flag.String("alpn", "", "protocols, with commas")
-	auth    = flag.Int("auth", 0, "tls.ClientAuthType")
-	group   = flag.Int("group", 0, "the only group")
+	auth    = flag.String("auth", "none", "whether a client shows a certificate: none, optional, required")
+	groups  = flag.String("groups", "", "the groups, with commas")
 	old     = flag.Bool("old", false, "TLS 1.2")
+	count   = flag.Int("count", 1, "how many connections")
 )
 
-// Says something about the connection, apart from what it carries.
+var auths = map[string]tls.ClientAuthType{
+	"none": tls.NoClientCert, "optional": tls.VerifyClientCertIfGiven, "required": tls.RequireAndVerifyClientCert,
+}
+
+var curves = map[string]tls.CurveID{
+	"X25519MLKEM768": tls.X25519MLKEM768, "X25519": tls.X25519, "P-256": tls.CurveP256, "P-384": tls.CurveP384,
+}
+
+// Says something about the connections, apart from what they carry.
 func say(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }
 
 func must[T any](value T, err error) T {
@@ -36,7 +50,8 @@ func must[T any](value T, err error) T {
 
 func main() {
 	flag.Parse()
-	config := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: "localhost", ClientAuth: tls.ClientAuthType(*auth)}
+	config := &tls.Config{MinVersion: tls.VersionTLS13, ServerName: "localhost", ClientAuth: auths[*auth]}
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
 	if *old {
 		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 	}
@@ -51,34 +66,65 @@ func main() {
 	if *alpn != "" {
 		config.NextProtos = strings.Split(*alpn, ",")
 	}
-	if *group != 0 {
-		config.CurvePreferences = []tls.CurveID{tls.CurveID(*group)}
+	if *groups != "" {
+		for _, name := range strings.Split(*groups, ",") {
+			config.CurvePreferences = append(config.CurvePreferences, curves[name])
+		}
 	}
 
-	var conn *tls.Conn
-	if *connect != "" {
-		conn = tls.Client(must(net.Dial("tcp", *connect)), config)
-	} else {
-		listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	var listener net.Listener
+	if *connect == "" {
+		listener = must(net.Listen("tcp", "127.0.0.1:0"))
 		say("port: %d", listener.Addr().(*net.TCPAddr).Port)
-		conn = tls.Server(must(listener.Accept()), config)
 	}
+	for number := 1; number <= *count; number++ {
+		var conn *tls.Conn
+		if listener != nil {
+			conn = tls.Server(must(listener.Accept()), config)
+		} else {
+			conn = tls.Client(must(net.Dial("tcp", *connect)), config)
+		}
+		converse(number, conn)
+	}
+}
+
+func converse(number int, conn *tls.Conn) {
 	must(0, conn.Handshake())
 
 	state := conn.ConnectionState()
 	exported := must(state.ExportKeyingMaterial("EXPORTER-test", nil, 32))
-	peer := "nobody"
+	group, peer := state.CurveID.String(), "nobody"
+	if state.CurveID == tls.CurveP256 {
+		group = "P-256"
+	}
 	if len(state.PeerCertificates) > 0 {
 		peer = state.PeerCertificates[0].Subject.CommonName
 	}
-	say("suite: %s\ngroup: %s\nalpn: %s\npeer: %s", tls.CipherSuiteName(state.CipherSuite), state.CurveID, state.NegotiatedProtocol, peer)
-	say("sni: %s\nexported: %x", state.ServerName, exported)
+	for _, fact := range []struct {
+		name  string
+		value any
+	}{
+		{"suite", tls.CipherSuiteName(state.CipherSuite)},
+		{"group", group},
+		{"alpn", state.NegotiatedProtocol},
+		{"peer", peer},
+		{"sni", state.ServerName},
+		{"exported", fmt.Sprintf("%x", exported)},
+		{"resumed", state.DidResume},
+		{"retried", state.HelloRetryRequest},
+	} {
+		say("%d. %s: %v", number, fact.name, fact.value)
+	}
 
-	go func() {
-		io.Copy(conn, os.Stdin)
-		conn.CloseWrite()
-	}()
+	if *count > 1 {
+		must(fmt.Fprintf(conn, "connection %d\n", number))
+	} else {
+		go func() {
+			io.Copy(conn, os.Stdin)
+			conn.CloseWrite()
+		}()
+	}
 	must(io.Copy(os.Stdout, conn))
-	say("closed")
+	say("%d. closed", number)
 	conn.Close()
 }

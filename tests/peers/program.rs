@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 use fleeting::{Client, Error, Identity, Server, Stream};
 
 use crate::support::{Pki, SERVER_NAME, lines};
+use crate::wire::Wire;
+
+/// A connection of ours to a program.
+pub type Tls = Stream<Wire>;
 
 /// More than the sockets and any program buffer, in bytes.
 pub const BULK: usize = 300_000;
@@ -103,6 +107,12 @@ impl Program {
         found
     }
 
+    /// How many times it has written this so far.
+    pub fn times(&self, wanted: &str) -> usize {
+        let text = self.said.lock();
+        [&text.stdout, &text.stderr].into_iter().map(|bytes| String::from_utf8_lossy(bytes).matches(wanted).count()).sum()
+    }
+
     fn wait_until(&self, wanted: &str, mut is_there: impl FnMut(&Text) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut text = self.said.lock();
@@ -144,6 +154,10 @@ impl Program {
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.said.lock().ended == 2
     }
 
     /// What it has said, for a failing test to show.
@@ -300,12 +314,14 @@ impl Door {
     }
 
     /// Waits for a program to connect, and serves it.
-    pub fn accept(&self, server: &Server, program: &Program) -> Result<Stream<TcpStream>, Error> {
+    pub fn accept(&self, server: &Server, program: &Program) -> Result<Tls, Error> {
         let deadline = Instant::now() + PATIENCE;
         let tcp = loop {
             match self.0.accept() {
                 Ok((tcp, _)) => break tcp,
-                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline => thread::sleep(LOOK_AGAIN),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline && !program.has_ended() => {
+                    thread::sleep(LOOK_AGAIN);
+                }
                 Err(error) => panic!("nobody connects: {error}.{}", program.report()),
             }
         };
@@ -315,7 +331,7 @@ impl Door {
 }
 
 /// Our client, to a program that is known to listen.
-pub fn connect(client: &Client, port: u16) -> Result<Stream<TcpStream>, Error> {
+pub fn connect(client: &Client, port: u16) -> Result<Tls, Error> {
     client.connect(SERVER_NAME, patient(TcpStream::connect(("127.0.0.1", port)).unwrap()))
 }
 
@@ -325,16 +341,16 @@ thread_local! {
     static OPEN: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
-fn patient(tcp: TcpStream) -> TcpStream {
+fn patient(tcp: TcpStream) -> Wire {
     OPEN.with_borrow_mut(|open| open.push(tcp.try_clone().unwrap()));
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     tcp.set_write_timeout(Some(PATIENCE)).unwrap();
-    tcp
+    Wire::new(tcp)
 }
 
 /// Ends the connection without a word, as a crash would.
-pub fn cut(stream: Stream<TcpStream>) {
-    stream.into_inner().shutdown(Shutdown::Both).unwrap();
+pub fn cut(stream: Tls) {
+    stream.into_inner().cut();
 }
 
 /// A port that nobody listens on, for programs that cannot find one themselves. Somebody may take it in between: the caller tries again.
@@ -343,14 +359,14 @@ pub fn free_port() -> u16 {
 }
 
 /// Reads exactly `expected`.
-pub fn expect(stream: &mut Stream<TcpStream>, expected: &[u8], program: &Program) {
+pub fn expect(stream: &mut Tls, expected: &[u8], program: &Program) {
     let mut received = vec![0; expected.len()];
     stream.read_exact(&mut received).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
     assert!(received == expected, "received something else");
 }
 
 /// Data both ways with a program that sends what is typed into it and prints what it receives.
-pub fn exchange(stream: &mut Stream<TcpStream>, program: &Program, what: &str, length: usize) {
+pub fn exchange(stream: &mut Tls, program: &Program, what: &str, length: usize) {
     let theirs = lines(&format!("them {what}"), length);
     program.type_in(&theirs[..]);
     expect(stream, &theirs, program);
@@ -360,12 +376,12 @@ pub fn exchange(stream: &mut Stream<TcpStream>, program: &Program, what: &str, l
 }
 
 /// Reads to the peer's close_notify: nothing comes before it.
-pub fn expect_end(stream: &mut Stream<TcpStream>, program: &Program) {
+pub fn expect_end(stream: &mut Tls, program: &Program) {
     let count = stream.read(&mut [0; 64]).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
     assert_eq!(count, 0, "data instead of close_notify");
 }
 
 /// The error that reading ends with: where a server's refusal of a client certificate arrives (RFC 9846, section 4.5.3: the client has sent all by then).
-pub fn read_error(stream: &mut Stream<TcpStream>) -> Error {
+pub fn read_error(stream: &mut Tls) -> Error {
     stream.read(&mut [0; 64]).expect_err("nothing was refused").into()
 }

@@ -1,0 +1,112 @@
+//! [`Wire`]: a socket that remembers how the connection began, so that a test can say what went over it in the clear.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+/// ServerHello.random of a HelloRetryRequest: SHA-256 of "HelloRetryRequest" (RFC 9846, 4.2.4).
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+    0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// More than two ClientHellos with two tickets each.
+const REMEMBERED: usize = 8192;
+
+/// The extension that brings a ticket back (RFC 9846, 4.3).
+pub const PRE_SHARED_KEY: u16 = 41;
+
+/// A socket, and the first bytes in each direction.
+#[derive(Debug)]
+pub struct Wire {
+    tcp: TcpStream,
+    sent: Vec<u8>,
+    received: Vec<u8>,
+}
+
+impl Wire {
+    pub fn new(tcp: TcpStream) -> Self {
+        Self { tcp, sent: Vec::new(), received: Vec::new() }
+    }
+
+    /// Ends the connection without a word, as a crash would.
+    pub fn cut(&self) {
+        self.tcp.shutdown(Shutdown::Both).unwrap();
+    }
+
+    /// Whether the server sent a HelloRetryRequest.
+    pub fn retried(&self) -> bool {
+        [&self.sent, &self.received].iter().any(|bytes| bytes.windows(RETRY.len()).any(|window| window == RETRY))
+    }
+
+    /// Whether the (first) ClientHello has this extension.
+    pub fn client_offered(&self, extension: u16) -> bool {
+        let hello = [&self.sent, &self.received].into_iter().find_map(|bytes| first_client_hello(bytes)).expect("no ClientHello");
+        extensions(hello).contains(&extension)
+    }
+
+    /// How long the longest protected record was that we sent and that we received.
+    pub fn longest_records(&self) -> (usize, usize) {
+        (longest_record(&self.sent), longest_record(&self.received))
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.tcp.read(buffer)?;
+        remember(&mut self.received, &buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.tcp.write(buffer)?;
+        remember(&mut self.sent, &buffer[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+fn remember(kept: &mut Vec<u8>, bytes: &[u8]) {
+    let room = REMEMBERED - kept.len();
+    kept.extend(&bytes[..room.min(bytes.len())]);
+}
+
+fn longest_record(mut bytes: &[u8]) -> usize {
+    let mut longest = 0;
+    while let [content_type, _, _, high, low, rest @ ..] = bytes {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        longest = longest.max(if *content_type == 23 { length } else { 0 });
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    longest
+}
+
+/// The body of a ClientHello that stands at the beginning, in a record of its own.
+fn first_client_hello(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [22, 3, _, _, _, 1, _, high, low, body @ ..] => body.get(..usize::from(u16::from_be_bytes([*high, *low]))),
+        _ => None,
+    }
+}
+
+fn extensions(hello: &[u8]) -> Vec<u16> {
+    // legacy_version and random
+    let mut rest = &hello[2 + 32..];
+    let mut skip = |length_bytes: usize| {
+        let (length, after) = rest.split_at(length_bytes);
+        let (inside, after) = after.split_at(length.iter().fold(0, |sum, byte| sum * 256 + usize::from(*byte)));
+        rest = after;
+        inside
+    };
+    let (_session_id, _suites, _compression, mut list) = (skip(1), skip(2), skip(1), skip(2));
+    let mut found = Vec::new();
+    while let [high, low, length_high, length_low, after @ ..] = list {
+        found.push(u16::from_be_bytes([*high, *low]));
+        list = &after[usize::from(u16::from_be_bytes([*length_high, *length_low]))..];
+    }
+    found
+}
