@@ -11,6 +11,7 @@ mod client_hello;
 mod compatibility;
 mod early_data;
 mod floods;
+mod groups;
 mod key_updates;
 mod lessons;
 mod puppet;

@@ -4,9 +4,12 @@ use core::time::Duration;
 
 use crate::client::{Client, ClientBuilder};
 use crate::code_point::CipherSuite;
-use crate::connection::tests::puppet::{HANDSHAKE, Puppet, WORLD, certificate_of, client, extension, message, now, plain, refused, vector};
+use crate::connection::tests::puppet::{
+    HANDSHAKE, Puppet, Side, WORLD, certificate_of, client, extension, message, now, plain, refused, vector,
+};
 use crate::connection::tests::puppet_server::{certificate_request, encrypted_extensions, new_session_ticket, new_session_ticket_with};
 use crate::connection::tests::puppet_session::{Psk, known};
+use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault, Illegal};
 use crate::identity::{Authority, Trust, Validity};
@@ -354,6 +357,29 @@ fn each_name_has_its_own() {
     client.config.sessions.clear();
     known(&client);
     assert!(Puppet::serving_name(&client, "DB.internal.").offered_ticket().is_some());
+}
+
+/// Nor is no name one of the names.
+#[test]
+fn a_server_without_a_name() {
+    let client = Client::builder().trust(Trust::keys([WORLD.server.public_key()])).allow_unnamed().build().unwrap();
+    let unnamed = || {
+        let mut puppet = Puppet::new(Side::Server, client.connection_unnamed(now(), &mut SystemRandom).unwrap());
+        puppet.client_hello = puppet.hear_message();
+        puppet.session_id = puppet.offer().session_id.to_vec();
+        puppet
+    };
+    let mut puppet = unnamed();
+    puppet.lead_to("CONNECTED");
+    let psk = puppet.say_ticket(&new_session_ticket());
+    assert!(Puppet::serving(&client).offered_ticket().is_none());
+    let mut puppet = unnamed();
+    assert!(puppet.offer().server_name().is_none());
+    puppet.select(&psk);
+    puppet.lead_to("CONNECTED");
+    assert_eq!(puppet.us.negotiated().unwrap().peer().unwrap().public_key(), WORLD.server.public_key());
+    known(&client);
+    assert!(unnamed().offered_ticket().is_none());
 }
 
 /// A session whose hash none of our suites has is not offered (4.3.11: it could not be selected).

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use crate::connection::tests::puppet::{HANDSHAKE, Puppet, WORLD, message, now, refused, server};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, now, refused, server};
 use crate::connection::tests::puppet_client::{add, asking_server, required};
 use crate::connection::tests::puppet_session::Ticket;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::message::ClientHelloExtension::TicketRequest;
+use crate::message::ClientHelloExtension::{RecordSizeLimit, TicketRequest};
 use crate::message::Message;
 use crate::server::{Server, ServerBuilder};
 use crate::session::{TicketKey, TicketKeys};
@@ -160,4 +160,74 @@ fn not_before_finished() {
         // `refused` hears the alert and nothing else.
         refused!(puppet, record, "WAIT_FINISHED", 51, Fault::BadFinished);
     }
+}
+
+/// Ours: with the first data, in front of it, or of the close_notify, under the key of then; not at all where the connection fails.
+#[test]
+fn they_wait_for_the_first_data() {
+    let connected = || {
+        let mut puppet = Puppet::calling_for_tickets(&server());
+        puppet.lead_server_to("WAIT_FINISHED");
+        let finished = puppet.finished();
+        puppet.say(&finished).unwrap();
+        puppet.install_application_keys(Side::Client);
+        puppet.hears_nothing();
+        puppet
+    };
+    let are_tickets = |puppet: &mut Puppet| {
+        for _ in 0..2 {
+            assert_eq!(puppet.hear_message()[0], 4);
+        }
+    };
+    let mut puppet = connected();
+    puppet.send(b"question").unwrap();
+    puppet.hears_nothing();
+    puppet.us.write(b"answer").unwrap();
+    are_tickets(&mut puppet);
+    assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
+    puppet.us.write(b"more").unwrap();
+    assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"more");
+
+    let mut puppet = connected();
+    puppet.us.close();
+    are_tickets(&mut puppet);
+    assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
+
+    // 4.7.3: behind a KeyUpdate it is the next key.
+    let mut puppet = connected();
+    puppet.us.rekey().unwrap();
+    assert_eq!(puppet.hear_message()[0], 24);
+    puppet.read.as_mut().unwrap().update();
+    puppet.us.write(b"answer").unwrap();
+    are_tickets(&mut puppet);
+    assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
+
+    // `refused` hears the alert alone.
+    let mut puppet = connected();
+    let record = puppet.record(HANDSHAKE, &message(99, b"?"));
+    refused!(puppet, record, "CONNECTED", 10, Fault::Unexpected { .. });
+}
+
+/// RFC 8449, section 4: records that carry tickets keep to the client's limit.
+#[test]
+fn they_keep_to_the_record_size_limit() {
+    let mut puppet = Puppet::calling_for_tickets(&asking_server(required()));
+    let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(64)));
+    puppet.say(&hello).unwrap();
+    puppet.hear_flight();
+    puppet.lead_server_to("WAIT_FINISHED");
+    let finished = puppet.finished();
+    puppet.say(&finished).unwrap();
+    puppet.install_application_keys(Side::Client);
+    puppet.us.write(b"").unwrap();
+    let mut rest = puppet.us.output();
+    let mut records = 0;
+    while let [23, _, _, high, low, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        assert!(length <= 64 + 16, "{length}");
+        rest = &rest[5 + length..];
+        records += 1;
+    }
+    assert!(rest.is_empty() && records > 4, "{records}");
+    assert_eq!(puppet.hear_tickets().len(), 2);
 }

@@ -8,8 +8,11 @@ use crate::connection::tests::puppet::{
 };
 use crate::connection::tests::puppet_client::{add, asking_server, remove, required, set};
 use crate::connection::tests::puppet_session::{Psk, Ticket};
+use crate::connection::{Connection, Status};
+use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{DecodeProblem, Fault};
+use crate::handshake::Question;
 use crate::identity::{Identity, Validity};
 use crate::key_schedule::EarlySecret;
 use crate::message::ClientHelloExtension::{
@@ -328,6 +331,23 @@ fn certificate_types_with_a_psk() {
     assert_eq!(flight.len(), 3);
 }
 
+/// A configuration that is chosen by the ClientHello takes the tickets of its own kind, as if it had been there from the start.
+#[test]
+fn a_configuration_that_is_chosen_late() {
+    let chosen = asking_server(required());
+    let ticket = ticket_of(&chosen);
+    for (server, resumed) in [(&chosen, true), (&server(), false)] {
+        let mut puppet = Puppet::calling_with_ticket(server, &ticket);
+        puppet.us = Connection::undecided(now());
+        let hello = puppet.make_client_hello(|_| {});
+        assert_eq!(puppet.say(&hello).unwrap(), Status::Ask(Question::Configuration));
+        puppet.us.choose(server, now(), &mut SystemRandom).unwrap();
+        puppet.hear_flight();
+        puppet.finish_for_tickets();
+        assert_eq!(puppet.us.negotiated().unwrap().resumed(), resumed);
+    }
+}
+
 // ---- what is ignored ----
 
 /// 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored": one that was changed in any place is unknown, of another length too.
@@ -391,6 +411,18 @@ fn the_age_of_a_chain_is_bounded() {
     puppet.say_client_hello();
     puppet.hear_flight();
     assert_eq!(puppet.finish_for_tickets()[0].lifetime, 7200);
+}
+
+/// What counts is the age that the server allows now, not the one that allowed the ticket.
+#[test]
+fn a_server_that_has_become_stricter() {
+    let keys = TicketKeys::rotating();
+    let before = builder().ticket_keys(keys.clone()).build().unwrap();
+    let after = builder().ticket_keys(keys).max_session_age(HOUR).build().unwrap();
+    let ticket = ticket_of(&before);
+    assert!(takes_later(&after, &ticket, HOUR / 2));
+    assert!(!takes_later(&after, &ticket, HOUR + Duration::from_secs(1)));
+    assert!(takes_later(&before, &ticket, HOUR + Duration::from_secs(1)));
 }
 
 /// A client's certificate ends its session with it.
