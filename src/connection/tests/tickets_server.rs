@@ -403,7 +403,7 @@ fn the_age_of_a_chain_is_bounded() {
     }
     // 2 hours, and then what is left of 3; a second or so goes by while the test runs.
     for (lifetime, expected) in lifetimes.iter().zip([7200, 7200, 3600, 60]) {
-        assert!((expected - 20..=expected).contains(lifetime), "{lifetimes:?}");
+        assert!((expected - 50..=expected).contains(lifetime), "{lifetimes:?}");
     }
     assert!(!takes_later(&server, &ticket, 3 * HOUR));
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
@@ -434,7 +434,7 @@ fn no_longer_than_the_certificate() {
     let mut puppet = Puppet::calling_for_tickets(&server);
     puppet.identity = WORLD.authority.certificate().client("me").validity(hour).issue().unwrap();
     let ticket = puppet.finish_for_tickets().remove(0);
-    assert!((3580..=3600).contains(&ticket.lifetime), "{}", ticket.lifetime);
+    assert!((3540..=3600).contains(&ticket.lifetime), "{}", ticket.lifetime);
     assert!(takes_later(&server, &ticket, Duration::from_secs(3000)));
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     puppet.later = HOUR + Duration::from_secs(5);
