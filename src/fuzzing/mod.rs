@@ -3,7 +3,8 @@
 //! ```text
 //! messages      what decodes encodes to the same bytes
 //! record        any bytes through Deframer, Open and Joiner; what Seal made comes out whole, and not at all if a bit was flipped
-//! client        a client whose server sends these bytes          server    a server whose client sends them
+//! client        a client whose server sends these bytes          server    a server whose client sends them: with and without a ticket, a
+//!                                                                          retry by group or by cookie, and each group
 //! certificates  chains of DER as roots, as a peer's, as our own  pem       texts as whatever can be made of a text
 //! ```
 //!
@@ -17,11 +18,11 @@ mod tests;
 
 pub use seeds::seeds;
 
-use crate::code_point::ContentType;
+use crate::code_point::{ContentType, NamedGroup};
 use crate::connection::{Connection, Status};
 use crate::crypto::suite::Suite;
 use crate::error::Error;
-use crate::fuzzing::parties::{Fixed, NAME, new_client, new_server, now, parties};
+use crate::fuzzing::parties::{Choice, Fixed, NAME, new_client, new_server, now};
 use crate::identity::{Authority, Identity, Peer, PublicKey, ServerName, Trust};
 use crate::key_schedule::{EarlySecret, TrafficSecret};
 use crate::message::Message;
@@ -116,23 +117,33 @@ fn traffic_secret(suite: Suite) -> TrafficSecret {
 
 // ---- client and server ----
 
-/// The first byte chooses the size of the fragments; the rest is what the server sends.
+/// The first byte chooses the size of the fragments, the second what the client comes with; the rest is what the server sends.
 pub fn client(data: &[u8]) {
-    if let [fragment, rest @ ..] = data {
-        drive(new_client(), rest, *fragment);
+    if let [fragment, choice, rest @ ..] = data {
+        drive(new_client(*choice), 0, rest, *fragment);
     }
 }
 
-/// The first byte chooses the size of the fragments, and whether the server is chosen by the ClientHello; the rest is what the client sends.
+/// The first byte chooses the size of the fragments, and whether the server is chosen by the ClientHello, the second what the server wants; the rest
+/// is what the client sends.
 pub fn server(data: &[u8]) {
-    if let [fragment, rest @ ..] = data {
+    if let [fragment, choice, rest @ ..] = data {
         let undecided = *fragment & 0x80 != 0;
-        drive(if undecided { Connection::undecided(now()) } else { new_server() }, rest, *fragment & 0x7f);
+        drive(if undecided { Connection::undecided(now()) } else { new_server(*choice) }, *choice, rest, *fragment & 0x7f);
     }
 }
 
-/// Feeds a connection to its end. Returns what it read, and whether its handshake was done.
-fn drive(mut connection: Connection, mut wire: &[u8], fragment: u8) -> (Vec<u8>, bool) {
+/// How far a connection came.
+#[cfg_attr(not(test), expect(dead_code, reason = "the fuzzer looks for panics; the tests look at the seeds"))]
+struct Driven {
+    read: Vec<u8>,
+    connected: bool,
+    resumed: bool,
+    group: Option<NamedGroup>,
+}
+
+/// Feeds a connection to its end; a server that is still to be chosen is this one.
+fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: u8) -> Driven {
     let mut random = Fixed::new(2);
     let mut read = Vec::new();
     let mut turn = |connection: &mut Connection, read: &mut Vec<u8>| {
@@ -146,7 +157,7 @@ fn drive(mut connection: Connection, mut wire: &[u8], fragment: u8) -> (Vec<u8>,
                 }
                 Ok(Status::Ask(_)) => {
                     assert!(connection.client_hello().is_some());
-                    if let Err(error) = connection.choose(&parties().server, now(), &mut random) {
+                    if let Err(error) = connection.choose(&parties::server(choice), now(), &mut random) {
                         break Err(error);
                     }
                 }
@@ -170,6 +181,7 @@ fn drive(mut connection: Connection, mut wire: &[u8], fragment: u8) -> (Vec<u8>,
         }
     }
     let connected = !connection.is_handshaking();
+    let (resumed, group) = connection.negotiated().map_or((false, None), |agreed| (agreed.resumed(), Some(agreed.group())));
     connection.received_end();
     match turn(&mut connection, &mut read) {
         Ok(status) => assert_eq!(status, Status::Closed, "a cut connection looks like a healthy one"),
@@ -179,7 +191,7 @@ fn drive(mut connection: Connection, mut wire: &[u8], fragment: u8) -> (Vec<u8>,
             assert!(connection.write(b"x").is_err());
         }
     }
-    (read, connected)
+    Driven { read, connected, resumed, group }
 }
 
 // ---- certificates and PEM ----

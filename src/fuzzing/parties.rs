@@ -6,9 +6,12 @@ use std::time::Duration;
 use rand_core::{TryCryptoRng, TryRng};
 
 use crate::client::Client;
-use crate::connection::Connection;
-use crate::identity::{Identity, Trust};
+use crate::code_point::NamedGroup;
+use crate::connection::{Connection, Status};
+use crate::identity::{Identity, ServerName, Trust};
+use crate::secret::Secret;
 use crate::server::{ClientAuth, Server};
+use crate::session::{ClientSession, Session, SessionCache, SessionKey, StoredSessions, TicketKey, TicketKeys};
 use crate::time::Now;
 
 pub(super) const NAME: &str = "db.internal";
@@ -24,31 +27,153 @@ pub(super) const CLIENT_KEY: &str =
 const SERVER_KEY: &str =
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n-----END PRIVATE KEY-----\n";
 
-pub(super) struct Parties {
-    pub(super) client: Client,
-    pub(super) server: Server,
+/// How a party is set up, in one byte: the bits of its groups, and what is named below.
+pub(super) type Choice = u8;
+
+/// A client that was there before.
+pub(super) const TICKET: Choice = 1;
+
+/// A client that leaves it to the server to choose a group, a round trip later.
+pub(super) const NO_SHARES: Choice = 8;
+
+/// A server that wants a cookie back.
+pub(super) const COOKIE: Choice = 1;
+
+/// X25519 alone, of the four that [`groups`] knows.
+pub(super) const X25519: Choice = 2;
+
+/// secp256r1 alone.
+pub(super) const SECP256R1: Choice = 4;
+
+/// Whose key comes in a certificate, and not by itself (RFC 7250).
+pub(super) const CERTIFICATE: Choice = 16;
+
+fn groups(choice: Choice) -> Vec<NamedGroup> {
+    match choice & 6 {
+        X25519 => vec![NamedGroup::X25519],
+        SECP256R1 => vec![NamedGroup::SECP256R1],
+        0 => vec![NamedGroup::X25519_MLKEM768, NamedGroup::X25519, NamedGroup::SECP256R1],
+        _ => vec![NamedGroup::X25519_MLKEM768],
+    }
 }
 
-/// A client and a server that know each other's keys, which never change.
-pub(super) fn parties() -> &'static Parties {
+/// Two who know each other's keys, which never change; nor does the key of the server's tickets.
+struct Parties {
+    client: Showing,
+    server: Showing,
+    trusted_by_client: Trust,
+    trusted_by_server: Trust,
+    ticket_keys: TicketKeys,
+}
+
+/// The same key with and without its certificate.
+struct Showing {
+    key: Identity,
+    certificate: Identity,
+}
+
+impl Showing {
+    fn new(key: Identity) -> Self {
+        // What stands in a chain that is given is shown.
+        let certificate = Identity::from_pem(key.chain_pem(), key.key_pem().expose()).expect("an identity");
+        Self { key, certificate }
+    }
+
+    fn by(&self, choice: Choice) -> &Identity {
+        if choice & CERTIFICATE != 0 { &self.certificate } else { &self.key }
+    }
+}
+
+fn parties() -> &'static Parties {
     static PARTIES: OnceLock<Parties> = OnceLock::new();
     PARTIES.get_or_init(|| {
         let (client, server) = (identity(), Identity::from_key_pem(SERVER_KEY).expect("a key"));
-        let known = Trust::keys([client.public_key()]);
-        let trust = Trust::key_for(NAME, server.public_key());
+        let ticket_keys = TicketKeys::empty();
+        let (soon, later) = (now().unix + Duration::from_secs(1), now().unix + Duration::from_secs(1_000_000));
+        ticket_keys.install(TicketKey::new([5; 32], Duration::ZERO, soon, later).expect("a key"));
         Parties {
-            client: Client::builder().trust(trust).identity(client).alpn(["h2", "x"]).build().expect("a client"),
-            server: Server::builder().identity(server).client_auth(ClientAuth::Optional(known)).alpn(["x"]).build().expect("a server"),
+            trusted_by_client: Trust::key_for(NAME, server.public_key()),
+            trusted_by_server: Trust::keys([client.public_key()]),
+            client: Showing::new(client),
+            server: Showing::new(server),
+            ticket_keys,
         }
     })
 }
 
-pub(super) fn new_client() -> Connection {
-    parties().client.connection(NAME, now(), &mut Fixed::new(1)).expect("a connection")
+fn client(choice: Choice, sessions: SessionCache) -> Client {
+    let Parties { client, trusted_by_client, .. } = parties();
+    let builder = Client::builder().trust(trusted_by_client.clone()).identity(client.by(choice).clone()).alpn(["h2", "x"]);
+    let builder = builder.groups(groups(choice)).sessions(sessions);
+    let builder = if choice & NO_SHARES != 0 { builder.key_shares([]) } else { builder };
+    builder.build().expect("a client")
 }
 
-pub(super) fn new_server() -> Connection {
-    parties().server.connection(now())
+pub(super) fn server(choice: Choice) -> Server {
+    let Parties { server, trusted_by_server, ticket_keys, .. } = parties();
+    let builder = Server::builder().identity(server.by(choice).clone()).client_auth(ClientAuth::Optional(trusted_by_server.clone()));
+    let builder = builder.alpn(["x"]).ticket_keys(ticket_keys.clone()).groups(groups(choice)).retry_cookie(choice & COOKIE != 0);
+    builder.build().expect("a server")
+}
+
+/// Each has sessions of its own: what one run leaves behind is not there for the next.
+pub(super) fn new_client(choice: Choice) -> Connection {
+    let sessions = SessionCache::default();
+    if choice & TICKET != 0 {
+        sessions.put(session_key(choice), session(), now());
+    }
+    client(choice, sessions).connection(NAME, now(), &mut Fixed::new(1)).expect("a connection")
+}
+
+pub(super) fn new_server(choice: Choice) -> Connection {
+    server(choice).connection(now())
+}
+
+/// What the client has kept of a connection before.
+fn session() -> ClientSession {
+    static SESSION: OnceLock<ClientSession> = OnceLock::new();
+    let kept = SESSION.get_or_init(|| {
+        let sessions = SessionCache::default();
+        let mut client = client(0, sessions.clone()).connection(NAME, now(), &mut Fixed::new(3)).expect("a connection");
+        let (mut server, mut random) = (new_server(0), Fixed::new(4));
+        for _ in 0..2 {
+            deliver(&mut client, &mut server, &mut random, &mut Vec::new());
+            deliver(&mut server, &mut client, &mut random, &mut Vec::new());
+        }
+        // Tickets go out with what comes next.
+        server.write(b"x").expect("a handshake that is done");
+        deliver(&mut server, &mut client, &mut random, &mut Vec::new());
+        sessions.take(&session_key(0), now()).expect("a ticket")
+    });
+    let Session { suite, psk, since, peer } = &kept.session;
+    ClientSession {
+        session: Session { suite: *suite, psk: Secret::copy_of(psk.expose()), since: *since, peer: peer.clone() },
+        ticket: kept.ticket.clone(),
+        age_add: kept.age_add,
+        lifetime: kept.lifetime,
+        received: kept.received,
+        origin: StoredSessions::new(&SessionCache::default()).origin(),
+    }
+}
+
+fn session_key(choice: Choice) -> SessionKey {
+    let Parties { client, trusted_by_client, .. } = parties();
+    SessionKey::new(Some(&ServerName::parse(NAME).expect("a name")), trusted_by_client, Some(client.by(choice)))
+}
+
+/// Moves what one side has to send to the other, and adds it to `wire`.
+pub(super) fn deliver(from: &mut Connection, to: &mut Connection, random: &mut Fixed, wire: &mut Vec<u8>) {
+    while !from.output().is_empty() {
+        let space = to.input();
+        let count = space.len().min(from.output().len());
+        space[..count].copy_from_slice(&from.output()[..count]);
+        wire.extend_from_slice(&from.output()[..count]);
+        to.received(count);
+        from.sent(count);
+        while to.process(now(), random).expect("an honest peer") == Status::Data {
+            to.consume(to.plaintext().len());
+        }
+    }
 }
 
 /// Who has [`PKCS8`], in a self-signed certificate without a name.

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use super::parties::{NAME, identity, new_client, new_server, now};
-use super::{drive, seeds, split};
+use super::{Driven, drive, seeds, split};
+use crate::code_point::NamedGroup;
 use crate::identity::{Peer, ServerName, Trust};
 use crate::message::Message;
 
@@ -78,13 +79,20 @@ fn pem() {
 fn recorded_conversations_are_understood_to_their_end() {
     for (target, name, seed) in seeds() {
         let connection = match target {
-            "client" => new_client(),
-            "server" => new_server(),
+            "client" => new_client(seed[1]),
+            "server" => new_server(seed[1]),
             _ => continue,
         };
-        let (read, connected) = drive(connection, &seed[1..], seed[0] & 0x7f);
+        let Driven { read, connected, resumed, group } = drive(connection, seed[1], &seed[2..], seed[0] & 0x7f);
         assert!(connected, "{target}/{name} does not reach the end of its handshake");
         assert_eq!(read, b"hellohello", "{target}/{name}");
+        assert_eq!(resumed, name.contains("resumed"), "{target}/{name}");
+        let expected = match &*name {
+            name if name.contains("x25519") => NamedGroup::X25519,
+            name if name.contains("secp256r1") || name.ends_with("retried-61") => NamedGroup::SECP256R1,
+            _ => NamedGroup::X25519_MLKEM768,
+        };
+        assert_eq!(group, Some(expected), "{target}/{name}");
     }
 }
 
@@ -93,6 +101,9 @@ fn seeds_are_what_they_should_be() {
     let of = |wanted| seeds().into_iter().filter(move |(target, ..)| *target == wanted);
     let kinds: std::collections::BTreeSet<_> = of("messages").map(|(_, _, seed)| Message::decode(&seed).unwrap().name()).collect();
     assert_eq!(kinds.len(), 11, "{kinds:?}");
+    // One of RFC 8448's, and ours: by group, by cookie and by both.
+    let retries = of("messages").filter(|(_, name, _)| name.ends_with("HelloRetryRequest")).count();
+    assert!(retries >= 4, "{retries}");
     for (_, name, seed) in of("certificates") {
         match name.as_str() {
             "raw-key" => {
