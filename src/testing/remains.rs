@@ -35,11 +35,12 @@ use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::random;
 use crate::crypto::signature::SigningKey;
 use crate::crypto::suite::Suite;
-use crate::identity::{Authority, Identity};
+use crate::identity::{Authority, Identity, Validity};
 use crate::key_schedule::{EarlySecret, PskKind};
 use crate::record::{Open, Seal};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
+use crate::session::{ClientSession, Session, SessionCache, StoredSessions, TicketKey, TicketKeys};
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
@@ -133,6 +134,13 @@ fn types(_: &Path, run: &mut dyn Run) {
     let mut open = Open::protected(Suite::ChaCha20Poly1305Sha256, handshake().server_traffic(&digest));
     open.update();
     add(run, "Open", Box::new(open));
+    let (never, later) = (Duration::ZERO, Duration::from_secs(60 * 60));
+    add(run, "TicketKey", Box::new(TicketKey::new(secret(32).expose(), never, later, later).unwrap()));
+    let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, peer: None };
+    add(run, "Session", Box::new(session()));
+    let (ticket, origin) = (vec![1].into(), StoredSessions::new(&SessionCache::default()).origin());
+    let kept = ClientSession { session: session(), ticket, age_add: 0, lifetime: later, received: never, origin };
+    add(run, "ClientSession", Box::new(kept));
     for (group, what) in Group::ALL.into_iter().zip(["EphemeralKey, hybrid", "EphemeralKey, X25519", "EphemeralKey, secp256r1"]) {
         let key = EphemeralKey::generate(group, &mut rng).unwrap();
         add(run, what, Box::new(key));
@@ -153,13 +161,20 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let identity = |name| Identity::from_pem_files(keys.join(format!("{name}.pem")), keys.join(format!("{name}.key"))).unwrap();
     let (server, client) = (identity("server"), identity("client"));
     let nameless = Identity::from_key_pem(client.key_pem().expose()).unwrap();
-    authority.certificate().server(["other.internal"]).issue_for(nameless.public_key()).unwrap();
+    authority.certificate().validity(validity()).server(["other.internal"]).issue_for(nameless.public_key()).unwrap();
     drop(nameless);
     run.dropped("loading");
 
     let client = Client::builder().trust(authority.trust()).identity(client).cipher_suites([suite.code_point()]).build().unwrap();
-    let server = Server::builder().identity(server).client_auth(ClientAuth::Required(authority.trust())).build().unwrap();
-    let mut pair = connect(&client, &server, 1);
+    // Of what only one of them is content with the client has no share, so that one asks again.
+    let ticket_keys = TicketKeys::rotating();
+    let servers = [Group::X25519MlKem768, Group::X25519, Group::Secp256r1].map(|group| {
+        let builder = Server::builder().identity(server.clone()).client_auth(ClientAuth::Required(authority.trust()));
+        builder.groups([group.code_point()]).ticket_keys(ticket_keys.clone()).build().unwrap()
+    });
+    drop(server);
+    let server = &servers[0];
+    let mut pair = connect(&client, server, 1, false);
     run.dropped("handshake");
 
     for _ in 0..2 {
@@ -178,8 +193,24 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("conversation");
     run.pause();
 
-    // Another one fails. Both connections are still there afterwards.
-    let mut failed = connect(&client, &server, 2);
+    // The client comes back, with each group. What is in its cache is alive still.
+    let resumed = [0, 1, 2].map(|at| {
+        let mut again = connect(&client, &servers[at], 11 + at as u64, true);
+        again.client.write(b"the client again").unwrap();
+        again.settle();
+        again.server.write(b"the server again").unwrap();
+        again.settle();
+        again
+    });
+    run.dropped("resumption");
+    run.pause();
+    drop(resumed);
+    run.dropped("what was resumed");
+
+    // Another one fails, and its tickets are forgotten with it. Both connections are still there afterwards.
+    let mut failed = connect(&client, server, 2, true);
+    failed.server.write(b"with a ticket").unwrap();
+    failed.settle();
     failed.client.write(b"broken").unwrap();
     let mut broken = failed.client.output().to_vec();
     *broken.last_mut().unwrap() ^= 1;
@@ -199,7 +230,7 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.pause();
 
     drop((pair, failed));
-    drop((client, server, authority));
+    drop((client, servers, ticket_keys, authority));
     run.dropped("the end");
     run.pause();
 }
@@ -210,8 +241,14 @@ fn pem(keys: &Path, name: &str) -> Secret {
     Secret::filled(usize::try_from(len).unwrap(), |out| file.read_exact(out).unwrap())
 }
 
+/// The middle of 2026, in both runs: a ticket's age is in the transcript.
 fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() }
+    Now { monotonic: Duration::ZERO, unix: Duration::from_secs(1_782_864_000) }
+}
+
+/// Of all certificates.
+fn validity() -> Validity {
+    Validity::between(now().unix, now().unix + Duration::from_secs(60 * 60)).unwrap()
 }
 
 struct Pair {
@@ -220,12 +257,14 @@ struct Pair {
     rng: Seeded,
 }
 
-fn connect(client: &Client, server: &Server, seed: u64) -> Pair {
+fn connect(client: &Client, server: &Server, seed: u64, resumed: bool) -> Pair {
     let mut rng = Seeded(seed);
     let client = client.connection("server.internal", now(), &mut rng).unwrap();
     let mut pair = Pair { client, server: server.connection(now()), rng };
     pair.settle();
-    assert!(!pair.client.is_handshaking() && !pair.server.is_handshaking());
+    for end in [&pair.client, &pair.server] {
+        assert_eq!(end.negotiated().unwrap().resumed(), resumed);
+    }
     pair
 }
 
@@ -383,7 +422,8 @@ impl Keys {
     fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("fleeting-remains-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let authority = Authority::new("remains").unwrap();
+        let authority = Authority::builder("remains").validity(validity()).build().unwrap();
+        let certificate = || authority.certificate().validity(validity());
         let mut public = [0; PIECE].to_vec();
         let mut write = |name: &str, chain: &str, key: &Secret| {
             fs::write(folder.join(format!("{name}.pem")), chain).unwrap();
@@ -392,9 +432,10 @@ impl Keys {
             public.extend_from_slice(&[0; PIECE]);
         };
         write("authority", &authority.certificate_pem(), &authority.key_pem());
-        for (name, identity) in
-            [("server", authority.issue_server(["server.internal"]).unwrap()), ("client", authority.issue_client("client").unwrap())]
-        {
+        for (name, identity) in [
+            ("server", certificate().server(["server.internal"]).issue().unwrap()),
+            ("client", certificate().client("client").issue().unwrap()),
+        ] {
             write(name, &identity.chain_pem(), &identity.key_pem());
         }
         // RFC 8410, section 7: what stands before every seed, in DER and in PEM.
@@ -467,7 +508,8 @@ fn search_once(memory: &Memory, dropped: &[Dropped], pause: usize, pauses: usize
         return BTreeSet::new();
     }
     if pause + 1 < pauses {
-        assert!(seen.contains("the end"), "what is alive was not found");
+        let next: BTreeSet<_> = dropped.iter().filter(|one| one.before == pause + 1).map(|one| one.what).collect();
+        assert!(!seen.is_disjoint(&next), "pause {pause}: what is alive was not found");
     }
     let wrong = found.iter().filter(|found| !allowed.contains(&bytes[found.needle]));
     wrong
