@@ -69,6 +69,8 @@ examples:
     cargo build --locked --release --examples
     cargo run --locked --release --example quickstart
     cargo run --locked --release --example sans_io
+    cargo run --locked --release --example resumption
+    cargo run --locked --release --example raw_keys
 
 # The tests against other people's programs: openssl, gnutls, go, node, curl (CONTRIBUTING.md says what to install)
 peers *args:

@@ -31,6 +31,7 @@ pub fn report<S: Read + Write>(tls: &Stream<S>) -> String {
     line("protocol", "TLS 1.3");
     line("cipher suite", &tls.cipher_suite().to_string());
     line("group", &tls.group().to_string());
+    line("handshake", if tls.resumed() { "resumed: nobody was asked again who they are" } else { "full" });
     line("server name", tls.server_name().unwrap_or("none sent"));
     line("ALPN", &tls.alpn().map_or("none".into(), String::from_utf8_lossy));
     match tls.peer() {
