@@ -7,7 +7,7 @@ mod support;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use support::{SUITES, Setup, deliver};
+use support::{Kind, SUITES, Setup, deliver};
 
 /// Bytes of application data in a record.
 const SIZES: [usize; 4] = [64, 1024, 1400, 16384];
@@ -15,7 +15,7 @@ const SIZES: [usize; 4] = [64, 1024, 1400, 16384];
 fn write(c: &mut Criterion) {
     let mut group = c.benchmark_group("write");
     for suite in SUITES {
-        let mut pair = Setup::new(suite, false).connect();
+        let mut pair = Setup::new(Kind::full(suite)).connect();
         for size in SIZES {
             let data = vec![0x5a; size];
             group.throughput(Throughput::Bytes(size as u64));
@@ -34,7 +34,7 @@ fn write(c: &mut Criterion) {
 fn write_and_read(c: &mut Criterion) {
     let mut group = c.benchmark_group("write and read");
     for suite in SUITES {
-        let mut pair = Setup::new(suite, false).connect();
+        let mut pair = Setup::new(Kind::full(suite)).connect();
         for size in SIZES {
             let data = vec![0x5a; size];
             group.throughput(Throughput::Bytes(size as u64));

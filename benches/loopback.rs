@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use support::{NAME, SUITES, Setup};
+use support::{Kind, NAME, SUITES, Setup};
 
 /// Bytes sent in one direction for one sample's iteration.
 const BYTES: u64 = 64 << 20;
@@ -62,7 +62,7 @@ fn one_way(c: &mut Criterion) {
     group.bench_function("bare TCP", |b| b.iter(|| send(&mut near, &done)));
 
     for suite in SUITES {
-        let setup = Setup::new(suite, false);
+        let setup = Setup::new(Kind::full(suite));
         let (near, far) = tcp();
         let accepting = thread::spawn(move || setup.server.accept(far).expect("accepted"));
         let mut near = setup.client.connect(NAME, near).expect("connected");

@@ -17,7 +17,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::measure::{Figures, Measure};
-use crate::stack::{Credentials, Stack};
+use crate::stack::{Credentials, Kind, Stack};
 
 /// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process.
 #[derive(Parser)]
@@ -56,8 +56,10 @@ fn main() {
     };
 
     let measures = [
-        Measure::Handshake { client_auth: false, count: options.handshakes },
-        Measure::Handshake { client_auth: true, count: options.handshakes },
+        Measure::Handshake { kind: Kind::Full, count: options.handshakes },
+        Measure::Handshake { kind: Kind::ClientCertificate, count: options.handshakes },
+        Measure::Handshake { kind: Kind::Hybrid, count: options.handshakes },
+        Measure::Handshake { kind: Kind::Resumed, count: options.handshakes },
         Measure::Bulk { record: 16 * 1024, mebibytes: options.bulk },
         Measure::Bulk { record: 1024, mebibytes: options.bulk },
     ];
@@ -104,9 +106,11 @@ fn in_turn(measure: &Measure, stacks: &[Box<dyn Stack>], round: usize, bar: &Pro
 fn description(options: &Options) -> String {
     format!(
         "Median of {} rounds, interleaved in one process and one thread. In brackets: how much more than {} a stack takes, as the median of each \
-         round's ratio and the range that holds the middle half of the rounds. TLS_AES_128_GCM_SHA256, X25519, Ed25519 certificates{}, no tickets. \
-         Handshakes: CPU time of the thread, connections made and dropped included. Writing and reading: in memory, one call a record. \
-         Memory: heap by `mallinfo2` over {} idle connections, the connection's own struct included, after 16 KiB each way and while a read waits. {}",
+         round's ratio and the range that holds the middle half of the rounds. TLS_AES_128_GCM_SHA256, X25519 unless a row says otherwise, \
+         Ed25519 certificates{}. Handshakes: CPU time of the thread, connections made and dropped included; no tickets, but for resumed ones \
+         (psk_dhe_ke), each of which takes one, leaves one, and counts both and the byte of data that brings it. A dash: this version has no \
+         X25519MLKEM768. Writing and reading: in memory, one call a record. Memory: heap by `mallinfo2` over {} idle connections, the connection's \
+         own struct included, after 16 KiB each way and while a read waits. {}",
         options.rounds,
         options.reference,
         if options.intermediate { " (leaf, intermediate, root)" } else { " (leaf, root)" },

@@ -17,11 +17,15 @@ pub fn render(names: &[String], reference: usize, figures: &[(Measure, Vec<Vec<F
             let cells: Vec<String> = order
                 .iter()
                 .map(|&stack| {
-                    let value = show(median(of(stack)), unit, ticks);
-                    if stack == reference {
+                    let value = median(of(stack));
+                    if value.is_nan() {
+                        return "-".into();
+                    }
+                    let value = show(value, unit, ticks);
+                    let ratios: Vec<f64> = rounds.iter().map(|round| round[stack][row] / round[reference][row]).collect();
+                    if stack == reference || ratios.iter().any(|ratio| ratio.is_nan()) {
                         return value;
                     }
-                    let ratios: Vec<f64> = rounds.iter().map(|round| round[stack][row] / round[reference][row]).collect();
                     match spread(&ratios) {
                         Some((low, high)) => format!("{value} ({:.2}x; {low:.2}-{high:.2})", median(ratios)),
                         None => format!("{value} ({:.2}x)", median(ratios)),

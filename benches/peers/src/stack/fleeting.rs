@@ -2,26 +2,40 @@
 
 use std::time::{Duration, SystemTime};
 
-use fleeting::{CipherSuite, Client, ClientAuth, Connection, Now, Server, Status, SystemRandom};
+use fleeting::{CipherSuite, Client, ClientAuth, Connection, NamedGroup, Now, Server, SessionCache, Status, SystemRandom};
 
-use super::{Credentials, End, SERVER_NAME, Stack};
+use super::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
 
+/// For each kind.
 pub struct Fleeting {
-    /// Without and with client authentication.
-    clients: [Client; 2],
-    servers: [Server; 2],
+    clients: [Client; 4],
+    servers: [Server; 4],
 }
 
 impl Fleeting {
     pub fn new(credentials: &Credentials) -> Self {
         let suite = [CipherSuite::TLS_AES_128_GCM_SHA256];
-        let client = || Client::builder().trust(credentials.root.trust()).cipher_suites(suite);
-        let server = || Server::builder().identity(credentials.server.clone()).cipher_suites(suite);
-        let plain = client().build().expect("a client");
-        let known = client().identity(credentials.client.clone()).build().expect("a client");
-        let demanding = server().client_auth(ClientAuth::Required(credentials.root.trust()));
-        Self { clients: [plain, known], servers: [server().build().expect("a server"), demanding.build().expect("a server")] }
+        let clients = Kind::ALL.map(|kind| {
+            let client = Client::builder().trust(credentials.root.trust()).cipher_suites(suite).groups([group(kind)]);
+            let client = match kind {
+                Kind::Resumed => client.tickets(1, 1),
+                _ => client.sessions(SessionCache::new(0)),
+            };
+            let client = if kind == Kind::ClientCertificate { client.identity(credentials.client.clone()) } else { client };
+            client.build().expect("a client")
+        });
+        let servers = Kind::ALL.map(|kind| {
+            let server = Server::builder().identity(credentials.server.clone()).cipher_suites(suite).groups([group(kind)]);
+            let server = if kind == Kind::Resumed { server } else { server.without_tickets() };
+            let asks = if kind == Kind::ClientCertificate { ClientAuth::Required(credentials.root.trust()) } else { ClientAuth::None };
+            server.client_auth(asks).build().expect("a server")
+        });
+        Self { clients, servers }
     }
+}
+
+fn group(kind: Kind) -> NamedGroup {
+    if kind == Kind::Hybrid { NamedGroup::X25519_MLKEM768 } else { NamedGroup::X25519 }
 }
 
 fn now() -> Now {
@@ -34,15 +48,19 @@ impl Stack for Fleeting {
         "fleeting".into()
     }
 
-    fn client(&self, client_auth: bool) -> Box<dyn End> {
+    fn supports(&self, _: Kind) -> bool {
+        true
+    }
+
+    fn client(&self, kind: Kind) -> Box<dyn End> {
         let now = now();
-        let connection = self.clients[usize::from(client_auth)].connection(SERVER_NAME, now, &mut SystemRandom).expect("a connection");
+        let connection = self.clients[kind as usize].connection(SERVER_NAME, now, &mut SystemRandom).expect("a connection");
         Box::new(Fleet { connection, now })
     }
 
-    fn server(&self, client_auth: bool) -> Box<dyn End> {
+    fn server(&self, kind: Kind) -> Box<dyn End> {
         let now = now();
-        Box::new(Fleet { connection: self.servers[usize::from(client_auth)].connection(now), now })
+        Box::new(Fleet { connection: self.servers[kind as usize].connection(now), now })
     }
 }
 
@@ -109,8 +127,12 @@ impl End for Fleet {
         assert!(!self.connection.input().is_empty());
     }
 
-    fn agreed(&self) -> (String, usize) {
+    fn agreed(&self) -> Agreed {
         let agreed = self.connection.negotiated().expect("a handshake that is done");
-        (agreed.cipher_suite().to_string(), agreed.peer().map_or(0, |peer| peer.certificates().len()))
+        Agreed {
+            suite: agreed.cipher_suite().to_string(),
+            certificates: agreed.peer().map_or(0, |peer| peer.certificates().len()),
+            resumed: agreed.resumed(),
+        }
     }
 }

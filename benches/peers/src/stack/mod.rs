@@ -9,13 +9,32 @@ use ::fleeting::{Authority, Identity};
 /// The name that every client asks for.
 pub const SERVER_NAME: &str = "server.test";
 
-/// A TLS stack, configured: TLS 1.3, TLS_AES_128_GCM_SHA256 and X25519 alone, no tickets.
+/// How a connection begins.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// A full handshake: X25519, the server's certificate, no tickets.
+    Full,
+    /// The same, and the server demands a certificate of the client.
+    ClientCertificate,
+    /// The same as `Full`, with X25519MLKEM768.
+    Hybrid,
+    /// By the ticket that the connection before left behind, with X25519 (psk_dhe_ke); leaves one ticket behind. The first one is full.
+    Resumed,
+}
+
+impl Kind {
+    pub const ALL: [Self; 4] = [Self::Full, Self::ClientCertificate, Self::Hybrid, Self::Resumed];
+}
+
+/// A TLS stack, configured for each kind: TLS 1.3, TLS_AES_128_GCM_SHA256, the kind's one group.
 pub trait Stack {
     fn name(&self) -> String;
-    /// A client's connection; with `client_auth` it has a certificate to show.
-    fn client(&self, client_auth: bool) -> Box<dyn End>;
-    /// A server's connection; with `client_auth` it demands a certificate.
-    fn server(&self, client_auth: bool) -> Box<dyn End>;
+    /// Whether it can do this at all.
+    fn supports(&self, kind: Kind) -> bool;
+    /// A client's connection.
+    fn client(&self, kind: Kind) -> Box<dyn End>;
+    /// A server's connection.
+    fn server(&self, kind: Kind) -> Box<dyn End>;
 }
 
 /// One end of a connection. `input` holds what the other end has sent and is taken whole; what goes back is added to `output`.
@@ -28,8 +47,16 @@ pub trait End {
     fn read(&mut self, input: &mut Vec<u8>, buffer: &mut [u8]) -> usize;
     /// Begins a read while there is nothing to read: what an idle connection does.
     fn wait(&mut self);
-    /// What the handshake agreed on: the suite by its RFC name, and how many certificates the peer has sent.
-    fn agreed(&self) -> (String, usize);
+    /// What the handshake agreed on.
+    fn agreed(&self) -> Agreed;
+}
+
+pub struct Agreed {
+    /// By its RFC name.
+    pub suite: String,
+    /// How many certificates of the peer's there are.
+    pub certificates: usize,
+    pub resumed: bool,
 }
 
 /// A small private PKI, the same for all.
@@ -53,11 +80,15 @@ impl Credentials {
 }
 
 pub fn all(credentials: &Credentials) -> Vec<Box<dyn Stack>> {
+    use ::rustls::crypto::{aws_lc_rs, ring};
+    let rustls = |name, provider, ticketer: Result<_, _>| {
+        Box::new(rustls::Rustls::new(name, provider, ticketer.expect("a ticket key"), credentials))
+    };
     vec![
         Box::new(fleeting::Fleeting::new(credentials)),
-        Box::new(rustls::Rustls::new("aws-lc-rs", ::rustls::crypto::aws_lc_rs::default_provider(), credentials)),
-        Box::new(rustls::Rustls::new("ring", ::rustls::crypto::ring::default_provider(), credentials)),
-        Box::new(rustls::Rustls::new("graviola", rustls_graviola::default_provider(), credentials)),
+        rustls("aws-lc-rs", aws_lc_rs::default_provider(), aws_lc_rs::Ticketer::new()),
+        rustls("ring", ring::default_provider(), ring::Ticketer::new()),
+        rustls("graviola", rustls_graviola::default_provider(), rustls_graviola::Ticketer::new()),
         Box::new(openssl::Openssl::new(credentials)),
     ]
 }

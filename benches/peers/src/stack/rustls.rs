@@ -3,56 +3,76 @@
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{CipherSuite, ClientConfig, ClientConnection, Connection, NamedGroup, RootCertStore, ServerConfig, ServerConnection, version};
+use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
+use rustls::{
+    CipherSuite, ClientConfig, ClientConnection, Connection, HandshakeKind, NamedGroup, RootCertStore, ServerConfig, ServerConnection,
+    version,
+};
 
-use super::{Credentials, End, SERVER_NAME, Stack};
+use super::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
 
 pub struct Rustls {
     name: String,
-    clients: [Arc<ClientConfig>; 2],
-    servers: [Arc<ServerConfig>; 2],
+    /// For each kind that the provider has the group for.
+    configs: [Option<(Arc<ClientConfig>, Arc<ServerConfig>)>; 4],
 }
 
 impl Rustls {
-    pub fn new(name: &str, mut provider: CryptoProvider, credentials: &Credentials) -> Self {
-        provider.kx_groups.retain(|group| group.name() == NamedGroup::X25519);
+    pub fn new(name: &str, mut provider: CryptoProvider, ticketer: Arc<dyn ProducesTickets>, credentials: &Credentials) -> Self {
         provider.cipher_suites.retain(|suite| suite.suite() == CipherSuite::TLS13_AES_128_GCM_SHA256);
-        let provider = Arc::new(provider);
-
         let mut roots = RootCertStore::empty();
         roots.add(certificates(&credentials.root.certificate_pem()).remove(0)).expect("a root");
         let roots = Arc::new(roots);
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).build().expect("a verifier");
         let key = |identity: &fleeting::Identity| PrivateKeyDer::from_pem_slice(identity.key_pem().expose()).expect("a key");
 
-        let client = || {
+        let configs = Kind::ALL.map(|kind| {
+            let mut provider = provider.clone();
+            let wanted = if kind == Kind::Hybrid { NamedGroup::X25519MLKEM768 } else { NamedGroup::X25519 };
+            provider.kx_groups.retain(|group| group.name() == wanted);
+            if provider.kx_groups.is_empty() {
+                return None;
+            }
+            let provider = Arc::new(provider);
+
             let builder =
                 ClientConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&version::TLS13]).expect("TLS 1.3");
-            builder.with_root_certificates(roots.clone())
-        };
-        let known = client().with_client_auth_cert(certificates(&credentials.client.chain_pem()), key(&credentials.client));
-        let server = |demanding: bool| {
+            let builder = builder.with_root_certificates(roots.clone());
+            let mut client = match kind {
+                Kind::ClientCertificate => {
+                    let chain = certificates(&credentials.client.chain_pem());
+                    builder.with_client_auth_cert(chain, key(&credentials.client)).expect("a client")
+                }
+                _ => builder.with_no_client_auth(),
+            };
+            client.resumption = if kind == Kind::Resumed { Resumption::in_memory_sessions(8) } else { Resumption::disabled() };
+
             let builder =
                 ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&version::TLS13]).expect("TLS 1.3");
-            let builder = match demanding {
-                true => builder.with_client_cert_verifier(verifier.clone()),
-                false => builder.with_no_client_auth(),
+            let builder = match kind {
+                Kind::ClientCertificate => {
+                    let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider).build();
+                    builder.with_client_cert_verifier(verifier.expect("a verifier"))
+                }
+                _ => builder.with_no_client_auth(),
             };
             let chain = certificates(&credentials.server.chain_pem());
-            let mut config = builder.with_single_cert(chain, key(&credentials.server)).expect("a server");
-            config.session_storage = Arc::new(NoServerSessionStorage {});
-            config.send_tls13_tickets = 0;
-            Arc::new(config)
-        };
-        let clients = [client().with_no_client_auth(), known.expect("a client")].map(|mut config| {
-            config.resumption = rustls::client::Resumption::disabled();
-            Arc::new(config)
+            let mut server = builder.with_single_cert(chain, key(&credentials.server)).expect("a server");
+            server.session_storage = Arc::new(NoServerSessionStorage {});
+            server.send_tls13_tickets = usize::from(kind == Kind::Resumed);
+            if kind == Kind::Resumed {
+                server.ticketer = ticketer.clone();
+            }
+            Some((Arc::new(client), Arc::new(server)))
         });
-        Self { name: format!("rustls, {name}"), clients, servers: [server(false), server(true)] }
+        Self { name: format!("rustls, {name}"), configs }
+    }
+
+    fn configs(&self, kind: Kind) -> &(Arc<ClientConfig>, Arc<ServerConfig>) {
+        self.configs[kind as usize].as_ref().expect("a kind that is supported")
     }
 }
 
@@ -65,14 +85,18 @@ impl Stack for Rustls {
         self.name.clone()
     }
 
-    fn client(&self, client_auth: bool) -> Box<dyn End> {
+    fn supports(&self, kind: Kind) -> bool {
+        self.configs[kind as usize].is_some()
+    }
+
+    fn client(&self, kind: Kind) -> Box<dyn End> {
         let name = ServerName::try_from(SERVER_NAME).expect("a name");
-        let connection = ClientConnection::new(self.clients[usize::from(client_auth)].clone(), name).expect("a connection");
+        let connection = ClientConnection::new(self.configs(kind).0.clone(), name).expect("a connection");
         Box::new(Connection::from(connection))
     }
 
-    fn server(&self, client_auth: bool) -> Box<dyn End> {
-        let connection = ServerConnection::new(self.servers[usize::from(client_auth)].clone()).expect("a connection");
+    fn server(&self, kind: Kind) -> Box<dyn End> {
+        let connection = ServerConnection::new(self.configs(kind).1.clone()).expect("a connection");
         Box::new(Connection::from(connection))
     }
 }
@@ -132,8 +156,12 @@ impl End for Connection {
         assert!(self.read_tls(&mut Nothing).is_err());
     }
 
-    fn agreed(&self) -> (String, usize) {
+    fn agreed(&self) -> Agreed {
         let suite = self.negotiated_cipher_suite().expect("a handshake that is done").suite();
-        (format!("{suite:?}").replace("TLS13_", "TLS_"), self.peer_certificates().map_or(0, <[_]>::len))
+        Agreed {
+            suite: format!("{suite:?}").replace("TLS13_", "TLS_"),
+            certificates: self.peer_certificates().map_or(0, <[_]>::len),
+            resumed: self.handshake_kind() == Some(HandshakeKind::Resumed),
+        }
     }
 }
