@@ -49,8 +49,10 @@
 //! | an event loop of one's own: no socket, clock or thread inside | [`Connection`] |
 //! | who one is | [`Identity`] |
 //! | whom one trusts: roots, and keys bound to names | [`Trust`] |
+//! | no certificates at all | [`Identity::generate`], [`Trust::key_for`], [`ServerBuilder::identity_for`] |
+//! | coming back without certificates and signatures (resumption): it works by itself, and is tuned by | [`SessionCache`] at clients, [`TicketKeys`] at servers |
+//! | how keys are agreed: X25519MLKEM768, X25519, secp256r1 | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
 //! | issuing certificates for a private PKI | [`Authority`] |
-//! | resuming sessions: a server's ticket keys, a client's cache | [`TicketKeys`], [`SessionCache`] |
 //! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
 //!
 //! # The floors
