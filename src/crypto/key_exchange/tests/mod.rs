@@ -250,17 +250,16 @@ fn a_generator_that_fails() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_stays_of_a_decapsulation_key() {
-    use crate::testing::memory::{Memory, image};
+    use crate::testing::memory::Memory;
+    #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    use crate::testing::memory::image;
 
     /// Where the key lies, and its bytes.
     fn held(key: &EphemeralKey) -> (usize, Vec<u8>) {
-        fn at<T>(value: &T) -> (usize, Vec<u8>) {
-            (std::ptr::from_ref(value).addr(), image(value))
-        }
         match &key.private {
             Private::X25519MlKem768(ml_kem::DecapsulationKey::Portable(seed), _) => (seed.expose().as_ptr().addr(), seed.expose().to_vec()),
             #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Private::X25519MlKem768(ml_kem::DecapsulationKey::Graviola(key), _) => at(&**key),
+            Private::X25519MlKem768(ml_kem::DecapsulationKey::Graviola(key), _) => (std::ptr::from_ref(&**key).addr(), image(&**key)),
             _ => unreachable!(),
         }
     }
