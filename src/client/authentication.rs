@@ -16,7 +16,8 @@ use crate::session::SessionKey;
 pub(crate) struct WaitCertificate {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
-    pub(crate) session_key: SessionKey,
+    /// Under which this server's sessions are kept, if they are.
+    pub(crate) session_key: Option<SessionKey>,
     pub(crate) keys: Keys,
     pub(crate) alpn: Option<Vec<u8>>,
     /// How we show who we are, if we are asked (RFC 7250).
@@ -108,7 +109,7 @@ impl WaitFinished {
             peer: server.peer.clone(),
             resumed: server.resumed,
         };
-        let memory = client.config.keeps_sessions().then(|| Memory::new(&client, session_key, keys, server));
+        let memory = session_key.map(|key| Memory::new(&client, key, keys, server));
         let stored = memory.as_ref().map(|memory| memory.stored.clone());
         cx.sink.event(Event::Connected(Established { negotiated, exporter, stored }));
         Ok(Connected { memory })

@@ -47,13 +47,6 @@ pub(crate) struct ClientConfig {
     pub(crate) unnamed: bool,
 }
 
-impl ClientConfig {
-    /// Whether sessions are kept to be resumed.
-    pub(crate) fn keeps_sessions(&self) -> bool {
-        self.sessions.capacity() > 0
-    }
-}
-
 impl Client {
     /// Begins a configuration; [`trust`](ClientBuilder::trust) is the one setting it cannot do without.
     pub fn builder() -> ClientBuilder {
@@ -174,7 +167,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The longest handshake message accepted, in bytes: 32 KiB by default, at least 1 KiB.
+    /// The longest handshake message accepted, in bytes: 32 KiB by default, at least 4 KiB.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self

@@ -23,6 +23,8 @@ pub(crate) struct Offer {
     pub(crate) session_id: Vec<u8>,
     /// One for each share in the ClientHello, in its order.
     pub(crate) shares: Vec<EphemeralKey>,
+    /// new_session_count and resumption_count (RFC 9149).
+    tickets: (u8, u8),
     /// The session to resume, if there is one; it was taken out of the cache, and does not go back.
     pub(crate) session: Option<ClientSession>,
 }
@@ -37,9 +39,17 @@ impl Offer {
         // RFC 9846, 4.3.8: a key share is made for this connection alone.
         let shares = config.key_shares.iter().map(|group| EphemeralKey::generate(*group, rng)).collect::<Result<_, _>>()?;
         let session_key = SessionKey::new(name.as_ref(), &config.trust, config.identity.as_ref());
-        let session = config.sessions.take(&session_key, now);
+        // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be shown to all.
+        let session = name.as_ref().and_then(|_| config.sessions.take(&session_key, now));
         let session = session.filter(|offered| config.settings.suites.iter().any(|suite| suite.hash() == offered.session.suite.hash()));
-        Ok(Self { client, name, session_key, random, session_id, shares, session })
+        // RFC 9149, section 3: without a session "resumption_count to 0". Decided once: the second ClientHello must not change it.
+        let tickets = (config.tickets.0, if session.is_some() { config.tickets.1 } else { 0 });
+        Ok(Self { client, name, session_key, random, session_id, shares, tickets, session })
+    }
+
+    /// Whether sessions with this server are kept.
+    pub(crate) fn keeps_sessions(&self) -> bool {
+        self.client.config.sessions.capacity() > 0 && self.name.is_some()
     }
 
     /// After a HelloRetryRequest: what it says to change (RFC 9846, 4.2.2).
@@ -94,8 +104,8 @@ impl Offer {
             extensions.push(ClientHelloExtension::ServerCertificateType(self.server_certificate_types().to_vec()));
         }
         extensions.push(ClientHelloExtension::RecordSizeLimit(config.settings.record_size_limit));
-        if config.keeps_sessions() {
-            let (new_session_count, resumption_count) = config.tickets;
+        if self.keeps_sessions() {
+            let (new_session_count, resumption_count) = self.tickets;
             extensions.push(ClientHelloExtension::TicketRequest { new_session_count, resumption_count });
             // RFC 9846, 4.3.9: without it the server sends no tickets. psk_ke is never offered: it would give up forward secrecy.
             extensions.push(ClientHelloExtension::PskKeyExchangeModes(vec![PskKeyExchangeMode::PSK_DHE_KE]));

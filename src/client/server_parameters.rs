@@ -44,7 +44,7 @@ impl WaitEncryptedExtensions {
             ExtensionType::SERVER_CERTIFICATE_TYPE => !self.offer.server_certificate_types().is_empty(),
             ExtensionType::RECORD_SIZE_LIMIT => true,
             // RFC 9149, section 3: how many tickets the server expects to send. They are taken as they come.
-            ExtensionType::TICKET_REQUEST => config.keeps_sessions(),
+            ExtensionType::TICKET_REQUEST => self.offer.keeps_sessions(),
             // RFC 9846, 4.3.7: the server's preferences, not to be acted upon before the handshake is complete; we do not afterwards.
             ExtensionType::SUPPORTED_GROUPS => true,
             _ => false,
@@ -64,7 +64,8 @@ impl WaitEncryptedExtensions {
             cx.sink.limit_read(config.settings.record_size_limit.into());
         }
         self.keys.transcript.add(wire.bytes);
-        let Offer { client, name, session_key, .. } = self.offer;
+        let session_key = self.offer.keeps_sessions().then_some(self.offer.session_key);
+        let Offer { client, name, .. } = self.offer;
         let known = WaitCertificate {
             client,
             name,

@@ -248,6 +248,8 @@ pub enum Illegal {
     RecordSizeLimit(u16),
     /// A certificate_request_context that is not the one sent, or not empty where it must be (RFC 9846, 4.4.2 and 4.5.1).
     RequestContext,
+    /// More than one raw public key (RFC 9846, 4.5.1).
+    RawKeys(usize),
     /// A KeyUpdateRequest over 1 (RFC 9846, 4.7.3).
     KeyUpdateRequest(u8),
     /// pre_shared_key is not the last extension (RFC 9846, 4.3.11).
@@ -438,6 +440,7 @@ impl fmt::Display for Illegal {
             }
             Self::RecordSizeLimit(limit) => write!(f, "a record_size_limit of {limit}, which is below 64"),
             Self::RequestContext => f.write_str("certificate_request_context is not what it must be"),
+            Self::RawKeys(count) => write!(f, "{count} raw public keys, where one is shown"),
             Self::KeyUpdateRequest(value) => write!(f, "a KeyUpdateRequest of {value}"),
             Self::PskNotLast => f.write_str("pre_shared_key is not the last extension"),
             Self::BinderCount { identities, binders } => write!(f, "{identities} PSK identities with {binders} binders"),

@@ -44,7 +44,7 @@ variants! {
     E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. }, E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_),
     E::GroupChanged { .. }, E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. }, E::ZeroSharedSecret { .. },
     E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
-    E::RequestContext, E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare, E::ServerName,
+    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare, E::ServerName,
 }
 
 variants! {
@@ -170,7 +170,7 @@ fn each_fault_has_its_alert_and_says_what_came() {
 #[test]
 fn what_must_not_be_there_is_illegal_parameter() {
     let group = NamedGroup(0x1d);
-    let rows: [(Illegal, &[&str]); 26] = [
+    let rows: [(Illegal, &[&str]); 27] = [
         (Illegal::SessionIdEcho, &["legacy_session_id"]),
         (Illegal::Compression, &["compression"]),
         (Illegal::SuiteNotOffered(CipherSuite(0x1304)), &["TLS_AES_128_CCM_SHA256", "not offered"]),
@@ -193,6 +193,7 @@ fn what_must_not_be_there_is_illegal_parameter() {
         (Illegal::CertificateTypeNotOffered(CertificateType(0)), &["X509", "not offered"]),
         (Illegal::RecordSizeLimit(63), &["63", "below 64"]),
         (Illegal::RequestContext, &["certificate_request_context"]),
+        (Illegal::RawKeys(2), &["2", "raw public keys"]),
         (Illegal::KeyUpdateRequest(2), &["KeyUpdateRequest", "2"]),
         (Illegal::PskNotLast, &["pre_shared_key", "last"]),
         (Illegal::BinderCount { identities: 2, binders: 1 }, &["2", "1", "binders"]),

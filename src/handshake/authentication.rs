@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use crate::code_point::{CertificateType, SignatureScheme};
 use crate::crypto::hash::Digest;
-use crate::error::{DecodeProblem, Fault, Illegal};
+use crate::error::{Fault, Illegal};
 use crate::handshake::finished::FinishedVerified;
 use crate::handshake::psk::Resumed;
 use crate::handshake::transcript::Transcript;
@@ -147,9 +147,7 @@ pub(crate) fn shown<'a>(message: &Certificate<'a>, certificate_type: Certificate
         (_, []) => Shown::Nothing,
         (CertificateType::RAW_PUBLIC_KEY, [entry]) => Shown::Key(entry.cert_data),
         // RFC 9846, 4.5.1: "no more than one CertificateEntry".
-        (CertificateType::RAW_PUBLIC_KEY, _) => {
-            return Err(Fault::Decode { message: Certificate::NAME, field: "certificate_list", problem: DecodeProblem::Length });
-        }
+        (CertificateType::RAW_PUBLIC_KEY, entries) => return Err(Illegal::RawKeys(entries.len()).into()),
         (_, entries) => Shown::Chain(entries.iter().map(|entry| entry.cert_data).collect()),
     })
 }

@@ -18,6 +18,9 @@ pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// names each.
 pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
 
+/// The least that `max_handshake_size` may be, in bytes: a ClientHello with the shares of two groups has 1500, and a ticket some hundreds to thousands.
+const MIN_HANDSHAKE_SIZE: usize = 4096;
+
 /// The record_size_limit sent unless the configuration says otherwise: the longest TLSInnerPlaintext there is (RFC 8449, section 4), in bytes.
 pub(crate) const DEFAULT_RECORD_SIZE_LIMIT: u16 = 16385;
 
@@ -118,8 +121,8 @@ impl Settings {
 
     pub(crate) fn set_max_handshake_size(&mut self, bytes: usize) {
         self.max_handshake_size = bytes;
-        if bytes < 1024 {
-            self.refuse("max_handshake_size", "below 1024 bytes no handshake fits");
+        if bytes < MIN_HANDSHAKE_SIZE {
+            self.refuse("max_handshake_size", "below 4096 bytes a ClientHello with a hybrid share and a ticket does not fit");
         }
     }
 

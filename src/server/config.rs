@@ -119,7 +119,7 @@ impl ServerConfig {
         let mut serving = self.named.iter().filter(|named| name.is_some_and(|name| named.serves(name))).map(|named| &named.identity);
         let first = serving.clone().next();
         // RFC 9846, 4.5.1.2: the server's chain too is one that leads to certificate_authorities, if there is a choice.
-        let named = serving.find(|identity| identity.is_issued_by(authorities)).or(first);
+        let named = if authorities.is_empty() { first } else { serving.find(|identity| identity.is_issued_by(authorities)).or(first) };
         match (named.or(self.default_identity.as_ref()), name) {
             (Some(identity), _) => Ok(identity),
             // RFC 6066, section 3: "unrecognized_name(112)".
@@ -236,6 +236,9 @@ impl ServerBuilder {
     /// again who it is.
     pub fn max_session_age(mut self, age: Duration) -> Self {
         self.max_session_age = age;
+        if age < Duration::from_secs(1) {
+            self.settings.refuse("max_session_age", "it is at least a second; to give out no tickets there is without_tickets()");
+        }
         self
     }
 
@@ -276,7 +279,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The longest handshake message accepted, in bytes: 32 KiB by default, at least 1 KiB.
+    /// The longest handshake message accepted, in bytes: 32 KiB by default, at least 4 KiB.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self

@@ -98,6 +98,10 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
     check_mandatory_extensions(hello)?;
     let suite = select_suite(server, hello)?;
     let group = select_group(server, hello)?;
+    check_record_size_limit(hello)?;
+    if hello.pre_shared_key().is_none() {
+        check_schemes(hello)?;
+    }
     let parameters = server_parameters::select(server, hello)?;
     match group {
         Some((group, share)) if !server.config.retry_cookie => {
@@ -124,13 +128,9 @@ pub(crate) fn answer(
 ) -> Result<Flight2, Fault> {
     let Selected { suite, group, share, parameters } = selected;
     let offered = ticket::select(server, hello, bytes, &before, suite, &parameters, cx.now)?;
+    // Whether a PSK that was offered will do is known only now: without one there must be a signature.
     if offered.is_none() {
         check_schemes(hello)?;
-    }
-    let limit = hello.record_size_limit();
-    // RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error and generate an illegal_parameter alert".
-    if let Some(limit) = limit.filter(|limit| *limit < MIN_RECORD_SIZE_LIMIT) {
-        return Err(Illegal::RecordSizeLimit(limit).into());
     }
 
     let (own_share, shared) = key_exchange::respond(group, share, cx.rng)?;
@@ -165,7 +165,7 @@ pub(crate) fn answer(
         cx.sink.change_cipher_spec();
     }
     // RFC 8449, section 4: protected records keep to the limit from the first one on; the client's, from when it knows of ours.
-    if let Some(limit) = limit {
+    if let Some(limit) = hello.record_size_limit() {
         cx.sink.limit_write(limit.into());
         cx.sink.limit_read(server.config.settings.record_size_limit.into());
     }
@@ -269,6 +269,14 @@ fn check_shares(groups: &[NamedGroup], shares: &[KeyShareEntry<'_>]) -> Result<(
 
 fn repeated(sorted: &[NamedGroup]) -> Option<&NamedGroup> {
     sorted.windows(2).find_map(|pair| if let [one, other] = pair { (one == other).then_some(one) } else { None })
+}
+
+/// RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error and generate an illegal_parameter alert".
+fn check_record_size_limit(hello: &ClientHello<'_>) -> Result<(), Fault> {
+    match hello.record_size_limit() {
+        Some(limit) if limit < MIN_RECORD_SIZE_LIMIT => Err(Illegal::RecordSizeLimit(limit).into()),
+        _ => Ok(()),
+    }
 }
 
 /// RFC 9846, 4.3.3: the client must accept the one kind of signature we make, in CertificateVerify. (4.5.1.2: a chain that

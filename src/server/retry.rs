@@ -135,6 +135,8 @@ fn kept<'s, 'a>(hello: &'s ClientHello<'a>) -> impl Iterator<Item = &'s ClientHe
                 | ClientHelloExtension::Cookie(_)
                 | ClientHelloExtension::PreSharedKey(_)
                 | ClientHelloExtension::Padding(_)
+                // RFC 9846, 4.2.2: "Servers MUST ignore unrecognized extensions." What may change in one is not ours to say: encrypted_client_hello does.
+                | ClientHelloExtension::Unknown { .. }
         )
     })
 }

@@ -97,15 +97,23 @@ impl Negotiated {
         if self.parameters.server_name.is_some() {
             extensions.push(EncryptedExtension::ServerName);
         }
+        // RFC 9846, 4.3.7: "If the server has a group it prefers to the ones in the "key_share" extension but is still willing to accept the ClientHello, it
+        // SHOULD send "supported_groups" to update the client's view of its preferences". Where the client does not support that group there is nothing
+        // to update.
+        let supported = hello.supported_groups().unwrap_or_default();
+        let groups: Vec<_> = self.server.config.settings.groups.iter().map(|group| group.code_point()).collect();
+        if groups.iter().find(|group| supported.contains(group)) != Some(&self.keys.group) {
+            extensions.push(EncryptedExtension::SupportedGroups(groups));
+        }
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
-        // RFC 7250, 4.2: the types are answered, and X.509 goes without saying. In a resumed handshake nobody shows anything, but rustls' client fails
-        // without the answer.
-        if self.parameters.client_certificate_type != CertificateType::X509 {
+        // RFC 7250, 4.2: the types are answered, the client's where it is asked for a certificate. In a resumed handshake nobody shows anything, but rustls'
+        // client fails without the answer.
+        if hello.client_certificate_type().is_some() && self.server.config.client_auth.trust().is_some() {
             extensions.push(EncryptedExtension::ClientCertificateType(self.parameters.client_certificate_type));
         }
-        if self.parameters.server_certificate_type != CertificateType::X509 {
+        if hello.server_certificate_type().is_some() {
             extensions.push(EncryptedExtension::ServerCertificateType(self.parameters.server_certificate_type));
         }
         if hello.record_size_limit().is_some() {

@@ -111,13 +111,13 @@ fn answers_are_not_counted() {
 /// Handshake messages are bounded by the configuration, as soon as the header is there; in whatever pieces they come.
 #[test]
 fn long_messages() {
-    let server = Server::builder().identity(WORLD.server.clone()).max_handshake_size(2000).build().unwrap();
+    let server = Server::builder().identity(WORLD.server.clone()).max_handshake_size(5000).build().unwrap();
     let mut puppet = Puppet::calling(&server);
-    let length = u16::try_from(2000 - 4 + 1).unwrap().to_be_bytes();
+    let length = u16::try_from(5000 - 4 + 1).unwrap().to_be_bytes();
     for byte in [1, 0, length[0]] {
         puppet.feed(&plain(HANDSHAKE, &[byte])).unwrap();
     }
-    refused!(puppet, plain(HANDSHAKE, &[length[1]]), "START", 50, Fault::MessageTooLong { length: 2001, limit: 2000 });
+    refused!(puppet, plain(HANDSHAKE, &[length[1]]), "START", 50, Fault::MessageTooLong { length: 5001, limit: 5000 });
     for mut puppet in Puppet::both_connected() {
         let record = puppet.protect(HANDSHAKE, &[24, 1, 0, 0], 0);
         refused!(puppet, record, "CONNECTED", 50, Fault::MessageTooLong { length: 65540, limit: 32768 });

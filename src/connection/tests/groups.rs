@@ -6,8 +6,8 @@ use crate::connection::tests::puppet::{HANDSHAKE, Puppet, WORLD, client, plain, 
 use crate::connection::tests::puppet_client::set;
 use crate::crypto::key_exchange::Group;
 use crate::error::{DecodeProblem, Fault, Illegal};
-use crate::message::ClientHelloExtension::KeyShare;
-use crate::message::{KeyShareEntry, ServerHelloExtension};
+use crate::message::ClientHelloExtension::{KeyShare, SupportedGroups};
+use crate::message::{KeyShareEntry, Message, ServerHelloExtension};
 use crate::server::Server;
 
 const HYBRID: u16 = 0x11ec;
@@ -190,4 +190,28 @@ fn a_ciphertext_that_was_changed() {
     let record = puppet.record(HANDSHAKE, &[8, 0, 0, 2, 0, 0]);
     let error = puppet.feed(&record).unwrap_err();
     assert!(matches!(error, crate::error::Error::Protocol { state: "WAIT_EE", fault: Fault::BadRecordMac }), "{error}");
+}
+
+/// 4.3.7: "If the server has a group it prefers to the ones in the "key_share" extension but is still willing to accept the ClientHello, it SHOULD send
+/// "supported_groups" ...; this extension SHOULD contain all groups the server supports".
+#[test]
+fn what_our_server_would_have_liked() {
+    let answer = |groups: &'static [u16]| {
+        let mut puppet = Puppet::calling(&server());
+        let hello = puppet.make_client_hello(|hello| set(hello, SupportedGroups(named(groups))));
+        puppet.say(&hello).unwrap();
+        let flight = puppet.hear_flight();
+        let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
+        answers.supported_groups().map(<[NamedGroup]>::to_vec)
+    };
+    // The share is for X25519.
+    assert_eq!(answer(&[X25519]), None);
+    assert_eq!(answer(&[SECP256R1, X25519]), None);
+    let mut puppet =
+        Puppet::calling(&Server::builder().identity(WORLD.server.clone()).groups(named(&[SECP256R1, X25519])).build().unwrap());
+    let hello = puppet.make_client_hello(|hello| set(hello, SupportedGroups(named(&[X25519, SECP256R1]))));
+    puppet.say(&hello).unwrap();
+    let flight = puppet.hear_flight();
+    let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
+    assert_eq!(answers.supported_groups(), Some(&named(&[SECP256R1, X25519])[..]));
 }

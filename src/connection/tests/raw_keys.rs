@@ -157,14 +157,9 @@ fn more_keys_than_one_and_none() {
     for entries in [vec![(&key[..], &[][..]); 2], vec![(&key[..], &[][..]); 5]] {
         let mut puppet = shown_a_key(trust.clone());
         let record = puppet.record(HANDSHAKE, &certificate_message(&[], &entries));
-        let expected = DecodeProblem::Length;
-        refused!(
-            puppet,
-            record,
-            "WAIT_CERT_CR",
-            50,
-            Fault::Decode { message: "Certificate", field: "certificate_list", problem } if problem == expected
-        );
+        // Section 6: "syntactically correct but semantically invalid".
+        let expected = entries.len();
+        refused!(puppet, record, "WAIT_CERT_CR", 47, Fault::Illegal(Illegal::RawKeys(count)) if count == expected);
     }
     let mut puppet = shown_a_key(trust.clone());
     let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[]));
@@ -300,15 +295,17 @@ fn shown(server: &Server, client: &[u8], server_types: &[u8]) -> (Option<u8>, Op
 fn what_our_server_shows() {
     let key = Identity::generate().unwrap();
     let by_key = Server::builder().identity(key.clone()).build().unwrap();
-    let (raw, certificate) = ((None, Some(RAW), raw_certificate(&key)), (None, None, certificate_of(&key)));
+    let raw = (None, Some(RAW), raw_certificate(&key));
+    let (unasked, certificate) = ((None, None, certificate_of(&key)), (None, Some(X509), certificate_of(&key)));
     for (offered, expected) in
-        [(&[][..], &certificate), (&[X509], &certificate), (&[RAW], &raw), (&[RAW, X509], &raw), (&[X509, RAW], &raw), (&[1, RAW, 3], &raw)]
+        [(&[][..], &unasked), (&[X509], &certificate), (&[RAW], &raw), (&[RAW, X509], &raw), (&[X509, RAW], &raw), (&[1, RAW, 3], &raw)]
     {
         assert_eq!(&shown(&by_key, &[], offered), expected, "{offered:?}");
     }
     // With a certificate from somebody else the key alone is for clients that take nothing else.
-    let (raw, certificate) = ((None, Some(RAW), raw_certificate(&WORLD.server)), (None, None, certificate_of(&WORLD.server)));
-    for (offered, expected) in [(&[][..], &certificate), (&[X509], &certificate), (&[RAW, X509], &certificate), (&[RAW], &raw)] {
+    let raw = (None, Some(RAW), raw_certificate(&WORLD.server));
+    let (unasked, certificate) = ((None, None, certificate_of(&WORLD.server)), (None, Some(X509), certificate_of(&WORLD.server)));
+    for (offered, expected) in [(&[][..], &unasked), (&[X509], &certificate), (&[RAW, X509], &certificate), (&[RAW], &raw)] {
         assert_eq!(&shown(&server(), &[], offered), expected, "{offered:?}");
     }
 }
@@ -397,12 +394,12 @@ fn what_our_server_asks_for() {
     for (client_auth, offered, expected) in [
         (ClientAuth::None, &[RAW, X509][..], None),
         (ClientAuth::None, &[RAW], None),
-        (ClientAuth::Required(roots()), &[RAW, X509], None),
+        (ClientAuth::Required(roots()), &[RAW, X509], Some(X509)),
         (ClientAuth::Required(keys()), &[RAW, X509], Some(RAW)),
         (ClientAuth::Optional(keys()), &[X509, RAW], Some(RAW)),
-        (ClientAuth::Required(keys()), &[X509], None),
+        (ClientAuth::Required(keys()), &[X509], Some(X509)),
         (ClientAuth::Required(keys()), &[], None),
-        (ClientAuth::Required(both()), &[RAW, X509], None),
+        (ClientAuth::Required(both()), &[RAW, X509], Some(X509)),
         (ClientAuth::Required(both()), &[RAW], Some(RAW)),
     ] {
         assert_eq!(shown(&asking(client_auth), offered, &[]).0, expected, "{offered:?}");
@@ -454,7 +451,7 @@ fn client_keys_that_are_refused() {
     for client_auth in [required, optional] {
         let mut puppet = asked_for_a_key(client_auth());
         let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&key, &[]), (&key, &[])]));
-        refused!(puppet, record, "WAIT_CERT", 50, Fault::Decode { message: "Certificate", field: "certificate_list", .. });
+        refused!(puppet, record, "WAIT_CERT", 47, Fault::Illegal(Illegal::RawKeys(2)));
         for (shown, alert, expected) in [
             (key[..43].to_vec(), 42, CertificateError::Malformed),
             (WORLD.client.certificates()[0].clone(), 42, CertificateError::Malformed),
