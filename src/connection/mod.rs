@@ -275,6 +275,8 @@ impl Connection {
         if self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline) {
             return Err(Error::HandshakeTimeout);
         }
+        // Every step comes by here again at the time when it was made, so tickets are noticed as soon as they wait.
+        self.outbound.drop_old_tickets(|| now.monotonic);
         if let Machine::Asking(_) = self.machine {
             return Ok(Some(Status::Ask(Question::Configuration)));
         }
@@ -409,6 +411,11 @@ impl Connection {
         self.machine = Machine::Failed;
         self.established = None;
         self.failed = Some(error);
+    }
+
+    /// Before something is sent, at a time that `process` may not have been told: tickets that have waited for too long stay here.
+    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Now) {
+        self.outbound.drop_old_tickets(|| now().monotonic);
     }
 
     fn protocol(&self, fault: Fault) -> Error {

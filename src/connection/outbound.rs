@@ -1,5 +1,7 @@
 //! What we send: handshake messages, alerts and application data become records in one buffer, in order.
 
+use core::time::Duration;
+
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::rekey::KeyUpdates;
 use crate::crypto::suite::Suite;
@@ -15,6 +17,10 @@ const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + OVERHEAD);
 /// How many records before the end of a key's life it is renewed.
 const RENEWAL_RESERVE: u64 = 1024;
 
+/// How long tickets wait for something to go out with. Their lifetime runs from when they were sealed, and the client counts it from when they come: so it
+/// is mistaken by no more than this. Who hears nothing for longer is a client that only sends, or one that stays: neither misses them.
+const MAX_TICKET_WAIT: Duration = Duration::from_secs(60);
+
 /// Memory of the output buffer that a connection keeps while it has nothing to send, in bytes.
 const KEPT_CAPACITY: usize = 4 * 1024;
 
@@ -29,6 +35,8 @@ pub(super) struct Outbound {
     messages: Vec<u8>,
     /// Tickets, until there is something else to send.
     tickets: Vec<u8>,
+    /// Since when, on the monotonic clock.
+    tickets_since: Option<Duration>,
     /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
     initial: bool,
     /// The dummy ChangeCipherSpec went out.
@@ -49,6 +57,7 @@ impl Outbound {
             sent: 0,
             messages: Vec::new(),
             tickets: Vec::new(),
+            tickets_since: None,
             initial: is_client,
             changed_cipher_spec: false,
             max_inner: MAX_INNER,
@@ -109,12 +118,24 @@ impl Outbound {
         Ok(())
     }
 
-    /// A ticket for the client, to go out with the first data, or at the end.
+    /// A ticket for the client, to go out with the first data, or at the end, if that is soon.
     ///
     /// Not at once: a client that only sends would never read it, and when it closes a TCP connection with something unread, its system throws away
     /// what it sent last. Besides, no handshake then waits for room that only a reading client makes.
     pub(super) fn ticket(&mut self, message: &[u8]) {
         self.tickets.extend_from_slice(message);
+    }
+
+    /// Gives up tickets that have waited for too long. `now` is monotonic, and asked for only if there are any.
+    pub(super) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Duration) {
+        if self.tickets.is_empty() {
+            return;
+        }
+        let now = now();
+        let since = *self.tickets_since.get_or_insert(now);
+        if now.saturating_sub(since) >= MAX_TICKET_WAIT {
+            self.tickets = Vec::new();
+        }
     }
 
     fn send_tickets(&mut self) -> Result<(), SealError> {

@@ -211,7 +211,8 @@ impl ServerBuilder {
     /// The keys that tickets are sealed with, so that clients can resume their sessions. By default each `Server` makes keys of its own, renewed by
     /// themselves; several processes that serve the same name share keys to take each other's tickets.
     ///
-    /// Tickets go out with the server's first data, or with its close_notify: a client that only sends, and never reads, gets none.
+    /// Tickets go out with the server's first data, or with its close_notify, if that comes within a minute of the handshake: a client that only sends, and
+    /// never reads, gets none. (Over a [`Connection`](crate::Connection) the minute is over when [`process`](crate::Connection::process) is told so.)
     pub fn ticket_keys(mut self, keys: TicketKeys) -> Self {
         self.ticket_keys = Some(keys);
         self

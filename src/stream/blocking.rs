@@ -111,7 +111,7 @@ impl<S: Read + Write> Stream<S> {
         if let Some(error) = self.connection.error() {
             return Err(error.clone().into());
         }
-        self.connection.close();
+        self.say_close();
         self.flush()
     }
 
@@ -208,6 +208,17 @@ impl<S: Read + Write> Stream<S> {
             Some(error) => Err(error.clone().into()),
             None => Ok(()),
         }
+    }
+
+    /// A program that only writes never tells the connection the time otherwise.
+    fn drop_old_tickets(&mut self) {
+        let clock = self.clock;
+        self.connection.drop_old_tickets(|| clock.now());
+    }
+
+    fn say_close(&mut self) {
+        self.drop_old_tickets();
+        self.connection.close();
     }
 
     /// Sends all that waits.
@@ -309,6 +320,7 @@ impl<S: Read + Write> Write for Stream<S> {
         // What was accepted earlier goes first. Nothing more is accepted before the transport has taken it, so that a program which does not flush
         // learns here that it has to wait.
         self.send()?;
+        self.drop_old_tickets();
         let mut accepted = 0;
         for buffer in buffers {
             let taken = match self.connection.write(buffer) {
@@ -339,7 +351,7 @@ impl<S: Read + Write> Write for Stream<S> {
 impl<S: Read + Write> Drop for Stream<S> {
     fn drop(&mut self) {
         if !self.io.is_taken() && !std::thread::panicking() {
-            self.connection.close();
+            self.say_close();
             self.last_words();
         }
     }

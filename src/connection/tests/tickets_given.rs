@@ -2,15 +2,18 @@
 
 use core::time::Duration;
 
+use crate::connection::Status;
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, now, refused, server};
 use crate::connection::tests::puppet_client::{add, asking_server, required};
 use crate::connection::tests::puppet_session::Ticket;
+use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::message::ClientHelloExtension::{RecordSizeLimit, TicketRequest};
 use crate::message::Message;
 use crate::server::{Server, ServerBuilder};
 use crate::session::{TicketKey, TicketKeys};
+use crate::time::Now;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -162,48 +165,115 @@ fn not_before_finished() {
     }
 }
 
-/// Ours: with the first data, in front of it, or of the close_notify, under the key of then; not at all where the connection fails.
+/// A client with its handshake done, and tickets waiting for it.
+fn waiting() -> Puppet {
+    let mut puppet = Puppet::calling_for_tickets(&server());
+    puppet.lead_server_to("WAIT_FINISHED");
+    let finished = puppet.finished();
+    puppet.say(&finished).unwrap();
+    puppet.install_application_keys(Side::Client);
+    puppet
+}
+
+fn hears_two_tickets(puppet: &mut Puppet) {
+    for _ in 0..2 {
+        assert_eq!(puppet.hear_message()[0], 4);
+    }
+}
+
+/// Ours: what it leaves unread when it closes a TCP connection would cost it what it sent last.
 #[test]
-fn they_wait_for_the_first_data() {
-    let connected = || {
+fn a_client_that_only_sends_is_sent_nothing() {
+    let mut puppet = waiting();
+    puppet.hears_nothing();
+    for _ in 0..100 {
+        puppet.send(b"data").unwrap();
+        puppet.hears_nothing();
+    }
+    assert_eq!(puppet.alert(1, 0).unwrap(), Status::Closed);
+    puppet.hears_nothing();
+    puppet.us.close();
+    hears_two_tickets(&mut puppet);
+    assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
+    puppet.hears_nothing();
+}
+
+/// Ours: for a minute. Time passes when the connection is told so, by `process` or by the stream that is about to send.
+#[test]
+fn they_do_not_wait_for_ever() {
+    let processed = |puppet: &mut Puppet, now| assert_eq!(puppet.us.process(now, &mut SystemRandom).unwrap(), Status::NeedsInput);
+    let told = |puppet: &mut Puppet, now| puppet.us.drop_old_tickets(|| now);
+    let ways: [fn(&mut Puppet, Now); 2] = [processed, told];
+    for pass in ways {
+        for (seconds, come) in [(0, true), (30, true), (59, true), (60, false), (120, false), (100_000, false)] {
+            let later = Now { monotonic: Duration::from_secs(seconds), ..now() };
+            let mut puppet = waiting();
+            pass(&mut puppet, later);
+            puppet.hears_nothing();
+            puppet.us.write(b"answer").unwrap();
+            if come {
+                hears_two_tickets(&mut puppet);
+            }
+            assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
+
+            let mut puppet = waiting();
+            pass(&mut puppet, later);
+            puppet.us.close();
+            if come {
+                hears_two_tickets(&mut puppet);
+            }
+            assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
+        }
+    }
+    // The minute begins when they wait, not with the clock, and not again each time that the connection looks.
+    let started = Duration::from_secs(25);
+    for (last, come) in [(59, true), (60, false)] {
         let mut puppet = Puppet::calling_for_tickets(&server());
         puppet.lead_server_to("WAIT_FINISHED");
         let finished = puppet.finished();
-        puppet.say(&finished).unwrap();
+        let record = puppet.record(HANDSHAKE, &finished);
+        puppet.us.input()[..record.len()].copy_from_slice(&record);
+        puppet.us.received(record.len());
         puppet.install_application_keys(Side::Client);
-        puppet.hears_nothing();
-        puppet
-    };
-    let are_tickets = |puppet: &mut Puppet| {
-        for _ in 0..2 {
-            assert_eq!(puppet.hear_message()[0], 4);
+        for seconds in [0, 20, 40, last] {
+            processed(&mut puppet, Now { monotonic: started + Duration::from_secs(seconds), ..now() });
         }
-    };
-    let mut puppet = connected();
+        puppet.us.write(b"answer").unwrap();
+        if come {
+            hears_two_tickets(&mut puppet);
+        }
+        assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
+    }
+}
+
+/// Ours: with the first data, in front of it, or of the close_notify, under the key of then; not at all where the connection fails.
+#[test]
+fn they_wait_for_the_first_data() {
+    let mut puppet = waiting();
     puppet.send(b"question").unwrap();
     puppet.hears_nothing();
     puppet.us.write(b"answer").unwrap();
-    are_tickets(&mut puppet);
+    hears_two_tickets(&mut puppet);
     assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
     puppet.us.write(b"more").unwrap();
     assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"more");
 
-    let mut puppet = connected();
+    let mut puppet = waiting();
     puppet.us.close();
-    are_tickets(&mut puppet);
+    hears_two_tickets(&mut puppet);
     assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
 
     // 4.7.3: behind a KeyUpdate it is the next key.
-    let mut puppet = connected();
+    let mut puppet = waiting();
     puppet.us.rekey().unwrap();
     assert_eq!(puppet.hear_message()[0], 24);
     puppet.read.as_mut().unwrap().update();
     puppet.us.write(b"answer").unwrap();
-    are_tickets(&mut puppet);
+    hears_two_tickets(&mut puppet);
     assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
 
     // `refused` hears the alert alone.
-    let mut puppet = connected();
+    let mut puppet = waiting();
     let record = puppet.record(HANDSHAKE, &message(99, b"?"));
     refused!(puppet, record, "CONNECTED", 10, Fault::Unexpected { .. });
 }
