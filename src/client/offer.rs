@@ -34,7 +34,7 @@ impl Offer {
     pub(crate) fn new(client: Client, name: Option<ServerName>, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
         let config = &client.config;
         let random = random::array::<32>(rng)?;
-        // RFC 9846, 4.2.2: "In compatibility mode, this field MUST be non-empty", and unpredictable.
+        // RFC 9846, 4.2.2: "In compatibility mode ..., this field MUST be non-empty", and unpredictable.
         let session_id = if config.compatibility_mode { random::array::<32>(rng)?.to_vec() } else { Vec::new() };
         // RFC 9846, 4.3.8: a key share is made for this connection alone.
         let shares = config.key_shares.iter().map(|group| EphemeralKey::generate(*group, rng)).collect::<Result<_, _>>()?;

@@ -299,7 +299,7 @@ impl Connection {
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
             }
             Some(Received::Data) => self.inbound.idle.reset(),
-            // RFC 9846, 5.1: "Zero-length fragments of Application Data MAY be sent".
+            // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
             Some(Received::EmptyData) => self.inbound.idle.add("empty records", now.monotonic).map_err(|fault| self.protocol(fault))?,
         }
         Ok(None)

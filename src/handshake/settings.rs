@@ -110,7 +110,7 @@ impl Settings {
 
     pub(crate) fn set_alpn(&mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) {
         self.alpn = protocols.into_iter().map(Into::into).collect();
-        // RFC 7301, 3.1: "opaque ProtocolName<1..2^8-1>; ProtocolName protocol_name_list<2..2^16-1>".
+        // RFC 7301, 3.1: "opaque ProtocolName<1..2^8-1>; ... ProtocolName protocol_name_list<2..2^16-1>".
         if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
             self.refuse("alpn", "a protocol's name has 1 to 255 bytes");
         }

@@ -31,7 +31,7 @@ fn client(compatibility_mode: bool) -> Client {
 fn the_clients_change_cipher_spec() {
     for (mode, with_certificate) in [(true, false), (true, true), (false, false), (false, true)] {
         let mut puppet = Puppet::serving(&client(mode));
-        // 4.2.2: "In compatibility mode, this field MUST be non-empty ... Otherwise, it MUST be set as a zero-length list".
+        // 4.2.2: "In compatibility mode ..., this field MUST be non-empty ... Otherwise, it MUST be set as a zero-length list".
         assert_eq!(puppet.session_id.len(), if mode { 32 } else { 0 });
         puppet.lead_to("WAIT_CERT_CR");
         if with_certificate {
