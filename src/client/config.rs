@@ -139,7 +139,8 @@ impl ClientBuilder {
     }
 
     /// Asked about every server that has proven who it is, also when a session is resumed, before anything is sent to it; an `Err` ends the handshake
-    /// with access_denied.
+    /// with access_denied. A client keeps the server's whole chain with a session, so this sees the same when it is resumed. (A server does not: see
+    /// [`ServerBuilder::authorize`](crate::ServerBuilder::authorize).)
     pub fn authorize<E>(mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,

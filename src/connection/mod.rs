@@ -157,6 +157,8 @@ pub enum Status {
 impl Client {
     /// Begins a connection to the server of that name: a DNS name, or an IP address; the ClientHello waits in its output.
     ///
+    /// A generator without a state of its own (size zero) counts as the system's for ML-KEM: see [`SystemRandom`](crate::SystemRandom).
+    ///
     /// # Errors
     /// [`Error::Name`] for a name that is none, [`Error::Random`].
     pub fn connection(&self, name: &str, now: Now, rng: &mut Rng<'_>) -> Result<Connection, Error> {
@@ -250,6 +252,8 @@ impl Connection {
     }
 
     /// Works on what was received, up to the first application data.
+    ///
+    /// A generator without a state of its own (size zero) counts as the system's for ML-KEM: see [`SystemRandom`](crate::SystemRandom).
     ///
     /// # Errors
     /// The first error sticks. The alert for the peer, if there is one, waits in the output.

@@ -9,6 +9,9 @@ use crate::secret::Secret;
 pub(crate) type Rng<'a> = dyn TryCryptoRng<Error = getrandom::Error> + 'a;
 
 /// The operating system's generator of random numbers.
+///
+/// A generator without a state of its own (size zero), as this one is, counts as the system's for ML-KEM: where the faster implementation of that runs, it asks the
+/// system itself. One that is seeded holds its state, and is asked for everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 

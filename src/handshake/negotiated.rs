@@ -51,7 +51,8 @@ impl Negotiated {
         self.peer.as_ref()
     }
 
-    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its identity there, and was not asked again.
+    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its identity there, and was not asked again;
+    /// a server knows that client's own certificate alone, without those above it.
     pub fn resumed(&self) -> bool {
         self.resumed
     }

@@ -128,6 +128,9 @@ impl Identity {
     }
 
     /// The certificates as PEM text, our own first.
+    ///
+    /// With a key alone ([`generate`](Self::generate)) that is the certificate without a name, and [`from_pem`](Self::from_pem) of it shows that to every peer
+    /// from then on; [`from_key_pem`](Self::from_key_pem) of [`key_pem`](Self::key_pem) brings the raw key back.
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }

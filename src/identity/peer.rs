@@ -75,7 +75,8 @@ impl Peer {
         verified.peer
     }
 
-    /// Its certificates in DER, as it sent them, its own first; none if it showed a raw public key (RFC 7250).
+    /// Its certificates in DER, as it sent them, its own first; none if it showed a raw public key (RFC 7250). Of a resumed connection at a server: its own
+    /// alone, as a ticket has no room for a chain.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.certificates
     }

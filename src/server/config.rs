@@ -13,7 +13,7 @@ use crate::server::ticket;
 use crate::session::TicketKeys;
 
 /// How long a ticket is good unless the configuration says otherwise: long enough for a client that comes back in the same sitting. Whoever gets hold of a
-/// ticket key learns nothing of the connections made with it (psk_dhe_ke), but can pose as those clients until then.
+/// ticket key learns nothing of what connections made with it carried (psk_dhe_ke), but can pose as those clients until then, and as the server to them.
 const DEFAULT_TICKET_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How long after a full handshake its session may be resumed, by one ticket after the other, unless the configuration says otherwise.
@@ -245,7 +245,7 @@ impl ServerBuilder {
 
     /// Whether every client has to repeat a cookie in a second ClientHello before anything is computed for it. Off by default: it costs a round trip, and
     /// over TCP brings nothing. It is for transports where anyone can write any sender's address: a client that never hears the cookie gets no
-    /// further.
+    /// further. The server keeps the first ClientHello meanwhile, up to [`max_handshake_size`](Self::max_handshake_size) for each connection.
     pub fn retry_cookie(mut self, on: bool) -> Self {
         self.retry_cookie = on;
         self
@@ -258,8 +258,12 @@ impl ServerBuilder {
         self
     }
 
-    /// Asked about every client that has proven who it is, also when its session is resumed; an `Err` ends the connection with access_denied. Clients without a certificate are
-    /// not asked about: [`ClientAuth::Required`] keeps them out.
+    /// Asked about every client that has proven who it is, also when its session is resumed; an `Err` ends the connection with access_denied. Clients
+    /// without a certificate are not asked about: [`ClientAuth::Required`] keeps them out.
+    ///
+    /// Of a resumed client there is its own certificate alone. A hook that goes by who issued it (the certificates above) has no answer then: put the
+    /// issuers that may let clients in into the [`Trust`] instead, whose change ends tickets, or make every handshake a full one by
+    /// [`without_tickets`](Self::without_tickets).
     pub fn authorize<E>(mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
