@@ -224,7 +224,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a ticket is good: 2 hours by default, from a second to 7 days.
+    /// How long a ticket is good: 2 hours by default, from a second to 7 days. It counts when a ticket comes back too, so a shorter one holds for those
+    /// that are out already.
     pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
         self.ticket_lifetime = lifetime;
         if !(Duration::from_secs(1)..=MAX_TICKET_LIFETIME).contains(&lifetime) {

@@ -57,7 +57,7 @@ pub(crate) fn select(
         // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
         authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
     };
-    let open = |ticket| server.config.ticket_keys.as_ref()?.open(ticket, &binding, now).filter(good);
+    let open = |ticket| server.config.ticket_keys.as_ref()?.open(ticket, &binding, server.config.ticket_lifetime, now).filter(good);
     // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
     let mut identities = (0_u16..).zip(offered.identities.iter().zip(&offered.binders)).take(MAX_IDENTITIES);
     let Some((index, binder, session)) = identities.find_map(|(index, (psk, binder))| Some((index, *binder, open(psk.identity)?))) else {

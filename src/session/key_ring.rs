@@ -105,11 +105,11 @@ impl TicketKeys {
     }
 
     /// The session in a ticket. Nothing whatever is wrong: a key that is not known or not any more, another binding, a change on the way, a
-    /// lifetime that is over.
-    pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], now: Now) -> Option<Session> {
+    /// lifetime that is over: the one it was sealed for, or `lifetime`, which may have become shorter since.
+    pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<Session> {
         let ticket = ticket::Header::split(ticket)?;
         let key = self.current(now).find(|key| key.name() == ticket.name)?;
-        ticket::open(&key, &ticket, binding, now)
+        ticket::open(&key, &ticket, binding, lifetime, now)
     }
 
     fn new(rotates: bool) -> Self {

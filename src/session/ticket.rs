@@ -94,12 +94,12 @@ pub(super) fn seal(
     Ok(Some(core::mem::take(&mut *ticket)))
 }
 
-/// The session in a ticket under this key, if it may be resumed now.
-pub(super) fn open(key: &TicketKey, ticket: &Header<'_>, binding: &[u8; 32], now: Now) -> Option<Session> {
+/// The session in a ticket under this key, if it may be resumed now, and the ticket is no older than `lifetime`.
+pub(super) fn open(key: &TicketKey, ticket: &Header<'_>, binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<Session> {
     let (ciphertext, tag) = ticket.sealed.split_last_chunk()?;
     let mut state = Zeroizing::new(ciphertext.to_vec());
     key.one_time(ticket.salt).open(&additional_data(key, binding), &mut state, tag).ok()?;
-    State::decode(&state)?.into_session(now)
+    State::decode(&state)?.into_session(lifetime, now)
 }
 
 fn additional_data(key: &TicketKey, binding: &[u8; 32]) -> Vec<u8> {
@@ -135,10 +135,11 @@ impl State {
     }
 
     /// The session, unless it is over, or begins in a future that a clock set back made.
-    pub(crate) fn into_session(self, now: Now) -> Option<Session> {
-        // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used. To the millisecond, like `issued`.
+    pub(crate) fn into_session(self, lifetime: Duration, now: Now) -> Option<Session> {
+        // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used, but a server "MAY treat a ticket as valid for a shorter period of
+        // time than what is stated". To the millisecond, like `issued`.
         let age = Duration::from_millis(millis(now.unix)).saturating_sub(self.issued);
-        (age <= self.lifetime && has_happened(self.issued, now) && self.session.is_current(now)).then_some(self.session)
+        (age <= self.lifetime.min(lifetime) && has_happened(self.issued, now) && self.session.is_current(now)).then_some(self.session)
     }
 }
 

@@ -342,10 +342,16 @@ fn when_it_is_late() {
         Row {
             what: "in time for a longer lifetime",
             then: Setup { server: |server| server.ticket_lifetime(7 * DAY).max_session_age(7 * DAY), ..PLAIN },
-            now: Setup { server: |server| server.max_session_age(7 * DAY), ..at(7 * DAY - second) },
+            now: Setup { server: |server| server.ticket_lifetime(7 * DAY).max_session_age(7 * DAY), ..at(7 * DAY - second) },
             expected: Resumed,
         },
         // The server may have become stricter since.
+        Row {
+            what: "in time for the ticket, too late for what the server takes now",
+            then: PLAIN,
+            now: Setup { server: |server| server.ticket_lifetime(30 * MINUTE), ..at(HOUR) },
+            expected: Ignored,
+        },
         Row {
             what: "in time for the ticket, too late for the session",
             then: PLAIN,

@@ -387,6 +387,18 @@ fn expired_tickets() {
     }
 }
 
+/// 4.7.1: "A server MAY treat a ticket as valid for a shorter period of time than what is stated": one whose lifetime has become shorter does.
+#[test]
+fn a_shorter_lifetime_holds_for_tickets_from_before() {
+    let keys = TicketKeys::rotating();
+    let with = |lifetime| builder().ticket_keys(keys.clone()).ticket_lifetime(lifetime).build().unwrap();
+    let ticket = ticket_of(&with(4 * HOUR));
+    assert_eq!(ticket.lifetime, 4 * 60 * 60);
+    assert!(takes_later(&with(HOUR), &ticket, HOUR - Duration::from_secs(60)));
+    assert!(!takes_later(&with(HOUR), &ticket, HOUR + Duration::from_secs(60)));
+    assert!(takes_later(&with(4 * HOUR), &ticket, HOUR + Duration::from_secs(60)));
+}
+
 /// A chain of resumptions has an end: after max_session_age the client proves again who it is, and then a new chain begins.
 #[test]
 fn the_age_of_a_chain_is_bounded() {

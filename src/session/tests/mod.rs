@@ -10,6 +10,7 @@ use crate::crypto::suite::Suite;
 use crate::identity::{Authority, Identity, Peer, ServerName, Trust, Validity};
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::session::resumable::MAX_LIFETIME;
 use crate::time::Now;
 
 /// The middle of 2026, and a little.

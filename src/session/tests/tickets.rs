@@ -7,7 +7,6 @@ use sha2::Sha256;
 use super::*;
 use crate::crypto::aead::AeadKey;
 use crate::crypto::random::SystemRandom;
-use crate::session::resumable::MAX_LIFETIME;
 use crate::session::resumable::MAX_TICKET_LEN;
 use crate::session::ticket::State;
 use crate::session::{TicketKey, TicketKeys};
@@ -22,7 +21,7 @@ fn sealed(keys: &TicketKeys, session: &Session) -> Vec<u8> {
 }
 
 fn opens(keys: &TicketKeys, ticket: &[u8], now: Duration) -> bool {
-    keys.open(ticket, &BINDING, at(now)).is_some()
+    keys.open(ticket, &BINDING, MAX_LIFETIME, at(now)).is_some()
 }
 
 #[test]
@@ -32,7 +31,7 @@ fn a_session_comes_out_as_it_went_in() {
         for peer in [None, Some(peer_by_key()), Some(peer_by_name()), Some(peer_until(NOW + 30 * DAY))] {
             let session = session(suite, peer);
             let ticket = sealed(&keys, &session);
-            assert_same(&keys.open(&ticket, &BINDING, at(NOW + HOUR)).unwrap(), &session);
+            assert_same(&keys.open(&ticket, &BINDING, MAX_LIFETIME, at(NOW + HOUR)).unwrap(), &session);
         }
     }
 }
@@ -61,7 +60,7 @@ proptest! {
         prop_assert_eq!(sealed.is_none(), lifetime == 0);
         if let Some(sealed) = sealed {
             prop_assert_eq!(sealed.lifetime, asked.min(MAX_LIFETIME));
-            let opened = keys.open(&sealed.ticket, &binding, at(now + Duration::from_secs(later)));
+            let opened = keys.open(&sealed.ticket, &binding, MAX_LIFETIME, at(now + Duration::from_secs(later)));
             prop_assert_eq!(opened.is_some(), later <= sealed.lifetime.as_secs());
             opened.iter().for_each(|opened| assert_same(opened, &session));
         }
@@ -103,9 +102,9 @@ fn another_binding_does_not_open() {
     for at_byte in 0..32 {
         let mut other = BINDING;
         other[at_byte] ^= 1;
-        assert!(keys.open(&ticket, &other, at(NOW)).is_none());
+        assert!(keys.open(&ticket, &other, MAX_LIFETIME, at(NOW)).is_none());
     }
-    assert!(keys.open(&ticket, &BINDING, at(NOW)).is_some());
+    assert!(keys.open(&ticket, &BINDING, MAX_LIFETIME, at(NOW)).is_some());
 }
 
 #[test]
@@ -122,6 +121,17 @@ fn a_ticket_opens_until_its_lifetime_is_over_and_not_before_it_was_issued() {
     assert!(!opens(&keys, &ticket, Duration::ZERO));
     assert!(!opens(&keys, &ticket, NOW + 2 * HOUR + MILLI));
     assert!(!opens(&keys, &ticket, Duration::MAX));
+}
+
+#[test]
+fn a_lifetime_that_has_become_shorter_holds_for_tickets_from_before() {
+    let keys = TicketKeys::rotating();
+    let (ticket, lifetime) = seal(&keys, &plain(), DAY).unwrap();
+    assert_eq!(lifetime, DAY);
+    let opens = |lifetime, now| keys.open(&ticket, &BINDING, lifetime, at(now)).is_some();
+    assert!(opens(HOUR, NOW + HOUR) && !opens(HOUR, NOW + HOUR + MILLI));
+    // One that has become longer does not.
+    assert!(opens(2 * DAY, NOW + DAY) && !opens(2 * DAY, NOW + DAY + MILLI));
 }
 
 #[test]
@@ -232,7 +242,7 @@ fn a_ticket_is_made_as_it_says() {
 fn a_state_is_read_strictly() {
     let (psk, peer) = ([3; 48], peer_by_name().to_ticket());
     let good = state(0x1302, 7200, &psk, &peer);
-    assert!(State::decode(&good).unwrap().into_session(at(NOW)).is_some());
+    assert!(State::decode(&good).unwrap().into_session(MAX_LIFETIME, at(NOW)).is_some());
     for cut in 0..good.len() {
         assert!(State::decode(&good[..cut]).is_none(), "{cut}");
     }
