@@ -16,10 +16,20 @@ use crate::time::Now;
 /// The most keys of its own that a ring keeps. In the course of things there are three or four; a clock that jumps about makes more.
 const MAX_OWN: usize = 32;
 
+/// How long an installed key is kept that the clock says is over. It may be the clock that is wrong, and the key does not come back by itself.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The shortest lifetime that a ticket can state.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// The keys that a server's tickets are sealed under.
 ///
 /// A ticket holds all that a server has to know of a session, so the server itself keeps nothing, and any other that has the keys and the same
-/// configuration accepts it. Keys are wiped as soon as no ticket under them can be valid: at the next ticket, and with the last clone.
+/// configuration accepts it.
+///
+/// A key whose time is over is not used. It is wiped by the next call for a ticket, to seal or to open one: there is no thread that waits for its end, so
+/// a process that is idle keeps it until then. An installed key is kept for another day, or until the next one is installed: a clock that was wrong for
+/// a while does not cost it. All are wiped with the last clone.
 ///
 /// A clone is another handle on the same keys: give one to each `Server` that is to accept the others' tickets. What a ticket allows is still
 /// checked by each of them against its own configuration.
@@ -73,9 +83,24 @@ impl TicketKeys {
     /// replaced, and so are its times.
     pub fn install(&self, key: TicketKey) {
         let mut keys = self.lock();
-        let replaced = keys.installed.iter().position(|held| held.name() == key.name()).map(|at| keys.installed.remove(at));
+        // There is no clock here; the last call for a ticket brought one.
+        let seen = keys.seen;
+        keys.installed.retain(|held| held.name() != key.name() && held.may_decrypt_at(seen));
         keys.installed.push(Arc::new(key));
-        drop((keys, replaced));
+    }
+
+    /// Forgets all keys at once: no ticket that was given out so far is worth anything then. Clients that come with one make a full handshake.
+    ///
+    /// A [rotating](Self::rotating) ring makes a new key for the next ticket; one without seals nothing until a key is [installed](Self::install).
+    pub fn clear(&self) {
+        let cleared = core::mem::take(&mut *self.lock());
+        drop(cleared);
+    }
+
+    /// Whether there is a key that a ticket could be sealed under now, or one would be made.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the answer to a ticket_request"))]
+    pub(crate) fn may_seal(&self, now: Now) -> bool {
+        self.0.rotates || self.current(now).to_seal(SHORTEST, now).is_some()
     }
 
     /// Seals a session into a ticket for at most `lifetime`: less if the peer's certificate or the key ends before. Nothing if there is no key that may
@@ -108,7 +133,7 @@ impl TicketKeys {
     /// lifetime that is over: the one it was sealed for, or `lifetime`, which may have become shorter since.
     pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<Session> {
         let ticket = ticket::Header::split(ticket)?;
-        let key = self.current(now).find(|key| key.name() == ticket.name)?;
+        let key = self.current(now).find(|key| key.name() == ticket.name && key.may_decrypt(now))?;
         ticket::open(&key, &ticket, binding, lifetime, now)
     }
 
@@ -130,11 +155,12 @@ impl TicketKeys {
         })))
     }
 
-    /// The keys, without those whose time is over.
+    /// The keys, without those of our own whose time is over, and those installed whose time has been over for long.
     fn current(&self, now: Now) -> MutexGuard<'_, Keys> {
         let mut keys = self.lock();
         keys.own.retain(|key| key.may_decrypt(now));
-        keys.installed.retain(|key| key.may_decrypt(now));
+        keys.installed.retain(|key| now.unix < key.decrypt_until().saturating_add(GRACE));
+        keys.seen = now.unix;
         keys
     }
 
@@ -158,6 +184,8 @@ impl fmt::Debug for TicketKeys {
 struct Keys {
     installed: Vec<Arc<TicketKey>>,
     own: Vec<Arc<TicketKey>>,
+    /// Unix time of the last look at them.
+    seen: Duration,
 }
 
 impl Keys {
@@ -167,10 +195,10 @@ impl Keys {
 
     fn to_seal(&self, lifetime: Duration, now: Now) -> Option<Arc<TicketKey>> {
         let may_seal = |key: &&Arc<TicketKey>| key.may_encrypt(now);
-        let installed = self.installed.iter().filter(may_seal).max_by_key(|key| key.encrypt_from());
+        let lasts = |key: &TicketKey, lifetime| key.decrypt_until().saturating_sub(now.unix) >= lifetime;
+        let installed = self.installed.iter().filter(may_seal).filter(|key| lasts(key, SHORTEST)).max_by_key(|key| key.encrypt_from());
         // Of our own the one that is gone first, if that is late enough: lifetimes may differ where servers do.
-        let long_enough = |key: &&Arc<TicketKey>| key.decrypt_until().saturating_sub(now.unix) >= lifetime;
-        let own = || self.own.iter().filter(may_seal).filter(long_enough).min_by_key(|key| key.decrypt_until());
+        let own = || self.own.iter().filter(may_seal).filter(|key| lasts(key, lifetime)).min_by_key(|key| key.decrypt_until());
         installed.or_else(own).cloned()
     }
 

@@ -37,7 +37,7 @@ const SUITE: Suite = Suite::Aes256GcmSha384;
 /// other's tickets.
 ///
 /// Times are counted since 1970-01-01 00:00:00 UTC. Tickets are sealed under the key from `encrypt_from` on and before `encrypt_until`, and accepted
-/// before `decrypt_until`; then the key is wiped. A ticket's lifetime ends with its key's, so `decrypt_until` should lie a ticket's lifetime
+/// before `decrypt_until`; [`TicketKeys`](crate::TicketKeys) says when the key is wiped then. A ticket's lifetime ends with its key's, so `decrypt_until` should lie a ticket's lifetime
 /// after `encrypt_until`, and never further than needed: **whoever learns the secret before that can impersonate both sides to each other** and
 /// read what is in the tickets. Connections that are open, or over, stay secret: each agrees on keys of its own (psk_dhe_ke).
 ///
@@ -124,7 +124,11 @@ impl TicketKey {
 
     /// Before `encrypt_from` too: another machine's clock may be ahead.
     pub(super) fn may_decrypt(&self, now: Now) -> bool {
-        now.unix < self.decrypt_until
+        self.may_decrypt_at(now.unix)
+    }
+
+    pub(super) fn may_decrypt_at(&self, unix: Duration) -> bool {
+        unix < self.decrypt_until
     }
 
     /// What seals or opens the one ticket with this salt.

@@ -144,7 +144,8 @@ fn a_keys_times_are_exact() {
     // Another process whose clock is ahead may have sealed with it already.
     assert!(opens(&keys, &seal(&keys, from).unwrap(), from - SECOND));
     assert!(!opens(&keys, &last, gone));
-    // It is gone now, whatever the clock says later.
+    // A day later it is gone, whatever the clock says then.
+    assert!(!opens(&keys, &last, gone + DAY));
     assert_eq!(held(&keys), 0);
     assert!(!opens(&keys, &last, until));
 
@@ -185,7 +186,74 @@ fn the_newest_key_seals_and_the_others_open() {
     let third = seal(&keys, NOW + HOUR + MILLI).unwrap();
     assert!(third.ticket[..16] == first.ticket[..16]);
     assert!(!opens(&keys, &second, NOW + HOUR + MILLI));
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_a_while_costs_no_installed_key() {
+    let keys = TicketKeys::empty();
+    keys.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
+    let ticket = seal(&keys, NOW).unwrap();
+    let (wrong, too_wrong) = (NOW + 3 * HOUR + DAY - MILLI, NOW + 3 * HOUR + DAY);
+    // It is used for nothing meanwhile.
+    assert!(seal(&keys, wrong).is_none() && !opens(&keys, &ticket, wrong) && !keys.may_seal(at(wrong)));
     assert_eq!(held(&keys), 1);
+    assert!(opens(&keys, &ticket, NOW) && seal(&keys, NOW).is_some());
+    // The next one finds it in its place while the clock is right again, and takes it if it still says that the time is over.
+    keys.install(key(2, NOW, NOW + HOUR, NOW + 6 * DAY));
+    assert_eq!(held(&keys), 2);
+    assert!(!opens(&keys, &ticket, wrong));
+    keys.install(key(3, NOW, NOW + HOUR, NOW + 6 * DAY));
+    assert_eq!(held(&keys), 2);
+    assert!(!opens(&keys, &ticket, NOW));
+    // Nothing is kept for ever.
+    keys.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
+    assert!(!opens(&keys, &ticket, too_wrong));
+    assert_eq!(held(&keys), 2);
+}
+
+#[test]
+fn all_keys_can_be_forgotten() {
+    let keys = TicketKeys::rotating();
+    let own = seal(&keys, NOW).unwrap();
+    keys.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
+    let shared = seal(&keys, NOW).unwrap();
+    let secret = Prk::extract(HashAlgorithm::Sha256, b"fleeting ticket v1", &[1; 32]).secret().expose().to_vec();
+    recorder::take();
+    keys.clone().clear();
+    assert!(recorder::take().contains(&secret));
+    assert_eq!(held(&keys), 0);
+    assert!(!opens(&keys, &own, NOW) && !opens(&keys, &shared, NOW));
+    // It goes on with a new one, which opens nothing from before.
+    let next = seal(&keys, NOW).unwrap();
+    assert!(next.ticket[..16] != own.ticket[..16] && opens(&keys, &next, NOW) && !opens(&keys, &own, NOW));
+
+    let installed = TicketKeys::empty();
+    installed.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
+    installed.clear();
+    assert!(seal(&installed, NOW).is_none());
+    installed.install(key(2, NOW, NOW + HOUR, NOW + 3 * HOUR));
+    assert!(seal(&installed, NOW).is_some());
+}
+
+#[test]
+fn a_ring_says_whether_it_may_seal() {
+    let rotating = TicketKeys::rotating();
+    assert!(rotating.may_seal(at(NOW)));
+    assert_eq!(held(&rotating), 0);
+    let keys = TicketKeys::empty();
+    assert!(!keys.may_seal(at(NOW)));
+    let until = NOW + HOUR;
+    keys.install(key(1, NOW, until, until));
+    for now in [NOW - MILLI, NOW, until - SECOND, until - SECOND + MILLI, until - MILLI, until] {
+        assert_eq!(keys.may_seal(at(now)), seal(&keys, now).is_some(), "{now:?}");
+    }
+    assert!(keys.may_seal(at(NOW)) && !keys.may_seal(at(until - MILLI)));
+
+    // An installed key that has no second left does not stand in the way of others.
+    rotating.install(key(1, NOW, until, until));
+    assert!(seal(&rotating, until - MILLI).is_some());
+    keys.install(key(2, NOW - HOUR, until, until + HOUR));
+    assert!(keys.may_seal(at(until - MILLI)) && seal(&keys, until - MILLI).is_some());
 }
 
 #[test]
@@ -262,18 +330,20 @@ fn a_key_is_wiped_when_its_time_is_over() {
     let keys = TicketKeys::empty();
     keys.install(key(1, NOW, NOW + HOUR, NOW + 2 * HOUR));
     keys.install(key(2, NOW, NOW + HOUR, NOW + 3 * HOUR));
-    keys.install(key(3, NOW, NOW + 4 * HOUR, NOW + 4 * HOUR));
+    keys.install(key(3, NOW, NOW + 4 * DAY, NOW + 4 * DAY));
     recorder::take();
     let wiped = || {
         let dropped = recorder::take();
         secrets.iter().map(|secret| dropped.contains(secret)).collect::<Vec<_>>()
     };
-    // By whatever call comes next, a ticket that does not open included.
+    // A day after its end, by whatever call comes next, a ticket that does not open included.
     assert!(seal(&keys, NOW + 2 * HOUR - MILLI).is_some());
     assert_eq!(wiped(), [false, false, false]);
-    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, at(NOW + 2 * HOUR)).is_none());
+    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, at(NOW + 2 * HOUR + DAY - MILLI)).is_none());
+    assert_eq!(wiped(), [false, false, false]);
+    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, at(NOW + 2 * HOUR + DAY)).is_none());
     assert_eq!(wiped(), [true, false, false]);
-    assert!(seal(&keys, NOW + 3 * HOUR).is_some());
+    assert!(seal(&keys, NOW + 3 * HOUR + DAY).is_some());
     assert_eq!(wiped(), [false, true, false]);
     let clone = keys.clone();
     drop(keys);
