@@ -10,14 +10,14 @@ use crate::handshake::{Context, Established, Event, Keys, Negotiated, Proof, Sig
 use crate::identity::{ServerName, VerifiedIdentity};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
-use crate::session::SessionKey;
+use crate::session::StoredSessions;
 
 /// WAIT_CERT.
 pub(crate) struct WaitCertificate {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
-    /// Under which this server's sessions are kept, if they are.
-    pub(crate) session_key: Option<SessionKey>,
+    /// None where no sessions are kept.
+    pub(crate) stored: Option<StoredSessions>,
     pub(crate) keys: Keys,
     pub(crate) alpn: Option<Vec<u8>>,
     /// How we show who we are, if we are asked (RFC 7250).
@@ -75,7 +75,7 @@ pub(crate) struct WaitFinished {
 impl WaitFinished {
     /// Verifies the server's Finished, asks the application, sends our flight and installs the application keys.
     pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let WaitCertificate { client, name, session_key, mut keys, alpn, client_certificate_type, request, .. } = self.known;
+        let WaitCertificate { client, name, stored, mut keys, alpn, client_certificate_type, request, .. } = self.known;
         let verified = finished::verify(&keys.server_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
@@ -109,7 +109,7 @@ impl WaitFinished {
             peer: server.peer.clone(),
             resumed: server.resumed,
         };
-        let memory = session_key.map(|key| Memory::new(&client, key, keys, server));
+        let memory = stored.map(|stored| Memory::new(stored, keys, server));
         let stored = memory.as_ref().map(|memory| memory.stored.clone());
         cx.sink.event(Event::Connected(Established { negotiated, exporter, stored }));
         Ok(Connected { memory })

@@ -10,7 +10,7 @@ use crate::error::{ConfigError, Error};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, Trust};
 use crate::record::Padding;
-use crate::session::SessionCache;
+use crate::session::{PER_SERVER, SessionCache};
 
 /// How many tickets are asked for after a full handshake, and after a resumed one (RFC 9149): one that is used is replaced, and one more lets two
 /// connections be opened at once.
@@ -132,9 +132,13 @@ impl ClientBuilder {
     }
 
     /// How many tickets to ask the server for: after a full handshake, and after a resumed one (RFC 9149). A ticket is used once, so these many
-    /// connections can be opened at a time without a full handshake. 2 and 1 by default; servers that do not know the extension send what they like.
+    /// connections can be opened at a time without a full handshake. 2 and 1 by default, 8 at most, as no more are kept for a server. Servers that do not
+    /// know the extension send what they like.
     pub fn tickets(mut self, new_session: u8, resumption: u8) -> Self {
         self.tickets = (new_session, resumption);
+        if usize::from(new_session.max(resumption)) > PER_SERVER {
+            self.settings.refuse("tickets", "more than 8 sessions are not kept for a server");
+        }
         self
     }
 

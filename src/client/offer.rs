@@ -9,15 +9,15 @@ use crate::error::Fault;
 use crate::handshake::{Transcript, psk};
 use crate::identity::ServerName;
 use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, OfferedPsks, PskIdentity};
-use crate::session::{ClientSession, SessionKey};
+use crate::session::{ClientSession, SessionKey, StoredSessions};
 use crate::time::Now;
 
 /// What the server may choose from, and what the second ClientHello must repeat.
 pub(crate) struct Offer {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
-    /// Under which sessions with this server are kept.
-    pub(crate) session_key: SessionKey,
+    /// The sessions with this server; none where none are kept.
+    pub(crate) stored: Option<StoredSessions>,
     random: [u8; 32],
     /// Empty, or 32 bytes in compatibility mode.
     pub(crate) session_id: Vec<u8>,
@@ -38,18 +38,21 @@ impl Offer {
         let session_id = if config.compatibility_mode { random::array::<32>(rng)?.to_vec() } else { Vec::new() };
         // RFC 9846, 4.3.8: a key share is made for this connection alone.
         let shares = config.key_shares.iter().map(|group| EphemeralKey::generate(*group, rng)).collect::<Result<_, _>>()?;
-        let session_key = SessionKey::new(name.as_ref(), &config.trust, config.identity.as_ref());
         // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be shown to all.
-        let session = name.as_ref().and_then(|_| config.sessions.take(&session_key, now));
+        let stored = name.as_ref().filter(|_| config.sessions.capacity() > 0).map(|name| {
+            let key = SessionKey::new(Some(name), &config.trust, config.identity.as_ref());
+            StoredSessions::new(&config.sessions, key)
+        });
+        let session = stored.as_ref().and_then(|stored| stored.take(now));
         let session = session.filter(|offered| config.settings.suites.iter().any(|suite| suite.hash() == offered.session.suite.hash()));
         // RFC 9149, section 3: without a session "resumption_count to 0". Decided once: the second ClientHello must not change it.
         let tickets = (config.tickets.0, if session.is_some() { config.tickets.1 } else { 0 });
-        Ok(Self { client, name, session_key, random, session_id, shares, tickets, session })
+        Ok(Self { client, name, stored, random, session_id, shares, tickets, session })
     }
 
     /// Whether sessions with this server are kept.
     pub(crate) fn keeps_sessions(&self) -> bool {
-        self.client.config.sessions.capacity() > 0 && self.name.is_some()
+        self.stored.is_some()
     }
 
     /// After a HelloRetryRequest: what it says to change (RFC 9846, 4.2.2).

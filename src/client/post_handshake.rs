@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use crate::client::config::Client;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::authentication::Authenticated;
@@ -10,7 +9,7 @@ use crate::handshake::{Context, Keys, Wire};
 use crate::identity::Peer;
 use crate::key_schedule::ResumptionSecret;
 use crate::message::{KeyUpdate, KeyUpdateRequest, NewSessionTicket};
-use crate::session::{ClientSession, Session, SessionKey, StoredSessions};
+use crate::session::{ClientSession, Session, StoredSessions};
 
 /// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
 pub(crate) struct Connected {
@@ -21,7 +20,6 @@ pub(crate) struct Connected {
 /// What a ticket needs to become a session in the cache.
 pub(crate) struct Memory {
     pub(crate) stored: StoredSessions,
-    key: SessionKey,
     suite: Suite,
     resumption: ResumptionSecret,
     peer: Option<Peer>,
@@ -30,10 +28,9 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// The server's Finished is verified and ours is in the transcript: from here on tickets can be used.
-    pub(crate) fn new(client: &Client, key: SessionKey, keys: Keys, server: Authenticated) -> Self {
+    pub(crate) fn new(stored: StoredSessions, keys: Keys, server: Authenticated) -> Self {
         Self {
-            stored: StoredSessions::new(&client.config.sessions),
-            key,
+            stored,
             suite: keys.suite,
             // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
             resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
@@ -58,9 +55,8 @@ impl Connected {
                 age_add: message.ticket_age_add,
                 lifetime: Duration::from_secs(message.ticket_lifetime.into()),
                 received: cx.now.unix,
-                origin: memory.stored.origin(),
             };
-            memory.stored.put(memory.key, session, cx.now);
+            memory.stored.put(session, cx.now);
         }
         Ok(self)
     }

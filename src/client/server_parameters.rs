@@ -64,12 +64,11 @@ impl WaitEncryptedExtensions {
             cx.sink.limit_read(config.settings.record_size_limit.into());
         }
         self.keys.transcript.add(wire.bytes);
-        let session_key = self.offer.keeps_sessions().then_some(self.offer.session_key);
-        let Offer { client, name, .. } = self.offer;
+        let Offer { client, name, stored, .. } = self.offer;
         let known = WaitCertificate {
             client,
             name,
-            session_key,
+            stored,
             keys: self.keys,
             alpn,
             client_certificate_type,

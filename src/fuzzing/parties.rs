@@ -120,7 +120,7 @@ pub(super) fn server(choice: Choice) -> Server {
 pub(super) fn new_client(choice: Choice) -> Connection {
     let sessions = SessionCache::default();
     if choice & TICKET != 0 {
-        sessions.put(session_key(choice), session(), now());
+        StoredSessions::new(&sessions, session_key(choice)).put(session(), now());
     }
     client(choice, sessions).connection(NAME, now(), &mut Fixed::new(1)).expect("a connection")
 }
@@ -143,7 +143,7 @@ fn session() -> ClientSession {
         // Tickets go out with what comes next.
         server.write(b"x").expect("a handshake that is done");
         deliver(&mut server, &mut client, &mut random, &mut Vec::new());
-        sessions.take(&session_key(0), now()).expect("a ticket")
+        StoredSessions::new(&sessions, session_key(0)).take(now()).expect("a ticket")
     });
     let Session { suite, psk, since, peer } = &kept.session;
     ClientSession {
@@ -152,7 +152,6 @@ fn session() -> ClientSession {
         age_add: kept.age_add,
         lifetime: kept.lifetime,
         received: kept.received,
-        origin: StoredSessions::new(&SessionCache::default()).origin(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! under another, and one that shows who we are is not used by somebody else.
 
 use core::fmt;
+use core::ops::Bound::{Excluded, Unbounded};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,15 +17,23 @@ use crate::identity::{Identity, ServerName, Trust};
 use crate::session::resumable::{MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
-/// How many sessions are kept for one key: as many connections can be resumed at the same time, and no server takes the room of the others.
-const PER_SERVER: usize = 4;
+/// How many sessions are kept for one key: as many connections can be resumed at the same time, and no server takes the room of the others. No server of
+/// ours sends more on one connection.
+pub(crate) const PER_SERVER: usize = 8;
+
+/// How many servers' sessions are looked through at a call for what has expired.
+const SWEPT: usize = 4;
 
 const DEFAULT_CAPACITY: usize = 256;
 
 /// The sessions that a client can resume.
 ///
 /// Each is used for one connection (RFC 9846, C.4), and no longer than its server allows, 7 days, or until the server's certificate expires. There are
-/// at most four for one server, and at most [as many as it was made for](Self::new) in all: the least recently used server's go first. What goes is wiped.
+/// at most eight for one server, and at most [as many as it was made for](Self::new) in all: those of the server go first that has been silent for the
+/// longest, which is to say whose last ticket came before the last ones of all others. What goes is wiped.
+///
+/// What has expired is not used, and goes little by little: each session that is put in or asked for takes a few with it, of any server. There is no
+/// thread that waits for its end, so a process that is idle keeps what has expired until the next call.
 ///
 /// A clone is another handle on the same sessions. Clients that share a cache resume each other's sessions only if they trust the same peers and show
 /// the same identity: nothing that one of them accepted is accepted for another.
@@ -43,8 +52,8 @@ const DEFAULT_CAPACITY: usize = 256;
 pub struct SessionCache(Arc<Mutex<Inner>>);
 
 impl SessionCache {
-    /// Room for this many sessions, in all; 0 keeps none. A session takes a few hundred bytes, and as much as the server's ticket is long, which is
-    /// at most 16 KiB.
+    /// Room for this many sessions, in all; 0 keeps none. A session takes a few hundred bytes; the server's ticket, which is at most 16 KiB; and the
+    /// server's certificates, which those of one connection share: up to `max_handshake_size`, if a server goes that far.
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Mutex::new(Inner { capacity, ..Inner::default() })))
     }
@@ -64,26 +73,11 @@ impl SessionCache {
         self.len() == 0
     }
 
-    /// Forgets all.
+    /// Forgets all. All connections begin anew then: those that were begun before, open ones included, go on, and put nothing in any more.
     pub fn clear(&self) {
         let mut inner = self.lock();
-        let capacity = inner.capacity;
-        *inner = Inner { capacity, ..Inner::default() };
-    }
-
-    /// The newest session for this key, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD NOT reuse a ticket.
-    pub(crate) fn take(&self, key: &SessionKey, now: Now) -> Option<ClientSession> {
-        self.lock().take(key, now)
-    }
-
-    /// Keeps a session, in the place of others if it has to be.
-    pub(crate) fn put(&self, key: SessionKey, session: ClientSession, now: Now) {
-        self.lock().put(key, session, now);
-    }
-
-    /// Takes out what one connection has put in: RFC 9846, 6.2: what was established in a failed connection is forgotten, and its tickets discarded.
-    pub(crate) fn forget(&self, origin: &Origin) {
-        self.lock().retain(|session| session.origin != *origin);
+        let (capacity, begun) = (inner.capacity, inner.begun);
+        *inner = Inner { capacity, begun, cleared: begun, ..Inner::default() };
     }
 
     /// Every call leaves the sessions in order before anything can panic, so a thread that did spoils nothing.
@@ -156,7 +150,6 @@ pub(crate) struct ClientSession {
     pub(crate) lifetime: Duration,
     /// Unix time.
     pub(crate) received: Duration,
-    pub(crate) origin: Origin,
 }
 
 impl ClientSession {
@@ -178,44 +171,38 @@ impl ClientSession {
     }
 }
 
-/// Which connection a session comes from: equal for its clones alone.
-#[derive(Clone)]
-pub(crate) struct Origin(Arc<()>);
-
-impl Origin {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(()))
-    }
-}
-
-impl PartialEq for Origin {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// What one connection puts into a cache, to be forgotten if the connection fails.
+/// One connection's sessions in a cache: what it takes to be resumed, and what it puts in, to be forgotten if it fails.
 #[derive(Clone)]
 pub(crate) struct StoredSessions {
     cache: SessionCache,
-    origin: Origin,
+    key: SessionKey,
+    /// Its number among the connections that use the cache.
+    connection: u64,
 }
 
 impl StoredSessions {
-    pub(crate) fn new(cache: &SessionCache) -> Self {
-        Self { cache: cache.clone(), origin: Origin::new() }
+    /// For a connection that begins.
+    pub(crate) fn new(cache: &SessionCache, key: SessionKey) -> Self {
+        let mut inner = cache.lock();
+        inner.begun = inner.begun.saturating_add(1);
+        let connection = inner.begun;
+        drop(inner);
+        Self { cache: cache.clone(), key, connection }
     }
 
-    pub(crate) fn origin(&self) -> Origin {
-        self.origin.clone()
+    /// The newest session, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD NOT reuse a ticket.
+    pub(crate) fn take(&self, now: Now) -> Option<ClientSession> {
+        self.cache.lock().take(&self.key, now)
     }
 
-    pub(crate) fn put(&self, key: SessionKey, session: ClientSession, now: Now) {
-        self.cache.put(key, session, now);
+    /// Keeps a session, in the place of others if it has to be.
+    pub(crate) fn put(&self, session: ClientSession, now: Now) {
+        self.cache.lock().put(self.key, self.connection, session, now);
     }
 
+    /// Takes out what the connection has put in: RFC 9846, 6: what was established in a failed connection is forgotten, and its tickets discarded.
     pub(crate) fn forget(&self) {
-        self.cache.forget(&self.origin);
+        self.cache.lock().forget(&self.key, self.connection);
     }
 }
 
@@ -227,13 +214,25 @@ struct Inner {
     /// The keys by the time of their last `put`, counted in those.
     by_time: BTreeMap<u64, SessionKey>,
     puts: u64,
+    /// Where in `by_time` the last sweep ended.
+    swept: u64,
+    /// How many connections there have been.
+    begun: u64,
+    /// How many of them were there before the last `clear`.
+    cleared: u64,
 }
 
 #[derive(Default)]
 struct Server {
     last_put: u64,
     /// Oldest first, never empty.
-    sessions: VecDeque<ClientSession>,
+    sessions: VecDeque<Kept>,
+}
+
+struct Kept {
+    /// Which connection it comes from.
+    connection: u64,
+    session: ClientSession,
 }
 
 impl Inner {
@@ -241,18 +240,22 @@ impl Inner {
         let mut found = None;
         if let Some(server) = self.servers.get_mut(key) {
             while found.is_none()
-                && let Some(session) = server.sessions.pop_back()
+                && let Some(Kept { session, .. }) = server.sessions.pop_back()
             {
                 self.len = self.len.saturating_sub(1);
                 found = session.is_current(now).then_some(session);
             }
         }
         self.drop_if_empty(key);
+        self.sweep(now);
         found
     }
 
-    fn put(&mut self, key: SessionKey, session: ClientSession, now: Now) {
-        if self.capacity == 0 || session.ticket.is_empty() || session.ticket.len() > MAX_TICKET_LEN || !session.is_current(now) {
+    fn put(&mut self, key: SessionKey, connection: u64, session: ClientSession, now: Now) {
+        if self.capacity == 0 || connection <= self.cleared {
+            return;
+        }
+        if session.ticket.is_empty() || session.ticket.len() > MAX_TICKET_LEN || !session.is_current(now) {
             return;
         }
         self.puts = self.puts.saturating_add(1);
@@ -260,7 +263,7 @@ impl Inner {
         self.by_time.remove(&server.last_put);
         server.last_put = self.puts;
         self.by_time.insert(self.puts, key);
-        server.sessions.push_back(session);
+        server.sessions.push_back(Kept { connection, session });
         self.len = self.len.saturating_add(1);
         if server.sessions.len() > PER_SERVER {
             self.drop_oldest(&key);
@@ -274,27 +277,27 @@ impl Inner {
         self.sweep(now);
     }
 
-    /// What lies there longest has most likely expired. One look a call, so that what nobody asks for any more is wiped too.
+    /// Drops what has expired of the next few servers, in turn, so that what nobody asks for any more is wiped too.
     fn sweep(&mut self, now: Now) {
-        if let Some((_, least_recent)) = self.by_time.first_key_value() {
-            let least_recent = *least_recent;
-            if let Some(server) = self.servers.get_mut(&least_recent) {
-                let before = server.sessions.len();
-                server.sessions.retain(|session| session.is_current(now));
-                self.len = self.len.saturating_sub(before.saturating_sub(server.sessions.len()));
-            }
-            self.drop_if_empty(&least_recent);
+        for _ in 0..SWEPT.min(self.servers.len()) {
+            let next = self.by_time.range((Excluded(self.swept), Unbounded)).next().or_else(|| self.by_time.first_key_value());
+            let Some((time, key)) = next.map(|(time, key)| (*time, *key)) else { return };
+            self.swept = time;
+            self.retain(&key, |kept| kept.session.is_current(now));
         }
     }
 
-    fn retain(&mut self, keep: impl Fn(&ClientSession) -> bool) {
-        self.servers.retain(|_, server| {
-            server.sessions.retain(&keep);
-            !server.sessions.is_empty()
-        });
-        let servers = &self.servers;
-        self.by_time.retain(|_, key| servers.contains_key(key));
-        self.len = servers.values().map(|server| server.sessions.len()).sum();
+    fn forget(&mut self, key: &SessionKey, connection: u64) {
+        self.retain(key, |kept| kept.connection != connection);
+    }
+
+    fn retain(&mut self, key: &SessionKey, keep: impl Fn(&Kept) -> bool) {
+        if let Some(server) = self.servers.get_mut(key) {
+            let before = server.sessions.len();
+            server.sessions.retain(keep);
+            self.len = self.len.saturating_sub(before.saturating_sub(server.sessions.len()));
+        }
+        self.drop_if_empty(key);
     }
 
     fn drop_oldest(&mut self, key: &SessionKey) {

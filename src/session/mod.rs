@@ -22,7 +22,7 @@ mod ticket_key;
 mod tests;
 
 pub use cache::SessionCache;
-pub(crate) use cache::{ClientSession, SessionKey, StoredSessions};
+pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
 pub use key_ring::TicketKeys;
 pub(crate) use resumable::Session;
 pub use ticket_key::TicketKey;

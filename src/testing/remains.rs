@@ -40,7 +40,7 @@ use crate::key_schedule::{EarlySecret, PskKind};
 use crate::record::{Open, Seal};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
-use crate::session::{ClientSession, Session, SessionCache, StoredSessions, TicketKey, TicketKeys};
+use crate::session::{ClientSession, Session, TicketKey, TicketKeys};
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
@@ -138,8 +138,7 @@ fn types(_: &Path, run: &mut dyn Run) {
     add(run, "TicketKey", Box::new(TicketKey::new(secret(32).expose(), never, later, later).unwrap()));
     let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, peer: None };
     add(run, "Session", Box::new(session()));
-    let (ticket, origin) = (vec![1].into(), StoredSessions::new(&SessionCache::default()).origin());
-    let kept = ClientSession { session: session(), ticket, age_add: 0, lifetime: later, received: never, origin };
+    let kept = ClientSession { session: session(), ticket: vec![1].into(), age_add: 0, lifetime: later, received: never };
     add(run, "ClientSession", Box::new(kept));
     for (group, what) in Group::ALL.into_iter().zip(["EphemeralKey, hybrid", "EphemeralKey, X25519", "EphemeralKey, secp256r1"]) {
         let key = EphemeralKey::generate(group, &mut rng).unwrap();

@@ -359,10 +359,10 @@ fn cve_2024_2511_the_cache_does_not_grow() {
         for _ in 0..20 {
             puppet.say(&new_session_ticket()).unwrap();
             puppet.send(b"data").unwrap();
-            assert!(cache.len() <= 4, "{}", cache.len());
+            assert!(cache.len() <= 8, "{}", cache.len());
         }
     }
-    assert_eq!(cache.len(), 4);
+    assert_eq!(cache.len(), 8);
     // Many servers.
     let names: Vec<String> = (0..50).map(|number| format!("s{number}.internal")).collect();
     let server = WORLD.authority.issue_server(names.iter().map(String::as_str)).unwrap();

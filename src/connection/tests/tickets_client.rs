@@ -11,7 +11,7 @@ use crate::connection::tests::puppet_server::{certificate_request, encrypted_ext
 use crate::connection::tests::puppet_session::{Psk, known};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
-use crate::error::{Error, Fault, Illegal};
+use crate::error::{ConfigError, Error, Fault, Illegal};
 use crate::identity::{Authority, Trust, Validity};
 use crate::message::{ServerHello, ServerHelloExtension};
 use crate::session::SessionCache;
@@ -64,6 +64,44 @@ fn what_a_client_asks_for() {
     }
     let puppet = Puppet::serving(&builder().sessions(SessionCache::new(0)).build().unwrap());
     assert!(puppet.offer().ticket_request().is_none() && puppet.offer().psk_key_exchange_modes().is_none());
+}
+
+/// As many can be asked for as are kept for one server.
+#[test]
+fn as_many_tickets_as_are_kept() {
+    for (new_session, resumption) in [(9, 1), (2, 9), (255, 255)] {
+        let refused = builder().tickets(new_session, resumption).build().err();
+        assert!(matches!(refused, Some(Error::Config(ConfigError::Setting { name: "tickets", .. }))));
+    }
+    let client = builder().tickets(8, 8).build().unwrap();
+    let mut puppet = Puppet::serving_at(&client, "CONNECTED");
+    for _ in 0..8 {
+        puppet.say(&new_session_ticket()).unwrap();
+    }
+    assert_eq!(client.config.sessions.len(), 8);
+}
+
+/// A cache that is cleared takes nothing more from connections that were begun before: they may go back to what was to be forgotten.
+#[test]
+fn a_cleared_cache_stays_cleared() {
+    let client = client();
+    let cache = &client.config.sessions;
+    let (mut open, mut begun) = (Puppet::serving_at(&client, "CONNECTED"), Puppet::serving(&client));
+    let psk = known(&client);
+    let mut resumed = Puppet::serving(&client);
+    assert!(begun.offered_ticket().is_none() && resumed.offered_ticket().is_some());
+    cache.clear();
+    begun.lead_to("CONNECTED");
+    resumed.select(&psk);
+    resumed.lead_to("CONNECTED");
+    assert!(resumed.us.negotiated().unwrap().resumed());
+    for puppet in [&mut open, &mut begun, &mut resumed] {
+        puppet.say(&new_session_ticket()).unwrap();
+        puppet.send(b"data").unwrap();
+        assert!(cache.is_empty());
+    }
+    known(&client);
+    assert_eq!(cache.len(), 1);
 }
 
 /// The whole way: the PSK is offered with a right binder, the server proves by its Finished that it holds it, and neither shows a certificate.

@@ -4,20 +4,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::secret::recorder;
-use crate::session::cache::Origin;
 use crate::session::resumable::MAX_TICKET_LEN;
-use crate::session::{ClientSession, SessionCache, SessionKey};
+use crate::session::{ClientSession, PER_SERVER, SessionCache, SessionKey, StoredSessions};
+
+/// Another connection that uses the cache.
+fn connection(cache: &SessionCache, key: SessionKey) -> StoredSessions {
+    StoredSessions::new(cache, key)
+}
 
 /// A session whose ticket is this number.
-fn numbered(number: u16, origin: &Origin) -> ClientSession {
-    ClientSession {
-        session: plain(),
-        ticket: number.to_be_bytes().to_vec().into(),
-        age_add: 0,
-        lifetime: 2 * HOUR,
-        received: NOW,
-        origin: origin.clone(),
-    }
+fn numbered(number: u16) -> ClientSession {
+    ClientSession { session: plain(), ticket: number.to_be_bytes().to_vec().into(), age_add: 0, lifetime: 2 * HOUR, received: NOW }
 }
 
 fn number(session: &ClientSession) -> u16 {
@@ -25,12 +22,12 @@ fn number(session: &ClientSession) -> u16 {
 }
 
 fn put(cache: &SessionCache, key: SessionKey, number: u16) {
-    cache.put(key, numbered(number, &Origin::new()), at(NOW));
+    connection(cache, key).put(numbered(number), at(NOW));
     cache.assert_in_order();
 }
 
 fn take(cache: &SessionCache, key: SessionKey) -> Option<u16> {
-    let taken = cache.take(&key, at(NOW)).map(|session| number(&session));
+    let taken = connection(cache, key).take(at(NOW)).map(|session| number(&session));
     cache.assert_in_order();
     taken
 }
@@ -66,8 +63,8 @@ fn no_server_takes_the_room_of_the_others() {
     let cache = SessionCache::new(100);
     put(&cache, key("b"), 9);
     (1..=10).for_each(|number| put(&cache, key("a"), number));
-    assert_eq!(cache.len(), 5);
-    assert_eq!([(); 5].map(|()| take(&cache, key("a"))), [Some(10), Some(9), Some(8), Some(7), None]);
+    assert_eq!(cache.len(), 9);
+    assert_eq!([(); 9].map(|()| take(&cache, key("a"))), [10, 9, 8, 7, 6, 5, 4, 3, 0].map(|number| (number > 0).then_some(number)));
     assert_eq!(take(&cache, key("b")), Some(9));
 }
 
@@ -77,7 +74,7 @@ fn a_cache_does_not_grow() {
     let keys: Vec<_> = (0..500).map(|number| key(&format!("host-{number}"))).collect();
     for capacity in [0, 1, 3, 50] {
         let cache = SessionCache::new(capacity);
-        for (number, key) in (0..).zip(keys.iter().chain(&keys[..20]).flat_map(|key| [key; 6])) {
+        for (number, key) in (0..).zip(keys.iter().chain(&keys[..20]).flat_map(|key| [key; PER_SERVER + 2])) {
             put(&cache, *key, number);
             assert!(cache.len() <= capacity);
         }
@@ -92,7 +89,7 @@ fn a_cache_does_not_grow() {
 }
 
 #[test]
-fn the_least_recently_used_server_goes_first() {
+fn the_server_goes_first_that_has_been_silent_for_the_longest() {
     let cache = SessionCache::new(4);
     for (text, number) in [("a", 1), ("b", 2), ("a", 3), ("c", 4), ("d", 5)] {
         put(&cache, key(text), number);
@@ -112,11 +109,11 @@ fn a_server_is_found_by_what_was_asked_for_and_not_by_what_it_says() {
     let peer = peer_until(NOW + DAY);
     assert_eq!(peer.names(), ["db.internal", "*.example"]);
     let asked = SessionKey::new(Some(&name("other.internal")), &trust(), None);
-    let mut session = numbered(1, &Origin::new());
+    let mut session = numbered(1);
     // A server that names itself as it likes, and gives the ticket of somebody else.
     session.session.peer = Some(peer);
-    session.ticket = numbered(2, &Origin::new()).ticket;
-    cache.put(asked, session, at(NOW));
+    session.ticket = numbered(2).ticket;
+    connection(&cache, asked).put(session, at(NOW));
     for says in ["db.internal", "www.example", "example"] {
         assert!(take(&cache, key(says)).is_none());
     }
@@ -164,8 +161,8 @@ fn usable(make: impl Fn() -> ClientSession, now: Duration) -> bool {
     let cache = SessionCache::default();
     let session = make();
     let received = at(session.received);
-    cache.put(key("a"), session, received);
-    let taken = cache.take(&key("a"), at(now)).is_some();
+    connection(&cache, key("a")).put(session, received);
+    let taken = connection(&cache, key("a")).take(at(now)).is_some();
     // It is not there any more, either way.
     assert!(cache.is_empty());
     cache.assert_in_order();
@@ -175,12 +172,12 @@ fn usable(make: impl Fn() -> ClientSession, now: Duration) -> bool {
 #[test]
 fn a_session_expires_with_its_ticket() {
     // RFC 9846, 4.3.11.1: no ticket of an age greater than its ticket_lifetime.
-    let make = || numbered(1, &Origin::new());
+    let make = || numbered(1);
     assert!(usable(make, NOW) && usable(make, NOW + 2 * HOUR));
     assert!(!usable(make, NOW + 2 * HOUR + MILLI));
     assert!(!usable(make, Duration::MAX));
     // RFC 9846, 4.7.1: the value of zero means to discard it at once.
-    let make = || ClientSession { lifetime: Duration::ZERO, ..numbered(1, &Origin::new()) };
+    let make = || ClientSession { lifetime: Duration::ZERO, ..numbered(1) };
     assert!(!usable(make, NOW));
 }
 
@@ -188,11 +185,11 @@ fn a_session_expires_with_its_ticket() {
 fn a_session_expires_after_a_week() {
     // RFC 9846, 4.7.1: not for longer than 7 days, regardless of the ticket_lifetime.
     let lifetime = Duration::from_secs(u32::MAX.into());
-    let make = || ClientSession { lifetime, session: Session { since: NOW, ..plain() }, ..numbered(1, &Origin::new()) };
+    let make = || ClientSession { lifetime, session: Session { since: NOW, ..plain() }, ..numbered(1) };
     assert!(usable(make, NOW + 7 * DAY));
     assert!(!usable(make, NOW + 7 * DAY + MILLI));
     // Counted from the handshake in which somebody proved something.
-    let make = || ClientSession { lifetime, session: Session { since: NOW - DAY, ..plain() }, ..numbered(1, &Origin::new()) };
+    let make = || ClientSession { lifetime, session: Session { since: NOW - DAY, ..plain() }, ..numbered(1) };
     assert!(usable(make, NOW + 6 * DAY));
     assert!(!usable(make, NOW + 6 * DAY + MILLI));
 }
@@ -202,7 +199,7 @@ fn a_session_expires_with_its_servers_certificate() {
     // RFC 9846, 4.7.1.
     let expires = Duration::from_secs((NOW + HOUR).as_secs());
     let peer = peer_until(expires);
-    let make = || ClientSession { session: session(Suite::Aes128GcmSha256, Some(peer.clone())), ..numbered(1, &Origin::new()) };
+    let make = || ClientSession { session: session(Suite::Aes128GcmSha256, Some(peer.clone())), ..numbered(1) };
     assert!(usable(make, expires));
     assert!(!usable(make, expires + SECOND));
     let make = || ClientSession { received: expires + SECOND, ..make() };
@@ -211,7 +208,7 @@ fn a_session_expires_with_its_servers_certificate() {
 
 #[test]
 fn a_session_from_the_future_is_not_used() {
-    let make = || numbered(1, &Origin::new());
+    let make = || numbered(1);
     assert!(usable(make, NOW - 60 * SECOND));
     assert!(!usable(make, NOW - 60 * SECOND - MILLI));
     assert!(!usable(make, Duration::ZERO));
@@ -220,41 +217,85 @@ fn a_session_from_the_future_is_not_used() {
 #[test]
 fn what_has_expired_gives_way_to_what_has_not() {
     let cache = SessionCache::default();
-    let short = |number| ClientSession { lifetime: SECOND, ..numbered(number, &Origin::new()) };
+    let short = |number| ClientSession { lifetime: SECOND, ..numbered(number) };
     put(&cache, key("a"), 1);
-    cache.put(key("a"), short(2), at(NOW));
-    cache.put(key("a"), short(3), at(NOW));
-    cache.put(key("b"), short(4), at(NOW));
+    connection(&cache, key("a")).put(short(2), at(NOW));
+    connection(&cache, key("a")).put(short(3), at(NOW));
+    connection(&cache, key("b")).put(short(4), at(NOW));
     assert_eq!(cache.len(), 4);
     let later = at(NOW + HOUR);
-    assert_eq!(cache.take(&key("a"), later).map(|session| number(&session)), Some(1));
-    assert_eq!(cache.len(), 1);
-    // Nobody asks for b again: the next session that comes finds it.
-    cache.put(key("c"), numbered(5, &Origin::new()), later);
+    assert_eq!(connection(&cache, key("a")).take(later).map(|session| number(&session)), Some(1));
     cache.assert_in_order();
-    assert_eq!(cache.len(), 1);
+    // Nobody asks for b again.
+    assert!(cache.is_empty());
+}
+
+#[test]
+fn what_nobody_asks_for_any_more_goes_too() {
+    let short = |number| ClientSession { lifetime: SECOND, ..numbered(number) };
+    let later = at(NOW + HOUR);
+    let putting = |cache: &SessionCache| connection(cache, key("new")).put(ClientSession { received: later.unix, ..numbered(1) }, later);
+    let asking = |cache: &SessionCache| assert!(connection(cache, key("unknown")).take(later).is_none());
+    for (call, grows) in [(&putting as &dyn Fn(&SessionCache), 1), (&asking, 0)] {
+        let cache = SessionCache::default();
+        // What is good still stands first, and everywhere between.
+        for number in 0..20 {
+            put(&cache, key(&format!("good-{number}")), number);
+            connection(&cache, key(&format!("short-{number}"))).put(short(number), at(NOW));
+        }
+        assert_eq!(cache.len(), 40);
+        let psk = plain().psk.expose().to_vec();
+        recorder::take();
+        call(&cache);
+        cache.assert_in_order();
+        // A few at a time.
+        assert_eq!(cache.len(), 38 + grows);
+        assert_eq!(recorder::take().iter().filter(|dropped| **dropped == psk).count(), 2);
+        (0..12).for_each(|_| call(&cache));
+        cache.assert_in_order();
+        assert_eq!(cache.len(), 20 + if grows > 0 { PER_SERVER } else { 0 });
+        assert!((0..20).all(|number| take(&cache, key(&format!("good-{number}"))) == Some(number)));
+    }
 }
 
 #[test]
 fn what_a_failed_connection_left_is_forgotten() {
-    // RFC 9846, 6.2: the PSKs of tickets from a failed connection SHOULD be discarded if possible.
+    // RFC 9846, section 6: the PSKs of tickets from a failed connection SHOULD be discarded if possible.
     let cache = SessionCache::default();
-    let (failed, fine) = (Origin::new(), Origin::new());
-    for (number, origin, text) in [(1, &failed, "a"), (2, &fine, "a"), (3, &failed, "a"), (4, &failed, "b"), (5, &fine, "c")] {
-        cache.put(key(text), numbered(number, origin), at(NOW));
+    let (failed, fine, elsewhere) = (connection(&cache, key("a")), connection(&cache, key("a")), connection(&cache, key("b")));
+    for (number, from) in [(1, &failed), (2, &fine), (3, &failed), (4, &elsewhere)] {
+        from.put(numbered(number), at(NOW));
     }
-    cache.forget(&failed.clone());
+    failed.clone().forget();
     cache.assert_in_order();
     assert_eq!(cache.len(), 2);
-    assert_eq!((take(&cache, key("a")), take(&cache, key("b")), take(&cache, key("c"))), (Some(2), None, Some(5)));
-    cache.forget(&failed);
+    // Others have nothing of it, and the second time there is nothing.
+    failed.forget();
+    assert_eq!((take(&cache, key("a")), take(&cache, key("a")), take(&cache, key("b"))), (Some(2), None, Some(4)));
+}
+
+#[test]
+fn after_clear_all_connections_begin_anew() {
+    let cache = SessionCache::new(10);
+    let before = connection(&cache, key("a"));
+    before.put(numbered(1), at(NOW));
+    cache.clone().clear();
     assert!(cache.is_empty());
+    // It was there before, and is resumed from before perhaps.
+    before.put(numbered(2), at(NOW));
+    assert!(cache.is_empty() && before.take(at(NOW)).is_none());
+    let after = connection(&cache, key("a"));
+    after.put(numbered(3), at(NOW));
+    before.clone().put(numbered(4), at(NOW));
+    before.forget();
+    assert_eq!((cache.len(), cache.capacity()), (1, 10));
+    assert_eq!(take(&cache, key("a")), Some(3));
 }
 
 #[test]
 fn the_age_of_a_ticket_is_obscured() {
     // RFC 9846, 4.3.11.1: milliseconds, plus ticket_age_add, modulo 2^32.
-    let session = |age_add| ClientSession { age_add, ..numbered(1, &Origin::new()) };
+    let session = |age_add| ClientSession { age_add, ..numbered(1) };
     assert_eq!(session(7).obfuscated_age(at(NOW)), 7);
     assert_eq!(session(7).obfuscated_age(at(NOW + Duration::from_micros(1_234_999))), 1241);
     assert_eq!(session(u32::MAX).obfuscated_age(at(NOW + SECOND)), 999);
@@ -265,11 +306,11 @@ fn the_age_of_a_ticket_is_obscured() {
 #[test]
 fn a_ticket_that_cannot_be_used_is_not_kept() {
     let cache = SessionCache::default();
-    let with = |ticket: Vec<u8>| ClientSession { ticket: ticket.into(), ..numbered(1, &Origin::new()) };
-    cache.put(key("a"), with(Vec::new()), at(NOW));
-    cache.put(key("a"), with(vec![1; MAX_TICKET_LEN + 1]), at(NOW));
+    let with = |ticket: Vec<u8>| ClientSession { ticket: ticket.into(), ..numbered(1) };
+    connection(&cache, key("a")).put(with(Vec::new()), at(NOW));
+    connection(&cache, key("a")).put(with(vec![1; MAX_TICKET_LEN + 1]), at(NOW));
     assert!(cache.is_empty());
-    cache.put(key("a"), with(vec![1; MAX_TICKET_LEN]), at(NOW));
+    connection(&cache, key("a")).put(with(vec![1; MAX_TICKET_LEN]), at(NOW));
     assert_eq!(cache.len(), 1);
 }
 
@@ -315,11 +356,11 @@ fn threads_share_a_cache() {
             scope.spawn(move || {
                 for turn in 0..500 {
                     let key = key(["a", "b", "c", "d", "e"][(thread + turn) % 5]);
-                    let origin = Origin::new();
-                    cache.put(key, numbered(1, &origin), at(NOW));
+                    let own = connection(cache, key);
+                    own.put(numbered(1), at(NOW));
                     match turn % 3 {
-                        0 => drop(cache.take(&key, at(NOW))),
-                        1 => cache.forget(&origin),
+                        0 => drop(own.take(at(NOW))),
+                        1 => own.forget(),
                         _ => assert!(cache.len() <= 16),
                     }
                 }
@@ -340,7 +381,7 @@ fn shows_how_many_and_nothing_of_them() {
 enum Call {
     Put { key: usize, origin: usize, short: bool },
     Take { key: usize },
-    Forget { origin: usize },
+    Forget { key: usize, origin: usize },
     Wait,
 }
 
@@ -348,7 +389,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
         4 => (0..6usize, 0..3usize, any::<bool>()).prop_map(|(key, origin, short)| Call::Put { key, origin, short }),
         2 => (0..6usize).prop_map(|key| Call::Take { key }),
-        1 => (0..3usize).prop_map(|origin| Call::Forget { origin }),
+        1 => (0..6usize, 0..3usize).prop_map(|(key, origin)| Call::Forget { key, origin }),
         1 => Just(Call::Wait),
     ];
     prop::collection::vec(call, 0..60)
@@ -360,7 +401,8 @@ proptest! {
     fn stays_in_order(capacity in 0..12usize, calls in calls()) {
         let cache = SessionCache::new(capacity);
         let keys = ["a", "b", "c", "d", "e", "f"].map(key);
-        let origins = [Origin::new(), Origin::new(), Origin::new()];
+        // Three connections for each key.
+        let connections = keys.map(|key| [(); 3].map(|()| connection(&cache, key)));
         let mut now = NOW;
         // What may be there: number, key, origin, expiry.
         let mut model: Vec<(u16, usize, usize, Duration)> = Vec::new();
@@ -368,13 +410,13 @@ proptest! {
             match call {
                 Call::Put { key, origin, short } => {
                     let lifetime = if short { 10 * SECOND } else { HOUR };
-                    let session = ClientSession { lifetime, received: now, ..numbered(number_of, &origins[origin]) };
-                    cache.put(keys[key], session, at(now));
+                    let session = ClientSession { lifetime, received: now, ..numbered(number_of) };
+                    connections[key][origin].put(session, at(now));
                     model.push((number_of, key, origin, now + lifetime));
                 }
                 Call::Take { key } => {
                     let newest = model.iter().rposition(|(_, of, _, expires)| *of == key && now <= *expires);
-                    if let Some(taken) = cache.take(&keys[key], at(now)) {
+                    if let Some(taken) = connections[key][0].take(at(now)) {
                         let newest = newest.expect("something was put for this key");
                         prop_assert_eq!(number(&taken), model[newest].0);
                         model.remove(newest);
@@ -383,9 +425,9 @@ proptest! {
                         model.retain(|(_, of, ..)| *of != key);
                     }
                 }
-                Call::Forget { origin } => {
-                    cache.forget(&origins[origin]);
-                    model.retain(|(_, _, of, _)| *of != origin);
+                Call::Forget { key, origin } => {
+                    connections[key][origin].forget();
+                    model.retain(|(_, of, from, _)| (*of, *from) != (key, origin));
                 }
                 Call::Wait => now += 7 * SECOND,
             }
