@@ -26,6 +26,9 @@ const DEEP: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 8 * 1024 };
 /// of the three calls of a handshake pays some microseconds.
 const KEM: usize = if cfg!(debug_assertions) { 128 * 1024 } else { 96 * 1024 };
 
+/// The same for the portable secp256r1, which keeps tables of points on the stack.
+const P256: usize = if cfg!(debug_assertions) { 64 * 1024 } else { 24 * 1024 };
+
 /// The same for HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of `DEEP` would be seen.
 const SHALLOW: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 4 * 1024 };
 
@@ -44,6 +47,11 @@ pub(crate) fn scrubbed<T>(f: impl FnOnce() -> T) -> T {
 /// [`scrubbed`] for ML-KEM.
 pub(crate) fn scrubbed_kem<T>(f: impl FnOnce() -> T) -> T {
     scrubbed_to::<KEM, T>(f)
+}
+
+/// [`scrubbed`] for secp256r1.
+pub(crate) fn scrubbed_p256<T>(f: impl FnOnce() -> T) -> T {
+    scrubbed_to::<P256, T>(f)
 }
 
 /// [`scrubbed`] for calls that only hash.

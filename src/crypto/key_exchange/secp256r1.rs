@@ -12,7 +12,7 @@
 
 use crate::crypto::backend::Backend;
 use crate::crypto::random::{Rng, secret};
-use crate::crypto::scrub::scrubbed;
+use crate::crypto::scrub::scrubbed_p256;
 use crate::error::Fault;
 use crate::secret::Secret;
 
@@ -62,7 +62,7 @@ impl PrivateKey {
     pub(super) fn agree(self, peer: &[u8]) -> Result<Option<Secret>, Fault> {
         let private = array(&self.scalar)?;
         let Some(peer) = uncompressed(peer) else { return Ok(None) };
-        Ok(scrubbed(|| match self.backend {
+        Ok(scrubbed_p256(|| match self.backend {
             Backend::Portable => {
                 let private = p256::SecretKey::from_bytes(private.into()).ok()?;
                 let public = p256::PublicKey::from_sec1_bytes(peer).ok()?;
@@ -81,7 +81,7 @@ impl PrivateKey {
 
 /// The public key, or nothing if the scalar is out of range.
 fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
-    scrubbed(|| match backend {
+    scrubbed_p256(|| match backend {
         Backend::Portable => {
             use p256::elliptic_curve::sec1::ToSec1Point;
             let private = p256::SecretKey::from_bytes(private.into()).ok()?;

@@ -9,7 +9,7 @@ thread_local! {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::super::{AES_GCM, CHACHA20, DEEP, KEM, SHALLOW, optimization_barrier};
+    use super::super::{AES_GCM, CHACHA20, DEEP, KEM, P256, SHALLOW, optimization_barrier};
     use super::OFF;
     use crate::crypto::aead::AeadKey;
     use crate::crypto::backend::Backend;
@@ -82,7 +82,11 @@ mod linux {
         };
         for backend in Backend::all() {
             for group in Group::ALL {
-                let limit = if group == Group::X25519MlKem768 { KEM } else { DEEP };
+                let limit = match group {
+                    Group::X25519MlKem768 => KEM,
+                    Group::Secp256r1 => P256,
+                    Group::X25519 => DEEP,
+                };
                 let private = odd(if group == Group::X25519MlKem768 { 96 } else { 32 }, 1);
                 let client = || EphemeralKey::from_private(Backend::Portable, group, &private).unwrap();
                 let offer = client().public().to_vec();
