@@ -119,7 +119,7 @@ impl Negotiated {
         if hello.record_size_limit().is_some() {
             extensions.push(EncryptedExtension::RecordSizeLimit(self.server.config.settings.record_size_limit));
         }
-        self.parameters.tickets = ticket::count(&self.server, hello, self.resumed.is_some());
+        self.parameters.tickets = ticket::count(&self.server, hello, self.resumed.is_some(), cx.now);
         // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension MUST also send" it.
         if hello.ticket_request().is_some() && self.server.config.ticket_keys.is_some() {
             extensions.push(EncryptedExtension::TicketRequest { expected_count: self.parameters.tickets });

@@ -75,9 +75,9 @@ fn allows_tickets(hello: &ClientHello<'_>) -> bool {
 }
 
 /// How many tickets the client gets (RFC 9149, section 3).
-pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool) -> u8 {
+pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now: Now) -> u8 {
     // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes extension".
-    if server.config.ticket_keys.is_none() || !allows_tickets(hello) {
+    if !allows_tickets(hello) || !server.config.ticket_keys.as_ref().is_some_and(|keys| keys.may_seal(now)) {
         return 0;
     }
     let (new_session, resumption) = hello.ticket_request().unwrap_or(DEFAULT_COUNTS);

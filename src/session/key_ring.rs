@@ -98,7 +98,6 @@ impl TicketKeys {
     }
 
     /// Whether there is a key that a ticket could be sealed under now, or one would be made.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the answer to a ticket_request"))]
     pub(crate) fn may_seal(&self, now: Now) -> bool {
         self.0.rotates || self.current(now).to_seal(SHORTEST, now).is_some()
     }

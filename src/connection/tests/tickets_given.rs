@@ -144,6 +144,9 @@ fn as_many_as_are_asked_for() {
     assert_eq!((expected, tickets.len()), (Some(0), 0));
     let (expected, tickets) = asked(Puppet::calling_for_tickets(&builder().without_tickets().build().unwrap()), 3, 3);
     assert_eq!((expected, tickets.len()), (None, 0));
+    // One without a key to seal them with knows that none will come.
+    let (expected, tickets) = asked(Puppet::calling_for_tickets(&builder().ticket_keys(TicketKeys::empty()).build().unwrap()), 3, 3);
+    assert_eq!((expected, tickets.len()), (Some(0), 0));
     // Nor is it answered where it was not sent.
     let mut puppet = Puppet::calling_for_tickets(&server);
     puppet.say_client_hello();
