@@ -111,7 +111,10 @@ pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Negotiated, Question};
-pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, ServerName, Trust, Validity};
+pub use identity::{
+    Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, RevocationListBuilder, RevocationLists, ServerName, Trust,
+    Validity,
+};
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};

@@ -10,7 +10,7 @@ use crate::handshake::{Context, Established, Event, Keys, Negotiated, Proof, Sig
 use crate::identity::{ServerName, VerifiedIdentity};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
-use crate::session::StoredSessions;
+use crate::session::{SessionKey, StoredSessions};
 
 /// WAIT_CERT.
 pub(crate) struct WaitCertificate {
@@ -45,6 +45,11 @@ impl WaitCertificate {
                 return Err(Fault::Decode { message: "Certificate", field: "certificate_list", problem: DecodeProblem::Empty });
             }
         };
+        // Revocation lists may have come since the ClientHello: the session is good as long as what the server was accepted under now.
+        if let Some(stored) = &mut self.stored {
+            let own = self.client.config.identity.as_ref();
+            stored.put_under(SessionKey::under(self.name.as_ref(), identity.trust_digest(), own));
+        }
         self.keys.transcript.add(wire.bytes);
         Ok(WaitCertificateVerify { known: self, identity })
     }

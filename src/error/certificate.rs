@@ -45,8 +45,14 @@ pub enum CertificateError {
     PathConstraint,
     /// More certificates, or more work to find a path, than is allowed.
     TooComplex,
-    /// Revoked by its issuer.
+    /// Revoked by its issuer, or one on its path was.
     Revoked,
+    /// No revocation list says whether it, or one on its path, was revoked.
+    UnknownRevocation,
+    /// The revocation list for it, or for one on its path, has expired.
+    RevocationListExpired,
+    /// The revocation list for it, or for one on its path, is in its issuer's name, but not signed by that issuer, or one that may not sign lists.
+    RevocationListNotIssuers,
 }
 
 impl CertificateError {
@@ -66,6 +72,9 @@ impl CertificateError {
                 AlertDescription::UNSUPPORTED_CERTIFICATE
             }
             Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
+            // RFC 9846, 6.2: "Some other (unspecified) issue arose in processing the certificate". It is our lists' fault: the certificate is neither
+            // corrupt (bad_certificate) nor past its time (certificate_expired), and a peer that was told so would look in the wrong place.
+            Self::UnknownRevocation | Self::RevocationListExpired | Self::RevocationListNotIssuers => AlertDescription::CERTIFICATE_UNKNOWN,
         }
     }
 }
@@ -101,7 +110,16 @@ impl fmt::Display for CertificateError {
                 f.write_str("a CA certificate stands where a leaf must, a leaf where a CA must, or the path is too long for a CA on it")
             }
             Self::TooComplex => f.write_str("its chain takes more certificates or more work than is allowed"),
-            Self::Revoked => f.write_str("it was revoked by its issuer"),
+            Self::Revoked => f.write_str("it, or one on its path, was revoked by its issuer"),
+            Self::UnknownRevocation => f.write_str(
+                "no revocation list says whether it, or one on its path, was revoked; each authority has to give one (or RevocationLists::allow_unknown)",
+            ),
+            Self::RevocationListExpired => f.write_str(
+                "the revocation list for it, or for one on its path, has expired; reload a newer one (or RevocationLists::allow_expired)",
+            ),
+            Self::RevocationListNotIssuers => {
+                f.write_str("the revocation list in its issuer's name, or in that of one on its path, is not signed by that issuer")
+            }
         }
     }
 }

@@ -27,6 +27,13 @@ pub enum ConfigError {
         /// What is wrong with it.
         error: super::certificate::CertificateError,
     },
+    /// A certificate revocation list (CRL) that cannot be used.
+    RevocationList {
+        /// Its place in the file, from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A private key is not well-formed PKCS#8 for Ed25519 (RFC 8410).
     Key {
         /// What is wrong with it, and what to do.
@@ -51,7 +58,7 @@ pub enum ConfigError {
         /// What is wrong with its value.
         reason: &'static str,
     },
-    /// A certificate could not be issued.
+    /// A certificate, or a revocation list, could not be issued.
     Issue {
         /// Why.
         reason: &'static str,
@@ -67,12 +74,13 @@ impl fmt::Display for ConfigError {
             Self::NoPemSection { wanted, found: None } => write!(f, "expected a PEM section {wanted:?}, found none"),
             Self::File { path, reason } => write!(f, "cannot read {path:?}: {reason}"),
             Self::Certificate { index, error } => write!(f, "certificate {index}: {error}"),
+            Self::RevocationList { index, reason } => write!(f, "revocation list {index}: {reason}"),
             Self::Key { reason } => write!(f, "private key: {reason}"),
             Self::KeyMismatch => f.write_str("the private key does not belong to the first certificate"),
             Self::PublicKey { reason } => write!(f, "public key: {reason}"),
             Self::Missing { what } => write!(f, "missing: {what}"),
             Self::Setting { name, reason } => write!(f, "{name}: {reason}"),
-            Self::Issue { reason } => write!(f, "cannot issue the certificate: {reason}"),
+            Self::Issue { reason } => write!(f, "cannot issue the certificate or list: {reason}"),
         }
     }
 }

@@ -51,6 +51,7 @@ variants! {
     CertificateError,
     E::UnknownIssuer, E::UntrustedKey, E::Expired, E::NotValidYet, E::WrongName { .. }, E::Malformed, E::BadSignature, E::UnsupportedAlgorithm,
     E::BrokenHash, E::UnsupportedExtension, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::PathConstraint, E::TooComplex, E::Revoked,
+    E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
 }
 
 variants! {
@@ -61,8 +62,8 @@ variants! {
 
 variants! {
     ConfigError,
-    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::Key { .. }, E::KeyMismatch, E::PublicKey { .. }, E::Missing { .. },
-    E::Setting { .. }, E::Issue { .. },
+    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::PublicKey { .. },
+    E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
 }
 
 variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
@@ -212,8 +213,9 @@ fn what_must_not_be_there_is_illegal_parameter() {
 #[test]
 fn each_certificate_error_has_its_alert() {
     let wrong_name = CertificateError::WrongName { expected: "a.example".to_owned(), presented: vec!["b.example".to_owned()], more: 2 };
-    // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44), certificate_expired(45), unknown_ca(48).
-    let rows: [(CertificateError, u8, &[&str]); 16] = [
+    // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44), certificate_expired(45), certificate_unknown(46),
+    // unknown_ca(48).
+    let rows: [(CertificateError, u8, &[&str]); 19] = [
         (CertificateError::UnknownIssuer, 48, &["trusted root"]),
         (CertificateError::UntrustedKey, 48, &["key", "trusted"]),
         (CertificateError::Expired, 45, &["expired"]),
@@ -231,6 +233,10 @@ fn each_certificate_error_has_its_alert() {
         (CertificateError::PathConstraint, 42, &["CA"]),
         (CertificateError::TooComplex, 42, &["more"]),
         (CertificateError::Revoked, 44, &["revoked"]),
+        // What the lists cannot tell is no fault of the certificate: certificate_unknown(46).
+        (CertificateError::UnknownRevocation, 46, &["no revocation list", "allow_unknown"]),
+        (CertificateError::RevocationListExpired, 46, &["revocation list", "expired", "reload"]),
+        (CertificateError::RevocationListNotIssuers, 46, &["revocation list", "not signed"]),
     ];
     complete(rows.iter().map(|(error, ..)| error));
     for (error, alert, words) in rows {
@@ -282,7 +288,7 @@ fn each_error_travels_through_io_error_and_back() {
 #[test]
 fn each_configuration_error_says_what_to_do() {
     let file = ConfigError::File { path: "/etc/key".to_owned(), reason: "denied".to_owned() };
-    let rows: [(ConfigError, &[&str]); 10] = [
+    let rows: [(ConfigError, &[&str]); 11] = [
         (
             ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some("PRIVATE KEY".to_owned()) },
             &["CERTIFICATE", "PRIVATE KEY", "swapped"],
@@ -290,6 +296,7 @@ fn each_configuration_error_says_what_to_do() {
         (ConfigError::NoPemSection { wanted: "CERTIFICATE", found: None }, &["CERTIFICATE", "none"]),
         (file, &["/etc/key", "denied"]),
         (ConfigError::Certificate { index: 3, error: CertificateError::Malformed }, &["certificate 3", "well-formed"]),
+        (ConfigError::RevocationList { index: 2, reason: "it is old" }, &["revocation list 2", "it is old"]),
         (ConfigError::Key { reason: "it is encrypted" }, &["private key", "it is encrypted"]),
         (ConfigError::KeyMismatch, &["does not belong"]),
         (ConfigError::PublicKey { reason: "it is short" }, &["public key", "it is short"]),

@@ -67,6 +67,7 @@ pub(crate) fn verify(
 }
 
 /// What says who the peer is, but for its Finished.
+#[expect(clippy::large_enum_variant, reason = "one for a connection, and gone with the peer's Finished")]
 pub(crate) enum Proof {
     /// Nothing: a client that was not asked, or did not say.
     None,

@@ -14,6 +14,7 @@ use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
 use crate::identity::own::Identity;
 use crate::identity::path::{self, Role, Roots};
 use crate::identity::public_key::PublicKey;
+use crate::identity::revoking::RevocationListBuilder;
 use crate::identity::trust::{MAX_CHAIN, Trust};
 use crate::identity::{constraints, key, pem};
 use crate::secret::Secret;
@@ -163,13 +164,28 @@ impl Authority {
         CertificateBuilder { authority: self, common_name: None, names: Vec::new(), server: false, client: false, validity: None }
     }
 
+    /// A certificate revocation list (CRL): which of the certificates that it issued are taken back.
+    #[doc(alias = "crl")]
+    pub fn revocation_list(&self) -> RevocationListBuilder<'_> {
+        RevocationListBuilder::new(self)
+    }
+
+    /// Its own certificate.
+    pub(super) fn own(&self) -> Result<Certificate<'_>, ConfigError> {
+        let own = self.0.chain.first().and_then(|der| Certificate::parse(der).ok());
+        own.ok_or(ConfigError::Missing { what: "the authority's certificate" })
+    }
+
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.0.key
+    }
+
+    pub(super) fn validity(&self) -> Validity {
+        self.0.validity
+    }
+
     fn sign(&self, template: &Template<'_>) -> Result<Vec<u8>, Error> {
-        let own = self
-            .0
-            .chain
-            .first()
-            .and_then(|der| Certificate::parse(der).ok())
-            .ok_or(ConfigError::Missing { what: "the authority's certificate" })?;
+        let own = self.own()?;
         let issuer = Issuer::Authority { key: &self.0.key, subject: own.subject, key_identifier: own.key_identifier() };
         Ok(issue::issue(template, &issuer)?)
     }
@@ -181,7 +197,7 @@ impl Authority {
         roots.add(self.0.chain.last().map_or(leaf, Vec::as_slice)).map_err(failed)?;
         let chain: Vec<&[u8]> = core::iter::once(leaf).chain(self.0.chain.iter().map(Vec::as_slice)).collect();
         let now = Now { monotonic: Duration::ZERO, unix: validity.not_before() };
-        path::verify(&roots, &chain, role, None, now).map_err(failed)?;
+        path::verify(&roots, &chain, role, None, None, now).map_err(failed)?;
         Ok(())
     }
 

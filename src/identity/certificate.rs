@@ -38,6 +38,8 @@ const MAX_URI: usize = 2048;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certificate<'a> {
+    /// As DER without tag and length.
+    pub(crate) serial: &'a [u8],
     /// The object identifier with its parameters, as DER without the SEQUENCE around them.
     pub(crate) signature_algorithm: &'a [u8],
     /// With their tags and lengths.
@@ -84,12 +86,13 @@ impl<'a> Certificate<'a> {
         if value(&mut tbs, context(0, true))? != [0x02, 0x01, 0x02] {
             return Err(CertificateError::UnsupportedExtension);
         }
-        value(&mut tbs, Tag::Integer)?;
+        let serial = value(&mut tbs, Tag::Integer)?;
         // RFC 5280, 4.1.2.3: both places MUST have the same algorithm.
         if value(&mut tbs, Tag::Sequence)? != signature_algorithm {
             return Err(CertificateError::Malformed);
         }
         let mut parsed = Self {
+            serial,
             signature_algorithm,
             issuer: whole(&mut tbs, Tag::Sequence)?,
             validity: whole(&mut tbs, Tag::Sequence)?,
@@ -179,6 +182,12 @@ impl<'a> Certificate<'a> {
             Some(constraints) if constraints.ca && self.key_usage()?.is_none_or(|usage| usage.key_cert_sign()) => Ok(constraints),
             _ => Err(CertificateError::PathConstraint),
         }
+    }
+
+    /// Whether the key may sign certificate revocation lists.
+    pub(crate) fn may_revoke(&self) -> bool {
+        // RFC 5280, 6.3.3 (f): if Key Usage is present, cRLSign is set.
+        self.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| usage.crl_sign()))
     }
 
     /// Whether an OID filter of a CertificateRequest lets this certificate through (RFC 9846, 4.3.5). A filter that cannot be read lets nothing
@@ -278,30 +287,30 @@ fn dns_name(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-fn context(number: u32, constructed: bool) -> Tag {
+pub(super) fn context(number: u32, constructed: bool) -> Tag {
     Tag::ContextSpecific { constructed, number: TagNumber(number) }
 }
 
 /// The content of the next element, which must have this tag.
-fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+pub(super) fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
     let any = AnyRef::decode(reader).map_err(malformed)?;
     if any.tag() == tag { Ok(any.value()) } else { Err(CertificateError::Malformed) }
 }
 
 /// The same, as a reader.
-fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
+pub(super) fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
     SliceReader::new(value(reader, tag)?).map_err(malformed)
 }
 
 /// The next element with its tag, which must be this one, and its length.
-fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+pub(super) fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
     if Tag::peek(reader).map_err(malformed)? != tag {
         return Err(CertificateError::Malformed);
     }
     reader.tlv_bytes().map_err(malformed)
 }
 
-fn malformed(_: der::Error) -> CertificateError {
+pub(super) fn malformed(_: der::Error) -> CertificateError {
     CertificateError::Malformed
 }
 

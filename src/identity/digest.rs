@@ -5,17 +5,35 @@
 //! entry = kind:u8 || (length:u32 || bytes) ...        a kind has always the same number of fields
 //! ```
 //!
-//! No entry is the beginning of another, so different sets of entries are different text. Whatever else comes to decide whether a peer is accepted, as
-//! lists of revoked certificates would, has to be an entry as well, of a kind of its own.
+//! No entry is the beginning of another, so different sets of entries are different text. Whatever else comes to decide whether a peer is accepted has to
+//! be an entry as well, of a kind of its own. Revocation lists are replaced while a program runs, and there may be thousands of entries: so where there
+//! are lists, they and the digest of all else make another one.
+//!
+//! ```text
+//! SHA-256("fleeting trust with revocation lists" || digest || unknown_allowed:u8 || expired_allowed:u8 || SHA-256(list) ...)    in the order of their bytes
+//! ```
 
 use std::collections::BTreeSet;
 
 use crate::crypto::hash;
 use crate::identity::name::ServerName;
 use crate::identity::public_key::PublicKey;
+use crate::identity::revocation::InForce;
 
 /// Apart from everything else that is hashed anywhere.
 const DOMAIN: &[u8] = b"fleeting trust";
+
+/// Apart from [`DOMAIN`]'s entries: none is of the kind `b' '`.
+const WITH_LISTS: &[u8] = b"fleeting trust with revocation lists";
+
+/// The digest of what `entries` is that of, while these lists are in force.
+pub(crate) fn with_lists(entries: &[u8; 32], lists: &InForce) -> [u8; 32] {
+    let mut text = WITH_LISTS.to_vec();
+    text.extend(entries);
+    text.extend(lists.allowed().map(u8::from));
+    text.extend(lists.digests().collect::<BTreeSet<_>>().iter().flatten());
+    hash::sha256(&text)
+}
 
 /// The entries so far.
 #[derive(Default)]

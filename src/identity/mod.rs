@@ -9,6 +9,7 @@
 //! issue         makes certificates; authority: a private PKI, for people
 //! own           Identity: our key and the chain we show
 //! path          certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
+//! revocation    RevocationLists: what authorities took back; revoking: makes such lists
 //! trust         Trust: roots, and keys bound to names; digest: the same for one that says the same
 //! peer          VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
@@ -32,6 +33,8 @@ mod path;
 mod peer;
 mod pem;
 mod public_key;
+mod revocation;
+mod revoking;
 mod trust;
 
 #[cfg(test)]
@@ -45,4 +48,6 @@ pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist
 pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
+pub use revocation::RevocationLists;
+pub use revoking::RevocationListBuilder;
 pub use trust::Trust;

@@ -1,5 +1,5 @@
 //! A path from a peer's certificate to a trusted root, by rustls-webpki: issuers, signatures, dates, names, name constraints, path lengths and extended
-//! key usage. What it does not look at, KeyUsage, is looked at here.
+//! key usage, revocation. What it does not look at, KeyUsage, is looked at here.
 
 use core::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::error::CertificateError;
 use crate::identity::certificate::{AltName, Certificate};
 use crate::identity::issue::Validity;
 use crate::identity::name::ServerName;
+use crate::identity::revocation::InForce;
 use crate::time::Now;
 
 /// The only signature algorithm, for certificates and everything else.
@@ -93,12 +94,13 @@ impl Roots {
 }
 
 /// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one. Until when it does: the earliest notAfter
-/// of the leaf and the issuers on the path that was found, as Unix time.
+/// of the leaf and the issuers on the path that was found, as Unix time; or the earliest nextUpdate of the lists that vouch for them.
 pub(crate) fn verify(
     roots: &Roots,
     chain: &[&[u8]],
     role: Role,
     name: Option<&ServerName>,
+    revocation: Option<&InForce>,
     now: Now,
 ) -> Result<Duration, CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
@@ -109,6 +111,8 @@ pub(crate) fn verify(
         Role::Server => webpki::KeyUsage::server_auth(),
         Role::Client => webpki::KeyUsage::client_auth(),
     };
+    let lists = revocation.map(InForce::lists).unwrap_or_default();
+    let options = revocation.map(|revocation| revocation.options(&lists)).transpose()?;
     let path = leaf_end
         .verify_for_usage(
             &[&Ed25519],
@@ -116,7 +120,7 @@ pub(crate) fn verify(
             &issuers,
             pki::UnixTime::since_unix_epoch(now.unix),
             usage,
-            None,
+            options,
             Some(&|path| {
                 let mut depth = 0;
                 for issuer in path.intermediate_certificates() {
@@ -143,13 +147,18 @@ pub(crate) fn verify(
             other => reason(&other),
         })?;
     }
-    expires(leaf, &path)
+    expires(leaf, &path, revocation)
 }
 
-/// When the first certificate of a path ends. Its root's dates are not looked at, here as in [`Roots::add`].
-fn expires(leaf: &[u8], path: &VerifiedPath<'_>) -> Result<Duration, CertificateError> {
-    let not_after = |der: &[u8]| Ok(Validity::from_der(Certificate::parse(der)?.validity).ok_or(CertificateError::Malformed)?.not_after());
-    path.intermediate_certificates().try_fold(not_after(leaf)?, |earliest, issuer| Ok(earliest.min(not_after(&issuer.der())?)))
+/// When the first certificate of a path ends, or the first list that vouches for one. Its root's dates are not looked at, here as in [`Roots::add`].
+fn expires(leaf: &[u8], path: &VerifiedPath<'_>, revocation: Option<&InForce>) -> Result<Duration, CertificateError> {
+    let expires = |der: &[u8]| {
+        let certificate = Certificate::parse(der)?;
+        let not_after = Validity::from_der(certificate.validity).ok_or(CertificateError::Malformed)?.not_after();
+        let listed = revocation.and_then(|revocation| revocation.expires(certificate.issuer));
+        Ok(listed.map_or(not_after, |listed| not_after.min(listed)))
+    };
+    path.intermediate_certificates().try_fold(expires(leaf)?, |earliest, issuer| Ok(earliest.min(expires(&issuer.der())?)))
 }
 
 /// How many distinct certificates of a chain may have the same subject: two, for a CA that renews its key.
@@ -227,6 +236,12 @@ fn reason(error: &Error) -> CertificateError {
         | Error::MaximumPathDepthExceeded
         | Error::MaximumNameConstraintComparisonsExceeded => CertificateError::TooComplex,
         Error::CertRevoked => CertificateError::Revoked,
+        Error::UnknownRevocationStatus => CertificateError::UnknownRevocation,
+        Error::CrlExpired { .. } => CertificateError::RevocationListExpired,
+        Error::InvalidCrlSignatureForPublicKey
+        | Error::IssuerNotCrlSigner
+        | Error::UnsupportedCrlSignatureAlgorithmContext(_)
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => CertificateError::RevocationListNotIssuers,
         // Everything else is about encoding; new variants cannot be better.
         _ => CertificateError::Malformed,
     }

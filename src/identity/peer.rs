@@ -14,24 +14,30 @@ use crate::identity::public_key::PublicKey;
 pub(crate) struct VerifiedIdentity {
     key: VerifyingKey,
     peer: Peer,
+    trust_digest: [u8; 32],
 }
 
 impl VerifiedIdentity {
-    /// `chain` is empty where the key came raw.
-    pub(crate) fn new(chain: &[&[u8]], public_key: PublicKey, key: VerifyingKey, trusted: Trusted) -> Self {
+    /// `chain` is empty where the key came raw; `trust_digest` is that of the trust, as it was when it was asked.
+    pub(crate) fn new(chain: &[&[u8]], public_key: PublicKey, key: VerifyingKey, trusted: Trusted, trust_digest: [u8; 32]) -> Self {
         let certificates = chain.iter().map(|der| der.to_vec()).collect();
-        Self { key, peer: Peer(Arc::new(Inner { certificates, public_key, trusted })) }
+        Self { key, peer: Peer(Arc::new(Inner { certificates, public_key, trusted })), trust_digest }
     }
 
     /// The key of the leaf certificate, or the raw one.
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
     }
+
+    /// [`Trust::digest`](crate::Trust::digest) at the moment when it accepted the peer: revocation lists that come later are not in it.
+    pub(crate) fn trust_digest(&self) -> &[u8; 32] {
+        &self.trust_digest
+    }
 }
 
 /// Why a peer is trusted, and so who vouches for its names.
 pub(crate) enum Trusted {
-    /// Its certificates lead to a root, until one of them expires (Unix time): an authority vouches for what its own certificate says.
+    /// Its certificates lead to a root, until one of them or a revocation list expires (Unix time): an authority vouches for what its own certificate says.
     Path { expires: Duration },
     /// Its key is bound to these names, of the one that was asked for, if one was.
     Bound(Vec<String>),
@@ -130,7 +136,8 @@ impl Peer {
         self.leaf().map(|leaf| leaf.alt_names()).unwrap_or_default()
     }
 
-    /// Until when its certificates lead to a root, as Unix time: the earliest notAfter on the path that was found. Nothing where its key is trusted, for
+    /// Until when its certificates lead to a root, as Unix time: the earliest notAfter on the path that was found, or nextUpdate of the
+    /// revocation lists for it. Nothing where its key is trusted, for
     /// which dates count as little as the rest of a certificate.
     pub(crate) fn expires(&self) -> Option<Duration> {
         match self.0.trusted {

@@ -18,6 +18,7 @@ use crate::secret::Secret;
 const CERTIFICATE: &str = "CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const PUBLIC_KEY: &str = "PUBLIC KEY";
+const REVOCATION_LIST: &str = "X509 CRL";
 
 /// How long a label in an error may be: it could be anything.
 const LABEL_SHOWN: usize = 32;
@@ -85,6 +86,17 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     Ok(certificates)
 }
 
+/// All certificate revocation lists in a text, as DER.
+pub(crate) fn revocation_lists(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let mut lists = Vec::new();
+    for section in sections(pem).filter(|section| section.is(REVOCATION_LIST)) {
+        let der = pki::CertificateRevocationListDer::from_pem_slice(section.text)
+            .map_err(|_| ConfigError::RevocationList { index: lists.len(), reason: "its PEM is not well-formed" })?;
+        lists.push(der.to_vec());
+    }
+    if lists.is_empty() { Err(missing(REVOCATION_LIST, pem)) } else { Ok(lists) }
+}
+
 /// The one public key in a text, as a DER SubjectPublicKeyInfo.
 pub(crate) fn public_key(pem: &[u8]) -> Result<Vec<u8>, ConfigError> {
     let section = sections(pem).find(|section| section.is(PUBLIC_KEY)).ok_or_else(|| missing(PUBLIC_KEY, pem))?;
@@ -133,6 +145,12 @@ fn decode_secret(section: &[u8]) -> Option<Secret> {
 pub(crate) fn write_certificates<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
     // It fails for more than 2^62 bytes only.
     certificates.into_iter().filter_map(|der| rfc7468::encode_string(CERTIFICATE, rfc7468::LineEnding::LF, der).ok()).collect()
+}
+
+/// A DER certificate revocation list as PEM text.
+pub(crate) fn write_revocation_list(der: &[u8]) -> String {
+    // As with certificates.
+    rfc7468::encode_string(REVOCATION_LIST, rfc7468::LineEnding::LF, der).unwrap_or_default()
 }
 
 /// A PKCS#8 key as PEM text, written in place.

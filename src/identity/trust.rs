@@ -10,12 +10,13 @@ use std::sync::{Arc, OnceLock};
 use crate::crypto::signature::VerifyingKey;
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::Certificate;
-use crate::identity::digest::Entries;
+use crate::identity::digest::{self, Entries};
 use crate::identity::name::ServerName;
 use crate::identity::path::{self, Role, Roots};
 use crate::identity::peer::{Trusted, VerifiedIdentity};
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
+use crate::identity::revocation::{InForce, RevocationLists};
 use crate::time::Now;
 
 /// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
@@ -52,9 +53,11 @@ struct Inner {
     bound: Vec<(ServerName, PublicKey)>,
     /// Keys that are believed for every name.
     keys: Vec<PublicKey>,
+    /// What authorities took back; empty where nobody asks.
+    revocation: Vec<RevocationLists>,
     /// What was wrong with an argument, told by `check`, so that making a `Trust` from constants needs no `?`.
     defect: Option<Error>,
-    /// Made when it is first asked for: with thousands of keys it takes a while.
+    /// Of all but the revocation lists. Made when it is first asked for: with thousands of keys it takes a while.
     digest: OnceLock<[u8; 32]>,
 }
 
@@ -132,13 +135,26 @@ impl Trust {
         Self::roots_from_der(certificate).unwrap_or_else(|error| Self::from(Inner { defect: Some(error), ..Inner::default() }))
     }
 
-    /// Trusts these and those: a peer that either accepts is accepted.
+    /// Looks at certificate revocation lists (CRLs) for every certificate between a peer and its root. [`RevocationLists`] says how, and can be replaced
+    /// while connections are made. They say nothing about trusted keys.
+    ///
+    /// May be called many times; all lists count then, and what all of them allow is allowed.
+    #[must_use]
+    #[doc(alias = "crl")]
+    pub fn with_revocation_lists(self, lists: RevocationLists) -> Self {
+        let mut all = Arc::unwrap_or_clone(self.0);
+        all.revocation.push(lists);
+        Self::from(all)
+    }
+
+    /// Trusts these and those: a peer that either accepts is accepted. Revocation lists count for all of it, whichever side they come from.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let (mut all, more) = (Arc::unwrap_or_clone(self.0), Arc::unwrap_or_clone(other.0));
         all.roots.extend(more.roots);
         all.bound.extend(more.bound);
         all.keys.extend(more.keys);
+        all.revocation.extend(more.revocation);
         all.defect = all.defect.or(more.defect);
         all.digest = OnceLock::new();
         Self::from(all)
@@ -149,6 +165,10 @@ impl Trust {
         match &self.0.defect {
             Some(error) => Err(error.clone()),
             None if !self.holds_roots() && !self.holds_keys() => Err(ConfigError::Missing { what: "a root or a key to trust" }.into()),
+            None if !self.0.revocation.is_empty() && !self.holds_roots() => {
+                let reason = "they say nothing about trusted keys, and there is no root; a key is taken back by trusting it no longer";
+                Err(ConfigError::Setting { name: "with_revocation_lists", reason }.into())
+            }
             None => Ok(()),
         }
     }
@@ -163,18 +183,23 @@ impl Trust {
         !self.0.roots.is_empty()
     }
 
-    /// SHA-256 over all that decides whether a peer is accepted: the same wherever the same roots and keys are trusted, in any order. A session is
-    /// resumed only under the configuration that accepted its peer.
+    /// SHA-256 over all that decides now whether a peer is accepted: the same wherever the same roots and keys are trusted and the same revocation lists are
+    /// in force, in any order. A session is resumed only under the configuration that accepted its peer.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        *self.0.digest.get_or_init(|| {
+        self.digest_under(InForce::of(&self.0.revocation).as_ref())
+    }
+
+    fn digest_under(&self, lists: Option<&InForce>) -> [u8; 32] {
+        let entries = self.0.digest.get_or_init(|| {
             // Named one by one, so that none that comes is forgotten.
-            let Inner { roots, bound, keys, defect: _, digest: _ } = &*self.0;
+            let Inner { roots, bound, keys, revocation: _, defect: _, digest: _ } = &*self.0;
             let mut entries = Entries::default();
             roots.fields().for_each(|fields| entries.add_root(&fields));
             bound.iter().for_each(|(name, key)| entries.add_bound(name, key));
             keys.iter().for_each(|key| entries.add_key(key));
             entries.digest()
-        })
+        });
+        lists.map_or(*entries, |lists| digest::with_lists(entries, lists))
     }
 
     /// Whether a server can be accepted without a name: only by a key that stands for every name.
@@ -219,7 +244,7 @@ impl Trust {
         let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
         // Roots are not asked: there is nothing here that an authority has signed.
         let trusted = self.vouch(public_key, may_be).ok_or(CertificateError::UntrustedKey)?;
-        Ok(VerifiedIdentity::new(&[], public_key, key, trusted))
+        Ok(VerifiedIdentity::new(&[], public_key, key, trusted, self.digest()))
     }
 
     /// Why a key is trusted, if it is: for those of its names that `may_be` lets pass, or for every name.
@@ -249,12 +274,14 @@ impl Trust {
         let public_key = leaf.public_key().map_err(|_| path::unsupported(leaf.signature_algorithm))?;
         leaf.check_may_sign()?;
         let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
+        // Once, so that what the digest says is what the path was looked at with, also if a reload comes in between.
+        let lists = InForce::of(&self.0.revocation);
         let trusted = match self.vouch(public_key, may_be) {
             Some(trusted) => trusted,
             None if self.0.roots.is_empty() || !may_ask_roots => return Err(CertificateError::UntrustedKey),
-            None => Trusted::Path { expires: path::verify(&self.0.roots, chain, role, name, now)? },
+            None => Trusted::Path { expires: path::verify(&self.0.roots, chain, role, name, lists.as_ref(), now)? },
         };
-        Ok(VerifiedIdentity::new(chain, public_key, key, trusted))
+        Ok(VerifiedIdentity::new(chain, public_key, key, trusted, self.digest_under(lists.as_ref())))
     }
 }
 
@@ -275,6 +302,7 @@ impl fmt::Debug for Trust {
             .field("roots", &self.0.roots.subjects.len())
             .field("keys_for", &self.0.bound)
             .field("keys", &self.0.keys)
+            .field("revocation", &self.0.revocation)
             .finish()
     }
 }

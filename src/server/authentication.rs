@@ -84,6 +84,10 @@ impl WaitCertificate {
             Shown::Nothing if matches!(self.server.config.client_auth, ClientAuth::Optional(_)) => None,
             Shown::Nothing => return Err(Fault::CertificateRequired),
         };
+        // Revocation lists may have come since the ClientHello, and others may come before the Finished: what counts is what the client was accepted under.
+        if let Some(identity) = &next {
+            self.parameters.trust_digest = *identity.trust_digest();
+        }
         self.keys.transcript.add(wire.bytes);
         Ok(match next {
             Some(identity) => AfterCertificate::Verify(WaitCertificateVerify { known: self, identity }),

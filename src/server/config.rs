@@ -9,7 +9,6 @@ use crate::error::{ConfigError, Error, Fault};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
-use crate::server::ticket;
 use crate::session::TicketKeys;
 
 /// How long a ticket is good unless the configuration says otherwise: long enough for a client that comes back in the same sitting. Whoever gets hold of a
@@ -46,8 +45,6 @@ pub struct Server {
 pub(crate) struct ServerConfig {
     pub(crate) settings: Settings,
     pub(crate) client_auth: ClientAuth,
-    /// What tickets are bound to of it.
-    pub(crate) client_auth_digest: [u8; 32],
     /// None where no tickets are given out or taken.
     pub(crate) ticket_keys: Option<TicketKeys>,
     pub(crate) ticket_lifetime: Duration,
@@ -310,7 +307,6 @@ impl ServerBuilder {
         Ok(Server {
             config: Arc::new(ServerConfig {
                 settings: self.settings,
-                client_auth_digest: ticket::client_auth_digest(&self.client_auth),
                 client_auth: self.client_auth,
                 ticket_keys: self.ticket_keys,
                 ticket_lifetime: self.ticket_lifetime,

@@ -20,6 +20,8 @@ pub(crate) struct Parameters {
     pub(crate) server_certificate_type: CertificateType,
     /// How the client shows who it is, if it is asked.
     pub(crate) client_certificate_type: CertificateType,
+    /// Whom we trust, if the client is asked who it is: at first as it is when the ClientHello comes, then as it was when the client was accepted.
+    pub(crate) trust_digest: [u8; 32],
     /// How many tickets the client gets.
     pub(crate) tickets: u8,
 }
@@ -34,7 +36,8 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
         Some(trust) => client_type(trust, hello.client_certificate_type())?,
         None => CertificateType::X509,
     };
-    Ok(Parameters { identity, server_name, alpn, server_certificate_type, client_certificate_type, tickets: 0 })
+    let trust_digest = server.config.client_auth.trust().map(Trust::digest).unwrap_or_default();
+    Ok(Parameters { identity, server_name, alpn, server_certificate_type, client_certificate_type, trust_digest, tickets: 0 })
 }
 
 /// RFC 7250, 4.2: how we show who we are. A client that does not say takes X.509 alone.

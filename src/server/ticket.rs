@@ -1,7 +1,8 @@
 //! Resumption without state of our own (RFC 9846, 4.3.11 and 4.7.1): tickets out after the handshake, and in with a ClientHello.
 //!
 //! A ticket is bound to what was decided when it was made: the name, our key, whether clients are asked who they are, and whom we trust then. What does
-//! not fit is ignored, and the handshake is a full one: so a change of roots ends what tickets from before it allowed.
+//! not fit is ignored, and the handshake is a full one: so a change of roots, or of revocation lists while the server runs, ends what
+//! tickets from before it allowed.
 
 use core::time::Duration;
 
@@ -120,21 +121,19 @@ pub(crate) fn send(
 /// What must be the same when a ticket comes back: a digest, the same in every process with the same configuration.
 fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
     let name = parameters.server_name.as_deref().unwrap_or_default();
-    let bound =
-        [b"fleeting ticket binding 1", &server.config.client_auth_digest[..], parameters.identity.public_key().as_bytes(), name.as_bytes()]
-            .concat();
+    let client_auth = client_auth_digest(&server.config.client_auth, &parameters.trust_digest);
+    let bound = [b"fleeting ticket binding 1", &client_auth[..], parameters.identity.public_key().as_bytes(), name.as_bytes()].concat();
     sha256(&bound)
 }
 
 /// What decides about clients: whether they are asked, and who is trusted then.
-pub(crate) fn client_auth_digest(client_auth: &ClientAuth) -> [u8; 32] {
+fn client_auth_digest(client_auth: &ClientAuth, trust_digest: &[u8; 32]) -> [u8; 32] {
     let mode = match client_auth {
         ClientAuth::None => 0,
         ClientAuth::Optional(_) => 1,
         ClientAuth::Required(_) => 2,
     };
-    let trust = client_auth.trust().map(|trust| trust.digest()).unwrap_or_default();
-    sha256(&[&[mode][..], &trust].concat())
+    sha256(&[&[mode][..], trust_digest].concat())
 }
 
 /// How long ago certificates were looked at. A clock that was set back makes it nothing.

@@ -107,6 +107,11 @@ pub(crate) struct SessionKey([u8; 32]);
 
 impl SessionKey {
     pub(crate) fn new(name: Option<&ServerName>, trust: &Trust, identity: Option<&Identity>) -> Self {
+        Self::under(name, &trust.digest(), identity)
+    }
+
+    /// With the digest that the trust had at some moment.
+    pub(crate) fn under(name: Option<&ServerName>, trust_digest: &[u8; 32], identity: Option<&Identity>) -> Self {
         let mut hasher = Hasher::new(HashAlgorithm::Sha256);
         hasher.update(b"fleeting session key v1");
         // Each part has a length of its own or one before it, so that no two questions are the same bytes.
@@ -117,7 +122,7 @@ impl SessionKey {
                 opaque(&mut hasher, name.to_string().as_bytes());
             }
         }
-        hasher.update(&trust.digest());
+        hasher.update(trust_digest);
         match identity {
             None => hasher.update(&[0]),
             Some(identity) => {
@@ -188,6 +193,11 @@ impl StoredSessions {
         let connection = inner.begun;
         drop(inner);
         Self { cache: cache.clone(), key, connection }
+    }
+
+    /// What is put in from here on is found by this key. Nothing has been put in yet.
+    pub(crate) fn put_under(&mut self, key: SessionKey) {
+        self.key = key;
     }
 
     /// The newest session, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD NOT reuse a ticket.

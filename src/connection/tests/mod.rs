@@ -24,6 +24,7 @@ mod record_size_limit;
 mod records;
 mod retry;
 mod retry_server;
+mod revocation;
 mod server_flight;
 mod server_hello;
 mod states;

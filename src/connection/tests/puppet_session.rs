@@ -138,6 +138,13 @@ impl Puppet {
         Self::calling_for_tickets(server).finish_for_tickets()
     }
 
+    /// Says the ClientHello, and whether our server takes the PSK.
+    pub(super) fn would_be_resumed(&mut self) -> bool {
+        self.say_client_hello();
+        self.hear_flight();
+        self.psk.is_some()
+    }
+
     /// Says the ClientHello, and whether our server takes the PSK; the handshake is then completed.
     pub(super) fn is_resumed(&mut self) -> bool {
         self.say_client_hello();

@@ -9,7 +9,7 @@ use crate::identity::{Authority, Identity, PublicKey, ServerName, Trust, issue, 
 const HOST: &str = "a.example";
 
 /// Each byte of `der` changed in several ways, and each prefix, and one byte more.
-fn damaged(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+pub(super) fn damaged(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let changed = (0..der.len()).flat_map(|at| [0x01, 0x80, 0x20, 0xff].map(|mask| (at, mask))).map(|(at, mask)| {
         let mut out = der.to_vec();
         out[at] ^= mask;

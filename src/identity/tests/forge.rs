@@ -1,8 +1,8 @@
 //! Certificates that `Authority` would not issue, made by rcgen with a key of ours.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SerialNumber,
-    SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyUsagePurpose, PKCS_ED25519,
+    PublicKeyData, SerialNumber, SignatureAlgorithm,
 };
 
 use crate::crypto::random::SystemRandom;
@@ -83,6 +83,19 @@ impl Ca {
         let key = Key::new();
         let der = params.signed_by(&key, &self.issuer).unwrap().der().to_vec();
         Self { issuer: Issuer::new(params, key), der }
+    }
+
+    /// A revocation list with its key, also if its certificate does not allow it, by the name that it is called.
+    pub(super) fn crl(&self, called: &str, params: &CertificateRevocationListParams) -> Vec<u8> {
+        let mut issuer = ca_params(called);
+        issuer.key_usages = vec![KeyUsagePurpose::CrlSign];
+        params.signed_by(&Issuer::new(issuer, self.issuer.key())).unwrap().der().to_vec()
+    }
+
+    /// As one that we issue with.
+    pub(super) fn authority(&self) -> Authority {
+        Authority::from_pem(pem::write_certificates([&*self.der]), pem::write_private_key(&key::write(&self.issuer.key().0)).expose())
+            .unwrap()
     }
 
     pub(super) fn leaf(&self, params: &CertificateParams) -> Vec<u8> {

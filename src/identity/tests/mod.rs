@@ -6,6 +6,7 @@
 //! trust        roots, keys bound to names, sets of keys, and their sums
 //! raw_keys     raw public keys (RFC 7250)
 //! digests      the same trust has the same digest, any other has another
+//! revocation   certificate revocation lists, replaced while they are in force
 //! tickets      a peer that a ticket remembers, and until when it is trusted
 //! loading      PEM, PKCS#8, chains: what an Identity is made of
 //! issuing      what Authority makes, read again
@@ -21,6 +22,7 @@ mod loading;
 mod programs;
 mod raw_keys;
 mod refusals;
+mod revocation;
 mod tickets;
 mod trust;
 

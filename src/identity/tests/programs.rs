@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{as_server, chain, now};
-use crate::identity::{Authority, Identity, Trust};
+use crate::error::CertificateError;
+use crate::identity::{Authority, Identity, RevocationLists, Trust};
 
 const MISSING: &str = "needs openssl: apt-get install openssl";
 
@@ -94,6 +95,52 @@ fn openssl_accepts_what_we_issue() {
 
 fn pem_of(authority: &Authority, index: usize) -> String {
     crate::identity::pem::write_certificates([authority.certificates()[index].as_slice()])
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_goes_by_our_revocation_lists_and_we_by_its() {
+    let folder = Folder::new("revoked");
+    let root = Authority::new("Root").unwrap();
+    let below = Authority::builder("Below").build_under(&root).unwrap();
+    folder.write("ca.pem", root.certificate_pem());
+    folder.write("middle.pem", below.certificate_pem());
+    let (kept, revoked) = (below.issue_server(["a.example"]).unwrap(), below.issue_server(["b.example"]).unwrap());
+    folder.write("kept.pem", kept.chain_pem());
+    folder.write("revoked.pem", revoked.chain_pem());
+    let check = |upper: &str, lower: &str, leaf: &str| {
+        folder.write("crl.pem", [upper, lower].concat());
+        let checks =
+            ["verify", "-x509_strict", "-crl_check_all", "-CRLfile", "crl.pem", "-CAfile", "ca.pem", "-untrusted", "middle.pem", leaf];
+        openssl(&folder, &checks)
+    };
+    let none = root.revocation_list().issue_pem().unwrap();
+    let empty = below.revocation_list().issue_pem().unwrap();
+    let list = below.revocation_list().following(&empty).revoke(&revoked).issue_pem().unwrap();
+    for (lower, leaf) in [(&empty, "kept.pem"), (&empty, "revoked.pem"), (&list, "kept.pem")] {
+        let (good, output) = check(&none, lower, leaf);
+        assert!(good, "{leaf}: {output}");
+    }
+    let (good, output) = check(&none, &list, "revoked.pem");
+    assert!(!good && output.contains("certificate revoked"), "{output}");
+    let middle = root.revocation_list().revoke_certificate(&below.certificates()[0]).issue_pem().unwrap();
+    let (good, output) = check(&middle, &list, "kept.pem");
+    assert!(!good && output.contains("certificate revoked"), "{output}");
+
+    // Its list, signed with the lower authority's key.
+    folder.write("middle.key", below.key_pem().expose());
+    folder.write("openssl.cnf", "[ca]\ndefault_ca=ca\n[ca]\ndatabase=index.txt\ncrlnumber=number\ndefault_md=default\ndefault_crl_days=3\ncrl_extensions=crl\n[crl]\nauthorityKeyIdentifier=keyid\n");
+    folder.write("index.txt", "");
+    folder.write("number", "1000\n");
+    let with = ["ca", "-config", "openssl.cnf", "-cert", "middle.pem", "-keyfile", "middle.key"];
+    for arguments in [&["-revoke", "revoked.pem", "-crl_reason", "keyCompromise"][..], &["-gencrl", "-out", "theirs.pem"]] {
+        let (good, output) = openssl(&folder, &[&with, arguments].concat());
+        assert!(good, "{arguments:?}: {output}");
+    }
+    let theirs = std::fs::read_to_string(folder.0.join("theirs.pem")).unwrap();
+    let trust = root.trust().with_revocation_lists(RevocationLists::from_pem([none.as_str(), &theirs].concat()).unwrap());
+    as_server(&trust, &chain(&kept), "a.example").unwrap();
+    assert_eq!(as_server(&trust, &chain(&revoked), "b.example").map(drop), Err(CertificateError::Revoked));
 }
 
 #[test]

@@ -1,0 +1,339 @@
+//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a program runs; [`InForce`]: those of one moment.
+//!
+//! ```text
+//! CertificateList ::= SEQUENCE { tbsCertList, signatureAlgorithm, signatureValue }
+//! tbsCertList ::= SEQUENCE {
+//!     version, signature, issuer, thisUpdate, nextUpdate,
+//!     revokedCertificates SEQUENCE OF ... OPTIONAL, crlExtensions [0]
+//! }
+//! ```
+//!
+//! Path validation looks a certificate up, and checks a list's signature then, when it knows the issuer's key. What it leaves out is here: of two lists
+//! for the same certificates the newer one counts, whichever was given first, and a digest says which lists were in force.
+
+use core::cmp::Reverse;
+use core::fmt;
+use core::time::Duration;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls_pki_types as pki;
+use webpki::{
+    CertRevocationList, Error as WebpkiError, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth, RevocationOptions,
+    RevocationOptionsBuilder, UnknownStatusPolicy,
+};
+use x509_cert::der::{Decode, Reader, SliceReader, Tag};
+use x509_cert::time::Time;
+
+use crate::crypto::hash;
+use crate::error::{CertificateError, ConfigError, Error};
+use crate::identity::certificate::{context, inside, malformed, value, whole};
+use crate::identity::pem;
+
+/// Certificate revocation lists (CRLs): which certificates their issuers took back before their time was over.
+///
+/// Given to a [`Trust`](crate::Trust::with_revocation_lists), they are looked at for every certificate between a peer and its root: so there has to be a
+/// list by each authority on the way, the root included. A certificate about which no list says anything is refused, and so is one whose list has
+/// expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it
+/// is signed with Ed25519 by the key that issued the certificate. Of two lists for the same certificates the newer one counts (thisUpdate), so give
+/// authorities that are not the same different names. Delta and indirect lists are not supported.
+///
+/// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of them, while connections are made. From then on the new
+/// ones are in force: for new connections, and for sessions, of which none that the former lists allowed is resumed. Connections that are up stay up.
+///
+/// A trusted key ([`Trust::key_for`](crate::Trust::key_for), [`Trust::keys`](crate::Trust::keys)) stands in for the whole path, so no list says
+/// anything about it: to take it back is to trust it no longer.
+///
+/// ```
+/// use fleeting::{Authority, ClientAuth, RevocationLists, Server, Validity};
+///
+/// let authority = Authority::new("Example CA")?;
+/// let (alice, bob) = (authority.issue_client("alice")?, authority.issue_client("bob")?);
+///
+/// let first = authority.revocation_list().revoke(&alice).issue_pem()?;
+/// let lists = RevocationLists::from_pem(&first)?;
+/// let server = Server::builder()
+///     .identity(authority.issue_server(["db.internal"])?)
+///     .client_auth(ClientAuth::Required(authority.trust().with_revocation_lists(lists.clone())))
+///     .build()?;
+///
+/// // Later, while the server runs.
+/// let second = authority.revocation_list().following(&first).revoke(&bob).issue_pem()?;
+/// lists.reload_pem(second)?;
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[doc(alias = "crl")]
+#[derive(Clone)]
+pub struct RevocationLists {
+    lists: Arc<RwLock<Vec<Arc<List>>>>,
+    unknown_allowed: bool,
+    expired_allowed: bool,
+}
+
+/// One list, read once.
+struct List {
+    list: CertRevocationList<'static>,
+    /// With tag and length.
+    issuer: Vec<u8>,
+    this_update: Duration,
+    next_update: Duration,
+    /// cRLNumber, from its first byte that is not zero; empty without one.
+    number: Vec<u8>,
+    /// SHA-256 of all of it.
+    digest: [u8; 32],
+}
+
+impl RevocationLists {
+    /// From a PEM text (`X509 CRL`): all lists that stand in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is none in it, or one that is malformed, not signed with Ed25519, or of a kind that is not supported.
+    pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::from_der(pem::revocation_lists(pem.as_ref())?)
+    }
+
+    /// As [`from_pem`](Self::from_pem), from a file, of any length.
+    ///
+    /// # Errors
+    ///
+    /// The same, and [`ConfigError::File`].
+    pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::from_pem(read_file(path.as_ref())?)
+    }
+
+    /// As [`from_pem`](Self::from_pem), from DER.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn from_der(lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Error> {
+        Ok(Self { lists: Arc::new(RwLock::new(read_all(lists)?)), unknown_allowed: false, expired_allowed: false })
+    }
+
+    /// Replaces all lists, in every clone, by those in a PEM text.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem); the former lists stay in force then.
+    pub fn reload_pem(&self, pem: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.reload_der(pem::revocation_lists(pem.as_ref())?)
+    }
+
+    /// As [`reload_pem`](Self::reload_pem), from a file.
+    ///
+    /// # Errors
+    ///
+    /// The same, and [`ConfigError::File`].
+    pub fn reload_pem_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.reload_pem(read_file(path.as_ref())?)
+    }
+
+    /// As [`reload_pem`](Self::reload_pem), from DER.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn reload_der(&self, lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<(), Error> {
+        // All of them are read before one is taken, and outside of the lock.
+        let lists = read_all(lists)?;
+        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = lists;
+        Ok(())
+    }
+
+    /// Accepts certificates about which no list says anything, as those of authorities that publish none. It holds for this handle and clones made of it
+    /// from here on.
+    #[must_use]
+    pub fn allow_unknown(mut self) -> Self {
+        self.unknown_allowed = true;
+        self
+    }
+
+    /// Goes by lists that have expired: better an old list than no service, if the new one does not come. It holds for this handle and clones made of it
+    /// from here on.
+    #[must_use]
+    pub fn allow_expired(mut self) -> Self {
+        self.expired_allowed = true;
+        self
+    }
+}
+
+impl fmt::Debug for RevocationLists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationLists")
+            .field("lists", &self.lists.read().unwrap_or_else(PoisonError::into_inner).len())
+            .field("unknown_allowed", &self.unknown_allowed)
+            .field("expired_allowed", &self.expired_allowed)
+            .finish()
+    }
+}
+
+/// The lists of one moment, of each scope (issuer and distribution point) the newest: so a peer is looked at, and its session bound, by one and the same.
+pub(crate) struct InForce {
+    /// Never empty, but nothing hangs on that.
+    lists: Vec<Arc<List>>,
+    unknown_allowed: bool,
+    expired_allowed: bool,
+}
+
+impl InForce {
+    /// Those of all handles together; what all of them allow is allowed.
+    pub(crate) fn of(handles: &[RevocationLists]) -> Option<Self> {
+        if handles.is_empty() {
+            return None;
+        }
+        let mut lists = Vec::new();
+        for handle in handles {
+            lists.extend(handle.lists.read().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        }
+        // Path validation goes by the first that fits.
+        lists.sort_by(|one, other| one.order().cmp(&other.order()));
+        lists.dedup_by(|later, first| later.scope() == first.scope());
+        Some(Self {
+            lists,
+            unknown_allowed: handles.iter().all(|handle| handle.unknown_allowed),
+            expired_allowed: handles.iter().all(|handle| handle.expired_allowed),
+        })
+    }
+
+    pub(crate) fn lists(&self) -> Vec<&CertRevocationList<'_>> {
+        self.lists.iter().map(|list| &list.list).collect()
+    }
+
+    /// How path validation is to look at `lists`, which are [`lists`](Self::lists).
+    pub(crate) fn options<'a>(&self, lists: &'a [&'a CertRevocationList<'a>]) -> Result<RevocationOptions<'a>, CertificateError> {
+        // All of it said, whatever the defaults are: expired lists would pass by them.
+        let options = RevocationOptionsBuilder::new(lists).map_err(|_| CertificateError::UnknownRevocation)?;
+        let status = if self.unknown_allowed { UnknownStatusPolicy::Allow } else { UnknownStatusPolicy::Deny };
+        let expiration = if self.expired_allowed { ExpirationPolicy::Ignore } else { ExpirationPolicy::Enforce };
+        Ok(options.with_depth(RevocationCheckDepth::Chain).with_status_policy(status).with_expiration_policy(expiration).build())
+    }
+
+    /// The last moment at which the lists by this issuer (with tag and length) have not expired, as Unix time, if that matters.
+    pub(crate) fn expires(&self, issuer: &[u8]) -> Option<Duration> {
+        let lists = self.lists.iter().filter(|list| !self.expired_allowed && list.issuer == issuer);
+        lists.map(|list| list.next_update.saturating_sub(Duration::from_secs(1))).min()
+    }
+
+    /// What [`digest`](crate::identity::digest) makes of them.
+    pub(crate) fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.lists.iter().map(|list| list.digest)
+    }
+
+    pub(crate) fn allowed(&self) -> [bool; 2] {
+        [self.unknown_allowed, self.expired_allowed]
+    }
+}
+
+impl List {
+    fn scope(&self) -> (&[u8], Option<&[u8]>) {
+        (&self.issuer, self.list.issuing_distribution_point())
+    }
+
+    /// Scope by scope, and in each the newest first. RFC 5280, 5.2.3: the number tells what is newer where the time does not.
+    fn order(&self) -> impl Ord + '_ {
+        (self.scope(), Reverse((self.this_update, self.number.len(), &self.number, self.digest)))
+    }
+
+    fn read(der: &[u8]) -> Result<Self, &'static str> {
+        let list = OwnedCertRevocationList::from_der(der).map_err(|error| reason(&error))?;
+        let read = Fields::read(der).map_err(|_| MALFORMED)?;
+        if read.signature_algorithm != pki::alg_id::ED25519.as_ref() {
+            return Err("it is not signed with Ed25519");
+        }
+        Ok(Self {
+            list: list.into(),
+            issuer: read.issuer.to_vec(),
+            this_update: read.this_update,
+            next_update: read.next_update,
+            number: read.number.iter().copied().skip_while(|byte| *byte == 0).collect(),
+            digest: hash::sha256(der),
+        })
+    }
+}
+
+/// What of a list we look at ourselves, borrowed from its DER.
+pub(super) struct Fields<'a> {
+    /// What is signed, with tag and length.
+    pub(super) signed: &'a [u8],
+    signature_algorithm: &'a [u8],
+    /// The BIT STRING's content.
+    pub(super) signature: &'a [u8],
+    /// With tag and length.
+    pub(super) issuer: &'a [u8],
+    pub(super) this_update: Duration,
+    next_update: Duration,
+    number: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn read(der: &'a [u8]) -> Result<Self, CertificateError> {
+        let mut outer = SliceReader::new(der).map_err(malformed)?;
+        let mut list = inside(&mut outer, Tag::Sequence)?;
+        let signed = whole(&mut list, Tag::Sequence)?;
+        let signature_algorithm = value(&mut list, Tag::Sequence)?;
+        let signature = value(&mut list, Tag::BitString)?;
+        let mut tbs = inside(&mut SliceReader::new(signed).map_err(malformed)?, Tag::Sequence)?;
+        value(&mut tbs, Tag::Integer)?;
+        value(&mut tbs, Tag::Sequence)?;
+        let issuer = whole(&mut tbs, Tag::Sequence)?;
+        let (this_update, next_update) = (time(&mut tbs)?, time(&mut tbs)?);
+        if Tag::peek(&tbs).map_err(malformed)? == Tag::Sequence {
+            value(&mut tbs, Tag::Sequence)?;
+        }
+        let mut number = &[][..];
+        let mut extensions = inside(&mut inside(&mut tbs, context(0, true))?, Tag::Sequence)?;
+        while !extensions.is_finished() {
+            let mut extension = inside(&mut extensions, Tag::Sequence)?;
+            // id-ce-cRLNumber, 2.5.29.20, which is never critical.
+            if value(&mut extension, Tag::ObjectIdentifier)? == [0x55, 0x1d, 20]
+                && Tag::peek(&extension).map_err(malformed)? == Tag::OctetString
+            {
+                number = value(&mut inside(&mut extension, Tag::OctetString)?, Tag::Integer)?;
+            }
+        }
+        Ok(Self { signed, signature_algorithm, signature, issuer, this_update, next_update, number })
+    }
+
+    /// cRLNumber, if it is one that we would have given.
+    pub(super) fn number(&self) -> Option<u64> {
+        let mut bytes = [0; 8];
+        let number: Vec<u8> = self.number.iter().copied().skip_while(|byte| *byte == 0).collect();
+        bytes.get_mut(8_usize.checked_sub(number.len())?..)?.copy_from_slice(&number);
+        Some(u64::from_be_bytes(bytes))
+    }
+}
+
+fn time(reader: &mut SliceReader<'_>) -> Result<Duration, CertificateError> {
+    Ok(Time::decode(reader).map_err(malformed)?.to_unix_duration())
+}
+
+const MALFORMED: &str = "it is not a well-formed list (RFC 5280, section 5)";
+
+/// Why a list is none that path validation can go by.
+fn reason(error: &WebpkiError) -> &'static str {
+    match error {
+        WebpkiError::UnsupportedCrlVersion => "it is not of version 2",
+        WebpkiError::UnsupportedDeltaCrl => "it is a delta list, which is not supported; give the complete one",
+        WebpkiError::UnsupportedIndirectCrl => "it is an indirect list, which is not supported: each authority has to sign its own",
+        WebpkiError::UnsupportedRevocationReasonsPartitioning => "it is for some reasons alone, which is not supported",
+        WebpkiError::UnsupportedCrlIssuingDistributionPoint => "its distribution point has no full name, which is not supported",
+        WebpkiError::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
+        _ => MALFORMED,
+    }
+}
+
+fn read_all(lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Vec<Arc<List>>, ConfigError> {
+    let read = |(index, der): (usize, _)| match List::read(AsRef::as_ref(&der)) {
+        Ok(list) => Ok(Arc::new(list)),
+        Err(reason) => Err(ConfigError::RevocationList { index, reason }),
+    };
+    let lists = lists.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    // No list at all would say nothing about anybody.
+    if lists.is_empty() { Err(ConfigError::Missing { what: "a certificate revocation list" }) } else { Ok(lists) }
+}
+
+/// Nothing in it is secret, and the lists of large authorities are long.
+fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path).map_err(|error| ConfigError::File { path: path.display().to_string(), reason: error.to_string() })
+}

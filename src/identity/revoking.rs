@@ -1,0 +1,131 @@
+//! [`RevocationListBuilder`]: an authority's certificate revocation lists.
+
+use crate::error::{ConfigError, Error};
+use crate::identity::authority::Authority;
+use crate::identity::certificate::Certificate;
+use crate::identity::issue::{self, RevocationTemplate, Validity};
+use crate::identity::own::Identity;
+use crate::identity::pem;
+
+/// How long a list is valid if nothing else is said, in days.
+const LIST_DAYS: u32 = 7;
+
+/// A certificate revocation list (CRL) that an [`Authority`] issues: all certificates of its that are taken back before their time is over.
+///
+/// An authority keeps no account of what it revoked: each list says all of it, the former one [carried on](Self::following), and is issued anew before
+/// it expires. Authorities below it sign lists of their own.
+///
+/// ```
+/// use fleeting::{Authority, RevocationLists, Validity};
+///
+/// let authority = Authority::new("Example CA")?;
+/// let server = authority.issue_server(["db.internal"])?;
+///
+/// let none: String = authority.revocation_list().issue_pem()?;
+/// let pem: String = authority.revocation_list().following(none).revoke(&server).validity(Validity::days(1)).issue_pem()?;
+/// let trust = authority.trust().with_revocation_lists(RevocationLists::from_pem(pem)?);
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RevocationListBuilder<'a> {
+    authority: &'a Authority,
+    former: Vec<Vec<u8>>,
+    /// Big-endian.
+    serials: Vec<Vec<u8>>,
+    validity: Option<Validity>,
+    /// What was wrong with an argument, told when the list is issued.
+    defect: Option<Error>,
+}
+
+impl<'a> RevocationListBuilder<'a> {
+    pub(super) fn new(authority: &'a Authority) -> Self {
+        Self { authority, former: Vec::new(), serials: Vec::new(), validity: None, defect: None }
+    }
+
+    /// Takes over all that stands in a former list of this authority, in PEM, has a higher number than that, and begins no earlier.
+    #[must_use]
+    pub fn following(mut self, pem: impl AsRef<[u8]>) -> Self {
+        match pem::revocation_lists(pem.as_ref()) {
+            Ok(lists) => self.former.extend(lists),
+            Err(error) => self.refuse(error),
+        }
+        self
+    }
+
+    /// Revokes the certificate of this identity, which the authority issued.
+    #[must_use]
+    pub fn revoke(self, identity: &Identity) -> Self {
+        self.revoke_certificate(identity.certificates().first().map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// Revokes a certificate, given in DER, that the authority issued: as the first of [`Peer::certificates`](crate::Peer::certificates), or of
+    /// [`Authority::certificates`] for one below it.
+    #[must_use]
+    pub fn revoke_certificate(mut self, der: impl AsRef<[u8]>) -> Self {
+        match (Certificate::parse(der.as_ref()), self.authority.own()) {
+            (Ok(revoked), Ok(own)) if revoked.issuer == own.subject => self.serials.push(revoked.serial.to_vec()),
+            (Ok(_), Ok(_)) => self.refuse(ConfigError::Issue { reason: "a certificate to be revoked was issued by another authority" }),
+            (Err(error), _) => self.refuse(ConfigError::Certificate { index: 0, error }),
+            (_, Err(error)) => self.refuse(error),
+        }
+        self
+    }
+
+    /// Revokes the certificate with this serial number, a positive number with the most significant byte first (`openssl x509 -serial` shows it).
+    #[must_use]
+    pub fn revoke_serial(mut self, serial: impl AsRef<[u8]>) -> Self {
+        self.serials.push(serial.as_ref().to_vec());
+        self
+    }
+
+    /// From when it speaks (thisUpdate) to when there will be a newer one (nextUpdate); after that it is refused. No longer than the authority is valid,
+    /// and without this a week from now.
+    #[must_use]
+    pub fn validity(mut self, validity: Validity) -> Self {
+        self.validity = Some(validity);
+        self
+    }
+
+    /// The list as PEM text.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a former list that is malformed or another's, a certificate that is, or a serial number of more than 20 bytes; and if the
+    /// authority's certificate does not allow it (KeyUsage without cRLSign).
+    ///
+    /// # Panics
+    ///
+    /// On targets without a clock (`wasm32-unknown-unknown`), unless it is given a validity.
+    pub fn issue_pem(self) -> Result<String, Error> {
+        Ok(pem::write_revocation_list(&self.issue_der()?))
+    }
+
+    /// The list in DER, as authorities publish it.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue_pem`](Self::issue_pem).
+    ///
+    /// # Panics
+    ///
+    /// As [`issue_pem`](Self::issue_pem).
+    pub fn issue_der(self) -> Result<Vec<u8>, Error> {
+        if let Some(defect) = self.defect {
+            return Err(defect);
+        }
+        let (key, own) = (self.authority.key(), self.authority.own()?);
+        if !own.may_revoke() {
+            return Err(ConfigError::Issue {
+                reason: "the authority's certificate does not allow it to sign lists (KeyUsage without cRLSign)",
+            }
+            .into());
+        }
+        let validity = self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)).within(self.authority.validity());
+        let template = RevocationTemplate { former: &self.former, serials: &self.serials, validity };
+        Ok(issue::revocation_list(&template, key, own.subject, own.key_identifier())?)
+    }
+
+    fn refuse(&mut self, error: impl Into<Error>) {
+        self.defect.get_or_insert(error.into());
+    }
+}

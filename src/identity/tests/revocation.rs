@@ -1,0 +1,421 @@
+//! Certificate revocation lists: what they refuse, what is wrong about them, and when they are replaced.
+
+use core::time::Duration;
+
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyIdMethod,
+    KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+};
+
+use super::damage::damaged;
+use super::forge::{Ca, ca_params, leaf_params};
+use super::{as_server, at, chain, name, now};
+use crate::error::{CertificateError, ConfigError, Error};
+use crate::identity::{Authority, Identity, RevocationLists, Trust, Validity, VerifiedIdentity};
+
+const HOST: &str = "a.example";
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Two authorities, one below the other, and what the lower one issued.
+struct World {
+    root: Authority,
+    below: Authority,
+    server: Identity,
+    client: Identity,
+}
+
+fn world() -> World {
+    let root = Authority::new("root").unwrap();
+    let below = Authority::builder("below").build_under(&root).unwrap();
+    World { server: below.issue_server([HOST]).unwrap(), client: below.issue_client("alice").unwrap(), root, below }
+}
+
+/// A list of this authority that says nothing about anybody.
+fn none_of(authority: &Authority) -> String {
+    authority.revocation_list().issue_pem().unwrap()
+}
+
+fn lists(pem: &[String]) -> RevocationLists {
+    RevocationLists::from_pem(pem.concat()).unwrap()
+}
+
+fn trust(authority: &Authority, pem: &[String]) -> Trust {
+    authority.trust().with_revocation_lists(lists(pem))
+}
+
+fn as_client(trust: &Trust, identity: &Identity) -> Result<VerifiedIdentity, CertificateError> {
+    trust.verify_client(&chain(identity), now())
+}
+
+#[track_caller]
+fn both_refused(world: &World, trust: &Trust, error: CertificateError) {
+    assert_eq!(as_server(trust, &chain(&world.server), HOST).map(drop), Err(error.clone()));
+    assert_eq!(as_client(trust, &world.client).map(drop), Err(error));
+}
+
+#[track_caller]
+fn both_accepted(world: &World, trust: &Trust) {
+    as_server(trust, &chain(&world.server), HOST).unwrap();
+    as_client(trust, &world.client).unwrap();
+}
+
+#[test]
+fn every_certificate_up_to_the_root_is_looked_up() {
+    let world = world();
+    let World { root, below, server, client } = &world;
+    both_accepted(&world, &trust(root, &[none_of(root), none_of(below)]));
+    // RFC 9846, 6.2: certificate_revoked(44).
+    assert_eq!(CertificateError::Revoked.alert().0, 44);
+    let leaves = below.revocation_list().revoke(server).revoke(client).issue_pem().unwrap();
+    both_refused(&world, &trust(root, &[none_of(root), leaves]), CertificateError::Revoked);
+    let middle = root.revocation_list().revoke_certificate(&below.certificates()[0]).issue_pem().unwrap();
+    both_refused(&world, &trust(root, &[middle, none_of(below)]), CertificateError::Revoked);
+
+    // One of them alone.
+    let one = trust(root, &[none_of(root), below.revocation_list().revoke(client).issue_pem().unwrap()]);
+    as_server(&one, &chain(server), HOST).unwrap();
+    assert_eq!(as_client(&one, client).map(drop), Err(CertificateError::Revoked));
+
+    // By its number, as openssl shows it; with zeros before it as well.
+    let serial = crate::identity::certificate::Certificate::parse(&client.certificates()[0]).unwrap().serial;
+    for serial in [serial.to_vec(), [&[0], serial].concat()] {
+        let list = below.revocation_list().revoke_serial(serial).issue_pem().unwrap();
+        assert_eq!(as_client(&trust(root, &[none_of(root), list]), client).map(drop), Err(CertificateError::Revoked));
+    }
+    // Who trusts the lower authority itself has nothing to ask of the upper one.
+    both_accepted(&world, &trust(below, &[none_of(below)]));
+}
+
+#[test]
+fn what_no_list_tells_is_refused_unless_allowed() {
+    let world = world();
+    let World { root, below, .. } = &world;
+    // certificate_unknown(46): it is not the certificate that is wrong.
+    assert_eq!(CertificateError::UnknownRevocation.alert().0, 46);
+    let other = Authority::new("other").unwrap();
+    for pem in [none_of(root), none_of(below), none_of(&other)] {
+        both_refused(&world, &trust(root, std::slice::from_ref(&pem)), CertificateError::UnknownRevocation);
+        both_accepted(&world, &root.trust().with_revocation_lists(lists(&[pem]).allow_unknown()));
+    }
+    // What is known counts all the same.
+    let middle = root.revocation_list().revoke_certificate(&below.certificates()[0]).issue_pem().unwrap();
+    both_refused(&world, &root.trust().with_revocation_lists(lists(&[middle]).allow_unknown()), CertificateError::Revoked);
+
+    // Sums: lists count for all of it, and only what all allow is allowed.
+    let lenient = other.trust().with_revocation_lists(lists(&[none_of(&other)]).allow_unknown());
+    let strict = root.trust().with_revocation_lists(lists(&[none_of(root)]));
+    both_accepted(&world, &root.trust().and(lenient.clone()));
+    both_refused(&world, &strict.clone().and(lenient.clone()), CertificateError::UnknownRevocation);
+    both_accepted(&world, &lenient.and(strict).with_revocation_lists(lists(&[none_of(below)])));
+}
+
+#[test]
+fn a_list_ends_when_the_next_is_due() {
+    let world = world();
+    let World { root, below, server, client } = &world;
+    assert_eq!(CertificateError::RevocationListExpired.alert().0, 46);
+    let start = Duration::from_secs(now().unix.as_secs());
+    let validity = Validity::between(start, start + DAY).unwrap();
+    let list = below.revocation_list().revoke(client).validity(validity).issue_pem().unwrap();
+    let strict = trust(root, &[none_of(root), list.clone()]);
+    let lenient = root.trust().with_revocation_lists(lists(&[none_of(root), list]).allow_expired());
+    let verify = |trust: &Trust, unix| trust.verify_server(&chain(server), Some(&name(HOST)), at(unix)).map(drop);
+    let last = start + DAY - Duration::from_secs(1);
+    assert_eq!(verify(&strict, last), Ok(()));
+    assert_eq!(verify(&strict, start + DAY), Err(CertificateError::RevocationListExpired));
+    assert_eq!(verify(&lenient, start + DAY), Ok(()));
+    assert_eq!(lenient.verify_client(&chain(client), at(start + DAY)).map(drop), Err(CertificateError::Revoked));
+
+    // Nor does a session outlive it.
+    let expires = |trust: &Trust| crate::identity::Peer::from_verified(as_server(trust, &chain(server), HOST).unwrap()).expires().unwrap();
+    assert_eq!(expires(&strict), last);
+    assert!(expires(&lenient) > start + 300 * DAY);
+}
+
+#[test]
+fn a_list_counts_if_the_issuer_signed_it() {
+    let world = world();
+    let World { root, below, server, .. } = &world;
+    assert_eq!(CertificateError::RevocationListNotIssuers.alert().0, 46);
+    // Of another authority with the same name: what it revokes is not revoked, and what it does not is not good.
+    let impostor = Authority::new("below").unwrap();
+    let theirs = impostor.revocation_list().issue_pem().unwrap();
+    both_refused(&world, &trust(root, &[none_of(root), theirs.clone()]), CertificateError::RevocationListNotIssuers);
+    both_refused(
+        &world,
+        &root.trust().with_revocation_lists(lists(&[none_of(root), theirs]).allow_unknown().allow_expired()),
+        CertificateError::RevocationListNotIssuers,
+    );
+    // Of the root, in whose list the leaf's number does not count.
+    let serial = crate::identity::certificate::Certificate::parse(&server.certificates()[0]).unwrap().serial;
+    let upper = root.revocation_list().revoke_serial(serial).issue_pem().unwrap();
+    both_accepted(&world, &trust(root, &[upper, none_of(below)]));
+    // With a wrong signature.
+    let mut der = below.revocation_list().issue_der().unwrap();
+    *der.last_mut().unwrap() ^= 1;
+    let upper = root.revocation_list().issue_der().unwrap();
+    let damaged = root.trust().with_revocation_lists(RevocationLists::from_der([upper, der]).unwrap());
+    both_refused(&world, &damaged, CertificateError::RevocationListNotIssuers);
+}
+
+#[test]
+fn an_issuer_that_may_not_sign_lists() {
+    let root = Ca::new(signing(ca_params("root")));
+    let middle = root.below(ca_params("middle")); // keyCertSign alone
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    let crls = RevocationLists::from_der([root.crl("root", &crl(&[], 1, None)), middle.crl("middle", &crl(&[], 1, None))]).unwrap();
+    let trust = Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(crls);
+    assert_eq!(as_server(&trust, &[&leaf, &middle.der], HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+}
+
+#[test]
+fn pinned_keys_are_no_business_of_lists() {
+    let world = world();
+    let World { root, below, server, client } = &world;
+    let all = [none_of(root), below.revocation_list().revoke(server).revoke(client).issue_pem().unwrap()];
+    let pinned = Trust::key_for(HOST, server.public_key()).and(Trust::keys([client.public_key()]));
+    both_accepted(&world, &trust(root, &all).and(pinned.clone()));
+    // Where there is nothing else, they would say nothing at all: better to be told.
+    let error = pinned.with_revocation_lists(lists(&all)).check().unwrap_err();
+    assert!(matches!(error, Error::Config(ConfigError::Setting { name: "with_revocation_lists", .. })), "{error:?}");
+}
+
+#[test]
+fn reloading_replaces_them_everywhere() {
+    let world = world();
+    let World { root, below, server, client } = &world;
+    let first = below.revocation_list().issue_pem().unwrap();
+    let handle = lists(&[none_of(root), first.clone()]);
+    // A clone of a clone, set apart by what it allows.
+    let trusts = [root.trust().with_revocation_lists(handle.clone()), root.trust().with_revocation_lists(handle.clone().allow_unknown())];
+    let before = trusts.clone().map(|trust| trust.digest());
+    trusts.iter().for_each(|trust| both_accepted(&world, trust));
+
+    let second = below.revocation_list().following(&first).revoke(server).revoke(client).issue_pem().unwrap();
+    handle.reload_pem([none_of(root), second].concat()).unwrap();
+    for (trust, before) in trusts.iter().zip(before) {
+        both_refused(&world, trust, CertificateError::Revoked);
+        assert_ne!(trust.digest(), before);
+    }
+
+    // What cannot be used leaves the others in force.
+    let after = trusts.clone().map(|trust| trust.digest());
+    let half = format!("{}-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", none_of(root));
+    let errors = [
+        handle.reload_pem(half).unwrap_err(),
+        handle.reload_pem(server.chain_pem()).unwrap_err(),
+        handle.reload_pem("").unwrap_err(),
+        handle.reload_der([[0_u8; 0]; 0]).unwrap_err(),
+        handle.reload_pem_file("/nonexistent/crl.pem").unwrap_err(),
+    ];
+    let texts = errors.map(|error| error.to_string());
+    for (text, words) in
+        texts.iter().zip(["revocation list 1: ", "\"X509 CRL\", found \"CERTIFICATE\"", "found none", "missing: ", "cannot read"])
+    {
+        assert!(text.contains(words), "{text}");
+    }
+    assert_eq!(trusts.clone().map(|trust| trust.digest()), after);
+    both_refused(&world, &trusts[0], CertificateError::Revoked);
+
+    // And from a file.
+    let path = std::env::temp_dir().join(format!("fleeting-reload-{}.pem", std::process::id()));
+    std::fs::write(&path, [none_of(root), none_of(below)].concat()).unwrap();
+    handle.reload_pem_file(&path).unwrap();
+    both_accepted(&world, &trusts[0]);
+    both_accepted(&world, &root.trust().with_revocation_lists(RevocationLists::from_pem_file(&path).unwrap()));
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn what_a_peer_was_accepted_under_is_in_its_digest() {
+    let world = world();
+    let World { root, below, server, .. } = &world;
+    let handle = lists(&[none_of(root), none_of(below)]);
+    let trust = root.trust().with_revocation_lists(handle.clone());
+    let before = trust.digest();
+    let verified = as_server(&trust, &chain(server), HOST).unwrap();
+    handle.reload_pem([none_of(root), below.revocation_list().revoke_serial([9]).issue_pem().unwrap()].concat()).unwrap();
+    assert_eq!(verified.trust_digest(), &before);
+    assert_ne!(as_server(&trust, &chain(server), HOST).unwrap().trust_digest(), &before);
+    assert_eq!(as_server(&trust, &chain(server), HOST).unwrap().trust_digest(), &trust.digest());
+}
+
+#[test]
+fn the_newer_of_two_lists_counts_in_any_order() {
+    let world = world();
+    let World { root, below, server, client } = &world;
+    let start = Duration::from_secs(now().unix.as_secs());
+    let since = |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
+    let first = below.revocation_list().validity(since(100)).issue_pem().unwrap();
+    let later = below.revocation_list().validity(since(50)).revoke(server).revoke(client).issue_pem().unwrap();
+    // Of the same second: the number tells.
+    let same_second = below.revocation_list().validity(since(50)).following(&later).revoke_serial([7]).issue_pem().unwrap();
+    let mut digests = Vec::new();
+    for order in [[&first, &later], [&later, &first]] {
+        let trust = trust(root, &[order[0].clone(), none_in(root, since(100)), order[1].clone()]);
+        both_refused(&world, &trust, CertificateError::Revoked);
+        digests.push(trust.digest());
+    }
+    // One that follows begins no earlier, so it is the newer one.
+    let earlier = below.revocation_list().validity(since(200)).following(&first).revoke(server).revoke(client).issue_pem().unwrap();
+    both_refused(&world, &trust(root, &[first.clone(), none_in(root, since(100)), earlier]), CertificateError::Revoked);
+    // What does not count, or stands there twice, or in another handle, makes no difference.
+    digests.push(trust(root, &[none_in(root, since(100)), later.clone(), later.clone()]).digest());
+    digests.push(trust(root, std::slice::from_ref(&later)).with_revocation_lists(lists(&[none_in(root, since(100))])).digest());
+    assert!(digests.iter().all(|digest| *digest == digests[0]));
+    for order in [[&same_second, &later], [&later, &same_second]] {
+        let trust = trust(root, &[none_in(root, since(100)), order[0].clone(), order[1].clone()]);
+        assert_eq!(trust.digest(), self::trust(root, &[none_in(root, since(100)), same_second.clone()]).digest());
+        assert_ne!(trust.digest(), digests[0]);
+    }
+}
+
+/// Ed25519 signs the same by the same bytes.
+fn none_in(authority: &Authority, validity: Validity) -> String {
+    authority.revocation_list().validity(validity).issue_pem().unwrap()
+}
+
+#[test]
+fn everything_about_lists_that_decides_changes_the_digest() {
+    let World { root, below, client, .. } = &world();
+    let (upper, lower) = (none_of(root), none_of(below));
+    let both = lists(&[upper.clone(), lower.clone()]);
+    let digests = [
+        root.trust().digest(),
+        trust(root, std::slice::from_ref(&upper)).digest(),
+        trust(root, std::slice::from_ref(&lower)).digest(),
+        trust(root, &[upper.clone(), lower]).digest(),
+        trust(root, &[upper, below.revocation_list().revoke(client).issue_pem().unwrap()]).digest(),
+        root.trust().with_revocation_lists(both.clone().allow_unknown()).digest(),
+        root.trust().with_revocation_lists(both.clone().allow_expired()).digest(),
+        root.trust().with_revocation_lists(both.clone().allow_expired().allow_unknown()).digest(),
+        below.trust().with_revocation_lists(both).digest(),
+    ];
+    for (at, one) in digests.iter().enumerate() {
+        assert!(!digests[..at].contains(one), "{at}");
+    }
+}
+
+#[test]
+fn the_digest_with_lists_is_that_of_the_text_in_its_documentation() {
+    let root = Authority::new("root").unwrap();
+    let lists = [root.revocation_list().issue_der().unwrap(), Authority::new("other").unwrap().revocation_list().issue_der().unwrap()];
+    let trust = root.trust().with_revocation_lists(RevocationLists::from_der(&lists).unwrap().allow_expired());
+    let mut hashes = lists.map(|list| crate::crypto::hash::sha256(&list));
+    hashes.sort();
+    let text = [b"fleeting trust with revocation lists", &root.trust().digest()[..], &[0, 1], &hashes.concat()].concat();
+    assert_eq!(trust.digest(), crate::crypto::hash::sha256(&text));
+}
+
+#[test]
+fn a_following_list_says_what_the_former_did() {
+    let World { root, below, server, client } = &world();
+    let first = below.revocation_list().revoke(server).issue_pem().unwrap();
+    let second = below.revocation_list().following(&first).revoke(client).revoke(server).issue_pem().unwrap();
+    let trust = trust(root, &[none_of(root), second.clone()]);
+    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
+    assert_eq!(as_client(&trust, client).map(drop), Err(CertificateError::Revoked));
+    // Each once, with a higher number.
+    let read = |pem: &str| {
+        let der = crate::identity::pem::revocation_lists(pem.as_bytes()).unwrap().remove(0);
+        <x509_cert::crl::CertificateList as x509_cert::der::Decode>::from_der(&der).unwrap().tbs_cert_list
+    };
+    let number = |pem: &str| {
+        let list = read(pem);
+        let extension = list.crl_extensions.unwrap().remove(0);
+        extension.extn_value.as_bytes().to_vec()
+    };
+    assert_eq!(read(&second).revoked_certificates.unwrap().len(), 2);
+    assert!(number(&second) > number(&first));
+    // RFC 5280, 5.1.2.6: without entries the field is absent.
+    assert!(read(&none_of(below)).revoked_certificates.is_none());
+}
+
+#[test]
+fn what_cannot_be_issued_says_why() {
+    let World { root, below, server, .. } = &world();
+    let other = Authority::new("root").unwrap();
+    let in_1970 = Validity::between(Duration::ZERO, DAY).unwrap();
+    let strange = Ca::new(ca_params("root")).authority(); // keyCertSign alone
+    for (built, words) in [
+        (root.revocation_list().revoke(server), "issued by another authority"),
+        (root.revocation_list().revoke_certificate(b"no certificate"), "well-formed"),
+        (root.revocation_list().revoke_serial([0x7f; 21]), "20 bytes"),
+        (root.revocation_list().following("nothing"), "X509 CRL"),
+        (root.revocation_list().following(none_of(below)), "another authority's"),
+        (root.revocation_list().following(none_of(&other)), "another authority's"),
+        (strange.revocation_list(), "cRLSign"),
+        (root.revocation_list().following(none_of(root)).validity(in_1970), "the former list, begins"),
+    ] {
+        let error = built.issue_pem().unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+// ---- lists that `Authority` would not issue, by rcgen ----
+
+fn signing(mut params: CertificateParams) -> CertificateParams {
+    params.key_usages.push(KeyUsagePurpose::CrlSign);
+    params
+}
+
+fn crl(revoked: &[&[u8]], number: u64, scope: Option<CrlScope>) -> CertificateRevocationListParams {
+    CertificateRevocationListParams {
+        this_update: date_time_ymd(2024, 1, 1),
+        next_update: date_time_ymd(2999, 1, 1),
+        crl_number: SerialNumber::from(number),
+        issuing_distribution_point: scope.map(|scope| CrlIssuingDistributionPoint {
+            distribution_point: CrlDistributionPoint { uris: vec!["http://crl.example/1".to_owned()] },
+            scope: Some(scope),
+        }),
+        revoked_certs: revoked
+            .iter()
+            .map(|serial| RevokedCertParams {
+                serial_number: SerialNumber::from_slice(serial),
+                revocation_time: date_time_ymd(2024, 1, 1),
+                reason_code: Some(rcgen::RevocationReason::KeyCompromise),
+                invalidity_date: Some(date_time_ymd(2024, 1, 1)),
+            })
+            .collect(),
+        key_identifier_method: KeyIdMethod::PreSpecified(vec![1; 20]),
+    }
+}
+
+#[test]
+fn lists_of_others_for_some_certificates() {
+    let root = Ca::new(signing(ca_params("root")));
+    let leaf = root.leaf(&leaf_params(&[HOST])); // its serial number is 0x41, 16 times
+    let trust =
+        |lists: Vec<Vec<u8>>| Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(RevocationLists::from_der(lists).unwrap());
+    let verify = |lists| as_server(&trust(lists), &[&leaf], HOST).map(drop);
+    assert_eq!(verify(vec![root.crl("root", &crl(&[], 1, None))]), Ok(()));
+    assert_eq!(verify(vec![root.crl("root", &crl(&[&[0x41; 16]], 1, None))]), Err(CertificateError::Revoked));
+    // RFC 5280, 5.2.5: a list for CAs says nothing about a leaf, and does not stand in the way of the other.
+    let (users, cas) =
+        (|revoked, number| crl(revoked, number, Some(CrlScope::UserCertsOnly)), |number| crl(&[], number, Some(CrlScope::CaCertsOnly)));
+    assert_eq!(verify(vec![root.crl("root", &cas(2))]), Err(CertificateError::UnknownRevocation));
+    assert_eq!(verify(vec![root.crl("root", &users(&[], 1))]), Ok(()));
+    assert_eq!(verify(vec![root.crl("root", &users(&[&[0x41; 16]], 1))]), Err(CertificateError::Revoked));
+}
+
+#[test]
+fn damaged_lists_are_refused_or_never_believed() {
+    let World { root, below, server, client } = &world();
+    let upper = root.revocation_list().issue_der().unwrap();
+    let good = below.revocation_list().revoke(server).issue_der().unwrap();
+    let mut read = 0;
+    for bad in damaged(&good) {
+        let Ok(lists) = RevocationLists::from_der([&upper, &bad]) else { continue };
+        read += 1;
+        let trust = root.trust().with_revocation_lists(lists);
+        assert!(as_server(&trust, &chain(server), HOST).is_err());
+        // Nobody is let in by a list that is not the issuer's.
+        assert!(as_client(&trust, client).is_err());
+    }
+    assert!(read > 100, "{read}");
+    let pem = none_of(below);
+    for bad in damaged(pem.as_bytes()) {
+        drop(RevocationLists::from_pem(&bad));
+        drop(below.revocation_list().following(&bad).issue_pem());
+    }
+}
