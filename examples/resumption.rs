@@ -1,4 +1,4 @@
-//! A client that comes back: full and resumed handshakes over TCP, with two servers that share nothing but a ticket key.
+//! A client that comes back: full and resumed handshakes over TCP, with two servers that share an identity and a ticket key.
 //!
 //! ```text
 //! cargo run --release --example resumption

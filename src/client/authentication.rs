@@ -114,7 +114,7 @@ impl WaitFinished {
             peer: server.peer.clone(),
             resumed: server.resumed,
         };
-        let memory = stored.map(|stored| Memory::new(stored, keys, server));
+        let memory = stored.map(|stored| Box::new(Memory::new(stored, keys, server)));
         let stored = memory.as_ref().map(|memory| memory.stored.clone());
         cx.sink.event(Event::Connected(Established { negotiated, exporter, stored }));
         Ok(Connected { memory })

@@ -69,7 +69,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Builds a [`Client`]. A setting that cannot be taken is refused by [`build`](Self::build).
+/// Builds a [`Client`]. A setting that cannot be taken is refused by [`build`](Self::build), also if it was set again; of several the first.
 #[must_use]
 pub struct ClientBuilder {
     settings: Settings,
@@ -84,13 +84,13 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Whom to trust as a server. Required.
+    /// Whom to trust as a server. Required. Replaces what was set before; for several there is [`Trust::and`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = Some(trust);
         self
     }
 
-    /// Who this client is, for servers that ask for a client certificate. Without it such a server gets an empty answer.
+    /// Who this client is, for servers that ask for a client certificate. Without it such a server gets an empty answer. Replaces one set before.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
@@ -123,7 +123,7 @@ impl ClientBuilder {
     }
 
     /// Where sessions are kept to be resumed. By default each `Client` has a cache of its own for 256 of them. `SessionCache::new(0)` keeps none: then
-    /// every handshake is a full one.
+    /// every handshake is a full one. Tickets arrive while the client reads: one that only writes has nothing to resume.
     ///
     /// A cache may be shared: a session is resumed only by a client that trusts the same, is the same, and asks for the same name.
     pub fn sessions(mut self, cache: SessionCache) -> Self {
@@ -137,7 +137,7 @@ impl ClientBuilder {
     pub fn tickets(mut self, new_session: u8, resumption: u8) -> Self {
         self.tickets = (new_session, resumption);
         if usize::from(new_session.max(resumption)) > PER_SERVER {
-            self.settings.refuse("tickets", "more than 8 sessions are not kept for a server");
+            self.settings.refuse("tickets", "at most 8 each: no more are kept for a server");
         }
         self
     }

@@ -55,34 +55,39 @@ use crate::message::Message;
 pub use config::{Client, ClientBuilder};
 
 /// A state of RFC 9846, A.1; each holds exactly what it knows.
+///
+/// Boxed, but for the last: a connection that is connected is small then, and moving it moves nothing but what is in use. The unused room of a large
+/// enum is moved with it, and whatever stood there on the stack, keys too, would live as long as the connection.
 pub(crate) enum State {
-    WaitServerHello(WaitServerHello<First>),
-    WaitServerHelloRetried(WaitServerHello<Retried>),
-    WaitEncryptedExtensions(WaitEncryptedExtensions),
-    WaitCertificateOrRequest(WaitCertificateOrRequest),
-    WaitCertificate(WaitCertificate),
-    WaitCertificateVerify(WaitCertificateVerify),
-    WaitFinished(WaitFinished),
+    WaitServerHello(Box<WaitServerHello<First>>),
+    WaitServerHelloRetried(Box<WaitServerHello<Retried>>),
+    WaitEncryptedExtensions(Box<WaitEncryptedExtensions>),
+    WaitCertificateOrRequest(Box<WaitCertificateOrRequest>),
+    WaitCertificate(Box<WaitCertificate>),
+    WaitCertificateVerify(Box<WaitCertificateVerify>),
+    WaitFinished(Box<WaitFinished>),
     Connected(Connected),
 }
 
 /// START: sends the ClientHello.
 pub(crate) fn start(client: &Client, name: Option<ServerName>, cx: &mut Context<'_>) -> Result<State, Fault> {
-    Ok(State::WaitServerHello(WaitServerHello::start(client.clone(), name, cx)?))
+    Ok(State::WaitServerHello(Box::new(WaitServerHello::start(client.clone(), name, cx)?)))
 }
 
 /// What is legal: any pair not in this table is unexpected_message.
 pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<State, Fault> {
     use State::*;
     Ok(match (state, message) {
-        (WaitServerHello(s), Message::ServerHello(m)) => WaitEncryptedExtensions(s.on_server_hello(&m, wire, cx)?),
-        (WaitServerHello(s), Message::HelloRetryRequest(m)) => WaitServerHelloRetried(s.on_retry(&m, &wire, cx)?),
-        (WaitServerHelloRetried(s), Message::ServerHello(m)) => WaitEncryptedExtensions(s.on_server_hello(&m, wire, cx)?),
+        (WaitServerHello(s), Message::ServerHello(m)) => WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?)),
+        (WaitServerHello(s), Message::HelloRetryRequest(m)) => WaitServerHelloRetried(Box::new(s.on_retry(&m, &wire, cx)?)),
+        (WaitServerHelloRetried(s), Message::ServerHello(m)) => WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?)),
         (WaitEncryptedExtensions(s), Message::EncryptedExtensions(m)) => s.on_encrypted_extensions(&m, &wire, cx)?.into(),
-        (WaitCertificateOrRequest(s), Message::CertificateRequest(m)) => WaitCertificate(s.on_certificate_request(&m, &wire)?),
-        (WaitCertificateOrRequest(s), Message::Certificate(m)) => WaitCertificateVerify(s.without_request().on_certificate(&m, &wire, cx)?),
-        (WaitCertificate(s), Message::Certificate(m)) => WaitCertificateVerify(s.on_certificate(&m, &wire, cx)?),
-        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(s.on_certificate_verify(&m, &wire)?),
+        (WaitCertificateOrRequest(s), Message::CertificateRequest(m)) => WaitCertificate(Box::new(s.on_certificate_request(&m, &wire)?)),
+        (WaitCertificateOrRequest(s), Message::Certificate(m)) => {
+            WaitCertificateVerify(Box::new(s.without_request().on_certificate(&m, &wire, cx)?))
+        }
+        (WaitCertificate(s), Message::Certificate(m)) => WaitCertificateVerify(Box::new(s.on_certificate(&m, &wire, cx)?)),
+        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)),
         (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
         (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m, cx)?),
         (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
@@ -93,8 +98,8 @@ pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut 
 impl From<AfterParameters> for State {
     fn from(after: AfterParameters) -> Self {
         match after {
-            AfterParameters::Certificate(s) => Self::WaitCertificateOrRequest(s),
-            AfterParameters::Finished(s) => Self::WaitFinished(s),
+            AfterParameters::Certificate(s) => Self::WaitCertificateOrRequest(Box::new(s)),
+            AfterParameters::Finished(s) => Self::WaitFinished(Box::new(s)),
         }
     }
 }

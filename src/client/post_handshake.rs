@@ -14,7 +14,7 @@ use crate::session::{ClientSession, Session, StoredSessions};
 /// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
 pub(crate) struct Connected {
     /// None where no sessions are kept.
-    pub(crate) memory: Option<Memory>,
+    pub(crate) memory: Option<Box<Memory>>,
 }
 
 /// What a ticket needs to become a session in the cache.

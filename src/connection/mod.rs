@@ -26,7 +26,7 @@ use crate::connection::inbound::{Inbound, Received};
 use crate::connection::outbound::Outbound;
 use crate::connection::sink::{Decided, Handshake, ReadKey};
 use crate::crypto::random::Rng;
-use crate::error::{Error, Fault, NameError};
+use crate::error::{ConfigError, Error, Fault};
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
 use crate::handshake::{Context, Established, Event, Negotiated, Question, Settings, Step, Wire};
 use crate::identity::ServerName;
@@ -168,10 +168,11 @@ impl Client {
     /// Begins a connection to a server that has no name and is known by its key alone.
     ///
     /// # Errors
-    /// [`Error::Name`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
+    /// [`Error::Config`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
     pub fn connection_unnamed(&self, now: Now, rng: &mut Rng<'_>) -> Result<Connection, Error> {
         if !self.config.unnamed {
-            return Err(NameError::Empty.into());
+            let reason = "a connection without a name has to be allowed by ClientBuilder::allow_unnamed";
+            return Err(ConfigError::Setting { name: "allow_unnamed", reason }.into());
         }
         Connection::client(self, None, now, rng)
     }

@@ -83,9 +83,9 @@ impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownIssuer => {
-                f.write_str("no path leads to a trusted root; add its root to the trust, or have the peer send the whole chain")
+                f.write_str("no path leads to a trusted root; add its root to the trust, or have the peer send the whole chain; a peer without an authority is trusted by its key")
             }
-            Self::UntrustedKey => f.write_str("its key is not among the trusted ones for this name"),
+            Self::UntrustedKey => f.write_str("its key is not among the trusted ones, for this name if one was asked for"),
             Self::Expired => f.write_str("it, or one on its path, has expired"),
             Self::NotValidYet => f.write_str("it, or one on its path, is not valid yet; compare the two clocks"),
             Self::WrongName { expected, presented, .. } if presented.is_empty() => {

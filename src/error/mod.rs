@@ -121,15 +121,16 @@ fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
             "it has no cipher suite, group or signature scheme in common with us; fleeting authenticates by Ed25519 alone"
         }
         AlertDescription::UNKNOWN_CA => {
-            "it does not trust the issuer of our certificate; give it the root, or send the chain that leads there"
+            "it does not trust the issuer of our certificate; give it the root, or send the chain that leads there; or, where it knows keys, ours is not among them"
         }
         AlertDescription::BAD_CERTIFICATE | AlertDescription::UNSUPPORTED_CERTIFICATE | AlertDescription::CERTIFICATE_UNKNOWN => {
             "it refused our certificate; look at its names, its purpose (extended key usage) and its log"
         }
         AlertDescription::CERTIFICATE_EXPIRED => "our certificate is out of date for it; renew it, or set its clock",
         AlertDescription::CERTIFICATE_REQUIRED => {
-            "it wants a client certificate; configure an identity, from one of the authorities that it takes"
+            "it wants a client certificate; configure an identity that it trusts: from one of its authorities, or with a key that it knows"
         }
+        AlertDescription::CLOSE_NOTIFY => "it gave up before the handshake was over, as after a time-out",
         AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3",
         AlertDescription::NO_APPLICATION_PROTOCOL => "it serves none of the ALPN protocols we offered",
         AlertDescription::UNRECOGNIZED_NAME => "it does not serve the name we asked for",

@@ -104,7 +104,7 @@ impl Settings {
     pub(crate) fn set_record_size_limit(&mut self, bytes: u16) {
         self.record_size_limit = bytes;
         if !(MIN_RECORD_SIZE_LIMIT..=DEFAULT_RECORD_SIZE_LIMIT).contains(&bytes) {
-            self.refuse("record_size_limit", "it is 64 to 16385 bytes");
+            self.refuse("record_size_limit", "it must be 64 to 16385 bytes");
         }
     }
 

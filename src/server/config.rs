@@ -133,7 +133,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Builds a [`Server`]. A setting that cannot be taken is refused by [`build`](Self::build).
+/// Builds a [`Server`]. A setting that cannot be taken is refused by [`build`](Self::build), also if it was set again; of several the first.
 #[must_use]
 pub struct ServerBuilder {
     settings: Settings,
@@ -147,15 +147,17 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Who this server is, whatever name a client asks for, unless an [`identity_by_name`](Self::identity_by_name) fits better.
+    /// Who this server is, whatever name a client asks for, unless an [`identity_by_name`](Self::identity_by_name) or
+    /// [`identity_for`](Self::identity_for) fits better. Replaces one set before.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.default_identity = Some(identity);
         self
     }
 
     /// Who this server is for clients that ask for one of the names in this identity's certificate (SNI). May be called many times; the first that
-    /// fits is taken, or the first of them that one of the client's certificate_authorities issued. Without an [`identity`](Self::identity) besides, other names are refused with unrecognized_name, and clients that send
-    /// none with missing_extension. A certificate without a DNS name is refused by [`build`](Self::build), since nobody could ask for it.
+    /// fits is taken, or the first of them that one of the client's certificate_authorities issued. Without an [`identity`](Self::identity) besides, other
+    /// names are refused with unrecognized_name, and clients that send none with missing_extension. A certificate without a DNS name is refused by
+    /// [`build`](Self::build), since nobody could ask for it.
     pub fn identity_by_name(mut self, identity: Identity) -> Self {
         self.named.push(Named { name: None, identity });
         self
@@ -163,10 +165,14 @@ impl ServerBuilder {
 
     /// Who this server is for clients that ask for this DNS name (SNI), whatever its certificate says: for keys without certificates. A server that has
     /// identities by name alone, and no [`identity`](Self::identity), refuses clients that ask for another name or for none, so nobody can pass
-    /// on to it a connection that was meant for someone else (RFC 9846, F.9). A name that is none is refused by [`build`](Self::build).
+    /// on to it a connection that was meant for someone else (RFC 9846, F.9). A name that is none, or is given twice, is refused by
+    /// [`build`](Self::build).
     pub fn identity_for(mut self, name: &str, identity: Identity) -> Self {
         match ServerName::parse(name) {
             Ok(parsed) => match parsed.dns() {
+                Some(dns) if self.named.iter().any(|named| named.name.as_deref() == Some(dns)) => {
+                    self.settings.refuse("identity_for", "names a name twice");
+                }
                 Some(dns) => self.named.push(Named { name: Some(dns.to_owned()), identity }),
                 None => {
                     self.settings.refuse("identity_for", "clients cannot ask for an IP address: give the identity to identity() instead")
@@ -206,7 +212,7 @@ impl ServerBuilder {
     }
 
     /// The keys that tickets are sealed with, so that clients can resume their sessions. By default each `Server` makes keys of its own, renewed by
-    /// themselves; several processes that serve the same name share keys to take each other's tickets.
+    /// themselves; several processes that serve the same name, with the same identity's key, share keys to take each other's tickets.
     ///
     /// Tickets go out with the server's first data, or with its close_notify, if that comes within a minute of the handshake: a client that only sends, and
     /// never reads, gets none. (Over a [`Connection`](crate::Connection) the minute is over when [`process`](crate::Connection::process) is told so.)
@@ -226,7 +232,7 @@ impl ServerBuilder {
     pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
         self.ticket_lifetime = lifetime;
         if !(Duration::from_secs(1)..=MAX_TICKET_LIFETIME).contains(&lifetime) {
-            self.settings.refuse("ticket_lifetime", "it is a second to 7 days; to give out none there is without_tickets()");
+            self.settings.refuse("ticket_lifetime", "it must be a second to 7 days; to give out none there is without_tickets()");
         }
         self
     }
@@ -236,7 +242,7 @@ impl ServerBuilder {
     pub fn max_session_age(mut self, age: Duration) -> Self {
         self.max_session_age = age;
         if age < Duration::from_secs(1) {
-            self.settings.refuse("max_session_age", "it is at least a second; to give out no tickets there is without_tickets()");
+            self.settings.refuse("max_session_age", "it must be at least a second; to give out no tickets there is without_tickets()");
         }
         self
     }
@@ -295,7 +301,7 @@ impl ServerBuilder {
     pub fn build(self) -> Result<Server, Error> {
         self.settings.check()?;
         if self.default_identity.is_none() && self.named.is_empty() {
-            return Err(ConfigError::Missing { what: "identity(): who this server is" }.into());
+            return Err(ConfigError::Missing { what: "identity() or identity_for(): who this server is" }.into());
         }
         if self.named.iter().any(|named| named.name.is_none() && !named.identity.has_dns_names()) {
             let reason = "its certificate has no DNS name, so no client could ask for it; give it to identity() or identity_for() instead";

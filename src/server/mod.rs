@@ -59,12 +59,15 @@ pub use config::{ClientAuth, Server, ServerBuilder};
 pub(crate) use key_exchange::ReceivedClientHello;
 
 /// A state of RFC 9846, A.2; each holds exactly what it knows.
+///
+/// Boxed, but for the last: a connection that is connected is small then, and moving it moves nothing but what is in use. The unused room of a large
+/// enum is moved with it, and whatever stood there on the stack, keys too, would live as long as the connection.
 pub(crate) enum State {
     Start(Start),
-    StartRetried(StartRetried),
-    WaitCertificate(WaitCertificate),
-    WaitCertificateVerify(WaitCertificateVerify),
-    WaitFinished(WaitFinished),
+    StartRetried(Box<StartRetried>),
+    WaitCertificate(Box<WaitCertificate>),
+    WaitCertificateVerify(Box<WaitCertificateVerify>),
+    WaitFinished(Box<WaitFinished>),
     Connected(Connected),
 }
 
@@ -88,7 +91,9 @@ pub(crate) fn step(
         },
         (StartRetried(s), Message::ClientHello(m)) => Step::Next(s.on_client_hello(&m, wire, cx)?.into()),
         (WaitCertificate(s), Message::Certificate(m)) => Step::Next(s.on_certificate(&m, &wire, cx)?.into()),
-        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => Step::Next(WaitFinished(s.on_certificate_verify(&m, &wire)?)),
+        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => {
+            Step::Next(WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)))
+        }
         (WaitFinished(s), Message::Finished(m)) => Step::Next(Connected(s.on_finished(&m, wire, cx)?)),
         (Connected(s), Message::KeyUpdate(m)) => Step::Next(Connected(s.on_key_update(&m, wire, cx)?)),
         (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
@@ -104,7 +109,7 @@ impl From<Answer> for State {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Flight(flight2) => flight2.into(),
-            Answer::Retry(s) => Self::StartRetried(s),
+            Answer::Retry(s) => Self::StartRetried(Box::new(s)),
         }
     }
 }
@@ -112,8 +117,8 @@ impl From<Answer> for State {
 impl From<Flight2> for State {
     fn from(flight2: Flight2) -> Self {
         match flight2 {
-            Flight2::Certificate(s) => Self::WaitCertificate(s),
-            Flight2::Finished(s) => Self::WaitFinished(s),
+            Flight2::Certificate(s) => Self::WaitCertificate(Box::new(s)),
+            Flight2::Finished(s) => Self::WaitFinished(Box::new(s)),
         }
     }
 }
@@ -121,8 +126,8 @@ impl From<Flight2> for State {
 impl From<AfterCertificate> for State {
     fn from(after: AfterCertificate) -> Self {
         match after {
-            AfterCertificate::Verify(s) => Self::WaitCertificateVerify(s),
-            AfterCertificate::Finished(s) => Self::WaitFinished(s),
+            AfterCertificate::Verify(s) => Self::WaitCertificateVerify(Box::new(s)),
+            AfterCertificate::Finished(s) => Self::WaitFinished(Box::new(s)),
         }
     }
 }

@@ -24,8 +24,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The keys that a server's tickets are sealed under.
 ///
-/// A ticket holds all that a server has to know of a session, so the server itself keeps nothing, and any other that has the keys and the same
-/// configuration accepts it.
+/// A ticket holds all that a server has to know of a session, so the server itself keeps nothing, and any other accepts it that has the keys, the same
+/// [identity's](crate::Identity) key for the name, and the same [`ClientAuth`](crate::ClientAuth).
 ///
 /// A key whose time is over is not used. It is wiped by the next call for a ticket, to seal or to open one: there is no thread that waits for its end, so
 /// a process that is idle keeps it until then. An installed key is kept for another day, or until the next one is installed: a clock that was wrong for
@@ -80,7 +80,7 @@ impl TicketKeys {
     }
 
     /// Adds a key, while servers use the others. Of several that may seal, the one that may since the latest time does. A key with the same secret is
-    /// replaced, and so are its times.
+    /// replaced, and so are its times: one that must not be used any more is installed again with times that are over.
     pub fn install(&self, key: TicketKey) {
         let mut keys = self.lock();
         // There is no clock here; the last call for a ticket brought one.

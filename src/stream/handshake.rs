@@ -102,7 +102,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As `connect`; [`Error::Name`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it.
+    /// As `connect`; [`Error::Config`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it.
     pub fn connect_unnamed<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
         self.start_unnamed(io)?.finish()
     }
@@ -122,7 +122,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
+    /// [`Error::Config`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
     pub fn start_unnamed<S: Read + Write>(&self, io: S) -> Result<Handshake<S>, Error> {
         let clock = Clock::start();
         let connection = self.connection_unnamed(clock.now(), &mut SystemRandom)?;

@@ -279,7 +279,9 @@ fn a_server_without_a_name() {
 
     // Not without leave, and not with a name that is none.
     let named = Client::builder().trust(Trust::keys([theirs.public_key()])).build().unwrap();
-    let refused = |result: Result<Handshake<End>, Error>| matches!(result.map(drop), Err(Error::Name(NameError::Empty)));
+    let refused = |result: Result<Handshake<End>, Error>| {
+        matches!(result.map(drop), Err(Error::Config(ConfigError::Setting { name: "allow_unnamed", .. })))
+    };
     assert!(refused(named.start_unnamed(wide_pipe().0)));
     assert!(refused(named.start("", wide_pipe().0)));
     let port = named.connect("db.internal:5432", wide_pipe().0).map(drop).unwrap_err();
