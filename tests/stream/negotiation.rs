@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 
 use fleeting::{
-    AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, Error, Fault, Handshake, Identity, NameError,
-    NamedGroup, Progress, Question, Server, Stream, Trust,
+    AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ConfigError, Error, Fault, Handshake, Identity,
+    NameError, NamedGroup, Progress, Question, Server, Stream, Trust,
 };
 
 use crate::pipe::{End, wide_pipe};
@@ -283,7 +283,7 @@ fn a_server_without_a_name() {
         matches!(result.map(drop), Err(Error::Config(ConfigError::Setting { name: "allow_unnamed", .. })))
     };
     assert!(refused(named.start_unnamed(wide_pipe().0)));
-    assert!(refused(named.start("", wide_pipe().0)));
+    assert!(matches!(named.start("", wide_pipe().0).map(drop), Err(Error::Name(NameError::Empty))));
     let port = named.connect("db.internal:5432", wide_pipe().0).map(drop).unwrap_err();
     assert!(matches!(port, Error::Name(NameError::Port { .. })), "{port:?}");
 }
