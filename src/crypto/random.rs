@@ -59,27 +59,7 @@ pub(crate) fn secret(rng: &mut Rng<'_>, len: usize) -> Result<Secret, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A generator that fails, as one does in a sandbox without `getrandom`.
-    struct Broken;
-
-    impl TryRng for Broken {
-        type Error = getrandom::Error;
-
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-
-        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-    }
-
-    impl TryCryptoRng for Broken {}
+    use crate::testing::broken::Broken;
 
     #[test]
     fn a_generator_that_fails_is_an_error_and_not_zeros() {

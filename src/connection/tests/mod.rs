@@ -70,7 +70,6 @@ fn hello() {
     deliver(&mut s, &mut c).unwrap();
     deliver(&mut c, &mut s).unwrap();
     assert!(!c.is_handshaking() && !s.is_handshaking());
-    println!("{c:?} {s:?}");
     c.write(b"hello").unwrap();
     assert_eq!(deliver(&mut c, &mut s).unwrap(), Status::Data);
     assert_eq!(s.plaintext(), b"hello");

@@ -14,6 +14,7 @@ use crate::error::{ConfigError, Error, Fault};
 use crate::secret::recorder;
 use crate::session::key_ring::SealedTicket;
 use crate::session::{TicketKey, TicketKeys};
+use crate::testing::broken::Broken;
 
 fn key(secret: u8, encrypt_from: Duration, encrypt_until: Duration, decrypt_until: Duration) -> TicketKey {
     TicketKey::new([secret; 32], encrypt_from, encrypt_until, decrypt_until).unwrap()
@@ -53,27 +54,6 @@ impl TryRng for Zeros {
 }
 
 impl TryCryptoRng for Zeros {}
-
-/// One that fails.
-struct Broken;
-
-impl TryRng for Broken {
-    type Error = getrandom::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Err(getrandom::Error::UNSUPPORTED)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Err(getrandom::Error::UNSUPPORTED)
-    }
-
-    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-        Err(getrandom::Error::UNSUPPORTED)
-    }
-}
-
-impl TryCryptoRng for Broken {}
 
 #[test]
 fn keys_never_default() {

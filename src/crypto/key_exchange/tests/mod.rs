@@ -9,6 +9,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use super::*;
 use crate::code_point::AlertDescription;
 use crate::crypto::random::SystemRandom;
+use crate::testing::broken::Broken;
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
     let bytes: Vec<_> = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect();
@@ -216,27 +217,6 @@ fn a_scalar_out_of_range_is_not_taken() {
 
 #[test]
 fn a_generator_that_fails() {
-    /// No state, so that it passes for the system's, and the half that asks it still fails.
-    struct Broken;
-
-    impl TryRng for Broken {
-        type Error = getrandom::Error;
-
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-
-        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-            Err(getrandom::Error::UNSUPPORTED)
-        }
-    }
-
-    impl TryCryptoRng for Broken {}
-
     for group in Group::ALL {
         let share = EphemeralKey::generate(group, &mut SystemRandom).unwrap().public().to_vec();
         for backend in Backend::all() {

@@ -1,0 +1,24 @@
+//! [`Broken`]: a generator that fails.
+
+use rand_core::{TryCryptoRng, TryRng};
+
+/// A generator that fails, as one does in a sandbox without `getrandom`. It has no state, so it passes for the system's where that is asked.
+pub(crate) struct Broken;
+
+impl TryRng for Broken {
+    type Error = getrandom::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Err(getrandom::Error::UNSUPPORTED)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Err(getrandom::Error::UNSUPPORTED)
+    }
+
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+        Err(getrandom::Error::UNSUPPORTED)
+    }
+}
+
+impl TryCryptoRng for Broken {}
