@@ -84,7 +84,7 @@ fn write(dir: &Path, name: &str, identity: &Identity) -> Result<(), Failure> {
     // "*.internal" and "::1" are no good names for files, and "../x" is a bad one.
     let name: String = name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
     let (certificate, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}-key.pem")));
-    write_key(&key, &identity.key_pem())?;
+    write_key(&key, &identity.key_pem()?)?;
     fs::write(&certificate, identity.chain_pem())?;
     println!("{} and {}: the key {}", certificate.display(), key.display(), identity.public_key());
     Ok(())

@@ -48,6 +48,7 @@
 //! | transports that do not block, deadlines, a configuration chosen by the ClientHello | [`Client::start`], [`Server::start`], [`Handshake`] |
 //! | an event loop of one's own: no socket, clock or thread inside | [`Connection`] |
 //! | who one is | [`Identity`] |
+//! | a private key that is held elsewhere: by an agent, an HSM | [`Identity::with_signer`], [`Signer`] |
 //! | whom one trusts: roots, and keys bound to names | [`Trust`] |
 //! | no certificates at all | [`Identity::generate`], [`Trust::key_for`], [`ServerBuilder::identity_for`] |
 //! | coming back without certificates and signatures (resumption): it works by itself, and is tuned by | [`SessionCache`] at clients, [`TicketKeys`] at servers |
@@ -112,8 +113,8 @@ pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Negotiated, Question};
 pub use identity::{
-    Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, RevocationListBuilder, RevocationLists, ServerName, Trust,
-    Validity,
+    Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, RevocationListBuilder, RevocationLists, ServerName, Signer,
+    Trust, Validity,
 };
 pub use record::Padding;
 pub use secret::Secret;

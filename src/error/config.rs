@@ -41,6 +41,8 @@ pub enum ConfigError {
     },
     /// The private key does not belong to the first certificate of the chain.
     KeyMismatch,
+    /// The private key was asked for, and is held elsewhere.
+    KeyElsewhere,
     /// Text that is not a public key.
     PublicKey {
         /// What is wrong with it.
@@ -77,6 +79,9 @@ impl fmt::Display for ConfigError {
             Self::RevocationList { index, reason } => write!(f, "revocation list {index}: {reason}"),
             Self::Key { reason } => write!(f, "private key: {reason}"),
             Self::KeyMismatch => f.write_str("the private key does not belong to the first certificate"),
+            Self::KeyElsewhere => f.write_str(
+                "the private key is held elsewhere, and only signs for this identity: whoever holds it can copy it, if anybody can",
+            ),
             Self::PublicKey { reason } => write!(f, "public key: {reason}"),
             Self::Missing { what } => write!(f, "missing: {what}"),
             Self::Setting { name, reason } => write!(f, "{name}: {reason}"),

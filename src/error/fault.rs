@@ -168,6 +168,8 @@ pub enum Fault {
     },
     /// The random number generator failed; not the peer's fault.
     Random,
+    /// What holds our own key elsewhere did not sign; not the peer's fault.
+    Signer(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// What is wrong with bytes that do not follow the syntax.
@@ -301,7 +303,7 @@ impl Fault {
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
-            Self::DoesNotFit { .. } | Self::Internal { .. } | Self::Random => AlertDescription::INTERNAL_ERROR,
+            Self::DoesNotFit { .. } | Self::Internal { .. } | Self::Random | Self::Signer(_) => AlertDescription::INTERNAL_ERROR,
         }
     }
 }
@@ -386,6 +388,7 @@ impl fmt::Display for Fault {
             Self::Denied(reason) => write!(f, "the peer was not authorized: {reason}"),
             Self::Internal { what } => write!(f, "{what} failed; please report this"),
             Self::Random => f.write_str("the system's random number generator failed"),
+            Self::Signer(reason) => write!(f, "our own key, which is held elsewhere, did not sign: {reason}"),
         }
     }
 }

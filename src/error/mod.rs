@@ -46,6 +46,8 @@ pub enum Error {
     Name(NameError),
     /// The random number generator failed.
     Random,
+    /// What holds our own key elsewhere ([`Signer`](crate::Signer)) failed, or its signature is not one by this key.
+    Signer(Arc<dyn std::error::Error + Send + Sync>),
     /// A key reached the number of records it may protect (RFC 9846, 5.5), and could not be renewed.
     KeyLimit,
     /// Writing after `close()`.
@@ -64,7 +66,7 @@ impl Error {
     pub fn alert(&self) -> Option<AlertDescription> {
         match self {
             Self::Protocol { fault, .. } => Some(fault.alert()),
-            Self::Random | Self::KeyLimit => Some(AlertDescription::INTERNAL_ERROR),
+            Self::Random | Self::Signer(_) | Self::KeyLimit => Some(AlertDescription::INTERNAL_ERROR),
             // RFC 9846, 6.1: cancelling for a reason of our own; the connection adds the close_notify that has to follow.
             Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED),
             Self::AlertReceived(_)
@@ -83,6 +85,7 @@ impl Fault {
     pub(crate) fn in_state(self, state: &'static str) -> Error {
         match self {
             Self::Random => Error::Random,
+            Self::Signer(reason) => Error::Signer(reason),
             fault => Error::Protocol { state, fault },
         }
     }
@@ -107,6 +110,10 @@ impl fmt::Display for Error {
             Self::Config(error) => write!(f, "configuration: {error}"),
             Self::Name(error) => write!(f, "server name: {error}"),
             Self::Random => f.write_str("the system's random number generator failed"),
+            Self::Signer(reason) => write!(
+                f,
+                "our own key, which is held elsewhere, did not sign: {reason}; look after what holds it, and at which key it has, and connect again"
+            ),
             Self::KeyLimit => f.write_str("a key has protected as many records as it may, and could not be renewed: open a new connection"),
             Self::Closed => f.write_str("written after close(): nothing can follow a close_notify"),
             Self::WrongState { call, state } => write!(f, "{call} cannot be called now: the connection is in {state}"),
@@ -146,6 +153,7 @@ impl std::error::Error for Error {
             Self::Io(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::Name(error) => Some(error),
+            Self::Signer(reason) => Some(&**reason),
             Self::AlertReceived(_)
             | Self::Truncated
             | Self::HandshakeTimeout
@@ -175,7 +183,7 @@ impl From<Error> for io::Error {
             Error::HandshakeTimeout => io::ErrorKind::TimedOut,
             Error::Io(error) => error.kind(),
             Error::Config(_) | Error::Name(_) | Error::WrongState { .. } => io::ErrorKind::InvalidInput,
-            Error::Random | Error::KeyLimit => io::ErrorKind::Other,
+            Error::Random | Error::Signer(_) | Error::KeyLimit => io::ErrorKind::Other,
             Error::Closed => io::ErrorKind::BrokenPipe,
         };
         Self::new(kind, error)

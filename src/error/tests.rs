@@ -36,7 +36,7 @@ variants! {
     E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. }, E::MissingExtension { .. }, E::Illegal(_),
     E::Version { .. }, E::NoCommonSuite { .. }, E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonCertificateType { .. },
     E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::BadBinder, E::CertificateRequired, E::Certificate(_),
-    E::Denied(_), E::Internal { .. }, E::Random,
+    E::Denied(_), E::Internal { .. }, E::Random, E::Signer(_),
 }
 
 variants! {
@@ -56,13 +56,13 @@ variants! {
 
 variants! {
     Error,
-    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_), E::Config(_), E::Name(_), E::Random, E::KeyLimit,
+    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit,
     E::Closed, E::WrongState { .. },
 }
 
 variants! {
     ConfigError,
-    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::PublicKey { .. },
+    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. },
     E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
 }
 
@@ -130,6 +130,7 @@ fn faults() -> Vec<Row> {
         (Fault::DoesNotFit { message: "ClientHello" }, 80, &["ClientHello"]),
         (Fault::Internal { what: "sealing" }, 80, &["sealing", "report"]),
         (Fault::Random, 80, &["random number generator"]),
+        (Fault::Signer("the agent is gone".to_owned().into_error()), 80, &["held elsewhere", "the agent is gone"]),
         // missing_extension(109), unsupported_extension(110), unrecognized_name(112), certificate_required(116), no_application_protocol(120).
         (Fault::MissingExtension { message, extension }, 109, &["ServerHello", "key_share", "lacks"]),
         (Fault::UnsolicitedExtension { message, extension }, 110, &["ServerHello", "key_share", "not asked"]),
@@ -261,6 +262,7 @@ fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> 
         (Error::Config(ConfigError::KeyMismatch), None, Kind::InvalidInput, &["configuration: ", "private key"]),
         (Error::Name(NameError::Empty), None, Kind::InvalidInput, &["server name: ", "empty"]),
         (Error::Random, Some(80), Kind::Other, &["random number generator"]),
+        (Error::Signer("the agent is gone".to_owned().into_error()), Some(80), Kind::Other, &["the agent is gone", "connect again"]),
         (Error::KeyLimit, Some(80), Kind::Other, &["new connection"]),
         (Error::Closed, None, Kind::BrokenPipe, &["close()"]),
         (Error::WrongState { call: "write", state: "WAIT_SH" }, None, Kind::InvalidInput, &["write", "WAIT_SH"]),
@@ -288,7 +290,7 @@ fn each_error_travels_through_io_error_and_back() {
 #[test]
 fn each_configuration_error_says_what_to_do() {
     let file = ConfigError::File { path: "/etc/key".to_owned(), reason: "denied".to_owned() };
-    let rows: [(ConfigError, &[&str]); 11] = [
+    let rows: [(ConfigError, &[&str]); 12] = [
         (
             ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some("PRIVATE KEY".to_owned()) },
             &["CERTIFICATE", "PRIVATE KEY", "swapped"],
@@ -299,6 +301,7 @@ fn each_configuration_error_says_what_to_do() {
         (ConfigError::RevocationList { index: 2, reason: "it is old" }, &["revocation list 2", "it is old"]),
         (ConfigError::Key { reason: "it is encrypted" }, &["private key", "it is encrypted"]),
         (ConfigError::KeyMismatch, &["does not belong"]),
+        (ConfigError::KeyElsewhere, &["held elsewhere", "whoever holds it"]),
         (ConfigError::PublicKey { reason: "it is short" }, &["public key", "it is short"]),
         (ConfigError::Missing { what: "trust()" }, &["missing", "trust()"]),
         (ConfigError::Setting { name: "alpn", reason: "it is empty" }, &["alpn", "it is empty"]),

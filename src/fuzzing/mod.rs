@@ -244,7 +244,8 @@ fn split(mut data: &[u8]) -> Vec<&[u8]> {
 /// Any text as a key, a chain, roots, an authority, a public key and a name.
 pub fn pem(data: &[u8]) {
     if let Ok(identity) = Identity::from_pem(data, data) {
-        let again = Identity::from_pem(identity.chain_pem(), identity.key_pem().expose()).expect("what we write we read");
+        let again =
+            Identity::from_pem(identity.chain_pem(), identity.key_pem().expect("it is here").expose()).expect("what we write we read");
         assert_eq!(again.public_key(), identity.public_key());
         assert_eq!(again.certificates(), identity.certificates());
     }

@@ -75,7 +75,7 @@ struct Showing {
 impl Showing {
     fn new(key: Identity) -> Self {
         // What stands in a chain that is given is shown.
-        let certificate = Identity::from_pem(key.chain_pem(), key.key_pem().expose()).expect("an identity");
+        let certificate = Identity::from_pem(key.chain_pem(), key.key_pem().expect("it is here").expose()).expect("an identity");
         Self { key, certificate }
     }
 

@@ -118,6 +118,7 @@ pub(crate) fn prove(
     write(&certificate);
 
     let signature = identity.sign(&signed_content(signer, &transcript.digest()))?;
+    let signature = signature.ok_or(Fault::Internal { what: "an identity that asks" })?;
     let verify = CertificateVerify { algorithm: SignatureScheme::ED25519, signature: &signature }.encode()?;
     transcript.add(&verify);
     write(&verify);

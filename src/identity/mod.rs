@@ -7,7 +7,7 @@
 //! certificate   the fields of an X.509 certificate (RFC 5280) that we look at ourselves
 //! constraints   the names that an authority may issue for
 //! issue         makes certificates; authority: a private PKI, for people
-//! own           Identity: our key and the chain we show
+//! own           Identity: our key and the chain we show; signer: a key that is held elsewhere
 //! path          certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
 //! revocation    RevocationLists: what authorities took back; revoking: makes such lists
 //! trust         Trust: roots, and keys bound to names; digest: the same for one that says the same
@@ -35,6 +35,7 @@ mod pem;
 mod public_key;
 mod revocation;
 mod revoking;
+mod signer;
 mod trust;
 
 #[cfg(test)]
@@ -50,4 +51,5 @@ pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
 pub use revocation::RevocationLists;
 pub use revoking::RevocationListBuilder;
+pub use signer::Signer;
 pub use trust::Trust;

@@ -1,4 +1,4 @@
-//! [`Identity`]: our own key, and the certificates that we show with it.
+//! [`Identity`]: our own key, here or elsewhere, and the certificates that we show with it.
 
 use core::fmt;
 use std::path::Path;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding as _};
 
 use crate::crypto::random::SystemRandom;
-use crate::crypto::signature::SigningKey;
+use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error, Fault};
 use crate::identity::certificate::{AltName, Certificate};
 use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
 use crate::identity::public_key::PublicKey;
+use crate::identity::signer::{Held, Signer};
 use crate::identity::trust::MAX_CHAIN;
 use crate::identity::{key, name, pem};
 use crate::secret::Secret;
@@ -21,6 +22,8 @@ use crate::secret::Secret;
 /// A key that nobody certified ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) goes as a raw public key (RFC 7250) to peers that
 /// take those, and in a self-signed certificate without a name to the others. All other identities show their chain.
 ///
+/// The key may be held elsewhere, by what signs with it and never gives it out ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
+///
 /// Cheap to clone: the key is held once, and wiped when the last clone is dropped.
 ///
 /// ```
@@ -28,7 +31,7 @@ use crate::secret::Secret;
 ///
 /// // Named by an authority. The same PEM can come from files: Identity::from_pem_files("chain.pem", "key.pem")
 /// let issued = Authority::new("Example CA")?.issue_server(["db.internal"])?;
-/// let again = Identity::from_pem(issued.chain_pem(), issued.key_pem().expose())?;
+/// let again = Identity::from_pem(issued.chain_pem(), issued.key_pem()?.expose())?;
 /// assert_eq!(again.public_key(), issued.public_key());
 ///
 /// // Known by its key alone.
@@ -40,7 +43,7 @@ use crate::secret::Secret;
 pub struct Identity(Arc<Inner>);
 
 struct Inner {
-    key: SigningKey,
+    key: Held,
     public_key: PublicKey,
     /// DER, the certificate of `key` first.
     chain: Vec<Vec<u8>>,
@@ -116,6 +119,48 @@ impl Identity {
         Self::own_certificate(generate()?, issue::fitting_common_name(&common_name), &names)
     }
 
+    /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the [`Signer`] that signs with it at once.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use fleeting::{Authority, Identity, Signer};
+    ///
+    /// /// Another library's key.
+    /// struct Theirs(ed25519_dalek::SigningKey);
+    ///
+    /// impl Signer for Theirs {
+    ///     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    ///         Ok(ed25519_dalek::Signer::try_sign(&self.0, message)?.to_vec())
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn Error>> {
+    /// # let mut seed = [0; 32];
+    /// # getrandom::fill(&mut seed)?;
+    /// let key = Theirs(ed25519_dalek::SigningKey::from_bytes(&seed));
+    /// let chain = Authority::new("Example CA")?.certificate().client("alice").issue_for(key.0.verifying_key().to_bytes().into())?;
+    /// let identity = Identity::with_signer(chain, key)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], as [`from_pem`](Self::from_pem) has it for the chain. Whether the signer has the key is seen with its first signature.
+    pub fn with_signer(chain: impl AsRef<[u8]>, signer: impl Signer + 'static) -> Result<Self, Error> {
+        Self::held_elsewhere(chain.as_ref(), Some(Box::new(signer)))
+    }
+
+    /// A chain of certificates in PEM, the first for a key that only the application can have something signed with, whenever it can: each handshake that
+    /// needs a signature stops and asks for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], as [`from_pem`](Self::from_pem) has it for the chain.
+    pub fn asking(chain: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Self::held_elsewhere(chain.as_ref(), None)
+    }
+
     /// The key, for peers to trust.
     pub fn public_key(&self) -> PublicKey {
         self.0.public_key
@@ -136,8 +181,15 @@ impl Identity {
     }
 
     /// The private key as PKCS#8 in PEM, to be kept where nobody else reads it.
-    pub fn key_pem(&self) -> Secret {
-        pem::write_private_key(&key::write(&self.0.key))
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyElsewhere`] if it is not here ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
+    pub fn key_pem(&self) -> Result<Secret, Error> {
+        match &self.0.key {
+            Held::Here(key) => Ok(pem::write_private_key(&key::write(key))),
+            Held::Elsewhere { .. } => Err(ConfigError::KeyElsewhere.into()),
+        }
     }
 
     /// What a raw public key is on the wire (RFC 7250, section 3).
@@ -150,9 +202,15 @@ impl Identity {
         self.0.nameless
     }
 
-    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2).
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Fault> {
-        Ok(self.0.key.sign(message))
+    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2); nothing if the application is to be asked.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Option<[u8; SIGNATURE_LEN]>, Fault> {
+        self.0.key.sign(message)
+    }
+
+    /// What the application answered, if it is a signature of this message by our key.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the handshake that asks the application"))]
+    pub(crate) fn check_signature(&self, message: &[u8], signature: &[u8]) -> Result<[u8; SIGNATURE_LEN], Fault> {
+        self.0.key.check(message, signature)
     }
 
     /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846, 4.5.1.2; RFC 6066, section 3).
@@ -177,34 +235,27 @@ impl Identity {
 
     /// With a chain from somewhere else.
     fn checked(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Self, Error> {
-        if chain.len() > MAX_CHAIN {
-            return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex }.into());
-        }
-        for (index, der) in chain.iter().enumerate() {
-            let failed = |error| ConfigError::Certificate { index, error };
-            let certificate = Certificate::parse(der).map_err(failed)?;
-            if index == 0 {
-                // RFC 9846, 4.5.1.2: what a peer would refuse is refused here, before a peer sees it.
-                let public_key = certificate.public_key().map_err(failed)?;
-                certificate.check_may_sign().map_err(failed)?;
-                if *public_key.as_bytes() != key.public_key() {
-                    return Err(ConfigError::KeyMismatch.into());
-                }
-            }
-        }
-        if chain.is_empty() {
-            return Err(ConfigError::Missing { what: "a certificate for the key; without one there is Identity::from_key_pem" }.into());
+        if *check_chain(&chain)?.as_bytes() != key.public_key() {
+            return Err(ConfigError::KeyMismatch.into());
         }
         Ok(Self::from_parts(chain, key))
     }
 
-    /// With a chain that is known to be for this key.
-    pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: SigningKey) -> Self {
-        Self::assembled(chain, key, false)
+    fn held_elsewhere(chain: &[u8], signer: Option<Box<dyn Signer>>) -> Result<Self, Error> {
+        let chain = pem::certificates(chain)?;
+        let public_key = check_chain(&chain)?;
+        let key = VerifyingKey::parse(public_key.as_bytes())
+            .map_err(|_| ConfigError::Certificate { index: 0, error: CertificateError::Malformed })?;
+        Ok(Self::assembled(chain, Held::Elsewhere { key, signer }, public_key, false))
     }
 
-    fn assembled(chain: Vec<Vec<u8>>, key: SigningKey, nameless: bool) -> Self {
+    /// With a chain that is known to be for this key.
+    pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: SigningKey) -> Self {
         let public_key = PublicKey::from(key.public_key());
+        Self::assembled(chain, Held::Here(key), public_key, false)
+    }
+
+    fn assembled(chain: Vec<Vec<u8>>, key: Held, public_key: PublicKey, nameless: bool) -> Self {
         let names = chain.first().and_then(|leaf| Certificate::parse(leaf).ok()).map(|leaf| leaf.alt_names()).unwrap_or_default();
         let names = names.into_iter().filter_map(|name| if let AltName::Dns(name) = name { Some(name) } else { None }).collect();
         Self(Arc::new(Inner { key, public_key, chain, names, nameless }))
@@ -232,12 +283,30 @@ impl Identity {
             key: public_key,
         };
         let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
-        Ok(Self::assembled(vec![certificate], key, names.is_empty()))
+        Ok(Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty()))
     }
 
     fn leaf(&self) -> Option<Certificate<'_>> {
         Certificate::parse(self.0.chain.first()?).ok()
     }
+}
+
+/// The key of the first certificate in a chain that peers would not refuse to begin with.
+fn check_chain(chain: &[Vec<u8>]) -> Result<PublicKey, ConfigError> {
+    if chain.len() > MAX_CHAIN {
+        return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex });
+    }
+    let mut key = None;
+    for (index, der) in chain.iter().enumerate() {
+        let failed = |error| ConfigError::Certificate { index, error };
+        let certificate = Certificate::parse(der).map_err(failed)?;
+        if index == 0 {
+            // RFC 9846, 4.5.1.2: what a peer would refuse is refused here, before a peer sees it.
+            key = Some(certificate.public_key().map_err(failed)?);
+            certificate.check_may_sign().map_err(failed)?;
+        }
+    }
+    key.ok_or(ConfigError::Missing { what: "a certificate for the key; without one there is Identity::from_key_pem" })
 }
 
 /// A fresh key from the system's generator.
@@ -249,6 +318,7 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Identity");
         out.field("public_key", &self.0.public_key).field("names", &self.0.names).field("certificates", &self.0.chain.len());
+        out.field("key", &self.0.key);
         out.finish_non_exhaustive()
     }
 }

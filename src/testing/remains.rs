@@ -159,7 +159,7 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let authority = Authority::from_pem(read("authority.pem").expose(), read("authority.key").expose()).unwrap();
     let identity = |name| Identity::from_pem_files(keys.join(format!("{name}.pem")), keys.join(format!("{name}.key"))).unwrap();
     let (server, client) = (identity("server"), identity("client"));
-    let nameless = Identity::from_key_pem(client.key_pem().expose()).unwrap();
+    let nameless = Identity::from_key_pem(client.key_pem().unwrap().expose()).unwrap();
     authority.certificate().validity(validity()).server(["other.internal"]).issue_for(nameless.public_key()).unwrap();
     drop(nameless);
     run.dropped("loading");
@@ -435,7 +435,7 @@ impl Keys {
             ("server", certificate().server(["server.internal"]).issue().unwrap()),
             ("client", certificate().client("client").issue().unwrap()),
         ] {
-            write(name, &identity.chain_pem(), &identity.key_pem());
+            write(name, &identity.chain_pem(), &identity.key_pem().unwrap());
         }
         // RFC 8410, section 7: what stands before every seed, in DER and in PEM.
         public.extend_from_slice(&[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20]);

@@ -87,9 +87,9 @@ fn deliver(from: &mut Connection, to: &mut Connection) -> Result<Status, Error> 
 fn identities(shown: &mut Shown) -> (Authority, Identity, Identity) {
     let authority = Authority::new("shown").unwrap();
     let (server, client) = (authority.issue_server(["a.example"]).unwrap(), authority.issue_client("a client").unwrap());
-    let again = Identity::from_key_pem(server.key_pem().expose()).unwrap();
+    let again = Identity::from_key_pem(server.key_pem().unwrap().expose()).unwrap();
     shown.debug(&again);
-    let (server_key, authority_key) = (server.key_pem(), authority.key_pem());
+    let (server_key, authority_key) = (server.key_pem().unwrap(), authority.key_pem());
     for value in [&server, &client] {
         shown.debug(value);
         shown.debug(&value.public_key());

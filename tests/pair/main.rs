@@ -15,5 +15,6 @@ mod flipped;
 mod limits;
 mod matrix;
 mod mismatch;
+mod signing;
 mod tickets;
 mod wire;

@@ -293,7 +293,7 @@ fn write_identity(folder: &Folder, name: &str, identity: &Identity) -> Files {
     Files {
         issuers: folder.write(&format!("{name}.issuers.pem"), issuers),
         chain: folder.write(&format!("{name}.pem"), &chain),
-        key: folder.write(&format!("{name}.key"), identity.key_pem().expose()),
+        key: folder.write(&format!("{name}.key"), identity.key_pem().unwrap().expose()),
     }
 }
 

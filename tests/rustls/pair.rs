@@ -206,7 +206,7 @@ pub fn provider_with(setting: &Setting) -> Arc<CryptoProvider> {
 }
 
 pub fn chain(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().expose()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().unwrap().expose()).unwrap();
     (identity.certificates().iter().cloned().map(CertificateDer::from).collect(), key)
 }
 

@@ -126,7 +126,7 @@ fn certificates_that_are_refused() {
 #[test]
 fn certificate_verify_that_does_not_verify() {
     let server = asking_server(required());
-    let sign = |content: &[u8]| WORLD.client.sign(content).unwrap();
+    let sign = |content: &[u8]| WORLD.client.sign(content).unwrap().unwrap();
     let refused = |make: &dyn Fn(&Puppet) -> Vec<u8>| refused_by!(&server, "WAIT_CV", make, 51, Fault::BadSignature);
     for at in [0, 31, 32, 63] {
         refused(&|puppet| {
@@ -137,7 +137,7 @@ fn certificate_verify_that_does_not_verify() {
     }
     // The server's context string, as in a reflection; another key; another length.
     refused(&|puppet| certificate_verify_of(0x0807, &sign(&puppet.signed_content(Side::Server))));
-    refused(&|puppet| certificate_verify_of(0x0807, &WORLD.server.sign(&puppet.signed_content(Side::Client)).unwrap()));
+    refused(&|puppet| certificate_verify_of(0x0807, &WORLD.server.sign(&puppet.signed_content(Side::Client)).unwrap().unwrap()));
     refused(&|puppet| certificate_verify_of(0x0807, &sign(&puppet.signed_content(Side::Client))[..63]));
 }
 
@@ -149,7 +149,7 @@ fn certificate_verify_by_a_scheme_not_offered() {
         refused_by!(
             &asking_server(required()),
             "WAIT_CV",
-            |puppet: &Puppet| certificate_verify_of(scheme, &WORLD.client.sign(&puppet.signed_content(Side::Client)).unwrap()),
+            |puppet: &Puppet| certificate_verify_of(scheme, &WORLD.client.sign(&puppet.signed_content(Side::Client)).unwrap().unwrap()),
             47,
             Fault::Illegal(Illegal::SchemeNotOffered(SignatureScheme(got))) if got == scheme
         );

@@ -496,7 +496,7 @@ impl Puppet {
     }
 
     pub(super) fn certificate_verify(&self) -> Vec<u8> {
-        certificate_verify_of(0x0807, &self.identity.sign(&self.signed_content(self.side)).unwrap())
+        certificate_verify_of(0x0807, &self.identity.sign(&self.signed_content(self.side)).unwrap().unwrap())
     }
 
     pub(super) fn finished(&self) -> Vec<u8> {

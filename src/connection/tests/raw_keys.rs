@@ -216,7 +216,7 @@ fn keys_that_are_refused() {
 fn a_key_that_the_server_does_not_hold() {
     let mut puppet = shown_a_key(Trust::keys([WORLD.server.public_key()]));
     puppet.say(&raw_certificate(&WORLD.server)).unwrap();
-    let signature = WORLD.client.sign(&puppet.signed_content(Side::Server)).unwrap();
+    let signature = WORLD.client.sign(&puppet.signed_content(Side::Server)).unwrap().unwrap();
     let record = puppet.record(HANDSHAKE, &certificate_verify_of(0x0807, &signature));
     refused!(puppet, record, "WAIT_CV", 51, Fault::BadSignature);
 }
@@ -463,7 +463,7 @@ fn client_keys_that_are_refused() {
         }
         let mut puppet = asked_for_a_key(client_auth());
         puppet.say(&raw_certificate(&WORLD.client)).unwrap();
-        let signature = WORLD.server.sign(&puppet.signed_content(Side::Client)).unwrap();
+        let signature = WORLD.server.sign(&puppet.signed_content(Side::Client)).unwrap().unwrap();
         let record = puppet.record(HANDSHAKE, &certificate_verify_of(0x0807, &signature));
         refused!(puppet, record, "WAIT_CV", 51, Fault::BadSignature);
     }

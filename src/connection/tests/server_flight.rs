@@ -354,7 +354,7 @@ fn key_that_is_not_trusted() {
 /// 4.5.2: "If the verification fails, the receiver MUST terminate the handshake with a "decrypt_error" alert."
 #[test]
 fn certificate_verify_that_does_not_verify() {
-    let sign = |content: &[u8]| WORLD.server.sign(content).unwrap();
+    let sign = |content: &[u8]| WORLD.server.sign(content).unwrap().unwrap();
     let refused = |make: &dyn Fn(&Puppet) -> Vec<u8>| refused_by!(&client(), "WAIT_CV", make, 51, Fault::BadSignature);
     for at in [0, 31, 32, 63] {
         refused(&|puppet| {
@@ -371,7 +371,7 @@ fn certificate_verify_that_does_not_verify() {
         certificate_verify_of(0x0807, &sign(&content))
     });
     refused(&|puppet| certificate_verify_of(0x0807, &sign(&puppet.signed_content(Side::Server)[64..])));
-    refused(&|puppet| certificate_verify_of(0x0807, &WORLD.client.sign(&puppet.signed_content(Side::Server)).unwrap()));
+    refused(&|puppet| certificate_verify_of(0x0807, &WORLD.client.sign(&puppet.signed_content(Side::Server)).unwrap().unwrap()));
     // No signature of Ed25519 has another length.
     for length in [0, 1, 63] {
         refused(&|puppet| certificate_verify_of(0x0807, &sign(&puppet.signed_content(Side::Server))[..length]));
@@ -386,7 +386,7 @@ fn certificate_verify_by_a_scheme_not_offered() {
         refused_by!(
             &client(),
             "WAIT_CV",
-            |puppet: &Puppet| certificate_verify_of(scheme, &WORLD.server.sign(&puppet.signed_content(Side::Server)).unwrap()),
+            |puppet: &Puppet| certificate_verify_of(scheme, &WORLD.server.sign(&puppet.signed_content(Side::Server)).unwrap().unwrap()),
             47,
             Fault::Illegal(Illegal::SchemeNotOffered(SignatureScheme(got))) if got == scheme
         );

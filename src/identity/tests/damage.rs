@@ -71,7 +71,7 @@ fn a_damaged_root_or_identity_is_refused_or_harmless_when_loaded() {
 }
 
 fn issued_key(identity: &Identity) -> crate::crypto::signature::SigningKey {
-    key::read(pem::private_key(identity.key_pem().expose()).unwrap().expose()).unwrap()
+    key::read(pem::private_key(identity.key_pem().unwrap().expose()).unwrap().expose()).unwrap()
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn our_reader_and_path_validation_read_the_same_key_and_names() {
 #[test]
 fn damaged_pem_is_refused_or_harmless() {
     let server = Authority::new("CA").unwrap().issue_server([HOST]).unwrap();
-    let (chain_pem, key_pem) = (server.chain_pem(), server.key_pem());
+    let (chain_pem, key_pem) = (server.chain_pem(), server.key_pem().unwrap());
     for bad in damaged(chain_pem.as_bytes()) {
         if let Ok(identity) = Identity::from_pem(&bad, key_pem.expose()) {
             assert_eq!(identity.public_key(), server.public_key());

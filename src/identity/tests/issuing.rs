@@ -338,7 +338,7 @@ fn a_key_that_is_kept_elsewhere() {
     let authority = Authority::new("CA").unwrap();
     let elsewhere = Identity::generate().unwrap();
     let chain_pem = authority.certificate().server([HOST]).issue_for(elsewhere.public_key()).unwrap();
-    let identity = Identity::from_pem(chain_pem, elsewhere.key_pem().expose()).unwrap();
+    let identity = Identity::from_pem(chain_pem, elsewhere.key_pem().unwrap().expose()).unwrap();
     as_server(&authority.trust(), &chain(&identity), HOST).unwrap();
 }
 
@@ -354,7 +354,7 @@ fn self_signed_names_are_for_pinned_keys() {
 fn what_cannot_be_an_authority() {
     let authority = Authority::new("CA").unwrap();
     let leaf = authority.issue_server([HOST]).unwrap();
-    let refused = |certificate: String, key: &Identity| match Authority::from_pem(certificate, key.key_pem().expose()).map(drop) {
+    let refused = |certificate: String, key: &Identity| match Authority::from_pem(certificate, key.key_pem().unwrap().expose()).map(drop) {
         Err(Error::Config(error)) => error,
         other => panic!("{other:?}"),
     };

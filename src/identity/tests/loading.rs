@@ -46,7 +46,7 @@ fn both_versions_of_pkcs8() {
         let identity = Identity::from_key_pem(&text).unwrap();
         assert_eq!(identity.public_key(), public);
         // Version 1 is written, whatever was read.
-        assert_eq!(core::str::from_utf8(identity.key_pem().expose()).unwrap(), RFC_8410_V1);
+        assert_eq!(core::str::from_utf8(identity.key_pem().unwrap().expose()).unwrap(), RFC_8410_V1);
     }
 }
 
@@ -105,7 +105,7 @@ fn what_is_no_ed25519_key_is_refused() {
 fn chain_and_key_in_every_arrangement() {
     let authority = Authority::new("CA").unwrap();
     let issued = authority.issue_server(["a.example"]).unwrap();
-    let (chain, key) = (issued.chain_pem(), issued.key_pem());
+    let (chain, key) = (issued.chain_pem(), issued.key_pem().unwrap());
     let key = core::str::from_utf8(key.expose()).unwrap();
     let loaded = Identity::from_pem(&chain, key).unwrap();
     assert_eq!((loaded.certificates(), loaded.public_key()), (issued.certificates(), issued.public_key()));
@@ -122,7 +122,7 @@ fn chain_and_key_in_every_arrangement() {
     assert_eq!(no_key, ConfigError::NoPemSection { wanted: "PRIVATE KEY", found: Some("CERTIFICATE".to_owned()) });
     assert_eq!(config_error(Identity::from_pem("", key)), ConfigError::NoPemSection { wanted: "CERTIFICATE", found: None });
     let other = authority.issue_server(["a.example"]).unwrap();
-    assert_eq!(config_error(Identity::from_pem(&chain, other.key_pem().expose())), ConfigError::KeyMismatch);
+    assert_eq!(config_error(Identity::from_pem(&chain, other.key_pem().unwrap().expose())), ConfigError::KeyMismatch);
     assert!(matches!(config_error(Identity::from_der([] as [Vec<u8>; 0], decode(key))), ConfigError::Missing { .. }));
 }
 
@@ -133,10 +133,10 @@ fn files() {
     let issued = Authority::new("CA").unwrap().issue_server(["a.example"]).unwrap();
     let (chain, key, both) = (folder.join("chain.pem"), folder.join("key.pem"), folder.join("both.pem"));
     std::fs::write(&chain, issued.chain_pem()).unwrap();
-    std::fs::write(&key, issued.key_pem().expose()).unwrap();
+    std::fs::write(&key, issued.key_pem().unwrap().expose()).unwrap();
     // Longer than the first buffer of the reader.
     let comment = "a comment\n".repeat(2000);
-    std::fs::write(&both, [comment.as_bytes(), issued.chain_pem().as_bytes(), issued.key_pem().expose()].concat()).unwrap();
+    std::fs::write(&both, [comment.as_bytes(), issued.chain_pem().as_bytes(), issued.key_pem().unwrap().expose()].concat()).unwrap();
     let loaded = [Identity::from_pem_files(&chain, &key), Identity::from_pem_files(&both, &both)];
     let missing = config_error(Identity::from_pem_files(&chain, folder.join("none.pem")));
     let folder_read = config_error(Identity::from_pem_files(&folder, &key));

@@ -9,6 +9,7 @@
 //! revocation   certificate revocation lists, replaced while they are in force
 //! tickets      a peer that a ticket remembers, and until when it is trusted
 //! loading      PEM, PKCS#8, chains: what an Identity is made of
+//! signing      keys that are held elsewhere
 //! issuing      what Authority makes, read again
 //! damage       every byte changed, cut and added; random input
 //! programs     openssl as judge (ignored: it may be missing)
@@ -23,6 +24,7 @@ mod programs;
 mod raw_keys;
 mod refusals;
 mod revocation;
+mod signing;
 mod tickets;
 mod trust;
 

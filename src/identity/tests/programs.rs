@@ -148,7 +148,7 @@ fn openssl_goes_by_our_revocation_lists_and_we_by_its() {
 fn openssl_reads_our_keys_and_we_read_its() {
     let folder = Folder::new("keys");
     let own = Identity::generate().unwrap();
-    folder.write("own.key", own.key_pem().expose());
+    folder.write("own.key", own.key_pem().unwrap().expose());
     let (good, public) = openssl(&folder, &["pkey", "-in", "own.key", "-pubout"]);
     assert!(good, "{public}");
     assert_eq!(public.parse(), Ok(own.public_key()));

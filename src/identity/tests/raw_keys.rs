@@ -133,11 +133,11 @@ fn a_raw_key_that_everybody_can_sign_for_is_refused() {
 #[test]
 fn only_a_key_alone_is_shown_raw() {
     let generated = Identity::generate().unwrap();
-    let loaded = Identity::from_key_pem(generated.key_pem().expose()).unwrap();
+    let loaded = Identity::from_key_pem(generated.key_pem().unwrap().expose()).unwrap();
     assert!(generated.prefers_raw_key() && loaded.prefers_raw_key() && loaded.clone().prefers_raw_key());
     assert_eq!(generated.certificates().len(), 1);
     // Whoever loads a chain wants it shown, and a name as well.
-    let chain = Identity::from_pem(generated.chain_pem(), generated.key_pem().expose()).unwrap();
+    let chain = Identity::from_pem(generated.chain_pem(), generated.key_pem().unwrap().expose()).unwrap();
     let issued = Authority::new("CA").unwrap().issue_server([HOST]).unwrap();
     for identity in [chain, issued, Identity::self_signed([HOST]).unwrap()] {
         assert!(!identity.prefers_raw_key(), "{identity:?}");

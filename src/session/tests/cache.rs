@@ -126,7 +126,7 @@ fn one_clients_trust_does_not_pass_to_another() {
     let other = Authority::new("other").unwrap();
     let pinned = Identity::generate().unwrap().public_key();
     let me = authority.issue_client("me").unwrap();
-    let same_key = Identity::from_key_pem(me.key_pem().expose()).unwrap();
+    let same_key = Identity::from_key_pem(me.key_pem().unwrap().expose()).unwrap();
     let host = name("db.internal");
     let address = ServerName::parse("10.0.0.7").unwrap();
     let (roots, others) = (authority.trust(), other.trust());
@@ -152,7 +152,7 @@ fn one_clients_trust_does_not_pass_to_another() {
     assert!(take(&shared, SessionKey::new(Some(&host), &roots, None)).is_none());
     // The same trust, built elsewhere.
     let again = Trust::roots_from_pem(authority.certificate_pem()).unwrap();
-    let me_again = Identity::from_pem(me.chain_pem(), me.key_pem().expose()).unwrap();
+    let me_again = Identity::from_pem(me.chain_pem(), me.key_pem().unwrap().expose()).unwrap();
     assert_eq!(take(&shared, SessionKey::new(Some(&name("DB.internal.")), &again, Some(&me_again))), Some(1));
 }
 

@@ -52,7 +52,7 @@ fn peer_until(expires: Duration) -> Peer {
     let identity = Identity::generate().unwrap();
     let validity = Validity::between(NOW - DAY, expires).unwrap();
     let chain = authority.certificate().validity(validity).server(["db.internal", "*.example"]).issue_for(identity.public_key()).unwrap();
-    let identity = Identity::from_pem(chain, identity.key_pem().expose()).unwrap();
+    let identity = Identity::from_pem(chain, identity.key_pem().unwrap().expose()).unwrap();
     let peer = verified(&authority.trust(), &identity, Some("db.internal"));
     assert_eq!(peer.expires(), Some(Duration::from_secs(expires.as_secs())));
     peer

@@ -38,7 +38,7 @@ impl Openssl {
                 context.cert_store_mut().add_cert(root.clone()).expect("a root");
             }
             if let Some(identity) = identity {
-                let key: PKey<Private> = PKey::private_key_from_pem(identity.key_pem().expose()).expect("a key");
+                let key: PKey<Private> = PKey::private_key_from_pem(identity.key_pem().expect("a key").expose()).expect("a key");
                 let mut chain = X509::stack_from_pem(identity.chain_pem().as_bytes()).expect("a chain").into_iter();
                 context.set_certificate(&chain.next().expect("a leaf")).expect("a leaf");
                 chain.for_each(|above| context.add_extra_chain_cert(above).expect("an intermediate"));

@@ -27,7 +27,8 @@ impl Rustls {
         let mut roots = RootCertStore::empty();
         roots.add(certificates(&credentials.root.certificate_pem()).remove(0)).expect("a root");
         let roots = Arc::new(roots);
-        let key = |identity: &fleeting::Identity| PrivateKeyDer::from_pem_slice(identity.key_pem().expose()).expect("a key");
+        let key =
+            |identity: &fleeting::Identity| PrivateKeyDer::from_pem_slice(identity.key_pem().expect("a key").expose()).expect("a key");
 
         let configs = Kind::ALL.map(|kind| {
             let mut provider = provider.clone();
