@@ -7,6 +7,7 @@
 //! key_ring     TicketKeys: which key seals now     ── ticket ──> cache    SessionCache: by what was asked for, each once
 //!   ticket     a Session to a ticket and back      <── ticket ──
 //!   ticket_key TicketKey: its name, its time, and a one-time key for each ticket
+//! replay       ReplayGuard: no early data twice
 //! ```
 //!
 //! A server keeps nothing: all of a session stands in the ticket, sealed. A ticket that does not open, for whatever reason, is no error and says no
@@ -14,6 +15,7 @@
 
 mod cache;
 mod key_ring;
+mod replay;
 mod resumable;
 mod ticket;
 mod ticket_key;
@@ -24,5 +26,6 @@ mod tests;
 pub use cache::SessionCache;
 pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
 pub use key_ring::TicketKeys;
+pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
 pub(crate) use resumable::Session;
 pub use ticket_key::TicketKey;

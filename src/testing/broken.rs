@@ -1,4 +1,4 @@
-//! [`Broken`]: a generator that fails.
+//! Generators that are of no use: [`Broken`] fails, [`Zeros`] does not say that it did.
 
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -22,3 +22,25 @@ impl TryRng for Broken {
 }
 
 impl TryCryptoRng for Broken {}
+
+/// A generator that does nothing and says that all is well.
+pub(crate) struct Zeros;
+
+impl TryRng for Zeros {
+    type Error = getrandom::Error;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        out.fill(0);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Zeros {}

@@ -4,8 +4,6 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Barrier;
 use std::thread;
 
-use rand_core::{TryCryptoRng, TryRng};
-
 use super::*;
 use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::hkdf::Prk;
@@ -14,7 +12,7 @@ use crate::error::{ConfigError, Error, Fault};
 use crate::secret::recorder;
 use crate::session::key_ring::SealedTicket;
 use crate::session::{TicketKey, TicketKeys};
-use crate::testing::broken::Broken;
+use crate::testing::broken::{Broken, Zeros};
 
 fn key(secret: u8, encrypt_from: Duration, encrypt_until: Duration, decrypt_until: Duration) -> TicketKey {
     TicketKey::new([secret; 32], encrypt_from, encrypt_until, decrypt_until).unwrap()
@@ -32,28 +30,6 @@ fn opens(keys: &TicketKeys, ticket: &SealedTicket, now: Duration) -> bool {
 fn held(keys: &TicketKeys) -> usize {
     format!("{keys:?}").matches("TicketKey {").count()
 }
-
-/// A generator that does nothing and says that all is well.
-struct Zeros;
-
-impl TryRng for Zeros {
-    type Error = getrandom::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(0)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(0)
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-        out.fill(0);
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Zeros {}
 
 #[test]
 fn keys_never_default() {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod keys;
+mod replay;
 mod tickets;
 
 use core::time::Duration;
@@ -83,6 +84,7 @@ fn can_be_shared() {
     shared::<crate::session::TicketKeys>();
     shared::<crate::session::TicketKey>();
     shared::<crate::session::SessionCache>();
+    shared::<crate::session::ReplayGuard>();
 }
 
 #[test]
