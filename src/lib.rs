@@ -66,7 +66,7 @@
 //! F7  client/  server/    the two state machines of appendix A, each with its table (state, message) -> handler
 //! F6  handshake/          what both of them share
 //! F5  record/             section 5: records sealed, opened, taken apart and joined
-//!     session/            resumption: tickets and their keys, a client's cache of sessions, and what keeps early data from coming twice
+//!     session/            pre-shared keys: from outside, and from earlier connections: tickets, a client's cache, what keeps early data from coming twice
 //! F4  key_schedule/       section 7: secrets in, secrets out
 //!     identity/           who we are and whom we trust
 //! F3  crypto/             primitives behind plain functions and small enums
@@ -119,7 +119,7 @@ pub use identity::{
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};
-pub use session::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys};
+pub use session::{ExternalPsk, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys};
 pub use stream::{Handshake, Progress, Stream};
 pub use time::Now;
 

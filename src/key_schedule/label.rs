@@ -27,10 +27,11 @@ pub(super) struct Label<'a> {
     length: u8,
 }
 
-/// The labels of RFC 9846: the diagram's (7.1) from top to bottom, then those of 7.3, 4.5.3, 7.2, 7.5 and 4.7.1.
+/// The labels of RFC 9846: the diagram's (7.1) from top to bottom, then those of 7.3, 4.5.3, 7.2, 7.5 and 4.7.1; and among them the two of RFC 9258.
 impl Label<'static> {
     pub(super) const EXTERNAL_BINDER: Self = Self::fixed("ext binder");
     pub(super) const RESUMPTION_BINDER: Self = Self::fixed("res binder");
+    pub(super) const IMPORTED_BINDER: Self = Self::fixed("imp binder");
     pub(super) const CLIENT_EARLY_TRAFFIC: Self = Self::fixed("c e traffic");
     pub(super) const EARLY_EXPORTER: Self = Self::fixed("e exp master");
     pub(super) const DERIVED: Self = Self::fixed("derived");
@@ -46,6 +47,7 @@ impl Label<'static> {
     pub(super) const TRAFFIC_UPDATE: Self = Self::fixed("traffic upd");
     pub(super) const EXPORTER: Self = Self::fixed("exporter");
     pub(super) const RESUMPTION: Self = Self::fixed("resumption");
+    pub(super) const DERIVED_PSK: Self = Self::fixed("derived psk");
 
     /// A label that is written in this crate: one of a wrong length does not compile, as it is made in a constant.
     #[expect(clippy::panic, reason = "called from the constants above alone, where a panic stops the compiler")]

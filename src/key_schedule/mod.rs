@@ -3,6 +3,8 @@
 //! Down the left side of the standard's diagram stand the stages, consumed in order; to the right go the leaves, of which each knows its use:
 //!
 //! ```text
+//! external ─> import_psk(identity, target hash)     = an imported PSK
+//!
 //!            0
 //!            v
 //! PSK ─> EarlySecret ──────┬─> binder_key(kind)       = BinderKey
@@ -22,9 +24,10 @@
 //! A traffic secret comes from the transcript at its moment (section 7.1 says which), as a digest: nothing here hashes messages. Every
 //! intermediate value is written straight into a [`Secret`](crate::secret::Secret) and wiped with the stage it came from.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "early data and external PSKs are derived here already, and not yet used above"))]
+#![cfg_attr(not(test), expect(dead_code, reason = "early data is derived here already, and not yet used above"))]
 
 mod exporter;
+mod importer;
 mod label;
 mod resumption;
 mod stages;
@@ -34,6 +37,7 @@ mod traffic;
 mod tests;
 
 pub(crate) use exporter::ExporterSecret;
+pub(crate) use importer::import_psk;
 pub(crate) use resumption::{PskKind, ResumptionSecret};
 pub(crate) use stages::{EarlySecret, MainSecret};
 pub(crate) use traffic::{FinishedKey, Iv, RestingSecret, TrafficSecret};

@@ -9,8 +9,10 @@ use crate::secret::Secret;
 /// Where a PSK comes from. The label differs, so that one kind cannot stand in for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PskKind {
-    /// Provisioned outside of TLS.
+    /// Provisioned outside of TLS, and used as it is.
     External,
+    /// Provisioned outside of TLS, and imported (RFC 9258, 5.2).
+    Imported,
     /// From the resumption_secret of an earlier connection.
     Resumption,
 }
@@ -19,6 +21,7 @@ impl PskKind {
     pub(super) fn label(self) -> Label<'static> {
         match self {
             Self::External => Label::EXTERNAL_BINDER,
+            Self::Imported => Label::IMPORTED_BINDER,
             Self::Resumption => Label::RESUMPTION_BINDER,
         }
     }

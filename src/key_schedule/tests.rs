@@ -2,6 +2,7 @@
 
 use crate::crypto::hash::{Digest, HashAlgorithm, Hasher};
 use crate::crypto::hkdf::Prk;
+use crate::crypto::hmac::HmacKey;
 use crate::crypto::suite::Suite;
 use crate::error::ConfigError;
 use crate::key_schedule::resumption::PskKind;
@@ -130,7 +131,9 @@ fn rfc8448_section_4_resumed_0rtt() {
     assert_eq!(binder_key.binder(&truncated), trace.get("binder"));
     assert!(binder_key.verify(&truncated, trace.get("binder")));
     // RFC 9846, 7.1: the label keeps one kind of PSK from standing in for the other.
-    assert!(!early.binder_key(PskKind::External).verify(&truncated, trace.get("binder")));
+    for kind in [PskKind::External, PskKind::Imported] {
+        assert!(!early.binder_key(kind).verify(&truncated, trace.get("binder")));
+    }
 
     let transcript = HASH.hash(hello);
     assert_is(early.client_early_traffic(&transcript).secret(), &trace, "client_early_traffic_secret");
@@ -178,6 +181,25 @@ fn the_next_generation_is_by_the_book() {
             let expected = expand_label(hash, secret.secret(), "traffic upd", b"", length);
             secret = secret.next();
             assert!(secret.secret().expose() == expected.expose());
+        }
+    }
+}
+
+#[test]
+fn binders_are_by_the_book() {
+    // RFC 9846, 4.3.11.2, 4.5.3 and 7.1; RFC 9258, 5.2.
+    for (hash, length) in [(HashAlgorithm::Sha256, 32_u8), (HashAlgorithm::Sha384, 48)] {
+        let psk = Secret::copy_of(&[7; 40]);
+        let transcript = hash.hash(b"ClientHello");
+        let early_secret = Prk::extract(hash, &vec![0; length.into()], psk.expose()).into_secret();
+        for (kind, label) in [(PskKind::External, "ext binder"), (PskKind::Imported, "imp binder"), (PskKind::Resumption, "res binder")] {
+            let binder_key = expand_label(hash, &early_secret, label, hash.hash(b"").as_bytes(), length.into());
+            let finished_key = expand_label(hash, &binder_key, "finished", b"", length.into());
+            let mut expected = vec![0; length.into()];
+            HmacKey::new(hash, finished_key.expose()).tag_into(&[transcript.as_bytes()], &mut expected);
+            let key = EarlySecret::new(hash, Some(&psk)).binder_key(kind);
+            assert_eq!(key.binder(&transcript), expected);
+            assert!(key.verify(&transcript, &expected));
         }
     }
 }

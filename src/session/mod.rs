@@ -1,6 +1,7 @@
-//! Resumption (RFC 9846, 2.2 and 4.7.1): what of a connection is kept for the next one, at a server and at a client.
+//! Pre-shared keys (RFC 9846, 2.2): those that two parties were given outside of TLS, and those that one connection leaves for the next (4.7.1).
 //!
 //! ```text
+//! external_psk ExternalPsk: a secret from outside, and what is offered and accepted under it
 //! resumable    Session: what resuming passes on, and how long anything may
 //!
 //! server                                                       client
@@ -14,6 +15,7 @@
 //! reason: the handshake is a full one then. What a ticket is bound to (the server's name, whom it trusts, ...) is 32 bytes that the server hands in.
 
 mod cache;
+mod external_psk;
 mod key_ring;
 mod replay;
 mod resumable;
@@ -25,6 +27,9 @@ mod tests;
 
 pub use cache::SessionCache;
 pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
+pub use external_psk::{ExternalPsk, PskNames};
+#[cfg_attr(not(test), expect(unused_imports, reason = "no handshake offers or accepts an external PSK yet"))]
+pub(crate) use external_psk::{ExternalPsks, WirePsk};
 pub use key_ring::TicketKeys;
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
 pub(crate) use resumable::Session;

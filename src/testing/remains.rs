@@ -40,7 +40,7 @@ use crate::key_schedule::{EarlySecret, PskKind};
 use crate::record::{Open, Seal};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
-use crate::session::{ClientSession, Session, TicketKey, TicketKeys};
+use crate::session::{ClientSession, ExternalPsk, PskNames, Session, TicketKey, TicketKeys};
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
@@ -136,6 +136,9 @@ fn types(_: &Path, run: &mut dyn Run) {
     add(run, "Open", Box::new(open));
     let (never, later) = (Duration::ZERO, Duration::from_secs(60 * 60));
     add(run, "TicketKey", Box::new(TicketKey::new(secret(32).expose(), never, later, later).unwrap()));
+    let names = PskNames { own: "client", peer: "server" };
+    add(run, "ExternalPsk", Box::new(ExternalPsk::new("identity", secret(32).expose(), names).unwrap()));
+    add(run, "ExternalPsk, not imported", Box::new(ExternalPsk::not_imported("identity", secret(40).expose()).unwrap()));
     let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, peer: None };
     add(run, "Session", Box::new(session()));
     let kept = ClientSession { session: session(), ticket: vec![1].into(), age_add: 0, lifetime: later, received: never };

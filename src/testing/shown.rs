@@ -8,12 +8,13 @@ use core::time::Duration;
 
 use crate::client::Client;
 use crate::connection::{Connection, Status};
-use crate::crypto::random::SystemRandom;
+use crate::crypto::random::{self, SystemRandom};
 use crate::error::{ConfigError, Error, Fault, Illegal, NameError};
 use crate::identity::{Authority, Identity, PublicKey, ServerName, Trust, Validity};
 use crate::key_schedule::{EarlySecret, ExporterSecret, TrafficSecret};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
+use crate::session::{ExternalPsk, PskNames};
 use crate::time::Now;
 
 /// Does not compile if the type has the trait: then there are two `f` to choose from.
@@ -43,6 +44,7 @@ fn a_secret_cannot_be_shown() {
     assert_is_not!(crate::crypto::signature::SigningKey: Debug, Clone);
     assert_is_not!(crate::record::Seal: Debug, Clone);
     assert_is_not!(crate::record::Open: Debug, Clone);
+    assert_is_not!(crate::session::WirePsk: Debug, Clone);
     assert_is_not!(Connection: Display, Clone);
 }
 
@@ -125,6 +127,23 @@ fn identities(shown: &mut Shown) -> (Authority, Identity, Identity) {
         }
     }
     (authority, server, client)
+}
+
+fn external_psks(shown: &mut Shown) {
+    let (secret, names) = (random::secret(&mut SystemRandom, 32).unwrap(), PskNames { own: "a.example", peer: "b.example" });
+    let secret = secret.expose();
+    shown.debug(&names);
+    shown.debug(&ExternalPsk::new("an identity", secret, names).unwrap());
+    shown.debug(&ExternalPsk::not_imported("an identity", secret).unwrap());
+    // Arguments that are swapped: the identity is what everybody sees, and this one is of no use.
+    shown.error(ExternalPsk::new(secret, "too short", names).unwrap_err());
+    shown.error(ExternalPsk::new("", secret, names).unwrap_err());
+    shown.error(ExternalPsk::new("an identity", secret, PskNames { own: "a", peer: "a" }).unwrap_err());
+    shown.error(ExternalPsk::not_imported([7; 2000], secret).unwrap_err());
+    for cut in 0..16 {
+        shown.error(ExternalPsk::new("an identity", &secret[..cut], names).unwrap_err());
+        shown.error(ExternalPsk::not_imported("an identity", &secret[..cut]).unwrap_err());
+    }
 }
 
 fn connections(shown: &mut Shown, authority: &Authority, server: Identity, client: Identity) {
@@ -210,6 +229,7 @@ fn nothing_secret_is_shown() {
     recorder::take();
     let (authority, server, client) = identities(&mut shown);
     connections(&mut shown, &authority, server, client);
+    external_psks(&mut shown);
     drop(authority);
     let secrets = recorder::take();
     assert!(secrets.len() > 100 && shown.0.len() > 10_000, "{} {}", secrets.len(), shown.0.len());

@@ -1,6 +1,7 @@
-//! Tickets, their keys and the client's cache, with fixed times and peers that are made here.
+//! External PSKs, tickets, their keys and the client's cache, with fixed times and peers that are made here.
 
 mod cache;
+mod external_psk;
 mod keys;
 mod replay;
 mod tickets;
@@ -85,6 +86,7 @@ fn can_be_shared() {
     shared::<crate::session::TicketKey>();
     shared::<crate::session::SessionCache>();
     shared::<crate::session::ReplayGuard>();
+    shared::<crate::session::ExternalPsk>();
 }
 
 #[test]
