@@ -52,6 +52,7 @@
 //! | whom one trusts: roots, and keys bound to names | [`Trust`] |
 //! | no certificates at all | [`Identity::generate`], [`Trust::key_for`], [`ServerBuilder::identity_for`] |
 //! | coming back without certificates and signatures (resumption): it works by itself, and is tuned by | [`SessionCache`] at clients, [`TicketKeys`] at servers |
+//! | a server whose certificate is renewed, or whose configuration changes otherwise, while it serves | [`LiveServer`] |
 //! | how keys are agreed: X25519MLKEM768, X25519, secp256r1 | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
 //! | issuing certificates for a private PKI | [`Authority`] |
 //! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
@@ -118,7 +119,7 @@ pub use identity::{
 };
 pub use record::Padding;
 pub use secret::Secret;
-pub use server::{ClientAuth, ClientHello, Server, ServerBuilder};
+pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};
 pub use session::{ExternalPsk, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys};
 pub use stream::{Handshake, Progress, Stream};
 pub use time::Now;

@@ -33,7 +33,7 @@ use crate::identity::ServerName;
 use crate::message::Message;
 use crate::record::{Open, SealError};
 use crate::secret::Secret;
-use crate::server::{self, ClientHello, ReceivedClientHello, Server};
+use crate::server::{self, ClientHello, LiveServer, ReceivedClientHello, Server};
 use crate::time::Now;
 
 /// A TLS 1.3 connection without I/O: ciphertext in, plaintext out, and back.
@@ -182,6 +182,13 @@ impl Server {
     /// Begins a connection with a client that is about to say something.
     pub fn connection(&self, now: Now) -> Connection {
         Connection::server(Some(self), now)
+    }
+}
+
+impl LiveServer {
+    /// As [`Server::connection`], with the configuration of this moment.
+    pub fn connection(&self, now: Now) -> Connection {
+        self.current().connection(now)
     }
 }
 

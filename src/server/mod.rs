@@ -41,6 +41,7 @@ pub(crate) mod authentication;
 pub(crate) mod client_hello;
 pub(crate) mod config;
 pub(crate) mod key_exchange;
+pub(crate) mod live;
 pub(crate) mod post_handshake;
 pub(crate) mod retry;
 pub(crate) mod server_parameters;
@@ -57,6 +58,7 @@ use crate::server::retry::StartRetried;
 pub use client_hello::ClientHello;
 pub use config::{ClientAuth, Server, ServerBuilder};
 pub(crate) use key_exchange::ReceivedClientHello;
+pub use live::LiveServer;
 
 /// A state of RFC 9846, A.2; each holds exactly what it knows.
 ///

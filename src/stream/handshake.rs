@@ -15,7 +15,7 @@ use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
 use crate::handshake::Question;
-use crate::server::{ClientHello, Server};
+use crate::server::{ClientHello, LiveServer, Server};
 use crate::stream::blocking::Stream;
 use crate::stream::clock::Clock;
 use crate::stream::transport;
@@ -149,6 +149,22 @@ impl Server {
     pub fn start<S: Read + Write>(&self, io: S) -> Handshake<S> {
         let clock = Clock::start();
         Handshake { io, connection: self.connection(clock.now()), clock }
+    }
+}
+
+impl LiveServer {
+    /// As [`Server::accept`], with the configuration of this moment.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn accept<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
+        self.current().accept(io)
+    }
+
+    /// As [`Server::start`], with the configuration of this moment.
+    pub fn start<S: Read + Write>(&self, io: S) -> Handshake<S> {
+        self.current().start(io)
     }
 }
 

@@ -6,6 +6,7 @@
 mod cuts;
 mod ends;
 mod failures;
+mod live;
 mod negotiation;
 mod pauses;
 mod pipe;
