@@ -55,6 +55,7 @@ impl Connected {
                 age_add: message.ticket_age_add,
                 lifetime: Duration::from_secs(message.ticket_lifetime.into()),
                 received: cx.now.unix,
+                early: None,
             };
             memory.stored.put(session, cx.now);
         }

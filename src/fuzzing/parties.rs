@@ -152,6 +152,7 @@ fn session() -> ClientSession {
         age_add: kept.age_add,
         lifetime: kept.lifetime,
         received: kept.received,
+        early: kept.early.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::level::Level;
 use crate::message::{ClientHello, NewSessionTicket};
 use crate::server::config::{ClientAuth, Server};
 use crate::server::server_parameters::Parameters;
-use crate::session::Session;
+use crate::session::{Session, TicketContent};
 use crate::time::Now;
 
 /// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a key of ours costs a decryption.
@@ -58,7 +58,10 @@ pub(crate) fn select(
         // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
         authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
     };
-    let open = |ticket| server.config.ticket_keys.as_ref()?.open(ticket, &binding, server.config.ticket_lifetime, now).filter(good);
+    let open = |ticket| {
+        let opened = server.config.ticket_keys.as_ref()?.open(ticket, &binding, server.config.ticket_lifetime, now)?;
+        Some(opened.session).filter(good)
+    };
     // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
     let mut identities = (0_u16..).zip(offered.identities.iter().zip(&offered.binders)).take(MAX_IDENTITIES);
     let Some((index, binder, session)) = identities.find_map(|(index, (psk, binder))| Some((index, *binder, open(psk.identity)?))) else {
@@ -103,12 +106,14 @@ pub(crate) fn send(
         // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as wolfSSL takes 8 at most.
         let ticket_nonce = [number];
         let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, peer: client.peer.clone() };
+        // RFC 9846, 4.7.1: "The server MUST generate a fresh value for each ticket it sends."
+        let age_add = u32::from_be_bytes(random::array(cx.rng)?);
+        let content = TicketContent { session: &session, age_add, early: None };
         // No key to seal with, or no time left: no ticket.
-        let Some(sealed) = ticket_keys.seal(&session, &binding, lifetime, cx.now, cx.rng)? else { return Ok(()) };
+        let Some(sealed) = ticket_keys.seal(&content, &binding, lifetime, cx.now, cx.rng)? else { return Ok(()) };
         let message = NewSessionTicket {
             ticket_lifetime: sealed.lifetime.as_secs().try_into().unwrap_or(u32::MAX),
-            // RFC 9846, 4.7.1: "The server MUST generate a fresh value for each ticket it sends."
-            ticket_age_add: u32::from_be_bytes(random::array(cx.rng)?),
+            ticket_age_add: age_add,
             ticket_nonce: &ticket_nonce,
             ticket: &sealed.ticket,
             extensions: Vec::new(),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::hash::{HashAlgorithm, Hasher};
 use crate::identity::{Identity, ServerName, Trust};
-use crate::session::resumable::{MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
+use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
 /// How many sessions are kept for one key: as many connections can be resumed at the same time, and no server takes the room of the others. No server of
@@ -146,6 +146,7 @@ fn opaque(hasher: &mut Hasher, bytes: &[u8]) {
 }
 
 /// A session at the client, with the ticket that stands for it at the server.
+#[cfg_attr(not(test), expect(dead_code, reason = "no client sends early data yet"))]
 pub(crate) struct ClientSession {
     pub(crate) session: Session,
     /// No secret, for it goes out in the clear; nobody's business before that, so it is wiped.
@@ -155,6 +156,8 @@ pub(crate) struct ClientSession {
     pub(crate) lifetime: Duration,
     /// Unix time.
     pub(crate) received: Duration,
+    /// None where the ticket allows no early data.
+    pub(crate) early: Option<EarlyTerms>,
 }
 
 impl ClientSession {

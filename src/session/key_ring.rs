@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::crypto::random::Rng;
 use crate::error::Fault;
-use crate::session::resumable::{MAX_LIFETIME, Session};
-use crate::session::ticket;
+use crate::session::resumable::MAX_LIFETIME;
+use crate::session::ticket::{self, OpenedTicket, TicketContent};
 use crate::session::ticket_key::TicketKey;
 use crate::time::Now;
 
@@ -110,13 +110,13 @@ impl TicketKeys {
     /// [`Fault::Random`].
     pub(crate) fn seal(
         &self,
-        session: &Session,
+        content: &TicketContent<'_>,
         binding: &[u8; 32],
         lifetime: Duration,
         now: Now,
         rng: &mut Rng<'_>,
     ) -> Result<Option<SealedTicket>, Fault> {
-        let lifetime = lifetime.min(MAX_LIFETIME).min(session.peer_expires_in(now).unwrap_or(MAX_LIFETIME));
+        let lifetime = lifetime.min(MAX_LIFETIME).min(content.session.peer_expires_in(now).unwrap_or(MAX_LIFETIME));
         if lifetime.as_secs() == 0 {
             return Ok(None);
         }
@@ -125,12 +125,12 @@ impl TicketKeys {
         if lifetime.is_zero() {
             return Ok(None);
         }
-        Ok(ticket::seal(&key, session, binding, lifetime, now, rng)?.map(|ticket| SealedTicket { ticket, lifetime }))
+        Ok(ticket::seal(&key, content, binding, lifetime, now, rng)?.map(|ticket| SealedTicket { ticket, lifetime }))
     }
 
-    /// The session in a ticket. Nothing whatever is wrong: a key that is not known or not any more, another binding, a change on the way, a
+    /// What is in a ticket. Nothing whatever is wrong: a key that is not known or not any more, another binding, a change on the way, a
     /// lifetime that is over: the one it was sealed for, or `lifetime`, which may have become shorter since.
-    pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<Session> {
+    pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<OpenedTicket> {
         let ticket = ticket::Header::split(ticket)?;
         let key = self.current(now).find(|key| key.name() == ticket.name && key.may_decrypt(now))?;
         ticket::open(&key, &ticket, binding, lifetime, now)

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! external_psk ExternalPsk: a secret from outside, and what is offered and accepted under it
-//! resumable    Session: what resuming passes on, and how long anything may
+//! resumable    Session: what resuming passes on, and how long anything may; EarlyTerms
 //!
 //! server                                                       client
 //! key_ring     TicketKeys: which key seals now     ── ticket ──> cache    SessionCache: by what was asked for, each once
-//!   ticket     a Session to a ticket and back      <── ticket ──
+//!   ticket     TicketContent to a ticket and back  <── ticket ──
 //!   ticket_key TicketKey: its name, its time, and a one-time key for each ticket
 //! replay       ReplayGuard: no early data twice
 //! ```
@@ -33,4 +33,5 @@ pub(crate) use external_psk::{ExternalPsks, WirePsk};
 pub use key_ring::TicketKeys;
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
 pub(crate) use resumable::Session;
+pub(crate) use ticket::TicketContent;
 pub use ticket_key::TicketKey;

@@ -1,4 +1,4 @@
-//! [`Session`]: what resuming passes on, and the bounds of all that is remembered.
+//! [`Session`]: what resuming passes on, [`EarlyTerms`], and the bounds of all that is remembered.
 
 use core::time::Duration;
 
@@ -41,6 +41,16 @@ impl Session {
         let expires = self.peer.as_ref().and_then(Peer::expires);
         expires.is_none_or(|expires| now.unix.as_secs() <= expires.as_secs()) && has_happened(self.since, now)
     }
+}
+
+/// On which terms early data may come under a ticket (RFC 9846, 4.3.10): whoever resumes the session and does not agree on the same sends none, or takes
+/// none. The cipher suite, which has to be the same too, is the session's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EarlyTerms {
+    /// How much there may be, in bytes (RFC 9846, 4.7.1, `max_early_data_size`).
+    pub(crate) max_size: u32,
+    /// The protocol of the connection that gave the ticket, if there was one: 1 to 255 bytes.
+    pub(crate) alpn: Option<Vec<u8>>,
 }
 
 /// Whether a moment lies in the past, or as good as.

@@ -1,4 +1,4 @@
-//! Tickets that are stateless: a [`Session`] sealed into bytes that the client keeps and cannot read, and opened again.
+//! Tickets that are stateless: [`TicketContent`] sealed into bytes that the client keeps and cannot read, and opened again as an [`OpenedTicket`].
 //!
 //! ```text
 //! struct {                                    struct {                           in the clear for nobody
@@ -6,10 +6,16 @@
 //!     opaque salt[32];                            uint64 since;                  unix time in milliseconds
 //!     opaque encrypted_state[n];    <-------      uint64 issued;                 the same
 //!     opaque tag[16];                             uint32 ticket_lifetime;        seconds
-//! } Ticket;                                       opaque psk<32..48>;            Hash.length of the suite
-//!                                                 opaque peer<0..2^16-1>;        what Peer::to_ticket writes; empty for none
-//! additional data:                            } State;
-//!     version, key_name, binding
+//! } Ticket;                                       uint32 ticket_age_add;
+//!                                                 opaque psk<32..48>;            Hash.length of the suite
+//! additional data:                                opaque peer<0..2^16-1>;        what Peer::to_ticket writes; empty for none
+//!     version, key_name, binding                  uint8 early;                   1 if early data may come, 0 if not
+//!                                                 select (early) { case 1:
+//! age_add and zone are for early data: how old        opaque zone[16];           of the replay guard
+//! the client says the ticket is, and who                uint32 max_early_data_size;
+//! remembers what came under it.                       opaque alpn<0..2^8-1>;     empty where no protocol was agreed on
+//!                                                 };
+//!                                             } State;
 //! ```
 //!
 //! Version and binding are authenticated and not sent: whoever opens a ticket knows both, and a ticket with others does not open. Opening is one
@@ -26,15 +32,38 @@ use crate::error::Fault;
 use crate::identity::Peer;
 use crate::message::Reader;
 use crate::secret::Secret;
-use crate::session::resumable::{MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
+use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::session::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
 use crate::time::Now;
 
 /// The format described above. Another one has another number, and neither opens under the other.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// State without its psk and peer, in bytes.
-const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 1 + 2;
+/// State without its psk, its peer, and what of early data, in bytes.
+const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 4 + 1 + 2 + 1;
+
+/// What of early data, without the protocol's name, in bytes.
+const FIXED_EARLY_LEN: usize = 16 + 4 + 1;
+
+/// What a ticket is made of, besides the time.
+pub(crate) struct TicketContent<'a> {
+    pub(crate) session: &'a Session,
+    /// The `ticket_age_add` that goes out with it.
+    pub(crate) age_add: u32,
+    /// If early data may come under it: on which terms, and in which zone.
+    pub(crate) early: Option<(&'a EarlyTerms, [u8; 16])>,
+}
+
+/// What was in a ticket.
+#[cfg_attr(not(test), expect(dead_code, reason = "no server takes early data yet"))]
+pub(crate) struct OpenedTicket {
+    pub(crate) session: Session,
+    /// Unix time, to the millisecond.
+    pub(crate) issued: Duration,
+    pub(crate) age_add: u32,
+    /// As in [`TicketContent`].
+    pub(crate) early: Option<(EarlyTerms, [u8; 16])>,
+}
 
 /// What a ticket begins with, in the clear.
 pub(super) struct Header<'a> {
@@ -59,15 +88,16 @@ impl<'a> Header<'a> {
 /// ticket may be.
 pub(super) fn seal(
     key: &TicketKey,
-    session: &Session,
+    content: &TicketContent<'_>,
     binding: &[u8; 32],
     lifetime: Duration,
     now: Now,
     rng: &mut Rng<'_>,
 ) -> Result<Option<Vec<u8>>, Fault> {
+    let session = content.session;
     let peer = session.peer.as_ref().map(Peer::to_ticket).unwrap_or_default();
     let len = NAME_LEN + SALT_LEN + FIXED_LEN + Suite::TAG_LEN;
-    let len = len.saturating_add(session.psk.len()).saturating_add(peer.len());
+    let len = len.saturating_add(session.psk.len()).saturating_add(peer.len()).saturating_add(early_len(content));
     if len > MAX_TICKET_LEN {
         return Ok(None);
     }
@@ -83,10 +113,19 @@ pub(super) fn seal(
     ticket.extend_from_slice(&millis(session.since).to_be_bytes());
     ticket.extend_from_slice(&millis(now.unix).to_be_bytes());
     ticket.extend_from_slice(&u32::try_from(lifetime.as_secs()).map_err(too_long)?.to_be_bytes());
+    ticket.extend_from_slice(&content.age_add.to_be_bytes());
     ticket.push(u8::try_from(session.psk.len()).map_err(too_long)?);
     ticket.extend_from_slice(session.psk.expose());
     ticket.extend_from_slice(&u16::try_from(peer.len()).map_err(too_long)?.to_be_bytes());
     ticket.extend_from_slice(&peer);
+    ticket.push(u8::from(content.early.is_some()));
+    if let Some((terms, zone)) = &content.early {
+        let alpn = terms.alpn.as_deref().unwrap_or_default();
+        ticket.extend_from_slice(zone);
+        ticket.extend_from_slice(&terms.max_size.to_be_bytes());
+        ticket.push(u8::try_from(alpn.len()).map_err(too_long)?);
+        ticket.extend_from_slice(alpn);
+    }
 
     let state = ticket.get_mut(NAME_LEN + SALT_LEN..).unwrap_or_default();
     let tag = key.one_time(&salt).seal(&additional_data(key, binding), state)?;
@@ -94,12 +133,18 @@ pub(super) fn seal(
     Ok(Some(core::mem::take(&mut *ticket)))
 }
 
-/// The session in a ticket under this key, if it may be resumed now, and the ticket is no older than `lifetime`.
-pub(super) fn open(key: &TicketKey, ticket: &Header<'_>, binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<Session> {
+/// The bytes that early data take in a ticket, besides the one that says that they do.
+fn early_len(content: &TicketContent<'_>) -> usize {
+    let alpn_len = |terms: &EarlyTerms| terms.alpn.as_ref().map_or(0, Vec::len);
+    content.early.as_ref().map_or(0, |(terms, _)| FIXED_EARLY_LEN.saturating_add(alpn_len(terms)))
+}
+
+/// What is in a ticket under this key, if its session may be resumed now, and the ticket is no older than `lifetime`.
+pub(super) fn open(key: &TicketKey, ticket: &Header<'_>, binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<OpenedTicket> {
     let (ciphertext, tag) = ticket.sealed.split_last_chunk()?;
     let mut state = Zeroizing::new(ciphertext.to_vec());
     key.one_time(ticket.salt).open(&additional_data(key, binding), &mut state, tag).ok()?;
-    State::decode(&state)?.into_session(lifetime, now)
+    State::decode(&state)?.into_opened(lifetime, now)
 }
 
 fn additional_data(key: &TicketKey, binding: &[u8; 32]) -> Vec<u8> {
@@ -108,8 +153,7 @@ fn additional_data(key: &TicketKey, binding: &[u8; 32]) -> Vec<u8> {
 
 /// What was sealed.
 pub(crate) struct State {
-    session: Session,
-    issued: Duration,
+    content: OpenedTicket,
     lifetime: Duration,
 }
 
@@ -124,23 +168,39 @@ impl State {
         if lifetime.is_zero() || lifetime > MAX_LIFETIME {
             return None;
         }
+        let age_add = r.u32("ticket_age_add").ok()?;
         let hash_len = suite.hash().output_len();
         let psk = Secret::copy_of(r.vec8("psk", hash_len..=hash_len).ok()?);
         let peer = match r.vec16("peer", ..).ok()? {
             [] => None,
             peer => Some(Peer::from_ticket(peer)?),
         };
-        r.end("peer").ok()?;
-        Some(Self { session: Session { suite, psk, since, peer }, issued, lifetime })
+        let early = match r.u8("early").ok()? {
+            0 => None,
+            1 => Some(early(&mut r)?),
+            _ => return None,
+        };
+        r.end("early").ok()?;
+        let session = Session { suite, psk, since, peer };
+        Some(Self { content: OpenedTicket { session, issued, age_add, early }, lifetime })
     }
 
-    /// The session, unless it is over, or begins in a future that a clock set back made.
-    pub(crate) fn into_session(self, lifetime: Duration, now: Now) -> Option<Session> {
+    /// All of it, unless the session is over, or begins in a future that a clock set back made.
+    pub(crate) fn into_opened(self, lifetime: Duration, now: Now) -> Option<OpenedTicket> {
         // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used, but a server "MAY treat a ticket as valid for a shorter period of
         // time than what is stated". To the millisecond, like `issued`.
-        let age = Duration::from_millis(millis(now.unix)).saturating_sub(self.issued);
-        (age <= self.lifetime.min(lifetime) && has_happened(self.issued, now) && self.session.is_current(now)).then_some(self.session)
+        let OpenedTicket { issued, ref session, .. } = self.content;
+        let age = Duration::from_millis(millis(now.unix)).saturating_sub(issued);
+        (age <= self.lifetime.min(lifetime) && has_happened(issued, now) && session.is_current(now)).then_some(self.content)
     }
+}
+
+/// What [`seal`] wrote of early data.
+fn early(r: &mut Reader<'_>) -> Option<(EarlyTerms, [u8; 16])> {
+    let zone = r.array("zone").ok()?;
+    let max_size = r.u32("max_early_data_size").ok()?;
+    let alpn = r.vec8("alpn", ..).ok()?;
+    Some((EarlyTerms { max_size, alpn: (!alpn.is_empty()).then(|| alpn.to_vec()) }, zone))
 }
 
 /// Whole milliseconds; the rest is cut off, which makes a session look older and never younger.

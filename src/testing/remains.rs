@@ -141,7 +141,7 @@ fn types(_: &Path, run: &mut dyn Run) {
     add(run, "ExternalPsk, not imported", Box::new(ExternalPsk::not_imported("identity", secret(40).expose()).unwrap()));
     let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, peer: None };
     add(run, "Session", Box::new(session()));
-    let kept = ClientSession { session: session(), ticket: vec![1].into(), age_add: 0, lifetime: later, received: never };
+    let kept = ClientSession { session: session(), ticket: vec![1].into(), age_add: 0, lifetime: later, received: never, early: None };
     add(run, "ClientSession", Box::new(kept));
     for (group, what) in Group::ALL.into_iter().zip(["EphemeralKey, hybrid", "EphemeralKey, X25519", "EphemeralKey, secp256r1"]) {
         let key = EphemeralKey::generate(group, &mut rng).unwrap();

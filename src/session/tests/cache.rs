@@ -14,7 +14,14 @@ fn connection(cache: &SessionCache, key: SessionKey) -> StoredSessions {
 
 /// A session whose ticket is this number.
 fn numbered(number: u16) -> ClientSession {
-    ClientSession { session: plain(), ticket: number.to_be_bytes().to_vec().into(), age_add: 0, lifetime: 2 * HOUR, received: NOW }
+    ClientSession {
+        session: plain(),
+        ticket: number.to_be_bytes().to_vec().into(),
+        age_add: 0,
+        lifetime: 2 * HOUR,
+        received: NOW,
+        early: None,
+    }
 }
 
 fn number(session: &ClientSession) -> u16 {

@@ -19,7 +19,7 @@ fn key(secret: u8, encrypt_from: Duration, encrypt_until: Duration, decrypt_unti
 }
 
 fn seal(keys: &TicketKeys, now: Duration) -> Option<SealedTicket> {
-    keys.seal(&Session { since: now, ..plain() }, &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap()
+    keys.seal(&content(&Session { since: now, ..plain() }), &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap()
 }
 
 fn opens(keys: &TicketKeys, ticket: &SealedTicket, now: Duration) -> bool {
@@ -48,8 +48,8 @@ fn keys_never_default() {
         assert!(matches!(refused, Err(Error::Config(ConfigError::Setting { name: "TicketKey", .. }))));
     }
     let rotating = TicketKeys::rotating();
-    assert!(matches!(rotating.seal(&plain(), &BINDING, HOUR, at(NOW), &mut Zeros), Err(Fault::Random)));
-    assert!(matches!(rotating.seal(&plain(), &BINDING, HOUR, at(NOW), &mut Broken), Err(Fault::Random)));
+    assert!(matches!(rotating.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Zeros), Err(Fault::Random)));
+    assert!(matches!(rotating.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Broken), Err(Fault::Random)));
     assert_eq!(held(&rotating), 0);
 
     // A fresh ring opens nothing, and each makes keys of its own.
@@ -65,7 +65,7 @@ fn keys_never_default() {
 fn a_generator_that_fails_makes_no_ticket() {
     let keys = TicketKeys::empty();
     keys.install(key(1, NOW, NOW + HOUR, NOW + HOUR));
-    assert!(matches!(keys.seal(&plain(), &BINDING, HOUR, at(NOW), &mut Broken), Err(Fault::Random)));
+    assert!(matches!(keys.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Broken), Err(Fault::Random)));
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn an_installed_key_goes_before_a_rings_own() {
 fn lifetimes_may_differ_where_servers_do() {
     let keys = TicketKeys::rotating();
     let name = |lifetime, now| {
-        let sealed = keys.seal(&plain(), &BINDING, lifetime, at(now), &mut SystemRandom).unwrap().unwrap();
+        let sealed = keys.seal(&content(&plain()), &BINDING, lifetime, at(now), &mut SystemRandom).unwrap().unwrap();
         assert_eq!(sealed.lifetime, lifetime);
         sealed.ticket[..16].to_vec()
     };

@@ -11,8 +11,8 @@ use core::time::Duration;
 use crate::crypto::suite::Suite;
 use crate::identity::{Authority, Identity, Peer, ServerName, Trust, Validity};
 use crate::secret::Secret;
-use crate::session::Session;
 use crate::session::resumable::MAX_LIFETIME;
+use crate::session::{Session, TicketContent};
 use crate::time::Now;
 
 /// The middle of 2026, and a little.
@@ -30,6 +30,11 @@ fn at(unix: Duration) -> Now {
 fn session(suite: Suite, peer: Option<Peer>) -> Session {
     let psk = Secret::filled(suite.hash().output_len(), |out| out.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value));
     Session { suite, psk, since: NOW - HOUR, peer }
+}
+
+/// A ticket's content without early data.
+fn content(session: &Session) -> TicketContent<'_> {
+    TicketContent { session, age_add: 0x0102_0304, early: None }
 }
 
 fn plain() -> Session {

@@ -7,12 +7,15 @@ use sha2::Sha256;
 use super::*;
 use crate::crypto::aead::AeadKey;
 use crate::crypto::random::SystemRandom;
+use crate::session::resumable::EarlyTerms;
 use crate::session::resumable::MAX_TICKET_LEN;
-use crate::session::ticket::State;
+use crate::session::ticket::{Header, State};
 use crate::session::{TicketKey, TicketKeys};
 
+const ZONE: [u8; 16] = *b"a zone of a kind";
+
 fn seal(keys: &TicketKeys, session: &Session, lifetime: Duration) -> Option<(Vec<u8>, Duration)> {
-    let sealed = keys.seal(session, &BINDING, lifetime, at(NOW), &mut SystemRandom).unwrap();
+    let sealed = keys.seal(&content(session), &BINDING, lifetime, at(NOW), &mut SystemRandom).unwrap();
     sealed.map(|sealed| (sealed.ticket, sealed.lifetime))
 }
 
@@ -31,7 +34,32 @@ fn a_session_comes_out_as_it_went_in() {
         for peer in [None, Some(peer_by_key()), Some(peer_by_name()), Some(peer_until(NOW + 30 * DAY))] {
             let session = session(suite, peer);
             let ticket = sealed(&keys, &session);
-            assert_same(&keys.open(&ticket, &BINDING, MAX_LIFETIME, at(NOW + HOUR)).unwrap(), &session);
+            let opened = keys.open(&ticket, &BINDING, MAX_LIFETIME, at(NOW + HOUR)).unwrap();
+            assert_same(&opened.session, &session);
+            // To the millisecond, which NOW is.
+            assert_eq!((opened.issued, opened.age_add, opened.early), (NOW, 0x0102_0304, None));
+        }
+    }
+}
+
+/// No protocol, the shortest name of one, and the longest.
+fn terms() -> [EarlyTerms; 3] {
+    [(0, None), (16_384, Some(b"h".to_vec())), (u32::MAX, Some(vec![b'x'; 255]))].map(|(max_size, alpn)| EarlyTerms { max_size, alpn })
+}
+
+#[test]
+fn what_of_early_data_comes_out_as_it_went_in() {
+    let keys = TicketKeys::rotating();
+    for peer in [None, Some(peer_by_key())] {
+        for terms in terms() {
+            for age_add in [0, 1, u32::MAX] {
+                let session = session(Suite::Aes256GcmSha384, peer.clone());
+                let content = TicketContent { session: &session, age_add, early: Some((&terms, ZONE)) };
+                let sealed = keys.seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap();
+                let opened = keys.open(&sealed.ticket, &BINDING, MAX_LIFETIME, at(NOW + HOUR)).unwrap();
+                assert_same(&opened.session, &session);
+                assert_eq!((opened.issued, opened.age_add, opened.early), (NOW, age_add, Some((terms.clone(), ZONE))));
+            }
         }
     }
 }
@@ -56,13 +84,13 @@ proptest! {
         };
         let keys = TicketKeys::rotating();
         let asked = Duration::from_secs(lifetime);
-        let sealed = keys.seal(&session, &binding, asked, at(now), &mut SystemRandom).unwrap();
+        let sealed = keys.seal(&content(&session), &binding, asked, at(now), &mut SystemRandom).unwrap();
         prop_assert_eq!(sealed.is_none(), lifetime == 0);
         if let Some(sealed) = sealed {
             prop_assert_eq!(sealed.lifetime, asked.min(MAX_LIFETIME));
             let opened = keys.open(&sealed.ticket, &binding, MAX_LIFETIME, at(now + Duration::from_secs(later)));
             prop_assert_eq!(opened.is_some(), later <= sealed.lifetime.as_secs());
-            opened.iter().for_each(|opened| assert_same(opened, &session));
+            opened.iter().for_each(|opened| assert_same(&opened.session, &session));
         }
     }
 
@@ -80,7 +108,10 @@ proptest! {
 #[test]
 fn no_bit_can_be_changed() {
     let keys = TicketKeys::rotating();
-    let ticket = sealed(&keys, &session(Suite::Aes256GcmSha384, Some(peer_by_name())));
+    let session = session(Suite::Aes256GcmSha384, Some(peer_by_name()));
+    let [_, terms, _] = terms();
+    let content = TicketContent { early: Some((&terms, ZONE)), ..content(&session) };
+    let ticket = keys.seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap().ticket;
     assert!(opens(&keys, &ticket, NOW));
     for at in 0..ticket.len() {
         for bit in 0..8 {
@@ -166,7 +197,7 @@ fn a_ticket_ends_with_its_peers_certificate() {
     let expires = Duration::from_secs((NOW + HOUR).as_secs());
     let keys = TicketKeys::rotating();
     let session = session(Suite::ChaCha20Poly1305Sha256, Some(peer_until(expires)));
-    let seal_at = |now| keys.seal(&session, &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap();
+    let seal_at = |now| keys.seal(&content(&session), &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap();
     // NOW is a quarter of a second after a whole one.
     let sealed = seal_at(NOW).unwrap();
     assert_eq!(sealed.lifetime, HOUR - SECOND);
@@ -200,66 +231,131 @@ fn what_is_too_long_for_a_client_hello_is_not_sent() {
     assert!(!opens(&keys, &[&ticket[..], &vec![0; MAX_TICKET_LEN]].concat(), NOW));
 }
 
-/// The state of a ticket, by the diagram at the top of `ticket.rs`.
-fn state(suite: u16, lifetime: u32, psk: &[u8], peer: &[u8]) -> Vec<u8> {
+#[test]
+fn a_ticket_is_as_long_as_a_ticket_may_be() {
+    let keys = TicketKeys::rotating();
+    let [.., terms] = terms();
+    let session = session(Suite::Aes256GcmSha384, Some(peer_by_name()));
+    let len = |content: &TicketContent<'_>| {
+        let sealed = keys.seal(content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap();
+        sealed.map(|sealed| {
+            // All room was there: what was sealed never moved.
+            assert_eq!(sealed.ticket.len(), sealed.ticket.capacity());
+            sealed.ticket.len()
+        })
+    };
+    let without = len(&content(&session)).unwrap();
+    assert_eq!(len(&TicketContent { early: Some((&terms, ZONE)), ..content(&session) }), Some(without + 16 + 4 + 1 + 255));
+    // A protocol's name that no handshake can agree on; it would take a ticket over what a ClientHello has room for.
+    let terms = EarlyTerms { max_size: 1, alpn: Some(vec![b'x'; MAX_TICKET_LEN]) };
+    assert_eq!(len(&TicketContent { early: Some((&terms, ZONE)), ..content(&session) }), None);
+}
+
+/// What of early data, by the diagram at the top of `ticket.rs`.
+fn early(max_size: u32, alpn: &[u8]) -> Vec<u8> {
+    let alpn_len = u8::try_from(alpn.len()).unwrap();
+    [&[1], &ZONE[..], &max_size.to_be_bytes(), &[alpn_len], alpn].concat()
+}
+
+/// The state of a ticket, by the same.
+fn state(suite: u16, lifetime: u32, psk: &[u8], peer: &[u8], early: &[u8]) -> Vec<u8> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap().to_be_bytes();
     let (psk_len, peer_len) = (u8::try_from(psk.len()).unwrap(), u16::try_from(peer.len()).unwrap());
     let mut out = suite.to_be_bytes().to_vec();
     out.extend([millis(NOW - HOUR), millis(NOW)].concat());
     out.extend(lifetime.to_be_bytes());
+    out.extend(0x0102_0304_u32.to_be_bytes());
     out.push(psk_len);
     out.extend(psk);
     out.extend(peer_len.to_be_bytes());
     out.extend(peer);
+    out.extend(early);
     out
+}
+
+/// What seals the ticket with this salt, and what is authenticated with it, under a secret of sevens.
+fn by_hand(salt: &[u8], version: u8) -> (AeadKey, [u8; 12], Vec<u8>) {
+    let (_, hkdf) = Hkdf::<Sha256>::extract(Some(b"fleeting ticket v1"), &[7; 32]);
+    let expand = |label: &[u8], salt: &[u8], out: &mut [u8]| hkdf.expand_multi_info(&[label, salt], out).unwrap();
+    let (mut name, mut key, mut nonce) = ([0; 16], [0; 32], [0; 12]);
+    expand(b"name", &[], &mut name);
+    expand(b"key", salt, &mut key);
+    expand(b"nonce", salt, &mut nonce);
+    (AeadKey::new(Suite::Aes256GcmSha384, &key), nonce, [&[version], &name[..], &BINDING].concat())
+}
+
+/// A ring with that secret.
+fn sevens() -> TicketKeys {
+    let keys = TicketKeys::empty();
+    keys.install(TicketKey::new([7; 32], NOW, NOW + HOUR, NOW + 3 * HOUR).unwrap());
+    keys
 }
 
 #[test]
 fn a_ticket_is_made_as_it_says() {
     // Processes of different versions may share a key: this must not change without another version.
-    let keys = TicketKeys::empty();
-    keys.install(TicketKey::new([7; 32], NOW, NOW + HOUR, NOW + 3 * HOUR).unwrap());
+    let keys = sevens();
     let peer = peer_by_name();
     let session = session(Suite::Aes256GcmSha384, Some(peer.clone()));
-    let ticket = sealed(&keys, &session);
+    let terms = EarlyTerms { max_size: 0x0a0b_0c0d, alpn: Some(b"h2".to_vec()) };
+    for (sealed_terms, told) in [(None, vec![0]), (Some((&terms, ZONE)), early(0x0a0b_0c0d, b"h2"))] {
+        let content = TicketContent { early: sealed_terms, ..content(&session) };
+        let ticket = keys.seal(&content, &BINDING, 2 * HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap().ticket;
+        let (key, nonce, aad) = by_hand(&ticket[16..48], 2);
+        assert_eq!(ticket[..16], aad[1..17]);
+        let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
+        let mut opened = sealed.to_vec();
+        key.open_in_place(&nonce, &aad, &mut opened, tag).unwrap();
+        assert!(opened == state(0x1302, 7200, session.psk.expose(), &peer.to_ticket(), &told));
+    }
+}
 
-    let (_, hkdf) = Hkdf::<Sha256>::extract(Some(b"fleeting ticket v1"), &[7; 32]);
-    let expand = |label: &[u8], salt: &[u8], out: &mut [u8]| hkdf.expand_multi_info(&[label, salt], out).unwrap();
-    let (mut name, mut key, mut nonce) = ([0; 16], [0; 32], [0; 12]);
-    expand(b"name", &[], &mut name);
-    assert_eq!(ticket[..16], name);
-    let salt = &ticket[16..48];
-    expand(b"key", salt, &mut key);
-    expand(b"nonce", salt, &mut nonce);
-    let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
-    let mut opened = sealed.to_vec();
-    let aad = [&[1], &name[..], &BINDING].concat();
-    AeadKey::new(Suite::Aes256GcmSha384, &key).open_in_place(&nonce, &aad, &mut opened, tag).unwrap();
-    assert!(opened == state(0x1302, 7200, session.psk.expose(), &peer.to_ticket()));
+#[test]
+fn a_ticket_of_another_version_does_not_open() {
+    // One of the version before, as it was sealed then; also what is in it now, under the number of then.
+    let keys = sevens();
+    let now = state(0x1301, 7200, &[3; 32], &[], &[0]);
+    let then = [&now[..22], &now[26..now.len() - 1]].concat();
+    for (version, state, expected) in [(1, &then, false), (1, &now, false), (2, &then, false), (2, &now, true), (3, &now, false)] {
+        let salt = [9; 32];
+        let (key, nonce, aad) = by_hand(&salt, version);
+        let mut sealed = state.clone();
+        let tag = key.seal_in_place(&nonce, &aad, &mut sealed).unwrap();
+        let ticket = [&aad[1..17], &salt, &sealed, &tag].concat();
+        assert!(Header::split(&ticket).is_some());
+        assert_eq!(opens(&keys, &ticket, NOW), expected, "version {version}");
+    }
 }
 
 #[test]
 fn a_state_is_read_strictly() {
     let (psk, peer) = ([3; 48], peer_by_name().to_ticket());
-    let good = state(0x1302, 7200, &psk, &peer);
-    assert!(State::decode(&good).unwrap().into_session(MAX_LIFETIME, at(NOW)).is_some());
-    for cut in 0..good.len() {
-        assert!(State::decode(&good[..cut]).is_none(), "{cut}");
+    for early in [vec![0], early(0, b""), early(7, b"h2"), early(u32::MAX, &[b'x'; 255])] {
+        let good = state(0x1302, 7200, &psk, &peer, &early);
+        assert!(State::decode(&good).unwrap().into_opened(MAX_LIFETIME, at(NOW)).is_some());
+        for cut in 0..good.len() {
+            assert!(State::decode(&good[..cut]).is_none(), "{cut}");
+        }
+        assert!(State::decode(&[&good[..], &[0]].concat()).is_none());
     }
-    assert!(State::decode(&[&good[..], &[0]].concat()).is_none());
-    assert!(State::decode(&state(0x1302, 604_800, &psk, &peer)).is_some());
-    assert!(State::decode(&state(0x1301, 1, &psk[..32], &[])).is_some());
+    let none = &[0];
+    assert!(State::decode(&state(0x1302, 604_800, &psk, &peer, none)).is_some());
+    assert!(State::decode(&state(0x1301, 1, &psk[..32], &[], none)).is_some());
     for wrong in [
-        state(0x1304, 7200, &psk, &peer),
-        state(0x1301, 7200, &psk, &peer),
-        state(0x1302, 7200, &psk[..32], &peer),
-        state(0x1302, 7200, &psk[..47], &peer),
-        state(0x1302, 7200, &[], &peer),
-        state(0x1302, 0, &psk, &peer),
-        state(0x1302, 604_801, &psk, &peer),
-        state(0x1302, u32::MAX, &psk, &peer),
-        state(0x1302, 7200, &psk, &[0]),
-        state(0x1302, 7200, &psk, &[&peer[..], &[0]].concat()),
+        state(0x1304, 7200, &psk, &peer, none),
+        state(0x1301, 7200, &psk, &peer, none),
+        state(0x1302, 7200, &psk[..32], &peer, none),
+        state(0x1302, 7200, &psk[..47], &peer, none),
+        state(0x1302, 7200, &[], &peer, none),
+        state(0x1302, 0, &psk, &peer, none),
+        state(0x1302, 604_801, &psk, &peer, none),
+        state(0x1302, u32::MAX, &psk, &peer, none),
+        state(0x1302, 7200, &psk, &[0], none),
+        state(0x1302, 7200, &psk, &[&peer[..], &[0]].concat(), none),
+        state(0x1302, 7200, &psk, &peer, &[1]),
+        state(0x1302, 7200, &psk, &peer, &[2]),
+        state(0x1302, 7200, &psk, &peer, &[&[0], &early(7, b"h2")[1..]].concat()),
+        state(0x1302, 7200, &psk, &peer, &[&[2], &early(7, b"h2")[1..]].concat()),
     ] {
         assert!(State::decode(&wrong).is_none());
     }
