@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The names stand in what the secret is imported for, the client's first. So what one party offers is what the other accepts, and what it never accepts
-//! itself: a ClientHello that comes back to whom it came from names a PSK that is unknown there, whatever is configured (RFC 9258, "Addressing Selfie").
+//! itself: a ClientHello that comes back to whom it came from names a PSK that is unknown there (RFC 9258, "Addressing Selfie").
 //!
 //! The secret is not kept once the four are derived (RFC 9257, section 6: "Where possible the main PSK SHOULD be deleted").
 
@@ -100,7 +100,8 @@ enum Keys {
 /// A name is any text of 1 to 255 bytes that is unique among all who might talk to each other: a host name, a serial number, a UUID. It has nothing to
 /// do with DNS. Names are compared byte by byte, and everybody who watches can read them.
 ///
-/// Both parties write both names. It is they that keep a party which is client and server from being made to talk to itself.
+/// Both parties write both names. It is they that keep a party which is client and server from being made to talk to itself: nobody is given a secret
+/// with both of its names as `own`.
 ///
 /// ```
 /// use fleeting::PskNames;
@@ -259,7 +260,8 @@ impl ExternalPsks {
     /// # Errors
     ///
     /// [`ConfigError::Setting`] if a client could mean two of them by the same bytes: one of the two would never be found, and which one would depend on
-    /// their order.
+    /// their order. Also if what is offered under one is accepted under another: that is how a list looks that was copied to both parties, and then each
+    /// would take itself for the other.
     pub(crate) fn new(psks: Vec<ExternalPsk>) -> Result<Self, ConfigError> {
         let mut all = Self::default();
         for psk in psks {
@@ -269,6 +271,15 @@ impl ExternalPsks {
                 }
             }
             all.by_fingerprint.insert(*psk.fingerprint(), psk);
+        }
+        // RFC 9258, "Addressing Selfie". Without names there is nothing to tell the directions apart by.
+        let accepts_own =
+            |psk: &ExternalPsk| psk.own_name().is_some() && psk.as_client().iter().any(|wire| all.find(&wire.identity).is_some());
+        if all.by_fingerprint.values().any(accepts_own) {
+            return Err(ConfigError::Setting {
+                name: "external_psks",
+                reason: "two of them are the two parties' of one secret: leave out the peer's",
+            });
         }
         Ok(all)
     }
