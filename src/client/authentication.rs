@@ -48,7 +48,7 @@ impl WaitCertificate {
         // Revocation lists may have come since the ClientHello: the session is good as long as what the server was accepted under now.
         if let Some(stored) = &mut self.stored {
             let own = self.client.config.identity.as_ref();
-            stored.put_under(SessionKey::under(self.name.as_ref(), identity.trust_digest(), own));
+            stored.put_under(SessionKey::under(self.name.as_ref(), identity.trust_digest(), own, None));
         }
         self.keys.transcript.add(wire.bytes);
         Ok(WaitCertificateVerify { known: self, identity })

@@ -40,7 +40,7 @@ impl Offer {
         let shares = config.key_shares.iter().map(|group| EphemeralKey::generate(*group, rng)).collect::<Result<_, _>>()?;
         // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be shown to all.
         let stored = name.as_ref().filter(|_| config.sessions.capacity() > 0).map(|name| {
-            let key = SessionKey::new(Some(name), &config.trust, config.identity.as_ref());
+            let key = SessionKey::new(Some(name), &config.trust, config.identity.as_ref(), None);
             StoredSessions::new(&config.sessions, key)
         });
         let session = stored.as_ref().and_then(|stored| stored.take(now));

@@ -6,10 +6,9 @@ use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::authentication::Authenticated;
 use crate::handshake::{Context, Keys, Wire};
-use crate::identity::Peer;
 use crate::key_schedule::ResumptionSecret;
 use crate::message::{KeyUpdate, KeyUpdateRequest, NewSessionTicket};
-use crate::session::{ClientSession, Session, StoredSessions};
+use crate::session::{ClientSession, Session, StoredSessions, Whose};
 
 /// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
 pub(crate) struct Connected {
@@ -22,7 +21,7 @@ pub(crate) struct Memory {
     pub(crate) stored: StoredSessions,
     suite: Suite,
     resumption: ResumptionSecret,
-    peer: Option<Peer>,
+    whose: Whose,
     since: Duration,
 }
 
@@ -34,7 +33,7 @@ impl Memory {
             suite: keys.suite,
             // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
             resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
-            peer: server.peer,
+            whose: server.peer.map_or(Whose::Nobody, Whose::Peer),
             since: server.since,
         }
     }
@@ -50,7 +49,7 @@ impl Connected {
         {
             let psk = memory.resumption.psk(message.ticket_nonce);
             let session = ClientSession {
-                session: Session { suite: memory.suite, psk, since: memory.since, peer: memory.peer.clone() },
+                session: Session { suite: memory.suite, psk, since: memory.since, whose: memory.whose.clone() },
                 ticket: message.ticket.to_vec().into(),
                 age_add: message.ticket_age_add,
                 lifetime: Duration::from_secs(message.ticket_lifetime.into()),

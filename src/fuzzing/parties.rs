@@ -145,9 +145,9 @@ fn session() -> ClientSession {
         deliver(&mut server, &mut client, &mut random, &mut Vec::new());
         StoredSessions::new(&sessions, session_key(0)).take(now()).expect("a ticket")
     });
-    let Session { suite, psk, since, peer } = &kept.session;
+    let Session { suite, psk, since, whose } = &kept.session;
     ClientSession {
-        session: Session { suite: *suite, psk: Secret::copy_of(psk.expose()), since: *since, peer: peer.clone() },
+        session: Session { suite: *suite, psk: Secret::copy_of(psk.expose()), since: *since, whose: whose.clone() },
         ticket: kept.ticket.clone(),
         age_add: kept.age_add,
         lifetime: kept.lifetime,
@@ -158,7 +158,7 @@ fn session() -> ClientSession {
 
 fn session_key(choice: Choice) -> SessionKey {
     let Parties { client, trusted_by_client, .. } = parties();
-    SessionKey::new(Some(&ServerName::parse(NAME).expect("a name")), trusted_by_client, Some(client.by(choice)))
+    SessionKey::new(Some(&ServerName::parse(NAME).expect("a name")), trusted_by_client, Some(client.by(choice)), None)
 }
 
 /// Moves what one side has to send to the other, and adds it to `wire`.

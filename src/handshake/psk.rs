@@ -28,12 +28,12 @@ pub(crate) fn verify(session: Session, transcript: &Digest, binder: &[u8]) -> Re
     if !early.binder_key(PskKind::Resumption).verify(transcript, binder) {
         return Err(Fault::BadBinder);
     }
-    Ok((early, Resumed { peer: session.peer, since: session.since }))
+    Ok((early, Resumed { peer: session.whose.peer().cloned(), since: session.since }))
 }
 
 /// The server selected the session that we offered: it goes into the key schedule.
 pub(crate) fn select(session: Session) -> (EarlySecret, Resumed) {
-    (early(&session), Resumed { peer: session.peer, since: session.since })
+    (early(&session), Resumed { peer: session.whose.peer().cloned(), since: session.since })
 }
 
 fn early(session: &Session) -> EarlySecret {

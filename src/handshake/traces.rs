@@ -12,7 +12,7 @@ use crate::handshake::{ClientHelloTranscript, Keys, Transcript, finished, psk};
 use crate::key_schedule::EarlySecret;
 use crate::message::{ClientHello, Message};
 use crate::secret::Secret;
-use crate::session::Session;
+use crate::session::{Session, Whose};
 use crate::testing::rfc8448::{Trace, trace};
 
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
@@ -90,7 +90,7 @@ fn rfc8448_section_5_hello_retry_request() {
 #[test]
 fn rfc8448_section_4_resumption() {
     let trace = trace("resumed_0rtt");
-    let session = || Session { suite: SUITE, psk: Secret::copy_of(trace.get("psk")), since: Duration::ZERO, peer: None };
+    let session = || Session { suite: SUITE, psk: Secret::copy_of(trace.get("psk")), since: Duration::ZERO, whose: Whose::Nobody };
     let bytes = trace.message("record_client_hello_1");
     let hello = client_hello(&trace, "record_client_hello_1");
     let truncated = Transcript::new(HASH).digest_with(&bytes[..bytes.len() - hello.binders_len()]);

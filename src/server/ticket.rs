@@ -19,7 +19,7 @@ use crate::level::Level;
 use crate::message::{ClientHello, NewSessionTicket};
 use crate::server::config::{ClientAuth, Server};
 use crate::server::server_parameters::Parameters;
-use crate::session::{Session, TicketContent};
+use crate::session::{ExternalPsks, Session, TicketContent, Whose};
 use crate::time::Now;
 
 /// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a key of ours costs a decryption.
@@ -54,12 +54,13 @@ pub(crate) fn select(
     let binding = binding(server, parameters);
     let good = |session: &Session| {
         // The binding says so already; but who is let in should hang on no digest alone.
-        let authenticated = session.peer.is_some() || !matches!(server.config.client_auth, ClientAuth::Required(_));
+        let authenticated = session.whose.peer().is_some() || !matches!(server.config.client_auth, ClientAuth::Required(_));
         // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
         authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
     };
+    let psks = ExternalPsks::default();
     let open = |ticket| {
-        let opened = server.config.ticket_keys.as_ref()?.open(ticket, &binding, server.config.ticket_lifetime, now)?;
+        let opened = server.config.ticket_keys.as_ref()?.open(ticket, &binding, server.config.ticket_lifetime, &psks, now)?;
         Some(opened.session).filter(good)
     };
     // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
@@ -105,7 +106,8 @@ pub(crate) fn send(
     for number in 0..parameters.tickets {
         // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as wolfSSL takes 8 at most.
         let ticket_nonce = [number];
-        let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, peer: client.peer.clone() };
+        let whose = client.peer.clone().map_or(Whose::Nobody, Whose::Peer);
+        let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, whose };
         // RFC 9846, 4.7.1: "The server MUST generate a fresh value for each ticket it sends."
         let age_add = u32::from_be_bytes(random::array(cx.rng)?);
         let content = TicketContent { session: &session, age_add, early: None };

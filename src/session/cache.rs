@@ -1,8 +1,8 @@
 //! [`SessionCache`]: what a client remembers of servers that it has been connected to.
 //!
 //! An entry is found by what the client asked for, and by nothing that a peer said: a server cannot put a session where another is looked for.
-//! What a client asks for is more than a name: whom it trusts, and as whom it shows itself. So a session made under one `Trust` is not met with
-//! under another, and one that shows who we are is not used by somebody else.
+//! What a client asks for is more than a name: whom it trusts, as whom it shows itself, and which secret from outside it offers. So a session made under
+//! one `Trust` is not met with under another, and one that shows who we are is not used by somebody else.
 
 use core::fmt;
 use core::ops::Bound::{Excluded, Unbounded};
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::hash::{HashAlgorithm, Hasher};
 use crate::identity::{Identity, ServerName, Trust};
+use crate::session::external_psk::ExternalPsk;
 use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
@@ -35,8 +36,8 @@ const DEFAULT_CAPACITY: usize = 256;
 /// What has expired is not used, and goes little by little: each session that is put in or asked for takes a few with it, of any server. There is no
 /// thread that waits for its end, so a process that is idle keeps what has expired until the next call.
 ///
-/// A clone is another handle on the same sessions. Clients that share a cache resume each other's sessions only if they trust the same peers and show
-/// the same identity: nothing that one of them accepted is accepted for another.
+/// A clone is another handle on the same sessions. Clients that share a cache resume each other's sessions only if they trust the same peers, show
+/// the same identity and have the same [external PSK](crate::ExternalPsk): nothing that one of them accepted is accepted for another.
 ///
 /// ```
 /// use fleeting::SessionCache;
@@ -106,14 +107,19 @@ impl fmt::Debug for SessionCache {
 pub(crate) struct SessionKey([u8; 32]);
 
 impl SessionKey {
-    pub(crate) fn new(name: Option<&ServerName>, trust: &Trust, identity: Option<&Identity>) -> Self {
-        Self::under(name, &trust.digest(), identity)
+    pub(crate) fn new(name: Option<&ServerName>, trust: &Trust, identity: Option<&Identity>, psk: Option<&ExternalPsk>) -> Self {
+        Self::under(name, &trust.digest(), identity, psk)
     }
 
     /// With the digest that the trust had at some moment.
-    pub(crate) fn under(name: Option<&ServerName>, trust_digest: &[u8; 32], identity: Option<&Identity>) -> Self {
+    pub(crate) fn under(
+        name: Option<&ServerName>,
+        trust_digest: &[u8; 32],
+        identity: Option<&Identity>,
+        psk: Option<&ExternalPsk>,
+    ) -> Self {
         let mut hasher = Hasher::new(HashAlgorithm::Sha256);
-        hasher.update(b"fleeting session key v1");
+        hasher.update(b"fleeting session key v2");
         // Each part has a length of its own or one before it, so that no two questions are the same bytes.
         match name {
             None => hasher.update(&[0]),
@@ -129,6 +135,13 @@ impl SessionKey {
                 hasher.update(&[1]);
                 hasher.update(identity.public_key().as_bytes());
                 identity.certificates().iter().for_each(|certificate| opaque(&mut hasher, certificate));
+            }
+        }
+        match psk {
+            None => hasher.update(&[0]),
+            Some(psk) => {
+                hasher.update(&[1]);
+                hasher.update(psk.fingerprint());
             }
         }
         let mut key = [0; 32];

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::crypto::random::Rng;
 use crate::error::Fault;
+use crate::session::external_psk::ExternalPsks;
 use crate::session::resumable::MAX_LIFETIME;
 use crate::session::ticket::{self, OpenedTicket, TicketContent};
 use crate::session::ticket_key::TicketKey;
@@ -129,11 +130,19 @@ impl TicketKeys {
     }
 
     /// What is in a ticket. Nothing whatever is wrong: a key that is not known or not any more, another binding, a change on the way, a
-    /// lifetime that is over: the one it was sealed for, or `lifetime`, which may have become shorter since.
-    pub(crate) fn open(&self, ticket: &[u8], binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<OpenedTicket> {
+    /// lifetime that is over: the one it was sealed for, or `lifetime`, which may have become shorter since; or an external PSK that is not among `psks`
+    /// any more, or has another secret.
+    pub(crate) fn open(
+        &self,
+        ticket: &[u8],
+        binding: &[u8; 32],
+        lifetime: Duration,
+        psks: &ExternalPsks,
+        now: Now,
+    ) -> Option<OpenedTicket> {
         let ticket = ticket::Header::split(ticket)?;
         let key = self.current(now).find(|key| key.name() == ticket.name && key.may_decrypt(now))?;
-        ticket::open(&key, &ticket, binding, lifetime, now)
+        ticket::open(&key, &ticket, binding, lifetime, psks, now)
     }
 
     fn new(rotates: bool) -> Self {

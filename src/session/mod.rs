@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! external_psk ExternalPsk: a secret from outside, and what is offered and accepted under it
-//! resumable    Session: what resuming passes on, and how long anything may; EarlyTerms
+//! resumable    Session: what resuming passes on, and how long anything may; Whose, EarlyTerms
 //!
 //! server                                                       client
 //! key_ring     TicketKeys: which key seals now     ── ticket ──> cache    SessionCache: by what was asked for, each once
@@ -27,11 +27,12 @@ mod tests;
 
 pub use cache::SessionCache;
 pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
-pub use external_psk::{ExternalPsk, PskNames};
+pub(crate) use external_psk::ExternalPsks;
 #[cfg_attr(not(test), expect(unused_imports, reason = "no handshake offers or accepts an external PSK yet"))]
-pub(crate) use external_psk::{ExternalPsks, WirePsk};
+pub(crate) use external_psk::WirePsk;
+pub use external_psk::{ExternalPsk, PskNames};
 pub use key_ring::TicketKeys;
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
-pub(crate) use resumable::Session;
+pub(crate) use resumable::{Session, Whose};
 pub(crate) use ticket::TicketContent;
 pub use ticket_key::TicketKey;

@@ -1,10 +1,11 @@
-//! [`Session`]: what resuming passes on, [`EarlyTerms`], and the bounds of all that is remembered.
+//! [`Session`]: what resuming passes on, [`Whose`] it is, [`EarlyTerms`], and the bounds of all that is remembered.
 
 use core::time::Duration;
 
 use crate::crypto::suite::Suite;
 use crate::identity::Peer;
 use crate::secret::Secret;
+use crate::session::external_psk::ExternalPsk;
 use crate::time::Now;
 
 /// How long a ticket may live: RFC 9846, 4.7.1: servers MUST NOT use any value greater than 604800 seconds, and clients MUST NOT use one for longer.
@@ -25,21 +26,42 @@ pub(crate) struct Session {
     pub(crate) psk: Secret,
     /// Unix time of the full handshake at the root of the chain of resumptions.
     pub(crate) since: Duration,
-    /// Who proved in that handshake who it is, if anybody.
-    pub(crate) peer: Option<Peer>,
+    /// With whom that was.
+    pub(crate) whose: Whose,
 }
 
 impl Session {
     /// How long the peer's certificate is good for still; nothing where none stands in the way.
     pub(super) fn peer_expires_in(&self, now: Now) -> Option<Duration> {
-        Some(self.peer.as_ref()?.expires()?.saturating_sub(now.unix))
+        Some(self.whose.peer()?.expires()?.saturating_sub(now.unix))
     }
 
     /// Whether its peer's certificate has not expired, and its beginning does not lie in the future.
     pub(super) fn is_current(&self, now: Now) -> bool {
         // The last second of a certificate belongs to it (RFC 5280, 4.1.2.5).
-        let expires = self.peer.as_ref().and_then(Peer::expires);
+        let expires = self.whose.peer().and_then(Peer::expires);
         expires.is_none_or(|expires| now.unix.as_secs() <= expires.as_secs()) && has_happened(self.since, now)
+    }
+}
+
+/// With whom a session was made: who has proved to be the other side, and how.
+#[derive(Clone)]
+pub(crate) enum Whose {
+    /// Nobody has.
+    Nobody,
+    /// By a signature, with a certificate or a key that we trust.
+    Peer(Peer),
+    /// By a secret from outside of TLS.
+    Psk(ExternalPsk),
+}
+
+impl Whose {
+    /// Who showed a certificate or a key.
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match self {
+            Self::Peer(peer) => Some(peer),
+            Self::Nobody | Self::Psk(_) => None,
+        }
     }
 }
 

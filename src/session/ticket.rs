@@ -8,15 +8,24 @@
 //!     opaque tag[16];                             uint32 ticket_lifetime;        seconds
 //! } Ticket;                                       uint32 ticket_age_add;
 //!                                                 opaque psk<32..48>;            Hash.length of the suite
-//! additional data:                                opaque peer<0..2^16-1>;        what Peer::to_ticket writes; empty for none
-//!     version, key_name, binding                  uint8 early;                   1 if early data may come, 0 if not
+//! additional data:                                uint8 whose;                   0 nobody's, 1 a peer's, 2 an external PSK's
+//!     version, key_name, binding                  select (whose) {
+//!                                                     case 1: opaque peer<1..2^16-1>;    what Peer::to_ticket writes
+//!                                                     case 2: opaque fingerprint[32];
+//!                                                 };
+//!                                                 uint8 early;                   1 if early data may come, 0 if not
 //!                                                 select (early) { case 1:
-//! age_add and zone are for early data: how old        opaque zone[16];           of the replay guard
-//! the client says the ticket is, and who                uint32 max_early_data_size;
-//! remembers what came under it.                       opaque alpn<0..2^8-1>;     empty where no protocol was agreed on
+//!                                                     opaque zone[16];                   of the replay guard
+//!                                                     uint32 max_early_data_size;
+//!                                                     opaque alpn<0..2^8-1>;             empty where no protocol was agreed on
 //!                                                 };
 //!                                             } State;
 //! ```
+//!
+//! `ticket_age_add` and zone are for early data: how old the client says the ticket is, and who remembers what came under it.
+//!
+//! Of an external PSK there is only what tells it from all others: who opens the ticket must have it still, so one that is taken away, or whose secret is
+//! replaced, takes its sessions with it.
 //!
 //! Version and binding are authenticated and not sent: whoever opens a ticket knows both, and a ticket with others does not open. Opening is one
 //! look at the name, one AEAD operation, and a reading of bytes that we wrote ourselves.
@@ -32,15 +41,16 @@ use crate::error::Fault;
 use crate::identity::Peer;
 use crate::message::Reader;
 use crate::secret::Secret;
-use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
+use crate::session::external_psk::ExternalPsks;
+use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, Whose, has_happened};
 use crate::session::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
 use crate::time::Now;
 
 /// The format described above. Another one has another number, and neither opens under the other.
 const VERSION: u8 = 2;
 
-/// State without its psk, its peer, and what of early data, in bytes.
-const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 4 + 1 + 2 + 1;
+/// State without its psk, whose it is, and what of early data, in bytes.
+const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 4 + 1 + 1 + 1;
 
 /// What of early data, without the protocol's name, in bytes.
 const FIXED_EARLY_LEN: usize = 16 + 4 + 1;
@@ -95,9 +105,14 @@ pub(super) fn seal(
     rng: &mut Rng<'_>,
 ) -> Result<Option<Vec<u8>>, Fault> {
     let session = content.session;
-    let peer = session.peer.as_ref().map(Peer::to_ticket).unwrap_or_default();
+    let peer = session.whose.peer().map(Peer::to_ticket).unwrap_or_default();
+    let whose_len = match session.whose {
+        Whose::Nobody => 0,
+        Whose::Peer(_) => peer.len().saturating_add(2),
+        Whose::Psk(_) => 32,
+    };
     let len = NAME_LEN + SALT_LEN + FIXED_LEN + Suite::TAG_LEN;
-    let len = len.saturating_add(session.psk.len()).saturating_add(peer.len()).saturating_add(early_len(content));
+    let len = len.saturating_add(session.psk.len()).saturating_add(whose_len).saturating_add(early_len(content));
     if len > MAX_TICKET_LEN {
         return Ok(None);
     }
@@ -116,8 +131,18 @@ pub(super) fn seal(
     ticket.extend_from_slice(&content.age_add.to_be_bytes());
     ticket.push(u8::try_from(session.psk.len()).map_err(too_long)?);
     ticket.extend_from_slice(session.psk.expose());
-    ticket.extend_from_slice(&u16::try_from(peer.len()).map_err(too_long)?.to_be_bytes());
-    ticket.extend_from_slice(&peer);
+    match &session.whose {
+        Whose::Nobody => ticket.push(0),
+        Whose::Peer(_) => {
+            ticket.push(1);
+            ticket.extend_from_slice(&u16::try_from(peer.len()).map_err(too_long)?.to_be_bytes());
+            ticket.extend_from_slice(&peer);
+        }
+        Whose::Psk(psk) => {
+            ticket.push(2);
+            ticket.extend_from_slice(psk.fingerprint());
+        }
+    }
     ticket.push(u8::from(content.early.is_some()));
     if let Some((terms, zone)) = &content.early {
         let alpn = terms.alpn.as_deref().unwrap_or_default();
@@ -139,12 +164,20 @@ fn early_len(content: &TicketContent<'_>) -> usize {
     content.early.as_ref().map_or(0, |(terms, _)| FIXED_EARLY_LEN.saturating_add(alpn_len(terms)))
 }
 
-/// What is in a ticket under this key, if its session may be resumed now, and the ticket is no older than `lifetime`.
-pub(super) fn open(key: &TicketKey, ticket: &Header<'_>, binding: &[u8; 32], lifetime: Duration, now: Now) -> Option<OpenedTicket> {
+/// What is in a ticket under this key, if its session may be resumed now, the ticket is no older than `lifetime`, and the external PSK is there that it was
+/// made under, if it was.
+pub(super) fn open(
+    key: &TicketKey,
+    ticket: &Header<'_>,
+    binding: &[u8; 32],
+    lifetime: Duration,
+    psks: &ExternalPsks,
+    now: Now,
+) -> Option<OpenedTicket> {
     let (ciphertext, tag) = ticket.sealed.split_last_chunk()?;
     let mut state = Zeroizing::new(ciphertext.to_vec());
     key.one_time(ticket.salt).open(&additional_data(key, binding), &mut state, tag).ok()?;
-    State::decode(&state)?.into_opened(lifetime, now)
+    State::decode(&state, psks)?.into_opened(lifetime, now)
 }
 
 fn additional_data(key: &TicketKey, binding: &[u8; 32]) -> Vec<u8> {
@@ -158,8 +191,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Reads what [`seal`] wrote, and nothing else.
-    pub(crate) fn decode(state: &[u8]) -> Option<Self> {
+    /// Reads what [`seal`] wrote, and nothing else. Nothing either where an external PSK is named that is not there.
+    pub(crate) fn decode(state: &[u8], psks: &ExternalPsks) -> Option<Self> {
         let mut r = Reader::new("Ticket", state);
         let suite = Suite::from_code_point(CipherSuite(r.u16("cipher_suite").ok()?))?;
         let since = Duration::from_millis(u64::from_be_bytes(r.array("since").ok()?));
@@ -171,9 +204,11 @@ impl State {
         let age_add = r.u32("ticket_age_add").ok()?;
         let hash_len = suite.hash().output_len();
         let psk = Secret::copy_of(r.vec8("psk", hash_len..=hash_len).ok()?);
-        let peer = match r.vec16("peer", ..).ok()? {
-            [] => None,
-            peer => Some(Peer::from_ticket(peer)?),
+        let whose = match r.u8("whose").ok()? {
+            0 => Whose::Nobody,
+            1 => Whose::Peer(Peer::from_ticket(r.vec16("peer", ..).ok()?)?),
+            2 => Whose::Psk(psks.by_fingerprint(&r.array("fingerprint").ok()?)?.clone()),
+            _ => return None,
         };
         let early = match r.u8("early").ok()? {
             0 => None,
@@ -181,7 +216,7 @@ impl State {
             _ => return None,
         };
         r.end("early").ok()?;
-        let session = Session { suite, psk, since, peer };
+        let session = Session { suite, psk, since, whose };
         Some(Self { content: OpenedTicket { session, issued, age_add, early }, lifetime })
     }
 

@@ -40,7 +40,7 @@ use crate::key_schedule::{EarlySecret, PskKind};
 use crate::record::{Open, Seal};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
-use crate::session::{ClientSession, ExternalPsk, PskNames, Session, TicketKey, TicketKeys};
+use crate::session::{ClientSession, ExternalPsk, PskNames, Session, TicketKey, TicketKeys, Whose};
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
@@ -139,7 +139,7 @@ fn types(_: &Path, run: &mut dyn Run) {
     let names = PskNames { own: "client", peer: "server" };
     add(run, "ExternalPsk", Box::new(ExternalPsk::new("identity", secret(32).expose(), names).unwrap()));
     add(run, "ExternalPsk, not imported", Box::new(ExternalPsk::not_imported("identity", secret(40).expose()).unwrap()));
-    let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, peer: None };
+    let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, whose: Whose::Nobody };
     add(run, "Session", Box::new(session()));
     let kept = ClientSession { session: session(), ticket: vec![1].into(), age_add: 0, lifetime: later, received: never, early: None };
     add(run, "ClientSession", Box::new(kept));

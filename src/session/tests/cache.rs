@@ -49,7 +49,7 @@ fn trust() -> Trust {
 
 /// The key of a client that asks for this name.
 fn key(text: &str) -> SessionKey {
-    SessionKey::new(Some(&name(text)), &trust(), None)
+    SessionKey::new(Some(&name(text)), &trust(), None, None)
 }
 
 #[test]
@@ -115,10 +115,10 @@ fn a_server_is_found_by_what_was_asked_for_and_not_by_what_it_says() {
     let cache = SessionCache::default();
     let peer = peer_until(NOW + DAY);
     assert_eq!(peer.names(), ["db.internal", "*.example"]);
-    let asked = SessionKey::new(Some(&name("other.internal")), &trust(), None);
+    let asked = SessionKey::new(Some(&name("other.internal")), &trust(), None, None);
     let mut session = numbered(1);
     // A server that names itself as it likes, and gives the ticket of somebody else.
-    session.session.peer = Some(peer);
+    session.session.whose = Whose::Peer(peer);
     session.ticket = numbered(2).ticket;
     connection(&cache, asked).put(session, at(NOW));
     for says in ["db.internal", "www.example", "example"] {
@@ -138,29 +138,35 @@ fn one_clients_trust_does_not_pass_to_another() {
     let address = ServerName::parse("10.0.0.7").unwrap();
     let (roots, others) = (authority.trust(), other.trust());
     let both = roots.clone().and(others.clone());
+    let (psk, other_secret, other_identity) = (external_psk("one", 1), external_psk("one", 2), external_psk("other", 1));
     let mut keys = Vec::new();
     for trust in [&roots, &others, &both, &Trust::keys([pinned]), &Trust::key_for("db.internal", pinned)] {
         for name in [None, Some(&host), Some(&name("db.interna")), Some(&address)] {
             for identity in [None, Some(&me), Some(&same_key), Some(&authority.issue_client("me").unwrap())] {
-                keys.push(SessionKey::new(name, trust, identity));
+                for psk in [None, Some(&psk), Some(&other_secret), Some(&other_identity)] {
+                    keys.push(SessionKey::new(name, trust, identity, psk));
+                }
             }
         }
     }
     let count = keys.len();
-    assert_eq!(count, 5 * 4 * 4);
+    assert_eq!(count, 5 * 4 * 4 * 4);
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), count);
 
     let cache = SessionCache::default();
     let shared = cache.clone();
-    put(&cache, SessionKey::new(Some(&host), &roots, Some(&me)), 1);
-    assert!(take(&shared, SessionKey::new(Some(&host), &both, Some(&me))).is_none());
-    assert!(take(&shared, SessionKey::new(Some(&host), &roots, None)).is_none());
+    put(&cache, SessionKey::new(Some(&host), &roots, Some(&me), None), 1);
+    assert!(take(&shared, SessionKey::new(Some(&host), &both, Some(&me), None)).is_none());
+    assert!(take(&shared, SessionKey::new(Some(&host), &roots, None, None)).is_none());
+    assert!(take(&shared, SessionKey::new(Some(&host), &roots, Some(&me), Some(&psk))).is_none());
     // The same trust, built elsewhere.
     let again = Trust::roots_from_pem(authority.certificate_pem()).unwrap();
+    put(&cache, SessionKey::new(Some(&host), &roots, None, Some(&psk)), 2);
     let me_again = Identity::from_pem(me.chain_pem(), me.key_pem().unwrap().expose()).unwrap();
-    assert_eq!(take(&shared, SessionKey::new(Some(&name("DB.internal.")), &again, Some(&me_again))), Some(1));
+    assert_eq!(take(&shared, SessionKey::new(Some(&name("DB.internal.")), &again, Some(&me_again), None)), Some(1));
+    assert_eq!(take(&shared, SessionKey::new(Some(&host), &again, None, Some(&external_psk("one", 1)))), Some(2));
 }
 
 /// Whether this session can be taken at a time, if it was put in when it came.

@@ -23,7 +23,7 @@ fn seal(keys: &TicketKeys, now: Duration) -> Option<SealedTicket> {
 }
 
 fn opens(keys: &TicketKeys, ticket: &SealedTicket, now: Duration) -> bool {
-    keys.open(&ticket.ticket, &BINDING, MAX_LIFETIME, at(now)).is_some()
+    keys.open(&ticket.ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(now)).is_some()
 }
 
 /// How many keys a ring holds.
@@ -295,9 +295,9 @@ fn a_key_is_wiped_when_its_time_is_over() {
     // A day after its end, by whatever call comes next, a ticket that does not open included.
     assert!(seal(&keys, NOW + 2 * HOUR - MILLI).is_some());
     assert_eq!(wiped(), [false, false, false]);
-    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, at(NOW + 2 * HOUR + DAY - MILLI)).is_none());
+    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + 2 * HOUR + DAY - MILLI)).is_none());
     assert_eq!(wiped(), [false, false, false]);
-    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, at(NOW + 2 * HOUR + DAY)).is_none());
+    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + 2 * HOUR + DAY)).is_none());
     assert_eq!(wiped(), [true, false, false]);
     assert!(seal(&keys, NOW + 3 * HOUR + DAY).is_some());
     assert_eq!(wiped(), [false, true, false]);

@@ -12,7 +12,7 @@ use crate::crypto::suite::Suite;
 use crate::identity::{Authority, Identity, Peer, ServerName, Trust, Validity};
 use crate::secret::Secret;
 use crate::session::resumable::MAX_LIFETIME;
-use crate::session::{Session, TicketContent};
+use crate::session::{ExternalPsk, ExternalPsks, PskNames, Session, TicketContent, Whose};
 use crate::time::Now;
 
 /// The middle of 2026, and a little.
@@ -28,8 +28,23 @@ fn at(unix: Duration) -> Now {
 }
 
 fn session(suite: Suite, peer: Option<Peer>) -> Session {
+    session_of(suite, peer.map_or(Whose::Nobody, Whose::Peer))
+}
+
+fn session_of(suite: Suite, whose: Whose) -> Session {
     let psk = Secret::filled(suite.hash().output_len(), |out| out.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value));
-    Session { suite, psk, since: NOW - HOUR, peer }
+    Session { suite, psk, since: NOW - HOUR, whose }
+}
+
+/// What a server and its client share, as the server sees it.
+fn external_psk(identity: &str, secret: u8) -> ExternalPsk {
+    let secret = [[secret; 16], [secret ^ 0xff; 16]].concat();
+    ExternalPsk::new(identity, secret, PskNames { own: "server", peer: "client" }).unwrap()
+}
+
+/// None of those.
+fn no_psks() -> ExternalPsks {
+    ExternalPsks::default()
 }
 
 /// A ticket's content without early data.
@@ -76,12 +91,17 @@ fn assert_same(ours: &Session, other: &Session) {
     assert!(ours.psk.expose() == other.psk.expose());
     assert_eq!(ours.since, other.since);
     let told = |session: &Session| {
-        session.peer.as_ref().map(|peer| {
+        session.whose.peer().map(|peer| {
             let leaf = peer.certificates().first().cloned();
             (leaf, peer.names(), peer.uris(), peer.public_key(), peer.subject(), peer.expires())
         })
     };
     assert_eq!(told(ours), told(other));
+    let psk = |session: &Session| match &session.whose {
+        Whose::Psk(psk) => Some(*psk.fingerprint()),
+        Whose::Nobody | Whose::Peer(_) => None,
+    };
+    assert_eq!(psk(ours), psk(other));
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn sealed(keys: &TicketKeys, session: &Session) -> Vec<u8> {
 }
 
 fn opens(keys: &TicketKeys, ticket: &[u8], now: Duration) -> bool {
-    keys.open(ticket, &BINDING, MAX_LIFETIME, at(now)).is_some()
+    keys.open(ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(now)).is_some()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_session_comes_out_as_it_went_in() {
         for peer in [None, Some(peer_by_key()), Some(peer_by_name()), Some(peer_until(NOW + 30 * DAY))] {
             let session = session(suite, peer);
             let ticket = sealed(&keys, &session);
-            let opened = keys.open(&ticket, &BINDING, MAX_LIFETIME, at(NOW + HOUR)).unwrap();
+            let opened = keys.open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + HOUR)).unwrap();
             assert_same(&opened.session, &session);
             // To the millisecond, which NOW is.
             assert_eq!((opened.issued, opened.age_add, opened.early), (NOW, 0x0102_0304, None));
@@ -48,15 +48,51 @@ fn terms() -> [EarlyTerms; 3] {
 }
 
 #[test]
+fn the_session_of_an_external_psk_ends_with_it() {
+    let keys = TicketKeys::rotating();
+    let (ours, other) = (external_psk("2026-07", 1), external_psk("2026-08", 1));
+    let session = session_of(Suite::Aes256GcmSha384, Whose::Psk(ours.clone()));
+    let ticket = sealed(&keys, &session);
+    let open = |psks: &[&ExternalPsk]| {
+        let psks = ExternalPsks::new(psks.iter().map(|psk| (*psk).clone()).collect()).unwrap();
+        keys.open(&ticket, &BINDING, MAX_LIFETIME, &psks, at(NOW))
+    };
+    assert_same(&open(&[&ours]).unwrap().session, &session);
+    assert_same(&open(&[&other, &ours]).unwrap().session, &session);
+    // In another process.
+    assert_same(&open(&[&external_psk("2026-07", 1)]).unwrap().session, &session);
+    // Taken away; the same secret under another name; another secret under the same name; other parties; not imported.
+    assert!(open(&[]).is_none());
+    assert!(open(&[&other]).is_none());
+    assert!(open(&[&external_psk("2026-07", 2)]).is_none());
+    let secret = [[1; 16], [0xfe; 16]].concat();
+    for names in [PskNames { own: "server", peer: "another" }, PskNames { own: "client", peer: "server" }] {
+        assert!(open(&[&ExternalPsk::new("2026-07", &secret, names).unwrap()]).is_none());
+    }
+    let not_imported = ExternalPsk::not_imported("2026-07", &secret).unwrap();
+    assert!(open(&[&not_imported]).is_none());
+    // One that is not imported has its sessions too.
+    let session = session_of(Suite::Aes128GcmSha256, Whose::Psk(not_imported.clone()));
+    let ticket = sealed(&keys, &session);
+    let psks = ExternalPsks::new(vec![not_imported]).unwrap();
+    assert_same(&keys.open(&ticket, &BINDING, MAX_LIFETIME, &psks, at(NOW)).unwrap().session, &session);
+    assert!(!opens(&keys, &ticket, NOW));
+    // It has no certificate, so nothing of that kind ends it.
+    assert!(session.is_current(at(NOW + 100 * DAY)) && session.peer_expires_in(at(NOW)).is_none());
+}
+
+#[test]
 fn what_of_early_data_comes_out_as_it_went_in() {
     let keys = TicketKeys::rotating();
-    for peer in [None, Some(peer_by_key())] {
+    let psk = external_psk("one", 1);
+    let psks = ExternalPsks::new(vec![psk.clone()]).unwrap();
+    for whose in [Whose::Nobody, Whose::Peer(peer_by_key()), Whose::Psk(psk)] {
         for terms in terms() {
             for age_add in [0, 1, u32::MAX] {
-                let session = session(Suite::Aes256GcmSha384, peer.clone());
+                let session = session_of(Suite::Aes256GcmSha384, whose.clone());
                 let content = TicketContent { session: &session, age_add, early: Some((&terms, ZONE)) };
                 let sealed = keys.seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap();
-                let opened = keys.open(&sealed.ticket, &BINDING, MAX_LIFETIME, at(NOW + HOUR)).unwrap();
+                let opened = keys.open(&sealed.ticket, &BINDING, MAX_LIFETIME, &psks, at(NOW + HOUR)).unwrap();
                 assert_same(&opened.session, &session);
                 assert_eq!((opened.issued, opened.age_add, opened.early), (NOW, age_add, Some((terms.clone(), ZONE))));
             }
@@ -80,7 +116,7 @@ proptest! {
             suite,
             psk: Secret::copy_of(&psk[..suite.hash().output_len()]),
             since: now.saturating_sub(Duration::from_millis(before)),
-            peer: None,
+            whose: Whose::Nobody,
         };
         let keys = TicketKeys::rotating();
         let asked = Duration::from_secs(lifetime);
@@ -88,7 +124,7 @@ proptest! {
         prop_assert_eq!(sealed.is_none(), lifetime == 0);
         if let Some(sealed) = sealed {
             prop_assert_eq!(sealed.lifetime, asked.min(MAX_LIFETIME));
-            let opened = keys.open(&sealed.ticket, &binding, MAX_LIFETIME, at(now + Duration::from_secs(later)));
+            let opened = keys.open(&sealed.ticket, &binding, MAX_LIFETIME, &no_psks(), at(now + Duration::from_secs(later)));
             prop_assert_eq!(opened.is_some(), later <= sealed.lifetime.as_secs());
             opened.iter().for_each(|opened| assert_same(&opened.session, &session));
         }
@@ -133,9 +169,9 @@ fn another_binding_does_not_open() {
     for at_byte in 0..32 {
         let mut other = BINDING;
         other[at_byte] ^= 1;
-        assert!(keys.open(&ticket, &other, MAX_LIFETIME, at(NOW)).is_none());
+        assert!(keys.open(&ticket, &other, MAX_LIFETIME, &no_psks(), at(NOW)).is_none());
     }
-    assert!(keys.open(&ticket, &BINDING, MAX_LIFETIME, at(NOW)).is_some());
+    assert!(keys.open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW)).is_some());
 }
 
 #[test]
@@ -159,7 +195,7 @@ fn a_lifetime_that_has_become_shorter_holds_for_tickets_from_before() {
     let keys = TicketKeys::rotating();
     let (ticket, lifetime) = seal(&keys, &plain(), DAY).unwrap();
     assert_eq!(lifetime, DAY);
-    let opens = |lifetime, now| keys.open(&ticket, &BINDING, lifetime, at(now)).is_some();
+    let opens = |lifetime, now| keys.open(&ticket, &BINDING, lifetime, &no_psks(), at(now)).is_some();
     assert!(opens(HOUR, NOW + HOUR) && !opens(HOUR, NOW + HOUR + MILLI));
     // One that has become longer does not.
     assert!(opens(2 * DAY, NOW + DAY) && !opens(2 * DAY, NOW + DAY + MILLI));
@@ -236,6 +272,7 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
     let keys = TicketKeys::rotating();
     let [.., terms] = terms();
     let session = session(Suite::Aes256GcmSha384, Some(peer_by_name()));
+    let plain_len = sealed(&keys, &session_of(Suite::Aes256GcmSha384, Whose::Nobody)).len();
     let len = |content: &TicketContent<'_>| {
         let sealed = keys.seal(content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap();
         sealed.map(|sealed| {
@@ -244,6 +281,8 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
             sealed.ticket.len()
         })
     };
+    let of_psk = session_of(Suite::Aes256GcmSha384, Whose::Psk(external_psk("one", 1)));
+    assert_eq!(len(&content(&of_psk)), Some(plain_len + 32));
     let without = len(&content(&session)).unwrap();
     assert_eq!(len(&TicketContent { early: Some((&terms, ZONE)), ..content(&session) }), Some(without + 16 + 4 + 1 + 255));
     // A protocol's name that no handshake can agree on; it would take a ticket over what a ClientHello has room for.
@@ -258,19 +297,22 @@ fn early(max_size: u32, alpn: &[u8]) -> Vec<u8> {
 }
 
 /// The state of a ticket, by the same.
-fn state(suite: u16, lifetime: u32, psk: &[u8], peer: &[u8], early: &[u8]) -> Vec<u8> {
+fn state(suite: u16, lifetime: u32, psk: &[u8], whose: &[u8], early: &[u8]) -> Vec<u8> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap().to_be_bytes();
-    let (psk_len, peer_len) = (u8::try_from(psk.len()).unwrap(), u16::try_from(peer.len()).unwrap());
     let mut out = suite.to_be_bytes().to_vec();
     out.extend([millis(NOW - HOUR), millis(NOW)].concat());
     out.extend(lifetime.to_be_bytes());
     out.extend(0x0102_0304_u32.to_be_bytes());
-    out.push(psk_len);
+    out.push(u8::try_from(psk.len()).unwrap());
     out.extend(psk);
-    out.extend(peer_len.to_be_bytes());
-    out.extend(peer);
+    out.extend(whose);
     out.extend(early);
     out
+}
+
+/// Whose it is, by the same, if it is a peer's.
+fn by_peer(peer: &[u8]) -> Vec<u8> {
+    [&[1], &u16::try_from(peer.len()).unwrap().to_be_bytes()[..], peer].concat()
 }
 
 /// What seals the ticket with this salt, and what is authenticated with it, under a secret of sevens.
@@ -295,27 +337,33 @@ fn sevens() -> TicketKeys {
 fn a_ticket_is_made_as_it_says() {
     // Processes of different versions may share a key: this must not change without another version.
     let keys = sevens();
-    let peer = peer_by_name();
-    let session = session(Suite::Aes256GcmSha384, Some(peer.clone()));
+    let (peer, psk) = (peer_by_name(), external_psk("one", 1));
     let terms = EarlyTerms { max_size: 0x0a0b_0c0d, alpn: Some(b"h2".to_vec()) };
-    for (sealed_terms, told) in [(None, vec![0]), (Some((&terms, ZONE)), early(0x0a0b_0c0d, b"h2"))] {
-        let content = TicketContent { early: sealed_terms, ..content(&session) };
-        let ticket = keys.seal(&content, &BINDING, 2 * HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap().ticket;
-        let (key, nonce, aad) = by_hand(&ticket[16..48], 2);
-        assert_eq!(ticket[..16], aad[1..17]);
-        let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
-        let mut opened = sealed.to_vec();
-        key.open_in_place(&nonce, &aad, &mut opened, tag).unwrap();
-        assert!(opened == state(0x1302, 7200, session.psk.expose(), &peer.to_ticket(), &told));
+    for (whose, whose_told) in [
+        (Whose::Nobody, vec![0]),
+        (Whose::Peer(peer.clone()), by_peer(&peer.to_ticket())),
+        (Whose::Psk(psk.clone()), [&[2], &psk.fingerprint()[..]].concat()),
+    ] {
+        let session = session_of(Suite::Aes256GcmSha384, whose);
+        for (sealed_terms, told) in [(None, vec![0]), (Some((&terms, ZONE)), early(0x0a0b_0c0d, b"h2"))] {
+            let content = TicketContent { early: sealed_terms, ..content(&session) };
+            let ticket = keys.seal(&content, &BINDING, 2 * HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap().ticket;
+            let (key, nonce, aad) = by_hand(&ticket[16..48], 2);
+            assert_eq!(ticket[..16], aad[1..17]);
+            let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
+            let mut opened = sealed.to_vec();
+            key.open_in_place(&nonce, &aad, &mut opened, tag).unwrap();
+            assert!(opened == state(0x1302, 7200, session.psk.expose(), &whose_told, &told));
+        }
     }
 }
 
 #[test]
 fn a_ticket_of_another_version_does_not_open() {
-    // One of the version before, as it was sealed then; also what is in it now, under the number of then.
+    // One of the version before, as it was sealed then: no age_add, the peer alone, nothing of early data. And what is in one now under the number of then.
     let keys = sevens();
-    let now = state(0x1301, 7200, &[3; 32], &[], &[0]);
-    let then = [&now[..22], &now[26..now.len() - 1]].concat();
+    let now = state(0x1301, 7200, &[3; 32], &[0], &[0]);
+    let then = [&now[..22], &now[26..26 + 1 + 32], &[0, 0]].concat();
     for (version, state, expected) in [(1, &then, false), (1, &now, false), (2, &then, false), (2, &now, true), (3, &now, false)] {
         let salt = [9; 32];
         let (key, nonce, aad) = by_hand(&salt, version);
@@ -329,18 +377,25 @@ fn a_ticket_of_another_version_does_not_open() {
 
 #[test]
 fn a_state_is_read_strictly() {
-    let (psk, peer) = ([3; 48], peer_by_name().to_ticket());
-    for early in [vec![0], early(0, b""), early(7, b"h2"), early(u32::MAX, &[b'x'; 255])] {
-        let good = state(0x1302, 7200, &psk, &peer, &early);
-        assert!(State::decode(&good).unwrap().into_opened(MAX_LIFETIME, at(NOW)).is_some());
-        for cut in 0..good.len() {
-            assert!(State::decode(&good[..cut]).is_none(), "{cut}");
+    let external = external_psk("one", 1);
+    let psks = ExternalPsks::new(vec![external.clone()]).unwrap();
+    let decode = |state: &[u8]| State::decode(state, &psks);
+    let (psk, shown) = ([3; 48], peer_by_name().to_ticket());
+    let (nobody, peer, by_psk) = (vec![0], by_peer(&shown), [&[2], &external.fingerprint()[..]].concat());
+    for whose in [&nobody, &peer, &by_psk] {
+        for early in [vec![0], early(0, b""), early(7, b"h2"), early(u32::MAX, &[b'x'; 255])] {
+            let good = state(0x1302, 7200, &psk, whose, &early);
+            assert!(decode(&good).unwrap().into_opened(MAX_LIFETIME, at(NOW)).is_some());
+            for cut in 0..good.len() {
+                assert!(decode(&good[..cut]).is_none(), "{cut}");
+            }
+            assert!(decode(&[&good[..], &[0]].concat()).is_none());
         }
-        assert!(State::decode(&[&good[..], &[0]].concat()).is_none());
     }
+    assert!(State::decode(&state(0x1302, 7200, &psk, &by_psk, &[0]), &no_psks()).is_none());
     let none = &[0];
-    assert!(State::decode(&state(0x1302, 604_800, &psk, &peer, none)).is_some());
-    assert!(State::decode(&state(0x1301, 1, &psk[..32], &[], none)).is_some());
+    assert!(decode(&state(0x1302, 604_800, &psk, &peer, none)).is_some());
+    assert!(decode(&state(0x1301, 1, &psk[..32], &nobody, none)).is_some());
     for wrong in [
         state(0x1304, 7200, &psk, &peer, none),
         state(0x1301, 7200, &psk, &peer, none),
@@ -350,13 +405,17 @@ fn a_state_is_read_strictly() {
         state(0x1302, 0, &psk, &peer, none),
         state(0x1302, 604_801, &psk, &peer, none),
         state(0x1302, u32::MAX, &psk, &peer, none),
-        state(0x1302, 7200, &psk, &[0], none),
-        state(0x1302, 7200, &psk, &[&peer[..], &[0]].concat(), none),
+        state(0x1302, 7200, &psk, &by_peer(&[]), none),
+        state(0x1302, 7200, &psk, &by_peer(&[0]), none),
+        state(0x1302, 7200, &psk, &by_peer(&[&shown[..], &[0]].concat()), none),
+        state(0x1302, 7200, &psk, &[&[0], &peer[1..]].concat(), none),
+        state(0x1302, 7200, &psk, &[&[3], &peer[1..]].concat(), none),
+        state(0x1302, 7200, &psk, &[&[2], &[7; 32][..]].concat(), none),
         state(0x1302, 7200, &psk, &peer, &[1]),
         state(0x1302, 7200, &psk, &peer, &[2]),
         state(0x1302, 7200, &psk, &peer, &[&[0], &early(7, b"h2")[1..]].concat()),
         state(0x1302, 7200, &psk, &peer, &[&[2], &early(7, b"h2")[1..]].concat()),
     ] {
-        assert!(State::decode(&wrong).is_none());
+        assert!(decode(&wrong).is_none());
     }
 }
