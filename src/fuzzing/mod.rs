@@ -6,16 +6,19 @@
 //! client        a client whose server sends these bytes          server    a server whose client sends them: with and without a ticket, a
 //!                                                                          retry by group or by cookie, and each group
 //! certificates  chains of DER as roots, as a peer's, as our own  pem       texts as whatever can be made of a text
+//! revocation    lists by two authorities, whole or signed here, a server that they may revoke, and the lists that follow them
 //! ```
 //!
 //! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its end: the seeds reach every state, and
 //! the fuzzer goes on from there. They lie in `fuzz/corpus/`, with what was found since; `tests.rs` runs them all.
 
 mod parties;
+mod revocation;
 mod seeds;
 #[cfg(test)]
 mod tests;
 
+pub use revocation::revocation;
 pub use seeds::seeds;
 
 use crate::code_point::{ContentType, NamedGroup};

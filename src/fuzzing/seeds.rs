@@ -4,11 +4,18 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use x509_cert::crl::{CertificateList, TbsCertList};
+use x509_cert::der::asn1::{Ia5String, ObjectIdentifier, OctetString};
+use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::IssuingDistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 use crate::fuzzing::parties::{
     CERTIFICATE, CLIENT_KEY, COOKIE, Choice, Fixed, NAME, NO_SHARES, SECP256R1, TICKET, X25519, deliver, identity, new_client, new_server,
     now,
 };
+use crate::fuzzing::revocation::{BY_BELOW, BY_ROOT, WHOLE, scene};
 use crate::identity::{Authority, Peer, Trust, Validity};
 use crate::message::Message;
 
@@ -53,6 +60,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     }
     seeds.extend(messages(hellos));
     seeds.extend(texts());
+    seeds.extend(revocation_lists());
     seeds
 }
 
@@ -134,4 +142,68 @@ fn texts() -> Vec<(&'static str, String, Vec<u8>)> {
     seeds.push(("pem", "public-key".into(), key.to_string().into_bytes()));
     seeds.push(("pem", "authority".into(), [below.chain_pem().as_bytes(), below.key_pem().expose()].concat()));
     seeds
+}
+
+/// The serial numbers of the authority below the root, and of the server, in `tests/vectors/revocation.txt`.
+const BELOW: &[u8] = &[0x52; 16];
+const LEAF: &[u8] = &[0x53; 16];
+
+/// Lists of every kind that path validation tells apart; each with who signs it and its length before it.
+fn revocation_lists() -> Vec<(&'static str, String, Vec<u8>)> {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let [root, below] = &scene().authorities;
+    let whole = |authority: &Authority, from: u32, to: u32, serials: &[&[u8]]| {
+        // In days around ten days before now.
+        let validity = Validity::between(now().unix + day * from - day * 10, now().unix + day * to - day * 10).expect("a validity");
+        let list = authority.revocation_list().validity(validity);
+        serials.iter().fold(list, |list, serial| list.revoke_serial(serial)).issue_der().expect("a list")
+    };
+    let tbs = |authority, from, to, serials: &[&[u8]], change: &dyn Fn(&mut TbsCertList)| {
+        let mut list = CertificateList::from_der(&whole(authority, from, to, serials)).expect("what we write").tbs_cert_list;
+        change(&mut list);
+        list.to_der().expect("a list")
+    };
+    let current = |authority, serials: &[&[u8]]| tbs(authority, 9, 20, serials, &|_| ());
+    let at = |uri: &str| {
+        let uri = GeneralName::UniformResourceIdentifier(Ia5String::new(uri).expect("a URI"));
+        let point = IssuingDistributionPoint {
+            distribution_point: Some(DistributionPointName::FullName(vec![uri])),
+            only_contains_user_certs: true,
+            only_contains_ca_certs: false,
+            only_some_reasons: None,
+            indirect_crl: false,
+            only_contains_attribute_certs: false,
+        };
+        tbs(below, 9, 20, &[LEAF], &|list| {
+            let extn_value = OctetString::new(point.to_der().expect("a distribution point")).expect("a short one");
+            // RFC 5280, 5.2.5; `to_extension` writes another's identifier.
+            let extension = Extension { extn_id: ObjectIdentifier::new_unwrap("2.5.29.28"), critical: true, extn_value };
+            list.crl_extensions.get_or_insert_default().push(extension);
+        })
+    };
+    let with_reason = tbs(below, 9, 20, &[b"\x01", LEAF, BELOW], &|list| {
+        for entry in list.revoked_certificates.iter_mut().flatten() {
+            // RFC 5280, 5.3.1: reasonCode, an ENUMERATED; keyCompromise(1).
+            let reason = OctetString::new([0x0a, 1, 1]).expect("three bytes");
+            let extension = Extension { extn_id: ObjectIdentifier::new_unwrap("2.5.29.21"), critical: false, extn_value: reason };
+            entry.crl_entry_extensions = Some(vec![extension]);
+        }
+    });
+    let nothing = (BY_ROOT, current(root, &[]));
+    let rows = [
+        ("good", vec![nothing.clone(), (BY_BELOW, current(below, &[]))]),
+        ("good-whole", vec![(WHOLE, whole(root, 9, 20, &[])), (WHOLE, whole(below, 9, 20, &[b"\x01"]))]),
+        ("revoked", vec![nothing.clone(), (BY_BELOW, current(below, &[LEAF]))]),
+        ("revoked-authority", vec![(BY_ROOT, current(root, &[BELOW])), (BY_BELOW, current(below, &[]))]),
+        ("revoked-by-the-newer", vec![(BY_BELOW, tbs(below, 1, 20, &[], &|_| ())), (BY_BELOW, current(below, &[LEAF])), nothing.clone()]),
+        ("revoked-for-a-reason", vec![nothing.clone(), (BY_BELOW, with_reason)]),
+        ("revoked-at-its-point", vec![nothing.clone(), (BY_BELOW, at("http://db.internal/1"))]),
+        ("unknown", vec![(BY_BELOW, current(below, &[]))]),
+        ("unknown-at-another-point", vec![nothing.clone(), (BY_BELOW, at("http://db.internal/2"))]),
+        ("expired", vec![nothing.clone(), (BY_BELOW, tbs(below, 1, 9, &[], &|_| ()))]),
+        ("not-issuers", vec![nothing, (BY_ROOT, current(below, &[]))]),
+    ];
+    let framed =
+        |(signer, list): (u8, Vec<u8>)| [&[signer][..], &u16::try_from(list.len()).expect("a short list").to_be_bytes(), &list].concat();
+    rows.map(|(name, lists)| ("revocation", name.to_owned(), lists.into_iter().flat_map(framed).collect())).into()
 }

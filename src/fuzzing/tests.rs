@@ -4,20 +4,23 @@ use std::fs;
 use std::path::Path;
 
 use super::parties::{NAME, identity, new_client, new_server, now};
+use super::revocation::{lists, verdict};
 use super::{Driven, drive, seeds, split};
 use crate::code_point::NamedGroup;
-use crate::identity::{Peer, ServerName, Trust};
+use crate::error::CertificateError;
+use crate::identity::{Peer, RevocationLists, ServerName, Trust};
 use crate::message::Message;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("messages", super::messages),
     ("record", super::record),
     ("client", super::client),
     ("server", super::server),
     ("certificates", super::certificates),
     ("pem", super::pem),
+    ("revocation", super::revocation),
 ];
 
 fn run_corpus(name: &str) {
@@ -72,6 +75,30 @@ fn certificates() {
 #[test]
 fn pem() {
     run_corpus("pem");
+}
+
+#[test]
+fn revocation() {
+    run_corpus("revocation");
+}
+
+/// Each seed's name begins with what becomes of the server.
+#[test]
+fn lists_say_what_they_are_called() {
+    let mut verdicts = std::collections::BTreeSet::new();
+    for (_, name, seed) in seeds().into_iter().filter(|(target, ..)| *target == "revocation") {
+        let expected = match name.as_str() {
+            name if name.starts_with("good") => None,
+            name if name.starts_with("revoked") => Some(CertificateError::Revoked),
+            name if name.starts_with("unknown") => Some(CertificateError::UnknownRevocation),
+            "expired" => Some(CertificateError::RevocationListExpired),
+            "not-issuers" => Some(CertificateError::RevocationListNotIssuers),
+            name => panic!("{name}"),
+        };
+        assert_eq!(verdict([RevocationLists::from_der(lists(&seed)).unwrap()]).err(), expected, "{name}");
+        verdicts.insert(format!("{expected:?}"));
+    }
+    assert_eq!(verdicts.len(), 5);
 }
 
 /// Otherwise the fuzzer would see nothing but the first message.
