@@ -14,12 +14,20 @@ use crate::identity::name::ServerName;
 use crate::identity::revocation::InForce;
 use crate::time::Now;
 
-/// The only signature algorithm, for certificates and everything else.
-#[derive(Debug)]
-struct Ed25519;
+/// The only signature algorithm, for certificates and everything else. Of the revocation lists in force it knows what it has found out.
+struct Ed25519<'a>(Option<&'a InForce>);
 
-impl pki::SignatureVerificationAlgorithm for Ed25519 {
+impl core::fmt::Debug for Ed25519<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Ed25519")
+    }
+}
+
+impl pki::SignatureVerificationAlgorithm for Ed25519<'_> {
     fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), pki::InvalidSignature> {
+        if let Some(good) = self.0.and_then(|lists| lists.is_signed(message, signature, public_key)) {
+            return if good { Ok(()) } else { Err(pki::InvalidSignature) };
+        }
         let key = <&[u8; 32]>::try_from(public_key).map_err(|_| pki::InvalidSignature)?;
         let key = VerifyingKey::parse(key).map_err(|_| pki::InvalidSignature)?;
         key.verify(message, signature).map_err(|_| pki::InvalidSignature)
@@ -115,7 +123,7 @@ pub(crate) fn verify(
     let options = revocation.map(|revocation| revocation.options(&lists)).transpose()?;
     let path = leaf_end
         .verify_for_usage(
-            &[&Ed25519],
+            &[&Ed25519(revocation)],
             &roots.anchors,
             &issuers,
             pki::UnixTime::since_unix_epoch(now.unix),

@@ -9,13 +9,14 @@
 //! ```
 //!
 //! Path validation looks a certificate up, and checks a list's signature then, when it knows the issuer's key. What it leaves out is here: of two lists
-//! for the same certificates the newer one counts, whichever was given first, and a digest says which lists were in force.
+//! for the same certificates the newer one counts, whichever was given first; a signature is checked once, as lists may be long;
+//! and a digest says which lists were in force.
 
 use core::cmp::Reverse;
 use core::fmt;
 use core::time::Duration;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustls_pki_types as pki;
 use webpki::{
@@ -26,6 +27,7 @@ use x509_cert::der::{Decode, Reader, SliceReader, Tag};
 use x509_cert::time::Time;
 
 use crate::crypto::hash;
+use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::{context, inside, malformed, value, whole};
 use crate::identity::pem;
@@ -35,8 +37,9 @@ use crate::identity::pem;
 /// Given to a [`Trust`](crate::Trust::with_revocation_lists), they are looked at for every certificate between a peer and its root: so there has to be a
 /// list by each authority on the way, the root included. A certificate about which no list says anything is refused, and so is one whose list has
 /// expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it
-/// is signed with Ed25519 by the key that issued the certificate. Of two lists for the same certificates the newer one counts (thisUpdate), so give
-/// authorities that are not the same different names. Delta and indirect lists are not supported.
+/// is signed with Ed25519 by the key that issued the certificate; from when it is given, whatever its thisUpdate. Of two lists for the same certificates
+/// the newer one counts (thisUpdate), so give authorities that are not the same different names. Delta and indirect lists are not
+/// supported.
 ///
 /// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of them, while connections are made. From then on the new
 /// ones are in force: for new connections, and for sessions, of which none that the former lists allowed is resumed. Connections that are up stay up.
@@ -81,6 +84,11 @@ struct List {
     number: Vec<u8>,
     /// SHA-256 of all of it.
     digest: [u8; 32],
+    /// What is signed, with tag and length.
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+    /// Whose signature it was found to be.
+    signer: OnceLock<[u8; KEY_LEN]>,
 }
 
 impl RevocationLists {
@@ -209,6 +217,13 @@ impl InForce {
         Ok(options.with_depth(RevocationCheckDepth::Chain).with_status_policy(status).with_expiration_policy(expiration).build())
     }
 
+    /// Whether a list with this content and signature is signed with this key, if it is one of these. Hashing a list of many megabytes anew for each
+    /// peer would take far longer than all else, and anybody who knows a certificate, without its key, could ask for it.
+    pub(crate) fn is_signed(&self, content: &[u8], signature: &[u8], key: &[u8]) -> Option<bool> {
+        let list = self.lists.iter().find(|list| list.signature == signature && list.signed == content)?;
+        Some(list.is_signed_by(key))
+    }
+
     /// The last moment at which the lists by this issuer (with tag and length) have not expired, as Unix time, if that matters.
     pub(crate) fn expires(&self, issuer: &[u8]) -> Option<Duration> {
         let lists = self.lists.iter().filter(|list| !self.expired_allowed && list.issuer == issuer);
@@ -230,9 +245,27 @@ impl List {
         (&self.issuer, self.list.issuing_distribution_point())
     }
 
-    /// Scope by scope, and in each the newest first. RFC 5280, 5.2.3: the number tells what is newer where the time does not.
+    /// More is newer. RFC 5280, 5.2.3: the number tells what is newer where the time does not.
+    fn age(&self) -> (Duration, usize, &[u8]) {
+        (self.this_update, self.number.len(), &self.number)
+    }
+
+    /// Scope by scope, and in each the newest first.
     fn order(&self) -> impl Ord + '_ {
-        (self.scope(), Reverse((self.this_update, self.number.len(), &self.number, self.digest)))
+        (self.scope(), Reverse((self.age(), self.digest)))
+    }
+
+    fn is_signed_by(&self, key: &[u8]) -> bool {
+        if self.signer.get().is_some_and(|signer| signer == key) {
+            return true;
+        }
+        let key = <&[u8; KEY_LEN]>::try_from(key).ok();
+        let signer = key.filter(|key| VerifyingKey::parse(key).is_ok_and(|key| key.verify(&self.signed, &self.signature).is_ok()));
+        if let Some(signer) = signer {
+            // Another one can be there only if two keys made the same signature.
+            _ = self.signer.set(*signer);
+        }
+        signer.is_some()
     }
 
     fn read(der: &[u8]) -> Result<Self, &'static str> {
@@ -248,6 +281,10 @@ impl List {
             next_update: read.next_update,
             number: read.number.iter().copied().skip_while(|byte| *byte == 0).collect(),
             digest: hash::sha256(der),
+            signed: read.signed.to_vec(),
+            // Without the number of unused bits, which path validation has found to be 0.
+            signature: read.signature.get(1..).unwrap_or_default().to_vec(),
+            signer: OnceLock::new(),
         })
     }
 }
@@ -336,4 +373,12 @@ fn read_all(lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Vec<Arc
 /// Nothing in it is secret, and the lists of large authorities are long.
 fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
     std::fs::read(path).map_err(|error| ConfigError::File { path: path.display().to_string(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+impl RevocationLists {
+    /// Whose signature each was found to be.
+    pub(super) fn signers(&self) -> Vec<Option<[u8; KEY_LEN]>> {
+        self.lists.read().unwrap().iter().map(|list| list.signer.get().copied()).collect()
+    }
 }

@@ -159,6 +159,33 @@ fn a_list_counts_if_the_issuer_signed_it() {
 }
 
 #[test]
+fn a_signature_is_verified_once_for_each_key() {
+    let world = world();
+    let World { root, below, server, .. } = &world;
+    let handle = lists(&[none_of(root), none_of(below)]);
+    assert_eq!(handle.signers(), [None, None]);
+    let trust = root.trust().with_revocation_lists(handle.clone());
+    // Known is the key, not that there is one: another authority with this name is no better for it.
+    let impostor = Authority::new("below").unwrap();
+    let theirs = impostor.issue_server([HOST]).unwrap();
+    for _ in 0..2 {
+        both_accepted(&world, &trust);
+        assert_eq!(handle.signers(), [Some(*root.public_key().as_bytes()), Some(*below.public_key().as_bytes())]);
+        let other = impostor.trust().with_revocation_lists(handle.clone());
+        assert_eq!(as_server(&other, &chain(&theirs), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+    }
+    // Nor is another list with the same signature.
+    let mut der = below.revocation_list().issue_der().unwrap();
+    let upper = root.revocation_list().issue_der().unwrap();
+    let good = root.trust().with_revocation_lists(RevocationLists::from_der([&upper, &der]).unwrap());
+    as_server(&good, &chain(server), HOST).unwrap();
+    let number = der.windows(3).position(|bytes| bytes == [0x55, 0x1d, 20]).unwrap() + 7;
+    der[number] ^= 1;
+    let changed = root.trust().with_revocation_lists(RevocationLists::from_der([&upper, &der]).unwrap());
+    assert_eq!(as_server(&changed, &chain(server), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+}
+
+#[test]
 fn an_issuer_that_may_not_sign_lists() {
     let root = Ca::new(signing(ca_params("root")));
     let middle = root.below(ca_params("middle")); // keyCertSign alone
