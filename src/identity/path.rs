@@ -131,14 +131,18 @@ pub(crate) fn verify(
             options,
             Some(&|path| {
                 let mut depth = 0;
-                for issuer in path.intermediate_certificates() {
-                    let der = issuer.der();
-                    let issuer = Certificate::parse(&der).map_err(|_| Error::BadDer)?;
+                let mut below = Certificate::parse(leaf).map_err(|_| Error::BadDer)?;
+                let ders: Vec<_> = path.intermediate_certificates().map(|issuer| issuer.der()).collect();
+                for der in &ders {
+                    let issuer = Certificate::parse(der).map_err(|_| Error::BadDer)?;
+                    check_not_revoked(revocation, &below, issuer.spki)?;
+                    below = issuer;
                     // RFC 5280, 6.1.4 (n): keyCertSign, on every certificate between the leaf and the root.
                     issuer.check_may_issue().map_err(|_| Error::EndEntityUsedAsCa)?;
                     // RFC 5280, 6.1.4 (l): self-issued certificates do not count.
                     depth += usize::from(!issuer.is_self_issued());
                 }
+                check_not_revoked(revocation, &below, &path.anchor().subject_public_key_info)?;
                 // RFC 5280, 6.2: a root's own path length may limit its paths; OpenSSL looks at it, so nobody expects less.
                 if depth > roots.path_length(path.anchor()) { Err(Error::PathLenConstraintViolated) } else { Ok(()) }
             }),
@@ -156,6 +160,13 @@ pub(crate) fn verify(
         })?;
     }
     expires(leaf, &path, revocation)
+}
+
+/// Whether no list of its issuer, whose SubjectPublicKeyInfo this is, names the certificate. Path validation has looked into one of them.
+fn check_not_revoked(revocation: Option<&InForce>, certificate: &Certificate<'_>, issuer: &[u8]) -> Result<(), Error> {
+    // It has verified a signature with this key, so it is Ed25519, and the last 32 bytes are all of it (RFC 8410, section 4).
+    let key = issuer.last_chunk::<32>().ok_or(Error::BadDer)?;
+    if revocation.is_some_and(|lists| lists.revokes(certificate, key)) { Err(Error::CertRevoked) } else { Ok(()) }
 }
 
 /// When the first certificate of a path ends, or the first list that vouches for one. Its root's dates are not looked at, here as in [`Roots::add`].

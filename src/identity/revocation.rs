@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Path validation looks a certificate up, and checks a list's signature then, when it knows the issuer's key. What it leaves out is here: of two lists
-//! for the same certificates the newer one counts, whichever was given first; a signature is checked once, as lists may be long;
-//! and a digest says which lists were in force.
+//! for the same certificates the newer one counts, whichever was given first; a signature is checked once, as lists may be long; an issuer's other
+//! lists are looked at too; and a digest says which lists were in force.
 
 use core::cmp::Reverse;
 use core::fmt;
@@ -29,7 +29,7 @@ use x509_cert::time::Time;
 use crate::crypto::hash;
 use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
-use crate::identity::certificate::{context, inside, malformed, value, whole};
+use crate::identity::certificate::{Certificate, context, inside, malformed, value, whole};
 use crate::identity::pem;
 
 /// Certificate revocation lists (CRLs): which certificates their issuers took back before their time was over.
@@ -39,7 +39,8 @@ use crate::identity::pem;
 /// expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it
 /// is signed with Ed25519 by the key that issued the certificate; from when it is given, whatever its thisUpdate. Of two lists for the same certificates
 /// the newer one counts (thisUpdate), so give authorities that are not the same different names. Delta and indirect lists are not
-/// supported.
+/// supported. An authority's list may come in parts (issuing distribution points): give all of them, since a certificate that names no distribution
+/// point is looked up in those that are there, and what any of them names is revoked.
 ///
 /// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of them, while connections are made. From then on the new
 /// ones are in force: for new connections, and for sessions, of which none that the former lists allowed is resumed. Connections that are up stay up.
@@ -215,6 +216,14 @@ impl InForce {
         let status = if self.unknown_allowed { UnknownStatusPolicy::Allow } else { UnknownStatusPolicy::Deny };
         let expiration = if self.expired_allowed { ExpirationPolicy::Ignore } else { ExpirationPolicy::Enforce };
         Ok(options.with_depth(RevocationCheckDepth::Chain).with_status_policy(status).with_expiration_policy(expiration).build())
+    }
+
+    /// Whether a list of the issuer, which has this key, names the certificate: also one that path validation did not look into, as it goes by the first
+    /// that is for it. Nothing is asked but the number, as no two certificates of an issuer have the same (RFC 5280, 4.1.2.2).
+    pub(crate) fn revokes(&self, certificate: &Certificate<'_>, issuer_key: &[u8; KEY_LEN]) -> bool {
+        let named =
+            |list: &List| list.issuer == certificate.issuer && list.list.find_serial(certificate.serial).is_ok_and(|found| found.is_some());
+        self.lists.iter().any(|list| named(list) && list.is_signed_by(issuer_key))
     }
 
     /// Whether a list with this content and signature is signed with this key, if it is one of these. Hashing a list of many megabytes anew for each

@@ -387,12 +387,16 @@ fn signing(mut params: CertificateParams) -> CertificateParams {
 }
 
 fn crl(revoked: &[&[u8]], number: u64, scope: Option<CrlScope>) -> CertificateRevocationListParams {
+    crl_at("http://crl.example/1", revoked, number, scope)
+}
+
+fn crl_at(uri: &str, revoked: &[&[u8]], number: u64, scope: Option<CrlScope>) -> CertificateRevocationListParams {
     CertificateRevocationListParams {
         this_update: date_time_ymd(2024, 1, 1),
         next_update: date_time_ymd(2999, 1, 1),
         crl_number: SerialNumber::from(number),
         issuing_distribution_point: scope.map(|scope| CrlIssuingDistributionPoint {
-            distribution_point: CrlDistributionPoint { uris: vec!["http://crl.example/1".to_owned()] },
+            distribution_point: CrlDistributionPoint { uris: vec![uri.to_owned()] },
             scope: Some(scope),
         }),
         revoked_certs: revoked
@@ -423,6 +427,46 @@ fn lists_of_others_for_some_certificates() {
     assert_eq!(verify(vec![root.crl("root", &cas(2))]), Err(CertificateError::UnknownRevocation));
     assert_eq!(verify(vec![root.crl("root", &users(&[], 1))]), Ok(()));
     assert_eq!(verify(vec![root.crl("root", &users(&[&[0x41; 16]], 1))]), Err(CertificateError::Revoked));
+}
+
+#[test]
+fn what_any_list_of_the_issuer_names_is_revoked() {
+    let root = Ca::new(signing(ca_params("root")));
+    let leaf = root.leaf(&leaf_params(&[HOST])); // its serial number is 0x41, 16 times, and it names no distribution point
+    let revoked: &[&[u8]] = &[&[0x41; 16]];
+    let verify = |lists: [&Vec<u8>; 2]| {
+        let lists = RevocationLists::from_der(lists).unwrap();
+        as_server(&Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(lists), &[&leaf], HOST).map(drop)
+    };
+    let users = |uri, revoked| root.crl("root", &crl_at(uri, revoked, 2, Some(CrlScope::UserCertsOnly)));
+    let (first, second) = ("http://crl.example/1", "http://crl.example/2");
+    for (harmless, harmful) in [
+        // An authority's list in two parts.
+        (users(first, &[]), users(second, revoked)),
+        (users(second, &[]), users(first, revoked)),
+        // One for all certificates, and a later one for those of users.
+        (root.crl("root", &crl(&[], 1, None)), users(first, revoked)),
+        // RFC 5280, 4.1.2.2: a number is one certificate's, whatever the list says it is for.
+        (root.crl("root", &crl(&[], 1, None)), root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly)))),
+    ] {
+        assert_eq!(verify([&harmless, &harmful]), Err(CertificateError::Revoked));
+        assert_eq!(verify([&harmful, &harmless]), Err(CertificateError::Revoked));
+        // Of another authority with the same name nothing counts.
+        let other =
+            Ca::new(signing(ca_params("root"))).crl("root", &crl_at("http://crl.example/3", revoked, 1, Some(CrlScope::UserCertsOnly)));
+        let all = root.crl("root", &crl(&[], 1, None));
+        assert_eq!(verify([&all, &other]), Ok(()));
+    }
+
+    // The same between the leaf and the root.
+    let middle = root.below(signing(ca_params("middle"))); // with the same number
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    let cas = root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly)));
+    for (upper, expected) in [(&cas, Err(CertificateError::Revoked)), (&users(first, &[]), Ok(()))] {
+        let lists = [root.crl("root", &crl(&[], 1, None)), middle.crl("middle", &crl(&[], 1, None)), upper.clone()];
+        let trust = Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(RevocationLists::from_der(lists).unwrap());
+        assert_eq!(as_server(&trust, &[&leaf, &middle.der], HOST).map(drop), expected);
+    }
 }
 
 #[test]
