@@ -377,6 +377,8 @@ fn a_key_for_a_name() {
     for name in ["10.0.0.1", "::1", "", "db internal"] {
         assert!(Server::builder().identity_for(name, key.clone()).build().is_err());
     }
+    // The second of two for a name would never be shown.
+    assert!(Server::builder().identity_for("db.internal", key.clone()).identity_for("DB.internal.", key).build().is_err());
 }
 
 // ---- our server, and the client's key ----
