@@ -14,6 +14,7 @@
 
 use core::cmp::Reverse;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -38,12 +39,13 @@ use crate::identity::pem;
 /// list by each authority on the way, the root included. A certificate about which no list says anything is refused, and so is one whose list has
 /// expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it
 /// is signed with Ed25519 by the key that issued the certificate; from when it is given, whatever its thisUpdate. Of two lists for the same certificates
-/// the newer one counts (thisUpdate), so give authorities that are not the same different names. Delta and indirect lists are not
+/// the newer one counts (thisUpdate, then the CRL number), so give authorities that are not the same different names. Delta and indirect lists are not
 /// supported. An authority's list may come in parts (issuing distribution points): give all of them, since a certificate that names no distribution
 /// point is looked up in those that are there, and what any of them names is revoked.
 ///
 /// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of them, while connections are made. From then on the new
 /// ones are in force: for new connections, and for sessions, of which none that the former lists allowed is resumed. Connections that are up stay up.
+/// A list does not take the place of a newer one, so who brings the lists cannot bring back a time before a revocation, while the process runs.
 ///
 /// A trusted key ([`Trust::key_for`](crate::Trust::key_for), [`Trust::keys`](crate::Trust::keys)) stands in for the whole path, so no list says
 /// anything about it: to take it back is to trust it no longer.
@@ -79,10 +81,8 @@ struct List {
     list: CertRevocationList<'static>,
     /// With tag and length.
     issuer: Vec<u8>,
-    this_update: Duration,
+    age: Age,
     next_update: Duration,
-    /// cRLNumber, from its first byte that is not zero; empty without one.
-    number: Vec<u8>,
     /// SHA-256 of all of it.
     digest: [u8; 32],
     /// What is signed, with tag and length.
@@ -90,6 +90,18 @@ struct List {
     signature: Vec<u8>,
     /// Whose signature it was found to be.
     signer: OnceLock<[u8; KEY_LEN]>,
+    /// Whether it was found not to be an issuer's.
+    refuted: AtomicBool,
+    /// That of the last list before it, for the same certificates, of which it was found whose it is.
+    floor: Option<Age>,
+}
+
+/// When a list was made: of two, the later one is the newer. RFC 5280, 5.2.3: the number tells what is newer where the time does not.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Age {
+    this_update: Duration,
+    /// How many bytes cRLNumber has from the first that is not zero, and they; none without one.
+    number: (usize, Vec<u8>),
 }
 
 impl RevocationLists {
@@ -120,11 +132,13 @@ impl RevocationLists {
         Ok(Self { lists: Arc::new(RwLock::new(read_all(lists)?)), unknown_allowed: false, expired_allowed: false })
     }
 
-    /// Replaces all lists, in every clone, by those in a PEM text.
+    /// Replaces all lists, in every clone, by those in a PEM text. What is not among them is in force no longer.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem); the former lists stay in force then.
+    /// As [`from_pem`](Self::from_pem), and [`ConfigError::RevocationList`] if one is older than the one for the same certificates that is in force,
+    /// unless that turned out not to be signed by their issuer. The former lists stay in force then, all of them. One that is left out holds nothing
+    /// up: to go back to an older list after all, reload the others without it first, or begin with new `RevocationLists`.
     pub fn reload_pem(&self, pem: impl AsRef<[u8]>) -> Result<(), Error> {
         self.reload_der(pem::revocation_lists(pem.as_ref())?)
     }
@@ -145,8 +159,24 @@ impl RevocationLists {
     /// The same.
     pub fn reload_der(&self, lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<(), Error> {
         // All of them are read before one is taken, and outside of the lock.
-        let lists = read_all(lists)?;
-        *self.lists.write().unwrap_or_else(PoisonError::into_inner) = lists;
+        let mut lists = read_all(lists)?;
+        let mut held = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        for former in held.iter() {
+            let same = lists.iter().enumerate().filter(|(_, list)| list.scope() == former.scope());
+            if let Some((index, newest)) = same.max_by_key(|(_, list)| &list.age)
+                && former.least().is_some_and(|least| newest.age < *least)
+            {
+                let reason = "it is older than the one in force (thisUpdate, CRL number)";
+                return Err(ConfigError::RevocationList { index, reason }.into());
+            }
+        }
+        for list in lists.iter_mut().filter_map(Arc::get_mut) {
+            let same = held.iter().filter(|former| former.scope() == list.scope());
+            list.floor = same.filter_map(|former| former.proven()).max().cloned();
+        }
+        let former = core::mem::replace(&mut *held, lists);
+        // They may be long, and nobody has to wait until they are gone.
+        drop((held, former));
         Ok(())
     }
 
@@ -254,14 +284,9 @@ impl List {
         (&self.issuer, self.list.issuing_distribution_point())
     }
 
-    /// More is newer. RFC 5280, 5.2.3: the number tells what is newer where the time does not.
-    fn age(&self) -> (Duration, usize, &[u8]) {
-        (self.this_update, self.number.len(), &self.number)
-    }
-
     /// Scope by scope, and in each the newest first.
     fn order(&self) -> impl Ord + '_ {
-        (self.scope(), Reverse((self.age(), self.digest)))
+        (self.scope(), Reverse((&self.age, self.digest)))
     }
 
     fn is_signed_by(&self, key: &[u8]) -> bool {
@@ -270,11 +295,23 @@ impl List {
         }
         let key = <&[u8; KEY_LEN]>::try_from(key).ok();
         let signer = key.filter(|key| VerifyingKey::parse(key).is_ok_and(|key| key.verify(&self.signed, &self.signature).is_ok()));
-        if let Some(signer) = signer {
+        match signer {
             // Another one can be there only if two keys made the same signature.
-            _ = self.signer.set(*signer);
+            Some(signer) => _ = self.signer.set(*signer),
+            None => self.refuted.store(true, Ordering::Relaxed),
         }
         signer.is_some()
+    }
+
+    /// How old a list may be at most that takes its place. One that nobody was looked up in yet is taken for what it says; one that turned out to be from
+    /// somebody else is not, or whoever forged it once would keep the true ones away.
+    fn least(&self) -> Option<&Age> {
+        if self.refuted.load(Ordering::Relaxed) { self.proven() } else { Some(&self.age) }
+    }
+
+    /// The newest of this list and those before it of which it was found whose they are.
+    fn proven(&self) -> Option<&Age> {
+        if self.signer.get().is_some() { Some(&self.age) } else { self.floor.as_ref() }
     }
 
     fn read(der: &[u8]) -> Result<Self, &'static str> {
@@ -283,17 +320,19 @@ impl List {
         if read.signature_algorithm != pki::alg_id::ED25519.as_ref() {
             return Err("it is not signed with Ed25519");
         }
+        let number: Vec<u8> = read.number.iter().copied().skip_while(|byte| *byte == 0).collect();
         Ok(Self {
             list: list.into(),
             issuer: read.issuer.to_vec(),
-            this_update: read.this_update,
+            age: Age { this_update: read.this_update, number: (number.len(), number) },
             next_update: read.next_update,
-            number: read.number.iter().copied().skip_while(|byte| *byte == 0).collect(),
             digest: hash::sha256(der),
             signed: read.signed.to_vec(),
             // Without the number of unused bits, which path validation has found to be 0.
             signature: read.signature.get(1..).unwrap_or_default().to_vec(),
             signer: OnceLock::new(),
+            refuted: AtomicBool::new(false),
+            floor: None,
         })
     }
 }

@@ -246,11 +246,92 @@ fn reloading_replaces_them_everywhere() {
 
     // And from a file.
     let path = std::env::temp_dir().join(format!("fleeting-reload-{}.pem", std::process::id()));
-    std::fs::write(&path, [none_of(root), none_of(below)].concat()).unwrap();
+    let since_now = Validity::between(now().unix, now().unix + DAY).unwrap();
+    std::fs::write(&path, [none_of(root), none_in(below, since_now)].concat()).unwrap();
     handle.reload_pem_file(&path).unwrap();
     both_accepted(&world, &trusts[0]);
     both_accepted(&world, &root.trust().with_revocation_lists(RevocationLists::from_pem_file(&path).unwrap()));
     std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn an_older_list_does_not_take_the_place_of_a_newer_one() {
+    let world = world();
+    let World { root, below, server, client } = &world;
+    let start = Duration::from_secs(now().unix.as_secs());
+    let since = |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
+    let upper = none_in(root, since(100));
+    let older = below.revocation_list().validity(since(100)).issue_pem().unwrap();
+    let newer = below.revocation_list().validity(since(50)).revoke(server).revoke(client).issue_pem().unwrap();
+    let newest = below.revocation_list().validity(since(50)).following(&newer).revoke_serial([7]).issue_pem().unwrap();
+    let handle = lists(&[upper.clone(), older.clone()]);
+    let trust = root.trust().with_revocation_lists(handle.clone());
+    let refused = |pem: &[&String]| {
+        let before = trust.digest();
+        let error = handle.reload_pem(pem.iter().map(|pem| pem.as_str()).collect::<String>()).unwrap_err();
+        assert!(matches!(error, Error::Config(ConfigError::RevocationList { index: 1, .. })), "{error:?}");
+        assert!(error.to_string().contains("older"), "{error}");
+        // Nothing of it is taken.
+        assert_eq!(trust.digest(), before);
+        both_refused(&world, &trust, CertificateError::Revoked);
+    };
+    // thisUpdate tells, then cRLNumber (RFC 5280, 5.1.2.4 and 5.2.3); also before anybody was looked up in it.
+    handle.reload_pem([upper.clone(), newer.clone()].concat()).unwrap();
+    refused(&[&upper, &older]);
+    handle.reload_pem([upper.clone(), newest.clone()].concat()).unwrap();
+    refused(&[&upper, &newer]);
+    // The same once more, or beside an older one, is none that is older.
+    handle.reload_pem([older.clone(), newest.clone(), upper.clone()].concat()).unwrap();
+    refused(&[&upper, &older]);
+    both_refused(&world, &trust, CertificateError::Revoked);
+    // One that is left out holds nothing up: what it was for is unknown, and so is how old it was.
+    handle.reload_pem(&upper).unwrap();
+    both_refused(&world, &trust, CertificateError::UnknownRevocation);
+    handle.reload_pem([upper, older].concat()).unwrap();
+    both_accepted(&world, &trust);
+}
+
+#[test]
+fn a_list_that_turned_out_not_to_be_the_issuers_holds_nothing_up() {
+    let world = world();
+    let World { root, below, server, .. } = &world;
+    let start = Duration::from_secs(now().unix.as_secs());
+    let since = |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
+    let upper = none_in(root, since(100));
+    let genuine = none_in(below, since(100));
+    let forged = Authority::new("below").unwrap().revocation_list().validity(since(10)).issue_pem().unwrap();
+    let handle = lists(&[upper.clone(), genuine.clone()]);
+    let trust = root.trust().with_revocation_lists(handle.clone());
+    handle.reload_pem([upper.clone(), forged].concat()).unwrap();
+    // Nobody knows yet.
+    handle.reload_pem([upper.clone(), genuine.clone()].concat()).unwrap_err();
+    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+    handle.reload_pem([upper.clone(), genuine].concat()).unwrap();
+    both_accepted(&world, &trust);
+
+    // And is no way back past the issuer's last one.
+    let newer = below.revocation_list().validity(since(50)).revoke(server).issue_pem().unwrap();
+    handle.reload_pem([upper.clone(), newer.clone()].concat()).unwrap();
+    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
+    for seconds in [10, 9] {
+        let forged = Authority::new("below").unwrap().revocation_list().validity(since(seconds)).issue_pem().unwrap();
+        handle.reload_pem([upper.clone(), forged].concat()).unwrap();
+        assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+        handle.reload_pem([upper.clone(), none_in(below, since(100))].concat()).unwrap_err();
+    }
+    handle.reload_pem([upper.clone(), newer].concat()).unwrap();
+    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
+
+    // What was found to be one authority's stays so if another of that name is looked at.
+    let newest = none_in(below, since(40));
+    handle.reload_pem([upper.clone(), newest].concat()).unwrap();
+    both_accepted(&world, &trust);
+    let impostor = Authority::new("below").unwrap();
+    let theirs = impostor.issue_server([HOST]).unwrap();
+    let other = impostor.trust().with_revocation_lists(handle.clone());
+    assert_eq!(as_server(&other, &chain(&theirs), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+    handle.reload_pem([upper, none_in(below, since(100))].concat()).unwrap_err();
+    both_accepted(&world, &trust);
 }
 
 #[test]
