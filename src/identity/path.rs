@@ -159,7 +159,7 @@ pub(crate) fn verify(
             other => reason(&other),
         })?;
     }
-    expires(leaf, &path, revocation)
+    expires(leaf, &path, revocation, now)
 }
 
 /// Whether no list of its issuer, whose SubjectPublicKeyInfo this is, names the certificate. Path validation has looked into one of them.
@@ -170,11 +170,11 @@ fn check_not_revoked(revocation: Option<&InForce>, certificate: &Certificate<'_>
 }
 
 /// When the first certificate of a path ends, or the first list that vouches for one. Its root's dates are not looked at, here as in [`Roots::add`].
-fn expires(leaf: &[u8], path: &VerifiedPath<'_>, revocation: Option<&InForce>) -> Result<Duration, CertificateError> {
+fn expires(leaf: &[u8], path: &VerifiedPath<'_>, revocation: Option<&InForce>, now: Now) -> Result<Duration, CertificateError> {
     let expires = |der: &[u8]| {
         let certificate = Certificate::parse(der)?;
         let not_after = Validity::from_der(certificate.validity).ok_or(CertificateError::Malformed)?.not_after();
-        let listed = revocation.and_then(|revocation| revocation.expires(certificate.issuer));
+        let listed = revocation.and_then(|revocation| revocation.expires(certificate.issuer, now));
         Ok(listed.map_or(not_after, |listed| not_after.min(listed)))
     };
     path.intermediate_certificates().try_fold(expires(leaf)?, |earliest, issuer| Ok(earliest.min(expires(&issuer.der())?)))

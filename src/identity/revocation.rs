@@ -32,6 +32,7 @@ use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::{Certificate, context, inside, malformed, value, whole};
 use crate::identity::pem;
+use crate::time::Now;
 
 /// Certificate revocation lists (CRLs): which certificates their issuers took back before their time was over.
 ///
@@ -263,9 +264,10 @@ impl InForce {
         Some(list.is_signed_by(key))
     }
 
-    /// The last moment at which the lists by this issuer (with tag and length) have not expired, as Unix time, if that matters.
-    pub(crate) fn expires(&self, issuer: &[u8]) -> Option<Duration> {
-        let lists = self.lists.iter().filter(|list| !self.expired_allowed && list.issuer == issuer);
+    /// The last moment at which the lists by this issuer (with tag and length) have not expired, as Unix time, if that matters. Those that have already
+    /// vouch for nobody.
+    pub(crate) fn expires(&self, issuer: &[u8], now: Now) -> Option<Duration> {
+        let lists = self.lists.iter().filter(|list| !self.expired_allowed && list.issuer == issuer && now.unix < list.next_update);
         lists.map(|list| list.next_update.saturating_sub(Duration::from_secs(1))).min()
     }
 

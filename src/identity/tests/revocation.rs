@@ -551,6 +551,21 @@ fn what_any_list_of_the_issuer_names_is_revoked() {
 }
 
 #[test]
+fn what_is_over_already_ends_no_session() {
+    let root = Ca::new(signing(ca_params("root")));
+    let leaf = root.leaf(&leaf_params(&[HOST]));
+    let mut over = crl(&[], 1, Some(CrlScope::UserCertsOnly));
+    over.next_update = date_time_ymd(2024, 1, 2);
+    let mut current = crl(&[], 1, None);
+    current.next_update = date_time_ymd(2300, 1, 1);
+    let lists = RevocationLists::from_der([root.crl("root", &current), root.crl("root", &over)]).unwrap();
+    let trust = Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(lists);
+    let peer = crate::identity::Peer::from_verified(as_server(&trust, &[&leaf], HOST).unwrap());
+    // A second before 2300-01-01.
+    assert_eq!(peer.expires(), Some(Duration::from_secs(10_413_791_999)));
+}
+
+#[test]
 fn damaged_lists_are_refused_or_never_believed() {
     let World { root, below, server, client } = &world();
     let upper = root.revocation_list().issue_der().unwrap();
