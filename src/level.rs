@@ -5,6 +5,8 @@
 pub(crate) enum Level {
     /// Before any keys: ClientHello, ServerHello, HelloRetryRequest.
     Plaintext,
+    /// Under the client_early_traffic_secret: what a client sends before the server has answered.
+    Early,
     /// Under a handshake traffic secret.
     Handshake,
     /// Under an application traffic secret, of any generation.

@@ -112,7 +112,7 @@ pub use code_point::{
 pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
-pub use handshake::{Negotiated, Question};
+pub use handshake::{Answer, EarlyData, Negotiated, Question};
 pub use identity::{
     Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, RevocationListBuilder, RevocationLists, ServerName, Signer,
     Trust, Validity,
@@ -120,8 +120,10 @@ pub use identity::{
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};
-pub use session::{ExternalPsk, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys};
-pub use stream::{Handshake, Progress, Stream};
+pub use session::{
+    ExternalPsk, PskIdentity, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys,
+};
+pub use stream::{EarlyDataWriter, Handshake, Progress, Stream};
 pub use time::Now;
 
 /// The README's examples, so that `cargo test` compiles them.

@@ -1,15 +1,20 @@
 //! Certificate, CertificateVerify and Finished of the server, then our own flight (RFC 9846, 4.5).
+//!
+//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature between them.
 
 use crate::client::config::Client;
+use crate::client::early_data::Early;
 use crate::client::post_handshake::{Connected, Memory};
 use crate::client::server_parameters::CertificateRequested;
 use crate::code_point::CertificateType;
 use crate::error::{DecodeProblem, Fault};
-use crate::handshake::authentication::Shown;
-use crate::handshake::{Context, Established, Event, Keys, Negotiated, Proof, Signer, Wire, authentication, finished};
-use crate::identity::{ServerName, VerifiedIdentity};
+use crate::handshake::authentication::{Authenticated, Shown, signed_content};
+use crate::handshake::{Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication, finished};
+use crate::identity::{Identity, ServerName, VerifiedIdentity};
+use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
+use crate::record::Aligned;
 use crate::session::{SessionKey, StoredSessions};
 
 /// WAIT_CERT.
@@ -24,6 +29,8 @@ pub(crate) struct WaitCertificate {
     pub(crate) client_certificate_type: CertificateType,
     /// How the server shows who it is.
     pub(crate) server_certificate_type: CertificateType,
+    /// What became of early data so far.
+    pub(crate) early: Early,
     /// What the server wants to know of us, if anything.
     pub(crate) request: Option<CertificateRequested>,
 }
@@ -36,7 +43,7 @@ impl WaitCertificate {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<WaitCertificateVerify, Fault> {
-        let trust = &self.client.config.trust;
+        let trust = self.client.config.trust.as_ref().ok_or(Fault::Internal { what: "a certificate for a client without trust" })?;
         let identity = match authentication::shown(message, self.server_certificate_type)? {
             Shown::Chain(chain) => trust.verify_server(&chain, self.name.as_ref(), cx.now)?,
             Shown::Key(key) => trust.verify_server_key(key, self.name.as_ref())?,
@@ -47,8 +54,8 @@ impl WaitCertificate {
         };
         // Revocation lists may have come since the ClientHello: the session is good as long as what the server was accepted under now.
         if let Some(stored) = &mut self.stored {
-            let own = self.client.config.identity.as_ref();
-            stored.put_under(SessionKey::under(self.name.as_ref(), identity.trust_digest(), own, None));
+            let (own, psk) = (self.client.config.identity.as_ref(), self.client.config.external_psk.as_ref());
+            stored.put_under(SessionKey::under(self.name.as_ref(), identity.trust_digest(), own, psk));
         }
         self.keys.transcript.add(wire.bytes);
         Ok(WaitCertificateVerify { known: self, identity })
@@ -65,7 +72,7 @@ impl WaitCertificateVerify {
     /// Verifies that the server holds its certificate's key.
     pub(crate) fn on_certificate_verify(mut self, message: &CertificateVerify<'_>, wire: &Wire<'_>) -> Result<WaitFinished, Fault> {
         let digest = self.known.keys.transcript.digest();
-        let server = authentication::verify(self.identity, Signer::Server, &digest, message)?;
+        let server = authentication::verify(self.identity, Role::Server, &digest, message)?;
         self.known.keys.transcript.add(wire.bytes);
         Ok(WaitFinished { known: self.known, server: Proof::Signature(server) })
     }
@@ -79,68 +86,130 @@ pub(crate) struct WaitFinished {
 
 impl WaitFinished {
     /// Verifies the server's Finished, asks the application, sends our flight and installs the application keys.
-    pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let WaitCertificate { client, name, stored, mut keys, alpn, client_certificate_type, request, .. } = self.known;
+    pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<AfterFinished, Fault> {
+        let WaitCertificate { client, name, stored, mut keys, alpn, client_certificate_type, early, request, .. } = self.known;
         let verified = finished::verify(&keys.server_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
+        // RFC 9846, 7.1: both application secrets cover the transcript up to the server's Finished.
+        let digest = keys.transcript.digest();
+        let secrets = Secrets {
+            client: keys.main.client_traffic(&digest),
+            server: keys.main.server_traffic(&digest),
+            exporter: keys.main.exporter(&digest),
+        };
+        // Before the application is asked: a server that took early data hears what comes next, an alert too, only behind this.
+        let early_data = early.end(&mut keys, cx)?;
         let server = self.server.confirm(&verified, cx.now);
-        if let Some(peer) = &server.peer {
+        if let Some(peer) = server.whose.peer() {
             client.config.settings.authorize(peer)?;
         }
 
-        // RFC 9846, 7.1: both application secrets cover the transcript up to the server's Finished.
-        let digest = keys.transcript.digest();
-        let client_traffic = keys.main.client_traffic(&digest);
-        let server_traffic = keys.main.server_traffic(&digest);
-        let exporter = keys.main.exporter(&digest);
-
-        // RFC 9846, E.4: "immediately before its second flight".
+        // RFC 9846, E.4: "immediately before its second flight", if it has not been sent before early data, or a second ClientHello.
         if client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
-        if let Some(request) = request {
-            send_certificate(&client, &request, client_certificate_type, &mut keys, cx)?;
+        let identity = client.config.identity.clone().filter(|_| request.as_ref().is_some_and(|request| request.suits_us));
+        let mut flight = Flight { name, stored, keys, alpn, early_data, server, aligned, secrets };
+        match (request, identity) {
+            (None, _) => {}
+            (Some(_), Some(identity)) => return flight.show(identity, client_certificate_type, cx),
+            // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a Certificate message containing no
+            // certificates". Whether that will do is the server's to say.
+            (Some(_), None) => {
+                let empty = Certificate { certificate_request_context: &[], certificate_list: Vec::new() }.encode()?;
+                flight.keys.transcript.add(&empty);
+                cx.sink.write(Level::Handshake, &empty);
+            }
         }
+        flight.finish(cx).map(AfterFinished::Connected)
+    }
+}
+
+/// Where the server's Finished leads.
+pub(crate) enum AfterFinished {
+    Connected(Connected),
+    /// Our key is elsewhere.
+    Unsigned(Box<Unsigned>),
+}
+
+/// What both sides' application keys and the exporter derive from.
+struct Secrets {
+    client: TrafficSecret,
+    server: TrafficSecret,
+    exporter: ExporterSecret,
+}
+
+/// Our flight, until our Finished.
+struct Flight {
+    name: Option<ServerName>,
+    stored: Option<StoredSessions>,
+    keys: Keys,
+    alpn: Option<Vec<u8>>,
+    early_data: EarlyData,
+    server: Authenticated,
+    aligned: Aligned,
+    secrets: Secrets,
+}
+
+impl Flight {
+    /// Sends Certificate, and CertificateVerify if the signature can be made here.
+    fn show(mut self, identity: Identity, certificate_type: CertificateType, cx: &mut Context<'_>) -> Result<AfterFinished, Fault> {
+        let certificate = authentication::show(&identity, certificate_type, &mut self.keys.transcript)?;
+        cx.sink.write(Level::Handshake, &certificate);
+        let to_sign = signed_content(Role::Client, &self.keys.transcript.digest());
+        match identity.sign(&to_sign)? {
+            Some(signature) => self.attest(&signature, cx).map(AfterFinished::Connected),
+            None => Ok(AfterFinished::Unsigned(Box::new(Unsigned { flight: self, identity, to_sign }))),
+        }
+    }
+
+    /// Sends CertificateVerify and what is left.
+    fn attest(mut self, signature: &[u8], cx: &mut Context<'_>) -> Result<Connected, Fault> {
+        let verify = authentication::attest(signature, &mut self.keys.transcript)?;
+        cx.sink.write(Level::Handshake, &verify);
+        self.finish(cx)
+    }
+
+    /// Sends Finished, and installs the application keys.
+    fn finish(self, cx: &mut Context<'_>) -> Result<Connected, Fault> {
+        let Self { name, stored, mut keys, alpn, early_data, server, aligned, secrets } = self;
         let own = finished::make(&keys.client_finished, &mut keys.transcript)?;
         cx.sink.write(Level::Handshake, &own);
-        cx.sink.install_write(Level::Application, keys.suite, client_traffic);
-        cx.sink.install_read(aligned, Level::Application, keys.suite, server_traffic);
+        cx.sink.install_write(Level::Application, keys.suite, secrets.client);
+        cx.sink.install_read(aligned, Level::Application, keys.suite, secrets.server);
         let negotiated = Negotiated {
             cipher_suite: keys.suite.code_point(),
             group: keys.group,
-            alpn,
+            alpn: alpn.clone(),
             server_name: name.as_ref().and_then(ServerName::dns).map(str::to_owned),
-            peer: server.peer.clone(),
+            whose: server.whose.clone(),
             resumed: server.resumed,
+            early_data,
         };
-        let memory = stored.map(|stored| Box::new(Memory::new(stored, keys, server)));
+        let memory = stored.map(|stored| Box::new(Memory::new(stored, keys, server, alpn)));
         let stored = memory.as_ref().map(|memory| memory.stored.clone());
-        cx.sink.event(Event::Connected(Established { negotiated, exporter, stored }));
+        cx.sink.event(Event::Connected(Established { negotiated, exporter: secrets.exporter, stored }));
         Ok(Connected { memory })
     }
 }
 
-/// Answers a CertificateRequest.
-fn send_certificate(
-    client: &Client,
-    request: &CertificateRequested,
-    certificate_type: CertificateType,
-    keys: &mut Keys,
-    cx: &mut Context<'_>,
-) -> Result<(), Fault> {
-    let write = |message: &[u8]| cx.sink.write(Level::Handshake, message);
-    match &client.config.identity {
-        Some(identity) if request.suits_us => {
-            authentication::prove(identity, certificate_type, Signer::Client, &mut keys.transcript, write)
-        }
-        // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a Certificate message containing no
-        // certificates". Whether that will do is the server's to say.
-        _ => {
-            let empty = Certificate { certificate_request_context: &[], certificate_list: Vec::new() }.encode()?;
-            keys.transcript.add(&empty);
-            cx.sink.write(Level::Handshake, &empty);
-            Ok(())
-        }
+/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from elsewhere.
+pub(crate) struct Unsigned {
+    flight: Flight,
+    identity: Identity,
+    to_sign: Vec<u8>,
+}
+
+impl Unsigned {
+    /// What is to be signed (RFC 9846, 4.5.2).
+    pub(crate) fn to_sign(&self) -> &[u8] {
+        &self.to_sign
+    }
+
+    /// Goes on with the signature, if it is one.
+    pub(crate) fn signed(self, signature: &[u8], cx: &mut Context<'_>) -> Result<Connected, Fault> {
+        let signature = self.identity.check_signature(&self.to_sign, signature)?;
+        self.flight.attest(&signature, cx)
     }
 }

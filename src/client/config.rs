@@ -10,7 +10,7 @@ use crate::error::{ConfigError, Error};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, Trust};
 use crate::record::Padding;
-use crate::session::{PER_SERVER, SessionCache};
+use crate::session::{ExternalPsk, PER_SERVER, SessionCache};
 
 /// How many tickets are asked for after a full handshake, and after a resumed one (RFC 9149): one that is used is replaced, and one more lets two
 /// connections be opened at once.
@@ -36,27 +36,33 @@ pub struct Client {
 /// What stands in a [`Client`].
 pub(crate) struct ClientConfig {
     pub(crate) settings: Settings,
-    pub(crate) trust: Trust,
+    /// None where the PSK is all that is accepted.
+    pub(crate) trust: Option<Trust>,
+    pub(crate) external_psk: Option<ExternalPsk>,
     pub(crate) identity: Option<Identity>,
     /// Those that the first ClientHello has a share for, in the order of `settings.groups`.
     pub(crate) key_shares: Vec<Group>,
     pub(crate) sessions: SessionCache,
     /// new_session_count and resumption_count (RFC 9149).
     pub(crate) tickets: (u8, u8),
+    pub(crate) early_data: bool,
     pub(crate) compatibility_mode: bool,
     pub(crate) unnamed: bool,
 }
 
 impl Client {
-    /// Begins a configuration; [`trust`](ClientBuilder::trust) is the one setting it cannot do without.
+    /// Begins a configuration; [`trust`](ClientBuilder::trust), or an [`external_psk`](ClientBuilder::external_psk), is the one setting it cannot do
+    /// without.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             settings: Settings::default(),
             trust: None,
+            external_psk: None,
             identity: None,
             key_shares: None,
             sessions: SessionCache::default(),
             tickets: DEFAULT_TICKETS,
+            early_data: false,
             compatibility_mode: true,
             unnamed: false,
         }
@@ -74,19 +80,32 @@ impl fmt::Debug for Client {
 pub struct ClientBuilder {
     settings: Settings,
     trust: Option<Trust>,
+    external_psk: Option<ExternalPsk>,
     identity: Option<Identity>,
     /// None for the default, which depends on the groups.
     key_shares: Option<Vec<Group>>,
     sessions: SessionCache,
     tickets: (u8, u8),
+    early_data: bool,
     compatibility_mode: bool,
     unnamed: bool,
 }
 
 impl ClientBuilder {
-    /// Whom to trust as a server. Required. Replaces what was set before; for several there is [`Trust::and`].
+    /// Whom to trust as a server. Required, but for an [`external_psk`](Self::external_psk). Replaces what was set before; for several there is
+    /// [`Trust::and`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = Some(trust);
+        self
+    }
+
+    /// A key that this client and one server hold already: with it both know each other, and no certificates are shown. It is offered to every server
+    /// that this client connects to, in the clear but for the key itself: so a client with a PSK is a client for the one that holds it. Replaces one set
+    /// before.
+    ///
+    /// Besides [`trust`](Self::trust), a server that does not know the PSK may show a certificate. Without, it is refused.
+    pub fn external_psk(mut self, psk: ExternalPsk) -> Self {
+        self.external_psk = Some(psk);
         self
     }
 
@@ -142,7 +161,17 @@ impl ClientBuilder {
         self
     }
 
-    /// Asked about every server that has proven who it is, also when a session is resumed, before anything is sent to it; an `Err` ends the handshake
+    /// Whether early data (0-RTT) is offered where a session allows it: by [`Client::start`] and [`Client::connection`], whose caller can send some then. Off by
+    /// default.
+    ///
+    /// **Early data can be replayed**: whoever records it can send it again to a server that keeps no account, or not for long enough, and it has no
+    /// forward secrecy. Send only what may happen twice, such as a read (RFC 9846, 2.3 and F.5). The server may reject it; nothing is sent again by itself.
+    pub fn early_data(mut self, on: bool) -> Self {
+        self.early_data = on;
+        self
+    }
+
+    /// Asked about every server that has proven who it is by a certificate or a key, also when a session is resumed, before anything is sent to it; an `Err` ends the handshake
     /// with access_denied. A client keeps the server's whole chain with a session, so this sees the same when it is resumed. (A server does not: see
     /// [`ServerBuilder::authorize`](crate::ServerBuilder::authorize).)
     pub fn authorize<E>(mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static) -> Self
@@ -209,20 +238,26 @@ impl ClientBuilder {
             None => default_shares(groups),
         };
         self.settings.check()?;
-        let trust = self.trust.ok_or(ConfigError::Missing { what: "trust(): whom to trust as a server" })?;
-        trust.check()?;
-        if self.unnamed && !trust.accepts_unnamed() {
-            let reason = "without a name nothing but a key can say who a server is: trust its key with Trust::keys";
+        if self.trust.is_none() && self.external_psk.is_none() {
+            return Err(ConfigError::Missing { what: "trust(): whom to trust as a server" }.into());
+        }
+        let trust = self.trust;
+        trust.iter().try_for_each(Trust::check)?;
+        if self.unnamed && !trust.as_ref().is_none_or(Trust::accepts_unnamed) {
+            let reason =
+                "without a name nothing but a key can say who a server is: trust its key with Trust::keys, or share an external_psk";
             return Err(ConfigError::Setting { name: "allow_unnamed", reason }.into());
         }
         Ok(Client {
             config: Arc::new(ClientConfig {
                 settings: self.settings,
                 trust,
+                external_psk: self.external_psk,
                 identity: self.identity,
                 key_shares,
                 sessions: self.sessions,
                 tickets: self.tickets,
+                early_data: self.early_data,
                 compatibility_mode: self.compatibility_mode,
                 unnamed: self.unnamed,
             }),

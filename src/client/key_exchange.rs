@@ -1,22 +1,23 @@
 //! ClientHello out, ServerHello in: suite, group and handshake keys (RFC 9846, 4.2).
 //!
-//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers a session to resume if there is one.
+//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers the PSKs that there are: a session to resume, and the one from
+//!    outside. Early data may follow at once (`early_data.rs`).
 //! 2. [`WaitServerHello::on_retry`] sends the second, if the server needs another share, or its cookie back.
 //! 3. [`WaitServerHello::on_server_hello`] checks the answer against the offer, derives the handshake keys and installs both.
 
 use crate::client::config::Client;
+use crate::client::early_data::Early;
 use crate::client::offer::Offer;
 use crate::client::server_parameters::WaitEncryptedExtensions;
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
-use crate::handshake::{ClientHelloTranscript, Context, Keys, Transcript, Wire, psk};
+use crate::handshake::{ClientHelloTranscript, Context, Keys, Transcript, Wire};
 use crate::identity::ServerName;
 use crate::key_schedule::EarlySecret;
 use crate::level::Level;
 use crate::message::{HelloRetryRequest, ServerHello};
-use crate::session::Session;
 
 /// The last 8 bytes of ServerHello.random where a server that knows TLS 1.3 negotiated TLS 1.2, or something older (RFC 9846, 4.2.3).
 const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
@@ -28,7 +29,10 @@ pub(crate) struct WaitServerHello<Round> {
 }
 
 /// One ClientHello is sent: the server may still choose freely.
-pub(crate) struct First(ClientHelloTranscript);
+pub(crate) struct First {
+    transcript: ClientHelloTranscript,
+    early: Early,
+}
 
 /// Two are sent: the ServerHello must keep what the HelloRetryRequest said.
 pub(crate) struct Retried {
@@ -36,6 +40,7 @@ pub(crate) struct Retried {
     /// None if it asked for its cookie alone.
     group: Option<Group>,
     transcript: Transcript,
+    early: Early,
 }
 
 /// How many ClientHellos the server has seen.
@@ -43,8 +48,8 @@ pub(crate) trait Round {
     /// What is wrong with a ServerHello of an older version.
     fn older(hello: &ServerHello<'_>) -> Fault;
 
-    /// The transcript up to the last ClientHello, if the server may choose this suite and group.
-    fn agree(self, suite: Suite, group: NamedGroup) -> Result<Transcript, Fault>;
+    /// The transcript up to the last ClientHello, and what became of early data so far, if the server may choose this suite and group.
+    fn agree(self, suite: Suite, group: NamedGroup) -> Result<(Transcript, Early), Fault>;
 }
 
 impl Round for First {
@@ -56,8 +61,8 @@ impl Round for First {
         Fault::Version { got: vec![hello.legacy_version] }
     }
 
-    fn agree(self, suite: Suite, _: NamedGroup) -> Result<Transcript, Fault> {
-        Ok(self.0.with_hash(suite.hash()))
+    fn agree(self, suite: Suite, _: NamedGroup) -> Result<(Transcript, Early), Fault> {
+        Ok((self.transcript.with_hash(suite.hash()), self.early))
     }
 }
 
@@ -68,7 +73,7 @@ impl Round for Retried {
         Illegal::VersionNotOffered(hello.legacy_version).into()
     }
 
-    fn agree(self, suite: Suite, group: NamedGroup) -> Result<Transcript, Fault> {
+    fn agree(self, suite: Suite, group: NamedGroup) -> Result<(Transcript, Early), Fault> {
         // RFC 9846, 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is the same as that in the HelloRetryRequest".
         if suite != self.suite {
             return Err(Illegal::SuiteChanged { retry: self.suite.code_point(), got: suite.code_point() }.into());
@@ -76,18 +81,19 @@ impl Round for Retried {
         // RFC 9846, 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello is the same as that in the HelloRetryRequest".
         match self.group.map(Group::code_point) {
             Some(retry) if retry != group => Err(Illegal::GroupChanged { retry, got: group }.into()),
-            _ => Ok(self.transcript),
+            _ => Ok((self.transcript, self.early)),
         }
     }
 }
 
 impl WaitServerHello<First> {
     /// Sends the ClientHello.
-    pub(crate) fn start(client: Client, name: Option<ServerName>, cx: &mut Context<'_>) -> Result<Self, Fault> {
-        let offer = Offer::new(client, name, cx.now, cx.rng)?;
+    pub(crate) fn start(client: Client, name: Option<ServerName>, early_data: bool, cx: &mut Context<'_>) -> Result<Self, Fault> {
+        let offer = Offer::new(client, name, early_data, cx.now, cx.rng)?;
         let hello = offer.hello(None, None, cx.now)?;
         cx.sink.write(Level::Plaintext, &hello);
-        Ok(Self { offer, round: First(ClientHelloTranscript::new(&hello)) })
+        let early = Early::offer(&offer, &hello, cx);
+        Ok(Self { offer, round: First { transcript: ClientHelloTranscript::new(&hello), early } })
     }
 
     /// Checks what the server asks for, and sends the second ClientHello.
@@ -97,7 +103,7 @@ impl WaitServerHello<First> {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<WaitServerHello<Retried>, Fault> {
-        let Self { mut offer, round: First(transcript) } = self;
+        let Self { mut offer, round: First { transcript, early } } = self;
         // RFC 9846, 4.2.4: "process the extensions, starting with determining the version using supported_versions".
         let missing = Fault::MissingExtension { message: HelloRetryRequest::NAME, extension: ExtensionType::SUPPORTED_VERSIONS };
         check_version(retry.supported_versions().ok_or(missing)?, retry.legacy_version)?;
@@ -114,6 +120,11 @@ impl WaitServerHello<First> {
         }
 
         offer.amend(suite, group, cx.rng)?;
+        // A PSK of another hash is not offered again; without trust there is nothing else to go on with.
+        if offer.client.config.trust.is_none() && !offer.has_psks() {
+            return Err(Fault::PskNotTaken);
+        }
+        let early = early.reject(cx);
         let mut transcript = transcript.with_retry(suite.hash(), wire.bytes)?;
         let hello = offer.hello(retry.cookie(), Some(&transcript), cx.now)?;
         transcript.add(&hello);
@@ -123,7 +134,7 @@ impl WaitServerHello<First> {
             cx.sink.change_cipher_spec();
         }
         cx.sink.write(Level::Plaintext, &hello);
-        Ok(WaitServerHello { offer, round: Retried { suite, group, transcript } })
+        Ok(WaitServerHello { offer, round: Retried { suite, group, transcript, early } })
     }
 }
 
@@ -142,37 +153,38 @@ impl<R: Round> WaitServerHello<R> {
         // RFC 9846, 4.3: an answer to what was not asked.
         let asked = |extension: &ExtensionType| match *extension {
             ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => true,
-            ExtensionType::PRE_SHARED_KEY => offer.session.is_some(),
+            ExtensionType::PRE_SHARED_KEY => offer.has_psks(),
             _ => false,
         };
         if let Some(extension) = hello.extension_types().find(|extension| !asked(extension)) {
             return Err(Fault::UnsolicitedExtension { message: ServerHello::NAME, extension });
         }
-        let (early, resumed) = match hello.pre_shared_key() {
+        let (early_secret, psk) = match hello.pre_shared_key() {
             Some(index) => {
-                let (early, resumed) = psk::select(selected_session(&mut offer, index, suite)?);
-                (early, Some(resumed))
+                let (early_secret, psk) = offer.select_psk(index, suite, cx.now)?;
+                (early_secret, Some(psk))
             }
+            None if offer.client.config.trust.is_none() => return Err(Fault::PskNotTaken),
             None => (EarlySecret::new(suite.hash(), None), None),
         };
-        let server_share = hello.key_share().ok_or(match resumed {
+        let server_share = hello.key_share().ok_or(match psk {
             // RFC 9846, 4.3.11: that a "key_share extension is present if required by the ClientHello psk_key_exchange_modes extension".
             Some(_) => Fault::Illegal(Illegal::PskWithoutKeyShare),
             None => Fault::MissingExtension { message: ServerHello::NAME, extension: ExtensionType::KEY_SHARE },
         })?;
         // RFC 9846, 4.3.8: "A single KeyShareEntry value that is in the same group as one of the client's shares."
         let position = offer.shares.iter().position(|share| share.group().code_point() == server_share.group);
-        let mut transcript = round.agree(suite, server_share.group)?;
+        let (mut transcript, early) = round.agree(suite, server_share.group)?;
         let share = position.map(|index| offer.shares.swap_remove(index)).ok_or(Illegal::GroupNotOffered(server_share.group))?;
         let bytes = wire.bytes;
         let aligned = wire.aligned("ServerHello")?;
 
         transcript.add(bytes);
         let shared = share.agree(server_share.key_exchange)?;
-        let (keys, traffic) = Keys::derive(suite, server_share.group, early, shared, transcript);
+        let (keys, traffic) = Keys::derive(suite, server_share.group, early_secret, shared, transcript);
         cx.sink.install_read(aligned, Level::Handshake, suite, traffic.server);
-        cx.sink.install_write(Level::Handshake, suite, traffic.client);
-        Ok(WaitEncryptedExtensions { offer, keys, resumed })
+        let early = early.go_on(hello.pre_shared_key() == Some(0), suite, traffic.client, cx);
+        Ok(WaitEncryptedExtensions { offer, keys, psk, early })
     }
 }
 
@@ -184,16 +196,6 @@ fn wanted_group(offer: &Offer, code_point: NamedGroup) -> Result<Group, Fault> {
         return Err(Illegal::RetryWithoutChange.into());
     }
     Ok(group)
-}
-
-/// RFC 9846, 4.3.11: "that the server's selected_identity is within the range supplied by the client, that the server selected a cipher suite
-/// indicating a Hash associated with the PSK".
-fn selected_session(offer: &mut Offer, index: u16, suite: Suite) -> Result<Session, Fault> {
-    let offered = offer.session.take().filter(|_| index == 0).ok_or(Illegal::PskIndex(index))?;
-    if offered.session.suite.hash() != suite.hash() {
-        return Err(Illegal::PskHash { suite: suite.code_point() }.into());
-    }
-    Ok(offered.session)
 }
 
 /// What both answers repeat of the ClientHello, and the cipher suite that they choose.

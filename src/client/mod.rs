@@ -3,6 +3,7 @@
 //! ```text
 //!                            START
 //!              Send ClientHello |                        offer.rs, key_exchange.rs
+//!          [K_send = early data] |                        early_data.rs
 //!                               v
 //!                            WAIT_SH <-----+
 //!                               |          | Recv HelloRetryRequest, once
@@ -26,7 +27,8 @@
 //!                      v                 v
 //!                          WAIT_FINISHED
 //!                               | Recv Finished                      authentication.rs
-//!                               | [Send Certificate [+ CertificateVerify]]
+//!                               | [Send EndOfEarlyData]              early_data.rs
+//!                               | [Send Certificate [+ CertificateVerify]]   ──> Ask: a signature?
 //!                               | Send Finished
 //!                               | K_send = K_recv = application
 //!                               v
@@ -34,21 +36,22 @@
 //! ```
 //!
 //! K_send = handshake comes with ServerHello here, not with the server's Finished, so that alerts between the two are encrypted (the
-//! note in A.1 asks for it).
+//! note in A.1 asks for it); where early data is sent, an alert takes the key that waits then.
 
 pub(crate) mod authentication;
 pub(crate) mod config;
+pub(crate) mod early_data;
 pub(crate) mod key_exchange;
 pub(crate) mod offer;
 pub(crate) mod post_handshake;
 pub(crate) mod server_parameters;
 
-use crate::client::authentication::{WaitCertificate, WaitCertificateVerify, WaitFinished};
+use crate::client::authentication::{AfterFinished, Unsigned, WaitCertificate, WaitCertificateVerify, WaitFinished};
 use crate::client::key_exchange::{First, Retried, WaitServerHello};
 use crate::client::post_handshake::Connected;
 use crate::client::server_parameters::{AfterParameters, WaitCertificateOrRequest, WaitEncryptedExtensions};
 use crate::error::Fault;
-use crate::handshake::{Context, Wire};
+use crate::handshake::{Answer, Context, Question, Step, Wire};
 use crate::identity::ServerName;
 use crate::message::Message;
 
@@ -69,15 +72,20 @@ pub(crate) enum State {
     Connected(Connected),
 }
 
-/// START: sends the ClientHello.
-pub(crate) fn start(client: &Client, name: Option<ServerName>, cx: &mut Context<'_>) -> Result<State, Fault> {
-    Ok(State::WaitServerHello(Box::new(WaitServerHello::start(client.clone(), name, cx)?)))
+/// What waits for the application's answer.
+pub(crate) enum Suspended {
+    Signature(Box<Unsigned>),
+}
+
+/// START: sends the ClientHello; `early_data` is whether the application could send any.
+pub(crate) fn start(client: &Client, name: Option<ServerName>, early_data: bool, cx: &mut Context<'_>) -> Result<State, Fault> {
+    Ok(State::WaitServerHello(Box::new(WaitServerHello::start(client.clone(), name, early_data, cx)?)))
 }
 
 /// What is legal: any pair not in this table is unexpected_message.
-pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<State, Fault> {
+pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Step<State, Suspended>, Fault> {
     use State::*;
-    Ok(match (state, message) {
+    Ok(Step::Next(match (state, message) {
         (WaitServerHello(s), Message::ServerHello(m)) => WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?)),
         (WaitServerHello(s), Message::HelloRetryRequest(m)) => WaitServerHelloRetried(Box::new(s.on_retry(&m, &wire, cx)?)),
         (WaitServerHelloRetried(s), Message::ServerHello(m)) => WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?)),
@@ -88,11 +96,38 @@ pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut 
         }
         (WaitCertificate(s), Message::Certificate(m)) => WaitCertificateVerify(Box::new(s.on_certificate(&m, &wire, cx)?)),
         (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)),
-        (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
+        (WaitFinished(s), Message::Finished(m)) => match s.on_finished(&m, wire, cx)? {
+            AfterFinished::Connected(s) => Connected(s),
+            AfterFinished::Unsigned(s) => return Ok(Step::Ask(Suspended::Signature(s))),
+        },
         (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m, cx)?),
         (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
         (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
-    })
+    }))
+}
+
+impl Suspended {
+    /// The state's name in RFC 9846, A.1.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Signature(_) => "WAIT_FINISHED",
+        }
+    }
+
+    /// What the application is asked.
+    pub(crate) fn question(&self) -> Question {
+        match self {
+            Self::Signature(_) => Question::Signature,
+        }
+    }
+
+    /// Goes on with its answer; gives itself back if that is not one to the question.
+    pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<State, Fault>, Self> {
+        match (self, answer) {
+            (Self::Signature(s), Answer::Signature(signature)) => Ok(s.signed(&signature, cx).map(State::Connected)),
+            (other, _) => Err(other),
+        }
+    }
 }
 
 impl From<AfterParameters> for State {

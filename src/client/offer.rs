@@ -2,14 +2,17 @@
 
 use crate::client::config::Client;
 use crate::code_point::{CertificateType, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
+use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::random::{self, Rng};
 use crate::crypto::suite::Suite;
-use crate::error::Fault;
-use crate::handshake::{Transcript, psk};
+use crate::error::{Fault, Illegal};
+use crate::handshake::Transcript;
+use crate::handshake::psk::{Psk, SelectedPsk};
 use crate::identity::ServerName;
+use crate::key_schedule::EarlySecret;
 use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, OfferedPsks, PskIdentity};
-use crate::session::{ClientSession, SessionKey, StoredSessions};
+use crate::session::{ClientSession, EarlyTerms, SessionKey, StoredSessions, WirePsk};
 use crate::time::Now;
 
 /// What the server may choose from, and what the second ClientHello must repeat.
@@ -26,12 +29,23 @@ pub(crate) struct Offer {
     /// new_session_count and resumption_count (RFC 9149).
     tickets: (u8, u8),
     /// The session to resume, if there is one; it was taken out of the cache, and does not go back.
-    pub(crate) session: Option<ClientSession>,
+    session: Option<ClientSession>,
+    /// Those that the server's suite may have: a PSK is offered if its own is among them.
+    hashes: Vec<HashAlgorithm>,
+    /// Whether early data is offered, under the session.
+    early_data: bool,
+}
+
+/// A PSK as it stands in the ClientHello.
+struct OfferedPsk<'a> {
+    identity: &'a [u8],
+    obfuscated_ticket_age: u32,
+    psk: Psk<'a>,
 }
 
 impl Offer {
     /// Draws what is random, and takes a session to resume from the cache.
-    pub(crate) fn new(client: Client, name: Option<ServerName>, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
+    pub(crate) fn new(client: Client, name: Option<ServerName>, early_data: bool, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
         let config = &client.config;
         let random = random::array::<32>(rng)?;
         // RFC 9846, 4.2.2: "In compatibility mode ..., this field MUST be non-empty", and unpredictable.
@@ -40,14 +54,42 @@ impl Offer {
         let shares = config.key_shares.iter().map(|group| EphemeralKey::generate(*group, rng)).collect::<Result<_, _>>()?;
         // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be shown to all.
         let stored = name.as_ref().filter(|_| config.sessions.capacity() > 0).map(|name| {
-            let key = SessionKey::new(Some(name), &config.trust, config.identity.as_ref(), None);
+            let key = SessionKey::new(Some(name), config.trust.as_ref(), config.identity.as_ref(), config.external_psk.as_ref());
             StoredSessions::new(&config.sessions, key)
         });
+        let suites = &config.settings.suites;
         let session = stored.as_ref().and_then(|stored| stored.take(now));
-        let session = session.filter(|offered| config.settings.suites.iter().any(|suite| suite.hash() == offered.session.suite.hash()));
+        let session = session.filter(|offered| suites.iter().any(|suite| suite.hash() == offered.session.suite.hash()));
         // RFC 9149, section 3: without a session "resumption_count to 0". Decided once: the second ClientHello must not change it.
         let tickets = (config.tickets.0, if session.is_some() { config.tickets.1 } else { 0 });
-        Ok(Self { client, name, stored, random, session_id, shares, tickets, session })
+        let hashes = suites.iter().map(|suite| suite.hash()).collect();
+        let mut offer = Self { client, name, stored, random, session_id, shares, tickets, session, hashes, early_data: false };
+        offer.early_data = early_data && offer.client.config.early_data && offer.early_terms().is_some();
+        Ok(offer)
+    }
+
+    /// The suite of the session, and on which terms early data may go under it.
+    ///
+    /// RFC 9846, 4.3.10: both are the session's. So what we would not agree to now must not be what we begin with.
+    fn early_terms(&self) -> Option<(Suite, &EarlyTerms)> {
+        let settings = &self.client.config.settings;
+        let offered = self.session.as_ref()?;
+        let terms = offered.early.as_ref().filter(|terms| terms.max_size > 0)?;
+        let suite = offered.session.suite;
+        let agreeable = settings.suites.contains(&suite) && terms.alpn.as_ref().is_none_or(|protocol| settings.alpn.contains(protocol));
+        agreeable.then_some((suite, terms))
+    }
+
+    /// The early data that is offered: the suite that it goes under, the terms, and the secret that its keys come from.
+    pub(crate) fn early_data(&self) -> Option<(Suite, &EarlyTerms, EarlySecret)> {
+        let session = &self.session.as_ref().filter(|_| self.early_data)?.session;
+        let (suite, terms) = self.early_terms()?;
+        Some((suite, terms, Psk::from(session).early_secret()))
+    }
+
+    /// Whether the last ClientHello offered early data.
+    pub(crate) fn offers_early_data(&self) -> bool {
+        self.early_data
     }
 
     /// Whether sessions with this server are kept.
@@ -63,14 +105,17 @@ impl Offer {
             self.shares = vec![EphemeralKey::generate(group, rng)?];
         }
         // "removing any PSKs which are incompatible with the server's indicated cipher suite".
+        self.hashes = vec![suite.hash()];
         self.session.take_if(|offered| offered.session.suite.hash() != suite.hash());
+        // RFC 9846, 4.3.10: "A client MUST NOT include the "early_data" extension in its followup ClientHello."
+        self.early_data = false;
         Ok(())
     }
 
     /// The server certificate types that we accept, best first (RFC 7250): raw keys only where keys are trusted, as no root can vouch for one.
     /// Empty where the default, X.509 alone, will do.
     pub(crate) fn server_certificate_types(&self) -> &'static [CertificateType] {
-        let trust = &self.client.config.trust;
+        let Some(trust) = &self.client.config.trust else { return &[] };
         match (trust.holds_keys(), trust.holds_roots()) {
             (false, _) => &[],
             // A server with both is to show the certificate, since we cannot say which of its keys are pinned.
@@ -87,6 +132,49 @@ impl Offer {
         }
     }
 
+    /// The PSKs from outside that the server's suite may fit.
+    fn external_psks(&self) -> impl Iterator<Item = &WirePsk> {
+        let psks = self.client.config.external_psk.as_ref().map(|psk| psk.as_client()).unwrap_or_default();
+        psks.iter().filter(|psk| self.hashes.contains(&psk.hash))
+    }
+
+    /// The PSKs that are offered, in their order: RFC 9846, 4.3.10: that of early data is the first.
+    fn psks(&self, now: Now) -> Vec<OfferedPsk<'_>> {
+        let session = self.session.iter().map(|offered| OfferedPsk {
+            identity: &offered.ticket,
+            obfuscated_ticket_age: offered.obfuscated_age(now),
+            psk: Psk::from(&offered.session),
+        });
+        // RFC 9846, 4.3.11: "For identities established externally, an obfuscated_ticket_age of 0 SHOULD be used".
+        let external = self.external_psks().map(|psk| OfferedPsk { identity: &psk.identity, obfuscated_ticket_age: 0, psk: psk.into() });
+        session.chain(external).collect()
+    }
+
+    /// Whether any PSK is offered.
+    pub(crate) fn has_psks(&self) -> bool {
+        self.session.is_some() || self.external_psks().next().is_some()
+    }
+
+    /// The PSK that the server selected, in the key schedule.
+    ///
+    /// RFC 9846, 4.3.11: "Clients MUST verify that the server's selected_identity is within the range supplied by the client, that the server selected a
+    /// cipher suite indicating a Hash associated with the PSK".
+    pub(crate) fn select_psk(&mut self, index: u16, suite: Suite, now: Now) -> Result<(EarlySecret, SelectedPsk), Fault> {
+        let fits = |psk: Psk<'_>| {
+            let hash = Fault::from(Illegal::PskHash { suite: suite.code_point() });
+            if psk.hash == suite.hash() { Ok(psk.early_secret()) } else { Err(hash) }
+        };
+        let behind_session = usize::from(index).checked_sub(usize::from(self.session.is_some()));
+        if let (None, Some(offered)) = (behind_session, self.session.take()) {
+            return Ok((fits(Psk::from(&offered.session))?, SelectedPsk::session(offered.session)));
+        }
+        let selected = behind_session.and_then(|index| self.external_psks().nth(index));
+        match (selected, &self.client.config.external_psk) {
+            (Some(wire), Some(psk)) => Ok((fits(wire.into())?, SelectedPsk::external(psk, now))),
+            _ => Err(Illegal::PskIndex(index).into()),
+        }
+    }
+
     /// The ClientHello; after a HelloRetryRequest with its cookie, and `transcript`, which ends with it.
     pub(crate) fn hello(&self, cookie: Option<&[u8]>, transcript: Option<&Transcript>, now: Now) -> Result<Vec<u8>, Fault> {
         let config = &self.client.config;
@@ -96,7 +184,10 @@ impl Offer {
             extensions.push(ClientHelloExtension::ServerName(vec![message::ServerName::HostName(dns)]));
         }
         extensions.push(ClientHelloExtension::SupportedGroups(config.settings.groups.iter().map(|group| group.code_point()).collect()));
-        extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519]));
+        // RFC 9846, 9.2: it may be missing where a PSK is offered; who trusts nothing else could not judge a certificate.
+        if config.trust.is_some() {
+            extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519]));
+        }
         if !config.settings.alpn.is_empty() {
             extensions.push(ClientHelloExtension::Alpn(config.settings.alpn.iter().map(Vec::as_slice).collect()));
         }
@@ -110,6 +201,8 @@ impl Offer {
         if self.keeps_sessions() {
             let (new_session_count, resumption_count) = self.tickets;
             extensions.push(ClientHelloExtension::TicketRequest { new_session_count, resumption_count });
+        }
+        if self.keeps_sessions() || config.external_psk.is_some() {
             // RFC 9846, 4.3.9: without it the server sends no tickets. psk_ke is never offered: it would give up forward secrecy.
             extensions.push(ClientHelloExtension::PskKeyExchangeModes(vec![PskKeyExchangeMode::PSK_DHE_KE]));
         }
@@ -120,12 +213,19 @@ impl Offer {
         if let Some(cookie) = cookie {
             extensions.push(ClientHelloExtension::Cookie(cookie));
         }
-        // RFC 9846, 4.3.11.2: all lengths are as if the binder were there, so it stands there as zeros first. The extension is the last (4.3.11).
-        let no_binder = self.session.as_ref().map(|offered| vec![0; offered.session.suite.hash().output_len()]);
-        if let (Some(offered), Some(binder)) = (&self.session, &no_binder) {
+        if self.early_data {
+            extensions.push(ClientHelloExtension::EarlyData);
+        }
+        // RFC 9846, 4.3.11.2: all lengths are as if the binders were there, so they stand there as zeros first. The extension is the last (4.3.11).
+        let psks = self.psks(now);
+        let no_binders: Vec<Vec<u8>> = psks.iter().map(|offered| vec![0; offered.psk.hash.output_len()]).collect();
+        if !psks.is_empty() {
+            let identities = psks.iter();
             extensions.push(ClientHelloExtension::PreSharedKey(OfferedPsks {
-                identities: vec![PskIdentity { identity: &offered.ticket, obfuscated_ticket_age: offered.obfuscated_age(now) }],
-                binders: vec![binder],
+                identities: identities
+                    .map(|offered| PskIdentity { identity: offered.identity, obfuscated_ticket_age: offered.obfuscated_ticket_age })
+                    .collect(),
+                binders: no_binders.iter().map(Vec::as_slice).collect(),
             }));
         }
         let hello = ClientHello {
@@ -137,18 +237,21 @@ impl Offer {
             extensions: Some(extensions),
         };
         let mut bytes = hello.encode()?;
-        if let Some(offered) = &self.session {
-            let covered = bytes.len().saturating_sub(hello.binders_len());
-            let covered = bytes.get(..covered).unwrap_or_default();
+        let covered_len = bytes.len().saturating_sub(hello.binders_len());
+        let (covered, binders) = bytes.split_at_mut(covered_len);
+        // The list's length, then each binder behind its own.
+        let mut places = binders.get_mut(2..).unwrap_or_default();
+        for OfferedPsk { psk, .. } in &psks {
             let digest = match transcript {
                 Some(transcript) => transcript.digest_with(covered),
                 // RFC 9846, 4.3.11.2: "this hash will be computed using the hash associated with the PSK".
-                None => offered.session.suite.hash().hash(covered),
+                None => psk.hash.hash(covered),
             };
-            let binder = psk::binder(&offered.session, &digest);
-            let place = bytes.len().saturating_sub(binder.len());
-            bytes.truncate(place);
-            bytes.extend_from_slice(&binder);
+            let binder = psk.binder(&digest);
+            let (place, rest) =
+                places.split_at_mut_checked(1 + binder.len()).ok_or(Fault::Internal { what: "finding room for a binder" })?;
+            place.get_mut(1..).unwrap_or_default().copy_from_slice(&binder);
+            places = rest;
         }
         Ok(bytes)
     }

@@ -8,7 +8,7 @@ use crate::handshake::authentication::Authenticated;
 use crate::handshake::{Context, Keys, Wire};
 use crate::key_schedule::ResumptionSecret;
 use crate::message::{KeyUpdate, KeyUpdateRequest, NewSessionTicket};
-use crate::session::{ClientSession, Session, StoredSessions, Whose};
+use crate::session::{ClientSession, EarlyTerms, Session, StoredSessions, Whose};
 
 /// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
 pub(crate) struct Connected {
@@ -23,18 +23,21 @@ pub(crate) struct Memory {
     resumption: ResumptionSecret,
     whose: Whose,
     since: Duration,
+    /// Early data under one of these tickets is for the same protocol.
+    alpn: Option<Vec<u8>>,
 }
 
 impl Memory {
     /// The server's Finished is verified and ours is in the transcript: from here on tickets can be used.
-    pub(crate) fn new(stored: StoredSessions, keys: Keys, server: Authenticated) -> Self {
+    pub(crate) fn new(stored: StoredSessions, keys: Keys, server: Authenticated, alpn: Option<Vec<u8>>) -> Self {
         Self {
             stored,
             suite: keys.suite,
             // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
             resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
-            whose: server.peer.map_or(Whose::Nobody, Whose::Peer),
+            whose: server.whose,
             since: server.since,
+            alpn,
         }
     }
 }
@@ -54,7 +57,7 @@ impl Connected {
                 age_add: message.ticket_age_add,
                 lifetime: Duration::from_secs(message.ticket_lifetime.into()),
                 received: cx.now.unix,
-                early: None,
+                early: message.early_data().map(|max_size| EarlyTerms { max_size, alpn: memory.alpn.clone() }),
             };
             memory.stored.put(session, cx.now);
         }

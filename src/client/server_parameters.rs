@@ -1,10 +1,11 @@
 //! EncryptedExtensions and CertificateRequest: what else the server decided, and whether it wants to know us (RFC 9846, 4.4).
 
 use crate::client::authentication::{WaitCertificate, WaitFinished};
+use crate::client::early_data::Early;
 use crate::client::offer::Offer;
 use crate::code_point::{CertificateType, ExtensionType, SignatureScheme};
 use crate::error::{Fault, Illegal};
-use crate::handshake::psk::Resumed;
+use crate::handshake::psk::SelectedPsk;
 use crate::handshake::settings::MIN_RECORD_SIZE_LIMIT;
 use crate::handshake::{Context, Keys, Proof, Wire};
 use crate::identity::Identity;
@@ -14,8 +15,9 @@ use crate::message::{CertificateRequest, EncryptedExtensions, OidFilter};
 pub(crate) struct WaitEncryptedExtensions {
     pub(crate) offer: Offer,
     pub(crate) keys: Keys,
-    /// The session that the server resumes: then no certificates are shown.
-    pub(crate) resumed: Option<Resumed>,
+    /// The PSK that the server selected: then no certificates are shown.
+    pub(crate) psk: Option<SelectedPsk>,
+    pub(crate) early: Early,
 }
 
 /// Where EncryptedExtensions leads.
@@ -43,6 +45,7 @@ impl WaitEncryptedExtensions {
             ExtensionType::CLIENT_CERTIFICATE_TYPE => !self.offer.client_certificate_types().is_empty(),
             ExtensionType::SERVER_CERTIFICATE_TYPE => !self.offer.server_certificate_types().is_empty(),
             ExtensionType::RECORD_SIZE_LIMIT => true,
+            ExtensionType::EARLY_DATA => self.offer.offers_early_data(),
             // RFC 9149, section 3: how many tickets the server expects to send. They are taken as they come.
             ExtensionType::TICKET_REQUEST => self.offer.keeps_sessions(),
             // RFC 9846, 4.3.7: the server's preferences, not to be acted upon before the handshake is complete; we do not afterwards.
@@ -63,6 +66,7 @@ impl WaitEncryptedExtensions {
             cx.sink.limit_write(limit.into());
             cx.sink.limit_read(config.settings.record_size_limit.into());
         }
+        let early = self.early.answered(message.early_data(), self.keys.suite, alpn.as_deref(), cx)?;
         self.keys.transcript.add(wire.bytes);
         let Offer { client, name, stored, .. } = self.offer;
         let known = WaitCertificate {
@@ -73,11 +77,12 @@ impl WaitEncryptedExtensions {
             alpn,
             client_certificate_type,
             server_certificate_type,
+            early,
             request: None,
         };
-        Ok(match self.resumed {
+        Ok(match self.psk {
             // RFC 9846, 4.4.2 and 4.5.1: with a PSK the server neither asks for a certificate nor shows one.
-            Some(resumed) => AfterParameters::Finished(WaitFinished { known, server: Proof::Session(resumed) }),
+            Some(psk) => AfterParameters::Finished(WaitFinished { known, server: Proof::Psk(psk) }),
             None => AfterParameters::Certificate(WaitCertificateOrRequest(known)),
         })
     }

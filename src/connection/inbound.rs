@@ -29,11 +29,20 @@ pub(super) struct Inbound {
     plaintext_alerts: bool,
     /// How early data is told, and how many bytes of it may still be skipped, until what it comes before has come.
     skip_early_data: Option<(SkipMode, usize)>,
+    /// While early data is received: how many bytes of it may still come. What is held in the deframer then is early data.
+    early_data_left: Option<EarlyDataLeft>,
     /// Our limit for a protected record, of these keys and all later ones.
     max_inner: usize,
     pub(super) idle: Idle,
     /// The transport has ended.
     pub(super) ended: bool,
+}
+
+/// Early data that a client may still send, in bytes, and what it was told.
+#[derive(Clone, Copy)]
+struct EarlyDataLeft {
+    left: usize,
+    limit: u32,
 }
 
 /// What was in a record, for the connection to act upon.
@@ -61,6 +70,7 @@ impl Inbound {
             change_cipher_specs: 0,
             plaintext_alerts: !is_client,
             skip_early_data: None,
+            early_data_left: None,
             max_inner: MAX_INNER,
             idle: Idle::default(),
             ended: false,
@@ -113,6 +123,11 @@ impl Inbound {
             }
             _ if content.is_empty() => Received::EmptyData,
             _ => {
+                if let Some(early) = &mut self.early_data_left {
+                    // RFC 9846, 4.7.1: "A server receiving more than max_early_data_size bytes of 0-RTT data SHOULD terminate the connection with an
+                    // "unexpected_message" alert." Padding is not counted.
+                    early.left = early.left.checked_sub(content.len()).ok_or(Fault::TooMuchEarlyData { limit: early.limit })?;
+                }
                 self.deframer.hold(range.start..range.start + opened.len);
                 Received::Data
             }
@@ -127,10 +142,24 @@ impl Inbound {
     /// New keys, from the next record on.
     pub(super) fn install(&mut self, mut open: Open) {
         self.skip_early_data = None;
+        self.early_data_left = None;
         if self.open.is_some() {
             open.set_max_inner(self.max_inner);
             self.open = Some(open);
         }
+    }
+
+    /// The keys of early data, from the next record on, of which there may be so many bytes.
+    pub(super) fn accept_early_data(&mut self, open: Open, limit: u32) {
+        if self.open.is_some() {
+            self.open = Some(open);
+            self.early_data_left = Some(EarlyDataLeft { left: usize::try_from(limit).unwrap_or(usize::MAX), limit });
+        }
+    }
+
+    /// Whether what is received, and held, is early data.
+    pub(super) fn is_early_data(&self) -> bool {
+        self.early_data_left.is_some()
     }
 
     /// Our limit for protected records (RFC 8449, section 4).
@@ -138,7 +167,8 @@ impl Inbound {
     /// A client learns that the server keeps to it from a message that is in such a record, so those that brought the message are asked afterwards.
     pub(super) fn limit(&mut self, max_inner: usize) -> Result<(), Fault> {
         self.max_inner = max_inner;
-        let Some(open) = &mut self.open else { return Ok(()) };
+        // Whoever sends early data has not heard of the limit yet.
+        let Some(open) = self.open.as_mut().filter(|_| self.early_data_left.is_none()) else { return Ok(()) };
         open.set_max_inner(max_inner);
         match open.longest_inner() {
             length if length > max_inner => Err(Fault::RecordOverflow { length, limit: max_inner }),

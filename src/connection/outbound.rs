@@ -37,6 +37,10 @@ pub(super) struct Outbound {
     tickets: Vec<u8>,
     /// Since when, on the monotonic clock.
     tickets_since: Option<Duration>,
+    /// How many bytes of early data a client may still send; None where that is over, or was never begun.
+    early_data_left: Option<usize>,
+    /// The keys that take over from those of early data.
+    deferred: Option<(Suite, TrafficSecret)>,
     /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
     initial: bool,
     /// The dummy ChangeCipherSpec went out.
@@ -58,6 +62,8 @@ impl Outbound {
             messages: Vec::new(),
             tickets: Vec::new(),
             tickets_since: None,
+            early_data_left: None,
+            deferred: None,
             initial: is_client,
             changed_cipher_spec: false,
             max_inner: MAX_INNER,
@@ -154,6 +160,57 @@ impl Outbound {
         }
     }
 
+    /// Early data may be sent under these keys.
+    pub(super) fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
+        self.install(suite, secret);
+        self.early_data_left = Some(usize::try_from(max_size).unwrap_or(usize::MAX));
+    }
+
+    /// Keys that take over when early data is over.
+    pub(super) fn defer(&mut self, suite: Suite, secret: TrafficSecret) {
+        self.deferred = Some((suite, secret));
+    }
+
+    /// Early data is over: the keys that were deferred take over, or none, if a HelloRetryRequest came.
+    pub(super) fn end_early_data(&mut self) {
+        self.early_data_left = None;
+        match self.deferred.take() {
+            Some((suite, secret)) => self.install(suite, secret),
+            None => {
+                self.note(Self::flush_messages);
+                if self.seal.is_some() {
+                    self.seal = Some(Seal::plaintext());
+                }
+            }
+        }
+    }
+
+    /// How much early data may still be sent.
+    pub(super) fn early_data_left(&self) -> usize {
+        self.early_data_left.unwrap_or_default()
+    }
+
+    /// Early data: as much of it as is allowed, and may wait for the transport. Returns how much was taken.
+    ///
+    /// There is no KeyUpdate before the handshake is over: where the key is used up (RFC 9846, 5.5), no more is taken.
+    pub(super) fn early_data(&mut self, data: &[u8]) -> Result<usize, SealError> {
+        let mut taken = 0;
+        while let Some(left) = self.early_data_left
+            && taken < data.len()
+            && left > 0
+            && self.waiting().len() < MAX_WAITING
+            && let Some(seal) = self.seal.as_mut().filter(|seal| seal.records_left() > RENEWAL_RESERVE)
+        {
+            let rest = data.get(taken..).unwrap_or_default();
+            let fragment = rest.get(..seal.max_fragment().min(left)).unwrap_or(rest);
+            let padding = self.padding.amount(fragment.len(), seal.max_fragment());
+            seal.seal(ContentType::APPLICATION_DATA, fragment, padding, &mut self.records)?;
+            taken += fragment.len();
+            self.early_data_left = Some(left - fragment.len());
+        }
+        Ok(taken)
+    }
+
     /// The peer's limit for protected records, from the next one on (RFC 8449, section 4).
     pub(super) fn limit(&mut self, max_inner: usize) {
         self.max_inner = max_inner;
@@ -224,6 +281,11 @@ impl Outbound {
     ///
     /// RFC 9846, 5.1: each in a record of its own. 6: close_notify and user_canceled are warnings, all others fatal.
     pub(super) fn end(&mut self, alerts: &[AlertDescription]) {
+        // RFC 9846, A.1: clients that send alerts "SHOULD first rekey to the handshake keys if possible". Who has not heard of them reads no early data
+        // either, or will say that a record does not open.
+        if self.deferred.is_some() {
+            self.end_early_data();
+        }
         self.note(|out| {
             out.flush_messages()?;
             if let [AlertDescription::CLOSE_NOTIFY] = alerts {

@@ -28,13 +28,17 @@ pub(super) struct Decided {
 /// A change of the keys for reading.
 pub(super) enum ReadKey {
     Install(Suite, TrafficSecret),
-    Update { answer: bool },
+    /// For so many bytes of early data.
+    Early(Suite, TrafficSecret, u32),
+    Update {
+        answer: bool,
+    },
 }
 
 impl Sink for Handshake<'_> {
     fn write(&mut self, level: Level, message: &[u8]) {
         match level {
-            Level::Plaintext | Level::Handshake => self.outbound.message(message),
+            Level::Plaintext | Level::Early | Level::Handshake => self.outbound.message(message),
             // After the handshake nothing is written but tickets.
             Level::Application => self.outbound.ticket(message),
         }
@@ -46,6 +50,22 @@ impl Sink for Handshake<'_> {
 
     fn install_read(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
         self.decided.read = Some(ReadKey::Install(suite, secret));
+    }
+
+    fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
+        self.outbound.offer_early_data(suite, secret, max_size);
+    }
+
+    fn defer_write(&mut self, suite: Suite, secret: TrafficSecret) {
+        self.outbound.defer(suite, secret);
+    }
+
+    fn end_early_data(&mut self) {
+        self.outbound.end_early_data();
+    }
+
+    fn accept_early_data(&mut self, _: Aligned, suite: Suite, secret: TrafficSecret, max_size: u32) {
+        self.decided.read = Some(ReadKey::Early(suite, secret, max_size));
     }
 
     fn update_read(&mut self, _: Aligned, answer: bool) {

@@ -80,6 +80,11 @@ pub enum Fault {
         /// How many are allowed.
         limit: usize,
     },
+    /// More early data than the ticket allowed, which says how much (RFC 9846, 4.7.1).
+    TooMuchEarlyData {
+        /// How much is allowed, in bytes.
+        limit: u32,
+    },
     /// The same extension twice in one message (RFC 9846, 4.3).
     DuplicateExtension {
         /// The message.
@@ -155,6 +160,10 @@ pub enum Fault {
     BadFinished,
     /// The binder of the PSK that was chosen is wrong (RFC 9846, 4.3.11.2).
     BadBinder,
+    /// None of the client's PSKs is known here, and there is nothing else to authenticate with (RFC 9846, 4.3.11 and F.6).
+    UnknownPsk,
+    /// The server took none of our PSKs, and we trust nothing else.
+    PskNotTaken,
     /// A client certificate is required, and none came (RFC 9846, 4.5.1.3).
     CertificateRequired,
     /// The peer's certificate or key was not accepted.
@@ -272,6 +281,12 @@ pub enum Illegal {
     },
     /// The server chose a PSK without a key share, which was not offered (RFC 9846, 4.3.9 and 4.3.11).
     PskWithoutKeyShare,
+    /// Early data was accepted with another cipher suite or ALPN protocol than its session's, or under another PSK than the first (RFC 9846, 4.3.10 and
+    /// 4.3.11).
+    EarlyDataTerms {
+        /// What differs.
+        field: &'static str,
+    },
     /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP address (RFC 6066, section 3).
     ServerName,
 }
@@ -287,7 +302,8 @@ impl Fault {
             | Self::Interleaved { .. }
             | Self::EmptyFragment { .. }
             | Self::NoContentType
-            | Self::TooMany { .. } => AlertDescription::UNEXPECTED_MESSAGE,
+            | Self::TooMany { .. }
+            | Self::TooMuchEarlyData { .. } => AlertDescription::UNEXPECTED_MESSAGE,
             Self::BadRecordMac => AlertDescription::BAD_RECORD_MAC,
             Self::RecordOverflow { .. } => AlertDescription::RECORD_OVERFLOW,
             Self::Decode { .. } | Self::MessageTooLong { .. } => AlertDescription::DECODE_ERROR,
@@ -295,11 +311,14 @@ impl Fault {
             Self::UnsolicitedExtension { .. } => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::MissingExtension { .. } => AlertDescription::MISSING_EXTENSION,
             Self::Version { .. } => AlertDescription::PROTOCOL_VERSION,
-            Self::NoCommonSuite { .. } | Self::NoCommonGroup { .. } | Self::NoCommonScheme { .. } => AlertDescription::HANDSHAKE_FAILURE,
+            Self::NoCommonSuite { .. } | Self::NoCommonGroup { .. } | Self::NoCommonScheme { .. } | Self::PskNotTaken => {
+                AlertDescription::HANDSHAKE_FAILURE
+            }
             Self::NoCommonCertificateType { .. } => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonProtocol { .. } => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::UnrecognizedName { .. } => AlertDescription::UNRECOGNIZED_NAME,
-            Self::BadSignature | Self::BadFinished | Self::BadBinder => AlertDescription::DECRYPT_ERROR,
+            // RFC 9846, F.6: a PSK that nobody knows looks like one with a wrong binder. (6.2 would allow unknown_psk_identity, and decrypt_error too.)
+            Self::BadSignature | Self::BadFinished | Self::BadBinder | Self::UnknownPsk => AlertDescription::DECRYPT_ERROR,
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
@@ -352,6 +371,7 @@ impl fmt::Display for Fault {
                 write!(f, "our {message} would be longer than its length fields can tell: the peer's cookie or ticket leaves no room")
             }
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
+            Self::TooMuchEarlyData { limit } => write!(f, "more than {limit} bytes of early data, which is what the ticket allows"),
             Self::DuplicateExtension { message, extension } => write!(f, "{message} has the extension {extension} twice"),
             Self::MisplacedExtension { message, extension } => {
                 write!(f, "{message} has the extension {extension}, which does not belong there")
@@ -382,6 +402,12 @@ impl fmt::Display for Fault {
             Self::BadFinished => f.write_str("the Finished message is wrong: the two sides saw different handshakes"),
             Self::BadBinder => f.write_str(
                 "the binder of the PSK is wrong: the two sides hold different secrets under its name, or saw different ClientHellos",
+            ),
+            Self::UnknownPsk => f.write_str(
+                "none of the client's PSKs is known here, and this server has no certificate: both sides need the same identity, names and secret",
+            ),
+            Self::PskNotTaken => f.write_str(
+                "the server took none of our PSKs, and this client trusts nothing else: both sides need the same identity, names and secret",
             ),
             Self::CertificateRequired => f.write_str("a client certificate is required, and the client sent none"),
             Self::Certificate(error) => write!(f, "the peer's certificate was not accepted: {error}"),
@@ -450,6 +476,7 @@ impl fmt::Display for Illegal {
             Self::PskIndex(index) => write!(f, "the server chose the PSK {index}, which was not offered"),
             Self::PskHash { suite } => write!(f, "the server chose {suite} with a PSK of another hash"),
             Self::PskWithoutKeyShare => f.write_str("the server chose a PSK without a key share, which was not offered"),
+            Self::EarlyDataTerms { field } => write!(f, "the server accepted early data, but {field} is not its session's"),
             Self::ServerName => f.write_str("server_name holds no DNS name in ASCII without a trailing dot"),
         }
     }

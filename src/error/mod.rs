@@ -52,6 +52,10 @@ pub enum Error {
     KeyLimit,
     /// Writing after `close()`.
     Closed,
+    /// The application refused to answer a question of the handshake, and this alert was sent.
+    Refused(AlertDescription),
+    /// The handshake asks something that `connect`, `accept` and `finish` cannot hand over: the name of the [`Question`](crate::Question).
+    Asked(&'static str),
     /// A call that this state of the connection does not allow, such as answering a question that was not asked.
     WrongState {
         /// The call.
@@ -69,12 +73,14 @@ impl Error {
             Self::Random | Self::Signer(_) | Self::KeyLimit => Some(AlertDescription::INTERNAL_ERROR),
             // RFC 9846, 6.1: cancelling for a reason of our own; the connection adds the close_notify that has to follow.
             Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED),
+            Self::Refused(alert) => Some(*alert),
             Self::AlertReceived(_)
             | Self::Truncated
             | Self::Io(_)
             | Self::Config(_)
             | Self::Name(_)
             | Self::Closed
+            | Self::Asked(_)
             | Self::WrongState { .. } => None,
         }
     }
@@ -116,6 +122,13 @@ impl fmt::Display for Error {
             ),
             Self::KeyLimit => f.write_str("a key has protected as many records as it may, and could not be renewed: open a new connection"),
             Self::Closed => f.write_str("written after close(): nothing can follow a close_notify"),
+            Self::Refused(alert) => write!(f, "the application refused the handshake, with the alert {alert}"),
+            Self::Asked(question) => {
+                write!(
+                    f,
+                    "the handshake asks a question ({question}) that connect, accept and finish do not hand over: use start() and advance()"
+                )
+            }
             Self::WrongState { call, state } => write!(f, "{call} cannot be called now: the connection is in {state}"),
         }
     }
@@ -160,6 +173,8 @@ impl std::error::Error for Error {
             | Self::Random
             | Self::KeyLimit
             | Self::Closed
+            | Self::Refused(_)
+            | Self::Asked(_)
             | Self::WrongState { .. } => None,
         }
     }
@@ -182,9 +197,10 @@ impl From<Error> for io::Error {
             Error::Truncated => io::ErrorKind::UnexpectedEof,
             Error::HandshakeTimeout => io::ErrorKind::TimedOut,
             Error::Io(error) => error.kind(),
-            Error::Config(_) | Error::Name(_) | Error::WrongState { .. } => io::ErrorKind::InvalidInput,
+            Error::Config(_) | Error::Name(_) | Error::Asked(_) | Error::WrongState { .. } => io::ErrorKind::InvalidInput,
             Error::Random | Error::Signer(_) | Error::KeyLimit => io::ErrorKind::Other,
             Error::Closed => io::ErrorKind::BrokenPipe,
+            Error::Refused(_) => io::ErrorKind::PermissionDenied,
         };
         Self::new(kind, error)
     }

@@ -33,10 +33,11 @@ variants! {
     Fault,
     E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. }, E::Interleaved { .. }, E::EmptyFragment { .. },
     E::NoContentType, E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. }, E::TooMany { .. },
+    E::TooMuchEarlyData { .. },
     E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. }, E::MissingExtension { .. }, E::Illegal(_),
     E::Version { .. }, E::NoCommonSuite { .. }, E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonCertificateType { .. },
-    E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::BadBinder, E::CertificateRequired, E::Certificate(_),
-    E::Denied(_), E::Internal { .. }, E::Random, E::Signer(_),
+    E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::BadBinder, E::UnknownPsk, E::PskNotTaken,
+    E::CertificateRequired, E::Certificate(_), E::Denied(_), E::Internal { .. }, E::Random, E::Signer(_),
 }
 
 variants! {
@@ -44,7 +45,8 @@ variants! {
     E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. }, E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_),
     E::GroupChanged { .. }, E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. }, E::ZeroSharedSecret { .. },
     E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
-    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare, E::ServerName,
+    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare,
+    E::EarlyDataTerms { .. }, E::ServerName,
 }
 
 variants! {
@@ -57,7 +59,7 @@ variants! {
 variants! {
     Error,
     E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit,
-    E::Closed, E::WrongState { .. },
+    E::Closed, E::Refused(_), E::Asked(_), E::WrongState { .. },
 }
 
 variants! {
@@ -99,6 +101,7 @@ fn faults() -> Vec<Row> {
         (Fault::EmptyFragment { content_type: ContentType(22) }, 10, &["empty", "handshake"]),
         (Fault::NoContentType, 10, &["padding alone"]),
         (Fault::TooMany { what: "KeyUpdates", limit: 64 }, 10, &["64", "KeyUpdates"]),
+        (Fault::TooMuchEarlyData { limit: 16_384 }, 10, &["16384", "early data"]),
         // bad_record_mac(20), record_overflow(22).
         (Fault::BadRecordMac, 20, &["does not open"]),
         (Fault::RecordOverflow { length: 16_641, limit: 16_640 }, 22, &["16641", "16640"]),
@@ -110,6 +113,7 @@ fn faults() -> Vec<Row> {
         ),
         (Fault::NoCommonGroup { offered: vec![NamedGroup(0x18)], accepted: vec![NamedGroup(0x1d)] }, 40, &["secp384r1", "x25519"]),
         (Fault::NoCommonScheme { offered: vec![SignatureScheme(0x0804)] }, 40, &["ed25519", "rsa_pss_rsae_sha256"]),
+        (Fault::PskNotTaken, 40, &["PSK", "trusts nothing else"]),
         // unsupported_certificate(43): RFC 7250, 4.2.
         (Fault::NoCommonCertificateType { offered: vec![CertificateType(2)] }, 43, &["certificate type", "RawPublicKey"]),
         // illegal_parameter(47).
@@ -124,6 +128,7 @@ fn faults() -> Vec<Row> {
         (Fault::BadSignature, 51, &["CertificateVerify"]),
         (Fault::BadFinished, 51, &["Finished"]),
         (Fault::BadBinder, 51, &["binder", "PSK"]),
+        (Fault::UnknownPsk, 51, &["PSK", "known", "no certificate"]),
         // protocol_version(70).
         (Fault::Version { got: vec![ProtocolVersion(0x0303)] }, 70, &["TLS 1.3", "TLS 1.2"]),
         // internal_error(80): ours.
@@ -172,7 +177,7 @@ fn each_fault_has_its_alert_and_says_what_came() {
 #[test]
 fn what_must_not_be_there_is_illegal_parameter() {
     let group = NamedGroup(0x1d);
-    let rows: [(Illegal, &[&str]); 27] = [
+    let rows: [(Illegal, &[&str]); 28] = [
         (Illegal::SessionIdEcho, &["legacy_session_id"]),
         (Illegal::Compression, &["compression"]),
         (Illegal::SuiteNotOffered(CipherSuite(0x1304)), &["TLS_AES_128_CCM_SHA256", "not offered"]),
@@ -202,6 +207,7 @@ fn what_must_not_be_there_is_illegal_parameter() {
         (Illegal::PskIndex(7), &["7", "not offered"]),
         (Illegal::PskHash { suite: CipherSuite(0x1302) }, &["TLS_AES_256_GCM_SHA384", "PSK", "hash"]),
         (Illegal::PskWithoutKeyShare, &["PSK", "key share"]),
+        (Illegal::EarlyDataTerms { field: "the cipher suite" }, &["early data", "the cipher suite"]),
         (Illegal::ServerName, &["server_name"]),
     ];
     complete(rows.iter().map(|(illegal, _)| illegal));
@@ -265,6 +271,8 @@ fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> 
         (Error::Signer("the agent is gone".to_owned().into_error()), Some(80), Kind::Other, &["the agent is gone", "connect again"]),
         (Error::KeyLimit, Some(80), Kind::Other, &["new connection"]),
         (Error::Closed, None, Kind::BrokenPipe, &["close()"]),
+        (Error::Refused(AlertDescription(112)), Some(112), Kind::PermissionDenied, &["refused", "unrecognized_name"]),
+        (Error::Asked("Signature"), None, Kind::InvalidInput, &["Signature", "start() and advance()"]),
         (Error::WrongState { call: "write", state: "WAIT_SH" }, None, Kind::InvalidInput, &["write", "WAIT_SH"]),
     ]
 }

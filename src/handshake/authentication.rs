@@ -3,12 +3,14 @@
 //! ```text
 //! Certificate        ─> VerifiedIdentity    its chain or key is trusted               (identity)
 //! CertificateVerify  ─> SignatureVerified   the peer holds its key                    (here)
-//! or a PSK's binder  ─> Resumed             the peer is whoever it was then           (psk.rs)
+//! or a PSK           ─> SelectedPsk         the peer is who else holds it              (psk.rs)
 //! Finished           ─> FinishedVerified    both sides saw the same handshake         (finished.rs)
 //! both               ─> Authenticated       whom the application is told of, and what a ticket may pass on
 //! ```
 //!
 //! Each is made only by the check it names, so a state that holds one cannot have skipped it.
+//!
+//! Our own proof is made in two parts, [`show`] and [`attest`]: between them stands a signature, which may be somebody else's to make.
 
 use core::time::Duration;
 
@@ -16,20 +18,21 @@ use crate::code_point::{CertificateType, SignatureScheme};
 use crate::crypto::hash::Digest;
 use crate::error::{Fault, Illegal};
 use crate::handshake::finished::FinishedVerified;
-use crate::handshake::psk::Resumed;
+use crate::handshake::psk::SelectedPsk;
 use crate::handshake::transcript::Transcript;
 use crate::identity::{Identity, Peer, VerifiedIdentity};
 use crate::message::{Certificate, CertificateEntry, CertificateVerify};
+use crate::session::Whose;
 use crate::time::Now;
 
 /// Who signs: the two context strings of RFC 9846, 4.5.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signer {
+pub(crate) enum Role {
     Client,
     Server,
 }
 
-impl Signer {
+impl Role {
     fn context_string(self) -> &'static [u8] {
         match self {
             Self::Client => b"TLS 1.3, client CertificateVerify",
@@ -39,9 +42,9 @@ impl Signer {
 }
 
 /// What a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero byte, the transcript hash.
-fn signed_content(signer: Signer, transcript: &Digest) -> Vec<u8> {
+pub(crate) fn signed_content(role: Role, transcript: &Digest) -> Vec<u8> {
     let mut content = vec![0x20; 64];
-    content.extend_from_slice(signer.context_string());
+    content.extend_from_slice(role.context_string());
     content.push(0);
     content.extend_from_slice(transcript.as_bytes());
     content
@@ -53,7 +56,7 @@ pub(crate) struct SignatureVerified(VerifiedIdentity);
 /// Checks a CertificateVerify against the certificate that came before it.
 pub(crate) fn verify(
     identity: VerifiedIdentity,
-    signer: Signer,
+    role: Role,
     transcript: &Digest,
     message: &CertificateVerify<'_>,
 ) -> Result<SignatureVerified, Fault> {
@@ -62,25 +65,24 @@ pub(crate) fn verify(
         return Err(Illegal::SchemeNotOffered(message.algorithm).into());
     }
     // RFC 9846, 4.5.2: "If the verification fails, the receiver MUST terminate the handshake with a decrypt_error alert."
-    identity.key().verify(&signed_content(signer, transcript), message.signature).map_err(|_| Fault::BadSignature)?;
+    identity.key().verify(&signed_content(role, transcript), message.signature).map_err(|_| Fault::BadSignature)?;
     Ok(SignatureVerified(identity))
 }
 
 /// What says who the peer is, but for its Finished.
-#[expect(clippy::large_enum_variant, reason = "one for a connection, and gone with the peer's Finished")]
 pub(crate) enum Proof {
     /// Nothing: a client that was not asked, or did not say.
     None,
     /// Its signature in this handshake.
     Signature(SignatureVerified),
-    /// An earlier handshake.
-    Session(Resumed),
+    /// A key that only it and we hold.
+    Psk(SelectedPsk),
 }
 
 /// Who the peer is, and since when that is known.
 pub(crate) struct Authenticated {
-    pub(crate) peer: Option<Peer>,
-    /// The unix time of the handshake in which certificates were looked at.
+    pub(crate) whose: Whose,
+    /// The unix time of the handshake in which certificates were looked at, or a PSK from outside was used.
     pub(crate) since: Duration,
     pub(crate) resumed: bool,
 }
@@ -89,23 +91,17 @@ impl Proof {
     /// The peer is who it says, in this handshake: both proofs are there.
     pub(crate) fn confirm(self, _: &FinishedVerified, now: Now) -> Authenticated {
         match self {
-            Self::None => Authenticated { peer: None, since: now.unix, resumed: false },
+            Self::None => Authenticated { whose: Whose::Nobody, since: now.unix, resumed: false },
             Self::Signature(SignatureVerified(identity)) => {
-                Authenticated { peer: Some(Peer::from_verified(identity)), since: now.unix, resumed: false }
+                Authenticated { whose: Whose::Peer(Peer::from_verified(identity)), since: now.unix, resumed: false }
             }
-            Self::Session(Resumed { peer, since }) => Authenticated { peer, since, resumed: true },
+            Self::Psk(SelectedPsk { whose, since, resumed }) => Authenticated { whose, since, resumed },
         }
     }
 }
 
-/// Our own Certificate, of the type that was agreed, and CertificateVerify, for `write` to send; the transcript takes both.
-pub(crate) fn prove(
-    identity: &Identity,
-    certificate_type: CertificateType,
-    signer: Signer,
-    transcript: &mut Transcript,
-    mut write: impl FnMut(&[u8]),
-) -> Result<(), Fault> {
+/// Our own Certificate, of the type that was agreed; the transcript takes it.
+pub(crate) fn show(identity: &Identity, certificate_type: CertificateType, transcript: &mut Transcript) -> Result<Vec<u8>, Fault> {
     let spki = identity.spki();
     let certificate_list = match certificate_type {
         // RFC 9846, 4.5.1: "the certificate_list MUST contain no more than one CertificateEntry, which contains an
@@ -115,14 +111,14 @@ pub(crate) fn prove(
     };
     let certificate = Certificate { certificate_request_context: &[], certificate_list }.encode()?;
     transcript.add(&certificate);
-    write(&certificate);
+    Ok(certificate)
+}
 
-    let signature = identity.sign(&signed_content(signer, &transcript.digest()))?;
-    let signature = signature.ok_or(Fault::Internal { what: "an identity that asks" })?;
-    let verify = CertificateVerify { algorithm: SignatureScheme::ED25519, signature: &signature }.encode()?;
+/// Our own CertificateVerify, with the signature over [`signed_content`]; the transcript takes it.
+pub(crate) fn attest(signature: &[u8], transcript: &mut Transcript) -> Result<Vec<u8>, Fault> {
+    let verify = CertificateVerify { algorithm: SignatureScheme::ED25519, signature }.encode()?;
     transcript.add(&verify);
-    write(&verify);
-    Ok(())
+    Ok(verify)
 }
 
 /// What a peer's Certificate message shows.
@@ -163,11 +159,11 @@ mod tests {
     #[test]
     fn signs_what_the_standard_shows() {
         let digest = HashAlgorithm::Sha256.hash(b"");
-        let content = signed_content(Signer::Server, &digest);
+        let content = signed_content(Role::Server, &digest);
         assert_eq!(content.len(), 64 + 33 + 1 + 32);
         assert_eq!(&content[..64], [0x20; 64]);
         assert_eq!(&content[64..98], b"TLS 1.3, server CertificateVerify\0");
         assert_eq!(&content[98..], digest.as_bytes());
-        assert_eq!(&signed_content(Signer::Client, &digest)[64..98], b"TLS 1.3, client CertificateVerify\0");
+        assert_eq!(&signed_content(Role::Client, &digest)[64..98], b"TLS 1.3, client CertificateVerify\0");
     }
 }

@@ -12,12 +12,12 @@ pub(crate) mod step;
 mod traces;
 pub(crate) mod transcript;
 
-pub(crate) use authentication::{Proof, Signer};
+pub(crate) use authentication::{Proof, Role};
 pub(crate) use keys::Keys;
 pub(crate) use negotiated::Established;
-pub use negotiated::Negotiated;
+pub use negotiated::{EarlyData, Negotiated};
 pub(crate) use settings::Settings;
 pub(crate) use sink::{Event, Sink, SkipMode};
-pub use step::Question;
+pub use step::{Answer, Question};
 pub(crate) use step::{Context, Step, Wire};
 pub(crate) use transcript::{ClientHelloTranscript, Transcript};

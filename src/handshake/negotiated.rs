@@ -3,7 +3,7 @@
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
 use crate::key_schedule::ExporterSecret;
-use crate::session::StoredSessions;
+use crate::session::{ExternalPsk, StoredSessions, Whose};
 
 /// What a complete handshake leaves to the connection.
 pub(crate) struct Established {
@@ -21,8 +21,22 @@ pub struct Negotiated {
     pub(crate) group: NamedGroup,
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) server_name: Option<String>,
-    pub(crate) peer: Option<Peer>,
+    pub(crate) whose: Whose,
     pub(crate) resumed: bool,
+    pub(crate) early_data: EarlyData,
+}
+
+/// What became of early data (RFC 9846, 4.3.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyData {
+    /// The client did not offer any: it was not asked to, or had no session that allows it.
+    #[default]
+    NotOffered,
+    /// The server took all of it, before anything else.
+    Accepted,
+    /// The server took none of it, which it need not explain. Nothing is sent again by itself: whoever sent it knows whether that is right, now that
+    /// the connection is another one (F.5).
+    Rejected,
 }
 
 impl Negotiated {
@@ -46,14 +60,24 @@ impl Negotiated {
         self.server_name.as_deref()
     }
 
-    /// Who the peer is: always there on a client, and on a server whose client showed a certificate or a key.
+    /// Who the peer is, if it showed a certificate or a key: on a client always, but for an [`external_psk`](Self::external_psk).
     pub fn peer(&self) -> Option<&Peer> {
-        self.peer.as_ref()
+        self.whose.peer()
+    }
+
+    /// The PSK that both sides held, if that is how they know each other: its [`peer_name`](ExternalPsk::peer_name) is who the peer is then.
+    pub fn external_psk(&self) -> Option<&ExternalPsk> {
+        self.whose.psk()
     }
 
     /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its identity there, and was not asked again;
     /// a server knows that client's own certificate alone, without those above it.
     pub fn resumed(&self) -> bool {
         self.resumed
+    }
+
+    /// What became of the client's early data.
+    pub fn early_data(&self) -> EarlyData {
+        self.early_data
     }
 }

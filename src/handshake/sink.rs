@@ -21,6 +21,20 @@ pub(crate) trait Sink {
     /// (RFC 9846, 5.1).
     fn install_read(&mut self, aligned: Aligned, level: Level, suite: Suite, secret: TrafficSecret);
 
+    /// The client may send `max_size` bytes of early data under these keys (RFC 9846, 4.3.10): from here on, until what it sends has other keys.
+    fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32);
+
+    /// New keys for what we send, for later: early data goes on under those of now until [`end_early_data`](Self::end_early_data). An alert does
+    /// not wait (RFC 9846, A.1: clients "SHOULD first rekey to the handshake keys if possible").
+    fn defer_write(&mut self, suite: Suite, secret: TrafficSecret);
+
+    /// No more early data is sent: the keys that were deferred take over; if there are none, after a HelloRetryRequest, there is no protection again.
+    fn end_early_data(&mut self);
+
+    /// The client's early data is taken: what is received is under these keys, and at most `max_size` bytes of application data, until
+    /// [`install_read`](Self::install_read).
+    fn accept_early_data(&mut self, aligned: Aligned, suite: Suite, secret: TrafficSecret, max_size: u32);
+
     /// The peer has moved on to the next generation of its application keys, and wants us to do the same if `answer` (RFC 9846, 4.7.3).
     fn update_read(&mut self, aligned: Aligned, answer: bool);
 
@@ -28,7 +42,8 @@ pub(crate) trait Sink {
     /// whatever keys come later (RFC 8449, section 4). What is under 64 or over what the standard allows counts as that.
     fn limit_write(&mut self, limit: usize);
 
-    /// The same for what we receive, from the next record on; one that came before under the keys of now had to be within it too.
+    /// The same for what we receive, from the next record on; one that came before under the keys of now had to be within it too. Early data is not:
+    /// whoever sends it has not heard of the limit yet.
     fn limit_read(&mut self, limit: usize);
 
     /// The dummy ChangeCipherSpec of the middlebox compatibility mode stands here, unless it was sent before (RFC 9846, E.4).

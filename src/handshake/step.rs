@@ -1,9 +1,10 @@
-//! What one step of a state machine is given, and what it gives back.
+//! What one step of a state machine is given, and what it gives back: the next state, or a question.
 
 use crate::crypto::random::Rng;
 use crate::error::Fault;
 use crate::handshake::sink::Sink;
 use crate::record::Aligned;
+use crate::session::ReplayVerdict;
 use crate::time::Now;
 
 /// What a handler may use besides its state and the message.
@@ -42,8 +43,8 @@ impl<'a> Wire<'a> {
 pub(crate) enum Step<State, Suspended> {
     /// The next state.
     Next(State),
-    /// The question, and the state that takes the answer.
-    Ask(Question, Suspended),
+    /// What waits for an answer; it knows the question.
+    Ask(Suspended),
 }
 
 /// What a handshake waits for the application to decide.
@@ -52,4 +53,30 @@ pub(crate) enum Step<State, Suspended> {
 pub enum Question {
     /// Which configuration serves this client: look at `client_hello()` and answer with `choose(server)`.
     Configuration,
+    /// Whether this ClientHello, which brings early data, has been seen before: give `replay_entry()` to the store that all servers of its zone share, and
+    /// answer with [`Answer::Replay`].
+    Replay,
+    /// The signature of an identity whose key is [elsewhere](crate::Identity::asking): let `to_sign()` be signed, and answer with
+    /// [`Answer::Signature`].
+    Signature,
+}
+
+impl Question {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Configuration => "Configuration",
+            Self::Replay => "Replay",
+            Self::Signature => "Signature",
+        }
+    }
+}
+
+/// The application's answer to a [`Question`]. (The answer to [`Question::Configuration`] is `choose(server)`.)
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Question::Replay`].
+    Replay(ReplayVerdict),
+    /// To [`Question::Signature`]: 64 bytes, by Ed25519 (RFC 8032). One that our own public key does not confirm never goes out.
+    Signature(Vec<u8>),
 }

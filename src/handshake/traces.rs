@@ -8,7 +8,8 @@ use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::handshake::{ClientHelloTranscript, Keys, Transcript, finished, psk};
+use crate::handshake::psk::Psk;
+use crate::handshake::{ClientHelloTranscript, Keys, Transcript, finished};
 use crate::key_schedule::EarlySecret;
 use crate::message::{ClientHello, Message};
 use crate::secret::Secret;
@@ -90,20 +91,21 @@ fn rfc8448_section_5_hello_retry_request() {
 #[test]
 fn rfc8448_section_4_resumption() {
     let trace = trace("resumed_0rtt");
-    let session = || Session { suite: SUITE, psk: Secret::copy_of(trace.get("psk")), since: Duration::ZERO, whose: Whose::Nobody };
+    let session = Session { suite: SUITE, psk: Secret::copy_of(trace.get("psk")), since: Duration::ZERO, whose: Whose::Nobody };
+    let psk = Psk::from(&session);
     let bytes = trace.message("record_client_hello_1");
     let hello = client_hello(&trace, "record_client_hello_1");
     let truncated = Transcript::new(HASH).digest_with(&bytes[..bytes.len() - hello.binders_len()]);
-    let binder = psk::binder(&session(), &truncated);
+    let binder = psk.binder(&truncated);
     assert_eq!(binder, trace.get("binder"));
     assert_eq!(hello.pre_shared_key().unwrap().binders, [&binder[..]]);
     // With its binder in place it is the trace's ClientHello, to the byte.
     assert_eq!(bytes[bytes.len() - 32..], binder);
 
     let other = Transcript::new(HASH).digest_with(bytes);
-    assert!(matches!(psk::verify(session(), &other, &binder), Err(Fault::BadBinder)));
-    assert!(matches!(psk::verify(session(), &truncated, &binder[..31]), Err(Fault::BadBinder)));
-    for selected in [psk::verify(session(), &truncated, &binder).unwrap().0, psk::select(session()).0] {
+    assert!(matches!(psk.verify(&other, &binder), Err(Fault::BadBinder)));
+    assert!(matches!(psk.verify(&truncated, &binder[..31]), Err(Fault::BadBinder)));
+    for selected in [psk.verify(&truncated, &binder).unwrap(), psk.early_secret()] {
         let key = EphemeralKey::from_private(Backend::Portable, Group::X25519, trace.get("client_x25519_private")).unwrap();
         let mut transcript = Transcript::new(HASH);
         transcript.add(bytes);

@@ -208,7 +208,6 @@ impl Identity {
     }
 
     /// What the application answered, if it is a signature of this message by our key.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the handshake that asks the application"))]
     pub(crate) fn check_signature(&self, message: &[u8], signature: &[u8]) -> Result<[u8; SIGNATURE_LEN], Fault> {
         self.0.key.check(message, signature)
     }

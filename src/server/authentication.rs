@@ -1,32 +1,76 @@
 //! Our Certificate, CertificateVerify and Finished, then those of the client (RFC 9846, 4.5).
+//!
+//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature between them.
 
+use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::handshake::authentication::Shown;
-use crate::handshake::psk::Resumed;
-use crate::handshake::{Context, Established, Event, Keys, Negotiated, Proof, Signer, Wire, authentication, finished};
-use crate::identity::VerifiedIdentity;
+use crate::handshake::authentication::{Shown, signed_content};
+use crate::handshake::{Context, EarlyData, Established, Event, Keys, Negotiated as Agreed, Proof, Role, Wire, authentication, finished};
+use crate::identity::{Identity, VerifiedIdentity};
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
 use crate::server::config::{ClientAuth, Server};
+use crate::server::early_data::WaitEndOfEarlyData;
 use crate::server::post_handshake::Connected;
-use crate::server::server_parameters::Parameters;
+use crate::server::server_parameters::{Negotiated, Parameters};
 use crate::server::ticket;
 
-/// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we send. Where a session is resumed its PSK says who
-/// we are.
-pub(crate) fn send(
-    server: Server,
-    mut keys: Keys,
-    parameters: Parameters,
-    resumed: Option<Resumed>,
-    cx: &mut Context<'_>,
-) -> Result<Flight2, Fault> {
-    if resumed.is_none() {
-        let write = |message: &[u8]| cx.sink.write(Level::Handshake, message);
-        let certificate_type = parameters.server_certificate_type;
-        authentication::prove(&parameters.identity, certificate_type, Signer::Server, &mut keys.transcript, write)?;
+/// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we send. With a PSK it says who we are.
+pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight, Fault> {
+    if negotiated.psk.is_some() {
+        return finish(negotiated, cx).map(Flight::Sent);
     }
+    let parameters = &negotiated.parameters;
+    let identity = parameters.identity.clone().ok_or(Fault::Internal { what: "showing who we are" })?;
+    let certificate = authentication::show(&identity, parameters.server_certificate_type, &mut negotiated.keys.transcript)?;
+    cx.sink.write(Level::Handshake, &certificate);
+    let to_sign = signed_content(Role::Server, &negotiated.keys.transcript.digest());
+    match identity.sign(&to_sign)? {
+        Some(signature) => attest(negotiated, &signature, cx).map(Flight::Sent),
+        None => Ok(Flight::Unsigned(Box::new(Unsigned { negotiated, identity, to_sign }))),
+    }
+}
+
+/// Our first flight.
+#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
+pub(crate) enum Flight {
+    /// All of it is sent.
+    Sent(Flight2),
+    /// Our key is elsewhere.
+    Unsigned(Box<Unsigned>),
+}
+
+/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from elsewhere.
+pub(crate) struct Unsigned {
+    negotiated: Negotiated,
+    identity: Identity,
+    to_sign: Vec<u8>,
+}
+
+impl Unsigned {
+    /// What is to be signed (RFC 9846, 4.5.2).
+    pub(crate) fn to_sign(&self) -> &[u8] {
+        &self.to_sign
+    }
+
+    /// Goes on with the signature, if it is one.
+    pub(crate) fn signed(self, signature: &[u8], cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+        let signature = self.identity.check_signature(&self.to_sign, signature)?;
+        attest(self.negotiated, &signature, cx)
+    }
+}
+
+/// Sends CertificateVerify and what is left.
+fn attest(mut negotiated: Negotiated, signature: &[u8], cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+    let verify = authentication::attest(signature, &mut negotiated.keys.transcript)?;
+    cx.sink.write(Level::Handshake, &verify);
+    finish(negotiated, cx)
+}
+
+/// Sends Finished.
+fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+    let Negotiated { server, mut keys, parameters, psk, early_data, client_handshake } = negotiated;
     let own = finished::make(&keys.server_finished, &mut keys.transcript)?;
     cx.sink.write(Level::Handshake, &own);
 
@@ -36,21 +80,27 @@ pub(crate) fn send(
     let client_traffic = keys.main.client_traffic(&digest);
     let exporter = keys.main.exporter(&digest);
     // RFC 9846, 4.5.3: what follows our Finished, alerts about the client's authentication too, goes out under the application key.
-    // Application data does not go out yet: before the client's Finished nobody knows who would read it.
+    // Application data does not go out yet, since before the client's Finished nobody knows who would read it: but for the answer to early data, whose
+    // sender holds the PSK.
     cx.sink.install_write(Level::Application, keys.suite, server_traffic);
 
     let asked = server.config.client_auth.trust().is_some();
-    let wait = WaitCertificate { server, keys, parameters, client_traffic, exporter };
-    Ok(match resumed {
-        Some(resumed) => Flight2::Finished(WaitFinished { known: wait, client: Proof::Session(resumed) }),
-        None if asked => Flight2::Certificate(wait),
-        None => Flight2::Finished(WaitFinished { known: wait, client: Proof::None }),
+    let wait = WaitCertificate { server, keys, parameters, early_data, client_traffic, exporter };
+    Ok(match (psk, client_handshake) {
+        (Some(psk), None) => Flight2::Finished(WaitFinished { known: wait, client: Proof::Psk(psk) }),
+        (Some(psk), Some(client_handshake)) => {
+            let next = WaitFinished { known: wait, client: Proof::Psk(psk) };
+            Flight2::EndOfEarlyData(WaitEndOfEarlyData { next, client_handshake })
+        }
+        (None, _) if asked => Flight2::Certificate(wait),
+        (None, _) => Flight2::Finished(WaitFinished { known: wait, client: Proof::None }),
     })
 }
 
 /// WAIT_FLIGHT2: what the client's flight begins with.
-#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
 pub(crate) enum Flight2 {
+    /// Early data, and its end.
+    EndOfEarlyData(WaitEndOfEarlyData),
     /// The client was asked who it is.
     Certificate(WaitCertificate),
     /// It was not.
@@ -62,6 +112,7 @@ pub(crate) struct WaitCertificate {
     server: Server,
     keys: Keys,
     parameters: Parameters,
+    early_data: EarlyData,
     client_traffic: TrafficSecret,
     exporter: ExporterSecret,
 }
@@ -114,7 +165,7 @@ impl WaitCertificateVerify {
     /// Verifies that the client holds its certificate's key.
     pub(crate) fn on_certificate_verify(mut self, message: &CertificateVerify<'_>, wire: &Wire<'_>) -> Result<WaitFinished, Fault> {
         let digest = self.known.keys.transcript.digest();
-        let client = authentication::verify(self.identity, Signer::Client, &digest, message)?;
+        let client = authentication::verify(self.identity, Role::Client, &digest, message)?;
         self.known.keys.transcript.add(wire.bytes);
         Ok(WaitFinished { known: self.known, client: Proof::Signature(client) })
     }
@@ -127,24 +178,35 @@ pub(crate) struct WaitFinished {
 }
 
 impl WaitFinished {
+    /// The end of early data stands in the transcript before the client's Finished (RFC 9846, 4.1). Says which suite the keys are for.
+    pub(crate) fn on_end_of_early_data(&mut self, message: &[u8]) -> Suite {
+        self.known.keys.transcript.add(message);
+        self.known.keys.suite
+    }
+
+    pub(crate) fn accepted_early_data(&self) -> bool {
+        self.known.early_data == EarlyData::Accepted
+    }
+
     /// Verifies the client's Finished, asks the application, and takes the application key for what the client sends.
     pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let WaitCertificate { server, mut keys, parameters, client_traffic, exporter } = self.known;
+        let WaitCertificate { server, mut keys, parameters, early_data, client_traffic, exporter } = self.known;
         let verified = finished::verify(&keys.client_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
         let client = self.client.confirm(&verified, cx.now);
-        if let Some(peer) = &client.peer {
+        if let Some(peer) = client.whose.peer() {
             server.config.settings.authorize(peer)?;
         }
         cx.sink.install_read(aligned, Level::Application, keys.suite, client_traffic);
-        let negotiated = Negotiated {
+        let negotiated = Agreed {
             cipher_suite: keys.suite.code_point(),
             group: keys.group,
             alpn: parameters.alpn.clone(),
             server_name: parameters.server_name.clone(),
-            peer: client.peer.clone(),
+            whose: client.whose.clone(),
             resumed: client.resumed,
+            early_data,
         };
         cx.sink.event(Event::Connected(Established { negotiated, exporter, stored: None }));
         ticket::send(&server, &parameters, keys, &client, cx)?;

@@ -2,6 +2,8 @@
 
 use crate::code_point::{CipherSuite, NamedGroup, SignatureScheme};
 use crate::message;
+#[cfg(doc)]
+use crate::session::PskIdentity;
 
 /// What a client asked for. Nothing in it is authenticated yet.
 #[derive(Clone, Debug)]
@@ -11,17 +13,20 @@ pub struct ClientHello {
     cipher_suites: Vec<CipherSuite>,
     groups: Vec<NamedGroup>,
     signature_schemes: Vec<SignatureScheme>,
+    psk_identities: Vec<Vec<u8>>,
     bytes: Vec<u8>,
 }
 
 impl ClientHello {
     pub(crate) fn new(hello: &message::ClientHello<'_>, bytes: &[u8]) -> Self {
+        let psks = hello.pre_shared_key().map(|offered| offered.identities.as_slice()).unwrap_or_default();
         Self {
             server_name: hello.server_name().map(str::to_ascii_lowercase),
             alpn: hello.alpn().unwrap_or_default().iter().map(|name| name.to_vec()).collect(),
             cipher_suites: hello.cipher_suites.clone(),
             groups: hello.supported_groups().unwrap_or_default().to_vec(),
             signature_schemes: hello.signature_algorithms().unwrap_or_default().to_vec(),
+            psk_identities: psks.iter().map(|psk| psk.identity.to_vec()).collect(),
             bytes: bytes.to_vec(),
         }
     }
@@ -49,6 +54,12 @@ impl ClientHello {
     /// The signature schemes it accepts, in its order of preference, unknown ones too.
     pub fn signature_schemes(&self) -> &[SignatureScheme] {
         &self.signature_schemes
+    }
+
+    /// The identities of the PSKs that it offers, in its order of preference, as they came: tickets, and external PSKs. [`PskIdentity::parse`] reads those of
+    /// imported ones.
+    pub fn psk_identities(&self) -> impl Iterator<Item = &[u8]> {
+        self.psk_identities.iter().map(Vec::as_slice)
     }
 
     /// The whole message as it came, with its 4-byte header (RFC 9846, 4.2.2).

@@ -9,7 +9,7 @@ use crate::error::{ConfigError, Error, Fault};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
-use crate::session::TicketKeys;
+use crate::session::{ExternalPsk, ExternalPsks, ReplayGuard, TicketKeys};
 
 /// How long a ticket is good unless the configuration says otherwise: long enough for a client that comes back in the same sitting. Whoever gets hold of a
 /// ticket key learns nothing of what connections made with it carried (psk_dhe_ke), but can pose as those clients until then, and as the server to them.
@@ -18,8 +18,15 @@ const DEFAULT_TICKET_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long after a full handshake its session may be resumed, by one ticket after the other, unless the configuration says otherwise.
 const DEFAULT_MAX_SESSION_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How far the time at which a ClientHello says it was sent may be from our clock, unless the configuration says otherwise: RFC 9846, 8.3: "For clients on
+/// the Internet, this implies windows on the order of ten seconds".
+const DEFAULT_EARLY_DATA_WINDOW: Duration = Duration::from_secs(10);
+
 /// RFC 9846, 4.7.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
 const MAX_TICKET_LIFETIME: Duration = Duration::from_secs(604_800);
+
+/// The longest that it may be set to.
+const MAX_EARLY_DATA_WINDOW: Duration = Duration::from_secs(60);
 
 /// A server's configuration: who it is, whom it lets in, what it accepts. Cheap to clone, safe to share.
 ///
@@ -49,10 +56,22 @@ pub(crate) struct ServerConfig {
     pub(crate) ticket_keys: Option<TicketKeys>,
     pub(crate) ticket_lifetime: Duration,
     pub(crate) max_session_age: Duration,
+    /// None where early data is not taken.
+    pub(crate) early_data: Option<EarlyDataConfig>,
+    pub(crate) external_psks: ExternalPsks,
     pub(crate) retry_cookie: bool,
     /// Serves every name that none of `named` does.
     default_identity: Option<Identity>,
     named: Vec<Named>,
+}
+
+/// Early data, where it is taken.
+pub(crate) struct EarlyDataConfig {
+    /// How much of it tickets allow, in bytes.
+    pub(crate) max_size: u32,
+    pub(crate) guard: ReplayGuard,
+    /// How far the time at which a ClientHello says it was sent may be from our clock, on either side.
+    pub(crate) window: Duration,
 }
 
 /// An identity for some names.
@@ -95,7 +114,7 @@ impl ClientAuth {
 }
 
 impl Server {
-    /// Begins a configuration; an identity is the one setting it cannot do without.
+    /// Begins a configuration; an identity, or an external PSK, is the one setting it cannot do without.
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             settings: Settings::default(),
@@ -103,6 +122,9 @@ impl Server {
             ticket_keys: Some(TicketKeys::rotating()),
             ticket_lifetime: DEFAULT_TICKET_LIFETIME,
             max_session_age: DEFAULT_MAX_SESSION_AGE,
+            early_data: None,
+            early_data_window: DEFAULT_EARLY_DATA_WINDOW,
+            external_psks: Vec::new(),
             retry_cookie: false,
             default_identity: None,
             named: Vec::new(),
@@ -111,14 +133,17 @@ impl Server {
 }
 
 impl ServerConfig {
-    /// Who this server is for a client that asked for `name`, and trusts these `authorities` if it names any.
-    pub(crate) fn identity_for(&self, name: Option<&str>, authorities: &[&[u8]]) -> Result<&Identity, Fault> {
+    /// Who this server is for a client that asked for `name`, and trusts these `authorities` if it names any. Nobody, if it takes PSKs alone.
+    pub(crate) fn identity_for(&self, name: Option<&str>, authorities: &[&[u8]]) -> Result<Option<&Identity>, Fault> {
+        if self.default_identity.is_none() && self.named.is_empty() {
+            return Ok(None);
+        }
         let mut serving = self.named.iter().filter(|named| name.is_some_and(|name| named.serves(name))).map(|named| &named.identity);
         let first = serving.clone().next();
         // RFC 9846, 4.5.1.2: the server's chain too is one that leads to certificate_authorities, if there is a choice.
         let named = if authorities.is_empty() { first } else { serving.find(|identity| identity.is_issued_by(authorities)).or(first) };
         match (named.or(self.default_identity.as_ref()), name) {
-            (Some(identity), _) => Ok(identity),
+            (Some(identity), _) => Ok(Some(identity)),
             // RFC 6066, section 3: "unrecognized_name(112)".
             (None, Some(name)) => Err(Fault::UnrecognizedName { name: name.to_owned() }),
             // RFC 9846, 9.2: a server that requires server_name answers a ClientHello without it by missing_extension.
@@ -141,6 +166,9 @@ pub struct ServerBuilder {
     ticket_keys: Option<TicketKeys>,
     ticket_lifetime: Duration,
     max_session_age: Duration,
+    early_data: Option<(u32, ReplayGuard)>,
+    early_data_window: Duration,
+    external_psks: Vec<ExternalPsk>,
     retry_cookie: bool,
     default_identity: Option<Identity>,
     named: Vec<Named>,
@@ -179,6 +207,38 @@ impl ServerBuilder {
                 }
             },
             Err(error) => self.settings.refuse_name(error),
+        }
+        self
+    }
+
+    /// Keys that this server shares with clients, one with each: with its own a client and this server know each other, and no certificates are shown or
+    /// asked for, whatever [`client_auth`](Self::client_auth) says. Replaces those set before. Besides an [`identity`](Self::identity), other clients are
+    /// served by certificate; without, only these are.
+    ///
+    /// Where they are too many to be held, or change: choose the configuration when the ClientHello is there ([`Connection::undecided`](crate::Connection::undecided)),
+    /// which says what identities the client offers.
+    pub fn external_psks(mut self, psks: impl IntoIterator<Item = ExternalPsk>) -> Self {
+        self.external_psks = psks.into_iter().collect();
+        self
+    }
+
+    /// Takes early data (0-RTT), up to so many bytes of it on a connection; the guard keeps account of what has been taken. Off by default. Tickets
+    /// tell clients that they may send some when they come back. How it is read: [`Progress::EarlyData`](crate::Progress::EarlyData),
+    /// [`Stream::take_early_data`](crate::Stream::take_early_data), [`Status::EarlyData`](crate::Status::EarlyData).
+    ///
+    /// **Early data can be replayed**, within the limits that [`ReplayGuard`] describes, and it has no forward secrecy: act on it only if that may happen
+    /// twice (RFC 9846, section 8 and F.5).
+    pub fn early_data(mut self, max_size: u32, guard: ReplayGuard) -> Self {
+        self.early_data = Some((max_size, guard));
+        self
+    }
+
+    /// How far the time at which a ClientHello says it was sent may be from this server's clock, for its early data to be taken: 10 seconds by default, to a
+    /// minute. Longer means more to be remembered by the guard; shorter, that slow clients' early data is rejected (RFC 9846, 8.3).
+    pub fn early_data_window(mut self, window: Duration) -> Self {
+        self.early_data_window = window;
+        if window.is_zero() || window > MAX_EARLY_DATA_WINDOW {
+            self.settings.refuse("early_data_window", "it must be more than nothing, and at most a minute");
         }
         self
     }
@@ -262,8 +322,9 @@ impl ServerBuilder {
         self
     }
 
-    /// Asked about every client that has proven who it is, also when its session is resumed; an `Err` ends the connection with access_denied. Clients
-    /// without a certificate are not asked about: [`ClientAuth::Required`] keeps them out.
+    /// Asked about every client that has proven who it is by a certificate or a key, also when its session is resumed; an `Err` ends the connection with access_denied. Clients
+    /// without a certificate are not asked about: [`ClientAuth::Required`] keeps them out. Nor are those with an
+    /// [external PSK](Self::external_psks), which was given to one of them alone.
     ///
     /// Of a resumed client there is its own certificate alone. A hook that goes by who issued it (the certificates above) has no answer then: put the
     /// issuers that may let clients in into the [`Trust`] instead, whose change ends tickets, or make every handshake a full one by
@@ -300,9 +361,14 @@ impl ServerBuilder {
     /// [`Error::Config`] says which setting is missing or cannot work.
     pub fn build(self) -> Result<Server, Error> {
         self.settings.check()?;
-        if self.default_identity.is_none() && self.named.is_empty() {
+        if self.default_identity.is_none() && self.named.is_empty() && self.external_psks.is_empty() {
             return Err(ConfigError::Missing { what: "identity() or identity_for(): who this server is" }.into());
         }
+        if self.early_data.is_some() && self.ticket_keys.is_none() {
+            let reason = "early data comes under tickets: it cannot go with without_tickets()";
+            return Err(ConfigError::Setting { name: "early_data", reason }.into());
+        }
+        let window = self.early_data_window;
         if self.named.iter().any(|named| named.name.is_none() && !named.identity.has_dns_names()) {
             let reason = "its certificate has no DNS name, so no client could ask for it; give it to identity() or identity_for() instead";
             return Err(ConfigError::Setting { name: "identity_by_name", reason }.into());
@@ -317,6 +383,8 @@ impl ServerBuilder {
                 ticket_keys: self.ticket_keys,
                 ticket_lifetime: self.ticket_lifetime,
                 max_session_age: self.max_session_age,
+                early_data: self.early_data.map(|(max_size, guard)| EarlyDataConfig { max_size, guard: guard.for_window(window), window }),
+                external_psks: ExternalPsks::new(self.external_psks)?,
                 retry_cookie: self.retry_cookie,
                 default_identity: self.default_identity,
                 named: self.named,

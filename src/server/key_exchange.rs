@@ -2,8 +2,8 @@
 //!
 //! 1. [`Start::on_client_hello`] takes the hello; without a configuration it asks for one.
 //! 2. [`ReceivedClientHello::choose`] checks the hello and selects suite and group. If that needs another hello, `retry.rs` asks for it.
-//! 3. [`answer`] takes the session that the client offers, if it is a good one (`ticket.rs`), and sends the whole first flight: ServerHello here, the rest
-//!    in `server_parameters.rs` and `authentication.rs`.
+//! 3. [`answer`] takes the PSK that the client offers, if it is a good one (`psk.rs`), and its early data, if that is fresh (`early_data.rs`), and sends the
+//!    whole first flight: ServerHello here, the rest in `server_parameters.rs` and `authentication.rs`.
 
 use crate::code_point::{ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
 use crate::crypto::key_exchange::{self, Group};
@@ -17,16 +17,14 @@ use crate::key_schedule::EarlySecret;
 use crate::level::Level;
 use crate::message::{ClientHello, KeyShareEntry, Message, ServerHello, ServerHelloExtension};
 use crate::record::Aligned;
-use crate::server::authentication::Flight2;
+use crate::server::authentication::Flight;
 use crate::server::client_hello::ClientHello as OfferedHello;
 use crate::server::config::Server;
+use crate::server::early_data::{self, Decision, Judgement};
+use crate::server::psk::{self, TakenPsk};
 use crate::server::retry::{self, StartRetried, Wanted};
 use crate::server::server_parameters::{self, Negotiated, Parameters};
-use crate::server::ticket;
-
-/// How many bytes of early data records are skipped for a client whose early data we do not take. A client may send as much as a ticket from
-/// some other server of this name once allowed; rustls and OpenSSL allow 16 KiB.
-pub(crate) const SKIPPED_EARLY_DATA: usize = 64 * 1024;
+use crate::session::{ReplayEntry, ReplayVerdict};
 
 /// START.
 pub(crate) struct Start {
@@ -35,32 +33,27 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<AfterClientHello, Fault> {
+    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Reply, Fault> {
         let bytes = wire.bytes;
         let aligned = wire.aligned("ClientHello")?;
         match self.server {
-            Some(server) => negotiate(&server, hello, bytes, aligned, cx).map(AfterClientHello::Answered),
-            None => Ok(AfterClientHello::Undecided(ReceivedClientHello { offered: OfferedHello::new(hello, bytes), aligned })),
+            Some(server) => negotiate(&server, hello, bytes, aligned, cx),
+            None => Ok(Reply::Undecided(Box::new(ReceivedClientHello { offered: OfferedHello::new(hello, bytes), aligned }))),
         }
     }
 }
 
-/// Where a ClientHello leads.
+/// What a ClientHello leads to.
 #[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
-pub(crate) enum AfterClientHello {
-    /// There is a configuration, and an answer.
-    Answered(Answer),
+pub(crate) enum Reply {
     /// The application is to choose the configuration.
-    Undecided(ReceivedClientHello),
-}
-
-/// What a ClientHello is answered with.
-#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
-pub(crate) enum Answer {
-    /// The whole first flight.
-    Flight(Flight2),
-    /// A HelloRetryRequest.
+    Undecided(Box<ReceivedClientHello>),
+    /// A HelloRetryRequest is sent.
     Retry(StartRetried),
+    /// The application is to say whether this ClientHello has come before.
+    Unchecked(Box<Unchecked>),
+    /// The first flight is sent, or begun.
+    Flight(Flight),
 }
 
 /// RECVD_CH, waiting for the application to choose a configuration.
@@ -71,25 +64,51 @@ pub(crate) struct ReceivedClientHello {
 
 impl ReceivedClientHello {
     /// Goes on with the configuration that was chosen.
-    pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Answer, Fault> {
+    pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Reply, Fault> {
         let bytes = self.offered.as_bytes();
-        match Message::decode(bytes)? {
-            Message::ClientHello(hello) => negotiate(server, &hello, bytes, self.aligned, cx),
-            _ => Err(Fault::Internal { what: "decoding the ClientHello again" }),
-        }
+        negotiate(server, &decode_again(bytes)?, bytes, self.aligned, cx)
+    }
+}
+
+/// RECVD_CH, waiting for the application to say whether this ClientHello, and its early data, has come before.
+pub(crate) struct Unchecked {
+    entry: ReplayEntry,
+    accepted: Decision,
+    client_hello: Vec<u8>,
+    aligned: Aligned,
+    prepared: Prepared,
+}
+
+impl Unchecked {
+    /// What the store is asked for.
+    pub(crate) fn entry(&self) -> ReplayEntry {
+        self.entry
+    }
+
+    /// Goes on with what the store says.
+    pub(crate) fn checked(self, verdict: ReplayVerdict, cx: &mut Context<'_>) -> Result<Flight, Fault> {
+        let hello = decode_again(&self.client_hello)?;
+        self.prepared.answer(&hello, &self.client_hello, self.aligned, self.accepted.unless_seen(verdict), cx)
+    }
+}
+
+fn decode_again(bytes: &[u8]) -> Result<ClientHello<'_>, Fault> {
+    match Message::decode(bytes)? {
+        Message::ClientHello(hello) => Ok(hello),
+        _ => Err(Fault::Internal { what: "decoding the ClientHello again" }),
     }
 }
 
 /// What a ClientHello and the configuration have in common, and the client's share of it.
-pub(crate) struct Selected<'a> {
+pub(crate) struct Selected {
     pub(crate) suite: Suite,
     pub(crate) group: Group,
-    pub(crate) share: &'a [u8],
+    pub(crate) share: Vec<u8>,
     pub(crate) parameters: Parameters,
 }
 
 /// Selects suite and group, and sends the first flight, or a HelloRetryRequest. Every check comes before the first byte is written.
-fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Aligned, cx: &mut Context<'_>) -> Result<Answer, Fault> {
+fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Aligned, cx: &mut Context<'_>) -> Result<Reply, Fault> {
     check_version(hello)?;
     // RFC 9846, 4.2.2: "this list MUST contain exactly one byte, set to zero".
     if hello.compression_methods != [0] {
@@ -99,83 +118,122 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
     let suite = select_suite(server, hello)?;
     let group = select_group(server, hello)?;
     check_record_size_limit(hello)?;
-    if hello.pre_shared_key().is_none() {
-        check_schemes(hello)?;
-    }
     let parameters = server_parameters::select(server, hello)?;
+    if hello.pre_shared_key().is_none() {
+        check_without_psk(&parameters, hello)?;
+    }
     match group {
         Some((group, share)) if !server.config.retry_cookie => {
-            let selected = Selected { suite, group, share, parameters };
-            answer(server, hello, bytes, aligned, selected, Transcript::new(suite.hash()), cx).map(Answer::Flight)
+            let selected = Selected { suite, group, share: share.to_vec(), parameters };
+            answer(server, hello, bytes, aligned, selected, Transcript::new(suite.hash()), cx)
         }
         shared => {
             let wanted = if shared.is_none() { best_group(server, hello) } else { None };
             let first = ClientHelloTranscript::new(bytes);
-            retry::send(server, hello, first, Wanted { suite, group: wanted, parameters }, cx).map(Answer::Retry)
+            retry::send(server, hello, first, Wanted { suite, group: wanted, parameters }, cx).map(Reply::Retry)
         }
     }
 }
 
-/// Sends the first flight; `before` is the transcript before this ClientHello.
+/// Selects the PSK, decides about early data, and sends the first flight; `before` is the transcript before this ClientHello.
 pub(crate) fn answer(
     server: &Server,
     hello: &ClientHello<'_>,
     bytes: &[u8],
     aligned: Aligned,
-    selected: Selected<'_>,
+    selected: Selected,
     before: Transcript,
     cx: &mut Context<'_>,
-) -> Result<Flight2, Fault> {
-    let Selected { suite, group, share, parameters } = selected;
-    let offered = ticket::select(server, hello, bytes, &before, suite, &parameters, cx.now)?;
+) -> Result<Reply, Fault> {
+    let offered = psk::select(server, hello, bytes, &before, selected.suite, &selected.parameters, cx.now)?;
     // Whether a PSK that was offered will do is known only now: without one there must be a signature.
     if offered.is_none() {
-        check_schemes(hello)?;
+        check_without_psk(&selected.parameters, hello)?;
     }
-
-    let (own_share, shared) = key_exchange::respond(group, share, cx.rng)?;
-    let mut extensions = vec![
-        ServerHelloExtension::SupportedVersions(ProtocolVersion::TLS1_3),
-        ServerHelloExtension::KeyShare(KeyShareEntry { group: group.code_point(), key_exchange: &own_share }),
-    ];
-    let (early, resumed) = match offered {
-        Some(offered) => {
-            extensions.push(ServerHelloExtension::PreSharedKey(offered.index));
-            (offered.early, Some(offered.resumed))
+    let judgement = early_data::judge(server, hello, offered.as_ref(), selected.suite, selected.parameters.alpn.as_deref(), cx)?;
+    let prepared = Prepared { server: server.clone(), selected, before, psk: offered.map(|offered| offered.taken) };
+    match judgement {
+        Judgement::Decided(decision) => prepared.answer(hello, bytes, aligned, decision, cx).map(Reply::Flight),
+        Judgement::Ask(entry, accepted) => {
+            Ok(Reply::Unchecked(Box::new(Unchecked { entry, accepted, client_hello: bytes.to_vec(), aligned, prepared })))
         }
-        None => (EarlySecret::new(suite.hash(), None), None),
-    };
-    let server_hello = ServerHello {
-        legacy_version: ProtocolVersion::TLS1_2,
-        random: random::array::<32>(cx.rng)?,
-        session_id_echo: hello.session_id,
-        cipher_suite: suite.code_point(),
-        compression_method: 0,
-        extensions: Some(extensions),
     }
-    .encode()?;
-    let mut transcript = before;
-    transcript.add(bytes);
-    transcript.add(&server_hello);
-    let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
+}
 
-    cx.sink.write(Level::Plaintext, &server_hello);
-    // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session id is not empty.
-    if !hello.session_id.is_empty() {
-        cx.sink.change_cipher_spec();
+/// All that is decided before the first flight, but for early data.
+struct Prepared {
+    server: Server,
+    selected: Selected,
+    before: Transcript,
+    psk: Option<TakenPsk>,
+}
+
+impl Prepared {
+    /// Sends ServerHello and what follows it.
+    fn answer(
+        self,
+        hello: &ClientHello<'_>,
+        bytes: &[u8],
+        aligned: Aligned,
+        decision: Decision,
+        cx: &mut Context<'_>,
+    ) -> Result<Flight, Fault> {
+        let Self { server, selected: Selected { suite, group, share, parameters }, before, psk } = self;
+        let (own_share, shared) = key_exchange::respond(group, &share, cx.rng)?;
+        let mut extensions = vec![
+            ServerHelloExtension::SupportedVersions(ProtocolVersion::TLS1_3),
+            ServerHelloExtension::KeyShare(KeyShareEntry { group: group.code_point(), key_exchange: &own_share }),
+        ];
+        let (early, psk) = match psk {
+            Some(TakenPsk { index, early, selected }) => {
+                extensions.push(ServerHelloExtension::PreSharedKey(index));
+                (early, Some(selected))
+            }
+            None => (EarlySecret::new(suite.hash(), None), None),
+        };
+        let server_hello = ServerHello {
+            legacy_version: ProtocolVersion::TLS1_2,
+            random: random::array::<32>(cx.rng)?,
+            session_id_echo: hello.session_id,
+            cipher_suite: suite.code_point(),
+            compression_method: 0,
+            extensions: Some(extensions),
+        }
+        .encode()?;
+        let mut transcript = before;
+        transcript.add(bytes);
+        // RFC 9846, 7.1: the client_early_traffic_secret covers the ClientHello.
+        let early_traffic = early.client_early_traffic(&transcript.digest());
+        transcript.add(&server_hello);
+        let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
+
+        cx.sink.write(Level::Plaintext, &server_hello);
+        // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session id is not empty.
+        if !hello.session_id.is_empty() {
+            cx.sink.change_cipher_spec();
+        }
+        // RFC 8449, section 4: protected records keep to the limit from the first one on; the client's, from when it knows of ours.
+        if let Some(limit) = hello.record_size_limit() {
+            cx.sink.limit_write(limit.into());
+            cx.sink.limit_read(server.config.settings.record_size_limit.into());
+        }
+        cx.sink.install_write(Level::Handshake, suite, traffic.server);
+        let client_handshake = match decision {
+            Decision::Accepted { max_size } => {
+                cx.sink.accept_early_data(aligned, suite, early_traffic, max_size);
+                Some(traffic.client)
+            }
+            Decision::NotOffered | Decision::Rejected => {
+                cx.sink.install_read(aligned, Level::Handshake, suite, traffic.client);
+                None
+            }
+        };
+        // RFC 9846, 4.3.10: we ignore the extension, return a regular 1-RTT response, and skip what does not open.
+        if hello.early_data() && client_handshake.is_none() {
+            cx.sink.skip_early_data(SkipMode::Trial, early_data::skipped(&server));
+        }
+        Negotiated { server, keys, parameters, psk, early_data: decision.outcome(), client_handshake }.send_flight(hello, cx)
     }
-    // RFC 8449, section 4: protected records keep to the limit from the first one on; the client's, from when it knows of ours.
-    if let Some(limit) = hello.record_size_limit() {
-        cx.sink.limit_write(limit.into());
-        cx.sink.limit_read(server.config.settings.record_size_limit.into());
-    }
-    cx.sink.install_write(Level::Handshake, suite, traffic.server);
-    cx.sink.install_read(aligned, Level::Handshake, suite, traffic.client);
-    // RFC 9846, 4.3.10: we ignore the extension, return a regular 1-RTT response, and skip what does not open.
-    if hello.early_data() {
-        cx.sink.skip_early_data(SkipMode::Trial, SKIPPED_EARLY_DATA);
-    }
-    Negotiated { server: server.clone(), keys, parameters, resumed }.send_flight(hello, cx)
 }
 
 /// The version comes first (RFC 9846, 4.3.1 and 4.2.2).
@@ -214,11 +272,13 @@ fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The first suite of our list that the client offers.
+/// The first suite of our list that the client offers; one that a PSK from outside fits, if there is one.
 fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault> {
     let suites = &server.config.settings.suites;
-    let common = suites.iter().find(|suite| hello.cipher_suites.contains(&suite.code_point()));
-    common.copied().ok_or_else(|| Fault::NoCommonSuite {
+    let mut common = suites.iter().filter(|suite| hello.cipher_suites.contains(&suite.code_point()));
+    let first = common.clone().next();
+    let fits = common.find(|suite| psk::suits_external_psks(server, hello, suite.hash()));
+    fits.or(first).copied().ok_or_else(|| Fault::NoCommonSuite {
         offered: hello.cipher_suites.clone(),
         accepted: suites.iter().map(|suite| suite.code_point()).collect(),
     })
@@ -277,6 +337,18 @@ fn check_record_size_limit(hello: &ClientHello<'_>) -> Result<(), Fault> {
         Some(limit) if limit < MIN_RECORD_SIZE_LIMIT => Err(Illegal::RecordSizeLimit(limit).into()),
         _ => Ok(()),
     }
+}
+
+/// Without a PSK we show who we are.
+fn check_without_psk(parameters: &Parameters, hello: &ClientHello<'_>) -> Result<(), Fault> {
+    if parameters.identity.is_some() {
+        return check_schemes(hello);
+    }
+    // RFC 9846, F.6: a server that takes PSKs alone says no more about one that it does not know than about a wrong binder.
+    Err(match hello.pre_shared_key() {
+        Some(_) => Fault::UnknownPsk,
+        None => Fault::MissingExtension { message: "ClientHello", extension: ExtensionType::PRE_SHARED_KEY },
+    })
 }
 
 /// RFC 9846, 4.3.3: the client must accept the one kind of signature we make, in CertificateVerify. (4.5.1.2: a chain that

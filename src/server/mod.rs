@@ -6,17 +6,24 @@
 //!                                v         |
 //!                            RECVD_CH -----+
 //!                                | ──> Ask: which configuration?
-//!                                | Select parameters              key_exchange.rs, ticket.rs
+//!                                | Select parameters              key_exchange.rs, psk.rs, ticket.rs
+//!                                | ──> Ask: seen before?          early_data.rs
 //!                                v
 //!                            NEGOTIATED
 //!                                | Send ServerHello               key_exchange.rs
 //!                                | K_send = handshake
 //!                                | Send EncryptedExtensions       server_parameters.rs
 //!                                | [Send CertificateRequest]
-//!                                | [Send Certificate + CertificateVerify]   authentication.rs
+//!                                | [Send Certificate + CertificateVerify]   authentication.rs ──> Ask: a signature?
 //!                                | Send Finished
 //!                                | K_send = application
-//!                                | K_recv = handshake
+//!                   +------------+------------+
+//!                   | K_recv = handshake      | K_recv = early data
+//!                   |                         v
+//!                   |                     WAIT_EOED               early_data.rs
+//!                   |                         | Recv EndOfEarlyData
+//!                   |                         | K_recv = handshake
+//!                   +------------+------------+
 //!                                v
 //!                          WAIT_FLIGHT2
 //!                       No auth  |  Cert-based client auth
@@ -40,24 +47,26 @@
 pub(crate) mod authentication;
 pub(crate) mod client_hello;
 pub(crate) mod config;
+pub(crate) mod early_data;
 pub(crate) mod key_exchange;
 pub(crate) mod live;
 pub(crate) mod post_handshake;
+pub(crate) mod psk;
 pub(crate) mod retry;
 pub(crate) mod server_parameters;
 pub(crate) mod ticket;
 
 use crate::error::Fault;
-use crate::handshake::{Context, Question, Step, Wire};
+use crate::handshake::{Answer, Context, Question, Step, Wire};
 use crate::message::Message;
-use crate::server::authentication::{AfterCertificate, Flight2, WaitCertificate, WaitCertificateVerify, WaitFinished};
-use crate::server::key_exchange::{AfterClientHello, Answer, Start};
+use crate::server::authentication::{AfterCertificate, Flight, Flight2, Unsigned, WaitCertificate, WaitCertificateVerify, WaitFinished};
+use crate::server::early_data::WaitEndOfEarlyData;
+use crate::server::key_exchange::{ReceivedClientHello, Reply, Start, Unchecked};
 use crate::server::post_handshake::Connected;
 use crate::server::retry::StartRetried;
 
 pub use client_hello::ClientHello;
 pub use config::{ClientAuth, Server, ServerBuilder};
-pub(crate) use key_exchange::ReceivedClientHello;
 pub use live::LiveServer;
 
 /// A state of RFC 9846, A.2; each holds exactly what it knows.
@@ -67,10 +76,18 @@ pub use live::LiveServer;
 pub(crate) enum State {
     Start(Start),
     StartRetried(Box<StartRetried>),
+    WaitEndOfEarlyData(Box<WaitEndOfEarlyData>),
     WaitCertificate(Box<WaitCertificate>),
     WaitCertificateVerify(Box<WaitCertificateVerify>),
     WaitFinished(Box<WaitFinished>),
     Connected(Connected),
+}
+
+/// What waits for the application's answer.
+pub(crate) enum Suspended {
+    Configuration(Box<ReceivedClientHello>),
+    Replay(Box<Unchecked>),
+    Signature(Box<Unsigned>),
 }
 
 /// START: waits for a ClientHello. Without a configuration it asks for one then.
@@ -79,39 +96,72 @@ pub(crate) fn start(server: Option<Server>) -> State {
 }
 
 /// What is legal: any pair not in this table is unexpected_message.
-pub(crate) fn step(
-    state: State,
-    message: Message<'_>,
-    wire: Wire<'_>,
-    cx: &mut Context<'_>,
-) -> Result<Step<State, ReceivedClientHello>, Fault> {
+pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Step<State, Suspended>, Fault> {
     use State::*;
-    Ok(match (state, message) {
-        (Start(s), Message::ClientHello(m)) => match s.on_client_hello(&m, wire, cx)? {
-            AfterClientHello::Answered(answer) => Step::Next(answer.into()),
-            AfterClientHello::Undecided(suspended) => Step::Ask(Question::Configuration, suspended),
-        },
-        (StartRetried(s), Message::ClientHello(m)) => Step::Next(s.on_client_hello(&m, wire, cx)?.into()),
-        (WaitCertificate(s), Message::Certificate(m)) => Step::Next(s.on_certificate(&m, &wire, cx)?.into()),
-        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => {
-            Step::Next(WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)))
-        }
-        (WaitFinished(s), Message::Finished(m)) => Step::Next(Connected(s.on_finished(&m, wire, cx)?)),
-        (Connected(s), Message::KeyUpdate(m)) => Step::Next(Connected(s.on_key_update(&m, wire, cx)?)),
+    Ok(Step::Next(match (state, message) {
+        (Start(s), Message::ClientHello(m)) => return Ok(s.on_client_hello(&m, wire, cx)?.into()),
+        (StartRetried(s), Message::ClientHello(m)) => return Ok(s.on_client_hello(&m, wire, cx)?.into()),
+        (WaitEndOfEarlyData(s), Message::EndOfEarlyData(_)) => WaitFinished(Box::new(s.on_end_of_early_data(wire, cx)?)),
+        (WaitCertificate(s), Message::Certificate(m)) => s.on_certificate(&m, &wire, cx)?.into(),
+        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)),
+        (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
+        (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
         (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
-    })
+    }))
 }
 
-/// Answers [`Question::Configuration`].
-pub(crate) fn choose(suspended: ReceivedClientHello, server: &Server, cx: &mut Context<'_>) -> Result<State, Fault> {
-    Ok(suspended.choose(server, cx)?.into())
+impl Suspended {
+    /// What the application is asked.
+    pub(crate) fn question(&self) -> Question {
+        match self {
+            Self::Configuration(_) => Question::Configuration,
+            Self::Replay(_) => Question::Replay,
+            Self::Signature(_) => Question::Signature,
+        }
+    }
+
+    /// The state's name in RFC 9846, A.2.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Configuration(_) | Self::Replay(_) => "RECVD_CH",
+            Self::Signature(_) => "NEGOTIATED",
+        }
+    }
+
+    /// Goes on with the configuration that was chosen; gives itself back if that was not asked.
+    pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Step<State, Self>, Fault>, Self> {
+        match self {
+            Self::Configuration(s) => Ok(s.choose(server, cx).map(Step::from)),
+            other => Err(other),
+        }
+    }
+
+    /// Goes on with the application's answer; gives itself back if that is not one to the question.
+    pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Step<State, Self>, Fault>, Self> {
+        match (self, answer) {
+            (Self::Replay(s), Answer::Replay(verdict)) => Ok(s.checked(verdict, cx).map(Step::from)),
+            (Self::Signature(s), Answer::Signature(signature)) => Ok(s.signed(&signature, cx).map(|flight2| Step::Next(flight2.into()))),
+            (other, _) => Err(other),
+        }
+    }
 }
 
-impl From<Answer> for State {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Flight(flight2) => flight2.into(),
-            Answer::Retry(s) => Self::StartRetried(Box::new(s)),
+impl From<Reply> for Step<State, Suspended> {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Undecided(s) => Self::Ask(Suspended::Configuration(s)),
+            Reply::Retry(s) => Self::Next(State::StartRetried(Box::new(s))),
+            Reply::Unchecked(s) => Self::Ask(Suspended::Replay(s)),
+            Reply::Flight(flight) => flight.into(),
+        }
+    }
+}
+
+impl From<Flight> for Step<State, Suspended> {
+    fn from(flight: Flight) -> Self {
+        match flight {
+            Flight::Sent(flight2) => Self::Next(flight2.into()),
+            Flight::Unsigned(s) => Self::Ask(Suspended::Signature(s)),
         }
     }
 }
@@ -119,6 +169,7 @@ impl From<Answer> for State {
 impl From<Flight2> for State {
     fn from(flight2: Flight2) -> Self {
         match flight2 {
+            Flight2::EndOfEarlyData(s) => Self::WaitEndOfEarlyData(Box::new(s)),
             Flight2::Certificate(s) => Self::WaitCertificate(Box::new(s)),
             Flight2::Finished(s) => Self::WaitFinished(Box::new(s)),
         }
@@ -135,10 +186,20 @@ impl From<AfterCertificate> for State {
 }
 
 impl State {
+    /// Whether early data is taken, and our Finished sent, while its end or the client's Finished is still to come.
+    pub(crate) fn accepted_early_data(&self) -> bool {
+        match self {
+            Self::WaitEndOfEarlyData(_) => true,
+            Self::WaitFinished(s) => s.accepted_early_data(),
+            _ => false,
+        }
+    }
+
     /// The state's name in RFC 9846, A.2.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Start(_) | Self::StartRetried(_) => "START",
+            Self::WaitEndOfEarlyData(_) => "WAIT_EOED",
             Self::WaitCertificate(_) => "WAIT_CERT",
             Self::WaitCertificateVerify(_) => "WAIT_CV",
             Self::WaitFinished(_) => "WAIT_FINISHED",
@@ -150,6 +211,7 @@ impl State {
     pub(crate) fn expects(&self) -> &'static str {
         match self {
             Self::Start(_) | Self::StartRetried(_) => "ClientHello",
+            Self::WaitEndOfEarlyData(_) => "EndOfEarlyData",
             Self::WaitCertificate(_) => "Certificate",
             Self::WaitCertificateVerify(_) => "CertificateVerify",
             Self::WaitFinished(_) => "Finished",

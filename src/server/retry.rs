@@ -12,9 +12,9 @@ use crate::handshake::sink::SkipMode;
 use crate::handshake::{ClientHelloTranscript, Context, Transcript, Wire};
 use crate::level::Level;
 use crate::message::{ClientHello, ClientHelloExtension, HelloRetryRequest, Message, RetryExtension};
-use crate::server::authentication::Flight2;
 use crate::server::config::Server;
-use crate::server::key_exchange::{self, SKIPPED_EARLY_DATA, Selected};
+use crate::server::early_data;
+use crate::server::key_exchange::{self, Reply, Selected};
 use crate::server::server_parameters::Parameters;
 
 /// How long our cookies are, in bytes: nobody who has not seen one guesses it.
@@ -66,7 +66,7 @@ pub(crate) fn send(
     }
     // RFC 9846, 4.3.10: "The server then ignores early data by skipping all records with an external content type of "application_data"".
     if hello.early_data() {
-        cx.sink.skip_early_data(SkipMode::OuterType, SKIPPED_EARLY_DATA);
+        cx.sink.skip_early_data(SkipMode::OuterType, early_data::skipped(server));
     }
     let bytes = first.client_hello().to_vec();
     let transcript = first.with_retry(wanted.suite.hash(), &retry)?;
@@ -79,7 +79,7 @@ fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
 
 impl StartRetried {
     /// Checks that the second ClientHello is the first but for what was asked for, and sends the first flight.
-    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Reply, Fault> {
         let Message::ClientHello(first) = Message::decode(&self.first)? else {
             return Err(Fault::Internal { what: "decoding the first ClientHello again" });
         };
@@ -101,7 +101,9 @@ impl StartRetried {
             }
             None => return Err(Illegal::HelloChanged { field: "key_share" }.into()),
         };
-        let selected = Selected { suite: self.wanted.suite, group, share, parameters: self.wanted.parameters };
+        let mut parameters = self.wanted.parameters;
+        parameters.early_data_skipped = first.early_data();
+        let selected = Selected { suite: self.wanted.suite, group, share: share.to_vec(), parameters };
         key_exchange::answer(&self.server, hello, bytes, aligned, selected, self.transcript, cx)
     }
 }

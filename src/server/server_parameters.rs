@@ -2,18 +2,20 @@
 
 use crate::code_point::{CertificateType, SignatureScheme};
 use crate::error::Fault;
-use crate::handshake::psk::Resumed;
-use crate::handshake::{Context, Keys};
+use crate::handshake::psk::SelectedPsk;
+use crate::handshake::{Context, EarlyData, Keys};
 use crate::identity::{Identity, Trust};
+use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::message::{CertificateRequest, CertificateRequestExtension, ClientHello, EncryptedExtension, EncryptedExtensions};
-use crate::server::authentication::{self, Flight2};
+use crate::server::authentication::{self, Flight};
 use crate::server::config::Server;
 use crate::server::ticket;
 
 /// What the ClientHello and the configuration decide besides the keys.
 pub(crate) struct Parameters {
-    pub(crate) identity: Identity,
+    /// None where the server takes PSKs alone.
+    pub(crate) identity: Option<Identity>,
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
     /// How we show who we are (RFC 7250).
@@ -24,20 +26,34 @@ pub(crate) struct Parameters {
     pub(crate) trust_digest: [u8; 32],
     /// How many tickets the client gets.
     pub(crate) tickets: u8,
+    /// Early data came before a HelloRetryRequest.
+    pub(crate) early_data_skipped: bool,
 }
 
 /// Decides them; nothing is sent yet.
 pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Parameters, Fault> {
     let server_name = hello.server_name().map(str::to_ascii_lowercase);
-    let identity = server.config.identity_for(server_name.as_deref(), hello.certificate_authorities().unwrap_or_default())?.clone();
+    let identity = server.config.identity_for(server_name.as_deref(), hello.certificate_authorities().unwrap_or_default())?.cloned();
     let alpn = select_protocol(&server.config.settings.alpn, hello.alpn())?;
-    let server_certificate_type = own_type(&identity, hello.server_certificate_type())?;
+    let server_certificate_type = match &identity {
+        Some(identity) => own_type(identity, hello.server_certificate_type())?,
+        None => CertificateType::X509,
+    };
     let client_certificate_type = match server.config.client_auth.trust() {
         Some(trust) => client_type(trust, hello.client_certificate_type())?,
         None => CertificateType::X509,
     };
     let trust_digest = server.config.client_auth.trust().map(Trust::digest).unwrap_or_default();
-    Ok(Parameters { identity, server_name, alpn, server_certificate_type, client_certificate_type, trust_digest, tickets: 0 })
+    Ok(Parameters {
+        identity,
+        server_name,
+        alpn,
+        server_certificate_type,
+        client_certificate_type,
+        trust_digest,
+        tickets: 0,
+        early_data_skipped: false,
+    })
 }
 
 /// RFC 7250, 4.2: how we show who we are. A client that does not say takes X.509 alone.
@@ -86,15 +102,18 @@ pub(crate) struct Negotiated {
     pub(crate) server: Server,
     pub(crate) keys: Keys,
     pub(crate) parameters: Parameters,
-    /// The session that is resumed: then nobody shows certificates.
-    pub(crate) resumed: Option<Resumed>,
+    /// The PSK that is taken: then nobody shows certificates.
+    pub(crate) psk: Option<SelectedPsk>,
+    pub(crate) early_data: EarlyData,
+    /// The client's handshake secret, where early data comes first.
+    pub(crate) client_handshake: Option<TrafficSecret>,
 }
 
 impl Negotiated {
     /// Sends EncryptedExtensions, [CertificateRequest], and what `authentication.rs` adds.
-    pub(crate) fn send_flight(mut self, hello: &ClientHello<'_>, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+    pub(crate) fn send_flight(mut self, hello: &ClientHello<'_>, cx: &mut Context<'_>) -> Result<Flight, Fault> {
         // RFC 9846, 4.4.2: "Servers which are authenticating with a resumption PSK MUST NOT send the CertificateRequest message in the main handshake".
-        let trust = self.server.config.client_auth.trust().filter(|_| self.resumed.is_none());
+        let trust = self.server.config.client_auth.trust().filter(|_| self.psk.is_none());
         let mut extensions = Vec::new();
         // RFC 6066, section 3: a server that used the name "SHALL include an extension of type server_name", empty.
         if self.parameters.server_name.is_some() {
@@ -116,13 +135,17 @@ impl Negotiated {
         if hello.client_certificate_type().is_some() && self.server.config.client_auth.trust().is_some() {
             extensions.push(EncryptedExtension::ClientCertificateType(self.parameters.client_certificate_type));
         }
-        if hello.server_certificate_type().is_some() {
+        if hello.server_certificate_type().is_some() && self.parameters.identity.is_some() {
             extensions.push(EncryptedExtension::ServerCertificateType(self.parameters.server_certificate_type));
         }
         if hello.record_size_limit().is_some() {
             extensions.push(EncryptedExtension::RecordSizeLimit(self.server.config.settings.record_size_limit));
         }
-        self.parameters.tickets = ticket::count(&self.server, hello, self.resumed.is_some(), cx.now);
+        if self.client_handshake.is_some() {
+            extensions.push(EncryptedExtension::EarlyData);
+        }
+        let resumed = self.psk.as_ref().is_some_and(|psk| psk.resumed);
+        self.parameters.tickets = ticket::count(&self.server, hello, resumed, cx.now);
         // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension MUST also send" it.
         if hello.ticket_request().is_some() && self.server.config.ticket_keys.is_some() {
             extensions.push(EncryptedExtension::TicketRequest { expected_count: self.parameters.tickets });
@@ -143,6 +166,10 @@ impl Negotiated {
             self.keys.transcript.add(&request);
             cx.sink.write(Level::Handshake, &request);
         }
-        authentication::send(self.server, self.keys, self.parameters, self.resumed, cx)
+        // Where a second ClientHello says nothing of early data, the first may have.
+        if self.parameters.early_data_skipped {
+            self.early_data = EarlyData::Rejected;
+        }
+        authentication::send(self, cx)
     }
 }

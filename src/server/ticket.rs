@@ -6,24 +6,19 @@
 
 use core::time::Duration;
 
-use crate::code_point::PskKeyExchangeMode;
 use crate::crypto::hash::sha256;
 use crate::crypto::random;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::authentication::Authenticated;
-use crate::handshake::psk::{self, Resumed};
-use crate::handshake::{Context, Keys, Transcript};
-use crate::key_schedule::EarlySecret;
+use crate::handshake::{Context, Keys};
 use crate::level::Level;
-use crate::message::{ClientHello, NewSessionTicket};
+use crate::message::{ClientHello, NewSessionTicket, TicketExtension};
 use crate::server::config::{ClientAuth, Server};
+use crate::server::psk::allows_psks;
 use crate::server::server_parameters::Parameters;
-use crate::session::{ExternalPsks, Session, TicketContent, Whose};
+use crate::session::{EarlyTerms, OpenedTicket, Session, TicketContent, Whose};
 use crate::time::Now;
-
-/// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a key of ours costs a decryption.
-const MAX_IDENTITIES: usize = 8;
 
 /// How many tickets a client gets after a full handshake, and after a resumed one, if it does not say how many it wants (RFC 9149).
 const DEFAULT_COUNTS: (u8, u8) = (2, 1);
@@ -31,58 +26,23 @@ const DEFAULT_COUNTS: (u8, u8) = (2, 1);
 /// How many tickets a client gets at most.
 const MAX_COUNT: u8 = 8;
 
-/// A session that the client offers, that we would have made, and that it has proved to hold.
-pub(crate) struct OfferedSession {
-    /// Where it stands in the client's list.
-    pub(crate) index: u16,
-    pub(crate) early: EarlySecret,
-    pub(crate) resumed: Resumed,
-}
-
-/// Finds the session to resume, if there is one; `before` is the transcript before this ClientHello.
-pub(crate) fn select(
-    server: &Server,
-    hello: &ClientHello<'_>,
-    bytes: &[u8],
-    before: &Transcript,
-    suite: Suite,
-    parameters: &Parameters,
-    now: Now,
-) -> Result<Option<OfferedSession>, Fault> {
-    // RFC 9846, 4.3.9: only a mode that is offered is used; psk_ke would give up forward secrecy.
-    let (Some(offered), true) = (hello.pre_shared_key(), allows_tickets(hello)) else { return Ok(None) };
-    let binding = binding(server, parameters);
-    let good = |session: &Session| {
-        // The binding says so already; but who is let in should hang on no digest alone.
-        let authenticated = session.whose.peer().is_some() || !matches!(server.config.client_auth, ClientAuth::Required(_));
-        // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
-        authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < server.config.max_session_age
-    };
-    let psks = ExternalPsks::default();
-    let open = |ticket| {
-        let opened = server.config.ticket_keys.as_ref()?.open(ticket, &binding, server.config.ticket_lifetime, &psks, now)?;
-        Some(opened.session).filter(good)
-    };
-    // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
-    let mut identities = (0_u16..).zip(offered.identities.iter().zip(&offered.binders)).take(MAX_IDENTITIES);
-    let Some((index, binder, session)) = identities.find_map(|(index, (psk, binder))| Some((index, *binder, open(psk.identity)?))) else {
-        return Ok(None);
-    };
-    // RFC 9846, 4.3.11: "they SHOULD select a single PSK and validate solely the binder that corresponds to that PSK".
-    let covered = bytes.get(..bytes.len().saturating_sub(hello.binders_len())).unwrap_or_default();
-    let (early, resumed) = psk::verify(session, &before.digest_with(covered), binder)?;
-    Ok(Some(OfferedSession { index, early, resumed }))
-}
-
-/// Whether the client can use tickets of ours.
-fn allows_tickets(hello: &ClientHello<'_>) -> bool {
-    hello.psk_key_exchange_modes().is_some_and(|modes| modes.contains(&PskKeyExchangeMode::PSK_DHE_KE))
+/// The session in a ticket of ours, if this connection may resume it.
+pub(crate) fn open(server: &Server, ticket: &[u8], suite: Suite, parameters: &Parameters, now: Now) -> Option<OpenedTicket> {
+    let config = &server.config;
+    let keys = config.ticket_keys.as_ref()?;
+    let opened = keys.open(ticket, &binding(server, parameters), config.ticket_lifetime, &config.external_psks, now)?;
+    let session = &opened.session;
+    // The binding says so already; but who is let in should hang on no digest alone.
+    let authenticated = !matches!((&session.whose, &config.client_auth), (Whose::Nobody, ClientAuth::Required(_)));
+    // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
+    let good = authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < config.max_session_age;
+    good.then_some(opened)
 }
 
 /// How many tickets the client gets (RFC 9149, section 3).
 pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now: Now) -> u8 {
     // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes extension".
-    if !allows_tickets(hello) || !server.config.ticket_keys.as_ref().is_some_and(|keys| keys.may_seal(now)) {
+    if !allows_psks(hello) || !server.config.ticket_keys.as_ref().is_some_and(|keys| keys.may_seal(now)) {
         return 0;
     }
     let (new_session, resumption) = hello.ticket_request().unwrap_or(DEFAULT_COUNTS);
@@ -101,24 +61,29 @@ pub(crate) fn send(
     let left = server.config.max_session_age.saturating_sub(age(client.since, cx.now));
     let lifetime = server.config.ticket_lifetime.min(left);
     let binding = binding(server, parameters);
+    let early = match &server.config.early_data {
+        Some(config) => Some((EarlyTerms { max_size: config.max_size, alpn: parameters.alpn.clone() }, config.guard.zone(cx.rng)?)),
+        None => None,
+    };
+    let early_data = early.as_ref().map(|(terms, _)| TicketExtension::EarlyData { max_early_data_size: terms.max_size });
     // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
     let resumption = keys.main.into_epoch(&keys.transcript.digest()).resumption;
     for number in 0..parameters.tickets {
         // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as wolfSSL takes 8 at most.
         let ticket_nonce = [number];
-        let whose = client.peer.clone().map_or(Whose::Nobody, Whose::Peer);
-        let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, whose };
+        let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, whose: client.whose.clone() };
         // RFC 9846, 4.7.1: "The server MUST generate a fresh value for each ticket it sends."
-        let age_add = u32::from_be_bytes(random::array(cx.rng)?);
-        let content = TicketContent { session: &session, age_add, early: None };
+        let ticket_age_add = u32::from_be_bytes(random::array(cx.rng)?);
+        let content =
+            TicketContent { session: &session, age_add: ticket_age_add, early: early.as_ref().map(|(terms, zone)| (terms, *zone)) };
         // No key to seal with, or no time left: no ticket.
         let Some(sealed) = ticket_keys.seal(&content, &binding, lifetime, cx.now, cx.rng)? else { return Ok(()) };
         let message = NewSessionTicket {
             ticket_lifetime: sealed.lifetime.as_secs().try_into().unwrap_or(u32::MAX),
-            ticket_age_add: age_add,
+            ticket_age_add,
             ticket_nonce: &ticket_nonce,
             ticket: &sealed.ticket,
-            extensions: Vec::new(),
+            extensions: early_data.iter().cloned().collect(),
         };
         cx.sink.write(Level::Application, &message.encode()?);
     }
@@ -129,7 +94,8 @@ pub(crate) fn send(
 fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
     let name = parameters.server_name.as_deref().unwrap_or_default();
     let client_auth = client_auth_digest(&server.config.client_auth, &parameters.trust_digest);
-    let bound = [b"fleeting ticket binding 1", &client_auth[..], parameters.identity.public_key().as_bytes(), name.as_bytes()].concat();
+    let own_key = parameters.identity.as_ref().map(|identity| *identity.public_key().as_bytes()).unwrap_or_default();
+    let bound = [b"fleeting ticket binding 1", &client_auth[..], &own_key, name.as_bytes()].concat();
     sha256(&bound)
 }
 

@@ -107,8 +107,14 @@ impl fmt::Debug for SessionCache {
 pub(crate) struct SessionKey([u8; 32]);
 
 impl SessionKey {
-    pub(crate) fn new(name: Option<&ServerName>, trust: &Trust, identity: Option<&Identity>, psk: Option<&ExternalPsk>) -> Self {
-        Self::under(name, &trust.digest(), identity, psk)
+    /// Without trust, where a PSK is all that is accepted.
+    pub(crate) fn new<'t>(
+        name: Option<&ServerName>,
+        trust: impl Into<Option<&'t Trust>>,
+        identity: Option<&Identity>,
+        psk: Option<&ExternalPsk>,
+    ) -> Self {
+        Self::under(name, &trust.into().map(Trust::digest).unwrap_or_default(), identity, psk)
     }
 
     /// With the digest that the trust had at some moment.
@@ -159,7 +165,6 @@ fn opaque(hasher: &mut Hasher, bytes: &[u8]) {
 }
 
 /// A session at the client, with the ticket that stands for it at the server.
-#[cfg_attr(not(test), expect(dead_code, reason = "no client sends early data yet"))]
 pub(crate) struct ClientSession {
     pub(crate) session: Session,
     /// No secret, for it goes out in the clear; nobody's business before that, so it is wiped.

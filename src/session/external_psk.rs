@@ -12,8 +12,6 @@
 //!
 //! The secret is not kept once the four are derived (RFC 9257, section 6: "Where possible the main PSK SHOULD be deleted").
 
-#![cfg_attr(not(test), expect(dead_code, reason = "no handshake offers or accepts an external PSK yet"))]
-
 use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -284,7 +282,8 @@ impl ExternalPsks {
         Ok(all)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
         self.by_identity.is_empty()
     }
 

@@ -17,6 +17,7 @@
 mod cache;
 mod external_psk;
 mod key_ring;
+mod psk_identity;
 mod replay;
 mod resumable;
 mod ticket;
@@ -27,12 +28,11 @@ mod tests;
 
 pub use cache::SessionCache;
 pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
-pub(crate) use external_psk::ExternalPsks;
-#[cfg_attr(not(test), expect(unused_imports, reason = "no handshake offers or accepts an external PSK yet"))]
-pub(crate) use external_psk::WirePsk;
 pub use external_psk::{ExternalPsk, PskNames};
+pub(crate) use external_psk::{ExternalPsks, WirePsk};
 pub use key_ring::TicketKeys;
+pub use psk_identity::PskIdentity;
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
-pub(crate) use resumable::{Session, Whose};
-pub(crate) use ticket::TicketContent;
+pub(crate) use resumable::{EarlyTerms, Session, Whose};
+pub(crate) use ticket::{OpenedTicket, TicketContent};
 pub use ticket_key::TicketKey;

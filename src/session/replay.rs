@@ -18,8 +18,6 @@
 //! alone. So whatever it accepts was sent after it began to remember, and nothing from before a restart, and nothing that another process may have
 //! accepted, is ever accepted by it.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "no server asks for early data yet"))]
-
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeSet;

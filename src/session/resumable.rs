@@ -45,7 +45,7 @@ impl Session {
 }
 
 /// With whom a session was made: who has proved to be the other side, and how.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum Whose {
     /// Nobody has.
     Nobody,
@@ -61,6 +61,14 @@ impl Whose {
         match self {
             Self::Peer(peer) => Some(peer),
             Self::Nobody | Self::Psk(_) => None,
+        }
+    }
+
+    /// The secret from outside of TLS.
+    pub(crate) fn psk(&self) -> Option<&ExternalPsk> {
+        match self {
+            Self::Psk(psk) => Some(psk),
+            Self::Nobody | Self::Peer(_) => None,
         }
     }
 }

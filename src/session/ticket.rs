@@ -65,7 +65,6 @@ pub(crate) struct TicketContent<'a> {
 }
 
 /// What was in a ticket.
-#[cfg_attr(not(test), expect(dead_code, reason = "no server takes early data yet"))]
 pub(crate) struct OpenedTicket {
     pub(crate) session: Session,
     /// Unix time, to the millisecond.

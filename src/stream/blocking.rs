@@ -14,9 +14,10 @@ use crate::code_point::{CipherSuite, NamedGroup};
 use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
-use crate::handshake::Negotiated;
+use crate::handshake::{EarlyData, Negotiated};
 use crate::identity::Peer;
 use crate::secret::Secret;
+use crate::session::ExternalPsk;
 use crate::stream::clock::Clock;
 use crate::stream::transport::{self, Transport};
 use crate::time::Now;
@@ -89,15 +90,17 @@ pub struct Stream<S: Read + Write> {
     now: Now,
     /// Kept here, as a connection that fails forgets it.
     negotiated: Negotiated,
+    /// What `accept` collected.
+    early_data: Vec<u8>,
     /// The transport's error that ended sending.
     broken: Option<Error>,
 }
 
 impl<S: Read + Write> Stream<S> {
     /// After the handshake.
-    pub(super) fn new(io: S, connection: Connection, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn new(io: S, connection: Connection, clock: Clock, early_data: Vec<u8>) -> Result<Self, Error> {
         let negotiated = connection.negotiated().ok_or(Error::WrongState { call: "Stream::new", state: "the handshake" })?.clone();
-        Ok(Self { io: Transport::new(io), connection, clock, now: clock.now(), negotiated, broken: None })
+        Ok(Self { io: Transport::new(io), connection, clock, now: clock.now(), negotiated, early_data, broken: None })
     }
 
     /// Says that this side sends no more: close_notify goes out behind all that was written, and the keys for sending are wiped. Reading goes on until
@@ -156,6 +159,25 @@ impl<S: Read + Write> Stream<S> {
     /// a server knows that client's own certificate alone, without those above it.
     pub fn resumed(&self) -> bool {
         self.negotiated.resumed()
+    }
+
+    /// The PSK that both sides held, if that is how they know each other; then there is no [`peer`](Self::peer).
+    pub fn external_psk(&self) -> Option<&ExternalPsk> {
+        self.negotiated.external_psk()
+    }
+
+    /// What became of the client's early data: as a client, whether what was sent is to be sent again.
+    pub fn early_data(&self) -> EarlyData {
+        self.negotiated.early_data()
+    }
+
+    /// At a server: all the early data that came before the handshake was complete, once, if [`Server::accept`](crate::Server::accept) or
+    /// [`Handshake::finish`](crate::Handshake::finish) collected it. What is read from the stream came after it.
+    ///
+    /// That the handshake is complete says that this client sent it, on this connection, now. It may have sent the same elsewhere: see
+    /// [`ReplayGuard`](crate::ReplayGuard).
+    pub fn take_early_data(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.early_data)
     }
 
     /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
@@ -261,7 +283,8 @@ impl<S: Read + Write> Stream<S> {
                 Ok(Status::Closed) => return Ok(false),
                 Ok(Status::NeedsInput) if !may_wait => return Ok(false),
                 Ok(Status::NeedsInput) => self.receive()?,
-                Ok(Status::Ask(_)) => return Err(Error::WrongState { call: "read", state: "RECVD_CH" }.into()),
+                // Both belong to the handshake, which is over.
+                Ok(Status::Ask(_) | Status::EarlyData) => return Err(Error::WrongState { call: "read", state: "the handshake" }.into()),
                 Err(error) => {
                     self.last_words();
                     return Err(error.into());

@@ -4,20 +4,24 @@
 //! 2. [`Handshake::advance`] goes as far as the transport lets it.
 //! 3. It ends as a [`Stream`], or as an error after one attempt to send the alert that tells the peer why.
 //!
-//! [`Client::connect`] and [`Server::accept`] are the same without the pauses.
+//! [`Client::connect`] and [`Server::accept`] are the same without the pauses, and so is [`Handshake::finish`], for those who have sent early data.
 
 use core::fmt;
 use core::time::Duration;
 use std::io::{self, Read, Write};
 
 use crate::client::Client;
+use crate::code_point::AlertDescription;
 use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
-use crate::handshake::Question;
+use crate::handshake::{Answer, Question};
+use crate::identity::ServerName;
 use crate::server::{ClientHello, LiveServer, Server};
+use crate::session::ReplayEntry;
 use crate::stream::blocking::Stream;
 use crate::stream::clock::Clock;
+use crate::stream::early_data::EarlyDataWriter;
 use crate::stream::transport;
 
 /// A handshake in progress over the transport `S`.
@@ -63,8 +67,8 @@ use crate::stream::transport;
 /// ```
 #[must_use = "a handshake goes on when it is advanced"]
 pub struct Handshake<S> {
-    io: S,
-    connection: Connection,
+    pub(super) io: S,
+    pub(super) connection: Connection,
     clock: Clock,
 }
 
@@ -76,8 +80,11 @@ pub enum Progress<S: Read + Write> {
     Done(Stream<S>),
     /// The transport takes or has no more now, or its time-out has passed: advance again when it is ready.
     WouldBlock(Handshake<S>),
-    /// Nothing goes on before this is answered: [`Question::Configuration`] by [`Handshake::choose`].
+    /// Nothing goes on before this is answered: [`Question::Configuration`] by [`Handshake::choose`], any other by [`Handshake::answer`].
     Ask(Question, Handshake<S>),
+    /// Some of the client's early data, before it is known that the client is there: **it may be a replay**. There may be more. It can be answered at once,
+    /// by [`Handshake::early_data`]. Who would rather wait keeps it until the handshake is [`Done`](Self::Done), as [`Server::accept`] does.
+    EarlyData(Vec<u8>, Handshake<S>),
 }
 
 impl Client {
@@ -95,7 +102,8 @@ impl Client {
     /// [`Error::Name`] for a name that is none; whatever the handshake fails with, after the server has been told by an alert. A transport that does not
     /// block, or whose time-out passes, ends it with an [`Error::Io`] of the kind `WouldBlock` or `TimedOut`: for these there is [`start`](Self::start).
     pub fn connect<S: Read + Write>(&self, name: &str, io: S) -> Result<Stream<S>, Error> {
-        self.start(name, io)?.finish()
+        // There is no moment at which the caller could send early data.
+        Handshake::client(self, Some(ServerName::parse(name)?), false, io)?.finish()
     }
 
     /// As [`connect`](Self::connect), to a server that has no name and is known by its key alone.
@@ -104,18 +112,18 @@ impl Client {
     ///
     /// As `connect`; [`Error::Config`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it.
     pub fn connect_unnamed<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
-        self.start_unnamed(io)?.finish()
+        self.check_unnamed()?;
+        Handshake::client(self, None, false, io)?.finish()
     }
 
-    /// Begins what [`connect`](Self::connect) does, to be [advanced](Handshake::advance) as the transport allows. Nothing is sent yet.
+    /// Begins what [`connect`](Self::connect) does, to be [advanced](Handshake::advance) as the transport allows. Nothing is sent yet. If the configuration
+    /// [allows](crate::ClientBuilder::early_data) it, [`Handshake::early_data`] can be sent first.
     ///
     /// # Errors
     ///
     /// [`Error::Name`] for a name that is none, [`Error::Random`].
     pub fn start<S: Read + Write>(&self, name: &str, io: S) -> Result<Handshake<S>, Error> {
-        let clock = Clock::start();
-        let connection = self.connection(name, clock.now(), &mut SystemRandom)?;
-        Ok(Handshake { io, connection, clock })
+        Handshake::client(self, Some(ServerName::parse(name)?), true, io)
     }
 
     /// Begins what [`connect_unnamed`](Self::connect_unnamed) does.
@@ -124,15 +132,16 @@ impl Client {
     ///
     /// [`Error::Config`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
     pub fn start_unnamed<S: Read + Write>(&self, io: S) -> Result<Handshake<S>, Error> {
-        let clock = Clock::start();
-        let connection = self.connection_unnamed(clock.now(), &mut SystemRandom)?;
-        Ok(Handshake { io, connection, clock })
+        self.check_unnamed()?;
+        Handshake::client(self, None, true, io)
     }
 }
 
 impl Server {
     /// Takes a client in, over a transport on which it is about to say something. When this returns, it has proven who it is, if it was asked, and
     /// data can be read and written.
+    ///
+    /// Early data, where it is [taken](crate::ServerBuilder::early_data), is kept until then: see [`Stream::take_early_data`].
     ///
     /// How long this takes at most is for the transport to say: see [`Client::connect`]. A server that does without a time-out can be kept
     /// waiting.
@@ -173,9 +182,16 @@ enum Stop {
     Done,
     Pause(io::ErrorKind),
     Ask(Question),
+    EarlyData,
 }
 
 impl<S: Read + Write> Handshake<S> {
+    fn client(client: &Client, name: Option<ServerName>, early_data: bool, io: S) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let connection = Connection::client(client, name, early_data, clock.now(), &mut SystemRandom)?;
+        Ok(Self { io, connection, clock })
+    }
+
     /// Begins a server's handshake whose configuration is chosen when the ClientHello is there: [`advance`](Self::advance) gives
     /// [`Progress::Ask`] then.
     pub fn undecided(io: S) -> Self {
@@ -194,38 +210,68 @@ impl<S: Read + Write> Handshake<S> {
     /// it, the alert it left is preferred to the transport's error.
     pub fn advance(mut self) -> Result<Progress<S>, Error> {
         match self.drive()? {
-            Stop::Done => Ok(Progress::Done(Stream::new(self.io, self.connection, self.clock)?)),
+            Stop::Done => Ok(Progress::Done(Stream::new(self.io, self.connection, self.clock, Vec::new())?)),
             Stop::Pause(_) => Ok(Progress::WouldBlock(self)),
             Stop::Ask(question) => Ok(Progress::Ask(question, self)),
+            Stop::EarlyData => {
+                let mut data = Vec::new();
+                self.take_early_data(&mut data);
+                Ok(Progress::EarlyData(data, self))
+            }
         }
     }
 
-    /// The blocking form: a pause is an error.
-    fn finish(mut self) -> Result<Stream<S>, Error> {
-        match self.drive()? {
-            Stop::Done => Stream::new(self.io, self.connection, self.clock),
-            Stop::Pause(kind) => {
-                self.connection.close();
-                transport::attempt(&mut self.io, &mut self.connection);
-                Err(io::Error::new(kind, Paused).into())
+    /// Goes on until the handshake is complete, over a transport that blocks: what [`Client::connect`] and [`Server::accept`] end with.
+    ///
+    /// # Errors
+    ///
+    /// As `connect` and `accept`; [`Error::Asked`] for a question, which [`advance`](Self::advance) would have handed over.
+    pub fn finish(mut self) -> Result<Stream<S>, Error> {
+        let mut early_data = Vec::new();
+        loop {
+            match self.drive()? {
+                Stop::Done => return Stream::new(self.io, self.connection, self.clock, early_data),
+                // No more than the configuration allows.
+                Stop::EarlyData => self.take_early_data(&mut early_data),
+                Stop::Pause(kind) => {
+                    self.give_up();
+                    return Err(io::Error::new(kind, Paused).into());
+                }
+                Stop::Ask(question) => {
+                    self.give_up();
+                    return Err(Error::Asked(question.name()));
+                }
             }
-            Stop::Ask(_) => Err(Error::WrongState { call: "accept", state: "RECVD_CH" }),
         }
+    }
+
+    fn give_up(&mut self) {
+        self.connection.close();
+        transport::attempt(&mut self.io, &mut self.connection);
+    }
+
+    fn take_early_data(&mut self, into: &mut Vec<u8>) {
+        let data = self.connection.early_plaintext();
+        into.extend_from_slice(data);
+        let count = data.len();
+        self.connection.consume(count);
     }
 
     fn drive(&mut self) -> Result<Stop, Error> {
         loop {
-            match self.connection.process(self.clock.now(), &mut SystemRandom) {
+            let stop = match self.connection.process(self.clock.now(), &mut SystemRandom) {
                 Err(error) => return Err(self.fail(error)),
-                Ok(Status::Ask(question)) => return Ok(Stop::Ask(question)),
-                Ok(Status::NeedsInput | Status::Data | Status::Closed) => {}
-            }
-            let complete = !self.connection.is_handshaking();
-            let moved = match self.send() {
-                Err(error) if transport::is_gone(&error) => return Err(self.last_words(error)),
-                Ok(()) if complete => return Ok(Stop::Done),
-                Ok(()) => transport::receive(&mut self.io, &mut self.connection),
-                Err(error) => Err(error),
+                Ok(Status::Ask(question)) => Some(Stop::Ask(question)),
+                Ok(Status::EarlyData) => Some(Stop::EarlyData),
+                Ok(Status::NeedsInput | Status::Data | Status::Closed) if !self.connection.is_handshaking() => Some(Stop::Done),
+                Ok(Status::NeedsInput | Status::Data | Status::Closed) => None,
+            };
+            // Also before a question, and before early data is handed over: the peer has a use for what is there already.
+            let moved = match (self.send(), stop) {
+                (Err(error), _) if transport::is_gone(&error) => return Err(self.last_words(error)),
+                (Ok(()), Some(stop)) => return Ok(stop),
+                (Ok(()), None) => transport::receive(&mut self.io, &mut self.connection),
+                (Err(error), _) => Err(error),
             };
             match moved {
                 Ok(()) => {}
@@ -271,6 +317,22 @@ impl<S: Read + Write> Handshake<S> {
         self.connection.client_hello()
     }
 
+    /// What to look for in the store, while [`Question::Replay`] waits for its answer: see [`Connection::replay_entry`].
+    pub fn replay_entry(&self) -> Option<ReplayEntry> {
+        self.connection.replay_entry()
+    }
+
+    /// What to sign, while [`Question::Signature`] waits for its answer: see [`Connection::to_sign`].
+    pub fn to_sign(&self) -> Option<&[u8]> {
+        self.connection.to_sign()
+    }
+
+    /// Sends something before the handshake is complete, if that is possible now: early data at a client whose configuration
+    /// [allows](crate::ClientBuilder::early_data) it and that has a session for it; at a server that takes early data, the answer to it.
+    pub fn early_data(&mut self) -> Option<EarlyDataWriter<'_, S>> {
+        self.connection.takes_early_data().then_some(EarlyDataWriter { handshake: self })
+    }
+
     /// Answers [`Question::Configuration`]: the handshake goes on with this server's configuration.
     ///
     /// # Errors
@@ -278,6 +340,26 @@ impl<S: Read + Write> Handshake<S> {
     /// As [`advance`](Self::advance), for what is wrong with the ClientHello; [`Error::WrongState`] if that was not asked.
     pub fn choose(mut self, server: &Server) -> Result<Self, Error> {
         match self.connection.choose(server, self.clock.now(), &mut SystemRandom) {
+            Ok(()) => Ok(self),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Answers no: the handshake is over, and the peer is told by this alert. Gives the transport back.
+    pub fn refuse(mut self, alert: AlertDescription) -> S {
+        if self.connection.refuse(alert).is_ok() {
+            transport::attempt(&mut self.io, &mut self.connection);
+        }
+        self.io
+    }
+
+    /// Answers any other [`Question`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::answer`], after the peer has been told.
+    pub fn answer(mut self, answer: Answer) -> Result<Self, Error> {
+        match self.connection.answer(answer, self.clock.now(), &mut SystemRandom) {
             Ok(()) => Ok(self),
             Err(error) => Err(self.fail(error)),
         }

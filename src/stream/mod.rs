@@ -6,14 +6,17 @@
 //! ```
 //!
 //! * `handshake.rs`: a handshake in progress, which can pause and go on.
+//! * `early_data.rs`: what is sent before it is complete.
 //! * `blocking.rs`: the stream after it.
 //! * `transport.rs`: bytes between the sans-IO core and the transport, for both; what an error of the transport means.
 //! * `clock.rs`: the system's clocks. Nothing below reads any.
 
 mod blocking;
 mod clock;
+mod early_data;
 mod handshake;
 mod transport;
 
 pub use blocking::Stream;
+pub use early_data::EarlyDataWriter;
 pub use handshake::{Handshake, Progress};

@@ -10,6 +10,8 @@ mod cast;
 mod conversation;
 mod cut;
 mod disturbed;
+mod early_data;
+mod external_psk;
 mod failed;
 mod flipped;
 mod limits;

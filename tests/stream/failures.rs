@@ -84,7 +84,7 @@ fn a_refusal_is_read_after_a_write_has_failed() {
         match a.advance().unwrap() {
             Progress::Done(stream) => break stream,
             Progress::WouldBlock(again) => a = again,
-            Progress::Ask(..) => unreachable!(),
+            Progress::Ask(..) | Progress::EarlyData(..) => unreachable!(),
         }
         b = match b.advance().unwrap() {
             Progress::WouldBlock(again) => again,

@@ -30,6 +30,7 @@ fn advance(side: &mut Option<Handshake<End>>, result: &mut Option<Result<Stream<
         Some(Ok(Progress::Done(stream))) => *result = Some(Ok(stream)),
         Some(Ok(Progress::WouldBlock(again))) => *side = Some(again),
         Some(Ok(Progress::Ask(question, _))) => panic!("{question:?} has no answer here"),
+        Some(Ok(Progress::EarlyData(..))) => panic!("none was sent"),
         Some(Err(error)) => *result = Some(Err(error)),
     }
 }

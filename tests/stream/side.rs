@@ -89,6 +89,7 @@ impl<S: Read + Write> Side<S> {
                     Progress::Done(stream) => Stage::Open(stream),
                     Progress::WouldBlock(handshake) => Stage::Handshake(handshake),
                     Progress::Ask(question, _) => panic!("{question:?} has no answer here"),
+                    Progress::EarlyData(..) => panic!("none was sent"),
                 };
                 Ok(())
             }
@@ -159,10 +160,11 @@ pub fn streams<A: Read + Write, B: Read + Write>(mut a: Handshake<A>, mut b: Han
             Progress::Done(stream) => break stream,
             Progress::WouldBlock(again) => a = again,
             Progress::Ask(question, _) => panic!("{question:?} has no answer here"),
+            Progress::EarlyData(..) => panic!("none was sent"),
         }
         match b.advance().unwrap() {
             Progress::WouldBlock(again) => b = again,
-            Progress::Done(_) | Progress::Ask(..) => panic!("a server waits for its client"),
+            Progress::Done(_) | Progress::Ask(..) | Progress::EarlyData(..) => panic!("a server waits for its client"),
         }
     };
     loop {
@@ -170,6 +172,7 @@ pub fn streams<A: Read + Write, B: Read + Write>(mut a: Handshake<A>, mut b: Han
             Progress::Done(stream) => return (client, stream),
             Progress::WouldBlock(again) => b = again,
             Progress::Ask(question, _) => panic!("{question:?} has no answer here"),
+            Progress::EarlyData(..) => panic!("none was sent"),
         }
     }
 }

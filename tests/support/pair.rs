@@ -146,11 +146,13 @@ pub struct End {
     pub sent: Vec<u8>,
     /// Everything that was read from it.
     pub read: Vec<u8>,
+    /// Everything that was read from it as early data.
+    pub early: Vec<u8>,
 }
 
 impl End {
     pub fn new(connection: Connection, rng: Seeded) -> Self {
-        Self { connection, rng, now: NOW, status: Ok(Status::NeedsInput), sent: Vec::new(), read: Vec::new() }
+        Self { connection, rng, now: NOW, status: Ok(Status::NeedsInput), sent: Vec::new(), read: Vec::new(), early: Vec::new() }
     }
 
     /// Lets the connection work and takes all plaintext.
@@ -158,10 +160,18 @@ impl End {
         self.work(usize::MAX);
     }
 
-    /// Lets the connection work, and takes at most `count` bytes of plaintext.
+    /// Lets the connection work, and takes at most `count` bytes of plaintext, and all early data.
     pub fn work(&mut self, mut count: usize) {
         loop {
             self.status = self.connection.process(self.now, &mut self.rng);
+            if self.status.as_ref().is_ok_and(|status| *status == Status::EarlyData) {
+                // Never both.
+                assert!(self.connection.plaintext().is_empty() && !self.connection.early_plaintext().is_empty());
+                self.early.extend_from_slice(self.connection.early_plaintext());
+                self.connection.consume(usize::MAX);
+                continue;
+            }
+            assert!(self.connection.early_plaintext().is_empty());
             assert_eq!(matches!(self.status, Ok(Status::Data)), !self.connection.plaintext().is_empty());
             let taken = self.connection.plaintext().len().min(count);
             if taken == 0 {

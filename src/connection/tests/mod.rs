@@ -32,8 +32,12 @@ mod tickets_client;
 mod tickets_given;
 mod tickets_server;
 
+use core::time::Duration;
+
 use super::*;
+use crate::code_point::{AlertDescription, ContentType};
 use crate::crypto::random::SystemRandom;
+use crate::error::Fault;
 use crate::identity::Authority;
 
 fn now() -> Now {

@@ -1,0 +1,123 @@
+//! [`Machine`]: which state machine a connection runs, and where it is.
+
+use crate::client;
+use crate::error::Fault;
+use crate::handshake::{Answer, Context, Question, Step};
+use crate::server::{self, ClientHello, Server};
+use crate::session::ReplayEntry;
+
+/// Which state machine runs, and in which state.
+pub(super) enum Machine {
+    Client(client::State),
+    Server(server::State),
+    /// Waits for an answer.
+    ClientAsking(client::Suspended),
+    ServerAsking(server::Suspended),
+    /// A step consumed the state and failed; the connection has failed too.
+    Failed,
+}
+
+impl Machine {
+    pub(super) fn state_name(&self) -> &'static str {
+        match self {
+            Self::Client(state) => state.name(),
+            Self::Server(state) => state.name(),
+            Self::ClientAsking(suspended) => suspended.name(),
+            Self::ServerAsking(suspended) => suspended.name(),
+            Self::Failed => "failed",
+        }
+    }
+
+    /// What the application is asked.
+    pub(super) fn question(&self) -> Option<Question> {
+        match self {
+            Self::ClientAsking(suspended) => Some(suspended.question()),
+            Self::ServerAsking(suspended) => Some(suspended.question()),
+            Self::Client(_) | Self::Server(_) | Self::Failed => None,
+        }
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Client(state) => !matches!(state, client::State::Connected(_)),
+            Self::Server(state) => !matches!(state, server::State::Connected(_)),
+            Self::ClientAsking(_) | Self::ServerAsking(_) => true,
+            Self::Failed => false,
+        }
+    }
+
+    pub(super) fn client_hello(&self) -> Option<&ClientHello> {
+        match self {
+            Self::ServerAsking(server::Suspended::Configuration(suspended)) => Some(&suspended.offered),
+            _ => None,
+        }
+    }
+
+    pub(super) fn replay_entry(&self) -> Option<ReplayEntry> {
+        match self {
+            Self::ServerAsking(server::Suspended::Replay(suspended)) => Some(suspended.entry()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn to_sign(&self) -> Option<&[u8]> {
+        match self {
+            Self::ServerAsking(server::Suspended::Signature(suspended)) => Some(suspended.to_sign()),
+            Self::ClientAsking(client::Suspended::Signature(suspended)) => Some(suspended.to_sign()),
+            _ => None,
+        }
+    }
+
+    /// Goes on with the configuration that was chosen; gives itself back if that was not asked.
+    pub(super) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
+        match self {
+            Self::ServerAsking(suspended) => match suspended.choose(server, cx) {
+                Ok(result) => Ok(result.map(Self::from)),
+                Err(suspended) => Err(Self::ServerAsking(suspended)),
+            },
+            other => Err(other),
+        }
+    }
+
+    /// Goes on with the application's answer; gives itself back if that is not one to the question.
+    pub(super) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
+        match self {
+            Self::ServerAsking(suspended) => match suspended.answer(answer, cx) {
+                Ok(result) => Ok(result.map(Self::from)),
+                Err(suspended) => Err(Self::ServerAsking(suspended)),
+            },
+            Self::ClientAsking(suspended) => match suspended.answer(answer, cx) {
+                Ok(result) => Ok(result.map(Self::Client)),
+                Err(suspended) => Err(Self::ClientAsking(suspended)),
+            },
+            other => Err(other),
+        }
+    }
+
+    /// A message of an unknown type is as unexpected as any other that the state does not accept: then the state says what it waits for.
+    pub(super) fn expecting(&self, fault: Fault) -> Fault {
+        match (self, fault) {
+            (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
+            (Self::Server(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
+            (_, fault) => fault,
+        }
+    }
+}
+
+impl From<Step<client::State, client::Suspended>> for Machine {
+    fn from(step: Step<client::State, client::Suspended>) -> Self {
+        match step {
+            Step::Next(state) => Self::Client(state),
+            Step::Ask(suspended) => Self::ClientAsking(suspended),
+        }
+    }
+}
+
+impl From<Step<server::State, server::Suspended>> for Machine {
+    fn from(step: Step<server::State, server::Suspended>) -> Self {
+        match step {
+            Step::Next(state) => Self::Server(state),
+            Step::Ask(suspended) => Self::ServerAsking(suspended),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Early data: whether it is taken, and its end (RFC 9846, 4.3.10, 4.6 and section 8).
+//!
+//! ```text
+//! offered, under a ticket that allows it, which is the client's first PSK
+//!   ─> the same suite and ALPN protocol, a fresh age, the zone of our replay guard      judge
+//!   ─> not seen before: the guard answers, or the application is asked                  ReplayGuard, Question::Replay
+//!   ─> accepted: ... EndOfEarlyData                                                     WaitEndOfEarlyData
+//! ```
+//!
+//! What is not taken is skipped, and the handshake goes on without: nobody is told why.
+
+use core::time::Duration;
+
+use crate::crypto::suite::Suite;
+use crate::error::Fault;
+use crate::handshake::{Context, EarlyData, Wire};
+use crate::key_schedule::TrafficSecret;
+use crate::level::Level;
+use crate::message::ClientHello;
+use crate::server::authentication::WaitFinished;
+use crate::server::config::Server;
+use crate::server::psk::{OfferedPsk, Permit};
+use crate::session::{ReplayEntry, ReplayVerdict};
+use crate::time::Now;
+
+/// How many bytes of early data records are skipped for a client whose early data we do not take. A client may send as much as a ticket from
+/// some other server of this name once allowed; rustls and OpenSSL allow 16 KiB.
+const SKIPPED: usize = 64 * 1024;
+
+/// The same for this server: RFC 9846, 4.3.10: "up to the configured max_early_data_size", which counts neither headers nor padding.
+pub(crate) fn skipped(server: &Server) -> usize {
+    let allowed = server.config.early_data.as_ref().map_or(0, |config| usize::try_from(config.max_size).unwrap_or(usize::MAX));
+    SKIPPED.saturating_add(allowed.saturating_mul(2))
+}
+
+/// What becomes of the early data that a ClientHello offers.
+#[derive(Clone, Copy)]
+pub(crate) enum Decision {
+    /// None is offered.
+    NotOffered,
+    /// It is skipped.
+    Rejected,
+    /// It is taken, up to this many bytes.
+    Accepted { max_size: u32 },
+}
+
+impl Decision {
+    /// What the application is told of it.
+    pub(crate) fn outcome(self) -> EarlyData {
+        match self {
+            Self::NotOffered => EarlyData::NotOffered,
+            Self::Rejected => EarlyData::Rejected,
+            Self::Accepted { .. } => EarlyData::Accepted,
+        }
+    }
+}
+
+/// What is known about early data when the PSK is selected.
+pub(crate) enum Judgement {
+    Decided(Decision),
+    /// It is taken unless this has been seen before.
+    Ask(ReplayEntry, Decision),
+}
+
+/// Judges the early data that a ClientHello offers; the PSK's binder has been verified.
+pub(crate) fn judge(
+    server: &Server,
+    hello: &ClientHello<'_>,
+    psk: Option<&OfferedPsk<'_>>,
+    suite: Suite,
+    alpn: Option<&[u8]>,
+    cx: &mut Context<'_>,
+) -> Result<Judgement, Fault> {
+    if !hello.early_data() {
+        return Ok(Judgement::Decided(Decision::NotOffered));
+    }
+    let rejected = Ok(Judgement::Decided(Decision::Rejected));
+    // RFC 9846, F.5: "TLS implementations MUST NOT enable 0-RTT (either sending or accepting) unless specifically requested by the application".
+    let Some(config) = &server.config.early_data else { return rejected };
+    // RFC 9846, 4.3.10: "the server MUST have selected the first key offered".
+    let Some((psk, permit)) = psk.filter(|psk| psk.taken.index == 0).and_then(|psk| Some((psk, psk.early_data.as_ref()?))) else {
+        return rejected;
+    };
+    // RFC 9846, 4.3.10: "it MUST verify that the following values are the same as those associated with the selected PSK".
+    if permit.suite != suite || permit.terms.alpn.as_deref() != alpn {
+        return rejected;
+    }
+    // RFC 9846, 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone".
+    let zone = config.guard.zone(cx.rng)?;
+    if permit.zone != zone {
+        return rejected;
+    }
+    let Some(expires) = fresh_until(permit, config.window, cx.now) else { return rejected };
+    // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of the ClientHello."
+    let entry = ReplayEntry::new(&zone, psk.binder, expires);
+    let accepted = Decision::Accepted { max_size: permit.terms.max_size };
+    Ok(match config.guard.check_and_insert(&entry, cx.now) {
+        None => Judgement::Ask(entry, accepted),
+        Some(verdict) => Judgement::Decided(accepted.unless_seen(verdict)),
+    })
+}
+
+impl Decision {
+    /// After what the replay guard says: RFC 9846, 8.2: an apparent replay "accepts the PSK but rejects 0-RTT"; so does a guard that cannot tell.
+    pub(crate) fn unless_seen(self, verdict: ReplayVerdict) -> Self {
+        match verdict {
+            ReplayVerdict::Fresh => self,
+            ReplayVerdict::Seen | ReplayVerdict::Unavailable => Self::Rejected,
+        }
+    }
+}
+
+/// The unix time up to which the ClientHello counts as fresh, if it does now.
+///
+/// RFC 9846, 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age", which is compared with the clock. Our tickets do not know the
+/// round-trip time, so that goes at the window's expense.
+fn fresh_until(permit: &Permit, window: Duration, now: Now) -> Option<Duration> {
+    let expected_arrival = permit.issued.saturating_add(permit.age);
+    (expected_arrival.abs_diff(now.unix) <= window).then(|| expected_arrival.saturating_add(window))
+}
+
+/// WAIT_EOED: the early data is received under its own keys; the handshake's wait.
+pub(crate) struct WaitEndOfEarlyData {
+    pub(crate) next: WaitFinished,
+    pub(crate) client_handshake: TrafficSecret,
+}
+
+impl WaitEndOfEarlyData {
+    /// The client has said all that it says early.
+    pub(crate) fn on_end_of_early_data(mut self, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<WaitFinished, Fault> {
+        let bytes = wire.bytes;
+        let aligned = wire.aligned("EndOfEarlyData")?;
+        let suite = self.next.on_end_of_early_data(bytes);
+        cx.sink.install_read(aligned, Level::Handshake, suite, self.client_handshake);
+        Ok(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::EarlyTerms;
+
+    /// RFC 9846, 8.3, with seconds counted here: within the window on either side, its ends included.
+    #[test]
+    fn a_hello_is_fresh_within_the_window_on_either_side() {
+        let seconds = Duration::from_secs;
+        let terms = EarlyTerms { max_size: 1, alpn: None };
+        let permit = |age| Permit { terms: terms.clone(), zone: [0; 16], suite: Suite::Aes128GcmSha256, issued: seconds(1_000), age };
+        let at = |unix, age| fresh_until(&permit(age), seconds(10), Now { monotonic: Duration::ZERO, unix });
+        assert_eq!(at(seconds(1_100), seconds(100)), Some(seconds(1_110)));
+        assert_eq!(at(seconds(1_110), seconds(100)), Some(seconds(1_110)));
+        assert_eq!(at(seconds(1_090), seconds(100)), Some(seconds(1_110)));
+        assert_eq!(at(seconds(1_110) + Duration::from_nanos(1), seconds(100)), None);
+        assert_eq!(at(seconds(1_090) - Duration::from_nanos(1), seconds(100)), None);
+        // An age that wrapped round: a client that says nonsense.
+        assert_eq!(at(seconds(1_100), Duration::from_millis(u32::MAX.into())), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! [`EarlyDataWriter`]: what goes out before the handshake is complete (RFC 9846, 4.3.10).
+
+use core::fmt;
+use std::io::{self, Read, Write};
+
+use crate::stream::handshake::Handshake;
+use crate::stream::transport;
+
+/// Sends early data, at a client, or the answer to it, at a server: see [`Handshake::early_data`].
+///
+/// `write` takes no more than is allowed: `Ok(0)` means that no more is, which `write_all` reports as `WriteZero`. What was taken goes out as early data or
+/// not at all: whether the server accepted it, says [`Stream::early_data`](crate::Stream::early_data) when the handshake is complete.
+pub struct EarlyDataWriter<'a, S> {
+    pub(super) handshake: &'a mut Handshake<S>,
+}
+
+impl<S> EarlyDataWriter<'_, S> {
+    /// How many bytes a client may still send early; a server's answer has no such limit, and this is 0.
+    pub fn remaining(&self) -> usize {
+        self.handshake.connection.early_data_left()
+    }
+}
+
+impl<S: Read + Write> Write for EarlyDataWriter<'_, S> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let Handshake { io, connection, .. } = &mut *self.handshake;
+        // What was accepted earlier goes first: there is room then.
+        transport::send(io, connection)?;
+        let taken = connection.write_early_data(data)?;
+        match transport::send(io, connection) {
+            Err(error) if !transport::is_pause(&error) => Err(error),
+            _ => Ok(taken),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Handshake { io, connection, .. } = &mut *self.handshake;
+        transport::send(io, connection)?;
+        transport::flush(io)
+    }
+}
+
+impl<S> fmt::Debug for EarlyDataWriter<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EarlyDataWriter").field("remaining", &self.remaining()).finish_non_exhaustive()
+    }
+}

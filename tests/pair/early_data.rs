@@ -1,0 +1,132 @@
+//! Early data: accepted, rejected, and seen before (RFC 9846, 4.3.10 and section 8).
+
+use std::time::Duration;
+
+use fleeting::{Client, EarlyData, NamedGroup, ReplayGuard, Server, ServerBuilder, SessionCache, TicketKeys};
+
+use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
+
+/// How much a server here takes, in bytes.
+const MAX_SIZE: u32 = 1000;
+
+/// What the connections of a test share.
+struct World {
+    sessions: SessionCache,
+    keys: TicketKeys,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { sessions: SessionCache::new(8), keys: TicketKeys::rotating() }
+    }
+
+    fn client(&self) -> Client {
+        let client = Client::builder().trust(pki().authority.trust()).groups([NamedGroup::X25519, NamedGroup::SECP256R1]);
+        client.sessions(self.sessions.clone()).early_data(true).alpn(["a"]).build().unwrap()
+    }
+
+    fn server(&self) -> ServerBuilder {
+        Server::builder().identity(pki().server.clone()).ticket_keys(self.keys.clone()).alpn(["a"])
+    }
+
+    /// A connection of that client with that server, before anything has moved.
+    fn pair(&self, server: &Server, seed: u64) -> Pair {
+        let mut rng = Seeded(seed);
+        let connection = self.client().connection(NAME, NOW, &mut rng).unwrap();
+        Pair { client: End::new(connection, rng), server: End::new(server.connection(NOW), Seeded(!seed)) }
+    }
+
+    /// Makes a full handshake, which leaves tickets.
+    fn visit(&self, server: &Server) {
+        let mut pair = self.pair(server, 1);
+        assert_eq!(pair.client.connection.write_early_data(b"too early").unwrap(), 0);
+        pair.settle();
+        pair.server.write(b"");
+        pair.settle();
+        assert_eq!(outcomes(&pair), [EarlyData::NotOffered; 2]);
+        assert!(!self.sessions.is_empty());
+    }
+}
+
+fn outcomes(pair: &Pair) -> [EarlyData; 2] {
+    [&pair.client, &pair.server].map(|end| end.connection.negotiated().unwrap().early_data())
+}
+
+fn guard() -> ReplayGuard {
+    ReplayGuard::in_memory(100)
+}
+
+#[test]
+fn is_accepted_and_answered_before_the_handshake_is_complete() {
+    let world = World::new();
+    let server = world.server().early_data(MAX_SIZE, guard()).build().unwrap();
+    world.visit(&server);
+    let mut pair = world.pair(&server, 2);
+    assert_eq!(pair.client.connection.early_data_left(), 1000);
+    assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 5);
+    assert_eq!(pair.client.connection.early_data_left(), 995);
+    let flight = pair.client.send(usize::MAX);
+    pair.server.receive(&flight, usize::MAX);
+    assert_eq!(pair.server.early, b"GET /");
+    assert!(pair.server.connection.is_handshaking());
+    assert_eq!(pair.server.connection.write_early_data(b"200").unwrap(), 3);
+    let answer = pair.server.send(usize::MAX);
+    pair.client.receive(&answer, usize::MAX);
+    // One round trip after it began the client has its answer.
+    assert_eq!(pair.client.read, b"200");
+    assert!(!pair.client.connection.is_handshaking());
+    pair.settle();
+    assert_eq!(outcomes(&pair), [EarlyData::Accepted; 2]);
+    pair.assert_same_view();
+    pair.client.write(b"and then");
+    pair.server.write(b"and then");
+    pair.settle();
+    assert_eq!((&pair.server.early[..], &pair.server.read[..]), (&b"GET /"[..], &b"and then"[..]));
+    assert_eq!(pair.client.read, b"200and then");
+}
+
+#[test]
+fn is_rejected_and_not_sent_again() {
+    // The server takes none any more; it takes none of this guard's; it wants another share; it speaks something else.
+    type Change = fn(ServerBuilder) -> ServerBuilder;
+    let changes: [Change; 4] = [
+        |server| server,
+        |server| server.early_data(MAX_SIZE, guard()),
+        |server| server.early_data(MAX_SIZE, guard()).groups([NamedGroup::SECP256R1]),
+        |server| server.early_data(MAX_SIZE, guard()).retry_cookie(true),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let world = World::new();
+        world.visit(&world.server().early_data(MAX_SIZE, guard()).build().unwrap());
+        let mut pair = world.pair(&change(world.server()).build().unwrap(), 2);
+        assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 5);
+        pair.settle();
+        assert_eq!(outcomes(&pair), [EarlyData::Rejected; 2], "{number}");
+        pair.assert_same_view();
+        assert!(pair.client.connection.negotiated().unwrap().resumed());
+        assert_eq!(pair.client.connection.early_data_left(), 0);
+        assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 0);
+        pair.client.write(b"later");
+        pair.settle();
+        assert_eq!((&pair.server.early[..], &pair.server.read[..]), (&b""[..], &b"later"[..]), "{number}");
+    }
+}
+
+#[test]
+fn a_replay_is_not_taken_twice() {
+    let world = World::new();
+    let guard = guard();
+    let build = |guard: &ReplayGuard| world.server().early_data(MAX_SIZE, guard.clone()).build().unwrap();
+    let server = build(&guard);
+    world.visit(&server);
+    let mut pair = world.pair(&server, 2);
+    pair.client.connection.write_early_data(b"pay").unwrap();
+    let flight = pair.client.send(usize::MAX);
+    for (server, seconds, taken) in [(&server, 0, true), (&server, 0, false), (&build(&guard), 5, false), (&server, 60, false)] {
+        let mut end = End::new(server.connection(NOW), Seeded(3));
+        end.now.unix += Duration::from_secs(seconds);
+        end.receive(&flight, usize::MAX);
+        assert_eq!(end.early, if taken { &b"pay"[..] } else { b"" });
+        assert!(end.status.is_ok() && end.connection.is_handshaking());
+    }
+}
