@@ -35,12 +35,13 @@ use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::random;
 use crate::crypto::signature::SigningKey;
 use crate::crypto::suite::Suite;
+use crate::handshake::EarlyData;
 use crate::identity::{Authority, Identity, Validity};
 use crate::key_schedule::{EarlySecret, PskKind};
 use crate::record::{Open, Seal};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
-use crate::session::{ClientSession, ExternalPsk, PskNames, Session, TicketKey, TicketKeys, Whose};
+use crate::session::{ClientSession, ExternalPsk, PskNames, ReplayGuard, Session, TicketKey, TicketKeys, Whose};
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
@@ -167,12 +168,13 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     drop(nameless);
     run.dropped("loading");
 
-    let client = Client::builder().trust(authority.trust()).identity(client).cipher_suites([suite.code_point()]).build().unwrap();
+    let client = Client::builder().trust(authority.trust()).identity(client).cipher_suites([suite.code_point()]);
+    let client = client.early_data(true).build().unwrap();
     // Of what only one of them is content with the client has no share, so that one asks again.
-    let ticket_keys = TicketKeys::rotating();
+    let (ticket_keys, guard) = (TicketKeys::rotating(), ReplayGuard::in_memory(10));
     let servers = [Group::X25519MlKem768, Group::X25519, Group::Secp256r1].map(|group| {
         let builder = Server::builder().identity(server.clone()).client_auth(ClientAuth::Required(authority.trust()));
-        builder.groups([group.code_point()]).ticket_keys(ticket_keys.clone()).build().unwrap()
+        builder.groups([group.code_point()]).ticket_keys(ticket_keys.clone()).early_data(100, guard.clone()).build().unwrap()
     });
     drop(server);
     let server = &servers[0];
@@ -195,9 +197,11 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("conversation");
     run.pause();
 
-    // The client comes back, with each group. What is in its cache is alive still.
+    // The client comes back, with each group, and its early data is accepted, or rejected by asking again. What is in its cache is alive still.
     let resumed = [0, 1, 2].map(|at| {
         let mut again = connect(&client, &servers[at], 11 + at as u64, true);
+        let expected = if at == 2 { EarlyData::Rejected } else { EarlyData::Accepted };
+        assert_eq!(again.server.negotiated().unwrap().early_data(), expected, "{at}");
         again.client.write(b"the client again").unwrap();
         again.settle();
         again.server.write(b"the server again").unwrap();
@@ -208,6 +212,19 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.pause();
     drop(resumed);
     run.dropped("what was resumed");
+
+    // Two that share a secret from outside, and nothing else; then a ticket between them.
+    let psk = |own, peer| ExternalPsk::new("identity", secret_from(1001).expose(), PskNames { own, peer }).unwrap();
+    let theirs = Server::builder().external_psks([psk("server", "client")]).build().unwrap();
+    let ours = Client::builder().external_psk(psk("client", "server")).cipher_suites([suite.code_point()]).build().unwrap();
+    let mut first = connect(&ours, &theirs, 21, false);
+    first.server.write(b"with a ticket").unwrap();
+    first.settle();
+    drop(first);
+    drop(connect(&ours, &theirs, 22, true));
+    drop((ours, theirs));
+    run.dropped("an external PSK");
+    run.pause();
 
     // Another one fails, and its tickets are forgotten with it. Both connections are still there afterwards.
     let mut failed = connect(&client, server, 2, true);
@@ -237,6 +254,11 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.pause();
 }
 
+/// A secret from outside, the same in both runs.
+fn secret_from(seed: u64) -> Secret {
+    Secret::filled(32, |out| Seeded(seed).try_fill_bytes(out).unwrap())
+}
+
 fn pem(keys: &Path, name: &str) -> Secret {
     let mut file = fs::File::open(keys.join(name)).unwrap();
     let len = file.metadata().unwrap().len();
@@ -261,7 +283,8 @@ struct Pair {
 
 fn connect(client: &Client, server: &Server, seed: u64, resumed: bool) -> Pair {
     let mut rng = Seeded(seed);
-    let client = client.connection("server.internal", now(), &mut rng).unwrap();
+    let mut client = client.connection("server.internal", now(), &mut rng).unwrap();
+    client.write_early_data(b"early data").unwrap();
     let mut pair = Pair { client, server: server.connection(now()), rng };
     pair.settle();
     for end in [&pair.client, &pair.server] {
@@ -288,7 +311,7 @@ fn deliver(from: &mut Connection, to: &mut Connection, rng: &mut Seeded) {
         to.received(count);
         from.sent(count);
         // A failure shows in the next call.
-        while let Ok(Status::Data) = to.process(now(), rng) {
+        while let Ok(Status::Data | Status::EarlyData) = to.process(now(), rng) {
             to.consume(usize::MAX);
         }
     }
