@@ -3,8 +3,9 @@
 //! ```text
 //! messages      what decodes encodes to the same bytes
 //! record        any bytes through Deframer, Open and Joiner; what Seal made comes out whole, and not at all if a bit was flipped
-//! client        a client whose server sends these bytes          server    a server whose client sends them: with and without a ticket, a
-//!                                                                          retry by group or by cookie, and each group
+//! client        a client whose server sends these bytes          server    a server whose client sends them: with and without a ticket, an
+//!                                                                          external PSK, early data and questions, a retry by group or by
+//!                                                                          cookie, and each group
 //! certificates  chains of DER as roots, as a peer's, as our own  pem       texts as whatever can be made of a text
 //! revocation    lists by two authorities, whole or signed here, a server that they may revoke, and the lists that follow them
 //! ```
@@ -140,15 +141,17 @@ pub fn server(data: &[u8]) {
 #[cfg_attr(not(test), expect(dead_code, reason = "the fuzzer looks for panics; the tests look at the seeds"))]
 struct Driven {
     read: Vec<u8>,
+    early: Vec<u8>,
     connected: bool,
     resumed: bool,
+    external_psk: bool,
     group: Option<NamedGroup>,
 }
 
 /// Feeds a connection to its end; a server that is still to be chosen is this one.
 fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: u8) -> Driven {
     let mut random = Fixed::new(2);
-    let mut read = Vec::new();
+    let (mut read, mut early) = (Vec::new(), Vec::new());
     let mut turn = |connection: &mut Connection, read: &mut Vec<u8>| {
         let result = loop {
             match connection.process(now(), &mut random) {
@@ -158,9 +161,14 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
                     read.extend_from_slice(connection.plaintext());
                     connection.consume(count);
                 }
-                Ok(Status::Ask(_)) => {
-                    assert!(connection.client_hello().is_some());
-                    if let Err(error) = connection.choose(&parties::server(choice), now(), &mut random) {
+                Ok(Status::EarlyData) => {
+                    assert!(connection.plaintext().is_empty() && connection.is_handshaking());
+                    early.extend_from_slice(connection.early_plaintext());
+                    connection.consume(usize::MAX);
+                    connection.write_early_data(b"an answer").expect("early data was accepted");
+                }
+                Ok(Status::Ask(question)) => {
+                    if let Err(error) = parties::answer(connection, question, choice, &mut random) {
                         break Err(error);
                     }
                 }
@@ -184,7 +192,9 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
         }
     }
     let connected = !connection.is_handshaking();
-    let (resumed, group) = connection.negotiated().map_or((false, None), |agreed| (agreed.resumed(), Some(agreed.group())));
+    let agreed = connection.negotiated();
+    let (resumed, external_psk) = agreed.map_or((false, false), |agreed| (agreed.resumed(), agreed.external_psk().is_some()));
+    let group = agreed.map(|agreed| agreed.group());
     connection.received_end();
     match turn(&mut connection, &mut read) {
         Ok(status) => assert_eq!(status, Status::Closed, "a cut connection looks like a healthy one"),
@@ -194,7 +204,7 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
             assert!(connection.write(b"x").is_err());
         }
     }
-    Driven { read, connected, resumed, group }
+    Driven { read, early, connected, resumed, external_psk, group }
 }
 
 // ---- certificates and PEM ----

@@ -8,10 +8,15 @@ use rand_core::{TryCryptoRng, TryRng};
 use crate::client::Client;
 use crate::code_point::NamedGroup;
 use crate::connection::{Connection, Status};
+use crate::error::Error;
+use crate::handshake::{Answer, Question};
 use crate::identity::{Identity, ServerName, Trust};
 use crate::secret::Secret;
 use crate::server::{ClientAuth, Server};
-use crate::session::{ClientSession, Session, SessionCache, SessionKey, StoredSessions, TicketKey, TicketKeys};
+use crate::session::{
+    ClientSession, ExternalPsk, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Session, SessionCache, SessionKey,
+    StoredSessions, TicketKey, TicketKeys,
+};
 use crate::time::Now;
 
 pub(super) const NAME: &str = "db.internal";
@@ -48,6 +53,18 @@ pub(super) const SECP256R1: Choice = 4;
 /// Whose key comes in a certificate, and not by itself (RFC 7250).
 pub(super) const CERTIFICATE: Choice = 16;
 
+/// A client that sends early data, if its ticket allows it.
+pub(super) const EARLY: Choice = 32;
+
+/// A client that also holds a PSK, which every server knows.
+pub(super) const PSK: Choice = 64;
+
+/// Whose key, and a server's memory of replays, are elsewhere.
+pub(super) const ASKING: Choice = 128;
+
+/// What a client with [`EARLY`] says.
+pub(super) const EARLY_DATA: &[u8] = b"early";
+
 fn groups(choice: Choice) -> Vec<NamedGroup> {
     match choice & 6 {
         X25519 => vec![NamedGroup::X25519],
@@ -70,17 +87,23 @@ struct Parties {
 struct Showing {
     key: Identity,
     certificate: Identity,
+    asking: Identity,
 }
 
 impl Showing {
     fn new(key: Identity) -> Self {
         // What stands in a chain that is given is shown.
         let certificate = Identity::from_pem(key.chain_pem(), key.key_pem().expect("it is here").expose()).expect("an identity");
-        Self { key, certificate }
+        let asking = Identity::asking(key.chain_pem()).expect("an identity");
+        Self { key, certificate, asking }
     }
 
     fn by(&self, choice: Choice) -> &Identity {
-        if choice & CERTIFICATE != 0 { &self.certificate } else { &self.key }
+        match (choice & ASKING != 0, choice & CERTIFICATE != 0) {
+            (true, _) => &self.asking,
+            (false, true) => &self.certificate,
+            (false, false) => &self.key,
+        }
     }
 }
 
@@ -106,14 +129,56 @@ fn client(choice: Choice, sessions: SessionCache) -> Client {
     let builder = Client::builder().trust(trusted_by_client.clone()).identity(client.by(choice).clone()).alpn(["h2", "x"]);
     let builder = builder.groups(groups(choice)).sessions(sessions);
     let builder = if choice & NO_SHARES != 0 { builder.key_shares([]) } else { builder };
+    let builder = if choice & PSK != 0 { builder.external_psk(external_psk("client", "server")) } else { builder };
+    let builder = builder.early_data(choice & EARLY != 0);
     builder.build().expect("a client")
 }
 
 pub(super) fn server(choice: Choice) -> Server {
     let Parties { server, trusted_by_server, ticket_keys, .. } = parties();
     let builder = Server::builder().identity(server.by(choice).clone()).client_auth(ClientAuth::Optional(trusted_by_server.clone()));
+    let guard = if choice & ASKING != 0 { ReplayGuard::asking(ZONE) } else { ReplayGuard::with_store(ZONE, Forgetful) };
+    let builder = builder.early_data(100, guard).external_psks([external_psk("server", "client")]);
     let builder = builder.alpn(["x"]).ticket_keys(ticket_keys.clone()).groups(groups(choice)).retry_cookie(choice & COOKIE != 0);
     builder.build().expect("a server")
+}
+
+/// The zone of all servers here.
+const ZONE: &str = "fuzzing";
+
+/// A store that has seen nothing: the same input is run again and again.
+struct Forgetful;
+
+impl ReplayStore for Forgetful {
+    fn check_and_insert(&self, _: &ReplayEntry) -> ReplayVerdict {
+        ReplayVerdict::Fresh
+    }
+}
+
+fn external_psk(own: &str, peer: &str) -> ExternalPsk {
+    ExternalPsk::new("fuzzing", b"thirty-two bytes that all know..", PskNames { own, peer }).expect("a PSK")
+}
+
+/// What an application does.
+pub(super) fn answer(connection: &mut Connection, question: Question, choice: Choice, random: &mut Fixed) -> Result<(), Error> {
+    let Parties { client, server: own, .. } = parties();
+    match question {
+        Question::Configuration => {
+            assert!(connection.client_hello().is_some());
+            connection.choose(&server(choice), now(), random)
+        }
+        Question::Replay => {
+            assert!(connection.replay_entry().is_some());
+            connection.answer(Answer::Replay(ReplayVerdict::Fresh), now(), random)
+        }
+        Question::Signature => {
+            let to_sign = connection.to_sign().expect("a signature is asked for").to_vec();
+            let of_server = to_sign.windows(6).any(|word| word == b"server");
+            let key = if of_server { &own.key } else { &client.key };
+            let signature = key.sign(&to_sign).expect("a key").expect("a key that is here");
+            connection.answer(Answer::Signature(signature.to_vec()), now(), random)
+        }
+    }
 }
 
 /// Each has sessions of its own: what one run leaves behind is not there for the next.
@@ -122,7 +187,9 @@ pub(super) fn new_client(choice: Choice) -> Connection {
     if choice & TICKET != 0 {
         StoredSessions::new(&sessions, session_key(choice)).put(session(), now());
     }
-    client(choice, sessions).connection(NAME, now(), &mut Fixed::new(1)).expect("a connection")
+    let mut connection = client(choice, sessions).connection(NAME, now(), &mut Fixed::new(1)).expect("a connection");
+    connection.write_early_data(EARLY_DATA).expect("a connection that has begun");
+    connection
 }
 
 pub(super) fn new_server(choice: Choice) -> Connection {
@@ -137,12 +204,12 @@ fn session() -> ClientSession {
         let mut client = client(0, sessions.clone()).connection(NAME, now(), &mut Fixed::new(3)).expect("a connection");
         let (mut server, mut random) = (new_server(0), Fixed::new(4));
         for _ in 0..2 {
-            deliver(&mut client, &mut server, &mut random, &mut Vec::new());
-            deliver(&mut server, &mut client, &mut random, &mut Vec::new());
+            deliver(&mut client, &mut server, 0, &mut random, &mut Vec::new());
+            deliver(&mut server, &mut client, 0, &mut random, &mut Vec::new());
         }
         // Tickets go out with what comes next.
         server.write(b"x").expect("a handshake that is done");
-        deliver(&mut server, &mut client, &mut random, &mut Vec::new());
+        deliver(&mut server, &mut client, 0, &mut random, &mut Vec::new());
         StoredSessions::new(&sessions, session_key(0)).take(now()).expect("a ticket")
     });
     let Session { suite, psk, since, whose } = &kept.session;
@@ -158,11 +225,12 @@ fn session() -> ClientSession {
 
 fn session_key(choice: Choice) -> SessionKey {
     let Parties { client, trusted_by_client, .. } = parties();
-    SessionKey::new(Some(&ServerName::parse(NAME).expect("a name")), trusted_by_client, Some(client.by(choice)), None)
+    let psk = (choice & PSK != 0).then(|| external_psk("client", "server"));
+    SessionKey::new(Some(&ServerName::parse(NAME).expect("a name")), trusted_by_client, Some(client.by(choice)), psk.as_ref())
 }
 
 /// Moves what one side has to send to the other, and adds it to `wire`.
-pub(super) fn deliver(from: &mut Connection, to: &mut Connection, random: &mut Fixed, wire: &mut Vec<u8>) {
+pub(super) fn deliver(from: &mut Connection, to: &mut Connection, choice: Choice, random: &mut Fixed, wire: &mut Vec<u8>) {
     while !from.output().is_empty() {
         let space = to.input();
         let count = space.len().min(from.output().len());
@@ -170,8 +238,12 @@ pub(super) fn deliver(from: &mut Connection, to: &mut Connection, random: &mut F
         wire.extend_from_slice(&from.output()[..count]);
         to.received(count);
         from.sent(count);
-        while to.process(now(), random).expect("an honest peer") == Status::Data {
-            to.consume(to.plaintext().len());
+        loop {
+            match to.process(now(), random).expect("an honest peer") {
+                Status::Data | Status::EarlyData => to.consume(usize::MAX),
+                Status::Ask(question) => answer(to, question, choice, random).expect("an honest peer"),
+                Status::NeedsInput | Status::Closed => break,
+            }
         }
     }
 }

@@ -12,15 +12,15 @@ use x509_cert::ext::pkix::IssuingDistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
 use crate::fuzzing::parties::{
-    CERTIFICATE, CLIENT_KEY, COOKIE, Choice, Fixed, NAME, NO_SHARES, SECP256R1, TICKET, X25519, deliver, identity, new_client, new_server,
-    now,
+    ASKING, CERTIFICATE, CLIENT_KEY, COOKIE, Choice, EARLY, Fixed, NAME, NO_SHARES, PSK, SECP256R1, TICKET, X25519, deliver, identity,
+    new_client, new_server, now,
 };
 use crate::fuzzing::revocation::{BY_BELOW, BY_ROOT, WHOLE, scene};
 use crate::identity::{Authority, Peer, Trust, Validity};
 use crate::message::Message;
 
 /// What a client comes with and what its server wants, and what comes of it: each handshake that there is.
-const CONVERSATIONS: [(&str, Choice, Choice); 11] = [
+const CONVERSATIONS: [(&str, Choice, Choice); 17] = [
     ("conversation", 0, 0),
     ("certificates", CERTIFICATE, CERTIFICATE),
     ("x25519", 0, X25519),
@@ -32,6 +32,12 @@ const CONVERSATIONS: [(&str, Choice, Choice); 11] = [
     ("resumed-x25519", TICKET, X25519),
     ("resumed-retried", TICKET, SECP256R1),
     ("resumed-retried-by-cookie", TICKET, COOKIE),
+    ("asking", ASKING, ASKING),
+    ("psk", PSK, 0),
+    ("psk-retried", PSK, SECP256R1),
+    ("resumed-early", TICKET | EARLY, 0),
+    ("resumed-early-asking", TICKET | EARLY, ASKING),
+    ("resumed-early-retried", TICKET | EARLY, SECP256R1),
 ];
 
 /// Each seed: its target, its file's name and its content.
@@ -90,12 +96,12 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 
 /// A handshake with both keys proved or remembered, data and new keys both ways, and both ends: what the client sent, and what the server sent.
 fn conversation(client: Choice, server: Choice) -> (Vec<u8>, Vec<u8>) {
-    let (mut client, mut server) = (new_client(client), new_server(server));
+    let (mut client, mut server, of_client, of_server) = (new_client(client), new_server(server), client, server);
     let (mut client_random, mut server_random) = (Fixed::new(2), Fixed::new(2));
     let (mut from_client, mut from_server) = (Vec::new(), Vec::new());
     for turn in 0..8 {
-        deliver(&mut client, &mut server, &mut server_random, &mut from_client);
-        deliver(&mut server, &mut client, &mut client_random, &mut from_server);
+        deliver(&mut client, &mut server, of_server, &mut server_random, &mut from_client);
+        deliver(&mut server, &mut client, of_client, &mut client_random, &mut from_server);
         match turn {
             2 | 4 => {
                 for connection in [&mut client, &mut server] {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::parties::{NAME, identity, new_client, new_server, now};
+use super::parties::{EARLY_DATA, NAME, identity, new_client, new_server, now};
 use super::revocation::{lists, verdict};
 use super::{Driven, drive, seeds, split};
 use crate::code_point::NamedGroup;
@@ -110,10 +110,13 @@ fn recorded_conversations_are_understood_to_their_end() {
             "server" => new_server(seed[1]),
             _ => continue,
         };
-        let Driven { read, connected, resumed, group } = drive(connection, seed[1], &seed[2..], seed[0] & 0x7f);
+        let Driven { read, early, connected, resumed, external_psk, group } = drive(connection, seed[1], &seed[2..], seed[0] & 0x7f);
         assert!(connected, "{target}/{name} does not reach the end of its handshake");
         assert_eq!(read, b"hellohello", "{target}/{name}");
         assert_eq!(resumed, name.contains("resumed"), "{target}/{name}");
+        assert_eq!(external_psk, name.contains("psk"), "{target}/{name}");
+        let accepted = target == "server" && name.contains("early") && !name.contains("retried");
+        assert_eq!(early, if accepted { EARLY_DATA } else { b"" }, "{target}/{name}");
         let expected = match &*name {
             name if name.contains("x25519") => NamedGroup::X25519,
             name if name.contains("secp256r1") || name.ends_with("retried-61") => NamedGroup::SECP256R1,
