@@ -223,8 +223,15 @@ impl ServerBuilder {
     }
 
     /// Takes early data (0-RTT), up to so many bytes of it on a connection; the guard keeps account of what has been taken. Off by default. Tickets
-    /// tell clients that they may send some when they come back. How it is read: [`Progress::EarlyData`](crate::Progress::EarlyData),
-    /// [`Stream::take_early_data`](crate::Stream::take_early_data), [`Status::EarlyData`](crate::Status::EarlyData).
+    /// tell clients that they may send some when they come back: so early data comes under tickets alone, and never with the first handshake, or directly
+    /// under an external PSK.
+    ///
+    /// How it is read: as it comes, by [`Progress::EarlyData`](crate::Progress::EarlyData) or [`Status::EarlyData`](crate::Status::EarlyData), and then it may
+    /// be answered at once; or when the handshake is complete, by [`Stream::take_early_data`](crate::Stream::take_early_data). Until that is read, it is held
+    /// in memory: `max_size` bytes at most.
+    ///
+    /// A configuration that takes another one's place, as in a [`LiveServer`](crate::LiveServer), is given a clone of the same guard: a new one rejects the
+    /// early data under all tickets that are out.
     ///
     /// **Early data can be replayed**, within the limits that [`ReplayGuard`] describes, and it has no forward secrecy: act on it only if that may happen
     /// twice (RFC 9846, section 8 and F.5).
@@ -326,6 +333,9 @@ impl ServerBuilder {
     /// without a certificate are not asked about: [`ClientAuth::Required`] keeps them out. Nor are those with an
     /// [external PSK](Self::external_psks), which was given to one of them alone.
     ///
+    /// About a client that sends [early data](Self::early_data) it is asked twice: before any of that is taken, where an `Err` rejects the early data alone,
+    /// and when the client has shown to be there. The first time it may be about a replay.
+    ///
     /// Of a resumed client there is its own certificate alone. A hook that goes by who issued it (the certificates above) has no answer then: put the
     /// issuers that may let clients in into the [`Trust`] instead, whose change ends tickets, or make every handshake a full one by
     /// [`without_tickets`](Self::without_tickets).
@@ -343,7 +353,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a handshake may take: 30 seconds by default. Over a transport that blocks, give that a time-out too: see [`Server::accept`].
+    /// How long a handshake may take: 30 seconds by default, early data and the time included that the application takes over it or to answer a question.
+    /// Over a transport that blocks, give that a time-out too: see [`Server::accept`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
         self
@@ -362,7 +373,7 @@ impl ServerBuilder {
     pub fn build(self) -> Result<Server, Error> {
         self.settings.check()?;
         if self.default_identity.is_none() && self.named.is_empty() && self.external_psks.is_empty() {
-            return Err(ConfigError::Missing { what: "identity() or identity_for(): who this server is" }.into());
+            return Err(ConfigError::Missing { what: "identity(), identity_for() or external_psks(): who this server is" }.into());
         }
         if self.early_data.is_some() && self.ticket_keys.is_none() {
             let reason = "early data comes under tickets: it cannot go with without_tickets()";

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! offered, under a ticket that allows it, which is the client's first PSK
-//!   ─> the same suite and ALPN protocol, a fresh age, the zone of our replay guard      judge
+//!   ─> the same suite and ALPN protocol, the zone of our replay guard, a fresh age,
+//!      a client that is let in                                                          judge
 //!   ─> not seen before: the guard answers, or the application is asked                  ReplayGuard, Question::Replay
 //!   ─> accepted: ... EndOfEarlyData                                                     WaitEndOfEarlyData
 //! ```
@@ -91,6 +92,10 @@ pub(crate) fn judge(
         return rejected;
     }
     let Some(expires) = fresh_until(permit, config.window, cx.now) else { return rejected };
+    // Who is not let in any more is told so when the handshake is complete, and not served before. Asked again then, as this may be a replay.
+    if psk.taken.selected.whose.peer().is_some_and(|peer| server.config.settings.authorize(peer).is_err()) {
+        return rejected;
+    }
     // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of the ClientHello."
     let entry = ReplayEntry::new(&zone, psk.binder, expires);
     let accepted = Decision::Accepted { max_size: permit.terms.max_size };

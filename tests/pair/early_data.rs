@@ -1,8 +1,13 @@
 //! Early data: accepted, rejected, and seen before (RFC 9846, 4.3.10 and section 8).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fleeting::{Client, EarlyData, NamedGroup, ReplayGuard, Server, ServerBuilder, SessionCache, TicketKeys};
+use fleeting::{
+    AlertDescription, Client, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup, ReplayGuard, Server, ServerBuilder,
+    SessionCache, TicketKeys,
+};
 
 use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
 
@@ -20,9 +25,9 @@ impl World {
         Self { sessions: SessionCache::new(8), keys: TicketKeys::rotating() }
     }
 
-    fn client(&self) -> Client {
+    fn client(&self) -> ClientBuilder {
         let client = Client::builder().trust(pki().authority.trust()).groups([NamedGroup::X25519, NamedGroup::SECP256R1]);
-        client.sessions(self.sessions.clone()).early_data(true).alpn(["a"]).build().unwrap()
+        client.sessions(self.sessions.clone()).early_data(true).alpn(["a"])
     }
 
     fn server(&self) -> ServerBuilder {
@@ -31,9 +36,7 @@ impl World {
 
     /// A connection of that client with that server, before anything has moved.
     fn pair(&self, server: &Server, seed: u64) -> Pair {
-        let mut rng = Seeded(seed);
-        let connection = self.client().connection(NAME, NOW, &mut rng).unwrap();
-        Pair { client: End::new(connection, rng), server: End::new(server.connection(NOW), Seeded(!seed)) }
+        pair(&self.client().build().unwrap(), server, seed)
     }
 
     /// Makes a full handshake, which leaves tickets.
@@ -46,6 +49,12 @@ impl World {
         assert_eq!(outcomes(&pair), [EarlyData::NotOffered; 2]);
         assert!(!self.sessions.is_empty());
     }
+}
+
+fn pair(client: &Client, server: &Server, seed: u64) -> Pair {
+    let mut rng = Seeded(seed);
+    let connection = client.connection(NAME, NOW, &mut rng).unwrap();
+    Pair { client: End::new(connection, rng), server: End::new(server.connection(NOW), Seeded(!seed)) }
 }
 
 fn outcomes(pair: &Pair) -> [EarlyData; 2] {
@@ -129,4 +138,34 @@ fn a_replay_is_not_taken_twice() {
         assert_eq!(end.early, if taken { &b"pay"[..] } else { b"" });
         assert!(end.status.is_ok() && end.connection.is_handshaking());
     }
+}
+
+/// The client holds its session still, so it is known who asks; but `authorize` does not let it in any more.
+#[test]
+fn of_a_client_that_is_not_let_in_is_not_taken() {
+    let world = World::new();
+    let closed = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&closed);
+    let trust = pki().authority.trust();
+    let server = world
+        .server()
+        .early_data(MAX_SIZE, guard())
+        .client_auth(ClientAuth::Required(trust))
+        .authorize(move |_| if asked.load(Ordering::Relaxed) { Err("not any more") } else { Ok(()) });
+    let (server, client) = (server.build().unwrap(), world.client().identity(pki().client.clone()).build().unwrap());
+    for (seed, expected) in [(1, EarlyData::NotOffered), (2, EarlyData::Accepted)] {
+        let mut pair = pair(&client, &server, seed);
+        pair.client.connection.write_early_data(b"GET /").unwrap();
+        pair.settle();
+        pair.server.write(b"");
+        pair.settle();
+        assert_eq!(outcomes(&pair), [expected; 2]);
+    }
+    closed.store(true, Ordering::Relaxed);
+    let mut pair = pair(&client, &server, 3);
+    assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 5);
+    pair.settle();
+    assert_eq!(pair.server.early, b"");
+    assert!(matches!(pair.server.error(), Error::Protocol { fault: Fault::Denied(_), .. }));
+    assert!(matches!(pair.client.error(), Error::AlertReceived(AlertDescription(49))));
 }
