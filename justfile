@@ -71,6 +71,9 @@ examples:
     cargo run --locked --release --example sans_io
     cargo run --locked --release --example resumption
     cargo run --locked --release --example raw_keys
+    cargo run --locked --release --example early_data
+    cargo run --locked --release --example psk
+    cargo run --locked --release --example remote_signer
 
 # The tests against other people's programs: openssl, gnutls, go, node, curl (CONTRIBUTING.md says what to install)
 peers *args:

@@ -1,0 +1,318 @@
+//! Early data (0-RTT): the request goes out with the first flight, and its answer comes back before the handshake is complete.
+//!
+//! ```text
+//! cargo run --release --example early_data
+//! ```
+//!
+//! Client and servers talk over TCP, through a wire of 20 ms each way that somebody listens to.
+//!
+//! 1. The first visit is a full handshake: two round trips until the answer is there. Tickets come with it, and allow early data.
+//! 2. The next one takes a single round trip. The server answers before it has the client's Finished.
+//! 3. Who listened sends the recorded first flight again, to the same server and to another one that knows its tickets. Neither acts on it.
+//! 4. The client goes to the other server, which does not take early data under tickets of the first. Nothing is sent again by itself: whether the request
+//!    may come twice is for the client to say. This one may.
+//!
+//! **Early data can be replayed.** What this example asks for is a price. It would not order anything that way.
+
+mod common;
+
+use std::io::{BufRead, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::Failure;
+use fleeting::{Authority, Client, EarlyData, Identity, Progress, ReplayGuard, Server, TicketKeys};
+
+const NAME: &str = "prices.internal";
+
+const REQUEST: &str = "what does a lamp cost?\n";
+
+/// How long the wire takes, each way.
+const DELAY: Duration = Duration::from_millis(20);
+
+/// How long a silent peer is waited for. `handshake_timeout` is looked at when a call of the socket returns, so a socket without a time-out of its own would be
+/// waited for until it says something.
+const SILENCE: Duration = Duration::from_secs(5);
+
+fn main() -> Result<(), Failure> {
+    let authority = Authority::new("early data")?;
+    let identity = authority.issue_server([NAME])?;
+    // The servers know each other's tickets. Each has a guard of its own, so each takes early data under its own tickets alone: no other server could
+    // have taken it before.
+    let keys = TicketKeys::rotating();
+    let east = serve(&identity, &keys)?;
+    let west = serve(&identity, &keys)?;
+    let (to_east, to_west) = (wire(east.address)?, wire(west.address)?);
+    let client = Client::builder().trust(authority.trust()).early_data(true).build()?;
+
+    println!("fleeting early data: a price, {} ms away\n", DELAY.as_millis());
+    let first = visit(&client, &to_east)?;
+    show("the first visit", &first, &east.report()?, (EarlyData::NotOffered, When::AfterFinished))?;
+    let second = visit(&client, &to_east)?;
+    show("the second", &second, &east.report()?, (EarlyData::Accepted, When::BeforeFinished))?;
+    let recorded = to_east.first_flight();
+
+    println!("\n  somebody sends the {} bytes of its first flight again", recorded.len());
+    replay("to the same server", &recorded, &east)?;
+    replay("to the other one", &recorded, &west)?;
+
+    println!();
+    let third = visit(&client, &to_west)?;
+    show("a visit to the other", &third, &west.report()?, (EarlyData::Rejected, When::AfterFinished))?;
+    println!("\nOne answer for each visit, and none for a replay.");
+    Ok(())
+}
+
+// ---- the client ----
+
+/// A visit as the client saw it.
+struct Visit {
+    outcome: EarlyData,
+    answer: String,
+    took: Duration,
+}
+
+fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
+    let tcp = connect(wire.address)?;
+    let began = Instant::now();
+    let mut handshake = client.start(NAME, tcp)?;
+    // Nothing to write it to where no session allows it, as on the first visit. What is taken goes out at once, right behind the ClientHello.
+    if let Some(mut early) = handshake.early_data() {
+        early.write_all(REQUEST.as_bytes())?;
+    }
+    let mut tls = handshake.finish()?;
+    let outcome = tls.early_data();
+    match outcome {
+        EarlyData::Accepted => {}
+        // Not even tried, so far nobody has seen the request.
+        EarlyData::NotOffered => tls.write_all(REQUEST.as_bytes())?,
+        // This server took nothing of it. But somebody may have brought the first flight to another one, which did: so only what may happen twice is
+        // sent again, and anything else is given up or asked about first.
+        EarlyData::Rejected => tls.write_all(REQUEST.as_bytes())?,
+    }
+    let mut answer = String::new();
+    tls.read_line(&mut answer)?;
+    let took = began.elapsed();
+    tls.close()?;
+    Ok(Visit { outcome, answer, took })
+}
+
+// ---- the servers ----
+
+/// A server as the others know it.
+struct Remote {
+    address: SocketAddr,
+    reports: Receiver<Report>,
+}
+
+impl Remote {
+    /// What it says of the next connection that has ended.
+    fn report(&self) -> Result<Report, Failure> {
+        Ok(self.reports.recv_timeout(2 * SILENCE)?)
+    }
+}
+
+/// What a server did on one connection.
+#[derive(Default)]
+struct Report {
+    answered: Vec<When>,
+    /// Whether the handshake was complete in the end, and what became of early data then.
+    outcome: Option<EarlyData>,
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Whoever asked holds the session's key, or has recorded somebody who does.
+    BeforeFinished,
+    AfterFinished,
+}
+
+fn serve(identity: &Identity, keys: &TicketKeys) -> Result<Remote, Failure> {
+    // The tickets that are given out allow 4 KiB.
+    let guard = ReplayGuard::in_memory(10_000);
+    let server = Server::builder().identity(identity.clone()).ticket_keys(keys.clone()).early_data(4096, guard).build()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let (done, reports) = mpsc::channel();
+    thread::spawn(move || {
+        for tcp in listener.incoming() {
+            let mut report = Report::default();
+            report.failure = tcp.map_err(Failure::from).and_then(|tcp| answer(&server, tcp, &mut report)).err();
+            if done.send(report).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(Remote { address, reports })
+}
+
+fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Failure> {
+    tcp.set_nodelay(true)?;
+    tcp.set_read_timeout(Some(SILENCE))?;
+    let mut request = Vec::new();
+    let mut handshake = server.start(tcp);
+    let mut tls = loop {
+        handshake = match handshake.advance()? {
+            Progress::Done(tls) => break tls,
+            Progress::EarlyData(data, mut going_on) => {
+                request.extend_from_slice(&data);
+                // Asking for a price changes nothing, so it is answered at once. What does change something is kept until the handshake is `Done`,
+                // as `accept` keeps all of it: see `Stream::take_early_data`.
+                if let Some(answer) = price(&request) {
+                    let mut early = going_on.early_data().ok_or("early data came, and none can be sent")?;
+                    early.write_all(answer.as_bytes())?;
+                    report.answered.push(When::BeforeFinished);
+                    request.clear();
+                }
+                going_on
+            }
+            Progress::WouldBlock(_) => return Err("the client is silent".into()),
+            Progress::Ask(question, _) => return Err(format!("{question:?} was not to be asked").into()),
+        }
+    };
+    report.outcome = Some(tls.early_data());
+    loop {
+        if let Some(answer) = price(&request) {
+            tls.write_all(answer.as_bytes())?;
+            report.answered.push(When::AfterFinished);
+            request.clear();
+        }
+        // Behind what came early, should that have been a part of the request alone.
+        if tls.read_until(b'\n', &mut request)? == 0 {
+            break;
+        }
+    }
+    tls.close()?;
+    Ok(())
+}
+
+/// The answer, once the request is whole.
+fn price(request: &[u8]) -> Option<&'static str> {
+    (request == REQUEST.as_bytes()).then_some("12 crowns\n")
+}
+
+// ---- who listens ----
+
+/// A wire to a server, which takes its time, and on which somebody listens.
+struct Wire {
+    address: SocketAddr,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// Of the last connection: all that the client sent before the server said a word.
+#[derive(Default)]
+struct Heard {
+    first_flight: Vec<u8>,
+    answered: bool,
+}
+
+impl Wire {
+    fn first_flight(&self) -> Vec<u8> {
+        self.heard.lock().map(|heard| heard.first_flight.clone()).unwrap_or_default()
+    }
+}
+
+fn wire(server: SocketAddr) -> Result<Wire, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (address, heard) = (listener.local_addr()?, Arc::new(Mutex::new(Heard::default())));
+    let hearing = Arc::clone(&heard);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            if let Err(failure) = client.map_err(Failure::from).and_then(|client| relay(client, connect(server)?, &hearing)) {
+                eprintln!("the wire is cut: {failure}");
+            }
+        }
+    });
+    Ok(Wire { address, heard })
+}
+
+fn relay(client: TcpStream, server: TcpStream, heard: &Arc<Mutex<Heard>>) -> Result<(), Failure> {
+    client.set_nodelay(true)?;
+    if let Ok(mut heard) = heard.lock() {
+        *heard = Heard::default();
+    }
+    for (from, to, from_client) in [(client.try_clone()?, server.try_clone()?, true), (server, client, false)] {
+        let (heard, (bring, brought)) = (Arc::clone(heard), mpsc::channel());
+        thread::spawn(move || take_in(from, from_client, &heard, |bytes| bring.send((Instant::now() + DELAY, bytes)).is_ok()));
+        thread::spawn(move || hand_out(to, brought));
+    }
+    Ok(())
+}
+
+fn take_in(mut from: TcpStream, from_client: bool, heard: &Mutex<Heard>, mut bring: impl FnMut(Vec<u8>) -> bool) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if let Ok(mut heard) = heard.lock() {
+            heard.answered |= !from_client;
+            if !heard.answered {
+                heard.first_flight.extend_from_slice(&buffer[..count]);
+            }
+        }
+        if !bring(buffer[..count].to_vec()) {
+            break;
+        }
+    }
+}
+
+fn hand_out(mut to: TcpStream, brought: Receiver<(Instant, Vec<u8>)>) {
+    for (when, bytes) in brought {
+        thread::sleep(when.saturating_duration_since(Instant::now()));
+        if to.write_all(&bytes).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+/// Says again what was heard. Without the session's key there is nothing more to say after that.
+fn replay(to: &str, first_flight: &[u8], server: &Remote) -> Result<(), Failure> {
+    let mut tcp = connect(server.address)?;
+    tcp.write_all(first_flight)?;
+    tcp.shutdown(Shutdown::Write)?;
+    let mut heard = Vec::new();
+    tcp.read_to_end(&mut heard)?;
+    let report = server.report()?;
+    if !report.answered.is_empty() || report.outcome.is_some() {
+        return Err(format!("{to}: a replay was answered").into());
+    }
+    // It waits for the Finished of somebody who holds the session's key, and sees the connection end.
+    report.failure.ok_or("a server is content with a replay")?;
+    println!("      {to:<20} {} bytes of handshake came back, and no answer", heard.len());
+    Ok(())
+}
+
+// ---- what all use ----
+
+fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {
+    let tcp = TcpStream::connect(address)?;
+    tcp.set_nodelay(true)?;
+    tcp.set_read_timeout(Some(SILENCE))?;
+    Ok(tcp)
+}
+
+/// Prints a visit; fails if it is not the one that was to be expected.
+fn show(what: &str, visit: &Visit, report: &Report, expected: (EarlyData, When)) -> Result<(), Failure> {
+    let (outcome, when) = expected;
+    if let Some(failure) = &report.failure {
+        return Err(format!("{what}: the server says: {failure}").into());
+    }
+    if (visit.outcome, report.outcome, &report.answered[..]) != (outcome, Some(outcome), &[when][..]) {
+        return Err(format!("{what}: {:?} and {:?}, answered {:?}", visit.outcome, report.outcome, report.answered).into());
+    }
+    let early = match outcome {
+        EarlyData::NotOffered => "no early data",
+        EarlyData::Accepted => "early data accepted",
+        EarlyData::Rejected => "early data rejected",
+    };
+    let answered = match when {
+        When::BeforeFinished => "answered before the client's Finished",
+        When::AfterFinished if outcome == EarlyData::Rejected => "asked again, answered after the handshake",
+        When::AfterFinished => "answered after the handshake",
+    };
+    println!("  {what:<22} {early}, {answered}: {} after {} ms", visit.answer.trim_end(), visit.took.as_millis());
+    Ok(())
+}

@@ -1,0 +1,269 @@
+//! A server without its private key: an agent holds that, and signs.
+//!
+//! ```text
+//! cargo run --release --example remote_signer
+//! ```
+//!
+//! The agent is a thread here, reached over a channel, and takes its time. It could be a process behind a socket, an HSM, or a service on another machine.
+//!
+//! 1. An authority certifies the agent's key, which it never sees; nor does the server.
+//! 2. `Identity::with_signer`: the agent is called in the midst of the handshake, and the thread waits for it. That is all there is to it.
+//! 3. `Identity::asking`: the handshake stops with a question, and the thread goes on with other clients until the agent has answered.
+//! 4. An agent that does not sign, and one that has another key: the clients are told that the server has an error of its own. A signature that is not right
+//!    never leaves the server, since it could give the key away.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::Failure;
+use ed25519_dalek::{Signer as _, SigningKey};
+use fleeting::{AlertDescription, Answer, Authority, Client, Handshake, Identity, Progress, PublicKey, Question, Server, Signer, Stream};
+use zeroize::Zeroizing;
+
+const NAME: &str = "db.internal";
+
+/// How long the agent takes for a signature. It can work on many at a time.
+const SIGNING: Duration = Duration::from_millis(100);
+
+/// How many clients come at the same time.
+const CLIENTS: usize = 8;
+
+/// How long a silent client is waited for.
+const SILENCE: Duration = Duration::from_secs(5);
+
+fn main() -> Result<(), Failure> {
+    let agent = Agent::start(new_key()?);
+    let authority = Authority::new("remote signer")?;
+    let certify = |key| authority.certificate().server([NAME]).issue_for(key);
+    let chain = certify(agent.public_key)?;
+    // Without tickets, as a client that comes back needs no signature: see the example `resumption`.
+    let serving = |identity: Identity| Server::builder().identity(identity).without_tickets().build();
+    let client = Client::builder().trust(authority.trust()).build()?;
+
+    let (failures, noted) = mpsc::channel();
+    println!("fleeting remote signer: {CLIENTS} clients at a time, and one thread that serves them\n");
+    println!("  the agent's key {}, which takes {} ms to sign\n", agent.public_key, SIGNING.as_millis());
+
+    let address = serve_waiting(serving(Identity::with_signer(&chain, agent.clone())?)?, &failures)?;
+    let took = visit_all(&client, address)?;
+    println!("  a Signer that the thread waits for      {:>4} ms", took.as_millis());
+
+    let address = serve_asking(serving(Identity::asking(&chain)?)?, agent.clone(), &failures)?;
+    let took = visit_all(&client, address)?;
+    println!("  a question that is answered later       {:>4} ms\n", took.as_millis());
+    if took > SIGNING * CLIENTS as u32 {
+        return Err("the clients waited for each other".into());
+    }
+
+    let locked = Agent { requests: mpsc::channel().0, public_key: agent.public_key };
+    let address = serve_waiting(serving(Identity::with_signer(&chain, locked.clone())?)?, &failures)?;
+    refused("an agent that has gone", &client, address, &noted)?;
+    let address = serve_asking(serving(Identity::asking(&chain)?)?, locked, &failures)?;
+    refused("the same, where the application asks it", &client, address, &noted)?;
+    let other = certify(PublicKey::from(new_key()?.verifying_key().to_bytes()))?;
+    let address = serve_waiting(serving(Identity::with_signer(other, agent)?)?, &failures)?;
+    refused("an agent that has another key", &client, address, &noted)?;
+    Ok(())
+}
+
+fn new_key() -> Result<SigningKey, Failure> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed)?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+// ---- the agent ----
+
+/// How to reach whoever holds the key.
+#[derive(Clone)]
+struct Agent {
+    requests: Sender<Request>,
+    public_key: PublicKey,
+}
+
+struct Request {
+    message: Vec<u8>,
+    answer: Box<dyn FnOnce(Vec<u8>) + Send>,
+}
+
+impl Agent {
+    /// The key goes into the agent's thread and stays there.
+    fn start(key: SigningKey) -> Self {
+        let (requests, received) = mpsc::channel::<Request>();
+        let public_key = key.verifying_key().to_bytes().into();
+        thread::spawn(move || {
+            for Request { message, answer } in received {
+                // What it signs says who asks: after 64 spaces comes "TLS 1.3, server CertificateVerify" (RFC 9846, 4.5.2). An agent that many may ask signs
+                // nothing else.
+                if !message.starts_with(&[b" ".repeat(64).as_slice(), b"TLS 1.3, server CertificateVerify\0"].concat()) {
+                    continue;
+                }
+                let signature = key.sign(&message).to_vec();
+                thread::spawn(move || {
+                    thread::sleep(SIGNING);
+                    answer(signature);
+                });
+            }
+        });
+        Self { requests, public_key }
+    }
+
+    /// Asks for a signature, and goes on at once.
+    fn ask(&self, message: &[u8], answer: impl FnOnce(Vec<u8>) + Send + 'static) -> Result<(), Failure> {
+        let request = Request { message: message.to_vec(), answer: Box::new(answer) };
+        Ok(self.requests.send(request).map_err(|_| "the agent has gone")?)
+    }
+}
+
+/// The simple way: whoever calls this waits.
+impl Signer for Agent {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        let (bring, brought) = mpsc::channel();
+        self.ask(message, move |signature| drop(bring.send(signature)))?;
+        Ok(brought.recv_timeout(SILENCE)?)
+    }
+}
+
+// ---- a thread that waits for each signature ----
+
+fn serve_waiting(server: Server, failures: &Sender<Failure>) -> Result<SocketAddr, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (address, failures) = (listener.local_addr()?, failures.clone());
+    thread::spawn(move || {
+        for tcp in listener.incoming() {
+            note(&failures, tcp.map_err(Failure::from).and_then(|tcp| greet(server.accept(prepared(tcp)?)?)));
+        }
+    });
+    Ok(address)
+}
+
+// ---- a thread that does not ----
+
+/// What the serving thread waits for, all in one place.
+enum Event {
+    Client(TcpStream),
+    /// The signature for this client's handshake.
+    Signature(usize, Vec<u8>),
+}
+
+fn serve_asking(server: Server, agent: Agent, failures: &Sender<Failure>) -> Result<SocketAddr, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let (events, happened) = mpsc::channel();
+    let serving = Serving { server, agent, failures: failures.clone(), events: events.clone(), waiting: BTreeMap::new() };
+    thread::spawn(move || serving.run(happened));
+    thread::spawn(move || {
+        for tcp in listener.incoming().flatten() {
+            if events.send(Event::Client(tcp)).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(address)
+}
+
+struct Serving {
+    server: Server,
+    agent: Agent,
+    failures: Sender<Failure>,
+    /// For the agent's answers.
+    events: Sender<Event>,
+    /// The handshakes that wait for one.
+    waiting: BTreeMap<usize, Handshake<TcpStream>>,
+}
+
+impl Serving {
+    fn run(mut self, happened: Receiver<Event>) {
+        for (number, event) in happened.into_iter().enumerate() {
+            let result = match event {
+                Event::Client(tcp) => self.begin(number, tcp),
+                Event::Signature(number, signature) => self.go_on(number, signature),
+            };
+            note(&self.failures, result);
+        }
+    }
+
+    /// Takes a client in, as far as that goes without a signature.
+    ///
+    /// The sockets block here, with a time-out, as a ClientHello is there at once. Where clients are slow too, the sockets do not block, `advance` says
+    /// `WouldBlock`, and the loop waits for them as well.
+    fn begin(&mut self, number: usize, tcp: TcpStream) -> Result<(), Failure> {
+        match self.server.start(prepared(tcp)?).advance()? {
+            Progress::Ask(Question::Signature, handshake) => {
+                let message = handshake.to_sign().ok_or("nothing to sign")?;
+                let events = self.events.clone();
+                if let Err(failure) = self.agent.ask(message, move |signature| drop(events.send(Event::Signature(number, signature)))) {
+                    // Otherwise the client would hear of it only when it waits no longer.
+                    handshake.refuse(AlertDescription::INTERNAL_ERROR);
+                    return Err(failure);
+                }
+                self.waiting.insert(number, handshake);
+                Ok(())
+            }
+            Progress::Done(tls) => greet(tls),
+            other => Err(format!("that was not to be expected: {other:?}").into()),
+        }
+    }
+
+    /// Goes on with the handshake that waited for this signature. `handshake_timeout` counts the time for which it waited, too.
+    fn go_on(&mut self, number: usize, signature: Vec<u8>) -> Result<(), Failure> {
+        let handshake = self.waiting.remove(&number).ok_or("a signature for nobody")?;
+        greet(handshake.answer(Answer::Signature(signature))?.finish()?)
+    }
+}
+
+// ---- what both have, and the clients ----
+
+fn prepared(tcp: TcpStream) -> Result<TcpStream, Failure> {
+    tcp.set_nodelay(true)?;
+    tcp.set_read_timeout(Some(SILENCE))?;
+    Ok(tcp)
+}
+
+fn greet(mut tls: Stream<TcpStream>) -> Result<(), Failure> {
+    tls.write_all(b"welcome")?;
+    tls.close()?;
+    Ok(())
+}
+
+/// One client's failure is not the server's. Here it is printed.
+fn note(failures: &Sender<Failure>, result: Result<(), Failure>) {
+    if let Err(failure) = result {
+        let _ = failures.send(failure);
+    }
+}
+
+fn visit(client: &Client, address: SocketAddr) -> Result<(), Failure> {
+    let mut tls = client.connect(NAME, prepared(TcpStream::connect(address)?)?)?;
+    let mut heard = String::new();
+    tls.read_to_string(&mut heard)?;
+    tls.close()?;
+    if heard == "welcome" { Ok(()) } else { Err(format!("the server said {heard:?}").into()) }
+}
+
+/// All clients at once: how long until the last of them is served.
+fn visit_all(client: &Client, address: SocketAddr) -> Result<Duration, Failure> {
+    let began = Instant::now();
+    let visits: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let client = client.clone();
+            thread::spawn(move || visit(&client, address))
+        })
+        .collect();
+    for visit in visits {
+        visit.join().map_err(|_| "a client panicked")??;
+    }
+    Ok(began.elapsed())
+}
+
+fn refused(what: &str, client: &Client, address: SocketAddr, noted: &Receiver<Failure>) -> Result<(), Failure> {
+    let Err(heard) = visit(client, address) else { return Err(format!("{what} was not noticed").into()) };
+    println!("  {what}:\n      the server: {}\n      the client: {heard}", noted.recv_timeout(SILENCE)?);
+    Ok(())
+}
