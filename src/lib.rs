@@ -48,10 +48,13 @@
 //! | transports that do not block, deadlines, a configuration chosen by the ClientHello | [`Client::start`], [`Server::start`], [`Handshake`] |
 //! | an event loop of one's own: no socket, clock or thread inside | [`Connection`] |
 //! | who one is | [`Identity`] |
-//! | a private key that is held elsewhere: by an agent, an HSM | [`Identity::with_signer`], [`Signer`] |
+//! | a private key that is held elsewhere: by an agent, an HSM | [`Identity::with_signer`], [`Signer`]; [`Identity::asking`] where the answer takes its time |
 //! | whom one trusts: roots, and keys bound to names | [`Trust`] |
 //! | no certificates at all | [`Identity::generate`], [`Trust::key_for`], [`ServerBuilder::identity_for`] |
 //! | coming back without certificates and signatures (resumption): it works by itself, and is tuned by | [`SessionCache`] at clients, [`TicketKeys`] at servers |
+//! | early data (0-RTT), for what may happen twice | [`ClientBuilder::early_data`], [`Handshake::early_data`]; [`ServerBuilder::early_data`], [`ReplayGuard`] |
+//! | a secret that two parties share, in place of certificates | [`ExternalPsk`], [`ClientBuilder::external_psk`], [`ServerBuilder::external_psks`] |
+//! | what a handshake asks the program: a configuration, a signature, a replay | [`Question`], [`Progress::Ask`], [`Status::Ask`] |
 //! | a server whose certificate is renewed, or whose configuration changes otherwise, while it serves | [`LiveServer`] |
 //! | how keys are agreed: X25519MLKEM768, X25519, secp256r1 | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
 //! | issuing certificates for a private PKI | [`Authority`] |

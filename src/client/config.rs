@@ -161,11 +161,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether early data (0-RTT) is offered where a session allows it: by [`Client::start`] and [`Client::connection`], whose caller can send some then. Off by
-    /// default.
+    /// Whether early data (0-RTT) is offered where a session allows it: by [`Client::start`] and [`Client::connection`], whose caller can send some then, by
+    /// [`Handshake::early_data`](crate::Handshake::early_data) and [`Connection::write_early_data`](crate::Connection::write_early_data). `connect` sends
+    /// none. Off by default.
     ///
-    /// **Early data can be replayed**: whoever records it can send it again to a server that keeps no account, or not for long enough, and it has no
-    /// forward secrecy. Send only what may happen twice, such as a read (RFC 9846, 2.3 and F.5). The server may reject it; nothing is sent again by itself.
+    /// **Early data can be replayed**: whoever records it can send it again, and a server that keeps no account, or not for long enough, takes it again. Nor
+    /// has it forward secrecy. Send only what may happen twice, such as a read (RFC 9846, 2.3 and F.5). The server may
+    /// reject it, as [`Stream::early_data`](crate::Stream::early_data) says; nothing is sent again by itself.
     pub fn early_data(mut self, on: bool) -> Self {
         self.early_data = on;
         self
@@ -195,7 +197,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long a handshake may take: 30 seconds by default. Over a transport that blocks, give that a time-out too: see [`Client::connect`].
+    /// How long a handshake may take: 30 seconds by default, the time included that the application takes to answer a question. Over a transport that
+    /// blocks, give that a time-out too: see [`Client::connect`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
         self
@@ -239,7 +242,7 @@ impl ClientBuilder {
         };
         self.settings.check()?;
         if self.trust.is_none() && self.external_psk.is_none() {
-            return Err(ConfigError::Missing { what: "trust(): whom to trust as a server" }.into());
+            return Err(ConfigError::Missing { what: "trust(), or external_psk(): whom to trust as a server" }.into());
         }
         let trust = self.trust;
         trust.iter().try_for_each(Trust::check)?;

@@ -33,7 +33,12 @@ use crate::time::Now;
 ///    no more will.
 /// 4. Then call [`process`](Self::process), and do what the [`Status`] says, until it says [`Status::NeedsInput`] or [`Status::Closed`].
 /// 5. When [`is_handshaking`](Self::is_handshaking) has become false, [`write`](Self::write). Finish with [`close`](Self::close).
-/// 6. While the handshake lasts, call `process` at [`next_timeout`](Self::next_timeout) at the latest.
+/// 6. While the handshake lasts, call `process` at [`next_timeout`](Self::next_timeout) at the latest. The time that the application itself takes, for
+///    an answer or with early data, counts too.
+/// 7. At [`Status::Ask`] nothing more is received or processed before the answer: [`choose`](Self::choose), [`answer`](Self::answer) or
+///    [`refuse`](Self::refuse). What waits in the output can be sent meanwhile.
+/// 8. Early data, where both configurations allow it: a client may [`write_early_data`](Self::write_early_data) from the beginning; a server reads it at
+///    [`Status::EarlyData`] as [`early_plaintext`](Self::early_plaintext), may answer it by `write_early_data`, and goes on when it is consumed.
 ///
 /// The first error sticks: every later call returns it again. Plaintext that was received before it can still be read.
 ///

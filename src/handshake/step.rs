@@ -47,7 +47,8 @@ pub(crate) enum Step<State, Suspended> {
     Ask(Suspended),
 }
 
-/// What a handshake waits for the application to decide.
+/// What a handshake waits for the application to decide. Besides its own answer each takes `refuse(alert)`, which ends the handshake. The peer waits
+/// meanwhile, and `handshake_timeout` runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Question {

@@ -152,7 +152,8 @@ impl Identity {
     }
 
     /// A chain of certificates in PEM, the first for a key that only the application can have something signed with, whenever it can: each handshake that
-    /// needs a signature stops and asks for it.
+    /// needs a signature stops and asks for it, by [`Question::Signature`](crate::Question::Signature). So it goes with `start` and
+    /// [`Connection`](crate::Connection); `connect` and `accept` cannot ask, and fail with [`Error::Asked`].
     ///
     /// # Errors
     ///

@@ -12,7 +12,8 @@ use crate::server::config::Server;
 ///
 /// Give the same [`TicketKeys`](crate::TicketKeys) to each configuration. Without, each makes keys of its own, and the tickets that clients hold are worth
 /// nothing after a replacement: they get in all the same, by full handshakes. Tickets are bound to the identity's key, and to whom the server trusts, as
-/// well: a renewed certificate for the same key keeps them, one for a fresh key does not.
+/// well: a renewed certificate for the same key keeps them, one for a fresh key does not. Where early data is taken, give each the same
+/// [`ReplayGuard`](crate::ReplayGuard) too: a new one rejects the early data of all clients that hold tickets.
 ///
 /// (Revocation lists alone are replaced by [`RevocationLists::reload_pem`](crate::RevocationLists::reload_pem), and need none of this.)
 ///

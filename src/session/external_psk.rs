@@ -174,7 +174,7 @@ impl ExternalPsk {
         &self.0.identity
     }
 
-    /// Our name; nothing if the secret is [not imported](Self::not_imported).
+    /// Our name; `None` if the secret is [not imported](Self::not_imported).
     pub fn own_name(&self) -> Option<&str> {
         match &self.0.keys {
             Keys::Imported { own, .. } => Some(own),
@@ -182,7 +182,7 @@ impl ExternalPsk {
         }
     }
 
-    /// The name of the other party; nothing if the secret is [not imported](Self::not_imported).
+    /// The name of the other party; `None` if the secret is [not imported](Self::not_imported).
     pub fn peer_name(&self) -> Option<&str> {
         match &self.0.keys {
             Keys::Imported { peer, .. } => Some(peer),

@@ -11,6 +11,22 @@ use crate::message::Reader;
 /// at the client's side. Nothing in it is authenticated yet.
 ///
 /// For a server that looks its PSKs up: with [`psk_identities`](crate::ClientHello::psk_identities) before it chooses a configuration.
+///
+/// ```
+/// use fleeting::{ClientHello, Error, ExternalPsk, PskIdentity, PskNames, Server};
+///
+/// /// A configuration for this client alone; `find` looks the secret up that "collector" shares with it.
+/// fn configuration(hello: &ClientHello, find: impl Fn(&str) -> Option<[u8; 32]>) -> Option<Result<Server, Error>> {
+///     let mut offered = hello.psk_identities().filter_map(PskIdentity::parse).filter(|psk| psk.server == "collector");
+///     offered.find_map(|psk| {
+///         let (secret, names) = (find(psk.client)?, PskNames { own: psk.server, peer: psk.client });
+///         Some(ExternalPsk::new(psk.identity, secret, names).and_then(|psk| Server::builder().external_psks([psk]).build()))
+///     })
+/// }
+/// ```
+///
+/// (A client that comes back offers a ticket, and its PSK behind that. For a ticket to be known again, these configurations share their
+/// [`ticket_keys`](crate::ServerBuilder::ticket_keys).)
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PskIdentity<'a> {
     /// The PSK's own identity.

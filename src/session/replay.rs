@@ -32,7 +32,8 @@ use crate::time::Now;
 ///
 /// Early data come before the server has said anything, so whoever saw them on the wire can send them again, and nothing in them tells the copy from the
 /// original. A guard records each ClientHello whose early data were taken, for as long as they would be taken again; after that their age refuses them. It
-/// counts only if it never forgets early, so a guard that cannot tell refuses, and the data come again after the handshake, if the client sends them again.
+/// counts only if it never forgets early, so a guard that cannot tell refuses. The connection goes on without the early data then, and the client, which
+/// learns that, may send the same after the handshake.
 ///
 /// | guard | takes early data under | and nothing of them |
 /// |---|---|---|
@@ -147,8 +148,8 @@ impl ReplayGuard {
         Self::new(Keeper::Store { place: named(zone.as_ref()), store: Box::new(store) })
     }
 
-    /// A guard that asks the application, which then asks a store wherever it is, and answers when it knows: the handshake waits. `zone` is the store's
-    /// name as for [`with_store`](Self::with_store); what [`ReplayStore`] says of a store holds for this one too.
+    /// A guard that asks the application, which then asks a store wherever it is, and answers when it knows: the handshake waits, at
+    /// [`Question::Replay`](crate::Question::Replay). `accept` cannot ask, and fails with [`Error::Asked`](crate::Error::Asked). `zone` is the store's name as for [`with_store`](Self::with_store); what [`ReplayStore`] says of a store holds for this one too.
     pub fn asking(zone: impl AsRef<[u8]>) -> Self {
         Self::new(Keeper::Application { place: named(zone.as_ref()) })
     }

@@ -130,7 +130,8 @@ impl<S: Read + Write> Stream<S> {
         self.send_or_wait()
     }
 
-    /// Who the peer is: always there on a client, and on a server whose client showed a certificate.
+    /// Who the peer is, if it showed a certificate or a key: a server always, a client that was asked. With an [`external_psk`](Self::external_psk) nobody
+    /// does.
     pub fn peer(&self) -> Option<&Peer> {
         self.negotiated.peer()
     }
@@ -166,7 +167,7 @@ impl<S: Read + Write> Stream<S> {
         self.negotiated.external_psk()
     }
 
-    /// What became of the client's early data: as a client, whether what was sent is to be sent again.
+    /// What became of the client's early data: as a client, whether the server has what was sent. What it rejected is not sent again by itself.
     pub fn early_data(&self) -> EarlyData {
         self.negotiated.early_data()
     }

@@ -10,6 +10,34 @@ use crate::stream::transport;
 ///
 /// `write` takes no more than is allowed: `Ok(0)` means that no more is, which `write_all` reports as `WriteZero`. What was taken goes out as early data or
 /// not at all: whether the server accepted it, says [`Stream::early_data`](crate::Stream::early_data) when the handshake is complete.
+///
+/// It writes and never reads: over a transport that blocks, a client that sends more than the transport holds, to a server that answers as much meanwhile,
+/// would wait for it as it waits for the client.
+///
+/// ```no_run
+/// use std::io::{self, Read, Write};
+/// use std::net::TcpStream;
+/// use fleeting::{Client, EarlyData, Stream};
+///
+/// /// Asks for something that may be asked for twice.
+/// fn ask(client: &Client, request: &[u8]) -> io::Result<Stream<TcpStream>> {
+///     let mut handshake = client.start("db.internal", TcpStream::connect("db.internal:5432")?)?;
+///     // None where the configuration allows none, or there is no session that does.
+///     let sent = match handshake.early_data() {
+///         Some(mut early) if early.remaining() >= request.len() => {
+///             early.write_all(request)?;
+///             true
+///         }
+///         _ => false,
+///     };
+///     let mut tls = handshake.finish()?;
+///     // Nothing is sent again by itself.
+///     if !sent || tls.early_data() != EarlyData::Accepted {
+///         tls.write_all(request)?;
+///     }
+///     Ok(tls)
+/// }
+/// ```
 pub struct EarlyDataWriter<'a, S> {
     pub(super) handshake: &'a mut Handshake<S>,
 }

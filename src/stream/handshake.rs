@@ -44,6 +44,8 @@ use crate::stream::transport;
 ///                 let server = if name == Some("shop.internal") { shop } else { wiki };
 ///                 handshake = asking.choose(server)?;
 ///             }
+///             // Only from a configuration that takes early data; neither does.
+///             Progress::EarlyData(_, going_on) => handshake = going_on,
 ///             // Only with a transport that does not block, or has a time-out. Here one would wait until it is ready.
 ///             Progress::WouldBlock(waiting) => handshake = waiting,
 ///         }
@@ -80,7 +82,8 @@ pub enum Progress<S: Read + Write> {
     Done(Stream<S>),
     /// The transport takes or has no more now, or its time-out has passed: advance again when it is ready.
     WouldBlock(Handshake<S>),
-    /// Nothing goes on before this is answered: [`Question::Configuration`] by [`Handshake::choose`], any other by [`Handshake::answer`].
+    /// Nothing goes on before this is answered: [`Question::Configuration`] by [`Handshake::choose`], any other by [`Handshake::answer`]; or, each of them,
+    /// by [`Handshake::refuse`]. What was to be sent by then is sent. The time until the answer counts as the handshake's.
     Ask(Question, Handshake<S>),
     /// Some of the client's early data, before it is known that the client is there: **it may be a replay**. There may be more. It can be answered at once,
     /// by [`Handshake::early_data`]. Who would rather wait keeps it until the handshake is [`Done`](Self::Done), as [`Server::accept`] does.
@@ -144,7 +147,7 @@ impl Server {
     /// Early data, where it is [taken](crate::ServerBuilder::early_data), is kept until then: see [`Stream::take_early_data`].
     ///
     /// How long this takes at most is for the transport to say: see [`Client::connect`]. A server that does without a time-out can be kept
-    /// waiting.
+    /// waiting by a client that falls silent, after its early data as well as before, and `handshake_timeout` does not help then.
     ///
     /// # Errors
     ///
