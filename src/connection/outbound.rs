@@ -299,6 +299,7 @@ impl Outbound {
             Ok(())
         });
         self.seal = None;
+        self.early_data_left = None;
         self.messages = Vec::new();
         self.tickets = Vec::new();
     }

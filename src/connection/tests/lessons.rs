@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
+use crate::connection::tests::early_data_refused::{Rejection, offered_to_be_rejected};
 use crate::connection::tests::puppet::{
-    HANDSHAKE, Puppet, WORLD, certificate_message, certificate_of, client, message, now, plain, refused, server,
+    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, certificate_message, certificate_of, client, message, now, plain, refused, server,
 };
 use crate::connection::tests::puppet_client::{asking_server, remove, required, set};
 use crate::connection::tests::puppet_retry::Asked;
@@ -25,6 +26,34 @@ fn builder() -> ServerBuilder {
 
 fn ticket_of(server: &Server) -> Ticket {
     Puppet::tickets_of(server).pop().expect("a ticket")
+}
+
+/// RUSTSEC-2026-0347: plaintext that was buffered as early data left as ordinary data when the early data was rejected, by itself. Here it is sealed when it is
+/// written, and what is left of it in the output goes out as it is: a server skips it. However it is rejected, and however much of it had gone by then.
+#[test]
+fn rustsec_2026_0347_early_data_does_not_leave_as_ordinary_data() {
+    for rejection in Rejection::ALL {
+        // Two records, each of 5 bytes, 1 of type, 5 of header and 16 of tag.
+        for gone in 0..=2 * (5 + 22) {
+            let mut puppet = offered_to_be_rejected(rejection, gone % 2 == 0);
+            assert_eq!(puppet.us.write_early_data(b"GET /").unwrap() + puppet.us.write_early_data(b"PUT /").unwrap(), 10);
+            assert_eq!(puppet.us.output().len(), 2 * (5 + 22));
+            puppet.take(gone);
+            puppet.reject_late(rejection, |puppet| {
+                puppet.hear_early(b"GET /");
+                puppet.hear_early(b"PUT /");
+            });
+            // `lead_to` hears our flight, and that there is nothing besides.
+            puppet.lead_to("CONNECTED");
+            puppet.send(b"is there more?").unwrap();
+            puppet.hears_nothing();
+            puppet.us.write(b"ordinary").unwrap();
+            assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"ordinary");
+            puppet.us.close();
+            assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
+            puppet.hears_nothing();
+        }
+    }
 }
 
 /// RUSTSEC-2026-0349: what a handshake brought was kept before its Finished was verified, and met with by the next connection. Here a client's cache and the

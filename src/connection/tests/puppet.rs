@@ -190,6 +190,10 @@ pub(super) struct Puppet {
     pub(super) changed_cipher_spec: bool,
     /// What we show in Certificate.
     pub(super) identity: Identity,
+    /// Our client's handshake keys, while its early data goes on.
+    pub(super) deferred_read: Option<Keys>,
+    /// We are a server that takes early data.
+    pub(super) takes_early_data: bool,
     /// The plaintext that came out of the connection under test.
     pub(super) delivered: Vec<u8>,
     /// How far the clock of the connection under test is ahead.
@@ -220,6 +224,8 @@ impl Puppet {
             psks: Vec::new(),
             changed_cipher_spec: false,
             identity,
+            deferred_read: None,
+            takes_early_data: false,
             delivered: Vec::new(),
             later: Duration::ZERO,
             raw: Vec::new(),
@@ -333,6 +339,12 @@ impl Puppet {
         !self.raw.is_empty() || !self.messages.is_empty()
     }
 
+    /// So many bytes of what it has to send have gone; they are heard with the others.
+    pub(super) fn take(&mut self, count: usize) {
+        self.raw.extend_from_slice(&self.us.output()[..count]);
+        self.us.sent(count);
+    }
+
     /// The next record that it sent, if any.
     pub(super) fn hear(&mut self) -> Option<Record> {
         self.raw.extend_from_slice(self.us.output());
@@ -419,6 +431,8 @@ impl Puppet {
     /// The connection has failed with this error, and said so by this alert: for good.
     #[track_caller]
     pub(super) fn has_failed(&mut self, error: &Error, alert: Option<u8>) {
+        // RFC 9846, A.1: clients "SHOULD first rekey to the handshake keys if possible".
+        self.end_early_data();
         if let Some(alert) = alert {
             let record = self.hear().expect("an alert");
             assert_eq!(record.content_type, ALERT, "{record:?}");

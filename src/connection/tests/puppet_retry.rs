@@ -76,8 +76,17 @@ impl Puppet {
 
     /// Says it, and hears the second ClientHello, which `offer` decodes from then on; the first is given back.
     pub(super) fn say_retry(&mut self, retry: &[u8]) -> Vec<u8> {
+        self.say_retry_alone(retry);
+        self.hear_second_hello()
+    }
+
+    /// Says it.
+    pub(super) fn say_retry_alone(&mut self, retry: &[u8]) {
         self.transcript = message_hash(self.suite, &self.transcript);
         self.say(retry).unwrap();
+    }
+
+    pub(super) fn hear_second_hello(&mut self) -> Vec<u8> {
         // RFC 9846, E.4: the client's "second flight ... may either be before its second ClientHello or before its encrypted handshake flight".
         self.hear_change_cipher_spec();
         let record = self.hear_type(HANDSHAKE);

@@ -44,7 +44,10 @@ impl Puppet {
                     self.say_server_hello();
                     continue;
                 }
-                "WAIT_EE" => message(8, &[0, 0]),
+                "WAIT_EE" => {
+                    self.say_parameters(&[]);
+                    continue;
+                }
                 "WAIT_CERT_CR" if state == "WAIT_CERT" => certificate_request(),
                 "WAIT_CERT_CR" | "WAIT_CERT" => self.certificate(),
                 "WAIT_CV" => self.certificate_verify(),
@@ -99,7 +102,7 @@ impl Puppet {
             }
         });
         self.say(&hello).unwrap();
-        self.install_handshake_keys();
+        self.install_handshake_keys_for_client();
     }
 
     /// Our Finished: what follows is under the application key, in both directions.
@@ -113,6 +116,7 @@ impl Puppet {
     /// The client's second flight, its Finished verified; its names of messages are given back.
     pub(super) fn hear_client_flight(&mut self) -> Vec<Vec<u8>> {
         let mut flight = Vec::new();
+        self.hear_end_of_early_data();
         // RFC 9846, E.4: in compatibility mode, "immediately before its second flight".
         self.hear_change_cipher_spec();
         loop {
