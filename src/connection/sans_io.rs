@@ -155,6 +155,10 @@ impl Connection {
         self.is_handshaking().then(|| self.began.saturating_add(self.settings.handshake_timeout))
     }
 
+    fn is_late(&self, now: Now) -> bool {
+        self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline)
+    }
+
     /// Works on what was received, up to the first application data.
     ///
     /// A generator without a state of its own (size zero) counts as the system's for ML-KEM: see [`SystemRandom`](crate::SystemRandom).
@@ -180,7 +184,7 @@ impl Connection {
 
     /// Takes one record and acts upon it. `None`: go on.
     fn advance(&mut self, now: Now, rng: &mut Rng<'_>) -> Result<Option<Status>, Error> {
-        if self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline) {
+        if self.is_late(now) {
             return Err(Error::HandshakeTimeout);
         }
         // Every step comes by here again at the time when it was made, so tickets are noticed as soon as they wait.
@@ -510,6 +514,10 @@ impl Connection {
     ) -> Result<(), Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
+        }
+        // An answer can take long, and be the last that the handshake waits for.
+        if self.is_late(now) {
+            return Err(self.fail(Error::HandshakeTimeout));
         }
         let state = self.machine.state_name();
         let mut sink = Handshake { outbound: &mut self.outbound, decided: Decided::default() };
