@@ -8,6 +8,8 @@
 //! That the search would find something is seen from what is still alive. It runs from another process so that what it looks for, and the search
 //! itself, leave no trace in the memory that is searched.
 
+mod asking;
+
 use core::any::Any;
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -405,11 +407,12 @@ fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
 
 type Script = fn(&Path, &mut dyn Run);
 
-const SCRIPTS: [(&str, Option<Suite>, Script); 4] = [
+const SCRIPTS: [(&str, Option<Suite>, Script); 5] = [
     ("types", None, types),
     ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| conversation(Suite::Aes128GcmSha256, keys, run)),
     ("AES-256", Some(Suite::Aes256GcmSha384), |keys, run| conversation(Suite::Aes256GcmSha384, keys, run)),
     ("ChaCha20", Some(Suite::ChaCha20Poly1305Sha256), |keys, run| conversation(Suite::ChaCha20Poly1305Sha256, keys, run)),
+    ("asking", Some(Suite::Aes256GcmSha384), |keys, run| asking::script(Suite::Aes256GcmSha384, keys, run)),
 ];
 
 const VARIABLE: &str = "FLEETING_TEST_REMAINS";
@@ -563,4 +566,9 @@ fn of_a_conversation_with_aes_256() {
 #[test]
 fn of_a_conversation_with_chacha20() {
     search("ChaCha20");
+}
+
+#[test]
+fn of_handshakes_that_ask() {
+    search("asking");
 }
