@@ -6,6 +6,7 @@
 #[path = "../support/pair.rs"]
 mod support;
 
+mod asking;
 mod cast;
 mod conversation;
 mod cut;

@@ -4,6 +4,7 @@ mod groups;
 mod pair;
 mod raw_keys;
 mod resumption;
+mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 

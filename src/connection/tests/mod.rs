@@ -5,6 +5,7 @@
 mod alerts;
 mod alignment;
 mod asking;
+mod asking_signature;
 mod authorities;
 mod client_flight;
 mod client_hello;

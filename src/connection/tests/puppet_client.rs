@@ -99,6 +99,13 @@ impl Puppet {
 
     /// The server's first flight, up to its Finished, verified; the messages are given back. From here on both read and write keys follow A.2.
     pub(super) fn hear_flight(&mut self) -> Vec<Vec<u8>> {
+        let mut flight = vec![self.hear_server_hello()];
+        flight.extend(self.hear_to_finished());
+        flight
+    }
+
+    /// The server's ServerHello, and the keys that follow from it.
+    pub(super) fn hear_server_hello(&mut self) -> Vec<u8> {
         let server_hello = self.hear_message();
         {
             let Message::ServerHello(hello) = Message::decode(&server_hello).unwrap() else { panic!("{server_hello:?}") };
@@ -116,8 +123,13 @@ impl Puppet {
         // RFC 9846, E.4: "immediately after its first handshake message".
         self.hear_change_cipher_spec();
         self.install_handshake_keys();
-        let mut flight = vec![server_hello];
-        while flight.last().unwrap()[0] != 20 {
+        server_hello
+    }
+
+    /// What is left of the server's first flight.
+    pub(super) fn hear_to_finished(&mut self) -> Vec<Vec<u8>> {
+        let mut flight = Vec::new();
+        while flight.last().is_none_or(|message: &Vec<u8>| message[0] != 20) {
             let expected = self.schedule.as_ref().unwrap().server_finished.verify_data(&self.digest());
             flight.push(self.hear_message());
             if flight.last().unwrap()[0] == 20 {
