@@ -217,7 +217,7 @@ impl ClientBuilder {
     }
 
     /// Allows `connect_unnamed`, for transports where the server has no name (a pipe, a mesh): then its key alone says who it is, so
-    /// [`trust`](Self::trust) must hold [`keys`](Trust::keys).
+    /// [`trust`](Self::trust) must hold [`keys`](Trust::keys), or be left out for an [`external_psk`](Self::external_psk).
     pub fn allow_unnamed(mut self) -> Self {
         self.unnamed = true;
         self
@@ -243,6 +243,10 @@ impl ClientBuilder {
         self.settings.check()?;
         if self.trust.is_none() && self.external_psk.is_none() {
             return Err(ConfigError::Missing { what: "trust(), or external_psk(): whom to trust as a server" }.into());
+        }
+        if self.trust.is_none() && !self.external_psk.as_ref().is_some_and(|psk| psk.fits_any(&self.settings.suites)) {
+            let reason = "none of cipher_suites() goes with it: one that is not imported needs a suite with SHA-256";
+            return Err(ConfigError::Setting { name: "external_psk", reason }.into());
         }
         let trust = self.trust;
         trust.iter().try_for_each(Trust::check)?;

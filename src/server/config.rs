@@ -372,8 +372,13 @@ impl ServerBuilder {
     /// [`Error::Config`] says which setting is missing or cannot work.
     pub fn build(self) -> Result<Server, Error> {
         self.settings.check()?;
-        if self.default_identity.is_none() && self.named.is_empty() && self.external_psks.is_empty() {
+        let nameless = self.default_identity.is_none() && self.named.is_empty();
+        if nameless && self.external_psks.is_empty() {
             return Err(ConfigError::Missing { what: "identity(), identity_for() or external_psks(): who this server is" }.into());
+        }
+        if nameless && !self.external_psks.iter().any(|psk| psk.fits_any(&self.settings.suites)) {
+            let reason = "none of cipher_suites() goes with them: those that are not imported need a suite with SHA-256";
+            return Err(ConfigError::Setting { name: "external_psks", reason }.into());
         }
         if self.early_data.is_some() && self.ticket_keys.is_none() {
             let reason = "early data comes under tickets: it cannot go with without_tickets()";

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::code_point::ProtocolVersion;
 use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::suite::Suite;
 use crate::error::{ConfigError, Error};
 use crate::key_schedule::{EarlySecret, PskKind, import_psk};
 use crate::secret::Secret;
@@ -193,6 +194,11 @@ impl ExternalPsk {
     /// What a session remembers this by: the same in every process that was given the same identity, secret and names, and another if anything differs.
     pub(crate) fn fingerprint(&self) -> &[u8; 32] {
         &self.0.fingerprint
+    }
+
+    /// Whether it goes with any of these.
+    pub(crate) fn fits_any(&self, suites: &[Suite]) -> bool {
+        self.as_client().iter().any(|wire| suites.iter().any(|suite| suite.hash() == wire.hash))
     }
 
     /// What to offer as a client: one for each hash, SHA-256 first.
