@@ -5,20 +5,21 @@ use core::time::Duration;
 use crate::client::Client;
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
 use crate::connection::tests::early_data_refused::{Rejection, offered_to_be_rejected};
+use crate::connection::tests::external_psk::offered;
 use crate::connection::tests::puppet::{
     ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, certificate_message, certificate_of, client, message, now, plain, refused, server,
 };
-use crate::connection::tests::puppet_client::{asking_server, remove, required, set};
+use crate::connection::tests::puppet_client::{add, asking_server, remove, required, set};
 use crate::connection::tests::puppet_retry::Asked;
 use crate::connection::tests::puppet_server::{encrypted_extensions, new_session_ticket};
 use crate::connection::tests::puppet_session::{Psk, Ticket, known};
 use crate::crypto::suite::Suite;
-use crate::error::{CertificateError, Fault, Illegal};
+use crate::error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal};
 use crate::identity::{Identity, Trust};
 use crate::message::ClientHelloExtension::{CertificateAuthorities, KeyShare, ServerName, SupportedGroups};
 use crate::message::{self, ServerHelloExtension};
 use crate::server::{ClientAuth, Server, ServerBuilder};
-use crate::session::{SessionCache, TicketKey, TicketKeys};
+use crate::session::{ExternalPsk, PskNames, SessionCache, TicketKey, TicketKeys};
 
 fn builder() -> ServerBuilder {
     Server::builder().identity(WORLD.server.clone())
@@ -458,5 +459,138 @@ fn cve_2026_14457_a_raw_key_and_no_certificate() {
         assert_eq!(flight.len(), if answered == 0 { 2 } else { 3 });
         let expected = if answered == 0 { message(11, &[0, 0, 0, 0]) } else { certificate_of(&theirs) };
         assert_eq!(flight[0], expected);
+    }
+}
+
+/// A client that offers this PSK.
+fn offering(server: &Server, psk: Psk) -> Puppet {
+    let mut puppet = Puppet::calling_for_tickets(server);
+    puppet.suite = psk.suite;
+    puppet.psks = vec![psk];
+    puppet
+}
+
+/// GnuTLS CVE-2026-1584: a binder that is wrong, at a server with PSKs, and a crash. Here it is refused whatever it is: too short for the syntax, of another
+/// hash's length, too long, of zeros; and the server serves the next one.
+#[test]
+fn cve_2026_1584_a_bad_binder() {
+    let secret = b"thirty-two bytes that are random";
+    let psks = [super::external_psk::at_the_hub(), ExternalPsk::not_imported("plain", secret).unwrap()];
+    for server in [Server::builder().external_psks(psks.clone()), builder().external_psks(psks)] {
+        let server = server.build().unwrap();
+        for psk in [offered(Suite::Aes128GcmSha256), offered(Suite::Aes256GcmSha384), Psk::not_imported(b"plain", secret)] {
+            for length in 0..=255 {
+                let mut puppet = offering(&server, psk.clone());
+                puppet.psks.clear();
+                let hello = puppet.make_client_hello(|hello| {
+                    let identities = vec![message::PskIdentity { identity: psk.identity.clone().leak(), obfuscated_ticket_age: 0 }];
+                    let binders = vec![&[0; 255][..length]];
+                    add(hello, message::ClientHelloExtension::PreSharedKey(message::OfferedPsks { identities, binders }));
+                });
+                // `opaque PskBinderEntry<32..255>`.
+                if length < 32 {
+                    refused!(
+                        puppet,
+                        plain(HANDSHAKE, &hello),
+                        "START",
+                        50,
+                        Fault::Decode { problem: DecodeProblem::Length | DecodeProblem::Empty, .. }
+                    );
+                } else {
+                    refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+                }
+            }
+            offering(&server, psk).lead_server_to("CONNECTED");
+        }
+    }
+}
+
+/// GnuTLS CVE-2026-42010: an identity was compared as a C string, so "a\0b" was "a". Here it is bytes, all of them (RFC 9257, 6.1.1).
+#[test]
+fn cve_2026_42010_nul_in_an_identity() {
+    let secret = b"thirty-two bytes that are random";
+    let names = PskNames { own: "hub", peer: "sensor" };
+    let client = ["sensor", "hub"];
+    let identities: [&[u8]; 6] = [b"a", b"a\0", b"a\0b", b"\0a", b"\0", b"A"];
+    for known in identities {
+        let psks = [ExternalPsk::new(known, secret, names).unwrap(), ExternalPsk::not_imported(known, secret).unwrap()];
+        let server = Server::builder().external_psks(psks).build().unwrap();
+        for identity in identities {
+            for psk in [Psk::imported(identity, secret, client, Suite::Aes128GcmSha256), Psk::not_imported(identity, secret)] {
+                let mut puppet = offering(&server, psk);
+                if identity == known {
+                    puppet.lead_server_to("CONNECTED");
+                    assert_eq!(puppet.us.negotiated().unwrap().external_psk().unwrap().identity(), known);
+                } else {
+                    let hello = puppet.make_client_hello(|_| {});
+                    refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::UnknownPsk);
+                }
+            }
+        }
+    }
+}
+
+/// wolfSSL CVE-2025-11932: binders were compared until the first byte that differs. Here that is `Mac::verify_slice`'s part, in constant time (`crypto::hmac`
+/// compares nothing itself); what shows of it is that a wrong first byte, a wrong last one and all of them wrong are one and the same: as much work, the same
+/// error, the same alert.
+#[test]
+fn cve_2025_11932_binders_are_compared_to_their_end() {
+    use crate::crypto::hmac::TAGS;
+    let server = Server::builder().external_psks([super::external_psk::at_the_hub()]).build().unwrap();
+    for suite in Suite::ALL {
+        let length = suite.hash().output_len();
+        let mut costs = Vec::new();
+        for wrong in [0..1, length - 1..length, 0..length] {
+            let mut puppet = offering(&server, offered(suite));
+            let mut hello = puppet.make_client_hello(|_| {});
+            let binder = hello.len() - length;
+            hello[binder..][wrong].iter_mut().for_each(|byte| *byte ^= 0x80);
+            let before = TAGS.get();
+            refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+            costs.push(TAGS.get() - before);
+        }
+        assert!(costs[0] > 0 && costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+    }
+}
+
+/// Selfie (Drucker and Gueron, 2019; RFC 9257, 4.1; RFC 9258, "Addressing Selfie"): who is client and server under one PSK had its own ClientHello
+/// reflected, and took itself for its peer. Here a PSK has a direction: what a party offers it does not accept; nor does a third one of a group that shares a
+/// secret, against all advice.
+#[test]
+fn selfie_a_client_is_not_reflected_to_itself() {
+    let secret = b"what one of the group has, all do";
+    let psk = |own, peer| ExternalPsk::new("a group", secret, PskNames { own, peer }).unwrap();
+    let parties = ["one", "two", "three"];
+    let others = |own| parties.into_iter().filter(move |peer| *peer != own);
+    for own in parties {
+        for peer in others(own) {
+            let client = Client::builder().external_psk(psk(own, peer)).build().unwrap();
+            for party in parties {
+                // With all whom it may hear from, and besides a certificate.
+                let psks = || others(party).map(|peer| psk(party, peer));
+                let alone = Server::builder().external_psks(psks()).build().unwrap();
+                let besides = builder().external_psks(psks()).build().unwrap();
+                let hello = Puppet::serving(&client).client_hello;
+                if party == peer {
+                    for server in [alone, besides] {
+                        let mut puppet = Puppet::calling(&server);
+                        puppet.feed(&plain(HANDSHAKE, &hello)).unwrap();
+                        assert_eq!(puppet.state(), "WAIT_FINISHED");
+                    }
+                } else {
+                    let mut puppet = Puppet::calling(&alone);
+                    refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::UnknownPsk);
+                    // The client could not judge a certificate, and does not ask for one: missing_extension (9.2).
+                    let mut puppet = Puppet::calling(&besides);
+                    refused!(puppet, plain(HANDSHAKE, &hello), "START", 109, Fault::MissingExtension { extension: ExtensionType(13), .. });
+                }
+            }
+        }
+        // Who is given the lists of both parties is told so.
+        for peer in others(own) {
+            let error = Server::builder().external_psks([psk(own, peer), psk(peer, own)]).build().unwrap_err();
+            assert!(matches!(error, Error::Config(ConfigError::Setting { name: "external_psks", .. })), "{error}");
+        }
+        assert!(ExternalPsk::new("a group", secret, PskNames { own, peer: own }).is_err());
     }
 }

@@ -13,6 +13,8 @@ mod compatibility;
 mod early_data;
 mod early_data_client;
 mod early_data_refused;
+mod external_psk;
+mod external_psk_client;
 mod floods;
 mod groups;
 mod key_updates;

@@ -3,12 +3,13 @@
 use core::time::Duration;
 
 use crate::client::Client;
-use crate::connection::tests::puppet::{Puppet, Side, in_the_future};
+use crate::connection::tests::puppet::{Puppet, Side, in_the_future, vector};
 use crate::connection::tests::puppet_server::new_session_ticket;
+use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
-use crate::key_schedule::{EarlySecret, PskKind};
-use crate::message::{ClientHello, ClientHelloExtension, Message, OfferedPsks, PskIdentity};
+use crate::key_schedule::{EarlySecret, PskKind, import_psk};
+use crate::message::{ClientHello, ClientHelloExtension, Message, OfferedPsks, PskIdentity, ServerHelloExtension};
 use crate::secret::Secret;
 use crate::server::Server;
 
@@ -19,13 +20,31 @@ pub(super) struct Psk {
     pub(super) obfuscated_ticket_age: u32,
     pub(super) key: Vec<u8>,
     pub(super) suite: Suite,
+    pub(super) kind: PskKind,
 }
 
 impl Psk {
     /// One that no server knows.
     pub(super) fn unknown() -> Self {
         let identity = b"a ticket nobody knows".to_vec();
-        Self { identity, obfuscated_ticket_age: 12345, key: vec![0x95; 32], suite: Suite::Aes128GcmSha256 }
+        Self { kind: PskKind::Resumption, identity, obfuscated_ticket_age: 12345, key: vec![0x95; 32], suite: Suite::Aes128GcmSha256 }
+    }
+
+    /// A secret from outside, for suites with the hash of this one, and for a client and a server of these names: RFC 9258, 5.1: "struct {
+    /// opaque external_identity<1...2^16-1>; opaque context<0..2^16-1>; uint16 target_protocol; uint16 target_kdf; } ImportedIdentity;"
+    pub(super) fn imported(identity: &[u8], secret: &[u8], [client, server]: [&str; 2], suite: Suite) -> Self {
+        let context = [vector(1, client.as_bytes()), vector(1, server.as_bytes())].concat();
+        // RFC 9258, section 10: HKDF_SHA256 is 1, HKDF_SHA384 is 2.
+        let target_kdf = if suite.hash() == HashAlgorithm::Sha256 { 1 } else { 2 };
+        let identity = [&vector(2, identity)[..], &vector(2, &context), &[0x03, 0x04], &[0, target_kdf]].concat();
+        let key = import_psk(&Secret::copy_of(secret), &identity, suite.hash()).expose().to_vec();
+        Self { kind: PskKind::Imported, identity, obfuscated_ticket_age: 0, key, suite }
+    }
+
+    /// A secret from outside that is used as it is.
+    pub(super) fn not_imported(identity: &[u8], secret: &[u8]) -> Self {
+        let (identity, key) = (identity.to_vec(), secret.to_vec());
+        Self { kind: PskKind::External, identity, obfuscated_ticket_age: 0, key, suite: Suite::Aes128GcmSha256 }
     }
 
     fn identity(&self) -> PskIdentity<'_> {
@@ -36,7 +55,7 @@ impl Psk {
     fn binder(&self, transcript: &[u8]) -> Vec<u8> {
         let hash = self.suite.hash();
         let early = EarlySecret::new(hash, Some(&Secret::copy_of(&self.key)));
-        early.binder_key(PskKind::Resumption).binder(&hash.hash(transcript))
+        early.binder_key(self.kind).binder(&hash.hash(transcript))
     }
 }
 
@@ -55,7 +74,8 @@ pub(super) struct Ticket {
 impl Ticket {
     /// At the age of 0.
     pub(super) fn psk(&self) -> Psk {
-        Psk { identity: self.ticket.clone(), obfuscated_ticket_age: self.age_add, key: self.key.clone(), suite: self.suite }
+        let (identity, key) = (self.ticket.clone(), self.key.clone());
+        Psk { kind: PskKind::Resumption, identity, obfuscated_ticket_age: self.age_add, key, suite: self.suite }
     }
 }
 
@@ -175,7 +195,8 @@ impl Puppet {
         self.hears_nothing();
         let Message::NewSessionTicket(ticket) = Message::decode(ticket).unwrap() else { panic!("not a ticket") };
         let (identity, age) = (ticket.ticket.to_vec(), ticket.ticket_age_add);
-        Psk { identity, obfuscated_ticket_age: age, key: resumption.psk(ticket.ticket_nonce).expose().to_vec(), suite: self.suite }
+        let key = resumption.psk(ticket.ticket_nonce).expose().to_vec();
+        Psk { kind: PskKind::Resumption, identity, obfuscated_ticket_age: age, key, suite: self.suite }
     }
 
     /// Our client connects some time later.
@@ -207,6 +228,29 @@ impl Puppet {
         assert_eq!(binder, psk.binder(&transcript[..transcript.len() - 3]));
         self.suite = psk.suite;
         self.psk = Some(Secret::copy_of(&psk.key));
+    }
+
+    /// The PSKs that our client offers, in its order, have these identities and ages, and their binders are right (4.3.11.2); `before` is the transcript
+    /// before the ClientHello.
+    pub(super) fn offers(&self, psks: &[&Psk], before: &[u8]) {
+        let offer = self.offer();
+        let offered = offer.pre_shared_key().map(|psks| (psks.identities.as_slice(), psks.binders.as_slice())).unwrap_or_default();
+        let expected: Vec<_> = psks.iter().map(|psk| psk.identity()).collect();
+        assert_eq!(offered.0, expected);
+        let binders: usize = psks.iter().map(|psk| 1 + psk.suite.hash().output_len()).sum();
+        let covered = self.client_hello.len() - if psks.is_empty() { 0 } else { 2 + binders };
+        let transcript = [before, &self.client_hello[..covered]].concat();
+        let expected: Vec<_> = psks.iter().map(|psk| psk.binder(&transcript)).collect();
+        assert_eq!(offered.1, expected);
+    }
+
+    /// Says the ServerHello that selects this PSK, which stands at this place of what our client offers, under the PSK's suite.
+    pub(super) fn say_selected(&mut self, index: u16, psk: &Psk) {
+        self.suite = psk.suite;
+        self.psk = Some(Secret::copy_of(&psk.key));
+        let hello = self.server_hello(|hello| hello.extensions.as_mut().unwrap().push(ServerHelloExtension::PreSharedKey(index)));
+        self.say(&hello).unwrap();
+        self.install_handshake_keys();
     }
 
     /// Our client resumes this session, and is in this state.
