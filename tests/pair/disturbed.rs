@@ -1,12 +1,12 @@
 //! Records delayed, reordered, repeated and dropped: each a typed error with its alert, and nothing is read that was not written there.
 
-use fleeting::{AlertDescription, Error, Fault, Status};
+use fleeting::{AlertDescription, Error, Fault, Illegal, Status};
 
 use crate::support::{End, Options, Pair, SUITES, data, records};
 
 /// What is done to the record at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disturbance {
+pub enum Disturbance {
     Drop,
     Repeat,
     /// It changes places with the next one.
@@ -18,9 +18,9 @@ enum Disturbance {
 use Disturbance::{Delay, Drop, Repeat, Swap};
 
 impl Disturbance {
-    const ALL: [Self; 4] = [Drop, Repeat, Swap, Delay];
+    pub const ALL: [Self; 4] = [Drop, Repeat, Swap, Delay];
 
-    fn disturb(self, records: &[Vec<u8>], at: usize) -> Vec<u8> {
+    pub fn disturb(self, records: &[Vec<u8>], at: usize) -> Vec<u8> {
         let mut records = records.to_vec();
         match self {
             Drop => drop(records.remove(at)),
@@ -38,7 +38,7 @@ impl Disturbance {
 
 /// What comes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub enum Outcome {
     /// Nothing: the side connects and reads all there is.
     Sound,
     /// What is missing never comes, and the transport ends.
@@ -48,10 +48,12 @@ enum Outcome {
     /// A record of this type at the wrong time.
     Unexpected(u8),
     ChangeCipherSpec,
+    /// A ClientHello after a HelloRetryRequest that does not answer it.
+    HelloChanged,
 }
 
 impl Outcome {
-    fn of(end: &End) -> Self {
+    pub fn of(end: &End) -> Self {
         match &end.status {
             Ok(Status::Closed) => Self::Sound,
             Ok(other) => panic!("{other:?}"),
@@ -69,6 +71,10 @@ impl Outcome {
                     Fault::ChangeCipherSpec => {
                         assert_eq!(fault.alert(), AlertDescription::UNEXPECTED_MESSAGE);
                         Self::ChangeCipherSpec
+                    }
+                    Fault::Illegal(Illegal::HelloChanged { .. }) => {
+                        assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
+                        Self::HelloChanged
                     }
                     fault => panic!("{fault}"),
                 }

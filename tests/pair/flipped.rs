@@ -9,7 +9,7 @@ use crate::support::{End, NOW, Options, Pair, SUITES, records};
 /// Bytes that may change without anybody noticing, and why: the two of legacy_record_version in the header of a record that is not protected.
 ///
 /// RFC 9846, 5.1: it "MUST be ignored for all purposes". In a protected record it is part of the additional data, so that it cannot change.
-fn may_change(stream: &[u8], at: usize) -> bool {
+pub fn may_change(stream: &[u8], at: usize) -> bool {
     let mut start = 0;
     records(stream).iter().any(|record| {
         let version = start + 1..start + 3;
