@@ -1,11 +1,12 @@
-//! Who takes part in the handshakes of the matrix and of what stands around it: two on each side, one known by certificates, one by its key.
+//! Who takes part in the handshakes of the matrix and of what stands around it: two on each side, one known by certificates, one by its key; and what both
+//! sides share from outside.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use fleeting::{Authority, Client, Connection, Identity, Peer, PublicKey, Server, Trust, Validity};
+use fleeting::{Authority, Client, Connection, ExternalPsk, Identity, Peer, PskNames, PublicKey, Server, Trust, Validity};
 
-use crate::support::{End, NAME, NOW, Pair, Seeded};
+use crate::support::{End, NAME, NOW, Pair, Seeded, data};
 use crate::wire::Transport;
 
 /// The server's certificate has this name as well.
@@ -14,6 +15,10 @@ pub const OTHER_NAME: &str = "other.internal";
 const CLIENT_NAME: &str = "a client";
 /// What the key of the client without certificates is bound to.
 const CLIENT_KEY_NAME: &str = "client.internal";
+
+/// The names of the two that share a PSK.
+pub const PSK_CLIENT: &str = "who shares a secret";
+pub const PSK_SERVER: &str = "with whom";
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 
@@ -107,6 +112,10 @@ pub struct Cast {
     server_key: Identity,
     client_certificate: Identity,
     client_key: Identity,
+    pub psk_at_client: ExternalPsk,
+    pub psk_at_server: ExternalPsk,
+    /// The same as far as one can see, but for another client.
+    pub other_psk_at_server: ExternalPsk,
 }
 
 /// What this authority issues to a server, with a fresh key.
@@ -124,6 +133,10 @@ fn validity() -> Validity {
     Validity::between(NOW.unix - DAY, NOW.unix + 30 * DAY).unwrap()
 }
 
+fn psk(own: &str, peer: &str) -> ExternalPsk {
+    ExternalPsk::new("a secret", data(0, 32), PskNames { own, peer }).unwrap()
+}
+
 pub fn cast() -> &'static Cast {
     static CAST: OnceLock<Cast> = OnceLock::new();
     CAST.get_or_init(|| {
@@ -135,6 +148,9 @@ pub fn cast() -> &'static Cast {
             server_key: Identity::generate().unwrap(),
             client_certificate: client_of(&below),
             client_key: Identity::generate().unwrap(),
+            psk_at_client: psk(PSK_CLIENT, PSK_SERVER),
+            psk_at_server: psk(PSK_SERVER, PSK_CLIENT),
+            other_psk_at_server: psk(PSK_SERVER, "another client"),
             stranger: Authority::builder("a stranger").validity(validity).build().unwrap(),
             root,
         };

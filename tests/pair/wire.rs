@@ -4,6 +4,7 @@ use crate::support::{End, Pair, Seeded, records};
 
 // RFC 9846, 4.3: ExtensionType.
 pub const PRE_SHARED_KEY: u16 = 41;
+pub const EARLY_DATA: u16 = 42;
 pub const SUPPORTED_VERSIONS: u16 = 43;
 pub const COOKIE: u16 = 44;
 pub const KEY_SHARE: u16 = 51;
