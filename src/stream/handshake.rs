@@ -305,7 +305,14 @@ impl<S: Read + Write> Handshake<S> {
     /// The peer has gone and takes nothing more. What it said before says more about why than the transport's error does.
     fn last_words(&mut self, error: io::Error) -> Error {
         while transport::receive(&mut self.io, &mut self.connection).is_ok() {
-            match self.connection.process(self.clock.now(), &mut SystemRandom) {
+            let status = loop {
+                match self.connection.process(self.clock.now(), &mut SystemRandom) {
+                    // It stands before what the peer said last.
+                    Ok(Status::EarlyData) => self.connection.consume(usize::MAX),
+                    status => break status,
+                }
+            };
+            match status {
                 Ok(Status::NeedsInput) => {}
                 // It ended without a word; or it said something that we could answer, were it still there.
                 Err(Error::Truncated) | Ok(_) => break,

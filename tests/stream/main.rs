@@ -5,6 +5,7 @@
 
 mod asking;
 mod cuts;
+mod early_data;
 mod ends;
 mod failures;
 mod live;

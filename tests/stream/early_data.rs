@@ -1,0 +1,359 @@
+//! Early data over transports: written before the handshake, answered within it, collected by `accept` (RFC 9846, 4.3.10).
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use fleeting::{
+    Authority, Client, EarlyData, Error, Handshake, Identity, Progress, ReplayGuard, Server, ServerBuilder, SessionCache, Stream,
+    TicketKeys,
+};
+
+use crate::pipe::{End, Fickle, Mood, pipe, wide_pipe};
+use crate::side::{content, is_pause, streams};
+
+/// How much a server here takes, in bytes: more than an output holds.
+const MAX_SIZE: usize = 200_000;
+
+/// A client and a server that have met.
+struct World {
+    authority: Authority,
+    identity: Identity,
+    sessions: SessionCache,
+    keys: TicketKeys,
+    client: Client,
+    server: Server,
+}
+
+impl World {
+    fn new() -> Self {
+        let authority = Authority::new("tests").unwrap();
+        let identity = authority.issue_server(["db.internal"]).unwrap();
+        let (sessions, keys) = (SessionCache::new(8), TicketKeys::rotating());
+        let client = Client::builder().trust(authority.trust()).sessions(sessions.clone()).early_data(true).build().unwrap();
+        let server = Server::builder().identity(identity.clone()).ticket_keys(keys.clone());
+        let server = server.early_data(MAX_SIZE as u32, ReplayGuard::in_memory(100)).build().unwrap();
+        let world = Self { authority, identity, sessions, keys, client, server };
+        world.meet();
+        world
+    }
+
+    /// A full handshake, which leaves tickets.
+    fn meet(&self) {
+        let (a, b) = wide_pipe();
+        let (mut a, mut b) = streams(self.start(a), self.server.start(b));
+        assert_eq!((a.early_data(), b.early_data()), (EarlyData::NotOffered, EarlyData::NotOffered));
+        b.write_all(b"hello").unwrap();
+        a.read_exact(&mut [0; 5]).unwrap();
+        assert!(b.take_early_data().is_empty() && !self.sessions.is_empty());
+    }
+
+    fn start<S: Read + Write>(&self, io: S) -> Handshake<S> {
+        self.client.start("db.internal", io).unwrap()
+    }
+
+    /// A server with the same tickets, which takes no early data any more.
+    fn strict(&self) -> ServerBuilder {
+        Server::builder().identity(self.identity.clone()).ticket_keys(self.keys.clone())
+    }
+}
+
+/// One call of `advance`; early data goes where it belongs.
+#[expect(clippy::result_large_err, reason = "taken apart as soon as it is returned")]
+fn advance<S: Read + Write>(handshake: Handshake<S>, early: &mut Vec<u8>) -> Result<Stream<S>, Handshake<S>> {
+    match handshake.advance().unwrap() {
+        Progress::Done(stream) => Ok(stream),
+        Progress::WouldBlock(again) => Err(again),
+        Progress::EarlyData(data, again) => {
+            early.extend_from_slice(&data);
+            Err(again)
+        }
+        Progress::Ask(question, _) => panic!("{question:?} has no answer here"),
+    }
+}
+
+/// Writes it all, by as many calls as it takes, and completes both handshakes; what came at the server as early data, before and after it was complete.
+fn early_handshake<A: Read + Write, B: Read + Write>(
+    mut a: Handshake<A>,
+    mut b: Handshake<B>,
+    data: &[u8],
+) -> (Stream<A>, Stream<B>, Vec<u8>) {
+    let (mut sent, mut early) = (0, Vec::new());
+    // How many it takes is bounded, so that a hang is a failure.
+    let mut rounds = 0..100_000;
+    let waits = "a server waits for its client";
+    while sent < data.len() {
+        rounds.next().expect("early data that goes out");
+        let mut writer = a.early_data().expect("an offer of early data");
+        assert_eq!(writer.remaining(), MAX_SIZE - sent);
+        match writer.write(&data[sent..]) {
+            Ok(count) => sent += count,
+            Err(error) => assert!(is_pause(&error), "{error}"),
+        }
+        b = advance(b, &mut early).err().expect(waits);
+    }
+    let mut client = loop {
+        rounds.next().expect("a client that is done");
+        match advance(a, &mut Vec::new()) {
+            Ok(stream) => break stream,
+            Err(again) => a = again,
+        }
+        b = advance(b, &mut early).err().expect(waits);
+    };
+    loop {
+        rounds.next().expect("a server that is done");
+        // What the transport did not take at once.
+        assert!(client.flush().map_or_else(|error| is_pause(&error), |()| true));
+        match advance(b, &mut early) {
+            Ok(stream) => return (client, stream, early),
+            Err(again) => b = again,
+        }
+    }
+}
+
+/// `accept` keeps it until the handshake is complete; what is read comes after it.
+#[test]
+fn accept_collects_it() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = world.server.clone();
+    let serving = thread::spawn(move || {
+        let mut tls = server.accept(listener.accept().unwrap().0).unwrap();
+        assert_eq!(tls.early_data(), EarlyData::Accepted);
+        let early = tls.take_early_data();
+        assert!(tls.take_early_data().is_empty());
+        let mut rest = Vec::new();
+        tls.read_to_end(&mut rest).unwrap();
+        (early, rest)
+    });
+    let mut handshake = world.start(TcpStream::connect(address).unwrap());
+    let all = content(MAX_SIZE - 100, 1);
+    let mut writer = handshake.early_data().unwrap();
+    writer.write_all(&all).unwrap();
+    writer.flush().unwrap();
+    assert_eq!(writer.remaining(), 100);
+    assert_eq!(format!("{writer:?}"), "EarlyDataWriter { remaining: 100, .. }");
+    let mut tls = handshake.finish().unwrap();
+    assert_eq!(tls.early_data(), EarlyData::Accepted);
+    assert!(tls.take_early_data().is_empty());
+    tls.write_all(b"after it").unwrap();
+    tls.close().unwrap();
+    let (early, rest) = serving.join().unwrap();
+    assert!(early == all);
+    assert_eq!(rest, b"after it");
+}
+
+/// `advance` hands it over, and the server answers by the same writer before the client's Finished.
+#[test]
+fn it_is_answered_within_the_handshake() {
+    let world = World::new();
+    let (a, b) = wide_pipe();
+    let (mut a, b) = (world.start(a), world.server.start(b));
+    a.early_data().unwrap().write_all(b"question").unwrap();
+    let Progress::EarlyData(data, mut b) = b.advance().unwrap() else { panic!("no early data") };
+    assert_eq!(data, b"question");
+    let mut writer = b.early_data().unwrap();
+    assert_eq!(writer.remaining(), 0);
+    writer.write_all(b"answer").unwrap();
+    writer.flush().unwrap();
+    let Progress::WouldBlock(b) = b.advance().unwrap() else { panic!("the client has not finished") };
+    let mut a = a.finish().unwrap();
+    let mut answer = [0; 6];
+    a.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"answer");
+    let mut b = b.finish().unwrap();
+    assert_eq!((a.early_data(), b.early_data()), (EarlyData::Accepted, EarlyData::Accepted));
+    // It was handed over before.
+    assert!(b.take_early_data().is_empty());
+    a.write_all(b"and more").unwrap();
+    let mut more = [0; 8];
+    b.read_exact(&mut more).unwrap();
+    assert_eq!(&more, b"and more");
+}
+
+/// `Ok(0)` says that no more is allowed.
+#[test]
+fn no_more_than_is_allowed() {
+    let world = World::new();
+    let (a, b) = wide_pipe();
+    let mut a = world.start(a);
+    let mut writer = a.early_data().unwrap();
+    assert_eq!(writer.write(b"").unwrap(), 0);
+    let error = writer.write_all(&vec![7; MAX_SIZE + 1]).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+    assert_eq!((writer.remaining(), writer.write(b"x").unwrap()), (0, 0));
+    // There is nothing wrong with what was sent.
+    assert!(a.early_data().is_none());
+    let (a, _, early) = early_handshake(a, world.server.start(b), &[]);
+    assert!(early == vec![7; MAX_SIZE] && a.early_data() == EarlyData::Accepted);
+}
+
+/// Whoever cannot send any is not offered to: `connect`, a client that has no session, or does not want to.
+#[test]
+fn where_there_is_none() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = world.server.clone();
+    let serving = thread::spawn(move || server.accept(listener.accept().unwrap().0).unwrap().early_data());
+    let tls = world.client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap();
+    assert!(tls.resumed() && tls.early_data() == EarlyData::NotOffered);
+    assert_eq!(serving.join().unwrap(), EarlyData::NotOffered);
+
+    let fresh = Client::builder().trust(world.authority.trust()).early_data(true).build().unwrap();
+    let off = Client::builder().trust(world.authority.trust()).sessions(world.sessions.clone()).build().unwrap();
+    for (client, resumed) in [(fresh, false), (off, true)] {
+        let (a, b) = wide_pipe();
+        let mut a = client.start("db.internal", a).unwrap();
+        assert!(a.early_data().is_none());
+        let (mut a, b) = streams(a, world.server.start(b));
+        assert!(a.resumed() == resumed && a.early_data() == EarlyData::NotOffered && b.early_data() == EarlyData::NotOffered);
+        assert!(a.take_early_data().is_empty());
+    }
+}
+
+/// It is skipped, and nothing of it is sent again.
+#[test]
+fn a_server_that_does_not_take_it() {
+    for retry in [false, true] {
+        let world = World::new();
+        let strict = world.strict().retry_cookie(retry).build().unwrap();
+        let (a, b) = wide_pipe();
+        let mut a = world.start(a);
+        a.early_data().unwrap().write_all(&content(30_000, 3)).unwrap();
+        let (mut a, mut b, early) = early_handshake(a, strict.start(b), &[]);
+        assert!(early.is_empty() && b.take_early_data().is_empty());
+        assert_eq!((a.early_data(), b.early_data()), (EarlyData::Rejected, EarlyData::Rejected));
+        a.write_all(b"ordinary").unwrap();
+        a.close().unwrap();
+        let mut all = Vec::new();
+        b.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"ordinary");
+    }
+}
+
+/// Transports that move a few bytes at a time, that have little room (a server's flight fits: both sides send at once here), and that say "not now" and "again" at every other call.
+#[test]
+fn over_transports_of_every_temper() {
+    use Mood::{Interrupted, TimedOut, Works, WouldBlock};
+
+    let moods: [&'static [Mood]; 4] =
+        [&[Works], &[WouldBlock, Works], &[TimedOut, Works, Interrupted], &[Interrupted, WouldBlock, TimedOut, Works, Works]];
+    for mood in moods {
+        for (capacity, chunk, length) in [(usize::MAX, usize::MAX, MAX_SIZE), (3000, 1000, 60_000), (2000, 7, 4000)] {
+            for taken in [true, false] {
+                let world = World::new();
+                let server = if taken { world.server.clone() } else { world.strict().build().unwrap() };
+                let all = content(if taken { length } else { length.min(40_000) }, 5);
+                let (a, b) = pipe(capacity, (None, None));
+                let (a, b) = (world.start(Fickle::new(a, chunk, mood)), server.start(Fickle::new(b, chunk, mood)));
+                let (a, b, early) = early_handshake(a, b, &all);
+                let became = if taken { EarlyData::Accepted } else { EarlyData::Rejected };
+                assert_eq!((a.early_data(), b.early_data()), (became, became));
+                assert!(early == if taken { &all[..] } else { &[] }, "{capacity} {mood:?}");
+            }
+        }
+    }
+}
+
+/// `finish` ends on a pause, and says so; the server was told.
+#[test]
+fn finish_does_not_wait() {
+    let world = World::new();
+    let (a, b) = wide_pipe();
+    let mut a = world.start(a);
+    a.early_data().unwrap().write_all(b"question").unwrap();
+    let error = a.finish().map(drop).unwrap_err();
+    assert!(matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::WouldBlock), "{error:?}");
+    // user_canceled, and close_notify, under the early key, as there is no other: the server finds them behind the early data, though nobody takes its flight.
+    let told = world.server.accept(b).map(drop).unwrap_err();
+    assert!(matches!(told, Error::AlertReceived(alert) if alert.0 == 0), "{told:?}");
+}
+
+/// A connection that is cut anywhere: neither side takes a part for the whole.
+#[test]
+fn cut_in_the_middle() {
+    for cut in (0..1200).step_by(13) {
+        let world = World::new();
+        let (a, b) = pipe(usize::MAX, (Some(cut), None));
+        let (mut a, mut b) = (world.start(a), world.server.start(b));
+        a.early_data().unwrap().write_all(&content(300, 7)).unwrap();
+        let mut early = Vec::new();
+        let whole = loop {
+            match b.advance() {
+                Ok(Progress::EarlyData(data, again)) => {
+                    early.extend_from_slice(&data);
+                    b = again;
+                }
+                Ok(Progress::WouldBlock(again)) => break Some(again),
+                Err(error) => {
+                    assert!(matches!(error, Error::Truncated), "{cut}: {error}");
+                    break None;
+                }
+                Ok(other) => panic!("{other:?}"),
+            }
+        };
+        assert!(content(300, 7).starts_with(&early));
+        // Where nothing was lost yet, the client's Finished may be.
+        if let Some(b) = whole {
+            assert!(early.len() == 300, "{cut}");
+            let client = a.finish().map(drop);
+            let server = b.finish().map(drop);
+            assert!(client.is_ok());
+            assert!(matches!(server, Ok(()) | Err(Error::Truncated)), "{cut}: {server:?}");
+        }
+    }
+}
+
+/// A transport that fails while early data is written.
+struct Breaks {
+    inner: End,
+    /// How many more calls of `write` it takes.
+    left: usize,
+}
+
+impl Read for Breaks {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(out)
+    }
+}
+
+impl Write for Breaks {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::ConnectionReset)?;
+        self.inner.write(&data[..data.len().min(100)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[test]
+fn a_transport_that_fails_in_the_middle() {
+    for left in [0, 1, 4, 8, 12] {
+        let world = World::new();
+        let (a, b) = wide_pipe();
+        let mut a = world.start(Breaks { inner: a, left });
+        let error = a.early_data().unwrap().write_all(&content(2000, 9)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        let error = a.finish().map(drop).unwrap_err();
+        assert!(matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::ConnectionReset), "{error:?}");
+        let told = world.server.accept(b).map(drop).unwrap_err();
+        assert!(matches!(told, Error::Truncated), "{left}: {told}");
+    }
+}
+
+/// A server that has failed says why: the writer's error is of the transport, or of the connection once that has heard of it.
+#[test]
+fn after_the_servers_alert() {
+    let world = World::new();
+    // handshake_failure, fatal, in the clear.
+    let (a, mut b) = wide_pipe();
+    let mut a = world.start(a);
+    a.early_data().unwrap().write_all(b"question").unwrap();
+    b.write_all(&[21, 3, 3, 0, 2, 2, 40]).unwrap();
+    let error = a.finish().map(drop).unwrap_err();
+    assert!(matches!(error, Error::AlertReceived(alert) if alert.0 == 40), "{error}");
+}
