@@ -1,12 +1,13 @@
 //! Early data: accepted, rejected, and seen before (RFC 9846, 4.3.10 and section 8).
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleeting::{
-    AlertDescription, Client, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup, ReplayGuard, Server, ServerBuilder,
-    SessionCache, TicketKeys,
+    AlertDescription, Client, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup, ReplayEntry, ReplayGuard, ReplayStore,
+    ReplayVerdict, Server, ServerBuilder, SessionCache, TicketKeys,
 };
 
 use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
@@ -39,8 +40,9 @@ impl World {
         pair(&self.client().build().unwrap(), server, seed)
     }
 
-    /// Makes a full handshake, which leaves tickets.
+    /// Makes a full handshake, which leaves tickets, and no others.
     fn visit(&self, server: &Server) {
+        self.sessions.clear();
         let mut pair = self.pair(server, 1);
         assert_eq!(pair.client.connection.write_early_data(b"too early").unwrap(), 0);
         pair.settle();
@@ -168,4 +170,139 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
     assert_eq!(pair.server.early, b"");
     assert!(matches!(pair.server.error(), Error::Protocol { fault: Fault::Denied(_), .. }));
     assert!(matches!(pair.client.error(), Error::AlertReceived(AlertDescription(49))));
+}
+
+// ---- several servers ----
+
+/// A store that several servers share, and that can be out of reach.
+#[derive(Default)]
+struct Store {
+    seen: Mutex<HashSet<[u8; 32]>>,
+    away: AtomicBool,
+}
+
+impl ReplayStore for Store {
+    fn check_and_insert(&self, entry: &ReplayEntry) -> ReplayVerdict {
+        match self.away.load(Ordering::SeqCst) {
+            true => ReplayVerdict::Unavailable,
+            false if self.seen.lock().unwrap().insert(*entry.key()) => ReplayVerdict::Fresh,
+            false => ReplayVerdict::Seen,
+        }
+    }
+}
+
+/// What this server takes of a client's first flight: all of its early data, or none; the handshake goes on in either case.
+fn takes(server: &Server, flight: &[u8]) -> bool {
+    let mut end = End::new(server.connection(NOW), Seeded(3));
+    end.receive(flight, usize::MAX);
+    assert!(end.status.is_ok() && end.connection.is_handshaking());
+    assert_eq!(end.early, if end.connection.takes_early_data() { &b"pay"[..] } else { b"" });
+    end.connection.takes_early_data()
+}
+
+impl World {
+    /// A node that shares the ticket keys of this world.
+    fn node(&self, guard: ReplayGuard) -> Server {
+        self.server().early_data(MAX_SIZE, guard).build().unwrap()
+    }
+
+    /// The first flight of a client that has been at this server.
+    fn flight(&self, server: &Server, seed: u64) -> Vec<u8> {
+        self.visit(server);
+        let mut pair = self.pair(server, seed);
+        assert_eq!(pair.client.connection.write_early_data(b"pay").unwrap(), 3);
+        pair.client.send(usize::MAX)
+    }
+
+    /// A client offers early data to this server; whether it was taken. Its session is resumed anyway.
+    fn is_taken(&self, server: &Server, seed: u64) -> bool {
+        let mut pair = self.pair(server, seed);
+        assert_eq!(pair.client.connection.write_early_data(b"pay").unwrap(), 3);
+        pair.settle();
+        pair.assert_same_view();
+        assert!(pair.server.connection.negotiated().unwrap().resumed());
+        // For the next one there are new tickets.
+        pair.server.write(b"");
+        pair.settle();
+        let taken = outcomes(&pair) == [EarlyData::Accepted; 2];
+        assert!(taken || outcomes(&pair) == [EarlyData::Rejected; 2]);
+        assert_eq!(pair.server.early, if taken { &b"pay"[..] } else { b"" });
+        taken
+    }
+}
+
+/// RFC 9846, section 8: "sharing state to guarantee that the 0-RTT data is accepted at most once": wherever it comes first.
+#[test]
+fn nodes_that_share_a_store_take_it_once_together() {
+    let world = World::new();
+    let store = Arc::new(Store::default());
+    let nodes: Vec<_> = (0..3).map(|_| world.node(ReplayGuard::with_store("eu-west", Arc::clone(&store)))).collect();
+    for first in 0..3 {
+        let flight = world.flight(&nodes[0], 10 + first);
+        let first = usize::try_from(first).unwrap();
+        assert!(takes(&nodes[first], &flight));
+        for node in &nodes {
+            assert!(!takes(node, &flight));
+        }
+    }
+    // A ticket of one is good at another; while the store is away none takes anything, and afterwards nothing that was refused is taken by mistake.
+    world.visit(&nodes[0]);
+    assert!(world.is_taken(&nodes[1], 20));
+    store.away.store(true, Ordering::SeqCst);
+    assert!(!world.is_taken(&nodes[1], 21));
+    store.away.store(false, Ordering::SeqCst);
+    assert!(world.is_taken(&nodes[2], 22));
+}
+
+/// "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone" (8.2): nodes that share ticket keys
+/// and nothing else resume each other's sessions, and take early data under their own tickets alone.
+#[test]
+fn nodes_that_share_nothing_take_their_own_alone() {
+    let world = World::new();
+    let store = |zone: &str| ReplayGuard::with_store(zone, Store::default());
+    for [one, other] in [[guard(), guard()], [store("east"), store("west")], [store("east"), guard()]] {
+        let (one, other) = (world.node(one), world.node(other));
+        for (home, away) in [(&one, &other), (&other, &one)] {
+            // Delivered to the other first, too.
+            for (seed, away_first) in [(30, false), (31, true)] {
+                let flight = world.flight(home, seed);
+                if away_first {
+                    assert!(!takes(away, &flight));
+                }
+                assert!(takes(home, &flight));
+                assert!(!takes(away, &flight) && !takes(home, &flight));
+            }
+            world.visit(home);
+            assert!(!world.is_taken(away, 32));
+        }
+    }
+}
+
+/// "When implementations are freshly started, they SHOULD reject 0-RTT as long as any portion of their recording window overlaps the startup time" (8.2): a
+/// guard in memory is empty then, while the ticket keys may have stayed.
+#[test]
+fn nothing_from_before_a_restart_is_taken() {
+    let world = World::new();
+    let before = world.node(guard());
+    let (seen, held_back) = (world.flight(&before, 40), world.flight(&before, 41));
+    assert!(takes(&before, &seen));
+    world.visit(&before);
+    drop(before);
+
+    let after = world.node(guard());
+    // What had been taken, and what had not come yet; and what is under a ticket from before, though it is new.
+    assert!(!takes(&after, &seen) && !takes(&after, &held_back));
+    assert!(!world.is_taken(&after, 42));
+    // That connection brought tickets of the new guard.
+    assert!(world.is_taken(&after, 43));
+
+    // A store outlives the server, and so does what it remembers.
+    let world = World::new();
+    let store = Arc::new(Store::default());
+    let node = || world.node(ReplayGuard::with_store("here", Arc::clone(&store)));
+    let (seen, held_back) = (world.flight(&node(), 50), world.flight(&node(), 51));
+    assert!(takes(&node(), &seen));
+    assert!(!takes(&node(), &seen));
+    assert!(takes(&node(), &held_back));
+    assert!(!takes(&node(), &held_back));
 }

@@ -186,6 +186,12 @@ pub(super) struct Puppet {
     pub(super) modes: Vec<u8>,
     /// The PSKs that our ClientHello offers, with binders.
     pub(super) psks: Vec<Psk>,
+    /// Our ClientHello offers early data, under the first of them.
+    pub(super) offers_early_data: bool,
+    /// The keys of the early data that were offered.
+    pub(super) early: Option<Keys>,
+    /// While early data is accepted: our handshake keys, which wait for its end.
+    pub(super) deferred: Option<Keys>,
     /// The dummy ChangeCipherSpec was heard: it goes out once (RFC 9846, E.4).
     pub(super) changed_cipher_spec: bool,
     /// What we show in Certificate.
@@ -196,8 +202,12 @@ pub(super) struct Puppet {
     pub(super) takes_early_data: bool,
     /// The plaintext that came out of the connection under test.
     pub(super) delivered: Vec<u8>,
+    /// The early data that came out of it.
+    pub(super) early_data: Vec<u8>,
     /// How far the clock of the connection under test is ahead.
     pub(super) later: Duration,
+    /// What it shows, where that is not to go on by itself: Unix time.
+    pub(super) clock: Option<Duration>,
     raw: Vec<u8>,
     pub(super) messages: Vec<u8>,
 }
@@ -222,12 +232,17 @@ impl Puppet {
             groups: vec![NamedGroup(0x001d)],
             modes: Vec::new(),
             psks: Vec::new(),
+            offers_early_data: false,
+            early: None,
+            deferred: None,
             changed_cipher_spec: false,
             identity,
             deferred_read: None,
             takes_early_data: false,
             delivered: Vec::new(),
+            early_data: Vec::new(),
             later: Duration::ZERO,
+            clock: None,
             raw: Vec::new(),
             messages: Vec::new(),
         }
@@ -293,9 +308,16 @@ impl Puppet {
     }
 
     fn process(&mut self) -> Result<Status, Error> {
+        let now = self.clock.map_or_else(|| in_the_future(self.later), |unix| Now { monotonic: Duration::ZERO, unix });
         loop {
-            match self.us.process(in_the_future(self.later), &mut SystemRandom)? {
+            match self.us.process(now, &mut SystemRandom)? {
+                Status::EarlyData => {
+                    assert!(self.us.plaintext().is_empty() && !self.us.early_plaintext().is_empty());
+                    self.early_data.extend_from_slice(self.us.early_plaintext());
+                    self.us.consume(usize::MAX);
+                }
                 Status::Data => {
+                    assert!(self.us.early_plaintext().is_empty());
                     self.delivered.extend_from_slice(self.us.plaintext());
                     self.us.consume(usize::MAX);
                 }
@@ -412,7 +434,7 @@ impl Puppet {
     /// These bytes are refused in this state: a typed error, the alert under the keys of now and nothing else, and no way back.
     #[track_caller]
     pub(super) fn refused(&mut self, bytes: &[u8], state: &str, alert: u8) -> Fault {
-        let (delivered, handshaking) = (self.delivered.len(), self.us.is_handshaking());
+        let (delivered, handshaking) = (self.delivered.len() + self.early_data.len(), self.us.is_handshaking());
         let error = self.feed(bytes).expect_err("a refusal");
         let fault = match &error {
             Error::Protocol { state: at, fault } => {
@@ -422,7 +444,7 @@ impl Puppet {
             other => panic!("{other}"),
         };
         assert_eq!(fault.alert().0, alert, "{error}");
-        assert_eq!(self.delivered.len(), delivered, "plaintext came out of what was refused");
+        assert_eq!(self.delivered.len() + self.early_data.len(), delivered, "plaintext came out of what was refused");
         self.has_failed(&error, Some(alert));
         assert!(!handshaking || self.us.negotiated().is_none());
         fault

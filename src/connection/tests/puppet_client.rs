@@ -55,6 +55,10 @@ impl Puppet {
                     self.hear_flight();
                     continue;
                 }
+                "WAIT_EOED" => {
+                    self.say_end_of_early_data();
+                    continue;
+                }
                 "WAIT_CERT" => self.certificate(),
                 "WAIT_CV" => self.certificate_verify(),
                 "WAIT_FINISHED" => {
@@ -88,12 +92,16 @@ impl Puppet {
         if !self.modes.is_empty() {
             add(&mut hello, ClientHelloExtension::PskKeyExchangeModes(self.modes.iter().copied().map(PskKeyExchangeMode).collect()));
         }
+        if self.offers_early_data {
+            add(&mut hello, ClientHelloExtension::EarlyData);
+        }
         edit(&mut hello);
         self.encode_with_psks(hello)
     }
 
     pub(super) fn say_client_hello(&mut self) {
         let hello = self.make_client_hello(|_| {});
+        self.derive_early_keys(&hello);
         self.say(&hello).unwrap();
     }
 
@@ -101,6 +109,7 @@ impl Puppet {
     pub(super) fn hear_flight(&mut self) -> Vec<Vec<u8>> {
         let mut flight = vec![self.hear_server_hello()];
         flight.extend(self.hear_to_finished());
+        self.defer_if_accepted(&flight[1]);
         flight
     }
 

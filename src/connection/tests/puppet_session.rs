@@ -69,6 +69,8 @@ pub(super) struct Ticket {
     /// What the resumption_secret makes of the nonce.
     pub(super) key: Vec<u8>,
     pub(super) suite: Suite,
+    /// max_early_data_size, if it allows any.
+    pub(super) max_early_data_size: Option<u32>,
 }
 
 impl Ticket {
@@ -140,7 +142,7 @@ impl Puppet {
         while self.has_more_to_hear() {
             let message = self.hear_message();
             let Message::NewSessionTicket(ticket) = Message::decode(&message).unwrap() else { panic!("{message:?}") };
-            assert!(ticket.extensions.is_empty());
+            assert_eq!(ticket.extensions.len(), usize::from(ticket.early_data().is_some()));
             tickets.push(Ticket {
                 lifetime: ticket.ticket_lifetime,
                 age_add: ticket.ticket_age_add,
@@ -148,6 +150,7 @@ impl Puppet {
                 ticket: ticket.ticket.to_vec(),
                 key: resumption.psk(ticket.ticket_nonce).expose().to_vec(),
                 suite: self.suite,
+                max_early_data_size: ticket.early_data(),
             });
         }
         tickets

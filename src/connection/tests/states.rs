@@ -3,6 +3,7 @@
 use crate::code_point::ExtensionType;
 use crate::connection::tests::puppet::{Puppet, client, message, refused, server};
 use crate::connection::tests::puppet_client::{SERVER_STATES, asking_server, required};
+use crate::connection::tests::puppet_early_client::{builder, guard, ticket_of};
 use crate::connection::tests::puppet_server::{CLIENT_STATES, certificate_request, encrypted_extensions, key_update, new_session_ticket};
 use crate::connection::tests::puppet_session::known;
 use crate::crypto::key_exchange::Group;
@@ -242,5 +243,29 @@ fn server_with_a_psk_waits_for_finished_alone() {
     try_all(&["START", "WAIT_FINISHED"], &arrows, at, |state| match state {
         "START" => "ClientHello",
         _ => "Finished",
+    });
+}
+
+/// A.2, "K_recv = early data": where early data is accepted, WAIT_EOED takes its end alone, and WAIT_FINISHED follows.
+#[test]
+fn server_with_early_data_waits_for_its_end_alone() {
+    let arrows = [
+        ("START", "ClientHello", "WAIT_EOED"),
+        ("WAIT_EOED", "EndOfEarlyData", "WAIT_FINISHED"),
+        ("WAIT_FINISHED", "Finished", "CONNECTED"),
+        ("CONNECTED", "KeyUpdate", "CONNECTED"),
+    ];
+    let server = builder().client_auth(required()).early_data(1000, guard()).build().unwrap();
+    let ticket = ticket_of(&server);
+    let at = |state: &str| {
+        let mut puppet = Puppet::calling_early(&server, &ticket);
+        puppet.lead_server_to(state);
+        puppet
+    };
+    try_all(&["START", "WAIT_EOED", "WAIT_FINISHED", "CONNECTED"], &arrows, at, |state| match state {
+        "START" => "ClientHello",
+        "WAIT_EOED" => "EndOfEarlyData",
+        "WAIT_FINISHED" => "Finished",
+        _ => "KeyUpdate",
     });
 }
