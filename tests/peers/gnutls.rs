@@ -19,7 +19,7 @@ use crate::wire::PRE_SHARED_KEY;
 const INSTALL: &str = "apt-get install gnutls-bin";
 
 /// TLS 1.3 alone, and this suite.
-fn priority(suite: Suite) -> String {
+pub fn priority(suite: Suite) -> String {
     let cipher = match suite.1 {
         "TLS_AES_128_GCM_SHA256" => "AES-128-GCM",
         "TLS_AES_256_GCM_SHA384" => "AES-256-GCM",
@@ -29,7 +29,7 @@ fn priority(suite: Suite) -> String {
 }
 
 /// `gnutls-cli` on its way to us. It checks our certificate and our name.
-fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Program {
+pub fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Program {
     let port = door.port().to_string();
     let fixed = ["-p", &port, "127.0.0.1", "--sni-hostname", SERVER_NAME, "--verify-hostname", SERVER_NAME, "--x509cafile", &world.ca];
     let rest = ["--priority", priority, "--inline-commands", "--keymatexport", "EXPORTER-test", "--keymatexportsize", "32"];
@@ -37,7 +37,7 @@ fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Prog
 }
 
 /// `gnutls-serv`, and its port.
-fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) -> (Program, u16) {
+pub fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) -> (Program, u16) {
     // It cannot find a free port, so somebody may be faster.
     for _ in 0..10 {
         let number = free_port();
@@ -53,7 +53,7 @@ fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) -> (
     panic!("gnutls-serv found no port in ten attempts");
 }
 
-fn exporters_agree(stream: &Tls, program: &Program) {
+pub fn exporters_agree(stream: &Tls, program: &Program) {
     assert_eq!(program.wait_for_line("- Key material: "), exported(stream));
 }
 
@@ -63,10 +63,10 @@ fn exported(stream: &Tls) -> String {
 }
 
 /// Data to `gnutls-serv` and back.
-fn echo(stream: &mut Tls, program: &Program, what: &str, length: usize) {
+pub fn echo(stream: &mut Tls, program: &Program, what: &str, length: usize) {
     // It sends what it has read before it reads more: all at once would fill both directions.
     for piece in lines(what, length).chunks(8192) {
-        stream.write_all(piece).unwrap();
+        stream.write_all(piece).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
         expect(stream, piece, program);
     }
 }
@@ -170,10 +170,10 @@ fn with_identity(files: &Files) -> [&str; 4] {
 }
 
 /// `gnutls-cli --resume` connects, disconnects when it has a ticket, and connects again.
-const RESUME: [&str; 2] = ["--resume", "--waitresumption"];
+pub const RESUME: [&str; 2] = ["--resume", "--waitresumption"];
 
 /// The first of its two connections. What it says about that it keeps to itself until the second.
-fn end_first(mut stream: Tls, program: &Program) {
+pub fn end_first(mut stream: Tls, program: &Program) {
     // It waits for a ticket, which goes out with what we send first.
     stream.close().unwrap();
     expect_end(&mut stream, program);

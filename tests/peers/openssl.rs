@@ -15,7 +15,7 @@ use crate::wire::PRE_SHARED_KEY;
 const INSTALL: &str = "apt-get install openssl";
 
 /// `s_client` on its way to us. It checks our certificate and our name.
-fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
+pub fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
     let target = format!("127.0.0.1:{}", door.port());
     let messages = world.folder.path("messages");
     let fixed = ["s_client", "-connect", &target, "-servername", SERVER_NAME, "-verify_hostname", SERVER_NAME, "-verify_return_error"];
@@ -23,23 +23,29 @@ fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
     Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more))
 }
 
-/// `s_server` and its port: for one connection, or as many after one another as a second `-naccept` says.
-fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
-    let messages = world.folder.path("messages");
-    let fixed = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", &files.chain, "-key", &files.key];
-    let rest = ["-msgfile", &messages, "-msg", "-keymatexport", "EXPORTER-test", "-keymatexportlen", "32", "-verify_return_error"];
-    let mut arguments = [&fixed[..], &rest, more].concat();
+/// `s_server` with that identity, and its port: for one connection, or as many after one another as a second `-naccept` says.
+pub fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
+    let mut arguments = vec!["-cert", &files.chain, "-key", &files.key];
     // An empty file is an error to it.
     if !std::fs::read(&files.issuers).unwrap().is_empty() {
         arguments.extend(["-cert_chain", &files.issuers]);
     }
-    let program = Program::start("openssl", INSTALL, arguments);
+    arguments.extend(more);
+    nameless_s_server(world, &arguments)
+}
+
+/// The same with no identity but what the arguments give it.
+pub fn nameless_s_server(world: &World, more: &[&str]) -> (Program, u16) {
+    let messages = world.folder.path("messages");
+    let fixed = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-msgfile", &messages, "-msg", "-verify_return_error"];
+    let rest = ["-keymatexport", "EXPORTER-test", "-keymatexportlen", "32"];
+    let program = Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more));
     let port = program.wait_for_line("ACCEPT 127.0.0.1:").parse().unwrap();
     (program, port)
 }
 
 /// How many of these messages it has sent (`>>>`) and received (`<<<`).
-fn count(world: &World, direction: &str, message: &str) -> usize {
+pub fn count(world: &World, direction: &str, message: &str) -> usize {
     world.folder.read("messages").lines().filter(|line| line.starts_with(direction) && line.contains(message)).count()
 }
 
@@ -48,7 +54,7 @@ fn times_seen(program: &Program) -> usize {
     program.times(&format!("\nsubject=CN = {CLIENT_NAME}\n")) + program.times(&format!("\nsubject=CN={CLIENT_NAME}\n"))
 }
 
-fn exporters_agree(stream: &Tls, program: &Program) {
+pub fn exporters_agree(stream: &Tls, program: &Program) {
     let exported = program.wait_for_line("Keying material: ");
     let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
     assert_eq!(exported, ours.expose().iter().map(|byte| format!("{byte:02X}")).collect::<String>());
@@ -164,7 +170,7 @@ fn we_talk_to_s_server() {
 // ---- resumption, groups, retries ----
 
 /// A file that `s_client` keeps its session in, from the second connection on for use.
-fn with_session(file: &str, use_it: bool) -> Vec<&str> {
+pub fn with_session(file: &str, use_it: bool) -> Vec<&str> {
     if use_it { vec!["-sess_in", file, "-sess_out", file] } else { vec!["-sess_out", file] }
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fleeting::{Client, Error, Identity, Server, Stream};
+use fleeting::{Client, Error, Identity, Progress, Server, Stream};
 
 use crate::support::{Pki, SERVER_NAME, lines};
 use crate::wire::Wire;
@@ -315,6 +315,11 @@ impl Door {
 
     /// Waits for a program to connect, and serves it.
     pub fn accept(&self, server: &Server, program: &Program) -> Result<Tls, Error> {
+        server.accept(self.wait(program))
+    }
+
+    /// Waits for a program to connect.
+    pub fn wait(&self, program: &Program) -> Wire {
         let deadline = Instant::now() + PATIENCE;
         let tcp = loop {
             match self.0.accept() {
@@ -326,13 +331,18 @@ impl Door {
             }
         };
         tcp.set_nonblocking(false).unwrap();
-        server.accept(patient(tcp))
+        patient(tcp)
     }
 }
 
 /// Our client, to a program that is known to listen.
 pub fn connect(client: &Client, port: u16) -> Result<Tls, Error> {
-    client.connect(SERVER_NAME, patient(TcpStream::connect(("127.0.0.1", port)).unwrap()))
+    client.connect(SERVER_NAME, dial(port))
+}
+
+/// A socket to a program that is known to listen.
+pub fn dial(port: u16) -> Wire {
+    patient(TcpStream::connect(("127.0.0.1", port)).unwrap())
 }
 
 thread_local! {
@@ -346,6 +356,32 @@ fn patient(tcp: TcpStream) -> Wire {
     tcp.set_read_timeout(Some(PATIENCE)).unwrap();
     tcp.set_write_timeout(Some(PATIENCE)).unwrap();
     Wire::new(tcp)
+}
+
+/// Serves a program that may send early data, and answers that at once, before the handshake is complete.
+pub fn accept_early(server: &Server, wire: Wire, answer: &[u8]) -> Result<(Tls, Vec<u8>), Error> {
+    let (mut handshake, mut early_data) = (server.start(wire), Vec::new());
+    loop {
+        handshake = match handshake.advance()? {
+            Progress::Done(stream) => return Ok((stream, early_data)),
+            Progress::EarlyData(data, mut handshake) => {
+                if early_data.is_empty() {
+                    handshake.early_data().unwrap().write_all(answer).unwrap();
+                }
+                early_data.extend(data);
+                handshake
+            }
+            other => panic!("{other:?}"),
+        };
+    }
+}
+
+/// Connects to a program that is known to listen, and sends early data to it.
+pub fn connect_early(client: &Client, port: u16, data: &[u8]) -> Result<Tls, Error> {
+    let mut handshake = client.start(SERVER_NAME, dial(port))?;
+    let mut early_data = handshake.early_data().expect("no early data is allowed");
+    early_data.write_all(data).unwrap();
+    handshake.finish()
 }
 
 /// Ends the connection without a word, as a crash would.
@@ -363,6 +399,14 @@ pub fn expect(stream: &mut Tls, expected: &[u8], program: &Program) {
     let mut received = vec![0; expected.len()];
     stream.read_exact(&mut received).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
     assert!(received == expected, "received something else");
+}
+
+/// Waits until a program has read a line of ours. OpenSSL's `s_server -early_data` takes what is typed in before it has the client's Finished, and then waits
+/// for more from the client before it looks again.
+pub fn settle(stream: &mut Tls, program: &Program, what: &str) {
+    let line = format!("1 settled {what}\n");
+    stream.write_all(line.as_bytes()).unwrap();
+    program.wait_for(line);
 }
 
 /// Data both ways with a program that sends what is typed into it and prints what it receives.

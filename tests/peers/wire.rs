@@ -15,6 +15,9 @@ const REMEMBERED: usize = 8192;
 /// The extension that brings a ticket back (RFC 9846, 4.3).
 pub const PRE_SHARED_KEY: u16 = 41;
 
+/// The extension that announces early data (RFC 9846, 4.3).
+pub const EARLY_DATA: u16 = 42;
+
 /// A socket, and the first bytes in each direction.
 #[derive(Debug)]
 pub struct Wire {
@@ -31,6 +34,11 @@ impl Wire {
     /// Ends the connection without a word, as a crash would.
     pub fn cut(&self) {
         self.tcp.shutdown(Shutdown::Both).unwrap();
+    }
+
+    /// What has been received since the beginning, as far as it is remembered.
+    pub fn received(&self) -> &[u8] {
+        &self.received
     }
 
     /// Whether the server sent a HelloRetryRequest.

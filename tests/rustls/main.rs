@@ -1,5 +1,6 @@
 //! fleeting against rustls 0.23, in memory, in both directions.
 
+mod early_data;
 mod groups;
 mod pair;
 mod raw_keys;

@@ -25,6 +25,9 @@ pub struct Pair {
     /// What each side received.
     pub our_inbox: Vec<u8>,
     pub their_inbox: Vec<u8>,
+    /// What each side received as early data, where it is the server.
+    pub our_early: Vec<u8>,
+    pub their_early: Vec<u8>,
     /// How each side failed, first.
     pub our_error: Option<Error>,
     pub their_error: Option<rustls::Error>,
@@ -34,8 +37,9 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(ours: Connection, theirs: impl Into<rustls::Connection>) -> Self {
-        let (our_inbox, their_inbox) = Default::default();
-        Self { ours, theirs: theirs.into(), our_inbox, their_inbox, our_error: None, their_error: None, chunk: 1021 }
+        let (our_inbox, their_inbox, our_early, their_early) = Default::default();
+        let theirs = theirs.into();
+        Self { ours, theirs, our_inbox, their_inbox, our_early, their_early, our_error: None, their_error: None, chunk: 1021 }
     }
 
     /// Moves bytes until neither side has anything to say.
@@ -44,7 +48,8 @@ impl Pair {
         self
     }
 
-    fn deliver_to_them(&mut self) -> bool {
+    /// Gives rustls one chunk of what we have to send.
+    pub fn deliver_to_them(&mut self) -> bool {
         let output = self.ours.output();
         let mut chunk = &output[..output.len().min(self.chunk)];
         if chunk.is_empty() {
@@ -62,13 +67,19 @@ impl Pair {
                 let mut plaintext = vec![0; state.plaintext_bytes_to_read()];
                 self.theirs.reader().read_exact(&mut plaintext).unwrap();
                 self.their_inbox.extend(plaintext);
+                if let rustls::Connection::Server(theirs) = &mut self.theirs
+                    && let Some(mut early) = theirs.early_data()
+                {
+                    early.read_to_end(&mut self.their_early).unwrap();
+                }
             }
             Err(error) => self.their_error = Some(error),
         }
         true
     }
 
-    fn deliver_to_us(&mut self) -> bool {
+    /// Gives us all that rustls has to send.
+    pub fn deliver_to_us(&mut self) -> bool {
         let mut wire = Vec::new();
         while self.theirs.wants_write() {
             self.theirs.write_tls(&mut wire).unwrap();
@@ -91,6 +102,10 @@ impl Pair {
             match self.ours.process(now(), &mut SystemRandom) {
                 Ok(Status::Data) => {
                     self.our_inbox.extend(self.ours.plaintext());
+                    self.ours.consume(usize::MAX);
+                }
+                Ok(Status::EarlyData) => {
+                    self.our_early.extend(self.ours.early_plaintext());
                     self.ours.consume(usize::MAX);
                 }
                 Ok(status) => return Some(status),
