@@ -103,6 +103,9 @@ impl ClientBuilder {
     /// that this client connects to, in the clear but for the key itself: so a client with a PSK is a client for the one that holds it. Replaces one set
     /// before.
     ///
+    /// **The name that one connects to is not checked then**: whoever holds the PSK answers for every name that this client asks for. Who that is says
+    /// [`ExternalPsk::peer_name`].
+    ///
     /// Besides [`trust`](Self::trust), a server that does not know the PSK may show a certificate. Without, it is refused.
     pub fn external_psk(mut self, psk: ExternalPsk) -> Self {
         self.external_psk = Some(psk);
@@ -173,8 +176,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Asked about every server that has proven who it is by a certificate or a key, also when a session is resumed, before anything is sent to it; an `Err` ends the handshake
-    /// with access_denied. A client keeps the server's whole chain with a session, so this sees the same when it is resumed. (A server does not: see
+    /// Asked about every server that has proven who it is by a certificate or a key, also when a session is resumed, before anything is sent to it; an
+    /// `Err` ends the handshake with access_denied. Where early data could be sent it is asked about the session's server before that as well: an `Err` then
+    /// means that none is. A client keeps the server's whole chain with a session, so this sees the same when it is resumed. (A server does not: see
     /// [`ServerBuilder::authorize`](crate::ServerBuilder::authorize).)
     pub fn authorize<E>(mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static) -> Self
     where

@@ -64,8 +64,15 @@ impl Offer {
         let tickets = (config.tickets.0, if session.is_some() { config.tickets.1 } else { 0 });
         let hashes = suites.iter().map(|suite| suite.hash()).collect();
         let mut offer = Self { client, name, stored, random, session_id, shares, tickets, session, hashes, early_data: false };
-        offer.early_data = early_data && offer.client.config.early_data && offer.early_terms().is_some();
+        offer.early_data = early_data && offer.client.config.early_data && offer.early_terms().is_some() && offer.may_send_early();
         Ok(offer)
+    }
+
+    /// Whether the application would talk to the server of the session: it is asked before anything is sent, and again when the server has shown that it
+    /// is there.
+    fn may_send_early(&self) -> bool {
+        let peer = self.session.as_ref().and_then(|offered| offered.session.whose.peer());
+        peer.is_none_or(|peer| self.client.config.settings.authorize(peer).is_ok())
     }
 
     /// The suite of the session, and on which terms early data may go under it.

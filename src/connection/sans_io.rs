@@ -206,7 +206,8 @@ impl Connection {
             Some(Received::Handshake) => self.on_messages(now, rng)?,
             Some(Received::Alert(alert)) => self.on_alert(alert, now)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
-            Some(Received::Data | Received::EmptyData) if self.is_handshaking() && !self.inbound.is_early_data() => {
+            // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
+            Some(Received::Data | Received::EmptyData) if self.established.is_none() && !self.inbound.is_early_data() => {
                 self.inbound.deframer.consume(usize::MAX);
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
             }
@@ -352,6 +353,15 @@ impl Connection {
     /// there. To be safe from that, keep it until then.
     pub fn early_plaintext(&self) -> &[u8] {
         if self.inbound.is_early_data() { self.inbound.deframer.held() } else { &[] }
+    }
+
+    /// What a server knows of the handshake while it reads early data: what was agreed on, and whose session it is. **Nobody has shown to be there yet**: it
+    /// becomes [`negotiated`](Self::negotiated) when the handshake is complete.
+    pub fn early_negotiated(&self) -> Option<Negotiated> {
+        match &self.machine {
+            Machine::Server(state) => state.early_negotiated(),
+            _ => None,
+        }
     }
 
     /// The application has taken the first `count` bytes of [`plaintext`](Self::plaintext), or of [`early_plaintext`](Self::early_plaintext).

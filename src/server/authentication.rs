@@ -15,6 +15,7 @@ use crate::server::early_data::WaitEndOfEarlyData;
 use crate::server::post_handshake::Connected;
 use crate::server::server_parameters::{Negotiated, Parameters};
 use crate::server::ticket;
+use crate::session::Whose;
 
 /// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we send. With a PSK it says who we are.
 pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight, Fault> {
@@ -184,6 +185,16 @@ impl WaitFinished {
         self.known.keys.suite
     }
 
+    /// What the handshake will have agreed on, for whoever reads its early data.
+    pub(crate) fn early_negotiated(&self) -> Option<Agreed> {
+        match &self.client {
+            Proof::Psk(psk) if self.accepted_early_data() => {
+                Some(agreed(&self.known.keys, &self.known.parameters, psk.whose.clone(), psk.resumed, self.known.early_data))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn accepted_early_data(&self) -> bool {
         self.known.early_data == EarlyData::Accepted
     }
@@ -199,17 +210,21 @@ impl WaitFinished {
             server.config.settings.authorize(peer)?;
         }
         cx.sink.install_read(aligned, Level::Application, keys.suite, client_traffic);
-        let negotiated = Agreed {
-            cipher_suite: keys.suite.code_point(),
-            group: keys.group,
-            alpn: parameters.alpn.clone(),
-            server_name: parameters.server_name.clone(),
-            whose: client.whose.clone(),
-            resumed: client.resumed,
-            early_data,
-        };
+        let negotiated = agreed(&keys, &parameters, client.whose.clone(), client.resumed, early_data);
         cx.sink.event(Event::Connected(Established { negotiated, exporter, stored: None }));
         ticket::send(&server, &parameters, keys, &client, cx)?;
         Ok(Connected)
+    }
+}
+
+fn agreed(keys: &Keys, parameters: &Parameters, whose: Whose, resumed: bool, early_data: EarlyData) -> Agreed {
+    Agreed {
+        cipher_suite: keys.suite.code_point(),
+        group: keys.group,
+        alpn: parameters.alpn.clone(),
+        server_name: parameters.server_name.clone(),
+        whose,
+        resumed,
+        early_data,
     }
 }

@@ -99,7 +99,8 @@ pub enum ClientAuth {
     None,
     /// Clients are asked, and may say nothing: then `peer()` is `None`. A certificate that is shown must be good.
     Optional(Trust),
-    /// Clients without a good certificate are refused.
+    /// Clients without a good certificate are refused; but for those with an [external PSK](ServerBuilder::external_psks), who show none, and for whom
+    /// `peer()` is `None`.
     Required(Trust),
 }
 
@@ -237,11 +238,17 @@ impl ServerBuilder {
     /// twice (RFC 9846, section 8 and F.5).
     pub fn early_data(mut self, max_size: u32, guard: ReplayGuard) -> Self {
         self.early_data = Some((max_size, guard));
+        if max_size == 0 {
+            self.settings.refuse("early_data", "0 bytes are none: to take no early data, leave this out");
+        }
         self
     }
 
     /// How far the time at which a ClientHello says it was sent may be from this server's clock, for its early data to be taken: 10 seconds by default, to a
     /// minute. Longer means more to be remembered by the guard; shorter, that slow clients' early data is rejected (RFC 9846, 8.3).
+    ///
+    /// A ticket is as old as the handshake that it comes from, and goes out with the server's first data: where that is later than this, no early data is
+    /// taken under it. The session still resumes.
     pub fn early_data_window(mut self, window: Duration) -> Self {
         self.early_data_window = window;
         if window.is_zero() || window > MAX_EARLY_DATA_WINDOW {
@@ -316,7 +323,7 @@ impl ServerBuilder {
 
     /// Whether every client has to repeat a cookie in a second ClientHello before anything is computed for it. Off by default: it costs a round trip, and
     /// over TCP brings nothing. It is for transports where anyone can write any sender's address: a client that never hears the cookie gets no
-    /// further. The server keeps the first ClientHello meanwhile, up to [`max_handshake_size`](Self::max_handshake_size) for each connection.
+    /// further. A retry rejects early data, all of it. The server keeps the first ClientHello meanwhile, up to [`max_handshake_size`](Self::max_handshake_size) for each connection.
     pub fn retry_cookie(mut self, on: bool) -> Self {
         self.retry_cookie = on;
         self

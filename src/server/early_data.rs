@@ -86,6 +86,10 @@ pub(crate) fn judge(
     if permit.suite != suite || permit.terms.alpn.as_deref() != alpn {
         return rejected;
     }
+    // What a ticket allowed under another configuration may be more than is held in memory under this one. The client keeps to its ticket.
+    if permit.terms.max_size > config.max_size {
+        return rejected;
+    }
     // RFC 9846, 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone".
     let zone = config.guard.zone(cx.rng)?;
     if permit.zone != zone {

@@ -88,6 +88,9 @@ impl Unchecked {
     /// Goes on with what the store says.
     pub(crate) fn checked(self, verdict: ReplayVerdict, cx: &mut Context<'_>) -> Result<Flight, Fault> {
         let hello = decode_again(&self.client_hello)?;
+        // RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the window". What says that it is new after that may have
+        // forgotten it.
+        let verdict = if cx.now.unix > self.entry.expires() { ReplayVerdict::Unavailable } else { verdict };
         self.prepared.answer(&hello, &self.client_hello, self.aligned, self.accepted.unless_seen(verdict), cx)
     }
 }
@@ -121,6 +124,14 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
     let parameters = server_parameters::select(server, hello)?;
     if hello.pre_shared_key().is_none() {
         check_without_psk(&parameters, hello)?;
+    }
+    let wants_retry = group.is_none() || server.config.retry_cookie;
+    if wants_retry && parameters.identity.is_none() {
+        // RFC 9846, F.6: which suite a retry names says which PSKs are known, so only who holds one hears of it.
+        let before = Transcript::new(suite.hash());
+        if psk::select(server, hello, bytes, &before, suite, &parameters, cx.now)?.is_none() {
+            check_without_psk(&parameters, hello)?;
+        }
     }
     match group {
         Some((group, share)) if !server.config.retry_cookie => {

@@ -57,7 +57,7 @@ pub(crate) mod server_parameters;
 pub(crate) mod ticket;
 
 use crate::error::Fault;
-use crate::handshake::{Answer, Context, Question, Step, Wire};
+use crate::handshake::{Answer, Context, Negotiated, Question, Step, Wire};
 use crate::message::Message;
 use crate::server::authentication::{AfterCertificate, Flight, Flight2, Unsigned, WaitCertificate, WaitCertificateVerify, WaitFinished};
 use crate::server::early_data::WaitEndOfEarlyData;
@@ -186,6 +186,15 @@ impl From<AfterCertificate> for State {
 }
 
 impl State {
+    /// What is known of the handshake while its early data is read.
+    pub(crate) fn early_negotiated(&self) -> Option<Negotiated> {
+        match self {
+            Self::WaitEndOfEarlyData(s) => s.next.early_negotiated(),
+            Self::WaitFinished(s) => s.early_negotiated(),
+            _ => None,
+        }
+    }
+
     /// Whether early data is taken, and our Finished sent, while its end or the client's Finished is still to come.
     pub(crate) fn accepted_early_data(&self) -> bool {
         match self {

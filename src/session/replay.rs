@@ -129,6 +129,10 @@ impl ReplayGuard {
     ///         let (Ok(mut seen), Ok(now)) = (self.0.lock(), SystemTime::now().duration_since(UNIX_EPOCH)) else {
     ///             return ReplayVerdict::Unavailable;
     ///         };
+    ///         // What has expired may have been forgotten already.
+    ///         if now > entry.expires() {
+    ///             return ReplayVerdict::Unavailable;
+    ///         }
     ///         seen.retain(|_, expires| now <= *expires + SKEW);
     ///         match seen.insert(*entry.key(), entry.expires()) {
     ///             None => ReplayVerdict::Fresh,
@@ -244,6 +248,8 @@ fn lock(generations: &Mutex<Generations>) -> MutexGuard<'_, Generations> {
 /// * **Forgetting before [`expires`](ReplayEntry::expires)**: to make room, in a restart, by a clock that is ahead of the servers'. A store that has
 ///   lost anything says [`Unavailable`](ReplayVerdict::Unavailable) until all that it may have lost has expired, or comes back under another zone name.
 /// * **Copies that disagree**: a replica that is read before it knows, a fail-over to one that does not know yet.
+/// * **Calling new what has expired by its own clock**: a call that comes late, as after a pause, finds nothing. It is answered with
+///   [`Unavailable`](ReplayVerdict::Unavailable).
 ///
 /// A store may say [`Seen`](ReplayVerdict::Seen) of what it has not seen (a Bloom filter does): that costs a round trip and no more.
 ///

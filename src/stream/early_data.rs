@@ -54,11 +54,10 @@ impl<S: Read + Write> Write for EarlyDataWriter<'_, S> {
         let Handshake { io, connection, .. } = &mut *self.handshake;
         // What was accepted earlier goes first: there is room then.
         transport::send(io, connection)?;
-        let taken = connection.write_early_data(data)?;
-        match transport::send(io, connection) {
-            Err(error) if !transport::is_pause(&error) => Err(error),
-            _ => Ok(taken),
-        }
+        let taken = connection.write_early_data(data).inspect_err(|_| transport::attempt(io, connection))?;
+        // What is taken counts as written: it waits to be sent. An error is told by the next call, which sends it first.
+        let _ = transport::send(io, connection);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {

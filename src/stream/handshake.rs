@@ -15,7 +15,7 @@ use crate::code_point::AlertDescription;
 use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
-use crate::handshake::{Answer, Question};
+use crate::handshake::{Answer, Negotiated, Question};
 use crate::identity::ServerName;
 use crate::server::{ClientHello, LiveServer, Server};
 use crate::session::ReplayEntry;
@@ -335,6 +335,11 @@ impl<S: Read + Write> Handshake<S> {
     /// What to sign, while [`Question::Signature`] waits for its answer: see [`Connection::to_sign`].
     pub fn to_sign(&self) -> Option<&[u8]> {
         self.connection.to_sign()
+    }
+
+    /// What a server knows of the handshake at [`Progress::EarlyData`]: see [`Connection::early_negotiated`].
+    pub fn early_negotiated(&self) -> Option<Negotiated> {
+        self.connection.early_negotiated()
     }
 
     /// Sends something before the handshake is complete, if that is possible now: early data at a client whose configuration

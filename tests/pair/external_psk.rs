@@ -224,3 +224,29 @@ fn both_ways_round() {
         assert!(matches!(reflected.client.error(), Error::AlertReceived(alert) if alert.0 == 51));
     }
 }
+
+/// RFC 9846, F.6: a server that takes PSKs alone says nothing of which it knows to whoever holds none: not by the suite that a retry names either.
+#[test]
+fn a_retry_does_not_tell_which_psks_are_known() {
+    let server = Server::builder().external_psks([psk("hub", "sensor")]).build().unwrap();
+    for peer in ["hub", "another"] {
+        // Who scans knows names, not the secret, and asks by a hello without shares. It names the one suite that fits the PSK and a better one.
+        let wrong = ExternalPsk::new("site 4", [9, 8].repeat(16), PskNames { own: "sensor", peer }).unwrap();
+        let client = Client::builder().external_psk(wrong).key_shares([]).cipher_suites([CipherSuite::TLS_AES_256_GCM_SHA384]);
+        let mut rng = Seeded(1);
+        let connection = client.build().unwrap().connection(NAME, NOW, &mut rng).unwrap();
+        let mut hello = End::new(connection, rng).send(usize::MAX);
+        // Behind the record's header, the message's, legacy_version, random and session id.
+        let suites = 5 + 4 + 2 + 32 + 33;
+        assert_eq!(hello[suites..suites + 4], [0, 2, 0x13, 2]);
+        hello.splice(suites..suites + 4, [0, 4, 0x13, 1, 0x13, 2]);
+        for length in [3, 7] {
+            let longer = u16::from_be_bytes([hello[length], hello[length + 1]]) + 2;
+            hello[length..length + 2].copy_from_slice(&longer.to_be_bytes());
+        }
+        let mut end = End::new(server.connection(NOW), Seeded(4));
+        end.receive(&hello, usize::MAX);
+        // An alert in the clear: fatal, decrypt_error(51).
+        assert_eq!(end.send(usize::MAX), [21, 3, 3, 0, 2, 2, 51], "{peer}: {:?}", end.status);
+    }
+}

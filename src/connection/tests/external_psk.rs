@@ -485,13 +485,13 @@ fn retries() {
         let hello = puppet.make_client_hello(|_| {});
         puppet.transcript = transcript;
         refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
-        // One that was not there before.
-        let mut puppet = retried(&server, &[Psk::unknown()], &[0x1301]);
-        puppet.psks = vec![offered(AES128)];
-        refused_hello!(puppet, |_| {}, 47, Fault::Illegal(Illegal::HelloChanged { field: "pre_shared_key" }));
     }
-    // None is left.
+    // One that was not there before. (Alone, the server has not even asked for another hello.)
     let [alone, besides] = both();
+    let mut puppet = retried(&besides, &[Psk::unknown()], &[0x1301]);
+    puppet.psks = vec![offered(AES128)];
+    refused_hello!(puppet, |_| {}, 47, Fault::Illegal(Illegal::HelloChanged { field: "pre_shared_key" }));
+    // None is left.
     let mut puppet = retried(&alone, &[offered(AES128)], &[0x1301]);
     puppet.psks.clear();
     refused_hello!(puppet, |_| {}, 109, fault if is_missing(&fault, ExtensionType(41)));
