@@ -80,15 +80,16 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
     let began = Instant::now();
     let mut handshake = client.start(NAME, tcp)?;
     // Nothing to write it to where no session allows it, as on the first visit. What is taken goes out at once, right behind the ClientHello.
-    if let Some(mut early) = handshake.early_data() {
-        early.write_all(REQUEST.as_bytes())?;
-    }
+    let sent = match handshake.early_data() {
+        Some(mut early) if early.remaining() >= REQUEST.len() => early.write_all(REQUEST.as_bytes()).map(|()| true)?,
+        _ => false,
+    };
     let mut tls = handshake.finish()?;
     let outcome = tls.early_data();
     match outcome {
-        EarlyData::Accepted => {}
+        EarlyData::Accepted if sent => {}
         // Not even tried, so far nobody has seen the request.
-        EarlyData::NotOffered => tls.write_all(REQUEST.as_bytes())?,
+        EarlyData::Accepted | EarlyData::NotOffered => tls.write_all(REQUEST.as_bytes())?,
         // This server took nothing of it. But somebody may have brought the first flight to another one, which did: so only what may happen twice is
         // sent again, and anything else is given up or asked about first.
         EarlyData::Rejected => tls.write_all(REQUEST.as_bytes())?,

@@ -404,7 +404,7 @@ impl fmt::Display for Fault {
                 "the binder of the PSK is wrong: the two sides hold different secrets under its name, or saw different ClientHellos",
             ),
             Self::UnknownPsk => f.write_str(
-                "none of the client's PSKs is known here, and this server has no certificate: both sides need the same identity, names and secret",
+                "none of the client's PSKs is known here, or fits the suites and modes it offers, and there is no certificate to go on with: both sides need the same identity, names and secret",
             ),
             Self::PskNotTaken => f.write_str(
                 "the server took none of our PSKs, and this client trusts nothing else: both sides need the same identity, names and secret",

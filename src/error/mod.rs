@@ -110,7 +110,10 @@ impl fmt::Display for Error {
                  the peer crashed, was cut off, or closes without saying so",
             ),
             Self::HandshakeTimeout => {
-                f.write_str("the handshake took longer than handshake_timeout allows: the peer is slow, or speaks another protocol")
+                f.write_str(
+                    "the handshake took longer than handshake_timeout allows: the peer is slow, or speaks another protocol, or our own answer to a \
+                     question took too long",
+                )
             }
             Self::Io(error) => write!(f, "the transport failed: {error}"),
             Self::Config(error) => write!(f, "configuration: {error}"),
@@ -151,6 +154,13 @@ fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
             "it wants a client certificate; configure an identity that it trusts: from one of its authorities, or with a key that it knows"
         }
         AlertDescription::CLOSE_NOTIFY => "it gave up before the handshake was over, as after a time-out",
+        AlertDescription::DECRYPT_ERROR => {
+            "a signature or a Finished of ours is wrong for it; or, with an external PSK, it has another secret, or does not know the identity and names"
+        }
+        AlertDescription::MISSING_EXTENSION => {
+            "it wants more than we offer: a client that has an external PSK alone is told so by a server that has a certificate and does not know the PSK"
+        }
+        AlertDescription::INTERNAL_ERROR => "something failed on its side, for no fault of ours: its log says what",
         AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3",
         AlertDescription::NO_APPLICATION_PROTOCOL => "it serves none of the ALPN protocols we offered",
         AlertDescription::UNRECOGNIZED_NAME => "it does not serve the name we asked for",

@@ -128,7 +128,7 @@ fn faults() -> Vec<Row> {
         (Fault::BadSignature, 51, &["CertificateVerify"]),
         (Fault::BadFinished, 51, &["Finished"]),
         (Fault::BadBinder, 51, &["binder", "PSK"]),
-        (Fault::UnknownPsk, 51, &["PSK", "known", "no certificate"]),
+        (Fault::UnknownPsk, 51, &["PSK", "known", "no certificate", "names"]),
         // protocol_version(70).
         (Fault::Version { got: vec![ProtocolVersion(0x0303)] }, 70, &["TLS 1.3", "TLS 1.2"]),
         // internal_error(80): ours.

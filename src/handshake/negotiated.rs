@@ -32,7 +32,7 @@ pub enum EarlyData {
     /// The client did not offer any: it was not asked to, or had no session that allows it.
     #[default]
     NotOffered,
-    /// The server took all of it, before anything else.
+    /// The server took all that was sent, before anything else. That may be nothing: whoever had the chance to send some knows whether it did.
     Accepted,
     /// The server took none of it, which it need not explain. Nothing is sent again by itself: whoever sent it knows whether that is right, now that
     /// the connection is another one (F.5).

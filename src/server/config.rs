@@ -216,8 +216,12 @@ impl ServerBuilder {
     /// asked for, whatever [`client_auth`](Self::client_auth) says. Replaces those set before. Besides an [`identity`](Self::identity), other clients are
     /// served by certificate; without, only these are.
     ///
-    /// Where they are too many to be held, or change: choose the configuration when the ClientHello is there ([`Connection::undecided`](crate::Connection::undecided)),
-    /// which says what identities the client offers.
+    /// Besides an identity, whoever tries can find out which PSK identities are known here; without, both look the same (RFC 9846, F.6).
+    ///
+    /// A session that began with one resumes by ticket, and then allows early data, if that is taken. Where they are too many to be held, or change: choose
+    /// the configuration when the ClientHello is there, by [`Handshake::undecided`](crate::Handshake::undecided) or
+    /// [`Connection::undecided`](crate::Connection::undecided); [`ClientHello::psk_identities`](crate::ClientHello::psk_identities) and
+    /// [`PskIdentity`](crate::PskIdentity) say which ones the client offers.
     pub fn external_psks(mut self, psks: impl IntoIterator<Item = ExternalPsk>) -> Self {
         self.external_psks = psks.into_iter().collect();
         self
@@ -244,11 +248,11 @@ impl ServerBuilder {
         self
     }
 
-    /// How far the time at which a ClientHello says it was sent may be from this server's clock, for its early data to be taken: 10 seconds by default, to a
-    /// minute. Longer means more to be remembered by the guard; shorter, that slow clients' early data is rejected (RFC 9846, 8.3).
+    /// How far the time at which a ClientHello says it was sent may be from this server's clock, for its early data to be taken: 10 seconds by default, a
+    /// minute at most. Longer means more to be remembered by the guard; shorter, that slow clients' early data is rejected (RFC 9846, 8.3).
     ///
-    /// A ticket is as old as the handshake that it comes from, and goes out with the server's first data: where that is later than this, no early data is
-    /// taken under it. The session still resumes.
+    /// A ticket's age counts from its handshake, and it goes out with the server's first data. If that comes later than this, no early data is taken under it;
+    /// the session still resumes.
     pub fn early_data_window(mut self, window: Duration) -> Self {
         self.early_data_window = window;
         if window.is_zero() || window > MAX_EARLY_DATA_WINDOW {

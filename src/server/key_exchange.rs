@@ -367,5 +367,6 @@ fn check_without_psk(parameters: &Parameters, hello: &ClientHello<'_>) -> Result
 fn check_schemes(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let missing = Fault::MissingExtension { message: "ClientHello", extension: ExtensionType::SIGNATURE_ALGORITHMS };
     let schemes = hello.signature_algorithms().ok_or(missing)?;
+
     if schemes.contains(&SignatureScheme::ED25519) { Ok(()) } else { Err(Fault::NoCommonScheme { offered: schemes.to_vec() }) }
 }

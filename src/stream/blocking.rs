@@ -172,7 +172,7 @@ impl<S: Read + Write> Stream<S> {
         self.negotiated.early_data()
     }
 
-    /// At a server: all the early data that came before the handshake was complete, once, if [`Server::accept`](crate::Server::accept) or
+    /// At a server: the early data that came before the handshake was complete, once, if [`Server::accept`](crate::Server::accept) or
     /// [`Handshake::finish`](crate::Handshake::finish) collected it. What is read from the stream came after it.
     ///
     /// That the handshake is complete says that this client sent it, on this connection, now. It may have sent the same elsewhere: see

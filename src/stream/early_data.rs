@@ -8,8 +8,12 @@ use crate::stream::transport;
 
 /// Sends early data, at a client, or the answer to it, at a server: see [`Handshake::early_data`].
 ///
-/// `write` takes no more than is allowed: `Ok(0)` means that no more is, which `write_all` reports as `WriteZero`. What was taken goes out as early data or
-/// not at all: whether the server accepted it, says [`Stream::early_data`](crate::Stream::early_data) when the handshake is complete.
+/// `write` takes no more than is allowed: `Ok(0)` means that no more is, which `write_all` reports as `WriteZero`, with a part on its way: so look at
+/// [`remaining`](Self::remaining) first, unless the peer can go on from there. What was taken goes out as early data or not at all: whether the server
+/// accepted it, says [`Stream::early_data`](crate::Stream::early_data) when the handshake is complete.
+///
+/// What is taken counts as written, and goes out at once, or by the next `write`, `flush` or [`advance`](Handshake::advance): over a transport that does not
+/// block use `write`, not `write_all`. `TcpStream::set_nodelay` keeps the system from holding it back.
 ///
 /// It writes and never reads: over a transport that blocks, a client that sends more than the transport holds, to a server that answers as much meanwhile,
 /// would wait for it as it waits for the client.

@@ -205,7 +205,7 @@ impl<S: Read + Write> Handshake<S> {
     /// Goes on until the handshake is complete, a question has to be answered, or the transport says `WouldBlock` or `TimedOut`.
     ///
     /// Call it again when the transport is ready: for [writing](Self::wants_write) or else for reading; and when
-    /// [`time_left`](Self::time_left) is over.
+    /// [`time_left`](Self::time_left) is over. While a question stands it asks that again, until it is answered or the time is over.
     ///
     /// # Errors
     ///
@@ -241,7 +241,10 @@ impl<S: Read + Write> Handshake<S> {
                     return Err(io::Error::new(kind, Paused).into());
                 }
                 Stop::Ask(question) => {
-                    self.give_up();
+                    // The peer has done nothing wrong, and is not to blame the time.
+                    if self.connection.refuse(AlertDescription::INTERNAL_ERROR).is_ok() {
+                        transport::attempt(&mut self.io, &mut self.connection);
+                    }
                     return Err(Error::Asked(question.name()));
                 }
             }
