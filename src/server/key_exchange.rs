@@ -214,7 +214,10 @@ impl Prepared {
         let mut transcript = before;
         transcript.add(bytes);
         // RFC 9846, 7.1: the client_early_traffic_secret covers the ClientHello.
-        let early_traffic = early.client_early_traffic(&transcript.digest());
+        let early_data = match decision {
+            Decision::Accepted { max_size } => Some((early.client_early_traffic(&transcript.digest()), max_size)),
+            Decision::NotOffered | Decision::Rejected => None,
+        };
         transcript.add(&server_hello);
         let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
 
@@ -229,12 +232,12 @@ impl Prepared {
             cx.sink.limit_read(server.config.settings.record_size_limit.into());
         }
         cx.sink.install_write(Level::Handshake, suite, traffic.server);
-        let client_handshake = match decision {
-            Decision::Accepted { max_size } => {
+        let client_handshake = match early_data {
+            Some((early_traffic, max_size)) => {
                 cx.sink.accept_early_data(aligned, suite, early_traffic, max_size);
                 Some(traffic.client)
             }
-            Decision::NotOffered | Decision::Rejected => {
+            None => {
                 cx.sink.install_read(aligned, Level::Handshake, suite, traffic.client);
                 None
             }
@@ -367,6 +370,5 @@ fn check_without_psk(parameters: &Parameters, hello: &ClientHello<'_>) -> Result
 fn check_schemes(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let missing = Fault::MissingExtension { message: "ClientHello", extension: ExtensionType::SIGNATURE_ALGORITHMS };
     let schemes = hello.signature_algorithms().ok_or(missing)?;
-
     if schemes.contains(&SignatureScheme::ED25519) { Ok(()) } else { Err(Fault::NoCommonScheme { offered: schemes.to_vec() }) }
 }
