@@ -345,6 +345,21 @@ fn a_transport_that_fails_in_the_middle() {
     }
 }
 
+/// `io::Write`: an error means that nothing was written. What is taken waits to be sent, so the error is told by the next call, which has taken nothing.
+#[test]
+fn what_is_taken_is_not_an_error() {
+    let world = World::new();
+    let (a, _b) = wide_pipe();
+    let mut a = world.start(Breaks { inner: a, left: 100 });
+    a.early_data().unwrap().flush().unwrap();
+    a.get_mut().left = 0;
+    let mut early = a.early_data().unwrap();
+    let remaining = early.remaining();
+    assert_eq!(early.write(b"GET /").unwrap(), 5);
+    assert_eq!(early.write(b"again").unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(early.remaining(), remaining - 5);
+}
+
 /// A server that has failed says why: the writer's error is of the transport, or of the connection once that has heard of it.
 #[test]
 fn after_the_servers_alert() {
