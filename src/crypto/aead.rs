@@ -1,4 +1,4 @@
-//! [`AeadKey`]: seals and opens one record in place.
+//! [`AeadKey`]: seals and opens one record.
 //!
 //! The nonce comes from `record`, which makes it from its sequence number and nowhere else. The expanded key (round keys, powers of the GHASH
 //! key) lives on the heap: making it leaves copies on the stack, which are overwritten. Only the encrypting half of AES's key schedule is
@@ -49,31 +49,72 @@ impl AeadKey {
         }
     }
 
-    /// Encrypts `buffer` and returns the tag over it and `aad`.
+    /// Encrypts into `buffer`, and returns the tag over that and `aad`. The plaintext is `head`, and then what stands in `buffer` behind its length: so a
+    /// caller's bytes are sealed where they are, without a copy before.
     ///
     /// # Errors
     ///
-    /// [`Fault::Internal`] for a buffer of 64 GiB or more, which no record is.
-    pub(crate) fn seal_in_place(
+    /// [`Fault::Internal`] for a buffer of 64 GiB or more, which no record is, or one that is shorter than `head`; `buffer` may then be changed.
+    pub(crate) fn seal(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
         aad: &[u8],
+        head: &[u8],
         buffer: &mut [u8],
     ) -> Result<[u8; Suite::TAG_LEN], Fault> {
+        const INTERNAL: Fault = Fault::Internal { what: "sealing a record" };
+        buffer.get_mut(..head.len()).ok_or(INTERNAL)?.copy_from_slice(head);
         let nonce = nonce.into();
         let tag = scrubbed_record(self.suite(), || match &self.0 {
             Cipher::Aes128Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
             Cipher::Aes256Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
             Cipher::ChaCha20Poly1305(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
         });
-        tag.map(Into::into).map_err(|_| Fault::Internal { what: "sealing a record" })
+        tag.map(Into::into).map_err(|_| INTERNAL)
     }
 
-    /// Checks `tag` over `buffer` and `aad`, then decrypts `buffer`.
+    /// Checks `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes of the plaintext go to `head`, where a caller wants them,
+    /// and the others stay in `buffer`, at their place behind that length.
     ///
     /// # Errors
     ///
-    /// [`Fault::BadRecordMac`]; the buffer then holds the ciphertext still, and nothing of the plaintext.
+    /// [`Fault::BadRecordMac`]: then neither holds anything of the plaintext, and what they held is lost. [`Fault::Internal`] for a `head` that is longer
+    /// than `buffer`.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; Suite::NONCE_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: &[u8; Suite::TAG_LEN],
+        head: &mut [u8],
+    ) -> Result<(), Fault> {
+        if head.len() > buffer.len() {
+            return Err(Fault::Internal { what: "opening a record" });
+        }
+        let (nonce, tag) = (nonce.into(), tag.into());
+        let opened = scrubbed_record(self.suite(), || match &self.0 {
+            Cipher::Aes128Gcm(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
+            Cipher::Aes256Gcm(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
+            Cipher::ChaCha20Poly1305(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
+        });
+        // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
+        opened.map_err(|_| Fault::BadRecordMac)?;
+        let (first, _) = buffer.split_at_mut(head.len());
+        head.copy_from_slice(first);
+        Ok(())
+    }
+
+    /// [`seal`](Self::seal) without a head: the plaintext stands in `buffer`.
+    pub(crate) fn seal_in_place(
+        &self,
+        nonce: &[u8; Suite::NONCE_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<[u8; Suite::TAG_LEN], Fault> {
+        self.seal(nonce, aad, &[], buffer)
+    }
+
+    /// [`open`](Self::open) without a head: the plaintext stays in `buffer`.
     pub(crate) fn open_in_place(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -81,14 +122,7 @@ impl AeadKey {
         buffer: &mut [u8],
         tag: &[u8; Suite::TAG_LEN],
     ) -> Result<(), Fault> {
-        let (nonce, tag) = (nonce.into(), tag.into());
-        let opened = scrubbed_record(self.suite(), || match &self.0 {
-            Cipher::Aes128Gcm(key) => key.decrypt_inout_detached(nonce, aad, buffer.into(), tag),
-            Cipher::Aes256Gcm(key) => key.decrypt_inout_detached(nonce, aad, buffer.into(), tag),
-            Cipher::ChaCha20Poly1305(key) => key.decrypt_inout_detached(nonce, aad, buffer.into(), tag),
-        });
-        // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
-        opened.map_err(|_| Fault::BadRecordMac)
+        self.open(nonce, aad, buffer, tag, &mut [])
     }
 }
 
@@ -125,6 +159,36 @@ mod tests {
         }
 
         #[test]
+        fn apart_is_the_same_as_in_place(
+            suite in suites(),
+            key: [u8; 32],
+            nonce: [u8; 12],
+            aad in prop::collection::vec(any::<u8>(), 5),
+            plaintext in prop::collection::vec(any::<u8>(), 0..2000),
+            split: prop::sample::Index,
+        ) {
+            let key = AeadKey::new(suite, &key[..suite.key_len()]);
+            let split = split.index(plaintext.len() + 1);
+            let mut whole = plaintext.clone();
+            let tag = key.seal_in_place(&nonce, &aad, &mut whole).unwrap();
+
+            let mut buffer = plaintext.clone();
+            buffer[..split].fill(0x77);
+            prop_assert_eq!(key.seal(&nonce, &aad, &plaintext[..split], &mut buffer).unwrap(), tag);
+            prop_assert_eq!(&buffer, &whole);
+
+            let mut head = vec![0x77; split];
+            key.open(&nonce, &aad, &mut buffer, &tag, &mut head).unwrap();
+            prop_assert_eq!(&head, &plaintext[..split]);
+            prop_assert_eq!(&buffer[split..], &plaintext[split..]);
+
+            let mut head = vec![0x77; split];
+            let wrong = tag.map(|byte| byte ^ 1);
+            prop_assert!(matches!(key.open(&nonce, &aad, &mut whole, &wrong, &mut head), Err(Fault::BadRecordMac)));
+            prop_assert!(head.iter().all(|byte| *byte == 0x77 || *byte == 0));
+        }
+
+        #[test]
         fn refuses_any_change_and_leaves_no_plaintext(
             suite in suites(),
             key: [u8; 32],
@@ -149,7 +213,7 @@ mod tests {
             let opened = key.open_in_place(nonce.try_into().unwrap(), aad, &mut buffer, tag.try_into().unwrap());
             // RFC 9846, 5.2.
             prop_assert!(matches!(opened, Err(Fault::BadRecordMac)));
-            prop_assert_eq!(&buffer, ciphertext);
+            prop_assert!(buffer == ciphertext || buffer.iter().all(|byte| *byte == 0));
         }
     }
 }
