@@ -8,7 +8,7 @@ use crate::crypto::suite::Suite;
 use crate::error::Error;
 use crate::key_schedule::TrafficSecret;
 use crate::message::KeyUpdate;
-use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Padding, Seal, SealError};
+use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, SealError};
 
 /// How many bytes of records may wait for the transport before `write` takes no more: four full records and their overhead, so that
 /// one call of the transport carries several.
@@ -21,16 +21,12 @@ const RENEWAL_RESERVE: u64 = 1024;
 /// is mistaken by no more than this. Who hears nothing for longer is a client that only sends, or one that stays: neither misses them.
 const MAX_TICKET_WAIT: Duration = Duration::from_secs(60);
 
-/// Memory of the output buffer that a connection keeps while it has nothing to send, in bytes.
-const KEPT_CAPACITY: usize = 4 * 1024;
-
 /// The writing half of a connection.
 pub(super) struct Outbound {
     /// None when nothing can be sent any more: after close_notify or a fatal alert. The keys are gone then.
     seal: Option<Seal>,
-    /// Records, from `sent` on for the transport.
-    records: Vec<u8>,
-    sent: usize,
+    /// Records, for the transport.
+    records: Output,
     /// Handshake messages that wait to be packed into records together.
     messages: Vec<u8>,
     /// Tickets, until there is something else to send.
@@ -57,8 +53,7 @@ impl Outbound {
     pub(super) fn new(is_client: bool) -> Self {
         Self {
             seal: Some(Seal::plaintext()),
-            records: Vec::new(),
-            sent: 0,
+            records: Output::default(),
             messages: Vec::new(),
             tickets: Vec::new(),
             tickets_since: None,
@@ -75,21 +70,17 @@ impl Outbound {
 
     /// What waits for the transport.
     pub(super) fn waiting(&self) -> &[u8] {
-        self.records.get(self.sent..).unwrap_or_default()
+        self.records.waiting()
     }
 
     /// The transport took `count` bytes.
     pub(super) fn sent(&mut self, count: usize) {
-        self.sent = self.sent.saturating_add(count).min(self.records.len());
-        if self.sent == self.records.len() {
-            self.sent = 0;
-            self.records.clear();
-            self.records.shrink_to(KEPT_CAPACITY);
-        } else if self.sent > MAX_WAITING {
-            // A caller that refills before all is sent would otherwise keep every byte it ever sent. What moves is less than what went.
-            self.records.drain(..self.sent);
-            self.sent = 0;
-        }
+        self.records.sent(count);
+    }
+
+    /// The connection is about to wait: the memory that it has for much to send goes back, if nothing is.
+    pub(super) fn rest(&mut self) {
+        self.records.give_back();
     }
 
     /// What waits for the transport does not go out any more.
@@ -194,6 +185,7 @@ impl Outbound {
     ///
     /// There is no KeyUpdate before the handshake is over: where the key is used up (RFC 9846, 5.5), no more is taken.
     pub(super) fn early_data(&mut self, data: &[u8]) -> Result<usize, SealError> {
+        self.reserve(data.len().min(self.early_data_left()));
         let mut taken = 0;
         while let Some(left) = self.early_data_left
             && taken < data.len()
@@ -235,6 +227,7 @@ impl Outbound {
     pub(super) fn data(&mut self, data: &[u8]) -> Result<usize, SealError> {
         self.send_tickets()?;
         self.answer_key_update()?;
+        self.reserve(data.len());
         let mut taken = 0;
         while taken < data.len() && self.waiting().len() < MAX_WAITING {
             // RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
@@ -249,6 +242,16 @@ impl Outbound {
             taken += fragment.len();
         }
         Ok(taken)
+    }
+
+    /// Makes room for the records of `length` bytes of data, as many as may wait: once a call, not once a record.
+    fn reserve(&mut self, length: usize) {
+        let Some(max_fragment) = self.seal.as_ref().map(Seal::max_fragment).filter(|max| *max > 0) else { return };
+        let record = max_fragment + OVERHEAD;
+        let last = length % max_fragment;
+        let last = if last > 0 { last + self.padding.amount(last, max_fragment) + OVERHEAD } else { 0 };
+        let most = MAX_WAITING.saturating_sub(self.waiting().len()).div_ceil(record) * record;
+        self.records.reserve((length / max_fragment).saturating_mul(record).saturating_add(last).min(most));
     }
 
     /// Sends the KeyUpdate that the peer asked for, if it did and we still may.

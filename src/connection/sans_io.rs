@@ -124,6 +124,9 @@ impl Connection {
 
     /// Space to receive into, at least one byte. It grows with the traffic and is small while there is none.
     pub fn input(&mut self) -> &mut [u8] {
+        if self.inbound.deframer.is_empty() {
+            self.outbound.rest();
+        }
         self.inbound.deframer.space()
     }
 

@@ -30,7 +30,7 @@ use crate::fuzzing::parties::{Choice, Fixed, NAME, new_client, new_server, now};
 use crate::identity::{Authority, Identity, Peer, PublicKey, ServerName, Trust};
 use crate::key_schedule::{EarlySecret, TrafficSecret};
 use crate::message::Message;
-use crate::record::{Deframer, Joiner, MAX_FRAGMENT, Open, Seal};
+use crate::record::{Deframer, Joiner, MAX_FRAGMENT, Open, Output, Seal};
 
 // ---- messages ----
 
@@ -66,16 +66,17 @@ pub fn record(data: &[u8]) {
     }
 
     // Three bytes an order: type, length, padding.
-    let (mut seal, mut wire, mut sent) = (Seal::protected(suite, traffic_secret(suite)), Vec::new(), Vec::new());
+    let (mut seal, mut output, mut sent) = (Seal::protected(suite, traffic_secret(suite)), Output::default(), Vec::new());
     for order in rest.chunks_exact(3).take(16) {
         let content_type = [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE, ContentType::ALERT][usize::from(order[0]) % 3];
         // Only the first may be large: the fuzzer lives by the number of its runs.
         let scale = if sent.is_empty() { 64 } else { 1 };
         let content = vec![order[0]; usize::from(order[1]) * scale + usize::from(order[2] % 3)];
-        if seal.seal(content_type, &content, usize::from(order[2]), &mut wire).is_ok() {
+        if seal.seal(content_type, &content, usize::from(order[2]), &mut output).is_ok() {
             sent.push((content_type, content));
         }
     }
+    let mut wire = output.waiting().to_vec();
     let open = || Open::protected(suite, traffic_secret(suite));
     assert_eq!(receive(open(), &wire, fragment).expect("what we seal opens"), sent);
     // One bit anywhere. Also of the version, which says nothing and yet is authenticated (RFC 9846, 5.2).

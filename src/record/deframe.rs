@@ -48,12 +48,17 @@ impl Deframer {
 
     /// Where the transport reads into; never empty. What was pending or held may move.
     pub(crate) fn space(&mut self) -> &mut [u8] {
-        if self.held.is_empty() && self.pending.is_empty() {
+        if self.is_empty() {
             self.start_over();
         } else {
             self.make_room();
         }
         self.buffer.get_mut(self.pending.end..).unwrap_or_default()
+    }
+
+    /// Whether nothing is in the buffer: neither held nor pending.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.pending.is_empty()
     }
 
     /// Nothing is in the buffer: it gets the size that fits.

@@ -3,7 +3,7 @@
 //! ```text
 //! bytes in ─> Deframer ─> Header, body ─> Open (in place) ─┬─ application data ─> held in the Deframer until it is read
 //!                                                          └─ handshake bytes ──> Joiner ─> messages, and Aligned
-//! content ──> Seal ─> bytes out
+//! content ──> Seal ─> Output ─> bytes out
 //! ```
 //!
 //! One direction has one owner: [`Seal`] and [`Open`] each have their keys, the sequence number under them and the traffic secret for the
@@ -17,6 +17,7 @@ mod header;
 mod join;
 mod limits;
 mod open;
+mod output;
 mod padding;
 mod protection;
 mod seal;
@@ -31,5 +32,6 @@ pub(crate) use header::Header;
 pub(crate) use join::{Aligned, Joined, Joiner};
 pub(crate) use limits::{MAX_FRAGMENT, MAX_INNER, OVERHEAD};
 pub(crate) use open::Open;
+pub(crate) use output::Output;
 pub use padding::Padding;
 pub(crate) use seal::{Seal, SealError};

@@ -8,12 +8,13 @@
 //! } TLSInnerPlaintext;
 //! ```
 //!
-//! The content is copied once, to its place in the record behind the header, and encrypted there.
+//! The content is encrypted from where it is to its place in the record, behind the header; or where it stands, if that is where it was written.
 
 use zeroize::Zeroize;
 
 use super::header;
 use super::limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, OVERHEAD, TAG_LEN};
+use super::output::Output;
 use super::protection::Protection;
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
@@ -90,41 +91,29 @@ impl Seal {
         self.protection.as_ref().map_or(u64::MAX, Protection::records_left)
     }
 
-    /// Appends one record with this content and padding to `out`: see [`seal_in_place`](Self::seal_in_place).
-    ///
-    /// On an error, `out` is as it was.
-    pub(crate) fn seal(&mut self, content_type: ContentType, content: &[u8], padding: usize, out: &mut Vec<u8>) -> Result<(), SealError> {
-        if self.protection.is_none() {
-            return append_plaintext(content_type, VERSION, content, out);
-        }
-        // Judged before it is copied anywhere.
-        if content.len().saturating_add(padding) >= self.max_inner {
-            return Err(Self::internal("keeping a record within the limit"));
-        }
-        let start = out.len();
-        let length = content.len() + padding + OVERHEAD;
-        out.reserve(length);
-        out.extend_from_slice(&[0; HEADER_LEN]);
-        out.extend_from_slice(content);
-        out.resize(start + length, 0);
-        let record = out.get_mut(start..).unwrap_or_default();
-        let sealed = self.seal_in_place(content_type, content.len(), record);
-        if sealed.is_err() {
-            record.zeroize();
-            out.truncate(start);
-        }
-        sealed
-    }
-
-    /// Makes a record of `record`, in which the content alone stands: at [`HEADER_LEN`], `content_len` bytes of it. What is left between it and
-    /// the tag becomes padding, so `record` is [`OVERHEAD`] longer than content and padding together.
+    /// Appends one record with this content and padding to `out`.
     ///
     /// # Errors
     ///
     /// [`SealError::KeyLimit`] when no record is left; for application data 2 records earlier, so that a KeyUpdate or an alert can still be sent.
     /// [`SealError::Internal`] for what must not be sent: an empty handshake message or alert, a protected ChangeCipherSpec, a record
-    /// over the limit.
-    pub(crate) fn seal_in_place(&mut self, content_type: ContentType, content_len: usize, record: &mut [u8]) -> Result<(), SealError> {
+    /// over the limit. Then nothing is appended.
+    pub(crate) fn seal(&mut self, content_type: ContentType, content: &[u8], padding: usize, out: &mut Output) -> Result<(), SealError> {
+        if self.protection.is_none() {
+            return append_plaintext(content_type, VERSION, content, out);
+        }
+        self.protect(content_type, content, content.len(), padding, out)
+    }
+
+    /// Seals `content_len` bytes: `head`, and what stands behind its length at the content's place already.
+    fn protect(
+        &mut self,
+        content_type: ContentType,
+        head: &[u8],
+        content_len: usize,
+        padding: usize,
+        out: &mut Output,
+    ) -> Result<(), SealError> {
         let protection = self.protection.as_mut().ok_or(Self::internal("protecting a record before there are keys"))?;
         let reserve = match content_type {
             ContentType::APPLICATION_DATA => RESERVE,
@@ -136,32 +125,41 @@ impl Seal {
         if protection.records_left() <= reserve {
             return Err(SealError::KeyLimit);
         }
+        // RFC 9846, 5.4: padding counts.
+        if content_len.saturating_add(padding) >= self.max_inner {
+            return Err(Self::internal("keeping a record within the limit"));
+        }
+        let length = content_len + padding + OVERHEAD;
+        let record = out.room(length);
         let (header, inner, tag) = parts(record).ok_or(Self::internal("finding room for a record"))?;
-        let (content_type_byte, padding) =
+        let (content_type_byte, zeros) =
             inner.get_mut(content_len..).and_then(<[u8]>::split_first_mut).ok_or(Self::internal("finding room for a record"))?;
         *content_type_byte = content_type.0;
         // RFC 9846, 5.4: the padding is zeros.
-        padding.fill(0);
-        // RFC 9846, 5.4: padding counts.
-        if inner.len() > self.max_inner {
-            return Err(Self::internal("keeping a record within the limit"));
-        }
+        zeros.fill(0);
         *header = header::encode(ContentType::APPLICATION_DATA, VERSION, inner.len() + TAG_LEN)
             .ok_or(Self::internal("keeping a record within the limit"))?;
-        *tag = protection.key().seal_in_place(&protection.nonce(), header, inner).map_err(|_| Self::internal("encrypting a record"))?;
+        match protection.key().seal(&protection.nonce(), header, head, inner) {
+            Ok(made) => *tag = made,
+            Err(_) => {
+                inner.zeroize();
+                return Err(Self::internal("encrypting a record"));
+            }
+        }
         protection.advance();
+        out.append(length);
         Ok(())
     }
 
     /// Appends the record of a client's first ClientHello to `out`.
     ///
     /// RFC 9846, 5.1: it SHOULD have version 0x0301, for servers and middleboxes that expect no other.
-    pub(crate) fn initial_client_hello(message: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+    pub(crate) fn initial_client_hello(message: &[u8], out: &mut Output) -> Result<(), SealError> {
         append_plaintext(ContentType::HANDSHAKE, INITIAL_VERSION, message, out)
     }
 
     /// Appends the ChangeCipherSpec of middlebox compatibility mode to `out`: never protected, whatever keys there are (RFC 9846, E.4).
-    pub(crate) fn change_cipher_spec(out: &mut Vec<u8>) -> Result<(), SealError> {
+    pub(crate) fn change_cipher_spec(out: &mut Output) -> Result<(), SealError> {
         append_plaintext(ContentType::CHANGE_CIPHER_SPEC, VERSION, &[1], out)
     }
 
@@ -205,15 +203,17 @@ fn parts(record: &mut [u8]) -> Option<(&mut [u8; HEADER_LEN], &mut [u8], &mut [u
 }
 
 /// Appends a TLSPlaintext, which is written as it is.
-fn append_plaintext(content_type: ContentType, version: u16, content: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
+fn append_plaintext(content_type: ContentType, version: u16, content: &[u8], out: &mut Output) -> Result<(), SealError> {
     // RFC 9846, 5.1: application data is never written unprotected; nothing else is sent empty, or longer than 2^14.
     if content_type == ContentType::APPLICATION_DATA || content.is_empty() || content.len() > MAX_FRAGMENT {
         return Err(SealError::Internal { what: "writing an unprotected record" });
     }
     let header =
         header::encode(content_type, version, content.len()).ok_or(SealError::Internal { what: "writing an unprotected record" })?;
-    out.reserve(HEADER_LEN + content.len());
-    out.extend_from_slice(&header);
-    out.extend_from_slice(content);
+    let length = HEADER_LEN + content.len();
+    let (place, rest) = out.room(length).split_first_chunk_mut().ok_or(SealError::Internal { what: "finding room for a record" })?;
+    *place = header;
+    rest.copy_from_slice(content);
+    out.append(length);
     Ok(())
 }

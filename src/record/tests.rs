@@ -7,6 +7,7 @@ use crate::key_schedule::{EarlySecret, TrafficSecret};
 use crate::record::header::{self, Header};
 use crate::record::limits::{MAX_FRAGMENT, OVERHEAD};
 use crate::record::open::Open;
+use crate::record::output::Output;
 use crate::record::protection::Protection;
 use crate::record::seal::{Seal, SealError};
 
@@ -29,9 +30,9 @@ fn aes() -> (Seal, Open) {
 }
 
 fn sealed(seal: &mut Seal, content_type: ContentType, content: &[u8], padding: usize) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Output::default();
     seal.seal(content_type, content, padding, &mut out).unwrap();
-    out
+    out.waiting().to_vec()
 }
 
 /// The first record under `secret(AES-128)` with this TLSInnerPlaintext, legal or not.
@@ -88,13 +89,14 @@ fn what_is_sealed_opens() {
 #[test]
 fn records_are_appended_one_behind_the_other() {
     let (mut seal, mut open) = aes();
-    let mut out = b"before".to_vec();
+    let mut out = Output::default();
+    Seal::change_cipher_spec(&mut out).unwrap();
     seal.seal(DATA, b"one", 0, &mut out).unwrap();
-    let first = out.len();
+    let first = out.waiting().len();
     seal.seal(DATA, b"two", 5, &mut out).unwrap();
-    assert_eq!(&out[..6], b"before");
-    assert_eq!(opened(&mut open, &out[6..first]).unwrap().1, b"one");
-    assert_eq!(opened(&mut open, &out[first..]).unwrap().1, b"two");
+    assert_eq!(out.waiting()[..6], [20, 3, 3, 0, 1, 1]);
+    assert_eq!(opened(&mut open, &out.waiting()[6..first]).unwrap().1, b"one");
+    assert_eq!(opened(&mut open, &out.waiting()[first..]).unwrap().1, b"two");
 }
 
 #[test]
@@ -105,9 +107,9 @@ fn application_data_may_be_empty_and_nothing_else() {
         let record = sealed(&mut seal, DATA, b"", padding);
         assert_eq!(opened(&mut open, &record).unwrap(), (DATA, vec![]));
         for content_type in [HANDSHAKE, ALERT] {
-            let mut out = Vec::new();
+            let mut out = Output::default();
             assert!(matches!(seal.seal(content_type, b"", padding, &mut out), Err(SealError::Internal { .. })));
-            assert!(out.is_empty());
+            assert!(out.waiting().is_empty());
             let inner = [&[content_type.0][..], &vec![0; padding]].concat();
             let fault = refused(&mut aes().1, &forged(&inner), AlertDescription::UNEXPECTED_MESSAGE);
             assert!(matches!(fault, Fault::EmptyFragment { content_type: got } if got == content_type));
@@ -116,7 +118,7 @@ fn application_data_may_be_empty_and_nothing_else() {
     for content_type in [HANDSHAKE, ALERT] {
         let fault = refused(&mut Open::plaintext(), &plain(content_type, b""), AlertDescription::UNEXPECTED_MESSAGE);
         assert!(matches!(fault, Fault::EmptyFragment { .. }));
-        assert!(Seal::plaintext().seal(content_type, b"", 0, &mut Vec::new()).is_err());
+        assert!(Seal::plaintext().seal(content_type, b"", 0, &mut Output::default()).is_err());
     }
 }
 
@@ -187,9 +189,9 @@ fn the_inner_plaintext_has_its_limit() {
     refused(&mut aes().1, &changed, AlertDescription::BAD_RECORD_MAC);
     // We send none either.
     for (length, padding) in [(MAX_FRAGMENT + 1, 0), (MAX_FRAGMENT, 1), (0, MAX_FRAGMENT + 1), (1 << 16, 0)] {
-        let mut out = b"before".to_vec();
+        let mut out = Output::default();
         assert!(matches!(aes().0.seal(DATA, &content(length), padding, &mut out), Err(SealError::Internal { .. })));
-        assert_eq!(out, b"before");
+        assert!(out.waiting().is_empty());
     }
 }
 
@@ -203,8 +205,8 @@ fn a_smaller_limit_counts_type_and_padding() {
     for (length, padding) in [(63, 0), (1, 62), (0, 63)] {
         assert_eq!(opened(&mut open, &sealed(&mut seal, DATA, &content(length), padding)).unwrap().1.len(), length);
     }
-    assert!(seal.seal(DATA, &content(64), 0, &mut Vec::new()).is_err());
-    assert!(seal.seal(DATA, &content(63), 1, &mut Vec::new()).is_err());
+    assert!(seal.seal(DATA, &content(64), 0, &mut Output::default()).is_err());
+    assert!(seal.seal(DATA, &content(63), 1, &mut Output::default()).is_err());
     let (_, mut open) = aes();
     open.set_max_inner(64);
     refused(&mut open, &forged(&[23; 65]), AlertDescription::RECORD_OVERFLOW);
@@ -255,10 +257,10 @@ fn a_change_cipher_spec_is_never_protected_and_always_one_byte() {
         // It has no sequence number.
         assert!(open.is_fresh());
     }
-    assert!(aes().0.seal(CHANGE_CIPHER_SPEC, &[1], 0, &mut Vec::new()).is_err());
-    let mut out = Vec::new();
+    assert!(aes().0.seal(CHANGE_CIPHER_SPEC, &[1], 0, &mut Output::default()).is_err());
+    let mut out = Output::default();
     Seal::change_cipher_spec(&mut out).unwrap();
-    assert_eq!(out, [20, 3, 3, 0, 1, 1]);
+    assert_eq!(out.waiting(), [20, 3, 3, 0, 1, 1]);
 }
 
 #[test]
@@ -272,8 +274,8 @@ fn keys_decide_what_may_come() {
         assert!(matches!(fault, Fault::UnexpectedRecord { got } if got == content_type));
     }
     // RFC 9846, 5.1: application data is never written unprotected.
-    assert!(Seal::plaintext().seal(DATA, b"data", 0, &mut Vec::new()).is_err());
-    assert!(Seal::plaintext().seal(HANDSHAKE, &content(MAX_FRAGMENT + 1), 0, &mut Vec::new()).is_err());
+    assert!(Seal::plaintext().seal(DATA, b"data", 0, &mut Output::default()).is_err());
+    assert!(Seal::plaintext().seal(HANDSHAKE, &content(MAX_FRAGMENT + 1), 0, &mut Output::default()).is_err());
 }
 
 #[test]
@@ -314,9 +316,9 @@ fn a_key_seals_as_many_records_as_it_may() {
         open.start_at(23_726_566 - 3);
         assert_eq!(opened(&mut open, &sealed(&mut seal, DATA, b"last", 0)).unwrap().1, b"last");
         // Two are held back for the end of the key: a KeyUpdate, or an alert.
-        let mut out = Vec::new();
+        let mut out = Output::default();
         assert!(matches!(seal.seal(DATA, b"no more", 0, &mut out), Err(SealError::KeyLimit)));
-        assert!(out.is_empty());
+        assert!(out.waiting().is_empty());
         for content_type in [HANDSHAKE, ALERT] {
             let record = sealed(&mut seal, content_type, b"24", 0);
             assert_eq!(opened(&mut open, &record).unwrap().1, b"24");
@@ -324,7 +326,7 @@ fn a_key_seals_as_many_records_as_it_may() {
         assert_eq!(seal.records_left(), 0);
         for content_type in [HANDSHAKE, ALERT, DATA] {
             assert!(matches!(seal.seal(content_type, b"24", 0, &mut out), Err(SealError::KeyLimit)));
-            assert!(out.is_empty());
+            assert!(out.waiting().is_empty());
         }
         // New keys have a new count; and the receiver does not enforce the limit.
         open.start_at(1 << 60);
@@ -372,7 +374,7 @@ fn chacha_seals_until_the_sequence_number_ends() {
         let record = sealed(&mut seal, ALERT, &[1, 0], 0);
         assert_eq!(opened(&mut open, &record).unwrap().0, ALERT);
     }
-    assert!(matches!(seal.seal(ALERT, &[1, 0], 0, &mut Vec::new()), Err(SealError::KeyLimit)));
+    assert!(matches!(seal.seal(ALERT, &[1, 0], 0, &mut Output::default()), Err(SealError::KeyLimit)));
 }
 
 #[test]
