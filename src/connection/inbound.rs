@@ -4,7 +4,7 @@
 //!
 //! 1. its header (`record::Header`);
 //! 2. ChangeCipherSpec, which is never protected, is dropped where it may come (RFC 9846, section 5);
-//! 3. it is opened in place, or skipped as early data (4.3.10);
+//! 3. it is opened, application data into the caller's buffer if there is one, or skipped as early data (4.3.10);
 //! 4. no record of another type may come inside a handshake message (5.1).
 
 use crate::code_point::{AlertDescription, ContentType};
@@ -49,8 +49,8 @@ struct EarlyDataLeft {
 pub(super) enum Received {
     /// Handshake bytes: messages may be whole now.
     Handshake,
-    /// Application data, held in the deframer.
-    Data,
+    /// Application data: the first so many bytes are where the caller wanted them, what is beyond is held in the deframer.
+    Data { placed: usize },
     /// Application data of no length.
     EmptyData,
     /// An alert.
@@ -82,8 +82,9 @@ impl Inbound {
         self.open.is_some()
     }
 
-    /// Takes the next record, if it is whole.
-    pub(super) fn next_record(&mut self) -> Result<Option<Received>, Fault> {
+    /// Takes the next record, if it is whole. Application data goes to `into`, unless it is early data: that is held, to be asked for by
+    /// another name.
+    pub(super) fn next_record(&mut self, into: &mut [u8]) -> Result<Option<Received>, Fault> {
         let Some(open) = &mut self.open else { return Ok(None) };
         let skips_outer_type = matches!(self.skip_early_data, Some((SkipMode::OuterType, _)));
         let Some((header, range)) = self.deframer.next(open.is_protected() || skips_outer_type)? else { return Ok(None) };
@@ -93,7 +94,10 @@ impl Inbound {
             // could forge it can; so it may as well be told. Later that would be a way to cut a conversation unseen: a forged close_notify.
             return parse_alert(body).map(|alert| Some(Received::Alert(alert)));
         }
-        let opened = match open.open(&header, body) {
+        // Not where data that opens would be a fault, or would overtake what is held.
+        let places = self.early_data_left.is_none() && !self.joiner.is_mid_message() && self.deframer.held().is_empty();
+        let body = self.deframer.bytes(range.clone());
+        let opened = match open.open(&header, body, if places { into } else { &mut [] }) {
             Ok(opened) => opened,
             Err(fault) if skips(&mut self.skip_early_data, &fault, &header) => return Ok(Some(Received::Nothing)),
             Err(fault) => return Err(fault),
@@ -110,7 +114,7 @@ impl Inbound {
         if opened.content_type != ContentType::HANDSHAKE && self.joiner.is_mid_message() {
             return Err(Fault::Interleaved { got: opened.content_type });
         }
-        let content = body.get(..opened.len).unwrap_or_default();
+        let content = body.get(opened.placed..opened.len).unwrap_or_default();
         Ok(Some(match opened.content_type {
             ContentType::HANDSHAKE => {
                 self.joiner.push(content);
@@ -121,17 +125,28 @@ impl Inbound {
                 self.count_change_cipher_spec()?;
                 Received::Nothing
             }
-            _ if content.is_empty() => Received::EmptyData,
+            _ if opened.len == 0 => Received::EmptyData,
             _ => {
                 if let Some(early) = &mut self.early_data_left {
                     // RFC 9846, 4.7.1: "A server receiving more than max_early_data_size bytes of 0-RTT data SHOULD terminate the connection with an
                     // "unexpected_message" alert." Padding is not counted.
                     early.left = early.left.checked_sub(content.len()).ok_or(Fault::TooMuchEarlyData { limit: early.limit })?;
                 }
-                self.deframer.hold(range.start..range.start + opened.len);
-                Received::Data
+                self.deframer.hold(range.start + opened.placed..range.start + opened.len);
+                Received::Data { placed: opened.placed }
             }
         }))
+    }
+
+    /// Moves what is held to where the application wants it, and returns how much that was.
+    pub(super) fn take_held(&mut self, into: &mut [u8]) -> usize {
+        let held = self.deframer.held();
+        let count = held.len().min(into.len());
+        if let Some((to, from)) = into.get_mut(..count).zip(held.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.deframer.consume(count);
+        count
     }
 
     /// Takes the next whole handshake message of at most `limit` bytes.

@@ -9,11 +9,13 @@
 //!
 //! It opens no socket, reads no clock and starts no thread: time and randomness come in with the calls that need them.
 
+mod destination;
 mod idle;
 mod inbound;
 mod limits;
 mod machine;
 mod outbound;
+mod reading;
 mod rekey;
 mod sans_io;
 mod sink;

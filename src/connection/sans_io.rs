@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::client::{self, Client};
 use crate::code_point::{AlertDescription, ContentType};
+use crate::connection::destination::Destination;
 use crate::connection::inbound::{Inbound, Received};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
@@ -31,7 +32,8 @@ use crate::time::Now;
 ///    after an error too: the alert is in there.
 /// 3. **Receive** into [`input`](Self::input), tell by [`received`](Self::received) how much came, or by [`received_end`](Self::received_end) that
 ///    no more will.
-/// 4. Then call [`process`](Self::process), and do what the [`Status`] says, until it says [`Status::NeedsInput`] or [`Status::Closed`].
+/// 4. Then call [`process`](Self::process), and do what the [`Status`] says, until it says [`Status::NeedsInput`] or [`Status::Closed`]. To have application
+///    data in a buffer of yours, call [`process_into`](Self::process_into) instead.
 /// 5. When [`is_handshaking`](Self::is_handshaking) has become false, [`write`](Self::write). Finish with [`close`](Self::close).
 /// 6. While the handshake lasts, call `process` at [`next_timeout`](Self::next_timeout) at the latest. The time that the application itself takes, for
 ///    an answer or with early data, counts too.
@@ -80,13 +82,13 @@ use crate::time::Now;
 /// ```
 pub struct Connection {
     pub(super) machine: Machine,
-    inbound: Inbound,
+    pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     settings: Limits,
     /// The monotonic time at which the connection was made.
     began: Duration,
     established: Option<Established>,
-    failed: Option<Error>,
+    pub(super) failed: Option<Error>,
 }
 
 impl Connection {
@@ -169,24 +171,11 @@ impl Connection {
     /// # Errors
     /// The first error sticks. The alert for the peer, if there is one, waits in the output.
     pub fn process(&mut self, now: Now, rng: &mut Rng<'_>) -> Result<Status, Error> {
-        loop {
-            // What was received before a failure can still be read.
-            if !self.inbound.deframer.held().is_empty() {
-                return Ok(if self.inbound.is_early_data() { Status::EarlyData } else { Status::Data });
-            }
-            if let Some(error) = &self.failed {
-                return Err(error.clone());
-            }
-            match self.advance(now, rng) {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) => {}
-                Err(error) => return Err(self.fail(error)),
-            }
-        }
+        self.work(&mut Destination::new(&mut []), now, rng)
     }
 
     /// Takes one record and acts upon it. `None`: go on.
-    fn advance(&mut self, now: Now, rng: &mut Rng<'_>) -> Result<Option<Status>, Error> {
+    pub(super) fn advance(&mut self, out: &mut Destination<'_>, now: Now, rng: &mut Rng<'_>) -> Result<Option<Status>, Error> {
         if self.is_late(now) {
             return Err(Error::HandshakeTimeout);
         }
@@ -198,7 +187,9 @@ impl Connection {
         if !self.inbound.is_open() {
             return Ok(Some(Status::Closed));
         }
-        match self.inbound.next_record().map_err(|fault| self.protocol(fault))? {
+        // Before there is a peer, application data is a fault, and nothing of it leaves.
+        let into = if self.established.is_some() { out.rest() } else { &mut [] };
+        match self.inbound.next_record(into).map_err(|fault| self.protocol(fault))? {
             None if self.inbound.ended => return Err(Error::Truncated),
             None => {
                 // All that came is processed: several KeyUpdates in it are answered by one.
@@ -210,11 +201,14 @@ impl Connection {
             Some(Received::Alert(alert)) => self.on_alert(alert, now)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
             // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
-            Some(Received::Data | Received::EmptyData) if self.established.is_none() && !self.inbound.is_early_data() => {
+            Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.inbound.is_early_data() => {
                 self.inbound.deframer.consume(usize::MAX);
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
             }
-            Some(Received::Data) => self.inbound.idle.reset(),
+            Some(Received::Data { placed }) => {
+                out.advance(placed);
+                self.inbound.idle.reset();
+            }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
             Some(Received::EmptyData) => self.inbound.idle.add("empty records", now.monotonic).map_err(|fault| self.protocol(fault))?,
         }
@@ -299,7 +293,7 @@ impl Connection {
     }
 
     /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
-    fn fail(&mut self, error: Error) -> Error {
+    pub(super) fn fail(&mut self, error: Error) -> Error {
         // RFC 9846, section 6: after an error alert nothing further is sent, not even what waits.
         if let Error::AlertReceived(_) = error {
             self.outbound.discard();

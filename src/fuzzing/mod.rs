@@ -93,9 +93,13 @@ fn receive(mut open: Open, mut wire: &[u8], fragment: usize) -> Result<Vec<(Cont
     let failed = |fault| Error::Protocol { state: "fuzzing", fault };
     loop {
         while let Some((header, body)) = deframer.next(open.is_protected()).map_err(failed)? {
-            let opened = open.open(&header, deframer.bytes(body.clone())).map_err(failed)?;
-            assert!(opened.len <= MAX_FRAGMENT && opened.len <= body.len());
-            let content = deframer.bytes(body.start..body.start + opened.len).to_vec();
+            // Into a buffer that is shorter than the record, or longer.
+            let mut into = vec![0; fragment * 8];
+            let opened = open.open(&header, deframer.bytes(body.clone()), &mut into).map_err(failed)?;
+            assert!(opened.len <= MAX_FRAGMENT && opened.len <= body.len() && opened.placed <= opened.len);
+            assert!(opened.content_type == ContentType::APPLICATION_DATA || opened.placed == 0);
+            assert!(into[opened.placed..].iter().all(|byte| *byte == 0), "nothing is left where nothing was placed");
+            let content = [&into[..opened.placed], deframer.bytes(body.start + opened.placed..body.start + opened.len)].concat();
             if opened.content_type == ContentType::HANDSHAKE {
                 joiner.push(&content);
                 while let Ok(Some((message, _))) = joiner.next(1 << 14) {

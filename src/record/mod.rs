@@ -1,8 +1,8 @@
 //! The record protocol (RFC 9846, section 5): content to records, and back.
 //!
 //! ```text
-//! bytes in ─> Deframer ─> Header, body ─> Open (in place) ─┬─ application data ─> held in the Deframer until it is read
-//!                                                          └─ handshake bytes ──> Joiner ─> messages, and Aligned
+//! bytes in ─> Deframer ─> Header, body ─> Open ─┬─ application data ─> the reader's buffer, or held in the Deframer until it is read
+//!                                               └─ handshake bytes ──> Joiner ─> messages, and Aligned
 //! content ──> Seal ─> Output ─> bytes out
 //! ```
 //!

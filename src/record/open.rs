@@ -1,4 +1,9 @@
-//! Opening: a record becomes content, in place (RFC 9846, 5.1, 5.2 and 5.4).
+//! Opening: a record becomes content (RFC 9846, 5.1, 5.2 and 5.4).
+//!
+//! Application data goes where the application wants it, as far as there is room, and stays in place beyond that. Everything else stays in place: whether a
+//! record is application data shows only when it is open, so what turns out to be something else is taken back, and nothing of it is left there.
+
+use zeroize::Zeroize;
 
 use super::header::Header;
 use super::limits::{MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, TAG_LEN};
@@ -8,13 +13,15 @@ use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::key_schedule::TrafficSecret;
 
-/// What was in a record: `body[..len]` is the content.
+/// What was in a record. Of the content's `len` bytes the first `placed` were put where the caller wanted them, the others are `body[placed..len]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opened {
     /// The content's own type. An unprotected ChangeCipherSpec is the only one that may have come without protection where there are keys.
     pub(crate) content_type: ContentType,
     /// The content's length.
     pub(crate) len: usize,
+    /// How much of it is in the caller's buffer; of anything but application data nothing is.
+    pub(crate) placed: usize,
 }
 
 /// The reading direction: what it opens with, and how far it is.
@@ -58,8 +65,10 @@ impl Open {
         self.longest_inner
     }
 
-    /// Opens a record in place. Where that fails with [`Fault::BadRecordMac`], nothing else has changed: the next record can be tried with the
-    /// same sequence number, as a server does that skips early data (RFC 9846, 4.3.10).
+    /// Opens a record: application data into `into` as far as it goes, all else in place. What `into` holds beyond what was placed are zeros, or what it held.
+    ///
+    /// Where that fails with [`Fault::BadRecordMac`], nothing but the record's bytes has changed: the next one can be tried with the same sequence
+    /// number, as a server does that skips early data (RFC 9846, 4.3.10).
     ///
     /// A ChangeCipherSpec that was not protected comes out as such, with or without keys, and counts nothing; when it may come is for the
     /// connection to say.
@@ -67,15 +76,15 @@ impl Open {
     /// # Errors
     ///
     /// The faults of RFC 9846, sections 5.1 to 5.4.
-    pub(crate) fn open(&mut self, header: &Header, body: &mut [u8]) -> Result<Opened, Fault> {
+    pub(crate) fn open(&mut self, header: &Header, body: &mut [u8], into: &mut [u8]) -> Result<Opened, Fault> {
         let opened = match (&mut self.protection, header.content_type) {
             // RFC 9846, section 5: looked for before the record is opened; any other value is unexpected_message.
             (_, ContentType::CHANGE_CIPHER_SPEC) => match body {
-                [1] => return Ok(Opened { content_type: ContentType::CHANGE_CIPHER_SPEC, len: 1 }),
+                [1] => return Ok(Opened { content_type: ContentType::CHANGE_CIPHER_SPEC, len: 1, placed: 0 }),
                 _ => return Err(Fault::ChangeCipherSpec),
             },
             (Some(protection), ContentType::APPLICATION_DATA) => {
-                let opened = open_protected(protection, self.max_inner, header, body)?;
+                let opened = open_protected(protection, self.max_inner, header, body, into)?;
                 self.longest_inner = self.longest_inner.max(body.len().saturating_sub(TAG_LEN));
                 opened
             }
@@ -85,7 +94,7 @@ impl Open {
             (None, _) if body.len() > MAX_FRAGMENT => {
                 return Err(Fault::RecordOverflow { length: body.len(), limit: MAX_FRAGMENT });
             }
-            (None, content_type) => Opened { content_type, len: body.len() },
+            (None, content_type) => Opened { content_type, len: body.len(), placed: 0 },
         };
         match opened.content_type {
             // RFC 9846, 5.1 and 5.4: not even with padding.
@@ -111,22 +120,52 @@ impl Open {
     }
 }
 
-fn open_protected(protection: &mut Protection, max_inner: usize, header: &Header, body: &mut [u8]) -> Result<Opened, Fault> {
+fn open_protected(
+    protection: &mut Protection,
+    max_inner: usize,
+    header: &Header,
+    body: &mut [u8],
+    into: &mut [u8],
+) -> Result<Opened, Fault> {
     // A record without room for a tag cannot have a right one.
     let (inner, tag) = body.split_last_chunk_mut().ok_or(Fault::BadRecordMac)?;
     // RFC 9846, 5.3: a sequence number does not wrap. Nobody will wait for this.
     if protection.is_spent() {
         return Err(Fault::TooMany { what: "records under one key", limit: usize::MAX });
     }
-    protection.key().open_in_place(&protection.nonce(), header.bytes(), inner, tag)?;
+    // The last byte is the type, or padding: never content.
+    let room = into.len().min(inner.len().saturating_sub(1));
+    let head = into.get_mut(..room).unwrap_or_default();
+    protection.key().open(&protection.nonce(), header.bytes(), inner, tag, head)?;
     protection.advance();
+    let (place, rest) = inner.split_at_mut(head.len());
+    match judge(head, rest, max_inner) {
+        Ok(opened) if opened.content_type == ContentType::APPLICATION_DATA => {
+            // Padding that began in there, and the type before it.
+            head.get_mut(opened.placed..).unwrap_or_default().fill(0);
+            Ok(opened)
+        }
+        judged => {
+            place.copy_from_slice(head);
+            head.zeroize();
+            judged.map(|opened| Opened { placed: 0, ..opened })
+        }
+    }
+}
+
+/// What the TLSInnerPlaintext is that `head` and `rest` make together.
+fn judge(head: &[u8], rest: &[u8], max_inner: usize) -> Result<Opened, Fault> {
     // RFC 9846, 5.4: the limit is one for content, type and padding together. Asked after the tag, so that it is the peer who erred.
-    if inner.len() > max_inner {
-        return Err(Fault::RecordOverflow { length: inner.len(), limit: max_inner });
+    let length = head.len() + rest.len();
+    if length > max_inner {
+        return Err(Fault::RecordOverflow { length, limit: max_inner });
     }
     // RFC 9846, 5.4: the last byte that is not zero is the type; looked for in the cleartext alone. How long the padding is may show in the time
     // this takes: the time shows the content's length besides, in what the application does with it.
-    let len = inner.iter().rposition(|&byte| byte != 0).ok_or(Fault::NoContentType)?;
-    let content_type = inner.get(len).copied().map(ContentType).ok_or(Fault::NoContentType)?;
-    Ok(Opened { content_type, len })
+    let last = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte != 0).and_then(|at| Some((at, ContentType(*bytes.get(at)?))));
+    if let Some((at, content_type)) = last(rest) {
+        return Ok(Opened { content_type, len: head.len() + at, placed: head.len() });
+    }
+    let (len, content_type) = last(head).ok_or(Fault::NoContentType)?;
+    Ok(Opened { content_type, len, placed: len })
 }

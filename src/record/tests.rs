@@ -6,7 +6,7 @@ use crate::error::Fault;
 use crate::key_schedule::{EarlySecret, TrafficSecret};
 use crate::record::header::{self, Header};
 use crate::record::limits::{MAX_FRAGMENT, OVERHEAD};
-use crate::record::open::Open;
+use crate::record::open::{Open, Opened};
 use crate::record::output::Output;
 use crate::record::protection::Protection;
 use crate::record::seal::{Seal, SealError};
@@ -56,7 +56,7 @@ fn opened(open: &mut Open, record: &[u8]) -> Result<(ContentType, Vec<u8>), Faul
     let header = Header::parse(*header)?;
     assert_eq!(header.length, body.len());
     let mut body = body.to_vec();
-    let opened = open.open(&header, &mut body)?;
+    let opened = open.open(&header, &mut body, &mut [])?;
     Ok((opened.content_type, body[..opened.len].to_vec()))
 }
 
@@ -122,6 +122,70 @@ fn application_data_may_be_empty_and_nothing_else() {
     }
 }
 
+/// Opens one whole record into a buffer of `room` bytes, which held something before: what was opened, that buffer, and what is left in the body.
+fn opened_into(open: &mut Open, record: &[u8], room: usize) -> (Result<Opened, Fault>, Vec<u8>, Vec<u8>) {
+    let (header, body) = record.split_first_chunk().unwrap();
+    let (mut body, mut into) = (body.to_vec(), vec![HELD; room]);
+    let opened = open.open(&Header::parse(*header).unwrap(), &mut body, &mut into);
+    (opened, into, body)
+}
+
+/// What the caller's buffer held before.
+const HELD: u8 = 0xee;
+
+fn is_untouched(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| [0, HELD].contains(byte))
+}
+
+#[test]
+fn application_data_opens_into_buffers_of_any_length() {
+    for suite in Suite::ALL {
+        for (length, padding) in [(0, 0), (0, 40), (1, 0), (100, 0), (100, 1), (100, 300), (MAX_FRAGMENT, 0)] {
+            let record = sealed(&mut pair(suite).0, DATA, &content(length), padding);
+            for room in [0, 1, length.saturating_sub(1), length, length + 1, length + 2, length + padding, length + padding + 1, 20_000] {
+                let (opened, into, body) = opened_into(&mut pair(suite).1, &record, room);
+                let opened = opened.unwrap();
+                assert_eq!(opened, Opened { content_type: DATA, len: length, placed: length.min(room) });
+                let got = [&into[..opened.placed], &body[opened.placed..opened.len]].concat();
+                assert_eq!(got, content(length), "{length} {padding} {room}");
+                // The type least of all.
+                assert!(is_untouched(&into[opened.placed..]), "{length} {padding} {room}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_but_application_data_stays_in_the_callers_buffer() {
+    for room in [1, 5, 63, 64, 65, 66, 100, 20_000] {
+        for (content_type, padding) in [(HANDSHAKE, 0), (ALERT, 0), (HANDSHAKE, 30), (ALERT, 200)] {
+            let (mut seal, mut open) = aes();
+            let (opened, into, body) = opened_into(&mut open, &sealed(&mut seal, content_type, &content(64), padding), room);
+            assert_eq!(opened.unwrap(), Opened { content_type, len: 64, placed: 0 });
+            assert_eq!(body[..64], content(64));
+            assert!(is_untouched(&into));
+            // It counts as any other.
+            let (opened, ..) = opened_into(&mut open, &sealed(&mut seal, DATA, b"next", 0), room);
+            assert_eq!(opened.unwrap().len, 4);
+        }
+        // RFC 9846, 5.2 and 5.4: what is refused leaves nothing either; a wrong tag, no type, a type that may not be there, and a record too long.
+        let mut wrong = sealed(&mut aes().0, DATA, &content(64), 0);
+        *wrong.last_mut().unwrap() ^= 1;
+        let unknown = [&content(64)[..], &[99]].concat();
+        for (record, alert) in [
+            (wrong, AlertDescription::BAD_RECORD_MAC),
+            (forged(&[0; 65]), AlertDescription::UNEXPECTED_MESSAGE),
+            (forged(&unknown), AlertDescription::UNEXPECTED_MESSAGE),
+            (forged(&[&content(64)[..], &[20]].concat()), AlertDescription::UNEXPECTED_MESSAGE),
+            (forged(&vec![23; MAX_FRAGMENT + 2]), AlertDescription::RECORD_OVERFLOW),
+        ] {
+            let (opened, into, _) = opened_into(&mut aes().1, &record, room);
+            assert_eq!(opened.unwrap_err().alert(), alert);
+            assert!(is_untouched(&into), "{alert} {room}");
+        }
+    }
+}
+
 #[test]
 fn a_flipped_bit_anywhere_is_found() {
     // RFC 9846, 5.2: bad_record_mac. In the header another fault may come first, but no bit is without one.
@@ -136,7 +200,7 @@ fn a_flipped_bit_anywhere_is_found() {
             let before = body.to_vec();
             let mut body = before.clone();
             header.length = body.len();
-            let fault = open.open(&header, &mut body).unwrap_err();
+            let fault = open.open(&header, &mut body, &mut []).unwrap_err();
             if header.content_type == DATA {
                 assert!(matches!(fault, Fault::BadRecordMac), "bit {bit}");
                 assert_eq!(fault.alert(), AlertDescription(20));

@@ -35,7 +35,7 @@ impl Channel {
         loop {
             while let Some((header, body)) = deframer.next(true).unwrap() {
                 let body = deframer.bytes(body);
-                let got = self.open.open(&header, body).unwrap();
+                let got = self.open.open(&header, body, &mut []).unwrap();
                 if got.content_type == ContentType::CHANGE_CIPHER_SPEC {
                     Seal::change_cipher_spec(&mut sealed).unwrap();
                     continue;

@@ -1,8 +1,8 @@
 //! [`Stream`]: a connection over a transport, as a stream of bytes in each direction.
 //!
 //! ```text
-//! write(data) ─> Connection::write ─> output ─> io.write          one copy, into the record; up to four full records a call
-//! read(out) <── plaintext <── Connection::process <── io.read     one copy, out of the record; no more than one call of the transport
+//! write(data) ─> Connection::write ─> output ─> io.write          encrypted from where it is; up to four full records a call
+//! read(out) <── Connection::process_into <── input <── io.read    decrypted to where it belongs; no more than one call of the transport
 //! ```
 //!
 //! The two directions fail apart from each other: what the peer said before it went away can be read after a write has failed.
@@ -276,22 +276,24 @@ impl<S: Read + Write> Stream<S> {
 
     // ---- receiving ----
 
-    /// Makes sure that there is plaintext, unless the peer has sent all; `false` then. `may_wait` is whether the transport may be read.
-    fn fill(&mut self, may_wait: bool) -> io::Result<bool> {
+    /// Makes sure that there is plaintext, unless the peer has sent all.
+    fn fill(&mut self) -> io::Result<()> {
         loop {
             match self.connection.process(self.now, &mut SystemRandom) {
-                Ok(Status::Data) => return Ok(true),
-                Ok(Status::Closed) => return Ok(false),
-                Ok(Status::NeedsInput) if !may_wait => return Ok(false),
+                Ok(Status::Data | Status::Closed) => return Ok(()),
                 Ok(Status::NeedsInput) => self.receive()?,
-                // Both belong to the handshake, which is over.
-                Ok(Status::Ask(_) | Status::EarlyData) => return Err(Error::WrongState { call: "read", state: "the handshake" }.into()),
+                Ok(Status::Ask(_) | Status::EarlyData) => return Err(self.unfinished()),
                 Err(error) => {
                     self.last_words();
                     return Err(error.into());
                 }
             }
         }
+    }
+
+    /// What belongs to the handshake, which is over.
+    fn unfinished(&self) -> io::Error {
+        Error::WrongState { call: "read", state: "the handshake" }.into()
     }
 
     fn receive(&mut self) -> io::Result<()> {
@@ -306,26 +308,28 @@ impl<S: Read + Write> Stream<S> {
 impl<S: Read + Write> Read for Stream<S> {
     /// Reads what is there, waiting for the transport only if nothing is. `Ok(0)` is the peer's close_notify, or an empty `out`.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let mut count = 0;
-        // Several records may have come in one call of the transport. An error after the first of them sticks, and is told by the next call.
-        while count < out.len() {
-            match self.fill(count == 0) {
-                Ok(true) => {}
-                Err(error) if count == 0 => return Err(error),
-                Ok(false) | Err(_) => break,
-            }
-            let taken = self.connection.plaintext().read(out.get_mut(count..).unwrap_or_default())?;
-            self.connection.consume(taken);
-            count += taken;
+        if out.is_empty() {
+            return Ok(0);
         }
-        Ok(count)
+        loop {
+            let result = self.connection.process_into(out, self.now, &mut SystemRandom);
+            // It sticks, and is told by the next call if something came before it.
+            if self.connection.error().is_some() {
+                self.last_words();
+            }
+            match result? {
+                (0, Status::NeedsInput) => self.receive()?,
+                (0, Status::Ask(_) | Status::EarlyData) => return Err(self.unfinished()),
+                (count, _) => return Ok(count),
+            }
+        }
     }
 }
 
 impl<S: Read + Write> BufRead for Stream<S> {
     /// What was received and decrypted, without a copy: at most one record.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.fill(true)?;
+        self.fill()?;
         Ok(self.connection.plaintext())
     }
 

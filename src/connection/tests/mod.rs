@@ -32,6 +32,7 @@ mod puppet_retry;
 mod puppet_server;
 mod puppet_session;
 mod raw_keys;
+mod reading;
 mod record_size_limit;
 mod records;
 mod retry;
