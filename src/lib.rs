@@ -65,6 +65,7 @@
 //! For those who read the source: a file imports only from floors below its own, and a test holds that.
 //!
 //! ```text
+//! F10 internals           the AEAD for this repository's own benchmarks, behind the feature `_internals`: no part of the API
 //! F9  stream/             what applications hold: a handshake and a stream over a transport
 //! F8  connection/         the sans-IO core: bytes in, events out; plaintext in, bytes out
 //! F7  client/  server/    the two state machines of appendix A, each with its table (state, message) -> handler
@@ -96,6 +97,9 @@ mod error;
 pub mod fuzzing;
 mod handshake;
 mod identity;
+#[cfg(any(test, feature = "_internals"))]
+#[doc(hidden)]
+pub mod internals;
 mod key_schedule;
 mod level;
 mod message;

@@ -27,6 +27,7 @@ const FLOORS: &[&[&str]] = &[
     &["client", "server"],
     &["connection"],
     &["stream"],
+    &["internals"],
     TEST_ONLY,
 ];
 
@@ -570,7 +571,7 @@ mod the_checker_itself {
         refuses("client/mod.rs", "struct A { #[cfg(test)] a: crate::server::S, b: crate::server::T }", &["server::T"]);
         refuses("client/mod.rs", "#[cfg(not(test))] use crate::server::S;", &["server::S"]);
         refuses("client/mod.rs", "#[cfg(any(test, feature = \"x\"))] use crate::server::S;", &["server::S"]);
-        refuses("client/mod.rs", "use crate::testing::pair;", &["`testing` is on floor 10"]);
+        refuses("client/mod.rs", "use crate::testing::pair;", &["`testing` is on floor 11"]);
     }
 
     #[test]
