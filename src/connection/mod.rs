@@ -16,8 +16,10 @@ mod limits;
 mod machine;
 mod outbound;
 mod reading;
+mod receiver;
 mod rekey;
 mod sans_io;
+mod sending;
 mod sink;
 mod status;
 #[cfg(test)]

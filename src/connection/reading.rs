@@ -18,32 +18,9 @@ impl Connection {
     /// As `process`. What came before an error is returned first, and the error by the next call.
     pub fn process_into(&mut self, out: &mut [u8], now: Now, rng: &mut Rng<'_>) -> Result<(usize, Status), Error> {
         let mut out = Destination::new(out);
-        match self.work(&mut out, now, rng) {
+        match self.receiver.process(&mut out, now, rng, &mut self.outbound) {
             Err(_) if out.filled() > 0 => Ok((out.filled(), Status::Data)),
             result => result.map(|status| (out.filled(), status)),
-        }
-    }
-
-    /// Works on what was received, until `out` is full, or something is held that does not fit.
-    pub(super) fn work(&mut self, out: &mut Destination<'_>, now: Now, rng: &mut Rng<'_>) -> Result<Status, Error> {
-        loop {
-            if self.inbound.is_early_data() && !self.inbound.deframer.held().is_empty() {
-                return Ok(Status::EarlyData);
-            }
-            // What was received before a failure can still be read.
-            let count = self.inbound.take_held(out.rest());
-            out.advance(count);
-            if out.is_full() || !self.inbound.deframer.held().is_empty() {
-                return Ok(Status::Data);
-            }
-            if let Some(error) = &self.failed {
-                return Err(error.clone());
-            }
-            match self.advance(out, now, rng) {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) => {}
-                Err(error) => return Err(self.fail(error)),
-            }
         }
     }
 }

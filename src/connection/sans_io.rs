@@ -4,20 +4,20 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::client::{self, Client};
-use crate::code_point::{AlertDescription, ContentType};
+use crate::code_point::AlertDescription;
 use crate::connection::destination::Destination;
-use crate::connection::inbound::{Inbound, Received};
+use crate::connection::inbound::Inbound;
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
 use crate::connection::outbound::Outbound;
-use crate::connection::sink::{Decided, Handshake, ReadKey};
+use crate::connection::receiver::Receiver;
+use crate::connection::sink::{Decided, Handshake};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
-use crate::handshake::{Answer, Context, Established, Event, Negotiated, Wire};
+use crate::handshake::{Answer, Context, Negotiated};
 use crate::identity::ServerName;
-use crate::message::Message;
-use crate::record::{Open, SealError};
+use crate::record::SealError;
 use crate::secret::Secret;
 use crate::server::{self, ClientHello, Server};
 use crate::session::ReplayEntry;
@@ -81,14 +81,8 @@ use crate::time::Now;
 /// # }
 /// ```
 pub struct Connection {
-    pub(super) machine: Machine,
-    pub(super) inbound: Inbound,
+    pub(super) receiver: Receiver,
     pub(super) outbound: Outbound,
-    settings: Limits,
-    /// The monotonic time at which the connection was made.
-    began: Duration,
-    established: Option<Established>,
-    pub(super) failed: Option<Error>,
 }
 
 impl Connection {
@@ -96,9 +90,9 @@ impl Connection {
     pub(crate) fn client(client: &Client, name: Option<ServerName>, early_data: bool, now: Now, rng: &mut Rng<'_>) -> Result<Self, Error> {
         let mut connection = Self::new(Machine::Failed, Inbound::new(true), Outbound::new(true), (&client.config.settings).into(), now);
         connection.outbound.padding = client.config.settings.padding;
-        let mut sink = Handshake { outbound: &mut connection.outbound, decided: Decided::default() };
+        let mut sink = Handshake { outbound: Some(&mut connection.outbound), decided: Decided::default() };
         let state = client::start(client, name, early_data, &mut Context { now, rng, sink: &mut sink });
-        connection.machine = Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
+        connection.receiver.machine = Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
         connection.outbound.flush_messages().map_err(|error| error.in_state("START"))?;
         connection.outbound.take_failure("START")?;
         Ok(connection)
@@ -113,7 +107,7 @@ impl Connection {
     }
 
     fn new(machine: Machine, inbound: Inbound, outbound: Outbound, settings: Limits, now: Now) -> Self {
-        Self { machine, inbound, outbound, settings, began: now.monotonic, established: None, failed: None }
+        Self { receiver: Receiver::new(machine, inbound, settings, now), outbound }
     }
 
     /// Begins a server's connection whose configuration is chosen when the ClientHello is there: `process` says
@@ -126,23 +120,23 @@ impl Connection {
 
     /// Space to receive into, at least one byte. It grows with the traffic and is small while there is none.
     pub fn input(&mut self) -> &mut [u8] {
-        if self.inbound.deframer.is_empty() {
+        if self.receiver.inbound.deframer.is_empty() {
             self.outbound.rest();
         }
-        self.inbound.deframer.space()
+        self.receiver.inbound.deframer.space()
     }
 
     /// `count` bytes were received into [`input`](Self::input).
     pub fn received(&mut self, count: usize) {
-        self.inbound.deframer.filled(count);
-        if !self.inbound.is_open() {
-            self.inbound.deframer.discard();
+        self.receiver.inbound.deframer.filled(count);
+        if !self.receiver.inbound.is_open() {
+            self.receiver.inbound.deframer.discard();
         }
     }
 
     /// The transport has ended: nothing more will be received.
     pub fn received_end(&mut self) {
-        self.inbound.ended = true;
+        self.receiver.inbound.ended = true;
     }
 
     /// What waits to be sent.
@@ -157,11 +151,7 @@ impl Connection {
 
     /// When to call [`process`](Self::process) even if nothing is received, as a [`Now::monotonic`] time.
     pub fn next_timeout(&self) -> Option<Duration> {
-        self.is_handshaking().then(|| self.began.saturating_add(self.settings.handshake_timeout))
-    }
-
-    fn is_late(&self, now: Now) -> bool {
-        self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline)
+        self.receiver.next_timeout()
     }
 
     /// Works on what was received, up to the first application data.
@@ -171,156 +161,7 @@ impl Connection {
     /// # Errors
     /// The first error sticks. The alert for the peer, if there is one, waits in the output.
     pub fn process(&mut self, now: Now, rng: &mut Rng<'_>) -> Result<Status, Error> {
-        self.work(&mut Destination::new(&mut []), now, rng)
-    }
-
-    /// Takes one record and acts upon it. `None`: go on.
-    pub(super) fn advance(&mut self, out: &mut Destination<'_>, now: Now, rng: &mut Rng<'_>) -> Result<Option<Status>, Error> {
-        if self.is_late(now) {
-            return Err(Error::HandshakeTimeout);
-        }
-        // Every step comes by here again at the time when it was made, so tickets are noticed as soon as they wait.
-        self.outbound.drop_old_tickets(|| now.monotonic);
-        if let Some(question) = self.machine.question() {
-            return Ok(Some(Status::Ask(question)));
-        }
-        if !self.inbound.is_open() {
-            return Ok(Some(Status::Closed));
-        }
-        // Before there is a peer, application data is a fault, and nothing of it leaves.
-        let into = if self.established.is_some() { out.rest() } else { &mut [] };
-        match self.inbound.next_record(into).map_err(|fault| self.protocol(fault))? {
-            None if self.inbound.ended => return Err(Error::Truncated),
-            None => {
-                // All that came is processed: several KeyUpdates in it are answered by one.
-                self.outbound.answer_key_update().map_err(|error| self.seal_error(error))?;
-                return Ok(Some(Status::NeedsInput));
-            }
-            Some(Received::Nothing) => {}
-            Some(Received::Handshake) => self.on_messages(now, rng)?,
-            Some(Received::Alert(alert)) => self.on_alert(alert, now)?,
-            // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
-            // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
-            Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.inbound.is_early_data() => {
-                self.inbound.deframer.consume(usize::MAX);
-                return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
-            }
-            Some(Received::Data { placed }) => {
-                out.advance(placed);
-                self.inbound.idle.reset();
-            }
-            // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
-            Some(Received::EmptyData) => self.inbound.idle.add("empty records", now.monotonic).map_err(|fault| self.protocol(fault))?,
-        }
-        Ok(None)
-    }
-
-    /// Gives every message that is whole to the state machine.
-    fn on_messages(&mut self, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
-        while let Some((bytes, aligned)) =
-            self.inbound.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
-        {
-            let state = self.machine.state_name();
-            let in_state = |fault: Fault| fault.in_state(state);
-            let message = Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
-
-            let mut sink = Handshake { outbound: &mut self.outbound, decided: Decided::default() };
-            let cx = &mut Context { now, rng, sink: &mut sink };
-            let wire = Wire::new(&bytes, aligned);
-            self.machine = match core::mem::replace(&mut self.machine, Machine::Failed) {
-                Machine::Client(state) => client::step(state, message, wire, cx).map_err(in_state)?.into(),
-                Machine::Server(state) => server::step(state, message, wire, cx).map_err(in_state)?.into(),
-                Machine::ClientAsking(_) | Machine::ServerAsking(_) | Machine::Failed => {
-                    return Err(in_state(Fault::Internal { what: "a message for no state" }));
-                }
-            };
-            let decided = sink.decided;
-            self.apply(decided, now)?;
-        }
-        Ok(())
-    }
-
-    /// Takes over what a step decided about the reading half, and packs what it wrote.
-    pub(super) fn apply(&mut self, decided: Decided, now: Now) -> Result<(), Error> {
-        let state = self.machine.state_name();
-        self.outbound.flush_messages().map_err(|error| error.in_state(state))?;
-        self.outbound.take_failure(state)?;
-        match decided.read {
-            Some(ReadKey::Install(suite, secret)) => self.inbound.install(Open::protected(suite, secret)),
-            Some(ReadKey::Early(suite, secret, max_size)) => self.inbound.accept_early_data(Open::protected(suite, secret), max_size),
-            Some(ReadKey::Update { answer }) => {
-                self.inbound.update();
-                if !self.outbound.key_updates.received(answer) {
-                    self.inbound.idle.add("KeyUpdates without application data", now.monotonic).map_err(|fault| self.protocol(fault))?;
-                }
-            }
-            // A message that changes no key, such as a ticket, brings nothing once the handshake is over.
-            None if !self.is_handshaking() => {
-                self.inbound.idle.add("tickets without application data", now.monotonic).map_err(|fault| self.protocol(fault))?;
-            }
-            None => {}
-        }
-        if let Some(limit) = decided.limit_read {
-            self.inbound.limit(limit).map_err(|fault| self.protocol(fault))?;
-        }
-        if let Some((mode, budget)) = decided.skip_early_data {
-            self.inbound.skip_early_data(mode, budget);
-        }
-        if let Some(Event::Connected(established)) = decided.event {
-            self.established = Some(established);
-        }
-        // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
-        self.inbound.in_handshake = self.is_handshaking();
-        Ok(())
-    }
-
-    fn on_alert(&mut self, alert: AlertDescription, now: Now) -> Result<(), Error> {
-        match alert {
-            // RFC 9846, 6.1: during the handshake it means that the peer gave up.
-            AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => Err(Error::AlertReceived(alert)),
-            // RFC 9846, 6.1: the peer's direction alone is closed.
-            AlertDescription::CLOSE_NOTIFY => {
-                self.inbound.close();
-                Ok(())
-            }
-            // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer until a close_notify is received".
-            AlertDescription::USER_CANCELED => {
-                self.inbound.idle.add("user_canceled alerts", now.monotonic).map_err(|fault| self.protocol(fault))
-            }
-            // RFC 9846, section 6: all others, unknown ones too, are fatal whatever level they claim.
-            alert => Err(Error::AlertReceived(alert)),
-        }
-    }
-
-    /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
-    pub(super) fn fail(&mut self, error: Error) -> Error {
-        // RFC 9846, section 6: after an error alert nothing further is sent, not even what waits.
-        if let Error::AlertReceived(_) = error {
-            self.outbound.discard();
-        }
-        // RFC 9846, section 6: that goes for tickets too. A connection that was merely cut has not failed in this sense: its session is what makes the next
-        // one quick.
-        if let (Error::Protocol { .. } | Error::AlertReceived(_), Some(Established { stored: Some(stored), .. })) =
-            (&error, &self.established)
-        {
-            stored.forget();
-        }
-        match error.alert() {
-            // RFC 9846, 6.1: user_canceled "MUST be followed by a close_notify".
-            Some(alert @ AlertDescription::USER_CANCELED) => self.end_with(&[alert, AlertDescription::CLOSE_NOTIFY], error.clone()),
-            Some(alert) => self.end_with(&[alert], error.clone()),
-            None => self.end_with(&[], error.clone()),
-        }
-        error
-    }
-
-    fn end_with(&mut self, alerts: &[AlertDescription], error: Error) {
-        self.outbound.end(alerts);
-        self.inbound.close();
-        // RFC 9846, section 6: "forget the secret values and keys established in failed connections".
-        self.machine = Machine::Failed;
-        self.established = None;
-        self.failed = Some(error);
+        self.receiver.process(&mut Destination::new(&mut []), now, rng, &mut self.outbound)
     }
 
     /// Before something is sent, at a time that `process` may not have been told: tickets that have waited for too long stay here.
@@ -328,19 +169,19 @@ impl Connection {
         self.outbound.drop_old_tickets(|| now().monotonic);
     }
 
-    fn protocol(&self, fault: Fault) -> Error {
-        fault.in_state(self.machine.state_name())
+    fn fail(&mut self, error: Error) -> Error {
+        self.receiver.fail(error, &mut self.outbound)
     }
 
     fn seal_error(&self, error: SealError) -> Error {
-        error.in_state(self.machine.state_name())
+        self.receiver.seal_error(error)
     }
 
     // ---- the application's side ----
 
     /// What the peer sent and the application has not yet [`consume`](Self::consume)d. Early data is not among it.
     pub fn plaintext(&self) -> &[u8] {
-        if self.inbound.is_early_data() { &[] } else { self.inbound.deframer.held() }
+        if self.receiver.inbound.is_early_data() { &[] } else { self.receiver.inbound.deframer.held() }
     }
 
     /// Early data that the client sent and the application has not yet [`consume`](Self::consume)d (RFC 9846, 4.3.10). Nothing else is processed before it
@@ -349,13 +190,13 @@ impl Connection {
     /// Whoever sent it holds the session's key; but **it may be a replay**, and until [`is_handshaking`](Self::is_handshaking) is false nobody has shown to be
     /// there. To be safe from that, keep it until then.
     pub fn early_plaintext(&self) -> &[u8] {
-        if self.inbound.is_early_data() { self.inbound.deframer.held() } else { &[] }
+        if self.receiver.inbound.is_early_data() { self.receiver.inbound.deframer.held() } else { &[] }
     }
 
     /// What a server knows of the handshake while it reads early data: what was agreed on, and whose session it is. **Nobody has shown to be there yet**: it
     /// becomes [`negotiated`](Self::negotiated) when the handshake is complete.
     pub fn early_negotiated(&self) -> Option<Negotiated> {
-        match &self.machine {
+        match &self.receiver.machine {
             Machine::Server(state) => state.early_negotiated(),
             _ => None,
         }
@@ -363,7 +204,7 @@ impl Connection {
 
     /// The application has taken the first `count` bytes of [`plaintext`](Self::plaintext), or of [`early_plaintext`](Self::early_plaintext).
     pub fn consume(&mut self, count: usize) {
-        self.inbound.deframer.consume(count);
+        self.receiver.inbound.deframer.consume(count);
     }
 
     /// Takes data for the peer, as much as may wait in the output, and returns how much; 0 means that the output has to be sent first.
@@ -375,7 +216,7 @@ impl Connection {
         self.check_writable("write")?;
         // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
         // idle only as long as nothing goes the other way either.
-        self.inbound.idle.reset();
+        self.receiver.inbound.idle.reset();
         self.outbound.data(data).map_err(|error| {
             let error = self.seal_error(error);
             self.fail(error)
@@ -395,10 +236,10 @@ impl Connection {
     /// # Errors
     /// The error that the connection failed with, [`Error::Closed`] after [`close`](Self::close), [`Error::KeyLimit`].
     pub fn write_early_data(&mut self, data: &[u8]) -> Result<usize, Error> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
-        let written = match &self.machine {
+        let written = match &self.receiver.machine {
             _ if !self.takes_early_data() => Ok(0),
             // Its Finished is sent, so its key is that of the application.
             Machine::Server(_) => self.outbound.data(data),
@@ -412,7 +253,7 @@ impl Connection {
 
     /// Whether something may be sent [early](Self::write_early_data) now.
     pub fn takes_early_data(&self) -> bool {
-        match &self.machine {
+        match &self.receiver.machine {
             Machine::Client(_) => self.outbound.early_data_left() > 0,
             Machine::Server(state) => state.accepted_early_data(),
             Machine::ClientAsking(_) | Machine::ServerAsking(_) | Machine::Failed => false,
@@ -438,22 +279,23 @@ impl Connection {
     pub fn close(&mut self) {
         if self.is_handshaking() {
             // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a protocol failure".
-            self.end_with(&[AlertDescription::USER_CANCELED, AlertDescription::CLOSE_NOTIFY], Error::Closed);
+            self.outbound.end(&[AlertDescription::USER_CANCELED, AlertDescription::CLOSE_NOTIFY]);
+            self.receiver.end(Error::Closed);
         } else {
             self.outbound.end(&[AlertDescription::CLOSE_NOTIFY]);
         }
     }
 
     fn check_writable(&self, call: &'static str) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
         if !self.outbound.is_open() {
             return Err(Error::Closed);
         }
         // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
-        if self.established.is_none() {
-            return Err(Error::WrongState { call, state: self.machine.state_name() });
+        if self.receiver.established.is_none() {
+            return Err(Error::WrongState { call, state: self.receiver.machine.state_name() });
         }
         Ok(())
     }
@@ -462,17 +304,17 @@ impl Connection {
 
     /// What the client asked for, while [`Question::Configuration`](crate::Question::Configuration) waits for its answer.
     pub fn client_hello(&self) -> Option<&ClientHello> {
-        self.machine.client_hello()
+        self.receiver.machine.client_hello()
     }
 
     /// What to look for in the store of ClientHellos that have been seen, while [`Question::Replay`](crate::Question::Replay) waits for its answer.
     pub fn replay_entry(&self) -> Option<ReplayEntry> {
-        self.machine.replay_entry()
+        self.receiver.machine.replay_entry()
     }
 
     /// What to sign, by Ed25519 (RFC 8032) and as it is, while [`Question::Signature`](crate::Question::Signature) waits for its answer: the content of RFC 9846, 4.5.2.
     pub fn to_sign(&self) -> Option<&[u8]> {
-        self.machine.to_sign()
+        self.receiver.machine.to_sign()
     }
 
     /// Answers [`Question::Configuration`](crate::Question::Configuration): the handshake goes on with this server's configuration.
@@ -481,7 +323,7 @@ impl Connection {
     /// [`Error::WrongState`] if that was not asked; otherwise as [`process`](Self::process), for what is wrong with the ClientHello.
     pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
         self.go_on("choose", now, rng, |machine, cx| machine.choose(server, cx))?;
-        self.settings = (&server.config.settings).into();
+        self.receiver.settings = (&server.config.settings).into();
         self.outbound.padding = server.config.settings.padding;
         Ok(())
     }
@@ -501,11 +343,11 @@ impl Connection {
     /// # Errors
     /// [`Error::WrongState`] if nothing was asked, and the error that the connection had failed with before.
     pub fn refuse(&mut self, alert: AlertDescription) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
-        if self.machine.question().is_none() {
-            return Err(Error::WrongState { call: "refuse", state: self.machine.state_name() });
+        if self.receiver.machine.question().is_none() {
+            return Err(Error::WrongState { call: "refuse", state: self.receiver.machine.state_name() });
         }
         self.fail(Error::Refused(alert));
         Ok(())
@@ -519,26 +361,26 @@ impl Connection {
         rng: &mut Rng<'_>,
         answered: impl FnOnce(Machine, &mut Context<'_>) -> Result<Result<Machine, Fault>, Machine>,
     ) -> Result<(), Error> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
         // An answer can take long, and be the last that the handshake waits for.
-        if self.is_late(now) {
+        if self.receiver.is_late(now) {
             return Err(self.fail(Error::HandshakeTimeout));
         }
-        let state = self.machine.state_name();
-        let mut sink = Handshake { outbound: &mut self.outbound, decided: Decided::default() };
-        let machine = core::mem::replace(&mut self.machine, Machine::Failed);
+        let state = self.receiver.machine.state_name();
+        let mut sink = Handshake { outbound: Some(&mut self.outbound), decided: Decided::default() };
+        let machine = core::mem::replace(&mut self.receiver.machine, Machine::Failed);
         let result = answered(machine, &mut Context { now, rng, sink: &mut sink });
         let decided = sink.decided;
         let applied = match result {
             Err(machine) => {
-                self.machine = machine;
+                self.receiver.machine = machine;
                 return Err(Error::WrongState { call, state });
             }
             Ok(Ok(machine)) => {
-                self.machine = machine;
-                self.apply(decided, now)
+                self.receiver.machine = machine;
+                self.receiver.apply(decided, now, &mut self.outbound)
             }
             Ok(Err(fault)) => Err(fault.in_state(state)),
         };
@@ -549,17 +391,17 @@ impl Connection {
 
     /// Whether the handshake is still going on: not when it is complete, and not when it has failed.
     pub fn is_handshaking(&self) -> bool {
-        self.machine.is_handshaking()
+        self.receiver.machine.is_handshaking()
     }
 
     /// What the connection failed with, if it has.
     pub fn error(&self) -> Option<&Error> {
-        self.failed.as_ref()
+        self.receiver.failed.as_ref()
     }
 
     /// What the handshake has agreed on, once it is complete.
     pub fn negotiated(&self) -> Option<&Negotiated> {
-        self.established.as_ref().map(|established| &established.negotiated)
+        self.receiver.established.as_ref().map(|established| &established.negotiated)
     }
 
     /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
@@ -568,11 +410,11 @@ impl Connection {
     /// # Errors
     /// [`Error::WrongState`] while the handshake lasts, [`Error::Config`] for a label or a length that is too long.
     pub fn export_keying_material(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, Error> {
-        if let Some(error) = &self.failed {
+        if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
-        let state = self.machine.state_name();
-        let established = self.established.as_ref().ok_or(Error::WrongState { call: "export_keying_material", state })?;
+        let state = self.receiver.machine.state_name();
+        let established = self.receiver.established.as_ref().ok_or(Error::WrongState { call: "export_keying_material", state })?;
         Ok(established.exporter.export(label, context, length)?)
     }
 }
@@ -580,7 +422,7 @@ impl Connection {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("state", &self.machine.state_name())
+            .field("state", &self.receiver.machine.state_name())
             .field("negotiated", &self.negotiated())
             .finish_non_exhaustive()
     }

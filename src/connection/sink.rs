@@ -12,8 +12,18 @@ use crate::record::Aligned;
 
 /// The sink of a connection over records: it writes to the outbound half, and keeps what concerns the inbound half until the step is over.
 pub(super) struct Handshake<'a> {
-    pub(super) outbound: &'a mut Outbound,
+    /// None when the handshake is over and another thread may hold it: nothing is written then.
+    pub(super) outbound: Option<&'a mut Outbound>,
     pub(super) decided: Decided,
+}
+
+impl Handshake<'_> {
+    fn outbound(&mut self, write: impl FnOnce(&mut Outbound)) {
+        match &mut self.outbound {
+            Some(outbound) => write(outbound),
+            None => self.decided.misplaced = Some("writing for a handshake that is over"),
+        }
+    }
 }
 
 /// What one step decided about the reading half, and told the application.
@@ -23,6 +33,8 @@ pub(super) struct Decided {
     pub(super) limit_read: Option<usize>,
     pub(super) skip_early_data: Option<(SkipMode, usize)>,
     pub(super) event: Option<Event>,
+    /// A mistake of ours.
+    pub(super) misplaced: Option<&'static str>,
 }
 
 /// A change of the keys for reading.
@@ -37,15 +49,15 @@ pub(super) enum ReadKey {
 
 impl Sink for Handshake<'_> {
     fn write(&mut self, level: Level, message: &[u8]) {
-        match level {
-            Level::Plaintext | Level::Early | Level::Handshake => self.outbound.message(message),
+        self.outbound(|outbound| match level {
+            Level::Plaintext | Level::Early | Level::Handshake => outbound.message(message),
             // After the handshake nothing is written but tickets.
-            Level::Application => self.outbound.ticket(message),
-        }
+            Level::Application => outbound.ticket(message),
+        });
     }
 
     fn install_write(&mut self, _level: Level, suite: Suite, secret: TrafficSecret) {
-        self.outbound.install(suite, secret);
+        self.outbound(|outbound| outbound.install(suite, secret));
     }
 
     fn install_read(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
@@ -53,15 +65,15 @@ impl Sink for Handshake<'_> {
     }
 
     fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
-        self.outbound.offer_early_data(suite, secret, max_size);
+        self.outbound(|outbound| outbound.offer_early_data(suite, secret, max_size));
     }
 
     fn defer_write(&mut self, suite: Suite, secret: TrafficSecret) {
-        self.outbound.defer(suite, secret);
+        self.outbound(|outbound| outbound.defer(suite, secret));
     }
 
     fn end_early_data(&mut self) {
-        self.outbound.end_early_data();
+        self.outbound(|outbound| outbound.end_early_data());
     }
 
     fn accept_early_data(&mut self, _: Aligned, suite: Suite, secret: TrafficSecret, max_size: u32) {
@@ -73,7 +85,7 @@ impl Sink for Handshake<'_> {
     }
 
     fn limit_write(&mut self, limit: usize) {
-        self.outbound.limit(limit);
+        self.outbound(|outbound| outbound.limit(limit));
     }
 
     fn limit_read(&mut self, limit: usize) {
@@ -81,7 +93,7 @@ impl Sink for Handshake<'_> {
     }
 
     fn change_cipher_spec(&mut self) {
-        self.outbound.change_cipher_spec();
+        self.outbound(|outbound| outbound.change_cipher_spec());
     }
 
     fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {

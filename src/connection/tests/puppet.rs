@@ -265,7 +265,7 @@ impl Puppet {
 
     /// The state of the connection under test, by its name in RFC 9846, appendix A.
     pub(super) fn state(&self) -> &'static str {
-        self.us.machine.state_name()
+        self.us.receiver.machine.state_name()
     }
 
     pub(super) fn digest(&self) -> Digest {
@@ -346,10 +346,10 @@ impl Puppet {
 
     /// The connection under test does what a step has decided.
     pub(super) fn decide(&mut self, step: impl FnOnce(&mut dyn Sink)) -> Result<(), Error> {
-        let mut sink = Handshake { outbound: &mut self.us.outbound, decided: Decided::default() };
+        let mut sink = Handshake { outbound: Some(&mut self.us.outbound), decided: Decided::default() };
         step(&mut sink);
         let decided = sink.decided;
-        self.us.apply(decided, now())
+        self.us.receiver.apply(decided, now(), &mut self.us.outbound)
     }
 
     // ---- from the connection under test ----

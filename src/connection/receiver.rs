@@ -1,0 +1,255 @@
+//! [`Receiver`]: the half that receives, and the state machine it feeds: all of a connection but what is sent.
+//!
+//! It is the same under a [`Connection`](crate::Connection), which owns both halves, and under a read half, whose other half another thread may hold: what
+//! receiving demands of sending goes through [`Sending`].
+
+use core::time::Duration;
+
+use crate::client;
+use crate::code_point::{AlertDescription, ContentType};
+use crate::connection::destination::Destination;
+use crate::connection::inbound::{Inbound, Received};
+use crate::connection::limits::Limits;
+use crate::connection::machine::Machine;
+use crate::connection::sending::Sending;
+use crate::connection::sink::{Decided, Handshake, ReadKey};
+use crate::connection::status::Status;
+use crate::crypto::random::Rng;
+use crate::error::{Error, Fault};
+use crate::handshake::{Context, Established, Event, Wire};
+use crate::message::Message;
+use crate::record::{Open, SealError};
+use crate::server;
+use crate::time::Now;
+
+/// All of a connection but what is sent.
+pub(super) struct Receiver {
+    pub(super) machine: Machine,
+    pub(super) inbound: Inbound,
+    pub(super) settings: Limits,
+    /// The monotonic time at which the connection was made.
+    began: Duration,
+    pub(super) established: Option<Established>,
+    pub(super) failed: Option<Error>,
+}
+
+impl Receiver {
+    pub(super) fn new(machine: Machine, inbound: Inbound, settings: Limits, now: Now) -> Self {
+        Self { machine, inbound, settings, began: now.monotonic, established: None, failed: None }
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.machine.is_handshaking()
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
+        self.is_handshaking().then(|| self.began.saturating_add(self.settings.handshake_timeout))
+    }
+
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline)
+    }
+
+    /// Works on what was received, until `out` is full, or something is held that does not fit.
+    pub(super) fn process(
+        &mut self,
+        out: &mut Destination<'_>,
+        now: Now,
+        rng: &mut Rng<'_>,
+        sending: &mut impl Sending,
+    ) -> Result<Status, Error> {
+        loop {
+            if self.inbound.is_early_data() && !self.inbound.deframer.held().is_empty() {
+                return Ok(Status::EarlyData);
+            }
+            // What was received before a failure can still be read.
+            let count = self.inbound.take_held(out.rest());
+            out.advance(count);
+            if out.is_full() || !self.inbound.deframer.held().is_empty() {
+                return Ok(Status::Data);
+            }
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            if let Some(error) = sending.failure() {
+                let error = error.clone();
+                return Err(self.end(error));
+            }
+            match self.advance(out, now, rng, sending) {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) => {}
+                Err(error) => return Err(self.fail(error, sending)),
+            }
+        }
+    }
+
+    /// Takes one record and acts upon it. `None`: go on.
+    fn advance(
+        &mut self,
+        out: &mut Destination<'_>,
+        now: Now,
+        rng: &mut Rng<'_>,
+        sending: &mut impl Sending,
+    ) -> Result<Option<Status>, Error> {
+        if self.is_late(now) {
+            return Err(Error::HandshakeTimeout);
+        }
+        // Every step comes by here again at the time when it was made, so tickets are noticed as soon as they wait.
+        if let Some(outbound) = sending.outbound() {
+            outbound.drop_old_tickets(|| now.monotonic);
+        }
+        if let Some(question) = self.machine.question() {
+            return Ok(Some(Status::Ask(question)));
+        }
+        if !self.inbound.is_open() {
+            return Ok(Some(Status::Closed));
+        }
+        // Before there is a peer, application data is a fault, and nothing of it leaves.
+        let into = if self.established.is_some() { out.rest() } else { &mut [] };
+        match self.inbound.next_record(into).map_err(|fault| self.protocol(fault))? {
+            None if self.inbound.ended => return Err(Error::Truncated),
+            None => {
+                // All that came is processed: several KeyUpdates in it are answered by one.
+                if let Some(outbound) = sending.outbound() {
+                    outbound.answer_key_update().map_err(|error| self.seal_error(error))?;
+                }
+                return Ok(Some(Status::NeedsInput));
+            }
+            Some(Received::Nothing) => {}
+            Some(Received::Handshake) => self.on_messages(now, rng, sending)?,
+            Some(Received::Alert(alert)) => self.on_alert(alert, now, sending)?,
+            // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
+            // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
+            Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.inbound.is_early_data() => {
+                self.inbound.deframer.consume(usize::MAX);
+                return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
+            }
+            Some(Received::Data { placed }) => {
+                out.advance(placed);
+                self.inbound.idle.reset();
+            }
+            // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
+            Some(Received::EmptyData) => self.count_idle("empty records", now, sending)?,
+        }
+        Ok(None)
+    }
+
+    /// Gives every message that is whole to the state machine.
+    fn on_messages(&mut self, now: Now, rng: &mut Rng<'_>, sending: &mut impl Sending) -> Result<(), Error> {
+        while let Some((bytes, aligned)) =
+            self.inbound.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
+        {
+            let state = self.machine.state_name();
+            let in_state = |fault: Fault| fault.in_state(state);
+            let message = Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
+
+            let mut sink = Handshake { outbound: sending.outbound(), decided: Decided::default() };
+            let cx = &mut Context { now, rng, sink: &mut sink };
+            let wire = Wire::new(&bytes, aligned);
+            self.machine = match core::mem::replace(&mut self.machine, Machine::Failed) {
+                Machine::Client(state) => client::step(state, message, wire, cx).map_err(in_state)?.into(),
+                Machine::Server(state) => server::step(state, message, wire, cx).map_err(in_state)?.into(),
+                Machine::ClientAsking(_) | Machine::ServerAsking(_) | Machine::Failed => {
+                    return Err(in_state(Fault::Internal { what: "a message for no state" }));
+                }
+            };
+            let decided = sink.decided;
+            self.apply(decided, now, sending)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what a step decided about the reading half, and packs what it wrote.
+    pub(super) fn apply(&mut self, decided: Decided, now: Now, sending: &mut impl Sending) -> Result<(), Error> {
+        let state = self.machine.state_name();
+        if let Some(outbound) = sending.outbound() {
+            outbound.flush_messages().map_err(|error| error.in_state(state))?;
+            outbound.take_failure(state)?;
+        }
+        if let Some(what) = decided.misplaced {
+            return Err(self.protocol(Fault::Internal { what }));
+        }
+        match decided.read {
+            Some(ReadKey::Install(suite, secret)) => self.inbound.install(Open::protected(suite, secret)),
+            Some(ReadKey::Early(suite, secret, max_size)) => self.inbound.accept_early_data(Open::protected(suite, secret), max_size),
+            Some(ReadKey::Update { answer }) => {
+                self.inbound.update();
+                if !sending.key_update(answer) {
+                    self.count_idle("KeyUpdates without application data", now, sending)?;
+                }
+            }
+            // A message that changes no key, such as a ticket, brings nothing once the handshake is over.
+            None if !self.is_handshaking() => {
+                self.count_idle("tickets without application data", now, sending)?;
+            }
+            None => {}
+        }
+        if let Some(limit) = decided.limit_read {
+            self.inbound.limit(limit).map_err(|fault| self.protocol(fault))?;
+        }
+        if let Some((mode, budget)) = decided.skip_early_data {
+            self.inbound.skip_early_data(mode, budget);
+        }
+        if let Some(Event::Connected(established)) = decided.event {
+            self.established = Some(established);
+        }
+        // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
+        self.inbound.in_handshake = self.is_handshaking();
+        Ok(())
+    }
+
+    fn on_alert(&mut self, alert: AlertDescription, now: Now, sending: &mut impl Sending) -> Result<(), Error> {
+        match alert {
+            // RFC 9846, 6.1: during the handshake it means that the peer gave up.
+            AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => Err(Error::AlertReceived(alert)),
+            // RFC 9846, 6.1: the peer's direction alone is closed.
+            AlertDescription::CLOSE_NOTIFY => {
+                self.inbound.close();
+                Ok(())
+            }
+            // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer until a close_notify is received".
+            AlertDescription::USER_CANCELED => self.count_idle("user_canceled alerts", now, sending),
+            // RFC 9846, section 6: all others, unknown ones too, are fatal whatever level they claim.
+            alert => Err(Error::AlertReceived(alert)),
+        }
+    }
+
+    /// One more that brings nothing.
+    fn count_idle(&mut self, what: &'static str, now: Now, sending: &mut impl Sending) -> Result<(), Error> {
+        if sending.has_written() {
+            self.inbound.idle.reset();
+        }
+        self.inbound.idle.add(what, now.monotonic).map_err(|fault| self.protocol(fault))
+    }
+
+    /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
+    pub(super) fn fail(&mut self, error: Error, sending: &mut impl Sending) -> Error {
+        // RFC 9846, section 6: no session of a connection that failed is used again. One that was merely cut has not failed in this sense: its session is
+        // what makes the next one quick.
+        if let (Error::Protocol { .. } | Error::AlertReceived(_), Some(Established { stored: Some(stored), .. })) =
+            (&error, &self.established)
+        {
+            stored.forget();
+        }
+        let error = sending.fail(error);
+        self.end(error)
+    }
+
+    /// Nothing is received any more: keys are wiped, and the error sticks.
+    pub(super) fn end(&mut self, error: Error) -> Error {
+        self.inbound.close();
+        // RFC 9846, section 6: "forget the secret values and keys established in failed connections".
+        self.machine = Machine::Failed;
+        self.established = None;
+        self.failed = Some(error.clone());
+        error
+    }
+
+    pub(super) fn protocol(&self, fault: Fault) -> Error {
+        fault.in_state(self.machine.state_name())
+    }
+
+    pub(super) fn seal_error(&self, error: SealError) -> Error {
+        error.in_state(self.machine.state_name())
+    }
+}
