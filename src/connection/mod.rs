@@ -24,6 +24,7 @@ mod sink;
 mod status;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use crate::client::Client;
 use crate::crypto::random::Rng;

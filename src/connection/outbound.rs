@@ -1,5 +1,6 @@
 //! What we send: handshake messages, alerts and application data become records in one buffer, in order.
 
+use core::ops::Deref;
 use core::time::Duration;
 
 use crate::code_point::{AlertDescription, ContentType};
@@ -223,25 +224,84 @@ impl Outbound {
         });
     }
 
-    /// Application data: as much of it as may wait for the transport. Returns how much was taken.
-    pub(super) fn data(&mut self, data: &[u8]) -> Result<usize, SealError> {
-        self.send_tickets()?;
-        self.answer_key_update()?;
-        self.reserve(data.len());
-        let mut taken = 0;
-        while taken < data.len() && self.waiting().len() < MAX_WAITING {
-            // RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
-            if self.seal.as_ref().is_some_and(|seal| seal.records_left() <= RENEWAL_RESERVE && seal.can_update()) {
-                self.key_update(false)?;
-            }
+    /// Application data: as much of these buffers as may wait for the transport. Returns how much was taken.
+    ///
+    /// Small ones are joined into records; one that fills a record of its own is sealed from where it is, and ends the record before it.
+    pub(super) fn data<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, SealError> {
+        self.before_data()?;
+        let total = buffers.iter().fold(0usize, |sum, buffer| sum.saturating_add(buffer.len()));
+        self.reserve(total);
+        let mut buffers = buffers.iter().map(|buffer| &**buffer).filter(|buffer| !buffer.is_empty()).peekable();
+        let (mut taken, mut rest) = (0, buffers.next().unwrap_or_default());
+        while !rest.is_empty() && self.waiting().len() < MAX_WAITING {
+            self.renew()?;
             let Some(seal) = &mut self.seal else { return Ok(taken) };
-            let rest = data.get(taken..).unwrap_or_default();
-            let fragment = rest.get(..seal.max_fragment()).unwrap_or(rest);
-            let padding = self.padding.amount(fragment.len(), seal.max_fragment());
-            seal.seal(ContentType::APPLICATION_DATA, fragment, padding, &mut self.records)?;
-            taken += fragment.len();
+            let max = seal.max_fragment();
+            // The longest that this record can become.
+            let most = max.min(total - taken);
+            let room = most + self.padding.amount(most, max);
+            let (head, after) = rest.split_at(rest.len().min(max));
+            rest = after;
+            let mut length = head.len();
+            while rest.is_empty()
+                && length < max
+                && let Some(next) = buffers.next_if(|next| next.len() < max)
+            {
+                let (part, after) = next.split_at(next.len().min(max - length));
+                if let Some(place) = Seal::lend(&mut self.records, room).get_mut(length..length + part.len()) {
+                    place.copy_from_slice(part);
+                }
+                length += part.len();
+                rest = after;
+            }
+            if rest.is_empty() {
+                rest = buffers.next().unwrap_or_default();
+            }
+            let padding = self.padding.amount(length, max);
+            if length == head.len() {
+                seal.seal(ContentType::APPLICATION_DATA, head, padding, &mut self.records)?;
+            } else {
+                seal.seal_lent(ContentType::APPLICATION_DATA, head, length, padding, &mut self.records)?;
+            }
+            taken += length;
         }
         Ok(taken)
+    }
+
+    /// Application data that `write` puts where it will be encrypted: it gets up to `length` bytes, as many as a record may have, and returns how many
+    /// it has written. It is not called where there is no room.
+    pub(super) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
+        self.before_data()?;
+        if self.waiting().len() >= MAX_WAITING {
+            return Ok(0);
+        }
+        self.renew()?;
+        let Some(seal) = &mut self.seal else { return Ok(0) };
+        let max = seal.max_fragment();
+        let length = length.min(max);
+        let room = Seal::lend(&mut self.records, length + self.padding.amount(length, max)).get_mut(..length).unwrap_or_default();
+        let written = write(&mut *room).min(length);
+        // What was written there and not meant is not there for the next one, who might count too much.
+        room.get_mut(written..).unwrap_or_default().fill(0);
+        if written > 0 {
+            let padding = self.padding.amount(written, max);
+            seal.seal_lent(ContentType::APPLICATION_DATA, &[], written, padding, &mut self.records)?;
+        }
+        Ok(written)
+    }
+
+    /// What goes out before data does.
+    fn before_data(&mut self) -> Result<(), SealError> {
+        self.send_tickets()?;
+        self.answer_key_update()
+    }
+
+    /// RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
+    fn renew(&mut self) -> Result<(), SealError> {
+        if self.seal.as_ref().is_some_and(|seal| seal.records_left() <= RENEWAL_RESERVE && seal.can_update()) {
+            self.key_update(false)?;
+        }
+        Ok(())
     }
 
     /// Makes room for the records of `length` bytes of data, as many as may wait: once a call, not once a record.

@@ -169,11 +169,11 @@ impl Connection {
         self.outbound.drop_old_tickets(|| now().monotonic);
     }
 
-    fn fail(&mut self, error: Error) -> Error {
+    pub(super) fn fail(&mut self, error: Error) -> Error {
         self.receiver.fail(error, &mut self.outbound)
     }
 
-    fn seal_error(&self, error: SealError) -> Error {
+    pub(super) fn seal_error(&self, error: SealError) -> Error {
         self.receiver.seal_error(error)
     }
 
@@ -207,22 +207,6 @@ impl Connection {
         self.receiver.inbound.deframer.consume(count);
     }
 
-    /// Takes data for the peer, as much as may wait in the output, and returns how much; 0 means that the output has to be sent first.
-    ///
-    /// # Errors
-    /// [`Error::WrongState`] while the handshake lasts, [`Error::Closed`] after [`close`](Self::close), [`Error::KeyLimit`], and the error that the
-    /// connection failed with.
-    pub fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
-        self.check_writable("write")?;
-        // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
-        // idle only as long as nothing goes the other way either.
-        self.receiver.inbound.idle.reset();
-        self.outbound.data(data).map_err(|error| {
-            let error = self.seal_error(error);
-            self.fail(error)
-        })
-    }
-
     /// Takes data to be sent before the handshake is complete, as much as may wait in the output, and returns how much.
     ///
     /// * A client: early data, from the moment when the connection is made, if it was [allowed](crate::ClientBuilder::early_data) and a session allows it;
@@ -242,7 +226,7 @@ impl Connection {
         let written = match &self.receiver.machine {
             _ if !self.takes_early_data() => Ok(0),
             // Its Finished is sent, so its key is that of the application.
-            Machine::Server(_) => self.outbound.data(data),
+            Machine::Server(_) => self.outbound.data(&[data]),
             _ => self.outbound.early_data(data),
         };
         written.map_err(|error| {
@@ -286,7 +270,7 @@ impl Connection {
         }
     }
 
-    fn check_writable(&self, call: &'static str) -> Result<(), Error> {
+    pub(super) fn check_writable(&self, call: &'static str) -> Result<(), Error> {
         if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }

@@ -43,7 +43,7 @@ impl Output {
     /// Makes room for `length` bytes behind what waits.
     pub(crate) fn reserve(&mut self, length: usize) {
         let waits = self.waiting.len();
-        if self.buffer.len() - self.waiting.end >= length {
+        if self.room_left() >= length {
             return;
         }
         // What moves is less than what went, so that a caller who sends little at a time does not pay for it each time.
@@ -71,9 +71,14 @@ impl Output {
         self.buffer.get_mut(self.waiting.end..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
     }
 
+    /// How many bytes of room there are without anything being moved.
+    pub(crate) fn room_left(&self) -> usize {
+        self.buffer.len() - self.waiting.end
+    }
+
     /// The first `length` bytes of the [`room`](Self::room) have become a record, which waits now.
     pub(crate) fn append(&mut self, length: usize) {
-        self.waiting.end += length.min(self.buffer.len() - self.waiting.end);
+        self.waiting.end += length.min(self.room_left());
     }
 
     /// Frees a large buffer in which nothing waits.

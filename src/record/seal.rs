@@ -105,6 +105,32 @@ impl Seal {
         self.protect(content_type, content, content.len(), padding, out)
     }
 
+    /// Where the content of the next record may be written, to be sealed there by [`seal_lent`](Self::seal_lent): as many bytes as content and padding will
+    /// have.
+    pub(crate) fn lend(out: &mut Output, length: usize) -> &mut [u8] {
+        out.room(length.saturating_add(OVERHEAD)).get_mut(HEADER_LEN..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
+    }
+
+    /// Appends one record with a content of `length` bytes: `head`, and what stands behind its length in what was [lent](Self::lend). Otherwise as
+    /// [`seal`](Self::seal).
+    pub(crate) fn seal_lent(
+        &mut self,
+        content_type: ContentType,
+        head: &[u8],
+        length: usize,
+        padding: usize,
+        out: &mut Output,
+    ) -> Result<(), SealError> {
+        // What was lent does not move along with what waits.
+        let is_lent = out.room_left() >= length.saturating_add(padding).saturating_add(OVERHEAD);
+        let sealed =
+            if is_lent { self.protect(content_type, head, length, padding, out) } else { Err(Self::internal("lending room for a record")) };
+        if sealed.is_err() {
+            Self::lend(out, length).zeroize();
+        }
+        sealed
+    }
+
     /// Seals `content_len` bytes: `head`, and what stands behind its length at the content's place already.
     fn protect(
         &mut self,

@@ -87,6 +87,34 @@ fn what_is_sealed_opens() {
 }
 
 #[test]
+fn what_is_lent_is_sealed_as_what_is_given() {
+    for suite in Suite::ALL {
+        for (length, padding) in [(0, 0), (1, 0), (13, 100), (MAX_FRAGMENT, 0), (1, 16383)] {
+            for head in [0, length / 2, length] {
+                let mut out = Output::default();
+                Seal::lend(&mut out, MAX_FRAGMENT)[head..length].copy_from_slice(&content(length)[head..]);
+                pair(suite).0.seal_lent(DATA, &content(length)[..head], length, padding, &mut out).unwrap();
+                assert_eq!(out.waiting(), sealed(&mut pair(suite).0, DATA, &content(length), padding));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_lent_and_not_sealed_is_wiped() {
+    let mut out = Output::default();
+    let (mut seal, _) = aes();
+    seal.start_at(seal.records_left() - 2);
+    Seal::lend(&mut out, 100).fill(7);
+    assert!(matches!(seal.seal_lent(DATA, b"", 100, 1000, &mut out), Err(SealError::Internal { .. })));
+    assert_eq!(Seal::lend(&mut out, 100), [0; 100]);
+    Seal::lend(&mut out, 100).fill(7);
+    assert!(matches!(seal.seal_lent(DATA, b"", 100, 0, &mut out), Err(SealError::KeyLimit)));
+    assert!(out.waiting().is_empty());
+    assert_eq!(Seal::lend(&mut out, 100), [0; 100]);
+}
+
+#[test]
 fn records_are_appended_one_behind_the_other() {
     let (mut seal, mut open) = aes();
     let mut out = Output::default();

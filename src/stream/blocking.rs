@@ -130,6 +130,29 @@ impl<S: Read + Write> Stream<S> {
         self.send_or_wait()
     }
 
+    /// As `write`, without a copy of what the program makes for the purpose: `write` gets the place where the next record is encrypted, up to `length` bytes
+    /// of it, as many as a record may have (16384, or what the peer takes), and returns how many it has written. What was in there before is of no meaning.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// # fn report(tls: &mut fleeting::Stream<std::net::TcpStream>, degrees: f32) -> std::io::Result<()> {
+    /// tls.write_with(64, |mut place| {
+    ///     let room = place.len();
+    ///     let _ = writeln!(place, "temperature {degrees}"); // `&mut [u8]` is a writer
+    ///     room - place.len()
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As `write`: after `WouldBlock` or `TimedOut` nothing was asked for, and it can be called again.
+    pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> io::Result<usize> {
+        self.send()?;
+        self.write_by(|connection| connection.write_with(length, write))
+    }
+
     /// Who the peer is, if it showed a certificate or a key: a server always, a client that was asked. With an [`external_psk`](Self::external_psk) nobody
     /// does.
     pub fn peer(&self) -> Option<&Peer> {
@@ -245,6 +268,14 @@ impl<S: Read + Write> Stream<S> {
         self.connection.close();
     }
 
+    /// Writes when all that was accepted before is sent.
+    fn write_by(&mut self, write: impl FnOnce(&mut Connection) -> Result<usize, Error>) -> io::Result<usize> {
+        self.drop_old_tickets();
+        let accepted = write(&mut self.connection).inspect_err(|_| self.last_words())?;
+        self.send_or_wait()?;
+        Ok(accepted)
+    }
+
     /// Sends all that waits.
     fn send(&mut self) -> io::Result<()> {
         self.check_sending()?;
@@ -344,30 +375,12 @@ impl<S: Read + Write> Write for Stream<S> {
         self.write_vectored(&[io::IoSlice::new(data)])
     }
 
-    /// As `write`; the records of all buffers go out together.
+    /// As `write`; small buffers share a record, and all records go out together.
     fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
         // What was accepted earlier goes first. Nothing more is accepted before the transport has taken it, so that a program which does not flush
         // learns here that it has to wait.
         self.send()?;
-        self.drop_old_tickets();
-        let mut accepted = 0;
-        for buffer in buffers {
-            let taken = match self.connection.write(buffer) {
-                Ok(taken) => taken,
-                // It sticks, and is told by the next call.
-                Err(_) if accepted > 0 => break,
-                Err(error) => {
-                    self.last_words();
-                    return Err(error.into());
-                }
-            };
-            accepted += taken;
-            if taken < buffer.len() {
-                break;
-            }
-        }
-        self.send_or_wait()?;
-        Ok(accepted)
+        self.write_by(|connection| connection.write_vectored(buffers))
     }
 
     /// Sends all that was accepted, and flushes the transport.

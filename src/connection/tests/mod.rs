@@ -44,6 +44,7 @@ mod states;
 mod tickets_client;
 mod tickets_given;
 mod tickets_server;
+mod writing;
 
 use core::time::Duration;
 

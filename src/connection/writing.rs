@@ -1,0 +1,48 @@
+//! Writing: the application's data becomes records, from where it is.
+
+use core::ops::Deref;
+
+use crate::connection::outbound::Outbound;
+use crate::connection::sans_io::Connection;
+use crate::error::Error;
+use crate::record::SealError;
+
+impl Connection {
+    /// Takes data for the peer, as much as may wait in the output, and returns how much; 0 means that the output has to be sent first.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] while the handshake lasts, [`Error::Closed`] after [`close`](Self::close), [`Error::KeyLimit`], and the error that the
+    /// connection failed with.
+    pub fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        self.write_vectored(&[data])
+    }
+
+    /// As [`write`](Self::write), from several buffers. Small ones share a record; one that fills a record is encrypted from where it is.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_vectored<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, Error> {
+        self.write_by("write", |outbound| outbound.data(buffers))
+    }
+
+    /// Lends the place where the next record's content is encrypted, so that what is made there is not copied. `write` gets up to `length` bytes, as many as a
+    /// record may have (16384, or what the peer takes), and returns how many it has written; what was in there before is of no meaning. It is not called
+    /// when the output has to be sent first; 0 is returned then.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, Error> {
+        self.write_by("write_with", |outbound| outbound.data_with(length, write))
+    }
+
+    fn write_by(&mut self, call: &'static str, write: impl FnOnce(&mut Outbound) -> Result<usize, SealError>) -> Result<usize, Error> {
+        self.check_writable(call)?;
+        // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
+        // idle only as long as nothing goes the other way either.
+        self.receiver.inbound.idle.reset();
+        write(&mut self.outbound).map_err(|error| {
+            let error = self.seal_error(error);
+            self.fail(error)
+        })
+    }
+}
