@@ -11,6 +11,18 @@ pub fn thread_cpu() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// CPU time that this thread has used in user mode and in the kernel, in nanoseconds. Where the kernel counts by its tick, much has to happen between two calls.
+pub fn thread_usage() -> (u64, u64) {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a struct of our own, which the call fills; zeros are a value of it too.
+    let usage = unsafe {
+        assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()), 0, "the thread's usage cannot be read");
+        usage.assume_init()
+    };
+    let nanoseconds = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
+    (nanoseconds(usage.ru_utime), nanoseconds(usage.ru_stime))
+}
+
 /// Calls `f` and adds the CPU time it took to `total`.
 pub fn timed<T>(total: &mut u64, f: impl FnOnce() -> T) -> T {
     let from = thread_cpu();

@@ -6,18 +6,25 @@
 //!
 //! ```text
 //! cargo run --release --package peers            # or: just bench-peers
+//! cargo run --release --package peers -- --plot benches/peers/throughput.svg
 //! ```
 
+mod aead;
 mod clock;
+mod loopback;
 mod measure;
+mod plot;
 mod stack;
 mod table;
 
-use clap::Parser;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::measure::{Figures, Measure};
-use crate::stack::{Credentials, Kind, Stack};
+use crate::measure::{Block, Figures, Measure};
+use crate::plot::Series;
+use crate::stack::{Credentials, Kind};
 
 /// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process.
 #[derive(Parser)]
@@ -25,12 +32,21 @@ struct Options {
     /// Rounds; a median of fewer than 9 says little
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Only these groups of measures
+    #[arg(long, value_enum, value_delimiter = ',')]
+    measure: Vec<Group>,
     /// Handshakes that each stack makes in a round
     #[arg(long, default_value_t = 200)]
     handshakes: u32,
-    /// MiB that each stack writes and reads in a round, for each size of record
+    /// MiB that each stack writes and reads in a round, for each size of record (fewer of small ones)
     #[arg(long, default_value_t = 64)]
     bulk: u32,
+    /// Sizes of records, in bytes of plaintext
+    #[arg(long, value_delimiter = ',', default_values_t = [16 * 1024, 1024], value_parser = size)]
+    records: Vec<usize>,
+    /// MiB that each stack sends over TCP in a round
+    #[arg(long, default_value_t = 512)]
+    loopback: u32,
     /// Idle connections whose memory is measured
     #[arg(long, default_value_t = 1000)]
     connections: u32,
@@ -43,6 +59,33 @@ struct Options {
     /// The stack that the others are divided by
     #[arg(long, default_value = "fleeting")]
     reference: String,
+    /// Measures records of 16 bytes to 16 KiB and nothing else, and draws the throughput into this file
+    #[arg(long, value_name = "SVG")]
+    plot: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Group {
+    /// CPU time of handshakes
+    Handshakes,
+    /// CPU time of records in memory
+    Records,
+    /// The ciphers alone
+    Aead,
+    /// TCP between two threads
+    Loopback,
+    /// Heap of idle connections
+    Memory,
+}
+
+impl Options {
+    fn measures(&self, group: Group) -> bool {
+        self.measure.is_empty() || self.measure.contains(&group)
+    }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|size| (1..=16 * 1024).contains(size)).ok_or_else(|| "1 to 16384 bytes".into())
 }
 
 fn main() {
@@ -55,52 +98,86 @@ fn main() {
         std::process::exit(2);
     };
 
-    let measures = [
-        Measure::Handshake { kind: Kind::Full, count: options.handshakes },
-        Measure::Handshake { kind: Kind::ClientCertificate, count: options.handshakes },
-        Measure::Handshake { kind: Kind::Hybrid, count: options.handshakes },
-        Measure::Handshake { kind: Kind::Resumed, count: options.handshakes },
-        Measure::Bulk { record: 16 * 1024, mebibytes: options.bulk },
-        Measure::Bulk { record: 1024, mebibytes: options.bulk },
-    ];
-    let steps = (measures.len() as u64 * u64::from(options.rounds) + 1) * stacks.len() as u64;
-    let bar = ProgressBar::new(steps);
+    let bar = ProgressBar::new(0);
     let style = "{elapsed_precise} {wide_bar} {pos}/{len} {msg}";
     bar.set_style(ProgressStyle::with_template(style).expect("the template is right"));
+    let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
+    let rounds = options.rounds as usize;
+    let run = |measure: &Measure, at: usize| measure.run(stacks[at].as_ref());
+    let bulk = |record: usize| Measure::Bulk { record, mebibytes: options.bulk };
+    let warm_up = || stacks.iter().for_each(|stack| measure::warm_up(stack.as_ref()));
+
+    if let Some(path) = &options.plot {
+        let sizes: Vec<usize> = (4..=14).map(|power| 1 << power).collect();
+        let measures: Vec<Measure> = sizes.iter().map(|&size| bulk(size)).collect();
+        warm_up();
+        let figures = interleaved(&measures, &names, rounds, &bar, run);
+        bar.finish_and_clear();
+        let of = |at: usize| figures.iter().map(|rounds| rounds.iter().map(|round| round[at].clone()).collect()).collect::<Vec<_>>();
+        let series: Vec<Series> = names.iter().enumerate().map(|(at, name)| Series::new(name.clone(), &of(at))).collect();
+        std::fs::write(path, plot::render(&sizes, &series)).expect("the file can be written");
+        return;
+    }
 
     // Memory first, before the rounds leave the allocator in pieces.
-    let mut figures = Vec::new();
-    let memory = Measure::Memory { connections: options.connections };
-    figures.push((memory, vec![in_turn(&memory, &stacks, 0, &bar)]));
-    for stack in &stacks {
-        measure::warm_up(stack.as_ref());
+    let memory = [Measure::Memory { connections: options.connections }];
+    let memory = options.measures(Group::Memory).then(|| memory[0].block(interleaved(&memory, &names, 1, &bar, run).remove(0)));
+    warm_up();
+    let mut measures = Vec::new();
+    if options.measures(Group::Handshakes) {
+        measures.extend(Kind::ALL.map(|kind| Measure::Handshake { kind, count: options.handshakes }));
     }
-    let mut rounds: Vec<Vec<Vec<Figures>>> = vec![Vec::new(); measures.len()];
-    for round in 0..options.rounds as usize {
-        for (measure, rounds) in measures.iter().zip(&mut rounds) {
-            rounds.push(in_turn(measure, &stacks, round, &bar));
-        }
+    if options.measures(Group::Records) {
+        measures.extend(options.records.iter().map(|&record| bulk(record)));
     }
-    figures.extend(measures.into_iter().zip(rounds));
-    figures.rotate_left(1);
+    let figures = interleaved(&measures, &names, rounds, &bar, run);
+    let blocks: Vec<Block> = measures.iter().zip(figures).map(|(measure, rounds)| measure.block(rounds)).chain(memory).collect();
+
+    let aead = options.measures(Group::Aead).then(|| {
+        let names = aead::CIPHERS.map(|(name, _)| name.to_owned());
+        let measures = aead::Measure::all();
+        let figures = interleaved(&measures, &names, rounds, &bar, |measure, at| aead::CIPHERS[at].1(*measure));
+        let blocks: Vec<Block> = measures.iter().zip(figures).map(|(measure, rounds)| measure.block(rounds)).collect();
+        table::render(&names, 0, &blocks)
+    });
+    let loopback = options.measures(Group::Loopback).then(|| {
+        let names = [&names[..], &["bare TCP".into()]].concat();
+        let run = |_: &(), at: usize| loopback::run(stacks.get(at).map(AsRef::as_ref), options.loopback);
+        let mut figures = interleaved(&[()], &names, rounds, &bar, run);
+        table::render(&names, reference, &[loopback::block(figures.remove(0))])
+    });
     bar.finish_and_clear();
 
-    let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
-    print!("{}", table::render(&names, reference, &figures));
-    println!();
+    let first = (!blocks.is_empty()).then(|| table::render(&names, reference, &blocks));
+    for table in [first, aead, loopback].into_iter().flatten() {
+        println!("{table}");
+    }
     println!("{}", description(&options));
 }
 
-/// One round: each stack does the work once, beginning with another one than the round before.
-fn in_turn(measure: &Measure, stacks: &[Box<dyn Stack>], round: usize, bar: &ProgressBar) -> Vec<Figures> {
-    let mut figures = vec![Figures::new(); stacks.len()];
-    for turn in 0..stacks.len() {
-        let at = (round + turn) % stacks.len();
-        bar.set_message(format!("{}: {}", measure.name(), stacks[at].name()));
-        figures[at] = measure.run(stacks[at].as_ref());
-        bar.inc(1);
+/// For each measure the rounds. In each, every stack does the work once, beginning with another one than the round before.
+fn interleaved<M>(
+    measures: &[M],
+    names: &[String],
+    rounds: usize,
+    bar: &ProgressBar,
+    run: impl Fn(&M, usize) -> Figures,
+) -> Vec<Vec<Vec<Figures>>> {
+    bar.inc_length((measures.len() * rounds * names.len()) as u64);
+    let mut all = vec![Vec::new(); measures.len()];
+    for round in 0..rounds {
+        for (measure, all) in measures.iter().zip(&mut all) {
+            let mut figures = vec![Figures::new(); names.len()];
+            for turn in 0..names.len() {
+                let at = (round + turn) % names.len();
+                bar.set_message(names[at].clone());
+                figures[at] = run(measure, at);
+                bar.inc(1);
+            }
+            all.push(figures);
+        }
     }
-    figures
+    all
 }
 
 fn description(options: &Options) -> String {
@@ -110,7 +187,9 @@ fn description(options: &Options) -> String {
          Ed25519 certificates{}. Handshakes: CPU time of the thread, connections made and dropped included; no tickets, but for resumed ones \
          (psk_dhe_ke), each of which takes one, leaves one, and counts both and the byte of data that brings it. A dash: this version has no \
          X25519MLKEM768. Writing and reading: in memory, one call a record. Memory: heap by `mallinfo2` over {} idle connections, the connection's \
-         own struct included, after 16 KiB each way and while a read waits. {}",
+         own struct included, after 16 KiB each way and while a read waits. AES-GCM: the ciphers alone, one key, in place, 5 bytes of additional data. \
+         Loopback TCP: one way between two threads, by the library's own stream, 64 KiB a call; the CPU of both threads in user mode is what TLS costs, \
+         the rest is the kernel's; here a stack with more than 1x of throughput is the faster one. {}",
         options.rounds,
         options.reference,
         if options.intermediate { " (leaf, intermediate, root)" } else { " (leaf, root)" },

@@ -13,16 +13,27 @@ pub enum Measure {
     Memory { connections: u32 },
 }
 
-/// What one stack took in one round, in the order of [`Measure::rows`]; not a number where it cannot do this.
+/// What one stack took in one round, in the order of [`Block::rows`]; not a number where it cannot do this.
 pub type Figures = Vec<f64>;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Unit {
     /// Microseconds of CPU.
     Microseconds,
+    Nanoseconds,
     /// Nanoseconds of CPU a byte.
     NanosecondsPerByte,
+    /// 10^9 bytes in a second of the clock on the wall.
+    GigabytesPerSecond,
     Bytes,
+}
+
+/// A measure's rows in the table.
+pub struct Block {
+    pub name: String,
+    pub rows: &'static [(&'static str, Unit)],
+    /// In each round, the figures of each stack.
+    pub rounds: Vec<Vec<Figures>>,
 }
 
 impl Measure {
@@ -34,23 +45,28 @@ impl Measure {
                 Kind::Hybrid => "handshake, X25519MLKEM768".into(),
                 Kind::Resumed => "resumed handshake".into(),
             },
-            Self::Bulk { record, .. } => format!("{} KiB records", record / 1024),
+            Self::Bulk { record, .. } if record % 1024 == 0 => format!("{} KiB records", record / 1024),
+            Self::Bulk { record, .. } => format!("{record}-byte records"),
             Self::Memory { .. } => "idle connection".into(),
         }
     }
 
     /// What each figure is.
-    pub fn rows(&self) -> (&'static [&'static str], Unit) {
+    fn rows(&self) -> &'static [(&'static str, Unit)] {
         match self {
-            Self::Handshake { .. } => (&["client", "server", "both sides"], Unit::Microseconds),
-            Self::Bulk { .. } => (&["write", "read"], Unit::NanosecondsPerByte),
-            Self::Memory { .. } => (&["client", "server"], Unit::Bytes),
+            Self::Handshake { .. } => &[("client", Unit::Microseconds), ("server", Unit::Microseconds), ("both sides", Unit::Microseconds)],
+            Self::Bulk { .. } => &[("write", Unit::NanosecondsPerByte), ("read", Unit::NanosecondsPerByte)],
+            Self::Memory { .. } => &[("client", Unit::Bytes), ("server", Unit::Bytes)],
         }
+    }
+
+    pub fn block(&self, rounds: Vec<Vec<Figures>>) -> Block {
+        Block { name: self.name(), rows: self.rows(), rounds }
     }
 
     pub fn run(&self, stack: &dyn Stack) -> Figures {
         match *self {
-            Self::Handshake { kind, .. } if !stack.supports(kind) => vec![f64::NAN; self.rows().0.len()],
+            Self::Handshake { kind, .. } if !stack.supports(kind) => vec![f64::NAN; self.rows().len()],
             Self::Handshake { kind, count } => handshakes(stack, kind, count),
             Self::Bulk { record, mebibytes } => bulk(stack, record, mebibytes),
             Self::Memory { connections } => memory(stack, connections),
@@ -131,17 +147,20 @@ fn bulk(stack: &dyn Stack, record: usize, mebibytes: u32) -> Figures {
     let data = vec![0x5a; record];
     let mut buffer = vec![0; 16 * 1024];
     let (mut write, mut read) = (0, 0);
-    let batches = mebibytes as usize * 1024 * 1024 / BATCH;
+    // Small records are that much slower: no more than 65536 of them.
+    let bytes = (mebibytes as usize * 1024 * 1024).min(record * 65536);
+    let in_batch = BATCH / record;
+    let batches = bytes.div_ceil(in_batch * record);
     // Two more first: buffers grow to their size, and caches and predictors learn.
     for batch in 0..batches + 2 {
         if batch == 2 {
             (write, read) = (0, 0);
         }
-        timed(&mut write, || (0..BATCH / record).for_each(|_| pair.client.write(&data, &mut pair.to_server)));
+        timed(&mut write, || (0..in_batch).for_each(|_| pair.client.write(&data, &mut pair.to_server)));
         let count = timed(&mut read, || pair.server.read(&mut pair.to_server, &mut buffer));
-        assert_eq!(count, BATCH, "{} lost data", stack.name());
+        assert_eq!(count, in_batch * record, "{} lost data", stack.name());
     }
-    let per_byte = |total: u64| total as f64 / (batches * BATCH) as f64;
+    let per_byte = |total: u64| total as f64 / (batches * in_batch * record) as f64;
     vec![per_byte(write), per_byte(read)]
 }
 

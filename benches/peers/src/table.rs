@@ -1,18 +1,16 @@
 //! The figures of all rounds as a Markdown table.
 
 use crate::clock::ticks_per_ns;
-use crate::measure::{Figures, Measure, Unit};
+use crate::measure::{Block, Unit};
 
-/// `figures` holds for each measure the rounds, and in each round the figures of each stack.
-pub fn render(names: &[String], reference: usize, figures: &[(Measure, Vec<Vec<Figures>>)]) -> String {
+pub fn render(names: &[String], reference: usize, blocks: &[Block]) -> String {
     let ticks = ticks_per_ns();
     // The reference stands first.
     let order: Vec<usize> = std::iter::once(reference).chain((0..names.len()).filter(|&stack| stack != reference)).collect();
     let titles: Vec<&str> = order.iter().map(|&stack| names[stack].as_str()).collect();
     let mut table = format!("| | {} |\n|---|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
-    for (measure, rounds) in figures {
-        let (rows, unit) = measure.rows();
-        for (row, name) in rows.iter().enumerate() {
+    for Block { name: block, rows, rounds } in blocks {
+        for (row, &(name, unit)) in rows.iter().enumerate() {
             let of = |stack: usize| rounds.iter().map(|round| round[stack][row]).collect::<Vec<_>>();
             let cells: Vec<String> = order
                 .iter()
@@ -34,11 +32,13 @@ pub fn render(names: &[String], reference: usize, figures: &[(Measure, Vec<Vec<F
                 .collect();
             let what = match unit {
                 Unit::Microseconds => "CPU us",
+                Unit::Nanoseconds => "ns",
+                Unit::GigabytesPerSecond => "GB/s",
                 Unit::NanosecondsPerByte if ticks.is_some() => "ns / cycles a byte",
                 Unit::NanosecondsPerByte => "ns a byte",
                 Unit::Bytes => "bytes",
             };
-            table += &format!("| {}, {name}: {what} | {} |\n", measure.name(), cells.join(" | "));
+            table += &format!("| {block}, {name}: {what} | {} |\n", cells.join(" | "));
         }
     }
     table
@@ -46,7 +46,8 @@ pub fn render(names: &[String], reference: usize, figures: &[(Measure, Vec<Vec<F
 
 fn show(value: f64, unit: Unit, ticks: Option<f64>) -> String {
     match unit {
-        Unit::Microseconds => format!("{value:.1}"),
+        Unit::Microseconds | Unit::Nanoseconds => format!("{value:.1}"),
+        Unit::GigabytesPerSecond => format!("{value:.2}"),
         Unit::Bytes => format!("{value:.0}"),
         Unit::NanosecondsPerByte => match ticks {
             Some(ticks) => format!("{value:.3} / {:.3}", value * ticks),
@@ -55,7 +56,7 @@ fn show(value: f64, unit: Unit, ticks: Option<f64>) -> String {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }

@@ -1,5 +1,7 @@
 //! fleeting by its sans-IO `Connection`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
 use fleeting::{CipherSuite, Client, ClientAuth, Connection, NamedGroup, Now, Server, SessionCache, Status, SystemRandom};
@@ -61,6 +63,14 @@ impl Stack for Fleeting {
     fn server(&self, kind: Kind) -> Box<dyn End> {
         let now = now();
         Box::new(Fleet { connection: self.servers[kind as usize].connection(now), now })
+    }
+
+    fn connect(&self, tcp: TcpStream) -> Box<dyn Write> {
+        Box::new(self.clients[Kind::Full as usize].connect(SERVER_NAME, tcp).expect("a handshake"))
+    }
+
+    fn accept(&self, tcp: TcpStream) -> Box<dyn Read> {
+        Box::new(self.servers[Kind::Full as usize].accept(tcp).expect("a handshake"))
     }
 }
 

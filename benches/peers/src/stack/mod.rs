@@ -4,6 +4,9 @@ mod fleeting;
 mod openssl;
 mod rustls;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use ::fleeting::{Authority, Identity};
 
 /// The name that every client asks for.
@@ -27,7 +30,7 @@ impl Kind {
 }
 
 /// A TLS stack, configured for each kind: TLS 1.3, TLS_AES_128_GCM_SHA256, the kind's one group.
-pub trait Stack {
+pub trait Stack: Sync {
     fn name(&self) -> String;
     /// Whether it can do this at all.
     fn supports(&self, kind: Kind) -> bool;
@@ -35,6 +38,10 @@ pub trait Stack {
     fn client(&self, kind: Kind) -> Box<dyn End>;
     /// A server's connection.
     fn server(&self, kind: Kind) -> Box<dyn End>;
+    /// A client over TCP, by what the library offers for that; of `Kind::Full`. The handshake may wait for the first byte that is written.
+    fn connect(&self, tcp: TcpStream) -> Box<dyn Write>;
+    /// The same at the server, which reads.
+    fn accept(&self, tcp: TcpStream) -> Box<dyn Read>;
 }
 
 /// One end of a connection. `input` holds what the other end has sent and is taken whole; what goes back is added to `output`.

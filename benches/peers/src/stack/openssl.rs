@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::mem;
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
 use openssl::pkey::{PKey, Private};
@@ -93,6 +94,16 @@ impl Stack for Openssl {
         let mut ssl = Ssl::new(&self.contexts(kind).1).expect("a connection");
         ssl.set_accept_state();
         Box::new(Link(SslStream::new(ssl, Pipe::default()).expect("a connection")))
+    }
+
+    fn connect(&self, tcp: TcpStream) -> Box<dyn Write> {
+        let mut ssl = Ssl::new(&self.contexts(Kind::Full).0).expect("a connection");
+        ssl.param_mut().set_host(SERVER_NAME).expect("a name");
+        Box::new(ssl.connect(tcp).expect("a handshake"))
+    }
+
+    fn accept(&self, tcp: TcpStream) -> Box<dyn Read> {
+        Box::new(Ssl::new(&self.contexts(Kind::Full).1).expect("a connection").accept(tcp).expect("a handshake"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! rustls by its buffered connections, with any provider.
 
 use std::io::{self, BufRead, Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -10,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{
     CipherSuite, ClientConfig, ClientConnection, Connection, HandshakeKind, NamedGroup, RootCertStore, ServerConfig, ServerConnection,
-    version,
+    StreamOwned, version,
 };
 
 use super::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
@@ -99,6 +100,15 @@ impl Stack for Rustls {
     fn server(&self, kind: Kind) -> Box<dyn End> {
         let connection = ServerConnection::new(self.configs(kind).1.clone()).expect("a connection");
         Box::new(Connection::from(connection))
+    }
+
+    fn connect(&self, tcp: TcpStream) -> Box<dyn Write> {
+        let name = ServerName::try_from(SERVER_NAME).expect("a name");
+        Box::new(StreamOwned::new(ClientConnection::new(self.configs(Kind::Full).0.clone(), name).expect("a connection"), tcp))
+    }
+
+    fn accept(&self, tcp: TcpStream) -> Box<dyn Read> {
+        Box::new(StreamOwned::new(ServerConnection::new(self.configs(Kind::Full).1.clone()).expect("a connection"), tcp))
     }
 }
 
