@@ -83,9 +83,13 @@ peers *args:
 bench-peers-check:
     cargo clippy --locked --release --package peers --all-targets -- -D warnings
 
-# The comparison itself: prints a Markdown table (a few minutes)
+# The comparison itself: prints Markdown tables (a few minutes)
 bench-peers *args:
     cargo run --locked --release --package peers -- {{args}}
+
+# Throughput against the size of a record, drawn into benches/peers/throughput.svg
+bench-plot *args:
+    cargo run --locked --release --package peers -- --plot benches/peers/throughput.svg {{args}}
 
 # Everything, from installing what it needs to the last step
 ci:
