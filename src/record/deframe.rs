@@ -12,7 +12,8 @@
 //!
 //! How much is read at once follows the peer. A connection that waits for the first byte of something does so with a small buffer, as it may wait
 //! for days; a read that fills all the space it was given makes the next one larger, up to several records in one call; one that does not
-//! means that the transport is empty, and with the last record taken the memory goes back. So there is no clock in it, and nobody to ask.
+//! means that the transport is empty, and with the last record taken the memory goes back. What the last busy period needed is remembered, so that the
+//! next one begins with that, behind the first small read. So there is no clock in it, and nobody to ask.
 
 use core::ops::Range;
 
@@ -38,12 +39,16 @@ pub(crate) struct Deframer {
     pending: Range<usize>,
     /// The buffer's size as the last read would have it: [`IDLE`], [`RECORD`] or [`BUSY`].
     appetite: usize,
+    /// What a busy period begins with: [`RECORD`], or [`BUSY`] if the last one was that busy.
+    habit: usize,
+    /// The longest read of this busy period.
+    longest: usize,
 }
 
 impl Deframer {
     /// An empty one, which allocates nothing before it is used.
     pub(crate) fn new() -> Self {
-        Self { buffer: Vec::new(), held: 0..0, pending: 0..0, appetite: IDLE }
+        Self { buffer: Vec::new(), held: 0..0, pending: 0..0, appetite: IDLE, habit: RECORD, longest: 0 }
     }
 
     /// Where the transport reads into; never empty. What was pending or held may move.
@@ -65,6 +70,10 @@ impl Deframer {
     fn start_over(&mut self) {
         self.held = 0..0;
         self.pending = 0..0;
+        if self.appetite == IDLE && self.longest > IDLE {
+            self.habit = if self.longest > RECORD { BUSY } else { RECORD };
+            self.longest = 0;
+        }
         // A busy connection keeps what it has.
         if self.buffer.len() < self.appetite || self.appetite == IDLE && self.buffer.len() > IDLE {
             // Freed first, so that there are never two.
@@ -108,12 +117,14 @@ impl Deframer {
     /// The transport has read `count` bytes into the space. More than there was space for counts as all of it.
     pub(crate) fn filled(&mut self, count: usize) {
         let space = self.buffer.len() - self.pending.end;
+        let count = count.min(space);
+        self.longest = self.longest.max(count);
         self.appetite = match self.appetite {
             _ if count < space => IDLE,
-            IDLE => RECORD,
+            IDLE => self.habit,
             _ => BUSY,
         };
-        self.pending.end += count.min(space);
+        self.pending.end += count;
     }
 
     /// The next record, if it is whole: its header, and where its body is. The body stays there until [`space`](Self::space) is called.
@@ -257,6 +268,29 @@ mod tests {
         // The last read did not fill its space: the connection waits, with little.
         assert_eq!(deframer.space().len(), IDLE);
         assert_eq!(deframer.buffer.capacity(), IDLE);
+    }
+
+    #[test]
+    fn what_was_busy_before_is_so_at_once() {
+        let mut deframer = Deframer::new();
+        let mut calls_for = |stream: &[u8]| {
+            let (mut rest, mut calls) = (stream, 0);
+            while !rest.is_empty() {
+                rest = &rest[read(&mut deframer, rest)..];
+                drain(&mut deframer);
+                calls += 1;
+            }
+            assert_eq!(deframer.space().len(), IDLE);
+            assert_eq!(deframer.buffer.capacity(), IDLE);
+            calls
+        };
+        let stream = record(DATA, &[7; 16_000]).repeat(4);
+        assert_eq!([(); 3].map(|()| calls_for(&stream)), [3, 2, 2]);
+        // A small answer in between says nothing of it; one record does, as more would be given back each time.
+        assert_eq!(calls_for(&record(DATA, &[7; 100])), 1);
+        assert_eq!(calls_for(&stream), 2);
+        assert_eq!(calls_for(&record(DATA, &[7; 16_000])), 2);
+        assert_eq!(calls_for(&stream), 3);
     }
 
     #[test]
