@@ -10,7 +10,8 @@ use ::aes_gcm::aead::{AeadInOut, KeyInit};
 use ::aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use ::chacha20poly1305::ChaCha20Poly1305;
 
-use crate::crypto::scrub::{scrubbed, scrubbed_record};
+use crate::crypto::kernel::{GcmKey, Width};
+use crate::crypto::scrub::{scrubbed, scrubbed_kernel, scrubbed_record};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 
@@ -20,8 +21,10 @@ type Aes256Gcm = AesGcm<Aes256Enc, U12>;
 /// A key for one direction's records, ready for use; wiped when dropped.
 pub(crate) struct AeadKey(Cipher);
 
-/// Boxed one by one, so that AES-128 does not take the room of AES-256.
+/// Boxed one by one (the kernel's does it itself), so that AES-128 does not take the room of AES-256.
 enum Cipher {
+    /// AES of either size by our own kernel.
+    Kernel(GcmKey),
     Aes128Gcm(Box<Aes128Gcm>),
     Aes256Gcm(Box<Aes256Gcm>),
     ChaCha20Poly1305(Box<ChaCha20Poly1305>),
@@ -34,15 +37,25 @@ impl AeadKey {
     ///
     /// If `key` is of another length: a mistake in the calling code, never of a peer.
     pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
-        Self(scrubbed(|| match suite {
-            Suite::Aes128GcmSha256 => Cipher::Aes128Gcm(expand(key)),
-            Suite::Aes256GcmSha384 => Cipher::Aes256Gcm(expand(key)),
-            Suite::ChaCha20Poly1305Sha256 => Cipher::ChaCha20Poly1305(expand(key)),
+        Self::with(Width::best(), suite, key)
+    }
+
+    /// [`new`](Self::new) with our own kernel of this width for AES-GCM, or without.
+    pub(crate) fn with(width: Option<Width>, suite: Suite, key: &[u8]) -> Self {
+        Self(scrubbed(|| {
+            let kernel = || width.and_then(|width| GcmKey::new(width, key)).map(Cipher::Kernel);
+            match suite {
+                Suite::Aes128GcmSha256 => kernel().unwrap_or_else(|| Cipher::Aes128Gcm(expand(key))),
+                Suite::Aes256GcmSha384 => kernel().unwrap_or_else(|| Cipher::Aes256Gcm(expand(key))),
+                Suite::ChaCha20Poly1305Sha256 => Cipher::ChaCha20Poly1305(expand(key)),
+            }
         }))
     }
 
     pub(crate) fn suite(&self) -> Suite {
-        match self.0 {
+        match &self.0 {
+            Cipher::Kernel(key) if key.is_aes_128() => Suite::Aes128GcmSha256,
+            Cipher::Kernel(_) => Suite::Aes256GcmSha384,
             Cipher::Aes128Gcm(_) => Suite::Aes128GcmSha256,
             Cipher::Aes256Gcm(_) => Suite::Aes256GcmSha384,
             Cipher::ChaCha20Poly1305(_) => Suite::ChaCha20Poly1305Sha256,
@@ -63,9 +76,13 @@ impl AeadKey {
         buffer: &mut [u8],
     ) -> Result<[u8; Suite::TAG_LEN], Fault> {
         const INTERNAL: Fault = Fault::Internal { what: "sealing a record" };
+        if let Cipher::Kernel(key) = &self.0 {
+            return scrubbed_kernel(|| key.seal(nonce, aad, head, buffer)).ok_or(INTERNAL);
+        }
         buffer.get_mut(..head.len()).ok_or(INTERNAL)?.copy_from_slice(head);
         let nonce = nonce.into();
         let tag = scrubbed_record(self.suite(), || match &self.0 {
+            Cipher::Kernel(_) => Err(::aes_gcm::Error),
             Cipher::Aes128Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
             Cipher::Aes256Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
             Cipher::ChaCha20Poly1305(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
@@ -91,13 +108,17 @@ impl AeadKey {
         if head.len() > buffer.len() {
             return Err(Fault::Internal { what: "opening a record" });
         }
+        if let Cipher::Kernel(key) = &self.0 {
+            // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
+            return scrubbed_kernel(|| key.open(nonce, aad, buffer, tag, head)).ok_or(Fault::BadRecordMac);
+        }
         let (nonce, tag) = (nonce.into(), tag.into());
         let opened = scrubbed_record(self.suite(), || match &self.0 {
+            Cipher::Kernel(_) => Err(::aes_gcm::Error),
             Cipher::Aes128Gcm(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
             Cipher::Aes256Gcm(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
             Cipher::ChaCha20Poly1305(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
         });
-        // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
         opened.map_err(|_| Fault::BadRecordMac)?;
         let (first, _) = buffer.split_at_mut(head.len());
         head.copy_from_slice(first);

@@ -4,7 +4,7 @@
 //! suite         which AEAD and which hash, and how many records a key may protect
 //! hash          transcript hashes                      sha2
 //! hmac, hkdf    RFC 2104, RFC 5869; pads kept          hmac, hkdf
-//! aead          seals and opens records in place       aes-gcm, chacha20poly1305
+//! aead          seals and opens records                aes-gcm         or our own kernel; chacha20poly1305
 //! key_exchange  in the shape of a KEM: X25519          x25519-dalek    or graviola
 //!               ML-KEM-768, always with X25519         ml-kem          or graviola
 //!               secp256r1                              p256            or graviola
@@ -24,6 +24,7 @@ pub(crate) mod backend;
 pub(crate) mod hash;
 pub(crate) mod hkdf;
 pub(crate) mod hmac;
+pub(crate) mod kernel;
 pub(crate) mod key_exchange;
 pub(crate) mod random;
 pub(crate) mod scrub;

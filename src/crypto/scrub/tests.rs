@@ -9,13 +9,14 @@ thread_local! {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::super::{AES_GCM, CHACHA20, DEEP, KEM, P256, SHALLOW, optimization_barrier};
+    use super::super::{AES_GCM, CHACHA20, DEEP, KEM, KERNEL, P256, SHALLOW, optimization_barrier};
     use super::OFF;
     use crate::crypto::aead::AeadKey;
     use crate::crypto::backend::Backend;
     use crate::crypto::hash::HashAlgorithm;
     use crate::crypto::hkdf::Prk;
     use crate::crypto::hmac::HmacKey;
+    use crate::crypto::kernel::{GcmKey, Width};
     use crate::crypto::key_exchange::{EphemeralKey, Group, respond, respond_on};
     use crate::crypto::random::SystemRandom;
     use crate::crypto::signature::SigningKey;
@@ -168,14 +169,20 @@ mod linux {
                     Box::new(move || std::mem::forget(AeadKey::new(suite, key.expose())))
                 }),
             );
-            for len in [64, 16_384] {
+            let widths = Width::ALL.into_iter().filter(|width| suite != Suite::ChaCha20Poly1305Sha256 && GcmKey::runs(*width));
+            for (width, len) in widths.map(Some).chain([None]).flat_map(|width| [64, 100, 1000, 16_384].map(|len| (width, len))) {
                 let key = odd(suite.key_len(), 4);
+                let limit = match width {
+                    Some(_) => KERNEL,
+                    None if suite == Suite::ChaCha20Poly1305Sha256 => CHACHA20,
+                    None => AES_GCM,
+                };
                 add(
-                    format!("{suite:?} record of {len} bytes"),
-                    if suite == Suite::ChaCha20Poly1305Sha256 { CHACHA20 } else { AES_GCM },
+                    format!("{suite:?} record of {len} bytes, {width:?}"),
+                    limit,
                     vec![key.clone()],
                     Box::new(move || {
-                        let key = AeadKey::new(suite, &key);
+                        let key = AeadKey::with(width, suite, &key);
                         let mut buffer = vec![0; len];
                         Box::new(move || {
                             let tag = key.seal_in_place(&[0; 12], &[], &mut buffer).unwrap();

@@ -1,0 +1,219 @@
+//! [`GcmKey`]: AES-GCM by the vector instructions of x86-64.
+
+#![cfg_attr(
+    not(test),
+    expect(
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        reason = "lengths, none of them a peer's alone; the indices are of arrays whose length is known"
+    )
+)]
+
+mod gcm;
+mod setup;
+mod vector;
+
+use zeroize::Zeroize;
+
+use self::gcm::{Expanded, Key, POWERS, Text, crypt, tag_bytes};
+use self::vector::{Broad, Middle, Narrow, Wide};
+use crate::crypto::kernel::width::Width;
+
+/// Vectors in a batch: as many as keep the CPU's AES units busy.
+const VECTORS: usize = 8;
+
+/// The split of a text is a multiple of this: the widest vector, in bytes.
+const WIDEST: usize = 64;
+
+/// An expanded key, on the heap and wiped when dropped; and the proof that this CPU can use it.
+pub(crate) struct GcmKey {
+    expanded: Tables,
+    proof: Proof,
+}
+
+enum Tables {
+    Aes128(Box<Expanded<11>>),
+    Aes256(Box<Expanded<15>>),
+}
+
+#[derive(Clone, Copy)]
+enum Proof {
+    Narrow(Narrow),
+    Middle(Middle),
+    Broad(Broad),
+}
+
+impl Proof {
+    fn new(width: Width) -> Option<Self> {
+        match width {
+            Width::AesNi => Narrow::detect().map(Self::Narrow),
+            Width::Avx2 => Middle::detect().map(Self::Middle),
+            Width::Avx512 => Broad::detect().map(Self::Broad),
+        }
+    }
+
+    fn narrow(self) -> Narrow {
+        match self {
+            Self::Narrow(w) => w.narrow(),
+            Self::Middle(w) => w.narrow(),
+            Self::Broad(w) => w.narrow(),
+        }
+    }
+
+    /// Bytes in a batch.
+    fn batch(self) -> usize {
+        match self {
+            Self::Narrow(_) => 16 * VECTORS,
+            Self::Middle(_) => 32 * VECTORS,
+            Self::Broad(_) => 64 * VECTORS,
+        }
+    }
+}
+
+impl GcmKey {
+    /// Whether this CPU has what that width needs.
+    pub(crate) fn runs(width: Width) -> bool {
+        Proof::new(width).is_some()
+    }
+
+    /// Expands a key of 16 or 32 bytes. None for another length, or where the CPU cannot.
+    pub(crate) fn new(width: Width, key: &[u8]) -> Option<Self> {
+        let proof = Proof::new(width)?;
+        let expanded = if let Ok(key) = key.try_into() {
+            let mut out = Box::new(Expanded { powers: [[0; 16]; POWERS], round_keys: [[0; 16]; 11] });
+            // SAFETY: the proof says that the CPU has the instructions.
+            unsafe { setup::expand_128(proof.narrow(), key, &mut out) };
+            Tables::Aes128(out)
+        } else {
+            let key = key.try_into().ok()?;
+            let mut out = Box::new(Expanded { powers: [[0; 16]; POWERS], round_keys: [[0; 16]; 15] });
+            // SAFETY: as above.
+            unsafe { setup::expand_256(proof.narrow(), key, &mut out) };
+            Tables::Aes256(out)
+        };
+        Some(Self { expanded, proof })
+    }
+
+    pub(crate) fn is_aes_128(&self) -> bool {
+        matches!(self.expanded, Tables::Aes128(_))
+    }
+
+    /// Encrypts `head`, then what stands in `buffer` behind its length, into `buffer`; returns the tag. None for a head that is longer than the buffer, or
+    /// for 64 GiB or more.
+    pub(crate) fn seal(&self, nonce: &[u8; 12], aad: &[u8], head: &[u8], buffer: &mut [u8]) -> Option<[u8; 16]> {
+        let split = self.split(head.len(), buffer.len())?;
+        buffer[split..head.len()].copy_from_slice(&head[split..]);
+        // It is read alone: a text that is sealed is written to the buffer.
+        let head = head.as_ptr().cast_mut();
+        Some(self.crypt::<true>(nonce, aad, Text { head, split, buffer: buffer.as_mut_ptr(), len: buffer.len() }))
+    }
+
+    /// Decrypts `buffer`, the first bytes into `head` and the others in place. None if the tag is wrong, and for what [`seal`](Self::seal) refuses: then
+    /// what was decrypted is overwritten with zeros.
+    pub(crate) fn open(&self, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8], tag: &[u8; 16], head: &mut [u8]) -> Option<()> {
+        let split = self.split(head.len(), buffer.len())?;
+        let text = Text { head: head.as_mut_ptr(), split, buffer: buffer.as_mut_ptr(), len: buffer.len() };
+        let expected = self.crypt::<false>(nonce, aad, text);
+        // One comparison of 128 bits.
+        if u128::from_ne_bytes(expected) != u128::from_ne_bytes(*tag) {
+            head[..split].zeroize();
+            buffer.zeroize();
+            return None;
+        }
+        let len = head.len();
+        head[split..].copy_from_slice(&buffer[split..len]);
+        Some(())
+    }
+
+    /// Up to where a head of this length is worked on in its own place: a batch is on one side of it, and so is a vector of what no batch holds. The few
+    /// bytes behind are copied.
+    fn split(&self, head: usize, len: usize) -> Option<usize> {
+        // SP 800-38D, 5.2.1.1: so many bytes that the counter does not wrap.
+        if head > len || u32::try_from(len / 16).is_ok_and(|blocks| blocks < u32::MAX - 2).then_some(()).is_none() {
+            return None;
+        }
+        let batch = self.proof.batch();
+        Some(if head >= len - len % batch { head - head % WIDEST } else { head - head % batch })
+    }
+
+    fn crypt<const SEAL: bool>(&self, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+        let key = match &self.expanded {
+            Tables::Aes128(expanded) => Key::new(expanded),
+            Tables::Aes256(expanded) => Key::new(expanded),
+        };
+        // SAFETY: the proof says that the CPU has the instructions.
+        unsafe {
+            match self.proof {
+                Proof::Narrow(w) => narrow::<SEAL>(w, key, nonce, aad, text),
+                Proof::Middle(w) => middle::<SEAL>(w, key, nonce, aad, text),
+                Proof::Broad(w) => broad::<SEAL>(w, key, nonce, aad, text),
+            }
+        }
+    }
+}
+
+impl Drop for GcmKey {
+    fn drop(&mut self) {
+        match &mut self.expanded {
+            Tables::Aes128(expanded) => expanded.zeroize(),
+            Tables::Aes256(expanded) => expanded.zeroize(),
+        }
+    }
+}
+
+#[target_feature(enable = "aes,pclmulqdq,avx")]
+fn narrow<const SEAL: bool>(w: Narrow, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+    let tag = tag_bytes(crypt::<Narrow, VECTORS, SEAL>(w, key, nonce, aad, text));
+    w.clear();
+    tag
+}
+
+#[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq")]
+fn middle<const SEAL: bool>(w: Middle, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+    let tag = tag_bytes(crypt::<Middle, VECTORS, SEAL>(w, key, nonce, aad, text));
+    w.clear();
+    tag
+}
+
+#[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2")]
+fn broad<const SEAL: bool>(w: Broad, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+    let tag = tag_bytes(crypt::<Broad, VECTORS, SEAL>(w, key, nonce, aad, text));
+    w.clear();
+    tag
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+    use crate::testing::memory::Memory;
+
+    /// The words of an expanded key that are still there after it was dropped and its memory freed; the first two belong to the allocator.
+    fn left(key: GcmKey, forget: bool) -> usize {
+        let memory = Memory::own();
+        let (address, len) = match &key.expanded {
+            Tables::Aes128(expanded) => (std::ptr::from_ref(&**expanded).addr(), 16 * (POWERS + 11)),
+            Tables::Aes256(expanded) => (std::ptr::from_ref(&**expanded).addr(), 16 * (POWERS + 15)),
+        };
+        let (mut alive, mut freed) = (vec![0; len], vec![0; len]);
+        memory.read(address, &mut alive);
+        if forget {
+            std::mem::forget(key)
+        } else {
+            drop(key)
+        }
+        memory.read(address, &mut freed);
+        let words = alive.chunks_exact(8).zip(freed.chunks_exact(8)).skip(2);
+        words.filter(|(alive, freed)| alive == freed && **alive != [0; 8]).count()
+    }
+
+    #[test]
+    fn a_key_is_wiped_when_dropped() {
+        for width in Width::ALL.into_iter().filter(|width| GcmKey::runs(*width)) {
+            for (key, words) in [(&[7; 16][..], 2 * (POWERS + 11) - 2), (&[7; 32], 2 * (POWERS + 15) - 2)] {
+                assert_eq!(left(GcmKey::new(width, key).unwrap(), true), words, "this test sees what is not wiped");
+                assert_eq!(left(GcmKey::new(width, key).unwrap(), false), 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! [`Wide`]: what the kernel needs of a vector, for each of its three widths.
+//!
+//! A value of these types is a proof that the CPU has the instructions: it is made by [`detect`](Wide::detect) alone, after asking. So its methods are
+//! safe to call; they are compiled into the callers, which enable the instructions for themselves (`kernel/mod.rs`).
+//!
+//! Lanes are the blocks of 16 bytes; `clmul` and the like work in each of them.
+
+use core::arch::x86_64::*;
+
+/// A block of 16 bytes in a register.
+pub(super) type Block = __m128i;
+
+/// A vector of [`BLOCKS`](Self::BLOCKS) blocks, and the instructions on it.
+pub(super) trait Wide: Copy {
+    type Vector: Copy;
+
+    /// Blocks in a vector.
+    const BLOCKS: usize;
+
+    /// Whether the CPU, and the operating system, have what this width needs.
+    fn detect() -> Option<Self>;
+
+    /// The narrow one, which every width has too.
+    fn narrow(self) -> Narrow;
+
+    /// # Safety
+    /// A whole vector is readable at `from`.
+    unsafe fn load(self, from: *const u8) -> Self::Vector;
+
+    /// # Safety
+    /// A whole vector is writable at `to`.
+    unsafe fn store(self, to: *mut u8, vector: Self::Vector);
+
+    /// The first `len` bytes, at most a vector, and zeros behind them.
+    ///
+    /// # Safety
+    /// `len` bytes are readable at `from`.
+    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector;
+
+    /// Stores the first `len` bytes, at most a vector.
+    ///
+    /// # Safety
+    /// `len` bytes are writable at `to`.
+    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector);
+
+    /// The first `len` bytes, and zeros in place of the others.
+    fn keep(self, vector: Self::Vector, len: usize) -> Self::Vector;
+
+    /// The same block in every lane.
+    fn broadcast(self, block: Block) -> Self::Vector;
+    /// This block in the first lane, zeros in the others.
+    fn widen(self, block: Block) -> Self::Vector;
+    /// The sum of all lanes.
+    fn fold(self, vector: Self::Vector) -> Block;
+
+    fn xor(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Adds numbers of 32 bits.
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// Turns the order of the bytes in each lane round.
+    fn reverse(self, a: Self::Vector) -> Self::Vector;
+    /// Exchanges the halves of each lane.
+    fn swap(self, a: Self::Vector) -> Self::Vector;
+    /// Carry-less product of two halves: those of `a` and of `b` that `HALVES` names (0x01: the high one of `a`, 0x10: of `b`).
+    fn clmul<const HALVES: i32>(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    fn aes_round(self, state: Self::Vector, key: Self::Vector) -> Self::Vector;
+    fn aes_last(self, state: Self::Vector, key: Self::Vector) -> Self::Vector;
+    /// The numbers 0, 1, 2 ... in the lowest 32 bits of each lane.
+    fn lanes(self) -> Self::Vector;
+
+    /// Nothing, which the compiler does not know: what is computed from the result stays behind it, and what these are computed from before.
+    fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector);
+
+    /// Clears every vector register, and with that the penalty for code that knows no AVX.
+    fn clear(self);
+}
+
+/// AES-NI, PCLMULQDQ and AVX: a block at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Narrow(());
+
+/// VAES, VPCLMULQDQ and AVX2: two blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Middle(());
+
+/// VAES, VPCLMULQDQ and AVX-512: four blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Broad(());
+
+/// The bytes 0, 1, 2 ... of a vector: which of them are within a length.
+static NUMBERS: [u8; 32] = {
+    let mut numbers = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        numbers[i] = i as u8;
+        i += 1;
+    }
+    numbers
+};
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty $body:block)*) => {
+        $(#[inline(always)]
+        fn $name(self, $($arg: $type),*) -> $result {
+            // SAFETY: there is a `self` only where the CPU has these instructions.
+            unsafe { $body }
+        })*
+    };
+}
+
+impl Wide for Narrow {
+    type Vector = __m128i;
+    const BLOCKS: usize = 1;
+
+    fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("avx");
+        found.then_some(Self(()))
+    }
+
+    #[inline(always)]
+    fn narrow(self) -> Narrow {
+        Narrow(())
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const u8) -> Self::Vector {
+        // SAFETY: as the caller promises.
+        unsafe { _mm_loadu_si128(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm_storeu_si128(to.cast(), vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
+        if len == 16 {
+            // SAFETY: as the caller promises.
+            return unsafe { self.load(from) };
+        }
+        let mut bytes = [0u8; 16];
+        // SAFETY: as the caller promises; and `len` is less than 16.
+        unsafe {
+            core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len);
+            self.load(bytes.as_ptr())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
+        if len == 16 {
+            // SAFETY: as the caller promises.
+            return unsafe { self.store(to, vector) };
+        }
+        let mut bytes = [0u8; 16];
+        // SAFETY: as the caller promises; and `len` is less than 16.
+        unsafe {
+            self.store(bytes.as_mut_ptr(), vector);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, len);
+        }
+    }
+
+    operations! {
+        fn keep(vector: __m128i, len: usize) -> __m128i {
+            _mm_and_si128(vector, _mm_cmpgt_epi8(_mm_set1_epi8(len as i8), _mm_loadu_si128(NUMBERS.as_ptr().cast())))
+        }
+        fn xor(a: __m128i, b: __m128i) -> __m128i { _mm_xor_si128(a, b) }
+        fn add(a: __m128i, b: __m128i) -> __m128i { _mm_add_epi32(a, b) }
+        fn reverse(a: __m128i) -> __m128i { _mm_shuffle_epi8(a, reversed()) }
+        fn swap(a: __m128i) -> __m128i { _mm_shuffle_epi32::<0x4e>(a) }
+        fn aes_round(state: __m128i, key: __m128i) -> __m128i { _mm_aesenc_si128(state, key) }
+        fn aes_last(state: __m128i, key: __m128i) -> __m128i { _mm_aesenclast_si128(state, key) }
+        fn lanes() -> __m128i { _mm_setzero_si128() }
+    }
+
+    #[inline(always)]
+    fn broadcast(self, block: Block) -> Self::Vector {
+        block
+    }
+
+    #[inline(always)]
+    fn widen(self, block: Block) -> Self::Vector {
+        block
+    }
+
+    #[inline(always)]
+    fn fold(self, vector: Self::Vector) -> Block {
+        vector
+    }
+
+    #[inline(always)]
+    fn clmul<const HALVES: i32>(self, a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: there is a `self` only where the CPU has this instruction.
+        unsafe { _mm_clmulepi64_si128::<HALVES>(a, b) }
+    }
+
+    #[inline(always)]
+    fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector) {
+        // SAFETY: there is a `self` only where the CPU has these registers.
+        unsafe { pin_narrow(a, b) }
+    }
+
+    #[inline(always)]
+    fn clear(self) {
+        // SAFETY: there is a `self` only where the CPU has this instruction.
+        unsafe { _mm256_zeroall() }
+    }
+}
+
+impl Wide for Middle {
+    type Vector = __m256i;
+    const BLOCKS: usize = 2;
+
+    fn detect() -> Option<Self> {
+        let found = Narrow::detect().is_some()
+            && is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("vaes")
+            && is_x86_feature_detected!("vpclmulqdq");
+        found.then_some(Self(()))
+    }
+
+    #[inline(always)]
+    fn narrow(self) -> Narrow {
+        Narrow(())
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const u8) -> Self::Vector {
+        // SAFETY: as the caller promises.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm256_storeu_si256(to.cast(), vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
+        if len == 32 {
+            // SAFETY: as the caller promises.
+            return unsafe { self.load(from) };
+        }
+        let mut bytes = [0u8; 32];
+        // SAFETY: as the caller promises; and `len` is less than 32.
+        unsafe {
+            core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len);
+            self.load(bytes.as_ptr())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
+        if len == 32 {
+            // SAFETY: as the caller promises.
+            return unsafe { self.store(to, vector) };
+        }
+        let mut bytes = [0u8; 32];
+        // SAFETY: as the caller promises; and `len` is less than 32.
+        unsafe {
+            self.store(bytes.as_mut_ptr(), vector);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, len);
+        }
+    }
+
+    operations! {
+        fn keep(vector: __m256i, len: usize) -> __m256i {
+            _mm256_and_si256(vector, _mm256_cmpgt_epi8(_mm256_set1_epi8(len as i8), _mm256_loadu_si256(NUMBERS.as_ptr().cast())))
+        }
+        fn broadcast(block: Block) -> __m256i { _mm256_broadcastsi128_si256(block) }
+        fn widen(block: Block) -> __m256i { _mm256_zextsi128_si256(block) }
+        fn fold(vector: __m256i) -> Block { _mm_xor_si128(_mm256_castsi256_si128(vector), _mm256_extracti128_si256::<1>(vector)) }
+        fn xor(a: __m256i, b: __m256i) -> __m256i { _mm256_xor_si256(a, b) }
+        fn add(a: __m256i, b: __m256i) -> __m256i { _mm256_add_epi32(a, b) }
+        fn reverse(a: __m256i) -> __m256i { _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(reversed())) }
+        fn swap(a: __m256i) -> __m256i { _mm256_shuffle_epi32::<0x4e>(a) }
+        fn aes_round(state: __m256i, key: __m256i) -> __m256i { _mm256_aesenc_epi128(state, key) }
+        fn aes_last(state: __m256i, key: __m256i) -> __m256i { _mm256_aesenclast_epi128(state, key) }
+        fn lanes() -> __m256i { _mm256_set_epi32(0, 0, 0, 1, 0, 0, 0, 0) }
+    }
+
+    #[inline(always)]
+    fn clmul<const HALVES: i32>(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: there is a `self` only where the CPU has this instruction.
+        unsafe { _mm256_clmulepi64_epi128::<HALVES>(a, b) }
+    }
+
+    #[inline(always)]
+    fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector) {
+        // SAFETY: there is a `self` only where the CPU has these registers.
+        unsafe { pin_middle(a, b) }
+    }
+
+    #[inline(always)]
+    fn clear(self) {
+        // SAFETY: there is a `self` only where the CPU has this instruction.
+        unsafe { _mm256_zeroall() }
+    }
+}
+
+impl Wide for Broad {
+    type Vector = __m512i;
+    const BLOCKS: usize = 4;
+
+    fn detect() -> Option<Self> {
+        let found = Middle::detect().is_some()
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("bmi2");
+        found.then_some(Self(()))
+    }
+
+    #[inline(always)]
+    fn narrow(self) -> Narrow {
+        Narrow(())
+    }
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const u8) -> Self::Vector {
+        // SAFETY: as the caller promises.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
+        // SAFETY: as the caller promises.
+        unsafe { _mm512_storeu_si512(to.cast(), vector) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
+        // SAFETY: as the caller promises: bytes that the mask leaves out are not touched.
+        unsafe { _mm512_maskz_loadu_epi8(first(len), from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
+        // SAFETY: as the caller promises: bytes that the mask leaves out are not touched.
+        unsafe { _mm512_mask_storeu_epi8(to.cast(), first(len), vector) }
+    }
+
+    operations! {
+        fn keep(vector: __m512i, len: usize) -> __m512i { _mm512_maskz_mov_epi8(first(len), vector) }
+        fn broadcast(block: Block) -> __m512i { _mm512_broadcast_i32x4(block) }
+        fn widen(block: Block) -> __m512i { _mm512_zextsi128_si512(block) }
+        fn fold(vector: __m512i) -> Block {
+            let half = _mm256_xor_si256(_mm512_castsi512_si256(vector), _mm512_extracti64x4_epi64::<1>(vector));
+            _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half))
+        }
+        fn xor(a: __m512i, b: __m512i) -> __m512i { _mm512_xor_si512(a, b) }
+        fn add(a: __m512i, b: __m512i) -> __m512i { _mm512_add_epi32(a, b) }
+        fn reverse(a: __m512i) -> __m512i { _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(reversed())) }
+        fn swap(a: __m512i) -> __m512i { _mm512_shuffle_epi32::<0x4e>(a) }
+        fn aes_round(state: __m512i, key: __m512i) -> __m512i { _mm512_aesenc_epi128(state, key) }
+        fn aes_last(state: __m512i, key: __m512i) -> __m512i { _mm512_aesenclast_epi128(state, key) }
+        fn lanes() -> __m512i { _mm512_set_epi32(0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0) }
+    }
+
+    #[inline(always)]
+    fn clmul<const HALVES: i32>(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: there is a `self` only where the CPU has this instruction.
+        unsafe { _mm512_clmulepi64_epi128::<HALVES>(a, b) }
+    }
+
+    #[inline(always)]
+    fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector) {
+        // SAFETY: there is a `self` only where the CPU has these registers.
+        unsafe { pin_broad(a, b) }
+    }
+
+    #[inline(always)]
+    fn clear(self) {
+        // SAFETY: there is a `self` only where the CPU has these instructions; the registers are named as overwritten.
+        unsafe {
+            core::arch::asm!(
+                "vpxord zmm16, zmm16, zmm16", "vpxord zmm17, zmm17, zmm17", "vpxord zmm18, zmm18, zmm18", "vpxord zmm19, zmm19, zmm19",
+                "vpxord zmm20, zmm20, zmm20", "vpxord zmm21, zmm21, zmm21", "vpxord zmm22, zmm22, zmm22", "vpxord zmm23, zmm23, zmm23",
+                "vpxord zmm24, zmm24, zmm24", "vpxord zmm25, zmm25, zmm25", "vpxord zmm26, zmm26, zmm26", "vpxord zmm27, zmm27, zmm27",
+                "vpxord zmm28, zmm28, zmm28", "vpxord zmm29, zmm29, zmm29", "vpxord zmm30, zmm30, zmm30", "vpxord zmm31, zmm31, zmm31",
+                out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
+                out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
+                options(nomem, nostack, preserves_flags),
+            );
+            _mm256_zeroall();
+        }
+    }
+}
+
+/// For `reverse`.
+#[inline(always)]
+fn reversed() -> __m128i {
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe { _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) }
+}
+
+/// The mask of the first `len` of 64 bytes.
+#[inline(always)]
+fn first(len: usize) -> u64 {
+    !(u64::MAX.checked_shl(len as u32).unwrap_or(0))
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn pin_narrow(a: &mut __m128i, b: &mut __m128i) {
+    // SAFETY: no instruction at all.
+    unsafe { core::arch::asm!("/* {} {} */", inout(xmm_reg) * a, inout(xmm_reg) * b, options(nomem, nostack, preserves_flags)) };
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn pin_middle(a: &mut __m256i, b: &mut __m256i) {
+    // SAFETY: no instruction at all.
+    unsafe { core::arch::asm!("/* {} {} */", inout(ymm_reg) * a, inout(ymm_reg) * b, options(nomem, nostack, preserves_flags)) };
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn pin_broad(a: &mut __m512i, b: &mut __m512i) {
+    // SAFETY: no instruction at all.
+    unsafe { core::arch::asm!("/* {} {} */", inout(zmm_reg) * a, inout(zmm_reg) * b, options(nomem, nostack, preserves_flags)) };
+}
