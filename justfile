@@ -26,7 +26,11 @@ doc:
 test *args:
     cargo test --locked {{args}}
 
-# The same, optimized: overflow checks and debug assertions are off
+# What two halves of a stream share, under every interleaving of their threads (`test` runs it too)
+loom:
+    cargo test --locked --test halves
+
+# The same as `test`, optimized: overflow checks and debug assertions are off
 test-release *args:
     cargo test --locked --release {{args}}
 

@@ -45,6 +45,7 @@
 //! | for | there is |
 //! |---|---|
 //! | a connection over a `TcpStream`, or anything else that is `Read + Write` | [`Client::connect`], [`Server::accept`], [`Stream`] |
+//! | reading in one thread and writing in another | [`Stream::into_split`], [`ReadHalf`], [`WriteHalf`] |
 //! | transports that do not block, deadlines, a configuration chosen by the ClientHello | [`Client::start`], [`Server::start`], [`Handshake`] |
 //! | an event loop of one's own: no socket, clock or thread inside | [`Connection`] |
 //! | who one is | [`Identity`] |
@@ -77,7 +78,7 @@
 //! F3  crypto/             primitives behind plain functions and small enums
 //!     message/            section 4: bytes to types and back; no policy, no crypto
 //! F2  error/              one error, one alert
-//! F1  secret  code_point  level  time
+//! F1  secret  code_point  level  time  sync
 //! ```
 //!
 //! [RFC 9846]: https://www.rfc-editor.org/rfc/rfc9846
@@ -108,6 +109,7 @@ mod secret;
 mod server;
 mod session;
 mod stream;
+mod sync;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -130,7 +132,7 @@ pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};
 pub use session::{
     ExternalPsk, PskIdentity, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys,
 };
-pub use stream::{EarlyDataWriter, Handshake, Progress, Stream};
+pub use stream::{EarlyDataWriter, Handshake, Pair, Progress, ReadHalf, Split, Stream, WriteHalf};
 pub use time::Now;
 
 /// The README's examples, so that `cargo test` compiles them.

@@ -10,6 +10,7 @@
 //! It opens no socket, reads no clock and starts no thread: time and randomness come in with the calls that need them.
 
 mod destination;
+mod halves;
 mod idle;
 mod inbound;
 mod limits;
@@ -20,6 +21,7 @@ mod receiver;
 mod rekey;
 mod sans_io;
 mod sending;
+mod shared;
 mod sink;
 mod status;
 #[cfg(test)]
@@ -33,7 +35,9 @@ use crate::identity::ServerName;
 use crate::server::{LiveServer, Server};
 use crate::time::Now;
 
+pub(crate) use halves::{Reading, Writing};
 pub use sans_io::Connection;
+pub(crate) use shared::{Notes, Shared};
 pub use status::Status;
 
 impl Client {

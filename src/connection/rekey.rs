@@ -23,6 +23,17 @@ impl KeyUpdates {
         core::mem::take(&mut self.awaited)
     }
 
+    /// What another thread has received meanwhile: whether one was asked for, and whether the answer to ours is still to come.
+    pub(super) fn heard(&mut self, asked: bool, awaited: bool) {
+        self.owed |= asked;
+        self.awaited = awaited;
+    }
+
+    /// Whether we asked for one that has not come yet.
+    pub(super) fn awaited(&self) -> bool {
+        self.awaited
+    }
+
     /// Whether one has to go out before the next application data.
     pub(super) fn owed(&self) -> bool {
         self.owed

@@ -19,6 +19,7 @@ use crate::identity::Peer;
 use crate::secret::Secret;
 use crate::session::ExternalPsk;
 use crate::stream::clock::Clock;
+use crate::stream::split::{self, ReadHalf, Split, WriteHalf};
 use crate::stream::transport::{self, Transport};
 use crate::time::Now;
 
@@ -246,6 +247,57 @@ impl<S: Read + Write> Stream<S> {
     /// [`close`](Self::close) it and read to the end before.
     pub fn into_inner(mut self) -> S {
         self.io.take()
+    }
+
+    /// Two halves, for a thread that reads and one that writes. Neither waits for the other: reading goes on while a write waits for its transport.
+    ///
+    /// What one half fails with, the other one gets next; a transport that fails while sending leaves reading as it is. A KeyUpdate that the peer asks for
+    /// goes out with what is written next. [`take_early_data`](Self::take_early_data) and exports come before: the halves have none.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    /// use std::net::{TcpListener, TcpStream};
+    /// use fleeting::{Authority, Client, Server};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let authority = Authority::new("my services")?;
+    /// let server = Server::builder().identity(authority.issue_server(["echo.internal"])?).build()?;
+    /// let client = Client::builder().trust(authority.trust()).build()?;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let echo = std::thread::spawn(move || -> std::io::Result<u64> {
+    ///     let (mut reader, mut writer) = server.accept(listener.accept()?.0)?.into_split()?;
+    ///     std::io::copy(&mut reader, &mut writer) // and says close_notify when `writer` is dropped
+    /// });
+    ///
+    /// let (mut reader, mut writer) = client.connect("echo.internal", TcpStream::connect(address)?)?.into_split()?;
+    /// let writing = std::thread::spawn(move || -> std::io::Result<()> {
+    ///     writer.write_all(&[7; 1_000_000])?;
+    ///     writer.close()
+    /// });
+    /// let mut back = Vec::new();
+    /// reader.read_to_end(&mut back)?;
+    /// assert_eq!(back, [7; 1_000_000]);
+    /// # writing.join().unwrap()?;
+    /// # echo.join().unwrap()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the connection failed with, and the system's error if the transport cannot be taken apart; the stream is lost then.
+    #[expect(clippy::type_complexity, reason = "two halves, each with its own part of the transport")]
+    pub fn into_split(mut self) -> io::Result<(ReadHalf<S::Reader>, WriteHalf<S::Writer>)>
+    where
+        S: Split,
+    {
+        if let Some(error) = self.connection.error() {
+            return Err(error.clone().into());
+        }
+        let io = self.io.take().split()?;
+        let connection = std::mem::replace(&mut self.connection, Connection::undecided(self.now));
+        Ok(split::halves(io, connection.split(), self.broken.take(), self.clock, self.negotiated.clone()))
     }
 
     // ---- sending ----

@@ -8,6 +8,7 @@
 //! * `handshake.rs`: a handshake in progress, which can pause and go on.
 //! * `early_data.rs`: what is sent before it is complete.
 //! * `blocking.rs`: the stream after it.
+//! * `split.rs`: the two halves of a stream, for two threads.
 //! * `transport.rs`: bytes between the sans-IO core and the transport, for both; what an error of the transport means.
 //! * `clock.rs`: the system's clocks. Nothing below reads any.
 
@@ -15,8 +16,10 @@ mod blocking;
 mod clock;
 mod early_data;
 mod handshake;
+mod split;
 mod transport;
 
 pub use blocking::Stream;
 pub use early_data::EarlyDataWriter;
 pub use handshake::{Handshake, Progress};
+pub use split::{Pair, ReadHalf, Split, WriteHalf};

@@ -9,7 +9,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Reading, Writing};
 
 /// Whether the same call can succeed later.
 pub(super) fn is_pause(error: &io::Error) -> bool {
@@ -21,8 +21,58 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted)
 }
 
+/// What has bytes for a transport.
+pub(super) trait Outgoing {
+    fn output(&self) -> &[u8];
+    fn sent(&mut self, count: usize);
+}
+
+/// What takes bytes from a transport.
+pub(super) trait Incoming {
+    fn input(&mut self) -> &mut [u8];
+    fn received(&mut self, count: usize);
+    fn received_end(&mut self);
+}
+
+macro_rules! outgoing {
+    ($type:ty) => {
+        impl Outgoing for $type {
+            fn output(&self) -> &[u8] {
+                self.output()
+            }
+
+            fn sent(&mut self, count: usize) {
+                self.sent(count);
+            }
+        }
+    };
+}
+
+macro_rules! incoming {
+    ($type:ty) => {
+        impl Incoming for $type {
+            fn input(&mut self) -> &mut [u8] {
+                self.input()
+            }
+
+            fn received(&mut self, count: usize) {
+                self.received(count);
+            }
+
+            fn received_end(&mut self) {
+                self.received_end();
+            }
+        }
+    };
+}
+
+outgoing!(Connection);
+outgoing!(Writing);
+incoming!(Connection);
+incoming!(Reading);
+
 /// Sends all that waits, in as few calls as the transport allows.
-pub(super) fn send(io: &mut impl Write, connection: &mut Connection) -> io::Result<()> {
+pub(super) fn send(io: &mut impl Write, connection: &mut impl Outgoing) -> io::Result<()> {
     while !connection.output().is_empty() {
         send_once(io, connection)?;
     }
@@ -35,14 +85,14 @@ pub(super) fn flush(io: &mut impl Write) -> io::Result<()> {
 }
 
 /// Sends what waits in one call, for last words: nobody is there to hear of an error, and there is no second call to wait for.
-pub(super) fn attempt(io: &mut impl Write, connection: &mut Connection) {
+pub(super) fn attempt(io: &mut impl Write, connection: &mut impl Outgoing) {
     if !connection.output().is_empty() && send_once(io, connection).is_ok() && connection.output().is_empty() {
         let _ = flush(io);
     }
 }
 
 /// Receives once: some bytes, or the end.
-pub(super) fn receive(io: &mut impl Read, connection: &mut Connection) -> io::Result<()> {
+pub(super) fn receive(io: &mut impl Read, connection: &mut impl Incoming) -> io::Result<()> {
     match retry(|| io.read(connection.input()))? {
         0 => connection.received_end(),
         count => connection.received(count),
@@ -50,7 +100,8 @@ pub(super) fn receive(io: &mut impl Read, connection: &mut Connection) -> io::Re
     Ok(())
 }
 
-fn send_once(io: &mut impl Write, connection: &mut Connection) -> io::Result<()> {
+/// Sends what waits in one call of the transport.
+pub(super) fn send_once(io: &mut impl Write, connection: &mut impl Outgoing) -> io::Result<()> {
     match retry(|| io.write(connection.output()))? {
         0 => Err(io::ErrorKind::WriteZero.into()),
         count => {

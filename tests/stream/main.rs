@@ -13,4 +13,5 @@ mod negotiation;
 mod pauses;
 mod pipe;
 mod side;
+mod split;
 mod tcp;

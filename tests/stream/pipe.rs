@@ -37,9 +37,25 @@ pub fn wide_pipe() -> (End, End) {
     pipe(usize::MAX, (None, None))
 }
 
+/// What comes to an end, as a reader of its own.
+#[derive(Debug)]
+pub struct Reader(Arc<Mutex<Channel>>);
+
+impl End {
+    pub fn reader(&self) -> Reader {
+        Reader(self.input.clone())
+    }
+}
+
 impl Read for End {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let mut channel = self.input.lock().unwrap();
+        self.reader().read(out)
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut channel = self.0.lock().unwrap();
         if channel.bytes.is_empty() && !channel.ended {
             return Err(io::ErrorKind::WouldBlock.into());
         }

@@ -1,0 +1,175 @@
+//! A connection in two halves, one a thread: [`Reading`] and [`Writing`]. What they have to tell each other goes through [`Notes`].
+//!
+//! The half that reads never sends for itself. A KeyUpdate that the peer asks for is noted, and goes out before the next data, which is all that RFC 9846,
+//! 4.7.3 asks for: sealing it from here would need the lock, and sending it could wait for a peer that does not read. A failure is noted too, and the one
+//! thing that somebody has to do about it at once; see [`Shared`](super::shared::Shared).
+
+use core::ops::Deref;
+use core::time::Duration;
+
+use crate::code_point::AlertDescription;
+use crate::connection::destination::Destination;
+use crate::connection::outbound::Outbound;
+use crate::connection::receiver::Receiver;
+use crate::connection::sans_io::Connection;
+use crate::connection::sending::Sending;
+use crate::connection::shared::{ASKED, AWAITED, Notes, WROTE};
+use crate::connection::status::Status;
+use crate::crypto::random::SystemRandom;
+use crate::error::Error;
+use crate::record::SealError;
+use crate::time::Now;
+
+/// Where a connection is when it has two halves.
+const STATE: &str = "CONNECTED";
+
+impl Connection {
+    /// The two halves, after the handshake, and the notes that they begin with.
+    pub(crate) fn split(self) -> (Reading, Writing, u8) {
+        let notes = if self.outbound.key_updates.awaited() { AWAITED } else { 0 };
+        (Reading { receiver: self.receiver }, Writing { outbound: self.outbound }, notes)
+    }
+}
+
+impl Sending for &Notes<Error> {
+    fn outbound(&mut self) -> Option<&mut Outbound> {
+        None
+    }
+
+    fn key_update(&mut self, answer: bool) -> bool {
+        if answer {
+            self.leave(ASKED);
+        }
+        self.take(AWAITED)
+    }
+
+    fn has_written(&mut self) -> bool {
+        self.take(WROTE)
+    }
+
+    fn failure(&self) -> Option<&Error> {
+        Notes::failure(self)
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        Notes::fail(self, error).clone()
+    }
+}
+
+/// The half that receives.
+pub(crate) struct Reading {
+    receiver: Receiver,
+}
+
+impl Reading {
+    pub(crate) fn input(&mut self) -> &mut [u8] {
+        self.receiver.inbound.deframer.space()
+    }
+
+    pub(crate) fn received(&mut self, count: usize) {
+        self.receiver.inbound.deframer.filled(count);
+        if !self.receiver.inbound.is_open() {
+            self.receiver.inbound.deframer.discard();
+        }
+    }
+
+    pub(crate) fn received_end(&mut self) {
+        self.receiver.inbound.ended = true;
+    }
+
+    pub(crate) fn plaintext(&self) -> &[u8] {
+        self.receiver.inbound.deframer.held()
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.receiver.inbound.deframer.consume(count);
+    }
+
+    /// As [`Connection::process_into`].
+    pub(crate) fn process_into(&mut self, out: &mut [u8], now: Now, mut notes: &Notes<Error>) -> Result<(usize, Status), Error> {
+        let mut out = Destination::new(out);
+        match self.receiver.process(&mut out, now, &mut SystemRandom, &mut notes) {
+            Err(_) if out.filled() > 0 => Ok((out.filled(), Status::Data)),
+            result => result.map(|status| (out.filled(), status)),
+        }
+    }
+}
+
+/// The half that sends.
+pub(crate) struct Writing {
+    outbound: Outbound,
+}
+
+impl Writing {
+    pub(crate) fn output(&self) -> &[u8] {
+        self.outbound.waiting()
+    }
+
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.outbound.sent(count);
+    }
+
+    /// Memory that is there for much to send goes back, if nothing is to be sent.
+    pub(crate) fn rest(&mut self) {
+        self.outbound.rest();
+    }
+
+    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Duration) {
+        self.outbound.drop_old_tickets(now);
+    }
+
+    /// Takes data for the peer, as [`Connection::write_vectored`].
+    pub(crate) fn write<B: Deref<Target = [u8]>>(&mut self, buffers: &[B], notes: &Notes<Error>) -> Result<usize, Error> {
+        self.begin(notes)?;
+        notes.leave(WROTE);
+        self.outbound.data(buffers).map_err(|error| self.fail(error, notes))
+    }
+
+    /// Renews the keys of both directions, as [`Connection::rekey`].
+    pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
+        self.begin(notes)?;
+        self.outbound.key_update(true).map_err(|error| error.in_state(STATE))?;
+        // Before it goes out: the answer cannot come earlier.
+        if self.outbound.key_updates.awaited() {
+            notes.leave(AWAITED);
+        }
+        Ok(())
+    }
+
+    /// close_notify goes to the output, and the keys are wiped.
+    pub(crate) fn close(&mut self) {
+        self.outbound.end(&[AlertDescription::CLOSE_NOTIFY]);
+    }
+
+    /// Nothing more is sent, not even that: the keys are wiped.
+    pub(crate) fn abandon(&mut self) {
+        self.outbound.end(&[]);
+    }
+
+    /// Takes over a failure that the other half noted: the alert goes to the output, and the keys are wiped.
+    pub(crate) fn look(&mut self, notes: &Notes<Error>) {
+        if let Some(error) = notes.failure()
+            && self.outbound.is_open()
+        {
+            Sending::fail(&mut self.outbound, error.clone());
+        }
+    }
+
+    fn begin(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
+        self.look(notes);
+        if let Some(error) = notes.failure() {
+            return Err(error.clone());
+        }
+        if !self.outbound.is_open() {
+            return Err(Error::Closed);
+        }
+        self.outbound.key_updates.heard(notes.take(ASKED), notes.has(AWAITED));
+        Ok(())
+    }
+
+    fn fail(&mut self, error: SealError, notes: &Notes<Error>) -> Error {
+        let error = notes.fail(error.in_state(STATE)).clone();
+        self.look(notes);
+        error
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Shared`]: what the two halves of a connection share. One sends, and may wait in it for as long as its transport does; the other receives, and never
+//! waits for the first.
+//!
+//! ```text
+//! the half that sends:     lock ─> look at the notes ─> work ─> unlock ─> fence ─> has it failed? then try_lock ─> settle
+//! the half that receives:           leave a note ─────────────> fence ─────────────────────────── try_lock ─> settle
+//! ```
+//!
+//! A note is left before the lock is tried, and looked for after it was given back. Of two threads that do both at once one sees what the other did (both
+//! fences are sequentially consistent), so what was left is always settled: by whoever holds the lock, or by who left it. Trying once is therefore enough.
+//!
+//! Nothing here knows what is shared: `tests/halves.rs` runs this file under every interleaving.
+
+use crate::sync::{AtomicU8, Mutex, MutexGuard, OnceLock, Ordering, PoisonError, TryLockError, fence};
+
+/// The peer asked for a KeyUpdate of ours.
+pub(crate) const ASKED: u8 = 1;
+/// We asked for one of the peer's, and it has not come. The half that sends sets it, the other one clears it.
+pub(crate) const AWAITED: u8 = 2;
+/// Application data was written.
+pub(crate) const WROTE: u8 = 4;
+/// The connection has failed.
+const FAILED: u8 = 8;
+
+/// What the halves tell each other without a lock.
+pub(crate) struct Notes<E> {
+    bits: AtomicU8,
+    failure: OnceLock<E>,
+}
+
+impl<E> Notes<E> {
+    pub(crate) fn has(&self, note: u8) -> bool {
+        self.bits.load(Ordering::Acquire) & note != 0
+    }
+
+    /// Leaves a note. One that is there already costs no more than a look.
+    pub(crate) fn leave(&self, note: u8) {
+        if !self.has(note) {
+            self.bits.fetch_or(note, Ordering::AcqRel);
+        }
+    }
+
+    /// Takes a note away; says whether it was there.
+    pub(crate) fn take(&self, note: u8) -> bool {
+        self.has(note) && self.bits.fetch_and(!note, Ordering::AcqRel) & note != 0
+    }
+
+    /// What the connection failed with, whichever half found it.
+    pub(crate) fn failure(&self) -> Option<&E> {
+        if self.has(FAILED) { self.failure.get() } else { None }
+    }
+
+    /// The connection has failed. The first error sticks: returns that.
+    pub(crate) fn fail(&self, error: E) -> &E {
+        let first = self.failure.get_or_init(|| error);
+        self.leave(FAILED);
+        first
+    }
+}
+
+/// What one half locks, the other only tries to, and the notes between them.
+pub(crate) struct Shared<T, E> {
+    inside: Mutex<T>,
+    pub(crate) notes: Notes<E>,
+}
+
+impl<T, E> Shared<T, E> {
+    /// `notes` are there from the beginning.
+    pub(crate) fn new(inside: T, notes: u8) -> Self {
+        Self { inside: Mutex::new(inside), notes: Notes { bits: AtomicU8::new(notes), failure: OnceLock::new() } }
+    }
+
+    /// For the half that sends: works with what is inside, and afterwards settles a failure that the other half could not.
+    pub(crate) fn work<R>(&self, work: impl FnOnce(&mut T, &Notes<E>) -> R, settle: impl FnOnce(&mut T, &Notes<E>)) -> R {
+        // A panic in the application's transport leaves everything as it was before that call.
+        let mut inside: MutexGuard<'_, T> = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut inside, &self.notes);
+        drop(inside);
+        self.settle(settle);
+        result
+    }
+
+    /// For both: settles a failure, unless the other half is inside: that does it then.
+    pub(crate) fn settle(&self, settle: impl FnOnce(&mut T, &Notes<E>)) {
+        fence(Ordering::SeqCst);
+        if !self.notes.has(FAILED) {
+            return;
+        }
+        match self.inside.try_lock() {
+            Ok(mut inside) => settle(&mut inside, &self.notes),
+            Err(TryLockError::Poisoned(poisoned)) => settle(&mut poisoned.into_inner(), &self.notes),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+}

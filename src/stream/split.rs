@@ -1,0 +1,348 @@
+//! [`ReadHalf`] and [`WriteHalf`]: a stream for two threads, one that reads and one that writes.
+//!
+//! ```text
+//! ReadHalf ── Reading, the transport's reader ──────────────────────── its own
+//!     └─ notes ─┐
+//! WriteHalf ────┴─ Shared: Mutex<Writing, the transport's writer> ──── locked while writing; reading tries at most, and only for last words
+//! ```
+
+use core::fmt;
+use std::io::{self, BufRead, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use crate::connection::{Notes, Reading, Shared, Status, Writing};
+use crate::error::Error;
+use crate::handshake::Negotiated;
+use crate::stream::clock::Clock;
+use crate::stream::transport;
+use crate::time::Now;
+
+/// A transport that comes apart into one that is read and one that is written, for [`Stream::into_split`](crate::Stream::into_split).
+pub trait Split {
+    /// What is read.
+    type Reader: Read;
+    /// What is written. The reading half makes use of it too, for the alert that says why it ends.
+    type Writer: Write + Send + 'static;
+
+    /// Takes it apart.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, such as having no file descriptor left.
+    fn split(self) -> io::Result<(Self::Reader, Self::Writer)>;
+}
+
+impl Split for TcpStream {
+    type Reader = Self;
+    type Writer = Self;
+
+    fn split(self) -> io::Result<(Self, Self)> {
+        Ok((self.try_clone()?, self))
+    }
+}
+
+#[cfg(unix)]
+impl Split for std::os::unix::net::UnixStream {
+    type Reader = Self;
+    type Writer = Self;
+
+    fn split(self) -> io::Result<(Self, Self)> {
+        Ok((self.try_clone()?, self))
+    }
+}
+
+/// A transport made of two: what is read and what is written, such as a program's output and input.
+#[derive(Debug)]
+pub struct Pair<R, W> {
+    /// What is read.
+    pub reader: R,
+    /// What is written.
+    pub writer: W,
+}
+
+impl<R: Read, W> Read for Pair<R, W> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(out)
+    }
+}
+
+impl<R, W: Write> Write for Pair<R, W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.writer.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl<R: Read, W: Write + Send + 'static> Split for Pair<R, W> {
+    type Reader = R;
+    type Writer = W;
+
+    fn split(self) -> io::Result<(R, W)> {
+        Ok((self.reader, self.writer))
+    }
+}
+
+/// What is behind the lock.
+struct Sender<W> {
+    writing: Writing,
+    /// None when the half that writes is gone.
+    io: Option<W>,
+    /// The transport's error that ended sending.
+    broken: Option<Error>,
+}
+
+impl<W: Write> Sender<W> {
+    /// Sends all that waits.
+    fn send(&mut self, notes: &Notes<Error>) -> io::Result<()> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone().into());
+        }
+        let Some(io) = &mut self.io else { return Ok(()) };
+        loop {
+            // Each call of the transport may have waited for long.
+            self.writing.look(notes);
+            if self.writing.output().is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = transport::send_once(io, &mut self.writing) {
+                return Err(note(&mut self.broken, error));
+            }
+        }
+    }
+
+    fn send_or_wait(&mut self, notes: &Notes<Error>) -> io::Result<()> {
+        match self.send(notes) {
+            Err(error) if transport::is_pause(&error) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn flush(&mut self, notes: &Notes<Error>) -> io::Result<()> {
+        self.send(notes)?;
+        self.writing.rest();
+        let Some(io) = &mut self.io else { return Ok(()) };
+        transport::flush(io).map_err(|error| note(&mut self.broken, error))
+    }
+
+    /// Tells the peer why the connection has failed, or that it is closed, if it still listens.
+    fn last_words(&mut self, notes: &Notes<Error>) {
+        self.writing.look(notes);
+        if let (Some(io), None) = (&mut self.io, &self.broken) {
+            transport::attempt(io, &mut self.writing);
+        }
+    }
+}
+
+/// Keeps an error that ends sending: a record of which the transport has lost a part cannot be repeated.
+fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
+    if transport::is_pause(&error) {
+        return error;
+    }
+    broken.insert(error.into()).clone().into()
+}
+
+/// The other half, as the one that reads sees it.
+trait Partner: Send + Sync {
+    fn notes(&self) -> &Notes<Error>;
+    fn last_words(&self);
+}
+
+impl<W: Write + Send> Partner for Shared<Sender<W>, Error> {
+    fn notes(&self) -> &Notes<Error> {
+        &self.notes
+    }
+
+    fn last_words(&self) {
+        self.settle(Sender::last_words);
+    }
+}
+
+/// Makes the halves.
+pub(super) fn halves<R: Read, W: Write + Send + 'static>(
+    (reader, writer): (R, W),
+    (reading, writing, notes): (Reading, Writing, u8),
+    broken: Option<Error>,
+    clock: Clock,
+    negotiated: Negotiated,
+) -> (ReadHalf<R>, WriteHalf<W>) {
+    let shared = Arc::new(Shared::new(Sender { writing, io: Some(writer), broken }, notes));
+    let negotiated = Arc::new(negotiated);
+    (
+        ReadHalf { io: reader, reading, partner: shared.clone(), clock, now: clock.now(), negotiated: negotiated.clone() },
+        WriteHalf { shared, clock, negotiated },
+    )
+}
+
+/// The half of a [`Stream`](crate::Stream) that reads; see [`Stream::into_split`](crate::Stream::into_split).
+pub struct ReadHalf<R> {
+    io: R,
+    reading: Reading,
+    partner: Arc<dyn Partner>,
+    clock: Clock,
+    /// When the transport was last read.
+    now: Now,
+    negotiated: Arc<Negotiated>,
+}
+
+impl<R: Read> ReadHalf<R> {
+    /// What the handshake has agreed on, and who the peer is.
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// What is read.
+    pub fn get_ref(&self) -> &R {
+        &self.io
+    }
+
+    /// Works on what came, and receives until something is there for `out`, or to be held if `out` is empty.
+    fn fill(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let result = self.reading.process_into(out, self.now, self.partner.notes());
+            // It sticks, and is told by the next call if something came before it.
+            if self.partner.notes().failure().is_some() {
+                self.partner.last_words();
+            }
+            match result? {
+                (0, Status::NeedsInput) => {
+                    transport::receive(&mut self.io, &mut self.reading)?;
+                    self.now = self.clock.now();
+                }
+                (0, Status::Ask(_) | Status::EarlyData) => {
+                    return Err(Error::WrongState { call: "read", state: "the handshake" }.into());
+                }
+                (count, _) => return Ok(count),
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for ReadHalf<R> {
+    /// As of a [`Stream`](crate::Stream): `Ok(0)` is the peer's close_notify, or an empty `out`.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() { Ok(0) } else { self.fill(out) }
+    }
+}
+
+impl<R: Read> BufRead for ReadHalf<R> {
+    /// What was received and decrypted, without a copy: at most one record.
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.fill(&mut [])?;
+        Ok(self.reading.plaintext())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reading.consume(count);
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadHalf").field("io", &self.io).field("negotiated", &self.negotiated).finish_non_exhaustive()
+    }
+}
+
+/// The half of a [`Stream`](crate::Stream) that writes; see [`Stream::into_split`](crate::Stream::into_split).
+///
+/// Dropping it makes one attempt to [`close`](Self::close), none while the thread panics, and wipes its keys. The other half reads on.
+pub struct WriteHalf<W: Write> {
+    shared: Arc<Shared<Sender<W>, Error>>,
+    clock: Clock,
+    negotiated: Arc<Negotiated>,
+}
+
+impl<W: Write> WriteHalf<W> {
+    /// What the handshake has agreed on, and who the peer is.
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// Says that this side sends no more: close_notify goes out behind all that was written, and the keys for sending are wiped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::close`](crate::Stream::close).
+    pub fn close(&mut self) -> io::Result<()> {
+        let clock = self.clock;
+        self.work(|sender, notes| {
+            sender.writing.look(notes);
+            if let Some(error) = notes.failure() {
+                return Err(error.clone().into());
+            }
+            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            sender.writing.close();
+            sender.flush(notes)
+        })
+    }
+
+    /// Renews the keys of both directions: ours now, the peer's when it answers (RFC 9846, 4.7.3).
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::rekey`](crate::Stream::rekey).
+    pub fn rekey(&mut self) -> io::Result<()> {
+        self.work(|sender, notes| {
+            sender.send(notes)?;
+            sender.writing.rekey(notes)?;
+            sender.send_or_wait(notes)
+        })
+    }
+
+    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing.
+    pub fn wants_write(&self) -> bool {
+        self.work(|sender, _| sender.broken.is_none() && !sender.writing.output().is_empty())
+    }
+
+    fn work<T>(&self, work: impl FnOnce(&mut Sender<W>, &Notes<Error>) -> T) -> T {
+        self.shared.work(work, Sender::last_words)
+    }
+}
+
+impl<W: Write> Write for WriteHalf<W> {
+    /// As of a [`Stream`](crate::Stream).
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.write_vectored(&[io::IoSlice::new(data)])
+    }
+
+    fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        let clock = self.clock;
+        self.work(|sender, notes| {
+            sender.send(notes)?;
+            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            let accepted = sender.writing.write(buffers, notes)?;
+            sender.send_or_wait(notes)?;
+            Ok(accepted)
+        })
+    }
+
+    /// Sends all that was accepted, and flushes the transport. Memory that was there for much to send goes back.
+    fn flush(&mut self) -> io::Result<()> {
+        self.work(Sender::flush)
+    }
+}
+
+impl<W: Write> Drop for WriteHalf<W> {
+    fn drop(&mut self) {
+        let clock = self.clock;
+        self.work(|sender, notes| {
+            if std::thread::panicking() {
+                sender.writing.abandon();
+            } else {
+                sender.writing.drop_old_tickets(|| clock.now().monotonic);
+                sender.writing.close();
+                sender.last_words(notes);
+            }
+            sender.io = None;
+        });
+    }
+}
+
+impl<W: Write> fmt::Debug for WriteHalf<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteHalf").field("negotiated", &self.negotiated).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,213 @@
+//! Two halves, two threads.
+
+use std::io::{self, BufRead, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use fleeting::{AlertDescription, Error, Pair, ReadHalf, Stream, WriteHalf};
+
+use crate::pipe::{Reader, wide_pipe};
+use crate::side::{content, inner, pair, streams};
+
+fn two() -> (Stream<TcpStream>, Stream<TcpStream>) {
+    let (client, server) = pair();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = thread::spawn(move || server.accept(listener.accept().unwrap().0).unwrap());
+    let client = client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap();
+    (client, serving.join().unwrap())
+}
+
+fn read_all(mut reader: ReadHalf<TcpStream>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).unwrap();
+        all
+    })
+}
+
+/// Both sides write and read much at once, and renew their keys meanwhile: with one thread a side that would stand still.
+#[test]
+fn both_directions_at_once() {
+    const SIZE: usize = 12 << 20;
+    let (a, b) = two();
+    let write = |mut writer: WriteHalf<TcpStream>, seed| {
+        thread::spawn(move || {
+            for (number, part) in content(SIZE, seed).chunks(100_003).enumerate() {
+                if number % 10 == 5 {
+                    writer.rekey().unwrap();
+                }
+                writer.write_all(part).unwrap();
+            }
+            writer.close().unwrap();
+            writer
+        })
+    };
+    let ((a_reader, a_writer), (b_reader, b_writer)) = (a.into_split().unwrap(), b.into_split().unwrap());
+    assert_eq!(b_reader.negotiated().peer().unwrap().subject(), "CN=alice");
+    assert_eq!(a_writer.negotiated().cipher_suite(), b_writer.negotiated().cipher_suite());
+    let writing = [write(a_writer, 1), write(b_writer, 2)];
+    let (at_a, at_b) = (read_all(a_reader), read_all(b_reader));
+    assert!(at_b.join().unwrap() == content(SIZE, 1));
+    assert!(at_a.join().unwrap() == content(SIZE, 2));
+    for writer in writing {
+        let mut writer = writer.join().unwrap();
+        assert!(matches!(inner(writer.write(b"too late").unwrap_err()), Error::Closed));
+        assert!(matches!(inner(writer.rekey().unwrap_err()), Error::Closed));
+    }
+}
+
+/// The peer asks for new keys and goes on writing, while our writer waits for a peer that does not read. Reading waits for nobody.
+#[test]
+fn reading_goes_on_while_writing_waits() {
+    const SIZE: usize = 24 << 20;
+    let (a, mut b) = two();
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    let (say, hear) = mpsc::channel();
+    let writing = thread::spawn(move || {
+        writer.write_all(&content(SIZE, 3)).unwrap();
+        say.send(()).unwrap();
+    });
+    // No socket buffers that much.
+    assert!(hear.recv_timeout(Duration::from_millis(300)).is_err());
+    for number in 0..50 {
+        b.rekey().unwrap();
+        writeln!(b, "line {number}").unwrap();
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("line {number}\n"));
+    }
+    assert!(hear.try_recv().is_err(), "it still waits");
+    // The answer to all of them comes before what is written next; it is read like anything else.
+    let mut all = Vec::new();
+    b.read_to_end(&mut all).unwrap();
+    assert!(all == content(SIZE, 3));
+    hear.recv().unwrap();
+    writing.join().unwrap();
+}
+
+#[test]
+fn dropping_the_write_half_closes_and_reading_goes_on() {
+    let (a, mut b) = two();
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    writer.write_all(b"all of it").unwrap();
+    drop(writer);
+    let mut text = String::new();
+    b.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "all of it");
+    b.rekey().unwrap();
+    b.write_all(b"and more").unwrap();
+    b.close().unwrap();
+    text.clear();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "and more");
+}
+
+#[test]
+fn dropping_the_read_half_leaves_the_other() {
+    let (a, mut b) = two();
+    let (reader, mut writer) = a.into_split().unwrap();
+    drop(reader);
+    writer.write_all(b"still here").unwrap();
+    writer.close().unwrap();
+    let mut text = String::new();
+    b.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "still here");
+}
+
+/// Reads what is forged before what came.
+struct Forged {
+    reader: Reader,
+    forge: mpsc::Receiver<Vec<u8>>,
+}
+
+impl Read for Forged {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self.forge.try_recv() {
+            Ok(bytes) => bytes.as_slice().read(out),
+            Err(_) => self.reader.read(out),
+        }
+    }
+}
+
+/// RFC 9846, 5.2: a record that does not open ends the connection: the peer hears bad_record_mac, and the half that writes gets the same error.
+#[test]
+fn what_reading_fails_with_is_what_writing_gets() {
+    let (client, server) = pair();
+    let (a, b) = wide_pipe();
+    let (forger, forge) = mpsc::channel();
+    let (a, mut b) =
+        streams(client.start("db.internal", Pair { reader: Forged { reader: a.reader(), forge }, writer: a }).unwrap(), server.start(b));
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    writer.write_all(b"before").unwrap();
+    let mut record = vec![23, 3, 3, 0, 40];
+    record.extend([0; 40]);
+    forger.send(record).unwrap();
+    let error = inner(reader.read(&mut [0; 10]).unwrap_err());
+    assert_eq!(error.alert(), Some(AlertDescription::BAD_RECORD_MAC));
+    for _ in 0..2 {
+        assert_eq!(inner(writer.write(b"after").unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(inner(writer.rekey().unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(inner(writer.close().unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(inner(reader.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+    }
+    let mut text = [0; 6];
+    b.read_exact(&mut text).unwrap();
+    assert_eq!(&text, b"before");
+    assert!(matches!(inner(b.read(&mut text).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+}
+
+/// A transport that fails while sending leaves what the peer said.
+#[test]
+fn a_broken_transport_is_no_failure_of_reading() {
+    let (client, server) = pair();
+    let (a, b) = wide_pipe();
+    let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    b.write_all(b"last words").unwrap();
+    b.close().unwrap();
+    drop(b);
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    for _ in 0..2 {
+        assert_eq!(writer.write(b"lost").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "last words");
+}
+
+/// A cut connection is told to both.
+#[test]
+fn a_cut_connection() {
+    let (a, b) = two();
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    drop(b.into_inner());
+    assert!(matches!(inner(reader.read(&mut [0; 10]).unwrap_err()), Error::Truncated));
+    assert!(matches!(inner(writer.write(b"x").unwrap_err()), Error::Truncated));
+}
+
+#[cfg(unix)]
+#[test]
+fn over_unix_sockets() {
+    let (client, server) = pair();
+    let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
+    let serving = thread::spawn(move || {
+        let (mut reader, mut writer) = server.accept(b).unwrap().into_split().unwrap();
+        io::copy(&mut reader, &mut writer).unwrap()
+    });
+    let (mut reader, mut writer) = client.connect("db.internal", a).unwrap().into_split().unwrap();
+    writer.write_all(&content(100_000, 4)).unwrap();
+    writer.close().unwrap();
+    let mut back = Vec::new();
+    reader.read_to_end(&mut back).unwrap();
+    assert_eq!(back, content(100_000, 4));
+    assert_eq!(serving.join().unwrap(), 100_000);
+}
+
+#[test]
+fn halves_go_to_other_threads() {
+    fn goes<T: Send>() {}
+    goes::<ReadHalf<TcpStream>>();
+    goes::<WriteHalf<TcpStream>>();
+}
