@@ -42,6 +42,10 @@ matrix:
 no-default-features *args:
     cargo test --locked --no-default-features {{args}}
 
+# The tests with one width of the AES-GCM kernel: portable (without it), aes-ni, avx2 or avx512
+width name:
+    FLEETING_AES_GCM={{name}} cargo test --locked --lib --tests
+
 # The floors of the source tree, where `unsafe` may stand, how long a file may be
 layers:
     cargo test --locked --test layers

@@ -258,7 +258,7 @@ mod linux {
             }
             // And nothing at all, known or not, where reading the stack back did not reach.
             let dead = &stack[..stack.len() - READING];
-            let other = dead[dead.len() - limit / 2..].iter().filter(|byte| **byte != 0 && **byte != PAINT).count();
+            let other = dead[dead.len() - limit.saturating_sub(READING) / 2..].iter().filter(|byte| **byte != 0 && **byte != PAINT).count();
             // The hybrid's calls overwrite twice, less deep the second time: where that ended the address stays to which it returned.
             let address = if limit == KEM { size_of::<usize>() } else { 0 };
             assert!(other <= address, "{name} leaves {other} bytes of something on the stack");

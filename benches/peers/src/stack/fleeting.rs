@@ -121,12 +121,12 @@ impl End for Fleet {
         let mut rest = &input[..];
         while !rest.is_empty() {
             self.receive(&mut rest);
-            while self.connection.process(self.now, &mut SystemRandom).expect("a record") == Status::Data {
-                let plaintext = self.connection.plaintext();
-                let count = plaintext.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&plaintext[..count]);
-                self.connection.consume(count);
+            loop {
+                let (count, status) = self.connection.process_into(buffer, self.now, &mut SystemRandom).expect("a record");
                 total += count;
+                if status != Status::Data {
+                    break;
+                }
             }
         }
         input.clear();
