@@ -16,7 +16,7 @@
 
 #[cfg(not(all(feature = "accelerate", target_arch = "x86_64")))]
 mod elsewhere;
-#[cfg(test)]
+#[cfg(all(test, feature = "accelerate", target_arch = "x86_64"))]
 mod tests;
 mod width;
 #[cfg(all(feature = "accelerate", target_arch = "x86_64"))]

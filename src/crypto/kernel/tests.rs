@@ -66,7 +66,6 @@ fn the_width_is_the_one_asked_for_or_the_widest() {
 
 /// Asked of the CPU by other means than the kernel's own.
 #[test]
-#[cfg(all(feature = "accelerate", target_arch = "x86_64"))]
 fn every_width_is_found_where_it_can_run() {
     let has = |features: &[bool]| features.iter().all(|has| *has);
     let narrow = has(&[is_x86_feature_detected!("aes"), is_x86_feature_detected!("pclmulqdq"), is_x86_feature_detected!("avx")]);
