@@ -70,13 +70,18 @@ impl Iv {
     pub(crate) const LEN: usize = Suite::NONCE_LEN;
 
     /// The nonce of the record with this sequence number: the number, padded to the left with zeros, XORed with the IV (RFC 9846, 5.3).
-    /// It is worth as much as the IV, and wiped.
-    pub(crate) fn nonce(&self, sequence: u64) -> Zeroizing<[u8; Self::LEN]> {
-        let mut nonce = Zeroizing::new([0; Self::LEN]);
+    /// It is worth as much as the IV, so it is filled in where the caller wipes it: a value that is returned leaves copies behind on the stack.
+    pub(crate) fn nonce_into(&self, sequence: u64, nonce: &mut Zeroizing<[u8; Self::LEN]>) {
         nonce.copy_from_slice(self.0.expose());
         for (byte, number) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
             *byte ^= number;
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn nonce(&self, sequence: u64) -> Zeroizing<[u8; Self::LEN]> {
+        let mut nonce = Zeroizing::new([0; Self::LEN]);
+        self.nonce_into(sequence, &mut nonce);
         nonce
     }
 

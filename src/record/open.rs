@@ -3,7 +3,7 @@
 //! Application data goes where the application wants it, as far as there is room, and stays in place beyond that. Everything else stays in place: whether a
 //! record is application data shows only when it is open, so what turns out to be something else is taken back, and nothing of it is left there.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::header::Header;
 use super::limits::{MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, TAG_LEN};
@@ -11,7 +11,7 @@ use super::protection::Protection;
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::key_schedule::TrafficSecret;
+use crate::key_schedule::{Iv, TrafficSecret};
 
 /// What was in a record. Of the content's `len` bytes the first `placed` were put where the caller wanted them, the others are `body[placed..len]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,9 @@ fn open_protected(
     // The last byte is the type, or padding: never content.
     let room = into.len().min(inner.len().saturating_sub(1));
     let head = into.get_mut(..room).unwrap_or_default();
-    protection.key().open(&protection.nonce(), header.bytes(), inner, tag, head)?;
+    let mut nonce = Zeroizing::new([0; Iv::LEN]);
+    protection.nonce_into(&mut nonce);
+    protection.key().open(&nonce, header.bytes(), inner, tag, head)?;
     protection.advance();
     let (place, rest) = inner.split_at_mut(head.len());
     match judge(head, rest, max_inner) {

@@ -32,6 +32,11 @@ impl Protection {
     }
 
     /// The nonce for the next record, which [`advance`](Self::advance) makes the one after it.
+    pub(super) fn nonce_into(&self, nonce: &mut Zeroizing<[u8; Iv::LEN]>) {
+        self.iv.nonce_into(self.sequence, nonce);
+    }
+
+    #[cfg(test)]
     pub(super) fn nonce(&self) -> Zeroizing<[u8; Iv::LEN]> {
         self.iv.nonce(self.sequence)
     }

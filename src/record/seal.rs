@@ -10,7 +10,7 @@
 //!
 //! The content is encrypted from where it is to its place in the record, behind the header; or where it stands, if that is where it was written.
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::header;
 use super::limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, OVERHEAD, TAG_LEN};
@@ -19,7 +19,7 @@ use super::protection::Protection;
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault};
-use crate::key_schedule::TrafficSecret;
+use crate::key_schedule::{Iv, TrafficSecret};
 
 /// legacy_record_version of all records but an initial ClientHello's (RFC 9846, 5.1).
 const VERSION: u16 = 0x0303;
@@ -165,7 +165,9 @@ impl Seal {
         zeros.fill(0);
         *header = header::encode(ContentType::APPLICATION_DATA, VERSION, inner.len() + TAG_LEN)
             .ok_or(Self::internal("keeping a record within the limit"))?;
-        match protection.key().seal(&protection.nonce(), header, head, inner) {
+        let mut nonce = Zeroizing::new([0; Iv::LEN]);
+        protection.nonce_into(&mut nonce);
+        match protection.key().seal(&nonce, header, head, inner) {
             Ok(made) => *tag = made,
             Err(_) => {
                 inner.zeroize();
