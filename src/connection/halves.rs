@@ -8,7 +8,6 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use crate::code_point::AlertDescription;
-use crate::connection::destination::Destination;
 use crate::connection::outbound::Outbound;
 use crate::connection::receiver::Receiver;
 use crate::connection::sans_io::Connection;
@@ -67,10 +66,7 @@ impl Reading {
     }
 
     pub(crate) fn received(&mut self, count: usize) {
-        self.receiver.inbound.deframer.filled(count);
-        if !self.receiver.inbound.is_open() {
-            self.receiver.inbound.deframer.discard();
-        }
+        self.receiver.inbound.received(count);
     }
 
     pub(crate) fn received_end(&mut self) {
@@ -87,11 +83,7 @@ impl Reading {
 
     /// As [`Connection::process_into`].
     pub(crate) fn process_into(&mut self, out: &mut [u8], now: Now, mut notes: &Notes<Error>) -> Result<(usize, Status), Error> {
-        let mut out = Destination::new(out);
-        match self.receiver.process(&mut out, now, &mut SystemRandom, &mut notes) {
-            Err(_) if out.filled() > 0 => Ok((out.filled(), Status::Data)),
-            result => result.map(|status| (out.filled(), status)),
-        }
+        self.receiver.process_into(out, now, &mut SystemRandom, &mut notes)
     }
 }
 

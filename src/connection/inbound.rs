@@ -77,6 +77,14 @@ impl Inbound {
         }
     }
 
+    /// `count` bytes came from the transport. What follows the peer's close_notify is ignored (RFC 9846, 6.1).
+    pub(super) fn received(&mut self, count: usize) {
+        self.deframer.filled(count);
+        if !self.is_open() {
+            self.deframer.discard();
+        }
+    }
+
     /// Whether the peer can still say something.
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()

@@ -1,6 +1,5 @@
 //! Reading: what was received goes where the application wants it.
 
-use crate::connection::destination::Destination;
 use crate::connection::sans_io::Connection;
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
@@ -17,10 +16,6 @@ impl Connection {
     /// # Errors
     /// As `process`. What came before an error is returned first, and the error by the next call.
     pub fn process_into(&mut self, out: &mut [u8], now: Now, rng: &mut Rng<'_>) -> Result<(usize, Status), Error> {
-        let mut out = Destination::new(out);
-        match self.receiver.process(&mut out, now, rng, &mut self.outbound) {
-            Err(_) if out.filled() > 0 => Ok((out.filled(), Status::Data)),
-            result => result.map(|status| (out.filled(), status)),
-        }
+        self.receiver.process_into(out, now, rng, &mut self.outbound)
     }
 }

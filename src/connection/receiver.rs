@@ -83,6 +83,21 @@ impl Receiver {
         }
     }
 
+    /// [`process`](Self::process) into the application's buffer: how much came, and what to do next. What came before an error is told first.
+    pub(super) fn process_into(
+        &mut self,
+        out: &mut [u8],
+        now: Now,
+        rng: &mut Rng<'_>,
+        sending: &mut impl Sending,
+    ) -> Result<(usize, Status), Error> {
+        let mut out = Destination::new(out);
+        match self.process(&mut out, now, rng, sending) {
+            Err(_) if out.filled() > 0 => Ok((out.filled(), Status::Data)),
+            result => result.map(|status| (out.filled(), status)),
+        }
+    }
+
     /// Takes one record and acts upon it. `None`: go on.
     fn advance(
         &mut self,

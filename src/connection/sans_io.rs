@@ -128,10 +128,7 @@ impl Connection {
 
     /// `count` bytes were received into [`input`](Self::input).
     pub fn received(&mut self, count: usize) {
-        self.receiver.inbound.deframer.filled(count);
-        if !self.receiver.inbound.is_open() {
-            self.receiver.inbound.deframer.discard();
-        }
+        self.receiver.inbound.received(count);
     }
 
     /// The transport has ended: nothing more will be received.
