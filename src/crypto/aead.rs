@@ -5,7 +5,7 @@
 //! kept, all that GCM uses: 176 bytes less for AES-128, 240 for AES-256, of every connection.
 
 use ::aes_gcm::AesGcm;
-use ::aes_gcm::aead::consts::U12;
+use ::aes_gcm::aead::consts::{U12, U16};
 use ::aes_gcm::aead::{AeadInOut, KeyInit};
 use ::aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use ::chacha20poly1305::ChaCha20Poly1305;
@@ -75,19 +75,26 @@ impl AeadKey {
         head: &[u8],
         buffer: &mut [u8],
     ) -> Result<[u8; Suite::TAG_LEN], Fault> {
-        const INTERNAL: Fault = Fault::Internal { what: "sealing a record" };
-        if let Cipher::Kernel(key) = &self.0 {
-            return scrubbed_kernel(|| key.seal(nonce, aad, head, buffer)).ok_or(INTERNAL);
+        match &self.0 {
+            Cipher::Kernel(key) => scrubbed_kernel(|| key.seal(nonce, aad, head, buffer)),
+            Cipher::Aes128Gcm(key) => self.seal_with(&**key, nonce, aad, head, buffer),
+            Cipher::Aes256Gcm(key) => self.seal_with(&**key, nonce, aad, head, buffer),
+            Cipher::ChaCha20Poly1305(key) => self.seal_with(&**key, nonce, aad, head, buffer),
         }
-        buffer.get_mut(..head.len()).ok_or(INTERNAL)?.copy_from_slice(head);
-        let nonce = nonce.into();
-        let tag = scrubbed_record(self.suite(), || match &self.0 {
-            Cipher::Kernel(_) => Err(::aes_gcm::Error),
-            Cipher::Aes128Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
-            Cipher::Aes256Gcm(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
-            Cipher::ChaCha20Poly1305(key) => key.encrypt_inout_detached(nonce, aad, buffer.into()),
-        });
-        tag.map(Into::into).map_err(|_| INTERNAL)
+        .ok_or(Fault::Internal { what: "sealing a record" })
+    }
+
+    /// By a crate that works in place: the head is copied before.
+    fn seal_with(
+        &self,
+        key: &impl Portable,
+        nonce: &[u8; Suite::NONCE_LEN],
+        aad: &[u8],
+        head: &[u8],
+        buffer: &mut [u8],
+    ) -> Option<[u8; Suite::TAG_LEN]> {
+        buffer.get_mut(..head.len())?.copy_from_slice(head);
+        scrubbed_record(self.suite(), || key.encrypt_inout_detached(nonce.into(), aad, buffer.into())).ok().map(Into::into)
     }
 
     /// Checks `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes of the plaintext go to `head`, where a caller wants them,
@@ -108,21 +115,29 @@ impl AeadKey {
         if head.len() > buffer.len() {
             return Err(Fault::Internal { what: "opening a record" });
         }
-        if let Cipher::Kernel(key) = &self.0 {
-            // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
-            return scrubbed_kernel(|| key.open(nonce, aad, buffer, tag, head)).ok_or(Fault::BadRecordMac);
+        match &self.0 {
+            Cipher::Kernel(key) => scrubbed_kernel(|| key.open(nonce, aad, buffer, tag, head)),
+            Cipher::Aes128Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
+            Cipher::Aes256Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
+            Cipher::ChaCha20Poly1305(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
         }
-        let (nonce, tag) = (nonce.into(), tag.into());
-        let opened = scrubbed_record(self.suite(), || match &self.0 {
-            Cipher::Kernel(_) => Err(::aes_gcm::Error),
-            Cipher::Aes128Gcm(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
-            Cipher::Aes256Gcm(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
-            Cipher::ChaCha20Poly1305(key) => key.decrypt_inout_detached(nonce, aad, (&mut *buffer).into(), tag),
-        });
-        opened.map_err(|_| Fault::BadRecordMac)?;
-        let (first, _) = buffer.split_at_mut(head.len());
-        head.copy_from_slice(first);
-        Ok(())
+        // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
+        .ok_or(Fault::BadRecordMac)
+    }
+
+    /// By a crate that works in place: the head is copied afterwards.
+    fn open_with(
+        &self,
+        key: &impl Portable,
+        nonce: &[u8; Suite::NONCE_LEN],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: &[u8; Suite::TAG_LEN],
+        head: &mut [u8],
+    ) -> Option<()> {
+        scrubbed_record(self.suite(), || key.decrypt_inout_detached(nonce.into(), aad, (&mut *buffer).into(), tag.into())).ok()?;
+        head.copy_from_slice(buffer.get(..head.len())?);
+        Some(())
     }
 
     /// [`seal`](Self::seal) without a head: the plaintext stands in `buffer`.
@@ -146,6 +161,11 @@ impl AeadKey {
         self.open(nonce, aad, buffer, tag, &mut [])
     }
 }
+
+/// The crates' own AEADs.
+trait Portable: AeadInOut<NonceSize = U12, TagSize = U16> {}
+
+impl<K: AeadInOut<NonceSize = U12, TagSize = U16>> Portable for K {}
 
 #[expect(clippy::expect_used, reason = "the length is the suite's, by the key schedule that derived the key")]
 fn expand<K: KeyInit>(key: &[u8]) -> Box<K> {

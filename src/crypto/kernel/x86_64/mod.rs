@@ -25,6 +25,9 @@ const VECTORS: usize = 8;
 /// The split of a text is a multiple of this: the widest vector, in bytes.
 const WIDEST: usize = 64;
 
+/// Blocks of a text, so few that the counter does not wrap (SP 800-38D, 5.2.1.1). No record comes near it.
+const MAX_BLOCKS: usize = u32::MAX as usize - 2;
+
 /// An expanded key, on the heap and wiped when dropped; and the proof that this CPU can use it.
 pub(crate) struct GcmKey {
     expanded: Tables,
@@ -128,8 +131,7 @@ impl GcmKey {
     /// Up to where a head of this length is worked on in its own place: a batch is on one side of it, and so is a vector of what no batch holds. The few
     /// bytes behind are copied.
     fn split(&self, head: usize, len: usize) -> Option<usize> {
-        // SP 800-38D, 5.2.1.1: so many bytes that the counter does not wrap.
-        if head > len || u32::try_from(len / 16).is_ok_and(|blocks| blocks < u32::MAX - 2).then_some(()).is_none() {
+        if head > len || len / 16 >= MAX_BLOCKS {
             return None;
         }
         let batch = self.proof.batch();

@@ -107,6 +107,51 @@ macro_rules! operations {
     };
 }
 
+/// Loads and stores where there are no masks: a part goes through memory of our own.
+macro_rules! memory {
+    ($bytes:literal, $load:ident, $store:ident) => {
+        #[inline(always)]
+        unsafe fn load(self, from: *const u8) -> Self::Vector {
+            // SAFETY: as the caller promises.
+            unsafe { $load(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
+            // SAFETY: as the caller promises.
+            unsafe { $store(to.cast(), vector) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
+            if len == $bytes {
+                // SAFETY: as the caller promises.
+                return unsafe { self.load(from) };
+            }
+            let mut bytes = [0u8; $bytes];
+            // SAFETY: as the caller promises; and `len` is less than a vector.
+            unsafe {
+                core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len);
+                self.load(bytes.as_ptr())
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
+            if len == $bytes {
+                // SAFETY: as the caller promises.
+                return unsafe { self.store(to, vector) };
+            }
+            let mut bytes = [0u8; $bytes];
+            // SAFETY: as the caller promises; and `len` is less than a vector.
+            unsafe {
+                self.store(bytes.as_mut_ptr(), vector);
+                core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, len);
+            }
+        }
+    };
+}
+
 impl Wide for Narrow {
     type Vector = __m128i;
     const BLOCKS: usize = 1;
@@ -121,45 +166,7 @@ impl Wide for Narrow {
         Narrow(())
     }
 
-    #[inline(always)]
-    unsafe fn load(self, from: *const u8) -> Self::Vector {
-        // SAFETY: as the caller promises.
-        unsafe { _mm_loadu_si128(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
-        // SAFETY: as the caller promises.
-        unsafe { _mm_storeu_si128(to.cast(), vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
-        if len == 16 {
-            // SAFETY: as the caller promises.
-            return unsafe { self.load(from) };
-        }
-        let mut bytes = [0u8; 16];
-        // SAFETY: as the caller promises; and `len` is less than 16.
-        unsafe {
-            core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len);
-            self.load(bytes.as_ptr())
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
-        if len == 16 {
-            // SAFETY: as the caller promises.
-            return unsafe { self.store(to, vector) };
-        }
-        let mut bytes = [0u8; 16];
-        // SAFETY: as the caller promises; and `len` is less than 16.
-        unsafe {
-            self.store(bytes.as_mut_ptr(), vector);
-            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, len);
-        }
-    }
+    memory!(16, _mm_loadu_si128, _mm_storeu_si128);
 
     operations! {
         fn keep(vector: __m128i, len: usize) -> __m128i {
@@ -225,45 +232,7 @@ impl Wide for Middle {
         Narrow(())
     }
 
-    #[inline(always)]
-    unsafe fn load(self, from: *const u8) -> Self::Vector {
-        // SAFETY: as the caller promises.
-        unsafe { _mm256_loadu_si256(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
-        // SAFETY: as the caller promises.
-        unsafe { _mm256_storeu_si256(to.cast(), vector) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
-        if len == 32 {
-            // SAFETY: as the caller promises.
-            return unsafe { self.load(from) };
-        }
-        let mut bytes = [0u8; 32];
-        // SAFETY: as the caller promises; and `len` is less than 32.
-        unsafe {
-            core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len);
-            self.load(bytes.as_ptr())
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
-        if len == 32 {
-            // SAFETY: as the caller promises.
-            return unsafe { self.store(to, vector) };
-        }
-        let mut bytes = [0u8; 32];
-        // SAFETY: as the caller promises; and `len` is less than 32.
-        unsafe {
-            self.store(bytes.as_mut_ptr(), vector);
-            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, len);
-        }
-    }
+    memory!(32, _mm256_loadu_si256, _mm256_storeu_si256);
 
     operations! {
         fn keep(vector: __m256i, len: usize) -> __m256i {
