@@ -120,9 +120,10 @@ impl Writing {
     /// Renews the keys of both directions, as [`Connection::rekey`].
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
+        let asks = !self.outbound.key_updates.awaited();
         self.outbound.key_update(true).map_err(|error| error.in_state(STATE))?;
-        // Before it goes out: the answer cannot come earlier.
-        if self.outbound.key_updates.awaited() {
+        // Before it goes out: the answer cannot come earlier. Where one was awaited already it may have come by now.
+        if asks {
             notes.leave(AWAITED);
         }
         Ok(())

@@ -9,7 +9,7 @@
 //! A note is left before the lock is tried, and looked for after it was given back. Of two threads that do both at once one sees what the other did (both
 //! fences are sequentially consistent), so what was left is always settled: by whoever holds the lock, or by who left it. Trying once is therefore enough.
 //!
-//! Nothing here knows what is shared: `tests/halves.rs` runs this file under every interleaving.
+//! Nothing here knows what is shared. `tests/halves/` runs this file, and the halves above it, under every interleaving.
 
 use crate::sync::{AtomicU8, Mutex, MutexGuard, OnceLock, Ordering, PoisonError, TryLockError, fence};
 

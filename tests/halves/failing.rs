@@ -1,0 +1,59 @@
+//! Failures: found by one half, told to the peer and to the other half.
+
+use std::io::{self, Read, Write};
+
+use crate::code_point::AlertDescription;
+use crate::connection::outbound::DATA;
+use crate::connection::receiver::Event;
+use crate::error::Error;
+use crate::stream::race;
+
+const BAD: Error = Error::Protocol(AlertDescription::BAD_RECORD_MAC);
+
+fn inner<T>(result: io::Result<T>) -> Option<Error> {
+    result.err().map(Error::from)
+}
+
+/// What the half that reads fails with is told to the peer when both have come back, whoever was inside; and nothing comes behind it.
+#[test]
+fn a_failure_is_always_settled() {
+    race(
+        [Event::Fault(BAD)],
+        |_| (),
+        |mut reader| assert_eq!(inner(reader.read(&mut [0])), Some(BAD)),
+        |mut writer| {
+            for _ in 0..2 {
+                if let Err(error) = writer.write(b"x") {
+                    assert_eq!(Error::from(error), BAD);
+                }
+            }
+            writer
+        },
+        |_, mut writer, wire| {
+            let records = wire.records();
+            let Some((last, before)) = records.split_last() else { panic!("no alert") };
+            assert!(*last == AlertDescription::BAD_RECORD_MAC.0 && before.iter().all(|record| *record == DATA), "{records:?}");
+            assert_eq!(inner(writer.write(b"x")), Some(BAD));
+            assert_eq!(wire.records(), records);
+        },
+    );
+}
+
+/// The first error sticks, and both get the same one. The peer hears of it if it says something to the peer.
+#[test]
+fn both_fail() {
+    race(
+        [Event::Fault(BAD)],
+        |_| (),
+        |mut reader| inner(reader.read(&mut [0])).unwrap(),
+        |mut writer| {
+            let error = inner(writer.write_vectored(&[])).unwrap();
+            (writer, error)
+        },
+        |first, (mut writer, second), wire| {
+            assert_eq!(first, second);
+            assert_eq!(inner(writer.write(b"x")), Some(first.clone()));
+            assert_eq!(wire.records(), first.alert().map(|alert| alert.0).as_slice());
+        },
+    );
+}

@@ -1,0 +1,82 @@
+//! `crate::stream`: the halves over a transport that keeps what is written.
+
+#[path = "../../src/stream/split.rs"]
+pub(crate) mod split;
+#[path = "../../src/stream/transport.rs"]
+pub(crate) mod transport;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use crate::connection::outbound::Outbound;
+use crate::connection::receiver::{Event, Receiver};
+use crate::connection::sans_io::Connection;
+use crate::handshake::Negotiated;
+use split::{ReadHalf, WriteHalf};
+
+pub(crate) mod clock {
+    use core::time::Duration;
+
+    use crate::time::Now;
+
+    #[derive(Clone, Copy)]
+    pub(crate) struct Clock;
+
+    impl Clock {
+        pub(crate) fn now(self) -> Now {
+            Now { monotonic: Duration::ZERO, unix: Duration::ZERO }
+        }
+    }
+}
+
+/// What was sent. Each call of the transport takes one record, so that much happens between two.
+#[derive(Clone, Default)]
+pub(crate) struct Wire(Arc<Mutex<Vec<u8>>>);
+
+impl Wire {
+    pub(crate) fn records(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(&data[..1]);
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The halves of a connection that receives this script, at work at once, under every interleaving. `prepare` comes before; `after` has what both return.
+///
+/// Loom is blind for some that begin in the thread it lets go first: it asks who was last at an atomic, and a thread that looks and then writes was there itself.
+/// So each goes first once.
+pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
+    script: [Event; N],
+    prepare: impl Fn(&mut WriteHalf<Wire>) + Copy + Send + Sync + 'static,
+    read: impl Fn(ReadHalf<io::Empty>) -> R + Copy + Send + Sync + 'static,
+    write: impl Fn(WriteHalf<Wire>) -> W + Copy + Send + Sync + 'static,
+    after: impl Fn(R, W, &Wire) + Copy + Send + Sync + 'static,
+) {
+    for reader_first in [true, false] {
+        let script = script.clone();
+        loom::model(move || {
+            let connection = Connection { receiver: Receiver::new(script.clone()), outbound: Outbound::default() };
+            let wire = Wire::default();
+            let (reader, mut writer) = split::halves((io::empty(), wire.clone()), connection.split(), None, clock::Clock, Negotiated);
+            prepare(&mut writer);
+            let (read, written) = if reader_first {
+                let writing = loom::thread::spawn(move || write(writer));
+                (read(reader), writing.join().unwrap())
+            } else {
+                let reading = loom::thread::spawn(move || read(reader));
+                let written = write(writer);
+                (reading.join().unwrap(), written)
+            };
+            after(read, written, &wire);
+        });
+    }
+}
