@@ -435,10 +435,11 @@ impl<S: Read + Write> Write for Stream<S> {
         self.write_by(|connection| connection.write_vectored(buffers))
     }
 
-    /// Sends all that was accepted, and flushes the transport.
+    /// Sends all that was accepted, and flushes the transport. If the connection has failed, not all of it may have gone out: then that is the error.
     fn flush(&mut self) -> io::Result<()> {
         self.send()?;
-        transport::flush(self.io.get_mut()).map_err(|error| self.note(error))
+        transport::flush(self.io.get_mut()).map_err(|error| self.note(error))?;
+        self.connection.error().map_or(Ok(()), |error| Err(error.clone().into()))
     }
 }
 

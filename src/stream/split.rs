@@ -96,7 +96,7 @@ struct Sender<W> {
 }
 
 impl<W: Write> Sender<W> {
-    /// Sends all that waits.
+    /// Sends all that waits. What waited when the connection failed may have been thrown away, so that is an error.
     fn send(&mut self, notes: &Notes<Error>) -> io::Result<()> {
         if let Some(error) = &self.broken {
             return Err(error.clone().into());
@@ -106,7 +106,10 @@ impl<W: Write> Sender<W> {
             // Each call of the transport may have waited for long.
             self.writing.look(notes);
             if self.writing.output().is_empty() {
-                return Ok(());
+                let Some(error) = notes.failure() else { return Ok(()) };
+                // The alert. Nobody is there to hear of another error.
+                let _ = transport::flush(io);
+                return Err(error.clone().into());
             }
             if let Err(error) = transport::send_once(io, &mut self.writing) {
                 return Err(note(&mut self.broken, error));

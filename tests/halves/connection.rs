@@ -44,7 +44,7 @@ pub(crate) mod sans_io {
     }
 }
 
-/// What sends. A record is one byte: [`DATA`](outbound::DATA) and the like, or its alert's number.
+/// What sends. A record is one byte, also of data: [`DATA`](outbound::DATA) and the like, or its alert's number.
 pub(crate) mod outbound {
     use core::ops::Deref;
     use core::time::Duration;
@@ -100,8 +100,9 @@ pub(crate) mod outbound {
             if self.key_updates.owed() {
                 self.key_update(false)?;
             }
-            self.records.push(DATA);
-            Ok(buffers.iter().map(|buffer| buffer.len()).sum())
+            let length = buffers.iter().map(|buffer| buffer.len()).sum();
+            self.records.resize(self.records.len() + length, DATA);
+            Ok(length)
         }
 
         pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::stream::race;
 
 const BAD: Error = Error::Protocol(AlertDescription::BAD_RECORD_MAC);
+const RECEIVED: Error = Error::AlertReceived(AlertDescription::BAD_RECORD_MAC);
 
 fn inner<T>(result: io::Result<T>) -> Option<Error> {
     result.err().map(Error::from)
@@ -55,5 +56,25 @@ fn both_fail() {
             assert_eq!(inner(writer.write(b"x")), Some(first.clone()));
             assert_eq!(wire.records(), first.alert().map(|alert| alert.0).as_slice());
         },
+    );
+}
+
+/// RFC 9846, section 6: after a fatal alert of the peer "nothing further" is sent, so what waits is thrown away; and then `write` and `flush` say so.
+#[test]
+fn what_is_said_to_be_sent_was_sent() {
+    race(
+        [Event::Fault(RECEIVED)],
+        |_| (),
+        |mut reader| assert_eq!(inner(reader.read(&mut [0])), Some(RECEIVED)),
+        |mut writer| {
+            let said = writer.write(b"xy");
+            let flushed = writer.flush();
+            assert!(said.is_ok() || flushed.is_err());
+            for error in said.as_ref().err().into_iter().chain(flushed.as_ref().err()) {
+                assert_eq!(error.get_ref().unwrap().downcast_ref(), Some(&RECEIVED));
+            }
+            said.unwrap_or_default()
+        },
+        |(), said, wire| assert!(wire.records().len() >= said, "{said}"),
     );
 }

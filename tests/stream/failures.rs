@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 
 use fleeting::{AlertDescription, Authority, Client, ClientAuth, Error, Fault, Progress, Server};
 
-use crate::pipe::{End, wide_pipe};
-use crate::side::{inner, pair, streams};
+use crate::pipe::{End, pipe, wide_pipe};
+use crate::side::{content, inner, is_pause, pair, streams};
 
 /// A transport whose peer has gone: it has some last words, and takes nothing.
 struct Gone {
@@ -171,6 +171,24 @@ fn a_forged_record_comes_after_what_was_true() {
     }
     let error = inner(a.read(&mut text).unwrap_err());
     assert!(matches!(error, Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)), "{error:?}");
+}
+
+/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before: who asks whether it went out is told so.
+#[test]
+fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
+    let (client, server) = pair();
+    let (a, b) = pipe(10_000, (None, None));
+    let (mut a, mut b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
+    a.get_mut().write_all(&[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]).unwrap();
+    assert_eq!(a.write(&content(50_000, 1)).unwrap(), 50_000);
+    assert!(is_pause(&a.flush().unwrap_err()) && a.wants_write());
+    assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+    assert!(matches!(inner(a.read(&mut [0; 10]).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+    for _ in 0..2 {
+        assert!(matches!(inner(a.flush().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(matches!(inner(a.close().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(!a.wants_write());
+    }
 }
 
 /// An `http://` client at the door.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use fleeting::{AlertDescription, Error, Pair, ReadHalf, Stream, WriteHalf};
 
-use crate::pipe::{Reader, wide_pipe};
-use crate::side::{content, inner, pair, streams};
+use crate::pipe::{Reader, pipe, wide_pipe};
+use crate::side::{content, inner, is_pause, pair, streams};
 
 fn two() -> (Stream<TcpStream>, Stream<TcpStream>) {
     let (client, server) = pair();
@@ -157,6 +157,26 @@ fn what_reading_fails_with_is_what_writing_gets() {
     b.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"before");
     assert!(matches!(inner(b.read(&mut text).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+}
+
+/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before: who asks whether it went out is told so.
+#[test]
+fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
+    let (client, server) = pair();
+    let (a, b) = pipe(10_000, (None, None));
+    let (mut a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    let mut record = vec![23, 3, 3, 0, 40];
+    record.extend([0; 40]);
+    a.get_mut().write_all(&record).unwrap();
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    assert_eq!(writer.write(&content(50_000, 1)).unwrap(), 50_000);
+    assert!(is_pause(&writer.flush().unwrap_err()) && writer.wants_write());
+    assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+    assert!(matches!(inner(reader.read(&mut [0; 10]).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+    for _ in 0..2 {
+        assert!(matches!(inner(writer.flush().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(!writer.wants_write());
+    }
 }
 
 /// A transport that fails while sending leaves what the peer said.
