@@ -390,17 +390,17 @@ impl<S: Read + Write> Stream<S> {
 
 impl<S: Read + Write> Read for Stream<S> {
     /// Reads what is there, waiting for the transport only if nothing is. `Ok(0)` is the peer's close_notify, or an empty `out`.
+    ///
+    /// Nothing is sent, but where it fails with what the peer should know: one attempt to send that alert comes before the error, and takes as long as the
+    /// transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
         }
         loop {
             let result = self.connection.process_into(out, self.now, &mut SystemRandom);
-            // It sticks, and is told by the next call if something came before it.
-            if self.connection.error().is_some() {
-                self.last_words();
-            }
-            match result? {
+            // Not before what came first has been read: the transport may have no room for it.
+            match result.inspect_err(|_| self.last_words())? {
                 (0, Status::NeedsInput) => self.receive()?,
                 (0, Status::Ask(_) | Status::EarlyData) => return Err(self.unfinished()),
                 (count, _) => return Ok(count),

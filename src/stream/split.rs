@@ -206,11 +206,8 @@ impl<R: Read> ReadHalf<R> {
     fn fill(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             let result = self.reading.process_into(out, self.now, self.partner.notes());
-            // It sticks, and is told by the next call if something came before it.
-            if self.partner.notes().failure().is_some() {
-                self.partner.last_words();
-            }
-            match result? {
+            // Not before what came first has been read: the transport may have no room for it.
+            match result.inspect_err(|_| self.partner.last_words())? {
                 (0, Status::NeedsInput) => {
                     transport::receive(&mut self.io, &mut self.reading)?;
                     self.now = self.clock.now();
@@ -226,6 +223,9 @@ impl<R: Read> ReadHalf<R> {
 
 impl<R: Read> Read for ReadHalf<R> {
     /// As of a [`Stream`](crate::Stream): `Ok(0)` is the peer's close_notify, or an empty `out`.
+    ///
+    /// It waits for the transport that is read alone, but where it fails with what the peer should know: unless the other half is at work, one attempt to send
+    /// that alert comes before the error, and takes as long as the transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() { Ok(0) } else { self.fill(out) }
     }

@@ -159,6 +159,31 @@ fn what_reading_fails_with_is_what_writing_gets() {
     assert!(matches!(inner(b.read(&mut text).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
 }
 
+/// Sending the alert may take its time: what came before the record that it is about does not wait for it. Who never asks for more leaves it to the other half.
+#[test]
+fn what_came_before_a_failure_is_read_before_it_is_told() {
+    for asks in [true, false] {
+        let (client, server) = pair();
+        let (a, b) = wide_pipe();
+        let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+        b.write_all(b"true").unwrap();
+        let mut record = vec![23, 3, 3, 0, 40];
+        record.extend([0; 40]);
+        b.get_mut().write_all(&record).unwrap();
+        let (mut reader, mut writer) = a.into_split().unwrap();
+        let mut text = [0; 10];
+        assert_eq!(reader.read(&mut text).unwrap(), 4);
+        assert!(is_pause(&b.read(&mut text).unwrap_err()));
+        if asks {
+            assert_eq!(inner(reader.read(&mut text).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        } else {
+            drop(reader);
+            assert_eq!(inner(writer.flush().unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        }
+        assert!(matches!(inner(b.read(&mut text).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+    }
+}
+
 /// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before: who asks whether it went out is told so.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
