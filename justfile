@@ -13,10 +13,11 @@ fmt:
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# Lints of every target of the library, with and without the accelerators
+# Lints of every target of the library, with and without the accelerators, and of the tests for constant time
 clippy:
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --no-default-features -- -D warnings
+    cargo clippy --locked --package constant_time -- -D warnings
 
 # The documentation, with every broken link an error
 doc:
@@ -86,6 +87,10 @@ examples:
 # The tests against other people's programs: openssl, gnutls, go, node, curl (CONTRIBUTING.md says what to install)
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
+
+# Whether the AES-GCM kernel takes the same time whatever its secrets are: by its machine code (x86-64 Linux)
+constant-time:
+    cargo run --locked --release --package constant_time -- disassemble
 
 # The comparison with rustls and OpenSSL is a package of its own: that it builds
 bench-peers-check:

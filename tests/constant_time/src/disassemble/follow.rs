@@ -1,0 +1,360 @@
+//! [`follow`]: where a secret goes in a function, by its machine code alone.
+//!
+//! ```text
+//! secret at first    what is read from memory: through an argument, or through a pointer that was read through an argument
+//! secret then        what is computed from a secret, and each byte of the stack that one was stored to
+//! not secret         the arguments themselves, and words read through an argument (`Key`, `Text`: pointers and lengths); constants
+//! ```
+//!
+//! Which argument stands in which register is not asked: [`Arguments`]. What leads to a finding is in [`Leak`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use iced_x86::{
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory,
+};
+
+use super::program::{Function, Program};
+use super::value::{ARGUMENTS, Place, State, Value};
+
+/// What a function does with a secret that it must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leak {
+    /// It comes into a general register, the flags, or a mask.
+    LeavesVectors,
+    /// It decides where the program goes on.
+    Branch,
+    /// It is a part of an address, or a mask of what is read and written.
+    Address,
+    /// An instruction works on it whose time depends on its operands.
+    Time,
+    /// Some function may get it that is not known to this test.
+    Call,
+    /// Code that could not be followed.
+    Unknown,
+}
+
+/// What a function's arguments point to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    /// Secrets, all of them.
+    Data,
+    /// Structures of pointers and numbers.
+    Structures,
+    /// Either. Through a structure whole words alone are read, into general registers; a nonce has 12 bytes, and a vector is no structure.
+    Mixed,
+}
+
+/// How a function is followed.
+#[derive(Clone, Copy)]
+pub struct How {
+    pub arguments: Arguments,
+    /// Bytes that a call to `memcpy` may write to the stack at most: a part of a vector.
+    pub part: usize,
+}
+
+/// What callers should know of a function.
+#[derive(Clone, Copy, Default)]
+pub struct Summary {
+    /// The arguments through which it writes secrets.
+    pub writes: u32,
+    /// Whether it returns one.
+    pub returns: bool,
+}
+
+/// Bytes that a function writes where its caller wants the result: a tag.
+const RESULT: usize = 16;
+
+/// Calls that are allowed whatever they are given, as long as it is no secret itself: none reads what an argument points to.
+const HARMLESS: [&str; 9] = [
+    "<fleeting::crypto::kernel::x86_64::vector::",
+    "core::panicking::",
+    "core::slice::index::",
+    "core::option::",
+    "alloc::alloc::",
+    "__rustc",
+    "__rust",
+    "std_detect::",
+    "_Unwind_",
+];
+
+pub struct Followed {
+    pub leaks: BTreeSet<(u64, Leak)>,
+    pub summary: Summary,
+    pub instructions: Vec<Instruction>,
+}
+
+pub fn follow(program: &Program<'_>, function: &Function<'_>, how: How, known: &BTreeMap<u64, Summary>) -> Followed {
+    let instructions: Vec<_> = Decoder::with_ip(64, function.code, function.address, DecoderOptions::NONE).into_iter().collect();
+    let data = if how.arguments == Arguments::Data { u32::MAX } else { 0 };
+    let mut walk =
+        Walk { program, how, known, data, leaks: BTreeSet::new(), summary: Summary::default(), factory: InstructionInfoFactory::new() };
+    loop {
+        let data = walk.data;
+        walk.run(function.address, &instructions);
+        if walk.data == data {
+            return Followed { leaks: walk.leaks, summary: walk.summary, instructions };
+        }
+    }
+}
+
+struct Walk<'a> {
+    program: &'a Program<'a>,
+    how: How,
+    known: &'a BTreeMap<u64, Summary>,
+    /// The arguments that point to data.
+    data: u32,
+    leaks: BTreeSet<(u64, Leak)>,
+    summary: Summary,
+    factory: InstructionInfoFactory,
+}
+
+impl Walk<'_> {
+    /// Over all ways through the function, until nothing new is found.
+    fn run(&mut self, entry: u64, instructions: &[Instruction]) {
+        let at: BTreeMap<u64, &Instruction> = instructions.iter().map(|instruction| (instruction.ip(), instruction)).collect();
+        // Where ways meet, and so are states kept.
+        let targets = instructions.iter().filter(|i| i.op_count() == 1 && i.op_kind(0) == OpKind::NearBranch64 && !i.is_call_near());
+        let heads: BTreeSet<u64> = targets.map(Instruction::near_branch_target).chain([entry]).collect();
+        let mut states = BTreeMap::from([(entry, State::at_entry())]);
+        let mut waiting = vec![entry];
+        let mut reached = BTreeSet::new();
+        while let Some(head) = waiting.pop() {
+            let mut state = states[&head].clone();
+            let mut next = Some(head);
+            while let Some(instruction) = next.and_then(|ip| at.get(&ip)) {
+                reached.insert(instruction.ip());
+                self.step(instruction, &mut state);
+                let after = instruction.next_ip();
+                let (onward, jump) = match instruction.flow_control() {
+                    FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => (Some(after), None),
+                    FlowControl::ConditionalBranch => (Some(after), Some(instruction.near_branch_target())),
+                    FlowControl::UnconditionalBranch => (None, Some(instruction.near_branch_target())),
+                    FlowControl::Return | FlowControl::Exception | FlowControl::Interrupt => (None, None),
+                    _ => {
+                        self.leaks.insert((instruction.ip(), Leak::Unknown));
+                        (None, None)
+                    }
+                };
+                next = onward;
+                for ip in jump.into_iter().chain(onward.filter(|ip| heads.contains(ip))) {
+                    if !at.contains_key(&ip) {
+                        self.leaks.insert((instruction.ip(), Leak::Unknown));
+                    }
+                    let new = match states.get_mut(&ip) {
+                        Some(known) => known.join(&state),
+                        None => states.insert(ip, state.clone()).is_none(),
+                    };
+                    if new && !waiting.contains(&ip) {
+                        waiting.push(ip);
+                    }
+                    // The head is gone through by itself.
+                    next = next.filter(|next| *next != ip);
+                }
+            }
+        }
+        // Landing pads alone are not reached; functions that are given data have none.
+        let padding = |i: &Instruction| matches!(i.mnemonic(), Mnemonic::Nop | Mnemonic::Int3 | Mnemonic::Ud2);
+        if self.how.arguments != Arguments::Structures {
+            let missed = instructions.iter().filter(|i| !padding(i) && !reached.contains(&i.ip()));
+            self.leaks.extend(missed.map(|instruction| (instruction.ip(), Leak::Unknown)));
+        }
+    }
+
+    fn step(&mut self, i: &Instruction, state: &mut State) {
+        let info = self.factory.info(i).clone();
+        let mut leak = |condition: bool, leak: Leak| {
+            if condition {
+                self.leaks.insert((i.ip(), leak));
+            }
+        };
+        let reads = |access| matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite);
+        let writes = |access| matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite);
+        let is_data = |register: Register| register.is_vector_register() || register.is_k();
+
+        // 1. Where memory is read and written.
+        let pointers: Vec<(UsedMemory, Value)> = info.used_memory().iter().map(|memory| (*memory, pointer(i, memory, state))).collect();
+        leak(pointers.iter().any(|(_, pointer)| pointer.secret), Leak::Address);
+        leak(!pointers.is_empty() && state.get(i.op_mask()).secret, Leak::Address);
+
+        // 2. What is read. A register that is only a part of an address is none of it.
+        let operand = |register: Register| {
+            (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Register && i.op_register(n).full_register() == register)
+        };
+        let part_of_address = |register: Register| {
+            let pushes = register == Register::RSP && i.stack_pointer_increment() != 0;
+            pushes || [i.memory_base(), i.memory_index()].iter().any(|part| part.full_register() == register) && !operand(register)
+        };
+        let read: Vec<Register> =
+            info.used_registers().iter().filter(|used| reads(used.access())).map(|used| used.register().full_register()).collect();
+        let read: Vec<Register> = read.into_iter().filter(|register| !part_of_address(*register)).collect();
+        let written: Vec<Register> =
+            info.used_registers().iter().filter(|used| writes(used.access())).map(|used| used.register()).collect();
+        let mut sources: Vec<Value> = read.iter().map(|register| state.get(*register)).collect();
+        for (memory, pointer) in pointers.iter().filter(|(memory, _)| reads(memory.access()) && !i.is_call_near_indirect()) {
+            let size = memory.memory_size().size();
+            let whole_word = size == 8 && !written.iter().any(|register| is_data(*register));
+            let (value, data) = through(self.program, self.how, self.data, *pointer, size, whole_word, state);
+            self.data |= data;
+            sources.push(value);
+        }
+        if i.rflags_read() != 0 {
+            sources.push(Value { secret: state.flags.secret, ..Value::default() });
+        }
+        let all = sources.iter().copied().fold(Value::default(), Value::with);
+
+        // 3. What becomes of it.
+        leak(i.flow_control() == FlowControl::ConditionalBranch && state.flags.secret, Leak::Branch);
+        leak(matches!(i.flow_control(), FlowControl::IndirectBranch) && all.secret, Leak::Branch);
+        leak(matches!(i.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) && all.secret, Leak::Time);
+        let leaves = all.secret && (i.rflags_modified() != 0 || written.iter().any(|register| !register.is_vector_register()));
+        leak(leaves && i.flow_control() == FlowControl::Next, Leak::LeavesVectors);
+
+        let stack_and_number = || sources.iter().find_map(|value| value.stack).zip(immediate(i));
+        let result = match i.mnemonic() {
+            Mnemonic::Lea => pointer_of(i, i.memory_base(), i.memory_index(), i.memory_displacement64(), state),
+            Mnemonic::Add | Mnemonic::Sub if stack_and_number().is_some() => {
+                let (place, number) = stack_and_number().unwrap_or((Place::Somewhere, 0));
+                Value::at(moved(place, if i.mnemonic() == Mnemonic::Sub { -number } else { number }))
+            }
+            // The stack pointer is aligned: a frame whose distance from the one before is not known.
+            Mnemonic::And if i.op0_register() == Register::RSP => Value::at(Place::At(1, 0)),
+            // One source, as it is: what was spilled comes back, pointers among it.
+            _ if sources.len() == 1 && is_move(i) => sources[0],
+            // A conditional move: what its target held before is another source, below.
+            _ if sources.len() == 2 && i.rflags_read() != 0 && i.rflags_modified() == 0 => sources[0].with_secret(sources[1].secret),
+            _ => all,
+        };
+
+        // 4. Where it goes.
+        for used in info.used_registers().iter().filter(|used| writes(used.access())) {
+            let register = used.register();
+            let in_part = register.is_gpr8() || register.is_gpr16() || used.access() == OpAccess::CondWrite;
+            let value = if in_part { state.get(register).or(result) } else { result };
+            if register.full_register() != Register::RSP || i.stack_pointer_increment() == 0 {
+                state.set(register, value);
+            }
+        }
+        for (memory, pointer) in pointers.iter().filter(|(memory, _)| writes(memory.access()) && i.flow_control() == FlowControl::Next) {
+            if let Some(place) = pointer.stack {
+                state.store(place, memory.memory_size().size(), result, memory.access() == OpAccess::Write);
+            } else if result.secret {
+                self.summary.writes |= pointer.arguments;
+            }
+        }
+        if i.rflags_modified() != 0 {
+            // Some instructions leave a part of the flags as it was.
+            let in_part = i.rflags_modified() & FLAGS != FLAGS;
+            state.flags = Value { secret: all.secret || in_part && state.flags.secret, ..Value::default() };
+        }
+        if i.flow_control() == FlowControl::Return {
+            self.summary.returns |= [Register::RAX, Register::RDX, Register::XMM0].iter().any(|register| state.get(*register).secret);
+        } else if matches!(i.flow_control(), FlowControl::Call | FlowControl::IndirectCall) {
+            self.call(i, state);
+        } else if i.stack_pointer_increment() != 0 {
+            let moved_by = i64::from(i.stack_pointer_increment());
+            let stack = state.get(Register::RSP).stack.map(|place| moved(place, moved_by));
+            state.set(Register::RSP, Value { stack, ..Value::default() });
+        }
+    }
+
+    fn call(&mut self, i: &Instruction, state: &mut State) {
+        let target = match i.op_kind(0) {
+            OpKind::NearBranch64 => Some(i.near_branch_target()),
+            OpKind::Register => state.get(i.op_register(0)).address,
+            _ => i.is_ip_rel_memory_operand().then(|| self.program.follow(i.ip_rel_memory_address())),
+        };
+        let name = target.and_then(|target| self.program.name_at(target)).unwrap_or_default();
+        let arguments = ARGUMENTS.map(|register| state.get(register));
+        let mut result = Value::default();
+        if arguments.iter().any(|argument| argument.secret) {
+            self.leaks.insert((i.ip(), Leak::Call));
+        }
+        if let Some(summary) = target.and_then(|target| self.known.get(&target)) {
+            for argument in (0..).zip(arguments).filter(|(number, _)| summary.writes & 1 << number != 0).map(|(_, argument)| argument) {
+                argument.stack.into_iter().for_each(|place| state.store(place, RESULT, Value::SECRET, true));
+            }
+            result.secret = summary.returns;
+        } else if name == "memcpy" || name == "memmove" {
+            let (value, data) = through(self.program, self.how, self.data, arguments[1], self.how.part, false, state);
+            self.data |= data;
+            arguments[0].stack.into_iter().for_each(|place| state.store(place, self.how.part, value, false));
+            if arguments[0].stack.is_none() && value.secret {
+                self.summary.writes |= arguments[0].arguments;
+            }
+            result = arguments[0];
+        } else if name != "memset" && !HARMLESS.iter().any(|harmless| name.starts_with(harmless)) {
+            self.leaks.insert((i.ip(), Leak::Call));
+        }
+        state.after_call();
+        state.set(Register::RAX, result);
+        if result.secret {
+            [Register::RDX, Register::XMM0].iter().for_each(|register| state.set(*register, result));
+        }
+    }
+}
+
+/// Carry, zero, sign and overflow.
+const FLAGS: u32 = iced_x86::RflagsBits::CF | iced_x86::RflagsBits::ZF | iced_x86::RflagsBits::SF | iced_x86::RflagsBits::OF;
+
+/// What is read through a pointer, and the arguments that are known by that to point to data.
+fn through(program: &Program<'_>, how: How, data: u32, pointer: Value, size: usize, whole_word: bool, state: &State) -> (Value, u32) {
+    let Value { secret, word, arguments, constant, .. } = pointer;
+    if let Some(place) = pointer.stack {
+        let value = state.load(place, size);
+        return if arguments == 0 { (value, 0) } else { (value.with(Value::SECRET), 0) };
+    }
+    match () {
+        () if secret => (Value::SECRET, 0),
+        () if constant => (Value { constant, address: pointer.address.map(|slot| program.follow(slot)), ..Value::default() }, 0),
+        () if word || arguments == 0 => (Value::SECRET, 0),
+        () if how.arguments == Arguments::Mixed && !whole_word => (Value::SECRET, arguments),
+        () if arguments & data != 0 => (Value::SECRET, 0),
+        () => (Value { word: true, ..Value::default() }, 0),
+    }
+}
+
+/// The address of a memory operand. The stack moves before something is pushed.
+fn pointer(i: &Instruction, memory: &UsedMemory, state: &State) -> Value {
+    pointer_of(i, memory.base(), memory.index(), memory.displacement(), state)
+}
+
+fn pointer_of(i: &Instruction, base: Register, index: Register, displacement: u64, state: &State) -> Value {
+    if i.is_ip_rel_memory_operand() && base != Register::RSP || base == Register::RIP {
+        return Value { constant: true, address: Some(i.ip_rel_memory_address()), ..Value::default() };
+    }
+    let from = state.get(base);
+    let index = state.get(index);
+    match (from.stack, index == Value::default()) {
+        (Some(place), true) if i.memory_index() == Register::None || base == Register::RSP && i.stack_pointer_increment() != 0 => {
+            Value { stack: Some(moved(place, displacement.cast_signed())), ..from }
+        }
+        // A constant with a displacement is another one.
+        _ => from.with(index),
+    }
+}
+
+fn moved(place: Place, by: i64) -> Place {
+    match place {
+        Place::At(frame, offset) => Place::At(frame, offset.wrapping_add(by)),
+        Place::Somewhere => Place::Somewhere,
+    }
+}
+
+fn immediate(i: &Instruction) -> Option<i64> {
+    (i.op_count() == 2).then(|| i.try_immediate(1).ok()).flatten().map(u64::cast_signed)
+}
+
+/// Copies all of its one source, unchanged.
+fn is_move(i: &Instruction) -> bool {
+    use Mnemonic::*;
+    let whole = matches!(i.op_register(0).size(), 0 | 8 | 16..) || i.op_kind(0) == OpKind::Memory;
+    let moves = [Mov, Push, Pop, Movaps, Movups, Movdqa, Movdqu, Vmovaps, Vmovups, Vmovdqa, Vmovdqu, Vmovdqu64, Vmovdqa64, Vmovq, Vmovdqu8];
+    whole && moves.contains(&i.mnemonic())
+}
+
+impl Value {
+    fn with_secret(self, secret: bool) -> Self {
+        Self { secret: self.secret || secret, ..self }
+    }
+}

@@ -1,0 +1,67 @@
+//! [`Program`]: the machine code of an executable, by function, and what its calls through a table of addresses lead to.
+
+use std::collections::BTreeMap;
+
+use object::read::elf::ElfFile64;
+use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
+
+/// An executable file for Linux on x86-64, its own symbols not stripped.
+pub struct Program<'a> {
+    file: ElfFile64<'a>,
+    /// Each function's name without the compiler's hash; and each slot of the table of addresses that the dynamic linker fills, under what it is filled with.
+    names: BTreeMap<u64, String>,
+    /// The slots that are filled with an address in the program itself.
+    slots: BTreeMap<u64, u64>,
+}
+
+/// Where a function stands, and its bytes.
+pub struct Function<'a> {
+    pub address: u64,
+    pub code: &'a [u8],
+}
+
+impl<'a> Program<'a> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, object::Error> {
+        let file = ElfFile64::parse(bytes)?;
+        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.address() != 0);
+        let mut names: BTreeMap<u64, String> =
+            functions.map(|symbol| Ok((symbol.address(), readable(symbol.name()?)))).collect::<object::Result<_>>()?;
+        let mut slots = BTreeMap::new();
+        for (slot, relocation) in file.dynamic_relocations().into_iter().flatten() {
+            match relocation.target() {
+                RelocationTarget::Symbol(index) => {
+                    let name = file.dynamic_symbol_table().map(|table| object::ObjectSymbolTable::symbol_by_index(&table, index)?.name());
+                    names.insert(slot, readable(name.transpose()?.unwrap_or_default()));
+                }
+                _ => drop(slots.insert(slot, relocation.addend().cast_unsigned())),
+            }
+        }
+        Ok(Self { file, names, slots })
+    }
+
+    /// All functions of which this is the name.
+    pub fn functions(&self, name: &str) -> Vec<Function<'a>> {
+        let symbols = self.file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
+        let found = symbols.filter(|symbol| symbol.name().is_ok_and(|symbol| readable(symbol) == name));
+        let code = |symbol: &object::read::elf::ElfSymbol64<'a, '_>| {
+            self.file.section_by_index(symbol.section_index()?).ok()?.data_range(symbol.address(), symbol.size()).ok()?
+        };
+        found.filter_map(|symbol| Some(Function { address: symbol.address(), code: code(&symbol)? })).collect()
+    }
+
+    /// What stands at an address: a function, or a slot that a function is called through.
+    pub fn name_at(&self, address: u64) -> Option<&str> {
+        self.names.get(&address).map(String::as_str)
+    }
+
+    /// Where the pointer in this slot leads, or the slot itself for what comes from elsewhere.
+    pub fn follow(&self, slot: u64) -> u64 {
+        self.slots.get(&slot).copied().unwrap_or(slot)
+    }
+}
+
+/// Without the hash, and the version of a symbol of libc.
+fn readable(symbol: &str) -> String {
+    let name = symbol.split('@').next().unwrap_or(symbol);
+    format!("{:#}", rustc_demangle::demangle(name))
+}

@@ -1,0 +1,46 @@
+//! Looks whether fleeting takes the same time whatever its secrets are, in three ways that make up for each other's blind spots:
+//!
+//! ```text
+//! disassemble   the AES-GCM kernel of every width, by what its machine code can do at all
+//! valgrind      what valgrind can run (no AVX-512, VAES, SHA or ADX), by marking the secrets as undefined: under valgrind, see the justfile
+//! timing        AES-GCM of every width that this CPU has, by the clock
+//! ```
+//!
+//! Each first has to find what leaks on purpose (`leaky`). `just constant-time` runs all three.
+
+mod disassemble;
+mod leaky;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Looks whether fleeting takes the same time whatever its secrets are.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    way: Way,
+}
+
+#[derive(Subcommand)]
+enum Way {
+    /// Follows the secrets through the machine code of the AES-GCM kernel
+    Disassemble {
+        /// Prints each instruction that is not allowed
+        #[arg(long)]
+        verbose: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Options::parse().way {
+        Way::Disassemble { verbose } => disassemble::run(verbose),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("{what}");
+            ExitCode::FAILURE
+        }
+    }
+}
