@@ -9,91 +9,28 @@
 //! cargo run --release --package peers -- --plot benches/peers/throughput.svg
 //! ```
 
-mod aead;
-mod clock;
-mod loopback;
-mod measure;
+mod ciphers;
+mod harness;
 mod plot;
 mod stack;
 mod table;
 
-use std::path::PathBuf;
-
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::measure::{Block, Figures, Measure};
+use crate::harness::measure::{Block, Figures, Measure};
+use crate::harness::options::{Group, Options, PLOTTED};
+use crate::harness::stack::Credentials;
+use crate::harness::{aead, clock, loopback, measure};
 use crate::plot::Series;
-use crate::stack::{Credentials, Kind};
-
-/// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process.
-#[derive(Parser)]
-struct Options {
-    /// Rounds; a median of fewer than 9 says little
-    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Only these groups of measures
-    #[arg(long, value_enum, value_delimiter = ',')]
-    measure: Vec<Group>,
-    /// Handshakes that each stack makes in a round
-    #[arg(long, default_value_t = 200)]
-    handshakes: u32,
-    /// MiB that each stack writes and reads in a round, for each size of record (fewer of small ones)
-    #[arg(long, default_value_t = 64)]
-    bulk: u32,
-    /// Sizes of records, in bytes of plaintext
-    #[arg(long, value_delimiter = ',', default_values_t = [16 * 1024, 1024], value_parser = size)]
-    records: Vec<usize>,
-    /// MiB that each stack sends over TCP in a round
-    #[arg(long, default_value_t = 512)]
-    loopback: u32,
-    /// Idle connections whose memory is measured
-    #[arg(long, default_value_t = 1000)]
-    connections: u32,
-    /// An intermediate authority between leaf and root: one signature more to verify
-    #[arg(long)]
-    intermediate: bool,
-    /// Only the stacks whose name contains one of these
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// The stack that the others are divided by
-    #[arg(long, default_value = "fleeting")]
-    reference: String,
-    /// Measures records of 16 bytes to 16 KiB and nothing else, and draws the throughput into this file
-    #[arg(long, value_name = "SVG")]
-    plot: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Group {
-    /// CPU time of handshakes
-    Handshakes,
-    /// CPU time of records in memory
-    Records,
-    /// The ciphers alone
-    Aead,
-    /// TCP between two threads
-    Loopback,
-    /// Heap of idle connections
-    Memory,
-}
-
-impl Options {
-    fn measures(&self, group: Group) -> bool {
-        self.measure.is_empty() || self.measure.contains(&group)
-    }
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|size| (1..=16 * 1024).contains(size)).ok_or_else(|| "1 to 16384 bytes".into())
-}
 
 fn main() {
     let options = Options::parse();
     let credentials = Credentials::new(options.intermediate);
     let mut stacks = stack::all(&credentials);
-    stacks.retain(|stack| options.only.is_empty() || options.only.iter().any(|wanted| stack.name().contains(wanted)));
-    let Some(reference) = stacks.iter().position(|stack| stack.name().contains(&options.reference)) else {
+    stacks.retain(|stack| options.includes(&stack.name()));
+    let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
+    let Some(reference) = names.iter().position(|name| name.contains(&options.reference)) else {
         eprintln!("no stack called {:?} is measured; --reference names another", options.reference);
         std::process::exit(2);
     };
@@ -101,42 +38,32 @@ fn main() {
     let bar = ProgressBar::new(0);
     let style = "{elapsed_precise} {wide_bar} {pos}/{len} {msg}";
     bar.set_style(ProgressStyle::with_template(style).expect("the template is right"));
-    let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
     let rounds = options.rounds as usize;
     let run = |measure: &Measure, at: usize| measure.run(stacks[at].as_ref());
-    let bulk = |record: usize| Measure::Bulk { record, mebibytes: options.bulk };
     let warm_up = || stacks.iter().for_each(|stack| measure::warm_up(stack.as_ref()));
 
     if let Some(path) = &options.plot {
-        let sizes: Vec<usize> = (4..=14).map(|power| 1 << power).collect();
-        let measures: Vec<Measure> = sizes.iter().map(|&size| bulk(size)).collect();
         warm_up();
-        let figures = interleaved(&measures, &names, rounds, &bar, run);
+        let figures = interleaved(&options.cpu(), &names, rounds, &bar, run);
         bar.finish_and_clear();
         let of = |at: usize| figures.iter().map(|rounds| rounds.iter().map(|round| round[at].clone()).collect()).collect::<Vec<_>>();
         let series: Vec<Series> = names.iter().enumerate().map(|(at, name)| Series::new(name.clone(), &of(at))).collect();
-        std::fs::write(path, plot::render(&sizes, &series)).expect("the file can be written");
+        std::fs::write(path, plot::render(&PLOTTED, &series)).expect("the file can be written");
         return;
     }
 
     // Memory first, before the rounds leave the allocator in pieces.
-    let memory = [Measure::Memory { connections: options.connections }];
+    let memory = [options.memory()];
     let memory = options.measures(Group::Memory).then(|| memory[0].block(interleaved(&memory, &names, 1, &bar, run).remove(0)));
     warm_up();
-    let mut measures = Vec::new();
-    if options.measures(Group::Handshakes) {
-        measures.extend(Kind::ALL.map(|kind| Measure::Handshake { kind, count: options.handshakes }));
-    }
-    if options.measures(Group::Records) {
-        measures.extend(options.records.iter().map(|&record| bulk(record)));
-    }
+    let measures = options.cpu();
     let figures = interleaved(&measures, &names, rounds, &bar, run);
     let blocks: Vec<Block> = measures.iter().zip(figures).map(|(measure, rounds)| measure.block(rounds)).chain(memory).collect();
 
     let aead = options.measures(Group::Aead).then(|| {
-        let names = aead::CIPHERS.map(|(name, _)| name.to_owned());
+        let names: Vec<String> = ciphers::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
         let measures = aead::Measure::all();
-        let figures = interleaved(&measures, &names, rounds, &bar, |measure, at| aead::CIPHERS[at].1(*measure));
+        let figures = interleaved(&measures, &names, rounds, &bar, |measure, at| ciphers::ALL[at].1(*measure));
         let blocks: Vec<Block> = measures.iter().zip(figures).map(|(measure, rounds)| measure.block(rounds)).collect();
         table::render(&names, 0, &blocks)
     });

@@ -1,7 +1,7 @@
 //! The figures of all rounds as a Markdown table.
 
-use crate::clock::ticks_per_ns;
-use crate::measure::{Block, Unit};
+use crate::harness::clock::ticks_per_ns;
+use crate::harness::measure::{Block, Unit};
 
 pub fn render(names: &[String], reference: usize, blocks: &[Block]) -> String {
     let ticks = ticks_per_ns();

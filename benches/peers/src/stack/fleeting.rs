@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use fleeting::{CipherSuite, Client, ClientAuth, Connection, NamedGroup, Now, Server, SessionCache, Status, SystemRandom};
 
-use super::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
+use crate::harness::stack::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
 
 /// For each kind.
 pub struct Fleeting {

@@ -14,7 +14,7 @@ use rustls::{
     StreamOwned, version,
 };
 
-use super::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
+use crate::harness::stack::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
 
 pub struct Rustls {
     name: String,

@@ -1,7 +1,7 @@
 //! What is measured, and how a stack is driven for it.
 
-use crate::clock::{heap_in_use, timed};
-use crate::stack::{End, Kind, Stack};
+use super::clock::{heap_in_use, timed};
+use super::stack::{End, Kind, Stack};
 
 /// Bytes that wait between the two ends while bulk data is measured: they stay in the processor's cache.
 const BATCH: usize = 256 * 1024;

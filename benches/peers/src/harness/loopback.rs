@@ -6,12 +6,14 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-use crate::clock::thread_usage;
-use crate::measure::{Block, Figures, Unit};
-use crate::stack::Stack;
+use super::clock::thread_usage;
+use super::measure::{Block, Figures, Unit};
+use super::stack::Stack;
 
 /// What one call of `write`, and at most one of `read`, is given, in bytes.
 const CHUNK: usize = 64 * 1024;
+
+pub const NAME: &str = "loopback TCP";
 
 pub fn block(rounds: Vec<Vec<Figures>>) -> Block {
     let rows = &[
@@ -19,7 +21,7 @@ pub fn block(rounds: Vec<Vec<Figures>>) -> Block {
         ("CPU of both sides", Unit::NanosecondsPerByte),
         ("throughput", Unit::GigabytesPerSecond),
     ];
-    Block { name: "loopback TCP".into(), rows, rounds }
+    Block { name: NAME.into(), rows, rounds }
 }
 
 /// By a stack, or by none: TCP as it is.
