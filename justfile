@@ -100,6 +100,11 @@ bench-peers-check:
 bench-peers *args:
     cargo run --locked --release --package peers -- {{args}}
 
+# The same with BoringSSL, a program of its own (needs CMake, a C++ compiler and libclang; built in some minutes, so `.ci/run` leaves it out)
+bench-boring *args:
+    cargo build --locked --release --package peers-boring
+    cargo run --locked --release --package peers -- --boring target/release/peers-boring {{args}}
+
 # Throughput against the size of a record, drawn into benches/peers/throughput.svg
 bench-plot *args:
     cargo run --locked --release --package peers -- --plot benches/peers/throughput.svg {{args}}

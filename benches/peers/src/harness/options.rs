@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use super::measure::Measure;
 use super::stack::Kind;
 
-/// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process.
+/// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process, and BoringSSL in another.
 #[derive(Parser)]
 pub struct Options {
     /// Rounds; a median of fewer than 9 says little
@@ -40,6 +40,9 @@ pub struct Options {
     /// The stack that the others are divided by
     #[arg(long, default_value = "fleeting")]
     pub reference: String,
+    /// The program that benches/boring builds: BoringSSL takes its turn with the others
+    #[arg(long, value_name = "PROGRAM")]
+    pub boring: Option<PathBuf>,
     /// Measures records of 16 bytes to 16 KiB and nothing else, and draws the throughput into this file
     #[arg(long, value_name = "SVG")]
     pub plot: Option<PathBuf>,

@@ -1,5 +1,5 @@
-//! OpenSSL's interface, which BoringSSL kept, over a pipe in memory. `super::library` is the crate of either, and holds what the two do not have in
-//! common.
+//! OpenSSL, or BoringSSL, which kept its interface: over a pipe in memory. `super::library` is the crate of either, and holds what the two do not
+//! have in common. A program contains one of them, for they define the same symbols.
 
 use std::io::{self, Read, Write};
 use std::mem;
