@@ -1,41 +1,47 @@
-//! A connection that has warmed up allocates nothing for what it writes and reads: no record, no call.
+//! A connection that has warmed up allocates nothing for what it writes and reads: no record, no call. One that waits for its peer holds little.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};
+use fleeting::{Authority, Client, Connection, Now, Pair, Progress, Server, Status, Stream, SystemRandom};
 
-/// The system's, which counts what each thread asks for.
+/// The system's, which counts what each thread asks for, and the bytes that it has.
 struct Counting;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
-fn count() {
+fn count(before: usize, after: usize) {
     // A thread that ends has no counter any more.
-    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+    let _ = COUNT.try_with(|count| count.set(count.get() + usize::from(after > 0)));
+    let _ = HELD.try_with(|held| held.set(held.get().wrapping_add(after).wrapping_sub(before)));
 }
 
 // SAFETY: all is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(0, layout.size());
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(0, layout.size());
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(layout.size(), size);
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(layout.size(), 0);
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -77,10 +83,15 @@ fn receive(to: &mut Connection, bytes: &[u8]) -> usize {
     count
 }
 
-fn connected() -> (Connection, Connection) {
+fn pair() -> (Client, Server) {
     let authority = Authority::new("example").unwrap();
     let client = Client::builder().trust(authority.trust()).build().unwrap();
     let server = Server::builder().identity(authority.issue_server(["db.internal"]).unwrap()).build().unwrap();
+    (client, server)
+}
+
+fn connected() -> (Connection, Connection) {
+    let (client, server) = pair();
     let (mut client, mut server) = (client.connection("db.internal", now(), &mut SystemRandom).unwrap(), server.connection(now()));
     while client.is_handshaking() || server.is_handshaking() {
         deliver(&mut client, &mut server, &mut []);
@@ -164,4 +175,124 @@ fn small_questions_and_answers_allocate_nothing() {
     };
     exchange();
     assert_eq!(allocations(exchange), 0);
+}
+
+// ---- streams ----
+
+/// One direction of a pipe that has room for much, and says `WouldBlock` where nothing is.
+#[derive(Clone)]
+struct Way(Arc<Mutex<VecDeque<u8>>>);
+
+impl Way {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(VecDeque::with_capacity(2 << 20))))
+    }
+}
+
+impl Read for Way {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut bytes = self.0.lock().unwrap();
+        if bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { bytes.read(out) }
+    }
+}
+
+impl Write for Way {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+type End = Stream<Pair<Way, Way>>;
+
+fn streams() -> (End, End) {
+    let (client, server) = pair();
+    let (there, back) = (Way::new(), Way::new());
+    let mut client = client.start("db.internal", Pair { reader: back.clone(), writer: there.clone() }).unwrap();
+    let mut server = server.start(Pair { reader: there, writer: back });
+    let client = loop {
+        match client.advance().unwrap() {
+            Progress::Done(stream) => break stream,
+            Progress::WouldBlock(again) => client = again,
+            _ => unreachable!(),
+        }
+        match server.advance().unwrap() {
+            Progress::WouldBlock(again) => server = again,
+            _ => unreachable!(),
+        }
+    };
+    let Progress::Done(server) = server.advance().unwrap() else { unreachable!() };
+    (client, server)
+}
+
+/// Reads until nothing is there, as one does before a wait.
+fn drain(reader: &mut impl Read) -> usize {
+    let (mut out, mut total) = ([0; 5000], 0);
+    loop {
+        match reader.read(&mut out) {
+            Ok(count) => total += count,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                return total;
+            }
+        }
+    }
+}
+
+/// The two buffers of a side that waits.
+const SMALL: usize = 2 * 512;
+
+/// How much heap `work` leaves behind.
+fn kept(work: impl FnOnce()) -> usize {
+    let before = HELD.get();
+    work();
+    HELD.get().wrapping_sub(before).cast_signed().try_into().unwrap_or_default()
+}
+
+#[test]
+fn a_stream_that_waits_holds_little() {
+    let (mut client, mut server) = streams();
+    let data = vec![7; 60_000];
+    let kept = kept(|| {
+        for _ in 0..10 {
+            client.write_all(&data).unwrap();
+            assert_eq!(drain(&mut server), 60_000);
+            server.write_all(&data).unwrap();
+            assert_eq!(drain(&mut client), 60_000);
+        }
+        assert_eq!(drain(&mut server), 0);
+    });
+    assert!(kept <= 2 * SMALL, "{kept}");
+}
+
+/// In two halves as well: the half that reads looks after both when it waits; `flush` does for who is not read from; and nothing is left of the half that
+/// writes when it is dropped.
+#[test]
+fn halves_that_wait_hold_little() {
+    let (client, mut server) = streams();
+    let data = vec![7; 60_000];
+    let (mut reader, mut writer) = client.into_split().unwrap();
+    let waiting = kept(|| {
+        writer.write_all(&data).unwrap();
+        assert_eq!(drain(&mut server), 60_000);
+        server.write_all(&data).unwrap();
+        assert_eq!(drain(&mut reader), 60_000);
+        assert_eq!(drain(&mut server), 0);
+    });
+    assert!(waiting <= 2 * SMALL, "{waiting}");
+    let flushed = kept(|| {
+        writer.write_all(&data).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(drain(&mut server), 60_000);
+    });
+    assert!(flushed <= SMALL, "{flushed}");
+    let dropped = kept(|| {
+        writer.write_all(&data).unwrap();
+        drop(writer);
+    });
+    assert!(dropped <= SMALL, "{dropped}");
+    drop(reader);
 }

@@ -65,6 +65,11 @@ impl Reading {
         self.receiver.inbound.deframer.space()
     }
 
+    /// Whether nothing is there: of a record, or to be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.inbound.deframer.is_empty()
+    }
+
     pub(crate) fn received(&mut self, count: usize) {
         self.receiver.inbound.received(count);
     }
@@ -134,9 +139,11 @@ impl Writing {
         self.outbound.end(&[AlertDescription::CLOSE_NOTIFY]);
     }
 
-    /// Nothing more is sent, not even that: the keys are wiped.
+    /// Nothing more is sent, not even what waits: the keys are wiped, and the memory goes back.
     pub(crate) fn abandon(&mut self) {
         self.outbound.end(&[]);
+        self.outbound.discard();
+        self.outbound.rest();
     }
 
     /// Takes over a failure that the other half noted: the alert goes to the output, and the keys are wiped.

@@ -4,6 +4,7 @@
 //! ```text
 //! the half that sends:     lock ─> look at the notes ─> work ─> unlock ─> fence ─> has it failed? then try_lock ─> settle
 //! the half that receives:           leave a note ─────────────> fence ─────────────────────────── try_lock ─> settle
+//!     before it waits:     try_lock ─────────────────> work ─> unlock ─> fence ─> has it failed? then try_lock ─> settle
 //! ```
 //!
 //! A note is left before the lock is tried, and looked for after it was given back. Of two threads that do both at once one sees what the other did (both
@@ -80,16 +81,29 @@ impl<T, E> Shared<T, E> {
         result
     }
 
+    /// For the half that receives: works with what is inside unless the other half is there, and settles a failure that the other half could not meanwhile.
+    pub(crate) fn try_work(&self, work: impl FnOnce(&mut T), settle: impl FnOnce(&mut T, &Notes<E>)) {
+        let Some(mut inside) = self.try_lock() else { return };
+        work(&mut inside);
+        drop(inside);
+        self.settle(settle);
+    }
+
     /// For both: settles a failure, unless the other half is inside: that does it then.
     pub(crate) fn settle(&self, settle: impl FnOnce(&mut T, &Notes<E>)) {
         fence(Ordering::SeqCst);
-        if !self.notes.has(FAILED) {
-            return;
+        if self.notes.has(FAILED)
+            && let Some(mut inside) = self.try_lock()
+        {
+            settle(&mut inside, &self.notes);
         }
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.inside.try_lock() {
-            Ok(mut inside) => settle(&mut inside, &self.notes),
-            Err(TryLockError::Poisoned(poisoned)) => settle(&mut poisoned.into_inner(), &self.notes),
-            Err(TryLockError::WouldBlock) => {}
+            Ok(inside) => Some(inside),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 }

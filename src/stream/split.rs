@@ -3,7 +3,7 @@
 //! ```text
 //! ReadHalf ── Reading, the transport's reader ──────────────────────── its own
 //!     └─ notes ─┐
-//! WriteHalf ────┴─ Shared: Mutex<Writing, the transport's writer> ──── locked while writing; reading tries at most, and only for last words
+//! WriteHalf ────┴─ Shared: Mutex<Writing, the transport's writer> ──── locked while writing; reading tries at most: for last words, and to give memory back before it waits
 //! ```
 
 use core::fmt;
@@ -152,6 +152,8 @@ fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
 trait Partner: Send + Sync {
     fn notes(&self) -> &Notes<Error>;
     fn last_words(&self);
+    /// The connection is about to wait, unless the other half is at work.
+    fn rest(&self);
 }
 
 impl<W: Write + Send> Partner for Shared<Sender<W>, Error> {
@@ -161,6 +163,10 @@ impl<W: Write + Send> Partner for Shared<Sender<W>, Error> {
 
     fn last_words(&self) {
         self.settle(Sender::last_words);
+    }
+
+    fn rest(&self) {
+        self.try_work(|sender| sender.writing.rest(), Sender::last_words);
     }
 }
 
@@ -209,6 +215,9 @@ impl<R: Read> ReadHalf<R> {
             // Not before what came first has been read: the transport may have no room for it.
             match result.inspect_err(|_| self.partner.last_words())? {
                 (0, Status::NeedsInput) => {
+                    if self.reading.is_empty() {
+                        self.partner.rest();
+                    }
                     transport::receive(&mut self.io, &mut self.reading)?;
                     self.now = self.clock.now();
                 }
@@ -332,13 +341,13 @@ impl<W: Write> Drop for WriteHalf<W> {
     fn drop(&mut self) {
         let clock = self.clock;
         self.work(|sender, notes| {
-            if std::thread::panicking() {
-                sender.writing.abandon();
-            } else {
+            if !std::thread::panicking() {
                 sender.writing.drop_old_tickets(|| clock.now().monotonic);
                 sender.writing.close();
                 sender.last_words(notes);
             }
+            // What it has, stays as long as the other half does.
+            sender.writing.abandon();
             sender.io = None;
         });
     }

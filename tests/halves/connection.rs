@@ -134,6 +134,8 @@ pub(crate) mod receiver {
     /// What comes.
     #[derive(Clone)]
     pub(crate) enum Event {
+        /// Nothing is there: the transport is asked.
+        Wait,
         /// A KeyUpdate; whether it asks for one of ours.
         KeyUpdate { asks: bool },
         /// What ends the connection.
@@ -161,6 +163,10 @@ pub(crate) mod receiver {
     pub(super) struct Deframer;
 
     impl Deframer {
+        pub(super) fn is_empty(&self) -> bool {
+            true
+        }
+
         pub(super) fn space(&mut self) -> &mut [u8] {
             &mut []
         }
@@ -190,6 +196,7 @@ pub(crate) mod receiver {
             }
             match self.script.pop_front() {
                 None => return Ok((0, Status::Closed)),
+                Some(Event::Wait) => return Ok((0, Status::NeedsInput)),
                 Some(Event::KeyUpdate { asks }) => _ = sending.key_update(asks),
                 Some(Event::Fault(error)) => return Err(self.failed.insert(sending.fail(error)).clone()),
             }

@@ -40,7 +40,7 @@ fn a_failure_is_always_settled() {
     );
 }
 
-/// The first error sticks, and both get the same one. The peer hears of it if it says something to the peer.
+/// The first error sticks: both get the same one, and so does the peer.
 #[test]
 fn both_fail() {
     race(
@@ -54,8 +54,24 @@ fn both_fail() {
         |first, (mut writer, second), wire| {
             assert_eq!(first, second);
             assert_eq!(inner(writer.write(b"x")), Some(first.clone()));
-            assert_eq!(wire.records(), first.alert().map(|alert| alert.0).as_slice());
+            assert_eq!(wire.records(), [first.alert().unwrap().0]);
         },
+    );
+}
+
+/// The half that reads looks in before it waits, and keeps nobody from settling a failure.
+#[test]
+fn a_failure_beside_a_wait_is_settled() {
+    const OURS: Error = Error::Protocol(AlertDescription::INTERNAL_ERROR);
+    race(
+        [Event::Wait],
+        |_| (),
+        |mut reader| assert!([OURS, Error::Io(io::ErrorKind::WouldBlock)].contains(&inner(reader.read(&mut [0])).unwrap())),
+        |mut writer| {
+            assert_eq!(inner(writer.write_vectored(&[])), Some(OURS));
+            writer
+        },
+        |(), _, wire| assert_eq!(wire.records(), [AlertDescription::INTERNAL_ERROR.0]),
     );
 }
 

@@ -1,10 +1,69 @@
 //! What the halves import from the rest of the library.
 
 pub(crate) mod sync {
+    use std::ops::{Deref, DerefMut};
+
     pub(crate) use loom::sync::atomic::{AtomicU8, Ordering, fence};
-    pub(crate) use loom::sync::{Mutex, MutexGuard};
     // Loom has no OnceLock. This one is filled at most once, and looked into only behind a note.
     pub(crate) use std::sync::{OnceLock, PoisonError, TryLockError};
+
+    use loom::sync::atomic::AtomicBool;
+
+    /// A lock as the standard library's, which orders no more than acquiring and releasing do. Loom's own is sequentially consistent, and a `try_lock` that meets
+    /// another there waits for it.
+    pub(crate) struct Mutex<T> {
+        locked: AtomicBool,
+        inside: std::sync::Mutex<T>,
+    }
+
+    pub(crate) struct MutexGuard<'a, T> {
+        locked: &'a AtomicBool,
+        inside: Option<std::sync::MutexGuard<'a, T>>,
+    }
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(inside: T) -> Self {
+            Self { locked: AtomicBool::new(false), inside: std::sync::Mutex::new(inside) }
+        }
+
+        pub(crate) fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError<MutexGuard<'_, T>>> {
+            match self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => Ok(MutexGuard { locked: &self.locked, inside: Some(self.inside.try_lock().expect("one at a time")) }),
+                Err(_) => Err(TryLockError::WouldBlock),
+            }
+        }
+
+        pub(crate) fn lock(&self) -> Result<MutexGuard<'_, T>, PoisonError<MutexGuard<'_, T>>> {
+            loop {
+                match self.try_lock() {
+                    Ok(guard) => return Ok(guard),
+                    Err(TryLockError::Poisoned(poisoned)) => return Err(poisoned),
+                    Err(TryLockError::WouldBlock) => loom::thread::yield_now(),
+                }
+            }
+        }
+    }
+
+    impl<T> Deref for MutexGuard<'_, T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            self.inside.as_ref().unwrap()
+        }
+    }
+
+    impl<T> DerefMut for MutexGuard<'_, T> {
+        fn deref_mut(&mut self) -> &mut T {
+            self.inside.as_mut().unwrap()
+        }
+    }
+
+    impl<T> Drop for MutexGuard<'_, T> {
+        fn drop(&mut self) {
+            self.inside = None;
+            self.locked.store(false, Ordering::Release);
+        }
+    }
 }
 
 pub(crate) mod crypto {
@@ -79,13 +138,14 @@ pub(crate) mod message {
 }
 
 pub(crate) mod record {
+    use crate::code_point::AlertDescription;
     use crate::error::Error;
 
     pub(crate) struct SealError;
 
     impl SealError {
-        pub(crate) fn in_state(self, state: &'static str) -> Error {
-            Error::WrongState { call: "seal", state }
+        pub(crate) fn in_state(self, _: &'static str) -> Error {
+            Error::Protocol(AlertDescription::INTERNAL_ERROR)
         }
     }
 }

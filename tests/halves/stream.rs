@@ -5,7 +5,7 @@ pub(crate) mod split;
 #[path = "../../src/stream/transport.rs"]
 pub(crate) mod transport;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::connection::outbound::Outbound;
@@ -50,6 +50,15 @@ impl Write for Wire {
     }
 }
 
+/// Nothing more comes.
+pub(crate) struct Silence;
+
+impl Read for Silence {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
 /// The halves of a connection that receives this script, at work at once, under every interleaving. `prepare` comes before; `after` has what both return.
 ///
 /// Loom is blind for some that begin in the thread it lets go first: it asks who was last at an atomic, and a thread that looks and then writes was there itself.
@@ -57,7 +66,7 @@ impl Write for Wire {
 pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
     script: [Event; N],
     prepare: impl Fn(&mut WriteHalf<Wire>) + Copy + Send + Sync + 'static,
-    read: impl Fn(ReadHalf<io::Empty>) -> R + Copy + Send + Sync + 'static,
+    read: impl Fn(ReadHalf<Silence>) -> R + Copy + Send + Sync + 'static,
     write: impl Fn(WriteHalf<Wire>) -> W + Copy + Send + Sync + 'static,
     after: impl Fn(R, W, &Wire) + Copy + Send + Sync + 'static,
 ) {
@@ -66,7 +75,7 @@ pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
         loom::model(move || {
             let connection = Connection { receiver: Receiver::new(script.clone()), outbound: Outbound::default() };
             let wire = Wire::default();
-            let (reader, mut writer) = split::halves((io::empty(), wire.clone()), connection.split(), None, clock::Clock, Negotiated);
+            let (reader, mut writer) = split::halves((Silence, wire.clone()), connection.split(), None, clock::Clock, Negotiated);
             prepare(&mut writer);
             let (read, written) = if reader_first {
                 let writing = loom::thread::spawn(move || write(writer));
