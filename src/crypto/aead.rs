@@ -42,6 +42,7 @@ impl AeadKey {
 
     /// [`new`](Self::new) with our own kernel of this width for AES-GCM, or without.
     pub(crate) fn with(width: Option<Width>, suite: Suite, key: &[u8]) -> Self {
+        assert_eq!(key.len(), suite.key_len(), "the key is of the suite's length");
         Self(scrubbed(|| {
             let kernel = || width.and_then(|width| GcmKey::new(width, key)).map(Cipher::Kernel);
             match suite {
@@ -187,6 +188,12 @@ mod tests {
         for suite in Suite::ALL {
             assert_eq!(AeadKey::new(suite, &vec![7; suite.key_len()]).suite(), suite);
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "the key is of the suite's length")]
+    fn a_key_of_the_other_size_is_not_taken() {
+        AeadKey::new(Suite::Aes128GcmSha256, &[7; 32]);
     }
 
     proptest! {

@@ -8,8 +8,9 @@
 //!
 //! * **Powers.** A batch of b blocks is multiplied by H^b ... H^1 and reduced once. They stand in one table, highest first; a tail of fewer blocks begins
 //!   further on in it, so that every group of blocks ends at the power where it should.
-//! * **One sum for a short text.** The block of additional data and the block of lengths are multiplied apart, by the powers that their places call for, and added
-//!   to the tail's sum before its reduction: a record of less than a batch costs one reduction.
+//! * **The tail first.** What no batch holds is encrypted and hashed before the batches: it is too little to keep the AES units busy, which so begin with the first
+//!   batch beside it, and its sum is only added in the end.
+//! * **One sum in the end.** What was hashed so far and the block of lengths are each multiplied by the power that their place calls for, and reduced together.
 //! * **Bits.** GHASH counts bits from the left, so blocks are reversed bytewise. What the product of reversed polynomials is off by, one bit, is in the
 //!   powers: they are stored times x.
 //! * Nothing here branches on, or indexes by, anything but lengths.
@@ -27,10 +28,12 @@ const BLOCK: usize = 16;
 
 /// An expanded key: the powers of H times x, the highest first; then the round keys, in order. A part of a vector may be loaded beyond the powers: what
 /// stands there is multiplied by zero.
+///
+/// Blocks in numbers of 128 bits, as they are in memory: so they are wiped by sixteen bytes at a time, not one by one.
 #[repr(C, align(64))]
 pub(super) struct Expanded<const ROUND_KEYS: usize> {
-    pub(super) powers: [[u8; BLOCK]; POWERS],
-    pub(super) round_keys: [[u8; BLOCK]; ROUND_KEYS],
+    pub(super) powers: [u128; POWERS],
+    pub(super) round_keys: [u128; ROUND_KEYS],
 }
 
 impl<const ROUND_KEYS: usize> Zeroize for Expanded<ROUND_KEYS> {
@@ -40,50 +43,40 @@ impl<const ROUND_KEYS: usize> Zeroize for Expanded<ROUND_KEYS> {
     }
 }
 
-/// An [`Expanded`] key of either size.
-#[derive(Clone, Copy)]
-pub(super) struct Key {
-    powers: *const u8,
-    round_keys: *const u8,
-    rounds: usize,
-}
-
-impl Key {
-    pub(super) fn new<const ROUND_KEYS: usize>(expanded: &Expanded<ROUND_KEYS>) -> Self {
-        let all = core::ptr::from_ref(expanded).cast::<u8>();
-        Self { powers: all, round_keys: all.wrapping_add(POWERS * BLOCK), rounds: ROUND_KEYS - 1 }
-    }
-
+impl<const ROUND_KEYS: usize> Expanded<ROUND_KEYS> {
     /// A vector of powers that begins with the given one, from 1 to [`POWERS`].
     #[inline(always)]
-    fn power<W: Wide>(self, w: W, exponent: usize) -> W::Vector {
+    fn power<W: Wide>(&self, w: W, exponent: usize) -> W::Vector {
         debug_assert!((1..=POWERS).contains(&exponent));
         // SAFETY: at least one power is left there, and eleven round keys behind the last.
-        unsafe { w.load(self.powers.add((POWERS - exponent) * BLOCK)) }
+        unsafe { w.load(core::ptr::from_ref(self).cast::<u8>().add((POWERS - exponent) * BLOCK)) }
     }
 
     #[inline(always)]
-    fn round<W: Wide>(self, w: W, round: usize) -> W::Vector {
-        debug_assert!(round <= self.rounds);
-        // SAFETY: there are `rounds` + 1 round keys.
-        w.broadcast(unsafe { w.narrow().load(self.round_keys.add(round * BLOCK)) })
+    fn round<W: Wide>(&self, w: W, round: usize) -> W::Vector {
+        // SAFETY: a round key is a block.
+        w.broadcast(unsafe { w.narrow().load(core::ptr::from_ref(&self.round_keys[round]).cast()) })
     }
 
     /// The same key, of which the compiler does not know that: it would load all round keys before a loop, and spill them to the stack.
     #[inline(always)]
-    #[expect(clippy::pointers_in_nomem_asm_block, reason = "it reads nothing: there is no instruction")]
-    fn again(mut self) -> Self {
-        // SAFETY: no instruction at all.
-        unsafe { core::arch::asm!("/* {} */", inout(reg) self.round_keys, options(nomem, nostack, preserves_flags)) };
-        self
+    fn again(&self) -> &Self {
+        let mut same = core::ptr::from_ref(self);
+        // SAFETY: no instruction at all: the pointer stays what it was, a reference.
+        unsafe {
+            core::arch::asm!("/* {} */", inout(reg) same, options(nostack, preserves_flags, readonly));
+            &*same
+        }
     }
 }
 
 /// The text: where it comes from, and where it goes to. At the first `split` bytes one of the two is the head, everywhere else both are the buffer.
+///
+/// So `split` bytes of the head are readable where the text is sealed, and writable where it is opened; `len` bytes of the buffer are both; and they are apart.
 #[derive(Clone, Copy)]
 pub(super) struct Text {
     pub(super) head: *mut u8,
-    /// A multiple of 64, so that no vector lies on both sides.
+    /// A multiple of 64, at most `len`, and on the edge of a batch or behind all of them: so that no vector lies on both sides, and no batch.
     pub(super) split: usize,
     pub(super) buffer: *mut u8,
     pub(super) len: usize,
@@ -140,13 +133,6 @@ impl<V: Copy> Sum<V> {
     }
 }
 
-impl Sum<Block> {
-    #[inline(always)]
-    fn widen<W: Wide>(self, w: W) -> Sum<W::Vector> {
-        Sum { low: w.widen(self.low), middle: w.widen(self.middle), high: w.widen(self.high) }
-    }
-}
-
 /// a times the element whose power this is.
 #[inline(always)]
 pub(super) fn multiply(w: Narrow, a: Block, power: Block) -> Block {
@@ -155,17 +141,17 @@ pub(super) fn multiply(w: Narrow, a: Block, power: Block) -> Block {
 
 /// Encrypts one block.
 #[inline(always)]
-pub(super) fn encrypt(w: Narrow, key: Key, block: Block) -> Block {
+pub(super) fn encrypt<const R: usize>(w: Narrow, key: &Expanded<R>, block: Block) -> Block {
     let mut state = w.xor(block, key.round(w, 0));
-    for round in 1..key.rounds {
+    for round in 1..R - 1 {
         state = w.aes_round(state, key.round(w, round));
     }
-    w.aes_last(state, key.round(w, key.rounds))
+    w.aes_last(state, key.round(w, R - 1))
 }
 
 /// The next N vectors of key stream, and what is left of them to count on from.
 #[inline(always)]
-fn stream<W: Wide, const N: usize>(w: W, key: Key, counter: &mut W::Vector, step: W::Vector) -> [W::Vector; N] {
+fn stream<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, counter: &mut W::Vector, step: W::Vector) -> [W::Vector; N] {
     let first = key.round(w, 0);
     let mut states = [first; N];
     for state in &mut states {
@@ -176,7 +162,7 @@ fn stream<W: Wide, const N: usize>(w: W, key: Key, counter: &mut W::Vector, step
 }
 
 #[inline(always)]
-fn round<W: Wide, const N: usize>(w: W, key: Key, round: usize, states: &mut [W::Vector; N]) {
+fn round<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, round: usize, states: &mut [W::Vector; N]) {
     let key = key.round(w, round);
     for state in states {
         *state = w.aes_round(*state, key);
@@ -184,11 +170,11 @@ fn round<W: Wide, const N: usize>(w: W, key: Key, round: usize, states: &mut [W:
 }
 
 #[inline(always)]
-fn finish<W: Wide, const N: usize>(w: W, key: Key, from: usize, states: &mut [W::Vector; N]) {
-    for number in from..key.rounds {
+fn finish<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, from: usize, states: &mut [W::Vector; N]) {
+    for number in from..R - 1 {
         round(w, key, number, states);
     }
-    let last = key.round(w, key.rounds);
+    let last = key.round(w, R - 1);
     for state in states {
         *state = w.aes_last(*state, last);
     }
@@ -196,7 +182,13 @@ fn finish<W: Wide, const N: usize>(w: W, key: Key, from: usize, states: &mut [W:
 
 /// The product of vector `at` of a batch of ciphertext, into whose first block `y` is added.
 #[inline(always)]
-fn hash_one<W: Wide, const N: usize>(w: W, key: Key, batch: &[W::Vector; N], at: usize, y: Block) -> Sum<W::Vector> {
+fn hash_one<W: Wide, const N: usize, const R: usize>(
+    w: W,
+    key: &Expanded<R>,
+    batch: &[W::Vector; N],
+    at: usize,
+    y: Block,
+) -> Sum<W::Vector> {
     let mut blocks = w.reverse(batch[at]);
     if at == 0 {
         blocks = w.xor(blocks, w.widen(y));
@@ -206,7 +198,7 @@ fn hash_one<W: Wide, const N: usize>(w: W, key: Key, batch: &[W::Vector; N], at:
 
 /// GHASH of a whole batch.
 #[inline(always)]
-fn hash<W: Wide, const N: usize>(w: W, key: Key, batch: &[W::Vector; N], y: Block) -> Block {
+fn hash<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, batch: &[W::Vector; N], y: Block) -> Block {
     let mut sum = hash_one(w, key, batch, 0, y);
     for at in 1..N {
         sum = sum.plus(w, hash_one(w, key, batch, at, y));
@@ -216,7 +208,13 @@ fn hash<W: Wide, const N: usize>(w: W, key: Key, batch: &[W::Vector; N], y: Bloc
 
 /// Rounds of AES, and in each of the first N the product of one vector: two units of the CPU that work side by side.
 #[inline(always)]
-fn finish_and_hash<W: Wide, const N: usize>(w: W, key: Key, states: &mut [W::Vector; N], batch: &[W::Vector; N], y: Block) -> Block {
+fn finish_and_hash<W: Wide, const N: usize, const R: usize>(
+    w: W,
+    key: &Expanded<R>,
+    states: &mut [W::Vector; N],
+    batch: &[W::Vector; N],
+    y: Block,
+) -> Block {
     let mut batch = *batch;
     round(w, key, 1, states);
     let mut sum = hash_one(w, key, &batch, N - 1, y);
@@ -230,21 +228,54 @@ fn finish_and_hash<W: Wide, const N: usize>(w: W, key: Key, states: &mut [W::Vec
     y
 }
 
-/// Up to N vectors at the end of a text, the last perhaps in part: encrypts or decrypts them, and returns their sum. `exponent` is the power of the first.
+/// The text of a whole batch.
+///
+/// # Safety
+/// It is there.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "all that a loop would have in registers")]
-fn tail<W: Wide, const N: usize, const SEAL: bool>(
+unsafe fn load_batch<W: Wide, const N: usize, const SEAL: bool>(w: W, text: Text, offset: usize) -> [W::Vector; N] {
+    let from = text.source::<SEAL>(offset);
+    // SAFETY: as the caller promises.
+    core::array::from_fn(
+        #[inline(always)]
+        |at| unsafe { w.load(from.wrapping_add(at * W::BLOCKS * BLOCK)) },
+    )
+}
+
+/// Adds the text of a whole batch to its key stream, and stores and returns the result.
+///
+/// # Safety
+/// As for [`load_batch`].
+#[inline(always)]
+unsafe fn add_text<W: Wide, const N: usize, const SEAL: bool>(
     w: W,
-    key: Key,
     text: Text,
     offset: usize,
-    counter: &mut W::Vector,
+    mut states: [W::Vector; N],
+    input: &[W::Vector; N],
+) -> [W::Vector; N] {
+    let to = text.target::<SEAL>(offset);
+    for (at, state) in states.iter_mut().enumerate() {
+        *state = w.xor(*state, input[at]);
+        // SAFETY: as the caller promises.
+        unsafe { w.store(to.wrapping_add(at * W::BLOCKS * BLOCK), *state) };
+    }
+    states
+}
+
+/// N vectors of the tail, the last perhaps in part: encrypts or decrypts them, and returns their sum. `counter` is that of the first, and `exponent` its power.
+#[inline(always)]
+fn tail<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
+    w: W,
+    key: &Expanded<R>,
+    text: Text,
+    offset: usize,
+    mut counter: W::Vector,
     step: W::Vector,
     exponent: usize,
-    y: Block,
 ) -> Sum<W::Vector> {
     let vector = W::BLOCKS * BLOCK;
-    let mut states = stream::<W, N>(w, key, counter, step);
+    let mut states = stream::<W, N, R>(w, key, &mut counter, step);
     finish(w, key, 1, &mut states);
     let mut sum = None::<Sum<W::Vector>>;
     for (at, state) in states.into_iter().enumerate() {
@@ -252,7 +283,7 @@ fn tail<W: Wide, const N: usize, const SEAL: bool>(
         let (from, to) = (text.source::<SEAL>(offset), text.target::<SEAL>(offset));
         let left = (text.len - offset).min(vector);
         // SAFETY: `left` bytes of the text are there, and a whole vector where another follows.
-        let (ciphertext, exponent) = unsafe {
+        let ciphertext = unsafe {
             let input = if at + 1 < N { w.load(from) } else { w.load_part(from, left) };
             let output = w.xor(state, input);
             if at + 1 < N {
@@ -260,18 +291,13 @@ fn tail<W: Wide, const N: usize, const SEAL: bool>(
             } else {
                 w.store_part(to, left, output)
             }
-            let ciphertext = match (SEAL, at + 1 < N) {
+            match (SEAL, at + 1 < N) {
                 (false, _) => input,
                 (true, true) => output,
                 (true, false) => w.keep(output, left),
-            };
-            (ciphertext, exponent - at * W::BLOCKS)
+            }
         };
-        let mut blocks = w.reverse(ciphertext);
-        if at == 0 {
-            blocks = w.xor(blocks, w.widen(y));
-        }
-        let product = Sum::product(w, blocks, key.power(w, exponent));
+        let product = Sum::product(w, w.reverse(ciphertext), key.power(w, exponent - at * W::BLOCKS));
         sum = Some(match sum {
             Some(sum) => sum.plus(w, product),
             None => product,
@@ -281,92 +307,92 @@ fn tail<W: Wide, const N: usize, const SEAL: bool>(
 }
 
 /// Encrypts or decrypts the text, and returns the tag over its ciphertext and `aad`.
+///
+/// # Safety
+/// [`Text`] says what must be there. There are no more blocks than the counter has numbers for.
 #[inline(always)]
-pub(super) fn crypt<W: Wide, const N: usize, const SEAL: bool>(w: W, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> Block {
+pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
+    w: W,
+    key: &Expanded<R>,
+    nonce: &[u8; 12],
+    aad: &[u8],
+    text: Text,
+) -> Block {
     let narrow = w.narrow();
     let vector = W::BLOCKS * BLOCK;
     let (batches, rest) = (text.len / (N * vector), text.len % (N * vector));
     let blocks = rest.div_ceil(BLOCK);
+    // SAFETY: SSE2 is part of x86-64.
+    let number = |number: usize| unsafe { _mm_set_epi64x(0, number as i64) };
 
     // The counter stands reversed, so that it counts in the lowest 32 bits.
-    let mut counted = [0; BLOCK];
-    counted[..12].copy_from_slice(nonce);
-    // SAFETY: a block is 16 bytes.
-    let base = narrow.reverse(unsafe { narrow.load(counted.as_ptr()) });
-    // SAFETY: SSE2 is part of x86-64.
-    let number = |number: i64| unsafe { _mm_set_epi64x(0, number) };
+    let base = narrow.reverse(block(narrow, nonce));
     let mask = encrypt(narrow, key, narrow.reverse(narrow.add(base, number(1))));
     let mut counter = w.add(w.add(w.broadcast(base), w.broadcast(number(2))), w.lanes());
-    let step = w.broadcast(number(W::BLOCKS as i64));
+    let step = w.broadcast(number(W::BLOCKS));
+
+    // The block of lengths is hashed together with the tail, if there is a power left for it.
+    let joined = usize::from(blocks < POWERS);
+    let mut tail_sum = number(0);
+    let mut left = rest.div_ceil(vector);
+    while left > 0 {
+        let few = if left % 4 == 0 { 4 } else { left % 4 };
+        left -= few;
+        let key = key.again();
+        let offset = text.len - rest + left * vector;
+        let counter = w.add(counter, w.broadcast(number(offset / BLOCK)));
+        let exponent = blocks + joined - left * W::BLOCKS;
+        let sum = match few {
+            1 => tail::<W, 1, R, SEAL>(w, key, text, offset, counter, step, exponent),
+            2 => tail::<W, 2, R, SEAL>(w, key, text, offset, counter, step, exponent),
+            3 => tail::<W, 3, R, SEAL>(w, key, text, offset, counter, step, exponent),
+            _ => tail::<W, 4, R, SEAL>(w, key, text, offset, counter, step, exponent),
+        };
+        tail_sum = narrow.xor(tail_sum, w.fold(sum.reduce(w)));
+    }
 
     let h = key.power(narrow, 1);
     // What is to be added to the next block, and then multiplied.
     let mut y = hash_aad(narrow, h, aad);
-    // SAFETY: SSE2 is part of x86-64.
-    let lengths = unsafe { _mm_set_epi64x(8 * aad.len() as i64, 8 * text.len as i64) };
-
-    // Products of the two blocks that are no text, to be added to the tail's.
-    let mut apart = Sum { low: number(0), middle: number(0), high: number(0) };
-    if batches == 0 && blocks + 2 <= POWERS {
-        apart = Sum::product(narrow, y, key.power(narrow, blocks + 2));
-        y = number(0);
-    } else {
-        y = multiply(narrow, y, h);
-    }
-
     if batches > 0 {
-        let mut batch = None;
-        for number in 0..batches {
-            let offset = number * N * vector;
-            let key = key.again();
-            let (from, to) = (text.source::<SEAL>(offset), text.target::<SEAL>(offset));
-            let mut states = stream::<W, N>(w, key, &mut counter, step);
-            let mut input = states;
-            for (at, input) in input.iter_mut().enumerate() {
-                // SAFETY: a whole batch of the text is there.
-                *input = unsafe { w.load(from.wrapping_add(at * vector)) };
-            }
-            match (SEAL, &batch) {
-                (true, None) => finish(w, key, 1, &mut states),
-                (true, Some(batch)) => y = finish_and_hash(w, key, &mut states, batch, y),
-                (false, _) => y = finish_and_hash(w, key, &mut states, &input, y),
-            }
-            for (at, state) in states.iter_mut().enumerate() {
-                *state = w.xor(*state, input[at]);
-                // SAFETY: as above.
-                unsafe { w.store(to.wrapping_add(at * vector), *state) };
-            }
-            batch = Some(states);
+        y = multiply(narrow, y, h);
+        // Sealing, a batch is hashed when the next one is encrypted: the first is encrypted alone.
+        let mut batch = [step; N];
+        if SEAL {
+            let mut states = stream::<W, N, R>(w, key, &mut counter, step);
+            finish(w, key, 1, &mut states);
+            // SAFETY: there is a batch.
+            batch = unsafe { add_text::<W, N, SEAL>(w, text, 0, states, &load_batch::<W, N, SEAL>(w, text, 0)) };
         }
-        if SEAL && let Some(batch) = batch {
+        for number in usize::from(SEAL)..batches {
+            let key = key.again();
+            let offset = number * N * vector;
+            let mut states = stream::<W, N, R>(w, key, &mut counter, step);
+            // SAFETY: there are so many batches.
+            let input = unsafe { load_batch::<W, N, SEAL>(w, text, offset) };
+            y = finish_and_hash(w, key, &mut states, if SEAL { &batch } else { &input }, y);
+            // SAFETY: as above.
+            batch = unsafe { add_text::<W, N, SEAL>(w, text, offset, states, &input) };
+        }
+        if SEAL {
             y = hash(w, key, &batch, y);
         }
     }
 
-    let joined = blocks < POWERS;
-    if joined {
-        let last = if blocks == 0 { narrow.xor(lengths, core::mem::replace(&mut y, number(0))) } else { lengths };
-        apart = apart.plus(narrow, Sum::product(narrow, last, h));
+    // By what power: one for each block behind it, and one for itself, if that is still the additional data.
+    let mut exponent = blocks + joined + usize::from(batches == 0);
+    if exponent > POWERS {
+        y = multiply(narrow, y, key.power(narrow, exponent - POWERS));
+        exponent = POWERS;
     }
-    let mut sum = apart.widen(w);
-    let mut offset = text.len - rest;
-    let mut exponent = blocks + usize::from(joined);
-    while offset < text.len {
-        let key = key.again();
-        let vectors = (text.len - offset).div_ceil(vector);
-        let product = match vectors {
-            1 => tail::<W, 1, SEAL>(w, key, text, offset, &mut counter, step, exponent, y),
-            2 => tail::<W, 2, SEAL>(w, key, text, offset, &mut counter, step, exponent, y),
-            3 => tail::<W, 3, SEAL>(w, key, text, offset, &mut counter, step, exponent, y),
-            _ => tail::<W, 4, SEAL>(w, key, text, offset, &mut counter, step, exponent, y),
-        };
-        sum = sum.plus(w, product);
-        y = number(0);
-        offset += vectors.min(4) * vector;
-        exponent = exponent.saturating_sub(4 * W::BLOCKS);
+    // SAFETY: SSE2 is part of x86-64.
+    let lengths = unsafe { _mm_set_epi64x(8 * aad.len() as i64, 8 * text.len as i64) };
+    let mut sum = Sum::product(narrow, y, key.power(narrow, exponent));
+    if joined == 1 {
+        sum = sum.plus(narrow, Sum::product(narrow, lengths, h));
     }
-    let mut y = w.fold(sum.reduce(w));
-    if !joined {
+    y = narrow.xor(sum.reduce(narrow), tail_sum);
+    if joined == 0 {
         y = multiply(narrow, narrow.xor(y, lengths), h);
     }
     narrow.xor(narrow.reverse(y), mask)
@@ -376,13 +402,19 @@ pub(super) fn crypt<W: Wide, const N: usize, const SEAL: bool>(w: W, key: Key, n
 #[inline(always)]
 fn hash_aad(w: Narrow, h: Block, aad: &[u8]) -> Block {
     let mut chunks = aad.chunks(BLOCK);
-    // SAFETY: a chunk has so many bytes.
-    let block = |chunk: &[u8]| unsafe { w.reverse(w.load_part(chunk.as_ptr(), chunk.len())) };
-    let mut y = chunks.next().map_or_else(|| block(&[]), block);
+    let mut y = w.reverse(block(w, chunks.next().unwrap_or_default()));
     for chunk in chunks {
-        y = w.xor(multiply(w, y, h), block(chunk));
+        y = w.xor(multiply(w, y, h), w.reverse(block(w, chunk)));
     }
     y
+}
+
+/// Up to 16 bytes, and zeros behind them.
+#[inline(always)]
+fn block(w: Narrow, bytes: &[u8]) -> Block {
+    let bytes = bytes.get(..BLOCK).unwrap_or(bytes);
+    // SAFETY: so many bytes are there.
+    unsafe { w.load_part(bytes.as_ptr(), bytes.len()) }
 }
 
 /// Stores a tag.

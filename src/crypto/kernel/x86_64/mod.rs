@@ -15,7 +15,7 @@ mod vector;
 
 use zeroize::Zeroize;
 
-use self::gcm::{Expanded, Key, POWERS, Text, crypt, tag_bytes};
+use self::gcm::{Expanded, POWERS, Text, crypt, tag_bytes};
 use self::vector::{Broad, Middle, Narrow, Wide};
 use crate::crypto::kernel::width::Width;
 
@@ -83,13 +83,13 @@ impl GcmKey {
     pub(crate) fn new(width: Width, key: &[u8]) -> Option<Self> {
         let proof = Proof::new(width)?;
         let expanded = if let Ok(key) = key.try_into() {
-            let mut out = Box::new(Expanded { powers: [[0; 16]; POWERS], round_keys: [[0; 16]; 11] });
+            let mut out = Box::new(Expanded { powers: [0; POWERS], round_keys: [0; 11] });
             // SAFETY: the proof says that the CPU has the instructions.
             unsafe { setup::expand_128(proof.narrow(), key, &mut out) };
             Tables::Aes128(out)
         } else {
             let key = key.try_into().ok()?;
-            let mut out = Box::new(Expanded { powers: [[0; 16]; POWERS], round_keys: [[0; 16]; 15] });
+            let mut out = Box::new(Expanded { powers: [0; POWERS], round_keys: [0; 15] });
             // SAFETY: as above.
             unsafe { setup::expand_256(proof.narrow(), key, &mut out) };
             Tables::Aes256(out)
@@ -108,7 +108,8 @@ impl GcmKey {
         buffer[split..head.len()].copy_from_slice(&head[split..]);
         // It is read alone: a text that is sealed is written to the buffer.
         let head = head.as_ptr().cast_mut();
-        Some(self.crypt::<true>(nonce, aad, Text { head, split, buffer: buffer.as_mut_ptr(), len: buffer.len() }))
+        // SAFETY: both are slices, of these lengths.
+        Some(unsafe { self.crypt::<true>(nonce, aad, Text { head, split, buffer: buffer.as_mut_ptr(), len: buffer.len() }) })
     }
 
     /// Decrypts `buffer`, the first bytes into `head` and the others in place. None if the tag is wrong, and for what [`seal`](Self::seal) refuses: then
@@ -116,7 +117,8 @@ impl GcmKey {
     pub(crate) fn open(&self, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8], tag: &[u8; 16], head: &mut [u8]) -> Option<()> {
         let split = self.split(head.len(), buffer.len())?;
         let text = Text { head: head.as_mut_ptr(), split, buffer: buffer.as_mut_ptr(), len: buffer.len() };
-        let expected = self.crypt::<false>(nonce, aad, text);
+        // SAFETY: both are slices, of these lengths.
+        let expected = unsafe { self.crypt::<false>(nonce, aad, text) };
         // One comparison of 128 bits.
         if u128::from_ne_bytes(expected) != u128::from_ne_bytes(*tag) {
             head[..split].zeroize();
@@ -138,17 +140,18 @@ impl GcmKey {
         Some(if head >= len - len % batch { head - head % WIDEST } else { head - head % batch })
     }
 
-    fn crypt<const SEAL: bool>(&self, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
-        let key = match &self.expanded {
-            Tables::Aes128(expanded) => Key::new(expanded),
-            Tables::Aes256(expanded) => Key::new(expanded),
-        };
-        // SAFETY: the proof says that the CPU has the instructions.
+    /// # Safety
+    /// As for [`crypt`].
+    unsafe fn crypt<const SEAL: bool>(&self, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+        // SAFETY: the proof says that the CPU has the instructions; the rest as the caller promises, and `split` is as `split()` has it.
         unsafe {
-            match self.proof {
-                Proof::Narrow(w) => narrow::<SEAL>(w, key, nonce, aad, text),
-                Proof::Middle(w) => middle::<SEAL>(w, key, nonce, aad, text),
-                Proof::Broad(w) => broad::<SEAL>(w, key, nonce, aad, text),
+            match (self.proof, &self.expanded) {
+                (Proof::Narrow(w), Tables::Aes128(key)) => narrow::<11, SEAL>(w, key, nonce, aad, text),
+                (Proof::Narrow(w), Tables::Aes256(key)) => narrow::<15, SEAL>(w, key, nonce, aad, text),
+                (Proof::Middle(w), Tables::Aes128(key)) => middle::<11, SEAL>(w, key, nonce, aad, text),
+                (Proof::Middle(w), Tables::Aes256(key)) => middle::<15, SEAL>(w, key, nonce, aad, text),
+                (Proof::Broad(w), Tables::Aes128(key)) => broad::<11, SEAL>(w, key, nonce, aad, text),
+                (Proof::Broad(w), Tables::Aes256(key)) => broad::<15, SEAL>(w, key, nonce, aad, text),
             }
         }
     }
@@ -163,23 +166,28 @@ impl Drop for GcmKey {
     }
 }
 
+/// # Safety
+/// As for [`crypt`]; of the three alike.
 #[target_feature(enable = "aes,pclmulqdq,avx")]
-fn narrow<const SEAL: bool>(w: Narrow, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
-    let tag = tag_bytes(crypt::<Narrow, VECTORS, SEAL>(w, key, nonce, aad, text));
+unsafe fn narrow<const R: usize, const SEAL: bool>(w: Narrow, key: &Expanded<R>, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+    // SAFETY: as the caller promises.
+    let tag = tag_bytes(unsafe { crypt::<Narrow, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
     w.clear();
     tag
 }
 
 #[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq")]
-fn middle<const SEAL: bool>(w: Middle, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
-    let tag = tag_bytes(crypt::<Middle, VECTORS, SEAL>(w, key, nonce, aad, text));
+unsafe fn middle<const R: usize, const SEAL: bool>(w: Middle, key: &Expanded<R>, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+    // SAFETY: as the caller promises.
+    let tag = tag_bytes(unsafe { crypt::<Middle, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
     w.clear();
     tag
 }
 
 #[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2")]
-fn broad<const SEAL: bool>(w: Broad, key: Key, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
-    let tag = tag_bytes(crypt::<Broad, VECTORS, SEAL>(w, key, nonce, aad, text));
+unsafe fn broad<const R: usize, const SEAL: bool>(w: Broad, key: &Expanded<R>, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+    // SAFETY: as the caller promises.
+    let tag = tag_bytes(unsafe { crypt::<Broad, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
     w.clear();
     tag
 }
@@ -207,6 +215,31 @@ mod tests {
         memory.read(address, &mut freed);
         let words = alive.chunks_exact(8).zip(freed.chunks_exact(8)).skip(2);
         words.filter(|(alive, freed)| alive == freed && **alive != [0; 8]).count()
+    }
+
+    #[test]
+    fn no_batch_and_no_vector_lies_on_both_sides_of_the_split() {
+        for width in Width::ALL.into_iter().filter(|width| GcmKey::runs(*width)) {
+            let key = GcmKey::new(width, &[7; 16]).unwrap();
+            let batch = key.proof.batch();
+            for len in 0..1100 {
+                for head in 0..=len {
+                    let split = key.split(head, len).unwrap();
+                    assert!(split <= head && head - split < batch && split.is_multiple_of(WIDEST), "{width:?} {head} of {len}");
+                    assert!(split >= len - len % batch || split.is_multiple_of(batch), "{width:?} {head} of {len}");
+                }
+                assert_eq!(key.split(len + 1, len), None);
+            }
+        }
+    }
+
+    /// SP 800-38D, 5.2.1.1: a text of 2^39 - 256 bits at most, which is 2^32 - 2 blocks.
+    #[test]
+    fn a_text_is_not_longer_than_the_counter_counts() {
+        let width = Width::ALL.into_iter().find(|width| GcmKey::runs(*width));
+        let Some(key) = width.and_then(|width| GcmKey::new(width, &[7; 16])) else { return };
+        assert!(key.split(0, 16 * (u32::MAX as usize - 2) - 1).is_some());
+        assert_eq!(key.split(0, 16 * (u32::MAX as usize - 1)), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use core::arch::x86_64::{
     _mm_slli_si128, _mm_srai_epi32, _mm_srli_epi64, _mm_xor_si128,
 };
 
-use super::gcm::{Expanded, Key, POWERS, encrypt, multiply};
+use super::gcm::{Expanded, POWERS, encrypt, multiply};
 use super::vector::{Block, Narrow, Wide};
 
 /// Expands a key of 16 bytes into `out`, in place.
@@ -48,9 +48,9 @@ pub(super) fn expand_256(w: Narrow, key: &[u8; 32], out: &mut Expanded<15>) {
 }
 
 #[inline(always)]
-fn put(w: Narrow, to: &mut [u8; 16], block: Block) {
+fn put(w: Narrow, to: &mut u128, block: Block) {
     // SAFETY: there is room for a block.
-    unsafe { w.store(to.as_mut_ptr(), block) }
+    unsafe { w.store(core::ptr::from_mut(to).cast(), block) }
 }
 
 /// The running sum of the four words, and what comes from the word before.
@@ -66,7 +66,7 @@ fn next(key: Block, word: Block) -> Block {
 #[inline]
 #[target_feature(enable = "aes,pclmulqdq,avx")]
 fn powers<const ROUND_KEYS: usize>(w: Narrow, out: &mut Expanded<ROUND_KEYS>) {
-    let h = w.reverse(encrypt(w, Key::new(out), _mm_setzero_si128()));
+    let h = w.reverse(encrypt(w, out, _mm_setzero_si128()));
     // Times x: shifted by one bit, and where that falls out the polynomial is added, without a branch.
     let carry = _mm_srai_epi32::<31>(_mm_shuffle_epi32::<0xff>(h));
     let polynomial = _mm_set_epi64x(0xc200_0000_0000_0000_u64.cast_signed(), 1);
@@ -76,7 +76,7 @@ fn powers<const ROUND_KEYS: usize>(w: Narrow, out: &mut Expanded<ROUND_KEYS>) {
     for exponent in 2..=POWERS {
         let half = exponent / 2;
         // SAFETY: a power is a block.
-        let [a, b] = [half, exponent - half].map(|exponent| unsafe { w.load(out.powers[POWERS - exponent].as_ptr()) });
+        let [a, b] = [half, exponent - half].map(|exponent| unsafe { w.load(core::ptr::from_ref(&out.powers[POWERS - exponent]).cast()) });
         put(w, &mut out.powers[POWERS - exponent], multiply(w, a, b));
     }
 }

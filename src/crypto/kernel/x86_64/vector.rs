@@ -107,9 +107,8 @@ macro_rules! operations {
     };
 }
 
-/// Loads and stores where there are no masks: a part goes through memory of our own.
 macro_rules! memory {
-    ($bytes:literal, $load:ident, $store:ident) => {
+    ($load:ident, $store:ident) => {
         #[inline(always)]
         unsafe fn load(self, from: *const u8) -> Self::Vector {
             // SAFETY: as the caller promises.
@@ -120,34 +119,6 @@ macro_rules! memory {
         unsafe fn store(self, to: *mut u8, vector: Self::Vector) {
             // SAFETY: as the caller promises.
             unsafe { $store(to.cast(), vector) }
-        }
-
-        #[inline(always)]
-        unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
-            if len == $bytes {
-                // SAFETY: as the caller promises.
-                return unsafe { self.load(from) };
-            }
-            let mut bytes = [0u8; $bytes];
-            // SAFETY: as the caller promises; and `len` is less than a vector.
-            unsafe {
-                core::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), len);
-                self.load(bytes.as_ptr())
-            }
-        }
-
-        #[inline(always)]
-        unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
-            if len == $bytes {
-                // SAFETY: as the caller promises.
-                return unsafe { self.store(to, vector) };
-            }
-            let mut bytes = [0u8; $bytes];
-            // SAFETY: as the caller promises; and `len` is less than a vector.
-            unsafe {
-                self.store(bytes.as_mut_ptr(), vector);
-                core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, len);
-            }
         }
     };
 }
@@ -166,7 +137,19 @@ impl Wide for Narrow {
         Narrow(())
     }
 
-    memory!(16, _mm_loadu_si128, _mm_storeu_si128);
+    memory!(_mm_loadu_si128, _mm_storeu_si128);
+
+    #[inline(always)]
+    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
+        // SAFETY: as the caller promises; and there is a `self` only where the CPU has these instructions.
+        unsafe { if len == 16 { self.load(from) } else { load_pieces(from, len) } }
+    }
+
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
+        // SAFETY: as above.
+        unsafe { if len == 16 { self.store(to, vector) } else { store_pieces(to, len, vector) } }
+    }
 
     operations! {
         fn keep(vector: __m128i, len: usize) -> __m128i {
@@ -232,7 +215,36 @@ impl Wide for Middle {
         Narrow(())
     }
 
-    memory!(32, _mm256_loadu_si256, _mm256_storeu_si256);
+    memory!(_mm256_loadu_si256, _mm256_storeu_si256);
+
+    #[inline(always)]
+    unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
+        // SAFETY: as the caller promises; and there is a `self` only where the CPU has these instructions.
+        unsafe {
+            let narrow = self.narrow();
+            match len {
+                32 => self.load(from),
+                16.. => _mm256_set_m128i(narrow.load_part(from.add(16), len - 16), narrow.load(from)),
+                _ => self.widen(narrow.load_part(from, len)),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
+        // SAFETY: as above.
+        unsafe {
+            let narrow = self.narrow();
+            match len {
+                32 => self.store(to, vector),
+                16.. => {
+                    narrow.store(to, _mm256_castsi256_si128(vector));
+                    narrow.store_part(to.add(16), len - 16, _mm256_extracti128_si256::<1>(vector));
+                }
+                _ => narrow.store_part(to, len, _mm256_castsi256_si128(vector)),
+            }
+        }
+    }
 
     operations! {
         fn keep(vector: __m256i, len: usize) -> __m256i {
@@ -356,6 +368,61 @@ impl Wide for Broad {
             );
             _mm256_zeroall();
         }
+    }
+}
+
+/// Less than 16 bytes, in pieces of 8, 4, 2 and 1 as the length has them in its binary digits, and zeros behind them. So no byte goes through memory of our
+/// own, where it would stay, and where a vector would wait for it.
+///
+/// # Safety
+/// `len` bytes are readable at `from`.
+#[inline]
+#[target_feature(enable = "avx")]
+unsafe fn load_pieces(from: *const u8, len: usize) -> __m128i {
+    let mut vector = _mm_setzero_si128();
+    let mut end = len;
+    // The last piece first: each that is before it pushes it along.
+    macro_rules! piece {
+        ($type:ty, $len:literal, $insert:ident, $as:ty) => {
+            if len & $len != 0 {
+                end -= $len;
+                // SAFETY: `len` bytes are readable.
+                let piece = unsafe { from.add(end).cast::<$type>().read_unaligned() };
+                vector = $insert::<0>(_mm_slli_si128::<$len>(vector), piece as $as);
+            }
+        };
+    }
+    piece!(u8, 1, _mm_insert_epi8, i32);
+    piece!(u16, 2, _mm_insert_epi16, i32);
+    piece!(u32, 4, _mm_insert_epi32, i32);
+    piece!(u64, 8, _mm_insert_epi64, i64);
+    vector
+}
+
+/// Stores the first `len` bytes, less than 16, as [`load_pieces`] loads them.
+///
+/// # Safety
+/// `len` bytes are writable at `to`.
+#[inline]
+#[target_feature(enable = "avx")]
+unsafe fn store_pieces(to: *mut u8, len: usize, mut vector: __m128i) {
+    let mut at = 0;
+    macro_rules! piece {
+        ($type:ty, $len:literal, $extract:ident) => {
+            if len & $len != 0 {
+                // SAFETY: `len` bytes are writable.
+                unsafe { to.add(at).cast::<$type>().write_unaligned($extract::<0>(vector) as $type) };
+                vector = _mm_srli_si128::<$len>(vector);
+                at += $len;
+            }
+        };
+    }
+    piece!(u64, 8, _mm_extract_epi64);
+    piece!(u32, 4, _mm_extract_epi32);
+    piece!(u16, 2, _mm_extract_epi16);
+    if len & 1 != 0 {
+        // SAFETY: as above.
+        unsafe { to.add(at).write(_mm_extract_epi8::<0>(vector) as u8) };
     }
 }
 
