@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fleeting::{Authority, Client, Connection, Now, Pair, Progress, Server, Status, Stream, SystemRandom};
+use fleeting::{Authority, Client, Connection, Now, Pair, Progress, ReadHalf, Server, Status, Stream, SystemRandom, WriteHalf};
 
 /// The system's, which counts what each thread asks for, and the bytes that it has.
 struct Counting;
@@ -295,4 +295,82 @@ fn halves_that_wait_hold_little() {
     });
     assert!(dropped <= SMALL, "{dropped}");
     drop(reader);
+}
+
+/// A stream, whole or in two halves.
+trait Talks {
+    fn say(&mut self, data: &[u8]);
+    fn hear(&mut self) -> usize;
+}
+
+impl Talks for End {
+    fn say(&mut self, data: &[u8]) {
+        self.write_all(data).unwrap();
+    }
+
+    fn hear(&mut self) -> usize {
+        drain(self)
+    }
+}
+
+impl Talks for (ReadHalf<Way>, WriteHalf<Way>) {
+    fn say(&mut self, data: &[u8]) {
+        self.1.write_all(data).unwrap();
+    }
+
+    fn hear(&mut self) -> usize {
+        drain(&mut self.0)
+    }
+}
+
+/// What a wait gives back is asked for again: once for sending, and for receiving two or three times, as that grows in steps and becomes small itself. How much
+/// comes between two waits, in how many records and calls, makes no difference; and what fits into the buffers of one that waits costs nothing.
+#[test]
+fn a_wait_costs_few_allocations_however_much_comes_after_it() {
+    fn converse(a: &mut impl Talks, b: &mut impl Talks, length: usize, times: usize) {
+        let data = vec![7; length];
+        let most = if length * times <= 480 { [0, 0] } else { [1, 3] };
+        for round in 0..6 {
+            let turn = |from: &mut dyn Talks, to: &mut dyn Talks| {
+                let said = allocations(|| (0..times).for_each(|_| from.say(&data)));
+                let heard = allocations(|| assert_eq!(to.hear(), times * length));
+                assert!(round < 3 || said <= most[0] && heard <= most[1], "{times} times {length} bytes: {said} and {heard}");
+            };
+            turn(a, b);
+            turn(b, a);
+        }
+    }
+    for (length, times) in
+        [(1, 1), (480, 1), (480, 50), (500, 1), (1000, 1), (1000, 50), (16_384, 1), (16_384, 20), (60_000, 1), (60_000, 10)]
+    {
+        let (mut client, mut server) = streams();
+        converse(&mut client, &mut server, length, times);
+        converse(&mut client.into_split().unwrap(), &mut server, length, times);
+    }
+}
+
+/// Who only writes, flushing or not, allocates nothing either; but a half that writes gives memory back when it is flushed, as perhaps nobody else does.
+#[test]
+fn writing_without_a_wait_allocates_nothing() {
+    for length in [400, 1000, 16_384, 60_000] {
+        let data = vec![7; length];
+        let (mut client, mut server) = streams();
+        let write = |writer: &mut dyn Write, flushes: bool| {
+            allocations(|| {
+                for _ in 0..8 {
+                    writer.write_all(&data).unwrap();
+                    if flushes {
+                        writer.flush().unwrap();
+                    }
+                }
+            })
+        };
+        write(&mut client, false);
+        assert_eq!([write(&mut client, false), write(&mut client, true)], [0, 0], "{length}");
+        drain(&mut server);
+        let (reader, mut writer) = client.into_split().unwrap();
+        let most = if length == 400 { 0 } else { 8 };
+        assert!(write(&mut writer, false) == 0 && write(&mut writer, true) <= most, "{length}");
+        drop(reader);
+    }
 }

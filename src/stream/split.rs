@@ -261,6 +261,12 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 /// The half of a [`Stream`](crate::Stream) that writes; see [`Stream::into_split`](crate::Stream::into_split).
 ///
 /// Dropping it makes one attempt to [`close`](Self::close), none while the thread panics, and wipes its keys. The other half reads on.
+///
+/// # Memory
+///
+/// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512 bytes, when the other half waits for the peer, as a
+/// [`Stream`](crate::Stream)'s does, and by `flush`. So a program that flushes after every write of more than 480 bytes pays each time for an allocation; without, no write
+/// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long.
 pub struct WriteHalf<W: Write> {
     shared: Arc<Shared<Sender<W>, Error>>,
     clock: Clock,
@@ -331,7 +337,7 @@ impl<W: Write> Write for WriteHalf<W> {
         })
     }
 
-    /// Sends all that was accepted, and flushes the transport. Memory that was there for much to send goes back.
+    /// As of a [`Stream`](crate::Stream). It says besides that this was all for now, so memory goes back; see [`WriteHalf`].
     fn flush(&mut self) -> io::Result<()> {
         self.work(Sender::flush)
     }
