@@ -146,11 +146,10 @@ impl Writing {
         self.outbound.rest();
     }
 
-    /// Takes over a failure that the other half noted: the alert goes to the output, and the keys are wiped.
+    /// Takes over a failure that the other half noted: the alert goes to the output, or what waits there does not go out any more, and the keys are wiped. Doing it
+    /// again changes nothing.
     pub(crate) fn look(&mut self, notes: &Notes<Error>) {
-        if let Some(error) = notes.failure()
-            && self.outbound.is_open()
-        {
+        if let Some(error) = notes.failure() {
             Sending::fail(&mut self.outbound, error.clone());
         }
     }

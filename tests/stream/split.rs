@@ -11,6 +11,9 @@ use fleeting::{AlertDescription, Error, Pair, ReadHalf, Stream, WriteHalf};
 use crate::pipe::{Reader, pipe, wide_pipe};
 use crate::side::{content, inner, is_pause, pair, streams};
 
+/// A record that no key opens.
+const FORGERY: [u8; 21] = [23, 3, 3, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+
 fn two() -> (Stream<TcpStream>, Stream<TcpStream>) {
     let (client, server) = pair();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -142,9 +145,7 @@ fn what_reading_fails_with_is_what_writing_gets() {
         streams(client.start("db.internal", Pair { reader: Forged { reader: a.reader(), forge }, writer: a }).unwrap(), server.start(b));
     let (mut reader, mut writer) = a.into_split().unwrap();
     writer.write_all(b"before").unwrap();
-    let mut record = vec![23, 3, 3, 0, 40];
-    record.extend([0; 40]);
-    forger.send(record).unwrap();
+    forger.send(FORGERY.to_vec()).unwrap();
     let error = inner(reader.read(&mut [0; 10]).unwrap_err());
     assert_eq!(error.alert(), Some(AlertDescription::BAD_RECORD_MAC));
     for _ in 0..2 {
@@ -167,9 +168,7 @@ fn what_came_before_a_failure_is_read_before_it_is_told() {
         let (a, b) = wide_pipe();
         let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
         b.write_all(b"true").unwrap();
-        let mut record = vec![23, 3, 3, 0, 40];
-        record.extend([0; 40]);
-        b.get_mut().write_all(&record).unwrap();
+        b.get_mut().write_all(&FORGERY).unwrap();
         let (mut reader, mut writer) = a.into_split().unwrap();
         let mut text = [0; 10];
         assert_eq!(reader.read(&mut text).unwrap(), 4);
@@ -184,23 +183,31 @@ fn what_came_before_a_failure_is_read_before_it_is_told() {
     }
 }
 
-/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before: who asks whether it went out is told so.
+/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before, nor close_notify behind it: who asks whether it went out is
+/// told so.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
-    let (client, server) = pair();
-    let (a, b) = pipe(10_000, (None, None));
-    let (mut a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
-    let mut record = vec![23, 3, 3, 0, 40];
-    record.extend([0; 40]);
-    a.get_mut().write_all(&record).unwrap();
-    let (mut reader, mut writer) = a.into_split().unwrap();
-    assert_eq!(writer.write(&content(50_000, 1)).unwrap(), 50_000);
-    assert!(is_pause(&writer.flush().unwrap_err()) && writer.wants_write());
-    assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
-    assert!(matches!(inner(reader.read(&mut [0; 10]).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
-    for _ in 0..2 {
-        assert!(matches!(inner(writer.flush().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
-        assert!(!writer.wants_write());
+    for closes in [false, true] {
+        let (client, server) = pair();
+        let (a, b) = pipe(10_000, (None, None));
+        let (mut a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+        a.get_mut().write_all(&FORGERY).unwrap();
+        let (mut reader, mut writer) = a.into_split().unwrap();
+        assert_eq!(writer.write(&content(50_000, 1)).unwrap(), 50_000);
+        assert!(is_pause(&writer.flush().unwrap_err()) && writer.wants_write());
+        if closes {
+            assert!(is_pause(&writer.close().unwrap_err()));
+        }
+        assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        // There is room now.
+        while b.get_mut().read(&mut [0; 1000]).is_ok() {}
+        assert!(matches!(inner(reader.read(&mut [0; 10]).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        for _ in 0..2 {
+            assert!(matches!(inner(writer.flush().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+            assert!(!writer.wants_write());
+        }
+        drop(writer);
+        assert_eq!(b.get_mut().read(&mut [0; 10]).unwrap(), 0, "nothing but the end");
     }
 }
 
