@@ -348,6 +348,8 @@ impl<W: Write> Drop for WriteHalf<W> {
         let clock = self.clock;
         self.work(|sender, notes| {
             if !std::thread::panicking() {
+                // The alert, if there is one, takes the place of close_notify.
+                sender.writing.look(notes);
                 sender.writing.drop_old_tickets(|| clock.now().monotonic);
                 sender.writing.close();
                 sender.last_words(notes);

@@ -94,3 +94,19 @@ fn what_is_said_to_be_sent_was_sent() {
         |(), said, wire| assert!(wire.records().len() >= said, "{said}"),
     );
 }
+
+/// Dropping the half that writes, too, says why the connection ends; or that it is closed, if nobody knew better. Whoever is there: it is said once.
+#[test]
+fn what_is_dropped_while_the_other_half_fails_says_one_thing() {
+    race(
+        [Event::Fault(BAD)],
+        |writer| _ = writer.write(b"x").unwrap(),
+        |mut reader| assert_eq!(inner(reader.read(&mut [0])), Some(BAD)),
+        drop,
+        |(), (), wire| {
+            let wire = wire.records();
+            let ends = [AlertDescription::CLOSE_NOTIFY.0, AlertDescription::BAD_RECORD_MAC.0];
+            assert!(matches!(wire[..], [DATA, end] if ends.contains(&end)), "{wire:?}");
+        },
+    );
+}
