@@ -259,7 +259,8 @@ impl<S: Read + Write> Stream<S> {
     /// Two halves, for a thread that reads and one that writes. Neither waits for the other: reading goes on while a write waits for its transport.
     ///
     /// What one half fails with, the other one gets next; a transport that fails while sending leaves reading as it is. A KeyUpdate that the peer asks for
-    /// goes out with what is written next. [`take_early_data`](Self::take_early_data) and exports come before: the halves have none.
+    /// goes out with what is written next. What [`take_early_data`](Self::take_early_data) has not taken, [`ReadHalf::take_early_data`] does. Exports come before: the
+    /// halves have none.
     ///
     /// ```
     /// use std::io::{Read, Write};
@@ -304,7 +305,8 @@ impl<S: Read + Write> Stream<S> {
         }
         let io = self.io.take().split()?;
         let connection = std::mem::replace(&mut self.connection, Connection::undecided(self.now));
-        Ok(split::halves(io, connection.split(), self.broken.take(), self.clock, self.negotiated.clone()))
+        let early_data = self.take_early_data();
+        Ok(split::halves(io, connection.split(), self.broken.take(), self.clock, self.negotiated.clone(), early_data))
     }
 
     // ---- sending ----

@@ -177,11 +177,12 @@ pub(super) fn halves<R: Read, W: Write + Send + 'static>(
     broken: Option<Error>,
     clock: Clock,
     negotiated: Negotiated,
+    early_data: Vec<u8>,
 ) -> (ReadHalf<R>, WriteHalf<W>) {
     let shared = Arc::new(Shared::new(Sender { writing, io: Some(writer), broken }, notes));
     let negotiated = Arc::new(negotiated);
     (
-        ReadHalf { io: reader, reading, partner: shared.clone(), clock, now: clock.now(), negotiated: negotiated.clone() },
+        ReadHalf { io: reader, reading, partner: shared.clone(), clock, now: clock.now(), negotiated: negotiated.clone(), early_data },
         WriteHalf { shared, clock, negotiated },
     )
 }
@@ -195,12 +196,20 @@ pub struct ReadHalf<R> {
     /// When the transport was last read.
     now: Now,
     negotiated: Arc<Negotiated>,
+    /// What a server's stream had collected.
+    early_data: Vec<u8>,
 }
 
 impl<R: Read> ReadHalf<R> {
     /// What the handshake has agreed on, and who the peer is.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
+    }
+
+    /// At a server: the early data that came before the handshake was complete, once, unless the stream's
+    /// [`take_early_data`](crate::Stream::take_early_data) was asked for it. What is read came after it.
+    pub fn take_early_data(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.early_data)
     }
 
     /// What is read.

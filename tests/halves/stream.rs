@@ -75,7 +75,8 @@ pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
         loom::model(move || {
             let connection = Connection { receiver: Receiver::new(script.clone()), outbound: Outbound::default() };
             let wire = Wire::default();
-            let (reader, mut writer) = split::halves((Silence, wire.clone()), connection.split(), None, clock::Clock, Negotiated);
+            let (reader, mut writer) =
+                split::halves((Silence, wire.clone()), connection.split(), None, clock::Clock, Negotiated, Vec::new());
             prepare(&mut writer);
             let (read, written) = if reader_first {
                 let writing = loom::thread::spawn(move || write(writer));

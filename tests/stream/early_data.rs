@@ -144,6 +144,33 @@ fn accept_collects_it() {
     assert_eq!(rest, b"after it");
 }
 
+/// In two halves it is the one that reads which has it.
+#[cfg(unix)]
+#[test]
+fn it_is_not_lost_where_a_stream_is_split() {
+    for taken_before in [false, true] {
+        let world = World::new();
+        let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
+        let server = world.server.clone();
+        let serving = thread::spawn(move || {
+            let mut tls = server.accept(b).unwrap();
+            let mut early = if taken_before { tls.take_early_data() } else { Vec::new() };
+            let (mut reader, _writer) = tls.into_split().unwrap();
+            early.extend(reader.take_early_data());
+            assert!(reader.take_early_data().is_empty());
+            let mut rest = Vec::new();
+            reader.read_to_end(&mut rest).unwrap();
+            (early, rest)
+        });
+        let mut handshake = world.start(a);
+        handshake.early_data().unwrap().write_all(b"early").unwrap();
+        let mut tls = handshake.finish().unwrap();
+        tls.write_all(b"after it").unwrap();
+        tls.close().unwrap();
+        assert_eq!(serving.join().unwrap(), (b"early".to_vec(), b"after it".to_vec()));
+    }
+}
+
 /// `advance` hands it over, and the server answers by the same writer before the client's Finished.
 #[test]
 fn it_is_answered_within_the_handshake() {
