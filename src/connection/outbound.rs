@@ -304,9 +304,9 @@ impl Outbound {
         Ok(())
     }
 
-    /// Makes room for the records of `length` bytes of data, as many as may wait: once a call, not once a record.
+    /// Makes room for the records of `length` bytes of data, as many as may wait: once a call, not once a record. A single one sees to its own.
     fn reserve(&mut self, length: usize) {
-        let Some(max_fragment) = self.seal.as_ref().map(Seal::max_fragment).filter(|max| *max > 0) else { return };
+        let Some(max_fragment) = self.seal.as_ref().map(Seal::max_fragment).filter(|max| (1..length).contains(max)) else { return };
         let record = max_fragment + OVERHEAD;
         let last = length % max_fragment;
         let last = if last > 0 { last + self.padding.amount(last, max_fragment) + OVERHEAD } else { 0 };

@@ -134,6 +134,7 @@ impl Deframer {
     /// # Errors
     ///
     /// Those of [`Header::parse`], and [`Fault::UnexpectedRecord`] for a protected record where none may come: as soon as the header is there.
+    #[inline]
     pub(crate) fn next(&mut self, protected: bool) -> Result<Option<(Header, Range<usize>)>, Fault> {
         let Some(header) = self.peek().transpose()? else {
             return Ok(None);
@@ -150,6 +151,7 @@ impl Deframer {
         Ok(Some((header, body)))
     }
 
+    #[inline]
     fn peek(&self) -> Option<Result<Header, Fault>> {
         let bytes = self.buffer.get(self.pending.clone())?.first_chunk()?;
         Some(Header::parse(*bytes))

@@ -33,6 +33,7 @@ impl Header {
     ///
     /// [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a length over the type's limit,
     /// [`Fault::ChangeCipherSpec`] for one that cannot be the single byte 0x01.
+    #[inline]
     pub(crate) fn parse(bytes: [u8; HEADER_LEN]) -> Result<Self, Fault> {
         let [content_type, _, _, high, low] = bytes;
         let content_type = ContentType(content_type);

@@ -32,6 +32,7 @@ impl Protection {
     }
 
     /// The nonce for the next record, which [`advance`](Self::advance) makes the one after it.
+    #[inline]
     pub(super) fn nonce_into(&self, nonce: &mut Zeroizing<[u8; Iv::LEN]>) {
         self.iv.nonce_into(self.sequence, nonce);
     }
