@@ -160,6 +160,38 @@ fn writing_by_other_ways_allocates_nothing() {
 }
 
 #[test]
+fn gathering_allocates_nothing() {
+    let (mut client, _) = connected();
+    client.set_corked(true).unwrap();
+    let mut gather = |times: usize| {
+        for _ in 0..times {
+            for _ in 0..300 {
+                assert_eq!(client.write(&[7; 64]).unwrap(), 64);
+                assert_eq!(client.write_with(50, |place| place.len()).unwrap(), 50);
+            }
+            client.flush().unwrap();
+            assert!(client.output().len() > 300 * 114);
+            client.sent(usize::MAX);
+        }
+    };
+    gather(2);
+    assert_eq!(allocations(|| gather(20)), 0);
+    // Batches that are small, of a connection that waits in between.
+    let mut gather = |times: usize| {
+        for _ in 0..times {
+            for _ in 0..4 {
+                client.write(&[7; 100]).unwrap();
+            }
+            client.flush().unwrap();
+            client.sent(usize::MAX);
+            assert!(client.input().len() <= 512);
+        }
+    };
+    gather(2);
+    assert_eq!(allocations(|| gather(20)), 0);
+}
+
+#[test]
 fn small_questions_and_answers_allocate_nothing() {
     let (mut client, mut server) = connected();
     let mut exchange = || {
@@ -266,6 +298,24 @@ fn a_stream_that_waits_holds_little() {
         assert_eq!(drain(&mut server), 0);
     });
     assert!(kept <= 2 * SMALL, "{kept}");
+}
+
+#[test]
+fn a_half_that_gathers_allocates_nothing() {
+    let (client, mut server) = streams();
+    let (_reader, mut writer) = client.into_split().unwrap();
+    writer.set_corked(true).unwrap();
+    let mut gather = || {
+        for _ in 0..20 {
+            for _ in 0..30 {
+                writer.write_all(&[7; 64]).unwrap();
+            }
+            writer.flush().unwrap();
+        }
+    };
+    gather();
+    assert_eq!(allocations(gather), 0);
+    assert_eq!(drain(&mut server), 2 * 20 * 30 * 64);
 }
 
 /// In two halves as well: the half that reads looks after both when it waits; `flush` does for who is not read from; and nothing is left of the half that

@@ -117,14 +117,46 @@ impl Writing {
 
     /// Takes data for the peer, as [`Connection::write_vectored`].
     pub(crate) fn write<B: Deref<Target = [u8]>>(&mut self, buffers: &[B], notes: &Notes<Error>) -> Result<usize, Error> {
+        self.write_by(notes, |outbound| outbound.data(buffers))
+    }
+
+    /// As [`Connection::write_with`].
+    pub(crate) fn write_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+        notes: &Notes<Error>,
+    ) -> Result<usize, Error> {
+        self.write_by(notes, |outbound| outbound.data_with(length, write))
+    }
+
+    fn write_by(&mut self, notes: &Notes<Error>, write: impl FnOnce(&mut Outbound) -> Result<usize, SealError>) -> Result<usize, Error> {
         self.begin(notes)?;
         notes.leave(WROTE);
-        self.outbound.data(buffers).map_err(|error| self.fail(error, notes))
+        write(&mut self.outbound).map_err(|error| self.fail(error, notes))
+    }
+
+    /// As [`Connection::set_corked`].
+    pub(crate) fn set_corked(&mut self, corked: bool, notes: &Notes<Error>) -> Result<(), Error> {
+        self.outbound.corked = corked;
+        if corked { Ok(()) } else { self.flush(notes) }
+    }
+
+    pub(crate) fn is_corked(&self) -> bool {
+        self.outbound.corked
+    }
+
+    /// As [`Connection::flush`].
+    pub(crate) fn flush(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
+        self.look(notes);
+        self.hear(notes);
+        self.outbound.flush().map_err(|error| self.fail(error, notes))
     }
 
     /// Renews the keys of both directions, as [`Connection::rekey`].
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
+        self.flush(notes)?;
         let asks = !self.outbound.key_updates.awaited();
         self.outbound.key_update(true).map_err(|error| error.in_state(STATE))?;
         // Before it goes out: the answer cannot come earlier. Where one was awaited already it may have come by now.
@@ -135,7 +167,8 @@ impl Writing {
     }
 
     /// close_notify goes to the output, and the keys are wiped.
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self, notes: &Notes<Error>) {
+        self.hear(notes);
         self.outbound.end(&[AlertDescription::CLOSE_NOTIFY]);
     }
 
@@ -162,8 +195,13 @@ impl Writing {
         if !self.outbound.is_open() {
             return Err(Error::Closed);
         }
-        self.outbound.key_updates.heard(notes.take(ASKED), notes.has(AWAITED));
+        self.hear(notes);
         Ok(())
+    }
+
+    /// What the other half has received.
+    fn hear(&mut self, notes: &Notes<Error>) {
+        self.outbound.key_updates.heard(notes.take(ASKED), notes.has(AWAITED));
     }
 
     fn fail(&mut self, error: SealError, notes: &Notes<Error>) -> Error {

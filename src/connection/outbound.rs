@@ -45,6 +45,8 @@ pub(super) struct Outbound {
     /// The peer's limit for a protected record, of these keys and all later ones.
     max_inner: usize,
     pub(super) padding: Padding,
+    /// Data is gathered until it fills a record. What is gathered stands where that record will be encrypted.
+    pub(super) corked: bool,
     pub(super) key_updates: KeyUpdates,
     /// What went wrong while a sink, which returns nothing, was written to.
     failure: Option<SealError>,
@@ -64,6 +66,7 @@ impl Outbound {
             changed_cipher_spec: false,
             max_inner: MAX_INNER,
             padding: Padding::None,
+            corked: false,
             key_updates: KeyUpdates::default(),
             failure: None,
         }
@@ -84,9 +87,10 @@ impl Outbound {
         self.records.give_back();
     }
 
-    /// What waits for the transport does not go out any more.
+    /// What waits for the transport, or to be a record, does not go out any more.
     pub(super) fn discard(&mut self) {
         self.sent(usize::MAX);
+        self.records.wipe_draft();
     }
 
     /// Whether anything can still be sent.
@@ -226,28 +230,36 @@ impl Outbound {
 
     /// Application data: as much of these buffers as may wait for the transport. Returns how much was taken.
     ///
-    /// Small ones are joined into records; one that fills a record of its own is sealed from where it is, and ends the record before it.
+    /// Small ones are joined into records; one that fills a record of its own is sealed from where it is, and ends the record before it. While corked that record
+    /// is filled first, and the last one is left open.
     pub(super) fn data<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, SealError> {
-        self.before_data()?;
         let total = buffers.iter().fold(0usize, |sum, buffer| sum.saturating_add(buffer.len()));
-        self.reserve(total);
+        if total == 0 {
+            // What would go before it goes.
+            self.send_tickets()?;
+            return self.answer_key_update().map(|()| 0);
+        }
+        self.reserve(Seal::lent(&self.records).saturating_add(total));
         let mut buffers = buffers.iter().map(|buffer| &**buffer).filter(|buffer| !buffer.is_empty()).peekable();
         let (mut taken, mut rest) = (0, buffers.next().unwrap_or_default());
         while !rest.is_empty() && self.waiting().len() < MAX_WAITING {
             self.renew()?;
-            let Some(seal) = &mut self.seal else { return Ok(taken) };
-            let max = seal.max_fragment();
-            // The longest that this record can become.
-            let most = max.min(total - taken);
-            let room = most + self.padding.amount(most, max);
-            let (head, after) = rest.split_at(rest.len().min(max));
+            let Some(seal) = &self.seal else { return Ok(taken) };
+            let (max, corked, gathered) = (seal.max_fragment(), self.corked, Seal::lent(&self.records));
+            // What begins a record that is sealed now.
+            let head_length = if gathered == 0 && (rest.len() >= max || !corked) { rest.len().min(max) } else { 0 };
+            let (head, after) = rest.split_at(head_length);
             rest = after;
-            let mut length = head.len();
-            while rest.is_empty()
-                && length < max
-                && let Some(next) = buffers.next_if(|next| next.len() < max)
-            {
-                let (part, after) = next.split_at(next.len().min(max - length));
+            // The longest that this record can become.
+            let most = max.min(gathered.saturating_add(total - taken));
+            let room = most + self.padding.amount(most, max);
+            let mut length = gathered + head.len();
+            while length < max {
+                if rest.is_empty() {
+                    let Some(next) = buffers.next_if(|next| corked || next.len() < max) else { break };
+                    rest = next;
+                }
+                let (part, after) = rest.split_at(rest.len().min(max - length));
                 if let Some(place) = Seal::lend(&mut self.records, room).get_mut(length..length + part.len()) {
                     place.copy_from_slice(part);
                 }
@@ -257,13 +269,18 @@ impl Outbound {
             if rest.is_empty() {
                 rest = buffers.next().unwrap_or_default();
             }
-            let padding = self.padding.amount(length, max);
             if length == head.len() {
+                self.before_data()?;
+                let padding = self.padding.amount(length, max);
+                let Some(seal) = &mut self.seal else { return Ok(taken) };
                 seal.seal(ContentType::APPLICATION_DATA, head, padding, &mut self.records)?;
             } else {
-                seal.seal_lent(ContentType::APPLICATION_DATA, head, length, padding, &mut self.records)?;
+                seal.keep_lent(length, &mut self.records)?;
+                if !corked || length == max {
+                    self.seal_gathered(head)?;
+                }
             }
-            taken += length;
+            taken += length - gathered;
         }
         Ok(taken)
     }
@@ -271,29 +288,46 @@ impl Outbound {
     /// Application data that `write` puts where it will be encrypted: it gets up to `length` bytes, as many as a record may have, and returns how many
     /// it has written. It is not called where there is no room.
     pub(super) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
-        self.before_data()?;
+        let Some(max) = self.seal.as_ref().map(Seal::max_fragment) else { return Ok(0) };
+        let length = length.min(max);
         if self.waiting().len() >= MAX_WAITING {
             return Ok(0);
         }
+        if Seal::lent(&self.records) + length > max {
+            self.flush()?;
+        }
         self.renew()?;
-        let Some(seal) = &mut self.seal else { return Ok(0) };
-        let max = seal.max_fragment();
-        let length = length.min(max);
-        let room = Seal::lend(&mut self.records, length + self.padding.amount(length, max)).get_mut(..length).unwrap_or_default();
+        let gathered = Seal::lent(&self.records);
+        let most = gathered + length;
+        let room = Seal::lend(&mut self.records, most + self.padding.amount(most, max)).get_mut(gathered..most).unwrap_or_default();
         let written = write(&mut *room).min(length);
         // What was written there and not meant is not there for the next one, who might count too much.
         room.get_mut(written..).unwrap_or_default().fill(0);
-        if written > 0 {
-            let padding = self.padding.amount(written, max);
-            seal.seal_lent(ContentType::APPLICATION_DATA, &[], written, padding, &mut self.records)?;
+        let Some(seal) = self.seal.as_ref().filter(|_| written > 0) else { return Ok(0) };
+        seal.keep_lent(gathered + written, &mut self.records)?;
+        if !self.corked || gathered + written == max {
+            self.flush()?;
         }
         Ok(written)
     }
 
-    /// What goes out before data does.
+    /// What was gathered becomes a record.
+    pub(super) fn flush(&mut self) -> Result<(), SealError> {
+        if Seal::lent(&self.records) > 0 { self.seal_gathered(&[]) } else { Ok(()) }
+    }
+
+    /// What was gathered becomes a record, of which `head` is the beginning.
+    fn seal_gathered(&mut self, head: &[u8]) -> Result<(), SealError> {
+        self.before_data()?;
+        let Some(seal) = &mut self.seal else { return Ok(()) };
+        let padding = self.padding.amount(Seal::lent(&self.records), seal.max_fragment());
+        seal.seal_lent(head, padding, &mut self.records)
+    }
+
+    /// What goes out before a record of data does.
     fn before_data(&mut self) -> Result<(), SealError> {
         self.send_tickets()?;
-        self.answer_key_update()
+        self.pay_key_update()
     }
 
     /// RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
@@ -314,14 +348,18 @@ impl Outbound {
         self.records.reserve((length / max_fragment).saturating_mul(record).saturating_add(last).min(most));
     }
 
+    /// Sends the KeyUpdate that the peer asked for, if there is room.
+    pub(super) fn answer_key_update(&mut self) -> Result<(), SealError> {
+        // What waits is bounded: a peer that asks and does not read gets its answer when it has read.
+        if self.waiting().len() < MAX_WAITING { self.pay_key_update() } else { Ok(()) }
+    }
+
     /// Sends the KeyUpdate that the peer asked for, if it did and we still may.
     ///
     /// RFC 9846, 4.7.3: "If a sending implementation receives a KeyUpdate with request_update set to update_requested, it MUST NOT send its own
     /// KeyUpdate if that would cause it to exceed these limits and SHOULD instead ignore the update_requested flag."
-    pub(super) fn answer_key_update(&mut self) -> Result<(), SealError> {
-        // What waits is bounded: a peer that asks and does not read gets its answer when it has read.
-        let has_room = self.waiting().len() < MAX_WAITING;
-        if self.key_updates.owed() && has_room && self.seal.as_ref().is_some_and(Seal::can_update) {
+    fn pay_key_update(&mut self) -> Result<(), SealError> {
+        if self.key_updates.owed() && self.seal.as_ref().is_some_and(Seal::can_update) {
             self.key_update(false)?;
         }
         Ok(())
@@ -351,6 +389,7 @@ impl Outbound {
         }
         self.note(|out| {
             out.flush_messages()?;
+            out.flush()?;
             if let [AlertDescription::CLOSE_NOTIFY] = alerts {
                 out.send_tickets()?;
             }
@@ -362,6 +401,7 @@ impl Outbound {
             Ok(())
         });
         self.seal = None;
+        self.records.wipe_draft();
         self.early_data_left = None;
         self.messages = Vec::new();
         self.tickets = Vec::new();

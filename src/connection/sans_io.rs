@@ -223,13 +223,10 @@ impl Connection {
         let written = match &self.receiver.machine {
             _ if !self.takes_early_data() => Ok(0),
             // Its Finished is sent, so its key is that of the application.
-            Machine::Server(_) => self.outbound.data(&[data]),
+            Machine::Server(_) => self.outbound.data(&[data]).and_then(|taken| self.outbound.flush().map(|()| taken)),
             _ => self.outbound.early_data(data),
         };
-        written.map_err(|error| {
-            let error = self.seal_error(error);
-            self.fail(error)
-        })
+        self.or_fail(written)
     }
 
     /// Whether something may be sent [early](Self::write_early_data) now.
@@ -252,6 +249,8 @@ impl Connection {
     /// As [`write`](Self::write).
     pub fn rekey(&mut self) -> Result<(), Error> {
         self.check_writable("rekey")?;
+        // What was written before is protected by the old keys.
+        self.flush()?;
         self.outbound.key_update(true).map_err(|error| self.seal_error(error))
     }
 

@@ -1,4 +1,4 @@
-//! Writing: the application's data becomes records, from where it is.
+//! Writing: the application's data becomes records, from where it is, or gathered first.
 
 use core::ops::Deref;
 
@@ -35,12 +35,43 @@ impl Connection {
         self.write_by("write_with", |outbound| outbound.data_with(length, write))
     }
 
+    /// While corked, data is gathered until it fills a record, so that many small writes become few records: what does not fill one yet is not in the
+    /// [`output`](Self::output) before [`flush`](Self::flush), [`close`](Self::close) or the end of being corked, which flushes. It stands where it will be encrypted, so this
+    /// costs no further copy, and is never more than one record. Early data is not gathered.
+    ///
+    /// # Errors
+    /// As `flush`.
+    pub fn set_corked(&mut self, corked: bool) -> Result<(), Error> {
+        self.outbound.corked = corked;
+        if corked { Ok(()) } else { self.flush() }
+    }
+
+    /// Whether data is gathered.
+    pub fn is_corked(&self) -> bool {
+        self.outbound.corked
+    }
+
+    /// Makes a record of what was gathered while [corked](Self::set_corked), if anything was; it goes to the output.
+    ///
+    /// # Errors
+    /// [`Error::KeyLimit`]; none after the connection has failed or was closed, as nothing is gathered then.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        let flushed = self.outbound.flush();
+        self.or_fail(flushed)
+    }
+
     fn write_by(&mut self, call: &'static str, write: impl FnOnce(&mut Outbound) -> Result<usize, SealError>) -> Result<usize, Error> {
         self.check_writable(call)?;
         // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
         // idle only as long as nothing goes the other way either.
         self.receiver.inbound.idle.reset();
-        write(&mut self.outbound).map_err(|error| {
+        let written = write(&mut self.outbound);
+        self.or_fail(written)
+    }
+
+    /// What cannot be sealed ends the connection.
+    pub(super) fn or_fail<T>(&mut self, sealed: Result<T, SealError>) -> Result<T, Error> {
+        sealed.map_err(|error| {
             let error = self.seal_error(error);
             self.fail(error)
         })

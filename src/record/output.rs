@@ -1,7 +1,7 @@
 //! [`Output`]: where records are made, and wait for the transport.
 //!
 //! ```text
-//! buffer:  ....[waiting.......................][room.........................]
+//! buffer:  ....[waiting.......................][draft....|room...............]
 //!              records, for the transport      where the next record is made
 //! ```
 //!
@@ -10,10 +10,15 @@
 //! 3. [`waiting`](Output::waiting), [`sent`](Output::sent): the transport takes them.
 //! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to: so does its memory, elsewhere.
 //!
+//! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep), [`release`](Output::release). What it has so far is not encrypted yet,
+//! so no copy of it stays behind where it was moved from. A record that is made meanwhile goes before it.
+//!
 //! A `Vec` that is cleared and extended would write every byte twice, once as a zero, and the content a third time on its way to where it is
 //! encrypted. So the buffer stays initialized over its whole length, and a busy connection keeps it: no zero is written after it has grown.
 
 use core::ops::Range;
+
+use zeroize::Zeroize;
 
 /// What an idle connection keeps: room for a small answer, so that the exchange of such allocates nothing.
 const IDLE: usize = 512;
@@ -24,6 +29,8 @@ pub(crate) struct Output {
     /// Initialized over its whole length.
     buffer: Vec<u8>,
     waiting: Range<usize>,
+    /// How many bytes behind what waits are a record that was begun.
+    draft: usize,
 }
 
 impl Output {
@@ -35,57 +42,101 @@ impl Output {
     /// The transport took `count` bytes; more than waited counts as all of them.
     pub(crate) fn sent(&mut self, count: usize) {
         self.waiting.start += count.min(self.waiting.len());
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.draft == 0 {
             self.waiting = 0..0;
         }
     }
 
-    /// Makes room for `length` bytes behind what waits.
+    /// Makes room for `length` bytes behind what waits, the draft among them.
     pub(crate) fn reserve(&mut self, length: usize) {
-        let waits = self.waiting.len();
+        let (waits, draft) = (self.waiting.len(), self.draft);
         if self.room_left() >= length {
             return;
         }
+        let kept = self.waiting.start..self.waiting.end + draft;
         // What moves is less than what went, so that a caller who sends little at a time does not pay for it each time.
-        if waits <= self.waiting.start && self.buffer.len() - waits >= length {
-            self.buffer.copy_within(self.waiting.clone(), 0);
+        if kept.len() <= kept.start && self.buffer.len() - waits >= length {
+            self.buffer.copy_within(kept, 0);
+            self.wipe_draft();
         } else {
-            // As much again as waits, so that many small records are moved seldom.
-            let size = (2 * waits + length).max(IDLE);
-            if waits == 0 {
+            // As much again as is kept, so that many small records are moved seldom.
+            let size = (2 * waits + draft + length).max(IDLE);
+            if kept.is_empty() {
                 // Freed first, so that there are never two.
                 self.buffer = Vec::new();
             }
             let mut grown = vec![0; size];
-            if let Some(place) = grown.get_mut(..waits) {
-                place.copy_from_slice(self.waiting());
+            if let Some((place, kept)) = grown.get_mut(..kept.len()).zip(self.buffer.get(kept)) {
+                place.copy_from_slice(kept);
             }
+            self.wipe_draft();
             self.buffer = grown;
         }
         self.waiting = 0..waits;
+        self.draft = draft;
     }
 
-    /// `length` bytes behind what waits, for a record; what stands in them is of no meaning.
+    /// `length` bytes behind what waits and the draft, for a record; what stands in them is of no meaning.
     pub(crate) fn room(&mut self, length: usize) -> &mut [u8] {
+        self.reserve(self.draft.saturating_add(length));
+        self.buffer.get_mut(self.waiting.end + self.draft..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
+    }
+
+    /// How many bytes there are behind what waits without anything being moved.
+    fn room_left(&self) -> usize {
+        self.buffer.len() - self.waiting.end
+    }
+
+    /// The first `length` bytes of the [`room`](Self::room) have become a record, which waits now, before the draft.
+    pub(crate) fn append(&mut self, length: usize) {
+        let end = self.waiting.end + self.draft;
+        let length = length.min(self.buffer.len() - end);
+        if self.draft > 0
+            && let Some(both) = self.buffer.get_mut(self.waiting.end..end + length)
+        {
+            both.rotate_right(length);
+        }
+        self.waiting.end += length;
+    }
+
+    /// The first `length` bytes behind what waits, where the draft is, and may go on.
+    pub(crate) fn draft(&mut self, length: usize) -> &mut [u8] {
         self.reserve(length);
         self.buffer.get_mut(self.waiting.end..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
     }
 
-    /// How many bytes of room there are without anything being moved.
-    pub(crate) fn room_left(&self) -> usize {
-        self.buffer.len() - self.waiting.end
+    /// What stands in the first `length` bytes of the place of the [`draft`](Self::draft) is it now, and kept.
+    pub(crate) fn keep(&mut self, length: usize) {
+        self.draft = length.min(self.room_left());
     }
 
-    /// The first `length` bytes of the [`room`](Self::room) have become a record, which waits now.
-    pub(crate) fn append(&mut self, length: usize) {
-        self.waiting.end += length.min(self.room_left());
+    /// How long the draft is.
+    pub(crate) fn drafted(&self) -> usize {
+        self.draft
+    }
+
+    /// What was a draft is the beginning of the room, for the record that it becomes now.
+    pub(crate) fn release(&mut self) {
+        self.draft = 0;
+    }
+
+    /// Forgets the draft.
+    pub(crate) fn wipe_draft(&mut self) {
+        let draft = core::mem::take(&mut self.draft);
+        self.buffer.get_mut(self.waiting.end..).and_then(|room| room.get_mut(..draft)).unwrap_or_default().zeroize();
     }
 
     /// Frees a large buffer in which nothing waits.
     pub(crate) fn give_back(&mut self) {
-        if self.waiting.is_empty() && self.buffer.len() > IDLE {
+        if self.waiting.is_empty() && self.draft == 0 && self.buffer.len() > IDLE {
             self.buffer = Vec::new();
         }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.wipe_draft();
     }
 }
 
@@ -133,7 +184,75 @@ mod tests {
         assert!(output.buffer.len() <= 2 * 16_000 + 1000, "{}", output.buffer.len());
     }
 
+    /// Stands in drafts alone.
+    const DRAFT: u8 = 0xdd;
+
+    /// How many bytes of drafts there are, wherever they stand.
+    fn traces(output: &Output) -> usize {
+        output.buffer.iter().filter(|byte| **byte == DRAFT).count()
+    }
+
+    /// Makes the draft longer.
+    fn prolong(output: &mut Output, length: usize) {
+        let kept = output.drafted();
+        output.draft(kept + length)[kept..].fill(DRAFT);
+        output.keep(kept + length);
+    }
+
+    #[test]
+    fn a_draft_is_given_back_only_when_it_is_a_record() {
+        let mut output = Output::default();
+        prolong(&mut output, 1000);
+        output.give_back();
+        assert_eq!(traces(&output), 1000);
+        output.wipe_draft();
+        assert_eq!((traces(&output), output.drafted()), (0, 0));
+        output.give_back();
+        assert_eq!(output.buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn a_draft_that_grows_is_moved_seldom() {
+        let (mut output, mut moves) = (Output::default(), 0);
+        for _ in 0..16_000 {
+            let place = output.buffer.as_ptr();
+            prolong(&mut output, 1);
+            moves += usize::from(place != output.buffer.as_ptr());
+        }
+        assert!(moves <= 6 && output.buffer.len() <= 40_000, "{moves} moves, {} bytes", output.buffer.len());
+    }
+
     proptest! {
+        /// Also while a record is begun and finished later: it comes where it was finished, and no copy of it remains where it was.
+        #[test]
+        fn what_is_begun_stays_apart(steps in prop::collection::vec((0usize..2000, 0usize..2000, 0usize..2500, any::<bool>(), any::<bool>()), 0..60)) {
+            let (mut output, mut expected, mut number) = (Output::default(), Vec::new(), 0);
+            for (record, more, sent, makes, finishes) in steps {
+                number = (number + 1) % 200;
+                if makes {
+                    push(&mut output, &vec![number; record]);
+                    expected.extend(vec![number; record]);
+                }
+                prolong(&mut output, more);
+                if finishes {
+                    let length = output.drafted();
+                    output.reserve(length + 10);
+                    output.release();
+                    output.room(length + 10).fill(200);
+                    output.append(length + 10);
+                    expected.extend(vec![200; length + 10]);
+                }
+                prop_assert_eq!(output.waiting(), &expected);
+                output.sent(sent);
+                expected.drain(..sent.min(expected.len()));
+                output.give_back();
+                prop_assert_eq!(output.waiting(), &expected);
+                let kept = output.drafted();
+                prop_assert!(output.draft(kept).iter().all(|byte| *byte == DRAFT));
+                prop_assert_eq!(traces(&output), kept);
+            }
+        }
+
         #[test]
         fn what_goes_in_comes_out(steps in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..2000), 0usize..2000, any::<bool>()), 0..60)) {
             let (mut output, mut expected) = (Output::default(), Vec::new());

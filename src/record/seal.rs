@@ -105,26 +105,38 @@ impl Seal {
         self.protect(content_type, content, content.len(), padding, out)
     }
 
-    /// Where the content of the next record may be written, to be sealed there by [`seal_lent`](Self::seal_lent): as many bytes as content and padding will
-    /// have.
+    /// Where the content of the next record may be written, to be [kept](Self::keep_lent) and [sealed](Self::seal_lent) there: as many bytes as content and
+    /// padding will have. It begins with what is kept.
     pub(crate) fn lend(out: &mut Output, length: usize) -> &mut [u8] {
-        out.room(length.saturating_add(OVERHEAD)).get_mut(HEADER_LEN..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
+        out.draft(length.saturating_add(OVERHEAD)).get_mut(HEADER_LEN..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
     }
 
-    /// Appends one record with a content of `length` bytes: `head`, and what stands behind its length in what was [lent](Self::lend). Otherwise as
-    /// [`seal`](Self::seal).
-    pub(crate) fn seal_lent(
-        &mut self,
-        content_type: ContentType,
-        head: &[u8],
-        length: usize,
-        padding: usize,
-        out: &mut Output,
-    ) -> Result<(), SealError> {
-        // What was lent does not move along with what waits.
-        let is_lent = out.room_left() >= length.saturating_add(padding).saturating_add(OVERHEAD);
-        let sealed =
-            if is_lent { self.protect(content_type, head, length, padding, out) } else { Err(Self::internal("lending room for a record")) };
+    /// The first `length` bytes of what was [lent](Self::lend) are application data, and kept until they are sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::KeyLimit`] if no record is left for them. Then nothing is kept, nor left of what was.
+    pub(crate) fn keep_lent(&self, length: usize, out: &mut Output) -> Result<(), SealError> {
+        out.keep(HEADER_LEN + length);
+        if self.records_left() > RESERVE {
+            return Ok(());
+        }
+        out.wipe_draft();
+        Err(SealError::KeyLimit)
+    }
+
+    /// How many bytes are [kept](Self::keep_lent).
+    pub(crate) fn lent(out: &Output) -> usize {
+        out.drafted().saturating_sub(HEADER_LEN)
+    }
+
+    /// Appends one record of application data with what is [kept](Self::keep_lent), of which the first bytes are `head` in place of what stands there.
+    /// Otherwise as [`seal`](Self::seal). Nothing is kept afterwards.
+    pub(crate) fn seal_lent(&mut self, head: &[u8], padding: usize, out: &mut Output) -> Result<(), SealError> {
+        let length = Self::lent(out);
+        out.reserve(length.saturating_add(padding).saturating_add(OVERHEAD));
+        out.release();
+        let sealed = self.protect(ContentType::APPLICATION_DATA, head, length, padding, out);
         if sealed.is_err() {
             Self::lend(out, length).zeroize();
         }

@@ -91,10 +91,13 @@ fn what_is_lent_is_sealed_as_what_is_given() {
     for suite in Suite::ALL {
         for (length, padding) in [(0, 0), (1, 0), (13, 100), (MAX_FRAGMENT, 0), (1, 16383)] {
             for head in [0, length / 2, length] {
-                let mut out = Output::default();
-                Seal::lend(&mut out, MAX_FRAGMENT)[head..length].copy_from_slice(&content(length)[head..]);
-                pair(suite).0.seal_lent(DATA, &content(length)[..head], length, padding, &mut out).unwrap();
+                let (mut out, mut seal) = (Output::default(), pair(suite).0);
+                Seal::lend(&mut out, length)[head..].copy_from_slice(&content(length)[head..]);
+                seal.keep_lent(length, &mut out).unwrap();
+                assert_eq!(Seal::lent(&out), length);
+                seal.seal_lent(&content(length)[..head], padding, &mut out).unwrap();
                 assert_eq!(out.waiting(), sealed(&mut pair(suite).0, DATA, &content(length), padding));
+                assert_eq!(Seal::lent(&out), 0);
             }
         }
     }
@@ -104,14 +107,41 @@ fn what_is_lent_is_sealed_as_what_is_given() {
 fn what_was_lent_and_not_sealed_is_wiped() {
     let mut out = Output::default();
     let (mut seal, _) = aes();
-    seal.start_at(seal.records_left() - 2);
     Seal::lend(&mut out, 100).fill(7);
-    assert!(matches!(seal.seal_lent(DATA, b"", 100, 1000, &mut out), Err(SealError::Internal { .. })));
-    assert_eq!(Seal::lend(&mut out, 100), [0; 100]);
-    Seal::lend(&mut out, 100).fill(7);
-    assert!(matches!(seal.seal_lent(DATA, b"", 100, 0, &mut out), Err(SealError::KeyLimit)));
+    seal.keep_lent(100, &mut out).unwrap();
+    assert!(matches!(seal.seal_lent(b"", MAX_FRAGMENT, &mut out), Err(SealError::Internal { .. })));
+    assert_eq!((Seal::lent(&out), Seal::lend(&mut out, 100)), (0, &mut [0; 100][..]));
+    // What is kept is sealed before the keys are at their end; without a record left for it nothing is kept.
+    seal.start_at(seal.records_left() - 3);
+    for (left, kept) in [(3, 10), (3, 100), (2, 0)] {
+        assert_eq!(seal.records_left(), left);
+        Seal::lend(&mut out, 100).fill(7);
+        assert_eq!(seal.keep_lent(kept.max(1), &mut out).is_ok(), kept > 0);
+        assert_eq!(Seal::lent(&out), kept);
+        if kept == 100 {
+            seal.seal_lent(b"", 0, &mut out).unwrap();
+            out.sent(usize::MAX);
+        }
+    }
+    assert!(matches!(seal.keep_lent(100, &mut out), Err(SealError::KeyLimit)));
+    assert_eq!((Seal::lent(&out), Seal::lend(&mut out, 100)), (0, &mut [0; 100][..]));
     assert!(out.waiting().is_empty());
-    assert_eq!(Seal::lend(&mut out, 100), [0; 100]);
+}
+
+#[test]
+fn a_record_that_is_made_meanwhile_goes_before_what_is_kept() {
+    for length in [1, 30, 16_000] {
+        let (mut out, (mut seal, mut open)) = (Output::default(), aes());
+        Seal::lend(&mut out, length).copy_from_slice(&content(length));
+        seal.keep_lent(length, &mut out).unwrap();
+        seal.seal(HANDSHAKE, b"meanwhile", 0, &mut out).unwrap();
+        let first = out.waiting().to_vec();
+        out.sent(usize::MAX);
+        assert_eq!(opened(&mut open, &first).unwrap(), (HANDSHAKE, b"meanwhile".to_vec()));
+        assert_eq!(Seal::lent(&out), length);
+        seal.seal_lent(b"", 0, &mut out).unwrap();
+        assert_eq!(opened(&mut open, out.waiting()).unwrap(), (DATA, content(length)));
+    }
 }
 
 #[test]

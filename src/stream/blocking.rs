@@ -1,7 +1,7 @@
 //! [`Stream`]: a connection over a transport, as a stream of bytes in each direction.
 //!
 //! ```text
-//! write(data) ─> Connection::write ─> output ─> io.write          encrypted from where it is; up to four full records a call
+//! write(data) ─> Connection::write ─> output ─> io.write          encrypted from where it is; up to four full records a call; corked: full records alone
 //! read(out) <── Connection::process_into <── input <── io.read    decrypted to where it belongs; no more than one call of the transport
 //! ```
 //!
@@ -37,8 +37,8 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// has said the same: then all that it sent has been read. A connection that was cut instead is an error of the kind `UnexpectedEof`, from which
 /// `io::Error::downcast::<fleeting::Error>()` gives [`Error::Truncated`].
 ///
-/// Dropping the stream without `close` makes one attempt to close it, which waits no longer than the transport's own time-out, and none while the
-/// thread panics: what the peer has read is not all there was to come then, and it should see that.
+/// Dropping the stream without `close` makes one attempt to close it, which waits no longer than the transport's own time-out (what was gathered while
+/// [corked](Self::set_corked) is flushed before), and none while the thread panics: what the peer has read is not all there was to come then, and it should see that.
 ///
 /// # Transports that do not block, and time-outs
 ///
@@ -51,6 +51,11 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 ///
 /// Any other error of the transport while sending is final: bytes are missing then, and every later write returns it again. What the peer sent before
 /// can still be read, such as the alert that says why it left.
+///
+/// # Many small writes
+///
+/// Each `write` makes a record and a call of the transport. A program that writes little at a time [corks](Self::set_corked) the stream, and calls `flush` where
+/// the peer should have all that was said.
 ///
 /// # Memory
 ///
@@ -111,6 +116,12 @@ impl<S: Read + Write> Stream<S> {
         Ok(Self { io: Transport::new(io), connection, clock, now: clock.now(), negotiated, early_data, broken: None })
     }
 
+    /// Of a connection whose handshake somebody else has moved.
+    #[cfg(test)]
+    pub(crate) fn over(io: S, connection: Connection) -> Self {
+        Self::new(io, connection, Clock::start(), Vec::new()).unwrap()
+    }
+
     /// Says that this side sends no more: close_notify goes out behind all that was written, and the keys for sending are wiped. Reading goes on until
     /// the peer says the same.
     ///
@@ -159,6 +170,34 @@ impl<S: Read + Write> Stream<S> {
     pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> io::Result<usize> {
         self.send()?;
         self.write_by(|connection| connection.write_with(length, write))
+    }
+
+    /// Gathers what is written, or no longer. While corked, [`write`](Write::write) and its kin send full records alone, so that many small writes become few
+    /// records and few calls of the transport. What does not fill a record yet is sent by [`flush`](Write::flush), by [`close`](Self::close), and when the
+    /// stream is uncorked or dropped. It stands where it will be encrypted, and is at most one record.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// # fn answer(tls: &mut fleeting::Stream<std::net::TcpStream>, lines: &[String]) -> std::io::Result<()> {
+    /// tls.set_corked(true)?;
+    /// for line in lines {
+    ///     writeln!(tls, "{line}")?;
+    /// }
+    /// tls.set_corked(false) // or `flush`, and stay corked
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`, but for `WouldBlock` and `TimedOut`: what the transport does not take then goes out by the next call of `write`, `flush` or `close`.
+    pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
+        self.connection.set_corked(corked).inspect_err(|_| self.last_words())?;
+        self.send_or_wait()
+    }
+
+    /// Whether what is written is gathered.
+    pub fn is_corked(&self) -> bool {
+        self.connection.is_corked()
     }
 
     /// Who the peer is, if it showed a certificate or a key: a server always, a client that was asked. With an [`external_psk`](Self::external_psk) nobody
@@ -235,7 +274,8 @@ impl<S: Read + Write> Stream<S> {
         Ok(binding)
     }
 
-    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing.
+    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing. What is [gathered](Self::set_corked) waits for
+    /// more, not for the transport.
     pub fn wants_write(&self) -> bool {
         self.broken.is_none() && !self.connection.output().is_empty()
     }
@@ -250,7 +290,7 @@ impl<S: Read + Write> Stream<S> {
         self.io.get_mut()
     }
 
-    /// Gives the transport back as it is: nothing is sent, and what was received and not read is lost. To end the connection properly
+    /// Gives the transport back as it is: nothing is sent, not even what was [gathered](Self::set_corked), and what was received and not read is lost. To end the connection properly
     /// [`close`](Self::close) it and read to the end before.
     pub fn into_inner(mut self) -> S {
         self.io.take()
@@ -444,8 +484,10 @@ impl<S: Read + Write> Write for Stream<S> {
         self.write_by(|connection| connection.write_vectored(buffers))
     }
 
-    /// Sends all that was accepted, and flushes the transport. If the connection has failed, not all of it may have gone out: then that is the error.
+    /// Sends all that was accepted, what was [gathered](Stream::set_corked) too, and flushes the transport. If the connection has failed, not all of it may have
+    /// gone out: then that is the error.
     fn flush(&mut self) -> io::Result<()> {
+        self.connection.flush().inspect_err(|_| self.last_words())?;
         self.send()?;
         transport::flush(self.io.get_mut()).map_err(|error| self.note(error))?;
         self.connection.error().map_or(Ok(()), |error| Err(error.clone().into()))
@@ -455,6 +497,10 @@ impl<S: Read + Write> Write for Stream<S> {
 impl<S: Read + Write> Drop for Stream<S> {
     fn drop(&mut self) {
         if !self.io.is_taken() && !std::thread::panicking() {
+            if self.is_corked() {
+                // As what is not gathered was sent: in as many calls as it takes.
+                let _ = self.flush();
+            }
             self.say_close();
             self.last_words();
         }

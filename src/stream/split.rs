@@ -125,8 +125,11 @@ impl<W: Write> Sender<W> {
     }
 
     fn flush(&mut self, notes: &Notes<Error>) -> io::Result<()> {
+        self.writing.flush(notes)?;
         self.send(notes)?;
-        self.writing.rest();
+        if !self.writing.is_corked() {
+            self.writing.rest();
+        }
         let Some(io) = &mut self.io else { return Ok(()) };
         transport::flush(io).map_err(|error| note(&mut self.broken, error))
     }
@@ -269,13 +272,15 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 
 /// The half of a [`Stream`](crate::Stream) that writes; see [`Stream::into_split`](crate::Stream::into_split).
 ///
-/// Dropping it makes one attempt to [`close`](Self::close), none while the thread panics, and wipes its keys. The other half reads on.
+/// Dropping it makes one attempt to [`close`](Self::close), none while the thread panics, and wipes its keys. What was gathered while
+/// [corked](Self::set_corked) goes before. The other half reads on.
 ///
 /// # Memory
 ///
 /// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512 bytes, when the other half waits for the peer, as a
 /// [`Stream`](crate::Stream)'s does, and by `flush`. So a program that flushes after every write of more than 480 bytes pays each time for an allocation; without, no write
-/// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long.
+/// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long. While
+/// [corked](Self::set_corked) `flush` is what sends, and keeps the buffer.
 pub struct WriteHalf<W: Write> {
     shared: Arc<Shared<Sender<W>, Error>>,
     clock: Clock,
@@ -301,7 +306,7 @@ impl<W: Write> WriteHalf<W> {
                 return Err(error.clone().into());
             }
             sender.writing.drop_old_tickets(|| clock.now().monotonic);
-            sender.writing.close();
+            sender.writing.close(notes);
             sender.flush(notes)
         })
     }
@@ -319,9 +324,47 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
+    /// As [`Stream::write_with`](crate::Stream::write_with). The half that reads waits for nothing meanwhile, whatever `write` does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::write_with`](crate::Stream::write_with).
+    pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> io::Result<usize> {
+        self.write_by(|writing, notes| writing.write_with(length, write, notes))
+    }
+
+    /// Gathers what is written, or no longer: see [`Stream::set_corked`](crate::Stream::set_corked).
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::set_corked`](crate::Stream::set_corked).
+    pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
+        self.work(|sender, notes| {
+            sender.writing.set_corked(corked, notes)?;
+            sender.send_or_wait(notes)
+        })
+    }
+
+    /// Whether what is written is gathered.
+    pub fn is_corked(&self) -> bool {
+        self.work(|sender, _| sender.writing.is_corked())
+    }
+
     /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing.
     pub fn wants_write(&self) -> bool {
         self.work(|sender, _| sender.broken.is_none() && !sender.writing.output().is_empty())
+    }
+
+    /// Writes when all that was accepted before is sent.
+    fn write_by(&mut self, write: impl FnOnce(&mut Writing, &Notes<Error>) -> Result<usize, Error>) -> io::Result<usize> {
+        let clock = self.clock;
+        self.work(|sender, notes| {
+            sender.send(notes)?;
+            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            let accepted = write(&mut sender.writing, notes)?;
+            sender.send_or_wait(notes)?;
+            Ok(accepted)
+        })
     }
 
     fn work<T>(&self, work: impl FnOnce(&mut Sender<W>, &Notes<Error>) -> T) -> T {
@@ -336,17 +379,11 @@ impl<W: Write> Write for WriteHalf<W> {
     }
 
     fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        let clock = self.clock;
-        self.work(|sender, notes| {
-            sender.send(notes)?;
-            sender.writing.drop_old_tickets(|| clock.now().monotonic);
-            let accepted = sender.writing.write(buffers, notes)?;
-            sender.send_or_wait(notes)?;
-            Ok(accepted)
-        })
+        self.write_by(|writing, notes| writing.write(buffers, notes))
     }
 
-    /// As of a [`Stream`](crate::Stream). It says besides that this was all for now, so memory goes back; see [`WriteHalf`].
+    /// As of a [`Stream`](crate::Stream), what was gathered included. Unless corked it says besides that this was all for now, so memory goes back; see
+    /// [`WriteHalf`].
     fn flush(&mut self) -> io::Result<()> {
         self.work(Sender::flush)
     }
@@ -359,8 +396,12 @@ impl<W: Write> Drop for WriteHalf<W> {
             if !std::thread::panicking() {
                 // The alert, if there is one, takes the place of close_notify.
                 sender.writing.look(notes);
+                if sender.writing.is_corked() {
+                    // As what is not gathered was sent: in as many calls as it takes.
+                    let _ = sender.flush(notes);
+                }
                 sender.writing.drop_old_tickets(|| clock.now().monotonic);
-                sender.writing.close();
+                sender.writing.close(notes);
                 sender.last_words(notes);
             }
             // What it has, stays as long as the other half does.

@@ -9,6 +9,7 @@
 //! itself, leave no trace in the memory that is searched.
 
 mod asking;
+mod streams;
 
 use core::any::Any;
 use core::time::Duration;
@@ -407,12 +408,14 @@ fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
 
 type Script = fn(&Path, &mut dyn Run);
 
-const SCRIPTS: [(&str, Option<Suite>, Script); 5] = [
+const SCRIPTS: [(&str, Option<Suite>, Script); 7] = [
     ("types", None, types),
     ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| conversation(Suite::Aes128GcmSha256, keys, run)),
     ("AES-256", Some(Suite::Aes256GcmSha384), |keys, run| conversation(Suite::Aes256GcmSha384, keys, run)),
     ("ChaCha20", Some(Suite::ChaCha20Poly1305Sha256), |keys, run| conversation(Suite::ChaCha20Poly1305Sha256, keys, run)),
     ("asking", Some(Suite::Aes256GcmSha384), |keys, run| asking::script(Suite::Aes256GcmSha384, keys, run)),
+    ("gathering", Some(Suite::Aes128GcmSha256), |keys, run| streams::gathering(Suite::Aes128GcmSha256, keys, run)),
+    ("halves", Some(Suite::Aes128GcmSha256), |keys, run| streams::halves(Suite::Aes128GcmSha256, keys, run)),
 ];
 
 const VARIABLE: &str = "FLEETING_TEST_REMAINS";
@@ -489,6 +492,9 @@ fn search(name: &str) {
     let mut recording = Recording::default();
     script(&keys.folder, &mut recording);
     let Recording { dropped, pauses } = recording;
+    if name == "halves" {
+        streams::dropped_with_the_half_that_writes(&dropped);
+    }
 
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "testing::remains::child", "--nocapture", "--test-threads=1"])
@@ -571,4 +577,16 @@ fn of_a_conversation_with_chacha20() {
 #[test]
 fn of_handshakes_that_ask() {
     search("asking");
+}
+
+/// What is written is encrypted where it was gathered, and no copy of it stays behind.
+#[test]
+fn of_what_is_gathered() {
+    search("gathering");
+}
+
+/// The half that writes is gone, and the other one reads on.
+#[test]
+fn of_a_half() {
+    search("halves");
 }

@@ -61,12 +61,15 @@ pub(crate) mod outbound {
     pub(crate) struct Outbound {
         open: bool,
         records: Vec<u8>,
+        pub(super) corked: bool,
+        /// How many records of data are gathered.
+        gathered: usize,
         pub(super) key_updates: KeyUpdates,
     }
 
     impl Default for Outbound {
         fn default() -> Self {
-            Self { open: true, records: Vec::new(), key_updates: KeyUpdates::default() }
+            Self { open: true, records: Vec::new(), corked: false, gathered: 0, key_updates: KeyUpdates::default() }
         }
     }
 
@@ -83,6 +86,7 @@ pub(crate) mod outbound {
 
         pub(crate) fn discard(&mut self) {
             self.records.clear();
+            self.gathered = 0;
         }
 
         pub(crate) fn is_open(&self) -> bool {
@@ -97,12 +101,29 @@ pub(crate) mod outbound {
                 // What the half that sends fails with itself.
                 return Err(SealError);
             }
-            if self.key_updates.owed() {
-                self.key_update(false)?;
-            }
             let length = buffers.iter().map(|buffer| buffer.len()).sum();
-            self.records.resize(self.records.len() + length, DATA);
+            self.gathered += length;
+            if !self.corked {
+                self.flush()?;
+            }
             Ok(length)
+        }
+
+        pub(crate) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
+            let mut place = vec![0; length];
+            let written = write(&mut place);
+            self.data(&[&place[..written]])
+        }
+
+        pub(crate) fn flush(&mut self) -> Result<(), SealError> {
+            if self.gathered > 0 {
+                if self.key_updates.owed() {
+                    self.key_update(false)?;
+                }
+                let gathered = std::mem::take(&mut self.gathered);
+                self.records.resize(self.records.len() + gathered, DATA);
+            }
+            Ok(())
         }
 
         pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
@@ -115,6 +136,7 @@ pub(crate) mod outbound {
 
         pub(crate) fn end(&mut self, alerts: &[AlertDescription]) {
             if std::mem::replace(&mut self.open, false) {
+                let _ = self.flush();
                 self.records.extend(alerts.iter().map(|alert| alert.0));
             }
         }

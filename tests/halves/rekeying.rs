@@ -47,3 +47,26 @@ fn one_request_at_a_time() {
         },
     );
 }
+
+/// What is gathered is data that is sent when it is flushed: an answer that was asked for by then goes before it.
+#[test]
+fn what_is_gathered_comes_behind_the_answer() {
+    race(
+        [Event::KeyUpdate { asks: true }],
+        |writer| {
+            writer.set_corked(true).unwrap();
+            writer.write_all(b"x").unwrap();
+        },
+        |mut reader| reader.read(&mut [0]).unwrap(),
+        |mut writer| {
+            writer.flush().unwrap();
+            writer
+        },
+        |_, mut writer, wire| {
+            writer.write_all(b"x").unwrap();
+            writer.set_corked(false).unwrap();
+            let wire = wire.records();
+            assert!(wire == [ANSWER, DATA, DATA] || wire == [DATA, ANSWER, DATA], "{wire:?}");
+        },
+    );
+}

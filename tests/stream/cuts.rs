@@ -11,11 +11,11 @@ const THERE: usize = 300;
 const BACK: usize = 200;
 
 /// One conversation that is cut after so many bytes in each direction. Returns whether each side came to its end.
-fn conversation(cuts: (Option<usize>, Option<usize>)) -> (bool, bool) {
+fn conversation(cuts: (Option<usize>, Option<usize>), corked: bool) -> (bool, bool) {
     let (client, server) = pair();
     let (a, b) = pipe(usize::MAX, cuts);
-    let mut a = Side::new(client.start("db.internal", a).unwrap(), content(THERE, 1)).rekey_at(100).chunk(100);
-    let mut b = Side::new(server.start(b), content(BACK, 2)).chunk(70);
+    let mut a = Side::new(client.start("db.internal", a).unwrap(), content(THERE, 1)).rekey_at(100).chunk(100).corked(corked);
+    let mut b = Side::new(server.start(b), content(BACK, 2)).chunk(70).corked(corked);
     let (left, right) = converse(&mut a, &mut b, 100);
     assert!(content(BACK, 2).starts_with(&a.received) && content(THERE, 1).starts_with(&b.received));
     for (side, result, whole) in [(a.ended, left, a.received.len() == BACK), (b.ended, right, b.received.len() == THERE)] {
@@ -31,25 +31,27 @@ fn conversation(cuts: (Option<usize>, Option<usize>)) -> (bool, bool) {
 
 #[test]
 fn at_every_byte_from_the_client() {
-    assert_eq!(conversation((None, None)), (true, true));
-    let mut whole = None;
-    for cut in 0.. {
-        // The server must not come to its end before it has got the client's close_notify.
-        let (_, ended) = conversation((Some(cut), None));
-        if ended {
-            whole = Some(cut);
-            break;
+    for corked in [false, true] {
+        assert_eq!(conversation((None, None), corked), (true, true));
+        let mut whole = None;
+        for cut in 0.. {
+            // The server must not come to its end before it has got the client's close_notify.
+            let (_, ended) = conversation((Some(cut), None), corked);
+            if ended {
+                whole = Some(cut);
+                break;
+            }
         }
+        // Everything, to the last byte, was needed: two hellos, a certificate each, the data.
+        assert!(whole.unwrap() > 900, "{whole:?}");
     }
-    // Everything, to the last byte, was needed: two hellos, a certificate each, the data.
-    assert!(whole.unwrap() > 900, "{whole:?}");
 }
 
 #[test]
 fn at_every_byte_from_the_server() {
     let mut whole = None;
     for cut in 0.. {
-        let (ended, _) = conversation((None, Some(cut)));
+        let (ended, _) = conversation((None, Some(cut)), false);
         if ended {
             whole = Some(cut);
             break;

@@ -4,6 +4,7 @@
 //! * `side.rs`: one side of a conversation, moved one call at a time, so that two of them fit in one thread.
 
 mod asking;
+mod corked;
 mod cuts;
 mod early_data;
 mod ends;

@@ -10,7 +10,7 @@ use fleeting::{AlertDescription, Client, Error, Progress};
 use crate::pipe::{Fickle, Mood, pipe, wide_pipe};
 use crate::side::{Side, content, converse, inner, is_pause, pair, streams};
 
-const MOODS: [&[Mood]; 6] = [
+pub const MOODS: [&[Mood]; 6] = [
     &[Mood::Works],
     &[Mood::Works, Mood::WouldBlock],
     &[Mood::TimedOut, Mood::Works],

@@ -30,6 +30,8 @@ pub struct Side<S: Read + Write> {
     rekey_at: Option<usize>,
     /// How much is written and read at once.
     chunk: usize,
+    /// Whether what is written is gathered.
+    corked: bool,
     closed: bool,
     pub received: Vec<u8>,
     /// The peer's close_notify came.
@@ -60,6 +62,7 @@ impl<S: Read + Write> Side<S> {
             sent: 0,
             rekey_at: None,
             chunk: 10_000,
+            corked: false,
             closed: false,
             received: Vec::new(),
             ended: false,
@@ -76,6 +79,11 @@ impl<S: Read + Write> Side<S> {
         self
     }
 
+    pub fn corked(mut self, corked: bool) -> Self {
+        self.corked = corked;
+        self
+    }
+
     pub fn is_done(&self) -> bool {
         self.closed && self.ended
     }
@@ -86,7 +94,10 @@ impl<S: Read + Write> Side<S> {
             Stage::Over => Ok(()),
             Stage::Handshake(handshake) => {
                 self.stage = match handshake.advance()? {
-                    Progress::Done(stream) => Stage::Open(stream),
+                    Progress::Done(mut stream) => {
+                        stream.set_corked(self.corked)?;
+                        Stage::Open(stream)
+                    }
                     Progress::WouldBlock(handshake) => Stage::Handshake(handshake),
                     Progress::Ask(question, _) => panic!("{question:?} has no answer here"),
                     Progress::EarlyData(..) => panic!("none was sent"),

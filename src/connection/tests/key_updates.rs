@@ -8,18 +8,18 @@ use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault, Illegal};
 
 /// 4.7.3: "the number of key updates" is never to "exceed 2^48-1".
-const MOST_UPDATES: u64 = (1 << 48) - 1;
+pub(super) const MOST_UPDATES: u64 = (1 << 48) - 1;
 /// 5.5: 2^24.5 records, rounded down, for AES-GCM.
-const MOST_RECORDS: u64 = 23_726_566;
+pub(super) const MOST_RECORDS: u64 = 23_726_566;
 
 impl Puppet {
     /// Sends a KeyUpdate under the old keys, and moves on.
-    fn update(&mut self, request_update: u8) {
+    pub(super) fn update(&mut self, request_update: u8) {
         let record = self.take_update(request_update);
         self.feed(&record).unwrap();
     }
 
-    fn take_update(&mut self, request_update: u8) -> Vec<u8> {
+    pub(super) fn take_update(&mut self, request_update: u8) -> Vec<u8> {
         let record = self.protect(HANDSHAKE, &key_update(request_update), 0);
         self.write.as_mut().unwrap().update();
         record
@@ -27,13 +27,13 @@ impl Puppet {
 
     /// Hears a KeyUpdate under the old keys, and moves on.
     #[track_caller]
-    fn hear_update(&mut self, request_update: u8) {
+    pub(super) fn hear_update(&mut self, request_update: u8) {
         assert_eq!(self.hear_type(HANDSHAKE).content, key_update(request_update));
         self.read.as_mut().unwrap().update();
     }
 
     #[track_caller]
-    fn hear_data(&mut self, data: &[u8]) {
+    pub(super) fn hear_data(&mut self, data: &[u8]) {
         assert_eq!(self.hear_type(APPLICATION_DATA).content, data);
     }
 }

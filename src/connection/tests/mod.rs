@@ -10,6 +10,7 @@ mod authorities;
 mod client_flight;
 mod client_hello;
 mod compatibility;
+mod corking;
 mod early_data;
 mod early_data_answered;
 mod early_data_client;

@@ -6,13 +6,13 @@ use crate::connection::tests::puppet::{APPLICATION_DATA, Puppet};
 use crate::error::Error;
 use crate::record::Padding;
 
-const FULL: usize = 16384;
+pub(super) const FULL: usize = 16384;
 
-const PADDINGS: [Padding; 5] = [Padding::None, Padding::Block(100), Padding::Block(5000), Padding::PowerOfTwo, Padding::Full];
+pub(super) const PADDINGS: [Padding; 5] = [Padding::None, Padding::Block(100), Padding::Block(5000), Padding::PowerOfTwo, Padding::Full];
 
 impl Puppet {
     /// The contents of the records that were sent.
-    fn hear_all(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn hear_all(&mut self) -> Vec<Vec<u8>> {
         let mut contents = Vec::new();
         while let Some(record) = self.hear() {
             assert_eq!(record.content_type, APPLICATION_DATA);
@@ -21,13 +21,13 @@ impl Puppet {
         contents
     }
 
-    fn hear_lengths(&mut self) -> Vec<usize> {
+    pub(super) fn hear_lengths(&mut self) -> Vec<usize> {
         self.hear_all().iter().map(Vec::len).collect()
     }
 }
 
 /// Bytes that tell where they belong.
-fn bytes(length: usize, seed: u8) -> Vec<u8> {
+pub(super) fn bytes(length: usize, seed: u8) -> Vec<u8> {
     (0..length).map(|i| i.to_le_bytes()[0] ^ i.to_le_bytes()[1] ^ seed).collect()
 }
 
