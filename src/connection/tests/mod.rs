@@ -23,6 +23,7 @@ mod external_psk;
 mod external_psk_client;
 mod floods;
 mod groups;
+mod halves;
 mod key_updates;
 mod lessons;
 mod puppet;

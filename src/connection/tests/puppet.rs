@@ -208,7 +208,7 @@ pub(super) struct Puppet {
     pub(super) later: Duration,
     /// What it shows, where that is not to go on by itself: Unix time.
     pub(super) clock: Option<Duration>,
-    raw: Vec<u8>,
+    pub(super) raw: Vec<u8>,
     pub(super) messages: Vec<u8>,
 }
 
