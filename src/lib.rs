@@ -66,7 +66,7 @@
 //! For those who read the source: a file imports only from floors below its own, and a test holds that.
 //!
 //! ```text
-//! F10 internals           the AEAD for this repository's own benchmarks, behind the feature `_internals`: no part of the API
+//! F10 internals           what works on secrets, for this repository's own benchmarks and tests, behind the feature `_internals`: no part of the API
 //! F9  stream/             what applications hold: a handshake and a stream over a transport
 //! F8  connection/         the sans-IO core: bytes in, events out; plaintext in, bytes out
 //! F7  client/  server/    the two state machines of appendix A, each with its table (state, message) -> handler

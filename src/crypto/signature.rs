@@ -43,7 +43,7 @@ impl SigningKey {
         Self::from_seed_with(backend(), seed)
     }
 
-    pub(super) fn from_seed_with(backend: Backend, seed: Secret) -> Result<Self, InvalidKey> {
+    pub(crate) fn from_seed_with(backend: Backend, seed: Secret) -> Result<Self, InvalidKey> {
         let bytes: &[u8; KEY_LEN] = seed.expose().try_into().map_err(|_| InvalidKey)?;
         let (key, public) = scrubbed(|| match backend {
             Backend::Portable => {

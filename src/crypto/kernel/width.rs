@@ -15,8 +15,8 @@ impl Width {
     /// The widest last.
     pub(crate) const ALL: [Self; 3] = [Self::AesNi, Self::Avx2, Self::Avx512];
 
-    /// By this a test run names the width it wants.
-    pub(super) fn name(self) -> &'static str {
+    /// By this a test names the width it wants.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AesNi => "aes-ni",
             Self::Avx2 => "avx2",

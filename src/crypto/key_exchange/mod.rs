@@ -84,7 +84,7 @@ impl EphemeralKey {
         Self::generate_on(backend(), group, rng)
     }
 
-    fn generate_on(backend: Backend, group: Group, rng: &mut Rng<'_>) -> Result<Self, Fault> {
+    pub(crate) fn generate_on(backend: Backend, group: Group, rng: &mut Rng<'_>) -> Result<Self, Fault> {
         match group {
             Group::X25519MlKem768 => {
                 let (key, encapsulation_key) = ml_kem::DecapsulationKey::generate(backend, rng)?;
@@ -170,7 +170,7 @@ pub(crate) fn respond(group: Group, peer_share: &[u8], rng: &mut Rng<'_>) -> Res
     respond_on(backend(), group, peer_share, rng)
 }
 
-pub(super) fn respond_on(backend: Backend, group: Group, peer_share: &[u8], rng: &mut Rng<'_>) -> Result<(Vec<u8>, Secret), Fault> {
+pub(crate) fn respond_on(backend: Backend, group: Group, peer_share: &[u8], rng: &mut Rng<'_>) -> Result<(Vec<u8>, Secret), Fault> {
     match group {
         Group::X25519MlKem768 => {
             let (encapsulation_key, peer) = peer_share.split_last_chunk().ok_or(malformed(group))?;

@@ -10,6 +10,7 @@
 
 mod disassemble;
 mod leaky;
+mod valgrind;
 
 use std::process::ExitCode;
 
@@ -30,11 +31,14 @@ enum Way {
         #[arg(long)]
         verbose: bool,
     },
+    /// Runs what works on secrets with them marked: under valgrind
+    Valgrind,
 }
 
 fn main() -> ExitCode {
     let outcome = match Options::parse().way {
         Way::Disassemble { verbose } => disassemble::run(verbose),
+        Way::Valgrind => valgrind::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

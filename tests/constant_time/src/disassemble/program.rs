@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use iced_x86::{Decoder, DecoderOptions};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
 
@@ -49,9 +50,16 @@ impl<'a> Program<'a> {
         found.filter_map(|symbol| Some(Function { address: symbol.address(), code: code(&symbol)? })).collect()
     }
 
-    /// What stands at an address: a function, or a slot that a function is called through.
+    /// What stands at an address: a function, a slot that a function is called through, or a jump through such a slot.
     pub fn name_at(&self, address: u64) -> Option<&str> {
-        self.names.get(&address).map(String::as_str)
+        let named = self.names.get(&address).or_else(|| self.names.get(&self.jump_through(address)?));
+        named.map(String::as_str)
+    }
+
+    fn jump_through(&self, address: u64) -> Option<u64> {
+        let code = self.file.sections().find_map(|section| section.data_range(address, 16).ok().flatten())?;
+        let first = Decoder::with_ip(64, code, address, DecoderOptions::NONE).decode();
+        (first.is_jmp_near_indirect() && first.is_ip_rel_memory_operand()).then(|| first.ip_rel_memory_address())
     }
 
     /// Where the pointer in this slot leads, or the slot itself for what comes from elsewhere.
