@@ -71,9 +71,8 @@ impl Receiver {
             if let Some(error) = &self.failed {
                 return Err(error.clone());
             }
-            if let Some(error) = sending.failure() {
-                let error = error.clone();
-                return Err(self.end(error));
+            if let Some(error) = sending.failure().cloned() {
+                return Err(self.fail(error, sending));
             }
             match self.advance(out, now, rng, sending) {
                 Ok(Some(status)) => return Ok(status),

@@ -9,6 +9,7 @@ use crate::connection::tests::puppet::{
 };
 use crate::connection::tests::puppet_server::{certificate_request, encrypted_extensions, new_session_ticket, new_session_ticket_with};
 use crate::connection::tests::puppet_session::{Psk, known};
+use crate::connection::{Connection, Shared};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{ConfigError, Error, Fault, Illegal};
@@ -328,6 +329,23 @@ fn the_tickets_of_a_failed_connection_are_forgotten() {
         fail(&mut puppet);
         assert_eq!(client.config.sessions.len(), if forgotten { 1 } else { 3 });
     }
+}
+
+/// Also where the connection is in two halves, and it is the one that writes which has failed.
+#[test]
+fn the_tickets_of_a_half_that_failed_are_forgotten() {
+    let client = client();
+    let mut puppet = Puppet::serving_at(&client, "CONNECTED");
+    puppet.say(&ticket(3600, 1, &[0], b"one")).unwrap();
+    assert_eq!(client.config.sessions.len(), 1);
+    let (mut reading, writing, notes) = std::mem::replace(&mut puppet.us, Connection::undecided(now())).split();
+    let shared = Shared::new(writing, notes);
+    shared.notes.fail(Fault::Internal { what: "sealing" }.in_state("CONNECTED"));
+    for _ in 0..2 {
+        let error = reading.process_into(&mut [0; 10], now(), &shared.notes).unwrap_err();
+        assert!(matches!(error, Error::Protocol { fault: Fault::Internal { what: "sealing" }, .. }), "{error}");
+    }
+    assert_eq!(client.config.sessions.len(), 0);
 }
 
 /// Section 6: nor does the ticket that a failed connection was made with go back.
