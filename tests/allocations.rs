@@ -379,7 +379,7 @@ impl Talks for (ReadHalf<Way>, WriteHalf<Way>) {
 fn a_wait_costs_few_allocations_however_much_comes_after_it() {
     fn converse(a: &mut impl Talks, b: &mut impl Talks, length: usize, times: usize) {
         let data = vec![7; length];
-        let most = if length * times <= 480 { [0, 0] } else { [1, 3] };
+        let most = if length * times <= 490 { [0, 0] } else { [1, 3] };
         for round in 0..6 {
             let turn = |from: &mut dyn Talks, to: &mut dyn Talks| {
                 let said = allocations(|| (0..times).for_each(|_| from.say(&data)));
@@ -391,7 +391,7 @@ fn a_wait_costs_few_allocations_however_much_comes_after_it() {
         }
     }
     for (length, times) in
-        [(1, 1), (480, 1), (480, 50), (500, 1), (1000, 1), (1000, 50), (16_384, 1), (16_384, 20), (60_000, 1), (60_000, 10)]
+        [(1, 1), (490, 1), (490, 50), (491, 1), (1000, 1), (1000, 50), (16_384, 1), (16_384, 20), (60_000, 1), (60_000, 10)]
     {
         let (mut client, mut server) = streams();
         converse(&mut client, &mut server, length, times);

@@ -70,6 +70,10 @@ impl Deframer {
     fn start_over(&mut self) {
         self.held = 0..0;
         self.pending = 0..0;
+        // What filled the small buffer was as likely all that there was.
+        if self.buffer.len() <= IDLE {
+            self.appetite = IDLE;
+        }
         if self.appetite == IDLE && self.longest > IDLE {
             self.habit = if self.longest > RECORD { BUSY } else { RECORD };
             self.longest = 0;
@@ -302,6 +306,16 @@ mod tests {
             assert_eq!(read(&mut deframer, &record(DATA, &[7; 200])), 205);
             assert_eq!(drain(&mut deframer), [[7; 200]]);
             assert_eq!(deframer.buffer.capacity(), IDLE);
+        }
+    }
+
+    #[test]
+    fn nor_does_one_that_fills_it() {
+        let mut deframer = Deframer::new();
+        for _ in 0..100 {
+            assert_eq!(read(&mut deframer, &record(DATA, &[7; IDLE - HEADER_LEN])), IDLE);
+            assert_eq!(drain(&mut deframer).len(), 1);
+            assert_eq!(deframer.space().len(), IDLE);
         }
     }
 

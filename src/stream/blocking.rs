@@ -61,7 +61,7 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 ///
 /// The buffers grow with what is written and read at once, up to some 66 KB in each direction, and stay while bytes move: then no call and no record allocates.
 /// Where `read` finds nothing of a further message at hand and has to wait for the peer, perhaps for days, they go back: a stream that waits keeps 512 bytes in each
-/// direction. Messages of up to 480 bytes, one at a time, never need more. Where they are longer each such wait costs an allocation for sending and two or three for
+/// direction. Messages of up to 490 bytes, one at a time, never need more. Where they are longer each such wait costs an allocation for sending and two or three for
 /// receiving, however much comes between it and the next.
 ///
 /// ```

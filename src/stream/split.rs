@@ -278,7 +278,7 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 /// # Memory
 ///
 /// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512 bytes, when the other half waits for the peer, as a
-/// [`Stream`](crate::Stream)'s does, and by `flush`. So a program that flushes after every write of more than 480 bytes pays each time for an allocation; without, no write
+/// [`Stream`](crate::Stream)'s does, and by `flush`. So a program that flushes after every write of more than 490 bytes pays each time for an allocation; without, no write
 /// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long. While
 /// [corked](Self::set_corked) `flush` is what sends, and keeps the buffer.
 pub struct WriteHalf<W: Write> {
