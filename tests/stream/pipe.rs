@@ -119,6 +119,15 @@ impl<S> Fickle<S> {
         Self { inner, chunk, moods, calls: [0; 3] }
     }
 
+    /// One that works, for now.
+    pub fn steady(inner: S) -> Self {
+        Self::new(inner, usize::MAX, &[Mood::Works])
+    }
+
+    pub fn turn(&mut self, chunk: usize, moods: &'static [Mood]) {
+        (self.chunk, self.moods) = (chunk, moods);
+    }
+
     fn mood(&mut self, call: usize) -> io::Result<()> {
         self.calls[call] += 1;
         match self.moods[self.calls[call] % self.moods.len()] {

@@ -56,17 +56,16 @@ pub fn inner(error: io::Error) -> Error {
 
 impl<S: Read + Write> Side<S> {
     pub fn new(handshake: Handshake<S>, outgoing: Vec<u8>) -> Self {
-        Self {
-            stage: Stage::Handshake(handshake),
-            outgoing,
-            sent: 0,
-            rekey_at: None,
-            chunk: 10_000,
-            corked: false,
-            closed: false,
-            received: Vec::new(),
-            ended: false,
-        }
+        Self::at(Stage::Handshake(handshake), outgoing)
+    }
+
+    /// After the handshake.
+    pub fn open(stream: Stream<S>, outgoing: Vec<u8>) -> Self {
+        Self::at(Stage::Open(stream), outgoing)
+    }
+
+    fn at(stage: Stage<S>, outgoing: Vec<u8>) -> Self {
+        Self { stage, outgoing, sent: 0, rekey_at: None, chunk: 10_000, corked: false, closed: false, received: Vec::new(), ended: false }
     }
 
     pub fn rekey_at(mut self, at: usize) -> Self {

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use fleeting::{AlertDescription, Error, Pair, ReadHalf, Stream, WriteHalf};
 
-use crate::pipe::{Reader, pipe, wide_pipe};
-use crate::side::{content, inner, is_pause, pair, streams};
+use crate::pauses::MOODS;
+use crate::pipe::{Fickle, Reader, pipe, wide_pipe};
+use crate::side::{Side, content, inner, is_pause, pair, streams};
 
 /// A record that no key opens.
 const FORGERY: [u8; 21] = [23, 3, 3, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
@@ -89,6 +90,54 @@ fn reading_goes_on_while_writing_waits() {
     assert!(all == content(SIZE, 3));
     hear.recv().unwrap();
     writing.join().unwrap();
+}
+
+/// As of a whole stream: whatever the transport does at any call, nothing is lost, and nothing comes twice.
+#[test]
+fn over_transports_of_every_temper() {
+    /// What could be done now.
+    fn now<T>(result: io::Result<T>) -> Option<T> {
+        result.map_err(|error| assert!(is_pause(&error), "{error}")).ok()
+    }
+
+    let (client, server) = pair();
+    for moods in MOODS {
+        for chunk in [1, 17, 1021, usize::MAX] {
+            for capacity in [3000, usize::MAX] {
+                let length = if chunk < 100 { 3000 } else { 150_000 };
+                let (there, back) = (content(length, 1), content(length / 2, 2));
+                let (a, b) = pipe(capacity, (None, None));
+                let a = Pair { reader: Fickle::steady(a.reader()), writer: Fickle::steady(a) };
+                let (mut a, b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
+                a.get_mut().reader.turn(chunk, moods);
+                a.get_mut().writer.turn(chunk, moods);
+                let (mut reader, mut writer) = a.into_split().unwrap();
+                let mut b = Side::open(b, back.clone()).rekey_at(length / 4);
+                let (mut sent, mut rekeyed, mut closed, mut ended) = (0, false, false, false);
+                let (mut received, mut out) = (Vec::new(), [0; 5000]);
+                // How many it takes is bounded, so that a hang is a failure.
+                let mut rounds = 0..100_000;
+                while !(closed && ended && b.is_done()) {
+                    rounds.next().expect("an end");
+                    b.step().unwrap();
+                    if sent >= length / 3 && !rekeyed {
+                        rekeyed = now(writer.rekey()).is_some();
+                    } else if sent < length {
+                        sent += now(writer.write(&there[sent..length.min(sent + 70_000)])).unwrap_or_default();
+                    } else if !closed {
+                        closed = now(writer.close()).is_some();
+                        assert!(!closed || !writer.wants_write());
+                    }
+                    match now(reader.read(&mut out)) {
+                        Some(0) => ended = true,
+                        Some(count) => received.extend_from_slice(&out[..count]),
+                        None => {}
+                    }
+                }
+                assert!(b.received == there && received == back, "{moods:?} chunk {chunk} capacity {capacity}");
+            }
+        }
+    }
 }
 
 #[test]
