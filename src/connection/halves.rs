@@ -1,7 +1,7 @@
 //! A connection in two halves, one a thread: [`Reading`] and [`Writing`]. What they have to tell each other goes through [`Notes`].
 //!
-//! The half that reads never sends for itself. A KeyUpdate that the peer asks for is noted, and goes out before the next data, which is all that RFC 9846,
-//! 4.7.3 asks for: sealing it from here would need the lock, and sending it could wait for a peer that does not read. A failure is noted too, and the one
+//! The half that reads never sends for itself. A KeyUpdate that the peer asks for is noted, and goes out before the next data or by a flush; RFC 9846, 4.7.3 asks
+//! for the former alone: sealing it from here would need the lock, and sending it could wait for a peer that does not read. A failure is noted too, and the one
 //! thing that somebody has to do about it at once; see [`Shared`](super::shared::Shared).
 
 use core::ops::Deref;
@@ -146,17 +146,23 @@ impl Writing {
         self.outbound.corked
     }
 
-    /// As [`Connection::flush`].
+    /// As [`Connection::flush`]. What the peer asked for goes out as well.
     pub(crate) fn flush(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.look(notes);
         self.hear(notes);
-        self.outbound.flush().map_err(|error| self.fail(error, notes))
+        self.outbound.flush().and_then(|()| self.outbound.answer_key_update()).map_err(|error| self.fail(error, notes))
+    }
+
+    /// Whether something waits for the transport, or would by [`flush`](Self::flush) because the peer asked for it.
+    pub(crate) fn wants_write(&mut self, notes: &Notes<Error>) -> bool {
+        self.hear(notes);
+        !self.output().is_empty() || self.outbound.owes_key_update()
     }
 
     /// Renews the keys of both directions, as [`Connection::rekey`].
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
-        self.flush(notes)?;
+        self.outbound.flush().map_err(|error| self.fail(error, notes))?;
         let asks = !self.outbound.key_updates.awaited();
         self.outbound.key_update(true).map_err(|error| error.in_state(STATE))?;
         // Before it goes out: the answer cannot come earlier. Where one was awaited already it may have come by now.

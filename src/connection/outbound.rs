@@ -355,14 +355,16 @@ impl Outbound {
     }
 
     /// Sends the KeyUpdate that the peer asked for, if it did and we still may.
+    fn pay_key_update(&mut self) -> Result<(), SealError> {
+        if self.owes_key_update() { self.key_update(false) } else { Ok(()) }
+    }
+
+    /// Whether the peer asked for a KeyUpdate that we have not sent, and still may.
     ///
     /// RFC 9846, 4.7.3: "If a sending implementation receives a KeyUpdate with request_update set to update_requested, it MUST NOT send its own
     /// KeyUpdate if that would cause it to exceed these limits and SHOULD instead ignore the update_requested flag."
-    fn pay_key_update(&mut self) -> Result<(), SealError> {
-        if self.key_updates.owed() && self.seal.as_ref().is_some_and(Seal::can_update) {
-            self.key_update(false)?;
-        }
-        Ok(())
+    pub(super) fn owes_key_update(&self) -> bool {
+        self.key_updates.owed() && self.seal.as_ref().is_some_and(Seal::can_update)
     }
 
     /// Sends a KeyUpdate under the old key and moves on to the next (RFC 9846, 4.7.3).

@@ -299,7 +299,7 @@ impl<S: Read + Write> Stream<S> {
     /// Two halves, for a thread that reads and one that writes. Neither waits for the other: reading goes on while a write waits for its transport.
     ///
     /// What one half fails with, the other one gets next; a transport that fails while sending leaves reading as it is. A KeyUpdate that the peer asks for
-    /// goes out with what is written next. What [`take_early_data`](Self::take_early_data) has not taken, [`ReadHalf::take_early_data`] does. Exports come before: the
+    /// goes out with what is written or flushed next. What [`take_early_data`](Self::take_early_data) has not taken, [`ReadHalf::take_early_data`] does. Exports come before: the
     /// halves have none.
     ///
     /// ```

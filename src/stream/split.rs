@@ -350,9 +350,10 @@ impl<W: Write> WriteHalf<W> {
         self.work(|sender, _| sender.writing.is_corked())
     }
 
-    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing.
+    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing. The answer to a KeyUpdate counts: it does not go
+    /// out before something is written or flushed.
     pub fn wants_write(&self) -> bool {
-        self.work(|sender, _| sender.broken.is_none() && !sender.writing.output().is_empty())
+        self.work(|sender, notes| sender.broken.is_none() && sender.writing.wants_write(notes))
     }
 
     /// Writes when all that was accepted before is sent.

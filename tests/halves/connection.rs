@@ -117,13 +117,19 @@ pub(crate) mod outbound {
 
         pub(crate) fn flush(&mut self) -> Result<(), SealError> {
             if self.gathered > 0 {
-                if self.key_updates.owed() {
-                    self.key_update(false)?;
-                }
+                self.answer_key_update()?;
                 let gathered = std::mem::take(&mut self.gathered);
                 self.records.resize(self.records.len() + gathered, DATA);
             }
             Ok(())
+        }
+
+        pub(crate) fn answer_key_update(&mut self) -> Result<(), SealError> {
+            if self.owes_key_update() { self.key_update(false) } else { Ok(()) }
+        }
+
+        pub(crate) fn owes_key_update(&self) -> bool {
+            self.open && self.key_updates.owed()
         }
 
         pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {

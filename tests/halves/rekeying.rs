@@ -27,6 +27,28 @@ fn a_request_is_answered_once() {
     );
 }
 
+/// Without data as well: by a flush.
+#[test]
+fn a_request_is_answered_by_a_flush() {
+    race(
+        [Event::KeyUpdate { asks: true }],
+        |_| (),
+        |mut reader| reader.read(&mut [0]).unwrap(),
+        |mut writer| {
+            if writer.wants_write() {
+                writer.flush().unwrap();
+                assert!(!writer.wants_write());
+            }
+            writer
+        },
+        |_, mut writer, wire| {
+            assert_eq!(writer.wants_write(), wire.records().is_empty());
+            writer.flush().unwrap();
+            assert_eq!(wire.records(), [ANSWER]);
+        },
+    );
+}
+
 /// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with request_update set to update_requested." When it has
 /// come, the next one asks again.
 #[test]

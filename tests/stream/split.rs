@@ -140,6 +140,32 @@ fn over_transports_of_every_temper() {
     }
 }
 
+/// RFC 9846, 4.7.3: an answer is due before the next data. Where none is to come, it goes out when the program has a moment for it.
+#[test]
+fn who_only_reads_can_answer_a_key_update() {
+    let (client, server) = pair();
+    let (a, b) = wide_pipe();
+    let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    for _ in 0..3 {
+        assert!(!writer.wants_write());
+        b.rekey().unwrap();
+        b.write_all(b"news").unwrap();
+        reader.read_exact(&mut [0; 4]).unwrap();
+        assert!(writer.wants_write());
+        writer.flush().unwrap();
+        assert!(!writer.wants_write());
+        // The answer: else the next request would not be one.
+        assert!(is_pause(&b.read(&mut [0; 10]).unwrap_err()));
+    }
+    b.rekey().unwrap();
+    b.write_all(b"news").unwrap();
+    reader.read_exact(&mut [0; 4]).unwrap();
+    writer.close().unwrap();
+    assert!(!writer.wants_write());
+    assert_eq!(b.read(&mut [0; 10]).unwrap(), 0);
+}
+
 #[test]
 fn dropping_the_write_half_closes_and_reading_goes_on() {
     let (a, mut b) = two();
