@@ -7,18 +7,21 @@
 //!                                                                          external PSK, early data and questions, a retry by group or by
 //!                                                                          cookie, and each group
 //! certificates  chains of DER as roots, as a peer's, as our own  pem       texts as whatever can be made of a text
+//! aead          AES-GCM by our kernel, in each width, does what `aes-gcm` does, and leaves nothing of what does not open
 //! revocation    lists by two authorities, whole or signed here, a server that they may revoke, and the lists that follow them
 //! ```
 //!
 //! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its end: the seeds reach every state, and
 //! the fuzzer goes on from there. They lie in `fuzz/corpus/`, with what was found since; `tests.rs` runs them all.
 
+mod aead;
 mod parties;
 mod revocation;
 mod seeds;
 #[cfg(test)]
 mod tests;
 
+pub use aead::aead;
 pub use revocation::revocation;
 pub use seeds::seeds;
 

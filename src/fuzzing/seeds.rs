@@ -11,6 +11,7 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::IssuingDistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 
+use crate::fuzzing::aead;
 use crate::fuzzing::parties::{
     ASKING, CERTIFICATE, CLIENT_KEY, COOKIE, Choice, EARLY, Fixed, NAME, NO_SHARES, PSK, SECP256R1, TICKET, X25519, deliver, identity,
     new_client, new_server, now,
@@ -67,6 +68,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     seeds.extend(messages(hellos));
     seeds.extend(texts());
     seeds.extend(revocation_lists());
+    seeds.extend(aead::seeds());
     seeds
 }
 

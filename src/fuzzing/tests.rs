@@ -13,7 +13,7 @@ use crate::message::Message;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("messages", super::messages),
     ("record", super::record),
     ("client", super::client),
@@ -21,6 +21,7 @@ const TARGETS: [(&str, Target); 7] = [
     ("certificates", super::certificates),
     ("pem", super::pem),
     ("revocation", super::revocation),
+    ("aead", super::aead),
 ];
 
 fn run_corpus(name: &str) {
@@ -80,6 +81,11 @@ fn pem() {
 #[test]
 fn revocation() {
     run_corpus("revocation");
+}
+
+#[test]
+fn aead() {
+    run_corpus("aead");
 }
 
 /// Each seed's name begins with what becomes of the server.
