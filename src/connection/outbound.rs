@@ -403,7 +403,6 @@ impl Outbound {
             Ok(())
         });
         self.seal = None;
-        self.records.wipe_draft();
         self.early_data_left = None;
         self.messages = Vec::new();
         self.tickets = Vec::new();
