@@ -88,11 +88,12 @@ examples:
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
 
-# Does the time depend on a secret? By the machine code of the AES-GCM kernel, and by valgrind (x86-64 Linux)
+# Does the time depend on a secret? By the machine code of the AES-GCM kernel, by valgrind, and by the clock (x86-64 Linux)
 constant-time:
     VALGRIND_BUG_494162=1 cargo run --locked --release --package constant_time -- disassemble
     VALGRIND_BUG_494162=1 CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-limit=no --suppressions=tests/constant_time/valgrind.supp" \
         cargo run --locked --release --package constant_time -- valgrind
+    VALGRIND_BUG_494162=1 cargo run --locked --release --package constant_time -- timing
 
 # The comparison with rustls and OpenSSL is a package of its own: that it builds
 bench-peers-check:

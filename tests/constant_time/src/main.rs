@@ -10,6 +10,7 @@
 
 mod disassemble;
 mod leaky;
+mod timing;
 mod valgrind;
 
 use std::process::ExitCode;
@@ -33,12 +34,15 @@ enum Way {
     },
     /// Runs what works on secrets with them marked: under valgrind
     Valgrind,
+    /// Measures AES-GCM with inputs of two classes
+    Timing,
 }
 
 fn main() -> ExitCode {
     let outcome = match Options::parse().way {
         Way::Disassemble { verbose } => disassemble::run(verbose),
         Way::Valgrind => valgrind::run(),
+        Way::Timing => timing::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

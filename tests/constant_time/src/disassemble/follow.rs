@@ -20,7 +20,8 @@ use super::value::{ARGUMENTS, Place, State, Value};
 /// What a function does with a secret that it must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leak {
-    /// It comes into a general register, the flags, or a mask.
+    /// It comes out of the vectors, or from where one was spilled to, into a general register, the flags, or a mask. The other way is open: the last byte of a
+    /// text has no vector's size.
     LeavesVectors,
     /// It decides where the program goes on.
     Branch,
@@ -43,14 +44,6 @@ pub enum Arguments {
     Structures,
     /// Either. Through a structure whole words alone are read, into general registers; a nonce has 12 bytes, and a vector is no structure.
     Mixed,
-}
-
-/// How a function is followed.
-#[derive(Clone, Copy)]
-pub struct How {
-    pub arguments: Arguments,
-    /// Bytes that a call to `memcpy` may write to the stack at most: a part of a vector.
-    pub part: usize,
 }
 
 /// What callers should know of a function.
@@ -84,15 +77,20 @@ pub struct Followed {
     pub instructions: Vec<Instruction>,
 }
 
-pub fn follow(program: &Program<'_>, function: &Function<'_>, how: How, known: &BTreeMap<u64, Summary>) -> Followed {
+pub fn follow(program: &Program<'_>, function: &Function<'_>, arguments: Arguments, known: &BTreeMap<u64, Summary>) -> Followed {
     let instructions: Vec<_> = Decoder::with_ip(64, function.code, function.address, DecoderOptions::NONE).into_iter().collect();
-    let data = if how.arguments == Arguments::Data { u32::MAX } else { 0 };
-    let mut walk =
-        Walk { program, how, known, data, leaks: BTreeSet::new(), summary: Summary::default(), factory: InstructionInfoFactory::new() };
+    let data = if arguments == Arguments::Data { u32::MAX } else { 0 };
+    let targets = instructions.iter().filter(|i| i.op_count() == 1 && i.op_kind(0) == OpKind::NearBranch64 && !i.is_call_near());
+    let heads = targets.map(Instruction::near_branch_target).chain([function.address]).collect();
+    let constants = instructions.iter().filter(|i| i.is_ip_rel_memory_operand()).map(Instruction::ip_rel_memory_address).collect();
+    let factory = InstructionInfoFactory::new();
+    let (leaks, summary) = Default::default();
+    let mut walk = Walk { program, arguments, known, data, heads, constants, leaks, summary, factory };
     loop {
-        let data = walk.data;
+        let before = (walk.data, walk.heads.len());
+        walk.leaks.clear();
         walk.run(function.address, &instructions);
-        if walk.data == data {
+        if (walk.data, walk.heads.len()) == before {
             return Followed { leaks: walk.leaks, summary: walk.summary, instructions };
         }
     }
@@ -100,10 +98,14 @@ pub fn follow(program: &Program<'_>, function: &Function<'_>, how: How, known: &
 
 struct Walk<'a> {
     program: &'a Program<'a>,
-    how: How,
+    arguments: Arguments,
     known: &'a BTreeMap<u64, Summary>,
     /// The arguments that point to data.
     data: u32,
+    /// Where ways meet, and so states are kept.
+    heads: BTreeSet<u64>,
+    /// The addresses of constants: where one table ends, another may begin.
+    constants: BTreeSet<u64>,
     leaks: BTreeSet<(u64, Leak)>,
     summary: Summary,
     factory: InstructionInfoFactory,
@@ -113,9 +115,6 @@ impl Walk<'_> {
     /// Over all ways through the function, until nothing new is found.
     fn run(&mut self, entry: u64, instructions: &[Instruction]) {
         let at: BTreeMap<u64, &Instruction> = instructions.iter().map(|instruction| (instruction.ip(), instruction)).collect();
-        // Where ways meet, and so are states kept.
-        let targets = instructions.iter().filter(|i| i.op_count() == 1 && i.op_kind(0) == OpKind::NearBranch64 && !i.is_call_near());
-        let heads: BTreeSet<u64> = targets.map(Instruction::near_branch_target).chain([entry]).collect();
         let mut states = BTreeMap::from([(entry, State::at_entry())]);
         let mut waiting = vec![entry];
         let mut reached = BTreeSet::new();
@@ -124,23 +123,23 @@ impl Walk<'_> {
             let mut next = Some(head);
             while let Some(instruction) = next.and_then(|ip| at.get(&ip)) {
                 reached.insert(instruction.ip());
+                let before = state.clone();
                 self.step(instruction, &mut state);
                 let after = instruction.next_ip();
-                let (onward, jump) = match instruction.flow_control() {
-                    FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => (Some(after), None),
-                    FlowControl::ConditionalBranch => (Some(after), Some(instruction.near_branch_target())),
-                    FlowControl::UnconditionalBranch => (None, Some(instruction.near_branch_target())),
-                    FlowControl::Return | FlowControl::Exception | FlowControl::Interrupt => (None, None),
-                    _ => {
-                        self.leaks.insert((instruction.ip(), Leak::Unknown));
-                        (None, None)
-                    }
+                let (onward, jumps) = match instruction.flow_control() {
+                    FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => (Some(after), vec![]),
+                    FlowControl::ConditionalBranch => (Some(after), vec![instruction.near_branch_target()]),
+                    FlowControl::UnconditionalBranch => (None, vec![instruction.near_branch_target()]),
+                    FlowControl::IndirectBranch => (None, self.through_table(before.get(instruction.op0_register()), &at)),
+                    FlowControl::Return | FlowControl::Exception | FlowControl::Interrupt => (None, vec![]),
+                    _ => (None, vec![0]),
                 };
-                next = onward;
-                for ip in jump.into_iter().chain(onward.filter(|ip| heads.contains(ip))) {
-                    if !at.contains_key(&ip) {
-                        self.leaks.insert((instruction.ip(), Leak::Unknown));
-                    }
+                if jumps.iter().any(|ip| !at.contains_key(ip)) || jumps.is_empty() && instruction.is_jmp_near_indirect() {
+                    self.leaks.insert((instruction.ip(), Leak::Unknown));
+                }
+                self.heads.extend(jumps.iter().copied());
+                next = onward.filter(|ip| !self.heads.contains(ip));
+                for ip in jumps.into_iter().chain(onward.filter(|ip| self.heads.contains(ip))) {
                     let new = match states.get_mut(&ip) {
                         Some(known) => known.join(&state),
                         None => states.insert(ip, state.clone()).is_none(),
@@ -148,17 +147,23 @@ impl Walk<'_> {
                     if new && !waiting.contains(&ip) {
                         waiting.push(ip);
                     }
-                    // The head is gone through by itself.
-                    next = next.filter(|next| *next != ip);
                 }
             }
         }
         // Landing pads alone are not reached; functions that are given data have none.
         let padding = |i: &Instruction| matches!(i.mnemonic(), Mnemonic::Nop | Mnemonic::Int3 | Mnemonic::Ud2);
-        if self.how.arguments != Arguments::Structures {
+        if self.arguments != Arguments::Structures {
             let missed = instructions.iter().filter(|i| !padding(i) && !reached.contains(&i.ip()));
             self.leaks.extend(missed.map(|instruction| (instruction.ip(), Leak::Unknown)));
         }
+    }
+
+    /// Where a jump through a table can lead: it holds distances from itself, as many as lead into this function.
+    fn through_table(&self, to: Value, at: &BTreeMap<u64, &Instruction>) -> Vec<u64> {
+        let Some(table) = to.table else { return Vec::new() };
+        let end = self.constants.range(table + 1..).next().copied().unwrap_or(u64::MAX);
+        let entries = (table..end).step_by(4).map_while(|entry| self.program.read(entry));
+        entries.map(|distance| table.wrapping_add_signed(i64::from(distance))).take_while(|target| at.contains_key(target)).collect()
     }
 
     fn step(&mut self, i: &Instruction, state: &mut State) {
@@ -194,7 +199,7 @@ impl Walk<'_> {
         for (memory, pointer) in pointers.iter().filter(|(memory, _)| reads(memory.access()) && !i.is_call_near_indirect()) {
             let size = memory.memory_size().size();
             let whole_word = size == 8 && !written.iter().any(|register| is_data(*register));
-            let (value, data) = through(self.program, self.how, self.data, *pointer, size, whole_word, state);
+            let (value, data) = through(self.program, self.arguments == Arguments::Mixed, self.data, *pointer, size, whole_word, state);
             self.data |= data;
             sources.push(value);
         }
@@ -207,8 +212,10 @@ impl Walk<'_> {
         leak(i.flow_control() == FlowControl::ConditionalBranch && state.flags.secret, Leak::Branch);
         leak(matches!(i.flow_control(), FlowControl::IndirectBranch) && all.secret, Leak::Branch);
         leak(matches!(i.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) && all.secret, Leak::Time);
-        let leaves = all.secret && (i.rflags_modified() != 0 || written.iter().any(|register| !register.is_vector_register()));
-        leak(leaves && i.flow_control() == FlowControl::Next, Leak::LeavesVectors);
+        let spilled = pointers.iter().any(|(memory, pointer)| reads(memory.access()) && pointer.stack.is_some());
+        let leaves = all.secret && (spilled || read.iter().any(|register| is_data(*register) && state.get(*register).secret));
+        let arrives = i.rflags_modified() != 0 || written.iter().any(|register| !register.is_vector_register());
+        leak(leaves && arrives && i.flow_control() == FlowControl::Next, Leak::LeavesVectors);
 
         let stack_and_number = || sources.iter().find_map(|value| value.stack).zip(immediate(i));
         let result = match i.mnemonic() {
@@ -275,13 +282,8 @@ impl Walk<'_> {
                 argument.stack.into_iter().for_each(|place| state.store(place, RESULT, Value::SECRET, true));
             }
             result.secret = summary.returns;
-        } else if name == "memcpy" || name == "memmove" {
-            let (value, data) = through(self.program, self.how, self.data, arguments[1], self.how.part, false, state);
-            self.data |= data;
-            arguments[0].stack.into_iter().for_each(|place| state.store(place, self.how.part, value, false));
-            if arguments[0].stack.is_none() && value.secret {
-                self.summary.writes |= arguments[0].arguments;
-            }
+        } else if matches!(name, "memcpy" | "memmove") && arguments[0].stack.is_none() {
+            // To the stack it would be a copy of unknown length.
             result = arguments[0];
         } else if name != "memset" && !HARMLESS.iter().any(|harmless| name.starts_with(harmless)) {
             self.leaks.insert((i.ip(), Leak::Call));
@@ -298,7 +300,7 @@ impl Walk<'_> {
 const FLAGS: u32 = iced_x86::RflagsBits::CF | iced_x86::RflagsBits::ZF | iced_x86::RflagsBits::SF | iced_x86::RflagsBits::OF;
 
 /// What is read through a pointer, and the arguments that are known by that to point to data.
-fn through(program: &Program<'_>, how: How, data: u32, pointer: Value, size: usize, whole_word: bool, state: &State) -> (Value, u32) {
+fn through(program: &Program<'_>, mixed: bool, data: u32, pointer: Value, size: usize, whole_word: bool, state: &State) -> (Value, u32) {
     let Value { secret, word, arguments, constant, .. } = pointer;
     if let Some(place) = pointer.stack {
         let value = state.load(place, size);
@@ -306,9 +308,12 @@ fn through(program: &Program<'_>, how: How, data: u32, pointer: Value, size: usi
     }
     match () {
         () if secret => (Value::SECRET, 0),
-        () if constant => (Value { constant, address: pointer.address.map(|slot| program.follow(slot)), ..Value::default() }, 0),
+        () if constant => {
+            let address = pointer.address.map(|slot| program.follow(slot));
+            (Value { constant, address, table: pointer.table, ..Value::default() }, 0)
+        }
         () if word || arguments == 0 => (Value::SECRET, 0),
-        () if how.arguments == Arguments::Mixed && !whole_word => (Value::SECRET, arguments),
+        () if mixed && !whole_word => (Value::SECRET, arguments),
         () if arguments & data != 0 => (Value::SECRET, 0),
         () => (Value { word: true, ..Value::default() }, 0),
     }
@@ -329,7 +334,8 @@ fn pointer_of(i: &Instruction, base: Register, index: Register, displacement: u6
         (Some(place), true) if i.memory_index() == Register::None || base == Register::RSP && i.stack_pointer_increment() != 0 => {
             Value { stack: Some(moved(place, displacement.cast_signed())), ..from }
         }
-        // A constant with a displacement is another one.
+        // A constant with a displacement is another one. With an index it is a table.
+        _ if displacement == 0 => Value { table: from.address, ..from.with(index) },
         _ => from.with(index),
     }
 }

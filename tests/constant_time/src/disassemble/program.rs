@@ -57,9 +57,18 @@ impl<'a> Program<'a> {
     }
 
     fn jump_through(&self, address: u64) -> Option<u64> {
-        let code = self.file.sections().find_map(|section| section.data_range(address, 16).ok().flatten())?;
+        let code = self.bytes(address, 16)?;
         let first = Decoder::with_ip(64, code, address, DecoderOptions::NONE).decode();
         (first.is_jmp_near_indirect() && first.is_ip_rel_memory_operand()).then(|| first.ip_rel_memory_address())
+    }
+
+    /// A number in the program's constants.
+    pub fn read(&self, address: u64) -> Option<i32> {
+        self.bytes(address, 4)?.try_into().ok().map(i32::from_le_bytes)
+    }
+
+    fn bytes(&self, address: u64, len: u64) -> Option<&'a [u8]> {
+        self.file.sections().find_map(|section| section.data_range(address, len).ok().flatten())
     }
 
     /// Where the pointer in this slot leads, or the slot itself for what comes from elsewhere.

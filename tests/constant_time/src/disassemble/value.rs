@@ -16,6 +16,8 @@ pub struct Value {
     pub constant: bool,
     /// An address that is known: for calls.
     pub address: Option<u64>,
+    /// Read from a table at this address, or computed from that: for jumps.
+    pub table: Option<u64>,
     pub stack: Option<Place>,
 }
 
@@ -27,7 +29,7 @@ pub enum Place {
 }
 
 impl Value {
-    pub const SECRET: Self = Self { secret: true, word: false, arguments: 0, constant: false, address: None, stack: None };
+    pub const SECRET: Self = Self { secret: true, word: false, arguments: 0, constant: false, address: None, table: None, stack: None };
 
     pub fn argument(number: u32) -> Self {
         Self { arguments: 1 << number.min(31), ..Self::default() }
@@ -50,6 +52,7 @@ impl Value {
             arguments: self.arguments | other.arguments,
             constant: self.constant || other.constant,
             address: None,
+            table: self.table.or(other.table),
             stack: self.stack.or(other.stack).map(|_| Place::Somewhere),
         }
     }
@@ -57,7 +60,8 @@ impl Value {
     fn kept(self, a: Self, b: Self) -> Self {
         let address = if a.address == b.address { a.address } else { None };
         let stack = if a.stack == b.stack { a.stack } else { self.stack };
-        Self { address, stack, ..self }
+        let table = if a.table == b.table { a.table } else { None };
+        Self { address, table, stack, ..self }
     }
 }
 

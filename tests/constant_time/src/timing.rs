@@ -1,0 +1,254 @@
+//! dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): two classes of inputs, the same work, and a t-test on the time it took.
+//!
+//! ```text
+//! 1. prepare   the input of one call, of a class drawn at random, at the same addresses for both
+//! 2. measure   that call by the CPU's time stamp counter, fenced
+//! 3. crop      the measurements at many percentiles: what interrupts a call makes it longer, and hides differences
+//! 4. compare   Welch's t for each crop: beyond 10 the two classes take different times, almost surely
+//! ```
+//!
+//! The machine is not alone, and a t-test over so many calls sees the smallest disturbance. So a test that fails is made again, twice: what depends on a secret
+//! fails each time, and by far, as the control does.
+
+#![expect(unsafe_code, reason = "reading the time stamp counter")]
+
+use std::arch::x86_64::{__rdtscp, _mm_lfence};
+use std::hint::black_box;
+
+use fleeting::CipherSuite;
+use fleeting::internals::Aead;
+
+use crate::leaky;
+
+/// Bytes of a text: two batches of the widest kernel, and a tail.
+const LEN: usize = 1100;
+
+/// Calls measured in a test, half of them in each class, and those before that are not.
+const CALLS: usize = 200_000;
+const WARM_UP: usize = 5_000;
+
+/// Where the paper is sure that two classes differ.
+const THRESHOLD: f64 = 10.0;
+
+const ATTEMPTS: usize = 3;
+
+/// Measurements that a class must have for a crop to count.
+const FEWEST: f64 = 500.0;
+
+pub fn run() -> Result<(), String> {
+    let control = largest_t(&mut Comparison { right: [7; 16], other: [7; 16] });
+    println!("leaky::compares: |t| up to {control:.1}, which has to be found");
+    if control < THRESHOLD {
+        return Err("a comparison that ends at the first difference was not found".into());
+    }
+
+    let mut wrong = Vec::new();
+    for width in ["aes-ni", "avx2", "avx512"] {
+        for suite in [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384] {
+            for classes in [Classes::SealedKey, Classes::SealedText, Classes::OpenedKey, Classes::WrongTag] {
+                let Some(mut record) = Record::new(width, suite, classes) else {
+                    println!("{suite}, {width}: this CPU cannot");
+                    break;
+                };
+                let mut attempts = Vec::new();
+                while attempts.len() < ATTEMPTS && attempts.iter().all(|t| *t >= THRESHOLD) {
+                    attempts.push(largest_t(&mut record));
+                }
+                println!("{suite}, {width}, {}: |t| up to {attempts:.1?}", classes.name());
+                if attempts.iter().all(|t| *t >= THRESHOLD) {
+                    wrong.push(format!("{suite}, {width}: the time depends on {}", classes.name()));
+                }
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// The same work on inputs of two classes.
+trait Work {
+    fn prepare(&mut self, second: bool, random: &mut Random);
+    fn call(&mut self);
+}
+
+/// In what the classes differ.
+#[derive(Clone, Copy)]
+enum Classes {
+    SealedKey,
+    SealedText,
+    OpenedKey,
+    WrongTag,
+}
+
+impl Classes {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SealedKey => "the key that seals, fixed or random",
+            Self::SealedText => "the text that is sealed, zeros or random",
+            Self::OpenedKey => "the key that opens, fixed or random",
+            Self::WrongTag => "where the tag is wrong, in its first or its last byte",
+        }
+    }
+}
+
+/// One record.
+struct Record {
+    width: &'static str,
+    suite: CipherSuite,
+    classes: Classes,
+    /// The keys of both classes, of which the second is drawn anew for each call; and the texts.
+    keys: [Vec<u8>; 2],
+    texts: [Vec<u8>; 2],
+    /// What the call reads and writes.
+    key: Option<Aead>,
+    buffer: Vec<u8>,
+    tag: [u8; 16],
+}
+
+const NONCE: [u8; 12] = *b"fixed nonces";
+
+impl Record {
+    fn new(width: &'static str, suite: CipherSuite, classes: Classes) -> Option<Self> {
+        let len = if suite == CipherSuite::TLS_AES_128_GCM_SHA256 { 16 } else { 32 };
+        let key = Aead::with_width(width, suite, &vec![7; len])?;
+        let (keys, texts) = ([(); 2].map(|()| vec![7; len]), [(); 2].map(|()| vec![0; LEN]));
+        Some(Self { width, suite, classes, keys, texts, key: Some(key), buffer: vec![0; LEN], tag: [0; 16] })
+    }
+}
+
+impl Work for Record {
+    /// For both classes the same steps: bytes are drawn and copied, and a key expanded, for either.
+    fn prepare(&mut self, second: bool, random: &mut Random) {
+        random.fill(&mut self.keys[1]);
+        random.fill(&mut self.texts[1]);
+        let [key, text] = match self.classes {
+            Classes::SealedKey | Classes::OpenedKey => [usize::from(second), 0],
+            Classes::SealedText => [0, usize::from(second)],
+            Classes::WrongTag => [0, 0],
+        };
+        // The old one goes first: the new one takes its place in memory.
+        self.key = None;
+        let key = self.key.insert(Aead::with_width(self.width, self.suite, &self.keys[key]).expect("as it was before"));
+        self.buffer.copy_from_slice(&self.texts[text]);
+        match self.classes {
+            Classes::SealedKey | Classes::SealedText => {}
+            Classes::OpenedKey => self.tag = key.seal(&NONCE, b"aad", b"", &mut self.buffer),
+            Classes::WrongTag => {
+                self.tag = key.seal(&NONCE, b"aad", b"", &mut self.buffer);
+                self.tag[if second { 15 } else { 0 }] ^= 1;
+            }
+        }
+    }
+
+    fn call(&mut self) {
+        let Some(key) = &self.key else { return };
+        match self.classes {
+            Classes::SealedKey | Classes::SealedText => _ = black_box(key.seal(&NONCE, b"aad", b"", &mut self.buffer)),
+            Classes::OpenedKey | Classes::WrongTag => _ = black_box(key.open(&NONCE, b"aad", &mut self.buffer, &self.tag, &mut [])),
+        }
+    }
+}
+
+/// The control.
+struct Comparison {
+    right: [u8; 16],
+    other: [u8; 16],
+}
+
+impl Work for Comparison {
+    fn prepare(&mut self, second: bool, _: &mut Random) {
+        self.other = self.right;
+        self.other[if second { 15 } else { 0 }] ^= 1;
+    }
+
+    fn call(&mut self) {
+        black_box(leaky::compares(&self.right, &self.other));
+    }
+}
+
+/// Measures, and compares the two classes at every crop.
+fn largest_t(work: &mut dyn Work) -> f64 {
+    let mut random = Random(ticks() | 1);
+    let mut times = Vec::with_capacity(CALLS);
+    for number in 0..WARM_UP + CALLS {
+        let second = random.next() >> 63 == 1;
+        work.prepare(second, &mut random);
+        let before = ticks();
+        work.call();
+        let time = ticks() - before;
+        if number >= WARM_UP {
+            times.push((time, second));
+        }
+    }
+    times.sort_by_key(|(time, _)| *time);
+    // The percentiles of the paper's own program, ever closer to the longest; and all.
+    let crops = (1..=100).map(|number| (CALLS as f64 * (1.0 - 0.5_f64.powf(f64::from(number) / 10.0))) as usize).chain([CALLS]);
+    let mut classes = [Sums::default(); 2];
+    let mut added = 0;
+    crops.fold(0.0, |largest, crop| {
+        times[added..crop].iter().for_each(|(time, second)| classes[usize::from(*second)].add((time - times[0].0) as f64));
+        added = crop;
+        largest.max(welch(&classes).abs())
+    })
+}
+
+/// Of the times of one class.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Sums {
+    fn add(&mut self, time: f64) {
+        self.count += 1.0;
+        self.sum += time;
+        self.squares += time * time;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    /// Of the mean.
+    fn variance(&self) -> f64 {
+        (self.squares / self.count - self.mean() * self.mean()) / (self.count - 1.0)
+    }
+}
+
+fn welch([first, second]: &[Sums; 2]) -> f64 {
+    if first.count < FEWEST || second.count < FEWEST {
+        return 0.0;
+    }
+    // Where a crop has one time alone there is no variance, and no difference either.
+    (first.mean() - second.mean()) / (first.variance() + second.variance()).max(1e-9).sqrt()
+}
+
+/// The time, when all before is done and nothing behind has begun.
+fn ticks() -> u64 {
+    // SAFETY: SSE2 is part of x86-64; each CPU that has AES-NI has RDTSCP, and the systems that Rust's `std` runs on leave it to programs.
+    unsafe {
+        _mm_lfence();
+        let now = __rdtscp(&mut 0);
+        _mm_lfence();
+        now
+    }
+}
+
+/// xorshift64*: fast, and not for secrets.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn fill(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+    }
+}
