@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::connection::tests::puppet::{APPLICATION_DATA, Puppet};
+use crate::connection::Connection;
+use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE, Puppet};
 use crate::error::Error;
 use crate::record::Padding;
 
@@ -50,6 +51,31 @@ fn small_buffers_share_a_record_and_large_ones_stay_where_they_are() {
         let heard = puppet.hear_all();
         assert_eq!(heard.iter().map(Vec::len).collect::<Vec<_>>(), records, "{lengths:?}");
         assert_eq!(heard.concat(), buffers.concat());
+    }
+}
+
+/// Tickets repeat the client's certificate, so several can be longer than what may wait. They leave room for what they go out with: where nothing waited before,
+/// "0 bytes written" would be the end to who writes.
+#[test]
+fn long_tickets_leave_room_for_data() {
+    type Writes = fn(&mut Connection) -> Result<usize, Error>;
+    let ways: [Writes; 2] = [
+        |us| us.write(b"x"),
+        |us| {
+            us.write_with(1, |place| {
+                place[0] = b'x';
+                1
+            })
+        },
+    ];
+    for write in ways {
+        let [_, mut puppet] = Puppet::both_connected();
+        puppet.us.outbound.ticket(&[4; 8 * FULL]);
+        assert_eq!(write(&mut puppet.us).unwrap(), 1);
+        for _ in 0..8 {
+            assert_eq!(puppet.hear_type(HANDSHAKE).content.len(), FULL);
+        }
+        assert_eq!(puppet.hear_all(), [b"x"]);
     }
 }
 
