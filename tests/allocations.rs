@@ -318,6 +318,25 @@ fn a_half_that_gathers_allocates_nothing() {
     assert_eq!(drain(&mut server), 2 * 20 * 30 * 64);
 }
 
+#[test]
+fn a_stream_that_was_read_to_its_end_holds_little() {
+    let (mut client, mut server) = streams();
+    let kept = kept(|| {
+        client.write_all(&[7; 60_000]).unwrap();
+        client.close().unwrap();
+        let (mut out, mut total) = ([0; 5000], 0);
+        loop {
+            match server.read(&mut out).unwrap() {
+                0 => break,
+                count => total += count,
+            }
+        }
+        assert_eq!(total, 60_000);
+    });
+    assert!(kept <= SMALL, "{kept}");
+    server.write_all(b"and the other way").unwrap();
+}
+
 /// In two halves as well: the half that reads looks after both when it waits; `flush` does for who is not read from; and nothing is left of the half that
 /// writes when it is dropped.
 #[test]

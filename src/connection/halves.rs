@@ -182,7 +182,6 @@ impl Writing {
     pub(crate) fn abandon(&mut self) {
         self.outbound.end(&[]);
         self.outbound.discard();
-        self.outbound.rest();
     }
 
     /// Takes over a failure that the other half noted: the alert goes to the output, or what waits there does not go out any more, and the keys are wiped. Doing it

@@ -80,9 +80,12 @@ impl Outbound {
     /// The transport took `count` bytes.
     pub(super) fn sent(&mut self, count: usize) {
         self.records.sent(count);
+        if !self.is_open() {
+            self.rest();
+        }
     }
 
-    /// The connection is about to wait: the memory that it has for much to send goes back, if nothing is.
+    /// The connection is about to wait, or has ended: the memory that it has for much to send goes back, if nothing is.
     pub(super) fn rest(&mut self) {
         self.records.give_back();
     }
@@ -403,6 +406,7 @@ impl Outbound {
             Ok(())
         });
         self.seal = None;
+        self.rest();
         self.early_data_left = None;
         self.messages = Vec::new();
         self.tickets = Vec::new();

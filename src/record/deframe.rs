@@ -196,9 +196,12 @@ impl Deframer {
         self.pending.len()
     }
 
-    /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846, 6.1).
+    /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846, 6.1). What is held stays; where nothing is, the memory goes back.
     pub(crate) fn discard(&mut self) {
         self.pending.start = self.pending.end;
+        if self.held.is_empty() {
+            *self = Self::new();
+        }
     }
 }
 
