@@ -77,8 +77,17 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Without the hash, and the version of a symbol of libc.
+/// Without the hash, the version of a symbol of libc, and what only the newer of Rust's two ways of mangling tells: type parameters at the end, and that a type
+/// stands before a method.
 fn readable(symbol: &str) -> String {
     let name = symbol.split('@').next().unwrap_or(symbol);
-    format!("{:#}", rustc_demangle::demangle(name))
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    let name = match name.rfind("::<") {
+        Some(parameters) if name.ends_with('>') => &name[..parameters],
+        _ => &name,
+    };
+    match name.strip_prefix('<').and_then(|name| name.split_once(">::")) {
+        Some((of, method)) if !of.contains([' ', '<']) => format!("{of}::{method}"),
+        _ => name.to_owned(),
+    }
 }
