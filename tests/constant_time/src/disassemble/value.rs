@@ -90,6 +90,8 @@ impl State {
             state.set(register, Value::argument(number));
         }
         state.set(Register::RSP, Value::at(Place::At(0, 0)));
+        // What was passed by value.
+        Register::values().filter(|register| register.is_zmm()).for_each(|register| state.set(register, Value::SECRET));
         state
     }
 
