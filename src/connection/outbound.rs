@@ -3,6 +3,8 @@
 use core::ops::Deref;
 use core::time::Duration;
 
+use zeroize::Zeroize;
+
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::rekey::KeyUpdates;
 use crate::crypto::suite::Suite;
@@ -21,6 +23,18 @@ const RENEWAL_RESERVE: u64 = 1024;
 /// How long tickets wait for something to go out with. Their lifetime runs from when they were sealed, and the client counts it from when they come: so it
 /// is mistaken by no more than this. Who hears nothing for longer is a client that only sends, or one that stays: neither misses them.
 const MAX_TICKET_WAIT: Duration = Duration::from_secs(60);
+
+/// The place that a closure writes to. What it wrote there and did not mean, or before it panicked, is not there for the next one, who might count too much.
+struct Lent<'a> {
+    room: &'a mut [u8],
+    meant: usize,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.room.get_mut(self.meant..).unwrap_or_default().zeroize();
+    }
+}
 
 /// The writing half of a connection.
 pub(super) struct Outbound {
@@ -303,9 +317,10 @@ impl Outbound {
         let gathered = Seal::lent(&self.records);
         let most = gathered + length;
         let room = Seal::lend(&mut self.records, most + self.padding.amount(most, max)).get_mut(gathered..most).unwrap_or_default();
-        let written = write(&mut *room).min(length);
-        // What was written there and not meant is not there for the next one, who might count too much.
-        room.get_mut(written..).unwrap_or_default().fill(0);
+        let mut lent = Lent { room, meant: 0 };
+        lent.meant = write(&mut *lent.room).min(length);
+        let written = lent.meant;
+        drop(lent);
         let Some(seal) = self.seal.as_ref().filter(|_| written > 0) else { return Ok(0) };
         seal.keep_lent(gathered + written, &mut self.records)?;
         if !self.corked || gathered + written == max {
@@ -392,12 +407,14 @@ impl Outbound {
         if self.deferred.is_some() {
             self.end_early_data();
         }
+        // RFC 9846, section 6: with a fatal alert the peer forgets its tickets.
+        if alerts != [AlertDescription::CLOSE_NOTIFY] {
+            self.tickets = Vec::new();
+        }
         self.note(|out| {
             out.flush_messages()?;
             out.flush()?;
-            if let [AlertDescription::CLOSE_NOTIFY] = alerts {
-                out.send_tickets()?;
-            }
+            out.send_tickets()?;
             let Some(seal) = &mut out.seal else { return Ok(()) };
             for alert in alerts {
                 let warning = matches!(*alert, AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED);
@@ -406,6 +423,7 @@ impl Outbound {
             Ok(())
         });
         self.seal = None;
+        self.records.wipe_draft();
         self.rest();
         self.early_data_left = None;
         self.messages = Vec::new();

@@ -36,8 +36,9 @@ impl Connection {
     }
 
     /// While corked, data is gathered until it fills a record, so that many small writes become few records: what does not fill one yet is not in the
-    /// [`output`](Self::output) before [`flush`](Self::flush), [`close`](Self::close) or the end of being corked, which flushes. It stands where it will be encrypted, so this
-    /// costs no further copy, and is never more than one record. Early data is not gathered.
+    /// [`output`](Self::output) before [`flush`](Self::flush), [`close`](Self::close), [`rekey`](Self::rekey) or the end of being corked; or a
+    /// [`write_with`](Self::write_with) that asks for more than the record that was begun has room for. It stands where it will be encrypted, so this costs no further copy, and is
+    /// never more than one record. Early data is not gathered.
     ///
     /// # Errors
     /// As `flush`.

@@ -11,7 +11,7 @@
 //! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to: so does its memory, elsewhere.
 //!
 //! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep), [`release`](Output::release). What it has so far is not encrypted yet,
-//! so no copy of it stays behind where it was moved from. A record that is made meanwhile goes before it.
+//! so no copy of it stays behind in the buffer where it was moved from. A record that is made meanwhile goes before it.
 //!
 //! A `Vec` that is cleared and extended would write every byte twice, once as a zero, and the content a third time on its way to where it is
 //! encrypted. So the buffer stays initialized over its whole length, and a busy connection keeps it: no zero is written after it has grown.

@@ -37,16 +37,16 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// has said the same: then all that it sent has been read. A connection that was cut instead is an error of the kind `UnexpectedEof`, from which
 /// `io::Error::downcast::<fleeting::Error>()` gives [`Error::Truncated`].
 ///
-/// Dropping the stream without `close` makes one attempt to close it, which waits no longer than the transport's own time-out (what was gathered while
-/// [corked](Self::set_corked) is flushed before), and none while the thread panics: what the peer has read is not all there was to come then, and it should see that.
+/// Dropping the stream without `close` makes one attempt to close it, and to send what was gathered while [corked](Self::set_corked), which waits no longer than the
+/// transport's own time-out; and none while the thread panics: what the peer has read is not all there was to come then, and it should see that.
 ///
 /// # Transports that do not block, and time-outs
 ///
 /// `WouldBlock`, `TimedOut` and `Interrupted` lose nothing. `Interrupted` is not passed on. After the other two the same call goes on where it was:
 ///
 /// * `read` has consumed nothing of the plaintext.
-/// * `write` has accepted nothing. `Ok(n)` says that `n` bytes are encrypted, and that the transport has them, or else gets them before anything
-///   else, by the next call of `write`, `flush` or `close`. So a program that has nothing more to write calls `flush` until that says
+/// * `write` has accepted nothing. `Ok(n)` says that `n` bytes are encrypted (or gathered, see below), and that the transport has them, or else gets them
+///   before anything else, by the next call of `write`, `flush` or `close`. So a program that has nothing more to write calls `flush` until that says
 ///   `Ok`; [`wants_write`](Self::wants_write) tells whether something waits.
 ///
 /// Any other error of the transport while sending is final: bytes are missing then, and every later write returns it again. What the peer sent before
@@ -130,9 +130,7 @@ impl<S: Read + Write> Stream<S> {
     /// Those of the transport; after `WouldBlock` or `TimedOut` it is to be called again. What the connection failed with, if it has failed: then there is
     /// nothing to close.
     pub fn close(&mut self) -> io::Result<()> {
-        if let Some(error) = self.connection.error() {
-            return Err(error.clone().into());
-        }
+        self.check_failed()?;
         self.say_close();
         self.flush()
     }
@@ -145,6 +143,7 @@ impl<S: Read + Write> Stream<S> {
     /// As `write`: after `WouldBlock` or `TimedOut` nothing was renewed, and it can be called again.
     pub fn rekey(&mut self) -> io::Result<()> {
         self.send()?;
+        self.drop_old_tickets();
         self.connection.rekey()?;
         self.send_or_wait()
     }
@@ -172,9 +171,10 @@ impl<S: Read + Write> Stream<S> {
         self.write_by(|connection| connection.write_with(length, write))
     }
 
-    /// Gathers what is written, or no longer. While corked, [`write`](Write::write) and its kin send full records alone, so that many small writes become few
-    /// records and few calls of the transport. What does not fill a record yet is sent by [`flush`](Write::flush), by [`close`](Self::close), and when the
-    /// stream is uncorked or dropped. It stands where it will be encrypted, and is at most one record.
+    /// Gathers what is written, or no longer. While corked, [`write`](Write::write) sends full records alone, so that many small writes become few
+    /// records and few calls of the transport. What does not fill a record yet is sent by [`flush`](Write::flush), by [`close`](Self::close), by
+    /// [`rekey`](Self::rekey), and when the stream is uncorked or dropped; and by [`write_with`](Self::write_with), if the record that was begun has no room for the length
+    /// that it asks for. It stands where it will be encrypted, and is at most one record.
     ///
     /// ```
     /// # use std::io::Write;
@@ -191,8 +191,10 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// Those of `write`, but for `WouldBlock` and `TimedOut`: what the transport does not take then goes out by the next call of `write`, `flush` or `close`.
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
+        self.drop_old_tickets();
         self.connection.set_corked(corked).inspect_err(|_| self.last_words())?;
-        self.send_or_wait()
+        self.send_or_wait()?;
+        self.check_failed()
     }
 
     /// Whether what is written is gathered.
@@ -377,6 +379,11 @@ impl<S: Read + Write> Stream<S> {
         Ok(accepted)
     }
 
+    /// What was accepted and not sent when the connection failed is thrown away: that is told by the error.
+    fn check_failed(&self) -> io::Result<()> {
+        self.connection.error().map_or(Ok(()), |error| Err(error.clone().into()))
+    }
+
     /// Sends all that waits.
     fn send(&mut self) -> io::Result<()> {
         self.check_sending()?;
@@ -487,20 +494,17 @@ impl<S: Read + Write> Write for Stream<S> {
     /// Sends all that was accepted, what was [gathered](Stream::set_corked) too, and flushes the transport. If the connection has failed, not all of it may have
     /// gone out: then that is the error.
     fn flush(&mut self) -> io::Result<()> {
+        self.drop_old_tickets();
         self.connection.flush().inspect_err(|_| self.last_words())?;
         self.send()?;
         transport::flush(self.io.get_mut()).map_err(|error| self.note(error))?;
-        self.connection.error().map_or(Ok(()), |error| Err(error.clone().into()))
+        self.check_failed()
     }
 }
 
 impl<S: Read + Write> Drop for Stream<S> {
     fn drop(&mut self) {
         if !self.io.is_taken() && !std::thread::panicking() {
-            if self.is_corked() {
-                // As what is not gathered was sent: in as many calls as it takes.
-                let _ = self.flush();
-            }
             self.say_close();
             self.last_words();
         }

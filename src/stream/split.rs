@@ -272,13 +272,13 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 
 /// The half of a [`Stream`](crate::Stream) that writes; see [`Stream::into_split`](crate::Stream::into_split).
 ///
-/// Dropping it makes one attempt to [`close`](Self::close), none while the thread panics, and wipes its keys. What was gathered while
-/// [corked](Self::set_corked) goes before. The other half reads on.
+/// Dropping it makes one attempt to [`close`](Self::close), and to send what was gathered while [corked](Self::set_corked), none while the thread panics; and wipes its
+/// keys. The other half reads on.
 ///
 /// # Memory
 ///
-/// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512 bytes, when the other half waits for the peer, as a
-/// [`Stream`](crate::Stream)'s does, and by `flush`. So a program that flushes after every write of more than 490 bytes pays each time for an allocation; without, no write
+/// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512 bytes, when the other half next begins to wait for the peer, unless this
+/// one is at work then; and by `flush`, which is for a program that only writes. So a program that flushes after every write of more than 490 bytes pays each time for an allocation; without, no write
 /// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long. While
 /// [corked](Self::set_corked) `flush` is what sends, and keeps the buffer.
 pub struct WriteHalf<W: Write> {
@@ -317,8 +317,10 @@ impl<W: Write> WriteHalf<W> {
     ///
     /// As [`Stream::rekey`](crate::Stream::rekey).
     pub fn rekey(&mut self) -> io::Result<()> {
+        let clock = self.clock;
         self.work(|sender, notes| {
             sender.send(notes)?;
+            sender.writing.drop_old_tickets(|| clock.now().monotonic);
             sender.writing.rekey(notes)?;
             sender.send_or_wait(notes)
         })
@@ -339,7 +341,9 @@ impl<W: Write> WriteHalf<W> {
     ///
     /// As [`Stream::set_corked`](crate::Stream::set_corked).
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
+        let clock = self.clock;
         self.work(|sender, notes| {
+            sender.writing.drop_old_tickets(|| clock.now().monotonic);
             sender.writing.set_corked(corked, notes)?;
             sender.send_or_wait(notes)
         })
@@ -386,7 +390,11 @@ impl<W: Write> Write for WriteHalf<W> {
     /// As of a [`Stream`](crate::Stream), what was gathered included. Unless corked it says besides that this was all for now, so memory goes back; see
     /// [`WriteHalf`].
     fn flush(&mut self) -> io::Result<()> {
-        self.work(Sender::flush)
+        let clock = self.clock;
+        self.work(|sender, notes| {
+            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            sender.flush(notes)
+        })
     }
 }
 
@@ -397,10 +405,6 @@ impl<W: Write> Drop for WriteHalf<W> {
             if !std::thread::panicking() {
                 // The alert, if there is one, takes the place of close_notify.
                 sender.writing.look(notes);
-                if sender.writing.is_corked() {
-                    // As what is not gathered was sent: in as many calls as it takes.
-                    let _ = sender.flush(notes);
-                }
                 sender.writing.drop_old_tickets(|| clock.now().monotonic);
                 sender.writing.close(notes);
                 sender.last_words(notes);

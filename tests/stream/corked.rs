@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::{panic, thread};
 
-use fleeting::{Error, Pair, Stream, WriteHalf};
+use fleeting::{AlertDescription, Error, Pair, Stream, WriteHalf};
 
 use crate::pauses::MOODS;
 use crate::pipe::{End, Fickle, Reader, pipe, wide_pipe};
@@ -186,15 +186,12 @@ fn a_stream_is_split_while_it_gathers() {
     reads(&mut b, b"before, after");
 }
 
-/// In as many calls as it takes, as what is not gathered is sent. And close_notify follows, in one.
+/// In one call, with close_notify.
 #[test]
 fn dropping_sends() {
-    let (client, server) = pair();
     let data = content(5000, 2);
     for splits in [false, true] {
-        let (a, b) = wide_pipe();
-        let io = Pair { reader: a.reader(), writer: Fickle::new(a, 100, MOODS[3]) };
-        let (mut a, mut b) = streams(client.start("db.internal", io).unwrap(), server.start(b));
+        let (mut a, mut b, calls) = halved();
         a.set_corked(true).unwrap();
         a.write_all(&data).unwrap();
         if splits {
@@ -203,9 +200,52 @@ fn dropping_sends() {
         } else {
             drop(a);
         }
+        assert_eq!(calls.take(), [5000 + 2 + 2 * OVERHEAD, 0]);
         let mut received = Vec::new();
         b.read_to_end(&mut received).unwrap();
         assert!(received == data);
+    }
+}
+
+/// What is dropped waits for one call of the transport, however little that takes.
+#[test]
+fn dropping_waits_for_no_second_call() {
+    for splits in [false, true] {
+        let (client, server) = pair();
+        let (a, b) = wide_pipe();
+        let io = Pair { reader: a.reader(), writer: Fickle::new(a, 100, MOODS[3]) };
+        let (mut a, mut b) = streams(client.start("db.internal", io).unwrap(), server.start(b));
+        a.set_corked(true).unwrap();
+        a.write_all(&content(5000, 2)).unwrap();
+        if splits {
+            drop(a.into_split().unwrap())
+        } else {
+            drop(a)
+        }
+        assert!(matches!(inner(b.read(&mut [0]).unwrap_err()), Error::Truncated));
+    }
+}
+
+/// RFC 9846, section 6: nothing is sent after a fatal alert. Where that came behind data, reading has not told of it yet.
+#[test]
+fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
+    for splits in [false, true] {
+        let (mut a, mut b, _) = halved();
+        a.set_corked(true).unwrap();
+        a.write_all(b"gathered").unwrap();
+        b.write_all(b"data").unwrap();
+        // What makes the other side complain.
+        a.get_mut().write_all(&[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]).unwrap();
+        assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        let error = if splits {
+            let (mut reader, mut writer) = a.into_split().unwrap();
+            assert_eq!(reader.read(&mut [0; 10]).unwrap(), 4);
+            writer.set_corked(false).unwrap_err()
+        } else {
+            assert_eq!(a.read(&mut [0; 10]).unwrap(), 4);
+            a.set_corked(false).unwrap_err()
+        };
+        assert!(matches!(inner(error), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
     }
 }
 

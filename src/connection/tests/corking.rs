@@ -253,6 +253,41 @@ fn tickets_wait_for_what_is_gathered() {
     puppet.hears_nothing();
 }
 
+/// RFC 9846, section 6: with a fatal alert both sides forget their tickets. What was gathered goes out before, and takes none along.
+#[test]
+fn no_tickets_with_a_fatal_alert() {
+    let mut puppet = Puppet::calling_for_tickets(&server());
+    puppet.say_client_hello();
+    puppet.hear_flight();
+    puppet.lead_server_to("WAIT_FINISHED");
+    let finished = puppet.finished();
+    puppet.say(&finished).unwrap();
+    puppet.install_application_keys(crate::connection::tests::puppet::Side::Client);
+    puppet.us.set_corked(true).unwrap();
+    puppet.gather(b"gathered");
+    let error = puppet.feed(&[23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]).unwrap_err();
+    puppet.hear_data(b"gathered");
+    puppet.has_failed(&error, Some(20));
+}
+
+/// What a closure wrote before it panicked is not there for the next one, who counts too much.
+#[test]
+fn a_panic_leaves_nothing_in_what_was_lent() {
+    for mut puppet in Puppet::both_corked() {
+        puppet.gather(b"gathered");
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            puppet.us.write_with(6, |place| {
+                place.copy_from_slice(b"secret");
+                std::panic::resume_unwind(Box::new("on purpose, without a message"))
+            })
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(puppet.us.write_with(6, |place| place.len()).unwrap(), 6);
+        puppet.us.flush().unwrap();
+        puppet.hear_data(b"gathered\0\0\0\0\0\0");
+    }
+}
+
 /// What was accepted goes out as if it had not been gathered: before our alert, and not after the peer's.
 #[test]
 fn alerts() {
