@@ -11,7 +11,7 @@ use ::aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use ::chacha20poly1305::ChaCha20Poly1305;
 
 use crate::crypto::kernel::{GcmKey, Width};
-use crate::crypto::scrub::{scrubbed, scrubbed_kernel, scrubbed_record};
+use crate::crypto::scrub::{scrubbed_kernel, scrubbed_kernel_key, scrubbed_key, scrubbed_record};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 
@@ -43,14 +43,12 @@ impl AeadKey {
     /// [`new`](Self::new) with our own kernel of this width for AES-GCM, or without.
     pub(crate) fn with(width: Option<Width>, suite: Suite, key: &[u8]) -> Self {
         assert_eq!(key.len(), suite.key_len(), "the key is of the suite's length");
-        Self(scrubbed(|| {
-            let kernel = || width.and_then(|width| GcmKey::new(width, key)).map(Cipher::Kernel);
-            match suite {
-                Suite::Aes128GcmSha256 => kernel().unwrap_or_else(|| Cipher::Aes128Gcm(expand(key))),
-                Suite::Aes256GcmSha384 => kernel().unwrap_or_else(|| Cipher::Aes256Gcm(expand(key))),
-                Suite::ChaCha20Poly1305Sha256 => Cipher::ChaCha20Poly1305(expand(key)),
-            }
-        }))
+        let kernel = || width.and_then(|width| scrubbed_kernel_key(|| GcmKey::new(width, key))).map(Cipher::Kernel);
+        Self(match suite {
+            Suite::Aes128GcmSha256 => kernel().unwrap_or_else(|| Cipher::Aes128Gcm(expand(key))),
+            Suite::Aes256GcmSha384 => kernel().unwrap_or_else(|| Cipher::Aes256Gcm(expand(key))),
+            Suite::ChaCha20Poly1305Sha256 => Cipher::ChaCha20Poly1305(expand(key)),
+        })
     }
 
     pub(crate) fn suite(&self) -> Suite {
@@ -77,7 +75,7 @@ impl AeadKey {
         buffer: &mut [u8],
     ) -> Result<[u8; Suite::TAG_LEN], Fault> {
         match &self.0 {
-            Cipher::Kernel(key) => scrubbed_kernel(|| key.seal(nonce, aad, head, buffer)),
+            Cipher::Kernel(key) => scrubbed_kernel(key.width(), || key.seal(nonce, aad, head, buffer)),
             Cipher::Aes128Gcm(key) => self.seal_with(&**key, nonce, aad, head, buffer),
             Cipher::Aes256Gcm(key) => self.seal_with(&**key, nonce, aad, head, buffer),
             Cipher::ChaCha20Poly1305(key) => self.seal_with(&**key, nonce, aad, head, buffer),
@@ -117,7 +115,7 @@ impl AeadKey {
             return Err(Fault::Internal { what: "opening a record" });
         }
         match &self.0 {
-            Cipher::Kernel(key) => scrubbed_kernel(|| key.open(nonce, aad, buffer, tag, head)),
+            Cipher::Kernel(key) => scrubbed_kernel(key.width(), || key.open(nonce, aad, buffer, tag, head)),
             Cipher::Aes128Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
             Cipher::Aes256Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
             Cipher::ChaCha20Poly1305(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
@@ -170,7 +168,7 @@ impl<K: AeadInOut<NonceSize = U12, TagSize = U16>> Portable for K {}
 
 #[expect(clippy::expect_used, reason = "the length is the suite's, by the key schedule that derived the key")]
 fn expand<K: KeyInit>(key: &[u8]) -> Box<K> {
-    Box::new(K::new_from_slice(key).expect("the key is of the suite's length"))
+    scrubbed_key(|| Box::new(K::new_from_slice(key).expect("the key is of the suite's length")))
 }
 
 #[cfg(test)]

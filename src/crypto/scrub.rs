@@ -9,39 +9,67 @@
 //!
 //! Records too are sealed and opened through here: aes-gcm works on many blocks at once and spills round keys for each. Once for each key, when it
 //! goes, would be cheaper, and was tried: by then a copy may stand in a frame that still lives, in room that nobody writes to (a `None`, a small
-//! variant), and moves about with it. It costs some 100 ns a record. An AEAD that wipes its own spills is called without.
+//! variant), and moves about with it. It costs some 100 ns a record, and some 7 ns under our own kernel. An AEAD that wipes its own spills is called without.
+//!
+//! How deep is deep enough depends on how much the compiler optimizes. `just scrub-levels` measures it at each level.
 
 use zeroize::optimization_barrier;
 
 use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::kernel::Width;
 use crate::crypto::suite::Suite;
 
-/// Bytes of stack overwritten after a call into the curve code, one that expands an AEAD key, or one that hashes with SHA-384.
+/// Bytes of stack to overwrite: `fully` at level 3, `partly` at the other levels that optimize and with debug assertions, `not_at_all` at level 0, where the
+/// frames are twenty times as large and nobody counts nanoseconds, and where nobody knows (`build.rs` asks).
 ///
-/// The tests measure every such call and keep this at twice the deepest, which leaves room for other compilers and targets. Without
-/// optimization the frames are six times as large, and nobody counts nanoseconds.
-const DEEP: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 8 * 1024 };
+/// Measured with the dependencies at the same level, which is how cargo builds all of them for an application.
+const fn depth(fully: usize, partly: usize, not_at_all: usize) -> usize {
+    if cfg!(all(optimized = "fully", not(debug_assertions))) {
+        fully
+    } else if cfg!(any(optimized = "fully", optimized = "partly")) {
+        partly
+    } else {
+        not_at_all
+    }
+}
 
-/// The same for ML-KEM, whose matrix and vectors of polynomials stand on the stack, 50 KiB of them with graviola: half as much again, as each
+const KIB: usize = 1024;
+
+/// After a call into the curve code, or one that hashes with SHA-384.
+///
+/// The tests measure every such call and keep this at twice the deepest, which leaves room for other compilers and targets.
+const DEEP: usize = depth(10 * KIB, 12 * KIB, 32 * KIB);
+
+/// After ML-KEM, whose matrix and vectors of polynomials stand on the stack, 50 KiB of them with graviola: half as much again, as each
 /// of the three calls of a handshake pays some microseconds.
-const KEM: usize = if cfg!(debug_assertions) { 128 * 1024 } else { 96 * 1024 };
+const KEM: usize = depth(96 * KIB, 96 * KIB, 160 * KIB);
 
-/// The same for the portable secp256r1, which keeps tables of points on the stack.
-const P256: usize = if cfg!(debug_assertions) { 64 * 1024 } else { 24 * 1024 };
+/// After the portable secp256r1, which keeps tables of points on the stack.
+const P256: usize = depth(24 * KIB, 24 * KIB, 64 * KIB);
 
-/// The same for HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of `DEEP` would be seen.
-const SHALLOW: usize = if cfg!(debug_assertions) { 16 * 1024 } else { 6 * 1024 };
+/// After HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of `DEEP` would be seen.
+const SHALLOW: usize = depth(6 * KIB, 8 * KIB, 12 * KIB);
 
-/// The same for a record under AES-GCM, measured where it goes deepest: with AVX-512 it takes 64 blocks at a time. Every record pays for it, so there
-/// is less to spare.
-const AES_GCM: usize = if cfg!(debug_assertions) { 96 * 1024 } else { 12 * 1024 };
+/// After expanding a key for one of the crates' AEADs: half as much again, for each direction of a connection and each KeyUpdate.
+const KEY: usize = depth(6 * KIB, 12 * KIB, 24 * KIB);
 
-/// The same for a record under ChaCha20-Poly1305.
-const CHACHA20: usize = if cfg!(debug_assertions) { 48 * 1024 } else { 6 * 1024 };
+/// After expanding one for our own kernel.
+const KERNEL_KEY: usize = depth(2 * KIB, 4 * KIB, 16 * KIB);
 
-/// The same for a record under our own kernel, which keeps little on the stack: counters, and round keys where registers are few. Every record pays
-/// for it.
-const KERNEL: usize = if cfg!(debug_assertions) { 24 * 1024 } else { 1792 };
+/// After a record under AES-GCM by `aes-gcm`, measured where it goes deepest: with AVX-512 it takes 64 blocks at a time. Every record pays for it, so
+/// there is less to spare: a quarter.
+const AES_GCM: usize = depth(12 * KIB, 16 * KIB, 48 * KIB);
+
+/// After a record under ChaCha20-Poly1305.
+const CHACHA20: usize = depth(6 * KIB, 12 * KIB, 64 * KIB);
+
+/// After a record under our own kernel, by its width. It keeps little on the stack when it is optimized: counters, and vectors where registers are few.
+const KERNEL: [usize; 3] = if cfg!(target_feature = "avx512f") {
+    // For a CPU that surely has AVX-512 the compiler lets every width have large vectors.
+    [depth(2304, 10 * KIB, 160 * KIB); 3]
+} else {
+    [depth(KIB, 3 * KIB, 64 * KIB), depth(1536, 6 * KIB, 96 * KIB), depth(1536, 10 * KIB, 160 * KIB)]
+};
 
 /// Runs `f`, then overwrites the stack that it used.
 pub(crate) fn scrubbed<T>(f: impl FnOnce() -> T) -> T {
@@ -66,9 +94,14 @@ pub(crate) fn scrubbed_hash<T>(algorithm: HashAlgorithm, f: impl FnOnce() -> T) 
     }
 }
 
-/// [`scrubbed`] for one record under our own kernel.
-pub(crate) fn scrubbed_kernel<T>(f: impl FnOnce() -> T) -> T {
-    scrubbed_to::<KERNEL, T>(f)
+/// [`scrubbed`] for expanding a key of one of the crates' AEADs.
+pub(crate) fn scrubbed_key<T>(f: impl FnOnce() -> T) -> T {
+    scrubbed_to::<KEY, T>(f)
+}
+
+/// [`scrubbed`] for expanding a key of our own kernel.
+pub(crate) fn scrubbed_kernel_key<T>(f: impl FnOnce() -> T) -> T {
+    scrubbed_to::<KERNEL_KEY, T>(f)
 }
 
 /// [`scrubbed`] for one record.
@@ -76,6 +109,15 @@ pub(crate) fn scrubbed_record<T>(suite: Suite, f: impl FnOnce() -> T) -> T {
     match suite {
         Suite::Aes128GcmSha256 | Suite::Aes256GcmSha384 => scrubbed_to::<AES_GCM, T>(f),
         Suite::ChaCha20Poly1305Sha256 => scrubbed_to::<CHACHA20, T>(f),
+    }
+}
+
+/// [`scrubbed`] for one record under our own kernel.
+pub(crate) fn scrubbed_kernel<T>(width: Width, f: impl FnOnce() -> T) -> T {
+    match width {
+        Width::AesNi => scrubbed_to::<{ KERNEL[0] }, T>(f),
+        Width::Avx2 => scrubbed_to::<{ KERNEL[1] }, T>(f),
+        Width::Avx512 => scrubbed_to::<{ KERNEL[2] }, T>(f),
     }
 }
 
@@ -101,6 +143,8 @@ fn overwrite<const DEPTH: usize>() {
     let stack = [0u8; DEPTH];
     // The array counts as read, so that it has to be written.
     optimization_barrier(&stack);
+    #[cfg(test)]
+    tests::note(&stack);
 }
 
 #[cfg(test)]

@@ -97,6 +97,23 @@ impl GcmKey {
         Some(Self { expanded, proof })
     }
 
+    pub(crate) fn width(&self) -> Width {
+        match self.proof {
+            Proof::Narrow(_) => Width::AesNi,
+            Proof::Middle(_) => Width::Avx2,
+            Proof::Broad(_) => Width::Avx512,
+        }
+    }
+
+    /// The powers of H times x and the round keys, as they stand in memory: what must not stay behind.
+    #[cfg(test)]
+    pub(crate) fn blocks(&self) -> Vec<u128> {
+        match &self.expanded {
+            Tables::Aes128(expanded) => [&expanded.powers[..], &expanded.round_keys].concat(),
+            Tables::Aes256(expanded) => [&expanded.powers[..], &expanded.round_keys].concat(),
+        }
+    }
+
     pub(crate) fn is_aes_128(&self) -> bool {
         matches!(self.expanded, Tables::Aes128(_))
     }
