@@ -27,6 +27,20 @@ doc:
 test *args:
     cargo test --locked {{args}}
 
+# That calls with a secret leave nothing on the stack, at levels of optimization of which `test` (1, dependencies at 3) and `test-release` (3) say nothing.
+# `.ci/run` takes 0 and s, the two ends; all six after a change of a depth, of the compiler or of a dependency: just scrub-levels 0 1 2 s z 3
+scrub-levels *levels="0 s":
+    # All that an application builds is at the level in question; what tests alone need is not, or building it would take most of the time.
+    for level in {{levels}}; do \
+        echo "opt-level: $level"; \
+        case $level in s | z) level="\"$level\"" ;; esac; \
+        config=(--config profile.dev.debug=0 --config "profile.dev.package.'*'.opt-level=0" --config "profile.dev.opt-level=$level"); \
+        for name in $(cargo tree --locked --edges normal --prefix none | cut -d ' ' -f 1 | sort -u | grep -v fleeting); do \
+            config+=(--config "profile.dev.package.$name.opt-level=$level"); \
+        done; \
+        cargo test --locked --lib "${config[@]}" -- crypto::scrub --nocapture; \
+    done
+
 # What two halves of a stream share, under every interleaving of their threads (`test` runs it too)
 loom:
     cargo test --locked --test halves
