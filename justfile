@@ -102,7 +102,8 @@ examples:
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
 
-# Does the time depend on a secret? By the machine code of the AES-GCM kernel, by valgrind, and by the clock (x86-64 Linux)
+# Does the time depend on a secret? By the machine code of the AES-GCM kernel, by valgrind, and by the clock (x86-64 Linux). The variable is graviola's: with it
+# it runs under valgrind, which does not report all instructions of the CPU.
 constant-time:
     VALGRIND_BUG_494162=1 cargo run --locked --release --package constant_time -- disassemble
     VALGRIND_BUG_494162=1 CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-limit=no --suppressions=tests/constant_time/valgrind.supp" \
@@ -120,7 +121,7 @@ bench-peers *args:
 # The same with BoringSSL, a program of its own (needs CMake, a C++ compiler and libclang; built in some minutes, so `.ci/run` leaves it out)
 bench-boring *args:
     cargo build --locked --release --package peers-boring
-    cargo run --locked --release --package peers -- --boring target/release/peers-boring {{args}}
+    cargo run --locked --release --package peers -- --boring "${CARGO_TARGET_DIR:-target}/release/peers-boring" {{args}}
 
 # Throughput against the size of a record, drawn into benches/peers/throughput.svg
 bench-plot *args:

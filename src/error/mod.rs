@@ -107,7 +107,7 @@ impl fmt::Display for Error {
             },
             Self::Truncated => f.write_str(
                 "the connection was cut before the peer's close_notify: what was read may be incomplete; \
-                 the peer crashed, was cut off, or closes without saying so",
+                 the peer crashed, was cut off, or closes without saying so, or this side shut the transport down: connect again to ask anew",
             ),
             Self::HandshakeTimeout => {
                 f.write_str(

@@ -35,7 +35,10 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 ///
 /// Each direction ends for itself. [`close`](Self::close) says that this side sends no more; reading goes on. `read` returns `Ok(0)` only when the peer
 /// has said the same: then all that it sent has been read. A connection that was cut instead is an error of the kind `UnexpectedEof`, from which
-/// `io::Error::downcast::<fleeting::Error>()` gives [`Error::Truncated`].
+/// `io::Error::downcast::<fleeting::Error>()` gives [`Error::Truncated`]; or it is the transport's own error, such as `ConnectionReset`, which is no end either.
+///
+/// `Ok` from `write`, `flush` and `close` means that the transport has the bytes, not that the peer has. TCP resets a connection that is closed while something received
+/// is unread, and what was on its way is lost then: who must be sure reads to `Ok(0)` before dropping the stream, or its last half.
 ///
 /// Dropping the stream without `close` makes one attempt to close it, and to send what was gathered while [corked](Self::set_corked), which waits no longer than the
 /// transport's own time-out; and none while the thread panics: what the peer has read is not all there was to come then, and it should see that.
@@ -48,6 +51,8 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// * `write` has accepted nothing. `Ok(n)` says that `n` bytes are encrypted (or gathered, see below), and that the transport has them, or else gets them
 ///   before anything else, by the next call of `write`, `flush` or `close`. So a program that has nothing more to write calls `flush` until that says
 ///   `Ok`; [`wants_write`](Self::wants_write) tells whether something waits.
+///
+/// `write_all` and `writeln!` lose count of what was accepted when they return one of the two: where those can come, also from a time-out of a socket, call `write`.
 ///
 /// Any other error of the transport while sending is final: bytes are missing then, and every later write returns it again. What the peer sent before
 /// can still be read, such as the alert that says why it left.
@@ -149,7 +154,8 @@ impl<S: Read + Write> Stream<S> {
     }
 
     /// As `write`, without a copy of what the program makes for the purpose: `write` gets the place where the next record is encrypted, up to `length` bytes
-    /// of it, as many as a record may have (16384, or what the peer takes), and returns how many it has written. What was in there before is of no meaning.
+    /// of it, as many as a record may have (16384, or what the peer takes), and returns how many it has written (more than it got counts as all). What was in there before is of no
+    /// meaning. Each call makes a record, as each `write` does.
     ///
     /// ```
     /// # use std::io::Write;
@@ -186,6 +192,9 @@ impl<S: Read + Write> Stream<S> {
     /// tls.set_corked(false) // or `flush`, and stay corked
     /// # }
     /// ```
+    ///
+    /// Reading does not flush: a question that was gathered has to be flushed before its answer is waited for. After [`close`](Self::close) there is nothing to gather, and nothing
+    /// happens.
     ///
     /// # Errors
     ///
@@ -276,8 +285,8 @@ impl<S: Read + Write> Stream<S> {
         Ok(binding)
     }
 
-    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing. What is [gathered](Self::set_corked) waits for
-    /// more, not for the transport.
+    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing: the answer to a KeyUpdate, too. What is
+    /// [gathered](Self::set_corked) waits for more, not for the transport.
     pub fn wants_write(&self) -> bool {
         self.broken.is_none() && !self.connection.output().is_empty()
     }
@@ -300,7 +309,8 @@ impl<S: Read + Write> Stream<S> {
 
     /// Two halves, for a thread that reads and one that writes. Neither waits for the other: reading goes on while a write waits for its transport.
     ///
-    /// What one half fails with, the other one gets next; a transport that fails while sending leaves reading as it is. A KeyUpdate that the peer asks for
+    /// What one half fails with, the other one gets next, but for an error of the transport: one while sending is what sending says from then on, and leaves reading as it
+    /// is, which may tell more, such as the alert of a peer that has gone. The halves are not to be had for all transports: [`Split`] says what there is. A KeyUpdate that the peer asks for
     /// goes out with what is written or flushed next. What [`take_early_data`](Self::take_early_data) has not taken, [`ReadHalf::take_early_data`] does. Exports come before: the
     /// halves have none.
     ///

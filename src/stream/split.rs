@@ -18,7 +18,10 @@ use crate::stream::clock::Clock;
 use crate::stream::transport;
 use crate::time::Now;
 
-/// A transport that comes apart into one that is read and one that is written, for [`Stream::into_split`](crate::Stream::into_split).
+/// A transport that comes apart into one that is read and one that is written, for [`Stream::into_split`](crate::Stream::into_split): `TcpStream`, `UnixStream`, and
+/// [`Pair`], of which any other can be made before the handshake: `client.connect(name, Pair { reader, writer })`. Or implement this for your own.
+///
+/// A socket is split by `try_clone`: one more file descriptor. Both are the same socket: time-outs and whether it blocks hold for both halves.
 pub trait Split {
     /// What is read.
     type Reader: Read;
@@ -191,6 +194,8 @@ pub(super) fn halves<R: Read, W: Write + Send + 'static>(
 }
 
 /// The half of a [`Stream`](crate::Stream) that reads; see [`Stream::into_split`](crate::Stream::into_split).
+///
+/// When it is dropped nothing is read any more, and the peer is not told: it writes until the transport is full.
 pub struct ReadHalf<R> {
     io: R,
     reading: Reading,
@@ -295,6 +300,9 @@ impl<W: Write> WriteHalf<W> {
 
     /// Says that this side sends no more: close_notify goes out behind all that was written, and the keys for sending are wiped.
     ///
+    /// The other half reads on until the peer closes too. To end it sooner shut the transport down, by a `try_clone` of what [`ReadHalf::get_ref`] gives: it reports
+    /// [`Error::Truncated`] then.
+    ///
     /// # Errors
     ///
     /// As [`Stream::close`](crate::Stream::close).
@@ -355,7 +363,7 @@ impl<W: Write> WriteHalf<W> {
     }
 
     /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing. The answer to a KeyUpdate counts: it does not go
-    /// out before something is written or flushed.
+    /// out before something is written or flushed. What is [gathered](Self::set_corked) does not: it waits for more.
     pub fn wants_write(&self) -> bool {
         self.work(|sender, notes| sender.broken.is_none() && sender.writing.wants_write(notes))
     }

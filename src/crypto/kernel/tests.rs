@@ -58,7 +58,7 @@ fn the_width_is_the_one_asked_for_or_the_widest() {
     let forced = std::env::var("FLEETING_AES_GCM").ok().filter(|_| cfg!(debug_assertions));
     let name = Width::best().map_or("portable", Width::name);
     match forced {
-        Some(forced) => assert_eq!(name, forced, "this CPU does not have what FLEETING_AES_GCM names"),
+        Some(forced) => assert_eq!(name, forced, "FLEETING_AES_GCM names what this CPU does not have, or no width at all"),
         None => assert_eq!(Width::best(), widths().last()),
     }
     println!("AES-GCM: {name}");
