@@ -273,7 +273,7 @@ impl Outbound {
             let mut length = gathered + head.len();
             while length < max {
                 if rest.is_empty() {
-                    let Some(next) = buffers.next_if(|next| corked || next.len() < max) else { break };
+                    let Some(next) = buffers.next_if(|next| next.len() < max) else { break };
                     rest = next;
                 }
                 let (part, after) = rest.split_at(rest.len().min(max - length));

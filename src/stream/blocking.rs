@@ -301,8 +301,8 @@ impl<S: Read + Write> Stream<S> {
         self.io.get_mut()
     }
 
-    /// Gives the transport back as it is: nothing is sent, not even what was [gathered](Self::set_corked), and what was received and not read is lost. To end the connection properly
-    /// [`close`](Self::close) it and read to the end before.
+    /// Gives the transport back as it is: nothing is sent, not even what was [gathered](Self::set_corked), and what was received and not read is lost.
+    /// To end the connection properly [`close`](Self::close) it and read to the end before.
     pub fn into_inner(mut self) -> S {
         self.io.take()
     }

@@ -324,18 +324,24 @@ fn what_is_gathered_can_be_sealed() {
         puppet.has_failed(&error, Some(80));
     }
     // As long as they can be, keys are renewed.
-    for mut puppet in Puppet::both_corked() {
-        let start = MOST_RECORDS - 1024;
-        puppet.us.outbound.start_at(start, 0);
-        puppet.read.as_mut().unwrap().sequence = start;
-        puppet.us.write(b"gathered").unwrap();
-        puppet.us.flush().unwrap();
-        puppet.hear_update(0);
-        puppet.hear_data(b"gathered");
+    for lends in [false, true] {
+        for mut puppet in Puppet::both_corked() {
+            let start = MOST_RECORDS - 1024;
+            puppet.us.outbound.start_at(start, 0);
+            puppet.read.as_mut().unwrap().sequence = start;
+            let zeros = |place: &mut [u8]| {
+                place.fill(0);
+                8
+            };
+            let written = if lends { puppet.us.write_with(8, zeros) } else { puppet.us.write(&[0; 8]) };
+            assert_eq!(written.unwrap(), 8);
+            puppet.us.flush().unwrap();
+            puppet.hear_update(0);
+            puppet.hear_data(&[0; 8]);
+        }
     }
 }
 
-/// Nothing of it is left behind where it was moved from, or where it was thrown away; what was written and not meant neither.
 #[test]
 fn a_buffer_is_kept_as_long_as_something_is_gathered() {
     for mut puppet in Puppet::both_corked() {

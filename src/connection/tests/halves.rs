@@ -268,8 +268,12 @@ fn an_error_alert_is_the_end_of_both() {
 fn reading_goes_on_when_writing_has_ended() {
     for abandons in [false, true] {
         for mut halves in Halves::both() {
-            halves.writing(|writing, notes| if abandons { writing.abandon() } else { writing.close(notes) });
+            halves.writing(|writing, notes| {
+                writing.write(&[&b"waits"[..]], notes).unwrap();
+                if abandons { writing.abandon() } else { writing.close(notes) }
+            });
             if !abandons {
+                halves.puppet.hear_data(b"waits");
                 assert_eq!(halves.puppet.hear_type(ALERT).content, [1, 0]);
             }
             halves.update(1);
