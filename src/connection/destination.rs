@@ -31,3 +31,23 @@ impl<'a> Destination<'a> {
         self.filled > 0 && self.filled == self.buffer.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_full_when_there_was_room_and_none_is_left() {
+        let mut buffer = [0; 3];
+        let mut out = Destination::new(&mut buffer);
+        assert!(!out.is_full());
+        out.rest()[0] = 1;
+        out.advance(1);
+        assert_eq!((out.filled(), out.rest().len(), out.is_full()), (1, 2, false));
+        // More than there is room for counts as all of it.
+        out.advance(7);
+        assert_eq!((out.filled(), out.rest().len(), out.is_full()), (3, 0, true));
+        assert_eq!(buffer[0], 1);
+        assert!(!Destination::new(&mut []).is_full());
+    }
+}

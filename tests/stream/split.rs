@@ -304,6 +304,63 @@ fn a_broken_transport_is_no_failure_of_reading() {
     assert_eq!(text, "last words");
 }
 
+/// What was accepted goes first: until the transport has taken it, nothing more is.
+#[test]
+fn a_full_transport_takes_nothing_more() {
+    let (client, server) = pair();
+    let (a, b) = pipe(10_000, (None, None));
+    let (a, _b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    assert_eq!(writer.write(&content(15_000, 1)).unwrap(), 15_000);
+    for _ in 0..3 {
+        assert!(is_pause(&writer.write(b"x").unwrap_err()) && writer.wants_write());
+        assert!(is_pause(&writer.write_with(1, |_| panic!("what waits goes first")).unwrap_err()));
+        assert!(is_pause(&writer.rekey().unwrap_err()));
+    }
+    // Nothing is asked of the transport for nothing.
+    assert_eq!(reader.read(&mut []).unwrap(), 0);
+    assert!(is_pause(&reader.read(&mut [0]).unwrap_err()));
+}
+
+/// Fails where it is told to, once.
+struct Faltering {
+    end: crate::pipe::End,
+    fails: mpsc::Receiver<io::ErrorKind>,
+}
+
+impl Write for Faltering {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match self.fails.try_recv() {
+            Ok(kind) => Err(kind.into()),
+            Err(_) => self.end.write(data),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes are missing behind an error of the transport, even where it recovers: sending is over.
+#[test]
+fn what_sending_fails_with_sticks() {
+    let (client, server) = pair();
+    let (a, b) = wide_pipe();
+    let (fail, fails) = mpsc::channel();
+    let (a, mut b) =
+        streams(client.start("db.internal", Pair { reader: a.reader(), writer: Faltering { end: a, fails } }).unwrap(), server.start(b));
+    let (_reader, mut writer) = a.into_split().unwrap();
+    fail.send(io::ErrorKind::NetworkDown).unwrap();
+    for _ in 0..2 {
+        assert_eq!(writer.write(b"lost").unwrap_err().kind(), io::ErrorKind::NetworkDown);
+        assert_eq!(writer.flush().unwrap_err().kind(), io::ErrorKind::NetworkDown);
+        assert_eq!(writer.set_corked(true).unwrap_err().kind(), io::ErrorKind::NetworkDown);
+        assert_eq!(writer.close().unwrap_err().kind(), io::ErrorKind::NetworkDown);
+    }
+    drop(writer);
+    assert!(matches!(inner(b.read(&mut [0]).unwrap_err()), Error::Truncated));
+}
+
 /// A cut connection is told to both.
 #[test]
 fn a_cut_connection() {

@@ -445,6 +445,7 @@ impl Puppet {
         };
         assert_eq!(fault.alert().0, alert, "{error}");
         assert_eq!(self.delivered.len() + self.early_data.len(), delivered, "plaintext came out of what was refused");
+        assert!(self.us.plaintext().is_empty() && self.us.early_plaintext().is_empty(), "plaintext is held of what was refused");
         self.has_failed(&error, Some(alert));
         assert!(!handshaking || self.us.negotiated().is_none());
         fault
