@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, server};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, server};
 use crate::connection::tests::writing::{FULL, PADDINGS, bytes};
 use crate::error::Error;
 use crate::record::Padding;
@@ -17,6 +17,18 @@ impl Puppet {
             assert!(puppet.us.is_corked());
         }
         both
+    }
+
+    /// Our server, connected, with tickets that wait for its first data.
+    pub(in crate::connection) fn with_tickets() -> Self {
+        let mut puppet = Self::calling_for_tickets(&server());
+        puppet.say_client_hello();
+        puppet.hear_flight();
+        puppet.lead_server_to("WAIT_FINISHED");
+        let finished = puppet.finished();
+        puppet.say(&finished).unwrap();
+        puppet.install_application_keys(Side::Client);
+        puppet
     }
 
     #[track_caller]
@@ -237,13 +249,7 @@ fn new_keys_come_behind_what_is_gathered() {
 /// Tickets go out with the first data: not before it, in a call of the transport of their own.
 #[test]
 fn tickets_wait_for_what_is_gathered() {
-    let mut puppet = Puppet::calling_for_tickets(&server());
-    puppet.say_client_hello();
-    puppet.hear_flight();
-    puppet.lead_server_to("WAIT_FINISHED");
-    let finished = puppet.finished();
-    puppet.say(&finished).unwrap();
-    puppet.install_application_keys(crate::connection::tests::puppet::Side::Client);
+    let mut puppet = Puppet::with_tickets();
     puppet.us.set_corked(true).unwrap();
     puppet.gather(b"gathered");
     puppet.us.flush().unwrap();
@@ -256,13 +262,7 @@ fn tickets_wait_for_what_is_gathered() {
 /// RFC 9846, section 6: with a fatal alert both sides forget their tickets. What was gathered goes out before, and takes none along.
 #[test]
 fn no_tickets_with_a_fatal_alert() {
-    let mut puppet = Puppet::calling_for_tickets(&server());
-    puppet.say_client_hello();
-    puppet.hear_flight();
-    puppet.lead_server_to("WAIT_FINISHED");
-    let finished = puppet.finished();
-    puppet.say(&finished).unwrap();
-    puppet.install_application_keys(crate::connection::tests::puppet::Side::Client);
+    let mut puppet = Puppet::with_tickets();
     puppet.us.set_corked(true).unwrap();
     puppet.gather(b"gathered");
     let error = puppet.feed(&[23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]).unwrap_err();

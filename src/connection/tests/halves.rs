@@ -4,7 +4,7 @@ use crate::code_point::AlertDescription;
 use crate::connection::halves::{Reading, Writing};
 use crate::connection::shared::Shared;
 use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now, server};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now};
 use crate::connection::{Connection, Status};
 use crate::error::{Error, Fault};
 
@@ -290,13 +290,7 @@ fn reading_goes_on_when_writing_has_ended() {
 #[test]
 fn tickets_go_out_with_the_first_data() {
     for late in [false, true] {
-        let mut puppet = Puppet::calling_for_tickets(&server());
-        puppet.say_client_hello();
-        puppet.hear_flight();
-        puppet.lead_server_to("WAIT_FINISHED");
-        let finished = puppet.finished();
-        puppet.say(&finished).unwrap();
-        puppet.install_application_keys(crate::connection::tests::puppet::Side::Client);
+        let puppet = Puppet::with_tickets();
         let mut halves = Halves::of(puppet);
         halves.writing(|writing, _| writing.drop_old_tickets(|| core::time::Duration::ZERO));
         if late {
