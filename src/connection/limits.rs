@@ -6,9 +6,9 @@ use crate::handshake::Settings;
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
 
 /// What a connection needs of its configuration.
-pub(super) struct Limits {
-    pub(super) handshake_timeout: Duration,
-    pub(super) max_handshake_size: usize,
+pub(crate) struct Limits {
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) max_handshake_size: usize,
 }
 
 impl From<&Settings> for Limits {

@@ -7,7 +7,7 @@ use crate::server::{self, ClientHello, Server};
 use crate::session::ReplayEntry;
 
 /// Which state machine runs, and in which state.
-pub(super) enum Machine {
+pub(crate) enum Machine {
     Client(client::State),
     Server(server::State),
     /// Waits for an answer.
@@ -18,7 +18,7 @@ pub(super) enum Machine {
 }
 
 impl Machine {
-    pub(super) fn state_name(&self) -> &'static str {
+    pub(crate) fn state_name(&self) -> &'static str {
         match self {
             Self::Client(state) => state.name(),
             Self::Server(state) => state.name(),
@@ -29,7 +29,7 @@ impl Machine {
     }
 
     /// What the application is asked.
-    pub(super) fn question(&self) -> Option<Question> {
+    pub(crate) fn question(&self) -> Option<Question> {
         match self {
             Self::ClientAsking(suspended) => Some(suspended.question()),
             Self::ServerAsking(suspended) => Some(suspended.question()),
@@ -37,7 +37,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn is_handshaking(&self) -> bool {
+    pub(crate) fn is_handshaking(&self) -> bool {
         match self {
             Self::Client(state) => !matches!(state, client::State::Connected(_)),
             Self::Server(state) => !matches!(state, server::State::Connected(_)),
@@ -46,21 +46,21 @@ impl Machine {
         }
     }
 
-    pub(super) fn client_hello(&self) -> Option<&ClientHello> {
+    pub(crate) fn client_hello(&self) -> Option<&ClientHello> {
         match self {
             Self::ServerAsking(server::Suspended::Configuration(suspended)) => Some(&suspended.offered),
             _ => None,
         }
     }
 
-    pub(super) fn replay_entry(&self) -> Option<ReplayEntry> {
+    pub(crate) fn replay_entry(&self) -> Option<ReplayEntry> {
         match self {
             Self::ServerAsking(server::Suspended::Replay(suspended)) => Some(suspended.entry()),
             _ => None,
         }
     }
 
-    pub(super) fn to_sign(&self) -> Option<&[u8]> {
+    pub(crate) fn to_sign(&self) -> Option<&[u8]> {
         match self {
             Self::ServerAsking(server::Suspended::Signature(suspended)) => Some(suspended.to_sign()),
             Self::ClientAsking(client::Suspended::Signature(suspended)) => Some(suspended.to_sign()),
@@ -69,7 +69,7 @@ impl Machine {
     }
 
     /// Goes on with the configuration that was chosen; gives itself back if that was not asked.
-    pub(super) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
+    pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
         match self {
             Self::ServerAsking(suspended) => match suspended.choose(server, cx) {
                 Ok(result) => Ok(result.map(Self::from)),
@@ -80,7 +80,7 @@ impl Machine {
     }
 
     /// Goes on with the application's answer; gives itself back if that is not one to the question.
-    pub(super) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
+    pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
         match self {
             Self::ServerAsking(suspended) => match suspended.answer(answer, cx) {
                 Ok(result) => Ok(result.map(Self::from)),
@@ -95,7 +95,7 @@ impl Machine {
     }
 
     /// A message of an unknown type is as unexpected as any other that the state does not accept: then the state says what it waits for.
-    pub(super) fn expecting(&self, fault: Fault) -> Fault {
+    pub(crate) fn expecting(&self, fault: Fault) -> Fault {
         match (self, fault) {
             (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
             (Self::Server(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },

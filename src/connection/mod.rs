@@ -1,32 +1,24 @@
 //! [`Connection`]: TLS 1.3 without I/O.
 //!
 //! ```text
-//! ciphertext in ─> inbound: deframe, open ─┬─ application data ─────────────> plaintext()
-//!                                          └─ messages ─> client / server step ─> Handshake (the sink)
+//! ciphertext in ─> receive/: deframe, open ─┬─ application data ────────────> plaintext(), the caller's buffer
+//!                                           └─ messages ─> client / server step ─> ConnectionSink
 //!                                                                                      │
-//! write() ───────> outbound: seal ───────────────────────────> output() <──────────────┘
+//! write() ───────> send/: gather, seal ──────────────────────> output() <──────────────┘
 //! ```
 //!
 //! It opens no socket, reads no clock and starts no thread: time and randomness come in with the calls that need them.
 
-mod destination;
-mod halves;
-mod idle;
-mod inbound;
 mod limits;
 mod machine;
-mod outbound;
-mod reading;
-mod receiver;
-mod rekey;
+mod receive;
 mod sans_io;
-mod sending;
-mod shared;
+mod send;
 mod sink;
+mod split;
 mod status;
 #[cfg(test)]
 mod tests;
-mod writing;
 
 use crate::client::Client;
 use crate::crypto::random::Rng;
@@ -35,9 +27,8 @@ use crate::identity::ServerName;
 use crate::server::{LiveServer, Server};
 use crate::time::Now;
 
-pub(crate) use halves::{Reading, Writing};
 pub use sans_io::Connection;
-pub(crate) use shared::{Notes, Shared};
+pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub use status::Status;
 
 impl Client {

@@ -3,7 +3,7 @@
 //! What a step decides about sending is done at once; what it decides about receiving waits here until it has returned, because the message
 //! that it works on is still in the inbound half's hands.
 
-use crate::connection::outbound::Outbound;
+use crate::connection::send::sender::Sender;
 use crate::crypto::suite::Suite;
 use crate::handshake::{Event, Sink, SkipMode};
 use crate::key_schedule::TrafficSecret;
@@ -11,16 +11,16 @@ use crate::level::Level;
 use crate::record::Aligned;
 
 /// The sink of a connection over records: it writes to the outbound half, and keeps what concerns the inbound half until the step is over.
-pub(super) struct Handshake<'a> {
+pub(crate) struct ConnectionSink<'a> {
     /// None when the handshake is over and another thread may hold it: nothing is written then.
-    pub(super) outbound: Option<&'a mut Outbound>,
-    pub(super) decided: Decided,
+    pub(crate) sender: Option<&'a mut Sender>,
+    pub(crate) decided: Decided,
 }
 
-impl Handshake<'_> {
-    fn outbound(&mut self, write: impl FnOnce(&mut Outbound)) {
-        match &mut self.outbound {
-            Some(outbound) => write(outbound),
+impl ConnectionSink<'_> {
+    fn sender(&mut self, write: impl FnOnce(&mut Sender)) {
+        match &mut self.sender {
+            Some(sender) => write(sender),
             None => self.decided.misplaced = Some("writing for a handshake that is over"),
         }
     }
@@ -28,17 +28,17 @@ impl Handshake<'_> {
 
 /// What one step decided about the reading half, and told the application.
 #[derive(Default)]
-pub(super) struct Decided {
-    pub(super) read: Option<ReadKey>,
-    pub(super) limit_read: Option<usize>,
-    pub(super) skip_early_data: Option<(SkipMode, usize)>,
-    pub(super) event: Option<Event>,
+pub(crate) struct Decided {
+    pub(crate) read: Option<ReadKey>,
+    pub(crate) limit_read: Option<usize>,
+    pub(crate) skip_early_data: Option<(SkipMode, usize)>,
+    pub(crate) event: Option<Event>,
     /// A mistake of ours.
-    pub(super) misplaced: Option<&'static str>,
+    pub(crate) misplaced: Option<&'static str>,
 }
 
 /// A change of the keys for reading.
-pub(super) enum ReadKey {
+pub(crate) enum ReadKey {
     Install(Suite, TrafficSecret),
     /// For so many bytes of early data.
     Early(Suite, TrafficSecret, u32),
@@ -47,17 +47,17 @@ pub(super) enum ReadKey {
     },
 }
 
-impl Sink for Handshake<'_> {
+impl Sink for ConnectionSink<'_> {
     fn write(&mut self, level: Level, message: &[u8]) {
-        self.outbound(|outbound| match level {
-            Level::Plaintext | Level::Early | Level::Handshake => outbound.message(message),
+        self.sender(|sender| match level {
+            Level::Plaintext | Level::Early | Level::Handshake => sender.message(message),
             // After the handshake nothing is written but tickets.
-            Level::Application => outbound.ticket(message),
+            Level::Application => sender.ticket(message),
         });
     }
 
     fn install_write(&mut self, _level: Level, suite: Suite, secret: TrafficSecret) {
-        self.outbound(|outbound| outbound.install(suite, secret));
+        self.sender(|sender| sender.install(suite, secret));
     }
 
     fn install_read(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
@@ -65,15 +65,15 @@ impl Sink for Handshake<'_> {
     }
 
     fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
-        self.outbound(|outbound| outbound.offer_early_data(suite, secret, max_size));
+        self.sender(|sender| sender.offer_early_data(suite, secret, max_size));
     }
 
     fn defer_write(&mut self, suite: Suite, secret: TrafficSecret) {
-        self.outbound(|outbound| outbound.defer(suite, secret));
+        self.sender(|sender| sender.defer(suite, secret));
     }
 
     fn end_early_data(&mut self) {
-        self.outbound(|outbound| outbound.end_early_data());
+        self.sender(|sender| sender.end_early_data());
     }
 
     fn accept_early_data(&mut self, _: Aligned, suite: Suite, secret: TrafficSecret, max_size: u32) {
@@ -85,7 +85,7 @@ impl Sink for Handshake<'_> {
     }
 
     fn limit_write(&mut self, limit: usize) {
-        self.outbound(|outbound| outbound.limit(limit));
+        self.sender(|sender| sender.limit(limit));
     }
 
     fn limit_read(&mut self, limit: usize) {
@@ -93,7 +93,7 @@ impl Sink for Handshake<'_> {
     }
 
     fn change_cipher_spec(&mut self) {
-        self.outbound(|outbound| outbound.change_cipher_spec());
+        self.sender(|sender| sender.change_cipher_spec());
     }
 
     fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {

@@ -1,9 +1,9 @@
 //! [`ReadHalf`] and [`WriteHalf`]: a stream for two threads, one that reads and one that writes.
 //!
 //! ```text
-//! ReadHalf ── Reading, the transport's reader ──────────────────────── its own
+//! ReadHalf ── ReceiveHalf, the transport's reader ──────────────────────── its own
 //!     └─ notes ─┐
-//! WriteHalf ────┴─ Shared: Mutex<Writing, the transport's writer> ──── locked while writing; reading tries at most: for last words, and to give memory back before it waits
+//! WriteHalf ────┴─ Shared: Mutex<SendHalf, the transport's writer> ──── locked while writing; reading tries at most: for last words, and to give memory back before it waits
 //! ```
 
 use core::fmt;
@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use crate::connection::{Notes, Reading, Shared, Status, Writing};
+use crate::connection::{Notes, ReceiveHalf, SendHalf, Shared, Status};
 use crate::error::Error;
 use crate::handshake::Negotiated;
 use crate::stream::clock::Clock;
@@ -90,15 +90,15 @@ impl<R: Read, W: Write + Send + 'static> Split for Pair<R, W> {
 }
 
 /// What is behind the lock.
-struct Sender<W> {
-    writing: Writing,
+struct LockedWriter<W> {
+    writing: SendHalf,
     /// None when the half that writes is gone.
     io: Option<W>,
     /// The transport's error that ended sending.
     broken: Option<Error>,
 }
 
-impl<W: Write> Sender<W> {
+impl<W: Write> LockedWriter<W> {
     /// Sends all that waits. What waited when the connection failed may have been thrown away, so that is an error.
     fn send(&mut self, notes: &Notes<Error>) -> io::Result<()> {
         if let Some(error) = &self.broken {
@@ -162,30 +162,30 @@ trait Partner: Send + Sync {
     fn rest(&self);
 }
 
-impl<W: Write + Send> Partner for Shared<Sender<W>, Error> {
+impl<W: Write + Send> Partner for Shared<LockedWriter<W>, Error> {
     fn notes(&self) -> &Notes<Error> {
         &self.notes
     }
 
     fn last_words(&self) {
-        self.settle(Sender::last_words);
+        self.settle(LockedWriter::last_words);
     }
 
     fn rest(&self) {
-        self.try_work(|sender| sender.writing.rest(), Sender::last_words);
+        self.try_work(|writer| writer.writing.rest(), LockedWriter::last_words);
     }
 }
 
 /// Makes the halves.
 pub(super) fn halves<R: Read, W: Write + Send + 'static>(
     (reader, writer): (R, W),
-    (reading, writing, notes): (Reading, Writing, u8),
+    (reading, writing, notes): (ReceiveHalf, SendHalf, u8),
     broken: Option<Error>,
     clock: Clock,
     negotiated: Negotiated,
     early_data: Vec<u8>,
 ) -> (ReadHalf<R>, WriteHalf<W>) {
-    let shared = Arc::new(Shared::new(Sender { writing, io: Some(writer), broken }, notes));
+    let shared = Arc::new(Shared::new(LockedWriter { writing, io: Some(writer), broken }, notes));
     let negotiated = Arc::new(negotiated);
     (
         ReadHalf { io: reader, reading, partner: shared.clone(), clock, now: clock.now(), negotiated: negotiated.clone(), early_data },
@@ -198,7 +198,7 @@ pub(super) fn halves<R: Read, W: Write + Send + 'static>(
 /// When it is dropped nothing is read any more, and the peer is not told: it writes until the transport is full.
 pub struct ReadHalf<R> {
     io: R,
-    reading: Reading,
+    reading: ReceiveHalf,
     partner: Arc<dyn Partner>,
     clock: Clock,
     /// When the transport was last read.
@@ -287,7 +287,7 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 /// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long. While
 /// [corked](Self::set_corked) `flush` is what sends, and keeps the buffer.
 pub struct WriteHalf<W: Write> {
-    shared: Arc<Shared<Sender<W>, Error>>,
+    shared: Arc<Shared<LockedWriter<W>, Error>>,
     clock: Clock,
     negotiated: Arc<Negotiated>,
 }
@@ -369,7 +369,7 @@ impl<W: Write> WriteHalf<W> {
     }
 
     /// Writes when all that was accepted before is sent.
-    fn write_by(&mut self, write: impl FnOnce(&mut Writing, &Notes<Error>) -> Result<usize, Error>) -> io::Result<usize> {
+    fn write_by(&mut self, write: impl FnOnce(&mut SendHalf, &Notes<Error>) -> Result<usize, Error>) -> io::Result<usize> {
         let clock = self.clock;
         self.work(|sender, notes| {
             sender.send(notes)?;
@@ -380,8 +380,8 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
-    fn work<T>(&self, work: impl FnOnce(&mut Sender<W>, &Notes<Error>) -> T) -> T {
-        self.shared.work(work, Sender::last_words)
+    fn work<T>(&self, work: impl FnOnce(&mut LockedWriter<W>, &Notes<Error>) -> T) -> T {
+        self.shared.work(work, LockedWriter::last_words)
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::connection::{Connection, Reading, Writing};
+use crate::connection::{Connection, ReceiveHalf, SendHalf};
 
 /// Whether the same call can succeed later.
 pub(super) fn is_pause(error: &io::Error) -> bool {
@@ -67,9 +67,9 @@ macro_rules! incoming {
 }
 
 outgoing!(Connection);
-outgoing!(Writing);
+outgoing!(SendHalf);
 incoming!(Connection);
-incoming!(Reading);
+incoming!(ReceiveHalf);
 
 /// Sends all that waits, in as few calls as the transport allows.
 pub(super) fn send(io: &mut impl Write, connection: &mut impl Outgoing) -> io::Result<()> {

@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 
 use crate::code_point::AlertDescription;
-use crate::connection::outbound::DATA;
-use crate::connection::receiver::Event;
+use crate::connection::receive::receiver::Event;
+use crate::connection::send::sender::DATA;
 use crate::error::Error;
 use crate::stream::race;
 

@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-use crate::connection::outbound::{ANSWER, DATA, REQUEST};
-use crate::connection::receiver::Event;
+use crate::connection::receive::receiver::Event;
+use crate::connection::send::sender::{ANSWER, DATA, REQUEST};
 use crate::stream::race;
 
 /// A request that the half that reads notes is answered once: by what is written next, if not by what is written now.

@@ -8,9 +8,9 @@ pub(crate) mod transport;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use crate::connection::outbound::Outbound;
-use crate::connection::receiver::{Event, Receiver};
+use crate::connection::receive::receiver::{Event, Receiver};
 use crate::connection::sans_io::Connection;
+use crate::connection::send::sender::Sender;
 use crate::handshake::Negotiated;
 use split::{ReadHalf, WriteHalf};
 
@@ -73,7 +73,7 @@ pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
     for reader_first in [true, false] {
         let script = script.clone();
         loom::model(move || {
-            let connection = Connection { receiver: Receiver::new(script.clone()), outbound: Outbound::default() };
+            let connection = Connection { receiver: Receiver::new(script.clone()), sender: Sender::default() };
             let wire = Wire::default();
             let (reader, mut writer) =
                 split::halves((Silence, wire.clone()), connection.split(), None, clock::Clock, Negotiated, Vec::new());

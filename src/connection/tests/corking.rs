@@ -170,8 +170,8 @@ fn what_may_wait_is_bounded() {
 fn limit_and_padding() {
     for padding in PADDINGS {
         let [mut puppet, _] = Puppet::both_corked();
-        puppet.us.outbound.padding = padding;
-        puppet.us.outbound.limit(1001);
+        puppet.us.sender.padding = padding;
+        puppet.us.sender.limit(1001);
         let mut heard = Vec::new();
         for _ in 0..45 {
             puppet.us.write(&[7; 70]).unwrap();
@@ -219,7 +219,7 @@ fn an_answer_that_is_owed_comes_before_what_is_gathered() {
     for closes in [false, true] {
         for mut puppet in Puppet::both_corked() {
             puppet.gather(b"gathered");
-            puppet.us.outbound.key_updates.received(true);
+            puppet.us.sender.key_updates.received(true);
             if closes {
                 puppet.us.close()
             } else {
@@ -312,7 +312,7 @@ fn alerts() {
 fn what_is_gathered_can_be_sealed() {
     for mut puppet in Puppet::both_corked() {
         let start = MOST_RECORDS - 5;
-        puppet.us.outbound.start_at(start, MOST_UPDATES);
+        puppet.us.sender.start_at(start, MOST_UPDATES);
         puppet.read.as_mut().unwrap().sequence = start;
         for _ in 0..3 {
             puppet.gather(b"gathered");
@@ -327,7 +327,7 @@ fn what_is_gathered_can_be_sealed() {
     for lends in [false, true] {
         for mut puppet in Puppet::both_corked() {
             let start = MOST_RECORDS - 1024;
-            puppet.us.outbound.start_at(start, 0);
+            puppet.us.sender.start_at(start, 0);
             puppet.read.as_mut().unwrap().sequence = start;
             let zeros = |place: &mut [u8]| {
                 place.fill(0);
@@ -404,8 +404,8 @@ proptest! {
     #[test]
     fn no_byte_is_lost(deeds in deeds(), padding in prop::sample::select(&PADDINGS[..]), limit in prop_oneof![Just(16385usize), 64usize..16385]) {
         let [_, mut puppet] = Puppet::both_corked();
-        puppet.us.outbound.padding = padding;
-        puppet.us.outbound.limit(limit);
+        puppet.us.sender.padding = padding;
+        puppet.us.sender.limit(limit);
         let (mut expected, mut seed) = (Vec::new(), 0);
         for deed in deeds {
             seed += 1;

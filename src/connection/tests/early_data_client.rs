@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::code_point::CipherSuite;
-use crate::connection::outbound::Outbound;
+use crate::connection::send::sender::Sender;
 use crate::connection::tests::puppet::{APPLICATION_DATA, Puppet, Side, WORLD, extension, message, now};
 use crate::connection::tests::puppet_early_server::{alpn, builder, early_client, known_early, ticket_for, visited};
 use crate::connection::tests::puppet_server::new_session_ticket;
@@ -138,7 +138,7 @@ fn the_limit_of_the_aead_is_not_reached() {
     let mut puppet = Puppet::offered();
     puppet.takes_early_data = true;
     let start = MOST_RECORDS - 1030;
-    puppet.us.outbound.start_at(start, 0);
+    puppet.us.sender.start_at(start, 0);
     puppet.read.as_mut().unwrap().sequence = start;
     let mut sent = 0;
     while puppet.us.write_early_data(b"x").unwrap() == 1 {
@@ -370,7 +370,7 @@ fn rfc8448_section_4_resumed_0rtt() {
     let hello = trace.message("record_client_hello_1");
     let hellos = hash.hash(&[hello, trace.message("record_server_hello")].concat());
 
-    let mut out = Outbound::new(true);
+    let mut out = Sender::new(true);
     out.message(hello);
     out.offer_early_data(suite, early().client_early_traffic(&hash.hash(hello)), 1024);
     assert_eq!(out.early_data(trace.get("early_data")).unwrap(), 6);

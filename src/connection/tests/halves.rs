@@ -1,8 +1,8 @@
 //! A connection in two halves: what the one hears and the other one has to do about it, in both roles.
 
 use crate::code_point::AlertDescription;
-use crate::connection::halves::{Reading, Writing};
-use crate::connection::shared::Shared;
+
+use crate::connection::split::{ReceiveHalf, SendHalf, Shared};
 use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now};
 use crate::connection::{Connection, Status};
@@ -11,8 +11,8 @@ use crate::error::{Error, Fault};
 /// The connection under test, split, and its peer.
 struct Halves {
     puppet: Puppet,
-    reading: Reading,
-    shared: Shared<Writing, Error>,
+    reading: ReceiveHalf,
+    shared: Shared<SendHalf, Error>,
 }
 
 impl Halves {
@@ -26,7 +26,7 @@ impl Halves {
     }
 
     /// The half that writes does this; the peer hears what comes of it.
-    fn writing<T>(&mut self, work: impl FnOnce(&mut Writing, &super::Notes<Error>) -> T) -> T {
+    fn writing<T>(&mut self, work: impl FnOnce(&mut SendHalf, &super::Notes<Error>) -> T) -> T {
         let raw = &mut self.puppet.raw;
         self.shared.work(
             |writing, notes| {
@@ -137,7 +137,7 @@ fn the_answer_comes_before_data_of_any_kind() {
         halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
         halves.write(b"the end");
         halves.update(1);
-        halves.writing(Writing::close);
+        halves.writing(SendHalf::close);
         halves.puppet.hear_update(0);
         halves.puppet.hear_data(b"the end");
         assert_eq!(halves.puppet.hear_type(ALERT).content, [1, 0]);
@@ -235,7 +235,7 @@ fn what_reading_fails_with_is_said_by_writing() {
 fn what_writing_fails_with_is_what_reading_gets() {
     for mut puppet in Puppet::both_connected() {
         let start = MOST_RECORDS - 2;
-        puppet.us.outbound.start_at(start, MOST_UPDATES);
+        puppet.us.sender.start_at(start, MOST_UPDATES);
         puppet.read.as_mut().unwrap().sequence = start;
         let mut halves = Halves::of(puppet);
         let error = halves.try_write(b"x").unwrap_err();
@@ -256,7 +256,7 @@ fn an_error_alert_is_the_end_of_both() {
         let record = halves.puppet.record(ALERT, &[2, 80]);
         assert!(matches!(halves.reading(&record).unwrap_err(), Error::AlertReceived(_)));
         assert!(matches!(halves.try_write(b"x").unwrap_err(), Error::AlertReceived(_)));
-        halves.writing(Writing::close);
+        halves.writing(SendHalf::close);
         halves.puppet.hears_nothing();
     }
 }

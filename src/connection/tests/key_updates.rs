@@ -240,7 +240,7 @@ fn no_rekey_in_the_handshake() {
 #[test]
 fn requests_at_the_limit_of_updates() {
     for mut puppet in Puppet::both_connected() {
-        puppet.us.outbound.start_at(0, MOST_UPDATES - 1);
+        puppet.us.sender.start_at(0, MOST_UPDATES - 1);
         puppet.update(1);
         puppet.hear_update(0);
         // That was the last.
@@ -278,7 +278,7 @@ fn keys_are_renewed_before_their_limit() {
         calling.lead_server_to("CONNECTED");
         for mut puppet in [Puppet::client_with_suite(suite), calling] {
             let start = MOST_RECORDS - 1100;
-            puppet.us.outbound.start_at(start, 0);
+            puppet.us.sender.start_at(start, 0);
             puppet.read.as_mut().unwrap().sequence = start;
             let mut renewed_after = None;
             for count in 0..1200 {
@@ -305,7 +305,7 @@ fn keys_are_renewed_before_their_limit() {
 fn keys_are_renewed_within_a_write() {
     for mut puppet in Puppet::both_connected() {
         let start = MOST_RECORDS - 1025;
-        puppet.us.outbound.start_at(start, 0);
+        puppet.us.sender.start_at(start, 0);
         puppet.read.as_mut().unwrap().sequence = start;
         assert_eq!(puppet.us.write(&[7; 3 * 16384]).unwrap(), 3 * 16384);
         puppet.hear_data(&[7; 16384]);
@@ -321,7 +321,7 @@ fn keys_are_renewed_within_a_write() {
 fn keys_that_cannot_be_renewed() {
     for mut puppet in Puppet::both_connected() {
         let start = MOST_RECORDS - 10;
-        puppet.us.outbound.start_at(start, MOST_UPDATES);
+        puppet.us.sender.start_at(start, MOST_UPDATES);
         puppet.read.as_mut().unwrap().sequence = start;
         let mut sent = 0;
         let error = loop {
@@ -345,7 +345,7 @@ fn keys_that_cannot_be_renewed() {
 fn sequence_numbers_do_not_wrap() {
     let mut puppet = Puppet::client_with_suite(Suite::ChaCha20Poly1305Sha256);
     let start = u64::MAX - 1025;
-    puppet.us.outbound.start_at(start, 0);
+    puppet.us.sender.start_at(start, 0);
     puppet.read.as_mut().unwrap().sequence = start;
     puppet.us.write(b"x").unwrap();
     puppet.hear_data(b"x");
@@ -355,7 +355,7 @@ fn sequence_numbers_do_not_wrap() {
 
     let mut puppet = Puppet::client_with_suite(Suite::ChaCha20Poly1305Sha256);
     let start = u64::MAX - 3;
-    puppet.us.outbound.start_at(start, MOST_UPDATES);
+    puppet.us.sender.start_at(start, MOST_UPDATES);
     puppet.read.as_mut().unwrap().sequence = start;
     puppet.us.write(b"x").unwrap();
     puppet.hear_data(b"x");

@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use crate::client::Client;
 use crate::code_point::NamedGroup;
-use crate::connection::sink::{Decided, Handshake};
+use crate::connection::sink::{ConnectionSink, Decided};
 use crate::connection::tests::puppet_session::Psk;
 use crate::connection::{Connection, Status};
 use crate::crypto::aead::AeadKey;
@@ -346,10 +346,10 @@ impl Puppet {
 
     /// The connection under test does what a step has decided.
     pub(super) fn decide(&mut self, step: impl FnOnce(&mut dyn Sink)) -> Result<(), Error> {
-        let mut sink = Handshake { outbound: Some(&mut self.us.outbound), decided: Decided::default() };
+        let mut sink = ConnectionSink { sender: Some(&mut self.us.sender), decided: Decided::default() };
         step(&mut sink);
         let decided = sink.decided;
-        self.us.receiver.apply(decided, now(), &mut self.us.outbound)
+        self.us.receiver.apply(decided, now(), &mut self.us.sender)
     }
 
     // ---- from the connection under test ----

@@ -87,7 +87,7 @@ fn our_data_and_its_padding_stay_within_it() {
     ] {
         for mut puppet in Puppet::both_connected() {
             puppet.limit_write(LEAST);
-            puppet.us.outbound.padding = padding;
+            puppet.us.sender.padding = padding;
             assert_eq!(puppet.us.write(&[7; 200]).unwrap(), 200);
             assert_eq!(puppet.inner_lengths(), lengths, "{padding:?}");
             for length in [63, 63, 63, 11] {
@@ -98,7 +98,7 @@ fn our_data_and_its_padding_stay_within_it() {
     // "Even if a larger record size limit is provided by a peer, an endpoint MUST NOT send records larger than the protocol-defined limit".
     for mut puppet in Puppet::both_connected() {
         puppet.limit_write(65535);
-        puppet.us.outbound.padding = Padding::Full;
+        puppet.us.sender.padding = Padding::Full;
         puppet.us.write(&[7; 16385]).unwrap();
         assert_eq!(puppet.inner_lengths(), [16385; 2]);
     }
@@ -134,7 +134,7 @@ fn it_outlives_our_keys() {
 fn alerts_fit() {
     for mut puppet in Puppet::both_in_handshake().into_iter().chain(Puppet::both_connected()) {
         puppet.limit_write(LEAST);
-        puppet.us.outbound.padding = Padding::Full;
+        puppet.us.sender.padding = Padding::Full;
         let state = puppet.state();
         refused!(puppet, plain(APPLICATION_DATA, &[0x55; 30]), state, 20, Fault::BadRecordMac);
     }

@@ -70,7 +70,7 @@ fn long_tickets_leave_room_for_data() {
     ];
     for write in ways {
         let [_, mut puppet] = Puppet::both_connected();
-        puppet.us.outbound.ticket(&[4; 8 * FULL]);
+        puppet.us.sender.ticket(&[4; 8 * FULL]);
         assert_eq!(write(&mut puppet.us).unwrap(), 1);
         for _ in 0..8 {
             assert_eq!(puppet.hear_type(HANDSHAKE).content.len(), FULL);
@@ -95,7 +95,7 @@ fn what_is_lent_goes_out_as_far_as_it_was_written() {
             [(10, 0, 0), (10, 7, 7), (10, 10, 10), (1000, 1000, 1000), (20_000, FULL, FULL), (10, usize::MAX, 10), (0, 0, 0)]
         {
             let [mut puppet, _] = Puppet::both_connected();
-            puppet.us.outbound.padding = padding;
+            puppet.us.sender.padding = padding;
             let write = |place: &mut [u8]| {
                 assert_eq!(place.len(), asked.min(FULL));
                 let length = place.len();
@@ -115,8 +115,8 @@ fn what_is_lent_goes_out_as_far_as_it_was_written() {
     }
     // The peer's limit (RFC 8449, section 4), type and padding included.
     let [mut puppet, _] = Puppet::both_connected();
-    puppet.us.outbound.limit(64);
-    puppet.us.outbound.padding = Padding::Full;
+    puppet.us.sender.limit(64);
+    puppet.us.sender.padding = Padding::Full;
     assert_eq!(puppet.us.write_with(100, |place| place.len()).unwrap(), 63);
     assert_eq!(puppet.us.write_with(100, |_| 5).unwrap(), 5);
     assert_eq!(puppet.hear_lengths(), [63, 5]);
@@ -133,8 +133,8 @@ proptest! {
         limit in prop_oneof![Just(16385usize), 64usize..16385],
     ) {
         let [mut puppet, _] = Puppet::both_connected();
-        puppet.us.outbound.padding = padding;
-        puppet.us.outbound.limit(limit);
+        puppet.us.sender.padding = padding;
+        puppet.us.sender.limit(limit);
         let (mut expected, mut heard) = (Vec::new(), Vec::new());
         for (lengths, lends, hears) in rounds {
             let buffers: Vec<Vec<u8>> = lengths.iter().zip(1..).map(|(length, seed)| bytes(*length, seed)).collect();

@@ -1,33 +1,33 @@
-//! [`Destination`]: the application's buffer, while records are opened into it.
+//! [`CallerBuffer`]: the application's buffer, while records are opened into it.
 
 /// Where the application wants its data: the first bytes are there, the others are still to be filled.
-pub(super) struct Destination<'a> {
+pub(crate) struct CallerBuffer<'a> {
     buffer: &'a mut [u8],
     filled: usize,
 }
 
-impl<'a> Destination<'a> {
-    pub(super) fn new(buffer: &'a mut [u8]) -> Self {
+impl<'a> CallerBuffer<'a> {
+    pub(crate) fn new(buffer: &'a mut [u8]) -> Self {
         Self { buffer, filled: 0 }
     }
 
     /// Where the next bytes belong.
-    pub(super) fn rest(&mut self) -> &mut [u8] {
+    pub(crate) fn rest(&mut self) -> &mut [u8] {
         self.buffer.get_mut(self.filled..).unwrap_or_default()
     }
 
     /// So many bytes of the rest are there now.
-    pub(super) fn advance(&mut self, count: usize) {
+    pub(crate) fn advance(&mut self, count: usize) {
         self.filled += count.min(self.buffer.len() - self.filled);
     }
 
     /// How many bytes are there.
-    pub(super) fn filled(&self) -> usize {
+    pub(crate) fn filled(&self) -> usize {
         self.filled
     }
 
     /// Whether there was room, and none is left.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.filled > 0 && self.filled == self.buffer.len()
     }
 }
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn it_is_full_when_there_was_room_and_none_is_left() {
         let mut buffer = [0; 3];
-        let mut out = Destination::new(&mut buffer);
+        let mut out = CallerBuffer::new(&mut buffer);
         assert!(!out.is_full());
         out.rest()[0] = 1;
         out.advance(1);
@@ -48,6 +48,6 @@ mod tests {
         out.advance(7);
         assert_eq!((out.filled(), out.rest().len(), out.is_full()), (3, 0, true));
         assert_eq!(buffer[0], 1);
-        assert!(!Destination::new(&mut []).is_full());
+        assert!(!CallerBuffer::new(&mut []).is_full());
     }
 }

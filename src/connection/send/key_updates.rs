@@ -7,7 +7,7 @@ use crate::message::KeyUpdateRequest;
 
 /// The KeyUpdates of one connection.
 #[derive(Debug, Default)]
-pub(super) struct KeyUpdates {
+pub(crate) struct KeyUpdates {
     /// The peer asked for one.
     owed: bool,
     /// We asked for one that has not come yet.
@@ -18,24 +18,24 @@ impl KeyUpdates {
     /// A KeyUpdate came. Says whether it is the answer to one of ours.
     ///
     /// RFC 9846, 4.7.3: being asked again before we answered changes nothing; several requests are answered by a single update.
-    pub(super) fn received(&mut self, answer: bool) -> bool {
+    pub(crate) fn received(&mut self, answer: bool) -> bool {
         self.owed |= answer;
         core::mem::take(&mut self.awaited)
     }
 
     /// What another thread has received meanwhile: whether one was asked for, and whether the answer to ours is still to come.
-    pub(super) fn heard(&mut self, asked: bool, awaited: bool) {
+    pub(crate) fn heard(&mut self, asked: bool, awaited: bool) {
         self.owed |= asked;
         self.awaited = awaited;
     }
 
     /// Whether we asked for one that has not come yet.
-    pub(super) fn awaited(&self) -> bool {
+    pub(crate) fn awaited(&self) -> bool {
         self.awaited
     }
 
     /// Whether one has to go out before the next application data.
-    pub(super) fn owed(&self) -> bool {
+    pub(crate) fn owed(&self) -> bool {
         self.owed
     }
 
@@ -43,7 +43,7 @@ impl KeyUpdates {
     ///
     /// RFC 9846, 4.7.3: an answer is one "with request_update set to update_not_requested": where two requests cross, "each side will also send a
     /// response". So asking does not pay what is owed.
-    pub(super) fn send(&mut self, ask: bool) -> KeyUpdateRequest {
+    pub(crate) fn send(&mut self, ask: bool) -> KeyUpdateRequest {
         // RFC 9846, 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with
         // request_update set to update_requested."
         if ask && !self.awaited {

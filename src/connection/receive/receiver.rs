@@ -1,18 +1,18 @@
 //! [`Receiver`]: the half that receives, and the state machine it feeds: all of a connection but what is sent.
 //!
 //! It is the same under a [`Connection`](crate::Connection), which owns both halves, and under a read half, whose other half another thread may hold: what
-//! receiving demands of sending goes through [`Sending`].
+//! receiving demands of sending goes through [`SendSide`].
 
 use core::time::Duration;
 
 use crate::client;
 use crate::code_point::{AlertDescription, ContentType};
-use crate::connection::destination::Destination;
-use crate::connection::inbound::{Inbound, Received};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
-use crate::connection::sending::Sending;
-use crate::connection::sink::{Decided, Handshake, ReadKey};
+use crate::connection::receive::caller_buffer::CallerBuffer;
+use crate::connection::receive::record_receiver::{Received, RecordReceiver};
+use crate::connection::send::send_side::SendSide;
+use crate::connection::sink::{ConnectionSink, Decided, ReadKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
@@ -23,75 +23,75 @@ use crate::server;
 use crate::time::Now;
 
 /// All of a connection but what is sent.
-pub(super) struct Receiver {
-    pub(super) machine: Machine,
-    pub(super) inbound: Inbound,
-    pub(super) settings: Limits,
+pub(crate) struct Receiver {
+    pub(crate) machine: Machine,
+    pub(crate) records: RecordReceiver,
+    pub(crate) settings: Limits,
     /// The monotonic time at which the connection was made.
     began: Duration,
-    pub(super) established: Option<Established>,
-    pub(super) failed: Option<Error>,
+    pub(crate) established: Option<Established>,
+    pub(crate) failed: Option<Error>,
 }
 
 impl Receiver {
-    pub(super) fn new(machine: Machine, inbound: Inbound, settings: Limits, now: Now) -> Self {
-        Self { machine, inbound, settings, began: now.monotonic, established: None, failed: None }
+    pub(crate) fn new(machine: Machine, records: RecordReceiver, settings: Limits, now: Now) -> Self {
+        Self { machine, records, settings, began: now.monotonic, established: None, failed: None }
     }
 
-    pub(super) fn is_handshaking(&self) -> bool {
+    pub(crate) fn is_handshaking(&self) -> bool {
         self.machine.is_handshaking()
     }
 
-    pub(super) fn next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
         self.is_handshaking().then(|| self.began.saturating_add(self.settings.handshake_timeout))
     }
 
-    pub(super) fn is_late(&self, now: Now) -> bool {
+    pub(crate) fn is_late(&self, now: Now) -> bool {
         self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline)
     }
 
     /// Works on what was received, until `out` is full, or something is held that does not fit.
-    pub(super) fn process(
+    pub(crate) fn process(
         &mut self,
-        out: &mut Destination<'_>,
+        out: &mut CallerBuffer<'_>,
         now: Now,
         rng: &mut Rng<'_>,
-        sending: &mut impl Sending,
+        send_side: &mut impl SendSide,
     ) -> Result<Status, Error> {
         loop {
-            if self.inbound.is_early_data() && !self.inbound.deframer.held().is_empty() {
+            if self.records.is_early_data() && !self.records.deframer.held().is_empty() {
                 return Ok(Status::EarlyData);
             }
             // What was received before a failure can still be read.
-            let count = self.inbound.take_held(out.rest());
+            let count = self.records.take_held(out.rest());
             out.advance(count);
-            if out.is_full() || !self.inbound.deframer.held().is_empty() {
+            if out.is_full() || !self.records.deframer.held().is_empty() {
                 return Ok(Status::Data);
             }
             if let Some(error) = &self.failed {
                 return Err(error.clone());
             }
-            if let Some(error) = sending.failure().cloned() {
-                return Err(self.fail(error, sending));
+            if let Some(error) = send_side.failure().cloned() {
+                return Err(self.fail(error, send_side));
             }
-            match self.advance(out, now, rng, sending) {
+            match self.advance(out, now, rng, send_side) {
                 Ok(Some(status)) => return Ok(status),
                 Ok(None) => {}
-                Err(error) => return Err(self.fail(error, sending)),
+                Err(error) => return Err(self.fail(error, send_side)),
             }
         }
     }
 
     /// [`process`](Self::process) into the application's buffer: how much came, and what to do next. What came before an error is told first.
-    pub(super) fn process_into(
+    pub(crate) fn process_into(
         &mut self,
         out: &mut [u8],
         now: Now,
         rng: &mut Rng<'_>,
-        sending: &mut impl Sending,
+        send_side: &mut impl SendSide,
     ) -> Result<(usize, Status), Error> {
-        let mut out = Destination::new(out);
-        match self.process(&mut out, now, rng, sending) {
+        let mut out = CallerBuffer::new(out);
+        match self.process(&mut out, now, rng, send_side) {
             Err(_) if out.filled() > 0 => Ok((out.filled(), Status::Data)),
             result => result.map(|status| (out.filled(), status)),
         }
@@ -100,64 +100,64 @@ impl Receiver {
     /// Takes one record and acts upon it. `None`: go on.
     fn advance(
         &mut self,
-        out: &mut Destination<'_>,
+        out: &mut CallerBuffer<'_>,
         now: Now,
         rng: &mut Rng<'_>,
-        sending: &mut impl Sending,
+        send_side: &mut impl SendSide,
     ) -> Result<Option<Status>, Error> {
         if self.is_late(now) {
             return Err(Error::HandshakeTimeout);
         }
         // Every step comes by here again at the time when it was made, so tickets are noticed as soon as they wait.
-        if let Some(outbound) = sending.outbound() {
-            outbound.drop_old_tickets(|| now.monotonic);
+        if let Some(sender) = send_side.sender() {
+            sender.drop_old_tickets(|| now.monotonic);
         }
         if let Some(question) = self.machine.question() {
             return Ok(Some(Status::Ask(question)));
         }
-        if !self.inbound.is_open() {
+        if !self.records.is_open() {
             return Ok(Some(Status::Closed));
         }
         // Before there is a peer, application data is a fault, and nothing of it leaves.
         let into = if self.established.is_some() { out.rest() } else { &mut [] };
-        match self.inbound.next_record(into).map_err(|fault| self.protocol(fault))? {
-            None if self.inbound.ended => return Err(Error::Truncated),
+        match self.records.next_record(into).map_err(|fault| self.protocol(fault))? {
+            None if self.records.ended => return Err(Error::Truncated),
             None => {
                 // All that came is processed: several KeyUpdates in it are answered by one.
-                if let Some(outbound) = sending.outbound() {
-                    outbound.answer_key_update().map_err(|error| self.seal_error(error))?;
+                if let Some(sender) = send_side.sender() {
+                    sender.answer_key_update().map_err(|error| self.seal_error(error))?;
                 }
                 return Ok(Some(Status::NeedsInput));
             }
             Some(Received::Nothing) => {}
-            Some(Received::Handshake) => self.on_messages(now, rng, sending)?,
-            Some(Received::Alert(alert)) => self.on_alert(alert, now, sending)?,
+            Some(Received::Handshake) => self.on_messages(now, rng, send_side)?,
+            Some(Received::Alert(alert)) => self.on_alert(alert, now, send_side)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
             // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
-            Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.inbound.is_early_data() => {
-                self.inbound.deframer.consume(usize::MAX);
+            Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.records.is_early_data() => {
+                self.records.deframer.consume(usize::MAX);
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
             }
             Some(Received::Data { placed }) => {
                 out.advance(placed);
-                self.inbound.idle.reset();
+                self.records.flood_limit.reset();
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
-            Some(Received::EmptyData) => self.count_idle("empty records", now, sending)?,
+            Some(Received::EmptyData) => self.count_without_data("empty records", now, send_side)?,
         }
         Ok(None)
     }
 
     /// Gives every message that is whole to the state machine.
-    fn on_messages(&mut self, now: Now, rng: &mut Rng<'_>, sending: &mut impl Sending) -> Result<(), Error> {
+    fn on_messages(&mut self, now: Now, rng: &mut Rng<'_>, send_side: &mut impl SendSide) -> Result<(), Error> {
         while let Some((bytes, aligned)) =
-            self.inbound.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
+            self.records.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
         {
             let state = self.machine.state_name();
             let in_state = |fault: Fault| fault.in_state(state);
             let message = Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
 
-            let mut sink = Handshake { outbound: sending.outbound(), decided: Decided::default() };
+            let mut sink = ConnectionSink { sender: send_side.sender(), decided: Decided::default() };
             let cx = &mut Context { now, rng, sink: &mut sink };
             let wire = Wire::new(&bytes, aligned);
             self.machine = match core::mem::replace(&mut self.machine, Machine::Failed) {
@@ -168,76 +168,76 @@ impl Receiver {
                 }
             };
             let decided = sink.decided;
-            self.apply(decided, now, sending)?;
+            self.apply(decided, now, send_side)?;
         }
         Ok(())
     }
 
     /// Takes over what a step decided about the reading half, and packs what it wrote.
-    pub(super) fn apply(&mut self, decided: Decided, now: Now, sending: &mut impl Sending) -> Result<(), Error> {
+    pub(crate) fn apply(&mut self, decided: Decided, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
         let state = self.machine.state_name();
-        if let Some(outbound) = sending.outbound() {
-            outbound.flush_messages().map_err(|error| error.in_state(state))?;
-            outbound.take_failure(state)?;
+        if let Some(sender) = send_side.sender() {
+            sender.flush_messages().map_err(|error| error.in_state(state))?;
+            sender.take_failure(state)?;
         }
         if let Some(what) = decided.misplaced {
             return Err(self.protocol(Fault::Internal { what }));
         }
         match decided.read {
-            Some(ReadKey::Install(suite, secret)) => self.inbound.install(Open::protected(suite, secret)),
-            Some(ReadKey::Early(suite, secret, max_size)) => self.inbound.accept_early_data(Open::protected(suite, secret), max_size),
+            Some(ReadKey::Install(suite, secret)) => self.records.install(Open::protected(suite, secret)),
+            Some(ReadKey::Early(suite, secret, max_size)) => self.records.accept_early_data(Open::protected(suite, secret), max_size),
             Some(ReadKey::Update { answer }) => {
-                self.inbound.update();
-                if !sending.key_update(answer) {
-                    self.count_idle("KeyUpdates without application data", now, sending)?;
+                self.records.update();
+                if !send_side.key_update(answer) {
+                    self.count_without_data("KeyUpdates without application data", now, send_side)?;
                 }
             }
             // A message that changes no key, such as a ticket, brings nothing once the handshake is over.
             None if !self.is_handshaking() => {
-                self.count_idle("tickets without application data", now, sending)?;
+                self.count_without_data("tickets without application data", now, send_side)?;
             }
             None => {}
         }
         if let Some(limit) = decided.limit_read {
-            self.inbound.limit(limit).map_err(|fault| self.protocol(fault))?;
+            self.records.limit(limit).map_err(|fault| self.protocol(fault))?;
         }
         if let Some((mode, budget)) = decided.skip_early_data {
-            self.inbound.skip_early_data(mode, budget);
+            self.records.skip_early_data(mode, budget);
         }
         if let Some(Event::Connected(established)) = decided.event {
             self.established = Some(established);
         }
         // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
-        self.inbound.in_handshake = self.is_handshaking();
+        self.records.in_handshake = self.is_handshaking();
         Ok(())
     }
 
-    fn on_alert(&mut self, alert: AlertDescription, now: Now, sending: &mut impl Sending) -> Result<(), Error> {
+    fn on_alert(&mut self, alert: AlertDescription, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
         match alert {
             // RFC 9846, 6.1: during the handshake it means that the peer gave up.
             AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => Err(Error::AlertReceived(alert)),
             // RFC 9846, 6.1: the peer's direction alone is closed.
             AlertDescription::CLOSE_NOTIFY => {
-                self.inbound.close();
+                self.records.close();
                 Ok(())
             }
             // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer until a close_notify is received".
-            AlertDescription::USER_CANCELED => self.count_idle("user_canceled alerts", now, sending),
+            AlertDescription::USER_CANCELED => self.count_without_data("user_canceled alerts", now, send_side),
             // RFC 9846, section 6: all others, unknown ones too, are fatal whatever level they claim.
             alert => Err(Error::AlertReceived(alert)),
         }
     }
 
     /// One more that brings nothing.
-    fn count_idle(&mut self, what: &'static str, now: Now, sending: &mut impl Sending) -> Result<(), Error> {
-        if sending.has_written() {
-            self.inbound.idle.reset();
+    fn count_without_data(&mut self, what: &'static str, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
+        if send_side.has_written() {
+            self.records.flood_limit.reset();
         }
-        self.inbound.idle.add(what, now.monotonic).map_err(|fault| self.protocol(fault))
+        self.records.flood_limit.add(what, now.monotonic).map_err(|fault| self.protocol(fault))
     }
 
     /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
-    pub(super) fn fail(&mut self, error: Error, sending: &mut impl Sending) -> Error {
+    pub(crate) fn fail(&mut self, error: Error, send_side: &mut impl SendSide) -> Error {
         // RFC 9846, section 6: no session of a connection that failed is used again. One that was merely cut has not failed in this sense: its session is
         // what makes the next one quick.
         if let (Error::Protocol { .. } | Error::AlertReceived(_), Some(Established { stored: Some(stored), .. })) =
@@ -245,13 +245,13 @@ impl Receiver {
         {
             stored.forget();
         }
-        let error = sending.fail(error);
+        let error = send_side.fail(error);
         self.end(error)
     }
 
     /// Nothing is received any more: keys are wiped, and the error sticks.
-    pub(super) fn end(&mut self, error: Error) -> Error {
-        self.inbound.close();
+    pub(crate) fn end(&mut self, error: Error) -> Error {
+        self.records.close();
         // RFC 9846, section 6: "forget the secret values and keys established in failed connections".
         self.machine = Machine::Failed;
         self.established = None;
@@ -259,11 +259,11 @@ impl Receiver {
         error
     }
 
-    pub(super) fn protocol(&self, fault: Fault) -> Error {
+    pub(crate) fn protocol(&self, fault: Fault) -> Error {
         fault.in_state(self.machine.state_name())
     }
 
-    pub(super) fn seal_error(&self, error: SealError) -> Error {
+    pub(crate) fn seal_error(&self, error: SealError) -> Error {
         error.in_state(self.machine.state_name())
     }
 }

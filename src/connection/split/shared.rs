@@ -12,52 +12,8 @@
 //!
 //! Nothing here knows what is shared. `tests/halves/` runs this file, and the halves above it, under every interleaving.
 
-use crate::sync::{AtomicU8, Mutex, MutexGuard, OnceLock, Ordering, PoisonError, TryLockError, fence};
-
-/// The peer asked for a KeyUpdate of ours.
-pub(crate) const ASKED: u8 = 1;
-/// We asked for one of the peer's, and it has not come. The half that sends sets it, the other one clears it.
-pub(crate) const AWAITED: u8 = 2;
-/// Application data was written.
-pub(crate) const WROTE: u8 = 4;
-/// The connection has failed.
-const FAILED: u8 = 8;
-
-/// What the halves tell each other without a lock.
-pub(crate) struct Notes<E> {
-    bits: AtomicU8,
-    failure: OnceLock<E>,
-}
-
-impl<E> Notes<E> {
-    pub(crate) fn has(&self, note: u8) -> bool {
-        self.bits.load(Ordering::Acquire) & note != 0
-    }
-
-    /// Leaves a note. One that is there already costs no more than a look.
-    pub(crate) fn leave(&self, note: u8) {
-        if !self.has(note) {
-            self.bits.fetch_or(note, Ordering::AcqRel);
-        }
-    }
-
-    /// Takes a note away; says whether it was there.
-    pub(crate) fn take(&self, note: u8) -> bool {
-        self.has(note) && self.bits.fetch_and(!note, Ordering::AcqRel) & note != 0
-    }
-
-    /// What the connection failed with, whichever half found it.
-    pub(crate) fn failure(&self) -> Option<&E> {
-        if self.has(FAILED) { self.failure.get() } else { None }
-    }
-
-    /// The connection has failed. The first error sticks: returns that.
-    pub(crate) fn fail(&self, error: E) -> &E {
-        let first = self.failure.get_or_init(|| error);
-        self.leave(FAILED);
-        first
-    }
-}
+use crate::connection::split::notes::Notes;
+use crate::sync::{Mutex, MutexGuard, Ordering, PoisonError, TryLockError, fence};
 
 /// What one half locks, the other only tries to, and the notes between them.
 pub(crate) struct Shared<T, E> {
@@ -68,7 +24,7 @@ pub(crate) struct Shared<T, E> {
 impl<T, E> Shared<T, E> {
     /// `notes` are there from the beginning.
     pub(crate) fn new(inside: T, notes: u8) -> Self {
-        Self { inside: Mutex::new(inside), notes: Notes { bits: AtomicU8::new(notes), failure: OnceLock::new() } }
+        Self { inside: Mutex::new(inside), notes: Notes::new(notes) }
     }
 
     /// For the half that sends: works with what is inside, and afterwards settles a failure that the other half could not.
@@ -92,7 +48,7 @@ impl<T, E> Shared<T, E> {
     /// For both: settles a failure, unless the other half is inside: that does it then.
     pub(crate) fn settle(&self, settle: impl FnOnce(&mut T, &Notes<E>)) {
         fence(Ordering::SeqCst);
-        if self.notes.has(FAILED)
+        if self.notes.has_failed()
             && let Some(mut inside) = self.try_lock()
         {
             settle(&mut inside, &self.notes);

@@ -13,20 +13,20 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 
 /// What came since the last application data, less what time has forgiven.
 #[derive(Debug, Default)]
-pub(super) struct Idle {
+pub(crate) struct FloodLimit {
     count: usize,
     /// Up to when time has been counted.
     since: Duration,
 }
 
-impl Idle {
+impl FloodLimit {
     /// Application data came or went: what is legal but idle may come again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.count = 0;
     }
 
     /// One more; `now` is monotonic.
-    pub(super) fn add(&mut self, what: &'static str, now: Duration) -> Result<(), Fault> {
+    pub(crate) fn add(&mut self, what: &'static str, now: Duration) -> Result<(), Fault> {
         while self.count > 0 && now.saturating_sub(self.since) >= FORGIVEN_AFTER {
             self.count -= 1;
             self.since += FORGIVEN_AFTER;
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_bounded_and_a_rate_is_not() {
-        let mut idle = Idle::default();
+        let mut idle = FloodLimit::default();
         for second in 0..100_000 {
             idle.add("messages", Duration::from_secs(second)).unwrap();
         }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_second_forgives_one() {
-        let mut idle = Idle::default();
+        let mut idle = FloodLimit::default();
         for _ in 0..64 {
             idle.add("messages", Duration::ZERO).unwrap();
         }

@@ -1,13 +1,13 @@
-//! [`Sending`]: what the receiving half demands of the one that sends.
+//! [`SendSide`]: what the receiving half demands of the one that sends.
 
 use crate::code_point::AlertDescription;
-use crate::connection::outbound::Outbound;
+use crate::connection::send::sender::Sender;
 use crate::error::Error;
 
 /// What the receiving half demands of the one that sends.
-pub(super) trait Sending {
+pub(crate) trait SendSide {
     /// That half itself, for a handshake to write to.
-    fn outbound(&mut self) -> Option<&mut Outbound>;
+    fn sender(&mut self) -> Option<&mut Sender>;
 
     /// A KeyUpdate came; `answer` is whether it asks for one of ours before our next data. Says whether it answers one of ours.
     fn key_update(&mut self, answer: bool) -> bool;
@@ -23,8 +23,8 @@ pub(super) trait Sending {
     fn fail(&mut self, error: Error) -> Error;
 }
 
-impl Sending for Outbound {
-    fn outbound(&mut self) -> Option<&mut Outbound> {
+impl SendSide for Sender {
+    fn sender(&mut self) -> Option<&mut Sender> {
         Some(self)
     }
 

@@ -8,7 +8,7 @@
 //! 4. no record of another type may come inside a handshake message (5.1).
 
 use crate::code_point::{AlertDescription, ContentType};
-use crate::connection::idle::Idle;
+use crate::connection::receive::flood_limit::FloodLimit;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::SkipMode;
 use crate::record::{Deframer, Header, Joined, Joiner, MAX_INNER, Open};
@@ -17,13 +17,13 @@ use crate::record::{Deframer, Header, Joined, Joiner, MAX_INNER, Open};
 const MAX_CHANGE_CIPHER_SPECS: usize = 32;
 
 /// The reading half of a connection.
-pub(super) struct Inbound {
-    pub(super) deframer: Deframer,
+pub(crate) struct RecordReceiver {
+    pub(crate) deframer: Deframer,
     /// None after the peer's close_notify, or a failure: nothing is read any more, and the keys are gone.
     open: Option<Open>,
     joiner: Joiner,
     /// From the first ClientHello until the peer's Finished: a ChangeCipherSpec may come.
-    pub(super) in_handshake: bool,
+    pub(crate) in_handshake: bool,
     change_cipher_specs: usize,
     /// Whether an alert may come unprotected though there are keys: from a client, until its first protected record opens.
     plaintext_alerts: bool,
@@ -33,9 +33,9 @@ pub(super) struct Inbound {
     early_data_left: Option<EarlyDataLeft>,
     /// Our limit for a protected record, of these keys and all later ones.
     max_inner: usize,
-    pub(super) idle: Idle,
+    pub(crate) flood_limit: FloodLimit,
     /// The transport has ended.
-    pub(super) ended: bool,
+    pub(crate) ended: bool,
 }
 
 /// Early data that a client may still send, in bytes, and what it was told.
@@ -46,7 +46,7 @@ struct EarlyDataLeft {
 }
 
 /// What was in a record, for the connection to act upon.
-pub(super) enum Received {
+pub(crate) enum Received {
     /// Handshake bytes: messages may be whole now.
     Handshake,
     /// Application data: the first so many bytes are where the caller wanted them, what is beyond is held in the deframer.
@@ -59,8 +59,8 @@ pub(super) enum Received {
     Nothing,
 }
 
-impl Inbound {
-    pub(super) fn new(is_client: bool) -> Self {
+impl RecordReceiver {
+    pub(crate) fn new(is_client: bool) -> Self {
         Self {
             deframer: Deframer::new(),
             open: Some(Open::plaintext()),
@@ -72,13 +72,13 @@ impl Inbound {
             skip_early_data: None,
             early_data_left: None,
             max_inner: MAX_INNER,
-            idle: Idle::default(),
+            flood_limit: FloodLimit::default(),
             ended: false,
         }
     }
 
     /// `count` bytes came from the transport. What follows the peer's close_notify is ignored (RFC 9846, 6.1).
-    pub(super) fn received(&mut self, count: usize) {
+    pub(crate) fn received(&mut self, count: usize) {
         self.deframer.filled(count);
         if !self.is_open() {
             self.deframer.discard();
@@ -86,13 +86,13 @@ impl Inbound {
     }
 
     /// Whether the peer can still say something.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
     /// Takes the next record, if it is whole. Application data goes to `into`, unless it is early data: that is held, to be asked for by
     /// another name.
-    pub(super) fn next_record(&mut self, into: &mut [u8]) -> Result<Option<Received>, Fault> {
+    pub(crate) fn next_record(&mut self, into: &mut [u8]) -> Result<Option<Received>, Fault> {
         let Some(open) = &mut self.open else { return Ok(None) };
         let skips_outer_type = matches!(self.skip_early_data, Some((SkipMode::OuterType, _)));
         let Some((header, range)) = self.deframer.next(open.is_protected() || skips_outer_type)? else { return Ok(None) };
@@ -147,7 +147,7 @@ impl Inbound {
     }
 
     /// Moves what is held to where the application wants it, and returns how much that was.
-    pub(super) fn take_held(&mut self, into: &mut [u8]) -> usize {
+    pub(crate) fn take_held(&mut self, into: &mut [u8]) -> usize {
         let held = self.deframer.held();
         let count = held.len().min(into.len());
         if let Some((to, from)) = into.get_mut(..count).zip(held.get(..count)) {
@@ -158,12 +158,12 @@ impl Inbound {
     }
 
     /// Takes the next whole handshake message of at most `limit` bytes.
-    pub(super) fn next_message(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
+    pub(crate) fn next_message(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
         self.joiner.next(limit)
     }
 
     /// New keys, from the next record on.
-    pub(super) fn install(&mut self, mut open: Open) {
+    pub(crate) fn install(&mut self, mut open: Open) {
         self.skip_early_data = None;
         self.early_data_left = None;
         if self.open.is_some() {
@@ -173,7 +173,7 @@ impl Inbound {
     }
 
     /// The keys of early data, from the next record on, of which there may be so many bytes.
-    pub(super) fn accept_early_data(&mut self, open: Open, limit: u32) {
+    pub(crate) fn accept_early_data(&mut self, open: Open, limit: u32) {
         if self.open.is_some() {
             self.open = Some(open);
             self.early_data_left = Some(EarlyDataLeft { left: usize::try_from(limit).unwrap_or(usize::MAX), limit });
@@ -181,14 +181,14 @@ impl Inbound {
     }
 
     /// Whether what is received, and held, is early data.
-    pub(super) fn is_early_data(&self) -> bool {
+    pub(crate) fn is_early_data(&self) -> bool {
         self.early_data_left.is_some()
     }
 
     /// Our limit for protected records (RFC 8449, section 4).
     ///
     /// A client learns that the server keeps to it from a message that is in such a record, so those that brought the message are asked afterwards.
-    pub(super) fn limit(&mut self, max_inner: usize) -> Result<(), Fault> {
+    pub(crate) fn limit(&mut self, max_inner: usize) -> Result<(), Fault> {
         self.max_inner = max_inner;
         // Whoever sends early data has not heard of the limit yet.
         let Some(open) = self.open.as_mut().filter(|_| self.early_data_left.is_none()) else { return Ok(()) };
@@ -200,19 +200,19 @@ impl Inbound {
     }
 
     /// The next generation of keys (RFC 9846, 4.7.3).
-    pub(super) fn update(&mut self) {
+    pub(crate) fn update(&mut self) {
         if let Some(open) = &mut self.open {
             open.update();
         }
     }
 
     /// Early data is skipped, up to this many bytes.
-    pub(super) fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {
+    pub(crate) fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {
         self.skip_early_data = Some((mode, budget));
     }
 
     /// The peer says no more: keys are wiped, and what still comes is ignored (RFC 9846, 6.1).
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.open = None;
         self.joiner = Joiner::default();
         self.deframer.discard();

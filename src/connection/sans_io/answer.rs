@@ -1,0 +1,99 @@
+//! Answers to what the handshake asks the application ([`Question`](crate::Question)).
+
+use crate::code_point::AlertDescription;
+use crate::connection::machine::Machine;
+use crate::connection::sans_io::connection::Connection;
+use crate::connection::sink::{ConnectionSink, Decided};
+use crate::crypto::random::Rng;
+use crate::error::{Error, Fault};
+use crate::handshake::{Answer, Context};
+use crate::server::{ClientHello, Server};
+use crate::session::ReplayEntry;
+use crate::time::Now;
+
+impl Connection {
+    /// What the client asked for, while [`Question::Configuration`](crate::Question::Configuration) waits for its answer.
+    pub fn client_hello(&self) -> Option<&ClientHello> {
+        self.receiver.machine.client_hello()
+    }
+
+    /// What to look for in the store of ClientHellos that have been seen, while [`Question::Replay`](crate::Question::Replay) waits for its answer.
+    pub fn replay_entry(&self) -> Option<ReplayEntry> {
+        self.receiver.machine.replay_entry()
+    }
+
+    /// What to sign, by Ed25519 (RFC 8032) and as it is, while [`Question::Signature`](crate::Question::Signature) waits for its answer: the content of RFC 9846, 4.5.2.
+    pub fn to_sign(&self) -> Option<&[u8]> {
+        self.receiver.machine.to_sign()
+    }
+
+    /// Answers [`Question::Configuration`](crate::Question::Configuration): the handshake goes on with this server's configuration.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] if that was not asked; otherwise as [`process`](Self::process), for what is wrong with the ClientHello.
+    pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
+        self.go_on("choose", now, rng, |machine, cx| machine.choose(server, cx))?;
+        self.receiver.settings = (&server.config.settings).into();
+        self.sender.padding = server.config.settings.padding;
+        Ok(())
+    }
+
+    /// Answers any other [`Question`](crate::Question).
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] if that was not asked; [`Error::Signer`] for a signature that is not one of our key over what was to be signed; otherwise as
+    /// [`process`](Self::process).
+    pub fn answer(&mut self, answer: Answer, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
+        self.go_on("answer", now, rng, |machine, cx| machine.answer(answer, cx))
+    }
+
+    /// Answers no: the handshake ends, and the peer gets this alert; unrecognized_name, access_denied and internal_error are the usual ones. What the
+    /// connection has failed with then is [`Error::Refused`].
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] if nothing was asked, and the error that the connection had failed with before.
+    pub fn refuse(&mut self, alert: AlertDescription) -> Result<(), Error> {
+        if let Some(error) = &self.receiver.failed {
+            return Err(error.clone());
+        }
+        if self.receiver.machine.question().is_none() {
+            return Err(Error::WrongState { call: "refuse", state: self.receiver.machine.state_name() });
+        }
+        self.fail(Error::Refused(alert));
+        Ok(())
+    }
+
+    /// Goes on from a question; `answered` gives the machine back if it was not that which is asked.
+    fn go_on(
+        &mut self,
+        call: &'static str,
+        now: Now,
+        rng: &mut Rng<'_>,
+        answered: impl FnOnce(Machine, &mut Context<'_>) -> Result<Result<Machine, Fault>, Machine>,
+    ) -> Result<(), Error> {
+        if let Some(error) = &self.receiver.failed {
+            return Err(error.clone());
+        }
+        // An answer can take long, and be the last that the handshake waits for.
+        if self.receiver.is_late(now) {
+            return Err(self.fail(Error::HandshakeTimeout));
+        }
+        let state = self.receiver.machine.state_name();
+        let mut sink = ConnectionSink { sender: Some(&mut self.sender), decided: Decided::default() };
+        let machine = core::mem::replace(&mut self.receiver.machine, Machine::Failed);
+        let result = answered(machine, &mut Context { now, rng, sink: &mut sink });
+        let decided = sink.decided;
+        let applied = match result {
+            Err(machine) => {
+                self.receiver.machine = machine;
+                return Err(Error::WrongState { call, state });
+            }
+            Ok(Ok(machine)) => {
+                self.receiver.machine = machine;
+                self.receiver.apply(decided, now, &mut self.sender)
+            }
+            Ok(Err(fault)) => Err(fault.in_state(state)),
+        };
+        applied.map_err(|error| self.fail(error))
+    }
+}

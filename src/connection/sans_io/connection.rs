@@ -1,0 +1,201 @@
+//! [`Connection`]: one state machine, an inbound and an outbound half, and the application's view of them.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::client::{self, Client};
+use crate::connection::limits::Limits;
+use crate::connection::machine::Machine;
+use crate::connection::receive::receiver::Receiver;
+use crate::connection::receive::record_receiver::RecordReceiver;
+use crate::connection::send::sender::Sender;
+use crate::connection::sink::{ConnectionSink, Decided};
+use crate::crypto::random::Rng;
+use crate::error::Error;
+use crate::handshake::{Context, Negotiated};
+use crate::identity::ServerName;
+use crate::record::SealError;
+use crate::secret::Secret;
+use crate::server::{self, Server};
+use crate::time::Now;
+
+/// A TLS 1.3 connection without I/O: ciphertext in, plaintext out, and back.
+///
+/// # The contract
+///
+/// 1. Make one with [`Client::connection`], [`Server::connection`] or [`Connection::undecided`].
+/// 2. **Send** whatever [`output`](Self::output) gives, whenever it is not empty, and tell by [`sent`](Self::sent) how much went out. This holds
+///    after an error too: the alert is in there.
+/// 3. **Receive** into [`input`](Self::input), tell by [`received`](Self::received) how much came, or by [`received_end`](Self::received_end) that
+///    no more will.
+/// 4. Then call [`process`](Self::process), and do what the [`Status`] says, until it says [`Status::NeedsInput`] or [`Status::Closed`]. To have application
+///    data in a buffer of yours, call [`process_into`](Self::process_into) instead.
+/// 5. When [`is_handshaking`](Self::is_handshaking) has become false, [`write`](Self::write). Finish with [`close`](Self::close).
+/// 6. While the handshake lasts, call `process` at [`next_timeout`](Self::next_timeout) at the latest. The time that the application itself takes, for
+///    an answer or with early data, counts too.
+/// 7. At [`Status::Ask`] nothing more is received or processed before the answer: [`choose`](Self::choose), [`answer`](Self::answer) or
+///    [`refuse`](Self::refuse). What waits in the output can be sent meanwhile.
+/// 8. Early data, where both configurations allow it: a client may [`write_early_data`](Self::write_early_data) from the beginning; a server reads it at
+///    [`Status::EarlyData`] as [`early_plaintext`](Self::early_plaintext), may answer it by `write_early_data`, and goes on when it is consumed.
+///
+/// The first error sticks: every later call returns it again. Plaintext that was received before it can still be read.
+///
+/// ```
+/// use std::time::Duration;
+/// use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};
+///
+/// /// Moves what one side has to send to the other, and lets it work.
+/// fn deliver(from: &mut Connection, to: &mut Connection, now: Now) -> Result<Status, fleeting::Error> {
+///     while !from.output().is_empty() {
+///         let space = to.input();
+///         let count = space.len().min(from.output().len());
+///         space[..count].copy_from_slice(&from.output()[..count]);
+///         to.received(count);
+///         from.sent(count);
+///         to.process(now, &mut SystemRandom)?;
+///     }
+///     to.process(now, &mut SystemRandom)
+/// }
+///
+/// # fn main() -> Result<(), fleeting::Error> {
+/// let authority = Authority::new("example")?;
+/// let client = Client::builder().trust(authority.trust()).build()?;
+/// let server = Server::builder().identity(authority.issue_server(["db.internal"])?).build()?;
+///
+/// # let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+/// let now = Now { monotonic: Duration::ZERO, unix };
+/// let mut client = client.connection("db.internal", now, &mut SystemRandom)?;
+/// let mut server = server.connection(now);
+/// deliver(&mut client, &mut server, now)?; // ClientHello
+/// deliver(&mut server, &mut client, now)?; // ServerHello ... Finished
+/// deliver(&mut client, &mut server, now)?; // Finished
+///
+/// client.write(b"hello")?;
+/// assert_eq!(deliver(&mut client, &mut server, now)?, Status::Data);
+/// assert_eq!(server.plaintext(), b"hello");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Connection {
+    pub(crate) receiver: Receiver,
+    pub(crate) sender: Sender,
+}
+
+impl Connection {
+    /// `early_data` is whether the caller could send any.
+    pub(crate) fn client(client: &Client, name: Option<ServerName>, early_data: bool, now: Now, rng: &mut Rng<'_>) -> Result<Self, Error> {
+        let mut connection =
+            Self::new(Machine::Failed, RecordReceiver::new(true), Sender::new(true), (&client.config.settings).into(), now);
+        connection.sender.padding = client.config.settings.padding;
+        let mut sink = ConnectionSink { sender: Some(&mut connection.sender), decided: Decided::default() };
+        let state = client::start(client, name, early_data, &mut Context { now, rng, sink: &mut sink });
+        connection.receiver.machine = Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
+        connection.sender.flush_messages().map_err(|error| error.in_state("START"))?;
+        connection.sender.take_failure("START")?;
+        Ok(connection)
+    }
+
+    pub(crate) fn server(server: Option<&Server>, now: Now) -> Self {
+        let limits = server.map(|server| Limits::from(&server.config.settings)).unwrap_or_default();
+        let machine = Machine::Server(server::start(server.cloned()));
+        let mut connection = Self::new(machine, RecordReceiver::new(false), Sender::new(false), limits, now);
+        connection.sender.padding = server.map(|server| server.config.settings.padding).unwrap_or_default();
+        connection
+    }
+
+    fn new(machine: Machine, records: RecordReceiver, sender: Sender, settings: Limits, now: Now) -> Self {
+        Self { receiver: Receiver::new(machine, records, settings, now), sender }
+    }
+
+    /// Begins a server's connection whose configuration is chosen when the ClientHello is there: `process` says
+    /// [`Status::Ask`]`(`[`Question::Configuration`](crate::Question::Configuration)`)` then; look at [`client_hello`](Self::client_hello) and [`choose`](Self::choose).
+    pub fn undecided(now: Now) -> Self {
+        Self::server(None, now)
+    }
+
+    // ---- the transport's side ----
+
+    /// Space to receive into, at least one byte. It grows with the traffic and is small while there is none.
+    pub fn input(&mut self) -> &mut [u8] {
+        if self.receiver.records.deframer.is_empty() {
+            self.sender.rest();
+        }
+        self.receiver.records.deframer.space()
+    }
+
+    /// `count` bytes were received into [`input`](Self::input).
+    pub fn received(&mut self, count: usize) {
+        self.receiver.records.received(count);
+    }
+
+    /// The transport has ended: nothing more will be received.
+    pub fn received_end(&mut self) {
+        self.receiver.records.ended = true;
+    }
+
+    /// What waits to be sent.
+    pub fn output(&self) -> &[u8] {
+        self.sender.waiting()
+    }
+
+    /// `count` bytes of [`output`](Self::output) were sent.
+    pub fn sent(&mut self, count: usize) {
+        self.sender.sent(count);
+    }
+
+    /// When to call [`process`](Self::process) even if nothing is received, as a [`Now::monotonic`] time.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.receiver.next_timeout()
+    }
+
+    /// Before something is sent, at a time that `process` may not have been told: tickets that have waited for too long stay here.
+    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Now) {
+        self.sender.drop_old_tickets(|| now().monotonic);
+    }
+
+    pub(crate) fn fail(&mut self, error: Error) -> Error {
+        self.receiver.fail(error, &mut self.sender)
+    }
+
+    pub(crate) fn seal_error(&self, error: SealError) -> Error {
+        self.receiver.seal_error(error)
+    }
+
+    /// Whether the handshake is still going on: not when it is complete, and not when it has failed.
+    pub fn is_handshaking(&self) -> bool {
+        self.receiver.machine.is_handshaking()
+    }
+
+    /// What the connection failed with, if it has.
+    pub fn error(&self) -> Option<&Error> {
+        self.receiver.failed.as_ref()
+    }
+
+    /// What the handshake has agreed on, once it is complete.
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.receiver.established.as_ref().map(|established| &established.negotiated)
+    }
+
+    /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
+    /// section 4); `length` is in bytes.
+    ///
+    /// # Errors
+    /// [`Error::WrongState`] while the handshake lasts, [`Error::Config`] for a label or a length that is too long.
+    pub fn export_keying_material(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, Error> {
+        if let Some(error) = &self.receiver.failed {
+            return Err(error.clone());
+        }
+        let state = self.receiver.machine.state_name();
+        let established = self.receiver.established.as_ref().ok_or(Error::WrongState { call: "export_keying_material", state })?;
+        Ok(established.exporter.export(label, context, length)?)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("state", &self.receiver.machine.state_name())
+            .field("negotiated", &self.negotiated())
+            .finish_non_exhaustive()
+    }
+}

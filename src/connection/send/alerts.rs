@@ -1,0 +1,38 @@
+//! Alerts that we send: the last this side says (RFC 9846, section 6).
+
+use crate::code_point::{AlertDescription, ContentType};
+use crate::connection::send::sender::Sender;
+
+impl Sender {
+    /// Sends alerts, the last this side says, and wipes the keys.
+    ///
+    /// RFC 9846, 5.1: each in a record of its own. 6: close_notify and user_canceled are warnings, all others fatal.
+    pub(crate) fn end(&mut self, alerts: &[AlertDescription]) {
+        // RFC 9846, A.1: clients that send alerts "SHOULD first rekey to the handshake keys if possible". Who has not heard of them reads no early data
+        // either, or will say that a record does not open.
+        if self.deferred.is_some() {
+            self.end_early_data();
+        }
+        // RFC 9846, section 6: with a fatal alert the peer forgets its tickets.
+        if alerts != [AlertDescription::CLOSE_NOTIFY] {
+            self.tickets.clear();
+        }
+        self.note(|out| {
+            out.flush_messages()?;
+            out.flush()?;
+            out.send_tickets()?;
+            let Some(seal) = &mut out.seal else { return Ok(()) };
+            for alert in alerts {
+                let warning = matches!(*alert, AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED);
+                seal.seal(ContentType::ALERT, &[if warning { 1 } else { 2 }, alert.0], 0, &mut out.records)?;
+            }
+            Ok(())
+        });
+        self.seal = None;
+        self.records.wipe_draft();
+        self.rest();
+        self.early_data_left = None;
+        self.messages = Vec::new();
+        self.tickets.clear();
+    }
+}

@@ -1,0 +1,61 @@
+//! Early data that a client sends, and the keys that replace it (RFC 9846, 4.3.10).
+
+use crate::code_point::ContentType;
+use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
+use crate::crypto::suite::Suite;
+use crate::key_schedule::TrafficSecret;
+use crate::record::{Seal, SealError};
+
+impl Sender {
+    /// Early data may be sent under these keys.
+    pub(crate) fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
+        self.install(suite, secret);
+        self.early_data_left = Some(usize::try_from(max_size).unwrap_or(usize::MAX));
+    }
+
+    /// Keys that take over when early data is over.
+    pub(crate) fn defer(&mut self, suite: Suite, secret: TrafficSecret) {
+        self.deferred = Some((suite, secret));
+    }
+
+    /// Early data is over: the keys that were deferred take over, or none, if a HelloRetryRequest came.
+    pub(crate) fn end_early_data(&mut self) {
+        self.early_data_left = None;
+        match self.deferred.take() {
+            Some((suite, secret)) => self.install(suite, secret),
+            None => {
+                self.note(Self::flush_messages);
+                if self.seal.is_some() {
+                    self.seal = Some(Seal::plaintext());
+                }
+            }
+        }
+    }
+
+    /// How much early data may still be sent.
+    pub(crate) fn early_data_left(&self) -> usize {
+        self.early_data_left.unwrap_or_default()
+    }
+
+    /// Early data: as much of it as is allowed, and may wait for the transport. Returns how much was taken.
+    ///
+    /// There is no KeyUpdate before the handshake is over: where the key is used up (RFC 9846, 5.5), no more is taken.
+    pub(crate) fn early_data(&mut self, data: &[u8]) -> Result<usize, SealError> {
+        self.reserve(data.len().min(self.early_data_left()));
+        let mut taken = 0;
+        while let Some(left) = self.early_data_left
+            && taken < data.len()
+            && left > 0
+            && self.waiting().len() < MAX_WAITING
+            && let Some(seal) = self.seal.as_mut().filter(|seal| seal.records_left() > RENEWAL_RESERVE)
+        {
+            let rest = data.get(taken..).unwrap_or_default();
+            let fragment = rest.get(..seal.max_fragment().min(left)).unwrap_or(rest);
+            let padding = self.padding.amount(fragment.len(), seal.max_fragment());
+            seal.seal(ContentType::APPLICATION_DATA, fragment, padding, &mut self.records)?;
+            taken += fragment.len();
+            self.early_data_left = Some(left - fragment.len());
+        }
+        Ok(taken)
+    }
+}

@@ -1,0 +1,17 @@
+//! What goes out.
+//!
+//! ```text
+//! messages, tickets, KeyUpdates, alerts ─┬─> Sender: seal ─> output
+//! application data ─> gathered ──────────┘
+//! ```
+//!
+//! [`SendSide`](send_side::SendSide) is what receiving demands of sending.
+
+mod alerts;
+mod data;
+mod early_data;
+pub(super) mod key_updates;
+mod rekey;
+pub(super) mod send_side;
+pub(super) mod sender;
+mod tickets;

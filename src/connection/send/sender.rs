@@ -1,0 +1,182 @@
+//! What we send: handshake messages, alerts and application data become records in one buffer, in order.
+
+use core::time::Duration;
+
+use crate::code_point::ContentType;
+use crate::connection::send::key_updates::KeyUpdates;
+use crate::connection::send::tickets::WaitingTickets;
+use crate::crypto::suite::Suite;
+use crate::error::Error;
+use crate::key_schedule::TrafficSecret;
+use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, SealError};
+
+/// How many bytes of records may wait for the transport before `write` takes no more: four full records and their overhead, so that
+/// one call of the transport carries several.
+pub(super) const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + OVERHEAD);
+
+/// How many records before the end of a key's life it is renewed.
+pub(super) const RENEWAL_RESERVE: u64 = 1024;
+
+/// The sending side of a connection: its keys, and what waits for the transport.
+pub(crate) struct Sender {
+    /// None when nothing can be sent any more: after close_notify or a fatal alert. The keys are gone then.
+    pub(super) seal: Option<Seal>,
+    /// Records, for the transport.
+    pub(super) records: Output,
+    /// Handshake messages that wait to be packed into records together.
+    pub(super) messages: Vec<u8>,
+    pub(super) tickets: WaitingTickets,
+    /// How many bytes of early data a client may still send; None where that is over, or was never begun.
+    pub(super) early_data_left: Option<usize>,
+    /// The keys that take over from those of early data.
+    pub(super) deferred: Option<(Suite, TrafficSecret)>,
+    /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
+    initial: bool,
+    /// The dummy ChangeCipherSpec went out.
+    changed_cipher_spec: bool,
+    /// The peer's limit for a protected record, of these keys and all later ones.
+    max_inner: usize,
+    pub(crate) padding: Padding,
+    /// Data is gathered until it fills a record. What is gathered stands where that record will be encrypted.
+    pub(crate) corked: bool,
+    pub(crate) key_updates: KeyUpdates,
+    /// What went wrong while a sink, which returns nothing, was written to.
+    failure: Option<SealError>,
+}
+
+impl Sender {
+    pub(crate) fn new(is_client: bool) -> Self {
+        Self {
+            seal: Some(Seal::plaintext()),
+            records: Output::default(),
+            messages: Vec::new(),
+            tickets: WaitingTickets::default(),
+            early_data_left: None,
+            deferred: None,
+            initial: is_client,
+            changed_cipher_spec: false,
+            max_inner: MAX_INNER,
+            padding: Padding::None,
+            corked: false,
+            key_updates: KeyUpdates::default(),
+            failure: None,
+        }
+    }
+
+    /// What waits for the transport.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        self.records.waiting()
+    }
+
+    /// The transport took `count` bytes.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.records.sent(count);
+        if !self.is_open() {
+            self.rest();
+        }
+    }
+
+    /// The connection is about to wait, or has ended: the memory that it has for much to send goes back, if nothing is.
+    pub(crate) fn rest(&mut self) {
+        self.records.give_back();
+    }
+
+    /// What waits for the transport, or to be a record, does not go out any more.
+    pub(crate) fn discard(&mut self) {
+        self.sent(usize::MAX);
+        self.records.wipe_draft();
+    }
+
+    /// Whether anything can still be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    /// A handshake message, to be packed with its neighbours.
+    pub(crate) fn message(&mut self, message: &[u8]) {
+        self.messages.extend_from_slice(message);
+    }
+
+    /// Packs the messages that wait into as few records as they need.
+    ///
+    /// RFC 9846, 5.1: messages do not span a key change, so this comes before one, and the last of them ends its record.
+    pub(crate) fn flush_messages(&mut self) -> Result<(), SealError> {
+        let messages = core::mem::take(&mut self.messages);
+        let Some(seal) = &mut self.seal else { return Ok(()) };
+        for fragment in messages.chunks(seal.max_fragment().max(1)) {
+            if self.initial {
+                Seal::initial_client_hello(fragment, &mut self.records)?;
+            } else {
+                seal.seal(ContentType::HANDSHAKE, fragment, 0, &mut self.records)?;
+            }
+        }
+        self.initial &= messages.is_empty();
+        Ok(())
+    }
+
+    /// Takes a NewSessionTicket message, to be sent with the first data.
+    pub(crate) fn ticket(&mut self, message: &[u8]) {
+        self.tickets.add(message);
+    }
+
+    /// Drops tickets that have waited for too long. `now` is monotonic, and is called only if there
+    /// are any.
+    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Duration) {
+        self.tickets.drop_old(now);
+    }
+
+    /// Sends the tickets that wait.
+    pub(super) fn send_tickets(&mut self) -> Result<(), SealError> {
+        self.tickets.send(self.seal.as_mut(), &mut self.records)
+    }
+
+    /// New keys, from the next message on.
+    pub(crate) fn install(&mut self, suite: Suite, secret: TrafficSecret) {
+        self.note(Self::flush_messages);
+        if self.seal.is_some() {
+            let mut seal = Seal::protected(suite, secret);
+            seal.set_max_inner(self.max_inner);
+            self.seal = Some(seal);
+        }
+    }
+
+    /// The peer's limit for protected records, from the next one on (RFC 8449, section 4).
+    pub(crate) fn limit(&mut self, max_inner: usize) {
+        self.max_inner = max_inner;
+        if let Some(seal) = &mut self.seal {
+            seal.set_max_inner(max_inner);
+        }
+    }
+
+    /// The dummy ChangeCipherSpec, once a connection: after a HelloRetryRequest it stands before the second hello, or behind the retry, and not
+    /// where it would without one (RFC 9846, E.4).
+    pub(crate) fn change_cipher_spec(&mut self) {
+        if core::mem::replace(&mut self.changed_cipher_spec, true) {
+            return;
+        }
+        self.note(|out| {
+            out.flush_messages()?;
+            Seal::change_cipher_spec(&mut out.records)
+        });
+    }
+
+    /// As if so many records had been sealed under these keys, and so many KeyUpdates sent.
+    #[cfg(test)]
+    pub(crate) fn start_at(&mut self, sequence: u64, updates: u64) {
+        let seal = self.seal.as_mut().unwrap();
+        seal.start_at(sequence);
+        seal.set_updates(updates);
+    }
+
+    /// The failure that was noted, for the connection to end with.
+    pub(crate) fn take_failure(&mut self, state: &'static str) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), |error| Err(error.in_state(state)))
+    }
+
+    /// Keeps a failure to seal for [`take_failure`](Self::take_failure): a sink returns nothing.
+    pub(super) fn note(&mut self, write: impl FnOnce(&mut Self) -> Result<(), SealError>) {
+        if let Err(error) = write(self) {
+            self.failure.get_or_insert(error);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! [`Notes`]: what the two halves of a connection tell each other without a lock.
+
+use crate::sync::{AtomicU8, OnceLock, Ordering};
+
+/// The peer asked for a KeyUpdate of ours.
+pub(crate) const ASKED: u8 = 1;
+/// We asked for one of the peer's, and it has not come. The half that sends sets it, the other one clears it.
+pub(crate) const AWAITED: u8 = 2;
+/// Application data was written.
+pub(crate) const WROTE: u8 = 4;
+/// The connection has failed.
+const FAILED: u8 = 8;
+
+/// What the halves tell each other without a lock.
+pub(crate) struct Notes<E> {
+    bits: AtomicU8,
+    failure: OnceLock<E>,
+}
+
+impl<E> Notes<E> {
+    /// `notes` are there from the beginning.
+    pub(super) fn new(notes: u8) -> Self {
+        Self { bits: AtomicU8::new(notes), failure: OnceLock::new() }
+    }
+
+    pub(crate) fn has(&self, note: u8) -> bool {
+        self.bits.load(Ordering::Acquire) & note != 0
+    }
+
+    /// Leaves a note. One that is there already costs no more than a look.
+    pub(crate) fn leave(&self, note: u8) {
+        if !self.has(note) {
+            self.bits.fetch_or(note, Ordering::AcqRel);
+        }
+    }
+
+    /// Takes a note away; says whether it was there.
+    pub(crate) fn take(&self, note: u8) -> bool {
+        self.has(note) && self.bits.fetch_and(!note, Ordering::AcqRel) & note != 0
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has(FAILED)
+    }
+
+    /// What the connection failed with, whichever half found it.
+    pub(crate) fn failure(&self) -> Option<&E> {
+        if self.has_failed() { self.failure.get() } else { None }
+    }
+
+    /// The connection has failed. The first error sticks: returns that.
+    pub(crate) fn fail(&self, error: E) -> &E {
+        let first = self.failure.get_or_init(|| error);
+        self.leave(FAILED);
+        first
+    }
+}

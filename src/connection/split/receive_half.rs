@@ -1,0 +1,78 @@
+//! [`ReceiveHalf`]: the half of a split connection that receives.
+//!
+//! It never sends by itself. A KeyUpdate that the peer asks for is noted for the other half, which
+//! sends it before its next data or at a flush: sealing it here would need the lock, and sending it
+//! could wait for a peer that does not read (RFC 9846, 4.7.3 asks only for the former). A failure is
+//! noted too, and so is the alert that somebody has to send at once; see [`Shared`](super::Shared).
+
+use crate::connection::receive::receiver::Receiver;
+use crate::connection::send::send_side::SendSide;
+use crate::connection::send::sender::Sender;
+use crate::connection::split::notes::{ASKED, AWAITED, Notes, WROTE};
+use crate::connection::status::Status;
+use crate::crypto::random::SystemRandom;
+use crate::error::Error;
+use crate::time::Now;
+
+/// The half that receives: records, and the state machine that they feed.
+pub(crate) struct ReceiveHalf {
+    pub(super) receiver: Receiver,
+}
+
+impl ReceiveHalf {
+    pub(crate) fn input(&mut self) -> &mut [u8] {
+        self.receiver.records.deframer.space()
+    }
+
+    /// Whether nothing is there: of a record, or to be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.receiver.records.deframer.is_empty()
+    }
+
+    pub(crate) fn received(&mut self, count: usize) {
+        self.receiver.records.received(count);
+    }
+
+    pub(crate) fn received_end(&mut self) {
+        self.receiver.records.ended = true;
+    }
+
+    pub(crate) fn plaintext(&self) -> &[u8] {
+        self.receiver.records.deframer.held()
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.receiver.records.deframer.consume(count);
+    }
+
+    /// As [`Connection::process_into`].
+    pub(crate) fn process_into(&mut self, out: &mut [u8], now: Now, mut notes: &Notes<Error>) -> Result<(usize, Status), Error> {
+        self.receiver.process_into(out, now, &mut SystemRandom, &mut notes)
+    }
+}
+
+/// What receiving demands of sending is left as a note for the other half.
+impl SendSide for &Notes<Error> {
+    fn sender(&mut self) -> Option<&mut Sender> {
+        None
+    }
+
+    fn key_update(&mut self, answer: bool) -> bool {
+        if answer {
+            self.leave(ASKED);
+        }
+        self.take(AWAITED)
+    }
+
+    fn has_written(&mut self) -> bool {
+        self.take(WROTE)
+    }
+
+    fn failure(&self) -> Option<&Error> {
+        Notes::failure(self)
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        Notes::fail(self, error).clone()
+    }
+}

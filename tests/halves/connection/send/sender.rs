@@ -1,0 +1,103 @@
+//! What sends. A record is one byte, also of data: [`DATA`] and the like, or its alert's number.
+
+use core::ops::Deref;
+use core::time::Duration;
+
+use crate::code_point::AlertDescription;
+use crate::connection::send::key_updates::KeyUpdates;
+use crate::message::KeyUpdateRequest;
+use crate::record::SealError;
+
+pub(crate) const DATA: u8 = b'd';
+pub(crate) const REQUEST: u8 = b'r';
+pub(crate) const ANSWER: u8 = b'a';
+
+pub(crate) struct Sender {
+    open: bool,
+    records: Vec<u8>,
+    pub(crate) corked: bool,
+    /// How many records of data are gathered.
+    gathered: usize,
+    pub(crate) key_updates: KeyUpdates,
+}
+
+impl Default for Sender {
+    fn default() -> Self {
+        Self { open: true, records: Vec::new(), corked: false, gathered: 0, key_updates: KeyUpdates::default() }
+    }
+}
+
+impl Sender {
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.records
+    }
+
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.records.drain(..count);
+    }
+
+    pub(crate) fn rest(&mut self) {}
+
+    pub(crate) fn discard(&mut self) {
+        self.records.clear();
+        self.gathered = 0;
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(crate) fn drop_old_tickets(&mut self, _: impl FnOnce() -> Duration) {}
+
+    pub(crate) fn data<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, SealError> {
+        assert!(self.open, "data under no key");
+        if buffers.is_empty() {
+            // What the half that sends fails with itself.
+            return Err(SealError);
+        }
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.gathered += length;
+        if !self.corked {
+            self.flush()?;
+        }
+        Ok(length)
+    }
+
+    pub(crate) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
+        let mut place = vec![0; length];
+        let written = write(&mut place);
+        self.data(&[&place[..written]])
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), SealError> {
+        if self.gathered > 0 {
+            self.answer_key_update()?;
+            let gathered = std::mem::take(&mut self.gathered);
+            self.records.resize(self.records.len() + gathered, DATA);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn answer_key_update(&mut self) -> Result<(), SealError> {
+        if self.owes_key_update() { self.key_update(false) } else { Ok(()) }
+    }
+
+    pub(crate) fn owes_key_update(&self) -> bool {
+        self.open && self.key_updates.owed()
+    }
+
+    pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
+        self.records.push(match self.key_updates.send(ask) {
+            KeyUpdateRequest::Requested => REQUEST,
+            KeyUpdateRequest::NotRequested => ANSWER,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn end(&mut self, alerts: &[AlertDescription]) {
+        if std::mem::replace(&mut self.open, false) {
+            let _ = self.flush();
+            self.records.extend(alerts.iter().map(|alert| alert.0));
+        }
+    }
+}
