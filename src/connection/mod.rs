@@ -32,12 +32,14 @@ pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub use status::Status;
 
 impl Client {
-    /// Begins a connection to the server of that name: a DNS name, or an IP address; the ClientHello waits in its output.
+    /// Begins a connection to the server named `name`, a DNS name or an IP address. The ClientHello
+    /// is in the output.
     ///
-    /// A generator without a state of its own (size zero) counts as the system's for ML-KEM: see [`SystemRandom`](crate::SystemRandom).
+    /// For ML-KEM, a generator without state (of size zero) counts as the system's: see
+    /// [`SystemRandom`](crate::SystemRandom).
     ///
     /// # Errors
-    /// [`Error::Name`] for a name that is none, [`Error::Random`].
+    /// Returns [`Error::Name`] if `name` is not valid, or [`Error::Random`].
     pub fn connection(&self, name: &str, now: Now, rng: &mut Rng<'_>) -> Result<Connection, Error> {
         Connection::client(self, Some(ServerName::parse(name)?), true, now, rng)
     }
@@ -45,7 +47,8 @@ impl Client {
     /// Begins a connection to a server that has no name and is known by its key alone.
     ///
     /// # Errors
-    /// [`Error::Config`] if the configuration does not [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
+    /// Returns [`Error::Config`] if the configuration does not
+    /// [allow](crate::ClientBuilder::allow_unnamed) it, or [`Error::Random`].
     pub fn connection_unnamed(&self, now: Now, rng: &mut Rng<'_>) -> Result<Connection, Error> {
         self.check_unnamed()?;
         Connection::client(self, None, true, now, rng)
@@ -63,14 +66,14 @@ impl Client {
 }
 
 impl Server {
-    /// Begins a connection with a client that is about to say something.
+    /// Begins a connection to a client, whose ClientHello is the first thing to receive.
     pub fn connection(&self, now: Now) -> Connection {
         Connection::server(Some(self), now)
     }
 }
 
 impl LiveServer {
-    /// As [`Server::connection`], with the configuration of this moment.
+    /// Like [`Server::connection`], with the configuration that is current now.
     pub fn connection(&self, now: Now) -> Connection {
         self.current().connection(now)
     }

@@ -12,25 +12,31 @@ use crate::session::ReplayEntry;
 use crate::time::Now;
 
 impl Connection {
-    /// What the client asked for, while [`Question::Configuration`](crate::Question::Configuration) waits for its answer.
+    /// Returns the client's offer while [`Question::Configuration`](crate::Question::Configuration)
+    /// waits for an answer.
     pub fn client_hello(&self) -> Option<&ClientHello> {
         self.receiver.machine.client_hello()
     }
 
-    /// What to look for in the store of ClientHellos that have been seen, while [`Question::Replay`](crate::Question::Replay) waits for its answer.
+    /// Returns the entry to look up in the replay store while
+    /// [`Question::Replay`](crate::Question::Replay) waits for an answer.
     pub fn replay_entry(&self) -> Option<ReplayEntry> {
         self.receiver.machine.replay_entry()
     }
 
-    /// What to sign, by Ed25519 (RFC 8032) and as it is, while [`Question::Signature`](crate::Question::Signature) waits for its answer: the content of RFC 9846, 4.5.2.
+    /// Returns the bytes to sign with Ed25519 (RFC 8032), unmodified, while
+    /// [`Question::Signature`](crate::Question::Signature) waits for an answer. They are the
+    /// content of RFC 9846, 4.5.2.
     pub fn to_sign(&self) -> Option<&[u8]> {
         self.receiver.machine.to_sign()
     }
 
-    /// Answers [`Question::Configuration`](crate::Question::Configuration): the handshake goes on with this server's configuration.
+    /// Answers [`Question::Configuration`](crate::Question::Configuration): the handshake continues
+    /// with the configuration of `server`.
     ///
     /// # Errors
-    /// [`Error::WrongState`] if that was not asked; otherwise as [`process`](Self::process), for what is wrong with the ClientHello.
+    /// Returns [`Error::WrongState`] if no configuration was asked for. Otherwise returns the
+    /// errors of [`process`](Self::process), if the ClientHello is not acceptable.
     pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
         self.go_on("choose", now, rng, |machine, cx| machine.choose(server, cx))?;
         self.receiver.settings = (&server.config.settings).into();
@@ -41,17 +47,20 @@ impl Connection {
     /// Answers any other [`Question`](crate::Question).
     ///
     /// # Errors
-    /// [`Error::WrongState`] if that was not asked; [`Error::Signer`] for a signature that is not one of our key over what was to be signed; otherwise as
-    /// [`process`](Self::process).
+    /// Returns [`Error::WrongState`] if the answer is not one to the question that was asked, and
+    /// [`Error::Signer`] if a signature is not one by our key over [`to_sign`](Self::to_sign).
+    /// Otherwise returns the errors of [`process`](Self::process).
     pub fn answer(&mut self, answer: Answer, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
         self.go_on("answer", now, rng, |machine, cx| machine.answer(answer, cx))
     }
 
-    /// Answers no: the handshake ends, and the peer gets this alert; unrecognized_name, access_denied and internal_error are the usual ones. What the
-    /// connection has failed with then is [`Error::Refused`].
+    /// Refuses: the handshake ends, and the peer receives `alert`. The usual ones are
+    /// unrecognized_name, access_denied and internal_error. The connection has then failed with
+    /// [`Error::Refused`].
     ///
     /// # Errors
-    /// [`Error::WrongState`] if nothing was asked, and the error that the connection had failed with before.
+    /// Returns [`Error::WrongState`] if nothing was asked, and the error that the connection had
+    /// failed with before.
     pub fn refuse(&mut self, alert: AlertDescription) -> Result<(), Error> {
         if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
@@ -63,7 +72,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Goes on from a question; `answered` gives the machine back if it was not that which is asked.
+    /// Continues after a question. `answered` gives the machine back if the answer does not fit the
+    /// question.
     fn go_on(
         &mut self,
         call: &'static str,

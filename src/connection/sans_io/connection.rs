@@ -1,4 +1,4 @@
-//! [`Connection`]: one state machine, an inbound and an outbound half, and the application's view of them.
+//! [`Connection`]: the type, the contract of its calls, and what it knows.
 
 use core::fmt;
 use core::time::Duration;
@@ -24,21 +24,27 @@ use crate::time::Now;
 /// # The contract
 ///
 /// 1. Make one with [`Client::connection`], [`Server::connection`] or [`Connection::undecided`].
-/// 2. **Send** whatever [`output`](Self::output) gives, whenever it is not empty, and tell by [`sent`](Self::sent) how much went out. This holds
-///    after an error too: the alert is in there.
-/// 3. **Receive** into [`input`](Self::input), tell by [`received`](Self::received) how much came, or by [`received_end`](Self::received_end) that
-///    no more will.
-/// 4. Then call [`process`](Self::process), and do what the [`Status`] says, until it says [`Status::NeedsInput`] or [`Status::Closed`]. To have application
-///    data in a buffer of yours, call [`process_into`](Self::process_into) instead.
-/// 5. When [`is_handshaking`](Self::is_handshaking) has become false, [`write`](Self::write). Finish with [`close`](Self::close).
-/// 6. While the handshake lasts, call `process` at [`next_timeout`](Self::next_timeout) at the latest. The time that the application itself takes, for
-///    an answer or with early data, counts too.
-/// 7. At [`Status::Ask`] nothing more is received or processed before the answer: [`choose`](Self::choose), [`answer`](Self::answer) or
-///    [`refuse`](Self::refuse). What waits in the output can be sent meanwhile.
-/// 8. Early data, where both configurations allow it: a client may [`write_early_data`](Self::write_early_data) from the beginning; a server reads it at
-///    [`Status::EarlyData`] as [`early_plaintext`](Self::early_plaintext), may answer it by `write_early_data`, and goes on when it is consumed.
+/// 2. **Send** what [`output`](Self::output) returns whenever it is not empty, and report to
+///    [`sent`](Self::sent) how much went out. Do so after an error too: the output holds the alert.
+/// 3. **Receive** into [`input`](Self::input) and report to [`received`](Self::received) how much
+///    arrived, or to [`received_end`](Self::received_end) that nothing more will.
+/// 4. Then call [`process`](Self::process) and act on the [`Status`](crate::Status), until it is
+///    `NeedsInput` or `Closed`. To have application data placed in a buffer of your own, call
+///    [`process_into`](Self::process_into) instead.
+/// 5. Once [`is_handshaking`](Self::is_handshaking) returns false, [`write`](Self::write). Finish
+///    with [`close`](Self::close).
+/// 6. During the handshake, call `process` no later than [`next_timeout`](Self::next_timeout). The
+///    time that the application takes to answer a question or to read early data counts too.
+/// 7. At `Status::Ask`, nothing more is received or processed until the application calls
+///    [`choose`](Self::choose), [`answer`](Self::answer) or [`refuse`](Self::refuse). Output can be
+///    sent meanwhile.
+/// 8. Early data needs the consent of both configurations. A client may call
+///    [`write_early_data`](Self::write_early_data) from the start. A server reads early data at
+///    `Status::EarlyData` through [`early_plaintext`](Self::early_plaintext), may answer it with
+///    `write_early_data`, and continues once it is consumed.
 ///
-/// The first error sticks: every later call returns it again. Plaintext that was received before it can still be read.
+/// The first error is final: every later call returns it again. Plaintext that was received before
+/// the error can still be read.
 ///
 /// ```
 /// use std::time::Duration;
@@ -82,7 +88,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// `early_data` is whether the caller could send any.
+    /// Begins a client's connection. `early_data` says whether the caller is able to send early
+    /// data.
     pub(crate) fn client(client: &Client, name: Option<ServerName>, early_data: bool, now: Now, rng: &mut Rng<'_>) -> Result<Self, Error> {
         let mut connection =
             Self::new(Machine::Failed, RecordReceiver::new(true), Sender::new(true), (&client.config.settings).into(), now);
@@ -107,15 +114,19 @@ impl Connection {
         Self { receiver: Receiver::new(machine, records, settings, now), sender }
     }
 
-    /// Begins a server's connection whose configuration is chosen when the ClientHello is there: `process` says
-    /// [`Status::Ask`]`(`[`Question::Configuration`](crate::Question::Configuration)`)` then; look at [`client_hello`](Self::client_hello) and [`choose`](Self::choose).
+    /// Begins a server's connection whose configuration is chosen when the ClientHello has arrived.
+    ///
+    /// `process` then returns [`Status::Ask`](crate::Status::Ask) with
+    /// [`Question::Configuration`](crate::Question::Configuration). Read
+    /// [`client_hello`](Self::client_hello) and call [`choose`](Self::choose).
     pub fn undecided(now: Now) -> Self {
         Self::server(None, now)
     }
 
     // ---- the transport's side ----
 
-    /// Space to receive into, at least one byte. It grows with the traffic and is small while there is none.
+    /// Returns the space to receive into, at least one byte. It grows with the traffic and is small
+    /// while there is none.
     pub fn input(&mut self) -> &mut [u8] {
         if self.receiver.records.deframer.is_empty() {
             self.sender.rest();
@@ -123,32 +134,34 @@ impl Connection {
         self.receiver.records.deframer.space()
     }
 
-    /// `count` bytes were received into [`input`](Self::input).
+    /// Tells the connection that `count` bytes were received into [`input`](Self::input).
     pub fn received(&mut self, count: usize) {
         self.receiver.records.received(count);
     }
 
-    /// The transport has ended: nothing more will be received.
+    /// Tells the connection that the transport has ended: nothing more will be received.
     pub fn received_end(&mut self) {
         self.receiver.records.ended = true;
     }
 
-    /// What waits to be sent.
+    /// Returns the bytes that wait to be sent.
     pub fn output(&self) -> &[u8] {
         self.sender.waiting()
     }
 
-    /// `count` bytes of [`output`](Self::output) were sent.
+    /// Tells the connection that the first `count` bytes of [`output`](Self::output) were sent.
     pub fn sent(&mut self, count: usize) {
         self.sender.sent(count);
     }
 
-    /// When to call [`process`](Self::process) even if nothing is received, as a [`Now::monotonic`] time.
+    /// Returns the time, as a [`Now::monotonic`], at which [`process`](Self::process) must be
+    /// called even if nothing was received. `None` if there is no such time.
     pub fn next_timeout(&self) -> Option<Duration> {
         self.receiver.next_timeout()
     }
 
-    /// Before something is sent, at a time that `process` may not have been told: tickets that have waited for too long stay here.
+    /// Drops tickets that have waited for too long. Called before something is sent at a time that
+    /// `process` may not have been told.
     pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Now) {
         self.sender.drop_old_tickets(|| now().monotonic);
     }
@@ -161,26 +174,31 @@ impl Connection {
         self.receiver.seal_error(error)
     }
 
-    /// Whether the handshake is still going on: not when it is complete, and not when it has failed.
+    /// Returns true while the handshake is in progress: false once it is complete, and false once
+    /// it has failed.
     pub fn is_handshaking(&self) -> bool {
         self.receiver.machine.is_handshaking()
     }
 
-    /// What the connection failed with, if it has.
+    /// Returns the error that the connection failed with, if it has failed.
     pub fn error(&self) -> Option<&Error> {
         self.receiver.failed.as_ref()
     }
 
-    /// What the handshake has agreed on, once it is complete.
+    /// Returns what the handshake agreed on, once it is complete.
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.receiver.established.as_ref().map(|established| &established.negotiated)
     }
 
-    /// Keying material for the application, the same on both sides and known to nobody else (RFC 9846, 7.5). `label` says what for (RFC 5705,
-    /// section 4); `length` is in bytes.
+    /// Derives keying material for the application: the same on both sides, and known to nobody
+    /// else (RFC 9846, 7.5).
+    ///
+    /// `label` names the use (RFC 5705, section 4), `context` may be empty, and `length` is in
+    /// bytes.
     ///
     /// # Errors
-    /// [`Error::WrongState`] while the handshake lasts, [`Error::Config`] for a label or a length that is too long.
+    /// Returns [`Error::WrongState`] during the handshake, [`Error::Config`] if the label or the
+    /// length is too long, and the error that the connection failed with.
     pub fn export_keying_material(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, Error> {
         if let Some(error) = &self.receiver.failed {
             return Err(error.clone());

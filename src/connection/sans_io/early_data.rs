@@ -6,17 +6,20 @@ use crate::error::Error;
 use crate::handshake::Negotiated;
 
 impl Connection {
-    /// Early data that the client sent and the application has not yet [`consume`](Self::consume)d (RFC 9846, 4.3.10). Nothing else is processed before it
-    /// is taken, so that it is never mixed with what comes after the handshake.
+    /// Returns early data that the client sent and the application has not yet
+    /// [consumed](Self::consume) (RFC 9846, 4.3.10). Nothing else is processed before it is
+    /// consumed, so that it is never mixed with data from after the handshake.
     ///
-    /// Whoever sent it holds the session's key; but **it may be a replay**, and until [`is_handshaking`](Self::is_handshaking) is false nobody has shown to be
-    /// there. To be safe from that, keep it until then.
+    /// The sender holds the session's key, but **the data may be a replay**: until
+    /// [`is_handshaking`](Self::is_handshaking) returns false, nobody has proven to be present. To
+    /// be safe from replays, keep the data until then.
     pub fn early_plaintext(&self) -> &[u8] {
         if self.receiver.records.is_early_data() { self.receiver.records.deframer.held() } else { &[] }
     }
 
-    /// What a server knows of the handshake while it reads early data: what was agreed on, and whose session it is. **Nobody has shown to be there yet**: it
-    /// becomes [`negotiated`](Self::negotiated) when the handshake is complete.
+    /// Returns what a server knows of the handshake while it reads early data: what was agreed on,
+    /// and whose session it is. **The client has not proven to be present yet.** It becomes
+    /// [`negotiated`](Self::negotiated) when the handshake is complete.
     pub fn early_negotiated(&self) -> Option<Negotiated> {
         match &self.receiver.machine {
             Machine::Server(state) => state.early_negotiated(),
@@ -24,18 +27,24 @@ impl Connection {
         }
     }
 
-    /// Takes data to be sent before the handshake is complete, as much as may wait in the output, and returns how much.
+    /// Takes data to send before the handshake is complete, as much as the output has room for, and
+    /// returns how many bytes it took.
     ///
-    /// * A client: early data, from the moment when the connection is made, if it was [allowed](crate::ClientBuilder::early_data) and a session allows it;
-    ///   up to [`early_data_left`](Self::early_data_left) bytes. What the server does with it says [`Negotiated::early_data`] afterwards: all of it is
-    ///   accepted, or all rejected, and nothing is sent again by itself. It can be replayed: see there.
-    /// * A server: its answer to early data that it has accepted. It reaches nobody who does not hold the session's key; but whether the client is there
-    ///   is known only when the handshake is complete.
+    /// * For a client this is early data. It can be sent as soon as the connection is made, if it
+    ///   is [allowed](crate::ClientBuilder::early_data) and a session permits it, up to
+    ///   [`early_data_left`](Self::early_data_left) bytes. [`Negotiated::early_data`] tells
+    ///   afterwards whether the server accepted or rejected it, always as a whole. Nothing is sent
+    ///   again automatically. Early data can be replayed: see there.
+    /// * For a server this is an answer to early data that it accepted. Only the holder of the
+    ///   session's key can read it, but whether the client is present is known only when the
+    ///   handshake is complete.
     ///
-    /// 0 means that the output has to be sent first, or that nothing may be sent early: not now, not any more, or not at all.
+    /// Returns 0 if the output must be sent first, or if nothing may be sent early: not yet, no
+    /// longer, or not at all.
     ///
     /// # Errors
-    /// The error that the connection failed with, [`Error::Closed`] after [`close`](Self::close), [`Error::KeyLimit`].
+    /// Returns the error that the connection failed with, [`Error::Closed`] after
+    /// [`close`](Self::close), or [`Error::KeyLimit`].
     pub fn write_early_data(&mut self, data: &[u8]) -> Result<usize, Error> {
         if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
@@ -49,7 +58,7 @@ impl Connection {
         self.or_fail(written)
     }
 
-    /// Whether something may be sent [early](Self::write_early_data) now.
+    /// Returns true if [`write_early_data`](Self::write_early_data) may be called now.
     pub fn takes_early_data(&self) -> bool {
         match &self.receiver.machine {
             Machine::Client(_) => self.sender.early_data_left() > 0,
@@ -58,7 +67,8 @@ impl Connection {
         }
     }
 
-    /// How many bytes of early data a client may still [send](Self::write_early_data); 0 when the server has answered, or where none is offered.
+    /// Returns how many bytes of early data a client may still [send](Self::write_early_data): 0
+    /// once the server has answered, or if none is offered.
     pub fn early_data_left(&self) -> usize {
         self.sender.early_data_left()
     }

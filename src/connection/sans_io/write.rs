@@ -1,4 +1,4 @@
-//! Writing: the application's data becomes records, from where it is, or gathered first.
+//! Writing: the application's data becomes records, directly or gathered first; new keys; the end.
 
 use core::ops::Deref;
 
@@ -9,54 +9,66 @@ use crate::error::Error;
 use crate::record::SealError;
 
 impl Connection {
-    /// Takes data for the peer, as much as may wait in the output, and returns how much; 0 means that the output has to be sent first.
+    /// Takes data for the peer, as much as the output has room for, and returns how many bytes it
+    /// took. 0 means that the output must be sent first.
     ///
     /// # Errors
-    /// [`Error::WrongState`] while the handshake lasts, [`Error::Closed`] after [`close`](Self::close), [`Error::KeyLimit`], and the error that the
-    /// connection failed with.
+    /// Returns [`Error::WrongState`] during the handshake, [`Error::Closed`] after
+    /// [`close`](Self::close), [`Error::KeyLimit`], or the error that the connection failed with.
     pub fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
         self.write_vectored(&[data])
     }
 
-    /// As [`write`](Self::write), from several buffers. Small ones share a record; one that fills a record is encrypted from where it is.
+    /// Like [`write`](Self::write), from several buffers. Small ones share a record; one that fills
+    /// a record is encrypted from where it is.
     ///
     /// # Errors
-    /// As `write`.
+    /// Returns the errors of `write`.
     pub fn write_vectored<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, Error> {
         self.write_by("write", |sender| sender.data(buffers))
     }
 
-    /// Lends the place where the next record's content is encrypted, so that what is made there is not copied. `write` gets up to `length` bytes, as many as a
-    /// record may have (16384, or what the peer takes), and returns how many it has written; what was in there before is of no meaning. It is not called
-    /// when the output has to be sent first; 0 is returned then.
+    /// Like [`write`](Self::write), but the caller produces the data directly in the record buffer,
+    /// which saves a copy.
+    ///
+    /// `write` receives a buffer of up to `length` bytes, limited by the size of a record (16384
+    /// bytes, or what the peer accepts), and returns how many bytes it wrote. The buffer's initial
+    /// content is unspecified. `write` is not called if the output must be sent first; the result
+    /// is then 0.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// Returns the errors of [`write`](Self::write).
     pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, Error> {
         self.write_by("write_with", |sender| sender.data_with(length, write))
     }
 
-    /// While corked, data is gathered until it fills a record, so that many small writes become few records: what does not fill one yet is not in the
-    /// [`output`](Self::output) before [`flush`](Self::flush), [`close`](Self::close), [`rekey`](Self::rekey) or the end of being corked; or a
-    /// [`write_with`](Self::write_with) that asks for more than the record that was begun has room for. It stands where it will be encrypted, so this costs no further copy, and is
+    /// Sets whether data is gathered until it fills a record, so that many small writes become few
+    /// records.
+    ///
+    /// Gathered data does not appear in the [`output`](Self::output) until its record is full, or
+    /// until [`flush`](Self::flush), [`close`](Self::close), [`rekey`](Self::rekey), uncorking, or
+    /// a [`write_with`](Self::write_with) that asks for more than the rest of the record. It is
+    /// gathered in the place where it will be encrypted, so this costs no further copy, and is
     /// never more than one record. Early data is not gathered.
     ///
     /// # Errors
-    /// As `flush`.
+    /// Returns the errors of `flush`.
     pub fn set_corked(&mut self, corked: bool) -> Result<(), Error> {
         self.sender.corked = corked;
         if corked { Ok(()) } else { self.flush() }
     }
 
-    /// Whether data is gathered.
+    /// Returns true if data is gathered: see [`set_corked`](Self::set_corked).
     pub fn is_corked(&self) -> bool {
         self.sender.corked
     }
 
-    /// Makes a record of what was gathered while [corked](Self::set_corked), if anything was; it goes to the output.
+    /// Seals the data that was gathered while [corked](Self::set_corked), if there is any, into the
+    /// output.
     ///
     /// # Errors
-    /// [`Error::KeyLimit`]; none after the connection has failed or was closed, as nothing is gathered then.
+    /// Returns [`Error::KeyLimit`]. Returns no error once the connection has failed or was closed,
+    /// as nothing is gathered then.
     pub fn flush(&mut self) -> Result<(), Error> {
         let flushed = self.sender.flush();
         self.or_fail(flushed)
@@ -71,7 +83,7 @@ impl Connection {
         self.or_fail(written)
     }
 
-    /// What cannot be sealed ends the connection.
+    /// Ends the connection if something cannot be sealed.
     pub(crate) fn or_fail<T>(&mut self, sealed: Result<T, SealError>) -> Result<T, Error> {
         sealed.map_err(|error| {
             let error = self.seal_error(error);
@@ -79,10 +91,11 @@ impl Connection {
         })
     }
 
-    /// Renews the keys of both directions: ours with the next record, the peer's when it answers (RFC 9846, 4.7.3).
+    /// Renews the keys of both directions: ours with the next record, the peer's when it answers
+    /// (RFC 9846, 4.7.3).
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// Returns the errors of [`write`](Self::write).
     pub fn rekey(&mut self) -> Result<(), Error> {
         self.check_writable("rekey")?;
         // What was written before is protected by the old keys.
@@ -90,8 +103,8 @@ impl Connection {
         self.sender.key_update(true).map_err(|error| self.seal_error(error))
     }
 
-    /// Says that we send no more: close_notify goes to the output, and our keys for sending are wiped. Reading goes on. During the handshake it
-    /// gives up, and says user_canceled first.
+    /// Sends no more: close_notify goes to the output, and our sending keys are wiped. Reading
+    /// remains possible. During the handshake this cancels it, and sends user_canceled first.
     pub fn close(&mut self) {
         if self.is_handshaking() {
             // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a protocol failure".
