@@ -1,11 +1,11 @@
-//! [`Limits`]: what a connection needs of its configuration.
+//! [`Limits`]: the part of a configuration that a connection needs after it has begun.
 
 use core::time::Duration;
 
 use crate::handshake::Settings;
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
 
-/// What a connection needs of its configuration.
+/// The part of a configuration that a connection needs after it has begun.
 pub(crate) struct Limits {
     pub(crate) handshake_timeout: Duration,
     pub(crate) max_handshake_size: usize,
@@ -18,7 +18,7 @@ impl From<&Settings> for Limits {
 }
 
 impl Default for Limits {
-    /// Before there is a configuration.
+    /// The limits that hold until a configuration is chosen.
     fn default() -> Self {
         Self { handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT, max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE }
     }

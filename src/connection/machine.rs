@@ -1,4 +1,4 @@
-//! [`Machine`]: which state machine a connection runs, and where it is.
+//! [`Machine`]: the state machine that a connection runs, and its state.
 
 use crate::client;
 use crate::error::Fault;
@@ -6,11 +6,11 @@ use crate::handshake::{Answer, Context, Question, Step};
 use crate::server::{self, ClientHello, Server};
 use crate::session::ReplayEntry;
 
-/// Which state machine runs, and in which state.
+/// The state machine of a connection, and its state.
 pub(crate) enum Machine {
     Client(client::State),
     Server(server::State),
-    /// Waits for an answer.
+    /// Waits for the application's answer.
     ClientAsking(client::Suspended),
     ServerAsking(server::Suspended),
     /// A step consumed the state and failed; the connection has failed too.
@@ -28,7 +28,7 @@ impl Machine {
         }
     }
 
-    /// What the application is asked.
+    /// Returns what the application is asked.
     pub(crate) fn question(&self) -> Option<Question> {
         match self {
             Self::ClientAsking(suspended) => Some(suspended.question()),
@@ -68,7 +68,8 @@ impl Machine {
         }
     }
 
-    /// Goes on with the configuration that was chosen; gives itself back if that was not asked.
+    /// Continues with the chosen configuration. Returns the machine as it was if no configuration
+    /// was asked for.
     pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
         match self {
             Self::ServerAsking(suspended) => match suspended.choose(server, cx) {
@@ -79,7 +80,8 @@ impl Machine {
         }
     }
 
-    /// Goes on with the application's answer; gives itself back if that is not one to the question.
+    /// Continues with the application's answer. Returns the machine as it was if the answer does
+    /// not fit the question.
     pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
         match self {
             Self::ServerAsking(suspended) => match suspended.answer(answer, cx) {
@@ -94,7 +96,8 @@ impl Machine {
         }
     }
 
-    /// A message of an unknown type is as unexpected as any other that the state does not accept: then the state says what it waits for.
+    /// Completes the fault of a message of unknown type, which is as unexpected as any other that
+    /// the state does not accept: the state names what it waits for.
     pub(crate) fn expecting(&self, fault: Fault) -> Fault {
         match (self, fault) {
             (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },

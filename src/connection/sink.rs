@@ -1,7 +1,8 @@
-//! The sink of a connection over records (`handshake::Sink`).
+//! [`ConnectionSink`]: the handshake's sink over records.
 //!
-//! What a step decides about sending is done at once; what it decides about receiving waits here until it has returned, because the message
-//! that it works on is still in the inbound half's hands.
+//! What a step decides about sending is done at once. What it decides about receiving waits here
+//! until the step has returned, because the receiver still holds the message that the step works
+//! on.
 
 use crate::connection::send::sender::Sender;
 use crate::crypto::suite::Suite;
@@ -10,9 +11,11 @@ use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
 
-/// The sink of a connection over records: it writes to the outbound half, and keeps what concerns the inbound half until the step is over.
+/// The handshake's sink over records: it writes to the sender, and keeps what concerns receiving
+/// until the step is over.
 pub(crate) struct ConnectionSink<'a> {
-    /// None when the handshake is over and another thread may hold it: nothing is written then.
+    /// None once the handshake is complete and another thread may hold the sender: nothing is
+    /// written then.
     pub(crate) sender: Option<&'a mut Sender>,
     pub(crate) decided: Decided,
 }
@@ -26,21 +29,21 @@ impl ConnectionSink<'_> {
     }
 }
 
-/// What one step decided about the reading half, and told the application.
+/// What one step decided about receiving, and told the application.
 #[derive(Default)]
 pub(crate) struct Decided {
     pub(crate) read: Option<ReadKey>,
     pub(crate) limit_read: Option<usize>,
     pub(crate) skip_early_data: Option<(SkipMode, usize)>,
     pub(crate) event: Option<Event>,
-    /// A mistake of ours.
+    /// An internal error.
     pub(crate) misplaced: Option<&'static str>,
 }
 
-/// A change of the keys for reading.
+/// A change of the receiving keys.
 pub(crate) enum ReadKey {
     Install(Suite, TrafficSecret),
-    /// For so many bytes of early data.
+    /// Keys for at most so many bytes of early data.
     Early(Suite, TrafficSecret, u32),
     Update {
         answer: bool,
@@ -51,7 +54,7 @@ impl Sink for ConnectionSink<'_> {
     fn write(&mut self, level: Level, message: &[u8]) {
         self.sender(|sender| match level {
             Level::Plaintext | Level::Early | Level::Handshake => sender.message(message),
-            // After the handshake nothing is written but tickets.
+            // After the handshake, only tickets are written.
             Level::Application => sender.ticket(message),
         });
     }

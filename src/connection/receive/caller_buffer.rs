@@ -1,6 +1,6 @@
-//! [`CallerBuffer`]: the application's buffer, while records are opened into it.
+//! [`CallerBuffer`]: the application's buffer while records are opened into it.
 
-/// Where the application wants its data: the first bytes are there, the others are still to be filled.
+/// The application's buffer: the first bytes are filled, the others are still free.
 pub(crate) struct CallerBuffer<'a> {
     buffer: &'a mut [u8],
     filled: usize,
@@ -11,22 +11,22 @@ impl<'a> CallerBuffer<'a> {
         Self { buffer, filled: 0 }
     }
 
-    /// Where the next bytes belong.
+    /// Returns the free part.
     pub(crate) fn rest(&mut self) -> &mut [u8] {
         self.buffer.get_mut(self.filled..).unwrap_or_default()
     }
 
-    /// So many bytes of the rest are there now.
+    /// Marks the first `count` bytes of the free part as filled.
     pub(crate) fn advance(&mut self, count: usize) {
         self.filled += count.min(self.buffer.len() - self.filled);
     }
 
-    /// How many bytes are there.
+    /// Returns how many bytes are filled.
     pub(crate) fn filled(&self) -> usize {
         self.filled
     }
 
-    /// Whether there was room, and none is left.
+    /// Returns true if there was room and none is left.
     pub(crate) fn is_full(&self) -> bool {
         self.filled > 0 && self.filled == self.buffer.len()
     }

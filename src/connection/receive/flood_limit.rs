@@ -1,4 +1,4 @@
-//! How much a peer may send that brings nothing: empty records, KeyUpdates, tickets, user_canceled. It is legal, costs us work, and is bounded.
+//! [`FloodLimit`]: how much a peer may send that carries no application data (empty records, KeyUpdates, tickets, user_canceled alerts). Each is legal, costs us work, and is therefore bounded.
 
 use core::time::Duration;
 
@@ -7,11 +7,12 @@ use crate::error::Fault;
 /// How many records and messages in a row may carry no application data.
 const MAX_IDLE_MESSAGES: usize = 64;
 
-/// How long it takes to forgive one of them. It is a rate that is bounded, not a number: a connection that renews its keys now and then, or
-/// hides in cover traffic, may live as long as it likes (RFC 9846, 4.7.3 and 5.1).
+/// How long it takes to forgive one of them. The bound is a rate, not a number: a connection that
+/// renews its keys now and then, or hides in cover traffic, may live as long as it likes (RFC 9846,
+/// 4.7.3 and 5.1).
 const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 
-/// What came since the last application data, less what time has forgiven.
+/// Counts what came since the last application data, less what time has forgiven.
 #[derive(Debug, Default)]
 pub(crate) struct FloodLimit {
     count: usize,
@@ -20,12 +21,12 @@ pub(crate) struct FloodLimit {
 }
 
 impl FloodLimit {
-    /// Application data came or went: what is legal but idle may come again.
+    /// Starts again from zero: application data was received or sent.
     pub(crate) fn reset(&mut self) {
         self.count = 0;
     }
 
-    /// One more; `now` is monotonic.
+    /// Counts one record or message. `now` is monotonic.
     pub(crate) fn add(&mut self, what: &'static str, now: Duration) -> Result<(), Fault> {
         while self.count > 0 && now.saturating_sub(self.since) >= FORGIVEN_AFTER {
             self.count -= 1;

@@ -1,7 +1,8 @@
-//! [`Receiver`]: the half that receives, and the state machine it feeds: all of a connection but what is sent.
+//! [`Receiver`]: the receiving side, and the state machine it feeds: all of a connection except what is sent.
 //!
-//! It is the same under a [`Connection`](crate::Connection), which owns both halves, and under a read half, whose other half another thread may hold: what
-//! receiving demands of sending goes through [`SendSide`].
+//! It is the same in a [`Connection`](crate::Connection), which owns both sides, and in a split
+//! connection's receive half, while another thread may hold the other half. What receiving demands
+//! of sending goes through [`SendSide`].
 
 use core::time::Duration;
 
@@ -22,12 +23,12 @@ use crate::record::{Open, SealError};
 use crate::server;
 use crate::time::Now;
 
-/// All of a connection but what is sent.
+/// All of a connection except what is sent.
 pub(crate) struct Receiver {
     pub(crate) machine: Machine,
     pub(crate) records: RecordReceiver,
     pub(crate) settings: Limits,
-    /// The monotonic time at which the connection was made.
+    /// When the connection was made, on the monotonic clock.
     began: Duration,
     pub(crate) established: Option<Established>,
     pub(crate) failed: Option<Error>,
@@ -50,7 +51,7 @@ impl Receiver {
         self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline)
     }
 
-    /// Works on what was received, until `out` is full, or something is held that does not fit.
+    /// Processes what was received, until `out` is full or something is held that does not fit.
     pub(crate) fn process(
         &mut self,
         out: &mut CallerBuffer<'_>,
@@ -82,7 +83,8 @@ impl Receiver {
         }
     }
 
-    /// [`process`](Self::process) into the application's buffer: how much came, and what to do next. What came before an error is told first.
+    /// Like [`process`](Self::process), into the application's buffer. Returns how many bytes were
+    /// filled and the status. Data that came before an error is returned first.
     pub(crate) fn process_into(
         &mut self,
         out: &mut [u8],
@@ -97,7 +99,7 @@ impl Receiver {
         }
     }
 
-    /// Takes one record and acts upon it. `None`: go on.
+    /// Takes one record and acts on it. Returns `None` to continue.
     fn advance(
         &mut self,
         out: &mut CallerBuffer<'_>,
@@ -108,7 +110,8 @@ impl Receiver {
         if self.is_late(now) {
             return Err(Error::HandshakeTimeout);
         }
-        // Every step comes by here again at the time when it was made, so tickets are noticed as soon as they wait.
+        // Every step passes here again at the time at which it was made, so new tickets are seen at
+        // once.
         if let Some(sender) = send_side.sender() {
             sender.drop_old_tickets(|| now.monotonic);
         }
@@ -118,12 +121,13 @@ impl Receiver {
         if !self.records.is_open() {
             return Ok(Some(Status::Closed));
         }
-        // Before there is a peer, application data is a fault, and nothing of it leaves.
+        // Before the peer is authenticated, application data is a fault, and none of it is
+        // delivered.
         let into = if self.established.is_some() { out.rest() } else { &mut [] };
         match self.records.next_record(into).map_err(|fault| self.protocol(fault))? {
             None if self.records.ended => return Err(Error::Truncated),
             None => {
-                // All that came is processed: several KeyUpdates in it are answered by one.
+                // All that was received is processed: one answer serves all KeyUpdates in it.
                 if let Some(sender) = send_side.sender() {
                     sender.answer_key_update().map_err(|error| self.seal_error(error))?;
                 }
@@ -133,7 +137,8 @@ impl Receiver {
             Some(Received::Handshake) => self.on_messages(now, rng, send_side)?,
             Some(Received::Alert(alert)) => self.on_alert(alert, now, send_side)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
-            // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
+            // Checked on what only a complete handshake leaves behind, so that even a caught panic
+            // in the application's hook does not let data through.
             Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.records.is_early_data() => {
                 self.records.deframer.consume(usize::MAX);
                 return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
@@ -148,7 +153,7 @@ impl Receiver {
         Ok(None)
     }
 
-    /// Gives every message that is whole to the state machine.
+    /// Passes each complete message to the state machine.
     fn on_messages(&mut self, now: Now, rng: &mut Rng<'_>, send_side: &mut impl SendSide) -> Result<(), Error> {
         while let Some((bytes, aligned)) =
             self.records.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
@@ -173,7 +178,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Takes over what a step decided about the reading half, and packs what it wrote.
+    /// Applies what a step decided about receiving, and seals what it wrote.
     pub(crate) fn apply(&mut self, decided: Decided, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
         let state = self.machine.state_name();
         if let Some(sender) = send_side.sender() {
@@ -192,7 +197,8 @@ impl Receiver {
                     self.count_without_data("KeyUpdates without application data", now, send_side)?;
                 }
             }
-            // A message that changes no key, such as a ticket, brings nothing once the handshake is over.
+            // A message that changes no key, such as a ticket, carries no data once the handshake
+            // is complete.
             None if !self.is_handshaking() => {
                 self.count_without_data("tickets without application data", now, send_side)?;
             }
@@ -214,21 +220,22 @@ impl Receiver {
 
     fn on_alert(&mut self, alert: AlertDescription, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
         match alert {
-            // RFC 9846, 6.1: during the handshake it means that the peer gave up.
+            // RFC 9846, 6.1: during the handshake, close_notify means that the peer gave up.
             AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => Err(Error::AlertReceived(alert)),
-            // RFC 9846, 6.1: the peer's direction alone is closed.
+            // RFC 9846, 6.1: this closes only the peer's direction.
             AlertDescription::CLOSE_NOTIFY => {
                 self.records.close();
                 Ok(())
             }
             // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer until a close_notify is received".
             AlertDescription::USER_CANCELED => self.count_without_data("user_canceled alerts", now, send_side),
-            // RFC 9846, section 6: all others, unknown ones too, are fatal whatever level they claim.
+            // RFC 9846, section 6: all others, unknown ones included, are fatal whatever level they
+            // claim.
             alert => Err(Error::AlertReceived(alert)),
         }
     }
 
-    /// One more that brings nothing.
+    /// Counts a record or message that carried no application data.
     fn count_without_data(&mut self, what: &'static str, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
         if send_side.has_written() {
             self.records.flood_limit.reset();
@@ -236,10 +243,10 @@ impl Receiver {
         self.records.flood_limit.add(what, now.monotonic).map_err(|fault| self.protocol(fault))
     }
 
-    /// Ends the connection: the alert goes out, every key is wiped, and the error sticks.
+    /// Ends the connection: the alert goes out, all keys are wiped, and the error is final.
     pub(crate) fn fail(&mut self, error: Error, send_side: &mut impl SendSide) -> Error {
-        // RFC 9846, section 6: no session of a connection that failed is used again. One that was merely cut has not failed in this sense: its session is
-        // what makes the next one quick.
+        // RFC 9846, section 6: no session of a failed connection is used again. A connection that
+        // was merely cut has not failed in this sense: its session makes the next one quick.
         if let (Error::Protocol { .. } | Error::AlertReceived(_), Some(Established { stored: Some(stored), .. })) =
             (&error, &self.established)
         {
@@ -249,7 +256,7 @@ impl Receiver {
         self.end(error)
     }
 
-    /// Nothing is received any more: keys are wiped, and the error sticks.
+    /// Ends receiving: keys are wiped, and the error is final.
     pub(crate) fn end(&mut self, error: Error) -> Error {
         self.records.close();
         // RFC 9846, section 6: "forget the secret values and keys established in failed connections".

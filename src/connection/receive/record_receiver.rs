@@ -1,10 +1,12 @@
-//! What we receive: bytes become records, records become content, and what the peer may not send at all ends here.
+//! [`RecordReceiver`]: bytes become records, records become content, and what a peer must never send is refused.
 //!
 //! The order of checks for one record:
 //!
 //! 1. its header (`record::Header`);
-//! 2. ChangeCipherSpec, which is never protected, is dropped where it may come (RFC 9846, section 5);
-//! 3. it is opened, application data into the caller's buffer if there is one, or skipped as early data (4.3.10);
+//! 2. a ChangeCipherSpec, which is never protected, is dropped where it is allowed (RFC 9846,
+//!    section 5);
+//! 3. the record is opened, application data into the caller's buffer if there is one, or skipped
+//!    as early data (4.3.10);
 //! 4. no record of another type may come inside a handshake message (5.1).
 
 use crate::code_point::{AlertDescription, ContentType};
@@ -13,49 +15,53 @@ use crate::error::{DecodeProblem, Fault};
 use crate::handshake::SkipMode;
 use crate::record::{Deframer, Header, Joined, Joiner, MAX_INNER, Open};
 
-/// RFC 9846, section 5 asks to drop a ChangeCipherSpec; nobody needs more than one or two.
+/// RFC 9846, section 5 asks to drop a ChangeCipherSpec; no peer needs more than one or two.
 const MAX_CHANGE_CIPHER_SPECS: usize = 32;
 
-/// The reading half of a connection.
+/// The records that a connection receives, and the keys that open them.
 pub(crate) struct RecordReceiver {
     pub(crate) deframer: Deframer,
-    /// None after the peer's close_notify, or a failure: nothing is read any more, and the keys are gone.
+    /// None after the peer's close_notify or a failure: nothing more is read, and the keys are
+    /// gone.
     open: Option<Open>,
     joiner: Joiner,
-    /// From the first ClientHello until the peer's Finished: a ChangeCipherSpec may come.
+    /// From the first ClientHello until the peer's Finished: a ChangeCipherSpec is allowed.
     pub(crate) in_handshake: bool,
     change_cipher_specs: usize,
-    /// Whether an alert may come unprotected though there are keys: from a client, until its first protected record opens.
+    /// Whether an alert may come unprotected although there are keys: from a client, until its
+    /// first protected record opens.
     plaintext_alerts: bool,
-    /// How early data is told, and how many bytes of it may still be skipped, until what it comes before has come.
+    /// How to recognize early data that is skipped, and how many bytes may still be skipped.
     skip_early_data: Option<(SkipMode, usize)>,
-    /// While early data is received: how many bytes of it may still come. What is held in the deframer then is early data.
+    /// While early data is received: how many bytes may still come. What the deframer holds is then
+    /// early data.
     early_data_left: Option<EarlyDataLeft>,
-    /// Our limit for a protected record, of these keys and all later ones.
+    /// Our limit for a protected record, for the current and all later keys.
     max_inner: usize,
     pub(crate) flood_limit: FloodLimit,
     /// The transport has ended.
     pub(crate) ended: bool,
 }
 
-/// Early data that a client may still send, in bytes, and what it was told.
+/// How many bytes of early data a client may still send, and the limit it was given.
 #[derive(Clone, Copy)]
 struct EarlyDataLeft {
     left: usize,
     limit: u32,
 }
 
-/// What was in a record, for the connection to act upon.
+/// The content of a record, for the connection to act on.
 pub(crate) enum Received {
-    /// Handshake bytes: messages may be whole now.
+    /// Handshake bytes: messages may be complete now.
     Handshake,
-    /// Application data: the first so many bytes are where the caller wanted them, what is beyond is held in the deframer.
+    /// Application data: the first `placed` bytes are in the caller's buffer, the rest is held in
+    /// the deframer.
     Data { placed: usize },
-    /// Application data of no length.
+    /// Application data of length zero.
     EmptyData,
     /// An alert.
     Alert(AlertDescription),
-    /// Nothing of interest: a ChangeCipherSpec, skipped early data.
+    /// Nothing to act on: a ChangeCipherSpec, or skipped early data.
     Nothing,
 }
 
@@ -65,7 +71,7 @@ impl RecordReceiver {
             deframer: Deframer::new(),
             open: Some(Open::plaintext()),
             joiner: Joiner::default(),
-            // A client's ClientHello is on its way before anything can come.
+            // A client has sent its ClientHello before anything can come.
             in_handshake: is_client,
             change_cipher_specs: 0,
             plaintext_alerts: !is_client,
@@ -77,7 +83,8 @@ impl RecordReceiver {
         }
     }
 
-    /// `count` bytes came from the transport. What follows the peer's close_notify is ignored (RFC 9846, 6.1).
+    /// Accounts for `count` bytes from the transport. Bytes after the peer's close_notify are
+    /// ignored (RFC 9846, 6.1).
     pub(crate) fn received(&mut self, count: usize) {
         self.deframer.filled(count);
         if !self.is_open() {
@@ -85,24 +92,26 @@ impl RecordReceiver {
         }
     }
 
-    /// Whether the peer can still say something.
+    /// Returns true if the peer can still send something.
     pub(crate) fn is_open(&self) -> bool {
         self.open.is_some()
     }
 
-    /// Takes the next record, if it is whole. Application data goes to `into`, unless it is early data: that is held, to be asked for by
-    /// another name.
+    /// Takes the next record, if it is complete. Application data goes to `into`; early data is
+    /// held instead, to be read through a call of its own.
     pub(crate) fn next_record(&mut self, into: &mut [u8]) -> Result<Option<Received>, Fault> {
         let Some(open) = &mut self.open else { return Ok(None) };
         let skips_outer_type = matches!(self.skip_early_data, Some((SkipMode::OuterType, _)));
         let Some((header, range)) = self.deframer.next(open.is_protected() || skips_outer_type)? else { return Ok(None) };
         let body = self.deframer.bytes(range.clone());
         if header.content_type == ContentType::ALERT && open.is_protected() && self.plaintext_alerts {
-            // RFC 9846, A.1: a client whose handshake fails before it has our keys says so in the clear. It ends the handshake, as anyone who
-            // could forge it can; so it may as well be told. Later that would be a way to cut a conversation unseen: a forged close_notify.
+            // RFC 9846, A.1: a client whose handshake fails before it has our keys sends its alert
+            // in the clear. Anyone could forge that and end the handshake, but anyone on the path
+            // can end it anyway, so the alert is reported. Later, a forged close_notify would
+            // truncate a conversation unseen.
             return parse_alert(body).map(|alert| Some(Received::Alert(alert)));
         }
-        // Not where data that opens would be a fault, or would overtake what is held.
+        // Not where such data would be a fault, or would overtake what is held.
         let places = self.early_data_left.is_none() && !self.joiner.is_mid_message() && self.deframer.held().is_empty();
         let body = self.deframer.bytes(range.clone());
         let opened = match open.open(&header, body, if places { into } else { &mut [] }) {
@@ -146,7 +155,7 @@ impl RecordReceiver {
         }))
     }
 
-    /// Moves what is held to where the application wants it, and returns how much that was.
+    /// Moves held data to `into`, and returns how many bytes were moved.
     pub(crate) fn take_held(&mut self, into: &mut [u8]) -> usize {
         let held = self.deframer.held();
         let count = held.len().min(into.len());
@@ -157,12 +166,12 @@ impl RecordReceiver {
         count
     }
 
-    /// Takes the next whole handshake message of at most `limit` bytes.
+    /// Takes the next complete handshake message of at most `limit` bytes.
     pub(crate) fn next_message(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
         self.joiner.next(limit)
     }
 
-    /// New keys, from the next record on.
+    /// Installs new keys, from the next record on.
     pub(crate) fn install(&mut self, mut open: Open) {
         self.skip_early_data = None;
         self.early_data_left = None;
@@ -172,7 +181,8 @@ impl RecordReceiver {
         }
     }
 
-    /// The keys of early data, from the next record on, of which there may be so many bytes.
+    /// Installs the keys of early data, from the next record on. At most `limit` bytes of it may
+    /// come.
     pub(crate) fn accept_early_data(&mut self, open: Open, limit: u32) {
         if self.open.is_some() {
             self.open = Some(open);
@@ -180,17 +190,18 @@ impl RecordReceiver {
         }
     }
 
-    /// Whether what is received, and held, is early data.
+    /// Returns true if what is received and held is early data.
     pub(crate) fn is_early_data(&self) -> bool {
         self.early_data_left.is_some()
     }
 
-    /// Our limit for protected records (RFC 8449, section 4).
+    /// Sets our limit for protected records (RFC 8449, section 4).
     ///
-    /// A client learns that the server keeps to it from a message that is in such a record, so those that brought the message are asked afterwards.
+    /// A client learns that the server accepts the limit from a message that is in such records
+    /// itself, so the records that brought the message are checked afterwards.
     pub(crate) fn limit(&mut self, max_inner: usize) -> Result<(), Fault> {
         self.max_inner = max_inner;
-        // Whoever sends early data has not heard of the limit yet.
+        // A client that sends early data has not seen the limit yet.
         let Some(open) = self.open.as_mut().filter(|_| self.early_data_left.is_none()) else { return Ok(()) };
         open.set_max_inner(max_inner);
         match open.longest_inner() {
@@ -199,19 +210,19 @@ impl RecordReceiver {
         }
     }
 
-    /// The next generation of keys (RFC 9846, 4.7.3).
+    /// Moves on to the next generation of keys (RFC 9846, 4.7.3).
     pub(crate) fn update(&mut self) {
         if let Some(open) = &mut self.open {
             open.update();
         }
     }
 
-    /// Early data is skipped, up to this many bytes.
+    /// Skips early data from now on, up to `budget` bytes.
     pub(crate) fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {
         self.skip_early_data = Some((mode, budget));
     }
 
-    /// The peer says no more: keys are wiped, and what still comes is ignored (RFC 9846, 6.1).
+    /// Ends receiving: keys are wiped, and what still comes is ignored (RFC 9846, 6.1).
     pub(crate) fn close(&mut self) {
         self.open = None;
         self.joiner = Joiner::default();
@@ -232,15 +243,15 @@ impl RecordReceiver {
     }
 }
 
-/// Whether a record with this fault is early data to be skipped; it is paid for from the budget.
+/// Returns true if the record with this fault is early data to skip, and charges it to the budget.
 fn skips(skipping: &mut Option<(SkipMode, usize)>, fault: &Fault, header: &Header) -> bool {
     let Some((mode, budget)) = skipping else { return false };
     let early = match mode {
         SkipMode::Trial => matches!(fault, Fault::BadRecordMac),
-        // Without keys that is all there is to say of one.
+        // Without keys, the outer type is all there is to go by.
         SkipMode::OuterType => header.content_type == ContentType::APPLICATION_DATA,
     };
-    // An empty record costs something too: else there would be no end to them.
+    // An empty record costs at least one byte of the budget, or there would be no end to them.
     match budget.checked_sub(header.length.max(1)) {
         Some(left) if early => {
             *budget = left;

@@ -84,7 +84,7 @@ impl Connection {
         if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
-        // An answer can take long, and be the last that the handshake waits for.
+        // An answer can take long, and it may be the last thing that the handshake waits for.
         if self.receiver.is_late(now) {
             return Err(self.fail(Error::HandshakeTimeout));
         }

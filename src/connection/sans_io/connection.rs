@@ -123,7 +123,7 @@ impl Connection {
         Self::server(None, now)
     }
 
-    // ---- the transport's side ----
+    // ---- transport ----
 
     /// Returns the space to receive into, at least one byte. It grows with the traffic and is small
     /// while there is none.

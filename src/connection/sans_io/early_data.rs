@@ -51,7 +51,7 @@ impl Connection {
         }
         let written = match &self.receiver.machine {
             _ if !self.takes_early_data() => Ok(0),
-            // Its Finished is sent, so its key is that of the application.
+            // The server's Finished is sent, so its sending key is the application's.
             Machine::Server(_) => self.sender.data(&[data]).and_then(|taken| self.sender.flush().map(|()| taken)),
             _ => self.sender.early_data(data),
         };

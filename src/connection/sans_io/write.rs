@@ -76,8 +76,9 @@ impl Connection {
 
     fn write_by(&mut self, call: &'static str, write: impl FnOnce(&mut Sender) -> Result<usize, SealError>) -> Result<usize, Error> {
         self.check_writable(call)?;
-        // A peer that listens alone may ask for new keys as often as it likes (RFC 9846, 4.7.3: a receiver does not limit updates): what it sends is
-        // idle only as long as nothing goes the other way either.
+        // A peer that only listens may ask for new keys as often as it likes (RFC 9846, 4.7.3: a
+        // receiver does not limit updates). What it sends counts as a flood only while no data goes
+        // the other way either.
         self.receiver.records.flood_limit.reset();
         let written = write(&mut self.sender);
         self.or_fail(written)
@@ -122,7 +123,8 @@ impl Connection {
         if !self.sender.is_open() {
             return Err(Error::Closed);
         }
-        // Asked of what only a complete handshake leaves behind, so that not even a panic in the application's hook, caught, opens this door.
+        // Checked on what only a complete handshake leaves behind, so that even a caught panic in
+        // the application's hook does not let data through.
         if self.receiver.established.is_none() {
             return Err(Error::WrongState { call, state: self.receiver.machine.state_name() });
         }

@@ -4,12 +4,14 @@ use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::send::sender::Sender;
 
 impl Sender {
-    /// Sends alerts, the last this side says, and wipes the keys.
+    /// Sends `alerts`, the last that this side sends, and wipes the keys.
     ///
-    /// RFC 9846, 5.1: each in a record of its own. 6: close_notify and user_canceled are warnings, all others fatal.
+    /// RFC 9846, 5.1: each alert has a record of its own. 6: close_notify and user_canceled are
+    /// warnings, all others are fatal.
     pub(crate) fn end(&mut self, alerts: &[AlertDescription]) {
-        // RFC 9846, A.1: clients that send alerts "SHOULD first rekey to the handshake keys if possible". Who has not heard of them reads no early data
-        // either, or will say that a record does not open.
+        // RFC 9846, A.1: clients that send alerts "SHOULD first rekey to the handshake keys if
+        // possible". A server that does not know these keys yet reads no early data either, or will
+        // report that a record does not open.
         if self.deferred.is_some() {
             self.end_early_data();
         }

@@ -11,14 +11,16 @@ use crate::connection::send::sender::{MAX_WAITING, Sender};
 use crate::record::{OVERHEAD, Seal, SealError};
 
 impl Sender {
-    /// Application data: as much of these buffers as may wait for the transport. Returns how much was taken.
+    /// Takes application data, as much of `buffers` as may wait for the transport, and returns how
+    /// many bytes it took.
     ///
-    /// Small ones are joined into records; one that fills a record of its own is sealed from where it is, and ends the record before it. While corked that record
-    /// is filled first, and the last one is left open.
+    /// Small buffers are joined into records. A buffer that fills a record by itself is sealed from
+    /// where it is, and ends the record before it. While corked, that record is filled first, and
+    /// the last one stays open.
     pub(crate) fn data<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, SealError> {
         let total = buffers.iter().fold(0usize, |sum, buffer| sum.saturating_add(buffer.len()));
         if total == 0 {
-            // What would go before it goes.
+            // Sends what would precede the data.
             self.send_tickets()?;
             return self.answer_key_update().map(|()| 0);
         }
@@ -29,11 +31,11 @@ impl Sender {
             self.renew()?;
             let Some(seal) = &self.seal else { return Ok(taken) };
             let (max, corked, gathered) = (seal.max_fragment(), self.corked, Seal::lent(&self.records));
-            // What begins a record that is sealed now.
+            // The part that is sealed from where it is, at the beginning of a record.
             let head_length = if gathered == 0 && (rest.len() >= max || !corked) { rest.len().min(max) } else { 0 };
             let (head, after) = rest.split_at(head_length);
             rest = after;
-            // The longest that this record can become.
+            // The greatest length that this record can have.
             let most = max.min(gathered.saturating_add(total - taken));
             let room = most + self.padding.amount(most, max);
             let mut length = gathered + head.len();
@@ -68,8 +70,9 @@ impl Sender {
         Ok(taken)
     }
 
-    /// Application data that `write` puts where it will be encrypted: it gets up to `length` bytes, as many as a record may have, and returns how many
-    /// it has written. It is not called where there is no room.
+    /// Takes application data that `write` produces in the place where it will be encrypted.
+    /// `write` receives up to `length` bytes, limited by the size of a record, and returns how many
+    /// it wrote. It is not called if there is no room.
     pub(crate) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
         let Some(max) = self.seal.as_ref().map(Seal::max_fragment) else { return Ok(0) };
         let length = length.min(max);
@@ -95,12 +98,12 @@ impl Sender {
         Ok(written)
     }
 
-    /// What was gathered becomes a record.
+    /// Seals what was gathered into a record.
     pub(crate) fn flush(&mut self) -> Result<(), SealError> {
         if Seal::lent(&self.records) > 0 { self.seal_gathered(&[]) } else { Ok(()) }
     }
 
-    /// What was gathered becomes a record, of which `head` is the beginning.
+    /// Seals what was gathered into a record that begins with `head`.
     fn seal_gathered(&mut self, head: &[u8]) -> Result<(), SealError> {
         self.before_data()?;
         let Some(seal) = &mut self.seal else { return Ok(()) };
@@ -108,13 +111,14 @@ impl Sender {
         seal.seal_lent(head, padding, &mut self.records)
     }
 
-    /// What goes out before a record of data does.
+    /// Sends what must precede a record of data.
     fn before_data(&mut self) -> Result<(), SealError> {
         self.send_tickets()?;
         self.pay_key_update()
     }
 
-    /// Makes room for the records of `length` bytes of data, as many as may wait: once a call, not once a record. A single one sees to its own.
+    /// Reserves room for the records of `length` bytes of data, as many as may wait: once a call,
+    /// not once a record. A single record reserves its own.
     pub(super) fn reserve(&mut self, length: usize) {
         let Some(max_fragment) = self.seal.as_ref().map(Seal::max_fragment).filter(|max| (1..length).contains(max)) else { return };
         let record = max_fragment + OVERHEAD;
@@ -125,7 +129,8 @@ impl Sender {
     }
 }
 
-/// The place that a closure writes to. What it wrote there and did not mean, or before it panicked, is not there for the next one, who might count too much.
+/// The room that a closure writes to. On drop, bytes that the closure wrote beyond what it
+/// reported, or before it panicked, are wiped, so that they are not there for the next caller.
 struct Lent<'a> {
     room: &'a mut [u8],
     meant: usize,

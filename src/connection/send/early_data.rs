@@ -7,18 +7,18 @@ use crate::key_schedule::TrafficSecret;
 use crate::record::{Seal, SealError};
 
 impl Sender {
-    /// Early data may be sent under these keys.
+    /// Installs the keys for early data, of which `max_size` bytes may be sent.
     pub(crate) fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
         self.install(suite, secret);
         self.early_data_left = Some(usize::try_from(max_size).unwrap_or(usize::MAX));
     }
 
-    /// Keys that take over when early data is over.
+    /// Keeps keys that take over when early data is over.
     pub(crate) fn defer(&mut self, suite: Suite, secret: TrafficSecret) {
         self.deferred = Some((suite, secret));
     }
 
-    /// Early data is over: the keys that were deferred take over, or none, if a HelloRetryRequest came.
+    /// Ends early data: the deferred keys take over, or none after a HelloRetryRequest.
     pub(crate) fn end_early_data(&mut self) {
         self.early_data_left = None;
         match self.deferred.take() {
@@ -32,14 +32,16 @@ impl Sender {
         }
     }
 
-    /// How much early data may still be sent.
+    /// Returns how many bytes of early data may still be sent.
     pub(crate) fn early_data_left(&self) -> usize {
         self.early_data_left.unwrap_or_default()
     }
 
-    /// Early data: as much of it as is allowed, and may wait for the transport. Returns how much was taken.
+    /// Takes early data, as much as is allowed and may wait for the transport, and returns how many
+    /// bytes it took.
     ///
-    /// There is no KeyUpdate before the handshake is over: where the key is used up (RFC 9846, 5.5), no more is taken.
+    /// There is no KeyUpdate before the handshake is complete: no more is taken once the key is
+    /// used up (RFC 9846, 5.5).
     pub(crate) fn early_data(&mut self, data: &[u8]) -> Result<usize, SealError> {
         self.reserve(data.len().min(self.early_data_left()));
         let mut taken = 0;

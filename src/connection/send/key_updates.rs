@@ -1,7 +1,7 @@
-//! Which KeyUpdates we owe and await (RFC 9846, 4.7.3).
+//! [`KeyUpdates`]: which KeyUpdates we owe and await (RFC 9846, 4.7.3).
 //!
-//! The keys themselves move on where they live: `record::Seal` for what we send, which also counts the generations, and `record::Open` for
-//! what we receive.
+//! The keys themselves are updated where they live: in `record::Seal`, which also counts the
+//! generations, for what we send, and in `record::Open` for what we receive.
 
 use crate::message::KeyUpdateRequest;
 
@@ -15,34 +15,38 @@ pub(crate) struct KeyUpdates {
 }
 
 impl KeyUpdates {
-    /// A KeyUpdate came. Says whether it is the answer to one of ours.
+    /// Accounts for a KeyUpdate from the peer; `answer` is whether it asks for ours. Returns true
+    /// if it answers a request of ours.
     ///
-    /// RFC 9846, 4.7.3: being asked again before we answered changes nothing; several requests are answered by a single update.
+    /// RFC 9846, 4.7.3: several requests before our answer are answered by a single update.
     pub(crate) fn received(&mut self, answer: bool) -> bool {
         self.owed |= answer;
         core::mem::take(&mut self.awaited)
     }
 
-    /// What another thread has received meanwhile: whether one was asked for, and whether the answer to ours is still to come.
+    /// Takes over what another thread received: whether an update was asked for, and whether the
+    /// answer to ours is still to come.
     pub(crate) fn heard(&mut self, asked: bool, awaited: bool) {
         self.owed |= asked;
         self.awaited = awaited;
     }
 
-    /// Whether we asked for one that has not come yet.
+    /// Returns true if we asked for one that has not come yet.
     pub(crate) fn awaited(&self) -> bool {
         self.awaited
     }
 
-    /// Whether one has to go out before the next application data.
+    /// Returns true if one must go out before the next application data.
     pub(crate) fn owed(&self) -> bool {
         self.owed
     }
 
-    /// One goes out now; what it says. `ask` is whether the peer should renew its keys too.
+    /// Accounts for a KeyUpdate that is about to be sent, and returns its content. `ask` is whether
+    /// the peer should renew its keys too.
     ///
-    /// RFC 9846, 4.7.3: an answer is one "with request_update set to update_not_requested": where two requests cross, "each side will also send a
-    /// response". So asking does not pay what is owed.
+    /// RFC 9846, 4.7.3: an answer has "request_update set to update_not_requested", and where two
+    /// requests cross, "each side will also send a response". So a request does not settle what is
+    /// owed.
     pub(crate) fn send(&mut self, ask: bool) -> KeyUpdateRequest {
         // RFC 9846, 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with
         // request_update set to update_requested."

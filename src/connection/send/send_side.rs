@@ -1,25 +1,29 @@
-//! [`SendSide`]: what the receiving half demands of the one that sends.
+//! [`SendSide`]: what receiving demands of the sending side.
 
 use crate::code_point::AlertDescription;
 use crate::connection::send::sender::Sender;
 use crate::error::Error;
 
-/// What the receiving half demands of the one that sends.
+/// What receiving demands of the sending side: a [`Sender`] at hand, or notes for the thread that
+/// has it.
 pub(crate) trait SendSide {
-    /// That half itself, for a handshake to write to.
+    /// Returns the sender itself, for a handshake to write to. `None` if another thread may hold
+    /// it.
     fn sender(&mut self) -> Option<&mut Sender>;
 
-    /// A KeyUpdate came; `answer` is whether it asks for one of ours before our next data. Says whether it answers one of ours.
+    /// Reports a KeyUpdate from the peer; `answer` is whether it asks for ours before our next
+    /// data. Returns true if it answers a request of ours.
     fn key_update(&mut self, answer: bool) -> bool;
 
-    /// Whether application data was written since this was asked last, as far as the receiving half was not told.
+    /// Returns true if application data was written since the last call, unless the receiver knows
+    /// of it already.
     fn has_written(&mut self) -> bool;
 
-    /// What the connection failed with, if the half that sends found it.
+    /// Returns the error that the connection failed with, if the sending side found it.
     fn failure(&self) -> Option<&Error>;
 
-    /// The connection has failed: the alert for the peer, if there is one, is the last that goes out, and the keys are wiped. The first error sticks:
-    /// returns that.
+    /// Ends sending: the alert for the peer, if there is one, is the last that goes out, and the
+    /// keys are wiped. The first error is final and is returned.
     fn fail(&mut self, error: Error) -> Error;
 }
 

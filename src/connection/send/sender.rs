@@ -1,4 +1,4 @@
-//! What we send: handshake messages, alerts and application data become records in one buffer, in order.
+//! [`Sender`]: handshake messages, alerts and application data become records in one buffer, in order.
 
 use core::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::key_schedule::TrafficSecret;
 use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, SealError};
 
-/// How many bytes of records may wait for the transport before `write` takes no more: four full records and their overhead, so that
-/// one call of the transport carries several.
+/// How many bytes of records may wait for the transport before `write` takes no more: four full
+/// records with their overhead, so that one call of the transport carries several.
 pub(super) const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + OVERHEAD);
 
 /// How many records before the end of a key's life it is renewed.
@@ -19,28 +19,30 @@ pub(super) const RENEWAL_RESERVE: u64 = 1024;
 
 /// The sending side of a connection: its keys, and what waits for the transport.
 pub(crate) struct Sender {
-    /// None when nothing can be sent any more: after close_notify or a fatal alert. The keys are gone then.
+    /// None once nothing can be sent any more: after close_notify or a fatal alert. The keys are
+    /// gone then.
     pub(super) seal: Option<Seal>,
-    /// Records, for the transport.
+    /// Records for the transport.
     pub(super) records: Output,
-    /// Handshake messages that wait to be packed into records together.
+    /// Handshake messages that wait to be sealed into records together.
     pub(super) messages: Vec<u8>,
     pub(super) tickets: WaitingTickets,
-    /// How many bytes of early data a client may still send; None where that is over, or was never begun.
+    /// How many bytes of early data a client may still send. None if that is over or never began.
     pub(super) early_data_left: Option<usize>,
-    /// The keys that take over from those of early data.
+    /// The keys that replace those of early data.
     pub(super) deferred: Option<(Suite, TrafficSecret)>,
-    /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record says 0x0301).
+    /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record has version
+    /// 0x0301).
     initial: bool,
-    /// The dummy ChangeCipherSpec went out.
+    /// The dummy ChangeCipherSpec was sent.
     changed_cipher_spec: bool,
-    /// The peer's limit for a protected record, of these keys and all later ones.
+    /// The peer's limit for a protected record, for the current and all later keys.
     max_inner: usize,
     pub(crate) padding: Padding,
-    /// Data is gathered until it fills a record. What is gathered stands where that record will be encrypted.
+    /// Data is gathered until it fills a record, in the place where that record will be encrypted.
     pub(crate) corked: bool,
     pub(crate) key_updates: KeyUpdates,
-    /// What went wrong while a sink, which returns nothing, was written to.
+    /// A failure to seal for a sink, whose methods return nothing.
     failure: Option<SealError>,
 }
 
@@ -63,12 +65,12 @@ impl Sender {
         }
     }
 
-    /// What waits for the transport.
+    /// Returns the bytes that wait for the transport.
     pub(crate) fn waiting(&self) -> &[u8] {
         self.records.waiting()
     }
 
-    /// The transport took `count` bytes.
+    /// Accounts for `count` bytes that the transport took.
     pub(crate) fn sent(&mut self, count: usize) {
         self.records.sent(count);
         if !self.is_open() {
@@ -76,30 +78,31 @@ impl Sender {
         }
     }
 
-    /// The connection is about to wait, or has ended: the memory that it has for much to send goes back, if nothing is.
+    /// Frees the output's memory if nothing waits: the connection is about to wait, or has ended.
     pub(crate) fn rest(&mut self) {
         self.records.give_back();
     }
 
-    /// What waits for the transport, or to be a record, does not go out any more.
+    /// Drops what waits for the transport and what is gathered.
     pub(crate) fn discard(&mut self) {
         self.sent(usize::MAX);
         self.records.wipe_draft();
     }
 
-    /// Whether anything can still be sent.
+    /// Returns true if anything can still be sent.
     pub(crate) fn is_open(&self) -> bool {
         self.seal.is_some()
     }
 
-    /// A handshake message, to be packed with its neighbours.
+    /// Takes a handshake message, to be sealed together with its neighbours.
     pub(crate) fn message(&mut self, message: &[u8]) {
         self.messages.extend_from_slice(message);
     }
 
-    /// Packs the messages that wait into as few records as they need.
+    /// Seals the messages that wait into as few records as they need.
     ///
-    /// RFC 9846, 5.1: messages do not span a key change, so this comes before one, and the last of them ends its record.
+    /// RFC 9846, 5.1: messages do not span a key change, so this is called before one, and the last
+    /// message ends its record.
     pub(crate) fn flush_messages(&mut self) -> Result<(), SealError> {
         let messages = core::mem::take(&mut self.messages);
         let Some(seal) = &mut self.seal else { return Ok(()) };
@@ -130,7 +133,7 @@ impl Sender {
         self.tickets.send(self.seal.as_mut(), &mut self.records)
     }
 
-    /// New keys, from the next message on.
+    /// Installs new keys, from the next message on.
     pub(crate) fn install(&mut self, suite: Suite, secret: TrafficSecret) {
         self.note(Self::flush_messages);
         if self.seal.is_some() {
@@ -140,7 +143,7 @@ impl Sender {
         }
     }
 
-    /// The peer's limit for protected records, from the next one on (RFC 8449, section 4).
+    /// Sets the peer's limit for protected records, from the next one on (RFC 8449, section 4).
     pub(crate) fn limit(&mut self, max_inner: usize) {
         self.max_inner = max_inner;
         if let Some(seal) = &mut self.seal {
@@ -148,8 +151,9 @@ impl Sender {
         }
     }
 
-    /// The dummy ChangeCipherSpec, once a connection: after a HelloRetryRequest it stands before the second hello, or behind the retry, and not
-    /// where it would without one (RFC 9846, E.4).
+    /// Sends the dummy ChangeCipherSpec, once a connection (RFC 9846, E.4). With a
+    /// HelloRetryRequest it stands before the second ClientHello or after the retry, and not where
+    /// it would stand without one.
     pub(crate) fn change_cipher_spec(&mut self) {
         if core::mem::replace(&mut self.changed_cipher_spec, true) {
             return;
@@ -160,7 +164,8 @@ impl Sender {
         });
     }
 
-    /// As if so many records had been sealed under these keys, and so many KeyUpdates sent.
+    /// Acts as if `sequence` records had been sealed under the current keys and `updates`
+    /// KeyUpdates sent.
     #[cfg(test)]
     pub(crate) fn start_at(&mut self, sequence: u64, updates: u64) {
         let seal = self.seal.as_mut().unwrap();
@@ -168,7 +173,7 @@ impl Sender {
         seal.set_updates(updates);
     }
 
-    /// The failure that was noted, for the connection to end with.
+    /// Returns the failure that was kept, for the connection to end with.
     pub(crate) fn take_failure(&mut self, state: &'static str) -> Result<(), Error> {
         self.failure.take().map_or(Ok(()), |error| Err(error.in_state(state)))
     }

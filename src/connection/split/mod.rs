@@ -1,6 +1,7 @@
-//! A connection in two halves, one a thread: [`ReceiveHalf`] and [`SendHalf`], and what they share.
+//! A connection in two halves, one for each of two threads: [`ReceiveHalf`] and [`SendHalf`], and
+//! what they share.
 //!
-//! What they have to tell each other goes through [`Notes`]; the sending half is locked by [`Shared`].
+//! The halves communicate through [`Notes`]; [`Shared`] holds the lock around the sending half.
 
 mod notes;
 mod receive_half;
@@ -15,7 +16,7 @@ pub(crate) use send_half::SendHalf;
 pub(crate) use shared::Shared;
 
 impl Connection {
-    /// The two halves, after the handshake, and the notes that they begin with.
+    /// Splits a connection after its handshake. Returns the halves, and the notes to begin with.
     pub(crate) fn split(self) -> (ReceiveHalf, SendHalf, u8) {
         let notes = if self.sender.key_updates.awaited() { notes::AWAITED } else { 0 };
         (ReceiveHalf { receiver: self.receiver }, SendHalf { sender: self.sender }, notes)

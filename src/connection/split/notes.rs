@@ -4,7 +4,8 @@ use crate::sync::{AtomicU8, OnceLock, Ordering};
 
 /// The peer asked for a KeyUpdate of ours.
 pub(crate) const ASKED: u8 = 1;
-/// We asked for one of the peer's, and it has not come. The half that sends sets it, the other one clears it.
+/// We asked for a KeyUpdate of the peer's that has not come. The sending half sets this note, the
+/// receiving half clears it.
 pub(crate) const AWAITED: u8 = 2;
 /// Application data was written.
 pub(crate) const WROTE: u8 = 4;
@@ -18,7 +19,7 @@ pub(crate) struct Notes<E> {
 }
 
 impl<E> Notes<E> {
-    /// `notes` are there from the beginning.
+    /// Begins with `notes` set.
     pub(super) fn new(notes: u8) -> Self {
         Self { bits: AtomicU8::new(notes), failure: OnceLock::new() }
     }
@@ -27,14 +28,14 @@ impl<E> Notes<E> {
         self.bits.load(Ordering::Acquire) & note != 0
     }
 
-    /// Leaves a note. One that is there already costs no more than a look.
+    /// Leaves a note. One that is there already costs no more than a load.
     pub(crate) fn leave(&self, note: u8) {
         if !self.has(note) {
             self.bits.fetch_or(note, Ordering::AcqRel);
         }
     }
 
-    /// Takes a note away; says whether it was there.
+    /// Removes a note. Returns true if it was there.
     pub(crate) fn take(&self, note: u8) -> bool {
         self.has(note) && self.bits.fetch_and(!note, Ordering::AcqRel) & note != 0
     }
@@ -43,12 +44,12 @@ impl<E> Notes<E> {
         self.has(FAILED)
     }
 
-    /// What the connection failed with, whichever half found it.
+    /// Returns the error that the connection failed with, whichever half found it.
     pub(crate) fn failure(&self) -> Option<&E> {
         if self.has_failed() { self.failure.get() } else { None }
     }
 
-    /// The connection has failed. The first error sticks: returns that.
+    /// Notes that the connection has failed. The first error is final and is returned.
     pub(crate) fn fail(&self, error: E) -> &E {
         let first = self.failure.get_or_init(|| error);
         self.leave(FAILED);

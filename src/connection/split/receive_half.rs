@@ -24,7 +24,7 @@ impl ReceiveHalf {
         self.receiver.records.deframer.space()
     }
 
-    /// Whether nothing is there: of a record, or to be read.
+    /// Returns true if neither a partial record nor unread plaintext is buffered.
     pub(crate) fn is_empty(&self) -> bool {
         self.receiver.records.deframer.is_empty()
     }
@@ -45,7 +45,7 @@ impl ReceiveHalf {
         self.receiver.records.deframer.consume(count);
     }
 
-    /// As [`Connection::process_into`].
+    /// Like [`Connection::process_into`](crate::Connection::process_into).
     pub(crate) fn process_into(&mut self, out: &mut [u8], now: Now, mut notes: &Notes<Error>) -> Result<(usize, Status), Error> {
         self.receiver.process_into(out, now, &mut SystemRandom, &mut notes)
     }

@@ -1,7 +1,7 @@
 //! [`SendHalf`]: the half of a split connection that sends.
 //!
-//! Another thread may hold it behind the lock of [`Shared`](super::Shared). Before it works, it looks
-//! at the notes that the receiving half has left.
+//! Another thread may hold it behind the lock of [`Shared`](super::Shared). Before it does
+//! anything, it reads the notes that the receiving half has left.
 
 use core::ops::Deref;
 use core::time::Duration;
@@ -30,7 +30,7 @@ impl SendHalf {
         self.sender.sent(count);
     }
 
-    /// Memory that is there for much to send goes back, if nothing is to be sent.
+    /// Frees the output's memory if nothing waits.
     pub(crate) fn rest(&mut self) {
         self.sender.rest();
     }
@@ -39,12 +39,12 @@ impl SendHalf {
         self.sender.drop_old_tickets(now);
     }
 
-    /// Takes data for the peer, as [`Connection::write_vectored`].
+    /// Like [`Connection::write_vectored`](crate::Connection::write_vectored).
     pub(crate) fn write<B: Deref<Target = [u8]>>(&mut self, buffers: &[B], notes: &Notes<Error>) -> Result<usize, Error> {
         self.write_by(notes, |sender| sender.data(buffers))
     }
 
-    /// As [`Connection::write_with`].
+    /// Like [`Connection::write_with`](crate::Connection::write_with).
     pub(crate) fn write_with(
         &mut self,
         length: usize,
@@ -60,7 +60,7 @@ impl SendHalf {
         write(&mut self.sender).map_err(|error| self.fail(error, notes))
     }
 
-    /// As [`Connection::set_corked`].
+    /// Like [`Connection::set_corked`](crate::Connection::set_corked).
     pub(crate) fn set_corked(&mut self, corked: bool, notes: &Notes<Error>) -> Result<(), Error> {
         self.sender.corked = corked;
         if corked { Ok(()) } else { self.flush(notes) }
@@ -70,46 +70,48 @@ impl SendHalf {
         self.sender.corked
     }
 
-    /// As [`Connection::flush`]. What the peer asked for goes out as well.
+    /// Like [`Connection::flush`](crate::Connection::flush). Sends what the peer asked for as well.
     pub(crate) fn flush(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.look(notes);
         self.hear(notes);
         self.sender.flush().and_then(|()| self.sender.answer_key_update()).map_err(|error| self.fail(error, notes))
     }
 
-    /// Whether something waits for the transport, or would by [`flush`](Self::flush) because the peer asked for it.
+    /// Returns true if something waits for the transport, or would after [`flush`](Self::flush)
+    /// because the peer asked for it.
     pub(crate) fn wants_write(&mut self, notes: &Notes<Error>) -> bool {
         self.hear(notes);
         !self.output().is_empty() || self.sender.owes_key_update()
     }
 
-    /// Renews the keys of both directions, as [`Connection::rekey`].
+    /// Renews the keys of both directions, like [`Connection::rekey`](crate::Connection::rekey).
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
         self.sender.flush().map_err(|error| self.fail(error, notes))?;
         let asks = !self.sender.key_updates.awaited();
         self.sender.key_update(true).map_err(|error| error.in_state(STATE))?;
-        // Before it goes out: the answer cannot come earlier. Where one was awaited already it may have come by now.
+        // Noted before the request goes out, so the answer cannot come first. An answer that was
+        // awaited already may have come by now, so nothing is noted then.
         if asks {
             notes.leave(AWAITED);
         }
         Ok(())
     }
 
-    /// close_notify goes to the output, and the keys are wiped.
+    /// Puts close_notify in the output and wipes the keys.
     pub(crate) fn close(&mut self, notes: &Notes<Error>) {
         self.hear(notes);
         self.sender.end(&[AlertDescription::CLOSE_NOTIFY]);
     }
 
-    /// Nothing more is sent, not even what waits: the keys are wiped, and the memory goes back.
+    /// Sends nothing more, not even what waits: wipes the keys and frees the memory.
     pub(crate) fn abandon(&mut self) {
         self.sender.end(&[]);
         self.sender.discard();
     }
 
-    /// Takes over a failure that the other half noted: the alert goes to the output, or what waits there does not go out any more, and the keys are wiped. Doing it
-    /// again changes nothing.
+    /// Takes over a failure that the other half noted: puts the alert in the output, or drops what
+    /// waits there, and wipes the keys. Repeating it changes nothing.
     pub(crate) fn look(&mut self, notes: &Notes<Error>) {
         if let Some(error) = notes.failure() {
             SendSide::fail(&mut self.sender, error.clone());
@@ -128,7 +130,7 @@ impl SendHalf {
         Ok(())
     }
 
-    /// What the other half has received.
+    /// Takes over what the other half has received.
     fn hear(&mut self, notes: &Notes<Error>) {
         self.sender.key_updates.heard(notes.take(ASKED), notes.has(AWAITED));
     }

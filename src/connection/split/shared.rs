@@ -1,33 +1,39 @@
-//! [`Shared`]: what the two halves of a connection share. One sends, and may wait in it for as long as its transport does; the other receives, and never
-//! waits for the first.
+//! [`Shared`]: what the two halves of a connection share.
+//!
+//! The sending half locks it, and may wait inside for as long as its transport does. The receiving
+//! half only tries the lock, and so never waits for the sending half.
 //!
 //! ```text
-//! the half that sends:     lock ─> look at the notes ─> work ─> unlock ─> fence ─> has it failed? then try_lock ─> settle
-//! the half that receives:           leave a note ─────────────> fence ─────────────────────────── try_lock ─> settle
-//!     before it waits:     try_lock ─────────────────> work ─> unlock ─> fence ─> has it failed? then try_lock ─> settle
+//! sending half:      lock ─> read the notes ─> work ─> unlock ─> fence ─> failed? try_lock ─> settle
+//! receiving half:    leave a note ───────────────────────────> fence ─────────── try_lock ─> settle
+//!   before it waits: try_lock ───────────────> work ─> unlock ─> fence ─> failed? try_lock ─> settle
 //! ```
 //!
-//! A note is left before the lock is tried, and looked for after it was given back. Of two threads that do both at once one sees what the other did (both
-//! fences are sequentially consistent), so what was left is always settled: by whoever holds the lock, or by who left it. Trying once is therefore enough.
+//! A note is left before the lock is tried, and read again after the lock was released. If two
+//! threads do both at once, at least one sees what the other did, because both fences are
+//! sequentially consistent. So every note is settled, by the thread that holds the lock or by the
+//! one that left the note. Trying once is therefore enough.
 //!
-//! Nothing here knows what is shared. `tests/halves/` runs this file, and the halves above it, under every interleaving.
+//! This file does not know what is shared. `tests/halves/` runs it, and the halves that use it,
+//! under every interleaving.
 
 use crate::connection::split::notes::Notes;
 use crate::sync::{Mutex, MutexGuard, Ordering, PoisonError, TryLockError, fence};
 
-/// What one half locks, the other only tries to, and the notes between them.
+/// The sending half behind its lock, and the notes between the halves.
 pub(crate) struct Shared<T, E> {
     inside: Mutex<T>,
     pub(crate) notes: Notes<E>,
 }
 
 impl<T, E> Shared<T, E> {
-    /// `notes` are there from the beginning.
+    /// Begins with `notes` set.
     pub(crate) fn new(inside: T, notes: u8) -> Self {
         Self { inside: Mutex::new(inside), notes: Notes::new(notes) }
     }
 
-    /// For the half that sends: works with what is inside, and afterwards settles a failure that the other half could not.
+    /// For the sending half: locks, works, and then settles a failure that the receiving half could
+    /// not settle.
     pub(crate) fn work<R>(&self, work: impl FnOnce(&mut T, &Notes<E>) -> R, settle: impl FnOnce(&mut T, &Notes<E>)) -> R {
         // A panic in the application's transport leaves everything as it was before that call.
         let mut inside: MutexGuard<'_, T> = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,7 +43,8 @@ impl<T, E> Shared<T, E> {
         result
     }
 
-    /// For the half that receives: works with what is inside unless the other half is there, and settles a failure that the other half could not meanwhile.
+    /// For the receiving half: works unless the sending half holds the lock, and settles a failure
+    /// that the sending half could not settle meanwhile.
     pub(crate) fn try_work(&self, work: impl FnOnce(&mut T), settle: impl FnOnce(&mut T, &Notes<E>)) {
         let Some(mut inside) = self.try_lock() else { return };
         work(&mut inside);
@@ -45,7 +52,7 @@ impl<T, E> Shared<T, E> {
         self.settle(settle);
     }
 
-    /// For both: settles a failure, unless the other half is inside: that does it then.
+    /// For both: settles a failure, unless the other half holds the lock and will settle it itself.
     pub(crate) fn settle(&self, settle: impl FnOnce(&mut T, &Notes<E>)) {
         fence(Ordering::SeqCst);
         if self.notes.has_failed()
