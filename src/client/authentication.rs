@@ -2,10 +2,10 @@
 //!
 //! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature between them.
 
+use crate::client::certificate_request::CertificateRequested;
 use crate::client::config::Client;
 use crate::client::early_data::Early;
 use crate::client::post_handshake::{Connected, Memory};
-use crate::client::server_parameters::CertificateRequested;
 use crate::code_point::CertificateType;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::authentication::{Authenticated, Shown, signed_content};

@@ -39,6 +39,7 @@
 //! note in A.1 asks for it); where early data is sent, an alert takes the key that waits then.
 
 pub(crate) mod authentication;
+pub(crate) mod certificate_request;
 pub(crate) mod config;
 pub(crate) mod early_data;
 pub(crate) mod key_exchange;

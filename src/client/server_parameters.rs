@@ -1,15 +1,15 @@
 //! EncryptedExtensions and CertificateRequest: what else the server decided, and whether it wants to know us (RFC 9846, 4.4).
 
 use crate::client::authentication::{WaitCertificate, WaitFinished};
+use crate::client::certificate_request::CertificateRequested;
 use crate::client::early_data::Early;
 use crate::client::offer::Offer;
-use crate::code_point::{CertificateType, ExtensionType, SignatureScheme};
+use crate::code_point::{CertificateType, ExtensionType};
 use crate::error::{Fault, Illegal};
 use crate::handshake::psk::SelectedPsk;
 use crate::handshake::settings::MIN_RECORD_SIZE_LIMIT;
 use crate::handshake::{Context, Keys, Proof, Wire};
-use crate::identity::Identity;
-use crate::message::{CertificateRequest, EncryptedExtensions, OidFilter};
+use crate::message::{CertificateRequest, EncryptedExtensions};
 
 /// WAIT_EE: the handshake keys are installed.
 pub(crate) struct WaitEncryptedExtensions {
@@ -106,12 +106,6 @@ fn chosen_type(offered: &[CertificateType], chosen: Option<CertificateType>) -> 
 /// WAIT_CERT_CR: a CertificateRequest may come before the Certificate.
 pub(crate) struct WaitCertificateOrRequest(WaitCertificate);
 
-/// What a CertificateRequest asked for.
-pub(crate) struct CertificateRequested {
-    /// Whether our certificate, if we have one, is what the server asks for.
-    pub(crate) suits_us: bool,
-}
-
 impl WaitCertificateOrRequest {
     /// The Certificate came at once: the server does not ask who we are.
     pub(crate) fn without_request(self) -> WaitCertificate {
@@ -120,35 +114,9 @@ impl WaitCertificateOrRequest {
 
     /// The server asks who we are; the answer goes out with our Finished.
     pub(crate) fn on_certificate_request(mut self, message: &CertificateRequest<'_>, wire: &Wire<'_>) -> Result<WaitCertificate, Fault> {
-        // RFC 9846, 4.4.2: "This field SHALL be zero length unless used for the post-handshake authentication exchanges".
-        if !message.certificate_request_context.is_empty() {
-            return Err(Illegal::RequestContext.into());
-        }
-        // RFC 9846, 4.4.2: "The signature_algorithms extension MUST be specified". Unknown extensions are ignored.
-        let schemes = message
-            .signature_algorithms()
-            .ok_or(Fault::MissingExtension { message: CertificateRequest::NAME, extension: ExtensionType::SIGNATURE_ALGORITHMS })?;
-        let suits_us = schemes.contains(&SignatureScheme::ED25519)
-            && self.0.client.config.identity.as_ref().is_some_and(|identity| match self.0.client_certificate_type {
-                // A raw key has no issuer, no signature and no extensions: filters that it can pass are none at all.
-                CertificateType::RAW_PUBLIC_KEY => message.oid_filters().unwrap_or_default().is_empty(),
-                _ => certificate_suits(identity, message),
-            });
-        self.0.request = Some(CertificateRequested { suits_us });
+        let identity = self.0.client.config.identity.as_ref();
+        self.0.request = Some(CertificateRequested::new(message, identity, self.0.client_certificate_type)?);
         self.0.keys.transcript.add(wire.bytes);
         Ok(self.0)
     }
-}
-
-/// Whether the certificates of this identity are what a CertificateRequest asks for.
-fn certificate_suits(identity: &Identity, message: &CertificateRequest<'_>) -> bool {
-    // RFC 9846, 4.3.3: "signature_algorithms_cert" is about the signatures in certificates; without it "signature_algorithms" is.
-    let signed = message.signature_algorithms_cert().is_none_or(|schemes| schemes.contains(&SignatureScheme::ED25519));
-    // RFC 9846, 4.5.1.2: if certificate_authorities is there, "at least one of the certificates in the certificate chain SHOULD be issued by one of
-    // the listed CAs".
-    let issued = message.certificate_authorities().is_none_or(|authorities| identity.is_issued_by(authorities));
-    // RFC 9846, 4.5.1.2: the certificate MUST match the filters that we know.
-    let filters = message.oid_filters().unwrap_or_default();
-    let passes = |filter: &OidFilter<'_>| identity.matches_filter(filter.certificate_extension_oid, filter.certificate_extension_values);
-    signed && issued && filters.iter().all(passes)
 }

@@ -1,11 +1,11 @@
-//! Early data: whether it is taken, and its end (RFC 9846, 4.3.10, 4.6 and section 8).
+//! Early data: whether it is accepted (RFC 9846, 4.3.10 and section 8). Its end is in `client_flight.rs`.
 //!
 //! ```text
 //! offered, under a ticket that allows it, which is the client's first PSK
 //!   ─> the same suite and ALPN protocol, the zone of our replay guard, a fresh age,
 //!      a client that is let in                                                          judge
 //!   ─> not seen before: the guard answers, or the application is asked                  ReplayGuard, Question::Replay
-//!   ─> accepted: ... EndOfEarlyData                                                     WaitEndOfEarlyData
+//!   ─> accepted: ... EndOfEarlyData                                                     client_flight.rs
 //! ```
 //!
 //! What is not taken is skipped, and the handshake goes on without: nobody is told why.
@@ -14,11 +14,8 @@ use core::time::Duration;
 
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::handshake::{Context, EarlyData, Wire};
-use crate::key_schedule::TrafficSecret;
-use crate::level::Level;
+use crate::handshake::{Context, EarlyData};
 use crate::message::ClientHello;
-use crate::server::authentication::WaitFinished;
 use crate::server::config::Server;
 use crate::server::psk::{OfferedPsk, Permit};
 use crate::session::{ReplayEntry, ReplayVerdict};
@@ -126,23 +123,6 @@ impl Decision {
 fn fresh_until(permit: &Permit, window: Duration, now: Now) -> Option<Duration> {
     let expected_arrival = permit.issued.saturating_add(permit.age);
     (expected_arrival.abs_diff(now.unix) <= window).then(|| expected_arrival.saturating_add(window))
-}
-
-/// WAIT_EOED: the early data is received under its own keys; the handshake's wait.
-pub(crate) struct WaitEndOfEarlyData {
-    pub(crate) next: WaitFinished,
-    pub(crate) client_handshake: TrafficSecret,
-}
-
-impl WaitEndOfEarlyData {
-    /// The client has said all that it says early.
-    pub(crate) fn on_end_of_early_data(mut self, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<WaitFinished, Fault> {
-        let bytes = wire.bytes;
-        let aligned = wire.aligned("EndOfEarlyData")?;
-        let suite = self.next.on_end_of_early_data(bytes);
-        cx.sink.install_read(aligned, Level::Handshake, suite, self.client_handshake);
-        Ok(self.next)
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!                                v         |
 //!                            RECVD_CH -----+
 //!                                | ──> Ask: which configuration?
-//!                                | Select parameters              key_exchange.rs, psk.rs, ticket.rs
+//!                                | Select parameters              negotiation.rs, psk.rs, ticket.rs
 //!                                | ──> Ask: seen before?          early_data.rs
 //!                                v
 //!                            NEGOTIATED
@@ -20,7 +20,7 @@
 //!                   +------------+------------+
 //!                   | K_recv = handshake      | K_recv = early data
 //!                   |                         v
-//!                   |                     WAIT_EOED               early_data.rs
+//!                   |                     WAIT_EOED               client_flight.rs
 //!                   |                         | Recv EndOfEarlyData
 //!                   |                         | K_recv = handshake
 //!                   +------------+------------+
@@ -29,12 +29,12 @@
 //!                       No auth  |  Cert-based client auth
 //!                   +------------+------------+
 //!                   |                         v
-//!                   |                     WAIT_CERT               authentication.rs
+//!                   |                     WAIT_CERT               client_flight.rs
 //!                   |              Recv empty |   | Recv Certificate
 //!                   |              Certificate|   v
-//!                   |                         | WAIT_CV           authentication.rs
+//!                   |                         | WAIT_CV           client_flight.rs
 //!                   v                         v   v
-//!                          WAIT_FINISHED <--------+               authentication.rs
+//!                          WAIT_FINISHED <--------+               client_flight.rs
 //!                                | Recv Finished
 //!                                | K_recv = application
 //!                                | [Send NewSessionTicket]        ticket.rs
@@ -45,11 +45,14 @@
 //! NEGOTIATED and WAIT_FLIGHT2 are passed through within one step: nothing is received in them.
 
 pub(crate) mod authentication;
+pub(crate) mod client_flight;
 pub(crate) mod client_hello;
 pub(crate) mod config;
 pub(crate) mod early_data;
 pub(crate) mod key_exchange;
 pub(crate) mod live;
+pub(crate) mod negotiation;
+pub(crate) mod parameters;
 pub(crate) mod post_handshake;
 pub(crate) mod psk;
 pub(crate) mod retry;
@@ -59,9 +62,10 @@ pub(crate) mod ticket;
 use crate::error::Fault;
 use crate::handshake::{Answer, Context, Negotiated, Question, Step, Wire};
 use crate::message::Message;
-use crate::server::authentication::{AfterCertificate, Flight, Flight2, Unsigned, WaitCertificate, WaitCertificateVerify, WaitFinished};
-use crate::server::early_data::WaitEndOfEarlyData;
-use crate::server::key_exchange::{ReceivedClientHello, Reply, Start, Unchecked};
+use crate::server::authentication::{Flight, Flight2, Unsigned};
+use crate::server::client_flight::{AfterCertificate, WaitCertificate, WaitCertificateVerify, WaitEndOfEarlyData, WaitFinished};
+use crate::server::key_exchange::{Answered, Unchecked};
+use crate::server::negotiation::{ReceivedClientHello, Reply, Start};
 use crate::server::post_handshake::Connected;
 use crate::server::retry::StartRetried;
 
@@ -151,8 +155,16 @@ impl From<Reply> for Step<State, Suspended> {
         match reply {
             Reply::Undecided(s) => Self::Ask(Suspended::Configuration(s)),
             Reply::Retry(s) => Self::Next(State::StartRetried(Box::new(s))),
-            Reply::Unchecked(s) => Self::Ask(Suspended::Replay(s)),
-            Reply::Flight(flight) => flight.into(),
+            Reply::Answered(answered) => answered.into(),
+        }
+    }
+}
+
+impl From<Answered> for Step<State, Suspended> {
+    fn from(answered: Answered) -> Self {
+        match answered {
+            Answered::Unchecked(s) => Self::Ask(Suspended::Replay(s)),
+            Answered::Flight(flight) => flight.into(),
         }
     }
 }

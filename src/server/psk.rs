@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use crate::code_point::PskKeyExchangeMode;
 use crate::crypto::hash::{Digest, HashAlgorithm};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
@@ -12,7 +11,7 @@ use crate::key_schedule::{EarlySecret, PskKind};
 use crate::message::{ClientHello, PskIdentity};
 use crate::secret::Secret;
 use crate::server::config::Server;
-use crate::server::server_parameters::Parameters;
+use crate::server::parameters::Parameters;
 use crate::server::ticket;
 use crate::session::{EarlyTerms, ExternalPsk, OpenedTicket, WirePsk};
 use crate::time::Now;
@@ -67,7 +66,7 @@ pub(crate) fn select<'a>(
     now: Now,
 ) -> Result<Option<OfferedPsk<'a>>, Fault> {
     // RFC 9846, 4.3.9: only a mode that is offered is used; psk_ke would give up forward secrecy.
-    let (Some(offered), true) = (hello.pre_shared_key(), allows_psks(hello)) else { return Ok(None) };
+    let (Some(offered), true) = (hello.pre_shared_key(), hello.offers_psk_dhe_ke()) else { return Ok(None) };
     let known = |psk: &PskIdentity<'_>| {
         let ticket = ticket::open(server, psk.identity, suite, parameters, now).map(Known::Ticket);
         ticket.or_else(|| {
@@ -108,16 +107,12 @@ fn spend_a_binder(transcript: &Digest, suite: Suite, binders: &[&[u8]]) {
     let _wrong = psk.verify(transcript, binders.first().copied().unwrap_or_default());
 }
 
-/// Whether the client can use PSKs as we do, tickets included.
-pub(crate) fn allows_psks(hello: &ClientHello<'_>) -> bool {
-    hello.psk_key_exchange_modes().is_some_and(|modes| modes.contains(&PskKeyExchangeMode::PSK_DHE_KE))
-}
-
 /// Whether a PSK from outside with this hash is offered that we know; if none is at all, any hash is as good.
 ///
 /// RFC 9846, 4.3.11: "client-provided, externally established PSKs SHOULD influence cipher suite selection".
 pub(crate) fn suits_external_psks(server: &Server, hello: &ClientHello<'_>, hash: HashAlgorithm) -> bool {
-    let offered = hello.pre_shared_key().filter(|_| allows_psks(hello)).map(|offered| offered.identities.as_slice()).unwrap_or_default();
+    let offered =
+        hello.pre_shared_key().filter(|_| hello.offers_psk_dhe_ke()).map(|offered| offered.identities.as_slice()).unwrap_or_default();
     let mut known = offered.iter().take(MAX_IDENTITIES).filter_map(|psk| server.config.external_psks.find(psk.identity)).peekable();
     known.peek().is_none() || known.any(|(_, wire)| wire.hash == hash)
 }

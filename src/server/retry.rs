@@ -14,8 +14,8 @@ use crate::level::Level;
 use crate::message::{ClientHello, ClientHelloExtension, HelloRetryRequest, Message, RetryExtension};
 use crate::server::config::Server;
 use crate::server::early_data;
-use crate::server::key_exchange::{self, Reply, Selected};
-use crate::server::server_parameters::Parameters;
+use crate::server::key_exchange::{self, Answered, Selected};
+use crate::server::parameters::Parameters;
 
 /// How long our cookies are, in bytes: nobody who has not seen one guesses it.
 const COOKIE_LEN: usize = 32;
@@ -79,7 +79,7 @@ fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
 
 impl StartRetried {
     /// Checks that the second ClientHello is the first but for what was asked for, and sends the first flight.
-    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Reply, Fault> {
+    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Answered, Fault> {
         let Message::ClientHello(first) = Message::decode(&self.first)? else {
             return Err(Fault::Internal { what: "decoding the first ClientHello again" });
         };

@@ -2,35 +2,16 @@
 
 use crate::code_point::{CertificateType, SignatureScheme};
 use crate::error::Fault;
-use crate::handshake::psk::SelectedPsk;
-use crate::handshake::{Context, EarlyData, Keys};
+use crate::handshake::{Context, EarlyData};
 use crate::identity::{Identity, Trust};
-use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::message::{CertificateRequest, CertificateRequestExtension, ClientHello, EncryptedExtension, EncryptedExtensions};
 use crate::server::authentication::{self, Flight};
 use crate::server::config::Server;
+use crate::server::parameters::{Negotiated, Parameters};
 use crate::server::ticket;
 
-/// What the ClientHello and the configuration decide besides the keys.
-pub(crate) struct Parameters {
-    /// None where the server takes PSKs alone.
-    pub(crate) identity: Option<Identity>,
-    pub(crate) server_name: Option<String>,
-    pub(crate) alpn: Option<Vec<u8>>,
-    /// How we show who we are (RFC 7250).
-    pub(crate) server_certificate_type: CertificateType,
-    /// How the client shows who it is, if it is asked.
-    pub(crate) client_certificate_type: CertificateType,
-    /// Whom we trust, if the client is asked who it is: at first as it is when the ClientHello comes, then as it was when the client was accepted.
-    pub(crate) trust_digest: [u8; 32],
-    /// How many tickets the client gets.
-    pub(crate) tickets: u8,
-    /// Early data came before a HelloRetryRequest.
-    pub(crate) early_data_skipped: bool,
-}
-
-/// Decides them; nothing is sent yet.
+/// Selects the parameters. Nothing is sent yet.
 pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Parameters, Fault> {
     let server_name = hello.server_name().map(str::to_ascii_lowercase);
     let identity = server.config.identity_for(server_name.as_deref(), hello.certificate_authorities().unwrap_or_default())?.cloned();
@@ -95,18 +76,6 @@ fn select_protocol(served: &[Vec<u8>], offered: Option<&[&[u8]]>) -> Result<Opti
             None => Err(Fault::NoCommonProtocol { offered: offered.iter().map(|name| name.to_vec()).collect() }),
         },
     }
-}
-
-/// NEGOTIATED: ServerHello is sent and the handshake keys are installed.
-pub(crate) struct Negotiated {
-    pub(crate) server: Server,
-    pub(crate) keys: Keys,
-    pub(crate) parameters: Parameters,
-    /// The PSK that is taken: then nobody shows certificates.
-    pub(crate) psk: Option<SelectedPsk>,
-    pub(crate) early_data: EarlyData,
-    /// The client's handshake secret, where early data comes first.
-    pub(crate) client_handshake: Option<TrafficSecret>,
 }
 
 impl Negotiated {

@@ -15,8 +15,7 @@ use crate::handshake::{Context, Keys};
 use crate::level::Level;
 use crate::message::{ClientHello, NewSessionTicket, TicketExtension};
 use crate::server::config::{ClientAuth, Server};
-use crate::server::psk::allows_psks;
-use crate::server::server_parameters::Parameters;
+use crate::server::parameters::Parameters;
 use crate::session::{EarlyTerms, OpenedTicket, Session, TicketContent, Whose};
 use crate::time::Now;
 
@@ -42,7 +41,7 @@ pub(crate) fn open(server: &Server, ticket: &[u8], suite: Suite, parameters: &Pa
 /// How many tickets the client gets (RFC 9149, section 3).
 pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now: Now) -> u8 {
     // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes extension".
-    if !allows_psks(hello) || !server.config.ticket_keys.as_ref().is_some_and(|keys| keys.may_seal(now)) {
+    if !hello.offers_psk_dhe_ke() || !server.config.ticket_keys.as_ref().is_some_and(|keys| keys.may_seal(now)) {
         return 0;
     }
     let (new_session, resumption) = hello.ticket_request().unwrap_or(DEFAULT_COUNTS);

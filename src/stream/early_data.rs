@@ -3,16 +3,16 @@
 use core::fmt;
 use std::io::{self, Read, Write};
 
-use crate::stream::handshake::Handshake;
+use crate::connection::Connection;
 use crate::stream::transport;
 
-/// Sends early data, at a client, or the answer to it, at a server: see [`Handshake::early_data`].
+/// Sends early data, at a client, or the answer to it, at a server: see [`Handshake::early_data`](crate::Handshake::early_data).
 ///
 /// `write` takes no more than is allowed: `Ok(0)` means that no more is, which `write_all` reports as `WriteZero`, with a part on its way: so look at
 /// [`remaining`](Self::remaining) first, unless the peer can go on from there. What was taken goes out as early data or not at all: whether the server
 /// accepted it, says [`Stream::early_data`](crate::Stream::early_data) when the handshake is complete.
 ///
-/// What is taken counts as written, and goes out at once, or by the next `write`, `flush` or [`advance`](Handshake::advance): over a transport that does not
+/// What is taken counts as written, and goes out at once, or by the next `write`, `flush` or [`advance`](crate::Handshake::advance): over a transport that does not
 /// block use `write`, not `write_all`. `TcpStream::set_nodelay` keeps the system from holding it back.
 ///
 /// It writes and never reads: over a transport that blocks, a client that sends more than the transport holds, to a server that answers as much meanwhile,
@@ -43,19 +43,20 @@ use crate::stream::transport;
 /// }
 /// ```
 pub struct EarlyDataWriter<'a, S> {
-    pub(super) handshake: &'a mut Handshake<S>,
+    pub(super) io: &'a mut S,
+    pub(super) connection: &'a mut Connection,
 }
 
 impl<S> EarlyDataWriter<'_, S> {
     /// How many bytes a client may still send early; a server's answer has no such limit, and this is 0.
     pub fn remaining(&self) -> usize {
-        self.handshake.connection.early_data_left()
+        self.connection.early_data_left()
     }
 }
 
 impl<S: Read + Write> Write for EarlyDataWriter<'_, S> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let Handshake { io, connection, .. } = &mut *self.handshake;
+        let (io, connection) = (&mut *self.io, &mut *self.connection);
         // What was accepted earlier goes first: there is room then.
         transport::send(io, connection)?;
         let taken = connection.write_early_data(data).inspect_err(|_| transport::attempt(io, connection))?;
@@ -65,7 +66,7 @@ impl<S: Read + Write> Write for EarlyDataWriter<'_, S> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let Handshake { io, connection, .. } = &mut *self.handshake;
+        let (io, connection) = (&mut *self.io, &mut *self.connection);
         transport::send(io, connection)?;
         transport::flush(io)
     }

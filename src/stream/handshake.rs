@@ -69,8 +69,8 @@ use crate::stream::transport;
 /// ```
 #[must_use = "a handshake goes on when it is advanced"]
 pub struct Handshake<S> {
-    pub(super) io: S,
-    pub(super) connection: Connection,
+    io: S,
+    connection: Connection,
     clock: Clock,
 }
 
@@ -348,7 +348,8 @@ impl<S: Read + Write> Handshake<S> {
     /// Sends something before the handshake is complete, if that is possible now: early data at a client whose configuration
     /// [allows](crate::ClientBuilder::early_data) it and that has a session for it; at a server that takes early data, the answer to it.
     pub fn early_data(&mut self) -> Option<EarlyDataWriter<'_, S>> {
-        self.connection.takes_early_data().then_some(EarlyDataWriter { handshake: self })
+        let Self { io, connection, .. } = self;
+        connection.takes_early_data().then_some(EarlyDataWriter { io, connection })
     }
 
     /// Answers [`Question::Configuration`]: the handshake goes on with this server's configuration.

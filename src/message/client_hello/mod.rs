@@ -152,6 +152,12 @@ impl<'a> ClientHello<'a> {
         })
     }
 
+    /// Returns true if psk_dhe_ke is among the modes in which the client can use a PSK.
+    pub(crate) fn offers_psk_dhe_ke(&self) -> bool {
+        let modes = self.psk_key_exchange_modes().unwrap_or_default();
+        modes.contains(&PskKeyExchangeMode::PSK_DHE_KE)
+    }
+
     pub(crate) fn early_data(&self) -> bool {
         self.find(|extension| matches!(extension, ClientHelloExtension::EarlyData).then_some(())).is_some()
     }
