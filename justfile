@@ -123,6 +123,9 @@ bench-boring *args:
     cargo build --locked --release --package peers-boring
     cargo run --locked --release --package peers -- --boring "${CARGO_TARGET_DIR:-target}/release/peers-boring" {{args}}
 
+# The same, for the record: writes the tables into benches/peers/README.md. Only on a quiet machine
+bench-readme *args: (bench-boring "--rounds 11 --intermediate --loopback 4096 --readme benches/peers/README.md" args)
+
 # Throughput against the size of a record, drawn into benches/peers/throughput.svg
 bench-plot *args:
     cargo run --locked --release --package peers -- --plot benches/peers/throughput.svg {{args}}
