@@ -87,6 +87,13 @@ fuzz-smoke:
 fuzz-seeds:
     RUSTFLAGS="--cfg fuzzing" cargo run --locked --manifest-path fuzz/Cargo.toml --example seeds
 
+# That the package contains every file that README.md links to by a relative path
+package:
+    files=$(cargo package --list --locked --allow-dirty); \
+    for link in $(grep -oE '\]\([^):#]+\)|^\[[^]]+\]: [^:]+$' README.md | sed -E 's/^\]\(|\)$|^\[[^]]+\]: //g' | sort -u); do \
+        grep -qxF "$link" <<< "$files" || { echo "the package lacks $link, which README.md links to"; exit 1; }; \
+    done
+
 # All examples built, and those run that need no arguments
 examples:
     cargo build --locked --release --examples
