@@ -87,6 +87,13 @@ fuzz-smoke:
 fuzz-seeds:
     RUSTFLAGS="--cfg fuzzing" cargo run --locked --manifest-path fuzz/Cargo.toml --example seeds
 
+# That the package contains every file that README.md links to by a relative path
+package:
+    files=$(cargo package --list --locked --allow-dirty); \
+    for link in $(grep -oE '\]\([^):#]+\)|^\[[^]]+\]: [^:]+$' README.md | sed -E 's/^\]\(|\)$|^\[[^]]+\]: //g' | sort -u); do \
+        grep -qxF "$link" <<< "$files" || { echo "the package lacks $link, which README.md links to"; exit 1; }; \
+    done
+
 # All examples built, and those run that need no arguments
 examples:
     cargo build --locked --release --examples
@@ -122,6 +129,9 @@ bench-peers *args:
 bench-boring *args:
     cargo build --locked --release --package peers-boring
     cargo run --locked --release --package peers -- --boring "${CARGO_TARGET_DIR:-target}/release/peers-boring" {{args}}
+
+# The same, for the record: writes the tables into benches/peers/README.md. Only on a quiet machine
+bench-readme *args: (bench-boring "--rounds 11 --intermediate --loopback 4096 --readme benches/peers/README.md" args)
 
 # Throughput against the size of a record, drawn into benches/peers/throughput.svg
 bench-plot *args:

@@ -1,24 +1,26 @@
-//! A client for trying things out: it connects its standard input and output with a server, or gets one page by HTTP/1.1.
+//! A command-line client: it connects standard input and output to a server, or gets one page by
+//! HTTP/1.1.
 //!
 //! ```text
 //! cargo run --example authority -- --server localhost --client alice
 //! cargo run --release --example client -- localhost --ca pki/ca.pem --get /
 //!
-//! # one that shows who it is, and pipes; the name in the certificate need not be where the server is
+//! # with a client certificate; the certificate's name can differ from the address
 //! echo hello | cargo run --release --example client -- db.internal --connect 127.0.0.1 --ca pki/ca.pem \
 //!     --cert pki/alice.pem --key pki/alice-key.pem --alpn echo
 //!
-//! # no authority: the server's key is known
+//! # without an authority: the server's key is given
 //! cargo run --release --example client -- localhost --pin MCowBQYDK2VwAyEA... --get /
 //! ```
 //!
-//! The report of what was negotiated goes to standard error, what the server sends to standard output.
+//! The report of what was negotiated goes to standard error, data from the server to standard output.
 
 mod common;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
@@ -27,18 +29,18 @@ use clap::Parser;
 use common::Failure;
 use fleeting::{Client, Identity, PublicKey, Stream, Trust};
 
-/// How long a server may take for its part of the handshake.
+/// How long to wait for a silent server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How much is read at once, in bytes.
+/// How many bytes are read at a time.
 const CHUNK: usize = 64 * 1024;
 
 /// Connects to a TLS 1.3 server with an Ed25519 certificate.
 #[derive(Parser)]
 struct Arguments {
-    /// The server's name, as in its certificate: a DNS name or an IP address
+    /// The server's name as in its certificate: a DNS name or an IP address
     name: String,
-    /// Where the server is, if not where its name says: another name or an IP address
+    /// The host to connect to, if it is not the server's name
     #[arg(long)]
     connect: Option<String>,
     /// The port
@@ -47,28 +49,25 @@ struct Arguments {
     /// Trust the roots in this PEM file
     #[arg(long, required_unless_present = "pin")]
     ca: Option<PathBuf>,
-    /// Trust this key of the server: its SubjectPublicKeyInfo in base64
+    /// Trust this public key of the server: SubjectPublicKeyInfo in base64
     #[arg(long)]
     pin: Option<PublicKey>,
-    /// Our certificate, for servers that ask, followed by those that lead to the root: a PEM file
+    /// The client's certificate, followed by the intermediate certificates: a PEM file
     #[arg(long, requires = "key")]
     cert: Option<PathBuf>,
-    /// Its private key: PKCS#8 in a PEM file
+    /// The private key of the certificate: PKCS#8 in a PEM file
     #[arg(long, requires = "cert")]
     key: Option<PathBuf>,
-    /// The application protocols to offer, in order of preference, with commas between them
+    /// The application protocols to offer, in order of preference, separated by commas
     #[arg(long, value_delimiter = ',')]
     alpn: Vec<String>,
-    /// Get this page by HTTP/1.1, instead of connecting standard input and output
+    /// Get this page by HTTP/1.1 instead of connecting standard input and output
     #[arg(long, value_name = "PATH")]
     get: Option<String>,
 }
 
-fn main() {
-    if let Err(error) = run(&Arguments::parse()) {
-        eprintln!("client: {error}");
-        std::process::exit(1);
-    }
+fn main() -> ExitCode {
+    common::exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -77,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let trust = match (roots, pin) {
         (Some(roots), Some(pin)) => roots.and(pin),
         (Some(trust), None) | (None, Some(trust)) => trust,
-        (None, None) => return Err("whom to trust? give --ca or --pin".into()),
+        (None, None) => return Err("give --ca or --pin".into()),
     };
     let mut builder = Client::builder().trust(trust).alpn(arguments.alpn.clone());
     if let (Some(cert), Some(key)) = (&arguments.cert, &arguments.key) {
@@ -96,24 +95,26 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(path) => get(&mut tls, &arguments.name, path),
         None => pipe(&mut tls),
     };
-    // A server that wants to know its clients refuses them when their handshake is over: then it may be a write that fails first.
+    // A server refuses a client's certificate after the client's handshake is complete. The first
+    // call that fails can then be a write.
     talk.map_err(|error| common::explain(&mut tls, error))
 }
 
-/// Asks for one page, and writes the answer out as it comes.
+/// Requests one page and prints the answer as it arrives.
 fn get(tls: &mut Stream<TcpStream>, name: &str, path: &str) -> Result<(), Failure> {
     let host = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
     write!(tls, "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: fleeting\r\nConnection: close\r\n\r\n")?;
-    // A cut connection is an error here. "The end" is what the server has said to be the end.
+    // A cut connection returns an error. The end is the server's close_notify.
     io::copy(tls, &mut io::stdout().lock())?;
     tls.close()?;
     Ok(())
 }
 
-/// Connects both directions until both have ended.
+/// Copies data in both directions until both have ended.
 ///
-/// A single thread serves both, so neither may wait for the other: the socket does not block, and the standard library having no `poll`, the thread
-/// naps where nothing can be done. (A program that has much to do would wait with `mio` or `polling` instead.)
+/// One thread serves both directions, so neither may block the other. The socket is non-blocking.
+/// The standard library has no `poll`, so the thread sleeps if there is nothing to do. A program
+/// that serves many connections would wait with `mio` or `polling` instead.
 fn pipe(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
     const SHORTEST_NAP: Duration = Duration::from_micros(200);
     const LONGEST_NAP: Duration = Duration::from_millis(20);
@@ -123,7 +124,7 @@ fn pipe(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let mut buffer = vec![0; CHUNK];
     let mut nap = SHORTEST_NAP;
-    // What was typed and not accepted yet; None when that direction has ended.
+    // Input that is not yet accepted; `None` when that direction has ended.
     let mut pending = Some(Vec::new());
     let mut receiving = true;
     while receiving || pending.is_some() || tls.wants_write() {
@@ -135,7 +136,7 @@ fn pipe(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
                 Err(TryRecvError::Empty) => {}
                 Err(TryRecvError::Disconnected) => {
                     pending = None;
-                    // What does not go out now is sent by the next calls.
+                    // The next calls send what the socket does not take now.
                     unless_blocked(tls.close())?;
                 }
             }
@@ -163,7 +164,7 @@ fn pipe(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
                 None => {}
             }
         } else {
-            // The server says no more, so who would listen?
+            // The server has closed: stop sending, too.
             pending = None;
             unless_blocked(tls.close())?;
         }
@@ -178,7 +179,7 @@ fn pipe(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `None` for a call that would have to wait.
+/// Returns `None` if the call would block.
 fn unless_blocked<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -187,7 +188,8 @@ fn unless_blocked<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// What is typed, read by a thread of its own, as reading a terminal cannot be interrupted; never more than a few chunks ahead.
+/// Reads standard input in a thread, because reading a terminal cannot be interrupted. It is at
+/// most a few chunks ahead.
 fn standard_input() -> Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = mpsc::sync_channel(4);
     thread::spawn(move || {

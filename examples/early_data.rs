@@ -1,23 +1,29 @@
-//! Early data (0-RTT): the request goes out with the first flight, and its answer comes back before the handshake is complete.
+//! Early data (0-RTT): the client sends a request with the first flight, and the server answers before
+//! the handshake is complete.
 //!
 //! ```text
 //! cargo run --release --example early_data
 //! ```
 //!
-//! Client and servers talk over TCP, through a wire of 20 ms each way that somebody listens to.
+//! The client and two servers communicate over TCP with a latency of 20 ms each way. An attacker
+//! records the traffic.
 //!
-//! 1. The first visit is a full handshake: two round trips until the answer is there. Tickets come with it, and allow early data.
-//! 2. The next one takes a single round trip. The server answers before it has the client's Finished.
-//! 3. Who listened sends the recorded first flight again, to the same server and to another one that knows its tickets. Neither acts on it.
-//! 4. The client goes to the other server, which does not take early data under tickets of the first. Nothing is sent again by itself: whether the request
-//!    may come twice is for the client to say. This one may.
+//! 1. The first visit is a full handshake: two round trips until the answer arrives. The server sends
+//!    tickets that allow early data.
+//! 2. The second visit takes one round trip. The server answers before the client's Finished.
+//! 3. The attacker sends the recorded first flight again, to the same server and to the other one,
+//!    which accepts the same tickets. Neither server answers it.
+//! 4. The client connects to the other server, which rejects early data under the first server's
+//!    tickets. The library does not send it again. The client decides, because only it knows that
+//!    this request may happen twice.
 //!
-//! **Early data can be replayed.** What this example asks for is a price. It would not order anything that way.
+//! **Early data can be replayed.** This example asks for a price. It would not send an order this way.
 
 mod common;
 
 use std::io::{BufRead, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -30,45 +36,49 @@ const NAME: &str = "prices.internal";
 
 const REQUEST: &str = "what does a lamp cost?\n";
 
-/// How long the wire takes, each way.
+/// The latency in each direction.
 const DELAY: Duration = Duration::from_millis(20);
 
-/// How long a silent peer is waited for. `handshake_timeout` is looked at when a call of the socket returns, so a socket without a time-out of its own would be
-/// waited for until it says something.
+/// How long to wait for a silent peer. `handshake_timeout` is checked when a call of the socket
+/// returns, so a blocking socket needs a time-out of its own.
 const SILENCE: Duration = Duration::from_secs(5);
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    common::exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
     let authority = Authority::new("early data")?;
     let identity = authority.issue_server([NAME])?;
-    // The servers know each other's tickets. Each has a guard of its own, so each takes early data under its own tickets alone: no other server could
-    // have taken it before.
+    // The servers accept each other's tickets. Each has a replay guard of its own, so it accepts early
+    // data under its own tickets only: no other server can have accepted the same data before.
     let keys = TicketKeys::rotating();
     let east = serve(&identity, &keys)?;
     let west = serve(&identity, &keys)?;
     let (to_east, to_west) = (wire(east.address)?, wire(west.address)?);
     let client = Client::builder().trust(authority.trust()).early_data(true).build()?;
 
-    println!("fleeting early data: a price, {} ms away\n", DELAY.as_millis());
+    println!("fleeting early data: a price, over a latency of {} ms\n", DELAY.as_millis());
     let first = visit(&client, &to_east)?;
     show("the first visit", &first, &east.report()?, (EarlyData::NotOffered, When::AfterFinished))?;
     let second = visit(&client, &to_east)?;
-    show("the second", &second, &east.report()?, (EarlyData::Accepted, When::BeforeFinished))?;
+    show("the second visit", &second, &east.report()?, (EarlyData::Accepted, When::BeforeFinished))?;
     let recorded = to_east.first_flight();
 
-    println!("\n  somebody sends the {} bytes of its first flight again", recorded.len());
+    println!("\n  an attacker sends the {} bytes of its first flight again", recorded.len());
     replay("to the same server", &recorded, &east)?;
-    replay("to the other one", &recorded, &west)?;
+    replay("to the other server", &recorded, &west)?;
 
     println!();
     let third = visit(&client, &to_west)?;
-    show("a visit to the other", &third, &west.report()?, (EarlyData::Rejected, When::AfterFinished))?;
+    show("a visit to the other server", &third, &west.report()?, (EarlyData::Rejected, When::AfterFinished))?;
     println!("\nOne answer for each visit, and none for a replay.");
     Ok(())
 }
 
 // ---- the client ----
 
-/// A visit as the client saw it.
+/// A visit from the client's side.
 struct Visit {
     outcome: EarlyData,
     answer: String,
@@ -79,7 +89,8 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
     let tcp = connect(wire.address)?;
     let began = Instant::now();
     let mut handshake = client.start(NAME, tcp)?;
-    // Nothing to write it to where no session allows it, as on the first visit. What is taken goes out at once, right behind the ClientHello.
+    // `None` if no session allows early data, as on the first visit. What is written goes out at once,
+    // after the ClientHello.
     let sent = match handshake.early_data() {
         Some(mut early) if early.remaining() >= REQUEST.len() => early.write_all(REQUEST.as_bytes()).map(|()| true)?,
         _ => false,
@@ -88,10 +99,10 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
     let outcome = tls.early_data();
     match outcome {
         EarlyData::Accepted if sent => {}
-        // Not even tried, so far nobody has seen the request.
+        // The request was not sent early.
         EarlyData::Accepted | EarlyData::NotOffered => tls.write_all(REQUEST.as_bytes())?,
-        // This server took nothing of it. But somebody may have brought the first flight to another one, which did: so only what may happen twice is
-        // sent again, and anything else is given up or asked about first.
+        // This server accepted none of it. But an attacker may have sent the first flight to another
+        // server that did. So send it again only if it may happen twice.
         EarlyData::Rejected => tls.write_all(REQUEST.as_bytes())?,
     }
     let mut answer = String::new();
@@ -103,14 +114,14 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
 
 // ---- the servers ----
 
-/// A server as the others know it.
+/// A running server.
 struct Remote {
     address: SocketAddr,
     reports: Receiver<Report>,
 }
 
 impl Remote {
-    /// What it says of the next connection that has ended.
+    /// Returns the server's report of the next connection that has ended.
     fn report(&self) -> Result<Report, Failure> {
         Ok(self.reports.recv_timeout(2 * SILENCE)?)
     }
@@ -120,20 +131,20 @@ impl Remote {
 #[derive(Default)]
 struct Report {
     answered: Vec<When>,
-    /// Whether the handshake was complete in the end, and what became of early data then.
+    /// The outcome of early data, if the handshake was completed.
     outcome: Option<EarlyData>,
     failure: Option<Failure>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
-    /// Whoever asked holds the session's key, or has recorded somebody who does.
+    /// The request comes from the holder of the session's key, or it is a recording.
     BeforeFinished,
     AfterFinished,
 }
 
 fn serve(identity: &Identity, keys: &TicketKeys) -> Result<Remote, Failure> {
-    // The tickets that are given out allow 4 KiB.
+    // The tickets allow 4 KiB of early data. This server serves one client at a time.
     let guard = ReplayGuard::in_memory(10_000);
     let server = Server::builder().identity(identity.clone()).ticket_keys(keys.clone()).early_data(4096, guard).build()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -161,10 +172,11 @@ fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Fa
             Progress::Done(tls) => break tls,
             Progress::EarlyData(data, mut going_on) => {
                 request.extend_from_slice(&data);
-                // Asking for a price changes nothing, so it is answered at once. What does change something is kept until the handshake is `Done`,
-                // as `accept` keeps all of it: see `Stream::take_early_data`.
+                // Asking for a price changes nothing, so the server answers at once. A request that
+                // changes something must wait until the handshake is `Done`, as `accept` does with
+                // all early data: see `Stream::take_early_data`.
                 if let Some(answer) = price(&request) {
-                    let mut early = going_on.early_data().ok_or("early data came, and none can be sent")?;
+                    let mut early = going_on.early_data().ok_or("early data arrived, but no answer can be sent early")?;
                     early.write_all(answer.as_bytes())?;
                     report.answered.push(When::BeforeFinished);
                     request.clear();
@@ -172,7 +184,7 @@ fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Fa
                 going_on
             }
             Progress::WouldBlock(_) => return Err("the client is silent".into()),
-            Progress::Ask(question, _) => return Err(format!("{question:?} was not to be asked").into()),
+            Progress::Ask(question, _) => return Err(format!("{question:?} was not expected").into()),
         }
     };
     report.outcome = Some(tls.early_data());
@@ -182,7 +194,7 @@ fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Fa
             report.answered.push(When::AfterFinished);
             request.clear();
         }
-        // Behind what came early, should that have been a part of the request alone.
+        // Append to early data, which may be only a part of the request.
         if tls.read_until(b'\n', &mut request)? == 0 {
             break;
         }
@@ -191,20 +203,20 @@ fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Fa
     Ok(())
 }
 
-/// The answer, once the request is whole.
+/// Returns the answer, if the request is complete.
 fn price(request: &[u8]) -> Option<&'static str> {
     (request == REQUEST.as_bytes()).then_some("12 crowns\n")
 }
 
-// ---- who listens ----
+// ---- the attacker ----
 
-/// A wire to a server, which takes its time, and on which somebody listens.
+/// A connection to a server, with latency, which an attacker records.
 struct Wire {
     address: SocketAddr,
     heard: Arc<Mutex<Heard>>,
 }
 
-/// Of the last connection: all that the client sent before the server said a word.
+/// What the client sent on the last connection before the server sent anything.
 #[derive(Default)]
 struct Heard {
     first_flight: Vec<u8>,
@@ -224,7 +236,7 @@ fn wire(server: SocketAddr) -> Result<Wire, Failure> {
     thread::spawn(move || {
         for client in listener.incoming() {
             if let Err(failure) = client.map_err(Failure::from).and_then(|client| relay(client, connect(server)?, &hearing)) {
-                eprintln!("the wire is cut: {failure}");
+                eprintln!("the connection is cut: {failure}");
             }
         }
     });
@@ -269,7 +281,7 @@ fn hand_out(mut to: TcpStream, brought: Receiver<(Instant, Vec<u8>)>) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// Says again what was heard. Without the session's key there is nothing more to say after that.
+/// Sends the recorded first flight. Without the session's key the attacker can send nothing more.
 fn replay(to: &str, first_flight: &[u8], server: &Remote) -> Result<(), Failure> {
     let mut tcp = connect(server.address)?;
     tcp.write_all(first_flight)?;
@@ -280,13 +292,13 @@ fn replay(to: &str, first_flight: &[u8], server: &Remote) -> Result<(), Failure>
     if !report.answered.is_empty() || report.outcome.is_some() {
         return Err(format!("{to}: a replay was answered").into());
     }
-    // It waits for the Finished of somebody who holds the session's key, and sees the connection end.
-    report.failure.ok_or("a server is content with a replay")?;
-    println!("      {to:<20} {} bytes of handshake came back, and no answer", heard.len());
+    // The server waited for a Finished, which needs the session's key, until the connection ended.
+    report.failure.ok_or("a server accepted a replay")?;
+    println!("      {to:<20} {} bytes of handshake came back, no answer", heard.len());
     Ok(())
 }
 
-// ---- what all use ----
+// ---- shared by all ----
 
 fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {
     let tcp = TcpStream::connect(address)?;
@@ -295,7 +307,7 @@ fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {
     Ok(tcp)
 }
 
-/// Prints a visit; fails if it is not the one that was to be expected.
+/// Prints a visit. Returns an error if it differs from the expected one.
 fn show(what: &str, visit: &Visit, report: &Report, expected: (EarlyData, When)) -> Result<(), Failure> {
     let (outcome, when) = expected;
     if let Some(failure) = &report.failure {
@@ -314,6 +326,6 @@ fn show(what: &str, visit: &Visit, report: &Report, expected: (EarlyData, When))
         When::AfterFinished if outcome == EarlyData::Rejected => "asked again, answered after the handshake",
         When::AfterFinished => "answered after the handshake",
     };
-    println!("  {what:<22} {early}, {answered}: {} after {} ms", visit.answer.trim_end(), visit.took.as_millis());
+    println!("  {what:<27} {early}, {answered}: {} after {} ms", visit.answer.trim_end(), visit.took.as_millis());
     Ok(())
 }

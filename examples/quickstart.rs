@@ -1,20 +1,21 @@
-//! Two threads that prove to each other who they are, and move 1 GiB each way over a real TCP socket.
+//! Two threads authenticate each other and send 1 GiB each way over a TCP socket.
 //!
 //! ```text
 //! cargo run --release --example quickstart
 //! ```
 //!
-//! 1. An authority is made in memory, and issues a certificate to the server and one to the client.
-//! 2. The client connects by TCP; both check the other's certificate.
-//! 3. The client sends 1 GiB, with fresh keys from the middle on, and closes its direction.
-//! 4. The server does the same the other way.
+//! 1. An authority is created in memory. It issues a certificate to the server and one to the client.
+//! 2. The client connects over TCP. Each side verifies the other's certificate.
+//! 3. The client sends 1 GiB, renews the keys in the middle, and closes its direction.
+//! 4. The server does the same in the other direction.
 //!
-//! Every byte that arrives is compared with what was sent.
+//! Every received byte is compared with what was sent.
 
 mod common;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,13 +23,17 @@ use common::Failure;
 use fleeting::{Authority, Client, ClientAuth, Peer, Server, Stream};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How much goes each way, in bytes.
+/// How many bytes are sent in each direction.
 const SIZE: usize = 1 << 30;
 
-/// How much is written and read at once, in bytes.
+/// How many bytes are written and read at a time.
 const CHUNK: usize = 1 << 18;
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    common::exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
     let authority = Authority::new("quickstart")?;
     let server = Server::builder()
         .identity(authority.issue_server(["db.internal"])?)
@@ -60,11 +65,11 @@ fn main() -> Result<(), Failure> {
     println!("  the client is     {}", common::describe(&client_seen_by_server));
     println!("  client to server  {}", rate(to_server));
     println!("  server to client  {}", rate(to_client));
-    println!("\nEvery byte arrived; keys were renewed in the middle of each direction, and are gone now.");
+    println!("\nEvery byte arrived. Each direction renewed its keys in the middle. All keys are wiped now.");
     Ok(())
 }
 
-/// The server: takes one client in, reads all it has to say, then says as much.
+/// The server: accepts one client, receives `SIZE` bytes and sends as many.
 fn serve(listener: &TcpListener, server: &Server) -> Result<(Peer, Duration), Failure> {
     let (tcp, _) = listener.accept()?;
     tcp.set_nodelay(true)?;
@@ -75,7 +80,7 @@ fn serve(listener: &TcpListener, server: &Server) -> Result<(Peer, Duration), Fa
     Ok((client, took))
 }
 
-/// Sends `SIZE` bytes with a `rekey` in the middle, and closes this direction.
+/// Sends `SIZE` bytes, renews the keys in the middle, and closes this direction.
 fn send(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
     let chunk = content();
     for number in 0..SIZE / CHUNK {
@@ -88,7 +93,7 @@ fn send(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Receives until the peer closes its direction, and checks that it was `SIZE` bytes, and which.
+/// Receives until the peer closes its direction, and checks every byte.
 fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration, Failure> {
     let bar = ProgressBar::new(SIZE as u64)
         .with_message(title)
@@ -98,7 +103,7 @@ fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration,
     let mut total = 0;
     let began = Instant::now();
     loop {
-        // Ok(0) is the peer's close_notify. A cut connection would be an error.
+        // `Ok(0)` is the peer's close_notify. A cut connection returns an error.
         let count = tls.read(&mut buffer)?;
         if count == 0 {
             break;
@@ -108,7 +113,7 @@ fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration,
             let at = total % CHUNK;
             let (now, later) = received.split_at(received.len().min(CHUNK - at));
             if now != &expected[at..at + now.len()] {
-                return Err(format!("{title}: other bytes arrived than were sent, after {total}").into());
+                return Err(format!("{title}: byte {total} and those after it differ from what was sent").into());
             }
             total += now.len();
             received = later;
@@ -123,7 +128,7 @@ fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration,
     Ok(took)
 }
 
-/// What is sent over and over: no two 64-bit words in it are the same.
+/// The chunk that is sent repeatedly. All of its 64-bit words differ.
 fn content() -> Vec<u8> {
     (0..CHUNK as u64 / 8).flat_map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect()
 }

@@ -1,19 +1,22 @@
-//! Two keys that know each other, and no certificate anywhere: raw public keys (RFC 7250).
+//! Raw public keys (RFC 7250): two sides that know each other's key, without certificates.
 //!
 //! ```text
 //! cargo run --release --example raw_keys
 //! ```
 //!
-//! 1. Each side makes a key. The public halves, a line of base64 each, go into the other's configuration.
-//! 2. The client knows the server's key by the name that it asks for; the server knows its clients' keys by their names.
-//! 3. They connect: what goes over the wire is a key of 44 bytes and a signature, where a certificate would take some hundreds.
-//! 4. Three who must not get in, or be talked to: a client that nobody knows, a server with another key, and a server that is asked for by
-//!    a name that is not its own.
+//! 1. Each side generates a key. The public key, one line of base64, goes into the other side's
+//!    configuration.
+//! 2. The client binds the server's key to the server's name; the server binds the client's key to
+//!    a name.
+//! 3. They connect. Each sends a key of 44 bytes and a signature instead of a certificate chain.
+//! 4. Three connections fail: a client with an unknown key, a server with another key, and a server
+//!    that the client addresses by a wrong name.
 
 mod common;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::thread;
 
 use common::Failure;
@@ -21,17 +24,23 @@ use fleeting::{Client, ClientAuth, Identity, Peer, PublicKey, Server, Trust};
 
 const NAME: &str = "db.internal";
 
-fn main() -> Result<(), Failure> {
-    // On two machines: `key_pem()` keeps a key, `Identity::from_key_pem` brings it back, and only `public_key()` ever leaves.
+fn main() -> ExitCode {
+    common::exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
+    // On two machines, save a key with `key_pem()` and load it with `Identity::from_key_pem`. Only
+    // `public_key()` leaves the machine.
     let (server_identity, client_identity) = (Identity::generate()?, Identity::generate()?);
-    // As it stands in a file of configuration.
+    // As in a configuration file.
     let (server_key, client_key) = (server_identity.public_key().to_string(), client_identity.public_key().to_string());
-    println!("fleeting raw keys: two that know each other, and nobody who vouches for them\n");
+    println!("fleeting raw keys: two sides that know each other's key, without certificates\n");
     println!("  the server's key  {server_key}");
     println!("  the client's key  {client_key}\n");
 
-    // It answers to its name alone. With `identity` it would answer to any, and then whoever gets a client to connect to the wrong address could
-    // pass that connection on to it (RFC 9846, F.9).
+    // The server accepts this name only. With `identity` it would accept any name. Then an attacker
+    // who makes a client connect to the wrong address could forward that connection to this server
+    // (RFC 9846, F.9).
     let server = Server::builder()
         .identity_for(NAME, server_identity)
         .client_auth(ClientAuth::Required(Trust::key_for("reporting.internal", client_key.parse::<PublicKey>()?)))
@@ -49,28 +58,29 @@ fn main() -> Result<(), Failure> {
     println!("  the server is     {}", describe(peer));
     println!("  the client is     {heard}\n");
 
-    // Nobody knows this one.
+    // The server does not know this key.
     let stranger = Client::builder().identity(Identity::generate()?).trust(Trust::key_for(NAME, server_key)).build()?;
     refused("a client that the server does not know", ask(&stranger, NAME, address))?;
 
-    // The key that this client knows is not the server's: somebody else answers at the address.
+    // The client expects another key than the server's.
     let misled = Client::builder().identity(client_identity.clone()).trust(Trust::key_for(NAME, client_identity.public_key())).build()?;
     refused("a server whose key the client does not know", ask(&misled, NAME, address))?;
 
-    // The key is right, and the server is asked for as somebody whom it is not.
+    // The key is right, but the name is not the server's.
     let other = "backup.internal";
     let redirected = Client::builder().identity(client_identity).trust(Trust::key_for(other, server_key)).build()?;
-    refused("a server that is asked for by another name", ask(&redirected, other, address))?;
+    refused("a server addressed by another name", ask(&redirected, other, address))?;
     Ok(())
 }
 
-/// Starts the server in a thread. It tells each client what it knows of it.
+/// Starts the server in a thread. It serves one client at a time, and tells each client what the
+/// server knows about it.
 fn serve(server: Server) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for tcp in listener.incoming().flatten() {
-            // One client's failure is not the server's. Here the client shows it.
+            // The failure of one client does not stop the server. Here the client prints it.
             let _ = answer(&server, tcp);
         }
     });
@@ -85,14 +95,14 @@ fn answer(server: &Server, tcp: TcpStream) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What one side learns of the other: a key, that it holds the private half, and the name that our own configuration has for it.
+/// Describes a peer: the key that it proved to hold, and the name that our configuration gives it.
 fn describe(peer: &Peer) -> String {
     let certificates = peer.certificates().len();
     format!("{}, key {}, {certificates} certificates", peer.names().join(" and "), peer.public_key())
 }
 
-/// Connects and reads what the server says. A client's handshake is done before the server has looked at the client's key: if it is refused, reading
-/// says so.
+/// Connects and reads what the server sends. The client's handshake is complete before the server
+/// has verified the client's key, so a refusal is reported by the first `read`.
 fn ask(client: &Client, name: &str, address: SocketAddr) -> Result<String, Failure> {
     let mut tls = client.connect(name, TcpStream::connect(address)?)?;
     let mut heard = String::new();

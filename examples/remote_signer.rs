@@ -1,22 +1,26 @@
-//! A server without its private key: an agent holds that, and signs.
+//! A server whose private key is held by an agent.
 //!
 //! ```text
 //! cargo run --release --example remote_signer
 //! ```
 //!
-//! The agent is a thread here, reached over a channel, and takes its time. It could be a process behind a socket, an HSM, or a service on another machine.
+//! Here the agent is a slow thread behind a channel. It could be a process behind a socket, an HSM, or
+//! a service on another machine.
 //!
-//! 1. An authority certifies the agent's key, which it never sees; nor does the server.
-//! 2. `Identity::with_signer`: the agent is called in the midst of the handshake, and the thread waits for it. That is all there is to it.
-//! 3. `Identity::asking`: the handshake stops with a question, and the thread goes on with other clients until the agent has answered.
-//! 4. An agent that does not sign, and one that has another key: the clients are told that the server has an error of its own. A signature that is not right
-//!    never leaves the server, since it could give the key away.
+//! 1. An authority certifies the agent's public key. Neither the authority nor the server sees the
+//!    private key.
+//! 2. `Identity::with_signer`: the agent is called during the handshake, and the thread waits.
+//! 3. `Identity::asking`: the handshake stops with a question, and the thread serves other clients
+//!    until the agent has answered.
+//! 4. If the agent does not sign, or has another key, the clients receive internal_error. The server
+//!    never sends a wrong signature, because it could reveal the private key.
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,47 +32,51 @@ use zeroize::Zeroizing;
 
 const NAME: &str = "db.internal";
 
-/// How long the agent takes for a signature. It can work on many at a time.
+/// How long the agent takes for a signature. It makes several at a time.
 const SIGNING: Duration = Duration::from_millis(100);
 
-/// How many clients come at the same time.
+/// How many clients connect at the same time.
 const CLIENTS: usize = 8;
 
-/// How long a silent client is waited for.
+/// How long to wait for a silent client.
 const SILENCE: Duration = Duration::from_secs(5);
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    common::exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
     let agent = Agent::start(new_key()?);
     let authority = Authority::new("remote signer")?;
     let certify = |key| authority.certificate().server([NAME]).issue_for(key);
     let chain = certify(agent.public_key)?;
-    // Without tickets, as a client that comes back needs no signature: see the example `resumption`.
+    // Without tickets, because a resumed handshake needs no signature: see the example `resumption`.
     let serving = |identity: Identity| Server::builder().identity(identity).without_tickets().build();
     let client = Client::builder().trust(authority.trust()).build()?;
 
     let (failures, noted) = mpsc::channel();
-    println!("fleeting remote signer: {CLIENTS} clients at a time, and one thread that serves them\n");
-    println!("  the agent's key {}, which takes {} ms to sign\n", agent.public_key, SIGNING.as_millis());
+    println!("fleeting remote signer: {CLIENTS} clients at a time, served by one thread\n");
+    println!("  the agent's key {}; a signature takes {} ms\n", agent.public_key, SIGNING.as_millis());
 
     let address = serve_waiting(serving(Identity::with_signer(&chain, agent.clone())?)?, &failures)?;
     let took = visit_all(&client, address)?;
-    println!("  a Signer that the thread waits for      {:>4} ms", took.as_millis());
+    println!("  a `Signer`: the thread waits for each    {:>4} ms", took.as_millis());
 
     let address = serve_asking(serving(Identity::asking(&chain)?)?, agent.clone(), &failures)?;
     let took = visit_all(&client, address)?;
-    println!("  a question that is answered later       {:>4} ms\n", took.as_millis());
+    println!("  `asking`: the thread serves others       {:>4} ms\n", took.as_millis());
     if took > SIGNING * CLIENTS as u32 {
         return Err("the clients waited for each other".into());
     }
 
     let locked = Agent { requests: mpsc::channel().0, public_key: agent.public_key };
     let address = serve_waiting(serving(Identity::with_signer(&chain, locked.clone())?)?, &failures)?;
-    refused("an agent that has gone", &client, address, &noted)?;
+    refused("an agent that does not answer", &client, address, &noted)?;
     let address = serve_asking(serving(Identity::asking(&chain)?)?, locked, &failures)?;
-    refused("the same, where the application asks it", &client, address, &noted)?;
+    refused("the same with `Identity::asking`", &client, address, &noted)?;
     let other = certify(PublicKey::from(new_key()?.verifying_key().to_bytes()))?;
     let address = serve_waiting(serving(Identity::with_signer(other, agent)?)?, &failures)?;
-    refused("an agent that has another key", &client, address, &noted)?;
+    refused("an agent with another key", &client, address, &noted)?;
     Ok(())
 }
 
@@ -80,7 +88,7 @@ fn new_key() -> Result<SigningKey, Failure> {
 
 // ---- the agent ----
 
-/// How to reach whoever holds the key.
+/// A handle to the thread that holds the key.
 #[derive(Clone)]
 struct Agent {
     requests: Sender<Request>,
@@ -93,14 +101,14 @@ struct Request {
 }
 
 impl Agent {
-    /// The key goes into the agent's thread and stays there.
+    /// Moves the key into the agent's thread.
     fn start(key: SigningKey) -> Self {
         let (requests, received) = mpsc::channel::<Request>();
         let public_key = key.verifying_key().to_bytes().into();
         thread::spawn(move || {
             for Request { message, answer } in received {
-                // What it signs says who asks: after 64 spaces comes "TLS 1.3, server CertificateVerify" (RFC 9846, 4.5.2). An agent that many may ask signs
-                // nothing else.
+                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify" (RFC 9846,
+                // 4.5.2). An agent with several users should sign nothing else.
                 if !message.starts_with(&[b" ".repeat(64).as_slice(), b"TLS 1.3, server CertificateVerify\0"].concat()) {
                     continue;
                 }
@@ -114,14 +122,14 @@ impl Agent {
         Self { requests, public_key }
     }
 
-    /// Asks for a signature, and goes on at once.
+    /// Requests a signature and returns at once.
     fn ask(&self, message: &[u8], answer: impl FnOnce(Vec<u8>) + Send + 'static) -> Result<(), Failure> {
         let request = Request { message: message.to_vec(), answer: Box::new(answer) };
-        Ok(self.requests.send(request).map_err(|_| "the agent has gone")?)
+        Ok(self.requests.send(request).map_err(|_| "the agent does not answer")?)
     }
 }
 
-/// The simple way: whoever calls this waits.
+/// The simple way: the caller waits.
 impl Signer for Agent {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let (bring, brought) = mpsc::channel();
@@ -145,10 +153,10 @@ fn serve_waiting(server: Server, failures: &Sender<Failure>) -> Result<SocketAdd
 
 // ---- a thread that does not ----
 
-/// What the serving thread waits for, all in one place.
+/// What the serving thread waits for.
 enum Event {
     Client(TcpStream),
-    /// The signature for this client's handshake.
+    /// The signature for the handshake of this client.
     Signature(usize, Vec<u8>),
 }
 
@@ -172,9 +180,9 @@ struct Serving {
     server: Server,
     agent: Agent,
     failures: Sender<Failure>,
-    /// For the agent's answers.
+    /// Receives the agent's answers.
     events: Sender<Event>,
-    /// The handshakes that wait for one.
+    /// The handshakes that wait for a signature.
     waiting: BTreeMap<usize, Handshake<TcpStream>>,
 }
 
@@ -189,17 +197,18 @@ impl Serving {
         }
     }
 
-    /// Takes a client in, as far as that goes without a signature.
+    /// Performs a client's handshake until it needs a signature.
     ///
-    /// The sockets block here, with a time-out, as a ClientHello is there at once. Where clients are slow too, the sockets do not block, `advance` says
-    /// `WouldBlock`, and the loop waits for them as well.
+    /// The sockets are blocking, with a time-out, because these clients send their ClientHello at
+    /// once. For slow clients use non-blocking sockets: `advance` then returns `WouldBlock`, and the
+    /// loop also waits for the sockets.
     fn begin(&mut self, number: usize, tcp: TcpStream) -> Result<(), Failure> {
         match self.server.start(prepared(tcp)?).advance()? {
             Progress::Ask(Question::Signature, handshake) => {
                 let message = handshake.to_sign().ok_or("nothing to sign")?;
                 let events = self.events.clone();
                 if let Err(failure) = self.agent.ask(message, move |signature| drop(events.send(Event::Signature(number, signature)))) {
-                    // Otherwise the client would hear of it only when it waits no longer.
+                    // Without this alert the client would wait until its time-out.
                     handshake.refuse(AlertDescription::INTERNAL_ERROR);
                     return Err(failure);
                 }
@@ -207,18 +216,18 @@ impl Serving {
                 Ok(())
             }
             Progress::Done(tls) => greet(tls),
-            other => Err(format!("that was not to be expected: {other:?}").into()),
+            other => Err(format!("unexpected: {other:?}").into()),
         }
     }
 
-    /// Goes on with the handshake that waited for this signature. `handshake_timeout` counts the time for which it waited, too.
+    /// Continues the handshake that waited for this signature. `handshake_timeout` includes the wait.
     fn go_on(&mut self, number: usize, signature: Vec<u8>) -> Result<(), Failure> {
-        let handshake = self.waiting.remove(&number).ok_or("a signature for nobody")?;
+        let handshake = self.waiting.remove(&number).ok_or("a signature for an unknown handshake")?;
         greet(handshake.answer(Answer::Signature(signature))?.finish()?)
     }
 }
 
-// ---- what both have, and the clients ----
+// ---- shared by both servers, and the clients ----
 
 fn prepared(tcp: TcpStream) -> Result<TcpStream, Failure> {
     tcp.set_nodelay(true)?;
@@ -232,7 +241,7 @@ fn greet(mut tls: Stream<TcpStream>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One client's failure is not the server's. Here it is printed.
+/// The failure of one client does not stop the server. It is reported to `main`.
 fn note(failures: &Sender<Failure>, result: Result<(), Failure>) {
     if let Err(failure) = result {
         let _ = failures.send(failure);
@@ -247,7 +256,7 @@ fn visit(client: &Client, address: SocketAddr) -> Result<(), Failure> {
     if heard == "welcome" { Ok(()) } else { Err(format!("the server said {heard:?}").into()) }
 }
 
-/// All clients at once: how long until the last of them is served.
+/// Connects all clients at once. Returns the time until the last is served.
 fn visit_all(client: &Client, address: SocketAddr) -> Result<Duration, Failure> {
     let began = Instant::now();
     let visits: Vec<_> = (0..CLIENTS)
@@ -263,7 +272,7 @@ fn visit_all(client: &Client, address: SocketAddr) -> Result<Duration, Failure> 
 }
 
 fn refused(what: &str, client: &Client, address: SocketAddr, noted: &Receiver<Failure>) -> Result<(), Failure> {
-    let Err(heard) = visit(client, address) else { return Err(format!("{what} was not noticed").into()) };
+    let Err(heard) = visit(client, address) else { return Err(format!("{what}: this was not refused").into()) };
     println!("  {what}:\n      the server: {}\n      the client: {heard}", noted.recv_timeout(SILENCE)?);
     Ok(())
 }

@@ -1,22 +1,26 @@
-//! The core without sockets, clocks and threads: two connections, and a network made of two queues.
+//! The core without sockets, clocks and threads: two connections over a network of two queues.
 //!
 //! ```text
 //! cargo run --example sans_io
 //! ```
 //!
-//! Whoever brings an event loop of their own (epoll, io_uring, an async runtime, a simulation, an embedded network stack) does what `Endpoint` does here,
-//! with their own way to move bytes. The contract stands with `fleeting::Connection`.
+//! A program with its own event loop (epoll, io_uring, an async runtime, a simulation, an embedded
+//! network stack) does what `Endpoint` does here, with its own way to move bytes. The documentation
+//! of `fleeting::Connection` has the contract.
+
+mod common;
 
 use std::collections::VecDeque;
-use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use common::Failure;
 use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};
 
-/// How much the network carries at a time, in bytes: few, to show that boundaries mean nothing.
+/// How many bytes the network carries at a time: few, because record boundaries do not matter.
 const SEGMENT: usize = 500;
 
-/// How long it takes, by a clock that nobody has to wait for.
+/// The latency of the network, on a simulated clock.
 const LATENCY: Duration = Duration::from_millis(20);
 
 /// One direction of the network.
@@ -30,15 +34,16 @@ struct Wire {
 struct Endpoint {
     name: &'static str,
     connection: Connection,
-    /// The configurations a server chooses from when it has seen the ClientHello.
+    /// The configurations that a server chooses from after the ClientHello.
     servers: Vec<(&'static str, Server)>,
     heard: Vec<u8>,
 }
 
 impl Endpoint {
-    /// What an event loop does when a connection's transport is ready. Returns whether anything happened.
+    /// Does what an event loop does when the transport of a connection is ready. Returns whether
+    /// anything happened.
     fn turn(&mut self, incoming: &mut Wire, outgoing: &mut Wire, now: Now) -> Result<bool, fleeting::Error> {
-        // Receive: the connection lends the space that the transport reads into.
+        // Receive: the connection lends the buffer that the transport reads into.
         let space = self.connection.input();
         let count = SEGMENT.min(space.len()).min(incoming.bytes.len());
         for (place, byte) in space.iter_mut().zip(incoming.bytes.drain(..count)) {
@@ -50,10 +55,10 @@ impl Endpoint {
             self.connection.received_end();
         }
 
-        // Work, until there is nothing left to work on.
+        // Process everything that was received.
         let result = self.work(now);
 
-        // Send, whatever the result is: if it is an error, the alert for the peer is in the output.
+        // Send, even after an error: the output then contains the alert for the peer.
         let output = self.connection.output();
         let sent = output.len();
         outgoing.bytes.extend(output);
@@ -78,11 +83,12 @@ impl Endpoint {
                     self.connection.consume(count);
                 }
                 Status::Ask(question) => {
-                    // A server may take its time here: read a file, ask a database. Nothing goes on before it has answered.
+                    // A server can take its time here, to read a file or query a database. The
+                    // handshake waits for the answer.
                     let name = self.connection.client_hello().and_then(|hello| hello.server_name()).unwrap_or_default();
                     println!("          {:<6}  {question:?}? The client asks for {name:?}.", self.name);
                     let chosen = self.servers.iter().find(|(served, _)| *served == name).or(self.servers.first());
-                    let (_, server) = chosen.expect("there is one");
+                    let (_, server) = chosen.expect("at least one server");
                     self.connection.choose(server, now, &mut SystemRandom)?;
                 }
                 other => unreachable!("{other:?}"),
@@ -91,7 +97,11 @@ impl Endpoint {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    common::exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
     let authority = Authority::new("sans_io")?;
     let client = Client::builder().trust(authority.trust()).build()?;
     let servers = ["shop.internal", "wiki.internal"]
@@ -99,7 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|name| Ok((name, Server::builder().identity(authority.issue_server([name])?).build()?)))
         .collect::<Result<Vec<_>, fleeting::Error>>()?;
 
-    // Time is what the caller says it is.
+    // The caller passes the time in.
     let start = Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH)? };
     let mut now = start;
     let connection = client.connection("wiki.internal", now, &mut SystemRandom)?;
@@ -112,16 +122,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     while client.connection.is_handshaking() || server.connection.is_handshaking() {
         turns += 1;
         now = after(start, LATENCY * turns);
-        // An event loop would sleep until the transport is ready, or until this moment, and then call `process` again.
-        let deadline = client.connection.next_timeout().expect("there is one as long as the handshake lasts");
+        // An event loop would sleep until the transport is ready, or until this deadline, and then
+        // call `process` again.
+        let deadline = client.connection.next_timeout().expect("a deadline during the handshake");
         assert!(now.monotonic < deadline);
         client.turn(&mut down, &mut up, now)?;
         server.turn(&mut up, &mut down, now)?;
     }
     let negotiated = client.connection.negotiated().expect("the handshake is complete");
-    println!("          agreed: {}, {}\n", negotiated.cipher_suite(), negotiated.group());
+    println!("          negotiated: {}, {}\n", negotiated.cipher_suite(), negotiated.group());
 
-    // A conversation, with fresh keys in the middle of it, and its end.
+    // A conversation, with new keys in the middle, and its end.
     client.connection.write(b"Who are you? ")?;
     client.connection.rekey()?;
     client.connection.write(b"And what do you do?")?;
@@ -140,12 +151,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\nThe server heard {:?}.", String::from_utf8_lossy(&server.heard));
     println!("The client heard {:?}.", String::from_utf8_lossy(&client.heard));
 
-    // Only a close_notify is an end. The network's own end, by itself, is a cut.
+    // Only a close_notify ends a connection. If the network ends without it, the connection is cut.
     for (endpoint, incoming) in [(&mut client, &mut down), (&mut server, &mut up)] {
         incoming.ended = true;
         endpoint.turn(incoming, &mut Wire::default(), now)?;
     }
-    println!("Both had closed before the network did, so nothing is missing.");
+    println!("Both sent close_notify before the network ended, so no data is missing.");
     Ok(())
 }
 

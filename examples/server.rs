@@ -1,11 +1,12 @@
-//! A server for trying things out: it answers HTTP/1.1 requests with a report of what was negotiated, or sends back what it gets.
+//! A command-line server: it answers HTTP/1.1 requests with a report of what was negotiated, or
+//! echoes what it receives. It starts a thread for each client.
 //!
 //! ```text
 //! cargo run --example authority -- --server localhost --client alice
 //! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem
 //! curl --cacert pki/ca.pem https://localhost:4433/
 //!
-//! # one that wants to know its clients, speaks ALPN, and echoes
+//! # with client certificates, ALPN and echo
 //! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem --ca pki/ca.pem --alpn echo --echo
 //! openssl s_client -connect localhost:4433 -CAfile pki/ca.pem -cert pki/alice.pem -key pki/alice-key.pem -alpn echo
 //! ```
@@ -15,6 +16,7 @@ mod common;
 use std::io::{self, BufRead, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
@@ -22,46 +24,43 @@ use clap::Parser;
 use common::Failure;
 use fleeting::{ClientAuth, Identity, Server, Stream, Trust};
 
-/// How long a silent client is waited for.
+/// How long to wait for a silent client.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest request head that is read, in bytes.
+/// The maximum length of a request head, in bytes.
 const MAX_HEAD: u64 = 16 * 1024;
 
 /// Serves TLS 1.3 with Ed25519 certificates.
 #[derive(Parser)]
 struct Arguments {
-    /// The certificate, followed by those that lead to the root: a PEM file
+    /// The certificate, followed by the intermediate certificates: a PEM file
     #[arg(long)]
     cert: PathBuf,
-    /// Its private key: PKCS#8 in a PEM file
+    /// The private key of the certificate: PKCS#8 in a PEM file
     #[arg(long)]
     key: PathBuf,
-    /// Ask clients for a certificate that one of the roots in this PEM file has issued
+    /// Require client certificates issued under the roots in this PEM file
     #[arg(long)]
     ca: Option<PathBuf>,
-    /// Let clients without a certificate in too
+    /// Also accept clients without a certificate
     #[arg(long, requires = "ca")]
     optional: bool,
-    /// The address to listen on: all by default, of both IP versions
+    /// The address to listen on; by default all addresses of both IP versions
     #[arg(long)]
     address: Option<IpAddr>,
     /// The port to listen on; 0 lets the system choose
     #[arg(long, default_value_t = 4433)]
     port: u16,
-    /// The application protocols to accept, in order of preference, with commas between them
+    /// The application protocols to accept, in order of preference, separated by commas
     #[arg(long, value_delimiter = ',')]
     alpn: Vec<String>,
-    /// Send back what comes, instead of answering HTTP requests
+    /// Echo data instead of answering HTTP requests
     #[arg(long)]
     echo: bool,
 }
 
-fn main() {
-    if let Err(error) = run(&Arguments::parse()) {
-        eprintln!("server: {error}");
-        std::process::exit(1);
-    }
+fn main() -> ExitCode {
+    common::exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -72,14 +71,14 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let server = builder.build()?;
 
-    // Linux and others serve IPv4 by the unspecified address of IPv6 too; some machines have no IPv6.
+    // On Linux and others the unspecified IPv6 address accepts IPv4, too. Some machines have no IPv6.
     let all = [IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)];
     let addresses = arguments.address.map_or(all.to_vec(), |address| vec![address]);
     let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| (address, arguments.port).into()).collect();
     let listener = TcpListener::bind(&addresses[..])?;
     println!("listening on {}", listener.local_addr()?);
     loop {
-        // A client that has gone before it was taken in, or too many open files: the next one may have more luck.
+        // The client has left, or too many files are open. The next call may succeed.
         let (tcp, from) = match listener.accept() {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -97,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// One client, from its ClientHello to its close_notify.
+/// Serves one client, from its ClientHello to its close_notify.
 fn serve(server: &Server, tcp: TcpStream, from: SocketAddr, echo: bool) -> Result<(), Failure> {
     tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(PATIENCE))?;
@@ -111,7 +110,7 @@ fn serve(server: &Server, tcp: TcpStream, from: SocketAddr, echo: bool) -> Resul
     Ok(())
 }
 
-/// Sends back all that comes until the client closes its direction, and returns how many bytes that were.
+/// Echoes data until the client closes its direction, and returns the number of bytes.
 fn send_back(tls: &mut Stream<TcpStream>) -> Result<u64, Failure> {
     let mut buffer = vec![0; 64 * 1024];
     let mut total = 0;
@@ -128,7 +127,7 @@ fn send_back(tls: &mut Stream<TcpStream>) -> Result<u64, Failure> {
     Ok(total)
 }
 
-/// Answers one request, and returns the length of its head.
+/// Answers one request and returns the length of its head.
 fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
     let head = read_head(tls)?;
     let request = head.lines().next().unwrap_or_default();
@@ -144,9 +143,10 @@ fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n{body}"
     )?;
     tls.close()?;
-    // Until the client has closed too. With data of it still on its way, closing the socket could take the answer from it.
+    // Wait until the client has closed, too. TCP resets a connection that is closed while received
+    // data is unread, and the client could lose the answer.
     match io::copy(tls, &mut io::sink()) {
-        // Some clients leave without a close_notify. They have all that they asked for.
+        // Some clients send no close_notify. They have the answer.
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
         Err(error) => return Err(error.into()),
@@ -154,7 +154,7 @@ fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
     Ok(head.len() as u64)
 }
 
-/// Reads up to and with the empty line that ends a request's head.
+/// Reads a request's head, including the empty line that ends it.
 fn read_head(tls: &mut Stream<TcpStream>) -> Result<String, Failure> {
     let mut head = String::new();
     let mut lines = tls.take(MAX_HEAD);

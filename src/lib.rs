@@ -61,6 +61,9 @@
 //! | issuing certificates for a private PKI | [`Authority`] |
 //! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
 //!
+//! The [`guide`] explains each of these tasks in a section of its own. It also says what the library
+//! does not do, and what happens to a key.
+//!
 //! # The floors
 //!
 //! For those who read the source: a file imports only from floors below its own, and a test holds that.
@@ -134,6 +137,9 @@ pub use session::{
 };
 pub use stream::{EarlyDataWriter, Handshake, Pair, Progress, ReadHalf, Split, Stream, WriteHalf};
 pub use time::Now;
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 
 /// The README's examples, so that `cargo test` compiles them.
 #[cfg(doctest)]

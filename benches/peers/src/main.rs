@@ -1,21 +1,26 @@
-//! Measures fleeting, rustls and OpenSSL side by side, and prints what each takes as a Markdown table of ratios.
+//! Measures fleeting, rustls and OpenSSL side by side, and prints Markdown tables with ratios.
 //!
-//! Everything runs in one process and one thread, with both ends of a connection in memory, so that no kernel, network or scheduler stands between
-//! the stacks and the clock. In each round every stack does the same work in turn, beginning with another one each time; a ratio is taken
-//! within a round, and the table shows the median over the rounds with its spread: what disturbs the machine for a while disturbs all alike.
+//! Everything runs in one process and one thread, with both ends of a connection in memory, so that
+//! no kernel, network or scheduler affects the figures. In each round every stack does the same
+//! work in turn, and each round begins with another stack. A ratio is taken within a round. The
+//! table shows the median over the rounds with its spread, so that what disturbs the machine for a
+//! while disturbs all stacks alike.
 //!
-//! BoringSSL alone cannot be in this process, because it defines OpenSSL's symbols. It has a program of its own, which takes its turn like the others.
+//! BoringSSL defines OpenSSL's symbols, so it cannot be in this process. It has a program of its
+//! own, which takes its turn like the others.
 //!
 //! ```text
 //! cargo run --release --package peers            # or: just bench-peers
 //! cargo run --release --package peers -- --plot benches/peers/throughput.svg
-//! just bench-boring                              # the first with BoringSSL beside the others
+//! just bench-boring                              # the first with BoringSSL
+//! just bench-readme                              # writes the tables into README.md beside this
 //! ```
 
 mod apart;
 mod ciphers;
 mod harness;
 mod plot;
+mod readme;
 mod stack;
 mod table;
 
@@ -28,9 +33,11 @@ use crate::harness::options::{Group, Options, PLOTTED};
 use crate::harness::stack::Credentials;
 use crate::harness::{aead, clock, loopback, measure};
 use crate::plot::Series;
+use crate::readme::Readme;
 
 fn main() {
     let options = Options::parse();
+    let readme = options.readme.as_deref().map(Readme::open);
     let credentials = Credentials::new(options.intermediate);
     let mut stacks = stack::all(&credentials);
     stacks.retain(|stack| options.includes(&stack.name()));
@@ -94,10 +101,16 @@ fn main() {
     bar.finish_and_clear();
 
     let first = (!blocks.is_empty()).then(|| table::render(&names, reference, &blocks));
+    let mut text = String::new();
     for table in [first, aead, loopback].into_iter().flatten() {
-        println!("{table}");
+        text += &format!("{table}\n");
     }
-    println!("{}", description(&options, apart.as_ref()));
+    let paragraphs = description(&options, apart.as_ref());
+    text += &paragraphs.map(|paragraph| readme::wrap(&paragraph)).join("\n\n");
+    println!("{text}");
+    if let Some(readme) = readme {
+        readme.write(&text);
+    }
 }
 
 /// For each measure the rounds. In each, every stack does the work once, beginning with another one than the round before.
@@ -125,21 +138,34 @@ fn interleaved<M>(
     all
 }
 
-fn description(options: &Options, apart: Option<&Apart>) -> String {
-    format!(
-        "Median of {} rounds, interleaved in one process and one thread{}. In brackets: how much more than {} a stack takes, as the median of each \
-         round's ratio and the range that holds the middle half of the rounds. TLS_AES_128_GCM_SHA256, X25519 unless a row says otherwise, \
-         Ed25519 certificates{}. Handshakes: CPU time of the thread, connections made and dropped included; no tickets, but for resumed ones \
-         (psk_dhe_ke), each of which takes one, leaves one, and counts both and the byte of data that brings it. A dash: this version has no \
-         X25519MLKEM768. Writing and reading: in memory, one call a record. Memory: heap by `mallinfo2` over {} idle connections, the connection's \
-         own struct included, after 16 KiB each way and while a read waits. AES-GCM: the ciphers alone, one key, in place, 5 bytes of additional data. \
-         Loopback TCP: one way between two threads, by the library's own stream, 64 KiB a call; the CPU of both threads in user mode is what TLS costs, \
-         the rest is the kernel's; here a stack with more than 1x of throughput is the faster one. {}",
-        options.rounds,
-        apart.map_or_else(String::new, |apart| format!("; {} in a process of its own, which runs while the other waits", apart.name)),
-        options.reference,
-        if options.intermediate { " (leaf, intermediate, root)" } else { " (leaf, root)" },
-        options.connections,
-        clock::cpu_description(),
-    )
+fn description(options: &Options, apart: Option<&Apart>) -> [String; 4] {
+    let apart =
+        apart.map_or_else(String::new, |apart| format!("; {} in a process of its own, which runs while the other waits", apart.name));
+    let chain = if options.intermediate { "leaf, intermediate, root" } else { "leaf, root" };
+    let (rounds, reference, connections) = (options.rounds, &options.reference, options.connections);
+    let cpu = clock::cpu_description();
+    [
+        format!(
+            "Median of {rounds} rounds, interleaved in one process and one thread{apart}. In \
+             brackets: how many times as much as {reference} a stack takes, as the median of the \
+             ratios of all rounds, and the range that holds the middle half of them. \
+             TLS_AES_128_GCM_SHA256, X25519 unless a row says otherwise, Ed25519 certificates \
+             ({chain}). {cpu}"
+        ),
+        "Handshakes: CPU time of the thread, including creating and dropping the connections. No \
+         tickets are issued, except for resumed handshakes (psk_dhe_ke): each of them uses one \
+         ticket and receives one, and both are counted, with the byte of data that carries the new \
+         one. A dash: this version does not support X25519MLKEM768."
+            .into(),
+        format!(
+            "Records: in memory, one call for each record. Memory: heap by `mallinfo2` over \
+             {connections} idle connections, including the connection's own struct, after 16 KiB \
+             in each direction and while a read waits. AES-GCM: the ciphers alone, one key, in \
+             place, 5 bytes of additional data."
+        ),
+        "Loopback TCP: one direction between two threads, by the library's own stream, 64 KiB for \
+         each call. The CPU time of both threads in user mode is what TLS costs; the rest is the \
+         kernel's. In the row of throughput, a stack with a ratio above 1x is the faster one."
+            .into(),
+    ]
 }

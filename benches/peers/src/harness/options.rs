@@ -46,6 +46,9 @@ pub struct Options {
     /// Measures records of 16 bytes to 16 KiB and nothing else, and draws the throughput into this file
     #[arg(long, value_name = "SVG")]
     pub plot: Option<PathBuf>,
+    /// Also writes the tables into this Markdown file, between the lines that mark their place
+    #[arg(long, value_name = "FILE", conflicts_with = "plot")]
+    pub readme: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
