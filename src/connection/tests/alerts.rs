@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::Status;
+use crate::connection::tests::puppet::client::{asking_server, required};
+use crate::connection::tests::puppet::server::{encrypted_extensions, key_update};
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, Puppet, now, plain, refused};
-use crate::connection::tests::puppet_client::{asking_server, required};
-use crate::connection::tests::puppet_server::{encrypted_extensions, key_update};
 use crate::crypto::random::SystemRandom;
 use crate::error::{DecodeProblem, Error, Fault};
 use crate::time::Now;

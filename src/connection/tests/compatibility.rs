@@ -1,9 +1,9 @@
 //! ChangeCipherSpec and the middlebox compatibility mode (RFC 9846, section 5 and E.4), on and off, in both roles.
 
 use crate::client::Client;
+use crate::connection::tests::puppet::client::{asking_server, required};
+use crate::connection::tests::puppet::server::certificate_request;
 use crate::connection::tests::puppet::{CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain, refused, server};
-use crate::connection::tests::puppet_client::{asking_server, required};
-use crate::connection::tests::puppet_server::certificate_request;
 use crate::error::Fault;
 
 /// The outer types of all that was sent, in order; the keys move on as the standard says.
@@ -157,7 +157,7 @@ fn too_early_and_too_late() {
 }
 
 /// Section 5: "An implementation which receives any other change_cipher_spec value ... MUST abort the handshake with an "unexpected_message"
-/// alert." (A protected one: `records.rs`; one inside a message: `alignment.rs`.)
+/// alert." (A protected one: `receive/record_receiver.rs`; one inside a message: `receive/alignment.rs`.)
 #[test]
 fn any_other_value() {
     for content in [&[][..], &[0], &[2], &[255], &[1, 1], &[1, 0], &[1; 100]] {
@@ -179,7 +179,7 @@ fn any_other_value() {
 #[test]
 fn it_stands_between_whole_messages() {
     let mut puppet = Puppet::client_at("WAIT_EE");
-    let ee = crate::connection::tests::puppet_server::encrypted_extensions(&[]);
+    let ee = crate::connection::tests::puppet::server::encrypted_extensions(&[]);
     puppet.transcript.extend_from_slice(&ee);
     let bytes = [plain(CHANGE_CIPHER_SPEC, &[1]), puppet.record(HANDSHAKE, &ee), plain(CHANGE_CIPHER_SPEC, &[1])].concat();
     puppet.feed(&bytes).unwrap();

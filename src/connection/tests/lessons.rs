@@ -1,18 +1,18 @@
-//! What went wrong elsewhere, and must not here: a test for each, by the name it is known under. Those about HelloRetryRequest stand in `retry_server.rs`.
+//! What went wrong elsewhere, and must not here: a test for each, by the name it is known under. Those about HelloRetryRequest stand in `retry/server.rs`.
 
 use core::time::Duration;
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
-use crate::connection::tests::early_data_refused::{Rejection, offered_to_be_rejected};
-use crate::connection::tests::external_psk::offered;
+use crate::connection::tests::early_data::client_refused::{Rejection, offered_to_be_rejected};
+use crate::connection::tests::external_psk::server::offered;
+use crate::connection::tests::puppet::client::{add, asking_server, remove, required, set};
+use crate::connection::tests::puppet::retry::Asked;
+use crate::connection::tests::puppet::server::{encrypted_extensions, new_session_ticket};
+use crate::connection::tests::puppet::session::{Psk, Ticket, known};
 use crate::connection::tests::puppet::{
     ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, certificate_message, certificate_of, client, message, now, plain, refused, server,
 };
-use crate::connection::tests::puppet_client::{add, asking_server, remove, required, set};
-use crate::connection::tests::puppet_retry::Asked;
-use crate::connection::tests::puppet_server::{encrypted_extensions, new_session_ticket};
-use crate::connection::tests::puppet_session::{Psk, Ticket, known};
 use crate::crypto::suite::Suite;
 use crate::error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal};
 use crate::identity::{Identity, Trust};
@@ -422,7 +422,7 @@ fn cve_2026_14457_a_raw_key_and_no_certificate() {
     // A client that offers raw keys and shows nothing.
     for (client_auth, required) in [(ClientAuth::Optional(keys()), false), (ClientAuth::Required(keys()), true)] {
         let mut puppet = Puppet::calling(&server(client_auth));
-        let hello = puppet.make_client_hello(super::raw_keys::offers_raw_keys);
+        let hello = puppet.make_client_hello(crate::connection::tests::handshake::raw_keys::offers_raw_keys);
         puppet.say(&hello).unwrap();
         puppet.hear_flight();
         let empty = certificate_message(&[], &[]);
@@ -475,7 +475,7 @@ fn offering(server: &Server, psk: Psk) -> Puppet {
 #[test]
 fn cve_2026_1584_a_bad_binder() {
     let secret = b"thirty-two bytes that are random";
-    let psks = [super::external_psk::at_the_hub(), ExternalPsk::not_imported("plain", secret).unwrap()];
+    let psks = [crate::connection::tests::external_psk::server::at_the_hub(), ExternalPsk::not_imported("plain", secret).unwrap()];
     for server in [Server::builder().external_psks(psks.clone()), builder().external_psks(psks)] {
         let server = server.build().unwrap();
         for psk in [offered(Suite::Aes128GcmSha256), offered(Suite::Aes256GcmSha384), Psk::not_imported(b"plain", secret)] {
@@ -536,7 +536,7 @@ fn cve_2026_42010_nul_in_an_identity() {
 #[test]
 fn cve_2025_11932_binders_are_compared_to_their_end() {
     use crate::crypto::hmac::TAGS;
-    let server = Server::builder().external_psks([super::external_psk::at_the_hub()]).build().unwrap();
+    let server = Server::builder().external_psks([crate::connection::tests::external_psk::server::at_the_hub()]).build().unwrap();
     for suite in Suite::ALL {
         let length = suite.hash().output_len();
         let mut costs = Vec::new();

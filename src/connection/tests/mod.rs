@@ -1,52 +1,22 @@
 //! The rules of RFC 9846 that reach a connection, each broken once.
 //!
-//! `puppet.rs` is the peer; the other files hold the tests, by what the peer does wrong.
+//! `puppet/` is the peer; the other files hold the tests, by what the peer does wrong.
 
 mod alerts;
-mod alignment;
 mod asking;
-mod asking_signature;
-mod authorities;
-mod client_flight;
-mod client_hello;
 mod compatibility;
-mod corking;
 mod early_data;
-mod early_data_answered;
-mod early_data_client;
-mod early_data_end;
-mod early_data_received;
-mod early_data_refused;
-mod early_data_replays;
-mod early_data_terms;
 mod external_psk;
-mod external_psk_client;
-mod floods;
-mod groups;
-mod halves;
-mod key_updates;
+mod handshake;
 mod lessons;
 mod puppet;
-mod puppet_client;
-mod puppet_early_client;
-mod puppet_early_server;
-mod puppet_retry;
-mod puppet_server;
-mod puppet_session;
-mod raw_keys;
-mod reading;
+mod receive;
 mod record_size_limit;
-mod records;
 mod retry;
-mod retry_server;
-mod revocation;
-mod server_flight;
-mod server_hello;
-mod states;
-mod tickets_client;
-mod tickets_given;
-mod tickets_server;
-mod writing;
+mod sans_io;
+mod send;
+mod split;
+mod tickets;
 
 use core::time::Duration;
 

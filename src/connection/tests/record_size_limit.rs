@@ -2,10 +2,10 @@
 //! the complete length of TLSInnerPlaintext)".
 
 use crate::client::Client;
+use crate::connection::tests::puppet::client::{add, asking_server, required};
+use crate::connection::tests::puppet::server::{certificate_request, encrypted_extensions, key_update};
+use crate::connection::tests::puppet::session::known;
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, extension, message, plain, refused};
-use crate::connection::tests::puppet_client::{add, asking_server, required};
-use crate::connection::tests::puppet_server::{certificate_request, encrypted_extensions, key_update};
-use crate::connection::tests::puppet_session::known;
 use crate::error::{Error, Fault, Illegal};
 use crate::message::ClientHelloExtension::RecordSizeLimit;
 use crate::record::Padding;

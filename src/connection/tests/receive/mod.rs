@@ -1,0 +1,5 @@
+//! Records that come in.
+
+pub(super) mod alignment;
+pub(super) mod flood_limit;
+pub(super) mod record_receiver;

@@ -1,0 +1,4 @@
+//! The calls that an application makes.
+
+pub(super) mod read;
+pub(super) mod write;

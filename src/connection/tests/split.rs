@@ -1,0 +1,306 @@
+//! A connection in two halves: what the one hears and the other one has to do about it, in both roles.
+
+use crate::code_point::AlertDescription;
+
+use crate::connection::split::{ReceiveHalf, SendHalf, Shared};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now};
+use crate::connection::tests::send::key_updates::{MOST_RECORDS, MOST_UPDATES};
+use crate::connection::{Connection, Status};
+use crate::error::{Error, Fault};
+
+/// The connection under test, split, and its peer.
+struct Halves {
+    puppet: Puppet,
+    reading: ReceiveHalf,
+    shared: Shared<SendHalf, Error>,
+}
+
+impl Halves {
+    fn both() -> [Self; 2] {
+        Puppet::both_connected().map(Self::of)
+    }
+
+    fn of(mut puppet: Puppet) -> Self {
+        let (reading, writing, notes) = std::mem::replace(&mut puppet.us, Connection::undecided(now())).split();
+        Self { puppet, reading, shared: Shared::new(writing, notes) }
+    }
+
+    /// The half that writes does this; the peer hears what comes of it.
+    fn writing<T>(&mut self, work: impl FnOnce(&mut SendHalf, &crate::connection::Notes<Error>) -> T) -> T {
+        let raw = &mut self.puppet.raw;
+        self.shared.work(
+            |writing, notes| {
+                let result = work(writing, notes);
+                raw.extend_from_slice(writing.output());
+                writing.sent(usize::MAX);
+                result
+            },
+            |_, _| {},
+        )
+    }
+
+    fn try_write(&mut self, data: &[u8]) -> Result<usize, Error> {
+        self.writing(|writing, notes| writing.write(&[data], notes))
+    }
+
+    #[track_caller]
+    fn write(&mut self, data: &[u8]) {
+        assert_eq!(self.try_write(data).unwrap(), data.len());
+    }
+
+    /// The half that reads gets this; the data that comes of it.
+    fn reading(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut read = Vec::new();
+        loop {
+            let mut out = [0; 10];
+            match self.reading.process_into(&mut out, now(), &self.shared.notes)? {
+                (0, Status::NeedsInput) if bytes.is_empty() => return Ok(read),
+                (0, Status::NeedsInput) => {
+                    let space = self.reading.input();
+                    let count = space.len().min(bytes.len());
+                    space[..count].copy_from_slice(&bytes[..count]);
+                    self.reading.received(count);
+                    bytes = &bytes[count..];
+                }
+                (0, status) => panic!("{status:?}"),
+                (count, _) => read.extend_from_slice(&out[..count]),
+            }
+        }
+    }
+
+    /// The peer renews its keys.
+    #[track_caller]
+    fn update(&mut self, request_update: u8) {
+        let record = self.puppet.take_update(request_update);
+        assert!(self.reading(&record).unwrap().is_empty());
+        // Nothing is sent from here.
+        assert_eq!(self.shared.work(|writing, _| writing.output().len(), |_, _| {}), 0);
+    }
+}
+
+// ---- RFC 9846, 4.7.3 ----
+
+/// "the receiver MUST send a KeyUpdate of its own with request_update set to "update_not_requested" prior to sending its next Application Data record": under
+/// the old keys, and the data under the new ones. Once, however often it was asked for meanwhile.
+#[test]
+fn what_is_asked_of_the_one_is_answered_by_the_other() {
+    for mut halves in Halves::both() {
+        for requests in [1, 1, 3] {
+            for _ in 0..requests {
+                halves.update(1);
+            }
+            halves.puppet.hears_nothing();
+            for data in [&b"first"[..], b"second"] {
+                halves.write(data);
+                if data == b"first" {
+                    halves.puppet.hear_update(0);
+                }
+                halves.puppet.hear_data(data);
+                halves.puppet.hears_nothing();
+            }
+        }
+        halves.update(0);
+        halves.write(b"not asked");
+        halves.puppet.hear_data(b"not asked");
+    }
+}
+
+/// By whichever way data goes out.
+#[test]
+fn the_answer_comes_before_data_of_any_kind() {
+    let lent = |place: &mut [u8]| {
+        place.copy_from_slice(b"lent");
+        4
+    };
+    for mut halves in Halves::both() {
+        halves.update(1);
+        halves.writing(|writing, notes| writing.write_with(4, lent, notes)).unwrap();
+        halves.puppet.hear_update(0);
+        halves.puppet.hear_data(b"lent");
+
+        // What was gathered before it was asked for is data that is sent afterwards.
+        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        assert!(halves.writing(|writing, _| writing.is_corked()));
+        halves.write(b"gathered");
+        halves.update(1);
+        halves.puppet.hears_nothing();
+        halves.writing(|writing, notes| writing.flush(notes)).unwrap();
+        halves.puppet.hear_update(0);
+        halves.puppet.hear_data(b"gathered");
+
+        halves.write(b"uncorked");
+        halves.update(1);
+        halves.writing(|writing, notes| writing.set_corked(false, notes)).unwrap();
+        halves.puppet.hear_update(0);
+        halves.puppet.hear_data(b"uncorked");
+
+        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves.write(b"the end");
+        halves.update(1);
+        halves.writing(SendHalf::close);
+        halves.puppet.hear_update(0);
+        halves.puppet.hear_data(b"the end");
+        assert_eq!(halves.puppet.hear_type(ALERT).content, [1, 0]);
+        halves.puppet.hears_nothing();
+    }
+}
+
+/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with request_update set to update_requested."
+#[test]
+fn one_request_at_a_time() {
+    for mut halves in Halves::both() {
+        for _ in 0..2 {
+            for request_update in [1, 0, 0] {
+                halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+                halves.puppet.hear_update(request_update);
+            }
+            // The answer is heard by the other half.
+            halves.update(0);
+        }
+        // Gathered data is older.
+        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves.write(b"old");
+        halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+        halves.puppet.hear_data(b"old");
+        halves.puppet.hear_update(1);
+    }
+}
+
+/// A request that was under way when the connection was split is one too, and its answer no idle message.
+#[test]
+fn a_request_from_before() {
+    for mut puppet in Puppet::both_connected() {
+        puppet.us.rekey().unwrap();
+        puppet.hear_update(1);
+        let mut halves = Halves::of(puppet);
+        halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+        halves.puppet.hear_update(0);
+        halves.update(0);
+        halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+        halves.puppet.hear_update(1);
+        // 64 that nobody asked for, and this answer, which does not count.
+        for _ in 0..65 {
+            halves.update(0);
+        }
+    }
+}
+
+/// What comes of a peer that asks and asks is bounded, unless we have something to say.
+#[test]
+fn idle_messages_are_counted_until_something_is_written() {
+    for mut halves in Halves::both() {
+        for writes in [true, true, false] {
+            for _ in 0..64 {
+                halves.update(1);
+            }
+            if writes {
+                halves.write(b"data");
+            }
+        }
+        let record = halves.puppet.take_update(1);
+        let error = halves.reading(&record).unwrap_err();
+        assert!(matches!(error, Error::Protocol { fault: Fault::TooMany { limit: 64, .. }, .. }), "{error}");
+        assert!(halves.try_write(b"too late").is_err());
+    }
+}
+
+// ---- failures ----
+
+/// The half that writes says the alert, behind what it had gathered, and nothing else; both halves get the first error, for good.
+#[test]
+fn what_reading_fails_with_is_said_by_writing() {
+    for mut halves in Halves::both() {
+        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves.write(b"gathered");
+        let mut record = halves.puppet.protect(APPLICATION_DATA, b"x", 0);
+        record[7] ^= 1;
+        let error = halves.reading(&record).unwrap_err();
+        assert_eq!(error.alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(halves.writing(|writing, notes| writing.flush(notes)).ok(), Some(()));
+        halves.puppet.hear_data(b"gathered");
+        assert_eq!(halves.puppet.hear_type(ALERT).content, [2, 20]);
+        for _ in 0..2 {
+            let same = |other: Error| assert_eq!(other.to_string(), error.to_string());
+            same(halves.try_write(b"x").unwrap_err());
+            same(halves.writing(|writing, notes| writing.write_with(1, |_| panic!("nothing goes out"), notes)).unwrap_err());
+            same(halves.writing(|writing, notes| writing.rekey(notes)).unwrap_err());
+            same(halves.reading(&[]).unwrap_err());
+        }
+        halves.puppet.hears_nothing();
+    }
+}
+
+/// RFC 9846, 5.5: what writing fails with is what reading gets next, and the peer hears why.
+#[test]
+fn what_writing_fails_with_is_what_reading_gets() {
+    for mut puppet in Puppet::both_connected() {
+        let start = MOST_RECORDS - 2;
+        puppet.us.sender.start_at(start, MOST_UPDATES);
+        puppet.read.as_mut().unwrap().sequence = start;
+        let mut halves = Halves::of(puppet);
+        let error = halves.try_write(b"x").unwrap_err();
+        assert!(matches!(error, Error::KeyLimit));
+        assert_eq!(halves.puppet.hear_type(ALERT).content, [2, 80]);
+        let record = halves.puppet.protect(APPLICATION_DATA, b"too late", 0);
+        assert!(matches!(halves.reading(&record).unwrap_err(), Error::KeyLimit));
+        halves.puppet.hears_nothing();
+    }
+}
+
+/// An error alert is not answered, and stops what waits or is gathered.
+#[test]
+fn an_error_alert_is_the_end_of_both() {
+    for mut halves in Halves::both() {
+        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves.write(b"gathered");
+        let record = halves.puppet.record(ALERT, &[2, 80]);
+        assert!(matches!(halves.reading(&record).unwrap_err(), Error::AlertReceived(_)));
+        assert!(matches!(halves.try_write(b"x").unwrap_err(), Error::AlertReceived(_)));
+        halves.writing(SendHalf::close);
+        halves.puppet.hears_nothing();
+    }
+}
+
+// ---- ends ----
+
+/// Each direction ends for itself: reading goes on, through new keys too, and what it is asked for is not answered any more.
+#[test]
+fn reading_goes_on_when_writing_has_ended() {
+    for abandons in [false, true] {
+        for mut halves in Halves::both() {
+            halves.writing(|writing, notes| {
+                writing.write(&[&b"waits"[..]], notes).unwrap();
+                if abandons { writing.abandon() } else { writing.close(notes) }
+            });
+            if !abandons {
+                halves.puppet.hear_data(b"waits");
+                assert_eq!(halves.puppet.hear_type(ALERT).content, [1, 0]);
+            }
+            halves.update(1);
+            let record = halves.puppet.protect(APPLICATION_DATA, b"a little more", 0);
+            assert_eq!(halves.reading(&record).unwrap(), b"a little more");
+            assert!(matches!(halves.try_write(b"x").unwrap_err(), Error::Closed));
+            assert!(matches!(halves.writing(|writing, notes| writing.rekey(notes)).unwrap_err(), Error::Closed));
+            halves.puppet.hears_nothing();
+        }
+    }
+}
+
+/// Tickets that wait when a server's connection is split go out with the first data of the half that writes, unless that comes too late.
+#[test]
+fn tickets_go_out_with_the_first_data() {
+    for late in [false, true] {
+        let puppet = Puppet::with_tickets();
+        let mut halves = Halves::of(puppet);
+        halves.writing(|writing, _| writing.drop_old_tickets(|| core::time::Duration::ZERO));
+        if late {
+            halves.writing(|writing, _| writing.drop_old_tickets(|| core::time::Duration::from_secs(60)));
+        }
+        halves.write(b"data");
+        if !late {
+            assert_eq!(halves.puppet.hear_type(HANDSHAKE).content[0], 4);
+        }
+        halves.puppet.hear_data(b"data");
+        halves.puppet.hears_nothing();
+    }
+}

@@ -1,0 +1,5 @@
+//! Tickets (RFC 9846, 4.3.11 and 4.7.1), in both roles.
+
+pub(super) mod client;
+pub(super) mod given;
+pub(super) mod server;
