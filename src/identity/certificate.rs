@@ -20,8 +20,8 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_cert::name::Name;
 
 use crate::error::CertificateError;
-use crate::identity::name::ServerName;
 use crate::identity::public_key::PublicKey;
+use crate::identity::server_name::ServerName;
 
 /// The longest certificate that is read, in bytes: path validation has the same limit.
 const MAX_LEN: usize = 65_535;
@@ -32,6 +32,9 @@ const MAX_NAMES: usize = 256;
 /// How many extensions a certificate may have. The profiles in use have some ten; thousands of empty ones would make a certificate slow to read, and path
 /// validation reads it again for each step of its search.
 const MAX_EXTENSIONS: usize = 32;
+
+/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
+pub(crate) const MAX_CHAIN: usize = 10;
 
 /// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs are used for, have the same limit.
 const MAX_URI: usize = 2048;
@@ -287,30 +290,30 @@ fn dns_name(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-pub(super) fn context(number: u32, constructed: bool) -> Tag {
+pub(crate) fn context(number: u32, constructed: bool) -> Tag {
     Tag::ContextSpecific { constructed, number: TagNumber(number) }
 }
 
 /// The content of the next element, which must have this tag.
-pub(super) fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+pub(crate) fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
     let any = AnyRef::decode(reader).map_err(malformed)?;
     if any.tag() == tag { Ok(any.value()) } else { Err(CertificateError::Malformed) }
 }
 
 /// The same, as a reader.
-pub(super) fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
+pub(crate) fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
     SliceReader::new(value(reader, tag)?).map_err(malformed)
 }
 
 /// The next element with its tag, which must be this one, and its length.
-pub(super) fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+pub(crate) fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
     if Tag::peek(reader).map_err(malformed)? != tag {
         return Err(CertificateError::Malformed);
     }
     reader.tlv_bytes().map_err(malformed)
 }
 
-pub(super) fn malformed(_: der::Error) -> CertificateError {
+pub(crate) fn malformed(_: der::Error) -> CertificateError {
     CertificateError::Malformed
 }
 

@@ -9,12 +9,13 @@ use base64ct::{Base64, Encoding as _};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error, Fault};
+use crate::identity::authority::issue::{self, Issuer, Purpose, Template, Validity};
+use crate::identity::certificate::MAX_CHAIN;
 use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
+use crate::identity::own::pkcs8;
+use crate::identity::own::signer::{Held, Signer};
 use crate::identity::public_key::PublicKey;
-use crate::identity::signer::{Held, Signer};
-use crate::identity::trust::MAX_CHAIN;
-use crate::identity::{key, name, pem};
+use crate::identity::{pem, server_name};
 use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
@@ -62,7 +63,7 @@ impl Identity {
     /// belong to the first certificate, or that certificate may not sign (KeyUsage).
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(chain.as_ref())?;
-        Self::checked(chain, key::read(pem::private_key(key.as_ref())?.expose())?)
+        Self::checked(chain, pkcs8::read(pem::private_key(key.as_ref())?.expose())?)
     }
 
     /// As [`from_pem`](Self::from_pem), from two files, or one file given twice.
@@ -80,7 +81,7 @@ impl Identity {
     ///
     /// The same.
     pub fn from_der(chain: impl IntoIterator<Item = impl Into<Vec<u8>>>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Self::checked(chain.into_iter().map(Into::into).collect(), key::read(key.as_ref())?)
+        Self::checked(chain.into_iter().map(Into::into).collect(), pkcs8::read(key.as_ref())?)
     }
 
     /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it, for peers that know it. Those that speak RFC 7250 are shown the raw key,
@@ -90,7 +91,7 @@ impl Identity {
     ///
     /// [`ConfigError`] if there is no key, or it is malformed or not Ed25519.
     pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Self::nameless(key::read(pem::private_key(key.as_ref())?.expose())?)
+        Self::nameless(pkcs8::read(pem::private_key(key.as_ref())?.expose())?)
     }
 
     /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate without a name.
@@ -188,7 +189,7 @@ impl Identity {
     /// [`ConfigError::KeyElsewhere`] if it is not here ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
     pub fn key_pem(&self) -> Result<Secret, Error> {
         match &self.0.key {
-            Held::Here(key) => Ok(pem::write_private_key(&key::write(key))),
+            Held::Here(key) => Ok(pem::write_private_key(&pkcs8::write(key))),
             Held::Elsewhere { .. } => Err(ConfigError::KeyElsewhere.into()),
         }
     }
@@ -215,7 +216,7 @@ impl Identity {
 
     /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846, 4.5.1.2; RFC 6066, section 3).
     pub(crate) fn matches_name(&self, name: &str) -> bool {
-        self.0.names.iter().any(|pattern| name::covers(pattern, name))
+        self.0.names.iter().any(|pattern| server_name::covers(pattern, name))
     }
 
     /// Whether there is a name that [`matches_name`](Self::matches_name) could ever find.

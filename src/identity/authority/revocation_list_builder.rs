@@ -1,9 +1,9 @@
 //! [`RevocationListBuilder`]: an authority's certificate revocation lists.
 
 use crate::error::{ConfigError, Error};
-use crate::identity::authority::Authority;
+use crate::identity::authority::authority::Authority;
+use crate::identity::authority::issue::{self, RevocationTemplate, Validity};
 use crate::identity::certificate::Certificate;
-use crate::identity::issue::{self, RevocationTemplate, Validity};
 use crate::identity::own::Identity;
 use crate::identity::pem;
 
@@ -38,7 +38,7 @@ pub struct RevocationListBuilder<'a> {
 }
 
 impl<'a> RevocationListBuilder<'a> {
-    pub(super) fn new(authority: &'a Authority) -> Self {
+    pub(crate) fn new(authority: &'a Authority) -> Self {
         Self { authority, former: Vec::new(), serials: Vec::new(), validity: None, defect: None }
     }
 

@@ -9,14 +9,17 @@ use x509_cert::ext::pkix::NameConstraints;
 use crate::crypto::random::{self, SystemRandom};
 use crate::crypto::signature::SigningKey;
 use crate::error::{CertificateError, ConfigError, Error, NameError};
+use crate::identity::authority::issue::{self, Issuer, Purpose, Template, Validity};
+use crate::identity::authority::name_constraints;
+use crate::identity::authority::revocation_list_builder::RevocationListBuilder;
+use crate::identity::certificate::MAX_CHAIN;
 use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
 use crate::identity::own::Identity;
-use crate::identity::path::{self, Role, Roots};
+use crate::identity::own::pkcs8;
+use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
-use crate::identity::revoking::RevocationListBuilder;
-use crate::identity::trust::{MAX_CHAIN, Trust};
-use crate::identity::{constraints, key, pem};
+use crate::identity::trust::Trust;
+use crate::identity::trust::path::{self, Role, Roots};
 use crate::secret::Secret;
 use crate::time::Now;
 
@@ -84,7 +87,7 @@ impl Authority {
     /// [`ConfigError`], as [`Identity::from_pem`]; and if the certificate is not an authority's (a CA's).
     pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(certificate.as_ref())?;
-        let key = key::read(pem::private_key(key.as_ref())?.expose())?;
+        let key = pkcs8::read(pem::private_key(key.as_ref())?.expose())?;
         if chain.len() >= MAX_CHAIN {
             return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex }.into());
         }
@@ -123,7 +126,7 @@ impl Authority {
 
     /// Its private key as PKCS#8 in PEM.
     pub fn key_pem(&self) -> Secret {
-        pem::write_private_key(&key::write(&self.0.key))
+        pem::write_private_key(&pkcs8::write(&self.0.key))
     }
 
     /// Its public key.
@@ -171,16 +174,16 @@ impl Authority {
     }
 
     /// Its own certificate.
-    pub(super) fn own(&self) -> Result<Certificate<'_>, ConfigError> {
+    pub(crate) fn own(&self) -> Result<Certificate<'_>, ConfigError> {
         let own = self.0.chain.first().and_then(|der| Certificate::parse(der).ok());
         own.ok_or(ConfigError::Missing { what: "the authority's certificate" })
     }
 
-    pub(super) fn key(&self) -> &SigningKey {
+    pub(crate) fn key(&self) -> &SigningKey {
         &self.0.key
     }
 
-    pub(super) fn validity(&self) -> Validity {
+    pub(crate) fn validity(&self) -> Validity {
         self.0.validity
     }
 
@@ -290,7 +293,7 @@ impl AuthorityBuilder {
                 path_length = path_length.min(limit.checked_sub(between).ok_or(ConfigError::Issue { reason })?);
             }
             if let Some(more) = certificate.name_constraints {
-                constraints = Some(constraints::narrowed(constraints, constraints::read(more)?)?);
+                constraints = Some(name_constraints::narrowed(constraints, name_constraints::read(more)?)?);
             }
         }
         if above.0.chain.len() + 2 > MAX_CHAIN {
@@ -314,7 +317,7 @@ impl AuthorityBuilder {
             }
         }
         let failed = |_| ConfigError::Issue { reason: "its name constraints cannot be encoded" };
-        Ok(if permitted.is_empty() { None } else { Some(constraints::only(&permitted).map_err(failed)?) })
+        Ok(if permitted.is_empty() { None } else { Some(name_constraints::only(&permitted).map_err(failed)?) })
     }
 
     fn template(

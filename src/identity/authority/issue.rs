@@ -30,9 +30,9 @@ use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::signature::{SigningKey, VerifyingKey};
 use crate::error::{ConfigError, Error};
 use crate::identity::certificate::{AltName, plain};
-use crate::identity::name::ServerName;
 use crate::identity::public_key::PublicKey;
-use crate::identity::revocation::Fields;
+use crate::identity::server_name::ServerName;
+use crate::identity::trust::revocation_lists::Fields;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
