@@ -6,6 +6,10 @@
 //! authority/   a private PKI: Authority, and the certificates and lists that it issues
 //!
 //! certificate  the fields of an X.509 certificate (RFC 5280) that we read ourselves
+//! alt_name     the names in a certificate (subjectAltName)
+//! der          reads DER element by element
+//! validity     Validity: from when to when a certificate is valid
+//! profile      what all certificates that we make have in common
 //! pem          PEM sections (RFC 7468)
 //! public_key   PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
 //! server_name  ServerName: whom a client wants to reach (RFC 6066, section 3)
@@ -19,19 +23,23 @@
 //! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and so are the signatures on a path. Names count
 //! only in subjectAltName.
 
+mod alt_name;
 mod authority;
 mod certificate;
+mod der;
 mod own;
 mod peer;
 mod pem;
+mod profile;
 mod public_key;
 mod server_name;
 mod trust;
+mod validity;
 
 #[cfg(test)]
 mod tests;
 
-pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder, Validity};
+pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
 pub use own::{Identity, Signer};
 pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist
@@ -39,3 +47,4 @@ pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
 pub use server_name::ServerName;
 pub use trust::{RevocationLists, Trust};
+pub use validity::Validity;

@@ -5,7 +5,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::crypto::signature::VerifyingKey;
-use crate::identity::certificate::{AltName, Certificate};
+use crate::identity::alt_name::AltName;
+use crate::identity::certificate::Certificate;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
 

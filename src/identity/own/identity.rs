@@ -9,13 +9,15 @@ use base64ct::{Base64, Encoding as _};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error, Fault};
-use crate::identity::authority::issue::{self, Issuer, Purpose, Template, Validity};
+use crate::identity::alt_name::AltName;
+use crate::identity::authority::encode::certificate::{self, Purpose, SignedBy, Template};
+use crate::identity::certificate::Certificate;
 use crate::identity::certificate::MAX_CHAIN;
-use crate::identity::certificate::{AltName, Certificate};
 use crate::identity::own::pkcs8;
 use crate::identity::own::signer::{Held, Signer};
 use crate::identity::public_key::PublicKey;
-use crate::identity::{pem, server_name};
+use crate::identity::validity::Validity;
+use crate::identity::{pem, profile, server_name};
 use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
@@ -112,12 +114,12 @@ impl Identity {
     ///
     /// [`Error::Name`] for a name that is none, [`Error::Random`].
     pub fn self_signed<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        let names = names.into_iter().map(issue::alt_name).collect::<Result<Vec<_>, _>>()?;
+        let names = names.into_iter().map(AltName::parse).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = names.first() else {
             return Err(ConfigError::Missing { what: "a name for the certificate; without one there is Identity::generate" }.into());
         };
         let common_name = first.to_string();
-        Self::own_certificate(generate()?, issue::fitting_common_name(&common_name), &names)
+        Self::own_certificate(generate()?, profile::fitting_common_name(&common_name), &names)
     }
 
     /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the [`Signer`] that signs with it at once.
@@ -264,26 +266,26 @@ impl Identity {
 
     fn nameless(key: SigningKey) -> Result<Self, Error> {
         // RFC 5280, 4.1.2.4: an issuer's name is never empty. This one says nothing that the key does not say.
-        let name = Base64::encode_string(&issue::key_identifier(&PublicKey::from(key.public_key())));
+        let name = Base64::encode_string(&profile::key_identifier(&PublicKey::from(key.public_key())));
         Self::own_certificate(key, Some(&name), &[])
     }
 
     fn own_certificate(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Result<Self, Error> {
         let public_key = PublicKey::from(key.public_key());
-        let id = Base64::encode_string(&issue::key_identifier(&public_key));
+        let id = Base64::encode_string(&profile::key_identifier(&public_key));
         let mut serial = [0; 16];
-        for (out, byte) in serial.iter_mut().zip(issue::key_identifier(&public_key)) {
+        for (out, byte) in serial.iter_mut().zip(profile::key_identifier(&public_key)) {
             *out = byte;
         }
         let template = Template {
-            serial: issue::serial(serial),
+            serial: profile::serial(serial),
             common_name: common_name.or(Some(&id)),
             names,
             purpose: Purpose::Leaf { server: false, client: false },
             validity: Validity::unlimited(),
             key: public_key,
         };
-        let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
+        let certificate = certificate::issue(&template, &SignedBy::Itself(&key))?;
         Ok(Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty()))
     }
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{as_server, chain, name, now};
-use crate::identity::authority::issue;
-use crate::identity::certificate::{AltName, Certificate};
+use crate::identity::alt_name::AltName;
+use crate::identity::certificate::Certificate;
 use crate::identity::own::pkcs8;
 use crate::identity::{Authority, Identity, PublicKey, ServerName, Trust, pem};
 
@@ -123,7 +123,7 @@ proptest! {
         drop(Trust::roots_from_pem(&bytes));
         drop(Identity::from_pem(&bytes, &bytes));
         drop(text.parse::<PublicKey>());
-        drop(issue::alt_name(&text));
+        drop(AltName::parse(&text));
         if let Ok(name) = ServerName::parse(&text) {
             prop_assert_eq!(ServerName::parse(&name.to_string()), Ok(name));
         }

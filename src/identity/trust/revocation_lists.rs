@@ -30,7 +30,8 @@ use x509_cert::time::Time;
 use crate::crypto::hash;
 use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
-use crate::identity::certificate::{Certificate, context, inside, malformed, value, whole};
+use crate::identity::certificate::Certificate;
+use crate::identity::der::{context, inside, malformed, value, whole};
 use crate::identity::pem;
 use crate::time::Now;
 
