@@ -4,19 +4,16 @@ use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use base64ct::{Base64, Encoding as _};
-
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error, Fault};
 use crate::identity::alt_name::AltName;
-use crate::identity::authority::encode::certificate::{self, Purpose, SignedBy, Template};
 use crate::identity::certificate::Certificate;
 use crate::identity::certificate::MAX_CHAIN;
 use crate::identity::own::pkcs8;
+use crate::identity::own::self_signed::self_signed;
 use crate::identity::own::signer::{Held, Signer};
 use crate::identity::public_key::PublicKey;
-use crate::identity::validity::Validity;
 use crate::identity::{pem, profile, server_name};
 use crate::secret::Secret;
 
@@ -93,7 +90,7 @@ impl Identity {
     ///
     /// [`ConfigError`] if there is no key, or it is malformed or not Ed25519.
     pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Self::nameless(pkcs8::read(pem::private_key(key.as_ref())?.expose())?)
+        Ok(Self::self_certified(pkcs8::read(pem::private_key(key.as_ref())?.expose())?, None, &[]))
     }
 
     /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate without a name.
@@ -102,7 +99,7 @@ impl Identity {
     ///
     /// [`Error::Random`].
     pub fn generate() -> Result<Self, Error> {
-        Self::nameless(generate()?)
+        Ok(Self::self_certified(generate()?, None, &[]))
     }
 
     /// A fresh key in a self-signed certificate with these names, DNS or IP, valid for ever; a DNS name may begin with `*.`.
@@ -119,7 +116,7 @@ impl Identity {
             return Err(ConfigError::Missing { what: "a name for the certificate; without one there is Identity::generate" }.into());
         };
         let common_name = first.to_string();
-        Self::own_certificate(generate()?, profile::fitting_common_name(&common_name), &names)
+        Ok(Self::self_certified(generate()?, profile::fitting_common_name(&common_name), &names))
     }
 
     /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the [`Signer`] that signs with it at once.
@@ -264,29 +261,10 @@ impl Identity {
         Self(Arc::new(Inner { key, public_key, chain, names, nameless }))
     }
 
-    fn nameless(key: SigningKey) -> Result<Self, Error> {
-        // RFC 5280, 4.1.2.4: an issuer's name is never empty. This one says nothing that the key does not say.
-        let name = Base64::encode_string(&profile::key_identifier(&PublicKey::from(key.public_key())));
-        Self::own_certificate(key, Some(&name), &[])
-    }
-
-    fn own_certificate(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Result<Self, Error> {
+    fn self_certified(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Self {
+        let certificate = self_signed(&key, common_name, names);
         let public_key = PublicKey::from(key.public_key());
-        let id = Base64::encode_string(&profile::key_identifier(&public_key));
-        let mut serial = [0; 16];
-        for (out, byte) in serial.iter_mut().zip(profile::key_identifier(&public_key)) {
-            *out = byte;
-        }
-        let template = Template {
-            serial: profile::serial(serial),
-            common_name: common_name.or(Some(&id)),
-            names,
-            purpose: Purpose::Leaf { server: false, client: false },
-            validity: Validity::unlimited(),
-            key: public_key,
-        };
-        let certificate = certificate::issue(&template, &SignedBy::Itself(&key))?;
-        Ok(Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty()))
+        Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty())
     }
 
     fn leaf(&self) -> Option<Certificate<'_>> {
