@@ -272,7 +272,7 @@ impl InForce {
         lists.map(|list| list.next_update.saturating_sub(Duration::from_secs(1))).min()
     }
 
-    /// What [`digest`](crate::identity::digest) makes of them.
+    /// What [`digest`](crate::identity::trust::digest) makes of them.
     pub(crate) fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
         self.lists.iter().map(|list| list.digest)
     }
