@@ -1,4 +1,4 @@
-//! Tells `src/crypto/scrub.rs` how much the compiler optimizes: the stack that a call uses depends on it, and the language has no `cfg` for it.
+//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes: the stack that a call uses depends on it, and the language has no `cfg` for it.
 
 use std::env;
 

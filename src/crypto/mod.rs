@@ -32,6 +32,4 @@ pub(crate) mod signature;
 pub(crate) mod suite;
 
 #[cfg(test)]
-mod vectors;
-#[cfg(test)]
-mod wiping;
+mod tests;

@@ -11,30 +11,24 @@
 //! Path validation reads the same bytes with a parser of its own. This one is for what that leaves out (KeyUsage), for pinned keys, which need no
 //! path, for names that are shown, and for issuing. Nothing is allocated before the whole certificate has been read.
 
-use core::fmt;
-use core::net::IpAddr;
-
-use x509_cert::der::asn1::AnyRef;
-use x509_cert::der::{self, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use x509_cert::der::{Decode, Reader, SliceReader, Tag};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use x509_cert::name::Name;
 
 use crate::error::CertificateError;
-use crate::identity::name::ServerName;
+use crate::identity::alt_name::{self, AltName};
+use crate::identity::der::{context, inside, malformed, value, whole};
 use crate::identity::public_key::PublicKey;
 
 /// The longest certificate that is read, in bytes: path validation has the same limit.
 const MAX_LEN: usize = 65_535;
 
-/// How many names are taken from a certificate, to be shown: the path validation looks at all.
-const MAX_NAMES: usize = 256;
-
 /// How many extensions a certificate may have. The profiles in use have some ten; thousands of empty ones would make a certificate slow to read, and path
 /// validation reads it again for each step of its search.
 const MAX_EXTENSIONS: usize = 32;
 
-/// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs are used for, have the same limit.
-const MAX_URI: usize = 2048;
+/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
+pub(crate) const MAX_CHAIN: usize = 10;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certificate<'a> {
@@ -54,15 +48,6 @@ pub(crate) struct Certificate<'a> {
     pub(crate) subject_alt_name: Option<&'a [u8]>,
     pub(crate) subject_key_identifier: Option<&'a [u8]>,
     pub(crate) name_constraints: Option<&'a [u8]>,
-}
-
-/// A name of subjectAltName.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum AltName {
-    /// A DNS name, which may begin with `*.`, in lower case.
-    Dns(String),
-    Ip(IpAddr),
-    Uri(String),
 }
 
 impl<'a> Certificate<'a> {
@@ -161,7 +146,7 @@ impl<'a> Certificate<'a> {
         self.issuer == self.subject
     }
 
-    fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
+    pub(crate) fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
         self.key_usage.map(KeyUsage::from_der).transpose().map_err(malformed)
     }
 
@@ -182,12 +167,6 @@ impl<'a> Certificate<'a> {
             Some(constraints) if constraints.ca && self.key_usage()?.is_none_or(|usage| usage.key_cert_sign()) => Ok(constraints),
             _ => Err(CertificateError::PathConstraint),
         }
-    }
-
-    /// Whether the key may sign certificate revocation lists.
-    pub(crate) fn may_revoke(&self) -> bool {
-        // RFC 5280, 6.3.3 (f): if Key Usage is present, cRLSign is set.
-        self.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| usage.crl_sign()))
     }
 
     /// Whether an OID filter of a CertificateRequest lets this certificate through (RFC 9846, 4.3.5). A filter that cannot be read lets nothing
@@ -211,14 +190,9 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// What the AuthorityKeyIdentifier of a certificate that this one issues has to say.
-    pub(crate) fn key_identifier(&self) -> Option<&'a [u8]> {
-        value(&mut SliceReader::new(self.subject_key_identifier?).ok()?, Tag::OctetString).ok()
-    }
-
-    /// The DNS names, IP addresses and URIs of subjectAltName, at most [`MAX_NAMES`]; others, and those that are not well-formed, are left out.
+    /// The DNS names, IP addresses and URIs of subjectAltName, at most [`MAX_NAMES`](alt_name::MAX_NAMES); others, and those that are not well-formed, are left out.
     pub(crate) fn alt_names(&self) -> Vec<AltName> {
-        self.subject_alt_name.and_then(|names| read_names(names).ok()).unwrap_or_default()
+        self.subject_alt_name.and_then(|names| alt_name::read_names(names).ok()).unwrap_or_default()
     }
 
     /// The subject as text (RFC 4514). What that leaves free to escape, or not, is escaped if it is not [`plain`].
@@ -247,78 +221,4 @@ impl<'a> Certificate<'a> {
 /// stands around it (Unicode UAX #9, table 4). The others could make a name look like another, or one line of a log like two.
 pub(crate) fn plain(character: char) -> bool {
     !character.is_control() && !matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
-    let mut outer = SliceReader::new(der).map_err(malformed)?;
-    let mut list = inside(&mut outer, Tag::Sequence)?;
-    outer.finish().map_err(malformed)?;
-    let mut names = Vec::new();
-    while !list.is_finished() && names.len() < MAX_NAMES {
-        let name = AnyRef::decode(&mut list).map_err(malformed)?;
-        let Tag::ContextSpecific { constructed, number: TagNumber(number) } = name.tag() else { return Err(CertificateError::Malformed) };
-        let bytes = name.value();
-        match (number, constructed) {
-            (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
-            (6, false) => {
-                // RFC 3986, section 2: graphic ASCII; so no line break comes with it into a log.
-                let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
-                names.extend(core::str::from_utf8(bytes).ok().filter(|_| graphic).map(|uri| AltName::Uri(uri.to_owned())));
-            }
-            (7, false) => {
-                let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-                let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
-                names.extend(four.or(sixteen).map(AltName::Ip));
-            }
-            // otherName, x400Address, directoryName, ediPartyName; rfc822Name, registeredID
-            (0 | 3 | 4 | 5, true) | (1 | 8, false) => {}
-            // Path validation stops here as well, so nothing behind this has been looked at.
-            _ => return Err(CertificateError::Malformed),
-        }
-    }
-    Ok(names)
-}
-
-/// A dNSName, in lower case, if it is a DNS name or `*.` and one.
-fn dns_name(bytes: &[u8]) -> Option<String> {
-    let text = core::str::from_utf8(bytes).ok()?.to_ascii_lowercase();
-    let name = ServerName::parse(text.strip_prefix("*.").unwrap_or(&text)).ok()?;
-    name.dns()?;
-    Some(text)
-}
-
-pub(super) fn context(number: u32, constructed: bool) -> Tag {
-    Tag::ContextSpecific { constructed, number: TagNumber(number) }
-}
-
-/// The content of the next element, which must have this tag.
-pub(super) fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
-    let any = AnyRef::decode(reader).map_err(malformed)?;
-    if any.tag() == tag { Ok(any.value()) } else { Err(CertificateError::Malformed) }
-}
-
-/// The same, as a reader.
-pub(super) fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
-    SliceReader::new(value(reader, tag)?).map_err(malformed)
-}
-
-/// The next element with its tag, which must be this one, and its length.
-pub(super) fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
-    if Tag::peek(reader).map_err(malformed)? != tag {
-        return Err(CertificateError::Malformed);
-    }
-    reader.tlv_bytes().map_err(malformed)
-}
-
-pub(super) fn malformed(_: der::Error) -> CertificateError {
-    CertificateError::Malformed
-}
-
-impl fmt::Display for AltName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dns(text) | Self::Uri(text) => f.write_str(text),
-            Self::Ip(ip) => ip.fmt(f),
-        }
-    }
 }

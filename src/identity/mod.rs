@@ -1,17 +1,19 @@
 //! Who we are and whom we trust.
 //!
 //! ```text
-//! name          ServerName: whom a client wants to reach (RFC 6066, section 3)
-//! public_key    PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
-//! pem, key      PEM sections (RFC 7468) and PKCS#8 private keys (RFC 5958, RFC 8410)
-//! certificate   the fields of an X.509 certificate (RFC 5280) that we look at ourselves
-//! constraints   the names that an authority may issue for
-//! issue         makes certificates; authority: a private PKI, for people
-//! own           Identity: our key and the chain we show; signer: a key that is held elsewhere
-//! path          certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
-//! revocation    RevocationLists: what authorities took back; revoking: makes such lists
-//! trust         Trust: roots, and keys bound to names; digest: the same for one that says the same
-//! peer          VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
+//! own/         who we are: Identity, its PKCS#8 key, and Signer for a key held elsewhere
+//! trust/       whom we trust: Trust, certification paths, revocation lists
+//! authority/   a private PKI: Authority, and the certificates and lists that it issues
+//!
+//! certificate  the fields of an X.509 certificate (RFC 5280) that we read ourselves
+//! alt_name     the names in a certificate (subjectAltName)
+//! der          reads DER element by element
+//! validity     Validity: from when to when a certificate is valid
+//! profile      what all certificates that we make have in common
+//! pem          PEM sections (RFC 7468)
+//! public_key   PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
+//! server_name  ServerName: whom a client wants to reach (RFC 6066, section 3)
+//! peer         VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
 //!
 //! A peer's certificates go one way: `Trust::verify_server` or `verify_client`, or `verify_server_key` or `verify_client_key` for a raw public key
@@ -21,35 +23,28 @@
 //! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and so are the signatures on a path. Names count
 //! only in subjectAltName.
 
+mod alt_name;
 mod authority;
 mod certificate;
-mod constraints;
-mod digest;
-mod issue;
-mod key;
-mod name;
+mod der;
 mod own;
-mod path;
 mod peer;
 mod pem;
+mod profile;
 mod public_key;
-mod revocation;
-mod revoking;
-mod signer;
+mod server_name;
 mod trust;
+mod validity;
 
 #[cfg(test)]
 mod tests;
 
-pub use authority::{Authority, AuthorityBuilder, CertificateBuilder};
-pub use issue::Validity;
-pub use name::ServerName;
-pub use own::Identity;
+pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
+pub use own::{Identity, Signer};
 pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist
 pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
-pub use revocation::RevocationLists;
-pub use revoking::RevocationListBuilder;
-pub use signer::Signer;
-pub use trust::Trust;
+pub use server_name::ServerName;
+pub use trust::{RevocationLists, Trust};
+pub use validity::Validity;

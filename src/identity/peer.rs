@@ -5,9 +5,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::crypto::signature::VerifyingKey;
-use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::name::ServerName;
+use crate::identity::alt_name::AltName;
+use crate::identity::certificate::Certificate;
 use crate::identity::public_key::PublicKey;
+use crate::identity::server_name::ServerName;
 
 /// What [`Trust`](crate::Trust) made of a peer's certificates, or raw public key. Whoever sent them may have copied them: the key is there to check the
 /// CertificateVerify with (RFC 9846, 4.5.2).

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::crypto::hash::{HashAlgorithm, Hasher};
 use crate::identity::{Identity, ServerName, Trust};
-use crate::session::external_psk::ExternalPsk;
-use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
+use crate::session::external::ExternalPsk;
+use crate::session::session::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
 /// How many sessions are kept for one key: as many connections can be resumed at the same time, and no server takes the room of the others. No server of

@@ -1,13 +1,12 @@
 //! Pre-shared keys (RFC 9846, 2.2): those that two parties were given outside of TLS, and those that one connection leaves for the next (4.7.1).
 //!
 //! ```text
-//! external_psk ExternalPsk: a secret from outside, and what is offered and accepted under it
-//! resumable    Session: what resuming passes on, and how long anything may; Whose, EarlyTerms
+//! external/    ExternalPsk: a secret from outside, and what is offered and accepted under it
+//! session      Session: what resuming passes on, and how long anything may; Whose, EarlyTerms
 //!
-//! server                                                       client
-//! key_ring     TicketKeys: which key seals now     ── ticket ──> cache    SessionCache: by what was asked for, each once
-//!   ticket     TicketContent to a ticket and back  <── ticket ──
-//!   ticket_key TicketKey: its name, its time, and a one-time key for each ticket
+//! server                                                   client
+//! tickets/     TicketKeys: seals and opens ── ticket ──>   cache   SessionCache: by what was asked for, each once
+//!              tickets, with a TicketKey   <── ticket ──
 //! replay       ReplayGuard: no early data twice
 //! ```
 //!
@@ -15,24 +14,20 @@
 //! reason: the handshake is a full one then. What a ticket is bound to (the server's name, whom it trusts, ...) is 32 bytes that the server hands in.
 
 mod cache;
-mod external_psk;
-mod key_ring;
-mod psk_identity;
+mod external;
 mod replay;
-mod resumable;
-mod ticket;
-mod ticket_key;
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
+mod session;
+mod tickets;
 
 #[cfg(test)]
 mod tests;
 
 pub use cache::SessionCache;
 pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
-pub use external_psk::{ExternalPsk, PskNames};
-pub(crate) use external_psk::{ExternalPsks, WirePsk};
-pub use key_ring::TicketKeys;
-pub use psk_identity::PskIdentity;
+pub use external::{ExternalPsk, PskIdentity, PskNames};
+pub(crate) use external::{ExternalPsks, WirePsk};
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
-pub(crate) use resumable::{EarlyTerms, Session, Whose};
-pub(crate) use ticket::{OpenedTicket, TicketContent};
-pub use ticket_key::TicketKey;
+pub(crate) use session::{EarlyTerms, Session, Whose};
+pub(crate) use tickets::{OpenedTicket, TicketContent};
+pub use tickets::{TicketKey, TicketKeys};

@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::{as_server, chain, name, now};
-use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::{Authority, Identity, PublicKey, ServerName, Trust, issue, key, pem};
+use crate::identity::alt_name::AltName;
+use crate::identity::certificate::Certificate;
+use crate::identity::own::pkcs8;
+use crate::identity::{Authority, Identity, PublicKey, ServerName, Trust, pem};
 
 const HOST: &str = "a.example";
 
@@ -55,7 +57,7 @@ fn a_damaged_certificate_with_a_pinned_key_has_that_key_or_is_refused() {
 fn a_damaged_root_or_identity_is_refused_or_harmless_when_loaded() {
     let root = Authority::new("root").unwrap();
     let server = root.issue_server([HOST]).unwrap();
-    let key = key::write(&issued_key(&server));
+    let key = pkcs8::write(&issued_key(&server));
     for bad in damaged(&root.certificates()[0]) {
         drop(Trust::roots_from_der([bad]));
     }
@@ -71,7 +73,7 @@ fn a_damaged_root_or_identity_is_refused_or_harmless_when_loaded() {
 }
 
 fn issued_key(identity: &Identity) -> crate::crypto::signature::SigningKey {
-    key::read(pem::private_key(identity.key_pem().unwrap().expose()).unwrap().expose()).unwrap()
+    pkcs8::read(pem::private_key(identity.key_pem().unwrap().expose()).unwrap().expose()).unwrap()
 }
 
 #[test]
@@ -115,13 +117,13 @@ proptest! {
     #[test]
     fn random_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400), text in "\\PC{0,80}") {
         drop(Certificate::parse(&bytes));
-        drop(key::read(&bytes));
+        drop(pkcs8::read(&bytes));
         drop(pem::certificates(&bytes));
         drop(pem::private_key(&bytes));
         drop(Trust::roots_from_pem(&bytes));
         drop(Identity::from_pem(&bytes, &bytes));
         drop(text.parse::<PublicKey>());
-        drop(issue::alt_name(&text));
+        drop(AltName::parse(&text));
         if let Ok(name) = ServerName::parse(&text) {
             prop_assert_eq!(ServerName::parse(&name.to_string()), Ok(name));
         }

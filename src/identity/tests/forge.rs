@@ -7,7 +7,8 @@ use rcgen::{
 
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::SigningKey;
-use crate::identity::{Authority, key, pem};
+use crate::identity::own::pkcs8;
+use crate::identity::{Authority, pem};
 
 pub(super) struct Key(SigningKey, [u8; 32]);
 
@@ -69,7 +70,7 @@ impl Ca {
 
     /// An authority of ours, which is called this, and whose key somebody uses without asking `Authority`.
     pub(super) fn of(authority: &Authority, called: &str) -> Self {
-        let key = key::read(pem::private_key(authority.key_pem().expose()).unwrap().expose()).unwrap();
+        let key = pkcs8::read(pem::private_key(authority.key_pem().expose()).unwrap().expose()).unwrap();
         let key = Key(key, *authority.public_key().as_bytes());
         Self { issuer: Issuer::new(ca_params(called), key), der: authority.certificates()[0].clone() }
     }
@@ -94,7 +95,7 @@ impl Ca {
 
     /// As one that we issue with.
     pub(super) fn authority(&self) -> Authority {
-        Authority::from_pem(pem::write_certificates([&*self.der]), pem::write_private_key(&key::write(&self.issuer.key().0)).expose())
+        Authority::from_pem(pem::write_certificates([&*self.der]), pem::write_private_key(&pkcs8::write(&self.issuer.key().0)).expose())
             .unwrap()
     }
 

@@ -1,31 +1,35 @@
 //! Whole journeys: issue, load, verify; and everything that has to be refused.
 //!
 //! ```text
-//! forge        certificates that `Authority` would not issue, by rcgen
-//! refusals     RULES: each wrong certificate with its typed error and its alert
-//! trust        roots, keys bound to names, sets of keys, and their sums
-//! raw_keys     raw public keys (RFC 7250)
-//! digests      the same trust has the same digest, any other has another
-//! revocation   certificate revocation lists, replaced while they are in force
-//! tickets      a peer that a ticket remembers, and until when it is trusted
-//! loading      PEM, PKCS#8, chains: what an Identity is made of
-//! signing      keys that are held elsewhere
-//! issuing      what Authority makes, read again
-//! damage       every byte changed, cut and added; random input
-//! programs     openssl as judge (ignored: it may be missing)
+//! forge                    certificates that `Authority` would not issue, by rcgen
+//! refusals                 RULES: each wrong certificate with its typed error and its alert
+//! trust                    roots, keys bound to names, sets of keys, and their sums
+//! raw_keys                 raw public keys (RFC 7250)
+//! digest                   the same trust has the same digest, any other has another
+//! revocation_lists         certificate revocation lists, replaced while they are in force
+//! peer                     a peer that a ticket remembers, and until when it is trusted
+//! identity                 PEM, PKCS#8, chains: what an Identity is made of
+//! signer                   keys that are held elsewhere
+//! self_signed              the certificate that a key makes for itself
+//! authority                what Authority makes, read again
+//! revocation_list_builder  and the lists that it makes
+//! damage                   every byte changed, cut and added; random input
+//! programs                 openssl as judge (ignored: it may be missing)
 //! ```
 
+mod authority;
 mod damage;
-mod digests;
+mod digest;
 mod forge;
-mod issuing;
-mod loading;
+mod identity;
+mod peer;
 mod programs;
 mod raw_keys;
 mod refusals;
-mod revocation;
-mod signing;
-mod tickets;
+mod revocation_list_builder;
+mod revocation_lists;
+mod self_signed;
+mod signer;
 mod trust;
 
 use core::time::Duration;

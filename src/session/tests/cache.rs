@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::secret::recorder;
-use crate::session::resumable::MAX_TICKET_LEN;
+use crate::session::session::MAX_TICKET_LEN;
 use crate::session::{ClientSession, PER_SERVER, SessionCache, SessionKey, StoredSessions};
 
 /// Another connection that uses the cache.

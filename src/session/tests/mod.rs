@@ -2,16 +2,18 @@
 
 mod cache;
 mod external_psk;
-mod keys;
 mod replay;
-mod tickets;
+mod session;
+mod ticket;
+mod ticket_key;
+mod ticket_keys;
 
 use core::time::Duration;
 
 use crate::crypto::suite::Suite;
 use crate::identity::{Authority, Identity, Peer, ServerName, Trust, Validity};
 use crate::secret::Secret;
-use crate::session::resumable::MAX_LIFETIME;
+use crate::session::session::MAX_LIFETIME;
 use crate::session::{ExternalPsk, ExternalPsks, PskNames, Session, TicketContent, Whose};
 use crate::time::Now;
 
@@ -112,24 +114,4 @@ fn can_be_shared() {
     shared::<crate::session::SessionCache>();
     shared::<crate::session::ReplayGuard>();
     shared::<crate::session::ExternalPsk>();
-}
-
-#[test]
-fn a_session_ends_with_its_peers_certificate() {
-    // RFC 9846, 4.7.1; RFC 5280, 4.1.2.5: its last second belongs to the certificate.
-    let expires = Duration::from_secs((NOW + DAY).as_secs());
-    let session = session(Suite::Aes128GcmSha256, Some(peer_until(expires)));
-    assert!(session.is_current(at(expires + SECOND - MILLI)));
-    assert!(!session.is_current(at(expires + SECOND)));
-    assert_eq!(session.peer_expires_in(at(NOW)), Some(expires - NOW));
-    assert_eq!(session.peer_expires_in(at(expires + DAY)), Some(Duration::ZERO));
-    assert_eq!(plain().peer_expires_in(at(NOW)), None);
-}
-
-#[test]
-fn a_session_from_the_future_is_none() {
-    // Somebody set the clock back. A minute may lie between the clocks of two machines.
-    let session = plain();
-    assert!(session.is_current(at(session.since - 60 * SECOND)));
-    assert!(!session.is_current(at(session.since - 60 * SECOND - MILLI)));
 }

@@ -13,25 +13,25 @@ use super::{as_server, at, chain, name, now};
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::{Authority, Identity, RevocationLists, Trust, Validity, VerifiedIdentity};
 
-const HOST: &str = "a.example";
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const HOST: &str = "a.example";
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// Two authorities, one below the other, and what the lower one issued.
-struct World {
-    root: Authority,
-    below: Authority,
-    server: Identity,
-    client: Identity,
+pub(super) struct World {
+    pub(super) root: Authority,
+    pub(super) below: Authority,
+    pub(super) server: Identity,
+    pub(super) client: Identity,
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let root = Authority::new("root").unwrap();
     let below = Authority::builder("below").build_under(&root).unwrap();
     World { server: below.issue_server([HOST]).unwrap(), client: below.issue_client("alice").unwrap(), root, below }
 }
 
 /// A list of this authority that says nothing about anybody.
-fn none_of(authority: &Authority) -> String {
+pub(super) fn none_of(authority: &Authority) -> String {
     authority.revocation_list().issue_pem().unwrap()
 }
 
@@ -39,11 +39,11 @@ fn lists(pem: &[String]) -> RevocationLists {
     RevocationLists::from_pem(pem.concat()).unwrap()
 }
 
-fn trust(authority: &Authority, pem: &[String]) -> Trust {
+pub(super) fn trust(authority: &Authority, pem: &[String]) -> Trust {
     authority.trust().with_revocation_lists(lists(pem))
 }
 
-fn as_client(trust: &Trust, identity: &Identity) -> Result<VerifiedIdentity, CertificateError> {
+pub(super) fn as_client(trust: &Trust, identity: &Identity) -> Result<VerifiedIdentity, CertificateError> {
     trust.verify_client(&chain(identity), now())
 }
 
@@ -413,51 +413,6 @@ fn the_digest_with_lists_is_that_of_the_text_in_its_documentation() {
     hashes.sort();
     let text = [b"fleeting trust with revocation lists", &root.trust().digest()[..], &[0, 1], &hashes.concat()].concat();
     assert_eq!(trust.digest(), crate::crypto::hash::sha256(&text));
-}
-
-#[test]
-fn a_following_list_says_what_the_former_did() {
-    let World { root, below, server, client } = &world();
-    let first = below.revocation_list().revoke(server).issue_pem().unwrap();
-    let second = below.revocation_list().following(&first).revoke(client).revoke(server).issue_pem().unwrap();
-    let trust = trust(root, &[none_of(root), second.clone()]);
-    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
-    assert_eq!(as_client(&trust, client).map(drop), Err(CertificateError::Revoked));
-    // Each once, with a higher number.
-    let read = |pem: &str| {
-        let der = crate::identity::pem::revocation_lists(pem.as_bytes()).unwrap().remove(0);
-        <x509_cert::crl::CertificateList as x509_cert::der::Decode>::from_der(&der).unwrap().tbs_cert_list
-    };
-    let number = |pem: &str| {
-        let list = read(pem);
-        let extension = list.crl_extensions.unwrap().remove(0);
-        extension.extn_value.as_bytes().to_vec()
-    };
-    assert_eq!(read(&second).revoked_certificates.unwrap().len(), 2);
-    assert!(number(&second) > number(&first));
-    // RFC 5280, 5.1.2.6: without entries the field is absent.
-    assert!(read(&none_of(below)).revoked_certificates.is_none());
-}
-
-#[test]
-fn what_cannot_be_issued_says_why() {
-    let World { root, below, server, .. } = &world();
-    let other = Authority::new("root").unwrap();
-    let in_1970 = Validity::between(Duration::ZERO, DAY).unwrap();
-    let strange = Ca::new(ca_params("root")).authority(); // keyCertSign alone
-    for (built, words) in [
-        (root.revocation_list().revoke(server), "issued by another authority"),
-        (root.revocation_list().revoke_certificate(b"no certificate"), "well-formed"),
-        (root.revocation_list().revoke_serial([0x7f; 21]), "20 bytes"),
-        (root.revocation_list().following("nothing"), "X509 CRL"),
-        (root.revocation_list().following(none_of(below)), "another authority's"),
-        (root.revocation_list().following(none_of(&other)), "another authority's"),
-        (strange.revocation_list(), "cRLSign"),
-        (root.revocation_list().following(none_of(root)).validity(in_1970), "the former list, begins"),
-    ] {
-        let error = built.issue_pem().unwrap_err().to_string();
-        assert!(error.contains(words), "{error}");
-    }
 }
 
 // ---- lists that `Authority` would not issue, by rcgen ----

@@ -41,9 +41,9 @@ use crate::error::Fault;
 use crate::identity::Peer;
 use crate::message::Reader;
 use crate::secret::Secret;
-use crate::session::external_psk::ExternalPsks;
-use crate::session::resumable::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, Whose, has_happened};
-use crate::session::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
+use crate::session::external::ExternalPsks;
+use crate::session::session::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, Whose, has_happened};
+use crate::session::tickets::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
 use crate::time::Now;
 
 /// The format described above. Another one has another number, and neither opens under the other.
@@ -75,15 +75,15 @@ pub(crate) struct OpenedTicket {
 }
 
 /// What a ticket begins with, in the clear.
-pub(super) struct Header<'a> {
-    pub(super) name: &'a [u8; NAME_LEN],
+pub(crate) struct Header<'a> {
+    pub(crate) name: &'a [u8; NAME_LEN],
     salt: &'a [u8; SALT_LEN],
     sealed: &'a [u8],
 }
 
 impl<'a> Header<'a> {
     /// Nothing for what is too short or too long to be a ticket of ours.
-    pub(super) fn split(ticket: &'a [u8]) -> Option<Self> {
+    pub(crate) fn split(ticket: &'a [u8]) -> Option<Self> {
         if ticket.len() > MAX_TICKET_LEN {
             return None;
         }
@@ -95,7 +95,7 @@ impl<'a> Header<'a> {
 
 /// Seals a session that may be resumed for `lifetime`, in whole seconds, from now on. Nothing if a peer's certificate makes it longer than a
 /// ticket may be.
-pub(super) fn seal(
+pub(crate) fn seal(
     key: &TicketKey,
     content: &TicketContent<'_>,
     binding: &[u8; 32],
@@ -165,7 +165,7 @@ fn early_len(content: &TicketContent<'_>) -> usize {
 
 /// What is in a ticket under this key, if its session may be resumed now, the ticket is no older than `lifetime`, and the external PSK is there that it was
 /// made under, if it was.
-pub(super) fn open(
+pub(crate) fn open(
     key: &TicketKey,
     ticket: &Header<'_>,
     binding: &[u8; 32],

@@ -7,8 +7,9 @@ use super::forge::{Ca, leaf_params};
 use super::{vector, vector_der};
 use crate::crypto::signature::{SigningKey, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error, Fault};
-use crate::identity::signer::Defect;
-use crate::identity::{Authority, Identity, PublicKey, Signer, key, pem};
+use crate::identity::own::pkcs8;
+use crate::identity::own::signer::Defect;
+use crate::identity::{Authority, Identity, PublicKey, Signer, pem};
 use crate::secret::Secret;
 
 const MESSAGE: &[u8] = b"what a CertificateVerify covers";
@@ -185,7 +186,7 @@ fn the_key_cannot_be_written_out_and_says_where_it_is() {
     for identity in [signs, asks] {
         assert!(matches!(identity.key_pem().map(drop), Err(Error::Config(ConfigError::KeyElsewhere))));
         // The chain can: with the key from where it is held, it is an identity like any other.
-        let pem = pem::write_private_key(&key::write(&elsewhere()));
+        let pem = pem::write_private_key(&pkcs8::write(&elsewhere()));
         assert_eq!(Identity::from_pem(identity.chain_pem(), pem.expose()).unwrap().public_key(), identity.public_key());
     }
 }

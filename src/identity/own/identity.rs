@@ -4,17 +4,17 @@ use core::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use base64ct::{Base64, Encoding as _};
-
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error, Fault};
-use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
+use crate::identity::alt_name::AltName;
+use crate::identity::certificate::Certificate;
+use crate::identity::certificate::MAX_CHAIN;
+use crate::identity::own::pkcs8;
+use crate::identity::own::self_signed::self_signed;
+use crate::identity::own::signer::{Held, Signer};
 use crate::identity::public_key::PublicKey;
-use crate::identity::signer::{Held, Signer};
-use crate::identity::trust::MAX_CHAIN;
-use crate::identity::{key, name, pem};
+use crate::identity::{pem, profile, server_name};
 use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
@@ -62,7 +62,7 @@ impl Identity {
     /// belong to the first certificate, or that certificate may not sign (KeyUsage).
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(chain.as_ref())?;
-        Self::checked(chain, key::read(pem::private_key(key.as_ref())?.expose())?)
+        Self::checked(chain, pkcs8::read(pem::private_key(key.as_ref())?.expose())?)
     }
 
     /// As [`from_pem`](Self::from_pem), from two files, or one file given twice.
@@ -80,7 +80,7 @@ impl Identity {
     ///
     /// The same.
     pub fn from_der(chain: impl IntoIterator<Item = impl Into<Vec<u8>>>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Self::checked(chain.into_iter().map(Into::into).collect(), key::read(key.as_ref())?)
+        Self::checked(chain.into_iter().map(Into::into).collect(), pkcs8::read(key.as_ref())?)
     }
 
     /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it, for peers that know it. Those that speak RFC 7250 are shown the raw key,
@@ -90,7 +90,7 @@ impl Identity {
     ///
     /// [`ConfigError`] if there is no key, or it is malformed or not Ed25519.
     pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Self::nameless(key::read(pem::private_key(key.as_ref())?.expose())?)
+        Ok(Self::self_certified(pkcs8::read(pem::private_key(key.as_ref())?.expose())?, None, &[]))
     }
 
     /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate without a name.
@@ -99,7 +99,7 @@ impl Identity {
     ///
     /// [`Error::Random`].
     pub fn generate() -> Result<Self, Error> {
-        Self::nameless(generate()?)
+        Ok(Self::self_certified(generate()?, None, &[]))
     }
 
     /// A fresh key in a self-signed certificate with these names, DNS or IP, valid for ever; a DNS name may begin with `*.`.
@@ -111,12 +111,12 @@ impl Identity {
     ///
     /// [`Error::Name`] for a name that is none, [`Error::Random`].
     pub fn self_signed<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        let names = names.into_iter().map(issue::alt_name).collect::<Result<Vec<_>, _>>()?;
+        let names = names.into_iter().map(AltName::parse).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = names.first() else {
             return Err(ConfigError::Missing { what: "a name for the certificate; without one there is Identity::generate" }.into());
         };
         let common_name = first.to_string();
-        Self::own_certificate(generate()?, issue::fitting_common_name(&common_name), &names)
+        Ok(Self::self_certified(generate()?, profile::fitting_common_name(&common_name), &names))
     }
 
     /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the [`Signer`] that signs with it at once.
@@ -188,7 +188,7 @@ impl Identity {
     /// [`ConfigError::KeyElsewhere`] if it is not here ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
     pub fn key_pem(&self) -> Result<Secret, Error> {
         match &self.0.key {
-            Held::Here(key) => Ok(pem::write_private_key(&key::write(key))),
+            Held::Here(key) => Ok(pem::write_private_key(&pkcs8::write(key))),
             Held::Elsewhere { .. } => Err(ConfigError::KeyElsewhere.into()),
         }
     }
@@ -215,7 +215,7 @@ impl Identity {
 
     /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846, 4.5.1.2; RFC 6066, section 3).
     pub(crate) fn matches_name(&self, name: &str) -> bool {
-        self.0.names.iter().any(|pattern| name::covers(pattern, name))
+        self.0.names.iter().any(|pattern| server_name::covers(pattern, name))
     }
 
     /// Whether there is a name that [`matches_name`](Self::matches_name) could ever find.
@@ -261,29 +261,10 @@ impl Identity {
         Self(Arc::new(Inner { key, public_key, chain, names, nameless }))
     }
 
-    fn nameless(key: SigningKey) -> Result<Self, Error> {
-        // RFC 5280, 4.1.2.4: an issuer's name is never empty. This one says nothing that the key does not say.
-        let name = Base64::encode_string(&issue::key_identifier(&PublicKey::from(key.public_key())));
-        Self::own_certificate(key, Some(&name), &[])
-    }
-
-    fn own_certificate(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Result<Self, Error> {
+    fn self_certified(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Self {
+        let certificate = self_signed(&key, common_name, names);
         let public_key = PublicKey::from(key.public_key());
-        let id = Base64::encode_string(&issue::key_identifier(&public_key));
-        let mut serial = [0; 16];
-        for (out, byte) in serial.iter_mut().zip(issue::key_identifier(&public_key)) {
-            *out = byte;
-        }
-        let template = Template {
-            serial: issue::serial(serial),
-            common_name: common_name.or(Some(&id)),
-            names,
-            purpose: Purpose::Leaf { server: false, client: false },
-            validity: Validity::unlimited(),
-            key: public_key,
-        };
-        let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
-        Ok(Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty()))
+        Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty())
     }
 
     fn leaf(&self) -> Option<Certificate<'_>> {

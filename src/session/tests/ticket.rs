@@ -7,9 +7,9 @@ use sha2::Sha256;
 use super::*;
 use crate::crypto::aead::AeadKey;
 use crate::crypto::random::SystemRandom;
-use crate::session::resumable::EarlyTerms;
-use crate::session::resumable::MAX_TICKET_LEN;
-use crate::session::ticket::{Header, State};
+use crate::session::session::EarlyTerms;
+use crate::session::session::MAX_TICKET_LEN;
+use crate::session::tickets::ticket::{Header, State};
 use crate::session::{TicketKey, TicketKeys};
 
 const ZONE: [u8; 16] = *b"a zone of a kind";

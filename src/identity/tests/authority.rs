@@ -343,14 +343,6 @@ fn a_key_that_is_kept_elsewhere() {
 }
 
 #[test]
-fn self_signed_names_are_for_pinned_keys() {
-    let own = Identity::self_signed([HOST, "10.0.0.1"]).unwrap();
-    assert!(own.matches_name(HOST));
-    as_server(&Trust::key_for(HOST, own.public_key()), &chain(&own), HOST).unwrap();
-    assert!(matches!(Trust::roots_from_pem(own.chain_pem()), Err(Error::Config(ConfigError::Certificate { .. }))));
-}
-
-#[test]
 fn what_cannot_be_an_authority() {
     let authority = Authority::new("CA").unwrap();
     let leaf = authority.issue_server([HOST]).unwrap();

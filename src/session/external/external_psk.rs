@@ -289,7 +289,7 @@ impl ExternalPsks {
     }
 
     #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.by_identity.is_empty()
     }
 

@@ -1,16 +1,17 @@
 //! [`RevocationListBuilder`]: an authority's certificate revocation lists.
 
 use crate::error::{ConfigError, Error};
-use crate::identity::authority::Authority;
+use crate::identity::authority::encode::revocation_list::{self, RevocationTemplate};
+use crate::identity::authority::issuer::Issuer;
 use crate::identity::certificate::Certificate;
-use crate::identity::issue::{self, RevocationTemplate, Validity};
 use crate::identity::own::Identity;
 use crate::identity::pem;
+use crate::identity::validity::Validity;
 
 /// How long a list is valid if nothing else is said, in days.
 const LIST_DAYS: u32 = 7;
 
-/// A certificate revocation list (CRL) that an [`Authority`] issues: all certificates of its that are taken back before their time is over.
+/// A certificate revocation list (CRL) that an [`Authority`](crate::Authority) issues: all certificates of its that are taken back before their time is over.
 ///
 /// An authority keeps no account of what it revoked: each list says all of it, the former one [carried on](Self::following), and is issued anew before
 /// it expires. Authorities below it sign lists of their own.
@@ -28,7 +29,7 @@ const LIST_DAYS: u32 = 7;
 /// ```
 #[derive(Clone, Debug)]
 pub struct RevocationListBuilder<'a> {
-    authority: &'a Authority,
+    authority: &'a Issuer,
     former: Vec<Vec<u8>>,
     /// Big-endian.
     serials: Vec<Vec<u8>>,
@@ -38,7 +39,7 @@ pub struct RevocationListBuilder<'a> {
 }
 
 impl<'a> RevocationListBuilder<'a> {
-    pub(super) fn new(authority: &'a Authority) -> Self {
+    pub(crate) fn new(authority: &'a Issuer) -> Self {
         Self { authority, former: Vec::new(), serials: Vec::new(), validity: None, defect: None }
     }
 
@@ -59,7 +60,7 @@ impl<'a> RevocationListBuilder<'a> {
     }
 
     /// Revokes a certificate, given in DER, that the authority issued: as the first of [`Peer::certificates`](crate::Peer::certificates), or of
-    /// [`Authority::certificates`] for one below it.
+    /// [`Authority::certificates`](crate::Authority::certificates) for one below it.
     #[must_use]
     pub fn revoke_certificate(mut self, der: impl AsRef<[u8]>) -> Self {
         match (Certificate::parse(der.as_ref()), self.authority.own()) {
@@ -113,19 +114,25 @@ impl<'a> RevocationListBuilder<'a> {
         if let Some(defect) = self.defect {
             return Err(defect);
         }
-        let (key, own) = (self.authority.key(), self.authority.own()?);
-        if !own.may_revoke() {
+        let own = self.authority.own()?;
+        if !may_revoke(&own) {
             return Err(ConfigError::Issue {
                 reason: "the authority's certificate does not allow it to sign lists (KeyUsage without cRLSign)",
             }
             .into());
         }
-        let validity = self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)).within(self.authority.validity());
+        let validity = self.authority.limit(self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)));
         let template = RevocationTemplate { former: &self.former, serials: &self.serials, validity };
-        Ok(issue::revocation_list(&template, key, own.subject, own.key_identifier())?)
+        Ok(revocation_list::issue(&template, &self.authority.key, own.subject, Issuer::key_identifier(&own))?)
     }
 
     fn refuse(&mut self, error: impl Into<Error>) {
         self.defect.get_or_insert(error.into());
     }
+}
+
+/// Whether the certificate's key may sign certificate revocation lists.
+fn may_revoke(own: &Certificate<'_>) -> bool {
+    // RFC 5280, 6.3.3 (f): if Key Usage is present, cRLSign is set.
+    own.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| usage.crl_sign()))
 }

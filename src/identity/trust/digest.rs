@@ -16,9 +16,9 @@
 use std::collections::BTreeSet;
 
 use crate::crypto::hash;
-use crate::identity::name::ServerName;
 use crate::identity::public_key::PublicKey;
-use crate::identity::revocation::InForce;
+use crate::identity::server_name::ServerName;
+use crate::identity::trust::revocation_lists::InForce;
 
 /// Apart from everything else that is hashed anywhere.
 const DOMAIN: &[u8] = b"fleeting trust";

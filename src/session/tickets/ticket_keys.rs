@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::crypto::random::Rng;
 use crate::error::Fault;
-use crate::session::external_psk::ExternalPsks;
-use crate::session::resumable::MAX_LIFETIME;
-use crate::session::ticket::{self, OpenedTicket, TicketContent};
-use crate::session::ticket_key::TicketKey;
+use crate::session::external::ExternalPsks;
+use crate::session::session::MAX_LIFETIME;
+use crate::session::tickets::ticket::{self, OpenedTicket, TicketContent};
+use crate::session::tickets::ticket_key::TicketKey;
 use crate::time::Now;
 
 /// The most keys of its own that a ring keeps. In the course of things there are three or four; a clock that jumps about makes more.
@@ -223,7 +223,7 @@ impl Keys {
 #[cfg(test)]
 impl TicketKeys {
     /// As a thread leaves it that panics where it must not.
-    pub(super) fn poison(&self) {
+    pub(crate) fn poison(&self) {
         let keys = self.clone();
         let panicked = std::thread::spawn(move || {
             let _guard = keys.lock();

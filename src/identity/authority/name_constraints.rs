@@ -16,7 +16,7 @@ use x509_cert::ext::pkix::constraints::name::{GeneralSubtree, GeneralSubtrees};
 use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::error::ConfigError;
-use crate::identity::certificate::AltName;
+use crate::identity::alt_name::AltName;
 
 /// These names, and no others. RFC 5280, 4.2.1.10: a form of name that no subtree speaks of is not restricted, so the forms that are not permitted
 /// have to be excluded, each by the subtree that everything is in.

@@ -22,10 +22,10 @@ use crate::secret::Secret;
 use crate::time::Now;
 
 /// The length of a key's name in bytes: which key a ticket is under is looked up by it.
-pub(super) const NAME_LEN: usize = 16;
+pub(crate) const NAME_LEN: usize = 16;
 
 /// The length of a ticket's salt in bytes.
-pub(super) const SALT_LEN: usize = 32;
+pub(crate) const SALT_LEN: usize = 32;
 
 /// The fewest bytes that a secret may have: those of an AES-256 key.
 const SECRET_LEN: usize = 32;
@@ -88,7 +88,7 @@ impl TicketKey {
     }
 
     /// A random key for tickets of this lifetime, to be used for half as long.
-    pub(super) fn generate(lifetime: Duration, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
+    pub(crate) fn generate(lifetime: Duration, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
         let secret = random::secret(rng, SECRET_LEN)?;
         // A generator that does nothing must not make a key that everybody knows.
         if is_zero(secret.expose()) {
@@ -106,33 +106,33 @@ impl TicketKey {
         Self { name, prk, encrypt_from, encrypt_until, decrypt_until }
     }
 
-    pub(super) fn name(&self) -> &[u8; NAME_LEN] {
+    pub(crate) fn name(&self) -> &[u8; NAME_LEN] {
         &self.name
     }
 
-    pub(super) fn encrypt_from(&self) -> Duration {
+    pub(crate) fn encrypt_from(&self) -> Duration {
         self.encrypt_from
     }
 
-    pub(super) fn decrypt_until(&self) -> Duration {
+    pub(crate) fn decrypt_until(&self) -> Duration {
         self.decrypt_until
     }
 
-    pub(super) fn may_encrypt(&self, now: Now) -> bool {
+    pub(crate) fn may_encrypt(&self, now: Now) -> bool {
         (self.encrypt_from..self.encrypt_until).contains(&now.unix)
     }
 
     /// Before `encrypt_from` too: another machine's clock may be ahead.
-    pub(super) fn may_decrypt(&self, now: Now) -> bool {
+    pub(crate) fn may_decrypt(&self, now: Now) -> bool {
         self.may_decrypt_at(now.unix)
     }
 
-    pub(super) fn may_decrypt_at(&self, unix: Duration) -> bool {
+    pub(crate) fn may_decrypt_at(&self, unix: Duration) -> bool {
         unix < self.decrypt_until
     }
 
     /// What seals or opens the one ticket with this salt.
-    pub(super) fn one_time(&self, salt: &[u8; SALT_LEN]) -> OneTimeKey {
+    pub(crate) fn one_time(&self, salt: &[u8; SALT_LEN]) -> OneTimeKey {
         let key = self.prk.expand(&[b"key", salt], SUITE.key_len());
         OneTimeKey { key: AeadKey::new(SUITE, key.expose()), nonce: self.prk.expand(&[b"nonce", salt], Suite::NONCE_LEN) }
     }
@@ -156,19 +156,19 @@ impl fmt::Debug for TicketKey {
 }
 
 /// Key and nonce of one ticket.
-pub(super) struct OneTimeKey {
+pub(crate) struct OneTimeKey {
     key: AeadKey,
     nonce: Secret,
 }
 
 impl OneTimeKey {
     /// Encrypts `state` and returns the tag.
-    pub(super) fn seal(self, aad: &[u8], state: &mut [u8]) -> Result<[u8; Suite::TAG_LEN], Fault> {
+    pub(crate) fn seal(self, aad: &[u8], state: &mut [u8]) -> Result<[u8; Suite::TAG_LEN], Fault> {
         self.key.seal_in_place(self.nonce()?, aad, state)
     }
 
     /// Checks `tag` and decrypts `state`.
-    pub(super) fn open(self, aad: &[u8], state: &mut [u8], tag: &[u8; Suite::TAG_LEN]) -> Result<(), Fault> {
+    pub(crate) fn open(self, aad: &[u8], state: &mut [u8], tag: &[u8; Suite::TAG_LEN]) -> Result<(), Fault> {
         self.key.open_in_place(self.nonce()?, aad, state, tag)
     }
 

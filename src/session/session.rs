@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::crypto::suite::Suite;
 use crate::identity::Peer;
 use crate::secret::Secret;
-use crate::session::external_psk::ExternalPsk;
+use crate::session::external::ExternalPsk;
 use crate::time::Now;
 
 /// How long a ticket may live: RFC 9846, 4.7.1: servers MUST NOT use any value greater than 604800 seconds, and clients MUST NOT use one for longer.

@@ -1,30 +1,29 @@
 //! [`Authority`]: a small private PKI.
 
 use core::fmt;
-use core::time::Duration;
 use std::sync::Arc;
 
 use x509_cert::ext::pkix::NameConstraints;
 
-use crate::crypto::random::{self, SystemRandom};
+use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::SigningKey;
 use crate::error::{CertificateError, ConfigError, Error, NameError};
-use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::issue::{self, Issuer, Purpose, Template, Validity};
-use crate::identity::own::Identity;
-use crate::identity::path::{self, Role, Roots};
+use crate::identity::alt_name::AltName;
+use crate::identity::authority::certificate_builder::CertificateBuilder;
+use crate::identity::authority::encode::certificate::{self, Purpose, SignedBy, Template};
+use crate::identity::authority::issuer::{Issuer, common_name, serial};
+use crate::identity::authority::name_constraints;
+use crate::identity::authority::revocation_list_builder::RevocationListBuilder;
+use crate::identity::certificate::{Certificate, MAX_CHAIN};
+use crate::identity::own::{Identity, pkcs8};
+use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
-use crate::identity::revoking::RevocationListBuilder;
-use crate::identity::trust::{MAX_CHAIN, Trust};
-use crate::identity::{constraints, key, pem};
+use crate::identity::trust::Trust;
+use crate::identity::validity::Validity;
 use crate::secret::Secret;
-use crate::time::Now;
 
 /// How long an authority is valid if nothing else is said, in days.
 const AUTHORITY_DAYS: u32 = 3650;
-
-/// How long a certificate is valid if nothing else is said, in days.
-const LEAF_DAYS: u32 = 365;
 
 /// Issues Ed25519 certificates to one's own servers and clients, who then know each other by name.
 ///
@@ -49,14 +48,7 @@ const LEAF_DAYS: u32 = 365;
 /// # Ok::<(), fleeting::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Authority(Arc<Inner>);
-
-struct Inner {
-    key: SigningKey,
-    /// DER: its own certificate, then those above it, up to the root as far as known.
-    chain: Vec<Vec<u8>>,
-    validity: Validity,
-}
+pub struct Authority(Arc<Issuer>);
 
 impl Authority {
     /// A root with a fresh key, valid for ten years, with no limit to what it may issue.
@@ -84,7 +76,7 @@ impl Authority {
     /// [`ConfigError`], as [`Identity::from_pem`]; and if the certificate is not an authority's (a CA's).
     pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(certificate.as_ref())?;
-        let key = key::read(pem::private_key(key.as_ref())?.expose())?;
+        let key = pkcs8::read(pem::private_key(key.as_ref())?.expose())?;
         if chain.len() >= MAX_CHAIN {
             return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex }.into());
         }
@@ -102,7 +94,7 @@ impl Authority {
             }
         }
         let validity = own.ok_or(ConfigError::Missing { what: "the authority's certificate" })?;
-        Ok(Self(Arc::new(Inner { key, chain, validity })))
+        Ok(Self(Arc::new(Issuer { key, chain, validity })))
     }
 
     /// Its certificate as PEM text, for those who are to trust it.
@@ -123,7 +115,7 @@ impl Authority {
 
     /// Its private key as PKCS#8 in PEM.
     pub fn key_pem(&self) -> Secret {
-        pem::write_private_key(&key::write(&self.0.key))
+        pem::write_private_key(&pkcs8::write(&self.0.key))
     }
 
     /// Its public key.
@@ -161,58 +153,19 @@ impl Authority {
 
     /// A certificate with settings of its own.
     pub fn certificate(&self) -> CertificateBuilder<'_> {
-        CertificateBuilder { authority: self, common_name: None, names: Vec::new(), server: false, client: false, validity: None }
+        CertificateBuilder::new(&self.0)
     }
 
     /// A certificate revocation list (CRL): which of the certificates that it issued are taken back.
     #[doc(alias = "crl")]
     pub fn revocation_list(&self) -> RevocationListBuilder<'_> {
-        RevocationListBuilder::new(self)
-    }
-
-    /// Its own certificate.
-    pub(super) fn own(&self) -> Result<Certificate<'_>, ConfigError> {
-        let own = self.0.chain.first().and_then(|der| Certificate::parse(der).ok());
-        own.ok_or(ConfigError::Missing { what: "the authority's certificate" })
-    }
-
-    pub(super) fn key(&self) -> &SigningKey {
-        &self.0.key
-    }
-
-    pub(super) fn validity(&self) -> Validity {
-        self.0.validity
-    }
-
-    fn sign(&self, template: &Template<'_>) -> Result<Vec<u8>, Error> {
-        let own = self.own()?;
-        let issuer = Issuer::Authority { key: &self.0.key, subject: own.subject, key_identifier: own.key_identifier() };
-        Ok(issue::issue(template, &issuer)?)
-    }
-
-    /// Whether a peer that trusts the root would accept a certificate: if not (a name that is not permitted, a path too long), better now than then.
-    fn check(&self, leaf: &[u8], role: Role, validity: Validity) -> Result<(), Error> {
-        let failed = |error| ConfigError::Certificate { index: 0, error };
-        let mut roots = Roots::default();
-        roots.add(self.0.chain.last().map_or(leaf, Vec::as_slice)).map_err(failed)?;
-        let chain: Vec<&[u8]> = core::iter::once(leaf).chain(self.0.chain.iter().map(Vec::as_slice)).collect();
-        let now = Now { monotonic: Duration::ZERO, unix: validity.not_before() };
-        path::verify(&roots, &chain, role, None, None, now).map_err(failed)?;
-        Ok(())
-    }
-
-    /// A certificate, and what a peer needs between it and the root, which it has.
-    fn chain_for(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
-        let mut chain: Vec<_> = core::iter::once(leaf).chain(self.0.chain.iter().cloned()).collect();
-        chain.pop_if(|top| Certificate::parse(top).is_ok_and(|top| top.is_self_issued()));
-        chain
+        RevocationListBuilder::new(&self.0)
     }
 }
 
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject = self.0.chain.first().and_then(|der| Certificate::parse(der).ok()?.subject_text());
-        f.debug_struct("Authority").field("subject", &subject).field("public_key", &self.public_key()).finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }
 
@@ -270,8 +223,8 @@ impl AuthorityBuilder {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let validity = self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS));
         let template = self.template(PublicKey::from(key.public_key()), validity, self.path_length, self.constraints()?)?;
-        let certificate = issue::issue(&template, &Issuer::Itself(&key))?;
-        Ok(Authority(Arc::new(Inner { key, chain: vec![certificate], validity })))
+        let certificate = certificate::issue(&template, &SignedBy::Itself(&key))?;
+        Ok(Authority(Arc::new(Issuer { key, chain: vec![certificate], validity })))
     }
 
     /// An authority below another, with a fresh key. It is valid no longer than that one.
@@ -290,31 +243,31 @@ impl AuthorityBuilder {
                 path_length = path_length.min(limit.checked_sub(between).ok_or(ConfigError::Issue { reason })?);
             }
             if let Some(more) = certificate.name_constraints {
-                constraints = Some(constraints::narrowed(constraints, constraints::read(more)?)?);
+                constraints = Some(name_constraints::narrowed(constraints, name_constraints::read(more)?)?);
             }
         }
         if above.0.chain.len() + 2 > MAX_CHAIN {
             return Err(ConfigError::Issue { reason: "a chain would have more certificates than are accepted" }.into());
         }
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
-        let validity = self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS)).within(above.0.validity);
+        let validity = above.0.limit(self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS)));
         let template = self.template(PublicKey::from(key.public_key()), validity, Some(path_length), constraints)?;
-        let mut chain = vec![above.sign(&template)?];
+        let mut chain = vec![above.0.sign(&template)?];
         chain.extend(above.0.chain.iter().cloned());
-        Ok(Authority(Arc::new(Inner { key, chain, validity })))
+        Ok(Authority(Arc::new(Issuer { key, chain, validity })))
     }
 
     /// What `permit` was given, as an extension.
     fn constraints(&self) -> Result<Option<NameConstraints>, Error> {
         let mut permitted = Vec::new();
         for text in &self.permitted {
-            match issue::alt_name(text)? {
+            match AltName::parse(text)? {
                 AltName::Dns(name) if name.starts_with("*.") => return Err(NameError::Invalid.into()),
                 name => permitted.push(name),
             }
         }
         let failed = |_| ConfigError::Issue { reason: "its name constraints cannot be encoded" };
-        Ok(if permitted.is_empty() { None } else { Some(constraints::only(&permitted).map_err(failed)?) })
+        Ok(if permitted.is_empty() { None } else { Some(name_constraints::only(&permitted).map_err(failed)?) })
     }
 
     fn template(
@@ -333,115 +286,4 @@ impl AuthorityBuilder {
             key,
         })
     }
-}
-
-/// Settings of a certificate that an [`Authority`] issues. Without [`server`](Self::server) or [`client`](Self::client) it is good for either role.
-///
-/// ```
-/// use fleeting::{Authority, Identity, Validity};
-///
-/// let authority = Authority::new("Example CA")?;
-/// let member = authority.certificate().server(["node-1.mesh.internal"]).client("node-1").validity(Validity::days(2)).issue()?;
-///
-/// // For a key that another machine made and keeps.
-/// let theirs = Identity::generate()?.public_key();
-/// let chain_pem: String = authority.certificate().server(["node-2.mesh.internal"]).issue_for(theirs)?;
-/// # Ok::<(), fleeting::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct CertificateBuilder<'a> {
-    authority: &'a Authority,
-    common_name: Option<String>,
-    names: Vec<String>,
-    server: bool,
-    client: bool,
-    validity: Option<Validity>,
-}
-
-impl CertificateBuilder<'_> {
-    /// For a server with these names, DNS or IP; a DNS name may begin with `*.`.
-    #[must_use]
-    pub fn server<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.server = true;
-        self.names.extend(names.into_iter().map(str::to_owned));
-        self
-    }
-
-    /// For a client with this common name. If it could be a DNS name it stands in subjectAltName too.
-    #[must_use]
-    pub fn client(mut self, name: &str) -> Self {
-        self.client = true;
-        if !self.server && matches!(issue::alt_name(name), Ok(AltName::Dns(_))) {
-            self.names.push(name.to_owned());
-        }
-        self.common_name(name)
-    }
-
-    /// The common name in the subject. Without this it is the first name, if that is no longer than 64 characters.
-    #[must_use]
-    pub fn common_name(mut self, name: &str) -> Self {
-        self.common_name = Some(name.to_owned());
-        self
-    }
-
-    /// How long it is valid, at most as long as the authority. Without this, a year from now.
-    #[must_use]
-    pub fn validity(mut self, validity: Validity) -> Self {
-        self.validity = Some(validity);
-        self
-    }
-
-    /// A fresh key with this certificate.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common name that is none, or
-    /// if no peer would accept it, as with a name that the authority may not issue for; [`Error::Random`].
-    pub fn issue(self) -> Result<Identity, Error> {
-        let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
-        let leaf = self.leaf(PublicKey::from(key.public_key()))?;
-        Ok(Identity::from_parts(self.authority.chain_for(leaf), key))
-    }
-
-    /// The certificate for a key that is kept elsewhere, with its chain, as PEM text.
-    ///
-    /// # Errors
-    ///
-    /// As [`issue`](Self::issue).
-    pub fn issue_for(self, key: PublicKey) -> Result<String, Error> {
-        let leaf = self.leaf(key)?;
-        Ok(pem::write_certificates(self.authority.chain_for(leaf).iter().map(Vec::as_slice)))
-    }
-
-    fn leaf(&self, key: PublicKey) -> Result<Vec<u8>, Error> {
-        let names = self.names.iter().map(|name| issue::alt_name(name)).collect::<Result<Vec<_>, _>>()?;
-        if self.server && names.is_empty() {
-            return Err(ConfigError::Missing { what: "a name for the server's certificate" }.into());
-        }
-        let first = names.first().map(AltName::to_string);
-        let common_name = match &self.common_name {
-            Some(name) => Some(common_name(name)?),
-            None => first.as_deref().and_then(issue::fitting_common_name),
-        };
-        if common_name.is_none() && names.is_empty() {
-            return Err(ConfigError::Missing { what: "a name for the certificate" }.into());
-        }
-        let validity = self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)).within(self.authority.0.validity);
-        let purpose = Purpose::Leaf { server: self.server, client: self.client };
-        let leaf = self.authority.sign(&Template { serial: serial()?, common_name, names: &names, purpose, validity, key })?;
-        let role = if self.client && !self.server { Role::Client } else { Role::Server };
-        self.authority.check(&leaf, role, validity)?;
-        Ok(leaf)
-    }
-}
-
-fn common_name(text: &str) -> Result<&str, Error> {
-    issue::fitting_common_name(text).ok_or_else(|| {
-        ConfigError::Setting { name: "common name", reason: "it is empty, longer than 64 characters, or has control characters in it" }
-            .into()
-    })
-}
-
-fn serial() -> Result<[u8; 16], Error> {
-    random::array(&mut SystemRandom).map(issue::serial).map_err(|_| Error::Random)
 }

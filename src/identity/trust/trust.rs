@@ -9,18 +9,15 @@ use std::sync::{Arc, OnceLock};
 
 use crate::crypto::signature::VerifyingKey;
 use crate::error::{CertificateError, ConfigError, Error};
-use crate::identity::certificate::Certificate;
-use crate::identity::digest::{self, Entries};
-use crate::identity::name::ServerName;
-use crate::identity::path::{self, Role, Roots};
+use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::peer::{Trusted, VerifiedIdentity};
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
-use crate::identity::revocation::{InForce, RevocationLists};
+use crate::identity::server_name::ServerName;
+use crate::identity::trust::digest::{self, Entries};
+use crate::identity::trust::path::{self, Role, Roots};
+use crate::identity::trust::revocation_lists::{InForce, RevocationLists};
 use crate::time::Now;
-
-/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
-pub(crate) const MAX_CHAIN: usize = 10;
 
 /// How long the list of our authorities may be, in bytes. A message has room for 65,535 bytes of extensions in all (RFC 9846, 4.3).
 const MAX_AUTHORITIES_LEN: usize = 16_384;

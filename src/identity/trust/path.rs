@@ -8,10 +8,11 @@ use webpki::{EndEntityCert, Error, VerifiedPath};
 
 use crate::crypto::signature::VerifyingKey;
 use crate::error::CertificateError;
-use crate::identity::certificate::{AltName, Certificate};
-use crate::identity::issue::Validity;
-use crate::identity::name::ServerName;
-use crate::identity::revocation::InForce;
+use crate::identity::alt_name::AltName;
+use crate::identity::certificate::Certificate;
+use crate::identity::server_name::ServerName;
+use crate::identity::trust::revocation_lists::InForce;
+use crate::identity::validity::Validity;
 use crate::time::Now;
 
 /// The only signature algorithm, for certificates and everything else. Of the revocation lists in force it knows what it has found out.

@@ -30,7 +30,8 @@ use x509_cert::time::Time;
 use crate::crypto::hash;
 use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
-use crate::identity::certificate::{Certificate, context, inside, malformed, value, whole};
+use crate::identity::certificate::Certificate;
+use crate::identity::der::{context, inside, malformed, value, whole};
 use crate::identity::pem;
 use crate::time::Now;
 
@@ -271,7 +272,7 @@ impl InForce {
         lists.map(|list| list.next_update.saturating_sub(Duration::from_secs(1))).min()
     }
 
-    /// What [`digest`](crate::identity::digest) makes of them.
+    /// What [`digest`](crate::identity::trust::digest) makes of them.
     pub(crate) fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
         self.lists.iter().map(|list| list.digest)
     }
@@ -340,21 +341,21 @@ impl List {
 }
 
 /// What of a list we look at ourselves, borrowed from its DER.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// What is signed, with tag and length.
-    pub(super) signed: &'a [u8],
+    pub(crate) signed: &'a [u8],
     signature_algorithm: &'a [u8],
     /// The BIT STRING's content.
-    pub(super) signature: &'a [u8],
+    pub(crate) signature: &'a [u8],
     /// With tag and length.
-    pub(super) issuer: &'a [u8],
-    pub(super) this_update: Duration,
+    pub(crate) issuer: &'a [u8],
+    pub(crate) this_update: Duration,
     next_update: Duration,
     number: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn read(der: &'a [u8]) -> Result<Self, CertificateError> {
+    pub(crate) fn read(der: &'a [u8]) -> Result<Self, CertificateError> {
         let mut outer = SliceReader::new(der).map_err(malformed)?;
         let mut list = inside(&mut outer, Tag::Sequence)?;
         let signed = whole(&mut list, Tag::Sequence)?;
@@ -383,7 +384,7 @@ impl<'a> Fields<'a> {
     }
 
     /// cRLNumber, if it is one that we would have given.
-    pub(super) fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         let mut bytes = [0; 8];
         let number: Vec<u8> = self.number.iter().copied().skip_while(|byte| *byte == 0).collect();
         bytes.get_mut(8_usize.checked_sub(number.len())?..)?.copy_from_slice(&number);
@@ -428,7 +429,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
 #[cfg(test)]
 impl RevocationLists {
     /// Whose signature each was found to be.
-    pub(super) fn signers(&self) -> Vec<Option<[u8; KEY_LEN]>> {
+    pub(crate) fn signers(&self) -> Vec<Option<[u8; KEY_LEN]>> {
         self.lists.read().unwrap().iter().map(|list| list.signer.get().copied()).collect()
     }
 }

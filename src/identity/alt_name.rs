@@ -1,0 +1,87 @@
+//! [`AltName`]: a name of a certificate's subjectAltName (RFC 5280, 4.2.1.6).
+
+use core::fmt;
+use core::net::IpAddr;
+
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+
+use crate::error::{CertificateError, Error, NameError};
+use crate::identity::der::{inside, malformed};
+use crate::identity::server_name::ServerName;
+
+/// How many names are taken from a certificate, to be shown: the path validation looks at all.
+pub(crate) const MAX_NAMES: usize = 256;
+
+/// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs are used for, have the same limit.
+const MAX_URI: usize = 2048;
+
+/// A name of subjectAltName.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AltName {
+    /// A DNS name, which may begin with `*.`, in lower case.
+    Dns(String),
+    Ip(IpAddr),
+    Uri(String),
+}
+
+impl AltName {
+    /// Reads a name as it is given for a new certificate: a DNS name, which may begin with `*.`, or an IP address.
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let (wildcard, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        let name = ServerName::parse(rest)?;
+        match (name.dns(), name.ip()) {
+            (Some(dns), _) => Ok(Self::Dns(if wildcard { format!("*.{dns}") } else { dns.to_owned() })),
+            (None, Some(ip)) if !wildcard => Ok(Self::Ip(ip)),
+            _ => Err(NameError::Invalid.into()),
+        }
+    }
+}
+
+/// The names in the extension.
+pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
+    let mut outer = SliceReader::new(der).map_err(malformed)?;
+    let mut list = inside(&mut outer, Tag::Sequence)?;
+    outer.finish().map_err(malformed)?;
+    let mut names = Vec::new();
+    while !list.is_finished() && names.len() < MAX_NAMES {
+        let name = AnyRef::decode(&mut list).map_err(malformed)?;
+        let Tag::ContextSpecific { constructed, number: TagNumber(number) } = name.tag() else { return Err(CertificateError::Malformed) };
+        let bytes = name.value();
+        match (number, constructed) {
+            (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
+            (6, false) => {
+                // RFC 3986, section 2: graphic ASCII; so no line break comes with it into a log.
+                let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
+                names.extend(core::str::from_utf8(bytes).ok().filter(|_| graphic).map(|uri| AltName::Uri(uri.to_owned())));
+            }
+            (7, false) => {
+                let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+                let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
+                names.extend(four.or(sixteen).map(AltName::Ip));
+            }
+            // otherName, x400Address, directoryName, ediPartyName; rfc822Name, registeredID
+            (0 | 3 | 4 | 5, true) | (1 | 8, false) => {}
+            // Path validation stops here as well, so nothing behind this has been looked at.
+            _ => return Err(CertificateError::Malformed),
+        }
+    }
+    Ok(names)
+}
+
+/// A dNSName, in lower case, if it is a DNS name or `*.` and one.
+fn dns_name(bytes: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(bytes).ok()?.to_ascii_lowercase();
+    let name = ServerName::parse(text.strip_prefix("*.").unwrap_or(&text)).ok()?;
+    name.dns()?;
+    Some(text)
+}
+
+impl fmt::Display for AltName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(text) | Self::Uri(text) => f.write_str(text),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! [`CertificateBuilder`]: settings of one certificate.
+
+use crate::crypto::random::SystemRandom;
+use crate::crypto::signature::SigningKey;
+use crate::error::{ConfigError, Error};
+use crate::identity::alt_name::AltName;
+use crate::identity::authority::encode::certificate::{Purpose, Template};
+use crate::identity::authority::issuer::{Issuer, common_name, serial};
+use crate::identity::own::Identity;
+use crate::identity::public_key::PublicKey;
+use crate::identity::trust::path::Role;
+use crate::identity::validity::Validity;
+use crate::identity::{pem, profile};
+
+/// How long a certificate is valid if nothing else is said, in days.
+const LEAF_DAYS: u32 = 365;
+
+/// Settings of a certificate that an [`Authority`](crate::Authority) issues. Without [`server`](Self::server) or [`client`](Self::client) it is good for either role.
+///
+/// ```
+/// use fleeting::{Authority, Identity, Validity};
+///
+/// let authority = Authority::new("Example CA")?;
+/// let member = authority.certificate().server(["node-1.mesh.internal"]).client("node-1").validity(Validity::days(2)).issue()?;
+///
+/// // For a key that another machine made and keeps.
+/// let theirs = Identity::generate()?.public_key();
+/// let chain_pem: String = authority.certificate().server(["node-2.mesh.internal"]).issue_for(theirs)?;
+/// # Ok::<(), fleeting::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CertificateBuilder<'a> {
+    authority: &'a Issuer,
+    common_name: Option<String>,
+    names: Vec<String>,
+    server: bool,
+    client: bool,
+    validity: Option<Validity>,
+}
+
+impl<'a> CertificateBuilder<'a> {
+    pub(crate) fn new(authority: &'a Issuer) -> Self {
+        Self { authority, common_name: None, names: Vec::new(), server: false, client: false, validity: None }
+    }
+}
+
+impl CertificateBuilder<'_> {
+    /// For a server with these names, DNS or IP; a DNS name may begin with `*.`.
+    #[must_use]
+    pub fn server<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.server = true;
+        self.names.extend(names.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// For a client with this common name. If it could be a DNS name it stands in subjectAltName too.
+    #[must_use]
+    pub fn client(mut self, name: &str) -> Self {
+        self.client = true;
+        if !self.server && matches!(AltName::parse(name), Ok(AltName::Dns(_))) {
+            self.names.push(name.to_owned());
+        }
+        self.common_name(name)
+    }
+
+    /// The common name in the subject. Without this it is the first name, if that is no longer than 64 characters.
+    #[must_use]
+    pub fn common_name(mut self, name: &str) -> Self {
+        self.common_name = Some(name.to_owned());
+        self
+    }
+
+    /// How long it is valid, at most as long as the authority. Without this, a year from now.
+    #[must_use]
+    pub fn validity(mut self, validity: Validity) -> Self {
+        self.validity = Some(validity);
+        self
+    }
+
+    /// A fresh key with this certificate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common name that is none, or
+    /// if no peer would accept it, as with a name that the authority may not issue for; [`Error::Random`].
+    pub fn issue(self) -> Result<Identity, Error> {
+        let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
+        let leaf = self.leaf(PublicKey::from(key.public_key()))?;
+        Ok(Identity::from_parts(self.authority.chain_for(leaf), key))
+    }
+
+    /// The certificate for a key that is kept elsewhere, with its chain, as PEM text.
+    ///
+    /// # Errors
+    ///
+    /// As [`issue`](Self::issue).
+    pub fn issue_for(self, key: PublicKey) -> Result<String, Error> {
+        let leaf = self.leaf(key)?;
+        Ok(pem::write_certificates(self.authority.chain_for(leaf).iter().map(Vec::as_slice)))
+    }
+
+    fn leaf(&self, key: PublicKey) -> Result<Vec<u8>, Error> {
+        let names = self.names.iter().map(|name| AltName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+        if self.server && names.is_empty() {
+            return Err(ConfigError::Missing { what: "a name for the server's certificate" }.into());
+        }
+        let first = names.first().map(AltName::to_string);
+        let common_name = match &self.common_name {
+            Some(name) => Some(common_name(name)?),
+            None => first.as_deref().and_then(profile::fitting_common_name),
+        };
+        if common_name.is_none() && names.is_empty() {
+            return Err(ConfigError::Missing { what: "a name for the certificate" }.into());
+        }
+        let validity = self.authority.limit(self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)));
+        let purpose = Purpose::Leaf { server: self.server, client: self.client };
+        let leaf = self.authority.sign(&Template { serial: serial()?, common_name, names: &names, purpose, validity, key })?;
+        let role = if self.client && !self.server { Role::Client } else { Role::Server };
+        self.authority.check(&leaf, role, validity)?;
+        Ok(leaf)
+    }
+}

@@ -1,0 +1,23 @@
+//! A small private PKI. What exists only in order to issue certificates and revocation lists is here,
+//! and nothing outside this folder imports from it but tests.
+//!
+//! ```text
+//! authority                 Authority and AuthorityBuilder: what people hold
+//! certificate_builder       CertificateBuilder: one certificate
+//! revocation_list_builder   RevocationListBuilder: one certificate revocation list
+//! issuer                    the key and the certificates that all of them issue with
+//! name_constraints          the names that an authority may issue for
+//! encode/                   what is signed, as DER
+//! ```
+
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
+mod authority;
+mod certificate_builder;
+pub(super) mod encode;
+mod issuer;
+mod name_constraints;
+mod revocation_list_builder;
+
+pub use authority::{Authority, AuthorityBuilder};
+pub use certificate_builder::CertificateBuilder;
+pub use revocation_list_builder::RevocationListBuilder;

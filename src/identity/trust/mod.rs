@@ -1,0 +1,17 @@
+//! Whom we trust: roots, and keys bound to names; and what authorities revoked.
+//!
+//! ```text
+//! trust              Trust: from a peer's certificates, or its raw key, to a VerifiedIdentity
+//! path               certificate -> root, by rustls-webpki, with Ed25519 as the only algorithm
+//! revocation_lists   RevocationLists: the certificates that authorities revoked
+//! digest             two `Trust`s have the same digest if they decide the same
+//! ```
+
+mod digest;
+pub(super) mod path;
+pub(super) mod revocation_lists;
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
+mod trust;
+
+pub use revocation_lists::RevocationLists;
+pub use trust::Trust;
