@@ -1,4 +1,5 @@
-//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes: the stack that a call uses depends on it, and the language has no `cfg` for it.
+//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes: the stack that a call uses
+//! depends on it, and the language has no `cfg` for it.
 
 use std::env;
 
@@ -6,10 +7,13 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(optimized, values(\"fully\", \"partly\"))");
     // Flags for the compiler overrule what cargo says. Then nobody knows.
-    let overruled = env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("opt-level"));
+    let overruled =
+        env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("opt-level"));
     match env::var("OPT_LEVEL").as_deref() {
         Ok("3") if !overruled => println!("cargo::rustc-cfg=optimized=\"fully\""),
-        Ok("1" | "2" | "s" | "z") if !overruled => println!("cargo::rustc-cfg=optimized=\"partly\""),
+        Ok("1" | "2" | "s" | "z") if !overruled => {
+            println!("cargo::rustc-cfg=optimized=\"partly\"")
+        }
         _ => {}
     }
 }

@@ -1,4 +1,5 @@
-# Every check of this repository is one recipe here; `.ci/run` calls the same ones. `just` alone lists them.
+# Every check of this repository is one recipe here; `.ci/run` calls the same ones. `just` alone
+# lists them.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -27,10 +28,12 @@ doc:
 test *args:
     cargo test --locked {{args}}
 
-# That calls with a secret leave nothing on the stack, at levels of optimization of which `test` (1, dependencies at 3) and `test-release` (3) say nothing.
-# `.ci/run` takes 0 and s, the two ends; all six after a change of a depth, of the compiler or of a dependency: just scrub-levels 0 1 2 s z 3
+# That calls with a secret leave nothing on the stack, at levels of optimization of which `test` (1,
+# dependencies at 3) and `test-release` (3) say nothing. `.ci/run` takes 0 and s, the two ends; all
+# six after a change of a depth, of the compiler or of a dependency: just scrub-levels 0 1 2 s z 3
 scrub-levels *levels="0 s":
-    # All that an application builds is at the level in question; what tests alone need is not, or building it would take most of the time.
+    # All that an application builds is at the level in question; what tests alone need is not, or
+    # building it would take most of the time.
     for level in {{levels}}; do \
         echo "opt-level: $level"; \
         case $level in s | z) level="\"$level\"" ;; esac; \
@@ -109,8 +112,9 @@ examples:
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
 
-# Does the time depend on a secret? By the machine code of the AES-GCM kernel, by valgrind, and by the clock (x86-64 Linux). The variable is graviola's: with it
-# it runs under valgrind, which does not report all instructions of the CPU.
+# Does the time depend on a secret? By the machine code of the AES-GCM kernel, by valgrind, and by
+# the clock (x86-64 Linux). The variable is graviola's: with it it runs under valgrind, which does
+# not report all instructions of the CPU.
 constant-time:
     VALGRIND_BUG_494162=1 cargo run --locked --release --package constant_time -- disassemble
     VALGRIND_BUG_494162=1 CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-limit=no --suppressions=tests/constant_time/valgrind.supp" \

@@ -1,7 +1,8 @@
 //! Application data in memory: what writing and reading a record cost, apart from any transport.
 //!
-//! `write` seals records of the given size into the output and drops them; `write and read` opens them on the other side too. `small writes` are as many as make
-//! 16 KiB: a record each, and corked, one record.
+//! `write` seals records of the given size into the output and drops them; `write and read` opens
+//! them on the other side too. `small writes` are as many as make 16 KiB: a record each, and
+//! corked, one record.
 
 mod support;
 

@@ -1,7 +1,8 @@
 //! Handshakes in memory, both sides in one thread: what a connection costs the two CPUs together.
 //!
-//! `handshake` are full ones with X25519, `groups` the same with one group after the other. `resumed handshake` takes a ticket and leaves one,
-//! which comes with a byte of data, by X25519 again (psk_dhe_ke); the others leave none.
+//! `handshake` are full ones with X25519, `groups` the same with one group after the other.
+//! `resumed handshake` takes a ticket and leaves one, which comes with a byte of data, by X25519
+//! again (psk_dhe_ke); the others leave none.
 
 mod support;
 
@@ -15,8 +16,13 @@ fn full(c: &mut Criterion) {
     let mut group = c.benchmark_group("handshake");
     for suite in SUITES {
         for (auth, client_certificate) in [("server auth", false), ("mutual auth", true)] {
-            let setup = Setup::new(Kind { client_certificate, ..Kind::full(suite) });
-            group.bench_function(format!("{suite}, {auth}"), |b| b.iter(|| black_box(setup.connect())));
+            let setup = Setup::new(Kind {
+                client_certificate,
+                ..Kind::full(suite)
+            });
+            group.bench_function(format!("{suite}, {auth}"), |b| {
+                b.iter(|| black_box(setup.connect()))
+            });
         }
     }
     group.finish();
@@ -24,8 +30,15 @@ fn full(c: &mut Criterion) {
 
 fn groups(c: &mut Criterion) {
     let mut benches = c.benchmark_group("groups");
-    for group in [NamedGroup::X25519_MLKEM768, NamedGroup::X25519, NamedGroup::SECP256R1] {
-        let setup = Setup::new(Kind { group, ..Kind::full(SUITES[0]) });
+    for group in [
+        NamedGroup::X25519_MLKEM768,
+        NamedGroup::X25519,
+        NamedGroup::SECP256R1,
+    ] {
+        let setup = Setup::new(Kind {
+            group,
+            ..Kind::full(SUITES[0])
+        });
         benches.bench_function(group.to_string(), |b| b.iter(|| black_box(setup.connect())));
     }
     benches.finish();
@@ -35,8 +48,14 @@ fn resumed(c: &mut Criterion) {
     let mut group = c.benchmark_group("resumed handshake");
     for suite in SUITES {
         for (auth, client_certificate) in [("server auth", false), ("mutual auth", true)] {
-            let setup = Setup::new(Kind { client_certificate, resumed: true, ..Kind::full(suite) });
-            group.bench_function(format!("{suite}, {auth}"), |b| b.iter(|| black_box(setup.connect())));
+            let setup = Setup::new(Kind {
+                client_certificate,
+                resumed: true,
+                ..Kind::full(suite)
+            });
+            group.bench_function(format!("{suite}, {auth}"), |b| {
+                b.iter(|| black_box(setup.connect()))
+            });
         }
     }
     group.finish();

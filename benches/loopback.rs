@@ -1,4 +1,5 @@
-//! Application data over loopback TCP: one thread writes, the other reads, as two programs would. The kernel's copies are the larger part.
+//! Application data over loopback TCP: one thread writes, the other reads, as two programs would.
+//! The kernel's copies are the larger part.
 
 mod support;
 
@@ -55,7 +56,10 @@ fn tcp() -> (TcpStream, TcpStream) {
 
 fn one_way(c: &mut Criterion) {
     let mut group = c.benchmark_group("loopback");
-    group.sampling_mode(SamplingMode::Flat).sample_size(10).throughput(Throughput::Bytes(BYTES));
+    group
+        .sampling_mode(SamplingMode::Flat)
+        .sample_size(10)
+        .throughput(Throughput::Bytes(BYTES));
 
     let (mut near, far) = tcp();
     let done = drain(far);

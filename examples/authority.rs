@@ -28,7 +28,8 @@ struct Arguments {
     /// The name of a new authority
     #[arg(long, default_value = "fleeting example authority")]
     name: String,
-    /// Issue a server certificate for these DNS names or IP addresses, separated by commas; repeatable
+    /// Issue a server certificate for these DNS names or IP addresses, separated by commas;
+    /// repeatable
     #[arg(long, value_name = "NAMES")]
     server: Vec<String>,
     /// Issue a client certificate for this name; repeatable
@@ -49,11 +50,19 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let validity = Validity::days(arguments.days);
     for names in &arguments.server {
         let names: Vec<&str> = names.split(',').collect();
-        let identity = authority.certificate().server(names.iter().copied()).validity(validity).issue()?;
+        let identity = authority
+            .certificate()
+            .server(names.iter().copied())
+            .validity(validity)
+            .issue()?;
         write(&arguments.dir, names[0], &identity)?;
     }
     for name in &arguments.client {
-        let identity = authority.certificate().client(name).validity(validity).issue()?;
+        let identity = authority
+            .certificate()
+            .client(name)
+            .validity(validity)
+            .issue()?;
         write(&arguments.dir, name, &identity)?;
     }
     Ok(())
@@ -71,7 +80,11 @@ fn open_or_make(arguments: &Arguments) -> Result<Authority, Failure> {
     let authority = Authority::new(&arguments.name)?;
     write_key(&key, &authority.key_pem())?;
     fs::write(&certificate, authority.certificate_pem())?;
-    println!("{}: a new authority; keep its key, {}, secret", certificate.display(), key.display());
+    println!(
+        "{}: a new authority; keep its key, {}, secret",
+        certificate.display(),
+        key.display()
+    );
     Ok(authority)
 }
 
@@ -81,11 +94,28 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn write(dir: &Path, name: &str, identity: &Identity) -> Result<(), Failure> {
     // "*.internal" and "::1" are inconvenient as file names, and "../x" is dangerous.
-    let name: String = name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
-    let (certificate, key) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}-key.pem")));
+    let name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_alphanumeric() || matches!(c, '.' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let (certificate, key) = (
+        dir.join(format!("{name}.pem")),
+        dir.join(format!("{name}-key.pem")),
+    );
     write_key(&key, &identity.key_pem()?)?;
     fs::write(&certificate, identity.chain_pem())?;
-    println!("{} and {}: public key {}", certificate.display(), key.display(), identity.public_key());
+    println!(
+        "{} and {}: public key {}",
+        certificate.display(),
+        key.display(),
+        identity.public_key()
+    );
     Ok(())
 }
 
@@ -93,7 +123,11 @@ fn write(dir: &Path, name: &str, identity: &Identity) -> Result<(), Failure> {
 fn write_key(path: &Path, pem: &Secret) -> Result<(), Failure> {
     let mut file = match create_private(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(format!("{} already exists; keys are not overwritten", path.display()).into());
+            return Err(format!(
+                "{} already exists; keys are not overwritten",
+                path.display()
+            )
+            .into());
         }
         result => result?,
     };

@@ -13,7 +13,8 @@
 //! cargo run --release --example client -- localhost --pin MCowBQYDK2VwAyEA... --get /
 //! ```
 //!
-//! The report of what was negotiated goes to standard error, data from the server to standard output.
+//! The report of what was negotiated goes to standard error, data from the server to standard
+//! output.
 
 mod common;
 
@@ -71,8 +72,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let roots = arguments.ca.as_ref().map(Trust::roots_from_pem_file).transpose()?;
-    let pin = arguments.pin.map(|key| Trust::key_for(&arguments.name, key));
+    let roots = arguments
+        .ca
+        .as_ref()
+        .map(Trust::roots_from_pem_file)
+        .transpose()?;
+    let pin = arguments
+        .pin
+        .map(|key| Trust::key_for(&arguments.name, key));
     let trust = match (roots, pin) {
         (Some(roots), Some(pin)) => roots.and(pin),
         (Some(trust), None) | (None, Some(trust)) => trust,
@@ -89,7 +96,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(PATIENCE))?;
     let mut tls = client.connect(&arguments.name, tcp)?;
-    eprintln!("connected to {}\n{}", tls.get_ref().peer_addr()?, common::report(&tls));
+    eprintln!(
+        "connected to {}\n{}",
+        tls.get_ref().peer_addr()?,
+        common::report(&tls)
+    );
 
     let talk = match &arguments.get {
         Some(path) => get(&mut tls, &arguments.name, path),
@@ -102,8 +113,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Requests one page and prints the answer as it arrives.
 fn get(tls: &mut Stream<TcpStream>, name: &str, path: &str) -> Result<(), Failure> {
-    let host = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
-    write!(tls, "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: fleeting\r\nConnection: close\r\n\r\n")?;
+    let host = if name.contains(':') {
+        format!("[{name}]")
+    } else {
+        name.to_owned()
+    };
+    write!(
+        tls,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: fleeting\r\nConnection: close\r\n\r\n"
+    )?;
     // A cut connection returns an error. The end is the server's close_notify.
     io::copy(tls, &mut io::stdout().lock())?;
     tls.close()?;

@@ -1,5 +1,5 @@
-//! Early data (0-RTT): the client sends a request with the first flight, and the server answers before
-//! the handshake is complete.
+//! Early data (0-RTT): the client sends a request with the first flight, and the server answers
+//! before the handshake is complete.
 //!
 //! ```text
 //! cargo run --release --example early_data
@@ -8,8 +8,8 @@
 //! The client and two servers communicate over TCP with a latency of 20 ms each way. An attacker
 //! records the traffic.
 //!
-//! 1. The first visit is a full handshake: two round trips until the answer arrives. The server sends
-//!    tickets that allow early data.
+//! 1. The first visit is a full handshake: two round trips until the answer arrives. The server
+//!    sends tickets that allow early data.
 //! 2. The second visit takes one round trip. The server answers before the client's Finished.
 //! 3. The attacker sends the recorded first flight again, to the same server and to the other one,
 //!    which accepts the same tickets. Neither server answers it.
@@ -17,7 +17,8 @@
 //!    tickets. The library does not send it again. The client decides, because only it knows that
 //!    this request may happen twice.
 //!
-//! **Early data can be replayed.** This example asks for a price. It would not send an order this way.
+//! **Early data can be replayed.** This example asks for a price. It would not send an order this
+//! way.
 
 mod common;
 
@@ -50,28 +51,53 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let authority = Authority::new("early data")?;
     let identity = authority.issue_server([NAME])?;
-    // The servers accept each other's tickets. Each has a replay guard of its own, so it accepts early
-    // data under its own tickets only: no other server can have accepted the same data before.
+    // The servers accept each other's tickets. Each has a replay guard of its own, so it accepts
+    // early data under its own tickets only: no other server can have accepted the same data
+    // before.
     let keys = TicketKeys::rotating();
     let east = serve(&identity, &keys)?;
     let west = serve(&identity, &keys)?;
     let (to_east, to_west) = (wire(east.address)?, wire(west.address)?);
-    let client = Client::builder().trust(authority.trust()).early_data(true).build()?;
+    let client = Client::builder()
+        .trust(authority.trust())
+        .early_data(true)
+        .build()?;
 
-    println!("fleeting early data: a price, over a latency of {} ms\n", DELAY.as_millis());
+    println!(
+        "fleeting early data: a price, over a latency of {} ms\n",
+        DELAY.as_millis()
+    );
     let first = visit(&client, &to_east)?;
-    show("the first visit", &first, &east.report()?, (EarlyData::NotOffered, When::AfterFinished))?;
+    show(
+        "the first visit",
+        &first,
+        &east.report()?,
+        (EarlyData::NotOffered, When::AfterFinished),
+    )?;
     let second = visit(&client, &to_east)?;
-    show("the second visit", &second, &east.report()?, (EarlyData::Accepted, When::BeforeFinished))?;
+    show(
+        "the second visit",
+        &second,
+        &east.report()?,
+        (EarlyData::Accepted, When::BeforeFinished),
+    )?;
     let recorded = to_east.first_flight();
 
-    println!("\n  an attacker sends the {} bytes of its first flight again", recorded.len());
+    println!(
+        "\n  an attacker sends the {} bytes of its first flight again",
+        recorded.len()
+    );
     replay("to the same server", &recorded, &east)?;
     replay("to the other server", &recorded, &west)?;
 
     println!();
     let third = visit(&client, &to_west)?;
-    show("a visit to the other server", &third, &west.report()?, (EarlyData::Rejected, When::AfterFinished))?;
+    show(
+        "a visit to the other server",
+        &third,
+        &west.report()?,
+        (EarlyData::Rejected, When::AfterFinished),
+    )?;
     println!("\nOne answer for each visit, and none for a replay.");
     Ok(())
 }
@@ -89,10 +115,12 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
     let tcp = connect(wire.address)?;
     let began = Instant::now();
     let mut handshake = client.start(NAME, tcp)?;
-    // `None` if no session allows early data, as on the first visit. What is written goes out at once,
-    // after the ClientHello.
+    // `None` if no session allows early data, as on the first visit. What is written goes out at
+    // once, after the ClientHello.
     let sent = match handshake.early_data() {
-        Some(mut early) if early.remaining() >= REQUEST.len() => early.write_all(REQUEST.as_bytes()).map(|()| true)?,
+        Some(mut early) if early.remaining() >= REQUEST.len() => {
+            early.write_all(REQUEST.as_bytes()).map(|()| true)?
+        }
         _ => false,
     };
     let mut tls = handshake.finish()?;
@@ -101,15 +129,19 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
         EarlyData::Accepted if sent => {}
         // The request was not sent early.
         EarlyData::Accepted | EarlyData::NotOffered => tls.write_all(REQUEST.as_bytes())?,
-        // This server accepted none of it. But an attacker may have sent the first flight to another
-        // server that did. So send it again only if it may happen twice.
+        // This server accepted none of it. But an attacker may have sent the first flight to
+        // another server that did. So send it again only if it may happen twice.
         EarlyData::Rejected => tls.write_all(REQUEST.as_bytes())?,
     }
     let mut answer = String::new();
     tls.read_line(&mut answer)?;
     let took = began.elapsed();
     tls.close()?;
-    Ok(Visit { outcome, answer, took })
+    Ok(Visit {
+        outcome,
+        answer,
+        took,
+    })
 }
 
 // ---- the servers ----
@@ -146,14 +178,21 @@ enum When {
 fn serve(identity: &Identity, keys: &TicketKeys) -> Result<Remote, Failure> {
     // The tickets allow 4 KiB of early data. This server serves one client at a time.
     let guard = ReplayGuard::in_memory(10_000);
-    let server = Server::builder().identity(identity.clone()).ticket_keys(keys.clone()).early_data(4096, guard).build()?;
+    let server = Server::builder()
+        .identity(identity.clone())
+        .ticket_keys(keys.clone())
+        .early_data(4096, guard)
+        .build()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let (done, reports) = mpsc::channel();
     thread::spawn(move || {
         for tcp in listener.incoming() {
             let mut report = Report::default();
-            report.failure = tcp.map_err(Failure::from).and_then(|tcp| answer(&server, tcp, &mut report)).err();
+            report.failure = tcp
+                .map_err(Failure::from)
+                .and_then(|tcp| answer(&server, tcp, &mut report))
+                .err();
             if done.send(report).is_err() {
                 break;
             }
@@ -176,7 +215,9 @@ fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Fa
                 // changes something must wait until the handshake is `Done`, as `accept` does with
                 // all early data: see `Stream::take_early_data`.
                 if let Some(answer) = price(&request) {
-                    let mut early = going_on.early_data().ok_or("early data arrived, but no answer can be sent early")?;
+                    let mut early = going_on
+                        .early_data()
+                        .ok_or("early data arrived, but no answer can be sent early")?;
                     early.write_all(answer.as_bytes())?;
                     report.answered.push(When::BeforeFinished);
                     request.clear();
@@ -184,7 +225,9 @@ fn answer(server: &Server, tcp: TcpStream, report: &mut Report) -> Result<(), Fa
                 going_on
             }
             Progress::WouldBlock(_) => return Err("the client is silent".into()),
-            Progress::Ask(question, _) => return Err(format!("{question:?} was not expected").into()),
+            Progress::Ask(question, _) => {
+                return Err(format!("{question:?} was not expected").into());
+            }
         }
     };
     report.outcome = Some(tls.early_data());
@@ -225,17 +268,26 @@ struct Heard {
 
 impl Wire {
     fn first_flight(&self) -> Vec<u8> {
-        self.heard.lock().map(|heard| heard.first_flight.clone()).unwrap_or_default()
+        self.heard
+            .lock()
+            .map(|heard| heard.first_flight.clone())
+            .unwrap_or_default()
     }
 }
 
 fn wire(server: SocketAddr) -> Result<Wire, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let (address, heard) = (listener.local_addr()?, Arc::new(Mutex::new(Heard::default())));
+    let (address, heard) = (
+        listener.local_addr()?,
+        Arc::new(Mutex::new(Heard::default())),
+    );
     let hearing = Arc::clone(&heard);
     thread::spawn(move || {
         for client in listener.incoming() {
-            if let Err(failure) = client.map_err(Failure::from).and_then(|client| relay(client, connect(server)?, &hearing)) {
+            if let Err(failure) = client
+                .map_err(Failure::from)
+                .and_then(|client| relay(client, connect(server)?, &hearing))
+            {
                 eprintln!("the connection is cut: {failure}");
             }
         }
@@ -248,15 +300,27 @@ fn relay(client: TcpStream, server: TcpStream, heard: &Arc<Mutex<Heard>>) -> Res
     if let Ok(mut heard) = heard.lock() {
         *heard = Heard::default();
     }
-    for (from, to, from_client) in [(client.try_clone()?, server.try_clone()?, true), (server, client, false)] {
+    for (from, to, from_client) in [
+        (client.try_clone()?, server.try_clone()?, true),
+        (server, client, false),
+    ] {
         let (heard, (bring, brought)) = (Arc::clone(heard), mpsc::channel());
-        thread::spawn(move || take_in(from, from_client, &heard, |bytes| bring.send((Instant::now() + DELAY, bytes)).is_ok()));
+        thread::spawn(move || {
+            take_in(from, from_client, &heard, |bytes| {
+                bring.send((Instant::now() + DELAY, bytes)).is_ok()
+            })
+        });
         thread::spawn(move || hand_out(to, brought));
     }
     Ok(())
 }
 
-fn take_in(mut from: TcpStream, from_client: bool, heard: &Mutex<Heard>, mut bring: impl FnMut(Vec<u8>) -> bool) {
+fn take_in(
+    mut from: TcpStream,
+    from_client: bool,
+    heard: &Mutex<Heard>,
+    mut bring: impl FnMut(Vec<u8>) -> bool,
+) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         if let Ok(mut heard) = heard.lock() {
@@ -294,7 +358,10 @@ fn replay(to: &str, first_flight: &[u8], server: &Remote) -> Result<(), Failure>
     }
     // The server waited for a Finished, which needs the session's key, until the connection ended.
     report.failure.ok_or("a server accepted a replay")?;
-    println!("      {to:<20} {} bytes of handshake came back, no answer", heard.len());
+    println!(
+        "      {to:<20} {} bytes of handshake came back, no answer",
+        heard.len()
+    );
     Ok(())
 }
 
@@ -308,13 +375,24 @@ fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {
 }
 
 /// Prints a visit. Returns an error if it differs from the expected one.
-fn show(what: &str, visit: &Visit, report: &Report, expected: (EarlyData, When)) -> Result<(), Failure> {
+fn show(
+    what: &str,
+    visit: &Visit,
+    report: &Report,
+    expected: (EarlyData, When),
+) -> Result<(), Failure> {
     let (outcome, when) = expected;
     if let Some(failure) = &report.failure {
         return Err(format!("{what}: the server says: {failure}").into());
     }
-    if (visit.outcome, report.outcome, &report.answered[..]) != (outcome, Some(outcome), &[when][..]) {
-        return Err(format!("{what}: {:?} and {:?}, answered {:?}", visit.outcome, report.outcome, report.answered).into());
+    if (visit.outcome, report.outcome, &report.answered[..])
+        != (outcome, Some(outcome), &[when][..])
+    {
+        return Err(format!(
+            "{what}: {:?} and {:?}, answered {:?}",
+            visit.outcome, report.outcome, report.answered
+        )
+        .into());
     }
     let early = match outcome {
         EarlyData::NotOffered => "no early data",
@@ -323,9 +401,15 @@ fn show(what: &str, visit: &Visit, report: &Report, expected: (EarlyData, When))
     };
     let answered = match when {
         When::BeforeFinished => "answered before the client's Finished",
-        When::AfterFinished if outcome == EarlyData::Rejected => "asked again, answered after the handshake",
+        When::AfterFinished if outcome == EarlyData::Rejected => {
+            "asked again, answered after the handshake"
+        }
         When::AfterFinished => "answered after the handshake",
     };
-    println!("  {what:<27} {early}, {answered}: {} after {} ms", visit.answer.trim_end(), visit.took.as_millis());
+    println!(
+        "  {what:<27} {early}, {answered}: {} after {} ms",
+        visit.answer.trim_end(),
+        visit.took.as_millis()
+    );
     Ok(())
 }

@@ -27,9 +27,15 @@ use zeroize::Zeroizing;
 /// The server name that the client sends. The PSK, not a certificate, authenticates the server.
 const NAME: &str = "collector.internal";
 
-const SENSOR: PskNames<'_> = PskNames { own: "sensor 17", peer: "collector" };
+const SENSOR: PskNames<'_> = PskNames {
+    own: "sensor 17",
+    peer: "collector",
+};
 
-const COLLECTOR: PskNames<'_> = PskNames { own: "collector", peer: "sensor 17" };
+const COLLECTOR: PskNames<'_> = PskNames {
+    own: "collector",
+    peer: "sensor 17",
+};
 
 fn main() -> ExitCode {
     common::exit_code(run())
@@ -45,17 +51,26 @@ fn run() -> Result<(), Failure> {
 
     // A collector with a thousand sensors needs a thousand PSKs. With one PSK for all, each sensor
     // could impersonate every other, and the collector.
-    let server = Server::builder().external_psks([at_the_collector]).build()?;
+    let server = Server::builder()
+        .external_psks([at_the_collector])
+        .build()?;
     let address = serve(server)?;
 
     println!("fleeting external PSK: two parties that share a secret, without certificates\n");
-    let sensor = Client::builder().external_psk(at_the_sensor.clone()).build()?;
+    let sensor = Client::builder()
+        .external_psk(at_the_sensor.clone())
+        .build()?;
     for resumed in [false, true] {
         let (tls, heard) = ask(&sensor, address)?;
         if tls.resumed() != resumed || tls.peer().is_some() {
             return Err("this outcome was not expected".into());
         }
-        println!("  {:<11} {}, {}", if resumed { "resumed" } else { "connected" }, tls.cipher_suite(), tls.group());
+        println!(
+            "  {:<11} {}, {}",
+            if resumed { "resumed" } else { "connected" },
+            tls.cipher_suite(),
+            tls.group()
+        );
         println!("      the server is  {}", describe(&tls)?);
         println!("      the client is  {heard}");
     }
@@ -63,11 +78,24 @@ fn run() -> Result<(), Failure> {
     println!();
     // The collector finds the PSK by its identity and names; the proof (the binder) is wrong.
     let guessed = ExternalPsk::new(identity, new_secret()?.as_slice(), SENSOR)?;
-    refused("a sensor with another secret", ask(&Client::builder().external_psk(guessed).build()?, address))?;
+    refused(
+        "a sensor with another secret",
+        ask(&Client::builder().external_psk(guessed).build()?, address),
+    )?;
 
     // The client cannot tell the two refusals apart (RFC 9846, F.6).
-    let unknown = ExternalPsk::new(identity, secret.as_slice(), PskNames { own: "sensor 18", peer: "collector" })?;
-    refused("an unknown sensor", ask(&Client::builder().external_psk(unknown).build()?, address))?;
+    let unknown = ExternalPsk::new(
+        identity,
+        secret.as_slice(),
+        PskNames {
+            own: "sensor 18",
+            peer: "collector",
+        },
+    )?;
+    refused(
+        "an unknown sensor",
+        ask(&Client::builder().external_psk(unknown).build()?, address),
+    )?;
 
     // The sensor is also a server. An attacker reflects its own ClientHello to it.
     let own_address = serve(Server::builder().external_psks([at_the_sensor]).build()?)?;
@@ -105,9 +133,14 @@ fn greet(server: &Server, tcp: TcpStream) -> Result<(), Failure> {
 
 /// Describes the party that shares the PSK. `peer()` is `None`: there is no certificate and no key.
 fn describe(tls: &Stream<TcpStream>) -> Result<String, Failure> {
-    let psk = tls.external_psk().ok_or("a client without a PSK was accepted")?;
+    let psk = tls
+        .external_psk()
+        .ok_or("a client without a PSK was accepted")?;
     let name = psk.peer_name().ok_or("a PSK without names")?;
-    Ok(format!("{name}, by the PSK {}", psk.identity().escape_ascii()))
+    Ok(format!(
+        "{name}, by the PSK {}",
+        psk.identity().escape_ascii()
+    ))
 }
 
 fn ask(client: &Client, address: SocketAddr) -> Result<(Stream<TcpStream>, String), Failure> {

@@ -4,7 +4,8 @@
 //! cargo run --release --example quickstart
 //! ```
 //!
-//! 1. An authority is created in memory. It issues a certificate to the server and one to the client.
+//! 1. An authority is created in memory. It issues a certificate to the server and one to the
+//!    client.
 //! 2. The client connects over TCP. Each side verifies the other's certificate.
 //! 3. The client sends 1 GiB, renews the keys in the middle, and closes its direction.
 //! 4. The server does the same in the other direction.
@@ -39,7 +40,10 @@ fn run() -> Result<(), Failure> {
         .identity(authority.issue_server(["db.internal"])?)
         .client_auth(ClientAuth::Required(authority.trust()))
         .build()?;
-    let client = Client::builder().trust(authority.trust()).identity(authority.issue_client("alice")?).build()?;
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(authority.issue_client("alice")?)
+        .build()?;
 
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -55,17 +59,31 @@ fn run() -> Result<(), Failure> {
 
     send(&mut tls)?;
     let to_client = receive(&mut tls, "server to client")?;
-    let (client_seen_by_server, to_server) = serving.join().expect("the server's thread panicked")?;
+    let (client_seen_by_server, to_server) =
+        serving.join().expect("the server's thread panicked")?;
 
     let server_seen_by_client = tls.peer().ok_or("a server always has a certificate")?;
     println!("  cipher suite      {}", tls.cipher_suite());
     println!("  key exchange      {}", tls.group());
-    println!("  connected         in {:.1} ms, both sides verified", handshake.as_secs_f64() * 1e3);
-    println!("  the server is     {}", common::describe(server_seen_by_client));
-    println!("  the client is     {}", common::describe(&client_seen_by_server));
+    println!(
+        "  connected         in {:.1} ms, both sides verified",
+        handshake.as_secs_f64() * 1e3
+    );
+    println!(
+        "  the server is     {}",
+        common::describe(server_seen_by_client)
+    );
+    println!(
+        "  the client is     {}",
+        common::describe(&client_seen_by_server)
+    );
     println!("  client to server  {}", rate(to_server));
     println!("  server to client  {}", rate(to_client));
-    println!("\nEvery byte arrived. Each direction renewed its keys in the middle. All keys are wiped now.");
+    println!(
+        "\n\
+         Every byte arrived. Each direction renewed its keys in the middle. All keys are wiped \
+         now."
+    );
     Ok(())
 }
 
@@ -74,7 +92,10 @@ fn serve(listener: &TcpListener, server: &Server) -> Result<(Peer, Duration), Fa
     let (tcp, _) = listener.accept()?;
     tcp.set_nodelay(true)?;
     let mut tls = server.accept(tcp)?;
-    let client = tls.peer().cloned().ok_or("a client without a certificate got in")?;
+    let client = tls
+        .peer()
+        .cloned()
+        .ok_or("a client without a certificate got in")?;
     let took = receive(&mut tls, "client to server")?;
     send(&mut tls)?;
     Ok((client, took))
@@ -97,7 +118,9 @@ fn send(tls: &mut Stream<TcpStream>) -> Result<(), Failure> {
 fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration, Failure> {
     let bar = ProgressBar::new(SIZE as u64)
         .with_message(title)
-        .with_style(ProgressStyle::with_template("  {msg}  {bar:40} {bytes:>10} of {total_bytes}  {bytes_per_sec}")?);
+        .with_style(ProgressStyle::with_template(
+            "  {msg}  {bar:40} {bytes:>10} of {total_bytes}  {bytes_per_sec}",
+        )?);
     let expected = content();
     let mut buffer = vec![0; CHUNK];
     let mut total = 0;
@@ -113,7 +136,10 @@ fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration,
             let at = total % CHUNK;
             let (now, later) = received.split_at(received.len().min(CHUNK - at));
             if now != &expected[at..at + now.len()] {
-                return Err(format!("{title}: byte {total} and those after it differ from what was sent").into());
+                return Err(format!(
+                    "{title}: byte {total} and those after it differ from what was sent"
+                )
+                .into());
             }
             total += now.len();
             received = later;
@@ -130,10 +156,15 @@ fn receive(tls: &mut Stream<TcpStream>, title: &'static str) -> Result<Duration,
 
 /// The chunk that is sent repeatedly. All of its 64-bit words differ.
 fn content() -> Vec<u8> {
-    (0..CHUNK as u64 / 8).flat_map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()).collect()
+    (0..CHUNK as u64 / 8)
+        .flat_map(|word| word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
+        .collect()
 }
 
 fn rate(took: Duration) -> String {
     let seconds = took.as_secs_f64();
-    format!("1 GiB in {seconds:.2} s: {:.2} GB/s", SIZE as f64 / seconds / 1e9)
+    format!(
+        "1 GiB in {seconds:.2} s: {:.2} GB/s",
+        SIZE as f64 / seconds / 1e9
+    )
 }

@@ -33,7 +33,10 @@ fn run() -> Result<(), Failure> {
     // `public_key()` leaves the machine.
     let (server_identity, client_identity) = (Identity::generate()?, Identity::generate()?);
     // As in a configuration file.
-    let (server_key, client_key) = (server_identity.public_key().to_string(), client_identity.public_key().to_string());
+    let (server_key, client_key) = (
+        server_identity.public_key().to_string(),
+        client_identity.public_key().to_string(),
+    );
     println!("fleeting raw keys: two sides that know each other's key, without certificates\n");
     println!("  the server's key  {server_key}");
     println!("  the client's key  {client_key}\n");
@@ -43,33 +46,61 @@ fn run() -> Result<(), Failure> {
     // (RFC 9846, F.9).
     let server = Server::builder()
         .identity_for(NAME, server_identity)
-        .client_auth(ClientAuth::Required(Trust::key_for("reporting.internal", client_key.parse::<PublicKey>()?)))
+        .client_auth(ClientAuth::Required(Trust::key_for(
+            "reporting.internal",
+            client_key.parse::<PublicKey>()?,
+        )))
         .build()?;
     let address = serve(server)?;
 
     let server_key: PublicKey = server_key.parse()?;
-    let client = Client::builder().identity(client_identity.clone()).trust(Trust::key_for(NAME, server_key)).build()?;
+    let client = Client::builder()
+        .identity(client_identity.clone())
+        .trust(Trust::key_for(NAME, server_key))
+        .build()?;
     let mut tls = client.connect(NAME, TcpStream::connect(address)?)?;
     let mut heard = String::new();
     tls.read_to_string(&mut heard)?;
     tls.close()?;
     let peer = tls.peer().ok_or("a server always proves who it is")?;
-    println!("  connected         {}, {}", tls.cipher_suite(), tls.group());
+    println!(
+        "  connected         {}, {}",
+        tls.cipher_suite(),
+        tls.group()
+    );
     println!("  the server is     {}", describe(peer));
     println!("  the client is     {heard}\n");
 
     // The server does not know this key.
-    let stranger = Client::builder().identity(Identity::generate()?).trust(Trust::key_for(NAME, server_key)).build()?;
-    refused("a client that the server does not know", ask(&stranger, NAME, address))?;
+    let stranger = Client::builder()
+        .identity(Identity::generate()?)
+        .trust(Trust::key_for(NAME, server_key))
+        .build()?;
+    refused(
+        "a client that the server does not know",
+        ask(&stranger, NAME, address),
+    )?;
 
     // The client expects another key than the server's.
-    let misled = Client::builder().identity(client_identity.clone()).trust(Trust::key_for(NAME, client_identity.public_key())).build()?;
-    refused("a server whose key the client does not know", ask(&misled, NAME, address))?;
+    let misled = Client::builder()
+        .identity(client_identity.clone())
+        .trust(Trust::key_for(NAME, client_identity.public_key()))
+        .build()?;
+    refused(
+        "a server whose key the client does not know",
+        ask(&misled, NAME, address),
+    )?;
 
     // The key is right, but the name is not the server's.
     let other = "backup.internal";
-    let redirected = Client::builder().identity(client_identity).trust(Trust::key_for(other, server_key)).build()?;
-    refused("a server addressed by another name", ask(&redirected, other, address))?;
+    let redirected = Client::builder()
+        .identity(client_identity)
+        .trust(Trust::key_for(other, server_key))
+        .build()?;
+    refused(
+        "a server addressed by another name",
+        ask(&redirected, other, address),
+    )?;
     Ok(())
 }
 
@@ -89,7 +120,10 @@ fn serve(server: Server) -> Result<SocketAddr, Failure> {
 
 fn answer(server: &Server, tcp: TcpStream) -> Result<(), Failure> {
     let mut tls = server.accept(tcp)?;
-    let client = tls.peer().map(describe).ok_or("a client without a key got in")?;
+    let client = tls
+        .peer()
+        .map(describe)
+        .ok_or("a client without a key got in")?;
     tls.write_all(client.as_bytes())?;
     tls.close()?;
     Ok(())
@@ -98,7 +132,11 @@ fn answer(server: &Server, tcp: TcpStream) -> Result<(), Failure> {
 /// Describes a peer: the key that it proved to hold, and the name that our configuration gives it.
 fn describe(peer: &Peer) -> String {
     let certificates = peer.certificates().len();
-    format!("{}, key {}, {certificates} certificates", peer.names().join(" and "), peer.public_key())
+    format!(
+        "{}, key {}, {certificates} certificates",
+        peer.names().join(" and "),
+        peer.public_key()
+    )
 }
 
 /// Connects and reads what the server sends. The client's handshake is complete before the server

@@ -4,16 +4,16 @@
 //! cargo run --release --example remote_signer
 //! ```
 //!
-//! Here the agent is a slow thread behind a channel. It could be a process behind a socket, an HSM, or
-//! a service on another machine.
+//! Here the agent is a slow thread behind a channel. It could be a process behind a socket, an HSM,
+//! or a service on another machine.
 //!
 //! 1. An authority certifies the agent's public key. Neither the authority nor the server sees the
 //!    private key.
 //! 2. `Identity::with_signer`: the agent is called during the handshake, and the thread waits.
 //! 3. `Identity::asking`: the handshake stops with a question, and the thread serves other clients
 //!    until the agent has answered.
-//! 4. If the agent does not sign, or has another key, the clients receive internal_error. The server
-//!    never sends a wrong signature, because it could reveal the private key.
+//! 4. If the agent does not sign, or has another key, the clients receive internal_error. The
+//!    server never sends a wrong signature, because it could reveal the private key.
 
 mod common;
 
@@ -27,7 +27,10 @@ use std::time::{Duration, Instant};
 
 use common::Failure;
 use ed25519_dalek::{Signer as _, SigningKey};
-use fleeting::{AlertDescription, Answer, Authority, Client, Handshake, Identity, Progress, PublicKey, Question, Server, Signer, Stream};
+use fleeting::{
+    AlertDescription, Answer, Authority, Client, Handshake, Identity, Progress, PublicKey,
+    Question, Server, Signer, Stream,
+};
 use zeroize::Zeroizing;
 
 const NAME: &str = "db.internal";
@@ -50,27 +53,56 @@ fn run() -> Result<(), Failure> {
     let authority = Authority::new("remote signer")?;
     let certify = |key| authority.certificate().server([NAME]).issue_for(key);
     let chain = certify(agent.public_key)?;
-    // Without tickets, because a resumed handshake needs no signature: see the example `resumption`.
-    let serving = |identity: Identity| Server::builder().identity(identity).without_tickets().build();
+    // Without tickets, because a resumed handshake needs no signature: see the example
+    // `resumption`.
+    let serving = |identity: Identity| {
+        Server::builder()
+            .identity(identity)
+            .without_tickets()
+            .build()
+    };
     let client = Client::builder().trust(authority.trust()).build()?;
 
     let (failures, noted) = mpsc::channel();
     println!("fleeting remote signer: {CLIENTS} clients at a time, served by one thread\n");
-    println!("  the agent's key {}; a signature takes {} ms\n", agent.public_key, SIGNING.as_millis());
+    println!(
+        "  the agent's key {}; a signature takes {} ms\n",
+        agent.public_key,
+        SIGNING.as_millis()
+    );
 
-    let address = serve_waiting(serving(Identity::with_signer(&chain, agent.clone())?)?, &failures)?;
+    let address = serve_waiting(
+        serving(Identity::with_signer(&chain, agent.clone())?)?,
+        &failures,
+    )?;
     let took = visit_all(&client, address)?;
-    println!("  a `Signer`: the thread waits for each    {:>4} ms", took.as_millis());
+    println!(
+        "  a `Signer`: the thread waits for each    {:>4} ms",
+        took.as_millis()
+    );
 
-    let address = serve_asking(serving(Identity::asking(&chain)?)?, agent.clone(), &failures)?;
+    let address = serve_asking(
+        serving(Identity::asking(&chain)?)?,
+        agent.clone(),
+        &failures,
+    )?;
     let took = visit_all(&client, address)?;
-    println!("  `asking`: the thread serves others       {:>4} ms\n", took.as_millis());
+    println!(
+        "  `asking`: the thread serves others       {:>4} ms\n",
+        took.as_millis()
+    );
     if took > SIGNING * CLIENTS as u32 {
         return Err("the clients waited for each other".into());
     }
 
-    let locked = Agent { requests: mpsc::channel().0, public_key: agent.public_key };
-    let address = serve_waiting(serving(Identity::with_signer(&chain, locked.clone())?)?, &failures)?;
+    let locked = Agent {
+        requests: mpsc::channel().0,
+        public_key: agent.public_key,
+    };
+    let address = serve_waiting(
+        serving(Identity::with_signer(&chain, locked.clone())?)?,
+        &failures,
+    )?;
     refused("an agent that does not answer", &client, address, &noted)?;
     let address = serve_asking(serving(Identity::asking(&chain)?)?, locked, &failures)?;
     refused("the same with `Identity::asking`", &client, address, &noted)?;
@@ -107,9 +139,15 @@ impl Agent {
         let public_key = key.verifying_key().to_bytes().into();
         thread::spawn(move || {
             for Request { message, answer } in received {
-                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify" (RFC 9846,
-                // 4.5.2). An agent with several users should sign nothing else.
-                if !message.starts_with(&[b" ".repeat(64).as_slice(), b"TLS 1.3, server CertificateVerify\0"].concat()) {
+                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify" (RFC
+                // 9846, 4.5.2). An agent with several users should sign nothing else.
+                if !message.starts_with(
+                    &[
+                        b" ".repeat(64).as_slice(),
+                        b"TLS 1.3, server CertificateVerify\0",
+                    ]
+                    .concat(),
+                ) {
                     continue;
                 }
                 let signature = key.sign(&message).to_vec();
@@ -119,13 +157,26 @@ impl Agent {
                 });
             }
         });
-        Self { requests, public_key }
+        Self {
+            requests,
+            public_key,
+        }
     }
 
     /// Requests a signature and returns at once.
-    fn ask(&self, message: &[u8], answer: impl FnOnce(Vec<u8>) + Send + 'static) -> Result<(), Failure> {
-        let request = Request { message: message.to_vec(), answer: Box::new(answer) };
-        Ok(self.requests.send(request).map_err(|_| "the agent does not answer")?)
+    fn ask(
+        &self,
+        message: &[u8],
+        answer: impl FnOnce(Vec<u8>) + Send + 'static,
+    ) -> Result<(), Failure> {
+        let request = Request {
+            message: message.to_vec(),
+            answer: Box::new(answer),
+        };
+        Ok(self
+            .requests
+            .send(request)
+            .map_err(|_| "the agent does not answer")?)
     }
 }
 
@@ -145,7 +196,11 @@ fn serve_waiting(server: Server, failures: &Sender<Failure>) -> Result<SocketAdd
     let (address, failures) = (listener.local_addr()?, failures.clone());
     thread::spawn(move || {
         for tcp in listener.incoming() {
-            note(&failures, tcp.map_err(Failure::from).and_then(|tcp| greet(server.accept(prepared(tcp)?)?)));
+            note(
+                &failures,
+                tcp.map_err(Failure::from)
+                    .and_then(|tcp| greet(server.accept(prepared(tcp)?)?)),
+            );
         }
     });
     Ok(address)
@@ -160,11 +215,21 @@ enum Event {
     Signature(usize, Vec<u8>),
 }
 
-fn serve_asking(server: Server, agent: Agent, failures: &Sender<Failure>) -> Result<SocketAddr, Failure> {
+fn serve_asking(
+    server: Server,
+    agent: Agent,
+    failures: &Sender<Failure>,
+) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let (events, happened) = mpsc::channel();
-    let serving = Serving { server, agent, failures: failures.clone(), events: events.clone(), waiting: BTreeMap::new() };
+    let serving = Serving {
+        server,
+        agent,
+        failures: failures.clone(),
+        events: events.clone(),
+        waiting: BTreeMap::new(),
+    };
     thread::spawn(move || serving.run(happened));
     thread::spawn(move || {
         for tcp in listener.incoming().flatten() {
@@ -200,14 +265,16 @@ impl Serving {
     /// Performs a client's handshake until it needs a signature.
     ///
     /// The sockets are blocking, with a time-out, because these clients send their ClientHello at
-    /// once. For slow clients use non-blocking sockets: `advance` then returns `WouldBlock`, and the
-    /// loop also waits for the sockets.
+    /// once. For slow clients use non-blocking sockets: `advance` then returns `WouldBlock`, and
+    /// the loop also waits for the sockets.
     fn begin(&mut self, number: usize, tcp: TcpStream) -> Result<(), Failure> {
         match self.server.start(prepared(tcp)?).advance()? {
             Progress::Ask(Question::Signature, handshake) => {
                 let message = handshake.to_sign().ok_or("nothing to sign")?;
                 let events = self.events.clone();
-                if let Err(failure) = self.agent.ask(message, move |signature| drop(events.send(Event::Signature(number, signature)))) {
+                if let Err(failure) = self.agent.ask(message, move |signature| {
+                    drop(events.send(Event::Signature(number, signature)))
+                }) {
                     // Without this alert the client would wait until its time-out.
                     handshake.refuse(AlertDescription::INTERNAL_ERROR);
                     return Err(failure);
@@ -220,9 +287,13 @@ impl Serving {
         }
     }
 
-    /// Continues the handshake that waited for this signature. `handshake_timeout` includes the wait.
+    /// Continues the handshake that waited for this signature. `handshake_timeout` includes the
+    /// wait.
     fn go_on(&mut self, number: usize, signature: Vec<u8>) -> Result<(), Failure> {
-        let handshake = self.waiting.remove(&number).ok_or("a signature for an unknown handshake")?;
+        let handshake = self
+            .waiting
+            .remove(&number)
+            .ok_or("a signature for an unknown handshake")?;
         greet(handshake.answer(Answer::Signature(signature))?.finish()?)
     }
 }
@@ -253,7 +324,11 @@ fn visit(client: &Client, address: SocketAddr) -> Result<(), Failure> {
     let mut heard = String::new();
     tls.read_to_string(&mut heard)?;
     tls.close()?;
-    if heard == "welcome" { Ok(()) } else { Err(format!("the server said {heard:?}").into()) }
+    if heard == "welcome" {
+        Ok(())
+    } else {
+        Err(format!("the server said {heard:?}").into())
+    }
 }
 
 /// Connects all clients at once. Returns the time until the last is served.
@@ -271,8 +346,18 @@ fn visit_all(client: &Client, address: SocketAddr) -> Result<Duration, Failure> 
     Ok(began.elapsed())
 }
 
-fn refused(what: &str, client: &Client, address: SocketAddr, noted: &Receiver<Failure>) -> Result<(), Failure> {
-    let Err(heard) = visit(client, address) else { return Err(format!("{what}: this was not refused").into()) };
-    println!("  {what}:\n      the server: {}\n      the client: {heard}", noted.recv_timeout(SILENCE)?);
+fn refused(
+    what: &str,
+    client: &Client,
+    address: SocketAddr,
+    noted: &Receiver<Failure>,
+) -> Result<(), Failure> {
+    let Err(heard) = visit(client, address) else {
+        return Err(format!("{what}: this was not refused").into());
+    };
+    println!(
+        "  {what}:\n      the server: {}\n      the client: {heard}",
+        noted.recv_timeout(SILENCE)?
+    );
     Ok(())
 }

@@ -42,7 +42,12 @@ struct Endpoint {
 impl Endpoint {
     /// Does what an event loop does when the transport of a connection is ready. Returns whether
     /// anything happened.
-    fn turn(&mut self, incoming: &mut Wire, outgoing: &mut Wire, now: Now) -> Result<bool, fleeting::Error> {
+    fn turn(
+        &mut self,
+        incoming: &mut Wire,
+        outgoing: &mut Wire,
+        now: Now,
+    ) -> Result<bool, fleeting::Error> {
         // Receive: the connection lends the buffer that the transport reads into.
         let space = self.connection.input();
         let count = SEGMENT.min(space.len()).min(incoming.bytes.len());
@@ -66,8 +71,15 @@ impl Endpoint {
 
         let at = now.monotonic.as_millis();
         if count > 0 || sent > 0 {
-            let stage = if self.connection.is_handshaking() { "handshake" } else { "connected" };
-            println!("{at:>5} ms  {:<6}  {stage}  received {count:>3}, sends {sent:>3}", self.name);
+            let stage = if self.connection.is_handshaking() {
+                "handshake"
+            } else {
+                "connected"
+            };
+            println!(
+                "{at:>5} ms  {:<6}  {stage}  received {count:>3}, sends {sent:>3}",
+                self.name
+            );
         }
         result.map(|()| count > 0 || sent > 0)
     }
@@ -85,9 +97,20 @@ impl Endpoint {
                 Status::Ask(question) => {
                     // A server can take its time here, to read a file or query a database. The
                     // handshake waits for the answer.
-                    let name = self.connection.client_hello().and_then(|hello| hello.server_name()).unwrap_or_default();
-                    println!("          {:<6}  {question:?}? The client asks for {name:?}.", self.name);
-                    let chosen = self.servers.iter().find(|(served, _)| *served == name).or(self.servers.first());
+                    let name = self
+                        .connection
+                        .client_hello()
+                        .and_then(|hello| hello.server_name())
+                        .unwrap_or_default();
+                    println!(
+                        "          {:<6}  {question:?}? The client asks for {name:?}.",
+                        self.name
+                    );
+                    let chosen = self
+                        .servers
+                        .iter()
+                        .find(|(served, _)| *served == name)
+                        .or(self.servers.first());
                     let (_, server) = chosen.expect("at least one server");
                     self.connection.choose(server, now, &mut SystemRandom)?;
                 }
@@ -106,15 +129,35 @@ fn run() -> Result<(), Failure> {
     let client = Client::builder().trust(authority.trust()).build()?;
     let servers = ["shop.internal", "wiki.internal"]
         .into_iter()
-        .map(|name| Ok((name, Server::builder().identity(authority.issue_server([name])?).build()?)))
+        .map(|name| {
+            Ok((
+                name,
+                Server::builder()
+                    .identity(authority.issue_server([name])?)
+                    .build()?,
+            ))
+        })
         .collect::<Result<Vec<_>, fleeting::Error>>()?;
 
     // The caller passes the time in.
-    let start = Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH)? };
+    let start = Now {
+        monotonic: Duration::ZERO,
+        unix: SystemTime::now().duration_since(UNIX_EPOCH)?,
+    };
     let mut now = start;
     let connection = client.connection("wiki.internal", now, &mut SystemRandom)?;
-    let mut client = Endpoint { name: "client", connection, servers: Vec::new(), heard: Vec::new() };
-    let mut server = Endpoint { name: "server", connection: Connection::undecided(now), servers, heard: Vec::new() };
+    let mut client = Endpoint {
+        name: "client",
+        connection,
+        servers: Vec::new(),
+        heard: Vec::new(),
+    };
+    let mut server = Endpoint {
+        name: "server",
+        connection: Connection::undecided(now),
+        servers,
+        heard: Vec::new(),
+    };
     let (mut up, mut down) = (Wire::default(), Wire::default());
 
     // The handshake.
@@ -124,13 +167,23 @@ fn run() -> Result<(), Failure> {
         now = after(start, LATENCY * turns);
         // An event loop would sleep until the transport is ready, or until this deadline, and then
         // call `process` again.
-        let deadline = client.connection.next_timeout().expect("a deadline during the handshake");
+        let deadline = client
+            .connection
+            .next_timeout()
+            .expect("a deadline during the handshake");
         assert!(now.monotonic < deadline);
         client.turn(&mut down, &mut up, now)?;
         server.turn(&mut up, &mut down, now)?;
     }
-    let negotiated = client.connection.negotiated().expect("the handshake is complete");
-    println!("          negotiated: {}, {}\n", negotiated.cipher_suite(), negotiated.group());
+    let negotiated = client
+        .connection
+        .negotiated()
+        .expect("the handshake is complete");
+    println!(
+        "          negotiated: {}, {}\n",
+        negotiated.cipher_suite(),
+        negotiated.group()
+    );
 
     // A conversation, with new keys in the middle, and its end.
     client.connection.write(b"Who are you? ")?;
@@ -148,8 +201,14 @@ fn run() -> Result<(), Failure> {
             break;
         }
     }
-    println!("\nThe server heard {:?}.", String::from_utf8_lossy(&server.heard));
-    println!("The client heard {:?}.", String::from_utf8_lossy(&client.heard));
+    println!(
+        "\nThe server heard {:?}.",
+        String::from_utf8_lossy(&server.heard)
+    );
+    println!(
+        "The client heard {:?}.",
+        String::from_utf8_lossy(&client.heard)
+    );
 
     // Only a close_notify ends a connection. If the network ends without it, the connection is cut.
     for (endpoint, incoming) in [(&mut client, &mut down), (&mut server, &mut up)] {
@@ -161,5 +220,8 @@ fn run() -> Result<(), Failure> {
 }
 
 fn after(start: Now, time: Duration) -> Now {
-    Now { monotonic: start.monotonic + time, unix: start.unix + time }
+    Now {
+        monotonic: start.monotonic + time,
+        unix: start.unix + time,
+    }
 }

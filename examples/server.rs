@@ -64,17 +64,32 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder = Server::builder().identity(Identity::from_pem_files(&arguments.cert, &arguments.key)?).alpn(arguments.alpn.clone());
+    let mut builder = Server::builder()
+        .identity(Identity::from_pem_files(&arguments.cert, &arguments.key)?)
+        .alpn(arguments.alpn.clone());
     if let Some(ca) = &arguments.ca {
         let trust = Trust::roots_from_pem_file(ca)?;
-        builder = builder.client_auth(if arguments.optional { ClientAuth::Optional(trust) } else { ClientAuth::Required(trust) });
+        builder = builder.client_auth(if arguments.optional {
+            ClientAuth::Optional(trust)
+        } else {
+            ClientAuth::Required(trust)
+        });
     }
     let server = builder.build()?;
 
-    // On Linux and others the unspecified IPv6 address accepts IPv4, too. Some machines have no IPv6.
-    let all = [IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)];
-    let addresses = arguments.address.map_or(all.to_vec(), |address| vec![address]);
-    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| (address, arguments.port).into()).collect();
+    // On Linux and others the unspecified IPv6 address accepts IPv4, too. Some machines have no
+    // IPv6.
+    let all = [
+        IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        IpAddr::from(Ipv4Addr::UNSPECIFIED),
+    ];
+    let addresses = arguments
+        .address
+        .map_or(all.to_vec(), |address| vec![address]);
+    let addresses: Vec<SocketAddr> = addresses
+        .into_iter()
+        .map(|address| (address, arguments.port).into())
+        .collect();
     let listener = TcpListener::bind(&addresses[..])?;
     println!("listening on {}", listener.local_addr()?);
     loop {
@@ -104,7 +119,11 @@ fn serve(server: &Server, tcp: TcpStream, from: SocketAddr, echo: bool) -> Resul
     let mut tls = server.accept(tcp)?;
     let report = common::report(&tls);
     println!("{from}: connected\n{report}");
-    let talk = if echo { send_back(&mut tls) } else { answer(&mut tls, &report) };
+    let talk = if echo {
+        send_back(&mut tls)
+    } else {
+        answer(&mut tls, &report)
+    };
     let count = talk.map_err(|error| common::explain(&mut tls, error))?;
     println!("{from}: closed after {count} bytes");
     Ok(())
@@ -132,15 +151,30 @@ fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
     let head = read_head(tls)?;
     let request = head.lines().next().unwrap_or_default();
     let (status, body) = match request.split(' ').collect::<Vec<_>>()[..] {
-        ["GET" | "HEAD", path, "HTTP/1.1" | "HTTP/1.0"] => ("200 OK", format!("You asked for {path}, over\n{report}")),
-        [_, _, "HTTP/1.1" | "HTTP/1.0"] => ("405 Method Not Allowed", "Only GET and HEAD are answered here.\n".to_owned()),
+        ["GET" | "HEAD", path, "HTTP/1.1" | "HTTP/1.0"] => {
+            ("200 OK", format!("You asked for {path}, over\n{report}"))
+        }
+        [_, _, "HTTP/1.1" | "HTTP/1.0"] => (
+            "405 Method Not Allowed",
+            "Only GET and HEAD are answered here.\n".to_owned(),
+        ),
         _ => ("400 Bad Request", "This is not HTTP/1.1.\n".to_owned()),
     };
     let length = body.len();
-    let body = if request.starts_with("HEAD ") { "" } else { &body };
+    let body = if request.starts_with("HEAD ") {
+        ""
+    } else {
+        &body
+    };
     write!(
         tls,
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\n\
+         Allow: GET, HEAD\r\n\
+         Connection: close\r\n\
+         \r\n\
+         {body}"
     )?;
     tls.close()?;
     // Wait until the client has closed, too. TCP resets a connection that is closed while received
@@ -161,7 +195,12 @@ fn read_head(tls: &mut Stream<TcpStream>) -> Result<String, Failure> {
     loop {
         let before = head.len();
         if lines.read_line(&mut head)? == 0 {
-            return Err(if lines.limit() == 0 { "the request is too long" } else { "the request ends early" }.into());
+            return Err(if lines.limit() == 0 {
+                "the request is too long"
+            } else {
+                "the request ends early"
+            }
+            .into());
         }
         if head[before..].trim_end_matches(['\r', '\n']).is_empty() {
             return Ok(head);

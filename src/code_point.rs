@@ -1,8 +1,9 @@
 //! The registries: numbers that TLS gives names to.
 //!
-//! Each is a newtype over the number on the wire, so that an unknown one can be carried, compared and shown; what we implement of each is a
-//! closed enum elsewhere (the suites and groups in `crypto`, the messages in `message`). `Display` and `Debug` give the registry's
-//! name, or the number where we know none.
+//! Each is a newtype over the number on the wire, so that an unknown one can be carried, compared
+//! and shown; what we implement of each is a closed enum elsewhere (the suites and groups in
+//! `crypto`, the messages in `message`). `Display` and `Debug` give the registry's name, or the
+//! number where we know none.
 
 use core::fmt;
 
@@ -18,7 +19,10 @@ macro_rules! registry {
         $vis struct $name(pub $int);
 
         impl $name {
-            $( #[doc = concat!("`", $text, "`.")] $(#[$value_meta])* $vis const $constant: Self = Self($value); )+
+            $(
+                #[doc = concat!("`", $text, "`.")]
+                $(#[$value_meta])* $vis const $constant: Self = Self($value);
+            )+
 
             /// The registry's name, if it is one we know.
             #[allow(dead_code, reason = "one macro for all registries; not each is asked")]
@@ -101,7 +105,8 @@ registry! {
 }
 
 registry! {
-    /// A version of the protocol (RFC 9846, 4.3.1). Only TLS 1.3 is spoken; the others are named for errors.
+    /// A version of the protocol (RFC 9846, 4.3.1). Only TLS 1.3 is spoken; the others are named
+    /// for errors.
     pub struct ProtocolVersion(u16), width "6";
     SSL3 = 0x0300, "SSL 3.0";
     TLS1_0 = 0x0301, "TLS 1.0";
@@ -117,7 +122,8 @@ registry! {
     TLS_AES_128_GCM_SHA256 = 0x1301, "TLS_AES_128_GCM_SHA256";
     /// AES-256-GCM and SHA-384.
     TLS_AES_256_GCM_SHA384 = 0x1302, "TLS_AES_256_GCM_SHA384";
-    /// ChaCha20-Poly1305 and SHA-256: the fastest, and constant in time, where the CPU has no AES instructions.
+    /// ChaCha20-Poly1305 and SHA-256: the fastest, and constant in time, where the CPU has no AES
+    /// instructions.
     TLS_CHACHA20_POLY1305_SHA256 = 0x1303, "TLS_CHACHA20_POLY1305_SHA256";
     /// Known by name only; not implemented.
     TLS_AES_128_CCM_SHA256 = 0x1304, "TLS_AES_128_CCM_SHA256";

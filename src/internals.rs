@@ -1,5 +1,5 @@
-//! What works on secrets, opened to this repository's own benchmarks and tests by the feature `_internals`. No part of the API: it may change or go with any
-//! version.
+//! What works on secrets, opened to this repository's own benchmarks and tests by the feature
+//! `_internals`. No part of the API: it may change or go with any version.
 
 use getrandom::Error as RandomError;
 use rand_core::TryCryptoRng;
@@ -16,7 +16,8 @@ use crate::error::Fault;
 use crate::key_schedule::{EarlySecret, FinishedKey, Iv, PskKind};
 use crate::secret::Secret;
 
-/// One key, and none of the bookkeeping that a connection does with it: whoever calls sees to it that no nonce comes twice.
+/// One key, and none of the bookkeeping that a connection does with it: whoever calls sees to it
+/// that no nonce comes twice.
 pub struct Aead(AeadKey);
 
 impl Aead {
@@ -27,30 +28,48 @@ impl Aead {
         (key.len() == suite.key_len()).then(|| Self(AeadKey::new(suite, key)))
     }
 
-    /// [`new`](Self::new) with our own kernel of this width: `aes-ni`, `avx2` or `avx512`; or without it: `portable`. `None` also for a width that this CPU
-    /// does not have.
+    /// [`new`](Self::new) with our own kernel of this width: `aes-ni`, `avx2` or `avx512`; or
+    /// without it: `portable`. `None` also for a width that this CPU does not have.
     #[must_use]
     pub fn with_width(width: &str, suite: CipherSuite, key: &[u8]) -> Option<Self> {
         let suite = Suite::from_code_point(suite).filter(|suite| key.len() == suite.key_len())?;
         let width = match width {
             "portable" => None,
-            name => Some(Width::ALL.into_iter().find(|width| width.name() == name && GcmKey::runs(*width))?),
+            name => Some(
+                Width::ALL
+                    .into_iter()
+                    .find(|width| width.name() == name && GcmKey::runs(*width))?,
+            ),
         };
         Some(Self(AeadKey::with(width, suite, key)))
     }
 
-    /// Encrypts `head`, and then what stands in `buffer` behind its length, into `buffer`; returns the tag.
+    /// Encrypts `head`, and then what stands in `buffer` behind its length, into `buffer`; returns
+    /// the tag.
     ///
     /// # Panics
     ///
     /// If `buffer` is shorter than `head`.
-    #[expect(clippy::expect_used, reason = "for benchmarks and tests: a mistake in the calling code")]
+    #[expect(
+        clippy::expect_used,
+        reason = "for benchmarks and tests: a mistake in the calling code"
+    )]
     pub fn seal(&self, nonce: &[u8; 12], aad: &[u8], head: &[u8], buffer: &mut [u8]) -> [u8; 16] {
-        self.0.seal(nonce, aad, head, buffer).expect("a buffer that holds the head")
+        self.0
+            .seal(nonce, aad, head, buffer)
+            .expect("a buffer that holds the head")
     }
 
-    /// Decrypts `buffer`, the first bytes into `head` and the others in place. `false` for a `tag` that is not theirs.
-    pub fn open(&self, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8], tag: &[u8; 16], head: &mut [u8]) -> bool {
+    /// Decrypts `buffer`, the first bytes into `head` and the others in place. `false` for a `tag`
+    /// that is not theirs.
+    pub fn open(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: &[u8; 16],
+        head: &mut [u8],
+    ) -> bool {
         self.0.open(nonce, aad, buffer, tag, head).is_ok()
     }
 }
@@ -60,14 +79,18 @@ impl Aead {
 pub enum Column {
     /// The crates that are always there.
     Portable,
-    /// graviola, whether or not the CPU says that it has what that needs; without the feature `accelerate`, the other.
+    /// graviola, whether or not the CPU says that it has what that needs; without the feature
+    /// `accelerate`, the other.
     Accelerated,
 }
 
 impl Column {
     fn backend(self) -> Backend {
         match self {
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Self::Accelerated => Backend::Graviola,
             _ => Backend::Portable,
         }
@@ -81,7 +104,11 @@ impl KeyShare {
     /// # Errors
     ///
     /// A group that is not implemented, or a generator that fails.
-    pub fn generate(column: Column, group: NamedGroup, rng: &mut dyn TryCryptoRng<Error = RandomError>) -> Result<Self, Fault> {
+    pub fn generate(
+        column: Column,
+        group: NamedGroup,
+        rng: &mut dyn TryCryptoRng<Error = RandomError>,
+    ) -> Result<Self, Fault> {
         EphemeralKey::generate_on(column.backend(), implemented(group)?, rng).map(Self)
     }
 
@@ -115,7 +142,9 @@ impl KeyShare {
 }
 
 fn implemented(group: NamedGroup) -> Result<Group, Fault> {
-    Group::from_code_point(group).ok_or(Fault::Internal { what: "a group that is not implemented" })
+    Group::from_code_point(group).ok_or(Fault::Internal {
+        what: "a group that is not implemented",
+    })
 }
 
 /// A private key for Ed25519.
@@ -125,7 +154,9 @@ impl Ed25519 {
     /// `None` if the seed is not 32 bytes.
     #[must_use]
     pub fn new(column: Column, seed: &[u8]) -> Option<Self> {
-        SigningKey::from_seed_with(column.backend(), Secret::copy_of(seed)).ok().map(Self)
+        SigningKey::from_seed_with(column.backend(), Secret::copy_of(seed))
+            .ok()
+            .map(Self)
     }
 
     #[must_use]
@@ -141,7 +172,8 @@ impl Ed25519 {
 
 /// What a connection derives from a PSK and a shared secret, all at the same transcript.
 pub struct KeySchedule {
-    /// Each side's key for records under handshake keys, under application keys, and after a KeyUpdate.
+    /// Each side's key for records under handshake keys, under application keys, and after a
+    /// KeyUpdate.
     pub records: Vec<Aead>,
     /// The static IVs that belong to them.
     ivs: Vec<Iv>,
@@ -159,24 +191,54 @@ impl KeySchedule {
     /// # Errors
     ///
     /// A suite that is not implemented.
-    pub fn new(suite: CipherSuite, psk: &[u8], shared: &[u8], transcript: &[u8]) -> Result<Self, Fault> {
-        let internal = Fault::Internal { what: "a suite that is not implemented" };
+    pub fn new(
+        suite: CipherSuite,
+        psk: &[u8],
+        shared: &[u8],
+        transcript: &[u8],
+    ) -> Result<Self, Fault> {
+        let internal = Fault::Internal {
+            what: "a suite that is not implemented",
+        };
         let suite = Suite::from_code_point(suite).ok_or(internal)?;
         let transcript = suite.hash().hash(transcript);
         let early = EarlySecret::new(suite.hash(), Some(&Secret::copy_of(psk)));
         let binder = early.binder_key(PskKind::Resumption).binder(&transcript);
         let handshake = early.into_handshake(Secret::copy_of(shared));
-        let (client, server) = (handshake.client_traffic(&transcript), handshake.server_traffic(&transcript));
+        let (client, server) = (
+            handshake.client_traffic(&transcript),
+            handshake.server_traffic(&transcript),
+        );
         let finished = server.finished_key();
         let main = handshake.into_main();
-        let (client_data, server_data) = (main.client_traffic(&transcript), main.server_traffic(&transcript));
-        let exported = main.exporter(&transcript).export(b"EXPORTER-Channel-Binding", b"", 32);
-        let exported = exported.map_err(|_| Fault::Internal { what: "a label that is not allowed" })?;
+        let (client_data, server_data) = (
+            main.client_traffic(&transcript),
+            main.server_traffic(&transcript),
+        );
+        let exported = main
+            .exporter(&transcript)
+            .export(b"EXPORTER-Channel-Binding", b"", 32);
+        let exported = exported.map_err(|_| Fault::Internal {
+            what: "a label that is not allowed",
+        })?;
         let ticket = main.into_epoch(&transcript).resumption.psk(&[0, 0]);
-        let keys =
-            [client.keys(suite), server.keys(suite), client_data.keys(suite), server_data.keys(suite), server_data.next().keys(suite)];
+        let keys = [
+            client.keys(suite),
+            server.keys(suite),
+            client_data.keys(suite),
+            server_data.keys(suite),
+            server_data.next().keys(suite),
+        ];
         let (records, ivs) = keys.into_iter().map(|(key, iv)| (Aead(key), iv)).unzip();
-        Ok(Self { records, ivs, finished, transcript, binder, exported, ticket })
+        Ok(Self {
+            records,
+            ivs,
+            finished,
+            transcript,
+            binder,
+            exported,
+            ticket,
+        })
     }
 
     /// The nonce of a record under each of the keys.
@@ -211,7 +273,8 @@ mod tests {
         let suite = CipherSuite::TLS_AES_128_GCM_SHA256;
         let sealed = |width| {
             let mut buffer = [5; 100];
-            let tag = Aead::with_width(width, suite, &[7; 16])?.seal(&[1; 12], b"aad", b"", &mut buffer);
+            let tag =
+                Aead::with_width(width, suite, &[7; 16])?.seal(&[1; 12], b"aad", b"", &mut buffer);
             Some((buffer, tag))
         };
         let portable = sealed("portable").unwrap();
@@ -227,17 +290,30 @@ mod tests {
         let rng = &mut crate::crypto::random::SystemRandom;
         for group in Group::ALL.map(Group::code_point) {
             let client = KeyShare::generate(Column::Portable, group, rng).unwrap();
-            let (answer, secret) = KeyShare::respond(Column::Portable, group, client.public(), rng).unwrap();
+            let (answer, secret) =
+                KeyShare::respond(Column::Portable, group, client.public(), rng).unwrap();
             assert!(client.agree(&answer).unwrap().expose() == secret.expose());
         }
         let key = Ed25519::new(Column::Portable, &[7; 32]).unwrap();
-        assert_eq!(key.public(), *SigningKey::from_seed(Secret::copy_of(&[7; 32])).unwrap().public_key().as_slice());
+        assert_eq!(
+            key.public(),
+            *SigningKey::from_seed(Secret::copy_of(&[7; 32]))
+                .unwrap()
+                .public_key()
+                .as_slice()
+        );
         assert!(Ed25519::new(Column::Portable, &[7; 31]).is_none());
     }
 
     #[test]
     fn a_schedule_knows_its_finished() {
-        let schedule = KeySchedule::new(CipherSuite::TLS_CHACHA20_POLY1305_SHA256, &[1; 32], &[2; 32], b"transcript").unwrap();
+        let schedule = KeySchedule::new(
+            CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+            &[1; 32],
+            &[2; 32],
+            b"transcript",
+        )
+        .unwrap();
         let mut verify_data = schedule.verify_data();
         assert!(schedule.verify(&verify_data));
         verify_data[31] ^= 1;

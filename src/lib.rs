@@ -1,7 +1,8 @@
 //! TLS 1.3 for Rust programs. Session keys that are fresh, fast, renewed, and gone.
 //!
-//! `fleeting` speaks TLS 1.3 as [RFC 9846] writes it. Both sides prove who they are with Ed25519 certificates or keys, and with nothing else: it is for one's
-//! own services, not for the public web. It is pure Rust, has no global state, and needs no provider to be installed.
+//! `fleeting` speaks TLS 1.3 as [RFC 9846] writes it. Both sides prove who they are with Ed25519
+//! certificates or keys, and with nothing else: it is for one's own services, not for the public
+//! web. It is pure Rust, has no global state, and needs no provider to be installed.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -28,8 +29,12 @@
 //! });
 //!
 //! // A client.
-//! let client = Client::builder().trust(authority.trust()).identity(authority.issue_client("alice")?).build()?;
-//! let mut tls = client.connect("db.internal", TcpStream::connect(address)?)?; // the handshake is done
+//! let client = Client::builder()
+//!     .trust(authority.trust())
+//!     .identity(authority.issue_client("alice")?)
+//!     .build()?;
+//! // the handshake is done
+//! let mut tls = client.connect("db.internal", TcpStream::connect(address)?)?;
 //! println!("{} after {}", tls.cipher_suite(), tls.group());
 //! let mut greeting = String::new();
 //! tls.read_to_string(&mut greeting)?; // up to the server's close(), and known to be complete
@@ -61,12 +66,13 @@
 //! | issuing certificates for a private PKI | [`Authority`] |
 //! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
 //!
-//! The [`guide`] explains each of these tasks in a section of its own. It also says what the library
-//! does not do, and what happens to a key.
+//! The [`guide`] explains each of these tasks in a section of its own. It also says what the
+//! library does not do, and what happens to a key.
 //!
 //! # The floors
 //!
-//! For those who read the source: a file imports only from floors below its own, and a test holds that.
+//! For those who read the source: a file imports only from floors below its own, and a test holds
+//! that.
 //!
 //! ```text
 //! F10 internals           what works on secrets, for this repository's own benchmarks and tests, behind the feature `_internals`: no part of the API
@@ -89,7 +95,16 @@
 #![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
 #![cfg_attr(feature = "accelerate", deny(unsafe_code))]
 #![warn(missing_docs, rust_2018_idioms, unreachable_pub)]
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::as_conversions, clippy::panic))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        clippy::panic
+    )
+)]
 
 mod client;
 mod code_point;
@@ -119,21 +134,23 @@ mod time;
 
 pub use client::{Client, ClientBuilder};
 pub use code_point::{
-    AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme,
+    AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup,
+    ProtocolVersion, SignatureScheme,
 };
 pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
 pub use identity::{
-    Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey, RevocationListBuilder, RevocationLists, ServerName, Signer,
-    Trust, Validity,
+    Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey,
+    RevocationListBuilder, RevocationLists, ServerName, Signer, Trust, Validity,
 };
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};
 pub use session::{
-    ExternalPsk, PskIdentity, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, SessionCache, TicketKey, TicketKeys,
+    ExternalPsk, PskIdentity, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict,
+    SessionCache, TicketKey, TicketKeys,
 };
 pub use stream::{EarlyDataWriter, Handshake, Pair, Progress, ReadHalf, Split, Stream, WriteHalf};
 pub use time::Now;

@@ -1,10 +1,13 @@
 //! [`Secret`]: the one holder of secret bytes.
 //!
-//! Everything an attacker must not learn (private keys, shared secrets, the key schedule, traffic keys, PEM text of a key) lives in a
-//! `Secret`: on the heap, filled in place, wiped when dropped. It is not `Clone`, `Copy`, `Debug` or `PartialEq`, so a copy, a log line
-//! or a comparison that leaks timing has to be written out (MACs are compared where they are made, in `crypto::hmac`), and [`expose`](Secret::expose) can be searched for.
+//! Everything an attacker must not learn (private keys, shared secrets, the key schedule, traffic
+//! keys, PEM text of a key) lives in a `Secret`: on the heap, filled in place, wiped when dropped.
+//! It is not `Clone`, `Copy`, `Debug` or `PartialEq`, so a copy, a log line or a comparison that
+//! leaks timing has to be written out (MACs are compared where they are made, in `crypto::hmac`),
+//! and [`expose`](Secret::expose) can be searched for.
 //!
-//! Moving a `Secret` moves a pointer. A state of the handshake that is consumed leaves no copy of its secrets behind on the stack.
+//! Moving a `Secret` moves a pointer. A state of the handshake that is consumed leaves no copy of
+//! its secrets behind on the stack.
 
 use zeroize::Zeroize;
 
@@ -20,7 +23,10 @@ impl Secret {
     }
 
     /// As [`filled`](Self::filled), where filling can fail; what was written so far is wiped then.
-    pub(crate) fn try_filled<E>(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+    pub(crate) fn try_filled<E>(
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
         let mut secret = Self::allocate(len);
         fill(&mut secret.0)?;
         Ok(secret)
@@ -37,7 +43,10 @@ impl Secret {
     }
 
     /// The length in bytes, which is not secret.
-    #[expect(clippy::len_without_is_empty, reason = "an empty secret has no use, and no caller asks")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an empty secret has no use, and no caller asks"
+    )]
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -56,8 +65,8 @@ impl Drop for Secret {
     }
 }
 
-/// Copies every secret that is dropped on this thread: for the test that looks for them in the memory of another process, which misses none
-/// that way, however new.
+/// Copies every secret that is dropped on this thread: for the test that looks for them in the
+/// memory of another process, which misses none that way, however new.
 #[cfg(test)]
 pub(crate) mod recorder {
     use std::cell::RefCell;
@@ -67,10 +76,15 @@ pub(crate) mod recorder {
     }
 
     pub(super) fn record(secret: &[u8]) {
-        DROPPED.with_borrow_mut(|dropped| dropped.iter_mut().for_each(|dropped| dropped.push(secret.to_vec())));
+        DROPPED.with_borrow_mut(|dropped| {
+            dropped
+                .iter_mut()
+                .for_each(|dropped| dropped.push(secret.to_vec()))
+        });
     }
 
-    /// What was dropped since the last call, or nothing if this is the first: recording begins with it.
+    /// What was dropped since the last call, or nothing if this is the first: recording begins with
+    /// it.
     pub(crate) fn take() -> Vec<Vec<u8>> {
         DROPPED.replace(Some(Vec::new())).unwrap_or_default()
     }
@@ -89,6 +103,9 @@ mod tests {
 
     #[test]
     fn a_failed_fill_hands_on_the_error() {
-        assert_eq!(Secret::try_filled(4, |_| Err("no entropy")).err(), Some("no entropy"));
+        assert_eq!(
+            Secret::try_filled(4, |_| Err("no entropy")).err(),
+            Some("no entropy")
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! [`Now`]: time, as the caller tells it.
 //!
-//! Nothing below the streams reads a clock, so a whole conversation can be replayed or simulated. It stands on the lowest floor because
-//! certificates, tickets and both state machines ask for it.
+//! Nothing below the streams reads a clock, so a whole conversation can be replayed or simulated.
+//! It stands on the lowest floor because certificates, tickets and both state machines ask for it.
 
 use core::time::Duration;
 

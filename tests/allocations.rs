@@ -1,4 +1,5 @@
-//! A connection that has warmed up allocates nothing for what it writes and reads: no record, no call. One that waits for its peer holds little.
+//! A connection that has warmed up allocates nothing for what it writes and reads: no record, no
+//! call. One that waits for its peer holds little.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,7 +8,10 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fleeting::{Authority, Client, Connection, Now, Pair, Progress, ReadHalf, Server, Status, Stream, SystemRandom, WriteHalf};
+use fleeting::{
+    Authority, Client, Connection, Now, Pair, Progress, ReadHalf, Server, Status, Stream,
+    SystemRandom, WriteHalf,
+};
 
 /// The system's, which counts what each thread asks for, and the bytes that it has.
 struct Counting;
@@ -57,14 +61,20 @@ fn allocations(work: impl FnOnce()) -> usize {
 }
 
 fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap() }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    }
 }
 
-/// Gives `to` what waits at `from`, and returns the data that comes of it, which is read into `out`.
+/// Gives `to` what waits at `from`, and returns the data that comes of it, which is read into
+/// `out`.
 fn deliver(from: &mut Connection, to: &mut Connection, out: &mut [u8]) -> usize {
     let mut count = 0;
     loop {
-        let (read, status) = to.process_into(&mut out[count..], now(), &mut SystemRandom).unwrap();
+        let (read, status) = to
+            .process_into(&mut out[count..], now(), &mut SystemRandom)
+            .unwrap();
         count += read;
         if status != Status::NeedsInput || from.output().is_empty() {
             return count;
@@ -86,13 +96,21 @@ fn receive(to: &mut Connection, bytes: &[u8]) -> usize {
 fn pair() -> (Client, Server) {
     let authority = Authority::new("example").unwrap();
     let client = Client::builder().trust(authority.trust()).build().unwrap();
-    let server = Server::builder().identity(authority.issue_server(["db.internal"]).unwrap()).build().unwrap();
+    let server = Server::builder()
+        .identity(authority.issue_server(["db.internal"]).unwrap())
+        .build()
+        .unwrap();
     (client, server)
 }
 
 fn connected() -> (Connection, Connection) {
     let (client, server) = pair();
-    let (mut client, mut server) = (client.connection("db.internal", now(), &mut SystemRandom).unwrap(), server.connection(now()));
+    let (mut client, mut server) = (
+        client
+            .connection("db.internal", now(), &mut SystemRandom)
+            .unwrap(),
+        server.connection(now()),
+    );
     while client.is_handshaking() || server.is_handshaking() {
         deliver(&mut client, &mut server, &mut []);
         deliver(&mut server, &mut client, &mut []);
@@ -102,8 +120,14 @@ fn connected() -> (Connection, Connection) {
 
 #[test]
 fn an_allocation_is_seen() {
-    assert_eq!(allocations(|| drop(std::hint::black_box(vec![0u8; 100]))), 1);
-    assert_eq!(allocations(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(100)))), 1);
+    assert_eq!(
+        allocations(|| drop(std::hint::black_box(vec![0u8; 100]))),
+        1
+    );
+    assert_eq!(
+        allocations(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(100)))),
+        1
+    );
     // The first write of a connection makes the buffer that the later ones use.
     let (mut client, _) = connected();
     assert!(allocations(|| _ = client.write(&[7; 16_384]).unwrap()) > 0);
@@ -124,12 +148,19 @@ fn a_steady_stream_allocates_nothing() {
             }
         };
         write(2);
-        assert_eq!(allocations(|| write((2 << 20) / length)), 0, "writing {length}");
+        assert_eq!(
+            allocations(|| write((2 << 20) / length)),
+            0,
+            "writing {length}"
+        );
 
         let (mut out, mut rest, mut total) = (vec![0; 16_384], &wire[..], 0);
         let mut read = |until: usize| {
             while rest.len() > until {
-                match server.process_into(&mut out, now(), &mut SystemRandom).unwrap() {
+                match server
+                    .process_into(&mut out, now(), &mut SystemRandom)
+                    .unwrap()
+                {
                     (0, Status::NeedsInput) => rest = &rest[receive(&mut server, rest)..],
                     (count, _) => {
                         assert!(out[..count].iter().all(|byte| *byte == 7));
@@ -224,7 +255,11 @@ impl Way {
 impl Read for Way {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let mut bytes = self.0.lock().unwrap();
-        if bytes.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { bytes.read(out) }
+        if bytes.is_empty() {
+            Err(io::ErrorKind::WouldBlock.into())
+        } else {
+            bytes.read(out)
+        }
     }
 }
 
@@ -243,8 +278,19 @@ type End = Stream<Pair<Way, Way>>;
 fn streams() -> (End, End) {
     let (client, server) = pair();
     let (there, back) = (Way::new(), Way::new());
-    let mut client = client.start("db.internal", Pair { reader: back.clone(), writer: there.clone() }).unwrap();
-    let mut server = server.start(Pair { reader: there, writer: back });
+    let mut client = client
+        .start(
+            "db.internal",
+            Pair {
+                reader: back.clone(),
+                writer: there.clone(),
+            },
+        )
+        .unwrap();
+    let mut server = server.start(Pair {
+        reader: there,
+        writer: back,
+    });
     let client = loop {
         match client.advance().unwrap() {
             Progress::Done(stream) => break stream,
@@ -256,7 +302,9 @@ fn streams() -> (End, End) {
             _ => unreachable!(),
         }
     };
-    let Progress::Done(server) = server.advance().unwrap() else { unreachable!() };
+    let Progress::Done(server) = server.advance().unwrap() else {
+        unreachable!()
+    };
     (client, server)
 }
 
@@ -281,7 +329,11 @@ const SMALL: usize = 2 * 512;
 fn kept(work: impl FnOnce()) -> usize {
     let before = HELD.get();
     work();
-    HELD.get().wrapping_sub(before).cast_signed().try_into().unwrap_or_default()
+    HELD.get()
+        .wrapping_sub(before)
+        .cast_signed()
+        .try_into()
+        .unwrap_or_default()
 }
 
 #[test]
@@ -337,8 +389,8 @@ fn a_stream_that_was_read_to_its_end_holds_little() {
     server.write_all(b"and the other way").unwrap();
 }
 
-/// In two halves as well: the half that reads looks after both when it waits; `flush` does for who is not read from; and nothing is left of the half that
-/// writes when it is dropped.
+/// In two halves as well: the half that reads looks after both when it waits; `flush` does for who
+/// is not read from; and nothing is left of the half that writes when it is dropped.
 #[test]
 fn halves_that_wait_hold_little() {
     let (client, mut server) = streams();
@@ -392,33 +444,57 @@ impl Talks for (ReadHalf<Way>, WriteHalf<Way>) {
     }
 }
 
-/// What a wait gives back is asked for again: once for sending, and for receiving two or three times, as that grows in steps and becomes small itself. How much
-/// comes between two waits, in how many records and calls, makes no difference; and what fits into the buffers of one that waits costs nothing.
+/// What a wait gives back is asked for again: once for sending, and for receiving two or three
+/// times, as that grows in steps and becomes small itself. How much comes between two waits, in how
+/// many records and calls, makes no difference; and what fits into the buffers of one that waits
+/// costs nothing.
 #[test]
 fn a_wait_costs_few_allocations_however_much_comes_after_it() {
     fn converse(a: &mut impl Talks, b: &mut impl Talks, length: usize, times: usize) {
         let data = vec![7; length];
-        let most = if length * times <= 490 { [0, 0] } else { [1, 3] };
+        let most = if length * times <= 490 {
+            [0, 0]
+        } else {
+            [1, 3]
+        };
         for round in 0..6 {
             let turn = |from: &mut dyn Talks, to: &mut dyn Talks| {
                 let said = allocations(|| (0..times).for_each(|_| from.say(&data)));
                 let heard = allocations(|| assert_eq!(to.hear(), times * length));
-                assert!(round < 3 || said <= most[0] && heard <= most[1], "{times} times {length} bytes: {said} and {heard}");
+                assert!(
+                    round < 3 || said <= most[0] && heard <= most[1],
+                    "{times} times {length} bytes: {said} and {heard}"
+                );
             };
             turn(a, b);
             turn(b, a);
         }
     }
-    for (length, times) in
-        [(1, 1), (490, 1), (490, 50), (491, 1), (1000, 1), (1000, 50), (16_384, 1), (16_384, 20), (60_000, 1), (60_000, 10)]
-    {
+    for (length, times) in [
+        (1, 1),
+        (490, 1),
+        (490, 50),
+        (491, 1),
+        (1000, 1),
+        (1000, 50),
+        (16_384, 1),
+        (16_384, 20),
+        (60_000, 1),
+        (60_000, 10),
+    ] {
         let (mut client, mut server) = streams();
         converse(&mut client, &mut server, length, times);
-        converse(&mut client.into_split().unwrap(), &mut server, length, times);
+        converse(
+            &mut client.into_split().unwrap(),
+            &mut server,
+            length,
+            times,
+        );
     }
 }
 
-/// Who only writes, flushing or not, allocates nothing either; but a half that writes gives memory back when it is flushed, as perhaps nobody else does.
+/// Who only writes, flushing or not, allocates nothing either; but a half that writes gives memory
+/// back when it is flushed, as perhaps nobody else does.
 #[test]
 fn writing_without_a_wait_allocates_nothing() {
     for length in [400, 1000, 16_384, 60_000] {
@@ -435,11 +511,18 @@ fn writing_without_a_wait_allocates_nothing() {
             })
         };
         write(&mut client, false);
-        assert_eq!([write(&mut client, false), write(&mut client, true)], [0, 0], "{length}");
+        assert_eq!(
+            [write(&mut client, false), write(&mut client, true)],
+            [0, 0],
+            "{length}"
+        );
         drain(&mut server);
         let (reader, mut writer) = client.into_split().unwrap();
         let most = if length == 400 { 0 } else { 8 };
-        assert!(write(&mut writer, false) == 0 && write(&mut writer, true) <= most, "{length}");
+        assert!(
+            write(&mut writer, false) == 0 && write(&mut writer, true) <= most,
+            "{length}"
+        );
         drop(reader);
     }
 }

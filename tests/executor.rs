@@ -1,7 +1,9 @@
 //! The sans-IO core under an executor made by hand: what an async stream needs is a thin file.
 //!
-//! * [`Executor`] polls a task only when its waker was called. If all sleep and nobody was woken, a wake-up was lost, and the test fails.
-//! * [`Pipe`] is a transport in memory with little room, which keeps the wakers of who waits for it.
+//! * [`Executor`] polls a task only when its waker was called. If all sleep and nobody was woken, a
+//!   wake-up was lost, and the test fails.
+//! * [`Pipe`] is a transport in memory with little room, which keeps the wakers of who waits for
+//!   it.
 //! * [`Tls`] joins a `Connection` and a transport: it is all that an async stream would add.
 
 use std::cell::RefCell;
@@ -13,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fleeting::{Authority, Client, ClientAuth, Connection, Error, Now, Server, Status, SystemRandom};
+use fleeting::{
+    Authority, Client, ClientAuth, Connection, Error, Now, Server, Status, SystemRandom,
+};
 
 // ---- the executor ----
 
@@ -48,10 +52,19 @@ impl Executor {
         while self.tasks.iter().any(Option::is_some) {
             let next = self.woken.lock().unwrap().pop_front();
             let number = next.expect("all tasks sleep, and nobody was woken");
-            let Some(task) = &mut self.tasks[number] else { continue };
-            let waker = Waker::from(Arc::new(TaskWaker { task: number, woken: self.woken.clone() }));
+            let Some(task) = &mut self.tasks[number] else {
+                continue;
+            };
+            let waker = Waker::from(Arc::new(TaskWaker {
+                task: number,
+                woken: self.woken.clone(),
+            }));
             self.polls += 1;
-            if task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+            if task
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_ready()
+            {
                 self.tasks[number] = None;
             }
         }
@@ -76,9 +89,23 @@ struct Pipe {
 }
 
 fn pipe(capacity: usize) -> (Pipe, Pipe) {
-    let channel = || Rc::new(RefCell::new(Channel { capacity, ..Channel::default() }));
+    let channel = || {
+        Rc::new(RefCell::new(Channel {
+            capacity,
+            ..Channel::default()
+        }))
+    };
     let (there, back) = (channel(), channel());
-    (Pipe { input: back.clone(), output: there.clone() }, Pipe { input: there, output: back })
+    (
+        Pipe {
+            input: back.clone(),
+            output: there.clone(),
+        },
+        Pipe {
+            input: there,
+            output: back,
+        },
+    )
 }
 
 impl Pipe {
@@ -138,7 +165,9 @@ impl Tls {
             // Also after an error: the alert is in there.
             ready!(self.poll_flush(cx));
             match status? {
-                Status::NeedsInput if self.connection.is_handshaking() => ready!(self.poll_receive(cx)),
+                Status::NeedsInput if self.connection.is_handshaking() => {
+                    ready!(self.poll_receive(cx))
+                }
                 _ => return Poll::Ready(Ok(())),
             }
         }
@@ -205,7 +234,10 @@ impl Tls {
 }
 
 fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap() }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    }
 }
 
 // ---- the programs ----
@@ -213,7 +245,16 @@ fn now() -> Now {
 /// Says back what it hears, until the client has said all.
 async fn echo(server: Server, io: Pipe) {
     let mut tls = Tls::shake(server.connection(now()), io).await.unwrap();
-    assert_eq!(tls.connection.negotiated().unwrap().peer().unwrap().common_name().as_deref(), Some("alice"));
+    assert_eq!(
+        tls.connection
+            .negotiated()
+            .unwrap()
+            .peer()
+            .unwrap()
+            .common_name()
+            .as_deref(),
+        Some("alice")
+    );
     let mut buffer = [0; 3000];
     loop {
         match tls.read(&mut buffer).await.unwrap() {
@@ -226,7 +267,9 @@ async fn echo(server: Server, io: Pipe) {
 
 /// Says `data`, and hears the same, both at once: the pipe has no room for all of it.
 async fn ask(client: Client, io: Pipe, data: Vec<u8>, done: Rc<RefCell<usize>>) {
-    let connection = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+    let connection = client
+        .connection("db.internal", now(), &mut SystemRandom)
+        .unwrap();
     let mut tls = Tls::shake(connection, io).await.unwrap();
     let (mut sent, mut closed, mut heard) = (0, false, Vec::new());
     let mut buffer = [0; 5000];
@@ -274,13 +317,27 @@ fn many_connections_in_one_thread() {
         .client_auth(ClientAuth::Required(authority.trust()))
         .build()
         .unwrap();
-    let client = Client::builder().trust(authority.trust()).identity(authority.issue_client("alice").unwrap()).build().unwrap();
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(authority.issue_client("alice").unwrap())
+        .build()
+        .unwrap();
 
     let mut executor = Executor::default();
     let done = Rc::new(RefCell::new(0));
-    let cases = [(1, 1_000), (2, 0), (7, 5_000), (100, 1), (1_000, 200_000), (16_406, 300_000), (1 << 20, 2 << 20)];
+    let cases = [
+        (1, 1_000),
+        (2, 0),
+        (7, 5_000),
+        (100, 1),
+        (1_000, 200_000),
+        (16_406, 300_000),
+        (1 << 20, 2 << 20),
+    ];
     for (seed, (capacity, length)) in cases.into_iter().enumerate() {
-        let data = (0..length).map(|at| ((at >> 8) ^ at ^ seed) as u8).collect();
+        let data = (0..length)
+            .map(|at| ((at >> 8) ^ at ^ seed) as u8)
+            .collect();
         let (a, b) = pipe(capacity);
         executor.spawn(echo(server.clone(), b));
         executor.spawn(ask(client.clone(), a, data, done.clone()));
@@ -295,7 +352,10 @@ fn many_connections_in_one_thread() {
 #[test]
 fn a_task_that_vanishes_is_a_cut() {
     let authority = Authority::new("tests").unwrap();
-    let server = Server::builder().identity(authority.issue_server(["db.internal"]).unwrap()).build().unwrap();
+    let server = Server::builder()
+        .identity(authority.issue_server(["db.internal"]).unwrap())
+        .build()
+        .unwrap();
     let client = Client::builder().trust(authority.trust()).build().unwrap();
     let (a, b) = pipe(1000);
     let mut executor = Executor::default();
@@ -306,7 +366,9 @@ fn a_task_that_vanishes_is_a_cut() {
     let seen = Rc::new(RefCell::new(false));
     let saw = seen.clone();
     executor.spawn(async move {
-        let connection = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+        let connection = client
+            .connection("db.internal", now(), &mut SystemRandom)
+            .unwrap();
         let mut tls = Tls::shake(connection, a).await.unwrap();
         let mut buffer = [0; 100];
         assert_eq!(tls.read(&mut buffer).await.unwrap(), 7);

@@ -31,7 +31,9 @@ pub fn explain<S: Read + Write>(tls: &mut Stream<S>, failure: Failure) -> Failur
             Err(alert) if alert.kind() == ErrorKind::InvalidData => alert.into(),
             _ => failure,
         },
-        Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => "the peer was silent for too long".into(),
+        Some(ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            "the peer was silent for too long".into()
+        }
         _ => failure,
     }
 }
@@ -45,9 +47,19 @@ pub fn report<S: Read + Write>(tls: &Stream<S>) -> String {
     line("protocol", "TLS 1.3");
     line("cipher suite", &tls.cipher_suite().to_string());
     line("group", &tls.group().to_string());
-    line("handshake", if tls.resumed() { "resumed, without certificates" } else { "full" });
+    line(
+        "handshake",
+        if tls.resumed() {
+            "resumed, without certificates"
+        } else {
+            "full"
+        },
+    );
     line("server name", tls.server_name().unwrap_or("none sent"));
-    line("ALPN", &tls.alpn().map_or("none".into(), String::from_utf8_lossy));
+    line(
+        "ALPN",
+        &tls.alpn().map_or("none".into(), String::from_utf8_lossy),
+    );
     match tls.peer() {
         Some(peer) => line("peer", &describe(peer)),
         None => line("peer", "not authenticated"),
@@ -57,6 +69,15 @@ pub fn report<S: Read + Write>(tls: &Stream<S>) -> String {
 
 /// Describes a peer in one line: its authenticated subject and names, and its key.
 pub fn describe(peer: &Peer) -> String {
-    let known = [vec![peer.subject()], peer.names(), vec![format!("key {}", peer.public_key())]].concat();
-    known.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    let known = [
+        vec![peer.subject()],
+        peer.names(),
+        vec![format!("key {}", peer.public_key())],
+    ]
+    .concat();
+    known
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

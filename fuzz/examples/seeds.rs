@@ -1,4 +1,5 @@
-//! Writes the seeds: inputs made by the library itself, from which the fuzzer goes on. `just fuzz-seeds` calls it.
+//! Writes the seeds: inputs made by the library itself, from which the fuzzer goes on.
+//! `just fuzz-seeds` calls it.
 
 fn main() -> std::io::Result<()> {
     let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");

@@ -1,6 +1,7 @@
 //! Certificate, CertificateVerify and Finished of the server, then our own flight (RFC 9846, 4.5).
 //!
-//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature between them.
+//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature
+//! between them.
 
 use crate::client::certificate_request::CertificateRequested;
 use crate::client::config::Client;
@@ -9,7 +10,10 @@ use crate::client::post_handshake::{Connected, Memory};
 use crate::code_point::CertificateType;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::authentication::{Authenticated, Shown, signed_content};
-use crate::handshake::{Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication, finished};
+use crate::handshake::{
+    Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
+    finished,
+};
 use crate::identity::{Identity, ServerName, VerifiedIdentity};
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
@@ -43,22 +47,41 @@ impl WaitCertificate {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<WaitCertificateVerify, Fault> {
-        let trust = self.client.config.trust.as_ref().ok_or(Fault::Internal { what: "a certificate for a client without trust" })?;
+        let trust = self.client.config.trust.as_ref().ok_or(Fault::Internal {
+            what: "a certificate for a client without trust",
+        })?;
         let identity = match authentication::shown(message, self.server_certificate_type)? {
             Shown::Chain(chain) => trust.verify_server(&chain, self.name.as_ref(), cx.now)?,
             Shown::Key(key) => trust.verify_server_key(key, self.name.as_ref())?,
-            // RFC 9846, 4.5.1.3: "If the server supplies an empty Certificate message, the client MUST abort the handshake with a decode_error".
+            // RFC 9846, 4.5.1.3: "If the server supplies an empty Certificate message, the client
+            // MUST abort the handshake with a decode_error".
             Shown::Nothing => {
-                return Err(Fault::Decode { message: "Certificate", field: "certificate_list", problem: DecodeProblem::Empty });
+                return Err(Fault::Decode {
+                    message: "Certificate",
+                    field: "certificate_list",
+                    problem: DecodeProblem::Empty,
+                });
             }
         };
-        // Revocation lists may have come since the ClientHello: the session is good as long as what the server was accepted under now.
+        // Revocation lists may have come since the ClientHello: the session is good as long as what
+        // the server was accepted under now.
         if let Some(stored) = &mut self.stored {
-            let (own, psk) = (self.client.config.identity.as_ref(), self.client.config.external_psk.as_ref());
-            stored.put_under(SessionKey::under(self.name.as_ref(), identity.trust_digest(), own, psk));
+            let (own, psk) = (
+                self.client.config.identity.as_ref(),
+                self.client.config.external_psk.as_ref(),
+            );
+            stored.put_under(SessionKey::under(
+                self.name.as_ref(),
+                identity.trust_digest(),
+                own,
+                psk,
+            ));
         }
         self.keys.transcript.add(wire.bytes);
-        Ok(WaitCertificateVerify { known: self, identity })
+        Ok(WaitCertificateVerify {
+            known: self,
+            identity,
+        })
     }
 }
 
@@ -70,11 +93,18 @@ pub(crate) struct WaitCertificateVerify {
 
 impl WaitCertificateVerify {
     /// Verifies that the server holds its certificate's key.
-    pub(crate) fn on_certificate_verify(mut self, message: &CertificateVerify<'_>, wire: &Wire<'_>) -> Result<WaitFinished, Fault> {
+    pub(crate) fn on_certificate_verify(
+        mut self,
+        message: &CertificateVerify<'_>,
+        wire: &Wire<'_>,
+    ) -> Result<WaitFinished, Fault> {
         let digest = self.known.keys.transcript.digest();
         let server = authentication::verify(self.identity, Role::Server, &digest, message)?;
         self.known.keys.transcript.add(wire.bytes);
-        Ok(WaitFinished { known: self.known, server: Proof::Signature(server) })
+        Ok(WaitFinished {
+            known: self.known,
+            server: Proof::Signature(server),
+        })
     }
 }
 
@@ -85,9 +115,25 @@ pub(crate) struct WaitFinished {
 }
 
 impl WaitFinished {
-    /// Verifies the server's Finished, asks the application, sends our flight and installs the application keys.
-    pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<AfterFinished, Fault> {
-        let WaitCertificate { client, name, stored, mut keys, alpn, client_certificate_type, early, request, .. } = self.known;
+    /// Verifies the server's Finished, asks the application, sends our flight and installs the
+    /// application keys.
+    pub(crate) fn on_finished(
+        self,
+        message: &Finished<'_>,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<AfterFinished, Fault> {
+        let WaitCertificate {
+            client,
+            name,
+            stored,
+            mut keys,
+            alpn,
+            client_certificate_type,
+            early,
+            request,
+            ..
+        } = self.known;
         let verified = finished::verify(&keys.server_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
@@ -98,26 +144,46 @@ impl WaitFinished {
             server: keys.main.server_traffic(&digest),
             exporter: keys.main.exporter(&digest),
         };
-        // Before the application is asked: a server that took early data hears what comes next, an alert too, only behind this.
+        // Before the application is asked: a server that took early data hears what comes next, an
+        // alert too, only behind this.
         let early_data = early.end(&mut keys, cx)?;
         let server = self.server.confirm(&verified, cx.now);
         if let Some(peer) = server.whose.peer() {
             client.config.settings.authorize(peer)?;
         }
 
-        // RFC 9846, E.4: "immediately before its second flight", if it has not been sent before early data, or a second ClientHello.
+        // RFC 9846, E.4: "immediately before its second flight", if it has not been sent before
+        // early data, or a second ClientHello.
         if client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
-        let identity = client.config.identity.clone().filter(|_| request.as_ref().is_some_and(|request| request.suits_us));
-        let mut flight = Flight { name, stored, keys, alpn, early_data, server, aligned, secrets };
+        let identity = client
+            .config
+            .identity
+            .clone()
+            .filter(|_| request.as_ref().is_some_and(|request| request.suits_us));
+        let mut flight = Flight {
+            name,
+            stored,
+            keys,
+            alpn,
+            early_data,
+            server,
+            aligned,
+            secrets,
+        };
         match (request, identity) {
             (None, _) => {}
             (Some(_), Some(identity)) => return flight.show(identity, client_certificate_type, cx),
-            // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a Certificate message containing no
-            // certificates". Whether that will do is the server's to say.
+            // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a
+            // Certificate message containing no certificates". Whether that will do is the server's
+            // to say.
             (Some(_), None) => {
-                let empty = Certificate { certificate_request_context: &[], certificate_list: Vec::new() }.encode()?;
+                let empty = Certificate {
+                    certificate_request_context: &[],
+                    certificate_list: Vec::new(),
+                }
+                .encode()?;
                 flight.keys.transcript.add(&empty);
                 cx.sink.write(Level::Handshake, &empty);
             }
@@ -154,13 +220,23 @@ struct Flight {
 
 impl Flight {
     /// Sends Certificate, and CertificateVerify if the signature can be made here.
-    fn show(mut self, identity: Identity, certificate_type: CertificateType, cx: &mut Context<'_>) -> Result<AfterFinished, Fault> {
-        let certificate = authentication::show(&identity, certificate_type, &mut self.keys.transcript)?;
+    fn show(
+        mut self,
+        identity: Identity,
+        certificate_type: CertificateType,
+        cx: &mut Context<'_>,
+    ) -> Result<AfterFinished, Fault> {
+        let certificate =
+            authentication::show(&identity, certificate_type, &mut self.keys.transcript)?;
         cx.sink.write(Level::Handshake, &certificate);
         let to_sign = signed_content(Role::Client, &self.keys.transcript.digest());
         match identity.sign(&to_sign)? {
             Some(signature) => self.attest(&signature, cx).map(AfterFinished::Connected),
-            None => Ok(AfterFinished::Unsigned(Box::new(Unsigned { flight: self, identity, to_sign }))),
+            None => Ok(AfterFinished::Unsigned(Box::new(Unsigned {
+                flight: self,
+                identity,
+                to_sign,
+            }))),
         }
     }
 
@@ -173,11 +249,22 @@ impl Flight {
 
     /// Sends Finished, and installs the application keys.
     fn finish(self, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let Self { name, stored, mut keys, alpn, early_data, server, aligned, secrets } = self;
+        let Self {
+            name,
+            stored,
+            mut keys,
+            alpn,
+            early_data,
+            server,
+            aligned,
+            secrets,
+        } = self;
         let own = finished::make(&keys.client_finished, &mut keys.transcript)?;
         cx.sink.write(Level::Handshake, &own);
-        cx.sink.install_write(Level::Application, keys.suite, secrets.client);
-        cx.sink.install_read(aligned, Level::Application, keys.suite, secrets.server);
+        cx.sink
+            .install_write(Level::Application, keys.suite, secrets.client);
+        cx.sink
+            .install_read(aligned, Level::Application, keys.suite, secrets.server);
         let negotiated = Negotiated {
             cipher_suite: keys.suite.code_point(),
             group: keys.group,
@@ -189,12 +276,17 @@ impl Flight {
         };
         let memory = stored.map(|stored| Box::new(Memory::new(stored, keys, server, alpn)));
         let stored = memory.as_ref().map(|memory| memory.stored.clone());
-        cx.sink.event(Event::Connected(Established { negotiated, exporter: secrets.exporter, stored }));
+        cx.sink.event(Event::Connected(Established {
+            negotiated,
+            exporter: secrets.exporter,
+            stored,
+        }));
         Ok(Connected { memory })
     }
 }
 
-/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from elsewhere.
+/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from
+/// elsewhere.
 pub(crate) struct Unsigned {
     flight: Flight,
     identity: Identity,

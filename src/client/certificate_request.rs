@@ -1,5 +1,5 @@
-//! [`CertificateRequested`]: what a server's CertificateRequest asks for, and whether we have it (RFC
-//! 9846, 4.4.2).
+//! [`CertificateRequested`]: what a server's CertificateRequest asks for, and whether we have it
+//! (RFC 9846, 4.4.2).
 
 use crate::code_point::{CertificateType, ExtensionType, SignatureScheme};
 use crate::error::{Fault, Illegal};
@@ -19,18 +19,26 @@ impl CertificateRequested {
         identity: Option<&Identity>,
         certificate_type: CertificateType,
     ) -> Result<Self, Fault> {
-        // RFC 9846, 4.4.2: "This field SHALL be zero length unless used for the post-handshake authentication exchanges".
+        // RFC 9846, 4.4.2: "This field SHALL be zero length unless used for the post-handshake
+        // authentication exchanges".
         if !message.certificate_request_context.is_empty() {
             return Err(Illegal::RequestContext.into());
         }
-        // RFC 9846, 4.4.2: "The signature_algorithms extension MUST be specified". Unknown extensions are ignored.
+        // RFC 9846, 4.4.2: "The signature_algorithms extension MUST be specified". Unknown
+        // extensions are ignored.
         let schemes = message
             .signature_algorithms()
-            .ok_or(Fault::MissingExtension { message: CertificateRequest::NAME, extension: ExtensionType::SIGNATURE_ALGORITHMS })?;
+            .ok_or(Fault::MissingExtension {
+                message: CertificateRequest::NAME,
+                extension: ExtensionType::SIGNATURE_ALGORITHMS,
+            })?;
         let suits_us = schemes.contains(&SignatureScheme::ED25519)
             && identity.is_some_and(|identity| match certificate_type {
-                // A raw key has no issuer, no signature and no extensions: filters that it can pass are none at all.
-                CertificateType::RAW_PUBLIC_KEY => message.oid_filters().unwrap_or_default().is_empty(),
+                // A raw key has no issuer, no signature and no extensions: filters that it can pass
+                // are none at all.
+                CertificateType::RAW_PUBLIC_KEY => {
+                    message.oid_filters().unwrap_or_default().is_empty()
+                }
                 _ => certificate_suits(identity, message),
             });
         Ok(Self { suits_us })
@@ -39,13 +47,23 @@ impl CertificateRequested {
 
 /// Whether the certificates of this identity are what a CertificateRequest asks for.
 fn certificate_suits(identity: &Identity, message: &CertificateRequest<'_>) -> bool {
-    // RFC 9846, 4.3.3: "signature_algorithms_cert" is about the signatures in certificates; without it "signature_algorithms" is.
-    let signed = message.signature_algorithms_cert().is_none_or(|schemes| schemes.contains(&SignatureScheme::ED25519));
-    // RFC 9846, 4.5.1.2: if certificate_authorities is there, "at least one of the certificates in the certificate chain SHOULD be issued by one of
-    // the listed CAs".
-    let issued = message.certificate_authorities().is_none_or(|authorities| identity.is_issued_by(authorities));
+    // RFC 9846, 4.3.3: "signature_algorithms_cert" is about the signatures in certificates; without
+    // it "signature_algorithms" is.
+    let signed = message
+        .signature_algorithms_cert()
+        .is_none_or(|schemes| schemes.contains(&SignatureScheme::ED25519));
+    // RFC 9846, 4.5.1.2: if certificate_authorities is there, "at least one of the certificates in
+    // the certificate chain SHOULD be issued by one of the listed CAs".
+    let issued = message
+        .certificate_authorities()
+        .is_none_or(|authorities| identity.is_issued_by(authorities));
     // RFC 9846, 4.5.1.2: the certificate MUST match the filters that we know.
     let filters = message.oid_filters().unwrap_or_default();
-    let passes = |filter: &OidFilter<'_>| identity.matches_filter(filter.certificate_extension_oid, filter.certificate_extension_values);
+    let passes = |filter: &OidFilter<'_>| {
+        identity.matches_filter(
+            filter.certificate_extension_oid,
+            filter.certificate_extension_values,
+        )
+    };
     signed && issued && filters.iter().all(passes)
 }

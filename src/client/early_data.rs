@@ -7,8 +7,9 @@
 //!                                   EncryptedExtensions without early_data
 //! ```
 //!
-//! What has been sent stays sent: it is sealed when it is written, under keys that protect nothing else. So none of it can go out again as ordinary data
-//! by itself, whatever becomes of it. The handshake key for what we send waits in the sink until early data is over.
+//! What has been sent stays sent: it is sealed when it is written, under keys that protect nothing
+//! else. So none of it can go out again as ordinary data by itself, whatever becomes of it. The
+//! handshake key for what we send waits in the sink until early data is over.
 
 use crate::client::offer::Offer;
 use crate::crypto::suite::Suite;
@@ -35,16 +36,27 @@ pub(crate) struct Terms {
 impl Early {
     /// Behind the ClientHello, if it offers any.
     pub(crate) fn offer(offer: &Offer, hello: &[u8], cx: &mut Context<'_>) -> Self {
-        let Some((suite, terms, secret)) = offer.early_data() else { return Self::NotOffered };
-        // RFC 9846, E.4: "If offering early data, the record is placed immediately after the first ClientHello."
+        let Some((suite, terms, secret)) = offer.early_data() else {
+            return Self::NotOffered;
+        };
+        // RFC 9846, E.4: "If offering early data, the record is placed immediately after the first
+        // ClientHello."
         if offer.client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
-        cx.sink.offer_early_data(suite, secret.client_early_traffic(&suite.hash().hash(hello)), terms.max_size);
-        Self::Offered(Terms { suite, alpn: terms.alpn.clone() })
+        cx.sink.offer_early_data(
+            suite,
+            secret.client_early_traffic(&suite.hash().hash(hello)),
+            terms.max_size,
+        );
+        Self::Offered(Terms {
+            suite,
+            alpn: terms.alpn.clone(),
+        })
     }
 
-    /// A HelloRetryRequest came: RFC 9846, 4.3.10: there is no early data in a second flight, and what was sent is skipped.
+    /// A HelloRetryRequest came: RFC 9846, 4.3.10: there is no early data in a second flight, and
+    /// what was sent is skipped.
     pub(crate) fn reject(self, cx: &mut Context<'_>) -> Self {
         match self {
             Self::Offered(_) => {
@@ -55,8 +67,15 @@ impl Early {
         }
     }
 
-    /// ServerHello came, with the handshake keys for what we send; `first` is whether it selects the PSK that early data is under.
-    pub(crate) fn go_on(self, first: bool, suite: Suite, secret: TrafficSecret, cx: &mut Context<'_>) -> Self {
+    /// ServerHello came, with the handshake keys for what we send; `first` is whether it selects
+    /// the PSK that early data is under.
+    pub(crate) fn go_on(
+        self,
+        first: bool,
+        suite: Suite,
+        secret: TrafficSecret,
+        cx: &mut Context<'_>,
+    ) -> Self {
         match self {
             Self::Offered(terms) => {
                 cx.sink.defer_write(suite, secret);
@@ -71,10 +90,17 @@ impl Early {
     }
 
     /// EncryptedExtensions came, and `accepts` the early data or not.
-    pub(crate) fn answered(self, accepts: bool, suite: Suite, alpn: Option<&[u8]>, cx: &mut Context<'_>) -> Result<Self, Fault> {
+    pub(crate) fn answered(
+        self,
+        accepts: bool,
+        suite: Suite,
+        alpn: Option<&[u8]>,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Fault> {
         match self {
             Self::Offered(terms) if accepts => {
-                // RFC 9846, 4.3.10: the parameters for the 0-RTT data "are those associated with the PSK in use".
+                // RFC 9846, 4.3.10: the parameters for the 0-RTT data "are those associated with
+                // the PSK in use".
                 let field = match terms {
                     terms if terms.suite != suite => "the cipher suite",
                     terms if terms.alpn.as_deref() != alpn => "the ALPN protocol",
@@ -90,7 +116,8 @@ impl Early {
 
     /// The server's Finished is verified: what follows is under the handshake keys.
     ///
-    /// RFC 9846, 4.6: the client MUST send EndOfEarlyData if the server accepted the early data, and MUST NOT if it did not.
+    /// RFC 9846, 4.6: the client MUST send EndOfEarlyData if the server accepted the early data,
+    /// and MUST NOT if it did not.
     pub(crate) fn end(self, keys: &mut Keys, cx: &mut Context<'_>) -> Result<EarlyData, Fault> {
         Ok(match self {
             Self::NotOffered => EarlyData::NotOffered,
@@ -102,7 +129,11 @@ impl Early {
                 EarlyData::Accepted
             }
             Self::Rejected => EarlyData::Rejected,
-            Self::Offered(_) => return Err(Fault::Internal { what: "deciding about early data" }),
+            Self::Offered(_) => {
+                return Err(Fault::Internal {
+                    what: "deciding about early data",
+                });
+            }
         })
     }
 }

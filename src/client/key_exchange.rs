@@ -1,9 +1,12 @@
 //! ClientHello out, ServerHello in: suite, group and handshake keys (RFC 9846, 4.2).
 //!
-//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers the PSKs that there are: a session to resume, and the one from
-//!    outside. Early data may follow at once (`early_data.rs`).
-//! 2. [`WaitServerHello::on_retry`] sends the second, if the server needs another share, or its cookie back.
-//! 3. [`WaitServerHello::on_server_hello`] checks the answer against the offer, derives the handshake keys and installs both.
+//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers the PSKs
+//!    that there are: a session to resume, and the one from outside. Early data may follow at once
+//!    (`early_data.rs`).
+//! 2. [`WaitServerHello::on_retry`] sends the second, if the server needs another share, or its
+//!    cookie back.
+//! 3. [`WaitServerHello::on_server_hello`] checks the answer against the offer, derives the
+//!    handshake keys and installs both.
 
 use crate::client::config::Client;
 use crate::client::early_data::Early;
@@ -19,7 +22,8 @@ use crate::key_schedule::EarlySecret;
 use crate::level::Level;
 use crate::message::{HelloRetryRequest, ServerHello};
 
-/// The last 8 bytes of ServerHello.random where a server that knows TLS 1.3 negotiated TLS 1.2, or something older (RFC 9846, 4.2.3).
+/// The last 8 bytes of ServerHello.random where a server that knows TLS 1.3 negotiated TLS 1.2, or
+/// something older (RFC 9846, 4.2.3).
 const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
 
 /// WAIT_SH: the ClientHello is sent, the [`First`] or the one after a retry, [`Retried`].
@@ -48,17 +52,24 @@ pub(crate) trait Round {
     /// What is wrong with a ServerHello of an older version.
     fn older(hello: &ServerHello<'_>) -> Fault;
 
-    /// The transcript up to the last ClientHello, and what became of early data so far, if the server may choose this suite and group.
+    /// The transcript up to the last ClientHello, and what became of early data so far, if the
+    /// server may choose this suite and group.
     fn agree(self, suite: Suite, group: NamedGroup) -> Result<(Transcript, Early), Fault>;
 }
 
 impl Round for First {
     fn older(hello: &ServerHello<'_>) -> Fault {
-        // RFC 9846, 4.2.3: clients which receive a ServerHello of TLS 1.2 or below check for the mark of a downgrade.
-        if DOWNGRADE_MARKS.iter().any(|mark| hello.random.ends_with(mark)) {
+        // RFC 9846, 4.2.3: clients which receive a ServerHello of TLS 1.2 or below check for the
+        // mark of a downgrade.
+        if DOWNGRADE_MARKS
+            .iter()
+            .any(|mark| hello.random.ends_with(mark))
+        {
             return Illegal::Downgrade.into();
         }
-        Fault::Version { got: vec![hello.legacy_version] }
+        Fault::Version {
+            got: vec![hello.legacy_version],
+        }
     }
 
     fn agree(self, suite: Suite, _: NamedGroup) -> Result<(Transcript, Early), Fault> {
@@ -68,19 +79,28 @@ impl Round for First {
 
 impl Round for Retried {
     fn older(hello: &ServerHello<'_>) -> Fault {
-        // RFC 9846, 4.2.4: "The value of selected_version in the HelloRetryRequest ... MUST be retained in the ServerHello, and a client MUST abort the
-        // handshake with an illegal_parameter alert if the value changes."
+        // RFC 9846, 4.2.4: "The value of selected_version in the HelloRetryRequest ... MUST be
+        // retained in the ServerHello, and a client MUST abort the handshake with an
+        // illegal_parameter alert if the value changes."
         Illegal::VersionNotOffered(hello.legacy_version).into()
     }
 
     fn agree(self, suite: Suite, group: NamedGroup) -> Result<(Transcript, Early), Fault> {
-        // RFC 9846, 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is the same as that in the HelloRetryRequest".
+        // RFC 9846, 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is
+        // the same as that in the HelloRetryRequest".
         if suite != self.suite {
-            return Err(Illegal::SuiteChanged { retry: self.suite.code_point(), got: suite.code_point() }.into());
+            return Err(Illegal::SuiteChanged {
+                retry: self.suite.code_point(),
+                got: suite.code_point(),
+            }
+            .into());
         }
-        // RFC 9846, 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello is the same as that in the HelloRetryRequest".
+        // RFC 9846, 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello
+        // is the same as that in the HelloRetryRequest".
         match self.group.map(Group::code_point) {
-            Some(retry) if retry != group => Err(Illegal::GroupChanged { retry, got: group }.into()),
+            Some(retry) if retry != group => {
+                Err(Illegal::GroupChanged { retry, got: group }.into())
+            }
             _ => Ok((self.transcript, self.early)),
         }
     }
@@ -88,12 +108,23 @@ impl Round for Retried {
 
 impl WaitServerHello<First> {
     /// Sends the ClientHello.
-    pub(crate) fn start(client: Client, name: Option<ServerName>, early_data: bool, cx: &mut Context<'_>) -> Result<Self, Fault> {
+    pub(crate) fn start(
+        client: Client,
+        name: Option<ServerName>,
+        early_data: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Fault> {
         let offer = Offer::new(client, name, early_data, cx.now, cx.rng)?;
         let hello = offer.hello(None, None, cx.now)?;
         cx.sink.write(Level::Plaintext, &hello);
         let early = Early::offer(&offer, &hello, cx);
-        Ok(Self { offer, round: First { transcript: ClientHelloTranscript::new(&hello), early } })
+        Ok(Self {
+            offer,
+            round: First {
+                transcript: ClientHelloTranscript::new(&hello),
+                early,
+            },
+        })
     }
 
     /// Checks what the server asks for, and sends the second ClientHello.
@@ -103,24 +134,55 @@ impl WaitServerHello<First> {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<WaitServerHello<Retried>, Fault> {
-        let Self { mut offer, round: First { transcript, early } } = self;
-        // RFC 9846, 4.2.4: "process the extensions, starting with determining the version using supported_versions".
-        let missing = Fault::MissingExtension { message: HelloRetryRequest::NAME, extension: ExtensionType::SUPPORTED_VERSIONS };
-        check_version(retry.supported_versions().ok_or(missing)?, retry.legacy_version)?;
-        let suite = check_echoes(&offer, retry.session_id_echo, retry.cipher_suite, retry.compression_method)?;
-        // RFC 9846, 4.2.4: no extension that was not offered, "with the exception of optionally the cookie".
-        let known = [ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE, ExtensionType::COOKIE];
-        if let Some(extension) = retry.extension_types().find(|extension| !known.contains(extension)) {
-            return Err(Fault::UnsolicitedExtension { message: HelloRetryRequest::NAME, extension });
+        let Self {
+            mut offer,
+            round: First { transcript, early },
+        } = self;
+        // RFC 9846, 4.2.4: "process the extensions, starting with determining the version using
+        // supported_versions".
+        let missing = Fault::MissingExtension {
+            message: HelloRetryRequest::NAME,
+            extension: ExtensionType::SUPPORTED_VERSIONS,
+        };
+        check_version(
+            retry.supported_versions().ok_or(missing)?,
+            retry.legacy_version,
+        )?;
+        let suite = check_echoes(
+            &offer,
+            retry.session_id_echo,
+            retry.cipher_suite,
+            retry.compression_method,
+        )?;
+        // RFC 9846, 4.2.4: no extension that was not offered, "with the exception of optionally the
+        // cookie".
+        let known = [
+            ExtensionType::SUPPORTED_VERSIONS,
+            ExtensionType::KEY_SHARE,
+            ExtensionType::COOKIE,
+        ];
+        if let Some(extension) = retry
+            .extension_types()
+            .find(|extension| !known.contains(extension))
+        {
+            return Err(Fault::UnsolicitedExtension {
+                message: HelloRetryRequest::NAME,
+                extension,
+            });
         }
-        let group = retry.key_share().map(|group| wanted_group(&offer, group)).transpose()?;
-        // RFC 9846, 4.2.4: "abort the handshake with an illegal_parameter alert if the HelloRetryRequest would not result in any change".
+        let group = retry
+            .key_share()
+            .map(|group| wanted_group(&offer, group))
+            .transpose()?;
+        // RFC 9846, 4.2.4: "abort the handshake with an illegal_parameter alert if the
+        // HelloRetryRequest would not result in any change".
         if group.is_none() && retry.cookie().is_none() {
             return Err(Illegal::RetryWithoutChange.into());
         }
 
         offer.amend(suite, group, cx.rng)?;
-        // A PSK of another hash is not offered again; without trust there is nothing else to go on with.
+        // A PSK of another hash is not offered again; without trust there is nothing else to go on
+        // with.
         if offer.client.config.trust.is_none() && !offer.has_psks() {
             return Err(Fault::PskNotTaken);
         }
@@ -128,13 +190,21 @@ impl WaitServerHello<First> {
         let mut transcript = transcript.with_retry(suite.hash(), wire.bytes)?;
         let hello = offer.hello(retry.cookie(), Some(&transcript), cx.now)?;
         transcript.add(&hello);
-        // RFC 9846, E.4: immediately before the second flight, which "may either be before its second ClientHello or before its encrypted handshake
-        // flight".
+        // RFC 9846, E.4: immediately before the second flight, which "may either be before its
+        // second ClientHello or before its encrypted handshake flight".
         if offer.client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
         cx.sink.write(Level::Plaintext, &hello);
-        Ok(WaitServerHello { offer, round: Retried { suite, group, transcript, early } })
+        Ok(WaitServerHello {
+            offer,
+            round: Retried {
+                suite,
+                group,
+                transcript,
+                early,
+            },
+        })
     }
 }
 
@@ -148,8 +218,16 @@ impl<R: Round> WaitServerHello<R> {
     ) -> Result<WaitEncryptedExtensions, Fault> {
         let Self { mut offer, round } = self;
         // The version is looked at before everything else (RFC 9846, 4.3.1).
-        check_version(hello.supported_versions().ok_or_else(|| R::older(hello))?, hello.legacy_version)?;
-        let suite = check_echoes(&offer, hello.session_id_echo, hello.cipher_suite, hello.compression_method)?;
+        check_version(
+            hello.supported_versions().ok_or_else(|| R::older(hello))?,
+            hello.legacy_version,
+        )?;
+        let suite = check_echoes(
+            &offer,
+            hello.session_id_echo,
+            hello.cipher_suite,
+            hello.compression_method,
+        )?;
         // RFC 9846, 4.3: an answer to what was not asked.
         let asked = |extension: &ExtensionType| match *extension {
             ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => true,
@@ -157,7 +235,10 @@ impl<R: Round> WaitServerHello<R> {
             _ => false,
         };
         if let Some(extension) = hello.extension_types().find(|extension| !asked(extension)) {
-            return Err(Fault::UnsolicitedExtension { message: ServerHello::NAME, extension });
+            return Err(Fault::UnsolicitedExtension {
+                message: ServerHello::NAME,
+                extension,
+            });
         }
         let (early_secret, psk) = match hello.pre_shared_key() {
             Some(index) => {
@@ -168,29 +249,52 @@ impl<R: Round> WaitServerHello<R> {
             None => (EarlySecret::new(suite.hash(), None), None),
         };
         let server_share = hello.key_share().ok_or(match psk {
-            // RFC 9846, 4.3.11: that a "key_share extension is present if required by the ClientHello psk_key_exchange_modes extension".
+            // RFC 9846, 4.3.11: that a "key_share extension is present if required by the
+            // ClientHello psk_key_exchange_modes extension".
             Some(_) => Fault::Illegal(Illegal::PskWithoutKeyShare),
-            None => Fault::MissingExtension { message: ServerHello::NAME, extension: ExtensionType::KEY_SHARE },
+            None => Fault::MissingExtension {
+                message: ServerHello::NAME,
+                extension: ExtensionType::KEY_SHARE,
+            },
         })?;
-        // RFC 9846, 4.3.8: "A single KeyShareEntry value that is in the same group as one of the client's shares."
-        let position = offer.shares.iter().position(|share| share.group().code_point() == server_share.group);
+        // RFC 9846, 4.3.8: "A single KeyShareEntry value that is in the same group as one of the
+        // client's shares."
+        let position = offer
+            .shares
+            .iter()
+            .position(|share| share.group().code_point() == server_share.group);
         let (mut transcript, early) = round.agree(suite, server_share.group)?;
-        let share = position.map(|index| offer.shares.swap_remove(index)).ok_or(Illegal::GroupNotOffered(server_share.group))?;
+        let share = position
+            .map(|index| offer.shares.swap_remove(index))
+            .ok_or(Illegal::GroupNotOffered(server_share.group))?;
         let bytes = wire.bytes;
         let aligned = wire.aligned("ServerHello")?;
 
         transcript.add(bytes);
         let shared = share.agree(server_share.key_exchange)?;
-        let (keys, traffic) = Keys::derive(suite, server_share.group, early_secret, shared, transcript);
-        cx.sink.install_read(aligned, Level::Handshake, suite, traffic.server);
+        let (keys, traffic) =
+            Keys::derive(suite, server_share.group, early_secret, shared, transcript);
+        cx.sink
+            .install_read(aligned, Level::Handshake, suite, traffic.server);
         let early = early.go_on(hello.pre_shared_key() == Some(0), suite, traffic.client, cx);
-        Ok(WaitEncryptedExtensions { offer, keys, psk, early })
+        Ok(WaitEncryptedExtensions {
+            offer,
+            keys,
+            psk,
+            early,
+        })
     }
 }
 
 /// RFC 9846, 4.3.8: a retry's group is one that was offered, and that no share was sent for.
 fn wanted_group(offer: &Offer, code_point: NamedGroup) -> Result<Group, Fault> {
-    let offered = offer.client.config.settings.groups.iter().find(|group| group.code_point() == code_point);
+    let offered = offer
+        .client
+        .config
+        .settings
+        .groups
+        .iter()
+        .find(|group| group.code_point() == code_point);
     let group = *offered.ok_or(Illegal::GroupNotOffered(code_point))?;
     if offer.shares.iter().any(|share| share.group() == group) {
         return Err(Illegal::RetryWithoutChange.into());
@@ -199,13 +303,25 @@ fn wanted_group(offer: &Offer, code_point: NamedGroup) -> Result<Group, Fault> {
 }
 
 /// What both answers repeat of the ClientHello, and the cipher suite that they choose.
-fn check_echoes(offer: &Offer, session_id_echo: &[u8], cipher_suite: CipherSuite, compression_method: u8) -> Result<Suite, Fault> {
-    // RFC 9846, 4.2.3: "a legacy_session_id_echo field that does not match what it sent ... MUST abort".
+fn check_echoes(
+    offer: &Offer,
+    session_id_echo: &[u8],
+    cipher_suite: CipherSuite,
+    compression_method: u8,
+) -> Result<Suite, Fault> {
+    // RFC 9846, 4.2.3: "a legacy_session_id_echo field that does not match what it sent ... MUST
+    // abort".
     if session_id_echo != offer.session_id.as_slice() {
         return Err(Illegal::SessionIdEcho.into());
     }
     // RFC 9846, 4.2.3: "A client which receives a cipher suite that was not offered MUST abort".
-    let offered = offer.client.config.settings.suites.iter().find(|suite| suite.code_point() == cipher_suite);
+    let offered = offer
+        .client
+        .config
+        .settings
+        .suites
+        .iter()
+        .find(|suite| suite.code_point() == cipher_suite);
     let suite = *offered.ok_or(Illegal::SuiteNotOffered(cipher_suite))?;
     // RFC 9846, 4.2.3: "A single byte which MUST have the value 0."
     if compression_method != 0 {
@@ -218,7 +334,8 @@ fn check_version(selected: ProtocolVersion, legacy: ProtocolVersion) -> Result<(
     if selected != ProtocolVersion::TLS1_3 {
         return Err(Illegal::VersionNotOffered(selected).into());
     }
-    // RFC 9846, 4.2.3: "a legacy_version value not equal to 0x0303 MUST abort the handshake with a protocol_version alert".
+    // RFC 9846, 4.2.3: "a legacy_version value not equal to 0x0303 MUST abort the handshake with a
+    // protocol_version alert".
     if legacy != ProtocolVersion::TLS1_2 {
         return Err(Fault::Version { got: vec![legacy] });
     }

@@ -35,8 +35,9 @@
 //!                           CONNECTED                                post_handshake.rs
 //! ```
 //!
-//! K_send = handshake comes with ServerHello here, not with the server's Finished, so that alerts between the two are encrypted (the
-//! note in A.1 asks for it); where early data is sent, an alert takes the key that waits then.
+//! K_send = handshake comes with ServerHello here, not with the server's Finished, so that alerts
+//! between the two are encrypted (the note in A.1 asks for it); where early data is sent, an alert
+//! takes the key that waits then.
 
 pub(crate) mod authentication;
 pub(crate) mod certificate_request;
@@ -47,10 +48,14 @@ pub(crate) mod offer;
 pub(crate) mod post_handshake;
 pub(crate) mod server_parameters;
 
-use crate::client::authentication::{AfterFinished, Unsigned, WaitCertificate, WaitCertificateVerify, WaitFinished};
+use crate::client::authentication::{
+    AfterFinished, Unsigned, WaitCertificate, WaitCertificateVerify, WaitFinished,
+};
 use crate::client::key_exchange::{First, Retried, WaitServerHello};
 use crate::client::post_handshake::Connected;
-use crate::client::server_parameters::{AfterParameters, WaitCertificateOrRequest, WaitEncryptedExtensions};
+use crate::client::server_parameters::{
+    AfterParameters, WaitCertificateOrRequest, WaitEncryptedExtensions,
+};
 use crate::error::Fault;
 use crate::handshake::{Answer, Context, Question, Step, Wire};
 use crate::identity::ServerName;
@@ -60,8 +65,9 @@ pub use config::{Client, ClientBuilder};
 
 /// A state of RFC 9846, A.1; each holds exactly what it knows.
 ///
-/// Boxed, but for the last: a connection that is connected is small then, and moving it moves nothing but what is in use. The unused room of a large
-/// enum is moved with it, and whatever stood there on the stack, keys too, would live as long as the connection.
+/// Boxed, but for the last: a connection that is connected is small then, and moving it moves
+/// nothing but what is in use. The unused room of a large enum is moved with it, and whatever stood
+/// there on the stack, keys too, would live as long as the connection.
 pub(crate) enum State {
     WaitServerHello(Box<WaitServerHello<First>>),
     WaitServerHelloRetried(Box<WaitServerHello<Retried>>),
@@ -79,31 +85,65 @@ pub(crate) enum Suspended {
 }
 
 /// START: sends the ClientHello; `early_data` is whether the application could send any.
-pub(crate) fn start(client: &Client, name: Option<ServerName>, early_data: bool, cx: &mut Context<'_>) -> Result<State, Fault> {
-    Ok(State::WaitServerHello(Box::new(WaitServerHello::start(client.clone(), name, early_data, cx)?)))
+pub(crate) fn start(
+    client: &Client,
+    name: Option<ServerName>,
+    early_data: bool,
+    cx: &mut Context<'_>,
+) -> Result<State, Fault> {
+    Ok(State::WaitServerHello(Box::new(WaitServerHello::start(
+        client.clone(),
+        name,
+        early_data,
+        cx,
+    )?)))
 }
 
 /// What is legal: any pair not in this table is unexpected_message.
-pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Step<State, Suspended>, Fault> {
+pub(crate) fn step(
+    state: State,
+    message: Message<'_>,
+    wire: Wire<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Step<State, Suspended>, Fault> {
     use State::*;
     Ok(Step::Next(match (state, message) {
-        (WaitServerHello(s), Message::ServerHello(m)) => WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?)),
-        (WaitServerHello(s), Message::HelloRetryRequest(m)) => WaitServerHelloRetried(Box::new(s.on_retry(&m, &wire, cx)?)),
-        (WaitServerHelloRetried(s), Message::ServerHello(m)) => WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?)),
-        (WaitEncryptedExtensions(s), Message::EncryptedExtensions(m)) => s.on_encrypted_extensions(&m, &wire, cx)?.into(),
-        (WaitCertificateOrRequest(s), Message::CertificateRequest(m)) => WaitCertificate(Box::new(s.on_certificate_request(&m, &wire)?)),
+        (WaitServerHello(s), Message::ServerHello(m)) => {
+            WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?))
+        }
+        (WaitServerHello(s), Message::HelloRetryRequest(m)) => {
+            WaitServerHelloRetried(Box::new(s.on_retry(&m, &wire, cx)?))
+        }
+        (WaitServerHelloRetried(s), Message::ServerHello(m)) => {
+            WaitEncryptedExtensions(Box::new(s.on_server_hello(&m, wire, cx)?))
+        }
+        (WaitEncryptedExtensions(s), Message::EncryptedExtensions(m)) => {
+            s.on_encrypted_extensions(&m, &wire, cx)?.into()
+        }
+        (WaitCertificateOrRequest(s), Message::CertificateRequest(m)) => {
+            WaitCertificate(Box::new(s.on_certificate_request(&m, &wire)?))
+        }
         (WaitCertificateOrRequest(s), Message::Certificate(m)) => {
             WaitCertificateVerify(Box::new(s.without_request().on_certificate(&m, &wire, cx)?))
         }
-        (WaitCertificate(s), Message::Certificate(m)) => WaitCertificateVerify(Box::new(s.on_certificate(&m, &wire, cx)?)),
-        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)),
+        (WaitCertificate(s), Message::Certificate(m)) => {
+            WaitCertificateVerify(Box::new(s.on_certificate(&m, &wire, cx)?))
+        }
+        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => {
+            WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?))
+        }
         (WaitFinished(s), Message::Finished(m)) => match s.on_finished(&m, wire, cx)? {
             AfterFinished::Connected(s) => Connected(s),
             AfterFinished::Unsigned(s) => return Ok(Step::Ask(Suspended::Signature(s))),
         },
         (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m, cx)?),
         (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
-        (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
+        (state, message) => {
+            return Err(Fault::Unexpected {
+                expected: state.expects(),
+                got: message.name(),
+            });
+        }
     }))
 }
 
@@ -123,9 +163,15 @@ impl Suspended {
     }
 
     /// Goes on with its answer; gives itself back if that is not one to the question.
-    pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<State, Fault>, Self> {
+    pub(crate) fn answer(
+        self,
+        answer: Answer,
+        cx: &mut Context<'_>,
+    ) -> Result<Result<State, Fault>, Self> {
         match (self, answer) {
-            (Self::Signature(s), Answer::Signature(signature)) => Ok(s.signed(&signature, cx).map(State::Connected)),
+            (Self::Signature(s), Answer::Signature(signature)) => {
+                Ok(s.signed(&signature, cx).map(State::Connected))
+            }
             (other, _) => Err(other),
         }
     }

@@ -1,4 +1,5 @@
-//! [`Offer`]: what the client offers, and its ClientHello, the first and after a HelloRetryRequest the second (RFC 9846, 4.2.2).
+//! [`Offer`]: what the client offers, and its ClientHello, the first and after a HelloRetryRequest
+//! the second (RFC 9846, 4.2.2).
 
 use crate::client::config::Client;
 use crate::code_point::{CertificateType, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
@@ -11,7 +12,9 @@ use crate::handshake::Transcript;
 use crate::handshake::psk::{Psk, SelectedPsk};
 use crate::identity::ServerName;
 use crate::key_schedule::EarlySecret;
-use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, OfferedPsks, PskIdentity};
+use crate::message::{
+    self, ClientHello, ClientHelloExtension, KeyShareEntry, OfferedPsks, PskIdentity,
+};
 use crate::session::{ClientSession, EarlyTerms, SessionKey, StoredSessions, WirePsk};
 use crate::time::Now;
 
@@ -45,49 +48,108 @@ struct OfferedPsk<'a> {
 
 impl Offer {
     /// Draws what is random, and takes a session to resume from the cache.
-    pub(crate) fn new(client: Client, name: Option<ServerName>, early_data: bool, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        client: Client,
+        name: Option<ServerName>,
+        early_data: bool,
+        now: Now,
+        rng: &mut Rng<'_>,
+    ) -> Result<Self, Fault> {
         let config = &client.config;
         let random = random::array::<32>(rng)?;
-        // RFC 9846, 4.2.2: "In compatibility mode ..., this field MUST be non-empty", and unpredictable.
-        let session_id = if config.compatibility_mode { random::array::<32>(rng)?.to_vec() } else { Vec::new() };
+        // RFC 9846, 4.2.2: "In compatibility mode ..., this field MUST be non-empty", and
+        // unpredictable.
+        let session_id = if config.compatibility_mode {
+            random::array::<32>(rng)?.to_vec()
+        } else {
+            Vec::new()
+        };
         // RFC 9846, 4.3.8: a key share is made for this connection alone.
-        let shares = config.key_shares.iter().map(|group| EphemeralKey::generate(*group, rng)).collect::<Result<_, _>>()?;
-        // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be shown to all.
-        let stored = name.as_ref().filter(|_| config.sessions.capacity() > 0).map(|name| {
-            let key = SessionKey::new(Some(name), config.trust.as_ref(), config.identity.as_ref(), config.external_psk.as_ref());
-            StoredSessions::new(&config.sessions, key)
-        });
+        let shares = config
+            .key_shares
+            .iter()
+            .map(|group| EphemeralKey::generate(*group, rng))
+            .collect::<Result<_, _>>()?;
+        // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be
+        // shown to all.
+        let stored = name
+            .as_ref()
+            .filter(|_| config.sessions.capacity() > 0)
+            .map(|name| {
+                let key = SessionKey::new(
+                    Some(name),
+                    config.trust.as_ref(),
+                    config.identity.as_ref(),
+                    config.external_psk.as_ref(),
+                );
+                StoredSessions::new(&config.sessions, key)
+            });
         let suites = &config.settings.suites;
         let session = stored.as_ref().and_then(|stored| stored.take(now));
-        let session = session.filter(|offered| suites.iter().any(|suite| suite.hash() == offered.session.suite.hash()));
-        // RFC 9149, section 3: without a session "resumption_count to 0". Decided once: the second ClientHello must not change it.
-        let tickets = (config.tickets.0, if session.is_some() { config.tickets.1 } else { 0 });
+        let session = session.filter(|offered| {
+            suites
+                .iter()
+                .any(|suite| suite.hash() == offered.session.suite.hash())
+        });
+        // RFC 9149, section 3: without a session "resumption_count to 0". Decided once: the second
+        // ClientHello must not change it.
+        let tickets = (
+            config.tickets.0,
+            if session.is_some() {
+                config.tickets.1
+            } else {
+                0
+            },
+        );
         let hashes = suites.iter().map(|suite| suite.hash()).collect();
-        let mut offer = Self { client, name, stored, random, session_id, shares, tickets, session, hashes, early_data: false };
-        offer.early_data = early_data && offer.client.config.early_data && offer.early_terms().is_some() && offer.may_send_early();
+        let mut offer = Self {
+            client,
+            name,
+            stored,
+            random,
+            session_id,
+            shares,
+            tickets,
+            session,
+            hashes,
+            early_data: false,
+        };
+        offer.early_data = early_data
+            && offer.client.config.early_data
+            && offer.early_terms().is_some()
+            && offer.may_send_early();
         Ok(offer)
     }
 
-    /// Whether the application would talk to the server of the session: it is asked before anything is sent, and again when the server has shown that it
-    /// is there.
+    /// Whether the application would talk to the server of the session: it is asked before anything
+    /// is sent, and again when the server has shown that it is there.
     fn may_send_early(&self) -> bool {
-        let peer = self.session.as_ref().and_then(|offered| offered.session.whose.peer());
+        let peer = self
+            .session
+            .as_ref()
+            .and_then(|offered| offered.session.whose.peer());
         peer.is_none_or(|peer| self.client.config.settings.authorize(peer).is_ok())
     }
 
     /// The suite of the session, and on which terms early data may go under it.
     ///
-    /// RFC 9846, 4.3.10: both are the session's. So what we would not agree to now must not be what we begin with.
+    /// RFC 9846, 4.3.10: both are the session's. So what we would not agree to now must not be what
+    /// we begin with.
     fn early_terms(&self) -> Option<(Suite, &EarlyTerms)> {
         let settings = &self.client.config.settings;
         let offered = self.session.as_ref()?;
         let terms = offered.early.as_ref().filter(|terms| terms.max_size > 0)?;
         let suite = offered.session.suite;
-        let agreeable = settings.suites.contains(&suite) && terms.alpn.as_ref().is_none_or(|protocol| settings.alpn.contains(protocol));
+        let agreeable = settings.suites.contains(&suite)
+            && terms
+                .alpn
+                .as_ref()
+                .is_none_or(|protocol| settings.alpn.contains(protocol));
         agreeable.then_some((suite, terms))
     }
 
-    /// The early data that is offered: the suite that it goes under, the terms, and the secret that its keys come from.
+    /// The early data that is offered: the suite that it goes under, the terms, and the secret that
+    /// its keys come from.
     pub(crate) fn early_data(&self) -> Option<(Suite, &EarlyTerms, EarlySecret)> {
         let session = &self.session.as_ref().filter(|_| self.early_data)?.session;
         let (suite, terms) = self.early_terms()?;
@@ -105,55 +167,81 @@ impl Offer {
     }
 
     /// After a HelloRetryRequest: what it says to change (RFC 9846, 4.2.2).
-    pub(crate) fn amend(&mut self, suite: Suite, group: Option<Group>, rng: &mut Rng<'_>) -> Result<(), Fault> {
-        // "replacing the list of shares with a list containing a single KeyShareEntry from the indicated group". Without one the same shares go out
-        // again, so their private keys are kept.
+    pub(crate) fn amend(
+        &mut self,
+        suite: Suite,
+        group: Option<Group>,
+        rng: &mut Rng<'_>,
+    ) -> Result<(), Fault> {
+        // "replacing the list of shares with a list containing a single KeyShareEntry from the
+        // indicated group". Without one the same shares go out again, so their private keys are
+        // kept.
         if let Some(group) = group {
             self.shares = vec![EphemeralKey::generate(group, rng)?];
         }
         // "removing any PSKs which are incompatible with the server's indicated cipher suite".
         self.hashes = vec![suite.hash()];
-        self.session.take_if(|offered| offered.session.suite.hash() != suite.hash());
-        // RFC 9846, 4.3.10: "A client MUST NOT include the "early_data" extension in its followup ClientHello."
+        self.session
+            .take_if(|offered| offered.session.suite.hash() != suite.hash());
+        // RFC 9846, 4.3.10: "A client MUST NOT include the "early_data" extension in its followup
+        // ClientHello."
         self.early_data = false;
         Ok(())
     }
 
-    /// The server certificate types that we accept, best first (RFC 7250): raw keys only where keys are trusted, as no root can vouch for one.
-    /// Empty where the default, X.509 alone, will do.
+    /// The server certificate types that we accept, best first (RFC 7250): raw keys only where keys
+    /// are trusted, as no root can vouch for one. Empty where the default, X.509 alone, will do.
     pub(crate) fn server_certificate_types(&self) -> &'static [CertificateType] {
-        let Some(trust) = &self.client.config.trust else { return &[] };
+        let Some(trust) = &self.client.config.trust else {
+            return &[];
+        };
         match (trust.holds_keys(), trust.holds_roots()) {
             (false, _) => &[],
-            // A server with both is to show the certificate, since we cannot say which of its keys are pinned.
+            // A server with both is to show the certificate, since we cannot say which of its keys
+            // are pinned.
             (true, true) => &[CertificateType::X509, CertificateType::RAW_PUBLIC_KEY],
             (true, false) => &[CertificateType::RAW_PUBLIC_KEY, CertificateType::X509],
         }
     }
 
-    /// The client certificate types that we can show, best first (RFC 7250). Empty where the default, X.509 alone, will do.
+    /// The client certificate types that we can show, best first (RFC 7250). Empty where the
+    /// default, X.509 alone, will do.
     pub(crate) fn client_certificate_types(&self) -> &'static [CertificateType] {
         match &self.client.config.identity {
-            Some(identity) if identity.prefers_raw_key() => &[CertificateType::RAW_PUBLIC_KEY, CertificateType::X509],
+            Some(identity) if identity.prefers_raw_key() => {
+                &[CertificateType::RAW_PUBLIC_KEY, CertificateType::X509]
+            }
             _ => &[],
         }
     }
 
     /// The PSKs from outside that the server's suite may fit.
     fn external_psks(&self) -> impl Iterator<Item = &WirePsk> {
-        let psks = self.client.config.external_psk.as_ref().map(|psk| psk.as_client()).unwrap_or_default();
+        let psks = self
+            .client
+            .config
+            .external_psk
+            .as_ref()
+            .map(|psk| psk.as_client())
+            .unwrap_or_default();
         psks.iter().filter(|psk| self.hashes.contains(&psk.hash))
     }
 
-    /// The PSKs that are offered, in their order: RFC 9846, 4.3.10: that of early data is the first.
+    /// The PSKs that are offered, in their order: RFC 9846, 4.3.10: that of early data is the
+    /// first.
     fn psks(&self, now: Now) -> Vec<OfferedPsk<'_>> {
         let session = self.session.iter().map(|offered| OfferedPsk {
             identity: &offered.ticket,
             obfuscated_ticket_age: offered.obfuscated_age(now),
             psk: Psk::from(&offered.session),
         });
-        // RFC 9846, 4.3.11: "For identities established externally, an obfuscated_ticket_age of 0 SHOULD be used".
-        let external = self.external_psks().map(|psk| OfferedPsk { identity: &psk.identity, obfuscated_ticket_age: 0, psk: psk.into() });
+        // RFC 9846, 4.3.11: "For identities established externally, an obfuscated_ticket_age of 0
+        // SHOULD be used".
+        let external = self.external_psks().map(|psk| OfferedPsk {
+            identity: &psk.identity,
+            obfuscated_ticket_age: 0,
+            psk: psk.into(),
+        });
         session.chain(external).collect()
     }
 
@@ -164,16 +252,31 @@ impl Offer {
 
     /// The PSK that the server selected, in the key schedule.
     ///
-    /// RFC 9846, 4.3.11: "Clients MUST verify that the server's selected_identity is within the range supplied by the client, that the server selected a
-    /// cipher suite indicating a Hash associated with the PSK".
-    pub(crate) fn select_psk(&mut self, index: u16, suite: Suite, now: Now) -> Result<(EarlySecret, SelectedPsk), Fault> {
+    /// RFC 9846, 4.3.11: "Clients MUST verify that the server's selected_identity is within the
+    /// range supplied by the client, that the server selected a cipher suite indicating a Hash
+    /// associated with the PSK".
+    pub(crate) fn select_psk(
+        &mut self,
+        index: u16,
+        suite: Suite,
+        now: Now,
+    ) -> Result<(EarlySecret, SelectedPsk), Fault> {
         let fits = |psk: Psk<'_>| {
-            let hash = Fault::from(Illegal::PskHash { suite: suite.code_point() });
-            if psk.hash == suite.hash() { Ok(psk.early_secret()) } else { Err(hash) }
+            let hash = Fault::from(Illegal::PskHash {
+                suite: suite.code_point(),
+            });
+            if psk.hash == suite.hash() {
+                Ok(psk.early_secret())
+            } else {
+                Err(hash)
+            }
         };
         let behind_session = usize::from(index).checked_sub(usize::from(self.session.is_some()));
         if let (None, Some(offered)) = (behind_session, self.session.take()) {
-            return Ok((fits(Psk::from(&offered.session))?, SelectedPsk::session(offered.session)));
+            return Ok((
+                fits(Psk::from(&offered.session))?,
+                SelectedPsk::session(offered.session),
+            ));
         }
         let selected = behind_session.and_then(|index| self.external_psks().nth(index));
         match (selected, &self.client.config.external_psk) {
@@ -182,40 +285,80 @@ impl Offer {
         }
     }
 
-    /// The ClientHello; after a HelloRetryRequest with its cookie, and `transcript`, which ends with it.
-    pub(crate) fn hello(&self, cookie: Option<&[u8]>, transcript: Option<&Transcript>, now: Now) -> Result<Vec<u8>, Fault> {
+    /// The ClientHello; after a HelloRetryRequest with its cookie, and `transcript`, which ends
+    /// with it.
+    pub(crate) fn hello(
+        &self,
+        cookie: Option<&[u8]>,
+        transcript: Option<&Transcript>,
+        now: Now,
+    ) -> Result<Vec<u8>, Fault> {
         let config = &self.client.config;
         let mut extensions = Vec::new();
         // RFC 6066, section 3: a name, never an IP literal.
         if let Some(dns) = self.name.as_ref().and_then(ServerName::dns) {
-            extensions.push(ClientHelloExtension::ServerName(vec![message::ServerName::HostName(dns)]));
+            extensions.push(ClientHelloExtension::ServerName(vec![
+                message::ServerName::HostName(dns),
+            ]));
         }
-        extensions.push(ClientHelloExtension::SupportedGroups(config.settings.groups.iter().map(|group| group.code_point()).collect()));
-        // RFC 9846, 9.2: it may be missing where a PSK is offered; who trusts nothing else could not judge a certificate.
+        extensions.push(ClientHelloExtension::SupportedGroups(
+            config
+                .settings
+                .groups
+                .iter()
+                .map(|group| group.code_point())
+                .collect(),
+        ));
+        // RFC 9846, 9.2: it may be missing where a PSK is offered; who trusts nothing else could
+        // not judge a certificate.
         if config.trust.is_some() {
-            extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519]));
+            extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![
+                SignatureScheme::ED25519,
+            ]));
         }
         if !config.settings.alpn.is_empty() {
-            extensions.push(ClientHelloExtension::Alpn(config.settings.alpn.iter().map(Vec::as_slice).collect()));
+            extensions.push(ClientHelloExtension::Alpn(
+                config.settings.alpn.iter().map(Vec::as_slice).collect(),
+            ));
         }
         if !self.client_certificate_types().is_empty() {
-            extensions.push(ClientHelloExtension::ClientCertificateType(self.client_certificate_types().to_vec()));
+            extensions.push(ClientHelloExtension::ClientCertificateType(
+                self.client_certificate_types().to_vec(),
+            ));
         }
         if !self.server_certificate_types().is_empty() {
-            extensions.push(ClientHelloExtension::ServerCertificateType(self.server_certificate_types().to_vec()));
+            extensions.push(ClientHelloExtension::ServerCertificateType(
+                self.server_certificate_types().to_vec(),
+            ));
         }
-        extensions.push(ClientHelloExtension::RecordSizeLimit(config.settings.record_size_limit));
+        extensions.push(ClientHelloExtension::RecordSizeLimit(
+            config.settings.record_size_limit,
+        ));
         if self.keeps_sessions() {
             let (new_session_count, resumption_count) = self.tickets;
-            extensions.push(ClientHelloExtension::TicketRequest { new_session_count, resumption_count });
+            extensions.push(ClientHelloExtension::TicketRequest {
+                new_session_count,
+                resumption_count,
+            });
         }
         if self.keeps_sessions() || config.external_psk.is_some() {
-            // RFC 9846, 4.3.9: without it the server sends no tickets. psk_ke is never offered: it would give up forward secrecy.
-            extensions.push(ClientHelloExtension::PskKeyExchangeModes(vec![PskKeyExchangeMode::PSK_DHE_KE]));
+            // RFC 9846, 4.3.9: without it the server sends no tickets. psk_ke is never offered: it
+            // would give up forward secrecy.
+            extensions.push(ClientHelloExtension::PskKeyExchangeModes(vec![
+                PskKeyExchangeMode::PSK_DHE_KE,
+            ]));
         }
-        extensions.push(ClientHelloExtension::SupportedVersions(vec![ProtocolVersion::TLS1_3]));
+        extensions.push(ClientHelloExtension::SupportedVersions(vec![
+            ProtocolVersion::TLS1_3,
+        ]));
         extensions.push(ClientHelloExtension::KeyShare(
-            self.shares.iter().map(|share| KeyShareEntry { group: share.group().code_point(), key_exchange: share.public() }).collect(),
+            self.shares
+                .iter()
+                .map(|share| KeyShareEntry {
+                    group: share.group().code_point(),
+                    key_exchange: share.public(),
+                })
+                .collect(),
         ));
         if let Some(cookie) = cookie {
             extensions.push(ClientHelloExtension::Cookie(cookie));
@@ -223,14 +366,21 @@ impl Offer {
         if self.early_data {
             extensions.push(ClientHelloExtension::EarlyData);
         }
-        // RFC 9846, 4.3.11.2: all lengths are as if the binders were there, so they stand there as zeros first. The extension is the last (4.3.11).
+        // RFC 9846, 4.3.11.2: all lengths are as if the binders were there, so they stand there as
+        // zeros first. The extension is the last (4.3.11).
         let psks = self.psks(now);
-        let no_binders: Vec<Vec<u8>> = psks.iter().map(|offered| vec![0; offered.psk.hash.output_len()]).collect();
+        let no_binders: Vec<Vec<u8>> = psks
+            .iter()
+            .map(|offered| vec![0; offered.psk.hash.output_len()])
+            .collect();
         if !psks.is_empty() {
             let identities = psks.iter();
             extensions.push(ClientHelloExtension::PreSharedKey(OfferedPsks {
                 identities: identities
-                    .map(|offered| PskIdentity { identity: offered.identity, obfuscated_ticket_age: offered.obfuscated_ticket_age })
+                    .map(|offered| PskIdentity {
+                        identity: offered.identity,
+                        obfuscated_ticket_age: offered.obfuscated_ticket_age,
+                    })
                     .collect(),
                 binders: no_binders.iter().map(Vec::as_slice).collect(),
             }));
@@ -239,7 +389,12 @@ impl Offer {
             legacy_version: ProtocolVersion::TLS1_2,
             random: self.random,
             session_id: &self.session_id,
-            cipher_suites: config.settings.suites.iter().map(|suite| suite.code_point()).collect(),
+            cipher_suites: config
+                .settings
+                .suites
+                .iter()
+                .map(|suite| suite.code_point())
+                .collect(),
             compression_methods: &[0],
             extensions: Some(extensions),
         };
@@ -251,13 +406,21 @@ impl Offer {
         for OfferedPsk { psk, .. } in &psks {
             let digest = match transcript {
                 Some(transcript) => transcript.digest_with(covered),
-                // RFC 9846, 4.3.11.2: "this hash will be computed using the hash associated with the PSK".
+                // RFC 9846, 4.3.11.2: "this hash will be computed using the hash associated with
+                // the PSK".
                 None => psk.hash.hash(covered),
             };
             let binder = psk.binder(&digest);
             let (place, rest) =
-                places.split_at_mut_checked(1 + binder.len()).ok_or(Fault::Internal { what: "finding room for a binder" })?;
-            place.get_mut(1..).unwrap_or_default().copy_from_slice(&binder);
+                places
+                    .split_at_mut_checked(1 + binder.len())
+                    .ok_or(Fault::Internal {
+                        what: "finding room for a binder",
+                    })?;
+            place
+                .get_mut(1..)
+                .unwrap_or_default()
+                .copy_from_slice(&binder);
             places = rest;
         }
         Ok(bytes)

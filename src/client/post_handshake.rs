@@ -28,12 +28,19 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// The server's Finished is verified and ours is in the transcript: from here on tickets can be used.
-    pub(crate) fn new(stored: StoredSessions, keys: Keys, server: Authenticated, alpn: Option<Vec<u8>>) -> Self {
+    /// The server's Finished is verified and ours is in the transcript: from here on tickets can be
+    /// used.
+    pub(crate) fn new(
+        stored: StoredSessions,
+        keys: Keys,
+        server: Authenticated,
+        alpn: Option<Vec<u8>>,
+    ) -> Self {
         Self {
             stored,
             suite: keys.suite,
-            // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
+            // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's
+            // Finished.
             resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
             whose: server.whose,
             since: server.since,
@@ -44,20 +51,33 @@ impl Memory {
 
 impl Connected {
     /// Keeps the session for another connection.
-    pub(crate) fn on_new_session_ticket(self, message: &NewSessionTicket<'_>, cx: &mut Context<'_>) -> Result<Self, Fault> {
-        // RFC 9846, 4.7.1: "Clients which receive a NewSessionTicket message but do not support resumption MUST silently ignore this message", and "The
-        // value of zero indicates that the ticket should be discarded immediately".
+    pub(crate) fn on_new_session_ticket(
+        self,
+        message: &NewSessionTicket<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Fault> {
+        // RFC 9846, 4.7.1: "Clients which receive a NewSessionTicket message but do not support
+        // resumption MUST silently ignore this message", and "The value of zero indicates that the
+        // ticket should be discarded immediately".
         if let Some(memory) = &self.memory
             && message.ticket_lifetime > 0
         {
             let psk = memory.resumption.psk(message.ticket_nonce);
             let session = ClientSession {
-                session: Session { suite: memory.suite, psk, since: memory.since, whose: memory.whose.clone() },
+                session: Session {
+                    suite: memory.suite,
+                    psk,
+                    since: memory.since,
+                    whose: memory.whose.clone(),
+                },
                 ticket: message.ticket.to_vec().into(),
                 age_add: message.ticket_age_add,
                 lifetime: Duration::from_secs(message.ticket_lifetime.into()),
                 received: cx.now.unix,
-                early: message.early_data().map(|max_size| EarlyTerms { max_size, alpn: memory.alpn.clone() }),
+                early: message.early_data().map(|max_size| EarlyTerms {
+                    max_size,
+                    alpn: memory.alpn.clone(),
+                }),
             };
             memory.stored.put(session, cx.now);
         }
@@ -65,9 +85,17 @@ impl Connected {
     }
 
     /// RFC 9846, 4.7.3: the server has moved on to its next keys.
-    pub(crate) fn on_key_update(self, message: &KeyUpdate, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Self, Fault> {
+    pub(crate) fn on_key_update(
+        self,
+        message: &KeyUpdate,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Fault> {
         let aligned = wire.aligned("KeyUpdate")?;
-        cx.sink.update_read(aligned, message.request_update == KeyUpdateRequest::Requested);
+        cx.sink.update_read(
+            aligned,
+            message.request_update == KeyUpdateRequest::Requested,
+        );
         Ok(self)
     }
 }

@@ -1,4 +1,5 @@
-//! EncryptedExtensions and CertificateRequest: what else the server decided, and whether it wants to know us (RFC 9846, 4.4).
+//! EncryptedExtensions and CertificateRequest: what else the server decided, and whether it wants
+//! to know us (RFC 9846, 4.4).
 
 use crate::client::authentication::{WaitCertificate, WaitFinished};
 use crate::client::certificate_request::CertificateRequested;
@@ -21,7 +22,10 @@ pub(crate) struct WaitEncryptedExtensions {
 }
 
 /// Where EncryptedExtensions leads.
-#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart as soon as it is returned"
+)]
 pub(crate) enum AfterParameters {
     /// The server shows who it is.
     Certificate(WaitCertificateOrRequest),
@@ -40,24 +44,49 @@ impl WaitEncryptedExtensions {
         let config = &self.offer.client.config;
         // RFC 9846, 4.3: every answer is to something that was asked.
         let asked = |extension: &ExtensionType| match *extension {
-            ExtensionType::SERVER_NAME => self.offer.name.as_ref().is_some_and(|name| name.dns().is_some()),
+            ExtensionType::SERVER_NAME => self
+                .offer
+                .name
+                .as_ref()
+                .is_some_and(|name| name.dns().is_some()),
             ExtensionType::ALPN => !config.settings.alpn.is_empty(),
-            ExtensionType::CLIENT_CERTIFICATE_TYPE => !self.offer.client_certificate_types().is_empty(),
-            ExtensionType::SERVER_CERTIFICATE_TYPE => !self.offer.server_certificate_types().is_empty(),
+            ExtensionType::CLIENT_CERTIFICATE_TYPE => {
+                !self.offer.client_certificate_types().is_empty()
+            }
+            ExtensionType::SERVER_CERTIFICATE_TYPE => {
+                !self.offer.server_certificate_types().is_empty()
+            }
             ExtensionType::RECORD_SIZE_LIMIT => true,
             ExtensionType::EARLY_DATA => self.offer.offers_early_data(),
-            // RFC 9149, section 3: how many tickets the server expects to send. They are taken as they come.
+            // RFC 9149, section 3: how many tickets the server expects to send. They are taken as
+            // they come.
             ExtensionType::TICKET_REQUEST => self.offer.keeps_sessions(),
-            // RFC 9846, 4.3.7: the server's preferences, not to be acted upon before the handshake is complete; we do not afterwards.
+            // RFC 9846, 4.3.7: the server's preferences, not to be acted upon before the handshake
+            // is complete; we do not afterwards.
             ExtensionType::SUPPORTED_GROUPS => true,
             _ => false,
         };
-        if let Some(extension) = message.extension_types().find(|extension| !asked(extension)) {
-            return Err(Fault::UnsolicitedExtension { message: EncryptedExtensions::NAME, extension });
+        if let Some(extension) = message
+            .extension_types()
+            .find(|extension| !asked(extension))
+        {
+            return Err(Fault::UnsolicitedExtension {
+                message: EncryptedExtensions::NAME,
+                extension,
+            });
         }
-        let alpn = message.alpn().map(|protocol| self.chosen_protocol(protocol)).transpose()?;
-        let client_certificate_type = chosen_type(self.offer.client_certificate_types(), message.client_certificate_type())?;
-        let server_certificate_type = chosen_type(self.offer.server_certificate_types(), message.server_certificate_type())?;
+        let alpn = message
+            .alpn()
+            .map(|protocol| self.chosen_protocol(protocol))
+            .transpose()?;
+        let client_certificate_type = chosen_type(
+            self.offer.client_certificate_types(),
+            message.client_certificate_type(),
+        )?;
+        let server_certificate_type = chosen_type(
+            self.offer.server_certificate_types(),
+            message.server_certificate_type(),
+        )?;
         if let Some(limit) = message.record_size_limit() {
             if limit < MIN_RECORD_SIZE_LIMIT {
                 return Err(Illegal::RecordSizeLimit(limit).into());
@@ -66,9 +95,16 @@ impl WaitEncryptedExtensions {
             cx.sink.limit_write(limit.into());
             cx.sink.limit_read(config.settings.record_size_limit.into());
         }
-        let early = self.early.answered(message.early_data(), self.keys.suite, alpn.as_deref(), cx)?;
+        let early =
+            self.early
+                .answered(message.early_data(), self.keys.suite, alpn.as_deref(), cx)?;
         self.keys.transcript.add(wire.bytes);
-        let Offer { client, name, stored, .. } = self.offer;
+        let Offer {
+            client,
+            name,
+            stored,
+            ..
+        } = self.offer;
         let known = WaitCertificate {
             client,
             name,
@@ -81,21 +117,37 @@ impl WaitEncryptedExtensions {
             request: None,
         };
         Ok(match self.psk {
-            // RFC 9846, 4.4.2 and 4.5.1: with a PSK the server neither asks for a certificate nor shows one.
-            Some(psk) => AfterParameters::Finished(WaitFinished { known, server: Proof::Psk(psk) }),
+            // RFC 9846, 4.4.2 and 4.5.1: with a PSK the server neither asks for a certificate nor
+            // shows one.
+            Some(psk) => AfterParameters::Finished(WaitFinished {
+                known,
+                server: Proof::Psk(psk),
+            }),
             None => AfterParameters::Certificate(WaitCertificateOrRequest(known)),
         })
     }
 
     fn chosen_protocol(&self, protocol: &[u8]) -> Result<Vec<u8>, Fault> {
         // RFC 7301, 3.1: the answer is one of those that were offered.
-        let offered = self.offer.client.config.settings.alpn.iter().find(|offered| offered.as_slice() == protocol);
-        offered.cloned().ok_or_else(|| Illegal::ProtocolNotOffered(protocol.to_vec()).into())
+        let offered = self
+            .offer
+            .client
+            .config
+            .settings
+            .alpn
+            .iter()
+            .find(|offered| offered.as_slice() == protocol);
+        offered
+            .cloned()
+            .ok_or_else(|| Illegal::ProtocolNotOffered(protocol.to_vec()).into())
     }
 }
 
 /// RFC 7250, 4.2: the server's choice is one of ours; without one it is X.509.
-fn chosen_type(offered: &[CertificateType], chosen: Option<CertificateType>) -> Result<CertificateType, Fault> {
+fn chosen_type(
+    offered: &[CertificateType],
+    chosen: Option<CertificateType>,
+) -> Result<CertificateType, Fault> {
     match chosen {
         None => Ok(CertificateType::X509),
         Some(chosen) if offered.contains(&chosen) => Ok(chosen),
@@ -113,9 +165,17 @@ impl WaitCertificateOrRequest {
     }
 
     /// The server asks who we are; the answer goes out with our Finished.
-    pub(crate) fn on_certificate_request(mut self, message: &CertificateRequest<'_>, wire: &Wire<'_>) -> Result<WaitCertificate, Fault> {
+    pub(crate) fn on_certificate_request(
+        mut self,
+        message: &CertificateRequest<'_>,
+        wire: &Wire<'_>,
+    ) -> Result<WaitCertificate, Fault> {
         let identity = self.0.client.config.identity.as_ref();
-        self.0.request = Some(CertificateRequested::new(message, identity, self.0.client_certificate_type)?);
+        self.0.request = Some(CertificateRequested::new(
+            message,
+            identity,
+            self.0.client_certificate_type,
+        )?);
         self.0.keys.transcript.add(wire.bytes);
         Ok(self.0)
     }

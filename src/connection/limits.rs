@@ -13,13 +13,19 @@ pub(crate) struct Limits {
 
 impl From<&Settings> for Limits {
     fn from(settings: &Settings) -> Self {
-        Self { handshake_timeout: settings.handshake_timeout, max_handshake_size: settings.max_handshake_size }
+        Self {
+            handshake_timeout: settings.handshake_timeout,
+            max_handshake_size: settings.max_handshake_size,
+        }
     }
 }
 
 impl Default for Limits {
     /// The limits that hold until a configuration is chosen.
     fn default() -> Self {
-        Self { handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT, max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE }
+        Self {
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
+            max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
+        }
     }
 }

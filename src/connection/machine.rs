@@ -48,7 +48,9 @@ impl Machine {
 
     pub(crate) fn client_hello(&self) -> Option<&ClientHello> {
         match self {
-            Self::ServerAsking(server::Suspended::Configuration(suspended)) => Some(&suspended.offered),
+            Self::ServerAsking(server::Suspended::Configuration(suspended)) => {
+                Some(&suspended.offered)
+            }
             _ => None,
         }
     }
@@ -62,15 +64,23 @@ impl Machine {
 
     pub(crate) fn to_sign(&self) -> Option<&[u8]> {
         match self {
-            Self::ServerAsking(server::Suspended::Signature(suspended)) => Some(suspended.to_sign()),
-            Self::ClientAsking(client::Suspended::Signature(suspended)) => Some(suspended.to_sign()),
+            Self::ServerAsking(server::Suspended::Signature(suspended)) => {
+                Some(suspended.to_sign())
+            }
+            Self::ClientAsking(client::Suspended::Signature(suspended)) => {
+                Some(suspended.to_sign())
+            }
             _ => None,
         }
     }
 
     /// Continues with the chosen configuration. Returns the machine as it was if no configuration
     /// was asked for.
-    pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
+    pub(crate) fn choose(
+        self,
+        server: &Server,
+        cx: &mut Context<'_>,
+    ) -> Result<Result<Self, Fault>, Self> {
         match self {
             Self::ServerAsking(suspended) => match suspended.choose(server, cx) {
                 Ok(result) => Ok(result.map(Self::from)),
@@ -82,7 +92,11 @@ impl Machine {
 
     /// Continues with the application's answer. Returns the machine as it was if the answer does
     /// not fit the question.
-    pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Self, Fault>, Self> {
+    pub(crate) fn answer(
+        self,
+        answer: Answer,
+        cx: &mut Context<'_>,
+    ) -> Result<Result<Self, Fault>, Self> {
         match self {
             Self::ServerAsking(suspended) => match suspended.answer(answer, cx) {
                 Ok(result) => Ok(result.map(Self::from)),
@@ -100,8 +114,14 @@ impl Machine {
     /// the state does not accept: the state names what it waits for.
     pub(crate) fn expecting(&self, fault: Fault) -> Fault {
         match (self, fault) {
-            (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
-            (Self::Server(state), Fault::Unexpected { got, .. }) => Fault::Unexpected { expected: state.expects(), got },
+            (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected {
+                expected: state.expects(),
+                got,
+            },
+            (Self::Server(state), Fault::Unexpected { got, .. }) => Fault::Unexpected {
+                expected: state.expects(),
+                got,
+            },
             (_, fault) => fault,
         }
     }

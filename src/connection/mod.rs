@@ -7,7 +7,8 @@
 //! write() ───────> send/: gather, seal ──────────────────────> output() <──────────────┘
 //! ```
 //!
-//! It opens no socket, reads no clock and starts no thread: time and randomness come in with the calls that need them.
+//! It opens no socket, reads no clock and starts no thread: time and randomness come in with the
+//! calls that need them.
 
 mod limits;
 mod machine;
@@ -60,8 +61,13 @@ impl Client {
         if self.config.unnamed {
             return Ok(());
         }
-        let reason = "a connection without a name has to be allowed by ClientBuilder::allow_unnamed";
-        Err(ConfigError::Setting { name: "allow_unnamed", reason }.into())
+        let reason =
+            "a connection without a name has to be allowed by ClientBuilder::allow_unnamed";
+        Err(ConfigError::Setting {
+            name: "allow_unnamed",
+            reason,
+        }
+        .into())
     }
 }
 

@@ -79,7 +79,13 @@ impl Sink for ConnectionSink<'_> {
         self.sender(|sender| sender.end_early_data());
     }
 
-    fn accept_early_data(&mut self, _: Aligned, suite: Suite, secret: TrafficSecret, max_size: u32) {
+    fn accept_early_data(
+        &mut self,
+        _: Aligned,
+        suite: Suite,
+        secret: TrafficSecret,
+        max_size: u32,
+    ) {
         self.decided.read = Some(ReadKey::Early(suite, secret, max_size));
     }
 

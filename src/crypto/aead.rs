@@ -1,8 +1,9 @@
 //! [`AeadKey`]: seals and opens one record.
 //!
-//! The nonce comes from `record`, which makes it from its sequence number and nowhere else. The expanded key (round keys, powers of the GHASH
-//! key) lives on the heap: making it leaves copies on the stack, which are overwritten. Only the encrypting half of AES's key schedule is
-//! kept, all that GCM uses: 176 bytes less for AES-128, 240 for AES-256, of every connection.
+//! The nonce comes from `record`, which makes it from its sequence number and nowhere else. The
+//! expanded key (round keys, powers of the GHASH key) lives on the heap: making it leaves copies on
+//! the stack, which are overwritten. Only the encrypting half of AES's key schedule is kept, all
+//! that GCM uses: 176 bytes less for AES-128, 240 for AES-256, of every connection.
 
 use ::aes_gcm::AesGcm;
 use ::aes_gcm::aead::consts::{U12, U16};
@@ -21,7 +22,8 @@ type Aes256Gcm = AesGcm<Aes256Enc, U12>;
 /// A key for one direction's records, ready for use; wiped when dropped.
 pub(crate) struct AeadKey(Cipher);
 
-/// Boxed one by one (the kernel's does it itself), so that AES-128 does not take the room of AES-256.
+/// Boxed one by one (the kernel's does it itself), so that AES-128 does not take the room of
+/// AES-256.
 enum Cipher {
     /// AES of either size by our own kernel.
     Kernel(GcmKey),
@@ -42,8 +44,16 @@ impl AeadKey {
 
     /// [`new`](Self::new) with our own kernel of this width for AES-GCM, or without.
     pub(crate) fn with(width: Option<Width>, suite: Suite, key: &[u8]) -> Self {
-        assert_eq!(key.len(), suite.key_len(), "the key is of the suite's length");
-        let kernel = || width.and_then(|width| scrubbed_kernel_key(|| GcmKey::new(width, key))).map(Cipher::Kernel);
+        assert_eq!(
+            key.len(),
+            suite.key_len(),
+            "the key is of the suite's length"
+        );
+        let kernel = || {
+            width
+                .and_then(|width| scrubbed_kernel_key(|| GcmKey::new(width, key)))
+                .map(Cipher::Kernel)
+        };
         Self(match suite {
             Suite::Aes128GcmSha256 => kernel().unwrap_or_else(|| Cipher::Aes128Gcm(expand(key))),
             Suite::Aes256GcmSha384 => kernel().unwrap_or_else(|| Cipher::Aes256Gcm(expand(key))),
@@ -61,12 +71,14 @@ impl AeadKey {
         }
     }
 
-    /// Encrypts into `buffer`, and returns the tag over that and `aad`. The plaintext is `head`, and then what stands in `buffer` behind its length: so a
-    /// caller's bytes are sealed where they are, without a copy before.
+    /// Encrypts into `buffer`, and returns the tag over that and `aad`. The plaintext is `head`,
+    /// and then what stands in `buffer` behind its length: so a caller's bytes are sealed where
+    /// they are, without a copy before.
     ///
     /// # Errors
     ///
-    /// [`Fault::Internal`] for a buffer of 64 GiB or more, which no record is, or one that is shorter than `head`; `buffer` may then be changed.
+    /// [`Fault::Internal`] for a buffer of 64 GiB or more, which no record is, or one that is
+    /// shorter than `head`; `buffer` may then be changed.
     pub(crate) fn seal(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -75,12 +87,16 @@ impl AeadKey {
         buffer: &mut [u8],
     ) -> Result<[u8; Suite::TAG_LEN], Fault> {
         match &self.0 {
-            Cipher::Kernel(key) => scrubbed_kernel(key.width(), || key.seal(nonce, aad, head, buffer)),
+            Cipher::Kernel(key) => {
+                scrubbed_kernel(key.width(), || key.seal(nonce, aad, head, buffer))
+            }
             Cipher::Aes128Gcm(key) => self.seal_with(&**key, nonce, aad, head, buffer),
             Cipher::Aes256Gcm(key) => self.seal_with(&**key, nonce, aad, head, buffer),
             Cipher::ChaCha20Poly1305(key) => self.seal_with(&**key, nonce, aad, head, buffer),
         }
-        .ok_or(Fault::Internal { what: "sealing a record" })
+        .ok_or(Fault::Internal {
+            what: "sealing a record",
+        })
     }
 
     /// By a crate that works in place: the head is copied before.
@@ -93,16 +109,21 @@ impl AeadKey {
         buffer: &mut [u8],
     ) -> Option<[u8; Suite::TAG_LEN]> {
         buffer.get_mut(..head.len())?.copy_from_slice(head);
-        scrubbed_record(self.suite(), || key.encrypt_inout_detached(nonce.into(), aad, buffer.into())).ok().map(Into::into)
+        scrubbed_record(self.suite(), || {
+            key.encrypt_inout_detached(nonce.into(), aad, buffer.into())
+        })
+        .ok()
+        .map(Into::into)
     }
 
-    /// Checks `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes of the plaintext go to `head`, where a caller wants them,
-    /// and the others stay in `buffer`, at their place behind that length.
+    /// Checks `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes of
+    /// the plaintext go to `head`, where a caller wants them, and the others stay in `buffer`, at
+    /// their place behind that length.
     ///
     /// # Errors
     ///
-    /// [`Fault::BadRecordMac`]: then neither holds anything of the plaintext, and what they held is lost. [`Fault::Internal`] for a `head` that is longer
-    /// than `buffer`.
+    /// [`Fault::BadRecordMac`]: then neither holds anything of the plaintext, and what they held is
+    /// lost. [`Fault::Internal`] for a `head` that is longer than `buffer`.
     pub(crate) fn open(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -112,10 +133,14 @@ impl AeadKey {
         head: &mut [u8],
     ) -> Result<(), Fault> {
         if head.len() > buffer.len() {
-            return Err(Fault::Internal { what: "opening a record" });
+            return Err(Fault::Internal {
+                what: "opening a record",
+            });
         }
         match &self.0 {
-            Cipher::Kernel(key) => scrubbed_kernel(key.width(), || key.open(nonce, aad, buffer, tag, head)),
+            Cipher::Kernel(key) => {
+                scrubbed_kernel(key.width(), || key.open(nonce, aad, buffer, tag, head))
+            }
             Cipher::Aes128Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
             Cipher::Aes256Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
             Cipher::ChaCha20Poly1305(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
@@ -134,7 +159,10 @@ impl AeadKey {
         tag: &[u8; Suite::TAG_LEN],
         head: &mut [u8],
     ) -> Option<()> {
-        scrubbed_record(self.suite(), || key.decrypt_inout_detached(nonce.into(), aad, (&mut *buffer).into(), tag.into())).ok()?;
+        scrubbed_record(self.suite(), || {
+            key.decrypt_inout_detached(nonce.into(), aad, (&mut *buffer).into(), tag.into())
+        })
+        .ok()?;
         head.copy_from_slice(buffer.get(..head.len())?);
         Some(())
     }
@@ -166,7 +194,10 @@ trait Portable: AeadInOut<NonceSize = U12, TagSize = U16> {}
 
 impl<K: AeadInOut<NonceSize = U12, TagSize = U16>> Portable for K {}
 
-#[expect(clippy::expect_used, reason = "the length is the suite's, by the key schedule that derived the key")]
+#[expect(
+    clippy::expect_used,
+    reason = "the length is the suite's, by the key schedule that derived the key"
+)]
 fn expand<K: KeyInit>(key: &[u8]) -> Box<K> {
     scrubbed_key(|| Box::new(K::new_from_slice(key).expect("the key is of the suite's length")))
 }
@@ -184,7 +215,10 @@ mod tests {
     #[test]
     fn says_which_suite_it_serves() {
         for suite in Suite::ALL {
-            assert_eq!(AeadKey::new(suite, &vec![7; suite.key_len()]).suite(), suite);
+            assert_eq!(
+                AeadKey::new(suite, &vec![7; suite.key_len()]).suite(),
+                suite
+            );
         }
     }
 
@@ -196,7 +230,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn opens_what_it_sealed(suite in suites(), key: [u8; 32], nonce: [u8; 12], aad: Vec<u8>, plaintext in prop::collection::vec(any::<u8>(), 0..600)) {
+        fn opens_what_it_sealed(
+            suite in suites(),
+            key: [u8; 32],
+            nonce: [u8; 12],
+            aad: Vec<u8>,
+            plaintext in prop::collection::vec(any::<u8>(), 0..600),
+        ) {
             let key = AeadKey::new(suite, &key[..suite.key_len()]);
             let mut buffer = plaintext.clone();
             let tag = key.seal_in_place(&nonce, &aad, &mut buffer).unwrap();
@@ -220,17 +260,25 @@ mod tests {
 
             let mut buffer = plaintext.clone();
             buffer[..split].fill(0x77);
-            prop_assert_eq!(key.seal(&nonce, &aad, &plaintext[..split], &mut buffer).unwrap(), tag);
+            prop_assert_eq!(
+                key.seal(&nonce, &aad, &plaintext[..split], &mut buffer)
+                    .unwrap(),
+                tag
+            );
             prop_assert_eq!(&buffer, &whole);
 
             let mut head = vec![0x77; split];
-            key.open(&nonce, &aad, &mut buffer, &tag, &mut head).unwrap();
+            key.open(&nonce, &aad, &mut buffer, &tag, &mut head)
+                .unwrap();
             prop_assert_eq!(&head, &plaintext[..split]);
             prop_assert_eq!(&buffer[split..], &plaintext[split..]);
 
             let mut head = vec![0x77; split];
             let wrong = tag.map(|byte| byte ^ 1);
-            prop_assert!(matches!(key.open(&nonce, &aad, &mut whole, &wrong, &mut head), Err(Fault::BadRecordMac)));
+            prop_assert!(matches!(
+                key.open(&nonce, &aad, &mut whole, &wrong, &mut head),
+                Err(Fault::BadRecordMac)
+            ));
             prop_assert!(head.iter().all(|byte| *byte == 0x77 || *byte == 0));
         }
 
@@ -256,7 +304,12 @@ mod tests {
             let (ciphertext, tag) = rest.split_at(plaintext.len());
 
             let mut buffer = ciphertext.to_vec();
-            let opened = key.open_in_place(nonce.try_into().unwrap(), aad, &mut buffer, tag.try_into().unwrap());
+            let opened = key.open_in_place(
+                nonce.try_into().unwrap(),
+                aad,
+                &mut buffer,
+                tag.try_into().unwrap(),
+            );
             // RFC 9846, 5.2.
             prop_assert!(matches!(opened, Err(Fault::BadRecordMac)));
             prop_assert!(buffer == ciphertext || buffer.iter().all(|byte| *byte == 0));

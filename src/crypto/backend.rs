@@ -1,8 +1,9 @@
 //! [`Backend`]: which of the two implementations of a primitive this CPU gets.
 //!
-//! `Portable` is always there and complete by itself. `Graviola` is proven assembler, about twice as fast for X25519 and for signing with
-//! Ed25519, and four times and more for secp256r1 and ML-KEM; it panics on a CPU without what it needs, so that is asked first, once. Everything
-//! else has one implementation.
+//! `Portable` is always there and complete by itself. `Graviola` is proven assembler, about twice
+//! as fast for X25519 and for signing with Ed25519, and four times and more for secp256r1 and
+//! ML-KEM; it panics on a CPU without what it needs, so that is asked first, once. Everything else
+//! has one implementation.
 
 use std::sync::OnceLock;
 
@@ -12,7 +13,10 @@ pub(crate) enum Backend {
     /// The dalek crates, `ml-kem` and `p256`: every target.
     Portable,
     /// graviola: x86-64 and aarch64 CPUs with the extensions that [`detect`] asks for.
-    #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        feature = "accelerate",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     Graviola,
 }
 
@@ -32,7 +36,8 @@ pub(crate) fn backend() -> Backend {
     *BACKEND.get_or_init(detect)
 }
 
-/// What graviola 0.4 asserts in every call (its `low/x86_64/cpu.rs`), and bmi2, which its X25519 uses without asking.
+/// What graviola 0.4 asserts in every call (its `low/x86_64/cpu.rs`), and bmi2, which its X25519
+/// uses without asking.
 #[cfg(all(feature = "accelerate", target_arch = "x86_64"))]
 fn detect() -> Backend {
     let complete = std::arch::is_x86_feature_detected!("aes")
@@ -43,7 +48,11 @@ fn detect() -> Backend {
         && std::arch::is_x86_feature_detected!("adx")
         && std::arch::is_x86_feature_detected!("avx")
         && std::arch::is_x86_feature_detected!("avx2");
-    if complete { Backend::Graviola } else { Backend::Portable }
+    if complete {
+        Backend::Graviola
+    } else {
+        Backend::Portable
+    }
 }
 
 /// What graviola 0.4 asserts in every call (its `low/aarch64/cpu.rs`).
@@ -53,11 +62,18 @@ fn detect() -> Backend {
         && std::arch::is_aarch64_feature_detected!("aes")
         && std::arch::is_aarch64_feature_detected!("pmull")
         && std::arch::is_aarch64_feature_detected!("sha2");
-    if complete { Backend::Graviola } else { Backend::Portable }
+    if complete {
+        Backend::Graviola
+    } else {
+        Backend::Portable
+    }
 }
 
 /// Other targets have one column.
-#[cfg(not(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(all(
+    feature = "accelerate",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 fn detect() -> Backend {
     Backend::Portable
 }
@@ -70,16 +86,36 @@ mod tests {
     #[test]
     fn graviola_is_chosen_exactly_where_it_runs() {
         let found = backend();
-        #[cfg(not(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-        assert_eq!((found, Backend::all()), (Backend::Portable, vec![Backend::Portable]));
+        #[cfg(not(all(
+            feature = "accelerate",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        )))]
+        assert_eq!(
+            (found, Backend::all()),
+            (Backend::Portable, vec![Backend::Portable])
+        );
 
-        #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[cfg(all(
+            feature = "accelerate",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ))]
         {
             // It asserts what it needs in every call.
-            let runs = std::panic::catch_unwind(|| graviola::key_agreement::x25519::StaticPrivateKey::from_array(&[7; 32]).public_key());
+            let runs = std::panic::catch_unwind(|| {
+                graviola::key_agreement::x25519::StaticPrivateKey::from_array(&[7; 32]).public_key()
+            });
             match runs {
-                Ok(_) => assert_eq!((found, Backend::all()), (Backend::Graviola, vec![Backend::Portable, Backend::Graviola])),
-                Err(_) => assert_eq!((found, Backend::all()), (Backend::Portable, vec![Backend::Portable])),
+                Ok(_) => assert_eq!(
+                    (found, Backend::all()),
+                    (
+                        Backend::Graviola,
+                        vec![Backend::Portable, Backend::Graviola]
+                    )
+                ),
+                Err(_) => assert_eq!(
+                    (found, Backend::all()),
+                    (Backend::Portable, vec![Backend::Portable])
+                ),
             }
         }
     }

@@ -1,4 +1,5 @@
-//! SHA-256 and SHA-384, as the transcript needs them: fed step by step, and read at any point without stopping.
+//! SHA-256 and SHA-384, as the transcript needs them: fed step by step, and read at any point
+//! without stopping.
 
 use core::fmt;
 
@@ -104,7 +105,9 @@ impl Digest {
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.as_bytes()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -115,11 +118,18 @@ mod tests {
     #[test]
     fn answers_the_examples_of_fips_180() {
         // FIPS 180-2, B.1, and 180-2 D.1: the hash of "abc".
-        assert_eq!(format!("{:?}", HashAlgorithm::Sha256.hash(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert_eq!(HashAlgorithm::Sha256.hash(b"abc").as_bytes(), sha256(b"abc"));
+        assert_eq!(
+            format!("{:?}", HashAlgorithm::Sha256.hash(b"abc")),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert_eq!(
+            HashAlgorithm::Sha256.hash(b"abc").as_bytes(),
+            sha256(b"abc")
+        );
         assert_eq!(
             format!("{:?}", HashAlgorithm::Sha384.hash(b"abc")),
-            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"
+            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
+             8086072ba1e7cc2358baeca134c825a7"
         );
     }
 

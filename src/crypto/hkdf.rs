@@ -1,7 +1,8 @@
 //! HKDF (RFC 5869), writing straight into a [`Secret`].
 //!
-//! A [`Prk`] keeps HMAC's pads, computed once, beside its bytes: most secrets of the key schedule are expanded two to four times, and each
-//! expansion then takes two compressions and not four. The bytes stay because the key log shows them.
+//! A [`Prk`] keeps HMAC's pads, computed once, beside its bytes: most secrets of the key schedule
+//! are expanded two to four times, and each expansion then takes two compressions and not four. The
+//! bytes stay because the key log shows them.
 
 use ::hkdf::{GenericHkdf, Hkdf, HmacImpl};
 use sha2::{Sha256, Sha384};
@@ -33,7 +34,8 @@ impl Prk {
             HashAlgorithm::Sha256 => Secret::copy_of(&Hkdf::<Sha256>::extract(Some(salt), ikm).0),
             HashAlgorithm::Sha384 => Secret::copy_of(&Hkdf::<Sha384>::extract(Some(salt), ikm).0),
         });
-        // Not the pads that extracting leaves in passing: unused room in them shows what was on the stack before, a part of the input.
+        // Not the pads that extracting leaves in passing: unused room in them shows what was on the
+        // stack before, a part of the input.
         Self::from_secret(algorithm, secret)
     }
 
@@ -71,11 +73,15 @@ impl Prk {
     ///
     /// # Panics
     ///
-    /// If `len` is over 255 times the hash's length. The key schedule asks for 48 bytes at most; an application that chooses a length is
-    /// answered by [`expand_into`](Self::expand_into).
-    #[expect(clippy::expect_used, reason = "the lengths are the key schedule's, all far below the limit")]
+    /// If `len` is over 255 times the hash's length. The key schedule asks for 48 bytes at most; an
+    /// application that chooses a length is answered by [`expand_into`](Self::expand_into).
+    #[expect(
+        clippy::expect_used,
+        reason = "the lengths are the key schedule's, all far below the limit"
+    )]
     pub(crate) fn expand(&self, info: &[&[u8]], len: usize) -> Secret {
-        Secret::try_filled(len, |out| self.expand_into(info, out)).expect("the key schedule asks for less than 255 blocks")
+        Secret::try_filled(len, |out| self.expand_into(info, out))
+            .expect("the key schedule asks for less than 255 blocks")
     }
 
     /// HKDF-Expand into `out`.
@@ -92,9 +98,15 @@ impl Prk {
     }
 }
 
-#[expect(clippy::expect_used, reason = "every secret of the key schedule is as long as its hash")]
+#[expect(
+    clippy::expect_used,
+    reason = "every secret of the key schedule is as long as its hash"
+)]
 fn pads<H: HmacImpl>(secret: &Secret) -> Box<GenericHkdf<H>> {
-    Box::new(GenericHkdf::from_prk(secret.expose()).expect("a secret of the key schedule is as long as its hash"))
+    Box::new(
+        GenericHkdf::from_prk(secret.expose())
+            .expect("a secret of the key schedule is as long as its hash"),
+    )
 }
 
 #[cfg(test)]
@@ -102,7 +114,10 @@ mod tests {
     use super::*;
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+        (0..text.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+            .collect()
     }
 
     #[test]
@@ -115,13 +130,15 @@ mod tests {
                 &salt[..],
                 &info[..],
                 "077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5",
-                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf\
+                 34007208d5b887185865",
             ),
             (
                 &[],
                 &[],
                 "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04",
-                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d\
+                 9d201395faa4b61a96c8",
             ),
         ] {
             let extracted = Prk::extract(HashAlgorithm::Sha256, salt, &[0x0b; 22]);
@@ -139,7 +156,10 @@ mod tests {
         for algorithm in HashAlgorithm::ALL {
             let zeros = vec![0; algorithm.output_len()];
             let empty = Prk::extract(algorithm, &[], b"ikm");
-            assert!(empty.secret().expose() == Prk::extract(algorithm, &zeros, b"ikm").secret().expose());
+            assert!(
+                empty.secret().expose()
+                    == Prk::extract(algorithm, &zeros, b"ikm").secret().expose()
+            );
         }
     }
 

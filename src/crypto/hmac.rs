@@ -1,7 +1,8 @@
 //! HMAC (RFC 2104), with the work that depends on the key alone done once.
 //!
-//! The key is hashed into an inner and an outer pad when an [`HmacKey`] is made: two of the four compressions of a short HMAC. Every tag
-//! starts from a copy of the two states. They are worth as much as the key, and live on the heap.
+//! The key is hashed into an inner and an outer pad when an [`HmacKey`] is made: two of the four
+//! compressions of a short HMAC. Every tag starts from a copy of the two states. They are worth as
+//! much as the key, and live on the heap.
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384};
@@ -43,7 +44,8 @@ impl HmacKey {
     ///
     /// # Panics
     ///
-    /// If `out` is not as long as the hash's output: a mistake in the calling code, never of a peer.
+    /// If `out` is not as long as the hash's output: a mistake in the calling code, never of a
+    /// peer.
     pub(crate) fn tag_into(&self, parts: &[&[u8]], out: &mut [u8]) {
         scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => out.copy_from_slice(&fed(&**pads, parts).finalize().into_bytes()),
@@ -51,7 +53,8 @@ impl HmacKey {
         });
     }
 
-    /// Whether `tag` is the whole tag of all `parts`; in constant time, except that a wrong length is told at once.
+    /// Whether `tag` is the whole tag of all `parts`; in constant time, except that a wrong length
+    /// is told at once.
     pub(crate) fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => fed(&**pads, parts).verify_slice(tag).is_ok(),
@@ -60,7 +63,10 @@ impl HmacKey {
     }
 }
 
-#[expect(clippy::expect_used, reason = "RFC 2104 takes keys of any length, and so does the crate")]
+#[expect(
+    clippy::expect_used,
+    reason = "RFC 2104 takes keys of any length, and so does the crate"
+)]
 fn pads<M: KeyInit>(key: &[u8]) -> Box<M> {
     Box::new(M::new_from_slice(key).expect("HMAC takes keys of any length"))
 }

@@ -1,4 +1,5 @@
-//! Primitives behind plain functions and small enums: no type of a dependency stands in a signature here.
+//! Primitives behind plain functions and small enums: no type of a dependency stands in a signature
+//! here.
 //!
 //! ```text
 //! suite         which AEAD and which hash, and how many records a key may protect
@@ -14,10 +15,14 @@
 //! scrub         overwrites the stack after a call that worked on a secret
 //! ```
 //!
-//! The left column is complete by itself on every target. Secrets come in as slices of a [`Secret`](crate::Secret) and go out in a new one; what
-//! a primitive keeps for itself (expanded keys, HMAC pads) lives on the heap and is wiped when dropped.
+//! The left column is complete by itself on every target. Secrets come in as slices of a
+//! [`Secret`](crate::Secret) and go out in a new one; what a primitive keeps for itself (expanded
+//! keys, HMAC pads) lives on the heap and is wiped when dropped.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "a part serves the tests of both backends alone"))]
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "a part serves the tests of both backends alone")
+)]
 
 pub(crate) mod aead;
 pub(crate) mod backend;

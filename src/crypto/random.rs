@@ -10,8 +10,9 @@ pub(crate) type Rng<'a> = dyn TryCryptoRng<Error = getrandom::Error> + 'a;
 
 /// The operating system's generator of random numbers.
 ///
-/// A generator without a state of its own (size zero), as this one is, counts as the system's for ML-KEM: where the faster implementation of that runs, it asks the
-/// system itself. One that is seeded holds its state, and is asked for everything.
+/// A generator without a state of its own (size zero), as this one is, counts as the system's for
+/// ML-KEM: where the faster implementation of that runs, it asks the system itself. One that is
+/// seeded holds its state, and is asked for everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
@@ -33,8 +34,9 @@ impl TryRng for SystemRandom {
 
 impl TryCryptoRng for SystemRandom {}
 
-/// Whether this generator is the system's: it has no state of its own, so nobody can have put a seed in, and whatever else asks the system gets as
-/// good. (One that hides its state elsewhere counts too: what it would have given is then asked of the system.)
+/// Whether this generator is the system's: it has no state of its own, so nobody can have put a
+/// seed in, and whatever else asks the system gets as good. (One that hides its state elsewhere
+/// counts too: what it would have given is then asked of the system.)
 pub(crate) fn is_system(rng: &Rng<'_>) -> bool {
     size_of_val(rng) == 0
 }
@@ -69,7 +71,10 @@ mod tests {
 
     #[test]
     fn the_system_does_not_repeat_itself() {
-        assert_ne!(array::<32>(&mut SystemRandom).unwrap(), array::<32>(&mut SystemRandom).unwrap());
+        assert_ne!(
+            array::<32>(&mut SystemRandom).unwrap(),
+            array::<32>(&mut SystemRandom).unwrap()
+        );
         assert!(secret(&mut SystemRandom, 32).unwrap().expose() != [0; 32]);
     }
 }

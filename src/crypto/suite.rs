@@ -13,16 +13,23 @@ pub(crate) enum Suite {
 
 impl Suite {
     /// All of them, in the order of the registry.
-    pub(crate) const ALL: [Self; 3] = [Self::Aes128GcmSha256, Self::Aes256GcmSha384, Self::ChaCha20Poly1305Sha256];
+    pub(crate) const ALL: [Self; 3] = [
+        Self::Aes128GcmSha256,
+        Self::Aes256GcmSha384,
+        Self::ChaCha20Poly1305Sha256,
+    ];
 
-    /// The length of the per-record nonce and of the static IV, in bytes, for every suite (RFC 9846, 5.3).
+    /// The length of the per-record nonce and of the static IV, in bytes, for every suite (RFC
+    /// 9846, 5.3).
     pub(crate) const NONCE_LEN: usize = 12;
 
     /// The length of the authentication tag in bytes, for every suite.
     pub(crate) const TAG_LEN: usize = 16;
 
     pub(crate) fn from_code_point(code_point: CipherSuite) -> Option<Self> {
-        Self::ALL.into_iter().find(|suite| suite.code_point() == code_point)
+        Self::ALL
+            .into_iter()
+            .find(|suite| suite.code_point() == code_point)
     }
 
     pub(crate) fn code_point(self) -> CipherSuite {
@@ -52,9 +59,11 @@ impl Suite {
     /// How many records one key may protect.
     pub(crate) fn record_limit(self) -> u64 {
         match self {
-            // RFC 9846, 5.5: 2^24.5 full-size records, rounded down. Short records count as full ones: a margin that costs nothing.
+            // RFC 9846, 5.5: 2^24.5 full-size records, rounded down. Short records count as full
+            // ones: a margin that costs nothing.
             Self::Aes128GcmSha256 | Self::Aes256GcmSha384 => 23_726_566,
-            // RFC 9846, 5.5: the sequence number would wrap first, and 5.3: it must not. The last number of all is never used.
+            // RFC 9846, 5.5: the sequence number would wrap first, and 5.3: it must not. The last
+            // number of all is never used.
             Self::ChaCha20Poly1305Sha256 => u64::MAX,
         }
     }
@@ -67,9 +76,18 @@ mod tests {
     #[test]
     fn code_points_are_those_of_the_registry() {
         // RFC 9846, B.4.
-        assert_eq!(Suite::from_code_point(CipherSuite(0x1301)), Some(Suite::Aes128GcmSha256));
-        assert_eq!(Suite::from_code_point(CipherSuite(0x1302)), Some(Suite::Aes256GcmSha384));
-        assert_eq!(Suite::from_code_point(CipherSuite(0x1303)), Some(Suite::ChaCha20Poly1305Sha256));
+        assert_eq!(
+            Suite::from_code_point(CipherSuite(0x1301)),
+            Some(Suite::Aes128GcmSha256)
+        );
+        assert_eq!(
+            Suite::from_code_point(CipherSuite(0x1302)),
+            Some(Suite::Aes256GcmSha384)
+        );
+        assert_eq!(
+            Suite::from_code_point(CipherSuite(0x1303)),
+            Some(Suite::ChaCha20Poly1305Sha256)
+        );
         assert_eq!(Suite::from_code_point(CipherSuite(0x1304)), None);
         assert_eq!(Suite::from_code_point(CipherSuite(0)), None);
     }
@@ -79,6 +97,9 @@ mod tests {
         // RFC 9846, 5.5. limit <= 2^24.5 < limit + 1, squared: no floating point.
         let limit = u128::from(Suite::Aes128GcmSha256.record_limit());
         assert!(limit * limit <= 1 << 49 && (limit + 1) * (limit + 1) > 1 << 49);
-        assert_eq!(Suite::Aes256GcmSha384.record_limit(), Suite::Aes128GcmSha256.record_limit());
+        assert_eq!(
+            Suite::Aes256GcmSha384.record_limit(),
+            Suite::Aes128GcmSha256.record_limit()
+        );
     }
 }

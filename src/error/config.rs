@@ -70,17 +70,31 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoPemSection { wanted, found: Some(found) } => {
-                write!(f, "expected a PEM section {wanted:?}, found {found:?}; are two arguments swapped?")
+            Self::NoPemSection {
+                wanted,
+                found: Some(found),
+            } => {
+                write!(
+                    f,
+                    "expected a PEM section {wanted:?}, found {found:?}; are two arguments swapped?"
+                )
             }
-            Self::NoPemSection { wanted, found: None } => write!(f, "expected a PEM section {wanted:?}, found none"),
+            Self::NoPemSection {
+                wanted,
+                found: None,
+            } => write!(f, "expected a PEM section {wanted:?}, found none"),
             Self::File { path, reason } => write!(f, "cannot read {path:?}: {reason}"),
             Self::Certificate { index, error } => write!(f, "certificate {index}: {error}"),
-            Self::RevocationList { index, reason } => write!(f, "revocation list {index}: {reason}"),
+            Self::RevocationList { index, reason } => {
+                write!(f, "revocation list {index}: {reason}")
+            }
             Self::Key { reason } => write!(f, "private key: {reason}"),
-            Self::KeyMismatch => f.write_str("the private key does not belong to the first certificate"),
+            Self::KeyMismatch => {
+                f.write_str("the private key does not belong to the first certificate")
+            }
             Self::KeyElsewhere => f.write_str(
-                "the private key is held elsewhere, and only signs for this identity: whoever holds it can copy it, if anybody can",
+                "the private key is held elsewhere, and only signs for this identity: whoever \
+                 holds it can copy it, if anybody can",
             ),
             Self::PublicKey { reason } => write!(f, "public key: {reason}"),
             Self::Missing { what } => write!(f, "missing: {what}"),
@@ -112,8 +126,13 @@ pub enum NameError {
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("it is empty; a connection without a name is made by connect_unnamed"),
-            Self::Port { name } => write!(f, "it has a port in it; give {name:?} alone, and the port to the transport"),
+            Self::Empty => {
+                f.write_str("it is empty; a connection without a name is made by connect_unnamed")
+            }
+            Self::Port { name } => write!(
+                f,
+                "it has a port in it; give {name:?} alone, and the port to the transport"
+            ),
             Self::NotAscii => f.write_str("it is not ASCII; write it in Punycode (xn--...)"),
             Self::Invalid => f.write_str("it is neither a DNS name nor an IP address"),
         }

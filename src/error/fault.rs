@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::certificate::CertificateError;
 use crate::code_point::{
-    AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme,
+    AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup,
+    ProtocolVersion, SignatureScheme,
 };
 
 /// What was wrong with what the peer sent: what was expected and what came.
@@ -24,14 +25,17 @@ pub enum Fault {
         /// The type that came.
         got: ContentType,
     },
-    /// A ChangeCipherSpec that is not the single byte 0x01, is protected, or comes where none may (RFC 9846, section 5).
+    /// A ChangeCipherSpec that is not the single byte 0x01, is protected, or comes where none may
+    /// (RFC 9846, section 5).
     ChangeCipherSpec,
-    /// Bytes of another message followed a message that changes keys, in the same record (RFC 9846, 5.1).
+    /// Bytes of another message followed a message that changes keys, in the same record (RFC 9846,
+    /// 5.1).
     NotAligned {
         /// The message that changes keys.
         message: &'static str,
     },
-    /// A record of another type inside a handshake message that is split over records (RFC 9846, 5.1).
+    /// A record of another type inside a handshake message that is split over records (RFC 9846,
+    /// 5.1).
     Interleaved {
         /// The type that came.
         got: ContentType,
@@ -68,7 +72,8 @@ pub enum Fault {
         /// The longest allowed, in bytes.
         limit: usize,
     },
-    /// A message of ours that is too long for its own length fields, because of what the peer asked to be sent back in it (a cookie, a ticket).
+    /// A message of ours that is too long for its own length fields, because of what the peer asked
+    /// to be sent back in it (a cookie, a ticket).
     DoesNotFit {
         /// The message.
         message: &'static str,
@@ -115,7 +120,8 @@ pub enum Fault {
     },
     /// A field with a value that it must not have.
     Illegal(Illegal),
-    /// The peer does not speak TLS 1.3, or says so in the wrong words (RFC 9846, 4.2.2, 4.2.3 and 4.3.1).
+    /// The peer does not speak TLS 1.3, or says so in the wrong words (RFC 9846, 4.2.2, 4.2.3 and
+    /// 4.3.1).
     Version {
         /// What it offered or chose.
         got: Vec<ProtocolVersion>,
@@ -160,7 +166,8 @@ pub enum Fault {
     BadFinished,
     /// The binder of the PSK that was chosen is wrong (RFC 9846, 4.3.11.2).
     BadBinder,
-    /// None of the client's PSKs is known here, and there is nothing else to authenticate with (RFC 9846, 4.3.11 and F.6).
+    /// None of the client's PSKs is known here, and there is nothing else to authenticate with (RFC
+    /// 9846, 4.3.11 and F.6).
     UnknownPsk,
     /// The server took none of our PSKs, and we trust nothing else.
     PskNotTaken,
@@ -214,7 +221,8 @@ pub enum Illegal {
     },
     /// A version we did not offer (RFC 9846, 4.3.1).
     VersionNotOffered(ProtocolVersion),
-    /// The mark of a downgrade in ServerHello.random: somebody between us made the client look older than it is (RFC 9846, 4.2.3).
+    /// The mark of a downgrade in ServerHello.random: somebody between us made the client look
+    /// older than it is (RFC 9846, 4.2.3).
     Downgrade,
     /// A group we did not offer or share (RFC 9846, 4.3.8).
     GroupNotOffered(NamedGroup),
@@ -225,7 +233,8 @@ pub enum Illegal {
         /// The group that came.
         got: NamedGroup,
     },
-    /// A HelloRetryRequest that asks for nothing, or for a share already sent (RFC 9846, 4.2.4 and 4.3.8).
+    /// A HelloRetryRequest that asks for nothing, or for a share already sent (RFC 9846, 4.2.4 and
+    /// 4.3.8).
     RetryWithoutChange,
     /// The second ClientHello changed what it must not (RFC 9846, 4.2.2).
     HelloChanged {
@@ -257,7 +266,8 @@ pub enum Illegal {
     CertificateTypeNotOffered(CertificateType),
     /// A record_size_limit below 64 (RFC 8449, section 4).
     RecordSizeLimit(u16),
-    /// A certificate_request_context that is not the one sent, or not empty where it must be (RFC 9846, 4.4.2 and 4.5.1).
+    /// A certificate_request_context that is not the one sent, or not empty where it must be (RFC
+    /// 9846, 4.4.2 and 4.5.1).
     RequestContext,
     /// More than one raw public key (RFC 9846, 4.5.1).
     RawKeys(usize),
@@ -279,15 +289,17 @@ pub enum Illegal {
         /// The suite that came.
         suite: CipherSuite,
     },
-    /// The server chose a PSK without a key share, which was not offered (RFC 9846, 4.3.9 and 4.3.11).
-    PskWithoutKeyShare,
-    /// Early data was accepted with another cipher suite or ALPN protocol than its session's, or under another PSK than the first (RFC 9846, 4.3.10 and
+    /// The server chose a PSK without a key share, which was not offered (RFC 9846, 4.3.9 and
     /// 4.3.11).
+    PskWithoutKeyShare,
+    /// Early data was accepted with another cipher suite or ALPN protocol than its session's, or
+    /// under another PSK than the first (RFC 9846, 4.3.10 and 4.3.11).
     EarlyDataTerms {
         /// What differs.
         field: &'static str,
     },
-    /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP address (RFC 6066, section 3).
+    /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP
+    /// address (RFC 6066, section 3).
     ServerName,
 }
 
@@ -307,22 +319,30 @@ impl Fault {
             Self::BadRecordMac => AlertDescription::BAD_RECORD_MAC,
             Self::RecordOverflow { .. } => AlertDescription::RECORD_OVERFLOW,
             Self::Decode { .. } | Self::MessageTooLong { .. } => AlertDescription::DECODE_ERROR,
-            Self::DuplicateExtension { .. } | Self::MisplacedExtension { .. } | Self::Illegal(_) => AlertDescription::ILLEGAL_PARAMETER,
+            Self::DuplicateExtension { .. }
+            | Self::MisplacedExtension { .. }
+            | Self::Illegal(_) => AlertDescription::ILLEGAL_PARAMETER,
             Self::UnsolicitedExtension { .. } => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::MissingExtension { .. } => AlertDescription::MISSING_EXTENSION,
             Self::Version { .. } => AlertDescription::PROTOCOL_VERSION,
-            Self::NoCommonSuite { .. } | Self::NoCommonGroup { .. } | Self::NoCommonScheme { .. } | Self::PskNotTaken => {
-                AlertDescription::HANDSHAKE_FAILURE
-            }
+            Self::NoCommonSuite { .. }
+            | Self::NoCommonGroup { .. }
+            | Self::NoCommonScheme { .. }
+            | Self::PskNotTaken => AlertDescription::HANDSHAKE_FAILURE,
             Self::NoCommonCertificateType { .. } => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonProtocol { .. } => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::UnrecognizedName { .. } => AlertDescription::UNRECOGNIZED_NAME,
-            // RFC 9846, F.6: a PSK that nobody knows looks like one with a wrong binder. (6.2 would allow unknown_psk_identity, and decrypt_error too.)
-            Self::BadSignature | Self::BadFinished | Self::BadBinder | Self::UnknownPsk => AlertDescription::DECRYPT_ERROR,
+            // RFC 9846, F.6: a PSK that nobody knows looks like one with a wrong binder. (6.2 would
+            // allow unknown_psk_identity, and decrypt_error too.)
+            Self::BadSignature | Self::BadFinished | Self::BadBinder | Self::UnknownPsk => {
+                AlertDescription::DECRYPT_ERROR
+            }
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
-            Self::DoesNotFit { .. } | Self::Internal { .. } | Self::Random | Self::Signer(_) => AlertDescription::INTERNAL_ERROR,
+            Self::DoesNotFit { .. } | Self::Internal { .. } | Self::Random | Self::Signer(_) => {
+                AlertDescription::INTERNAL_ERROR
+            }
         }
     }
 }
@@ -330,7 +350,8 @@ impl Fault {
 /// How many entries of a peer's list an error's text repeats.
 const ENTRIES_SHOWN: usize = 16;
 
-/// A list of names or code points, for an error's text: of bounded length, as a peer may have written it.
+/// A list of names or code points, for an error's text: of bounded length, as a peer may have
+/// written it.
 struct List<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for List<'_, T> {
@@ -356,65 +377,147 @@ impl fmt::Display for Fault {
         match self {
             Self::Unexpected { expected, got } => write!(f, "expected {expected}, got {got}"),
             Self::UnexpectedRecord { got } => write!(f, "a record of type {got} must not come now"),
-            Self::ChangeCipherSpec => f.write_str("a ChangeCipherSpec that is wrong or comes at the wrong time"),
-            Self::NotAligned { message } => write!(f, "{message} changes keys and must end its record, but more followed it"),
-            Self::Interleaved { got } => write!(f, "a record of type {got} inside a split handshake message"),
-            Self::EmptyFragment { content_type } => write!(f, "an empty record of type {content_type}"),
+            Self::ChangeCipherSpec => {
+                f.write_str("a ChangeCipherSpec that is wrong or comes at the wrong time")
+            }
+            Self::NotAligned { message } => write!(
+                f,
+                "{message} changes keys and must end its record, but more followed it"
+            ),
+            Self::Interleaved { got } => {
+                write!(f, "a record of type {got} inside a split handshake message")
+            }
+            Self::EmptyFragment { content_type } => {
+                write!(f, "an empty record of type {content_type}")
+            }
             Self::NoContentType => f.write_str("a protected record of padding alone"),
-            Self::BadRecordMac => f.write_str("a record does not open: it was changed on the way, or the two sides' keys differ"),
-            Self::RecordOverflow { length, limit } => write!(f, "a record of {length} bytes, where at most {limit} are allowed"),
-            Self::Decode { message, field, problem } => write!(f, "{message}.{field} {problem}"),
+            Self::BadRecordMac => f.write_str(
+                "a record does not open: it was changed on the way, or the two sides' keys differ",
+            ),
+            Self::RecordOverflow { length, limit } => write!(
+                f,
+                "a record of {length} bytes, where at most {limit} are allowed"
+            ),
+            Self::Decode {
+                message,
+                field,
+                problem,
+            } => write!(f, "{message}.{field} {problem}"),
             Self::MessageTooLong { length, limit } => {
-                write!(f, "a handshake message of {length} bytes, where the configuration allows {limit} (max_handshake_size)")
+                write!(
+                    f,
+                    "a handshake message of {length} bytes, where the configuration allows {limit} \
+                     (max_handshake_size)"
+                )
             }
             Self::DoesNotFit { message } => {
-                write!(f, "our {message} would be longer than its length fields can tell: the peer's cookie or ticket leaves no room")
+                write!(
+                    f,
+                    "our {message} would be longer than its length fields can tell: the peer's \
+                     cookie or ticket leaves no room"
+                )
             }
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
-            Self::TooMuchEarlyData { limit } => write!(f, "more than {limit} bytes of early data, which is what the ticket allows"),
-            Self::DuplicateExtension { message, extension } => write!(f, "{message} has the extension {extension} twice"),
+            Self::TooMuchEarlyData { limit } => write!(
+                f,
+                "more than {limit} bytes of early data, which is what the ticket allows"
+            ),
+            Self::DuplicateExtension { message, extension } => {
+                write!(f, "{message} has the extension {extension} twice")
+            }
             Self::MisplacedExtension { message, extension } => {
-                write!(f, "{message} has the extension {extension}, which does not belong there")
+                write!(
+                    f,
+                    "{message} has the extension {extension}, which does not belong there"
+                )
             }
             Self::UnsolicitedExtension { message, extension } => {
-                write!(f, "{message} answers the extension {extension}, which was not asked")
+                write!(
+                    f,
+                    "{message} answers the extension {extension}, which was not asked"
+                )
             }
-            Self::MissingExtension { message, extension } => write!(f, "{message} lacks the extension {extension}"),
+            Self::MissingExtension { message, extension } => {
+                write!(f, "{message} lacks the extension {extension}")
+            }
             Self::Illegal(illegal) => illegal.fmt(f),
-            Self::Version { got } => write!(f, "the peer does not speak TLS 1.3, but {}", List(got)),
+            Self::Version { got } => {
+                write!(f, "the peer does not speak TLS 1.3, but {}", List(got))
+            }
             Self::NoCommonSuite { offered, accepted } => {
-                write!(f, "no cipher suite in common: offered were {}, accepted are {}", List(offered), List(accepted))
+                write!(
+                    f,
+                    "no cipher suite in common: offered were {}, accepted are {}",
+                    List(offered),
+                    List(accepted)
+                )
             }
             Self::NoCommonGroup { offered, accepted } => {
-                write!(f, "no group in common: offered were {}, accepted are {}", List(offered), List(accepted))
+                write!(
+                    f,
+                    "no group in common: offered were {}, accepted are {}",
+                    List(offered),
+                    List(accepted)
+                )
             }
             Self::NoCommonScheme { offered } => {
-                write!(f, "the peer does not accept ed25519 signatures, and fleeting makes no others; it accepts {}", List(offered))
+                write!(
+                    f,
+                    "the peer does not accept ed25519 signatures, and fleeting makes no others; it \
+                     accepts {}",
+                    List(offered)
+                )
             }
-            Self::NoCommonCertificateType { offered } => write!(f, "no certificate type in common: offered were {}", List(offered)),
+            Self::NoCommonCertificateType { offered } => write!(
+                f,
+                "no certificate type in common: offered were {}",
+                List(offered)
+            ),
             Self::NoCommonProtocol { offered } => {
                 // Escaped: nobody has vouched for these bytes, and they end up in logs.
                 let names: Vec<_> = offered.iter().map(|name| name.escape_ascii()).collect();
-                write!(f, "no ALPN protocol in common: offered were {}", List(&names))
+                write!(
+                    f,
+                    "no ALPN protocol in common: offered were {}",
+                    List(&names)
+                )
             }
-            Self::UnrecognizedName { name } => write!(f, "no identity is configured for the name {name:?}"),
-            Self::BadSignature => f.write_str("the signature in CertificateVerify is wrong: the peer does not hold its certificate's key"),
-            Self::BadFinished => f.write_str("the Finished message is wrong: the two sides saw different handshakes"),
+            Self::UnrecognizedName { name } => {
+                write!(f, "no identity is configured for the name {name:?}")
+            }
+            Self::BadSignature => f.write_str(
+                "the signature in CertificateVerify is wrong: the peer does not hold its \
+                 certificate's key",
+            ),
+            Self::BadFinished => {
+                f.write_str("the Finished message is wrong: the two sides saw different handshakes")
+            }
             Self::BadBinder => f.write_str(
-                "the binder of the PSK is wrong: the two sides hold different secrets under its name, or saw different ClientHellos",
+                "the binder of the PSK is wrong: the two sides hold different secrets under its \
+                 name, or saw different ClientHellos",
             ),
             Self::UnknownPsk => f.write_str(
-                "none of the client's PSKs is known here, or fits the suites and modes it offers, and there is no certificate to go on with: both sides need the same identity, names and secret",
+                "none of the client's PSKs is known here, or fits the suites and modes it offers, \
+                 and there is no certificate to go on with: both sides need the same identity, \
+                 names and secret",
             ),
             Self::PskNotTaken => f.write_str(
-                "the server took none of our PSKs, and this client trusts nothing else: both sides need the same identity, names and secret",
+                "the server took none of our PSKs, and this client trusts nothing else: both sides \
+                 need the same identity, names and secret",
             ),
-            Self::CertificateRequired => f.write_str("a client certificate is required, and the client sent none"),
-            Self::Certificate(error) => write!(f, "the peer's certificate was not accepted: {error}"),
+            Self::CertificateRequired => {
+                f.write_str("a client certificate is required, and the client sent none")
+            }
+            Self::Certificate(error) => {
+                write!(f, "the peer's certificate was not accepted: {error}")
+            }
             Self::Denied(reason) => write!(f, "the peer was not authorized: {reason}"),
             Self::Internal { what } => write!(f, "{what} failed; please report this"),
             Self::Random => f.write_str("the system's random number generator failed"),
-            Self::Signer(reason) => write!(f, "our own key, which is held elsewhere, did not sign: {reason}"),
+            Self::Signer(reason) => write!(
+                f,
+                "our own key, which is held elsewhere, did not sign: {reason}"
+            ),
         }
     }
 }
@@ -444,40 +547,89 @@ impl fmt::Display for Illegal {
         match self {
             Self::SessionIdEcho => f.write_str("ServerHello does not echo our legacy_session_id"),
             Self::Compression => f.write_str("a compression method other than null"),
-            Self::SuiteNotOffered(suite) => write!(f, "the server chose {suite}, which was not offered"),
-            Self::SuiteChanged { retry, got } => write!(f, "the server asked for a retry with {retry} and then chose {got}"),
-            Self::VersionNotOffered(version) => write!(f, "the server chose {version}, which was not offered"),
-            Self::Downgrade => {
-                f.write_str("ServerHello.random carries the mark of a downgrade: somebody in between changed our ClientHello")
+            Self::SuiteNotOffered(suite) => {
+                write!(f, "the server chose {suite}, which was not offered")
             }
-            Self::GroupNotOffered(group) => write!(f, "the server chose the group {group}, which was not offered"),
-            Self::GroupChanged { retry, got } => write!(f, "the server asked for a share of {retry} and then chose {got}"),
+            Self::SuiteChanged { retry, got } => write!(
+                f,
+                "the server asked for a retry with {retry} and then chose {got}"
+            ),
+            Self::VersionNotOffered(version) => {
+                write!(f, "the server chose {version}, which was not offered")
+            }
+            Self::Downgrade => f.write_str(
+                "ServerHello.random carries the mark of a downgrade: somebody in between changed \
+                 our ClientHello",
+            ),
+            Self::GroupNotOffered(group) => write!(
+                f,
+                "the server chose the group {group}, which was not offered"
+            ),
+            Self::GroupChanged { retry, got } => write!(
+                f,
+                "the server asked for a share of {retry} and then chose {got}"
+            ),
             Self::RetryWithoutChange => f.write_str("a HelloRetryRequest that changes nothing"),
             Self::HelloChanged { field } => write!(f, "the second ClientHello changed {field}"),
-            Self::KeyShares(group) => write!(f, "the key share for {group} is repeated or not in supported_groups"),
+            Self::KeyShares(group) => write!(
+                f,
+                "the key share for {group} is repeated or not in supported_groups"
+            ),
             Self::KeyShare { group } => write!(f, "the key share for {group} is malformed"),
             Self::ZeroSharedSecret { group } => {
-                write!(f, "the key share for {group} has small order: the shared secret would be known to all")
+                write!(
+                    f,
+                    "the key share for {group} has small order: the shared secret would be known \
+                     to all"
+                )
             }
             Self::DuplicateEntry { list } => write!(f, "{list} repeats an entry"),
-            Self::SchemeNotOffered(scheme) => write!(f, "signed with {scheme}, which was not offered"),
+            Self::SchemeNotOffered(scheme) => {
+                write!(f, "signed with {scheme}, which was not offered")
+            }
             Self::ProtocolNotOffered(name) => {
-                write!(f, "the server chose the ALPN protocol {:?}, which was not offered", String::from_utf8_lossy(name))
+                write!(
+                    f,
+                    "the server chose the ALPN protocol {:?}, which was not offered",
+                    String::from_utf8_lossy(name)
+                )
             }
             Self::CertificateTypeNotOffered(certificate_type) => {
-                write!(f, "the server chose the certificate type {certificate_type}, which was not offered")
+                write!(
+                    f,
+                    "the server chose the certificate type {certificate_type}, which was not \
+                     offered"
+                )
             }
-            Self::RecordSizeLimit(limit) => write!(f, "a record_size_limit of {limit}, which is below 64"),
-            Self::RequestContext => f.write_str("certificate_request_context is not what it must be"),
+            Self::RecordSizeLimit(limit) => {
+                write!(f, "a record_size_limit of {limit}, which is below 64")
+            }
+            Self::RequestContext => {
+                f.write_str("certificate_request_context is not what it must be")
+            }
             Self::RawKeys(count) => write!(f, "{count} raw public keys, where one is shown"),
             Self::KeyUpdateRequest(value) => write!(f, "a KeyUpdateRequest of {value}"),
             Self::PskNotLast => f.write_str("pre_shared_key is not the last extension"),
-            Self::BinderCount { identities, binders } => write!(f, "{identities} PSK identities with {binders} binders"),
-            Self::PskIndex(index) => write!(f, "the server chose the PSK {index}, which was not offered"),
-            Self::PskHash { suite } => write!(f, "the server chose {suite} with a PSK of another hash"),
-            Self::PskWithoutKeyShare => f.write_str("the server chose a PSK without a key share, which was not offered"),
-            Self::EarlyDataTerms { field } => write!(f, "the server accepted early data, but {field} is not its session's"),
-            Self::ServerName => f.write_str("server_name holds no DNS name in ASCII without a trailing dot"),
+            Self::BinderCount {
+                identities,
+                binders,
+            } => write!(f, "{identities} PSK identities with {binders} binders"),
+            Self::PskIndex(index) => {
+                write!(f, "the server chose the PSK {index}, which was not offered")
+            }
+            Self::PskHash { suite } => {
+                write!(f, "the server chose {suite} with a PSK of another hash")
+            }
+            Self::PskWithoutKeyShare => {
+                f.write_str("the server chose a PSK without a key share, which was not offered")
+            }
+            Self::EarlyDataTerms { field } => write!(
+                f,
+                "the server accepted early data, but {field} is not its session's"
+            ),
+            Self::ServerName => {
+                f.write_str("server_name holds no DNS name in ASCII without a trailing dot")
+            }
         }
     }
 }

@@ -1,10 +1,14 @@
-//! Every variant of every error: its alert against the standard's number, written out here, and its text.
+//! Every variant of every error: its alert against the standard's number, written out here, and its
+//! text.
 
 use super::*;
-use crate::code_point::{CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::code_point::{
+    CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion,
+    SignatureScheme,
+};
 
-/// What there is of a type: each variant's place in it. The match has no `_`, so a new variant does not compile before it has a place here, and
-/// [`complete`] fails before it has a row in a table.
+/// What there is of a type: each variant's place in it. The match has no `_`, so a new variant does
+/// not compile before it has a place here, and [`complete`] fails before it has a row in a table.
 trait Variants {
     const COUNT: usize;
 
@@ -20,7 +24,8 @@ macro_rules! variants {
                 use $type as E;
                 let mut places = 0..;
                 let mut next = || places.next().unwrap();
-                // Each pattern takes the next number; all are counted, and the one that fits is returned.
+                // Each pattern takes the next number; all are counted, and the one that fits is
+                // returned.
                 let mut found = None;
                 $(let place = next(); if matches!(self, $pattern) { found = Some(place); })+
                 match self { $($pattern)|+ => found.unwrap() }
@@ -31,41 +36,51 @@ macro_rules! variants {
 
 variants! {
     Fault,
-    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. }, E::Interleaved { .. }, E::EmptyFragment { .. },
-    E::NoContentType, E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. }, E::TooMany { .. },
+    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. },
+    E::Interleaved { .. }, E::EmptyFragment { .. }, E::NoContentType, E::BadRecordMac,
+    E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. },
+    E::TooMany { .. },
     E::TooMuchEarlyData { .. },
-    E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. }, E::MissingExtension { .. }, E::Illegal(_),
-    E::Version { .. }, E::NoCommonSuite { .. }, E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonCertificateType { .. },
-    E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished, E::BadBinder, E::UnknownPsk, E::PskNotTaken,
-    E::CertificateRequired, E::Certificate(_), E::Denied(_), E::Internal { .. }, E::Random, E::Signer(_),
+    E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. },
+    E::MissingExtension { .. }, E::Illegal(_), E::Version { .. }, E::NoCommonSuite { .. },
+    E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonCertificateType { .. },
+    E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished,
+    E::BadBinder, E::UnknownPsk, E::PskNotTaken, E::CertificateRequired, E::Certificate(_),
+    E::Denied(_), E::Internal { .. }, E::Random, E::Signer(_),
 }
 
 variants! {
     Illegal,
-    E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. }, E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_),
-    E::GroupChanged { .. }, E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. }, E::ZeroSharedSecret { .. },
-    E::DuplicateEntry { .. }, E::SchemeNotOffered(_), E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
-    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare,
+    E::SessionIdEcho, E::Compression, E::SuiteNotOffered(_), E::SuiteChanged { .. },
+    E::VersionNotOffered(_), E::Downgrade, E::GroupNotOffered(_), E::GroupChanged { .. },
+    E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. },
+    E::ZeroSharedSecret { .. }, E::DuplicateEntry { .. }, E::SchemeNotOffered(_),
+    E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
+    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. },
+    E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare,
     E::EarlyDataTerms { .. }, E::ServerName,
 }
 
 variants! {
     CertificateError,
-    E::UnknownIssuer, E::UntrustedKey, E::Expired, E::NotValidYet, E::WrongName { .. }, E::Malformed, E::BadSignature, E::UnsupportedAlgorithm,
-    E::BrokenHash, E::UnsupportedExtension, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::PathConstraint, E::TooComplex, E::Revoked,
-    E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
+    E::UnknownIssuer, E::UntrustedKey, E::Expired, E::NotValidYet, E::WrongName { .. },
+    E::Malformed, E::BadSignature, E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedExtension,
+    E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::PathConstraint, E::TooComplex,
+    E::Revoked, E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
 }
 
 variants! {
     Error,
-    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit,
-    E::Closed, E::Refused(_), E::Asked(_), E::WrongState { .. },
+    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_),
+    E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed, E::Refused(_),
+    E::Asked(_), E::WrongState { .. },
 }
 
 variants! {
     ConfigError,
-    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. },
-    E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
+    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::RevocationList { .. },
+    E::Key { .. }, E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
+    E::Setting { .. }, E::Issue { .. },
 }
 
 variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
@@ -74,15 +89,22 @@ variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
 fn complete<'a, T: Variants + 'a>(rows: impl Iterator<Item = &'a T>) {
     let mut seen = vec![false; T::COUNT];
     rows.for_each(|row| seen[row.place()] = true);
-    assert!(seen.iter().all(|seen| *seen), "variants without a row: {seen:?}");
+    assert!(
+        seen.iter().all(|seen| *seen),
+        "variants without a row: {seen:?}"
+    );
 }
 
-/// The text is one line, says these words, and begins and ends like the part of a sentence that it is.
+/// The text is one line, says these words, and begins and ends like the part of a sentence that it
+/// is.
 fn says(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{text:?} does not say {word:?}");
     }
-    assert!(text.len() > 10 && !text.contains('\n') && !text.ends_with('.') && !text.ends_with(' '), "{text:?}");
+    assert!(
+        text.len() > 10 && !text.contains('\n') && !text.ends_with('.') && !text.ends_with(' '),
+        "{text:?}"
+    );
 }
 
 /// A fault, the number of its alert, and what its text says.
@@ -93,57 +115,211 @@ fn faults() -> Vec<Row> {
     let offered = vec![CipherSuite(0x1304)];
     vec![
         // RFC 9846, 6.2: unexpected_message(10), and section 5 for the records.
-        (Fault::Unexpected { expected: "ServerHello", got: "Finished" }, 10, &["expected ServerHello", "got Finished"]),
-        (Fault::UnexpectedRecord { got: ContentType(23) }, 10, &["application_data"]),
+        (
+            Fault::Unexpected {
+                expected: "ServerHello",
+                got: "Finished",
+            },
+            10,
+            &["expected ServerHello", "got Finished"],
+        ),
+        (
+            Fault::UnexpectedRecord {
+                got: ContentType(23),
+            },
+            10,
+            &["application_data"],
+        ),
         (Fault::ChangeCipherSpec, 10, &["ChangeCipherSpec"]),
-        (Fault::NotAligned { message: "Finished" }, 10, &["Finished", "end its record"]),
-        (Fault::Interleaved { got: ContentType(21) }, 10, &["alert", "split handshake message"]),
-        (Fault::EmptyFragment { content_type: ContentType(22) }, 10, &["empty", "handshake"]),
+        (
+            Fault::NotAligned {
+                message: "Finished",
+            },
+            10,
+            &["Finished", "end its record"],
+        ),
+        (
+            Fault::Interleaved {
+                got: ContentType(21),
+            },
+            10,
+            &["alert", "split handshake message"],
+        ),
+        (
+            Fault::EmptyFragment {
+                content_type: ContentType(22),
+            },
+            10,
+            &["empty", "handshake"],
+        ),
         (Fault::NoContentType, 10, &["padding alone"]),
-        (Fault::TooMany { what: "KeyUpdates", limit: 64 }, 10, &["64", "KeyUpdates"]),
-        (Fault::TooMuchEarlyData { limit: 16_384 }, 10, &["16384", "early data"]),
+        (
+            Fault::TooMany {
+                what: "KeyUpdates",
+                limit: 64,
+            },
+            10,
+            &["64", "KeyUpdates"],
+        ),
+        (
+            Fault::TooMuchEarlyData { limit: 16_384 },
+            10,
+            &["16384", "early data"],
+        ),
         // bad_record_mac(20), record_overflow(22).
         (Fault::BadRecordMac, 20, &["does not open"]),
-        (Fault::RecordOverflow { length: 16_641, limit: 16_640 }, 22, &["16641", "16640"]),
+        (
+            Fault::RecordOverflow {
+                length: 16_641,
+                limit: 16_640,
+            },
+            22,
+            &["16641", "16640"],
+        ),
         // handshake_failure(40).
         (
-            Fault::NoCommonSuite { offered, accepted: vec![CipherSuite(0x1301), CipherSuite(0x1302)] },
+            Fault::NoCommonSuite {
+                offered,
+                accepted: vec![CipherSuite(0x1301), CipherSuite(0x1302)],
+            },
             40,
-            &["TLS_AES_128_CCM_SHA256", "TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384"],
+            &[
+                "TLS_AES_128_CCM_SHA256",
+                "TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384",
+            ],
         ),
-        (Fault::NoCommonGroup { offered: vec![NamedGroup(0x18)], accepted: vec![NamedGroup(0x1d)] }, 40, &["secp384r1", "x25519"]),
-        (Fault::NoCommonScheme { offered: vec![SignatureScheme(0x0804)] }, 40, &["ed25519", "rsa_pss_rsae_sha256"]),
+        (
+            Fault::NoCommonGroup {
+                offered: vec![NamedGroup(0x18)],
+                accepted: vec![NamedGroup(0x1d)],
+            },
+            40,
+            &["secp384r1", "x25519"],
+        ),
+        (
+            Fault::NoCommonScheme {
+                offered: vec![SignatureScheme(0x0804)],
+            },
+            40,
+            &["ed25519", "rsa_pss_rsae_sha256"],
+        ),
         (Fault::PskNotTaken, 40, &["PSK", "trusts nothing else"]),
         // unsupported_certificate(43): RFC 7250, 4.2.
-        (Fault::NoCommonCertificateType { offered: vec![CertificateType(2)] }, 43, &["certificate type", "RawPublicKey"]),
+        (
+            Fault::NoCommonCertificateType {
+                offered: vec![CertificateType(2)],
+            },
+            43,
+            &["certificate type", "RawPublicKey"],
+        ),
         // illegal_parameter(47).
-        (Fault::DuplicateExtension { message, extension }, 47, &["ServerHello", "key_share", "twice"]),
-        (Fault::MisplacedExtension { message, extension }, 47, &["ServerHello", "key_share", "not belong"]),
+        (
+            Fault::DuplicateExtension { message, extension },
+            47,
+            &["ServerHello", "key_share", "twice"],
+        ),
+        (
+            Fault::MisplacedExtension { message, extension },
+            47,
+            &["ServerHello", "key_share", "not belong"],
+        ),
         (Fault::Illegal(Illegal::Compression), 47, &["compression"]),
         // access_denied(49).
-        (Fault::Denied("not on the list".to_owned().into_error()), 49, &["not authorized", "not on the list"]),
+        (
+            Fault::Denied("not on the list".to_owned().into_error()),
+            49,
+            &["not authorized", "not on the list"],
+        ),
         // decode_error(50), decrypt_error(51).
-        (Fault::Decode { message, field: "random", problem: DecodeProblem::Truncated }, 50, &["ServerHello.random", "ends early"]),
-        (Fault::MessageTooLong { length: 40_000, limit: 32_768 }, 50, &["40000", "32768", "max_handshake_size"]),
+        (
+            Fault::Decode {
+                message,
+                field: "random",
+                problem: DecodeProblem::Truncated,
+            },
+            50,
+            &["ServerHello.random", "ends early"],
+        ),
+        (
+            Fault::MessageTooLong {
+                length: 40_000,
+                limit: 32_768,
+            },
+            50,
+            &["40000", "32768", "max_handshake_size"],
+        ),
         (Fault::BadSignature, 51, &["CertificateVerify"]),
         (Fault::BadFinished, 51, &["Finished"]),
         (Fault::BadBinder, 51, &["binder", "PSK"]),
-        (Fault::UnknownPsk, 51, &["PSK", "known", "no certificate", "names"]),
+        (
+            Fault::UnknownPsk,
+            51,
+            &["PSK", "known", "no certificate", "names"],
+        ),
         // protocol_version(70).
-        (Fault::Version { got: vec![ProtocolVersion(0x0303)] }, 70, &["TLS 1.3", "TLS 1.2"]),
+        (
+            Fault::Version {
+                got: vec![ProtocolVersion(0x0303)],
+            },
+            70,
+            &["TLS 1.3", "TLS 1.2"],
+        ),
         // internal_error(80): ours.
-        (Fault::DoesNotFit { message: "ClientHello" }, 80, &["ClientHello"]),
-        (Fault::Internal { what: "sealing" }, 80, &["sealing", "report"]),
+        (
+            Fault::DoesNotFit {
+                message: "ClientHello",
+            },
+            80,
+            &["ClientHello"],
+        ),
+        (
+            Fault::Internal { what: "sealing" },
+            80,
+            &["sealing", "report"],
+        ),
         (Fault::Random, 80, &["random number generator"]),
-        (Fault::Signer("the agent is gone".to_owned().into_error()), 80, &["held elsewhere", "the agent is gone"]),
-        // missing_extension(109), unsupported_extension(110), unrecognized_name(112), certificate_required(116), no_application_protocol(120).
-        (Fault::MissingExtension { message, extension }, 109, &["ServerHello", "key_share", "lacks"]),
-        (Fault::UnsolicitedExtension { message, extension }, 110, &["ServerHello", "key_share", "not asked"]),
-        (Fault::UnrecognizedName { name: "a.example".to_owned() }, 112, &["a.example"]),
-        (Fault::CertificateRequired, 116, &["client certificate", "required"]),
-        (Fault::NoCommonProtocol { offered: vec![b"h2".to_vec(), b"\n\xff".to_vec()] }, 120, &["h2", "\\n\\xff"]),
+        (
+            Fault::Signer("the agent is gone".to_owned().into_error()),
+            80,
+            &["held elsewhere", "the agent is gone"],
+        ),
+        // missing_extension(109), unsupported_extension(110), unrecognized_name(112),
+        // certificate_required(116), no_application_protocol(120).
+        (
+            Fault::MissingExtension { message, extension },
+            109,
+            &["ServerHello", "key_share", "lacks"],
+        ),
+        (
+            Fault::UnsolicitedExtension { message, extension },
+            110,
+            &["ServerHello", "key_share", "not asked"],
+        ),
+        (
+            Fault::UnrecognizedName {
+                name: "a.example".to_owned(),
+            },
+            112,
+            &["a.example"],
+        ),
+        (
+            Fault::CertificateRequired,
+            116,
+            &["client certificate", "required"],
+        ),
+        (
+            Fault::NoCommonProtocol {
+                offered: vec![b"h2".to_vec(), b"\n\xff".to_vec()],
+            },
+            120,
+            &["h2", "\\n\\xff"],
+        ),
         // Its own table follows.
-        (Fault::Certificate(CertificateError::Revoked), 44, &["certificate was not accepted", "revoked"]),
+        (
+            Fault::Certificate(CertificateError::Revoked),
+            44,
+            &["certificate was not accepted", "revoked"],
+        ),
     ]
 }
 
@@ -165,12 +341,24 @@ fn each_fault_has_its_alert_and_says_what_came() {
         assert_eq!(fault.alert().0, alert, "{fault}");
         says(&fault.to_string(), words);
         // The state and the alert's name stand beside it, and the alert is the fault's.
-        let error = Error::Protocol { state: "WAIT_SH", fault: fault.clone() };
+        let error = Error::Protocol {
+            state: "WAIT_SH",
+            fault: fault.clone(),
+        };
         assert_eq!(error.alert().map(|alert| alert.0), Some(alert));
         says(&error.to_string(), words);
-        says(&error.to_string(), &["in WAIT_SH: ", &format!("answered with the alert {}", AlertDescription(alert))]);
+        says(
+            &error.to_string(),
+            &[
+                "in WAIT_SH: ",
+                &format!("answered with the alert {}", AlertDescription(alert)),
+            ],
+        );
         // The cause can be had without its text.
-        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), fault.to_string());
+        assert_eq!(
+            std::error::Error::source(&error).unwrap().to_string(),
+            fault.to_string()
+        );
     }
 }
 
@@ -180,34 +368,83 @@ fn what_must_not_be_there_is_illegal_parameter() {
     let rows: [(Illegal, &[&str]); 28] = [
         (Illegal::SessionIdEcho, &["legacy_session_id"]),
         (Illegal::Compression, &["compression"]),
-        (Illegal::SuiteNotOffered(CipherSuite(0x1304)), &["TLS_AES_128_CCM_SHA256", "not offered"]),
         (
-            Illegal::SuiteChanged { retry: CipherSuite(0x1301), got: CipherSuite(0x1303) },
+            Illegal::SuiteNotOffered(CipherSuite(0x1304)),
+            &["TLS_AES_128_CCM_SHA256", "not offered"],
+        ),
+        (
+            Illegal::SuiteChanged {
+                retry: CipherSuite(0x1301),
+                got: CipherSuite(0x1303),
+            },
             &["TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"],
         ),
-        (Illegal::VersionNotOffered(ProtocolVersion(0x0303)), &["TLS 1.2", "not offered"]),
+        (
+            Illegal::VersionNotOffered(ProtocolVersion(0x0303)),
+            &["TLS 1.2", "not offered"],
+        ),
         (Illegal::Downgrade, &["downgrade"]),
         (Illegal::GroupNotOffered(group), &["x25519", "not offered"]),
-        (Illegal::GroupChanged { retry: group, got: NamedGroup(0x17) }, &["x25519", "secp256r1"]),
+        (
+            Illegal::GroupChanged {
+                retry: group,
+                got: NamedGroup(0x17),
+            },
+            &["x25519", "secp256r1"],
+        ),
         (Illegal::RetryWithoutChange, &["HelloRetryRequest"]),
-        (Illegal::HelloChanged { field: "random" }, &["second ClientHello", "random"]),
+        (
+            Illegal::HelloChanged { field: "random" },
+            &["second ClientHello", "random"],
+        ),
         (Illegal::KeyShares(group), &["x25519"]),
         (Illegal::KeyShare { group }, &["x25519", "malformed"]),
-        (Illegal::ZeroSharedSecret { group }, &["x25519", "small order"]),
-        (Illegal::DuplicateEntry { list: "key_share" }, &["key_share", "repeats"]),
-        (Illegal::SchemeNotOffered(SignatureScheme(0x0804)), &["rsa_pss_rsae_sha256", "not offered"]),
-        (Illegal::ProtocolNotOffered(b"h3".to_vec()), &["h3", "not offered"]),
-        (Illegal::CertificateTypeNotOffered(CertificateType(0)), &["X509", "not offered"]),
+        (
+            Illegal::ZeroSharedSecret { group },
+            &["x25519", "small order"],
+        ),
+        (
+            Illegal::DuplicateEntry { list: "key_share" },
+            &["key_share", "repeats"],
+        ),
+        (
+            Illegal::SchemeNotOffered(SignatureScheme(0x0804)),
+            &["rsa_pss_rsae_sha256", "not offered"],
+        ),
+        (
+            Illegal::ProtocolNotOffered(b"h3".to_vec()),
+            &["h3", "not offered"],
+        ),
+        (
+            Illegal::CertificateTypeNotOffered(CertificateType(0)),
+            &["X509", "not offered"],
+        ),
         (Illegal::RecordSizeLimit(63), &["63", "below 64"]),
         (Illegal::RequestContext, &["certificate_request_context"]),
         (Illegal::RawKeys(2), &["2", "raw public keys"]),
         (Illegal::KeyUpdateRequest(2), &["KeyUpdateRequest", "2"]),
         (Illegal::PskNotLast, &["pre_shared_key", "last"]),
-        (Illegal::BinderCount { identities: 2, binders: 1 }, &["2", "1", "binders"]),
+        (
+            Illegal::BinderCount {
+                identities: 2,
+                binders: 1,
+            },
+            &["2", "1", "binders"],
+        ),
         (Illegal::PskIndex(7), &["7", "not offered"]),
-        (Illegal::PskHash { suite: CipherSuite(0x1302) }, &["TLS_AES_256_GCM_SHA384", "PSK", "hash"]),
+        (
+            Illegal::PskHash {
+                suite: CipherSuite(0x1302),
+            },
+            &["TLS_AES_256_GCM_SHA384", "PSK", "hash"],
+        ),
         (Illegal::PskWithoutKeyShare, &["PSK", "key share"]),
-        (Illegal::EarlyDataTerms { field: "the cipher suite" }, &["early data", "the cipher suite"]),
+        (
+            Illegal::EarlyDataTerms {
+                field: "the cipher suite",
+            },
+            &["early data", "the cipher suite"],
+        ),
         (Illegal::ServerName, &["server_name"]),
     ];
     complete(rows.iter().map(|(illegal, _)| illegal));
@@ -219,9 +456,13 @@ fn what_must_not_be_there_is_illegal_parameter() {
 
 #[test]
 fn each_certificate_error_has_its_alert() {
-    let wrong_name = CertificateError::WrongName { expected: "a.example".to_owned(), presented: vec!["b.example".to_owned()], more: 2 };
-    // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44), certificate_expired(45), certificate_unknown(46),
-    // unknown_ca(48).
+    let wrong_name = CertificateError::WrongName {
+        expected: "a.example".to_owned(),
+        presented: vec!["b.example".to_owned()],
+        more: 2,
+    };
+    // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44),
+    // certificate_expired(45), certificate_unknown(46), unknown_ca(48).
     let rows: [(CertificateError, u8, &[&str]); 19] = [
         (CertificateError::UnknownIssuer, 48, &["trusted root"]),
         (CertificateError::UntrustedKey, 48, &["key", "trusted"]),
@@ -230,20 +471,41 @@ fn each_certificate_error_has_its_alert() {
         (wrong_name, 42, &["a.example", "b.example", "2"]),
         (CertificateError::Malformed, 42, &["not a well-formed"]),
         (CertificateError::BadSignature, 42, &["signature"]),
-        // RFC 9846, 4.5.1.3: an algorithm that is not offered is unsupported_certificate; MD5 and SHA-1 are bad_certificate.
+        // RFC 9846, 4.5.1.3: an algorithm that is not offered is unsupported_certificate; MD5 and
+        // SHA-1 are bad_certificate.
         (CertificateError::UnsupportedAlgorithm, 43, &["not Ed25519"]),
         (CertificateError::BrokenHash, 42, &["MD5", "SHA-1"]),
-        (CertificateError::UnsupportedExtension, 43, &["critical extension"]),
+        (
+            CertificateError::UnsupportedExtension,
+            43,
+            &["critical extension"],
+        ),
         (CertificateError::KeyUsage, 43, &["digitalSignature"]),
-        (CertificateError::ExtendedKeyUsage, 43, &["extended key usage"]),
+        (
+            CertificateError::ExtendedKeyUsage,
+            43,
+            &["extended key usage"],
+        ),
         (CertificateError::NameConstraint, 42, &["name constraint"]),
         (CertificateError::PathConstraint, 42, &["CA"]),
         (CertificateError::TooComplex, 42, &["more"]),
         (CertificateError::Revoked, 44, &["revoked"]),
         // What the lists cannot tell is no fault of the certificate: certificate_unknown(46).
-        (CertificateError::UnknownRevocation, 46, &["no revocation list", "allow_unknown"]),
-        (CertificateError::RevocationListExpired, 46, &["revocation list", "expired", "reload"]),
-        (CertificateError::RevocationListNotIssuers, 46, &["revocation list", "not signed"]),
+        (
+            CertificateError::UnknownRevocation,
+            46,
+            &["no revocation list", "allow_unknown"],
+        ),
+        (
+            CertificateError::RevocationListExpired,
+            46,
+            &["revocation list", "expired", "reload"],
+        ),
+        (
+            CertificateError::RevocationListNotIssuers,
+            46,
+            &["revocation list", "not signed"],
+        ),
     ];
     complete(rows.iter().map(|(error, ..)| error));
     for (error, alert, words) in rows {
@@ -258,22 +520,88 @@ fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> 
     use io::ErrorKind as Kind;
     let reset = Arc::new(io::Error::new(Kind::ConnectionReset, "cable pulled"));
     vec![
-        (Error::Protocol { state: "WAIT_CV", fault: Fault::BadSignature }, Some(51), Kind::InvalidData, &["WAIT_CV"]),
+        (
+            Error::Protocol {
+                state: "WAIT_CV",
+                fault: Fault::BadSignature,
+            },
+            Some(51),
+            Kind::InvalidData,
+            &["WAIT_CV"],
+        ),
         // RFC 9846, 6.2: nothing answers an alert.
-        (Error::AlertReceived(AlertDescription(40)), None, Kind::InvalidData, &["handshake_failure", "Ed25519 alone"]),
-        (Error::Truncated, None, Kind::UnexpectedEof, &["close_notify", "incomplete"]),
+        (
+            Error::AlertReceived(AlertDescription(40)),
+            None,
+            Kind::InvalidData,
+            &["handshake_failure", "Ed25519 alone"],
+        ),
+        (
+            Error::Truncated,
+            None,
+            Kind::UnexpectedEof,
+            &["close_notify", "incomplete"],
+        ),
         // RFC 9846, 6.1: user_canceled(90), then close_notify.
-        (Error::HandshakeTimeout, Some(90), Kind::TimedOut, &["handshake_timeout"]),
-        (Error::Io(reset), None, Kind::ConnectionReset, &["cable pulled"]),
-        (Error::Config(ConfigError::KeyMismatch), None, Kind::InvalidInput, &["configuration: ", "private key"]),
-        (Error::Name(NameError::Empty), None, Kind::InvalidInput, &["server name: ", "empty"]),
-        (Error::Random, Some(80), Kind::Other, &["random number generator"]),
-        (Error::Signer("the agent is gone".to_owned().into_error()), Some(80), Kind::Other, &["the agent is gone", "connect again"]),
+        (
+            Error::HandshakeTimeout,
+            Some(90),
+            Kind::TimedOut,
+            &["handshake_timeout"],
+        ),
+        (
+            Error::Io(reset),
+            None,
+            Kind::ConnectionReset,
+            &["cable pulled"],
+        ),
+        (
+            Error::Config(ConfigError::KeyMismatch),
+            None,
+            Kind::InvalidInput,
+            &["configuration: ", "private key"],
+        ),
+        (
+            Error::Name(NameError::Empty),
+            None,
+            Kind::InvalidInput,
+            &["server name: ", "empty"],
+        ),
+        (
+            Error::Random,
+            Some(80),
+            Kind::Other,
+            &["random number generator"],
+        ),
+        (
+            Error::Signer("the agent is gone".to_owned().into_error()),
+            Some(80),
+            Kind::Other,
+            &["the agent is gone", "connect again"],
+        ),
         (Error::KeyLimit, Some(80), Kind::Other, &["new connection"]),
         (Error::Closed, None, Kind::BrokenPipe, &["close()"]),
-        (Error::Refused(AlertDescription(112)), Some(112), Kind::PermissionDenied, &["refused", "unrecognized_name"]),
-        (Error::Asked("Signature"), None, Kind::InvalidInput, &["Signature", "start() and advance()"]),
-        (Error::WrongState { call: "write", state: "WAIT_SH" }, None, Kind::InvalidInput, &["write", "WAIT_SH"]),
+        (
+            Error::Refused(AlertDescription(112)),
+            Some(112),
+            Kind::PermissionDenied,
+            &["refused", "unrecognized_name"],
+        ),
+        (
+            Error::Asked("Signature"),
+            None,
+            Kind::InvalidInput,
+            &["Signature", "start() and advance()"],
+        ),
+        (
+            Error::WrongState {
+                call: "write",
+                state: "WAIT_SH",
+            },
+            None,
+            Kind::InvalidInput,
+            &["write", "WAIT_SH"],
+        ),
     ]
 }
 
@@ -292,37 +620,101 @@ fn each_error_travels_through_io_error_and_back() {
         assert_eq!(Error::from(io::Error::from(error)).to_string(), text);
     }
     // One that is the transport's own stays one.
-    assert!(matches!(Error::from(io::Error::other("cable pulled")), Error::Io(error) if error.to_string() == "cable pulled"));
+    assert!(matches!(
+        Error::from(io::Error::other("cable pulled")),
+        Error::Io(error) if error.to_string() == "cable pulled"
+    ));
 }
 
 #[test]
 fn each_configuration_error_says_what_to_do() {
-    let file = ConfigError::File { path: "/etc/key".to_owned(), reason: "denied".to_owned() };
+    let file = ConfigError::File {
+        path: "/etc/key".to_owned(),
+        reason: "denied".to_owned(),
+    };
     let rows: [(ConfigError, &[&str]); 12] = [
         (
-            ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some("PRIVATE KEY".to_owned()) },
+            ConfigError::NoPemSection {
+                wanted: "CERTIFICATE",
+                found: Some("PRIVATE KEY".to_owned()),
+            },
             &["CERTIFICATE", "PRIVATE KEY", "swapped"],
         ),
-        (ConfigError::NoPemSection { wanted: "CERTIFICATE", found: None }, &["CERTIFICATE", "none"]),
+        (
+            ConfigError::NoPemSection {
+                wanted: "CERTIFICATE",
+                found: None,
+            },
+            &["CERTIFICATE", "none"],
+        ),
         (file, &["/etc/key", "denied"]),
-        (ConfigError::Certificate { index: 3, error: CertificateError::Malformed }, &["certificate 3", "well-formed"]),
-        (ConfigError::RevocationList { index: 2, reason: "it is old" }, &["revocation list 2", "it is old"]),
-        (ConfigError::Key { reason: "it is encrypted" }, &["private key", "it is encrypted"]),
+        (
+            ConfigError::Certificate {
+                index: 3,
+                error: CertificateError::Malformed,
+            },
+            &["certificate 3", "well-formed"],
+        ),
+        (
+            ConfigError::RevocationList {
+                index: 2,
+                reason: "it is old",
+            },
+            &["revocation list 2", "it is old"],
+        ),
+        (
+            ConfigError::Key {
+                reason: "it is encrypted",
+            },
+            &["private key", "it is encrypted"],
+        ),
         (ConfigError::KeyMismatch, &["does not belong"]),
-        (ConfigError::KeyElsewhere, &["held elsewhere", "whoever holds it"]),
-        (ConfigError::PublicKey { reason: "it is short" }, &["public key", "it is short"]),
-        (ConfigError::Missing { what: "trust()" }, &["missing", "trust()"]),
-        (ConfigError::Setting { name: "alpn", reason: "it is empty" }, &["alpn", "it is empty"]),
-        (ConfigError::Issue { reason: "it is late" }, &["certificate", "it is late"]),
+        (
+            ConfigError::KeyElsewhere,
+            &["held elsewhere", "whoever holds it"],
+        ),
+        (
+            ConfigError::PublicKey {
+                reason: "it is short",
+            },
+            &["public key", "it is short"],
+        ),
+        (
+            ConfigError::Missing { what: "trust()" },
+            &["missing", "trust()"],
+        ),
+        (
+            ConfigError::Setting {
+                name: "alpn",
+                reason: "it is empty",
+            },
+            &["alpn", "it is empty"],
+        ),
+        (
+            ConfigError::Issue {
+                reason: "it is late",
+            },
+            &["certificate", "it is late"],
+        ),
     ];
     complete(rows.iter().map(|(error, _)| error));
     for (error, words) in rows {
         says(&error.to_string(), words);
-        assert_eq!(std::error::Error::source(&Error::from(error.clone())).unwrap().to_string(), error.to_string());
+        assert_eq!(
+            std::error::Error::source(&Error::from(error.clone()))
+                .unwrap()
+                .to_string(),
+            error.to_string()
+        );
     }
     let rows: [(NameError, &[&str]); 4] = [
         (NameError::Empty, &["empty", "connect_unnamed"]),
-        (NameError::Port { name: "a.example".to_owned() }, &["port", "a.example"]),
+        (
+            NameError::Port {
+                name: "a.example".to_owned(),
+            },
+            &["port", "a.example"],
+        ),
         (NameError::NotAscii, &["ASCII", "xn--"]),
         (NameError::Invalid, &["DNS name", "IP address"]),
     ];
@@ -335,7 +727,10 @@ fn each_configuration_error_says_what_to_do() {
 
 #[test]
 fn a_list_that_a_peer_wrote_is_not_repeated_without_end() {
-    let fault = Fault::NoCommonSuite { offered: vec![CipherSuite(0x0a0a); 30_000], accepted: Vec::new() };
+    let fault = Fault::NoCommonSuite {
+        offered: vec![CipherSuite(0x0a0a); 30_000],
+        accepted: Vec::new(),
+    };
     let text = fault.to_string();
     assert!(text.len() < 500, "{}", text.len());
     says(&text, &["and 29984 more", "accepted are nothing"]);

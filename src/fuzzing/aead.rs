@@ -32,7 +32,11 @@ impl<'a> Orders<'a> {
             data = rest;
             taken
         };
-        let number = |bytes: &[u8]| bytes.iter().fold(0usize, |number, byte| number << 8 | usize::from(*byte));
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0usize, |number, byte| number << 8 | usize::from(*byte))
+        };
         let [choice, head, bit, aad, repeats] = [1, 2, 3, 1, 1].map(|length| number(take(length)));
         let suite = [Suite::Aes128GcmSha256, Suite::Aes256GcmSha384][choice % 2];
         let padded = |bytes: &[u8], length: usize| [bytes, &[0; 32]].concat()[..length].to_vec();
@@ -40,11 +44,25 @@ impl<'a> Orders<'a> {
         let nonce = padded(take(12), 12).try_into().expect("12 bytes");
         let aad = take(aad);
         // So that a short input makes a long text, of which no two blocks are the same.
-        let varied = |round: usize, at: usize, byte: u8| byte ^ round.wrapping_mul(at | 1).to_le_bytes()[0];
-        let text = (0..=repeats).flat_map(|round| data.iter().enumerate().map(move |(at, byte)| varied(round, at, *byte)));
+        let varied =
+            |round: usize, at: usize, byte: u8| byte ^ round.wrapping_mul(at | 1).to_le_bytes()[0];
+        let text = (0..=repeats).flat_map(|round| {
+            data.iter()
+                .enumerate()
+                .map(move |(at, byte)| varied(round, at, *byte))
+        });
         let text: Vec<u8> = text.take(LONGEST).collect();
         let head = head % (text.len() + 1);
-        Self { suite, offset: choice / 2 % 64, aad, key, nonce, text, head, bit }
+        Self {
+            suite,
+            offset: choice / 2 % 64,
+            aad,
+            key,
+            nonce,
+            text,
+            head,
+            bit,
+        }
     }
 }
 
@@ -58,8 +76,13 @@ struct Room {
 impl Room {
     fn new(offset: usize, length: usize) -> Self {
         let bytes = vec![UNTOUCHED; length + 256];
-        let begin = bytes.as_ptr().addr().next_multiple_of(64) - bytes.as_ptr().addr() + 64 + offset;
-        Self { bytes, begin, length }
+        let begin =
+            bytes.as_ptr().addr().next_multiple_of(64) - bytes.as_ptr().addr() + 64 + offset;
+        Self {
+            bytes,
+            begin,
+            length,
+        }
     }
 
     fn text(&mut self) -> &mut [u8] {
@@ -68,26 +91,50 @@ impl Room {
 
     fn around_is_untouched(&self) -> bool {
         let (before, rest) = self.bytes.split_at(self.begin);
-        before.iter().chain(&rest[self.length..]).all(|byte| *byte == UNTOUCHED)
+        before
+            .iter()
+            .chain(&rest[self.length..])
+            .all(|byte| *byte == UNTOUCHED)
     }
 }
 
-/// Key, nonce, additional data and a text, part of it elsewhere, sealed and opened; and one bit that is not as it was.
+/// Key, nonce, additional data and a text, part of it elsewhere, sealed and opened; and one bit
+/// that is not as it was.
 pub fn aead(data: &[u8]) {
-    let Orders { suite, offset, aad, key, nonce, text, head, bit } = Orders::new(data);
+    let Orders {
+        suite,
+        offset,
+        aad,
+        key,
+        nonce,
+        text,
+        head,
+        bit,
+    } = Orders::new(data);
     let mut expected = text.clone();
-    let expected_tag = AeadKey::with(None, suite, &key).seal(&nonce, aad, &[], &mut expected).expect("a short text");
+    let expected_tag = AeadKey::with(None, suite, &key)
+        .seal(&nonce, aad, &[], &mut expected)
+        .expect("a short text");
 
     for width in Width::ALL.into_iter().filter(|width| GcmKey::runs(*width)) {
         let ours = AeadKey::with(Some(width), suite, &key);
         let mut room = Room::new(offset, text.len());
         room.text()[head..].copy_from_slice(&text[head..]);
-        let tag = ours.seal(&nonce, aad, &text[..head], room.text()).expect("a short text");
-        assert!(room.text() == expected && tag == expected_tag, "{width:?} seals otherwise");
+        let tag = ours
+            .seal(&nonce, aad, &text[..head], room.text())
+            .expect("a short text");
+        assert!(
+            room.text() == expected && tag == expected_tag,
+            "{width:?} seals otherwise"
+        );
 
         let mut apart = Room::new(63 - offset, head);
-        ours.open(&nonce, aad, room.text(), &tag, apart.text()).expect("what was sealed opens");
-        assert!(apart.text() == &text[..head] && room.text()[head..] == text[head..], "{width:?} opens otherwise");
+        ours.open(&nonce, aad, room.text(), &tag, apart.text())
+            .expect("what was sealed opens");
+        assert!(
+            apart.text() == &text[..head] && room.text()[head..] == text[head..],
+            "{width:?} opens otherwise"
+        );
 
         let mut all = [&nonce[..], aad, &expected, &expected_tag].concat();
         let bit = bit % (8 * all.len());
@@ -97,25 +144,64 @@ pub fn aead(data: &[u8]) {
         let (ciphertext, tag) = rest.split_last_chunk().expect("a tag");
         room.text().copy_from_slice(ciphertext);
         apart.text().fill(UNTOUCHED);
-        assert!(ours.open(nonce, aad, room.text(), tag, apart.text()).is_err(), "{width:?} does not see bit {bit}");
-        assert!(room.text().iter().all(|byte| *byte == 0), "{width:?} leaves something in place");
-        assert!(apart.text().iter().all(|byte| matches!(*byte, 0 | UNTOUCHED)), "{width:?} leaves something apart");
-        assert!(room.around_is_untouched() && apart.around_is_untouched(), "{width:?} writes beside the text");
+        assert!(
+            ours.open(nonce, aad, room.text(), tag, apart.text())
+                .is_err(),
+            "{width:?} does not see bit {bit}"
+        );
+        assert!(
+            room.text().iter().all(|byte| *byte == 0),
+            "{width:?} leaves something in place"
+        );
+        assert!(
+            apart
+                .text()
+                .iter()
+                .all(|byte| matches!(*byte, 0 | UNTOUCHED)),
+            "{width:?} leaves something apart"
+        );
+        assert!(
+            room.around_is_untouched() && apart.around_is_untouched(),
+            "{width:?} writes beside the text"
+        );
     }
 }
 
-/// Each key's length, and the edges of what the kernel does at once: blocks, vectors, batches, a record.
+/// Each key's length, and the edges of what the kernel does at once: blocks, vectors, batches, a
+/// record.
 pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let lengths = [0usize, 1, 16, 63, 64, 129, 256, 511, 513, 1400];
-    let made = |at: usize, length: usize| -> Vec<u8> { (at..at + length).map(|at| at.wrapping_mul(7919).to_le_bytes()[1]).collect() };
+    let made = |at: usize, length: usize| -> Vec<u8> {
+        (at..at + length)
+            .map(|at| at.wrapping_mul(7919).to_le_bytes()[1])
+            .collect()
+    };
     let mut seeds = Vec::new();
     for (at, length) in lengths.into_iter().enumerate() {
         for (choice, key_len) in [(0u8, 16), (1, 32)] {
             for (repeats, head) in [(0u8, length / 2), (11, 8 * length)] {
                 let [.., high, low] = head.to_be_bytes();
-                let orders = [choice | at.to_le_bytes()[0] << 1, high, low, 0, low, choice, 5, repeats];
+                let orders = [
+                    choice | at.to_le_bytes()[0] << 1,
+                    high,
+                    low,
+                    0,
+                    low,
+                    choice,
+                    5,
+                    repeats,
+                ];
                 let name = format!("{}-{length}-{repeats}", 8 * key_len);
-                seeds.push(("aead", name, [&orders[..], &made(at, key_len + 12 + 5), &made(3 * at, length)].concat()));
+                seeds.push((
+                    "aead",
+                    name,
+                    [
+                        &orders[..],
+                        &made(at, key_len + 12 + 5),
+                        &made(3 * at, length),
+                    ]
+                    .concat(),
+                ));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! What the fuzzer drives, for tests and under `cfg(fuzzing)` alone: one function for each target of `fuzz/`, which takes any bytes and panics if a promise is broken.
+//! What the fuzzer drives, for tests and under `cfg(fuzzing)` alone: one function for each target
+//! of `fuzz/`, which takes any bytes and panics if a promise is broken.
 //!
 //! ```text
 //! messages      what decodes encodes to the same bytes
@@ -11,8 +12,9 @@
 //! revocation    lists by two authorities, whole or signed here, a server that they may revoke, and the lists that follow them
 //! ```
 //!
-//! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its end: the seeds reach every state, and
-//! the fuzzer goes on from there. They lie in `fuzz/corpus/`, with what was found since; `tests.rs` runs them all.
+//! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its
+//! end: the seeds reach every state, and the fuzzer goes on from there. They lie in `fuzz/corpus/`,
+//! with what was found since; `tests.rs` runs them all.
 
 mod aead;
 mod parties;
@@ -50,59 +52,109 @@ pub fn messages(data: &[u8]) {
 
 fn message_round_trip(bytes: &[u8]) {
     match Message::decode(bytes) {
-        Ok(message) => assert_eq!(message.encode().expect("what was decoded encodes"), bytes, "{message:?}"),
+        Ok(message) => assert_eq!(
+            message.encode().expect("what was decoded encodes"),
+            bytes,
+            "{message:?}"
+        ),
         Err(fault) => assert!(!fault.to_string().is_empty()),
     }
 }
 
 // ---- record ----
 
-/// The first byte chooses the size of the fragments, the second the suite; the rest are records on the wire, then orders for records of our own.
+/// The first byte chooses the size of the fragments, the second the suite; the rest are records on
+/// the wire, then orders for records of our own.
 pub fn record(data: &[u8]) {
-    let [fragment, choice, rest @ ..] = data else { return };
+    let [fragment, choice, rest @ ..] = data else {
+        return;
+    };
     let fragment = usize::from(*fragment).max(1);
     let suite = Suite::ALL[usize::from(*choice) % Suite::ALL.len()];
 
     for protected in [false, true] {
-        let open = if protected { Open::protected(suite, traffic_secret(suite)) } else { Open::plaintext() };
+        let open = if protected {
+            Open::protected(suite, traffic_secret(suite))
+        } else {
+            Open::plaintext()
+        };
         let _ = receive(open, rest, fragment);
     }
 
     // Three bytes an order: type, length, padding.
-    let (mut seal, mut output, mut sent) = (Seal::protected(suite, traffic_secret(suite)), Output::default(), Vec::new());
+    let (mut seal, mut output, mut sent) = (
+        Seal::protected(suite, traffic_secret(suite)),
+        Output::default(),
+        Vec::new(),
+    );
     for order in rest.chunks_exact(3).take(16) {
-        let content_type = [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE, ContentType::ALERT][usize::from(order[0]) % 3];
+        let content_type = [
+            ContentType::APPLICATION_DATA,
+            ContentType::HANDSHAKE,
+            ContentType::ALERT,
+        ][usize::from(order[0]) % 3];
         // Only the first may be large: the fuzzer lives by the number of its runs.
         let scale = if sent.is_empty() { 64 } else { 1 };
         let content = vec![order[0]; usize::from(order[1]) * scale + usize::from(order[2] % 3)];
-        if seal.seal(content_type, &content, usize::from(order[2]), &mut output).is_ok() {
+        if seal
+            .seal(content_type, &content, usize::from(order[2]), &mut output)
+            .is_ok()
+        {
             sent.push((content_type, content));
         }
     }
     let mut wire = output.waiting().to_vec();
     let open = || Open::protected(suite, traffic_secret(suite));
-    assert_eq!(receive(open(), &wire, fragment).expect("what we seal opens"), sent);
-    // One bit anywhere. Also of the version, which says nothing and yet is authenticated (RFC 9846, 5.2).
+    assert_eq!(
+        receive(open(), &wire, fragment).expect("what we seal opens"),
+        sent
+    );
+    // One bit anywhere. Also of the version, which says nothing and yet is authenticated (RFC 9846,
+    // 5.2).
     if !wire.is_empty() {
         let at = usize::from(*choice) * 251 % wire.len();
         wire[at] ^= 1 << (fragment % 8);
-        assert_ne!(receive(open(), &wire, fragment).ok(), Some(sent), "a flipped bit at {at} was not seen");
+        assert_ne!(
+            receive(open(), &wire, fragment).ok(),
+            Some(sent),
+            "a flipped bit at {at} was not seen"
+        );
     }
 }
 
 /// What comes out of these bytes.
-fn receive(mut open: Open, mut wire: &[u8], fragment: usize) -> Result<Vec<(ContentType, Vec<u8>)>, Error> {
+fn receive(
+    mut open: Open,
+    mut wire: &[u8],
+    fragment: usize,
+) -> Result<Vec<(ContentType, Vec<u8>)>, Error> {
     let (mut deframer, mut joiner, mut out) = (Deframer::new(), Joiner::default(), Vec::new());
-    let failed = |fault| Error::Protocol { state: "fuzzing", fault };
+    let failed = |fault| Error::Protocol {
+        state: "fuzzing",
+        fault,
+    };
     loop {
         while let Some((header, body)) = deframer.next(open.is_protected()).map_err(failed)? {
             // Into a buffer that is shorter than the record, or longer.
             let mut into = vec![0; fragment * 8];
-            let opened = open.open(&header, deframer.bytes(body.clone()), &mut into).map_err(failed)?;
-            assert!(opened.len <= MAX_FRAGMENT && opened.len <= body.len() && opened.placed <= opened.len);
+            let opened = open
+                .open(&header, deframer.bytes(body.clone()), &mut into)
+                .map_err(failed)?;
+            assert!(
+                opened.len <= MAX_FRAGMENT
+                    && opened.len <= body.len()
+                    && opened.placed <= opened.len
+            );
             assert!(opened.content_type == ContentType::APPLICATION_DATA || opened.placed == 0);
-            assert!(into[opened.placed..].iter().all(|byte| *byte == 0), "nothing is left where nothing was placed");
-            let content = [&into[..opened.placed], deframer.bytes(body.start + opened.placed..body.start + opened.len)].concat();
+            assert!(
+                into[opened.placed..].iter().all(|byte| *byte == 0),
+                "nothing is left where nothing was placed"
+            );
+            let content = [
+                &into[..opened.placed],
+                deframer.bytes(body.start + opened.placed..body.start + opened.len),
+            ]
+            .concat();
             if opened.content_type == ContentType::HANDSHAKE {
                 joiner.push(&content);
                 while let Ok(Some((message, _))) = joiner.next(1 << 14) {
@@ -129,24 +181,40 @@ fn traffic_secret(suite: Suite) -> TrafficSecret {
 
 // ---- client and server ----
 
-/// The first byte chooses the size of the fragments, the second what the client comes with; the rest is what the server sends.
+/// The first byte chooses the size of the fragments, the second what the client comes with; the
+/// rest is what the server sends.
 pub fn client(data: &[u8]) {
     if let [fragment, choice, rest @ ..] = data {
         drive(new_client(*choice), 0, rest, *fragment);
     }
 }
 
-/// The first byte chooses the size of the fragments, and whether the server is chosen by the ClientHello, the second what the server wants; the rest
-/// is what the client sends.
+/// The first byte chooses the size of the fragments, and whether the server is chosen by the
+/// ClientHello, the second what the server wants; the rest is what the client sends.
 pub fn server(data: &[u8]) {
     if let [fragment, choice, rest @ ..] = data {
         let undecided = *fragment & 0x80 != 0;
-        drive(if undecided { Connection::undecided(now()) } else { new_server(*choice) }, *choice, rest, *fragment & 0x7f);
+        drive(
+            if undecided {
+                Connection::undecided(now())
+            } else {
+                new_server(*choice)
+            },
+            *choice,
+            rest,
+            *fragment & 0x7f,
+        );
     }
 }
 
 /// How far a connection came.
-#[cfg_attr(not(test), expect(dead_code, reason = "the fuzzer looks for panics; the tests look at the seeds"))]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the fuzzer looks for panics; the tests look at the seeds"
+    )
+)]
 struct Driven {
     read: Vec<u8>,
     early: Vec<u8>,
@@ -173,7 +241,9 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
                     assert!(connection.plaintext().is_empty() && connection.is_handshaking());
                     early.extend_from_slice(connection.early_plaintext());
                     connection.consume(usize::MAX);
-                    connection.write_early_data(b"an answer").expect("early data was accepted");
+                    connection
+                        .write_early_data(b"an answer")
+                        .expect("early data was accepted");
                 }
                 Ok(Status::Ask(question)) => {
                     if let Err(error) = parties::answer(connection, question, choice, &mut random) {
@@ -190,7 +260,12 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
     };
     while !wire.is_empty() {
         let space = connection.input();
-        let (now, later) = wire.split_at(usize::from(fragment).max(1).min(space.len()).min(wire.len()));
+        let (now, later) = wire.split_at(
+            usize::from(fragment)
+                .max(1)
+                .min(space.len())
+                .min(wire.len()),
+        );
         space[..now.len()].copy_from_slice(now);
         connection.received(now.len());
         wire = later;
@@ -201,23 +276,37 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
     }
     let connected = !connection.is_handshaking();
     let agreed = connection.negotiated();
-    let (resumed, external_psk) = agreed.map_or((false, false), |agreed| (agreed.resumed(), agreed.external_psk().is_some()));
+    let (resumed, external_psk) = agreed.map_or((false, false), |agreed| {
+        (agreed.resumed(), agreed.external_psk().is_some())
+    });
     let group = agreed.map(|agreed| agreed.group());
     connection.received_end();
     match turn(&mut connection, &mut read) {
-        Ok(status) => assert_eq!(status, Status::Closed, "a cut connection looks like a healthy one"),
+        Ok(status) => assert_eq!(
+            status,
+            Status::Closed,
+            "a cut connection looks like a healthy one"
+        ),
         Err(first) => {
             let second = turn(&mut connection, &mut read).expect_err("the first error sticks");
             assert_eq!(first.to_string(), second.to_string());
             assert!(connection.write(b"x").is_err());
         }
     }
-    Driven { read, early, connected, resumed, external_psk, group }
+    Driven {
+        read,
+        early,
+        connected,
+        resumed,
+        external_psk,
+        group,
+    }
 }
 
 // ---- certificates and PEM ----
 
-/// A chain: each certificate with its length in two bytes before it. Whoever it names is asked for what it says, whether anybody vouches or not.
+/// A chain: each certificate with its length in two bytes before it. Whoever it names is asked for
+/// what it says, whether anybody vouches or not.
 pub fn certificates(data: &[u8]) {
     let chain = split(data);
     let name = ServerName::parse(NAME).expect("a name");
@@ -225,7 +314,10 @@ pub fn certificates(data: &[u8]) {
     if let Some((root, below)) = chain.split_last()
         && let Ok(trust) = Trust::roots_from_der([root])
     {
-        for verified in [trust.verify_server(below, Some(&name), now()), trust.verify_client(below, now())] {
+        for verified in [
+            trust.verify_server(below, Some(&name), now()),
+            trust.verify_client(below, now()),
+        ] {
             match verified {
                 Ok(verified) => look_at(&Peer::from_verified(verified)),
                 Err(error) => assert!(!error.to_string().is_empty()),
@@ -234,11 +326,26 @@ pub fn certificates(data: &[u8]) {
     }
     // Known by its key, whatever else stands in it.
     let trust = Trust::keys([parties::identity().public_key()]);
-    for verified in [trust.verify_server(&chain, Some(&name), now()), trust.verify_client(&chain, now())].into_iter().flatten() {
+    for verified in [
+        trust.verify_server(&chain, Some(&name), now()),
+        trust.verify_client(&chain, now()),
+    ]
+    .into_iter()
+    .flatten()
+    {
         look_at(&Peer::from_verified(verified));
     }
-    for verified in [trust.verify_server_key(data, Some(&name)), trust.verify_client_key(data)].into_iter().flatten() {
-        assert_eq!(verified.key().to_bytes(), *parties::identity().public_key().as_bytes());
+    for verified in [
+        trust.verify_server_key(data, Some(&name)),
+        trust.verify_client_key(data),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        assert_eq!(
+            verified.key().to_bytes(),
+            *parties::identity().public_key().as_bytes()
+        );
     }
     if let Some(peer) = Peer::from_ticket(data) {
         assert_eq!(peer.to_ticket(), data);
@@ -246,16 +353,29 @@ pub fn certificates(data: &[u8]) {
 }
 
 fn look_at(peer: &Peer) {
-    let _ = (peer.names(), peer.uris(), peer.subject(), peer.common_name(), peer.public_key(), peer.pinned_names());
+    let _ = (
+        peer.names(),
+        peer.uris(),
+        peer.subject(),
+        peer.common_name(),
+        peer.public_key(),
+        peer.pinned_names(),
+    );
     assert!(!peer.certificates().is_empty());
     assert!(!format!("{peer:?}").is_empty());
-    assert_eq!(Peer::from_ticket(&peer.to_ticket()).expect("what we write we read").names(), peer.names());
+    assert_eq!(
+        Peer::from_ticket(&peer.to_ticket())
+            .expect("what we write we read")
+            .names(),
+        peer.names()
+    );
 }
 
 fn split(mut data: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     while let [high, low, rest @ ..] = data {
-        let (part, after) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(rest.len()));
+        let (part, after) =
+            rest.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(rest.len()));
         parts.push(part);
         data = after;
     }
@@ -265,20 +385,29 @@ fn split(mut data: &[u8]) -> Vec<&[u8]> {
 /// Any text as a key, a chain, roots, an authority, a public key and a name.
 pub fn pem(data: &[u8]) {
     if let Ok(identity) = Identity::from_pem(data, data) {
-        let again =
-            Identity::from_pem(identity.chain_pem(), identity.key_pem().expect("it is here").expose()).expect("what we write we read");
+        let again = Identity::from_pem(
+            identity.chain_pem(),
+            identity.key_pem().expect("it is here").expose(),
+        )
+        .expect("what we write we read");
         assert_eq!(again.public_key(), identity.public_key());
         assert_eq!(again.certificates(), identity.certificates());
     }
     if let Ok(authority) = Authority::from_pem(data, data) {
-        let again = Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).expect("what we write we read");
+        let again = Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose())
+            .expect("what we write we read");
         assert_eq!(again.public_key(), authority.public_key());
     }
     let _ = Identity::from_key_pem(data);
     let _ = Trust::roots_from_pem(data);
     if let Ok(text) = core::str::from_utf8(data) {
         if let Ok(key) = text.parse::<PublicKey>() {
-            assert_eq!(key.to_string().parse::<PublicKey>().expect("what we write we read"), key);
+            assert_eq!(
+                key.to_string()
+                    .parse::<PublicKey>()
+                    .expect("what we write we read"),
+                key
+            );
         }
         let _ = ServerName::parse(text);
     }

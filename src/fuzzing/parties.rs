@@ -1,4 +1,5 @@
-//! The two who talk: fixed keys, time and randomness, so that a recorded conversation is understood again.
+//! The two who talk: fixed keys, time and randomness, so that a recorded conversation is understood
+//! again.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,23 +15,25 @@ use crate::identity::{Identity, ServerName, Trust};
 use crate::secret::Secret;
 use crate::server::{ClientAuth, Server};
 use crate::session::{
-    ClientSession, ExternalPsk, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Session, SessionCache, SessionKey,
-    StoredSessions, TicketKey, TicketKeys,
+    ClientSession, ExternalPsk, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict,
+    Session, SessionCache, SessionKey, StoredSessions, TicketKey, TicketKeys,
 };
 use crate::time::Now;
 
 pub(super) const NAME: &str = "db.internal";
 
 /// A key that is no secret: PKCS#8 (RFC 8410, section 7), 32 bytes of 3.
-pub(super) const PKCS8: &[u8] =
-    b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03";
+pub(super) const PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20\
+                                  \x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\
+                                  \x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03";
 
 /// The same as text.
-pub(super) const CLIENT_KEY: &str =
-    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD\n-----END PRIVATE KEY-----\n";
+pub(super) const CLIENT_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEIAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD\n-----END PRIVATE KEY-----\n";
 
-const SERVER_KEY: &str =
-    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n-----END PRIVATE KEY-----\n";
+const SERVER_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+                          MC4CAQAwBQYDK2VwBCIEIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n\
+                          -----END PRIVATE KEY-----\n";
 
 /// How a party is set up, in one byte: the bits of its groups, and what is named below.
 pub(super) type Choice = u8;
@@ -69,7 +72,11 @@ fn groups(choice: Choice) -> Vec<NamedGroup> {
     match choice & 6 {
         X25519 => vec![NamedGroup::X25519],
         SECP256R1 => vec![NamedGroup::SECP256R1],
-        0 => vec![NamedGroup::X25519_MLKEM768, NamedGroup::X25519, NamedGroup::SECP256R1],
+        0 => vec![
+            NamedGroup::X25519_MLKEM768,
+            NamedGroup::X25519,
+            NamedGroup::SECP256R1,
+        ],
         _ => vec![NamedGroup::X25519_MLKEM768],
     }
 }
@@ -93,9 +100,15 @@ struct Showing {
 impl Showing {
     fn new(key: Identity) -> Self {
         // What stands in a chain that is given is shown.
-        let certificate = Identity::from_pem(key.chain_pem(), key.key_pem().expect("it is here").expose()).expect("an identity");
+        let certificate =
+            Identity::from_pem(key.chain_pem(), key.key_pem().expect("it is here").expose())
+                .expect("an identity");
         let asking = Identity::asking(key.chain_pem()).expect("an identity");
-        Self { key, certificate, asking }
+        Self {
+            key,
+            certificate,
+            asking,
+        }
     }
 
     fn by(&self, choice: Choice) -> &Identity {
@@ -110,9 +123,15 @@ impl Showing {
 fn parties() -> &'static Parties {
     static PARTIES: OnceLock<Parties> = OnceLock::new();
     PARTIES.get_or_init(|| {
-        let (client, server) = (identity(), Identity::from_key_pem(SERVER_KEY).expect("a key"));
+        let (client, server) = (
+            identity(),
+            Identity::from_key_pem(SERVER_KEY).expect("a key"),
+        );
         let ticket_keys = TicketKeys::empty();
-        let (soon, later) = (now().unix + Duration::from_secs(1), now().unix + Duration::from_secs(1_000_000));
+        let (soon, later) = (
+            now().unix + Duration::from_secs(1),
+            now().unix + Duration::from_secs(1_000_000),
+        );
         ticket_keys.install(TicketKey::new([5; 32], Duration::ZERO, soon, later).expect("a key"));
         Parties {
             trusted_by_client: Trust::key_for(NAME, server.public_key()),
@@ -125,21 +144,53 @@ fn parties() -> &'static Parties {
 }
 
 fn client(choice: Choice, sessions: SessionCache) -> Client {
-    let Parties { client, trusted_by_client, .. } = parties();
-    let builder = Client::builder().trust(trusted_by_client.clone()).identity(client.by(choice).clone()).alpn(["h2", "x"]);
+    let Parties {
+        client,
+        trusted_by_client,
+        ..
+    } = parties();
+    let builder = Client::builder()
+        .trust(trusted_by_client.clone())
+        .identity(client.by(choice).clone())
+        .alpn(["h2", "x"]);
     let builder = builder.groups(groups(choice)).sessions(sessions);
-    let builder = if choice & NO_SHARES != 0 { builder.key_shares([]) } else { builder };
-    let builder = if choice & PSK != 0 { builder.external_psk(external_psk("client", "server")) } else { builder };
+    let builder = if choice & NO_SHARES != 0 {
+        builder.key_shares([])
+    } else {
+        builder
+    };
+    let builder = if choice & PSK != 0 {
+        builder.external_psk(external_psk("client", "server"))
+    } else {
+        builder
+    };
     let builder = builder.early_data(choice & EARLY != 0);
     builder.build().expect("a client")
 }
 
 pub(super) fn server(choice: Choice) -> Server {
-    let Parties { server, trusted_by_server, ticket_keys, .. } = parties();
-    let builder = Server::builder().identity(server.by(choice).clone()).client_auth(ClientAuth::Optional(trusted_by_server.clone()));
-    let guard = if choice & ASKING != 0 { ReplayGuard::asking(ZONE) } else { ReplayGuard::with_store(ZONE, Forgetful) };
-    let builder = builder.early_data(100, guard).external_psks([external_psk("server", "client")]);
-    let builder = builder.alpn(["x"]).ticket_keys(ticket_keys.clone()).groups(groups(choice)).retry_cookie(choice & COOKIE != 0);
+    let Parties {
+        server,
+        trusted_by_server,
+        ticket_keys,
+        ..
+    } = parties();
+    let builder = Server::builder()
+        .identity(server.by(choice).clone())
+        .client_auth(ClientAuth::Optional(trusted_by_server.clone()));
+    let guard = if choice & ASKING != 0 {
+        ReplayGuard::asking(ZONE)
+    } else {
+        ReplayGuard::with_store(ZONE, Forgetful)
+    };
+    let builder = builder
+        .early_data(100, guard)
+        .external_psks([external_psk("server", "client")]);
+    let builder = builder
+        .alpn(["x"])
+        .ticket_keys(ticket_keys.clone())
+        .groups(groups(choice))
+        .retry_cookie(choice & COOKIE != 0);
     builder.build().expect("a server")
 }
 
@@ -156,12 +207,26 @@ impl ReplayStore for Forgetful {
 }
 
 fn external_psk(own: &str, peer: &str) -> ExternalPsk {
-    ExternalPsk::new("fuzzing", b"thirty-two bytes that all know..", PskNames { own, peer }).expect("a PSK")
+    ExternalPsk::new(
+        "fuzzing",
+        b"thirty-two bytes that all know..",
+        PskNames { own, peer },
+    )
+    .expect("a PSK")
 }
 
 /// What an application does.
-pub(super) fn answer(connection: &mut Connection, question: Question, choice: Choice, random: &mut Fixed) -> Result<(), Error> {
-    let Parties { client, server: own, .. } = parties();
+pub(super) fn answer(
+    connection: &mut Connection,
+    question: Question,
+    choice: Choice,
+    random: &mut Fixed,
+) -> Result<(), Error> {
+    let Parties {
+        client,
+        server: own,
+        ..
+    } = parties();
     match question {
         Question::Configuration => {
             assert!(connection.client_hello().is_some());
@@ -172,10 +237,16 @@ pub(super) fn answer(connection: &mut Connection, question: Question, choice: Ch
             connection.answer(Answer::Replay(ReplayVerdict::Fresh), now(), random)
         }
         Question::Signature => {
-            let to_sign = connection.to_sign().expect("a signature is asked for").to_vec();
+            let to_sign = connection
+                .to_sign()
+                .expect("a signature is asked for")
+                .to_vec();
             let of_server = to_sign.windows(6).any(|word| word == b"server");
             let key = if of_server { &own.key } else { &client.key };
-            let signature = key.sign(&to_sign).expect("a key").expect("a key that is here");
+            let signature = key
+                .sign(&to_sign)
+                .expect("a key")
+                .expect("a key that is here");
             connection.answer(Answer::Signature(signature.to_vec()), now(), random)
         }
     }
@@ -187,8 +258,12 @@ pub(super) fn new_client(choice: Choice) -> Connection {
     if choice & TICKET != 0 {
         StoredSessions::new(&sessions, session_key(choice)).put(session(), now());
     }
-    let mut connection = client(choice, sessions).connection(NAME, now(), &mut Fixed::new(1)).expect("a connection");
-    connection.write_early_data(EARLY_DATA).expect("a connection that has begun");
+    let mut connection = client(choice, sessions)
+        .connection(NAME, now(), &mut Fixed::new(1))
+        .expect("a connection");
+    connection
+        .write_early_data(EARLY_DATA)
+        .expect("a connection that has begun");
     connection
 }
 
@@ -201,7 +276,9 @@ fn session() -> ClientSession {
     static SESSION: OnceLock<ClientSession> = OnceLock::new();
     let kept = SESSION.get_or_init(|| {
         let sessions = SessionCache::default();
-        let mut client = client(0, sessions.clone()).connection(NAME, now(), &mut Fixed::new(3)).expect("a connection");
+        let mut client = client(0, sessions.clone())
+            .connection(NAME, now(), &mut Fixed::new(3))
+            .expect("a connection");
         let (mut server, mut random) = (new_server(0), Fixed::new(4));
         for _ in 0..2 {
             deliver(&mut client, &mut server, 0, &mut random, &mut Vec::new());
@@ -210,11 +287,23 @@ fn session() -> ClientSession {
         // Tickets go out with what comes next.
         server.write(b"x").expect("a handshake that is done");
         deliver(&mut server, &mut client, 0, &mut random, &mut Vec::new());
-        StoredSessions::new(&sessions, session_key(0)).take(now()).expect("a ticket")
+        StoredSessions::new(&sessions, session_key(0))
+            .take(now())
+            .expect("a ticket")
     });
-    let Session { suite, psk, since, whose } = &kept.session;
+    let Session {
+        suite,
+        psk,
+        since,
+        whose,
+    } = &kept.session;
     ClientSession {
-        session: Session { suite: *suite, psk: Secret::copy_of(psk.expose()), since: *since, whose: whose.clone() },
+        session: Session {
+            suite: *suite,
+            psk: Secret::copy_of(psk.expose()),
+            since: *since,
+            whose: whose.clone(),
+        },
         ticket: kept.ticket.clone(),
         age_add: kept.age_add,
         lifetime: kept.lifetime,
@@ -224,13 +313,28 @@ fn session() -> ClientSession {
 }
 
 fn session_key(choice: Choice) -> SessionKey {
-    let Parties { client, trusted_by_client, .. } = parties();
+    let Parties {
+        client,
+        trusted_by_client,
+        ..
+    } = parties();
     let psk = (choice & PSK != 0).then(|| external_psk("client", "server"));
-    SessionKey::new(Some(&ServerName::parse(NAME).expect("a name")), trusted_by_client, Some(client.by(choice)), psk.as_ref())
+    SessionKey::new(
+        Some(&ServerName::parse(NAME).expect("a name")),
+        trusted_by_client,
+        Some(client.by(choice)),
+        psk.as_ref(),
+    )
 }
 
 /// Moves what one side has to send to the other, and adds it to `wire`.
-pub(super) fn deliver(from: &mut Connection, to: &mut Connection, choice: Choice, random: &mut Fixed, wire: &mut Vec<u8>) {
+pub(super) fn deliver(
+    from: &mut Connection,
+    to: &mut Connection,
+    choice: Choice,
+    random: &mut Fixed,
+    wire: &mut Vec<u8>,
+) {
     while !from.output().is_empty() {
         let space = to.input();
         let count = space.len().min(from.output().len());
@@ -241,7 +345,9 @@ pub(super) fn deliver(from: &mut Connection, to: &mut Connection, choice: Choice
         loop {
             match to.process(now(), random).expect("an honest peer") {
                 Status::Data | Status::EarlyData => to.consume(usize::MAX),
-                Status::Ask(question) => answer(to, question, choice, random).expect("an honest peer"),
+                Status::Ask(question) => {
+                    answer(to, question, choice, random).expect("an honest peer")
+                }
                 Status::NeedsInput | Status::Closed => break,
             }
         }
@@ -255,7 +361,10 @@ pub(super) fn identity() -> Identity {
 
 /// The middle of 2026: certificates that `seeds` makes are good then.
 pub(super) fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: Duration::from_secs(1_782_864_000) }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: Duration::from_secs(1_782_864_000),
+    }
 }
 
 /// Randomness that is the same every time: a counter, well mixed.

@@ -25,20 +25,32 @@ const TARGETS: [(&str, Target); 8] = [
 ];
 
 fn run_corpus(name: &str) {
-    let (_, target) = TARGETS.into_iter().find(|(target, _)| *target == name).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let (_, target) = TARGETS
+        .into_iter()
+        .find(|(target, _)| *target == name)
+        .unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(name);
     let mut count = 0;
-    for file in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+    for file in
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    {
         let file = file.unwrap().path();
         // Shown if the test fails: which file it was.
         println!("{}", file.display());
         target(&fs::read(file).unwrap());
         count += 1;
     }
-    assert!(count > 0, "no seeds in {}: `just fuzz-seeds` writes them", folder.display());
+    assert!(
+        count > 0,
+        "no seeds in {}: `just fuzz-seeds` writes them",
+        folder.display()
+    );
     for (_, _, seed) in seeds().iter().filter(|(target, ..)| *target == name) {
         target(seed);
-        // A little of what the fuzzer does: every seed cut short, and with a bit flipped, at some places.
+        // A little of what the fuzzer does: every seed cut short, and with a bit flipped, at some
+        // places.
         for at in (0..seed.len()).step_by(seed.len() / 16 + 1) {
             target(&seed[..at]);
             let mut flipped = seed.clone();
@@ -92,7 +104,10 @@ fn aead() {
 #[test]
 fn lists_say_what_they_are_called() {
     let mut verdicts = std::collections::BTreeSet::new();
-    for (_, name, seed) in seeds().into_iter().filter(|(target, ..)| *target == "revocation") {
+    for (_, name, seed) in seeds()
+        .into_iter()
+        .filter(|(target, ..)| *target == "revocation")
+    {
         let expected = match name.as_str() {
             name if name.starts_with("good") => None,
             name if name.starts_with("revoked") => Some(CertificateError::Revoked),
@@ -101,7 +116,11 @@ fn lists_say_what_they_are_called() {
             "not-issuers" => Some(CertificateError::RevocationListNotIssuers),
             name => panic!("{name}"),
         };
-        assert_eq!(verdict([RevocationLists::from_der(lists(&seed)).unwrap()]).err(), expected, "{name}");
+        assert_eq!(
+            verdict([RevocationLists::from_der(lists(&seed)).unwrap()]).err(),
+            expected,
+            "{name}"
+        );
         verdicts.insert(format!("{expected:?}"));
     }
     assert_eq!(verdicts.len(), 5);
@@ -116,16 +135,32 @@ fn recorded_conversations_are_understood_to_their_end() {
             "server" => new_server(seed[1]),
             _ => continue,
         };
-        let Driven { read, early, connected, resumed, external_psk, group } = drive(connection, seed[1], &seed[2..], seed[0] & 0x7f);
-        assert!(connected, "{target}/{name} does not reach the end of its handshake");
+        let Driven {
+            read,
+            early,
+            connected,
+            resumed,
+            external_psk,
+            group,
+        } = drive(connection, seed[1], &seed[2..], seed[0] & 0x7f);
+        assert!(
+            connected,
+            "{target}/{name} does not reach the end of its handshake"
+        );
         assert_eq!(read, b"hellohello", "{target}/{name}");
         assert_eq!(resumed, name.contains("resumed"), "{target}/{name}");
         assert_eq!(external_psk, name.contains("psk"), "{target}/{name}");
         let accepted = target == "server" && name.contains("early") && !name.contains("retried");
-        assert_eq!(early, if accepted { EARLY_DATA } else { b"" }, "{target}/{name}");
+        assert_eq!(
+            early,
+            if accepted { EARLY_DATA } else { b"" },
+            "{target}/{name}"
+        );
         let expected = match &*name {
             name if name.contains("x25519") => NamedGroup::X25519,
-            name if name.contains("secp256r1") || name.ends_with("retried-61") => NamedGroup::SECP256R1,
+            name if name.contains("secp256r1") || name.ends_with("retried-61") => {
+                NamedGroup::SECP256R1
+            }
             _ => NamedGroup::X25519_MLKEM768,
         };
         assert_eq!(group, Some(expected), "{target}/{name}");
@@ -134,16 +169,28 @@ fn recorded_conversations_are_understood_to_their_end() {
 
 #[test]
 fn seeds_are_what_they_should_be() {
-    let of = |wanted| seeds().into_iter().filter(move |(target, ..)| *target == wanted);
-    let kinds: std::collections::BTreeSet<_> = of("messages").map(|(_, _, seed)| Message::decode(&seed).unwrap().name()).collect();
+    let of = |wanted| {
+        seeds()
+            .into_iter()
+            .filter(move |(target, ..)| *target == wanted)
+    };
+    let kinds: std::collections::BTreeSet<_> = of("messages")
+        .map(|(_, _, seed)| Message::decode(&seed).unwrap().name())
+        .collect();
     assert_eq!(kinds.len(), 11, "{kinds:?}");
     // One of RFC 8448's, and ours: by group, by cookie and by both.
-    let retries = of("messages").filter(|(_, name, _)| name.ends_with("HelloRetryRequest")).count();
+    let retries = of("messages")
+        .filter(|(_, name, _)| name.ends_with("HelloRetryRequest"))
+        .count();
     assert!(retries >= 4, "{retries}");
     for (_, name, seed) in of("certificates") {
         match name.as_str() {
             "raw-key" => {
-                assert!(Trust::keys([identity().public_key()]).verify_client_key(&seed).is_ok());
+                assert!(
+                    Trust::keys([identity().public_key()])
+                        .verify_client_key(&seed)
+                        .is_ok()
+                );
                 continue;
             }
             "peer" => {
@@ -154,7 +201,9 @@ fn seeds_are_what_they_should_be() {
         }
         let chain = split(&seed);
         let (root, below) = chain.split_last().unwrap();
-        let trust = Trust::roots_from_der([root]).unwrap().and(Trust::keys([identity().public_key()]));
+        let trust = Trust::roots_from_der([root])
+            .unwrap()
+            .and(Trust::keys([identity().public_key()]));
         let verified = match name.as_str() {
             "client" => trust.verify_client(below, now()),
             _ => trust.verify_server(below, Some(&ServerName::parse(NAME).unwrap()), now()),

@@ -10,7 +10,8 @@
 //!
 //! Each is made only by the check it names, so a state that holds one cannot have skipped it.
 //!
-//! Our own proof is made in two parts, [`show`] and [`attest`]: between them stands a signature, which may be somebody else's to make.
+//! Our own proof is made in two parts, [`show`] and [`attest`]: between them stands a signature,
+//! which may be somebody else's to make.
 
 use core::time::Duration;
 
@@ -41,7 +42,8 @@ impl Role {
     }
 }
 
-/// What a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero byte, the transcript hash.
+/// What a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero byte,
+/// the transcript hash.
 pub(crate) fn signed_content(role: Role, transcript: &Digest) -> Vec<u8> {
     let mut content = vec![0x20; 64];
     content.extend_from_slice(role.context_string());
@@ -60,12 +62,17 @@ pub(crate) fn verify(
     transcript: &Digest,
     message: &CertificateVerify<'_>,
 ) -> Result<SignatureVerified, Fault> {
-    // RFC 9846, 4.5.2: "the signature algorithm MUST be one offered in the ... signature_algorithms extension". We offer one.
+    // RFC 9846, 4.5.2: "the signature algorithm MUST be one offered in the ... signature_algorithms
+    // extension". We offer one.
     if message.algorithm != SignatureScheme::ED25519 {
         return Err(Illegal::SchemeNotOffered(message.algorithm).into());
     }
-    // RFC 9846, 4.5.2: "If the verification fails, the receiver MUST terminate the handshake with a decrypt_error alert."
-    identity.key().verify(&signed_content(role, transcript), message.signature).map_err(|_| Fault::BadSignature)?;
+    // RFC 9846, 4.5.2: "If the verification fails, the receiver MUST terminate the handshake with a
+    // decrypt_error alert."
+    identity
+        .key()
+        .verify(&signed_content(role, transcript), message.signature)
+        .map_err(|_| Fault::BadSignature)?;
     Ok(SignatureVerified(identity))
 }
 
@@ -82,7 +89,8 @@ pub(crate) enum Proof {
 /// Who the peer is, and since when that is known.
 pub(crate) struct Authenticated {
     pub(crate) whose: Whose,
-    /// The unix time of the handshake in which certificates were looked at, or a PSK from outside was used.
+    /// The unix time of the handshake in which certificates were looked at, or a PSK from outside
+    /// was used.
     pub(crate) since: Duration,
     pub(crate) resumed: bool,
 }
@@ -91,32 +99,62 @@ impl Proof {
     /// The peer is who it says, in this handshake: both proofs are there.
     pub(crate) fn confirm(self, _: &FinishedVerified, now: Now) -> Authenticated {
         match self {
-            Self::None => Authenticated { whose: Whose::Nobody, since: now.unix, resumed: false },
-            Self::Signature(SignatureVerified(identity)) => {
-                Authenticated { whose: Whose::Peer(Peer::from_verified(identity)), since: now.unix, resumed: false }
-            }
-            Self::Psk(SelectedPsk { whose, since, resumed }) => Authenticated { whose, since, resumed },
+            Self::None => Authenticated {
+                whose: Whose::Nobody,
+                since: now.unix,
+                resumed: false,
+            },
+            Self::Signature(SignatureVerified(identity)) => Authenticated {
+                whose: Whose::Peer(Peer::from_verified(identity)),
+                since: now.unix,
+                resumed: false,
+            },
+            Self::Psk(SelectedPsk {
+                whose,
+                since,
+                resumed,
+            }) => Authenticated {
+                whose,
+                since,
+                resumed,
+            },
         }
     }
 }
 
 /// Our own Certificate, of the type that was agreed; the transcript takes it.
-pub(crate) fn show(identity: &Identity, certificate_type: CertificateType, transcript: &mut Transcript) -> Result<Vec<u8>, Fault> {
+pub(crate) fn show(
+    identity: &Identity,
+    certificate_type: CertificateType,
+    transcript: &mut Transcript,
+) -> Result<Vec<u8>, Fault> {
     let spki = identity.spki();
     let certificate_list = match certificate_type {
-        // RFC 9846, 4.5.1: "the certificate_list MUST contain no more than one CertificateEntry, which contains an
-        // ASN1_subjectPublicKeyInfo value as defined in RFC 7250, Section 3".
+        // RFC 9846, 4.5.1: "the certificate_list MUST contain no more than one CertificateEntry,
+        // which contains an ASN1_subjectPublicKeyInfo value as defined in RFC 7250, Section 3".
         CertificateType::RAW_PUBLIC_KEY => vec![CertificateEntry::new(&spki)],
-        _ => identity.certificates().iter().map(|der| CertificateEntry::new(der)).collect(),
+        _ => identity
+            .certificates()
+            .iter()
+            .map(|der| CertificateEntry::new(der))
+            .collect(),
     };
-    let certificate = Certificate { certificate_request_context: &[], certificate_list }.encode()?;
+    let certificate = Certificate {
+        certificate_request_context: &[],
+        certificate_list,
+    }
+    .encode()?;
     transcript.add(&certificate);
     Ok(certificate)
 }
 
 /// Our own CertificateVerify, with the signature over [`signed_content`]; the transcript takes it.
 pub(crate) fn attest(signature: &[u8], transcript: &mut Transcript) -> Result<Vec<u8>, Fault> {
-    let verify = CertificateVerify { algorithm: SignatureScheme::ED25519, signature }.encode()?;
+    let verify = CertificateVerify {
+        algorithm: SignatureScheme::ED25519,
+        signature,
+    }
+    .encode()?;
     transcript.add(&verify);
     Ok(verify)
 }
@@ -131,23 +169,35 @@ pub(crate) enum Shown<'a> {
     Key(&'a [u8]),
 }
 
-/// What a peer's Certificate message shows, in the type that was agreed, after the checks that hold for both sides.
-pub(crate) fn shown<'a>(message: &Certificate<'a>, certificate_type: CertificateType) -> Result<Shown<'a>, Fault> {
-    // RFC 9846, 4.5.1: in the main handshake CertificateRequest has an empty context, and the server's own Certificate too.
+/// What a peer's Certificate message shows, in the type that was agreed, after the checks that hold
+/// for both sides.
+pub(crate) fn shown<'a>(
+    message: &Certificate<'a>,
+    certificate_type: CertificateType,
+) -> Result<Shown<'a>, Fault> {
+    // RFC 9846, 4.5.1: in the main handshake CertificateRequest has an empty context, and the
+    // server's own Certificate too.
     if !message.certificate_request_context.is_empty() {
         return Err(Illegal::RequestContext.into());
     }
     // RFC 9846, 4.5.1: extensions here answer ours, and we ask none.
     if let Some(extension) = message.extension_types().next() {
-        return Err(Fault::UnsolicitedExtension { message: Certificate::NAME, extension });
+        return Err(Fault::UnsolicitedExtension {
+            message: Certificate::NAME,
+            extension,
+        });
     }
-    Ok(match (certificate_type, message.certificate_list.as_slice()) {
-        (_, []) => Shown::Nothing,
-        (CertificateType::RAW_PUBLIC_KEY, [entry]) => Shown::Key(entry.cert_data),
-        // RFC 9846, 4.5.1: "no more than one CertificateEntry".
-        (CertificateType::RAW_PUBLIC_KEY, entries) => return Err(Illegal::RawKeys(entries.len()).into()),
-        (_, entries) => Shown::Chain(entries.iter().map(|entry| entry.cert_data).collect()),
-    })
+    Ok(
+        match (certificate_type, message.certificate_list.as_slice()) {
+            (_, []) => Shown::Nothing,
+            (CertificateType::RAW_PUBLIC_KEY, [entry]) => Shown::Key(entry.cert_data),
+            // RFC 9846, 4.5.1: "no more than one CertificateEntry".
+            (CertificateType::RAW_PUBLIC_KEY, entries) => {
+                return Err(Illegal::RawKeys(entries.len()).into());
+            }
+            (_, entries) => Shown::Chain(entries.iter().map(|entry| entry.cert_data).collect()),
+        },
+    )
 }
 
 #[cfg(test)]
@@ -164,6 +214,9 @@ mod tests {
         assert_eq!(&content[..64], [0x20; 64]);
         assert_eq!(&content[64..98], b"TLS 1.3, server CertificateVerify\0");
         assert_eq!(&content[98..], digest.as_bytes());
-        assert_eq!(&signed_content(Role::Client, &digest)[64..98], b"TLS 1.3, client CertificateVerify\0");
+        assert_eq!(
+            &signed_content(Role::Client, &digest)[64..98],
+            b"TLS 1.3, client CertificateVerify\0"
+        );
     }
 }

@@ -23,8 +23,8 @@ pub(crate) struct HandshakeTraffic {
 }
 
 impl Keys {
-    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret; `early` is that of the PSK that was selected, or of none, and `transcript` ends
-    /// with ServerHello.
+    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret; `early` is that of the PSK
+    /// that was selected, or of none, and `transcript` ends with ServerHello.
     pub(crate) fn derive(
         suite: Suite,
         group: NamedGroup,
@@ -34,7 +34,10 @@ impl Keys {
     ) -> (Self, HandshakeTraffic) {
         let handshake = early.into_handshake(shared);
         let digest = transcript.digest();
-        let traffic = HandshakeTraffic { client: handshake.client_traffic(&digest), server: handshake.server_traffic(&digest) };
+        let traffic = HandshakeTraffic {
+            client: handshake.client_traffic(&digest),
+            server: handshake.server_traffic(&digest),
+        };
         let keys = Self {
             suite,
             group,

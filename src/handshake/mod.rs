@@ -1,4 +1,5 @@
-//! What both sides of a handshake share: the sink, a step, the transcript, proofs of identity, settings.
+//! What both sides of a handshake share: the sink, a step, the transcript, proofs of identity,
+//! settings.
 
 pub(crate) mod authentication;
 pub(crate) mod finished;

@@ -1,4 +1,5 @@
-//! [`Negotiated`]: what a handshake has agreed on, for the application; [`Established`]: all that it leaves to the connection.
+//! [`Negotiated`]: what a handshake has agreed on, for the application; [`Established`]: all that
+//! it leaves to the connection.
 
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
@@ -32,10 +33,11 @@ pub enum EarlyData {
     /// The client did not offer any: it was not asked to, or had no session that allows it.
     #[default]
     NotOffered,
-    /// The server took all that was sent, before anything else. That may be nothing: whoever had the chance to send some knows whether it did.
+    /// The server took all that was sent, before anything else. That may be nothing: whoever had
+    /// the chance to send some knows whether it did.
     Accepted,
-    /// The server took none of it, which it need not explain. Nothing is sent again by itself: whoever sent it knows whether that is right, now that
-    /// the connection is another one (F.5).
+    /// The server took none of it, which it need not explain. Nothing is sent again by itself:
+    /// whoever sent it knows whether that is right, now that the connection is another one (F.5).
     Rejected,
 }
 
@@ -60,18 +62,21 @@ impl Negotiated {
         self.server_name.as_deref()
     }
 
-    /// Who the peer is, if it showed a certificate or a key: on a client always, but for an [`external_psk`](Self::external_psk).
+    /// Who the peer is, if it showed a certificate or a key: on a client always, but for an
+    /// [`external_psk`](Self::external_psk).
     pub fn peer(&self) -> Option<&Peer> {
         self.whose.peer()
     }
 
-    /// The PSK that both sides held, if that is how they know each other: its [`peer_name`](ExternalPsk::peer_name) is who the peer is then.
+    /// The PSK that both sides held, if that is how they know each other: its
+    /// [`peer_name`](ExternalPsk::peer_name) is who the peer is then.
     pub fn external_psk(&self) -> Option<&ExternalPsk> {
         self.whose.psk()
     }
 
-    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its identity there, and was not asked again;
-    /// a server knows that client's own certificate alone, without those above it.
+    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its
+    /// identity there, and was not asked again; a server knows that client's own certificate alone,
+    /// without those above it.
     pub fn resumed(&self) -> bool {
         self.resumed
     }

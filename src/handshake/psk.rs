@@ -1,4 +1,5 @@
-//! Pre-shared keys (RFC 9846, 4.3.11), from an earlier connection or from outside: the binder that proves one, and whose it is.
+//! Pre-shared keys (RFC 9846, 4.3.11), from an earlier connection or from outside: the binder that
+//! proves one, and whose it is.
 
 use core::time::Duration;
 
@@ -20,13 +21,21 @@ pub(crate) struct Psk<'a> {
 
 impl<'a> From<&'a Session> for Psk<'a> {
     fn from(session: &'a Session) -> Self {
-        Self { kind: PskKind::Resumption, hash: session.suite.hash(), key: &session.psk }
+        Self {
+            kind: PskKind::Resumption,
+            hash: session.suite.hash(),
+            key: &session.psk,
+        }
     }
 }
 
 impl<'a> From<&'a WirePsk> for Psk<'a> {
     fn from(psk: &'a WirePsk) -> Self {
-        Self { kind: psk.kind, hash: psk.hash, key: &psk.key }
+        Self {
+            kind: psk.kind,
+            hash: psk.hash,
+            key: &psk.key,
+        }
     }
 }
 
@@ -40,7 +49,8 @@ impl<'a> Psk<'a> {
         EarlySecret::new(self.hash, Some(self.key))
     }
 
-    /// The binder with which a client offers it; `transcript` ends with the truncated ClientHello (RFC 9846, 4.3.11.2).
+    /// The binder with which a client offers it; `transcript` ends with the truncated ClientHello
+    /// (RFC 9846, 4.3.11.2).
     pub(crate) fn binder(&self, transcript: &Digest) -> Vec<u8> {
         self.early_secret().binder_key(self.kind).binder(transcript)
     }
@@ -48,16 +58,23 @@ impl<'a> Psk<'a> {
     /// Checks a client's binder, and takes the PSK into the key schedule.
     pub(crate) fn verify(&self, transcript: &Digest, binder: &[u8]) -> Result<EarlySecret, Fault> {
         let early = self.early_secret();
-        // RFC 9846, 4.3.11: "Prior to accepting PSK key establishment, the server MUST validate the corresponding binder value".
-        if early.binder_key(self.kind).verify(transcript, binder) { Ok(early) } else { Err(Fault::BadBinder) }
+        // RFC 9846, 4.3.11: "Prior to accepting PSK key establishment, the server MUST validate the
+        // corresponding binder value".
+        if early.binder_key(self.kind).verify(transcript, binder) {
+            Ok(early)
+        } else {
+            Err(Fault::BadBinder)
+        }
     }
 }
 
-/// A PSK that both sides have selected: it is in the key schedule now, so whoever sends a good Finished held it.
+/// A PSK that both sides have selected: it is in the key schedule now, so whoever sends a good
+/// Finished held it.
 pub(crate) struct SelectedPsk {
     /// Who else holds it.
     pub(crate) whose: Whose,
-    /// The unix time at which they proved to be who they are: in the connection that the PSK comes from; now, if it comes from outside.
+    /// The unix time at which they proved to be who they are: in the connection that the PSK comes
+    /// from; now, if it comes from outside.
     pub(crate) since: Duration,
     /// Whether it comes from an earlier connection.
     pub(crate) resumed: bool,
@@ -66,11 +83,19 @@ pub(crate) struct SelectedPsk {
 impl SelectedPsk {
     /// That of a session.
     pub(crate) fn session(session: Session) -> Self {
-        Self { whose: session.whose, since: session.since, resumed: true }
+        Self {
+            whose: session.whose,
+            since: session.since,
+            resumed: true,
+        }
     }
 
     /// One from outside.
     pub(crate) fn external(psk: &ExternalPsk, now: Now) -> Self {
-        Self { whose: Whose::Psk(psk.clone()), since: now.unix, resumed: false }
+        Self {
+            whose: Whose::Psk(psk.clone()),
+            since: now.unix,
+            resumed: false,
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What a client's and a server's configuration have in common, and the checks that `build()` makes of it.
+//! What a client's and a server's configuration have in common, and the checks that `build()` makes
+//! of it.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -10,25 +11,28 @@ use crate::error::{ConfigError, Error, Fault, NameError};
 use crate::identity::Peer;
 use crate::record::Padding;
 
-/// How long a handshake may take unless the configuration says otherwise. Long enough for a bad mobile link, short enough that a peer which
-/// says nothing does not hold a connection for long.
+/// How long a handshake may take unless the configuration says otherwise. Long enough for a bad
+/// mobile link, short enough that a peer which says nothing does not hold a connection for long.
 pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest handshake message accepted unless the configuration says otherwise, in bytes: room for ten Ed25519 certificates with many
-/// names each.
+/// The longest handshake message accepted unless the configuration says otherwise, in bytes: room
+/// for ten Ed25519 certificates with many names each.
 pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
 
-/// The least that `max_handshake_size` may be, in bytes: a ClientHello with the shares of two groups has 1500, and a ticket some hundreds to thousands.
+/// The least that `max_handshake_size` may be, in bytes: a ClientHello with the shares of two
+/// groups has 1500, and a ticket some hundreds to thousands.
 const MIN_HANDSHAKE_SIZE: usize = 4096;
 
-/// The record_size_limit sent unless the configuration says otherwise: the longest TLSInnerPlaintext there is (RFC 8449, section 4), in bytes.
+/// The record_size_limit sent unless the configuration says otherwise: the longest
+/// TLSInnerPlaintext there is (RFC 8449, section 4), in bytes.
 pub(crate) const DEFAULT_RECORD_SIZE_LIMIT: u16 = 16385;
 
 /// RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error".
 pub(crate) const MIN_RECORD_SIZE_LIMIT: u16 = 64;
 
 /// What `authorize` was given: says whether a peer whose certificate is valid may come in.
-pub(crate) type Authorize = dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+pub(crate) type Authorize =
+    dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
 /// The settings that both sides know.
 #[derive(Clone)]
@@ -40,7 +44,8 @@ pub(crate) struct Settings {
     /// In order of preference; empty where ALPN is not spoken.
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) padding: Padding,
-    /// The longest TLSInnerPlaintext that the peer may send, in bytes: content, content type and padding.
+    /// The longest TLSInnerPlaintext that the peer may send, in bytes: content, content type and
+    /// padding.
     pub(crate) record_size_limit: u16,
     pub(crate) handshake_timeout: Duration,
     /// In bytes, for one message.
@@ -71,7 +76,9 @@ impl Settings {
         self.suites = Vec::new();
         for code_point in suites {
             match Suite::from_code_point(code_point) {
-                Some(suite) if self.suites.contains(&suite) => self.refuse("cipher_suites", "names a suite twice"),
+                Some(suite) if self.suites.contains(&suite) => {
+                    self.refuse("cipher_suites", "names a suite twice")
+                }
                 Some(suite) => self.suites.push(suite),
                 None => self.refuse("cipher_suites", "names a suite that is not implemented"),
             }
@@ -89,11 +96,17 @@ impl Settings {
     }
 
     /// The groups of a list, each implemented and named once.
-    pub(crate) fn known_groups(&mut self, setting: &'static str, groups: impl IntoIterator<Item = NamedGroup>) -> Vec<Group> {
+    pub(crate) fn known_groups(
+        &mut self,
+        setting: &'static str,
+        groups: impl IntoIterator<Item = NamedGroup>,
+    ) -> Vec<Group> {
         let mut known = Vec::new();
         for code_point in groups {
             match Group::from_code_point(code_point) {
-                Some(group) if known.contains(&group) => self.refuse(setting, "names a group twice"),
+                Some(group) if known.contains(&group) => {
+                    self.refuse(setting, "names a group twice")
+                }
                 Some(group) => known.push(group),
                 None => self.refuse(setting, "names a group that is not implemented"),
             }
@@ -110,11 +123,22 @@ impl Settings {
 
     pub(crate) fn set_alpn(&mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) {
         self.alpn = protocols.into_iter().map(Into::into).collect();
-        // RFC 7301, 3.1: "opaque ProtocolName<1..2^8-1>; ... ProtocolName protocol_name_list<2..2^16-1>".
-        if self.alpn.iter().any(|name| name.is_empty() || name.len() > 255) {
+        // RFC 7301, 3.1: "opaque ProtocolName<1..2^8-1>; ... ProtocolName
+        // protocol_name_list<2..2^16-1>".
+        if self
+            .alpn
+            .iter()
+            .any(|name| name.is_empty() || name.len() > 255)
+        {
             self.refuse("alpn", "a protocol's name has 1 to 255 bytes");
         }
-        if self.alpn.iter().map(|name| name.len().saturating_add(1)).sum::<usize>() > 65535 {
+        if self
+            .alpn
+            .iter()
+            .map(|name| name.len().saturating_add(1))
+            .sum::<usize>()
+            > 65535
+        {
             self.refuse("alpn", "the list is longer than 65535 bytes");
         }
     }
@@ -122,12 +146,17 @@ impl Settings {
     pub(crate) fn set_max_handshake_size(&mut self, bytes: usize) {
         self.max_handshake_size = bytes;
         if bytes < MIN_HANDSHAKE_SIZE {
-            self.refuse("max_handshake_size", "below 4096 bytes a ClientHello with a hybrid share and a ticket does not fit");
+            self.refuse(
+                "max_handshake_size",
+                "below 4096 bytes a ClientHello with a hybrid share and a ticket does not fit",
+            );
         }
     }
 
-    pub(crate) fn set_authorize<E>(&mut self, hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static)
-    where
+    pub(crate) fn set_authorize<E>(
+        &mut self,
+        hook: impl Fn(&Peer) -> Result<(), E> + Send + Sync + 'static,
+    ) where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.authorize = Some(Arc::new(move |peer| hook(peer).map_err(Into::into)));
@@ -142,7 +171,8 @@ impl Settings {
     }
 
     pub(crate) fn refuse(&mut self, name: &'static str, reason: &'static str) {
-        self.refused.get_or_insert(ConfigError::Setting { name, reason }.into());
+        self.refused
+            .get_or_insert(ConfigError::Setting { name, reason }.into());
     }
 
     pub(crate) fn refuse_name(&mut self, error: NameError) {

@@ -1,4 +1,5 @@
-//! What one step of a state machine is given, and what it gives back: the next state, or a question.
+//! What one step of a state machine is given, and what it gives back: the next state, or a
+//! question.
 
 use crate::crypto::random::Rng;
 use crate::error::Fault;
@@ -32,14 +33,15 @@ impl<'a> Wire<'a> {
 
     /// The proof that a message which changes keys ended its record.
     ///
-    /// RFC 9846, 5.1: "Implementations MUST verify that all messages immediately preceding a key change align with a record boundary".
-    /// A handler asks for it before it writes anything.
+    /// RFC 9846, 5.1: "Implementations MUST verify that all messages immediately preceding a key
+    /// change align with a record boundary". A handler asks for it before it writes anything.
     pub(crate) fn aligned(self, message: &'static str) -> Result<Aligned, Fault> {
         self.aligned.ok_or(Fault::NotAligned { message })
     }
 }
 
-/// What a step leads to: the next state, or a question that only the application can answer. Nothing is read while it waits.
+/// What a step leads to: the next state, or a question that only the application can answer.
+/// Nothing is read while it waits.
 pub(crate) enum Step<State, Suspended> {
     /// The next state.
     Next(State),
@@ -47,18 +49,21 @@ pub(crate) enum Step<State, Suspended> {
     Ask(Suspended),
 }
 
-/// What a handshake waits for the application to decide. Besides its own answer each takes `refuse(alert)`, which ends the handshake. The peer waits
-/// meanwhile, and `handshake_timeout` runs.
+/// What a handshake waits for the application to decide. Besides its own answer each takes
+/// `refuse(alert)`, which ends the handshake. The peer waits meanwhile, and `handshake_timeout`
+/// runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Question {
-    /// Which configuration serves this client: look at `client_hello()` and answer with `choose(server)`.
+    /// Which configuration serves this client: look at `client_hello()` and answer with
+    /// `choose(server)`.
     Configuration,
-    /// Whether this ClientHello, which brings early data, has been seen before: give `replay_entry()` to the store that all servers of its zone share, and
-    /// answer with [`Answer::Replay`].
+    /// Whether this ClientHello, which brings early data, has been seen before: give
+    /// `replay_entry()` to the store that all servers of its zone share, and answer with
+    /// [`Answer::Replay`].
     Replay,
-    /// The signature of an identity whose key is [elsewhere](crate::Identity::asking): let `to_sign()` be signed, and answer with
-    /// [`Answer::Signature`].
+    /// The signature of an identity whose key is [elsewhere](crate::Identity::asking): let
+    /// `to_sign()` be signed, and answer with [`Answer::Signature`].
     Signature,
 }
 
@@ -72,12 +77,14 @@ impl Question {
     }
 }
 
-/// The application's answer to a [`Question`]. (The answer to [`Question::Configuration`] is `choose(server)`.)
+/// The application's answer to a [`Question`]. (The answer to [`Question::Configuration`] is
+/// `choose(server)`.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
     /// To [`Question::Replay`].
     Replay(ReplayVerdict),
-    /// To [`Question::Signature`]: 64 bytes, by Ed25519 (RFC 8032). One that our own public key does not confirm never goes out.
+    /// To [`Question::Signature`]: 64 bytes, by Ed25519 (RFC 8032). One that our own public key
+    /// does not confirm never goes out.
     Signature(Vec<u8>),
 }

@@ -1,4 +1,5 @@
-//! The traces of RFC 8448 through what this folder has: the transcript of a retry, keys, Finished and binders, from the messages and private keys alone.
+//! The traces of RFC 8448 through what this folder has: the transcript of a retry, keys, Finished
+//! and binders, from the messages and private keys alone.
 
 use core::time::Duration;
 
@@ -26,9 +27,14 @@ fn client_hello<'a>(trace: &'a Trace, record: &str) -> ClientHello<'a> {
     }
 }
 
-/// From ServerHello to the client's Finished. `before` ends with the last ClientHello, which had the share of `key`.
+/// From ServerHello to the client's Finished. `before` ends with the last ClientHello, which had
+/// the share of `key`.
 fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, before: Transcript) {
-    let Ok(Message::ServerHello(server_hello)) = Message::decode(trace.message("record_server_hello")) else { panic!("no ServerHello") };
+    let Ok(Message::ServerHello(server_hello)) =
+        Message::decode(trace.message("record_server_hello"))
+    else {
+        panic!("no ServerHello")
+    };
     let share = server_hello.key_share().unwrap();
     assert_eq!(share.group, key.group().code_point());
     let shared = key.agree(share.key_exchange).unwrap();
@@ -37,24 +43,46 @@ fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, befor
     let mut transcript = before;
     transcript.add(trace.message("record_server_hello"));
     let (mut keys, traffic) = Keys::derive(SUITE, share.group, early, shared, transcript);
-    assert_eq!(traffic.client.secret().expose(), trace.get("client_handshake_traffic_secret"));
-    assert_eq!(traffic.server.secret().expose(), trace.get("server_handshake_traffic_secret"));
+    assert_eq!(
+        traffic.client.secret().expose(),
+        trace.get("client_handshake_traffic_secret")
+    );
+    assert_eq!(
+        traffic.server.secret().expose(),
+        trace.get("server_handshake_traffic_secret")
+    );
     assert_eq!(keys.main.secret().expose(), trace.get("main_secret"));
 
-    for message in
-        ["server_encrypted_extensions", "server_certificate", "server_certificate_verify"].iter().filter_map(|name| trace.find(name))
+    for message in [
+        "server_encrypted_extensions",
+        "server_certificate",
+        "server_certificate_verify",
+    ]
+    .iter()
+    .filter_map(|name| trace.find(name))
     {
         keys.transcript.add(message);
     }
-    let Ok(Message::Finished(theirs)) = Message::decode(trace.get("server_finished")) else { panic!("no Finished") };
+    let Ok(Message::Finished(theirs)) = Message::decode(trace.get("server_finished")) else {
+        panic!("no Finished")
+    };
     finished::verify(&keys.server_finished, &keys.transcript.digest(), &theirs).unwrap();
-    assert!(matches!(finished::verify(&keys.client_finished, &keys.transcript.digest(), &theirs), Err(Fault::BadFinished)));
+    assert!(matches!(
+        finished::verify(&keys.client_finished, &keys.transcript.digest(), &theirs),
+        Err(Fault::BadFinished)
+    ));
     // What the server made it from, too.
     let server = finished::make(&keys.server_finished, &mut keys.transcript).unwrap();
     assert_eq!(server, trace.get("server_finished"));
     let digest = keys.transcript.digest();
-    assert_eq!(keys.main.client_traffic(&digest).secret().expose(), trace.get("client_application_traffic_secret_0"));
-    assert_eq!(keys.main.server_traffic(&digest).secret().expose(), trace.get("server_application_traffic_secret_0"));
+    assert_eq!(
+        keys.main.client_traffic(&digest).secret().expose(),
+        trace.get("client_application_traffic_secret_0")
+    );
+    assert_eq!(
+        keys.main.server_traffic(&digest).secret().expose(),
+        trace.get("server_application_traffic_secret_0")
+    );
 
     if trace.find("record_end_of_early_data").is_some() {
         keys.transcript.add(&[5, 0, 0, 0]);
@@ -62,26 +90,44 @@ fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, befor
     let own = finished::make(&keys.client_finished, &mut keys.transcript).unwrap();
     assert_eq!(own, trace.get("client_finished"));
     let digest = keys.transcript.digest();
-    assert_eq!(keys.main.into_epoch(&digest).resumption.secret().expose(), trace.get("resumption_secret"));
+    assert_eq!(
+        keys.main.into_epoch(&digest).resumption.secret().expose(),
+        trace.get("resumption_secret")
+    );
 }
 
-/// Section 5, whose transcript begins with a message_hash, and whose second ClientHello has a share of secp256r1.
+/// Section 5, whose transcript begins with a message_hash, and whose second ClientHello has a share
+/// of secp256r1.
 #[test]
 fn rfc8448_section_5_hello_retry_request() {
     for backend in Backend::all() {
         let trace = trace("hello_retry_request");
-        let key = EphemeralKey::from_private(backend, Group::Secp256r1, trace.get("client_secp256r1_private")).unwrap();
+        let key = EphemeralKey::from_private(
+            backend,
+            Group::Secp256r1,
+            trace.get("client_secp256r1_private"),
+        )
+        .unwrap();
         let second = client_hello(&trace, "record_client_hello_2");
-        let [share] = second.key_share().unwrap() else { panic!("not one share") };
-        assert_eq!((share.group, share.key_exchange), (NamedGroup(0x0017), key.public()));
+        let [share] = second.key_share().unwrap() else {
+            panic!("not one share")
+        };
+        assert_eq!(
+            (share.group, share.key_exchange),
+            (NamedGroup(0x0017), key.public())
+        );
 
-        let Ok(Message::HelloRetryRequest(retry)) = Message::decode(trace.message("record_hello_retry_request")) else {
+        let Ok(Message::HelloRetryRequest(retry)) =
+            Message::decode(trace.message("record_hello_retry_request"))
+        else {
             panic!("no retry")
         };
         assert_eq!(retry.key_share(), Some(share.group));
         assert_eq!(retry.cookie(), second.cookie());
         let first = ClientHelloTranscript::new(trace.message("record_client_hello_1"));
-        let mut transcript = first.with_retry(HASH, trace.message("record_hello_retry_request")).unwrap();
+        let mut transcript = first
+            .with_retry(HASH, trace.message("record_hello_retry_request"))
+            .unwrap();
         transcript.add(trace.message("record_client_hello_2"));
         follows_the_trace(&trace, key, EarlySecret::new(HASH, None), transcript);
     }
@@ -91,7 +137,12 @@ fn rfc8448_section_5_hello_retry_request() {
 #[test]
 fn rfc8448_section_4_resumption() {
     let trace = trace("resumed_0rtt");
-    let session = Session { suite: SUITE, psk: Secret::copy_of(trace.get("psk")), since: Duration::ZERO, whose: Whose::Nobody };
+    let session = Session {
+        suite: SUITE,
+        psk: Secret::copy_of(trace.get("psk")),
+        since: Duration::ZERO,
+        whose: Whose::Nobody,
+    };
     let psk = Psk::from(&session);
     let bytes = trace.message("record_client_hello_1");
     let hello = client_hello(&trace, "record_client_hello_1");
@@ -104,9 +155,17 @@ fn rfc8448_section_4_resumption() {
 
     let other = Transcript::new(HASH).digest_with(bytes);
     assert!(matches!(psk.verify(&other, &binder), Err(Fault::BadBinder)));
-    assert!(matches!(psk.verify(&truncated, &binder[..31]), Err(Fault::BadBinder)));
+    assert!(matches!(
+        psk.verify(&truncated, &binder[..31]),
+        Err(Fault::BadBinder)
+    ));
     for selected in [psk.verify(&truncated, &binder).unwrap(), psk.early_secret()] {
-        let key = EphemeralKey::from_private(Backend::Portable, Group::X25519, trace.get("client_x25519_private")).unwrap();
+        let key = EphemeralKey::from_private(
+            Backend::Portable,
+            Group::X25519,
+            trace.get("client_x25519_private"),
+        )
+        .unwrap();
         let mut transcript = Transcript::new(HASH);
         transcript.add(bytes);
         follows_the_trace(&trace, key, selected, transcript);
@@ -117,7 +176,13 @@ fn rfc8448_section_4_resumption() {
 #[test]
 fn rfc8448_section_3_simple_1rtt() {
     let trace = trace("simple_1rtt");
-    let key = EphemeralKey::from_private(Backend::Portable, Group::X25519, trace.get("client_x25519_private")).unwrap();
-    let transcript = ClientHelloTranscript::new(trace.message("record_client_hello_1")).with_hash(HASH);
+    let key = EphemeralKey::from_private(
+        Backend::Portable,
+        Group::X25519,
+        trace.get("client_x25519_private"),
+    )
+    .unwrap();
+    let transcript =
+        ClientHelloTranscript::new(trace.message("record_client_hello_1")).with_hash(HASH);
     follows_the_trace(&trace, key, EarlySecret::new(HASH, None), transcript);
 }

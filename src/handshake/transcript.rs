@@ -1,4 +1,5 @@
-//! The transcript hash (RFC 9846, 4.1): over every message of the main handshake, in order, headers included.
+//! The transcript hash (RFC 9846, 4.1): over every message of the main handshake, in order, headers
+//! included.
 
 use crate::crypto::hash::{Digest, HashAlgorithm, Hasher};
 use crate::error::Fault;
@@ -19,8 +20,13 @@ impl ClientHelloTranscript {
         transcript
     }
 
-    /// A HelloRetryRequest came or goes out, and says which hash it is: a message_hash stands for the first ClientHello, the second is to come.
-    pub(crate) fn with_retry(self, algorithm: HashAlgorithm, retry: &[u8]) -> Result<Transcript, Fault> {
+    /// A HelloRetryRequest came or goes out, and says which hash it is: a message_hash stands for
+    /// the first ClientHello, the second is to come.
+    pub(crate) fn with_retry(
+        self,
+        algorithm: HashAlgorithm,
+        retry: &[u8],
+    ) -> Result<Transcript, Fault> {
         let mut transcript = Transcript::new(algorithm);
         transcript.add(&message::message_hash(algorithm.hash(&self.0).as_bytes())?);
         transcript.add(retry);
@@ -52,7 +58,8 @@ impl Transcript {
         self.0.digest()
     }
 
-    /// Transcript-Hash of all messages so far and `part`, the beginning of one: what a PSK's binder covers (RFC 9846, 4.3.11.2).
+    /// Transcript-Hash of all messages so far and `part`, the beginning of one: what a PSK's binder
+    /// covers (RFC 9846, 4.3.11.2).
     pub(crate) fn digest_with(&self, part: &[u8]) -> Digest {
         let mut hasher = self.0.clone();
         hasher.update(part);
@@ -67,19 +74,28 @@ mod tests {
     #[test]
     fn is_the_hash_of_the_concatenation() {
         let mut transcript = ClientHelloTranscript::new(b"one").with_hash(HashAlgorithm::Sha384);
-        assert_eq!(transcript.digest().as_bytes(), HashAlgorithm::Sha384.hash(b"one").as_bytes());
+        assert_eq!(
+            transcript.digest().as_bytes(),
+            HashAlgorithm::Sha384.hash(b"one").as_bytes()
+        );
         transcript.add(b"two");
-        assert_eq!(transcript.digest().as_bytes(), HashAlgorithm::Sha384.hash(b"onetwo").as_bytes());
+        assert_eq!(
+            transcript.digest().as_bytes(),
+            HashAlgorithm::Sha384.hash(b"onetwo").as_bytes()
+        );
     }
 
-    /// RFC 9846, 4.1: "Transcript-Hash(ClientHello1, HelloRetryRequest, ... Mn) = Hash(message_hash || 00 00 Hash.length || Hash(ClientHello1) ||
-    /// HelloRetryRequest || ... || Mn)".
+    /// RFC 9846, 4.1: "Transcript-Hash(ClientHello1, HelloRetryRequest, ... Mn) =
+    /// Hash(message_hash || 00 00 Hash.length || Hash(ClientHello1) || HelloRetryRequest || ... ||
+    /// Mn)".
     #[test]
     fn a_message_hash_stands_for_the_first_client_hello_after_a_retry() {
         let algorithm = HashAlgorithm::Sha256;
         let first = algorithm.hash(b"one");
         let expected = [&[254, 0, 0, 32], first.as_bytes(), b"retry", b"two"].concat();
-        let mut transcript = ClientHelloTranscript::new(b"one").with_retry(algorithm, b"retry").unwrap();
+        let mut transcript = ClientHelloTranscript::new(b"one")
+            .with_retry(algorithm, b"retry")
+            .unwrap();
         assert_eq!(transcript.digest_with(b"two"), algorithm.hash(&expected));
         transcript.add(b"two");
         assert_eq!(transcript.digest(), algorithm.hash(&expected));

@@ -13,7 +13,8 @@ use crate::identity::server_name::ServerName;
 /// How many names are taken from a certificate, to be shown: the path validation looks at all.
 pub(crate) const MAX_NAMES: usize = 256;
 
-/// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs are used for, have the same limit.
+/// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs
+/// are used for, have the same limit.
 const MAX_URI: usize = 2048;
 
 /// A name of subjectAltName.
@@ -26,12 +27,19 @@ pub(crate) enum AltName {
 }
 
 impl AltName {
-    /// Reads a name as it is given for a new certificate: a DNS name, which may begin with `*.`, or an IP address.
+    /// Reads a name as it is given for a new certificate: a DNS name, which may begin with `*.`, or
+    /// an IP address.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let (wildcard, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
+        let (wildcard, rest) = text
+            .strip_prefix("*.")
+            .map_or((false, text), |rest| (true, rest));
         let name = ServerName::parse(rest)?;
         match (name.dns(), name.ip()) {
-            (Some(dns), _) => Ok(Self::Dns(if wildcard { format!("*.{dns}") } else { dns.to_owned() })),
+            (Some(dns), _) => Ok(Self::Dns(if wildcard {
+                format!("*.{dns}")
+            } else {
+                dns.to_owned()
+            })),
             (None, Some(ip)) if !wildcard => Ok(Self::Ip(ip)),
             _ => Err(NameError::Invalid.into()),
         }
@@ -46,14 +54,25 @@ pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
     let mut names = Vec::new();
     while !list.is_finished() && names.len() < MAX_NAMES {
         let name = AnyRef::decode(&mut list).map_err(malformed)?;
-        let Tag::ContextSpecific { constructed, number: TagNumber(number) } = name.tag() else { return Err(CertificateError::Malformed) };
+        let Tag::ContextSpecific {
+            constructed,
+            number: TagNumber(number),
+        } = name.tag()
+        else {
+            return Err(CertificateError::Malformed);
+        };
         let bytes = name.value();
         match (number, constructed) {
             (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
             (6, false) => {
                 // RFC 3986, section 2: graphic ASCII; so no line break comes with it into a log.
                 let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
-                names.extend(core::str::from_utf8(bytes).ok().filter(|_| graphic).map(|uri| AltName::Uri(uri.to_owned())));
+                names.extend(
+                    core::str::from_utf8(bytes)
+                        .ok()
+                        .filter(|_| graphic)
+                        .map(|uri| AltName::Uri(uri.to_owned())),
+                );
             }
             (7, false) => {
                 let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);

@@ -1,4 +1,5 @@
-//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we look at ourselves, borrowed from its DER.
+//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we look at ourselves,
+//! borrowed from its DER.
 //!
 //! ```text
 //! Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }
@@ -8,8 +9,9 @@
 //! }
 //! ```
 //!
-//! Path validation reads the same bytes with a parser of its own. This one is for what that leaves out (KeyUsage), for pinned keys, which need no
-//! path, for names that are shown, and for issuing. Nothing is allocated before the whole certificate has been read.
+//! Path validation reads the same bytes with a parser of its own. This one is for what that leaves
+//! out (KeyUsage), for pinned keys, which need no path, for names that are shown, and for issuing.
+//! Nothing is allocated before the whole certificate has been read.
 
 use x509_cert::der::{Decode, Reader, SliceReader, Tag};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
@@ -23,11 +25,13 @@ use crate::identity::public_key::PublicKey;
 /// The longest certificate that is read, in bytes: path validation has the same limit.
 const MAX_LEN: usize = 65_535;
 
-/// How many extensions a certificate may have. The profiles in use have some ten; thousands of empty ones would make a certificate slow to read, and path
-/// validation reads it again for each step of its search.
+/// How many extensions a certificate may have. The profiles in use have some ten; thousands of
+/// empty ones would make a certificate slow to read, and path validation reads it again for each
+/// step of its search.
 const MAX_EXTENSIONS: usize = 32;
 
-/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for a path has a budget of its own besides.
+/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for
+/// a path has a budget of its own besides.
 pub(crate) const MAX_CHAIN: usize = 10;
 
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +119,8 @@ impl<'a> Certificate<'a> {
     /// `Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }`
     fn remember(&mut self, mut extension: SliceReader<'a>) -> Result<(), CertificateError> {
         let id = value(&mut extension, Tag::ObjectIdentifier)?;
-        let critical = Tag::peek(&extension).map_err(malformed)? == Tag::Boolean && value(&mut extension, Tag::Boolean)? != [0];
+        let critical = Tag::peek(&extension).map_err(malformed)? == Tag::Boolean
+            && value(&mut extension, Tag::Boolean)? != [0];
         let content = value(&mut extension, Tag::OctetString)?;
         extension.finish().map_err(malformed)?;
         let field = match id {
@@ -129,30 +134,40 @@ impl<'a> Certificate<'a> {
             [0x55, 0x1d, 30] => &mut self.name_constraints,
             // CRL distribution points are path validation's.
             [0x55, 0x1d, 31] => return Ok(()),
-            // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection; behind a pinned key too.
+            // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection; behind a
+            // pinned key too.
             _ if critical => return Err(CertificateError::UnsupportedExtension),
             _ => return Ok(()),
         };
         // RFC 5280, 4.2: not more than one instance of an extension.
-        if field.replace(content).is_some() { Err(CertificateError::Malformed) } else { Ok(()) }
+        if field.replace(content).is_some() {
+            Err(CertificateError::Malformed)
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn public_key(&self) -> Result<PublicKey, CertificateError> {
         PublicKey::from_spki(self.spki).ok_or(CertificateError::UnsupportedAlgorithm)
     }
 
-    /// Whether the issuer's name is the subject's: so it is with roots and self-signed certificates.
+    /// Whether the issuer's name is the subject's: so it is with roots and self-signed
+    /// certificates.
     pub(crate) fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
     }
 
     pub(crate) fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
-        self.key_usage.map(KeyUsage::from_der).transpose().map_err(malformed)
+        self.key_usage
+            .map(KeyUsage::from_der)
+            .transpose()
+            .map_err(malformed)
     }
 
     /// Whether the key may sign a CertificateVerify.
     pub(crate) fn check_may_sign(&self) -> Result<(), CertificateError> {
-        // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is present.
+        // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is
+        // present.
         match self.key_usage()? {
             Some(usage) if !usage.digital_signature() => Err(CertificateError::KeyUsage),
             _ => Ok(()),
@@ -161,16 +176,27 @@ impl<'a> Certificate<'a> {
 
     /// Whether the key may sign certificates.
     pub(crate) fn check_may_issue(&self) -> Result<BasicConstraints, CertificateError> {
-        let constraints = self.basic_constraints.map(BasicConstraints::from_der).transpose().map_err(malformed)?;
-        // RFC 5280, 6.1.4 (k) and (n): cA is TRUE; and if Key Usage is present, keyCertSign MUST be set.
+        let constraints = self
+            .basic_constraints
+            .map(BasicConstraints::from_der)
+            .transpose()
+            .map_err(malformed)?;
+        // RFC 5280, 6.1.4 (k) and (n): cA is TRUE; and if Key Usage is present, keyCertSign MUST be
+        // set.
         match constraints {
-            Some(constraints) if constraints.ca && self.key_usage()?.is_none_or(|usage| usage.key_cert_sign()) => Ok(constraints),
+            Some(constraints)
+                if constraints.ca
+                    && self.key_usage()?.is_none_or(|usage| usage.key_cert_sign()) =>
+            {
+                Ok(constraints)
+            }
             _ => Err(CertificateError::PathConstraint),
         }
     }
 
-    /// Whether an OID filter of a CertificateRequest lets this certificate through (RFC 9846, 4.3.5). A filter that cannot be read lets nothing
-    /// through, and one for an extension without a matching rule lets all.
+    /// Whether an OID filter of a CertificateRequest lets this certificate through (RFC 9846,
+    /// 4.3.5). A filter that cannot be read lets nothing through, and one for an extension without
+    /// a matching rule lets all.
     pub(crate) fn matches_filter(&self, oid: &[u8], values: &[u8]) -> bool {
         // The OIDs stand there as DER, with their tag and length.
         match oid {
@@ -181,8 +207,13 @@ impl<'a> Certificate<'a> {
             },
             // All key purposes present in the request are found in the certificate.
             [0x06, 0x03, 0x55, 0x1d, 37] => {
-                match (self.extended_key_usage.map(ExtendedKeyUsage::from_der), ExtendedKeyUsage::from_der(values)) {
-                    (Some(Ok(has)), Ok(wanted)) => wanted.0.iter().all(|purpose| has.0.contains(purpose)),
+                match (
+                    self.extended_key_usage.map(ExtendedKeyUsage::from_der),
+                    ExtendedKeyUsage::from_der(values),
+                ) {
+                    (Some(Ok(has)), Ok(wanted)) => {
+                        wanted.0.iter().all(|purpose| has.0.contains(purpose))
+                    }
                     _ => false,
                 }
             }
@@ -190,12 +221,17 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// The DNS names, IP addresses and URIs of subjectAltName, at most [`MAX_NAMES`](alt_name::MAX_NAMES); others, and those that are not well-formed, are left out.
+    /// The DNS names, IP addresses and URIs of subjectAltName, at most
+    /// [`MAX_NAMES`](alt_name::MAX_NAMES); others, and those that are not well-formed, are left
+    /// out.
     pub(crate) fn alt_names(&self) -> Vec<AltName> {
-        self.subject_alt_name.and_then(|names| alt_name::read_names(names).ok()).unwrap_or_default()
+        self.subject_alt_name
+            .and_then(|names| alt_name::read_names(names).ok())
+            .unwrap_or_default()
     }
 
-    /// The subject as text (RFC 4514). What that leaves free to escape, or not, is escaped if it is not [`plain`].
+    /// The subject as text (RFC 4514). What that leaves free to escape, or not, is escaped if it is
+    /// not [`plain`].
     pub(crate) fn subject_text(&self) -> Option<String> {
         let text = Name::from_der(self.subject).ok()?.to_string();
         let mut out = String::with_capacity(text.len());
@@ -204,7 +240,12 @@ impl<'a> Certificate<'a> {
                 out.push(character);
             } else {
                 // RFC 4514, 2.4: each octet of the UTF-8 form as a backslash and two digits.
-                out.extend(character.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\{byte:02x}")));
+                out.extend(
+                    character
+                        .encode_utf8(&mut [0; 4])
+                        .bytes()
+                        .map(|byte| format!("\\{byte:02x}")),
+                );
             }
         }
         Some(out)
@@ -212,13 +253,23 @@ impl<'a> Certificate<'a> {
 
     /// The common name; nothing if it is not [`plain`], since an escaped one could be another's.
     pub(crate) fn common_name(&self) -> Option<String> {
-        let name = Name::from_der(self.subject).ok()?.common_name().ok()??.value().into_owned();
+        let name = Name::from_der(self.subject)
+            .ok()?
+            .common_name()
+            .ok()??
+            .value()
+            .into_owned();
         name.chars().all(plain).then_some(name)
     }
 }
 
-/// Whether a character stays where it is written: no control character, no line or paragraph separator, and none that turns the direction of what
-/// stands around it (Unicode UAX #9, table 4). The others could make a name look like another, or one line of a log like two.
+/// Whether a character stays where it is written: no control character, no line or paragraph
+/// separator, and none that turns the direction of what stands around it (Unicode UAX #9, table 4).
+/// The others could make a name look like another, or one line of a log like two.
 pub(crate) fn plain(character: char) -> bool {
-    !character.is_control() && !matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !character.is_control()
+        && !matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }

@@ -6,22 +6,38 @@ use x509_cert::der::{self, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use crate::error::CertificateError;
 
 pub(crate) fn context(number: u32, constructed: bool) -> Tag {
-    Tag::ContextSpecific { constructed, number: TagNumber(number) }
+    Tag::ContextSpecific {
+        constructed,
+        number: TagNumber(number),
+    }
 }
 
 /// The content of the next element, which must have this tag.
-pub(crate) fn value<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+pub(crate) fn value<'a>(
+    reader: &mut SliceReader<'a>,
+    tag: Tag,
+) -> Result<&'a [u8], CertificateError> {
     let any = AnyRef::decode(reader).map_err(malformed)?;
-    if any.tag() == tag { Ok(any.value()) } else { Err(CertificateError::Malformed) }
+    if any.tag() == tag {
+        Ok(any.value())
+    } else {
+        Err(CertificateError::Malformed)
+    }
 }
 
 /// The same, as a reader.
-pub(crate) fn inside<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<SliceReader<'a>, CertificateError> {
+pub(crate) fn inside<'a>(
+    reader: &mut SliceReader<'a>,
+    tag: Tag,
+) -> Result<SliceReader<'a>, CertificateError> {
     SliceReader::new(value(reader, tag)?).map_err(malformed)
 }
 
 /// The next element with its tag, which must be this one, and its length.
-pub(crate) fn whole<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<&'a [u8], CertificateError> {
+pub(crate) fn whole<'a>(
+    reader: &mut SliceReader<'a>,
+    tag: Tag,
+) -> Result<&'a [u8], CertificateError> {
     if Tag::peek(reader).map_err(malformed)? != tag {
         return Err(CertificateError::Malformed);
     }

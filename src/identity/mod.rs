@@ -16,12 +16,14 @@
 //! peer         VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
 //!
-//! A peer's certificates go one way: `Trust::verify_server` or `verify_client`, or `verify_server_key` or `verify_client_key` for a raw public key
-//! (RFC 7250), turns bytes into a `VerifiedIdentity`, which has the key that the CertificateVerify is checked with (RFC 9846, 4.5.2); only after that
-//! does the handshake make the [`Peer`] that an application sees. A ticket carries that past the handshake (`Peer::to_ticket`).
+//! A peer's certificates go one way: `Trust::verify_server` or `verify_client`, or
+//! `verify_server_key` or `verify_client_key` for a raw public key (RFC 7250), turns bytes into a
+//! `VerifiedIdentity`, which has the key that the CertificateVerify is checked with (RFC 9846,
+//! 4.5.2); only after that does the handshake make the [`Peer`] that an application sees. A ticket
+//! carries that past the handshake (`Peer::to_ticket`).
 //!
-//! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and so are the signatures on a path. Names count
-//! only in subjectAltName.
+//! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and
+//! so are the signatures on a path. Names count only in subjectAltName.
 
 mod alt_name;
 mod authority;

@@ -1,4 +1,5 @@
-//! [`VerifiedIdentity`]: a peer whose certificate or key is trusted; [`Peer`]: one that has proved that it holds that key.
+//! [`VerifiedIdentity`]: a peer whose certificate or key is trusted; [`Peer`]: one that has proved
+//! that it holds that key.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,8 +11,8 @@ use crate::identity::certificate::Certificate;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
 
-/// What [`Trust`](crate::Trust) made of a peer's certificates, or raw public key. Whoever sent them may have copied them: the key is there to check the
-/// CertificateVerify with (RFC 9846, 4.5.2).
+/// What [`Trust`](crate::Trust) made of a peer's certificates, or raw public key. Whoever sent them
+/// may have copied them: the key is there to check the CertificateVerify with (RFC 9846, 4.5.2).
 pub(crate) struct VerifiedIdentity {
     key: VerifyingKey,
     peer: Peer,
@@ -19,10 +20,25 @@ pub(crate) struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
-    /// `chain` is empty where the key came raw; `trust_digest` is that of the trust, as it was when it was asked.
-    pub(crate) fn new(chain: &[&[u8]], public_key: PublicKey, key: VerifyingKey, trusted: Trusted, trust_digest: [u8; 32]) -> Self {
+    /// `chain` is empty where the key came raw; `trust_digest` is that of the trust, as it was when
+    /// it was asked.
+    pub(crate) fn new(
+        chain: &[&[u8]],
+        public_key: PublicKey,
+        key: VerifyingKey,
+        trusted: Trusted,
+        trust_digest: [u8; 32],
+    ) -> Self {
         let certificates = chain.iter().map(|der| der.to_vec()).collect();
-        Self { key, peer: Peer(Arc::new(Inner { certificates, public_key, trusted })), trust_digest }
+        Self {
+            key,
+            peer: Peer(Arc::new(Inner {
+                certificates,
+                public_key,
+                trusted,
+            })),
+            trust_digest,
+        }
     }
 
     /// The key of the leaf certificate, or the raw one.
@@ -30,7 +46,8 @@ impl VerifiedIdentity {
         &self.key
     }
 
-    /// [`Trust::digest`](crate::Trust::digest) at the moment when it accepted the peer: revocation lists that come later are not in it.
+    /// [`Trust::digest`](crate::Trust::digest) at the moment when it accepted the peer: revocation
+    /// lists that come later are not in it.
     pub(crate) fn trust_digest(&self) -> &[u8; 32] {
         &self.trust_digest
     }
@@ -38,7 +55,8 @@ impl VerifiedIdentity {
 
 /// Why a peer is trusted, and so who vouches for its names.
 pub(crate) enum Trusted {
-    /// Its certificates lead to a root, until one of them or a revocation list expires (Unix time): an authority vouches for what its own certificate says.
+    /// Its certificates lead to a root, until one of them or a revocation list expires (Unix time):
+    /// an authority vouches for what its own certificate says.
     Path { expires: Duration },
     /// Its key is bound to these names, of the one that was asked for, if one was.
     Bound(Vec<String>),
@@ -46,12 +64,14 @@ pub(crate) enum Trusted {
     Key,
 }
 
-/// The other side of a connection: it proved that it holds this key, and the key, or a certificate with it, is trusted.
+/// The other side of a connection: it proved that it holds this key, and the key, or a certificate
+/// with it, is trusted.
 ///
-/// What it tells about the peer's names is vouched for: by the authority that issued its certificate, or by
-/// [`Trust::key_for`](crate::Trust::key_for). A certificate in which a trusted key came was made by whoever liked to (RFC 9846, F.9), so nothing in it
-/// is shown as a name; its bytes are in [`certificates`](Self::certificates). A peer that speaks RFC 7250 may have shown a raw public key and no
-/// certificate, if its key is trusted; all else is the same then.
+/// What it tells about the peer's names is vouched for: by the authority that issued its
+/// certificate, or by [`Trust::key_for`](crate::Trust::key_for). A certificate in which a trusted
+/// key came was made by whoever liked to (RFC 9846, F.9), so nothing in it is shown as a name; its
+/// bytes are in [`certificates`](Self::certificates). A peer that speaks RFC 7250 may have shown a
+/// raw public key and no certificate, if its key is trusted; all else is the same then.
 ///
 /// Cheap to clone.
 ///
@@ -77,13 +97,15 @@ struct Inner {
 }
 
 impl Peer {
-    /// The peer, once its CertificateVerify and its Finished have been verified with [`VerifiedIdentity::key`].
+    /// The peer, once its CertificateVerify and its Finished have been verified with
+    /// [`VerifiedIdentity::key`].
     pub(crate) fn from_verified(verified: VerifiedIdentity) -> Self {
         verified.peer
     }
 
-    /// Its certificates in DER, as it sent them, its own first; none if it showed a raw public key (RFC 7250). Of a resumed connection at a server: its own
-    /// alone, as a ticket has no room for a chain.
+    /// Its certificates in DER, as it sent them, its own first; none if it showed a raw public key
+    /// (RFC 7250). Of a resumed connection at a server: its own alone, as a ticket has no room for
+    /// a chain.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.certificates
     }
@@ -93,39 +115,59 @@ impl Peer {
         self.0.public_key
     }
 
-    /// The names that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was accepted for that: a server's is the one that was asked
-    /// for; a client's are all.
+    /// The names that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was
+    /// accepted for that: a server's is the one that was asked for; a client's are all.
     pub fn pinned_names(&self) -> &[String] {
-        if let Trusted::Bound(names) = &self.0.trusted { names } else { &[] }
+        if let Trusted::Bound(names) = &self.0.trusted {
+            names
+        } else {
+            &[]
+        }
     }
 
-    /// Its names. If its certificate leads to a root, the DNS names and IP addresses in that (subjectAltName); a DNS name may begin with `*.`. If it was
-    /// accepted for its key, the names that [`Trust::key_for`](crate::Trust::key_for) bound the key to; none by [`Trust::keys`](crate::Trust::keys).
+    /// Its names. If its certificate leads to a root, the DNS names and IP addresses in that
+    /// (subjectAltName); a DNS name may begin with `*.`. If it was accepted for its key, the names
+    /// that [`Trust::key_for`](crate::Trust::key_for) bound the key to; none by
+    /// [`Trust::keys`](crate::Trust::keys).
     pub fn names(&self) -> Vec<String> {
         if !self.pinned_names().is_empty() {
             return self.pinned_names().to_vec();
         }
-        self.alt_names().iter().filter(|name| !matches!(name, AltName::Uri(_))).map(AltName::to_string).collect()
+        self.alt_names()
+            .iter()
+            .filter(|name| !matches!(name, AltName::Uri(_)))
+            .map(AltName::to_string)
+            .collect()
     }
 
-    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`; none if it was accepted for its key.
+    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`; none if it was
+    /// accepted for its key.
     pub fn uris(&self) -> Vec<String> {
-        self.alt_names().iter().filter(|name| matches!(name, AltName::Uri(_))).map(AltName::to_string).collect()
+        self.alt_names()
+            .iter()
+            .filter(|name| matches!(name, AltName::Uri(_)))
+            .map(AltName::to_string)
+            .collect()
     }
 
-    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`; empty if it was accepted for its key. Control characters, and
-    /// those that turn the direction of writing, are escaped.
+    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`; empty if it was
+    /// accepted for its key. Control characters, and those that turn the direction of writing, are
+    /// escaped.
     pub fn subject(&self) -> String {
-        self.leaf().and_then(|leaf| leaf.subject_text()).unwrap_or_default()
+        self.leaf()
+            .and_then(|leaf| leaf.subject_text())
+            .unwrap_or_default()
     }
 
-    /// The common name in the subject of its certificate, as `alice`; none if it was accepted for its key, or if there are control characters in it, or
-    /// such as turn the direction of writing. It counts for nothing when a server's name is checked.
+    /// The common name in the subject of its certificate, as `alice`; none if it was accepted for
+    /// its key, or if there are control characters in it, or such as turn the direction of writing.
+    /// It counts for nothing when a server's name is checked.
     pub fn common_name(&self) -> Option<String> {
         self.leaf()?.common_name()
     }
 
-    /// Its certificate, if somebody vouches for that. Read again for each question: a connection that waits keeps the bytes only.
+    /// Its certificate, if somebody vouches for that. Read again for each question: a connection
+    /// that waits keeps the bytes only.
     fn leaf(&self) -> Option<Certificate<'_>> {
         match self.0.trusted {
             Trusted::Path { .. } => Certificate::parse(self.0.certificates.first()?).ok(),
@@ -137,9 +179,9 @@ impl Peer {
         self.leaf().map(|leaf| leaf.alt_names()).unwrap_or_default()
     }
 
-    /// Until when its certificates lead to a root, as Unix time: the earliest notAfter on the path that was found, or nextUpdate of the
-    /// revocation lists for it. Nothing where its key is trusted, for
-    /// which dates count as little as the rest of a certificate.
+    /// Until when its certificates lead to a root, as Unix time: the earliest notAfter on the path
+    /// that was found, or nextUpdate of the revocation lists for it. Nothing where its key is
+    /// trusted, for which dates count as little as the rest of a certificate.
     pub(crate) fn expires(&self) -> Option<Duration> {
         match self.0.trusted {
             Trusted::Path { expires } => Some(expires),
@@ -155,7 +197,8 @@ impl Peer {
     /// 3                        || leaf or key             Trusted::Key
     /// ```
     ///
-    /// A leaf is a Certificate, a key a SubjectPublicKeyInfo, both in DER, and neither can be read as the other.
+    /// A leaf is a Certificate, a key a SubjectPublicKeyInfo, both in DER, and neither can be read
+    /// as the other.
     pub(crate) fn to_ticket(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match &self.0.trusted {
@@ -180,13 +223,19 @@ impl Peer {
         out
     }
 
-    /// Reads back what `to_ticket` wrote, and nothing else. The peer's trust is taken from there as well, so this is for what we sealed ourselves.
+    /// Reads back what `to_ticket` wrote, and nothing else. The peer's trust is taken from there as
+    /// well, so this is for what we sealed ourselves.
     pub(crate) fn from_ticket(bytes: &[u8]) -> Option<Self> {
         let (&tag, rest) = bytes.split_first()?;
         let (trusted, shown) = match tag {
             PATH => {
                 let (seconds, shown) = rest.split_first_chunk()?;
-                (Trusted::Path { expires: Duration::from_secs(u64::from_be_bytes(*seconds)) }, shown)
+                (
+                    Trusted::Path {
+                        expires: Duration::from_secs(u64::from_be_bytes(*seconds)),
+                    },
+                    shown,
+                )
             }
             BOUND => {
                 let (names, shown) = read_names(rest)?;
@@ -199,9 +248,16 @@ impl Peer {
             // No root vouches for a raw key.
             (Some(_), Trusted::Path { .. }) => return None,
             (Some(key), _) => (Vec::new(), key),
-            (None, _) => (vec![shown.to_vec()], Certificate::parse(shown).ok()?.public_key().ok()?),
+            (None, _) => (
+                vec![shown.to_vec()],
+                Certificate::parse(shown).ok()?.public_key().ok()?,
+            ),
         };
-        Some(Self(Arc::new(Inner { certificates, public_key, trusted })))
+        Some(Self(Arc::new(Inner {
+            certificates,
+            public_key,
+            trusted,
+        })))
     }
 }
 
@@ -210,7 +266,8 @@ const PATH: u8 = 1;
 const BOUND: u8 = 2;
 const KEY: u8 = 3;
 
-/// The names of [`Trusted::Bound`], at least one, each once and in the order that `Trust` gives them; and what stands behind them.
+/// The names of [`Trusted::Bound`], at least one, each once and in the order that `Trust` gives
+/// them; and what stands behind them.
 fn read_names(mut bytes: &[u8]) -> Option<(Vec<String>, &[u8])> {
     let mut names: Vec<ServerName> = Vec::new();
     loop {
@@ -221,7 +278,9 @@ fn read_names(mut bytes: &[u8]) -> Option<(Vec<String>, &[u8])> {
             return (!names.is_empty()).then_some((names, bytes));
         }
         let text = core::str::from_utf8(text).ok()?;
-        let name = ServerName::parse(text).ok().filter(|name| name.to_string() == text)?;
+        let name = ServerName::parse(text)
+            .ok()
+            .filter(|name| name.to_string() == text)?;
         if names.last().is_some_and(|last| *last >= name) {
             return None;
         }
@@ -232,7 +291,9 @@ fn read_names(mut bytes: &[u8]) -> Option<(Vec<String>, &[u8])> {
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Peer");
-        out.field("public_key", &self.public_key()).field("subject", &self.subject()).field("names", &self.names());
+        out.field("public_key", &self.public_key())
+            .field("subject", &self.subject())
+            .field("names", &self.names());
         out.finish_non_exhaustive()
     }
 }

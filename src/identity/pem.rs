@@ -1,7 +1,8 @@
 //! PEM (RFC 7468): finds the sections of a text and decodes those that are wanted.
 //!
-//! A text with a key in it is secret. So it is never copied: a section is a slice of it, a key is decoded in constant time straight into a
-//! [`Secret`], and only a section that is not a key meets the lenient decoder, which leaves its buffers behind.
+//! A text with a key in it is secret. So it is never copied: a section is a slice of it, a key is
+//! decoded in constant time straight into a [`Secret`], and only a section that is not a key meets
+//! the lenient decoder, which leaves its buffers behind.
 
 use std::fs::File;
 use std::io::Read;
@@ -41,20 +42,33 @@ fn sections(mut text: &[u8]) -> impl Iterator<Item = Section<'_>> {
         let mut open: Option<(&[u8], &[u8])> = None;
         while !text.is_empty() {
             let from_here = text;
-            let len = text.iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(text.len(), |end| end + 1);
+            let len = text
+                .iter()
+                .position(|byte| matches!(byte, b'\n' | b'\r'))
+                .map_or(text.len(), |end| end + 1);
             let (line, rest) = text.split_at_checked(len)?;
             text = rest;
             let line = line.trim_ascii();
             match open {
                 None => {
-                    if let Some(label) = line.strip_prefix(b"-----BEGIN ").and_then(|line| line.strip_suffix(b"-----")) {
+                    if let Some(label) = line
+                        .strip_prefix(b"-----BEGIN ")
+                        .and_then(|line| line.strip_suffix(b"-----"))
+                    {
                         open = Some((label, from_here));
                     }
                 }
                 Some((label, begin)) => {
-                    if line.strip_prefix(b"-----END ").and_then(|line| line.strip_suffix(b"-----")) == Some(label) {
+                    if line
+                        .strip_prefix(b"-----END ")
+                        .and_then(|line| line.strip_suffix(b"-----"))
+                        == Some(label)
+                    {
                         let (section, _) = begin.split_at_checked(begin.len() - text.len())?;
-                        return Some(Section { label, text: section });
+                        return Some(Section {
+                            label,
+                            text: section,
+                        });
                     }
                 }
             }
@@ -76,8 +90,12 @@ fn missing(wanted: &'static str, pem: &[u8]) -> ConfigError {
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     let mut certificates = Vec::new();
     for section in sections(pem).filter(|section| section.is(CERTIFICATE)) {
-        let der = pki::CertificateDer::from_pem_slice(section.text)
-            .map_err(|_| ConfigError::Certificate { index: certificates.len(), error: CertificateError::Malformed })?;
+        let der = pki::CertificateDer::from_pem_slice(section.text).map_err(|_| {
+            ConfigError::Certificate {
+                index: certificates.len(),
+                error: CertificateError::Malformed,
+            }
+        })?;
         certificates.push(der.to_vec());
     }
     if certificates.is_empty() {
@@ -90,18 +108,32 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
 pub(crate) fn revocation_lists(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     let mut lists = Vec::new();
     for section in sections(pem).filter(|section| section.is(REVOCATION_LIST)) {
-        let der = pki::CertificateRevocationListDer::from_pem_slice(section.text)
-            .map_err(|_| ConfigError::RevocationList { index: lists.len(), reason: "its PEM is not well-formed" })?;
+        let der =
+            pki::CertificateRevocationListDer::from_pem_slice(section.text).map_err(|_| {
+                ConfigError::RevocationList {
+                    index: lists.len(),
+                    reason: "its PEM is not well-formed",
+                }
+            })?;
         lists.push(der.to_vec());
     }
-    if lists.is_empty() { Err(missing(REVOCATION_LIST, pem)) } else { Ok(lists) }
+    if lists.is_empty() {
+        Err(missing(REVOCATION_LIST, pem))
+    } else {
+        Ok(lists)
+    }
 }
 
 /// The one public key in a text, as a DER SubjectPublicKeyInfo.
 pub(crate) fn public_key(pem: &[u8]) -> Result<Vec<u8>, ConfigError> {
-    let section = sections(pem).find(|section| section.is(PUBLIC_KEY)).ok_or_else(|| missing(PUBLIC_KEY, pem))?;
-    let spki = pki::SubjectPublicKeyInfoDer::from_pem_slice(section.text)
-        .map_err(|_| ConfigError::PublicKey { reason: "its PEM is not well-formed" })?;
+    let section = sections(pem)
+        .find(|section| section.is(PUBLIC_KEY))
+        .ok_or_else(|| missing(PUBLIC_KEY, pem))?;
+    let spki = pki::SubjectPublicKeyInfoDer::from_pem_slice(section.text).map_err(|_| {
+        ConfigError::PublicKey {
+            reason: "its PEM is not well-formed",
+        }
+    })?;
     Ok(spki.to_vec())
 }
 
@@ -112,31 +144,44 @@ pub(crate) fn private_key(pem: &[u8]) -> Result<Secret, ConfigError> {
         return Err(other_key(pem).unwrap_or_else(|| missing(PRIVATE_KEY, pem)));
     };
     if keys.next().is_some() {
-        return Err(ConfigError::Key { reason: "the PEM has more than one private key; leave the one that belongs to the certificate" });
+        return Err(ConfigError::Key {
+            reason: "the PEM has more than one private key; leave the one that belongs to the \
+                     certificate",
+        });
     }
-    decode_secret(section.text).ok_or(ConfigError::Key { reason: "its PEM is not well-formed" })
+    decode_secret(section.text).ok_or(ConfigError::Key {
+        reason: "its PEM is not well-formed",
+    })
 }
 
 /// A key in another form than PKCS#8, and what to do about it.
 fn other_key(pem: &[u8]) -> Option<ConfigError> {
     sections(pem).find_map(|section| {
         let reason = match section.label {
-            b"ENCRYPTED PRIVATE KEY" => "it is encrypted; decrypt it first (openssl pkey -in KEY -out PLAIN)",
-            b"RSA PRIVATE KEY" | b"EC PRIVATE KEY" | b"DSA PRIVATE KEY" => {
-                "it is not Ed25519; make one with Identity::generate, Authority, or openssl genpkey -algorithm ed25519"
+            b"ENCRYPTED PRIVATE KEY" => {
+                "it is encrypted; decrypt it first (openssl pkey -in KEY -out PLAIN)"
             }
-            b"OPENSSH PRIVATE KEY" => "it is in the form of OpenSSH; PKCS#8 is needed (BEGIN PRIVATE KEY)",
+            b"RSA PRIVATE KEY" | b"EC PRIVATE KEY" | b"DSA PRIVATE KEY" => {
+                "it is not Ed25519; make one with Identity::generate, Authority, or openssl \
+                 genpkey -algorithm ed25519"
+            }
+            b"OPENSSH PRIVATE KEY" => {
+                "it is in the form of OpenSSH; PKCS#8 is needed (BEGIN PRIVATE KEY)"
+            }
             _ => return None,
         };
         Some(ConfigError::Key { reason })
     })
 }
 
-/// The decoder holds a block of the key on the stack: so all of it stands inside of what is overwritten.
+/// The decoder holds a block of the key on the stack: so all of it stands inside of what is
+/// overwritten.
 fn decode_secret(section: &[u8]) -> Option<Secret> {
     scrubbed(|| {
         let mut decoder = rfc7468::Decoder::new_detect_wrap(section).ok()?;
-        let secret = Secret::try_filled(decoder.remaining_len(), |out| decoder.decode(out).map(drop)).ok()?;
+        let secret =
+            Secret::try_filled(decoder.remaining_len(), |out| decoder.decode(out).map(drop))
+                .ok()?;
         decoder.is_finished().then_some(secret)
     })
 }
@@ -144,7 +189,10 @@ fn decode_secret(section: &[u8]) -> Option<Secret> {
 /// DER certificates as PEM text.
 pub(crate) fn write_certificates<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
     // It fails for more than 2^62 bytes only.
-    certificates.into_iter().filter_map(|der| rfc7468::encode_string(CERTIFICATE, rfc7468::LineEnding::LF, der).ok()).collect()
+    certificates
+        .into_iter()
+        .filter_map(|der| rfc7468::encode_string(CERTIFICATE, rfc7468::LineEnding::LF, der).ok())
+        .collect()
 }
 
 /// A DER certificate revocation list as PEM text.
@@ -154,39 +202,60 @@ pub(crate) fn write_revocation_list(der: &[u8]) -> String {
 }
 
 /// A PKCS#8 key as PEM text, written in place.
-#[expect(clippy::expect_used, reason = "it fails for a buffer that is too short, and this one is measured")]
+#[expect(
+    clippy::expect_used,
+    reason = "it fails for a buffer that is too short, and this one is measured"
+)]
 pub(crate) fn write_private_key(pkcs8: &Secret) -> Secret {
     scrubbed(|| {
         let len = rfc7468::encoded_len(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose());
         len.and_then(|len| {
-            Secret::try_filled(len, |out| rfc7468::encode(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose(), out).map(drop))
+            Secret::try_filled(len, |out| {
+                rfc7468::encode(PRIVATE_KEY, rfc7468::LineEnding::LF, pkcs8.expose(), out).map(drop)
+            })
         })
         .expect("a key fits into its PEM")
     })
 }
 
-/// The most that is read from a file of PEM text, in bytes: far more than any chain, far less than harms.
+/// The most that is read from a file of PEM text, in bytes: far more than any chain, far less than
+/// harms.
 const MAX_FILE: usize = 16 * 1024 * 1024;
 
-/// A file's content, as a secret, since it may have a key in it. It is read into a buffer that is replaced by a larger one, never grown in place, so
-/// that no copy stays behind; so a pipe can be read as well.
+/// A file's content, as a secret, since it may have a key in it. It is read into a buffer that is
+/// replaced by a larger one, never grown in place, so that no copy stays behind; so a pipe can be
+/// read as well.
 pub(crate) fn read_file(path: &Path) -> Result<Secret, ConfigError> {
-    let failed = |reason: String| ConfigError::File { path: path.display().to_string(), reason };
+    let failed = |reason: String| ConfigError::File {
+        path: path.display().to_string(),
+        reason,
+    };
     let mut file = File::open(path).map_err(|error| failed(error.to_string()))?;
     let mut buffer = Secret::filled(4096, |_| ());
     let mut filled = 0;
     loop {
         let mut read = Ok(0);
-        buffer = Secret::filled(if filled == buffer.len() { buffer.len() * 2 } else { buffer.len() }, |out| {
-            if let Some((done, rest)) = out.split_at_mut_checked(filled) {
-                for (out, byte) in done.iter_mut().zip(buffer.expose()) {
-                    *out = *byte;
+        buffer = Secret::filled(
+            if filled == buffer.len() {
+                buffer.len() * 2
+            } else {
+                buffer.len()
+            },
+            |out| {
+                if let Some((done, rest)) = out.split_at_mut_checked(filled) {
+                    for (out, byte) in done.iter_mut().zip(buffer.expose()) {
+                        *out = *byte;
+                    }
+                    read = file.read(rest);
                 }
-                read = file.read(rest);
-            }
-        });
+            },
+        );
         match read {
-            Ok(0) => return Ok(Secret::copy_of(buffer.expose().get(..filled).unwrap_or_default())),
+            Ok(0) => {
+                return Ok(Secret::copy_of(
+                    buffer.expose().get(..filled).unwrap_or_default(),
+                ));
+            }
             Ok(more) => filled += more,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(failed(error.to_string())),

@@ -17,10 +17,17 @@ pub(crate) fn serial(mut random: [u8; 16]) -> [u8; 16] {
 
 /// The first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1).
 pub(crate) fn key_identifier(key: &PublicKey) -> Vec<u8> {
-    HashAlgorithm::Sha256.hash(key.as_bytes()).as_bytes().iter().copied().take(20).collect()
+    HashAlgorithm::Sha256
+        .hash(key.as_bytes())
+        .as_bytes()
+        .iter()
+        .copied()
+        .take(20)
+        .collect()
 }
 
 /// A common name that fits, or nothing: it is for people, so a long one is left out.
 pub(crate) fn fitting_common_name(text: &str) -> Option<&str> {
-    (!text.is_empty() && text.chars().count() <= MAX_COMMON_NAME && text.chars().all(plain)).then_some(text)
+    (!text.is_empty() && text.chars().count() <= MAX_COMMON_NAME && text.chars().all(plain))
+        .then_some(text)
 }

@@ -10,13 +10,16 @@ use x509_cert::der::Decode as _;
 use crate::error::{CertificateError, ConfigError};
 use crate::identity::pem;
 
-/// What stands before the 32 bytes in a DER SubjectPublicKeyInfo (RFC 8410, section 4): parameters are absent, so there is one encoding.
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// What stands before the 32 bytes in a DER SubjectPublicKeyInfo (RFC 8410, section 4): parameters
+/// are absent, so there is one encoding.
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// An Ed25519 public key: 32 bytes.
 ///
-/// As text it is the base64 of its DER SubjectPublicKeyInfo (RFC 8410), 60 characters, which is also the inside of the PEM that
-/// `openssl pkey -pubout` writes; that whole PEM is read too.
+/// As text it is the base64 of its DER SubjectPublicKeyInfo (RFC 8410), 60 characters, which is
+/// also the inside of the PEM that `openssl pkey -pubout` writes; that whole PEM is read too.
 ///
 /// ```
 /// use fleeting::{Identity, PublicKey};
@@ -38,7 +41,8 @@ impl PublicKey {
         &self.0
     }
 
-    /// The DER SubjectPublicKeyInfo (RFC 8410, section 4), which is also what a raw public key is on the wire (RFC 7250).
+    /// The DER SubjectPublicKeyInfo (RFC 8410, section 4), which is also what a raw public key is
+    /// on the wire (RFC 7250).
     pub fn to_spki(&self) -> [u8; 44] {
         let mut spki = [0; 44];
         for (out, byte) in spki.iter_mut().zip(SPKI_PREFIX.iter().chain(&self.0)) {
@@ -52,11 +56,14 @@ impl PublicKey {
         Some(Self(spki.strip_prefix(&SPKI_PREFIX)?.try_into().ok()?))
     }
 
-    /// The same for what a peer shows as its raw public key (RFC 7250, section 3), with what is wrong with it.
+    /// The same for what a peer shows as its raw public key (RFC 7250, section 3), with what is
+    /// wrong with it.
     pub(crate) fn from_raw(spki: &[u8]) -> Result<Self, CertificateError> {
         // RFC 8410, sections 3 and 4: DER, without parameters, and so these 44 bytes and no others.
         Self::from_spki(spki).ok_or_else(|| match spki::SubjectPublicKeyInfoRef::from_der(spki) {
-            Ok(other) if other.algorithm.oid != ALGORITHM_OID => CertificateError::UnsupportedAlgorithm,
+            Ok(other) if other.algorithm.oid != ALGORITHM_OID => {
+                CertificateError::UnsupportedAlgorithm
+            }
             _ => CertificateError::Malformed,
         })
     }
@@ -86,9 +93,14 @@ impl FromStr for PublicKey {
     /// Reads what `Display` writes, or a PEM section `PUBLIC KEY`.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let text = text.trim();
-        let spki = if text.starts_with("-----") { pem::public_key(text.as_bytes())? } else { Base64::decode_vec(text).unwrap_or_default() };
+        let spki = if text.starts_with("-----") {
+            pem::public_key(text.as_bytes())?
+        } else {
+            Base64::decode_vec(text).unwrap_or_default()
+        };
         Self::from_spki(&spki).ok_or(ConfigError::PublicKey {
-            reason: "expected the base64 of an Ed25519 SubjectPublicKeyInfo (60 characters), or that as PEM",
+            reason: "expected the base64 of an Ed25519 SubjectPublicKeyInfo (60 characters), or \
+                     that as PEM",
         })
     }
 }
@@ -121,16 +133,29 @@ mod tests {
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuEA",
             "",
             "no key",
-            // One key has one text: no other trailing bits (E is 000100), no other padding, no line break, not the alphabet of URLs.
+            // One key has one text: no other trailing bits (E is 000100), no other padding, no line
+            // break, not the alphabet of URLs.
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuF=",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE==",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrB\nZ9w7lshQhqowtrbLDFw4rXAxZuE=",
             "MCowBQYDK2VwAyEA_7-ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
         ] {
-            assert!(matches!(text.parse::<PublicKey>(), Err(ConfigError::PublicKey { .. })), "{text}");
+            assert!(
+                matches!(
+                    text.parse::<PublicKey>(),
+                    Err(ConfigError::PublicKey { .. })
+                ),
+                "{text}"
+            );
         }
         let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-        assert!(matches!(private.parse::<PublicKey>(), Err(ConfigError::NoPemSection { wanted: "PUBLIC KEY", .. })));
+        assert!(matches!(
+            private.parse::<PublicKey>(),
+            Err(ConfigError::NoPemSection {
+                wanted: "PUBLIC KEY",
+                ..
+            })
+        ));
     }
 }

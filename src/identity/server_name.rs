@@ -10,8 +10,9 @@ use crate::error::NameError;
 
 /// The name of a server: a DNS name or an IP address.
 ///
-/// A DNS name is kept in lower case and without a trailing dot, as it goes into `server_name` (RFC 6066, section 3). An IP address is compared with
-/// the IP addresses in a certificate and never sent.
+/// A DNS name is kept in lower case and without a trailing dot, as it goes into `server_name` (RFC
+/// 6066, section 3). An IP address is compared with the IP addresses in a certificate and never
+/// sent.
 ///
 /// ```
 /// use fleeting::{NameError, ServerName};
@@ -39,7 +40,8 @@ impl ServerName {
     ///
     /// # Errors
     ///
-    /// [`NameError`] says what is wrong: it is empty, has a port in it, is not ASCII, or is no name at all.
+    /// [`NameError`] says what is wrong: it is empty, has a port in it, is not ASCII, or is no name
+    /// at all.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
@@ -55,7 +57,9 @@ impl ServerName {
             && port.bytes().all(|byte| byte.is_ascii_digit())
             && let Some(host) = parse_bare(host)
         {
-            return Err(NameError::Port { name: host.to_string() });
+            return Err(NameError::Port {
+                name: host.to_string(),
+            });
         }
         Err(NameError::Invalid)
     }
@@ -79,7 +83,9 @@ impl ServerName {
     /// The same name for path validation.
     pub(crate) fn to_pki(&self) -> Option<pki::ServerName<'_>> {
         match &self.0 {
-            Kind::Dns(name) => Some(pki::ServerName::DnsName(pki::DnsName::try_from(&**name).ok()?)),
+            Kind::Dns(name) => Some(pki::ServerName::DnsName(
+                pki::DnsName::try_from(&**name).ok()?,
+            )),
             Kind::Ip(ip) => Some(pki::ServerName::IpAddress((*ip).into())),
         }
     }
@@ -104,12 +110,14 @@ fn parse_bare(name: &str) -> Option<ServerName> {
     Some(ServerName(Kind::Dns(dns.into())))
 }
 
-/// Whether a dNSName of a certificate, which may begin with `*.`, covers `name`, for choosing among our own identities. What is checked for
-/// security is checked by path validation.
+/// Whether a dNSName of a certificate, which may begin with `*.`, covers `name`, for choosing among
+/// our own identities. What is checked for security is checked by path validation.
 pub(crate) fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_prefix("*.") {
         // RFC 9525, 6.3: a wildcard stands for exactly one label, and that the leftmost.
-        Some(parent) => name.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
+        Some(parent) => name
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
         None => pattern.eq_ignore_ascii_case(name),
     }
 }
@@ -149,21 +157,30 @@ mod tests {
 
     #[test]
     fn dns_names_lose_case_and_trailing_dot() {
-        for (text, kept) in
-            [("a", "a"), ("localhost", "localhost"), ("Db.Internal.", "db.internal"), ("xn--bcher-kva.example", "xn--bcher-kva.example")]
-        {
+        for (text, kept) in [
+            ("a", "a"),
+            ("localhost", "localhost"),
+            ("Db.Internal.", "db.internal"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
             assert_eq!(ServerName::parse(text).unwrap().dns(), Some(kept));
             assert_eq!(ServerName::parse(text).unwrap().to_string(), kept);
         }
-        assert_eq!("_srv.example".parse::<ServerName>().unwrap().dns(), Some("_srv.example"));
+        assert_eq!(
+            "_srv.example".parse::<ServerName>().unwrap().dns(),
+            Some("_srv.example")
+        );
     }
 
     #[test]
     fn ip_literals_are_not_dns_names() {
         // RFC 6066, section 3: literal addresses are not permitted in HostName.
-        for (text, kept) in
-            [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[2001:DB8::1]", "2001:db8::1"), ("::ffff:1.2.3.4", "::ffff:1.2.3.4")]
-        {
+        for (text, kept) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("::1", "::1"),
+            ("[2001:DB8::1]", "2001:db8::1"),
+            ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
+        ] {
             let name = ServerName::parse(text).unwrap();
             assert_eq!((name.dns(), name.to_string().as_str()), (None, kept));
             assert_eq!(name.ip(), Some(kept.parse().unwrap()));
@@ -173,11 +190,23 @@ mod tests {
     #[test]
     fn a_bad_name_says_why() {
         assert_eq!(ServerName::parse(""), Err(NameError::Empty));
-        assert_eq!(ServerName::parse("bücher.example"), Err(NameError::NotAscii));
-        for (text, host) in
-            [("db.internal:5432", "db.internal"), ("127.0.0.1:1", "127.0.0.1"), ("[::1]:443", "::1"), ("DB.internal.:1", "db.internal")]
-        {
-            assert_eq!(ServerName::parse(text), Err(NameError::Port { name: host.to_owned() }), "{text}");
+        assert_eq!(
+            ServerName::parse("bücher.example"),
+            Err(NameError::NotAscii)
+        );
+        for (text, host) in [
+            ("db.internal:5432", "db.internal"),
+            ("127.0.0.1:1", "127.0.0.1"),
+            ("[::1]:443", "::1"),
+            ("DB.internal.:1", "db.internal"),
+        ] {
+            assert_eq!(
+                ServerName::parse(text),
+                Err(NameError::Port {
+                    name: host.to_owned()
+                }),
+                "{text}"
+            );
         }
         let long = format!("{}.example", "a".repeat(64));
         let longer = ["a"; 128].join(".");

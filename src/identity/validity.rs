@@ -7,7 +7,8 @@ use x509_cert::der::Decode as _;
 
 use crate::error::{ConfigError, Error};
 
-/// 9999-12-31T23:59:59Z, the end of X.509's time; as notAfter it means "no end" (RFC 5280, 4.1.2.5).
+/// 9999-12-31T23:59:59Z, the end of X.509's time; as notAfter it means "no end" (RFC 5280,
+/// 4.1.2.5).
 const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
 
 /// How long before now a certificate becomes valid: clocks differ.
@@ -20,7 +21,8 @@ const BACKDATED: Duration = Duration::from_secs(5 * 60);
 /// use fleeting::Validity;
 ///
 /// let quarter = Validity::days(90);
-/// let year_2030 = Validity::between(Duration::from_secs(1_893_456_000), Duration::from_secs(1_924_991_999))?;
+/// let year_2030 =
+///     Validity::between(Duration::from_secs(1_893_456_000), Duration::from_secs(1_924_991_999))?;
 /// assert_eq!(year_2030.not_before(), Duration::from_secs(1_893_456_000));
 /// # Ok::<(), fleeting::Error>(())
 /// ```
@@ -31,17 +33,25 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// So many days from now, by the system's clock; and from five minutes ago, since clocks differ.
+    /// So many days from now, by the system's clock; and from five minutes ago, since clocks
+    /// differ.
     ///
     /// # Panics
     ///
     /// On targets without a clock (`wasm32-unknown-unknown`): use [`between`](Self::between) there.
     pub fn days(days: u32) -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         // X.509 knows whole seconds only.
         let now = Duration::from_secs(now.as_secs());
-        let not_after = now.saturating_add(Duration::from_secs(86_400 * u64::from(days))).min(END_OF_TIME);
-        Self { not_before: now.saturating_sub(BACKDATED), not_after }
+        let not_after = now
+            .saturating_add(Duration::from_secs(86_400 * u64::from(days)))
+            .min(END_OF_TIME);
+        Self {
+            not_before: now.saturating_sub(BACKDATED),
+            not_after,
+        }
     }
 
     /// From one moment to another, both given as time since 1970-01-01 00:00:00 UTC.
@@ -55,14 +65,24 @@ impl Validity {
         } else if not_after > END_OF_TIME {
             "it ends after the year 9999"
         } else {
-            return Ok(Self { not_before, not_after });
+            return Ok(Self {
+                not_before,
+                not_after,
+            });
         };
-        Err(ConfigError::Setting { name: "validity", reason }.into())
+        Err(ConfigError::Setting {
+            name: "validity",
+            reason,
+        }
+        .into())
     }
 
     /// Always: for certificates that only carry a key.
     pub fn unlimited() -> Self {
-        Self { not_before: Duration::ZERO, not_after: END_OF_TIME }
+        Self {
+            not_before: Duration::ZERO,
+            not_after: END_OF_TIME,
+        }
     }
 
     /// The first moment, as time since 1970-01-01 00:00:00 UTC.
@@ -77,7 +97,11 @@ impl Validity {
 
     /// Reads what stands in a certificate, with tag and length.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
-        let validity = x509_cert::time::Validity::<x509_cert::certificate::Rfc5280>::from_der(der).ok()?;
-        Some(Self { not_before: validity.not_before.to_unix_duration(), not_after: validity.not_after.to_unix_duration() })
+        let validity =
+            x509_cert::time::Validity::<x509_cert::certificate::Rfc5280>::from_der(der).ok()?;
+        Some(Self {
+            not_before: validity.not_before.to_unix_duration(),
+            not_after: validity.not_after.to_unix_duration(),
+        })
     }
 }

@@ -22,17 +22,36 @@ impl ExporterSecret {
     ///
     /// # Errors
     ///
-    /// A label that is empty or longer than 249 bytes, and a length of 0 or of more than 255 times the hash.
-    pub(crate) fn export(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, ConfigError> {
-        let refused = |reason| ConfigError::Setting { name: "export_keying_material", reason };
+    /// A label that is empty or longer than 249 bytes, and a length of 0 or of more than 255 times
+    /// the hash.
+    pub(crate) fn export(
+        &self,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> Result<Secret, ConfigError> {
+        let refused = |reason| ConfigError::Setting {
+            name: "export_keying_material",
+            reason,
+        };
         let label = Label::new(label).ok_or(refused("a label has 1 to 249 bytes"))?;
         // Refused here, before memory is taken for it.
         if length == 0 || length > label::MAX_BLOCKS * self.hash.output_len() {
-            return Err(refused("a length is 1 byte to 255 times the hash's: 8160 for SHA-256, 12240 for SHA-384"));
+            return Err(refused(
+                "a length is 1 byte to 255 times the hash's: 8160 for SHA-256, 12240 for SHA-384",
+            ));
         }
         let exporter = Prk::from_secret(self.hash, Secret::copy_of(self.secret.expose()));
-        let derived = Prk::from_secret(self.hash, label::derive(&exporter, label, &self.hash.hash(b"")));
-        Ok(label::expand(&derived, Label::EXPORTER, self.hash.hash(context).as_bytes(), length))
+        let derived = Prk::from_secret(
+            self.hash,
+            label::derive(&exporter, label, &self.hash.hash(b"")),
+        );
+        Ok(label::expand(
+            &derived,
+            Label::EXPORTER,
+            self.hash.hash(context).as_bytes(),
+            length,
+        ))
     }
 
     /// The secret itself, for the key log.

@@ -8,7 +8,8 @@
 //! } HkdfLabel;
 //! ```
 //!
-//! The structure is handed to HKDF in parts, so that it is never put together, and the output is written straight into a [`Secret`].
+//! The structure is handed to HKDF in parts, so that it is never put together, and the output is
+//! written straight into a [`Secret`].
 
 use crate::crypto::hash::Digest;
 use crate::crypto::hkdf::Prk;
@@ -27,7 +28,8 @@ pub(super) struct Label<'a> {
     length: u8,
 }
 
-/// The labels of RFC 9846: the diagram's (7.1) from top to bottom, then those of 7.3, 4.5.3, 7.2, 7.5 and 4.7.1; and among them the two of RFC 9258.
+/// The labels of RFC 9846: the diagram's (7.1) from top to bottom, then those of 7.3, 4.5.3, 7.2,
+/// 7.5 and 4.7.1; and among them the two of RFC 9258.
 impl Label<'static> {
     pub(super) const EXTERNAL_BINDER: Self = Self::fixed("ext binder");
     pub(super) const RESUMPTION_BINDER: Self = Self::fixed("res binder");
@@ -49,8 +51,12 @@ impl Label<'static> {
     pub(super) const RESUMPTION: Self = Self::fixed("resumption");
     pub(super) const DERIVED_PSK: Self = Self::fixed("derived psk");
 
-    /// A label that is written in this crate: one of a wrong length does not compile, as it is made in a constant.
-    #[expect(clippy::panic, reason = "called from the constants above alone, where a panic stops the compiler")]
+    /// A label that is written in this crate: one of a wrong length does not compile, as it is made
+    /// in a constant.
+    #[expect(
+        clippy::panic,
+        reason = "called from the constants above alone, where a panic stops the compiler"
+    )]
     const fn fixed(text: &'static str) -> Self {
         match Self::new(text.as_bytes()) {
             Some(label) => label,
@@ -68,7 +74,8 @@ impl<'a> Label<'a> {
         if text.is_empty() || text.len() > Self::MAX {
             return None;
         }
-        // The range was checked, so the lowest byte is the whole number; `u8::try_from` cannot be called in a constant.
+        // The range was checked, so the lowest byte is the whole number; `u8::try_from` cannot be
+        // called in a constant.
         let [.., length] = (PREFIX.len() + text.len()).to_be_bytes();
         Some(Self { text, length })
     }
@@ -76,18 +83,33 @@ impl<'a> Label<'a> {
 
 /// HKDF-Expand-Label(Secret, Label, Context, Length).
 ///
-/// The context is a digest, or a ticket's nonce, which is `<0..255>` on the wire. The length is the key schedule's own, or one that the
-/// exporter has checked: at most [`MAX_BLOCKS`] times the hash's.
+/// The context is a digest, or a ticket's nonce, which is `<0..255>` on the wire. The length is the
+/// key schedule's own, or one that the exporter has checked: at most [`MAX_BLOCKS`] times the
+/// hash's.
 pub(super) fn expand(prk: &Prk, label: Label<'_>, context: &[u8], length: usize) -> Secret {
     debug_assert!(context.len() <= 255 && length <= MAX_BLOCKS * prk.algorithm().output_len());
     let [.., length_high, length_low] = length.to_be_bytes();
     let [.., context_length] = context.len().to_be_bytes();
-    prk.expand(&[&[length_high, length_low, label.length], PREFIX, label.text, &[context_length], context], length)
+    prk.expand(
+        &[
+            &[length_high, length_low, label.length],
+            PREFIX,
+            label.text,
+            &[context_length],
+            context,
+        ],
+        length,
+    )
 }
 
 /// Derive-Secret(Secret, Label, Messages), where the messages' Transcript-Hash is given.
 pub(super) fn derive(prk: &Prk, label: Label<'_>, transcript: &Digest) -> Secret {
-    expand(prk, label, transcript.as_bytes(), prk.algorithm().output_len())
+    expand(
+        prk,
+        label,
+        transcript.as_bytes(),
+        prk.algorithm().output_len(),
+    )
 }
 
 #[cfg(test)]
@@ -114,7 +136,11 @@ mod tests {
                 for context in [&b""[..], b"context", &[7; 255]] {
                     for length in [1, 12, 16, 32, 48, 300] {
                         let ours = expand(&prk, Label::new(label).unwrap(), context, length.into());
-                        assert!(ours.expose() == expand_by_the_book(&prk, label, context, length).expose(), "{length}");
+                        assert!(
+                            ours.expose()
+                                == expand_by_the_book(&prk, label, context, length).expose(),
+                            "{length}"
+                        );
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! The key schedule (RFC 9846, section 7): secrets in, secrets out.
 //!
-//! Down the left side of the standard's diagram stand the stages, consumed in order; to the right go the leaves, of which each knows its use:
+//! Down the left side of the standard's diagram stand the stages, consumed in order; to the right
+//! go the leaves, of which each knows its use:
 //!
 //! ```text
 //! external ─> import_psk(identity, target hash)     = an imported PSK
@@ -21,14 +22,16 @@
 //!          Epoch ───────────── resumption             = ResumptionSecret ─> psk()
 //! ```
 //!
-//! A traffic secret comes from the transcript at its moment (section 7.1 says which), as a digest: nothing here hashes messages. Every
-//! intermediate value is written straight into a [`Secret`](crate::secret::Secret) and wiped with the stage it came from.
+//! A traffic secret comes from the transcript at its moment (section 7.1 says which), as a digest:
+//! nothing here hashes messages. Every intermediate value is written straight into a
+//! [`Secret`](crate::secret::Secret) and wiped with the stage it came from.
 
 #![cfg_attr(
     not(test),
     expect(
         dead_code,
-        reason = "what the tests hold against the traces: no early exporter is offered, as it repeats with a replay (RFC 9846, F.5.1)"
+        reason = "what the tests hold against the traces: no early exporter is offered, as it \
+                  repeats with a replay (RFC 9846, F.5.1)"
     )
 )]
 

@@ -1,4 +1,5 @@
-//! Pre-shared keys: where a ticket's PSK comes from, and the binder that proves a PSK (RFC 9846, 4.3.11.2 and 4.7.1).
+//! Pre-shared keys: where a ticket's PSK comes from, and the binder that proves a PSK (RFC 9846,
+//! 4.3.11.2 and 4.7.1).
 
 use super::label::{self, Label};
 use super::traffic::FinishedKey;
@@ -29,7 +30,8 @@ impl PskKind {
 
 /// binder_key: makes and checks the binder of one PSK.
 ///
-/// A binder is computed like a Finished with the binder_key as its base key, over the ClientHello up to its list of binders.
+/// A binder is computed like a Finished with the binder_key as its base key, over the ClientHello
+/// up to its list of binders.
 pub(crate) struct BinderKey(FinishedKey);
 
 impl BinderKey {
@@ -63,7 +65,12 @@ impl ResumptionSecret {
     /// The PSK that belongs to the ticket with this ticket_nonce, `opaque ticket_nonce<0..255>`.
     pub(crate) fn psk(&self, ticket_nonce: &[u8]) -> Secret {
         let prk = Prk::from_secret(self.hash, Secret::copy_of(self.secret.expose()));
-        label::expand(&prk, Label::RESUMPTION, ticket_nonce, self.hash.output_len())
+        label::expand(
+            &prk,
+            Label::RESUMPTION,
+            ticket_nonce,
+            self.hash.output_len(),
+        )
     }
 
     #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The stages of the key schedule: what stands down the left side of the diagram.
 //!
-//! Each stage is consumed by the step to the next, and wiped with it: what a stage cannot derive any more, or not yet, does not compile.
+//! Each stage is consumed by the step to the next, and wiped with it: what a stage cannot derive
+//! any more, or not yet, does not compile.
 
 use super::exporter::ExporterSecret;
 use super::label::{self, Label};
@@ -10,7 +11,8 @@ use crate::crypto::hash::{Digest, HashAlgorithm};
 use crate::crypto::hkdf::Prk;
 use crate::secret::Secret;
 
-/// The longest output of our hashes, as zeros: the value that stands for a secret that is not available.
+/// The longest output of our hashes, as zeros: the value that stands for a secret that is not
+/// available.
 const ZEROS: [u8; HashAlgorithm::MAX_OUTPUT_LEN] = [0; HashAlgorithm::MAX_OUTPUT_LEN];
 
 /// The early_secret: all that is known before the key exchange.
@@ -19,13 +21,20 @@ pub(crate) struct EarlySecret(Prk);
 impl EarlySecret {
     /// From the PSK that was selected or is being offered; without one, from zeros.
     pub(crate) fn new(hash: HashAlgorithm, psk: Option<&Secret>) -> Self {
-        Self(Prk::extract(hash, zeros(hash), psk.map_or(zeros(hash), Secret::expose)))
+        Self(Prk::extract(
+            hash,
+            zeros(hash),
+            psk.map_or(zeros(hash), Secret::expose),
+        ))
     }
 
     /// The key for the binder of this PSK.
     pub(crate) fn binder_key(&self, kind: PskKind) -> BinderKey {
         let empty = self.0.algorithm().hash(b"");
-        BinderKey::new(Prk::from_secret(self.0.algorithm(), label::derive(&self.0, kind.label(), &empty)))
+        BinderKey::new(Prk::from_secret(
+            self.0.algorithm(),
+            label::derive(&self.0, kind.label(), &empty),
+        ))
     }
 
     /// client_early_traffic_secret; the transcript is ClientHello.
@@ -35,7 +44,10 @@ impl EarlySecret {
 
     /// early_exporter_secret; the transcript is ClientHello.
     pub(crate) fn early_exporter(&self, transcript: &Digest) -> ExporterSecret {
-        ExporterSecret::new(self.0.algorithm(), label::derive(&self.0, Label::EARLY_EXPORTER, transcript))
+        ExporterSecret::new(
+            self.0.algorithm(),
+            label::derive(&self.0, Label::EARLY_EXPORTER, transcript),
+        )
     }
 
     /// The next stage, with the result of the key exchange.
@@ -91,13 +103,18 @@ impl MainSecret {
 
     /// exporter_secret; the transcript is ClientHello...server Finished.
     pub(crate) fn exporter(&self, transcript: &Digest) -> ExporterSecret {
-        ExporterSecret::new(self.0.algorithm(), label::derive(&self.0, Label::EXPORTER_SECRET, transcript))
+        ExporterSecret::new(
+            self.0.algorithm(),
+            label::derive(&self.0, Label::EXPORTER_SECRET, transcript),
+        )
     }
 
     /// What outlives the handshake; the transcript is ClientHello...client Finished.
     pub(crate) fn into_epoch(self, transcript: &Digest) -> Epoch {
         let resumption = label::derive(&self.0, Label::RESUMPTION_SECRET, transcript);
-        Epoch { resumption: ResumptionSecret::new(self.0.algorithm(), resumption) }
+        Epoch {
+            resumption: ResumptionSecret::new(self.0.algorithm(), resumption),
+        }
     }
 
     #[cfg(test)]
@@ -106,7 +123,8 @@ impl MainSecret {
     }
 }
 
-/// What a connected side keeps of the key schedule, besides the traffic secrets in its two directions and the exporter_secret.
+/// What a connected side keeps of the key schedule, besides the traffic secrets in its two
+/// directions and the exporter_secret.
 pub(crate) struct Epoch {
     /// The resumption_secret, which tickets' PSKs come from.
     pub(crate) resumption: ResumptionSecret,
@@ -120,7 +138,10 @@ fn next_stage(stage: &Prk, input: &[u8]) -> Prk {
 }
 
 fn traffic(stage: &Prk, label: Label<'_>, transcript: &Digest) -> TrafficSecret {
-    TrafficSecret::new(Prk::from_secret(stage.algorithm(), label::derive(stage, label, transcript)))
+    TrafficSecret::new(Prk::from_secret(
+        stage.algorithm(),
+        label::derive(stage, label, transcript),
+    ))
 }
 
 /// "0": a string of Hash.length zero bytes.

@@ -1,4 +1,5 @@
-//! Every secret, key and Finished of RFC 8448's traces, from what the two sides knew; and what the traces do not reach, by the book.
+//! Every secret, key and Finished of RFC 8448's traces, from what the two sides knew; and what the
+//! traces do not reach, by the book.
 
 use crate::crypto::hash::{Digest, HashAlgorithm, Hasher};
 use crate::crypto::hkdf::Prk;
@@ -24,7 +25,9 @@ impl Transcript {
         if trace.find("record_hello_retry_request").is_some() {
             transcript.0.update(&[254, 0, 0, 32]);
             transcript.0.update(HASH.hash(first).as_bytes());
-            transcript.0.update(trace.message("record_hello_retry_request"));
+            transcript
+                .0
+                .update(trace.message("record_hello_retry_request"));
             transcript.0.update(trace.message("record_client_hello_2"));
         } else {
             transcript.0.update(first);
@@ -77,32 +80,62 @@ fn follows_the_trace(name: &str, psk: Option<&Secret>) {
     let hellos = transcript.0.digest();
     let handshake = early.into_handshake(Secret::copy_of(trace.get("shared_secret")));
     assert_is(handshake.secret(), &trace, "handshake_secret");
-    let (client, server) = (handshake.client_traffic(&hellos), handshake.server_traffic(&hellos));
+    let (client, server) = (
+        handshake.client_traffic(&hellos),
+        handshake.server_traffic(&hellos),
+    );
     assert_is(client.secret(), &trace, "client_handshake_traffic_secret");
     assert_iv(&client, &trace, "client_handshake_iv");
     assert_is(server.secret(), &trace, "server_handshake_traffic_secret");
     assert_iv(&server, &trace, "server_handshake_iv");
 
-    let before_finished = transcript
-        .add(&trace, &["server_encrypted_extensions", "server_certificate_request", "server_certificate", "server_certificate_verify"]);
-    assert_finished(&server.finished_key(), &before_finished, trace.get("server_finished"));
+    let before_finished = transcript.add(
+        &trace,
+        &[
+            "server_encrypted_extensions",
+            "server_certificate_request",
+            "server_certificate",
+            "server_certificate_verify",
+        ],
+    );
+    assert_finished(
+        &server.finished_key(),
+        &before_finished,
+        trace.get("server_finished"),
+    );
 
     let server_finished = transcript.add(&trace, &["server_finished"]);
     let main = handshake.into_main();
     assert_is(main.secret(), &trace, "main_secret");
     let exporter = main.exporter(&server_finished);
     assert_is(exporter.secret(), &trace, "exporter_secret");
-    let (client_data, server_data) = (main.client_traffic(&server_finished), main.server_traffic(&server_finished));
-    assert_is(client_data.secret(), &trace, "client_application_traffic_secret_0");
+    let (client_data, server_data) = (
+        main.client_traffic(&server_finished),
+        main.server_traffic(&server_finished),
+    );
+    assert_is(
+        client_data.secret(),
+        &trace,
+        "client_application_traffic_secret_0",
+    );
     assert_iv(&client_data, &trace, "client_application_iv");
-    assert_is(server_data.secret(), &trace, "server_application_traffic_secret_0");
+    assert_is(
+        server_data.secret(),
+        &trace,
+        "server_application_traffic_secret_0",
+    );
     assert_iv(&server_data, &trace, "server_application_iv");
 
     if trace.find("record_end_of_early_data").is_some() {
         transcript.0.update(&[5, 0, 0, 0]);
     }
-    let before_finished = transcript.add(&trace, &["client_certificate", "client_certificate_verify"]);
-    assert_finished(&client.finished_key(), &before_finished, trace.get("client_finished"));
+    let before_finished =
+        transcript.add(&trace, &["client_certificate", "client_certificate_verify"]);
+    assert_finished(
+        &client.finished_key(),
+        &before_finished,
+        trace.get("client_finished"),
+    );
 
     let client_finished = transcript.add(&trace, &["client_finished"]);
     let epoch = main.into_epoch(&client_finished);
@@ -125,19 +158,32 @@ fn rfc8448_section_4_resumed_0rtt() {
     let psk = Secret::copy_of(trace.get("psk"));
     let early = EarlySecret::new(HASH, Some(&psk));
     let hello = trace.message("record_client_hello_1");
-    // RFC 9846, 4.3.11.2: up to the list of binders, which is two bytes of length, one of the binder's, and the binder.
+    // RFC 9846, 4.3.11.2: up to the list of binders, which is two bytes of length, one of the
+    // binder's, and the binder.
     let truncated = HASH.hash(&hello[..hello.len() - 35]);
     let binder_key = early.binder_key(PskKind::Resumption);
     assert_eq!(binder_key.binder(&truncated), trace.get("binder"));
     assert!(binder_key.verify(&truncated, trace.get("binder")));
     // RFC 9846, 7.1: the label keeps one kind of PSK from standing in for the other.
     for kind in [PskKind::External, PskKind::Imported] {
-        assert!(!early.binder_key(kind).verify(&truncated, trace.get("binder")));
+        assert!(
+            !early
+                .binder_key(kind)
+                .verify(&truncated, trace.get("binder"))
+        );
     }
 
     let transcript = HASH.hash(hello);
-    assert_is(early.client_early_traffic(&transcript).secret(), &trace, "client_early_traffic_secret");
-    assert_is(early.early_exporter(&transcript).secret(), &trace, "early_exporter_secret");
+    assert_is(
+        early.client_early_traffic(&transcript).secret(),
+        &trace,
+        "client_early_traffic_secret",
+    );
+    assert_is(
+        early.early_exporter(&transcript).secret(),
+        &trace,
+        "early_exporter_secret",
+    );
     follows_the_trace("resumed_0rtt", Some(&psk));
 }
 
@@ -157,7 +203,13 @@ fn rfc8448_section_7_middlebox_compatibility() {
 }
 
 /// HKDF-Expand-Label as RFC 9846, 7.1 writes it, its structure in one piece.
-fn expand_label(hash: HashAlgorithm, secret: &Secret, label: &str, context: &[u8], length: u16) -> Secret {
+fn expand_label(
+    hash: HashAlgorithm,
+    secret: &Secret,
+    label: &str,
+    context: &[u8],
+    length: u16,
+) -> Secret {
     let mut info = length.to_be_bytes().to_vec();
     info.push(u8::try_from(6 + label.len()).unwrap());
     info.extend_from_slice(b"tls13 ");
@@ -169,7 +221,9 @@ fn expand_label(hash: HashAlgorithm, secret: &Secret, label: &str, context: &[u8
 
 /// A connection's secrets, for either hash.
 fn main_secret(hash: HashAlgorithm) -> MainSecret {
-    EarlySecret::new(hash, None).into_handshake(Secret::copy_of(&[7; 32])).into_main()
+    EarlySecret::new(hash, None)
+        .into_handshake(Secret::copy_of(&[7; 32]))
+        .into_main()
 }
 
 #[test]
@@ -192,11 +246,22 @@ fn binders_are_by_the_book() {
         let psk = Secret::copy_of(&[7; 40]);
         let transcript = hash.hash(b"ClientHello");
         let early_secret = Prk::extract(hash, &vec![0; length.into()], psk.expose()).into_secret();
-        for (kind, label) in [(PskKind::External, "ext binder"), (PskKind::Imported, "imp binder"), (PskKind::Resumption, "res binder")] {
-            let binder_key = expand_label(hash, &early_secret, label, hash.hash(b"").as_bytes(), length.into());
+        for (kind, label) in [
+            (PskKind::External, "ext binder"),
+            (PskKind::Imported, "imp binder"),
+            (PskKind::Resumption, "res binder"),
+        ] {
+            let binder_key = expand_label(
+                hash,
+                &early_secret,
+                label,
+                hash.hash(b"").as_bytes(),
+                length.into(),
+            );
             let finished_key = expand_label(hash, &binder_key, "finished", b"", length.into());
             let mut expected = vec![0; length.into()];
-            HmacKey::new(hash, finished_key.expose()).tag_into(&[transcript.as_bytes()], &mut expected);
+            HmacKey::new(hash, finished_key.expose())
+                .tag_into(&[transcript.as_bytes()], &mut expected);
             let key = EarlySecret::new(hash, Some(&psk)).binder_key(kind);
             assert_eq!(key.binder(&transcript), expected);
             assert!(key.verify(&transcript, &expected));
@@ -207,18 +272,41 @@ fn binders_are_by_the_book() {
 #[test]
 fn exporters_are_by_the_book() {
     // RFC 9846, 7.5.
-    for (hash, hash_length, limit) in [(HashAlgorithm::Sha256, 32, 8160), (HashAlgorithm::Sha384, 48, 12240)] {
+    for (hash, hash_length, limit) in [
+        (HashAlgorithm::Sha256, 32, 8160),
+        (HashAlgorithm::Sha384, 48, 12240),
+    ] {
         let exporter = main_secret(hash).exporter(&hash.hash(b"transcript"));
-        let derived = expand_label(hash, exporter.secret(), "EXPORTER-Channel-Binding", hash.hash(b"").as_bytes(), hash_length);
+        let derived = expand_label(
+            hash,
+            exporter.secret(),
+            "EXPORTER-Channel-Binding",
+            hash.hash(b"").as_bytes(),
+            hash_length,
+        );
         for context in [&b""[..], b"context", &[1; 1000]] {
             for length in [1, 32, 33, 500, limit] {
-                let expected = expand_label(hash, &derived, "exporter", hash.hash(context).as_bytes(), length);
-                let exported = exporter.export(b"EXPORTER-Channel-Binding", context, length.into()).unwrap();
+                let expected = expand_label(
+                    hash,
+                    &derived,
+                    "exporter",
+                    hash.hash(context).as_bytes(),
+                    length,
+                );
+                let exported = exporter
+                    .export(b"EXPORTER-Channel-Binding", context, length.into())
+                    .unwrap();
                 assert!(exported.expose() == expected.expose());
             }
         }
         let refused = |label: &[u8], length| {
-            matches!(exporter.export(label, b"", length), Err(ConfigError::Setting { name: "export_keying_material", .. }))
+            matches!(
+                exporter.export(label, b"", length),
+                Err(ConfigError::Setting {
+                    name: "export_keying_material",
+                    ..
+                })
+            )
         };
         assert!(refused(b"", 32) && refused(&[b'l'; 250], 32) && !refused(&[b'l'; 249], 32));
         assert!(
@@ -235,10 +323,19 @@ fn a_nonce_is_the_iv_with_the_sequence_number() {
     // RFC 9846, 5.3.
     let trace = trace("simple_1rtt");
     let transcript = Transcript::of_hellos(&trace).0.digest();
-    let handshake = EarlySecret::new(HASH, None).into_handshake(Secret::copy_of(trace.get("shared_secret")));
-    let (_, iv) = handshake.server_traffic(&transcript).keys(Suite::Aes128GcmSha256);
+    let handshake =
+        EarlySecret::new(HASH, None).into_handshake(Secret::copy_of(trace.get("shared_secret")));
+    let (_, iv) = handshake
+        .server_traffic(&transcript)
+        .keys(Suite::Aes128GcmSha256);
     // 5d313eb2 671276ee 13000b30 XOR 00000000 01234567 89abcdef
     assert_eq!(*iv.nonce(0), trace.get("server_handshake_iv"));
-    assert_eq!(*iv.nonce(0x0123_4567_89ab_cdef), *b"\x5d\x31\x3e\xb2\x66\x31\x33\x89\x9a\xab\xc6\xdf");
-    assert_eq!(*iv.nonce(u64::MAX), *b"\x5d\x31\x3e\xb2\x98\xed\x89\x11\xec\xff\xf4\xcf");
+    assert_eq!(
+        *iv.nonce(0x0123_4567_89ab_cdef),
+        *b"\x5d\x31\x3e\xb2\x66\x31\x33\x89\x9a\xab\xc6\xdf"
+    );
+    assert_eq!(
+        *iv.nonce(u64::MAX),
+        *b"\x5d\x31\x3e\xb2\x98\xed\x89\x11\xec\xff\xf4\xcf"
+    );
 }

@@ -1,4 +1,5 @@
-//! Traffic secrets: record keys, Finished keys, and the next generation (RFC 9846, 4.5.3, 7.2 and 7.3).
+//! Traffic secrets: record keys, Finished keys, and the next generation (RFC 9846, 4.5.3, 7.2 and
+//! 7.3).
 
 use zeroize::Zeroizing;
 
@@ -10,8 +11,8 @@ use crate::crypto::hmac::HmacKey;
 use crate::crypto::suite::Suite;
 use crate::secret::Secret;
 
-/// One direction's secret at one stage: `[sender]_handshake_traffic_secret`, `[sender]_application_traffic_secret_N` or
-/// `client_early_traffic_secret`.
+/// One direction's secret at one stage: `[sender]_handshake_traffic_secret`,
+/// `[sender]_application_traffic_secret_N` or `client_early_traffic_secret`.
 pub(crate) struct TrafficSecret(Prk);
 
 impl TrafficSecret {
@@ -22,7 +23,10 @@ impl TrafficSecret {
     /// `[sender]_write_key`, expanded for the suite's AEAD, and `[sender]_write_iv`.
     pub(crate) fn keys(&self, suite: Suite) -> (AeadKey, Iv) {
         let key = label::expand(&self.0, Label::KEY, b"", suite.key_len());
-        (AeadKey::new(suite, key.expose()), Iv(label::expand(&self.0, Label::IV, b"", Iv::LEN)))
+        (
+            AeadKey::new(suite, key.expose()),
+            Iv(label::expand(&self.0, Label::IV, b"", Iv::LEN)),
+        )
     }
 
     /// The key for this side's Finished, whose base key this is.
@@ -37,7 +41,10 @@ impl TrafficSecret {
 
     /// Keeps what the next generation needs, and no more.
     pub(crate) fn rest(self) -> RestingSecret {
-        RestingSecret { hash: self.0.algorithm(), secret: self.0.into_secret() }
+        RestingSecret {
+            hash: self.0.algorithm(),
+            secret: self.0.into_secret(),
+        }
     }
 
     /// The secret itself, for the key log.
@@ -46,8 +53,9 @@ impl TrafficSecret {
     }
 }
 
-/// A traffic secret whose keys are in use, until the next KeyUpdate: without HMAC's pads, which can be had again for two compressions of the
-/// hash, and which every idle connection would carry twice.
+/// A traffic secret whose keys are in use, until the next KeyUpdate: without HMAC's pads, which can
+/// be had again for two compressions of the hash, and which every idle connection would carry
+/// twice.
 pub(crate) struct RestingSecret {
     hash: HashAlgorithm,
     secret: Secret,
@@ -69,12 +77,14 @@ impl Iv {
     /// iv_length: the larger of 8 and N_MIN, which is 12 for each of our AEADs (RFC 9846, 5.3).
     pub(crate) const LEN: usize = Suite::NONCE_LEN;
 
-    /// The nonce of the record with this sequence number: the number, padded to the left with zeros, XORed with the IV (RFC 9846, 5.3).
-    /// It is worth as much as the IV, so it is filled in where the caller wipes it: a value that is returned leaves copies behind on the stack.
+    /// The nonce of the record with this sequence number: the number, padded to the left with
+    /// zeros, XORed with the IV (RFC 9846, 5.3). It is worth as much as the IV, so it is filled in
+    /// where the caller wipes it: a value that is returned leaves copies behind on the stack.
     #[inline]
     pub(crate) fn nonce_into(&self, sequence: u64, nonce: &mut Zeroizing<[u8; Self::LEN]>) {
         nonce.copy_from_slice(self.0.expose());
-        // In the words of 8 and 4 bytes by which it is loaded: the CPU makes a load wait that stores of other sizes come before.
+        // In the words of 8 and 4 bytes by which it is loaded: the CPU makes a load wait that
+        // stores of other sizes come before.
         let [.., a, b, c, d] = sequence.to_be_bytes();
         if let Some((left, right)) = nonce.split_first_chunk_mut()
             && let Some(right) = right.first_chunk_mut()

@@ -58,7 +58,10 @@ pub(crate) enum CertificateEntryExtension<'a> {
     /// RFC 9846, 4.5.1.1: a CertificateStatus of RFC 6066, section 8, kept as bytes.
     StatusRequest(&'a [u8]),
     /// Any other.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+    Unknown {
+        extension_type: ExtensionType,
+        data: &'a [u8],
+    },
 }
 
 impl<'a> Certificate<'a> {
@@ -68,9 +71,12 @@ impl<'a> Certificate<'a> {
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
         Ok(Self {
             certificate_request_context: r.vec8("certificate_request_context", ..)?,
-            certificate_list: r
-                .list24("certificate_list", ..)?
-                .items(|r| Ok(CertificateEntry { cert_data: r.vec24("certificate_list.cert_data", 1..)?, extensions: block::read(r)? }))?,
+            certificate_list: r.list24("certificate_list", ..)?.items(|r| {
+                Ok(CertificateEntry {
+                    cert_data: r.vec24("certificate_list.cert_data", 1..)?,
+                    extensions: block::read(r)?,
+                })
+            })?,
         })
     }
 
@@ -89,14 +95,20 @@ impl<'a> Certificate<'a> {
 
     /// The types of the extensions that are there, to be held against what was asked.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
-        self.certificate_list.iter().flat_map(|entry| &entry.extensions).map(Extension::extension_type)
+        self.certificate_list
+            .iter()
+            .flat_map(|entry| &entry.extensions)
+            .map(Extension::extension_type)
     }
 }
 
 impl<'a> CertificateEntry<'a> {
     /// A certificate with nothing beside it.
     pub(crate) fn new(cert_data: &'a [u8]) -> Self {
-        Self { cert_data, extensions: Vec::new() }
+        Self {
+            cert_data,
+            extensions: Vec::new(),
+        }
     }
 }
 
@@ -111,7 +123,10 @@ impl<'a> Extension<'a> for CertificateEntryExtension<'a> {
     }
 
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+        Self::Unknown {
+            extension_type,
+            data,
+        }
     }
 
     fn extension_type(&self) -> ExtensionType {
@@ -133,7 +148,9 @@ mod tests {
     use super::*;
     use crate::error::DecodeProblem;
     use crate::message::Message;
-    use crate::message::testing::{breach, bytes, hex, message, message_with, round_trip, whole_message};
+    use crate::message::testing::{
+        breach, bytes, hex, message, message_with, round_trip, whole_message,
+    };
 
     fn certificate(message: Message<'static>) -> Certificate<'static> {
         match message {
@@ -144,25 +161,38 @@ mod tests {
 
     #[test]
     fn a_whole_one() {
-        let bytes = bytes("0b 000017  01 c0  000012  000002 3000 0005 0005 0001 01  000001 31 0000");
+        let bytes =
+            bytes("0b 000017  01 c0  000012  000002 3000 0005 0005 0001 01  000001 31 0000");
         let certificate = certificate(whole_message(bytes, "Certificate", |_| false));
         assert_eq!(
             certificate,
             Certificate {
                 certificate_request_context: &[0xc0],
                 certificate_list: vec![
-                    CertificateEntry { cert_data: &[0x30, 0x00], extensions: vec![CertificateEntryExtension::StatusRequest(&[1])] },
+                    CertificateEntry {
+                        cert_data: &[0x30, 0x00],
+                        extensions: vec![CertificateEntryExtension::StatusRequest(&[1])]
+                    },
                     CertificateEntry::new(&[0x31]),
                 ],
             }
         );
-        assert!(certificate.extension_types().eq([ExtensionType::STATUS_REQUEST]));
+        assert!(
+            certificate
+                .extension_types()
+                .eq([ExtensionType::STATUS_REQUEST])
+        );
     }
 
-    /// RFC 9846, 4.5.1: a client's list may be empty; that a server's must not is for the handshake to say.
+    /// RFC 9846, 4.5.1: a client's list may be empty; that a server's must not is for the handshake
+    /// to say.
     #[test]
     fn an_empty_one() {
-        let certificate = certificate(whole_message(bytes("0b 000004  00  000000"), "Certificate", |_| false));
+        let certificate = certificate(whole_message(
+            bytes("0b 000004  00  000000"),
+            "Certificate",
+            |_| false,
+        ));
         assert_eq!(certificate.certificate_list, []);
     }
 
@@ -170,17 +200,35 @@ mod tests {
     fn lengths_out_of_range() {
         // cert_data<1..2^24-1>
         let bytes = message(11, &hex("00  000005  000000 0000"));
-        assert_eq!(breach(&bytes), ("Certificate", "certificate_list.cert_data", DecodeProblem::Empty));
+        assert_eq!(
+            breach(&bytes),
+            (
+                "Certificate",
+                "certificate_list.cert_data",
+                DecodeProblem::Empty
+            )
+        );
         // The list ends inside an entry's extensions.
         let bytes = message(11, &hex("00  000005  000001 30 00"));
-        assert_eq!(breach(&bytes), ("Certificate", "extensions", DecodeProblem::Truncated));
+        assert_eq!(
+            breach(&bytes),
+            ("Certificate", "extensions", DecodeProblem::Truncated)
+        );
     }
 
     #[test]
     fn an_extension_nobody_knows_is_kept() {
         let extension_type = ExtensionType(18); // signed_certificate_timestamp
-        let certificate = certificate(round_trip(message_with(Place::Certificate, &[(extension_type, &[9])]).leak()));
+        let certificate = certificate(round_trip(
+            message_with(Place::Certificate, &[(extension_type, &[9])]).leak(),
+        ));
         let entry = &certificate.certificate_list[0];
-        assert_eq!(entry.extensions, [CertificateEntryExtension::Unknown { extension_type, data: &[9] }]);
+        assert_eq!(
+            entry.extensions,
+            [CertificateEntryExtension::Unknown {
+                extension_type,
+                data: &[9]
+            }]
+        );
     }
 }

@@ -35,7 +35,10 @@ pub(crate) enum CertificateRequestExtension<'a> {
     /// RFC 9846, 4.3.5: what the client's certificate must have.
     OidFilters(Vec<OidFilter<'a>>),
     /// Any other, which a client must ignore.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+    Unknown {
+        extension_type: ExtensionType,
+        data: &'a [u8],
+    },
 }
 
 impl<'a> CertificateRequest<'a> {
@@ -43,7 +46,10 @@ impl<'a> CertificateRequest<'a> {
 
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
-        Ok(Self { certificate_request_context: r.vec8("certificate_request_context", ..)?, extensions: block::read(r)? })
+        Ok(Self {
+            certificate_request_context: r.vec8("certificate_request_context", ..)?,
+            extensions: block::read(r)?,
+        })
     }
 
     /// The whole message, with its header.
@@ -55,31 +61,45 @@ impl<'a> CertificateRequest<'a> {
     }
 
     pub(crate) fn signature_algorithms(&self) -> Option<&[SignatureScheme]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            CertificateRequestExtension::SignatureAlgorithms(schemes) => Some(schemes.as_slice()),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                CertificateRequestExtension::SignatureAlgorithms(schemes) => {
+                    Some(schemes.as_slice())
+                }
+                _ => None,
+            })
     }
 
     pub(crate) fn signature_algorithms_cert(&self) -> Option<&[SignatureScheme]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            CertificateRequestExtension::SignatureAlgorithmsCert(schemes) => Some(schemes.as_slice()),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                CertificateRequestExtension::SignatureAlgorithmsCert(schemes) => {
+                    Some(schemes.as_slice())
+                }
+                _ => None,
+            })
     }
 
     pub(crate) fn certificate_authorities(&self) -> Option<&[&'a [u8]]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            CertificateRequestExtension::CertificateAuthorities(authorities) => Some(authorities.as_slice()),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                CertificateRequestExtension::CertificateAuthorities(authorities) => {
+                    Some(authorities.as_slice())
+                }
+                _ => None,
+            })
     }
 
     pub(crate) fn oid_filters(&self) -> Option<&[OidFilter<'a>]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            CertificateRequestExtension::OidFilters(filters) => Some(filters.as_slice()),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                CertificateRequestExtension::OidFilters(filters) => Some(filters.as_slice()),
+                _ => None,
+            })
     }
 }
 
@@ -89,19 +109,30 @@ impl<'a> Extension<'a> for CertificateRequestExtension<'a> {
     fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
         Ok(Some(match extension_type {
             ExtensionType::SIGNATURE_ALGORITHMS => {
-                Self::SignatureAlgorithms(code_points::read_schemes(r, "signature_algorithms.supported_signature_algorithms")?)
+                Self::SignatureAlgorithms(code_points::read_schemes(
+                    r,
+                    "signature_algorithms.supported_signature_algorithms",
+                )?)
             }
             ExtensionType::SIGNATURE_ALGORITHMS_CERT => {
-                Self::SignatureAlgorithmsCert(code_points::read_schemes(r, "signature_algorithms_cert.supported_signature_algorithms")?)
+                Self::SignatureAlgorithmsCert(code_points::read_schemes(
+                    r,
+                    "signature_algorithms_cert.supported_signature_algorithms",
+                )?)
             }
-            ExtensionType::CERTIFICATE_AUTHORITIES => Self::CertificateAuthorities(certificate_authorities::read(r)?),
+            ExtensionType::CERTIFICATE_AUTHORITIES => {
+                Self::CertificateAuthorities(certificate_authorities::read(r)?)
+            }
             ExtensionType::OID_FILTERS => Self::OidFilters(oid_filters::read(r)?),
             _ => return Ok(None),
         }))
     }
 
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+        Self::Unknown {
+            extension_type,
+            data,
+        }
     }
 
     fn extension_type(&self) -> ExtensionType {
@@ -116,8 +147,12 @@ impl<'a> Extension<'a> for CertificateRequestExtension<'a> {
 
     fn write(&self, w: &mut Writer) {
         match self {
-            Self::SignatureAlgorithms(schemes) | Self::SignatureAlgorithmsCert(schemes) => code_points::write_schemes(schemes, w),
-            Self::CertificateAuthorities(authorities) => certificate_authorities::write(authorities, w),
+            Self::SignatureAlgorithms(schemes) | Self::SignatureAlgorithmsCert(schemes) => {
+                code_points::write_schemes(schemes, w)
+            }
+            Self::CertificateAuthorities(authorities) => {
+                certificate_authorities::write(authorities, w)
+            }
             Self::OidFilters(filters) => oid_filters::write(filters, w),
             Self::Unknown { data, .. } => w.bytes(data),
         }
@@ -145,10 +180,15 @@ mod tests {
             request,
             CertificateRequest {
                 certificate_request_context: &[0xc0, 0xde],
-                extensions: vec![CertificateRequestExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519])],
+                extensions: vec![CertificateRequestExtension::SignatureAlgorithms(vec![
+                    SignatureScheme::ED25519
+                ])],
             }
         );
-        assert_eq!(request.signature_algorithms(), Some(&[SignatureScheme::ED25519][..]));
+        assert_eq!(
+            request.signature_algorithms(),
+            Some(&[SignatureScheme::ED25519][..])
+        );
         assert_eq!(request.signature_algorithms_cert(), None);
         assert_eq!(request.certificate_authorities(), None);
         assert_eq!(request.oid_filters(), None);
@@ -156,18 +196,42 @@ mod tests {
 
     #[test]
     fn signature_schemes() {
-        let asked = request(extension(Place::CertificateRequest, ExtensionType::SIGNATURE_ALGORITHMS_CERT, "0002 0807"));
-        assert_eq!(asked.signature_algorithms_cert(), Some(&[SignatureScheme::ED25519][..]));
+        let asked = request(extension(
+            Place::CertificateRequest,
+            ExtensionType::SIGNATURE_ALGORITHMS_CERT,
+            "0002 0807",
+        ));
+        assert_eq!(
+            asked.signature_algorithms_cert(),
+            Some(&[SignatureScheme::ED25519][..])
+        );
         assert_eq!(asked.signature_algorithms(), None);
-        extension(Place::CertificateRequest, ExtensionType::SIGNATURE_ALGORITHMS, "0004 0807 0403");
+        extension(
+            Place::CertificateRequest,
+            ExtensionType::SIGNATURE_ALGORITHMS,
+            "0004 0807 0403",
+        );
     }
 
-    /// Those that belong there and that we do not read (RFC 9846, 4.3: server_name, status_request, compress_certificate) are kept.
+    /// Those that belong there and that we do not read (RFC 9846, 4.3: server_name, status_request,
+    /// compress_certificate) are kept.
     #[test]
     fn others_that_belong_there_are_kept() {
-        for extension_type in [ExtensionType::SERVER_NAME, ExtensionType::STATUS_REQUEST, ExtensionType::COMPRESS_CERTIFICATE] {
-            let asked = request(round_trip(message_with(Place::CertificateRequest, &[(extension_type, &[1])]).leak()));
-            assert_eq!(asked.extensions, [CertificateRequestExtension::Unknown { extension_type, data: &[1] }]);
+        for extension_type in [
+            ExtensionType::SERVER_NAME,
+            ExtensionType::STATUS_REQUEST,
+            ExtensionType::COMPRESS_CERTIFICATE,
+        ] {
+            let asked = request(round_trip(
+                message_with(Place::CertificateRequest, &[(extension_type, &[1])]).leak(),
+            ));
+            assert_eq!(
+                asked.extensions,
+                [CertificateRequestExtension::Unknown {
+                    extension_type,
+                    data: &[1]
+                }]
+            );
         }
     }
 }

@@ -23,7 +23,10 @@ impl<'a> CertificateVerify<'a> {
 
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
-        Ok(Self { algorithm: SignatureScheme(r.u16("algorithm")?), signature: r.vec16("signature", ..)? })
+        Ok(Self {
+            algorithm: SignatureScheme(r.u16("algorithm")?),
+            signature: r.vec16("signature", ..)?,
+        })
     }
 
     /// The whole message, with its header.
@@ -43,14 +46,23 @@ mod tests {
 
     #[test]
     fn a_whole_one() {
-        let message = whole_message(bytes("0f 000007  0807  0003 515253"), "CertificateVerify", |_| false);
-        let expected = CertificateVerify { algorithm: SignatureScheme::ED25519, signature: &[0x51, 0x52, 0x53] };
+        let message = whole_message(
+            bytes("0f 000007  0807  0003 515253"),
+            "CertificateVerify",
+            |_| false,
+        );
+        let expected = CertificateVerify {
+            algorithm: SignatureScheme::ED25519,
+            signature: &[0x51, 0x52, 0x53],
+        };
         assert_eq!(message, Message::CertificateVerify(expected));
     }
 
     /// `opaque signature<0..2^16-1>;`: an empty signature is wrong, and for the verifier to refuse.
     #[test]
     fn an_empty_signature_is_read() {
-        whole_message(bytes("0f 000004  0807  0000"), "CertificateVerify", |_| false);
+        whole_message(bytes("0f 000004  0807  0000"), "CertificateVerify", |_| {
+            false
+        });
     }
 }

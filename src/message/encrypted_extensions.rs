@@ -22,7 +22,8 @@ pub(crate) struct EncryptedExtensions<'a> {
 /// What can stand in EncryptedExtensions, in the order of RFC 9846, 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EncryptedExtension<'a> {
-    /// RFC 9846, 4.3.7: what the server would have liked; not to be acted on before the handshake is done.
+    /// RFC 9846, 4.3.7: what the server would have liked; not to be acted on before the handshake
+    /// is done.
     SupportedGroups(Vec<NamedGroup>),
     /// RFC 9846, 4.3.10: `struct {} Empty;` the early data was accepted.
     EarlyData,
@@ -39,7 +40,10 @@ pub(crate) enum EncryptedExtension<'a> {
     /// RFC 9149: `struct { uint8 expected_count; } ServerTicketRequestHint;`
     TicketRequest { expected_count: u8 },
     /// Any other, which nobody can have asked for.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+    Unknown {
+        extension_type: ExtensionType,
+        data: &'a [u8],
+    },
 }
 
 impl<'a> EncryptedExtensions<'a> {
@@ -47,64 +51,88 @@ impl<'a> EncryptedExtensions<'a> {
 
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
-        Ok(Self { extensions: block::read(r)? })
+        Ok(Self {
+            extensions: block::read(r)?,
+        })
     }
 
     /// The whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
-        Writer::message(HandshakeType::ENCRYPTED_EXTENSIONS, Self::NAME, |w| block::write(&self.extensions, w))
-    }
-
-    pub(crate) fn supported_groups(&self) -> Option<&[NamedGroup]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            EncryptedExtension::SupportedGroups(groups) => Some(groups.as_slice()),
-            _ => None,
+        Writer::message(HandshakeType::ENCRYPTED_EXTENSIONS, Self::NAME, |w| {
+            block::write(&self.extensions, w)
         })
     }
 
+    pub(crate) fn supported_groups(&self) -> Option<&[NamedGroup]> {
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::SupportedGroups(groups) => Some(groups.as_slice()),
+                _ => None,
+            })
+    }
+
     pub(crate) fn early_data(&self) -> bool {
-        self.extensions.iter().any(|extension| matches!(extension, EncryptedExtension::EarlyData))
+        self.extensions
+            .iter()
+            .any(|extension| matches!(extension, EncryptedExtension::EarlyData))
     }
 
     /// Whether the server says that it has used the name.
     pub(crate) fn server_name(&self) -> bool {
-        self.extensions.iter().any(|extension| matches!(extension, EncryptedExtension::ServerName))
+        self.extensions
+            .iter()
+            .any(|extension| matches!(extension, EncryptedExtension::ServerName))
     }
 
     pub(crate) fn alpn(&self) -> Option<&'a [u8]> {
-        self.extensions.iter().find_map(|extension| match extension {
-            EncryptedExtension::Alpn(protocol) => Some(*protocol),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::Alpn(protocol) => Some(*protocol),
+                _ => None,
+            })
     }
 
     pub(crate) fn client_certificate_type(&self) -> Option<CertificateType> {
-        self.extensions.iter().find_map(|extension| match extension {
-            EncryptedExtension::ClientCertificateType(certificate_type) => Some(*certificate_type),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::ClientCertificateType(certificate_type) => {
+                    Some(*certificate_type)
+                }
+                _ => None,
+            })
     }
 
     pub(crate) fn server_certificate_type(&self) -> Option<CertificateType> {
-        self.extensions.iter().find_map(|extension| match extension {
-            EncryptedExtension::ServerCertificateType(certificate_type) => Some(*certificate_type),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::ServerCertificateType(certificate_type) => {
+                    Some(*certificate_type)
+                }
+                _ => None,
+            })
     }
 
     pub(crate) fn record_size_limit(&self) -> Option<u16> {
-        self.extensions.iter().find_map(|extension| match extension {
-            EncryptedExtension::RecordSizeLimit(limit) => Some(*limit),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::RecordSizeLimit(limit) => Some(*limit),
+                _ => None,
+            })
     }
 
     /// expected_count.
     pub(crate) fn ticket_request(&self) -> Option<u8> {
-        self.extensions.iter().find_map(|extension| match extension {
-            EncryptedExtension::TicketRequest { expected_count } => Some(*expected_count),
-            _ => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::TicketRequest { expected_count } => Some(*expected_count),
+                _ => None,
+            })
     }
 
     /// The types of the extensions that are there, to be held against what was asked.
@@ -122,16 +150,25 @@ impl<'a> Extension<'a> for EncryptedExtension<'a> {
             ExtensionType::EARLY_DATA => Self::EarlyData,
             ExtensionType::SERVER_NAME => Self::ServerName,
             ExtensionType::ALPN => Self::Alpn(alpn::read_answer(r)?),
-            ExtensionType::CLIENT_CERTIFICATE_TYPE => Self::ClientCertificateType(CertificateType(r.u8("client_certificate_type")?)),
-            ExtensionType::SERVER_CERTIFICATE_TYPE => Self::ServerCertificateType(CertificateType(r.u8("server_certificate_type")?)),
+            ExtensionType::CLIENT_CERTIFICATE_TYPE => {
+                Self::ClientCertificateType(CertificateType(r.u8("client_certificate_type")?))
+            }
+            ExtensionType::SERVER_CERTIFICATE_TYPE => {
+                Self::ServerCertificateType(CertificateType(r.u8("server_certificate_type")?))
+            }
             ExtensionType::RECORD_SIZE_LIMIT => Self::RecordSizeLimit(r.u16("record_size_limit")?),
-            ExtensionType::TICKET_REQUEST => Self::TicketRequest { expected_count: r.u8("ticket_request.expected_count")? },
+            ExtensionType::TICKET_REQUEST => Self::TicketRequest {
+                expected_count: r.u8("ticket_request.expected_count")?,
+            },
             _ => return Ok(None),
         }))
     }
 
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+        Self::Unknown {
+            extension_type,
+            data,
+        }
     }
 
     fn extension_type(&self) -> ExtensionType {
@@ -153,7 +190,8 @@ impl<'a> Extension<'a> for EncryptedExtension<'a> {
             Self::SupportedGroups(groups) => code_points::write_groups(groups, w),
             Self::EarlyData | Self::ServerName => {}
             Self::Alpn(protocol) => alpn::write_answer(protocol, w),
-            Self::ClientCertificateType(certificate_type) | Self::ServerCertificateType(certificate_type) => w.u8(certificate_type.0),
+            Self::ClientCertificateType(certificate_type)
+            | Self::ServerCertificateType(certificate_type) => w.u8(certificate_type.0),
             Self::RecordSizeLimit(limit) => w.u16(*limit),
             Self::TicketRequest { expected_count } => w.u8(*expected_count),
             Self::Unknown { data, .. } => w.bytes(data),
@@ -178,31 +216,70 @@ mod tests {
     fn a_whole_one() {
         let bytes = bytes("08 00000f  000d  0000 0000  0010 0005 0003 02 6832");
         let answers = answers(whole_message(bytes, "EncryptedExtensions", |_| false));
-        assert_eq!(answers.extensions, [EncryptedExtension::ServerName, EncryptedExtension::Alpn(b"h2")]);
-        assert!(answers.extension_types().eq([ExtensionType::SERVER_NAME, ExtensionType::ALPN]));
+        assert_eq!(
+            answers.extensions,
+            [
+                EncryptedExtension::ServerName,
+                EncryptedExtension::Alpn(b"h2")
+            ]
+        );
+        assert!(
+            answers
+                .extension_types()
+                .eq([ExtensionType::SERVER_NAME, ExtensionType::ALPN])
+        );
     }
 
     #[test]
     fn an_empty_one() {
-        let answers = answers(whole_message(bytes("08 000002 0000"), "EncryptedExtensions", |_| false));
+        let answers = answers(whole_message(
+            bytes("08 000002 0000"),
+            "EncryptedExtensions",
+            |_| false,
+        ));
         assert_eq!(answers.extensions, []);
         assert!(!answers.server_name() && !answers.early_data());
         assert_eq!(
-            (answers.alpn(), answers.supported_groups(), answers.record_size_limit(), answers.ticket_request()),
+            (
+                answers.alpn(),
+                answers.supported_groups(),
+                answers.record_size_limit(),
+                answers.ticket_request()
+            ),
             (None, None, None, None)
         );
-        assert_eq!((answers.client_certificate_type(), answers.server_certificate_type()), (None, None));
+        assert_eq!(
+            (
+                answers.client_certificate_type(),
+                answers.server_certificate_type()
+            ),
+            (None, None)
+        );
     }
 
     #[test]
     fn extensions_of_a_number_or_of_nothing() {
-        let answer = |extension_type, data| answers(extension(Place::EncryptedExtensions, extension_type, data));
+        let answer = |extension_type, data| {
+            answers(extension(Place::EncryptedExtensions, extension_type, data))
+        };
         assert!(answer(ExtensionType::EARLY_DATA, "").early_data());
         let answered = answer(ExtensionType::CLIENT_CERTIFICATE_TYPE, "02");
-        assert_eq!(answered.client_certificate_type(), Some(CertificateType::RAW_PUBLIC_KEY));
+        assert_eq!(
+            answered.client_certificate_type(),
+            Some(CertificateType::RAW_PUBLIC_KEY)
+        );
         assert_eq!(answered.server_certificate_type(), None);
-        assert_eq!(answer(ExtensionType::SERVER_CERTIFICATE_TYPE, "00").server_certificate_type(), Some(CertificateType::X509));
-        assert_eq!(answer(ExtensionType::RECORD_SIZE_LIMIT, "0040").record_size_limit(), Some(64));
-        assert_eq!(answer(ExtensionType::TICKET_REQUEST, "02").ticket_request(), Some(2));
+        assert_eq!(
+            answer(ExtensionType::SERVER_CERTIFICATE_TYPE, "00").server_certificate_type(),
+            Some(CertificateType::X509)
+        );
+        assert_eq!(
+            answer(ExtensionType::RECORD_SIZE_LIMIT, "0040").record_size_limit(),
+            Some(64)
+        );
+        assert_eq!(
+            answer(ExtensionType::TICKET_REQUEST, "02").ticket_request(),
+            Some(2)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Finished (RFC 9846, 4.5.3): the proof that both saw the same handshake. And EndOfEarlyData (4.6), which comes before the client's.
+//! Finished (RFC 9846, 4.5.3): the proof that both saw the same handshake. And EndOfEarlyData
+//! (4.6), which comes before the client's.
 
 use crate::code_point::HandshakeType;
 use crate::error::{DecodeProblem, Fault};
@@ -13,7 +14,8 @@ use crate::message::codec::{Reader, Writer};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finished<'a> {
-    /// All bytes of the message: which hash it is, the syntax does not tell. [`verify_data`](Self::verify_data) gives it checked.
+    /// All bytes of the message: which hash it is, the syntax does not tell.
+    /// [`verify_data`](Self::verify_data) gives it checked.
     pub(crate) verify_data: &'a [u8],
 }
 
@@ -22,20 +24,29 @@ impl<'a> Finished<'a> {
 
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Self {
-        Self { verify_data: r.remainder() }
+        Self {
+            verify_data: r.remainder(),
+        }
     }
 
     /// The whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
-        Writer::message(HandshakeType::FINISHED, Self::NAME, |w| w.bytes(self.verify_data))
+        Writer::message(HandshakeType::FINISHED, Self::NAME, |w| {
+            w.bytes(self.verify_data)
+        })
     }
 
-    /// `verify_data`, if it is as long as the hash's output; any other length is a breach of the syntax, not a wrong MAC.
+    /// `verify_data`, if it is as long as the hash's output; any other length is a breach of the
+    /// syntax, not a wrong MAC.
     pub(crate) fn verify_data(&self, hash_len: usize) -> Result<&'a [u8], Fault> {
         if self.verify_data.len() == hash_len {
             Ok(self.verify_data)
         } else {
-            Err(Fault::Decode { message: Self::NAME, field: "verify_data", problem: DecodeProblem::Length })
+            Err(Fault::Decode {
+                message: Self::NAME,
+                field: "verify_data",
+                problem: DecodeProblem::Length,
+            })
         }
     }
 }
@@ -67,12 +78,25 @@ mod tests {
     #[test]
     fn a_finished_is_as_long_as_its_hash_and_no_other_length() {
         for length in [32, 48] {
-            let Message::Finished(finished) = round_trip(message(20, &vec![7; length]).leak()) else { panic!("not a Finished") };
+            let Message::Finished(finished) = round_trip(message(20, &vec![7; length]).leak())
+            else {
+                panic!("not a Finished")
+            };
             assert_eq!(finished.verify_data(length).unwrap(), vec![7; length]);
             for other in [0, 12, length - 1, length + 1] {
-                let Message::Finished(finished) = round_trip(message(20, &vec![7; other]).leak()) else { panic!("not a Finished") };
+                let Message::Finished(finished) = round_trip(message(20, &vec![7; other]).leak())
+                else {
+                    panic!("not a Finished")
+                };
                 let fault = finished.verify_data(length).unwrap_err();
-                assert!(matches!(fault, Fault::Decode { message: "Finished", field: "verify_data", problem: DecodeProblem::Length }));
+                assert!(matches!(
+                    fault,
+                    Fault::Decode {
+                        message: "Finished",
+                        field: "verify_data",
+                        problem: DecodeProblem::Length
+                    }
+                ));
                 assert_eq!(fault.alert(), AlertDescription::DECODE_ERROR);
             }
         }
@@ -80,7 +104,13 @@ mod tests {
 
     #[test]
     fn end_of_early_data_is_empty() {
-        assert_eq!(whole_message(bytes("05 000000"), "EndOfEarlyData", |_| false), Message::EndOfEarlyData(EndOfEarlyData));
-        assert_eq!(breach(&message(5, &[0])), ("EndOfEarlyData", "length", DecodeProblem::TrailingBytes));
+        assert_eq!(
+            whole_message(bytes("05 000000"), "EndOfEarlyData", |_| false),
+            Message::EndOfEarlyData(EndOfEarlyData)
+        );
+        assert_eq!(
+            breach(&message(5, &[0])),
+            ("EndOfEarlyData", "length", DecodeProblem::TrailingBytes)
+        );
     }
 }

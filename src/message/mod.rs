@@ -20,20 +20,24 @@
 //! KeyUpdate*               <------->               KeyUpdate*
 //! ```
 //!
-//! [`Message::decode`] takes one whole message. What it gives borrows from those bytes; only lists are allocated, and never more than
-//! the message is long, times a small number. A breach of the syntax is a decode_error that names message and field; so is a
-//! field out of its range. A few rules that concern nothing but the message itself are held here too, each where it is read: no extension
-//! twice, none in a message where it does not belong, pre_shared_key last, a binder for each identity, a server name that is one,
-//! a KeyUpdateRequest of 0 or 1. All else (what was offered, what must be there, legacy versions, compression) is for the handshake.
+//! [`Message::decode`] takes one whole message. What it gives borrows from those bytes; only lists
+//! are allocated, and never more than the message is long, times a small number. A breach of the
+//! syntax is a decode_error that names message and field; so is a field out of its range. A few
+//! rules that concern nothing but the message itself are held here too, each where it is read: no
+//! extension twice, none in a message where it does not belong, pre_shared_key last, a binder for
+//! each identity, a server name that is one, a KeyUpdateRequest of 0 or 1. All else (what was
+//! offered, what must be there, legacy versions, compression) is for the handshake.
 //!
-//! What is decoded encodes to the same bytes again: extensions keep their order, and unknown ones their content.
+//! What is decoded encodes to the same bytes again: extensions keep their order, and unknown ones
+//! their content.
 
 #![cfg_attr(
     not(test),
     expect(
         dead_code,
         unused_imports,
-        reason = "messages are read and written whole, also what no handler asks for: the tests and the fuzzer do"
+        reason = "messages are read and written whole, also what no handler asks for: the tests \
+                  and the fuzzer do"
     )
 )]
 
@@ -125,27 +129,47 @@ impl<'a> Message<'a> {
             Ok(message)
         };
         match msg_type {
-            HandshakeType::CLIENT_HELLO => whole(ClientHello::NAME, |r| ClientHello::read(r).map(Self::ClientHello)),
+            HandshakeType::CLIENT_HELLO => whole(ClientHello::NAME, |r| {
+                ClientHello::read(r).map(Self::ClientHello)
+            }),
             HandshakeType::SERVER_HELLO if HelloRetryRequest::is(body) => {
-                whole(HelloRetryRequest::NAME, |r| HelloRetryRequest::read(r).map(Self::HelloRetryRequest))
+                whole(HelloRetryRequest::NAME, |r| {
+                    HelloRetryRequest::read(r).map(Self::HelloRetryRequest)
+                })
             }
-            HandshakeType::SERVER_HELLO => whole(ServerHello::NAME, |r| ServerHello::read(r).map(Self::ServerHello)),
-            HandshakeType::ENCRYPTED_EXTENSIONS => {
-                whole(EncryptedExtensions::NAME, |r| EncryptedExtensions::read(r).map(Self::EncryptedExtensions))
+            HandshakeType::SERVER_HELLO => whole(ServerHello::NAME, |r| {
+                ServerHello::read(r).map(Self::ServerHello)
+            }),
+            HandshakeType::ENCRYPTED_EXTENSIONS => whole(EncryptedExtensions::NAME, |r| {
+                EncryptedExtensions::read(r).map(Self::EncryptedExtensions)
+            }),
+            HandshakeType::CERTIFICATE_REQUEST => whole(CertificateRequest::NAME, |r| {
+                CertificateRequest::read(r).map(Self::CertificateRequest)
+            }),
+            HandshakeType::CERTIFICATE => whole(Certificate::NAME, |r| {
+                Certificate::read(r).map(Self::Certificate)
+            }),
+            HandshakeType::CERTIFICATE_VERIFY => whole(CertificateVerify::NAME, |r| {
+                CertificateVerify::read(r).map(Self::CertificateVerify)
+            }),
+            HandshakeType::FINISHED => {
+                whole(Finished::NAME, |r| Ok(Self::Finished(Finished::read(r))))
             }
-            HandshakeType::CERTIFICATE_REQUEST => {
-                whole(CertificateRequest::NAME, |r| CertificateRequest::read(r).map(Self::CertificateRequest))
+            HandshakeType::END_OF_EARLY_DATA => whole(EndOfEarlyData::NAME, |_| {
+                Ok(Self::EndOfEarlyData(EndOfEarlyData))
+            }),
+            HandshakeType::NEW_SESSION_TICKET => whole(NewSessionTicket::NAME, |r| {
+                NewSessionTicket::read(r).map(Self::NewSessionTicket)
+            }),
+            HandshakeType::KEY_UPDATE => {
+                whole(KeyUpdate::NAME, |r| KeyUpdate::read(r).map(Self::KeyUpdate))
             }
-            HandshakeType::CERTIFICATE => whole(Certificate::NAME, |r| Certificate::read(r).map(Self::Certificate)),
-            HandshakeType::CERTIFICATE_VERIFY => {
-                whole(CertificateVerify::NAME, |r| CertificateVerify::read(r).map(Self::CertificateVerify))
-            }
-            HandshakeType::FINISHED => whole(Finished::NAME, |r| Ok(Self::Finished(Finished::read(r)))),
-            HandshakeType::END_OF_EARLY_DATA => whole(EndOfEarlyData::NAME, |_| Ok(Self::EndOfEarlyData(EndOfEarlyData))),
-            HandshakeType::NEW_SESSION_TICKET => whole(NewSessionTicket::NAME, |r| NewSessionTicket::read(r).map(Self::NewSessionTicket)),
-            HandshakeType::KEY_UPDATE => whole(KeyUpdate::NAME, |r| KeyUpdate::read(r).map(Self::KeyUpdate)),
-            // RFC 9846, section 4: no state accepts any other. message_hash stands in transcripts and never on the wire.
-            other => Err(Fault::Unexpected { expected: "a handshake message of TLS 1.3", got: foreign(other) }),
+            // RFC 9846, section 4: no state accepts any other. message_hash stands in transcripts
+            // and never on the wire.
+            other => Err(Fault::Unexpected {
+                expected: "a handshake message of TLS 1.3",
+                got: foreign(other),
+            }),
         }
     }
 
@@ -184,7 +208,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What stands in the transcript for the first ClientHello after a HelloRetryRequest (RFC 9846, 4.1).
+/// What stands in the transcript for the first ClientHello after a HelloRetryRequest (RFC 9846,
+/// 4.1).
 ///
 /// ```text
 /// message_hash ||        /* Handshake type */
@@ -192,10 +217,13 @@ impl<'a> Message<'a> {
 /// Hash(ClientHello1)     /* Hash of ClientHello1 */
 /// ```
 pub(crate) fn message_hash(hash: &[u8]) -> Result<Vec<u8>, Fault> {
-    Writer::message(HandshakeType::MESSAGE_HASH, "message_hash", |w| w.bytes(hash))
+    Writer::message(HandshakeType::MESSAGE_HASH, "message_hash", |w| {
+        w.bytes(hash)
+    })
 }
 
-/// What to call a message that is none of TLS 1.3: those of older versions by their names (B.3), for the error's sake.
+/// What to call a message that is none of TLS 1.3: those of older versions by their names (B.3),
+/// for the error's sake.
 fn foreign(msg_type: HandshakeType) -> &'static str {
     match msg_type.0 {
         0 => "a HelloRequest of an older version",

@@ -35,7 +35,10 @@ pub(crate) enum TicketExtension<'a> {
     /// RFC 9846, 4.3.10: `uint32 max_early_data_size;`
     EarlyData { max_early_data_size: u32 },
     /// Any other, which a client must ignore.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+    Unknown {
+        extension_type: ExtensionType,
+        data: &'a [u8],
+    },
 }
 
 /// The sender's next records are under its next key.
@@ -90,10 +93,14 @@ impl<'a> NewSessionTicket<'a> {
 
     /// max_early_data_size, in bytes; None if the ticket allows no early data.
     pub(crate) fn early_data(&self) -> Option<u32> {
-        self.extensions.iter().find_map(|extension| match extension {
-            TicketExtension::EarlyData { max_early_data_size } => Some(*max_early_data_size),
-            TicketExtension::Unknown { .. } => None,
-        })
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                TicketExtension::EarlyData {
+                    max_early_data_size,
+                } => Some(*max_early_data_size),
+                TicketExtension::Unknown { .. } => None,
+            })
     }
 }
 
@@ -102,13 +109,18 @@ impl<'a> Extension<'a> for TicketExtension<'a> {
 
     fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
         Ok(match extension_type {
-            ExtensionType::EARLY_DATA => Some(Self::EarlyData { max_early_data_size: r.u32("early_data.max_early_data_size")? }),
+            ExtensionType::EARLY_DATA => Some(Self::EarlyData {
+                max_early_data_size: r.u32("early_data.max_early_data_size")?,
+            }),
             _ => None,
         })
     }
 
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+        Self::Unknown {
+            extension_type,
+            data,
+        }
     }
 
     fn extension_type(&self) -> ExtensionType {
@@ -120,7 +132,9 @@ impl<'a> Extension<'a> for TicketExtension<'a> {
 
     fn write(&self, w: &mut Writer) {
         match self {
-            Self::EarlyData { max_early_data_size } => w.u32(*max_early_data_size),
+            Self::EarlyData {
+                max_early_data_size,
+            } => w.u32(*max_early_data_size),
             Self::Unknown { data, .. } => w.bytes(data),
         }
     }
@@ -161,8 +175,12 @@ mod tests {
 
     #[test]
     fn a_whole_ticket() {
-        let bytes = bytes("04 00001a  00093a80 a1b2c3d4  02 0001  0003 717273  0008  002a 0004 00004000");
-        let Message::NewSessionTicket(ticket) = whole_message(bytes, "NewSessionTicket", |_| false) else { panic!("not a ticket") };
+        let bytes =
+            bytes("04 00001a  00093a80 a1b2c3d4  02 0001  0003 717273  0008  002a 0004 00004000");
+        let Message::NewSessionTicket(ticket) = whole_message(bytes, "NewSessionTicket", |_| false)
+        else {
+            panic!("not a ticket")
+        };
         assert_eq!(
             ticket,
             NewSessionTicket {
@@ -170,7 +188,9 @@ mod tests {
                 ticket_age_add: 0xa1b2_c3d4,
                 ticket_nonce: &[0, 1],
                 ticket: &[0x71, 0x72, 0x73],
-                extensions: vec![TicketExtension::EarlyData { max_early_data_size: 0x4000 }],
+                extensions: vec![TicketExtension::EarlyData {
+                    max_early_data_size: 0x4000
+                }],
             }
         );
         assert_eq!(ticket.early_data(), Some(0x4000));
@@ -178,30 +198,51 @@ mod tests {
 
     #[test]
     fn a_ticket_for_early_data() {
-        extension(Place::NewSessionTicket, ExtensionType::EARLY_DATA, "ffffffff");
+        extension(
+            Place::NewSessionTicket,
+            ExtensionType::EARLY_DATA,
+            "ffffffff",
+        );
     }
 
     /// `opaque ticket<1..2^16-1>;`
     #[test]
     fn a_ticket_is_not_empty() {
         let bytes = message(4, &hex("00000000 00000000 00 0000 0000"));
-        assert_eq!(breach(&bytes), ("NewSessionTicket", "ticket", DecodeProblem::Empty));
-        whole_message(self::bytes("04 00000e  00000000 00000000  00  0001 71  0000"), "NewSessionTicket", |_| false);
+        assert_eq!(
+            breach(&bytes),
+            ("NewSessionTicket", "ticket", DecodeProblem::Empty)
+        );
+        whole_message(
+            self::bytes("04 00000e  00000000 00000000  00  0001 71  0000"),
+            "NewSessionTicket",
+            |_| false,
+        );
     }
 
     #[test]
     fn key_updates() {
         let update = |request_update| Message::KeyUpdate(KeyUpdate { request_update });
-        assert_eq!(whole_message(bytes("18 000001 00"), "KeyUpdate", |_| false), update(KeyUpdateRequest::NotRequested));
-        assert_eq!(whole_message(bytes("18 000001 01"), "KeyUpdate", |_| false), update(KeyUpdateRequest::Requested));
+        assert_eq!(
+            whole_message(bytes("18 000001 00"), "KeyUpdate", |_| false),
+            update(KeyUpdateRequest::NotRequested)
+        );
+        assert_eq!(
+            whole_message(bytes("18 000001 01"), "KeyUpdate", |_| false),
+            update(KeyUpdateRequest::Requested)
+        );
     }
 
-    /// RFC 9846, 4.7.3: "If an implementation receives any other value, it MUST terminate the connection with an illegal_parameter alert."
+    /// RFC 9846, 4.7.3: "If an implementation receives any other value, it MUST terminate the
+    /// connection with an illegal_parameter alert."
     #[test]
     fn any_other_key_update_is_refused() {
         for value in 2..=255 {
             let fault = fault(&message(24, &[value]));
-            assert!(matches!(fault, Fault::Illegal(Illegal::KeyUpdateRequest(got)) if got == value), "{fault}");
+            assert!(
+                matches!(fault, Fault::Illegal(Illegal::KeyUpdateRequest(got)) if got == value),
+                "{fault}"
+            );
             assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
         }
     }

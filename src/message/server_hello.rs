@@ -20,8 +20,9 @@ use crate::message::extensions::placement::Place;
 /// } ServerHello;
 /// ```
 ///
-/// A ServerHello of an older version is read as well, so that it can be answered with protocol_version: it may lack the extensions, and
-/// without supported_versions among them they are all [`Unknown`](ServerHelloExtension::Unknown) (RFC 9846, 4.3.1: look for that one first).
+/// A ServerHello of an older version is read as well, so that it can be answered with
+/// protocol_version: it may lack the extensions, and without supported_versions among them they are
+/// all [`Unknown`](ServerHelloExtension::Unknown) (RFC 9846, 4.3.1: look for that one first).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerHello<'a> {
     pub(crate) legacy_version: ProtocolVersion,
@@ -46,7 +47,10 @@ pub(crate) enum ServerHelloExtension<'a> {
     /// RFC 9846, 4.3.11: `uint16 selected_identity;`
     PreSharedKey(u16),
     /// Any other, which nobody can have asked for.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+    Unknown {
+        extension_type: ExtensionType,
+        data: &'a [u8],
+    },
 }
 
 /// The fields before the extensions, which a HelloRetryRequest has as well.
@@ -83,7 +87,13 @@ impl<'a> ServerHello<'a> {
 
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
-        let Fields { legacy_version, random, session_id_echo, cipher_suite, compression_method } = Fields::read(r)?;
+        let Fields {
+            legacy_version,
+            random,
+            session_id_echo,
+            cipher_suite,
+            compression_method,
+        } = Fields::read(r)?;
         let extensions = if r.is_empty() {
             None
         } else if block::contains(r, ExtensionType::SUPPORTED_VERSIONS)? {
@@ -91,14 +101,35 @@ impl<'a> ServerHello<'a> {
         } else {
             Some(block::read_older(r)?)
         };
-        Ok(Self { legacy_version, random, session_id_echo, cipher_suite, compression_method, extensions })
+        Ok(Self {
+            legacy_version,
+            random,
+            session_id_echo,
+            cipher_suite,
+            compression_method,
+            extensions,
+        })
     }
 
     /// The whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
-        let Self { legacy_version, random, session_id_echo, cipher_suite, compression_method, .. } = *self;
+        let Self {
+            legacy_version,
+            random,
+            session_id_echo,
+            cipher_suite,
+            compression_method,
+            ..
+        } = *self;
         Writer::message(HandshakeType::SERVER_HELLO, Self::NAME, |w| {
-            Fields { legacy_version, random, session_id_echo, cipher_suite, compression_method }.write(w);
+            Fields {
+                legacy_version,
+                random,
+                session_id_echo,
+                cipher_suite,
+                compression_method,
+            }
+            .write(w);
             if let Some(extensions) = &self.extensions {
                 block::write(extensions, w);
             }
@@ -132,10 +163,16 @@ impl<'a> ServerHello<'a> {
 
     /// The types of the extensions that are there, to be held against what was asked.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
-        self.extensions.iter().flatten().map(Extension::extension_type)
+        self.extensions
+            .iter()
+            .flatten()
+            .map(Extension::extension_type)
     }
 
-    fn find<'s, T>(&'s self, pick: impl FnMut(&'s ServerHelloExtension<'a>) -> Option<T>) -> Option<T> {
+    fn find<'s, T>(
+        &'s self,
+        pick: impl FnMut(&'s ServerHelloExtension<'a>) -> Option<T>,
+    ) -> Option<T> {
         self.extensions.as_ref()?.iter().find_map(pick)
     }
 }
@@ -145,15 +182,22 @@ impl<'a> Extension<'a> for ServerHelloExtension<'a> {
 
     fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
         Ok(Some(match extension_type {
-            ExtensionType::SUPPORTED_VERSIONS => Self::SupportedVersions(ProtocolVersion(r.u16("supported_versions.selected_version")?)),
+            ExtensionType::SUPPORTED_VERSIONS => Self::SupportedVersions(ProtocolVersion(
+                r.u16("supported_versions.selected_version")?,
+            )),
             ExtensionType::KEY_SHARE => Self::KeyShare(KeyShareEntry::read(r)?),
-            ExtensionType::PRE_SHARED_KEY => Self::PreSharedKey(r.u16("pre_shared_key.selected_identity")?),
+            ExtensionType::PRE_SHARED_KEY => {
+                Self::PreSharedKey(r.u16("pre_shared_key.selected_identity")?)
+            }
             _ => return Ok(None),
         }))
     }
 
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+        Self::Unknown {
+            extension_type,
+            data,
+        }
     }
 
     fn extension_type(&self) -> ExtensionType {
@@ -181,18 +225,34 @@ mod tests {
     use crate::code_point::NamedGroup;
     use crate::error::DecodeProblem;
     use crate::message::Message;
-    use crate::message::testing::{breach, extension, fault, hex, message, message_with, round_trip, whole_message};
+    use crate::message::testing::{
+        breach, extension, fault, hex, message, message_with, round_trip, whole_message,
+    };
 
     fn body(random: &[u8], extensions: &str) -> Vec<u8> {
-        [&hex("0303")[..], random, &hex("02 5e5f  1302  00"), &hex(extensions)].concat()
+        [
+            &hex("0303")[..],
+            random,
+            &hex("02 5e5f  1302  00"),
+            &hex(extensions),
+        ]
+        .concat()
     }
 
     #[test]
     fn a_whole_one() {
         let random: [u8; 32] = core::array::from_fn(|index| index as u8);
-        let bytes = message(2, &body(&random, "0011  002b 0002 0304  0033 0007 001d 0003 a1a2a3"));
-        // 2 + 32 + 3 + 2 + 1 = 40 bytes stand before the extensions, which ServerHellos of older versions need not have.
-        let Message::ServerHello(hello) = whole_message(bytes.leak(), "ServerHello", |cut| cut == 40) else { panic!("not a ServerHello") };
+        let bytes = message(
+            2,
+            &body(&random, "0011  002b 0002 0304  0033 0007 001d 0003 a1a2a3"),
+        );
+        // 2 + 32 + 3 + 2 + 1 = 40 bytes stand before the extensions, which ServerHellos of older
+        // versions need not have.
+        let Message::ServerHello(hello) =
+            whole_message(bytes.leak(), "ServerHello", |cut| cut == 40)
+        else {
+            panic!("not a ServerHello")
+        };
         assert_eq!(
             hello,
             ServerHello {
@@ -203,32 +263,55 @@ mod tests {
                 compression_method: 0,
                 extensions: Some(vec![
                     ServerHelloExtension::SupportedVersions(ProtocolVersion::TLS1_3),
-                    ServerHelloExtension::KeyShare(KeyShareEntry { group: NamedGroup::X25519, key_exchange: &[0xa1, 0xa2, 0xa3] }),
+                    ServerHelloExtension::KeyShare(KeyShareEntry {
+                        group: NamedGroup::X25519,
+                        key_exchange: &[0xa1, 0xa2, 0xa3]
+                    }),
                 ]),
             }
         );
         assert_eq!(hello.supported_versions(), Some(ProtocolVersion::TLS1_3));
         assert_eq!(hello.pre_shared_key(), None);
-        assert!(hello.extension_types().eq([ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE]));
+        assert!(
+            hello
+                .extension_types()
+                .eq([ExtensionType::SUPPORTED_VERSIONS, ExtensionType::KEY_SHARE])
+        );
     }
 
-    /// RFC 9846, 4.3.1: supported_versions is looked for before the rest, so an older ServerHello is read whatever it has.
+    /// RFC 9846, 4.3.1: supported_versions is looked for before the rest, so an older ServerHello
+    /// is read whatever it has.
     #[test]
     fn a_server_hello_of_an_older_version_is_read() {
-        // Of TLS 1.2: ALPN and renegotiation_info, which TLS 1.3 has elsewhere or not at all; and a key_share that makes no sense.
+        // Of TLS 1.2: ALPN and renegotiation_info, which TLS 1.3 has elsewhere or not at all; and a
+        // key_share that makes no sense.
         let bytes = message_with(
             Place::ServerHello,
-            &[(ExtensionType::ALPN, &hex("0003 02 6832")), (ExtensionType(0xff01), &[0]), (ExtensionType::KEY_SHARE, &[1])],
+            &[
+                (ExtensionType::ALPN, &hex("0003 02 6832")),
+                (ExtensionType(0xff01), &[0]),
+                (ExtensionType::KEY_SHARE, &[1]),
+            ],
         );
-        let Message::ServerHello(hello) = round_trip(bytes.leak()) else { panic!("not a ServerHello") };
+        let Message::ServerHello(hello) = round_trip(bytes.leak()) else {
+            panic!("not a ServerHello")
+        };
         assert_eq!(hello.supported_versions(), None);
         assert_eq!(hello.key_share(), None);
         assert_eq!(hello.extensions.as_ref().unwrap().len(), 3);
-        let Message::ServerHello(hello) = round_trip(message(2, &body(&[1; 32], "")).leak()) else { panic!("not a ServerHello") };
+        let Message::ServerHello(hello) = round_trip(message(2, &body(&[1; 32], "")).leak()) else {
+            panic!("not a ServerHello")
+        };
         assert_eq!(hello.extensions, None);
         assert!(matches!(
-            fault(&message_with(Place::ServerHello, &[(ExtensionType::ALPN, &[]), (ExtensionType::ALPN, &[])])),
-            Fault::DuplicateExtension { message: "ServerHello", .. }
+            fault(&message_with(
+                Place::ServerHello,
+                &[(ExtensionType::ALPN, &[]), (ExtensionType::ALPN, &[])]
+            )),
+            Fault::DuplicateExtension {
+                message: "ServerHello",
+                ..
+            }
         ));
     }
 
@@ -236,16 +319,29 @@ mod tests {
     fn lengths_out_of_range() {
         // legacy_session_id_echo<0..32>
         let long = format!("0303 {} 21 {} 1301 00", "5e".repeat(32), "00".repeat(33));
-        assert_eq!(breach(&message(2, &hex(&long))), ("ServerHello", "legacy_session_id_echo", DecodeProblem::Length));
+        assert_eq!(
+            breach(&message(2, &hex(&long))),
+            (
+                "ServerHello",
+                "legacy_session_id_echo",
+                DecodeProblem::Length
+            )
+        );
     }
 
     #[test]
     fn extensions_of_a_number() {
-        let Message::ServerHello(hello) = extension(Place::ServerHello, ExtensionType::PRE_SHARED_KEY, "0001") else {
+        let Message::ServerHello(hello) =
+            extension(Place::ServerHello, ExtensionType::PRE_SHARED_KEY, "0001")
+        else {
             panic!("not a hello")
         };
         assert_eq!(hello.pre_shared_key(), Some(1));
-        let Message::ServerHello(hello) = extension(Place::ServerHello, ExtensionType::SUPPORTED_VERSIONS, "0303") else {
+        let Message::ServerHello(hello) = extension(
+            Place::ServerHello,
+            ExtensionType::SUPPORTED_VERSIONS,
+            "0303",
+        ) else {
             panic!("not a hello")
         };
         assert_eq!(hello.supported_versions(), Some(ProtocolVersion::TLS1_2));

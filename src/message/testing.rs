@@ -1,4 +1,5 @@
-//! What the tests of this folder share: messages put together byte by byte, without the code under test.
+//! What the tests of this folder share: messages put together byte by byte, without the code under
+//! test.
 
 use crate::code_point::ExtensionType;
 use crate::error::{DecodeProblem, Fault};
@@ -7,9 +8,16 @@ use crate::message::extensions::placement::Place;
 
 /// Bytes from hexadecimal digits; blanks are for the eye.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .map(|digit| digit as u8)
+        .collect();
     assert_eq!(digits.len() % 2, 0, "an odd number of digits");
-    digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect()
+    digits
+        .chunks(2)
+        .map(|pair| (pair[0] << 4) | pair[1])
+        .collect()
 }
 
 /// The same, for as long as the tests run, so that messages can be compared without a lifetime.
@@ -29,7 +37,10 @@ pub(crate) fn message(msg_type: u8, body: &[u8]) -> Vec<u8> {
 
 /// A block of extensions, with its length.
 pub(crate) fn block(extensions: &[(ExtensionType, &[u8])]) -> Vec<u8> {
-    let content: Vec<u8> = extensions.iter().flat_map(|(kind, data)| [&kind.0.to_be_bytes()[..], &vector(2, data)].concat()).collect();
+    let content: Vec<u8> = extensions
+        .iter()
+        .flat_map(|(kind, data)| [&kind.0.to_be_bytes()[..], &vector(2, data)].concat())
+        .collect();
     vector(2, &content)
 }
 
@@ -37,13 +48,20 @@ pub(crate) fn block(extensions: &[(ExtensionType, &[u8])]) -> Vec<u8> {
 pub(crate) fn message_with(place: Place, extensions: &[(ExtensionType, &[u8])]) -> Vec<u8> {
     let block = block(extensions);
     let (msg_type, before) = match place {
-        Place::ClientHello => (1, [hex("0303"), vec![0xc1; 32], hex("00  0002 1301  01 00")].concat()),
-        Place::ServerHello => (2, [hex("0303"), vec![0x5e; 32], hex("00  1301  00")].concat()),
+        Place::ClientHello => (
+            1,
+            [hex("0303"), vec![0xc1; 32], hex("00  0002 1301  01 00")].concat(),
+        ),
+        Place::ServerHello => (
+            2,
+            [hex("0303"), vec![0x5e; 32], hex("00  1301  00")].concat(),
+        ),
         Place::HelloRetryRequest => (
             2,
             [
                 hex("0303"),
-                hex("CF21AD74E59A6111BE1D8C021E65B891 C2A211167ABB8C5E079E09E2C8A8339C"), // RFC 9846, 4.2.3
+                // RFC 9846, 4.2.3
+                hex("CF21AD74E59A6111BE1D8C021E65B891 C2A211167ABB8C5E079E09E2C8A8339C"),
                 hex("00  1301  00"),
             ]
             .concat(),
@@ -60,11 +78,19 @@ pub(crate) fn message_with(place: Place, extensions: &[(ExtensionType, &[u8])]) 
 }
 
 /// supported_versions where a message must have it to be read as one of TLS 1.3.
-pub(crate) fn message_of_tls13_with(place: Place, extension_type: ExtensionType, data: &[u8]) -> Vec<u8> {
+pub(crate) fn message_of_tls13_with(
+    place: Place,
+    extension_type: ExtensionType,
+    data: &[u8],
+) -> Vec<u8> {
     match place {
-        Place::ServerHello if extension_type != ExtensionType::SUPPORTED_VERSIONS => {
-            message_with(place, &[(ExtensionType::SUPPORTED_VERSIONS, &[3, 4]), (extension_type, data)])
-        }
+        Place::ServerHello if extension_type != ExtensionType::SUPPORTED_VERSIONS => message_with(
+            place,
+            &[
+                (ExtensionType::SUPPORTED_VERSIONS, &[3, 4]),
+                (extension_type, data),
+            ],
+        ),
         _ => message_with(place, &[(extension_type, data)]),
     }
 }
@@ -82,7 +108,11 @@ pub(crate) fn fault(message: &[u8]) -> Fault {
 #[track_caller]
 pub(crate) fn breach(bytes: &[u8]) -> (&'static str, &'static str, DecodeProblem) {
     match fault(bytes) {
-        Fault::Decode { message, field, problem } => (message, field, problem),
+        Fault::Decode {
+            message,
+            field,
+            problem,
+        } => (message, field, problem),
         other => panic!("not a decode_error: {other}"),
     }
 }
@@ -98,40 +128,64 @@ pub(crate) fn round_trip(bytes: &'static [u8]) -> Message<'static> {
     message
 }
 
-/// The three tests of a wire type, for one extension: round trip, cut at every byte, one byte too many. All lengths outside of the extension are right,
-/// so it is the extension itself that ends early or has bytes left over.
+/// The three tests of a wire type, for one extension: round trip, cut at every byte, one byte too
+/// many. All lengths outside of the extension are right, so it is the extension itself that ends
+/// early or has bytes left over.
 #[track_caller]
-pub(crate) fn extension(place: Place, extension_type: ExtensionType, data: &str) -> Message<'static> {
+pub(crate) fn extension(
+    place: Place,
+    extension_type: ExtensionType,
+    data: &str,
+) -> Message<'static> {
     let data = hex(data);
     let whole = message_of_tls13_with(place, extension_type, &data);
     let message = round_trip(whole.leak());
     for cut in 0..data.len() {
         let (name, field, _) = breach(&message_of_tls13_with(place, extension_type, &data[..cut]));
         assert_eq!(name, place.message());
-        assert!(field.starts_with(extension_type.name().unwrap()), "{field} at {cut}");
+        assert!(
+            field.starts_with(extension_type.name().unwrap()),
+            "{field} at {cut}"
+        );
     }
     let longer = [&data[..], &[0]].concat();
     let (name, field, problem) = breach(&message_of_tls13_with(place, extension_type, &longer));
-    assert_eq!((name, problem), (place.message(), DecodeProblem::TrailingBytes), "{field}");
+    assert_eq!(
+        (name, problem),
+        (place.message(), DecodeProblem::TrailingBytes),
+        "{field}"
+    );
     message
 }
 
-/// The three tests of a wire type, for a whole message: round trip, cut at every byte, one byte too many. The header's length is
-/// right each time. `also_whole` says where a cut message is a whole one of another kind.
+/// The three tests of a wire type, for a whole message: round trip, cut at every byte, one byte too
+/// many. The header's length is right each time. `also_whole` says where a cut message is a whole
+/// one of another kind.
 #[track_caller]
-pub(crate) fn whole_message(bytes: &'static [u8], name: &str, also_whole: impl Fn(usize) -> bool) -> Message<'static> {
+pub(crate) fn whole_message(
+    bytes: &'static [u8],
+    name: &str,
+    also_whole: impl Fn(usize) -> bool,
+) -> Message<'static> {
     let message = round_trip(bytes);
     assert_eq!(message.name(), name);
     let (msg_type, body) = (bytes[0], &bytes[4..]);
     for cut in 0..body.len() {
         let shorter = self::message(msg_type, &body[..cut]);
         if also_whole(cut) {
-            assert_eq!(Message::decode(&shorter).unwrap().encode().unwrap(), shorter, "{cut}");
+            assert_eq!(
+                Message::decode(&shorter).unwrap().encode().unwrap(),
+                shorter,
+                "{cut}"
+            );
         } else {
             let (refused, _, problem) = breach(&shorter);
             // A hello is cut before its random tells which of the two it is.
             assert!(refused == name || cut < 34, "{refused} at {cut}");
-            assert!(matches!(problem, DecodeProblem::Truncated | DecodeProblem::Empty), "{problem:?} at {cut}");
+            assert!(
+                matches!(problem, DecodeProblem::Truncated | DecodeProblem::Empty),
+                "{problem:?} at {cut}"
+            );
         }
     }
     let (refused, _, problem) = breach(&self::message(msg_type, &[body, &[0]].concat()));
@@ -140,6 +194,9 @@ pub(crate) fn whole_message(bytes: &'static [u8], name: &str, also_whole: impl F
     for cut in 0..bytes.len() {
         assert_eq!(breach(&bytes[..cut]).0, "Handshake");
     }
-    assert_eq!(breach(&[bytes, &[0]].concat()), ("Handshake", "length", DecodeProblem::TrailingBytes));
+    assert_eq!(
+        breach(&[bytes, &[0]].concat()),
+        ("Handshake", "length", DecodeProblem::TrailingBytes)
+    );
     message
 }

@@ -1,4 +1,5 @@
-//! Deframing: bytes from the transport become records, in the buffer they were read into (RFC 9846, 5.1).
+//! Deframing: bytes from the transport become records, in the buffer they were read into (RFC 9846,
+//! 5.1).
 //!
 //! ```text
 //! buffer:  ....[held......]....[pending......................][space...........]
@@ -6,14 +7,19 @@
 //!              read yet        the last perhaps cut            reads into
 //! ```
 //!
-//! 1. [`space`](Deframer::space), [`filled`](Deframer::filled): the transport puts bytes behind those that are pending.
-//! 2. [`next`](Deframer::next): the next whole record, opened in place through [`bytes`](Deframer::bytes).
-//! 3. [`hold`](Deframer::hold): application data waits here until the application takes it: [`held`](Deframer::held), [`consume`](Deframer::consume).
+//! 1. [`space`](Deframer::space), [`filled`](Deframer::filled): the transport puts bytes behind
+//!    those that are pending.
+//! 2. [`next`](Deframer::next): the next whole record, opened in place through
+//!    [`bytes`](Deframer::bytes).
+//! 3. [`hold`](Deframer::hold): application data waits here until the application takes it:
+//!    [`held`](Deframer::held), [`consume`](Deframer::consume).
 //!
-//! How much is read at once follows the peer. A connection that waits for the first byte of something does so with a small buffer, as it may wait
-//! for days; a read that fills all the space it was given makes the next one larger, up to several records in one call; one that does not
-//! means that the transport is empty, and with the last record taken the memory goes back. What the last busy period needed is remembered, so that the
-//! next one begins with that, behind the first small read. So there is no clock in it, and nobody to ask.
+//! How much is read at once follows the peer. A connection that waits for the first byte of
+//! something does so with a small buffer, as it may wait for days; a read that fills all the space
+//! it was given makes the next one larger, up to several records in one call; one that does not
+//! means that the transport is empty, and with the last record taken the memory goes back. What the
+//! last busy period needed is remembered, so that the next one begins with that, behind the first
+//! small read. So there is no clock in it, and nobody to ask.
 
 use core::ops::Range;
 
@@ -22,13 +28,15 @@ use super::limits::{HEADER_LEN, MAX_CIPHERTEXT};
 use crate::code_point::ContentType;
 use crate::error::Fault;
 
-/// The buffer of a connection that waits: enough for a small request, small enough to have thousands of.
+/// The buffer of a connection that waits: enough for a small request, small enough to have
+/// thousands of.
 const IDLE: usize = 512;
 
 /// The longest record there can be.
 const RECORD: usize = HEADER_LEN + MAX_CIPHERTEXT;
 
-/// The buffer of a connection that is busy: several records a call, so that the call's price is shared.
+/// The buffer of a connection that is busy: several records a call, so that the call's price is
+/// shared.
 const BUSY: usize = 4 * RECORD;
 
 /// The inbound buffer.
@@ -48,7 +56,14 @@ pub(crate) struct Deframer {
 impl Deframer {
     /// An empty one, which allocates nothing before it is used.
     pub(crate) fn new() -> Self {
-        Self { buffer: Vec::new(), held: 0..0, pending: 0..0, appetite: IDLE, habit: RECORD, longest: 0 }
+        Self {
+            buffer: Vec::new(),
+            held: 0..0,
+            pending: 0..0,
+            appetite: IDLE,
+            habit: RECORD,
+            longest: 0,
+        }
     }
 
     /// Where the transport reads into; never empty. What was pending or held may move.
@@ -88,8 +103,12 @@ impl Deframer {
 
     /// Something is in the buffer: the record that has begun must fit.
     fn make_room(&mut self) {
-        let missing = self.pending_record().saturating_sub(self.pending.len()).max(1);
-        // Less than a record behind what is pending is a small read, which costs as much as a large one; moving what is pending is cheaper.
+        let missing = self
+            .pending_record()
+            .saturating_sub(self.pending.len())
+            .max(1);
+        // Less than a record behind what is pending is a small read, which costs as much as a large
+        // one; moving what is pending is cheaper.
         if self.buffer.len() - self.pending.end < RECORD {
             self.compact();
         }
@@ -118,7 +137,8 @@ impl Deframer {
         self.pending = held..held + self.pending.len();
     }
 
-    /// The transport has read `count` bytes into the space. More than there was space for counts as all of it.
+    /// The transport has read `count` bytes into the space. More than there was space for counts as
+    /// all of it.
     pub(crate) fn filled(&mut self, count: usize) {
         let space = self.buffer.len() - self.pending.end;
         let count = count.min(space);
@@ -131,20 +151,28 @@ impl Deframer {
         self.pending.end += count;
     }
 
-    /// The next record, if it is whole: its header, and where its body is. The body stays there until [`space`](Self::space) is called.
+    /// The next record, if it is whole: its header, and where its body is. The body stays there
+    /// until [`space`](Self::space) is called.
     ///
-    /// `protected` says whether a protected record may come: where there are keys, or where early data is skipped.
+    /// `protected` says whether a protected record may come: where there are keys, or where early
+    /// data is skipped.
     ///
     /// # Errors
     ///
-    /// Those of [`Header::parse`], and [`Fault::UnexpectedRecord`] for a protected record where none may come: as soon as the header is there.
+    /// Those of [`Header::parse`], and [`Fault::UnexpectedRecord`] for a protected record where
+    /// none may come: as soon as the header is there.
     #[inline]
-    pub(crate) fn next(&mut self, protected: bool) -> Result<Option<(Header, Range<usize>)>, Fault> {
+    pub(crate) fn next(
+        &mut self,
+        protected: bool,
+    ) -> Result<Option<(Header, Range<usize>)>, Fault> {
         let Some(header) = self.peek().transpose()? else {
             return Ok(None);
         };
         if header.content_type == ContentType::APPLICATION_DATA && !protected {
-            return Err(Fault::UnexpectedRecord { got: header.content_type });
+            return Err(Fault::UnexpectedRecord {
+                got: header.content_type,
+            });
         }
         let begin = self.pending.start + HEADER_LEN;
         let body = begin..begin + header.length;
@@ -166,7 +194,8 @@ impl Deframer {
         self.buffer.get_mut(body).unwrap_or_default()
     }
 
-    /// Keeps these bytes, the content of a record that was just opened, for the application. They come after those already held.
+    /// Keeps these bytes, the content of a record that was just opened, for the application. They
+    /// come after those already held.
     pub(crate) fn hold(&mut self, content: Range<usize>) {
         if content.is_empty() || content.end > self.pending.start {
             return;
@@ -190,13 +219,15 @@ impl Deframer {
         self.held.start += count.min(self.held.len());
     }
 
-    /// The bytes that are pending: of records that [`next`](Self::next) has not given, the last perhaps cut.
+    /// The bytes that are pending: of records that [`next`](Self::next) has not given, the last
+    /// perhaps cut.
     #[cfg(test)]
     pub(super) fn buffered(&self) -> usize {
         self.pending.len()
     }
 
-    /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846, 6.1). What is held stays; where nothing is, the memory goes back.
+    /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846,
+    /// 6.1). What is held stays; where nothing is, the memory goes back.
     pub(crate) fn discard(&mut self) {
         self.pending.start = self.pending.end;
         if self.held.is_empty() {
@@ -216,7 +247,11 @@ mod tests {
     const HANDSHAKE: ContentType = ContentType::HANDSHAKE;
 
     fn record(content_type: ContentType, body: &[u8]) -> Vec<u8> {
-        [&header::encode(content_type, 0x0303, body.len()).unwrap()[..], body].concat()
+        [
+            &header::encode(content_type, 0x0303, body.len()).unwrap()[..],
+            body,
+        ]
+        .concat()
     }
 
     /// Reads as much as fits, and says how much that was.
@@ -254,7 +289,10 @@ mod tests {
             assert_eq!(read(&mut deframer, &bytes[..4]), 4);
             assert!(deframer.next(protected).unwrap().is_none());
             assert_eq!(read(&mut deframer, &bytes[4..]), 1);
-            assert_eq!(deframer.next(protected).unwrap_err().alert(), AlertDescription(alert));
+            assert_eq!(
+                deframer.next(protected).unwrap_err().alert(),
+                AlertDescription(alert)
+            );
         }
     }
 
@@ -269,7 +307,11 @@ mod tests {
             rest = &rest[read(&mut deframer, rest)..];
             calls += 1;
             got += drain(&mut deframer).len();
-            assert!(deframer.buffer.capacity() <= BUSY, "{}", deframer.buffer.capacity());
+            assert!(
+                deframer.buffer.capacity() <= BUSY,
+                "{}",
+                deframer.buffer.capacity()
+            );
         }
         assert_eq!(got, 20);
         // 320 KB: the first two calls are small, each later one takes up to four records.
@@ -295,7 +337,8 @@ mod tests {
         };
         let stream = record(DATA, &[7; 16_000]).repeat(4);
         assert_eq!([(); 3].map(|()| calls_for(&stream)), [3, 2, 2]);
-        // A small answer in between says nothing of it; one record does, as more would be given back each time.
+        // A small answer in between says nothing of it; one record does, as more would be given
+        // back each time.
         assert_eq!(calls_for(&record(DATA, &[7; 100])), 1);
         assert_eq!(calls_for(&stream), 2);
         assert_eq!(calls_for(&record(DATA, &[7; 16_000])), 2);
@@ -316,7 +359,10 @@ mod tests {
     fn nor_does_one_that_fills_it() {
         let mut deframer = Deframer::new();
         for _ in 0..100 {
-            assert_eq!(read(&mut deframer, &record(DATA, &[7; IDLE - HEADER_LEN])), IDLE);
+            assert_eq!(
+                read(&mut deframer, &record(DATA, &[7; IDLE - HEADER_LEN])),
+                IDLE
+            );
             assert_eq!(drain(&mut deframer).len(), 1);
             assert_eq!(deframer.space().len(), IDLE);
         }
@@ -364,15 +410,27 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the lengths, however much each read brings, and however late the application takes what is held.
+        /// Whatever the lengths, however much each read brings, and however late the application
+        /// takes what is held.
         #[test]
         fn every_cut_gives_the_same_records(
-            bodies in prop::collection::vec(prop_oneof![0usize..40, 400usize..600, 16_000usize..=MAX_CIPHERTEXT], 1..24),
-            reads in prop::collection::vec(prop_oneof![1usize..8, 1usize..2000, 1usize..100_000], 1..16),
-            takes in prop::collection::vec(prop_oneof![Just(0usize), 1usize..50, 1usize..50_000], 1..16),
+            bodies in prop::collection::vec(
+                prop_oneof![0usize..40, 400usize..600, 16_000usize..=MAX_CIPHERTEXT],
+                1..24,
+            ),
+            reads in prop::collection::vec(
+                prop_oneof![1usize..8, 1usize..2000, 1usize..100_000],
+                1..16,
+            ),
+            takes in prop::collection::vec(
+                prop_oneof![Just(0usize), 1usize..50, 1usize..50_000],
+                1..16,
+            ),
         ) {
-            let bodies: Vec<Vec<u8>> =
-                (0..).zip(&bodies).map(|(seed, &length)| (0..length).map(|i| i.to_le_bytes()[0] ^ seed).collect()).collect();
+            let bodies: Vec<Vec<u8>> = (0..)
+                .zip(&bodies)
+                .map(|(seed, &length)| (0..length).map(|i| i.to_le_bytes()[0] ^ seed).collect())
+                .collect();
             let stream: Vec<u8> = bodies.iter().flat_map(|body| record(DATA, body)).collect();
             let (mut deframer, mut rest) = (Deframer::new(), &stream[..]);
             let (mut reads, mut takes) = (reads.into_iter().cycle(), takes.into_iter().cycle());
@@ -397,7 +455,10 @@ mod tests {
             prop_assert_eq!(records, bodies.len());
             prop_assert_eq!(deframer.buffered(), 0);
             taken.extend_from_slice(deframer.held());
-            let contents: Vec<&[u8]> = bodies.iter().map(|body| &body[..body.len() - body.len().min(16)]).collect();
+            let contents: Vec<&[u8]> = bodies
+                .iter()
+                .map(|body| &body[..body.len() - body.len().min(16)])
+                .collect();
             prop_assert_eq!(taken, contents.concat());
             deframer.consume(usize::MAX);
             prop_assert_eq!(deframer.held(), b"");

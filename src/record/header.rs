@@ -15,8 +15,9 @@ use crate::error::Fault;
 
 /// A record's header, whose type and length are legal.
 ///
-/// The bytes are kept as they came. The version in them decides nothing (RFC 9846, 5.1), but the header is what the AEAD authenticates
-/// besides the ciphertext (5.2): with the bytes of the wire, a bit that was flipped on the way is found in any of the five.
+/// The bytes are kept as they came. The version in them decides nothing (RFC 9846, 5.1), but the
+/// header is what the AEAD authenticates besides the ciphertext (5.2): with the bytes of the wire,
+/// a bit that was flipped on the way is found in any of the five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     /// The outer type: of a protected record, application_data.
@@ -31,8 +32,8 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a length over the type's limit,
-    /// [`Fault::ChangeCipherSpec`] for one that cannot be the single byte 0x01.
+    /// [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a length over
+    /// the type's limit, [`Fault::ChangeCipherSpec`] for one that cannot be the single byte 0x01.
     #[inline]
     pub(crate) fn parse(bytes: [u8; HEADER_LEN]) -> Result<Self, Fault> {
         let [content_type, _, _, high, low] = bytes;
@@ -52,7 +53,11 @@ impl Header {
         if length > limit {
             return Err(Fault::RecordOverflow { length, limit });
         }
-        Ok(Self { content_type, length, bytes })
+        Ok(Self {
+            content_type,
+            length,
+            bytes,
+        })
     }
 
     /// The header as it came: the AEAD's additional_data.
@@ -62,7 +67,11 @@ impl Header {
 }
 
 /// Writes a header. `None` if the length does not fit its two bytes.
-pub(super) fn encode(content_type: ContentType, version: u16, length: usize) -> Option<[u8; HEADER_LEN]> {
+pub(super) fn encode(
+    content_type: ContentType,
+    version: u16,
+    length: usize,
+) -> Option<[u8; HEADER_LEN]> {
     let [major, minor] = version.to_be_bytes();
     let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
     Some([content_type.0, major, minor, high, low])
@@ -85,14 +94,20 @@ mod tests {
                 assert_eq!(parse(content_type, length).unwrap().length, length);
             }
             let fault = parse(content_type, limit + 1).unwrap_err();
-            assert!(matches!(fault, Fault::RecordOverflow { length, limit: l } if length == limit + 1 && l == limit));
+            assert!(matches!(
+                fault,
+                Fault::RecordOverflow { length, limit: l } if length == limit + 1 && l == limit
+            ));
             assert_eq!(fault.alert(), AlertDescription(22));
         }
     }
 
     #[test]
     fn a_change_cipher_spec_has_one_byte() {
-        assert_eq!(parse(20, 1).unwrap().content_type, ContentType::CHANGE_CIPHER_SPEC);
+        assert_eq!(
+            parse(20, 1).unwrap().content_type,
+            ContentType::CHANGE_CIPHER_SPEC
+        );
         for length in [0, 2, 16384] {
             let fault = parse(20, length).unwrap_err();
             assert!(matches!(fault, Fault::ChangeCipherSpec));

@@ -1,4 +1,5 @@
-//! Joining: handshake bytes, however they were cut into records, become whole messages (RFC 9846, 5.1).
+//! Joining: handshake bytes, however they were cut into records, become whole messages (RFC 9846,
+//! 5.1).
 
 use crate::error::Fault;
 
@@ -7,7 +8,8 @@ const MESSAGE_HEADER_LEN: usize = 4;
 
 /// Proof that a message ended its record: keys may change after it.
 ///
-/// RFC 9846, 5.1: a message that changes keys must end its record. The handlers of such messages ask for this, and only a [`Joiner`] makes it.
+/// RFC 9846, 5.1: a message that changes keys must end its record. The handlers of such messages
+/// ask for this, and only a [`Joiner`] makes it.
 #[derive(Debug)]
 pub(crate) struct Aligned(());
 
@@ -16,7 +18,8 @@ pub(crate) type Joined = (Vec<u8>, Option<Aligned>);
 
 /// Collects the handshake bytes of one direction.
 ///
-/// Everything is taken out by [`next`](Self::next) before the next record's bytes are pushed, so it holds one message and one record at most.
+/// Everything is taken out by [`next`](Self::next) before the next record's bytes are pushed, so it
+/// holds one message and one record at most.
 #[derive(Default)]
 pub(crate) struct Joiner {
     buffer: Vec<u8>,
@@ -30,23 +33,28 @@ impl Joiner {
         self.buffer.extend_from_slice(fragment);
     }
 
-    /// Takes the next whole message, with its header, if it is there; and the proof that it ended its record, if it did.
+    /// Takes the next whole message, with its header, if it is there; and the proof that it ended
+    /// its record, if it did.
     ///
     /// # Errors
     ///
-    /// [`Fault::MessageTooLong`] for one longer than `limit`, header included, as soon as its header is there.
+    /// [`Fault::MessageTooLong`] for one longer than `limit`, header included, as soon as its
+    /// header is there.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
         let pending = self.buffer.get(self.start..).unwrap_or_default();
         let Some([_, length @ ..]) = pending.first_chunk::<MESSAGE_HEADER_LEN>() else {
             return Ok(None);
         };
         let [high, middle, low] = *length;
-        let length = usize::try_from(u32::from_be_bytes([0, high, middle, low])).unwrap_or(usize::MAX).saturating_add(MESSAGE_HEADER_LEN);
+        let length = usize::try_from(u32::from_be_bytes([0, high, middle, low]))
+            .unwrap_or(usize::MAX)
+            .saturating_add(MESSAGE_HEADER_LEN);
         if length > limit {
             return Err(Fault::MessageTooLong { length, limit });
         }
         let Some((message, rest)) = pending.split_at_checked(length) else {
-            // The room for what is to come is not made on the word of a header: it grows with what came.
+            // The room for what is to come is not made on the word of a header: it grows with what
+            // came.
             self.buffer.drain(..self.start);
             self.start = 0;
             return Ok(None);
@@ -61,7 +69,8 @@ impl Joiner {
         Ok(Some((message, aligned)))
     }
 
-    /// Whether a message has begun and not ended: then a record of another type is a fault (RFC 9846, 5.1).
+    /// Whether a message has begun and not ended: then a record of another type is a fault (RFC
+    /// 9846, 5.1).
     pub(crate) fn is_mid_message(&self) -> bool {
         self.start < self.buffer.len()
     }
@@ -84,7 +93,9 @@ mod tests {
 
     /// What is there, with whether it ended its record.
     fn drain(joiner: &mut Joiner) -> Vec<(Vec<u8>, bool)> {
-        core::iter::from_fn(|| joiner.next(LIMIT).unwrap()).map(|(bytes, aligned)| (bytes, aligned.is_some())).collect()
+        core::iter::from_fn(|| joiner.next(LIMIT).unwrap())
+            .map(|(bytes, aligned)| (bytes, aligned.is_some()))
+            .collect()
     }
 
     #[test]
@@ -92,7 +103,14 @@ mod tests {
         // RFC 9846, 5.1.
         let mut joiner = Joiner::default();
         joiner.push(&[message(8, 5), message(11, 0), message(20, 32)].concat());
-        assert_eq!(drain(&mut joiner), [(message(8, 5), false), (message(11, 0), false), (message(20, 32), true)]);
+        assert_eq!(
+            drain(&mut joiner),
+            [
+                (message(8, 5), false),
+                (message(11, 0), false),
+                (message(20, 32), true)
+            ]
+        );
         assert!(!joiner.is_mid_message());
         assert_eq!(joiner.buffer.capacity(), 0);
     }
@@ -117,7 +135,10 @@ mod tests {
             assert!(joiner.next(LIMIT).unwrap().is_none());
             joiner.push(&bytes[3..4]);
             let fault = joiner.next(LIMIT).unwrap_err();
-            assert!(matches!(fault, Fault::MessageTooLong { length: got, limit: LIMIT } if got == length + 4));
+            assert!(matches!(
+                fault,
+                Fault::MessageTooLong { length: got, limit: LIMIT } if got == length + 4
+            ));
             assert_eq!(fault.alert(), AlertDescription::DECODE_ERROR);
         }
         let mut joiner = Joiner::default();
@@ -139,9 +160,18 @@ mod tests {
             lengths in prop::collection::vec(0usize..600, 1..8),
             cuts in prop::collection::vec(1usize..700, 1..40),
         ) {
-            let messages: Vec<_> = (0..).zip(&lengths).map(|(i, &length)| message(i, length)).collect();
+            let messages: Vec<_> = (0..)
+                .zip(&lengths)
+                .map(|(i, &length)| message(i, length))
+                .collect();
             let bytes = messages.concat();
-            let ends: Vec<_> = messages.iter().scan(0, |end, m| { *end += m.len(); Some(*end) }).collect();
+            let ends: Vec<_> = messages
+                .iter()
+                .scan(0, |end, m| {
+                    *end += m.len();
+                    Some(*end)
+                })
+                .collect();
             let (mut joiner, mut got, mut at) = (Joiner::default(), Vec::new(), 0);
             for cut in cuts.into_iter().cycle() {
                 if at == bytes.len() {
@@ -150,11 +180,17 @@ mod tests {
                 let until = bytes.len().min(at + cut);
                 joiner.push(&bytes[at..until]);
                 at = until;
-                got.extend(drain(&mut joiner).into_iter().map(|(message, aligned)| (message, aligned, at)));
+                got.extend(
+                    drain(&mut joiner)
+                        .into_iter()
+                        .map(|(message, aligned)| (message, aligned, at)),
+                );
                 prop_assert_eq!(joiner.is_mid_message(), at != 0 && !ends.contains(&at));
             }
             prop_assert_eq!(got.len(), messages.len());
-            for ((message, aligned, at), (expected, end)) in got.into_iter().zip(messages.iter().zip(ends)) {
+            for ((message, aligned, at), (expected, end)) in
+                got.into_iter().zip(messages.iter().zip(ends))
+            {
                 prop_assert_eq!(&message, expected);
                 // Aligned: the record's end is the message's.
                 prop_assert_eq!(aligned, at == end);

@@ -6,11 +6,12 @@
 //! content ──> Seal ─> Output ─> bytes out
 //! ```
 //!
-//! One direction has one owner: [`Seal`] and [`Open`] each have their keys, the sequence number under them and the traffic secret for the
-//! next ones, so that a KeyUpdate touches one half. Nothing here knows a handshake message, or when a record may come: that is the connection's.
+//! One direction has one owner: [`Seal`] and [`Open`] each have their keys, the sequence number
+//! under them and the traffic secret for the next ones, so that a KeyUpdate touches one half.
+//! Nothing here knows a handshake message, or when a record may come: that is the connection's.
 //!
-//! The peer's records and ours differ in what an error is. What the peer does wrong is a [`Fault`](crate::error::Fault); what we do wrong, or
-//! may not do any more, is a [`SealError`].
+//! The peer's records and ours differ in what an error is. What the peer does wrong is a
+//! [`Fault`](crate::error::Fault); what we do wrong, or may not do any more, is a [`SealError`].
 
 mod deframe;
 mod header;

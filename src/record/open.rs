@@ -1,7 +1,9 @@
 //! Opening: a record becomes content (RFC 9846, 5.1, 5.2 and 5.4).
 //!
-//! Application data goes where the application wants it, as far as there is room, and stays in place beyond that. Everything else stays in place: whether a
-//! record is application data shows only when it is open, so what turns out to be something else is taken back, and nothing of it is left there.
+//! Application data goes where the application wants it, as far as there is room, and stays in
+//! place beyond that. Everything else stays in place: whether a record is application data shows
+//! only when it is open, so what turns out to be something else is taken back, and nothing of it is
+//! left there.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -13,10 +15,12 @@ use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::key_schedule::{Iv, TrafficSecret};
 
-/// What was in a record. Of the content's `len` bytes the first `placed` were put where the caller wanted them, the others are `body[placed..len]`.
+/// What was in a record. Of the content's `len` bytes the first `placed` were put where the caller
+/// wanted them, the others are `body[placed..len]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opened {
-    /// The content's own type. An unprotected ChangeCipherSpec is the only one that may have come without protection where there are keys.
+    /// The content's own type. An unprotected ChangeCipherSpec is the only one that may have come
+    /// without protection where there are keys.
     pub(crate) content_type: ContentType,
     /// The content's length.
     pub(crate) len: usize,
@@ -34,12 +38,19 @@ pub(crate) struct Open {
 impl Open {
     /// Before there are keys: records come as they are.
     pub(crate) fn plaintext() -> Self {
-        Self { protection: None, max_inner: MAX_INNER, longest_inner: 0 }
+        Self {
+            protection: None,
+            max_inner: MAX_INNER,
+            longest_inner: 0,
+        }
     }
 
     /// With the keys of this secret, beginning at record 0.
     pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
-        Self { protection: Some(Protection::new(suite, secret)), ..Self::plaintext() }
+        Self {
+            protection: Some(Protection::new(suite, secret)),
+            ..Self::plaintext()
+        }
     }
 
     /// Whether there are keys.
@@ -49,13 +60,17 @@ impl Open {
 
     /// Whether these keys have opened nothing yet.
     ///
-    /// New keys are fresh, those of a KeyUpdate too: this alone does not say that the peer may still speak without protection.
+    /// New keys are fresh, those of a KeyUpdate too: this alone does not say that the peer may
+    /// still speak without protection.
     #[cfg(test)]
     pub(super) fn is_fresh(&self) -> bool {
-        self.protection.as_ref().is_none_or(|protection| protection.sequence() == 0)
+        self.protection
+            .as_ref()
+            .is_none_or(|protection| protection.sequence() == 0)
     }
 
-    /// Sets our limit for protected records, which counts content, content type and padding (RFC 8449, section 4).
+    /// Sets our limit for protected records, which counts content, content type and padding (RFC
+    /// 8449, section 4).
     pub(crate) fn set_max_inner(&mut self, limit: usize) {
         self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
     }
@@ -65,22 +80,36 @@ impl Open {
         self.longest_inner
     }
 
-    /// Opens a record: application data into `into` as far as it goes, all else in place. What `into` holds beyond what was placed are zeros, or what it held.
+    /// Opens a record: application data into `into` as far as it goes, all else in place. What
+    /// `into` holds beyond what was placed are zeros, or what it held.
     ///
-    /// Where that fails with [`Fault::BadRecordMac`], nothing but the record's bytes has changed: the next one can be tried with the same sequence
-    /// number, as a server does that skips early data (RFC 9846, 4.3.10).
+    /// Where that fails with [`Fault::BadRecordMac`], nothing but the record's bytes has changed:
+    /// the next one can be tried with the same sequence number, as a server does that skips early
+    /// data (RFC 9846, 4.3.10).
     ///
-    /// A ChangeCipherSpec that was not protected comes out as such, with or without keys, and counts nothing; when it may come is for the
-    /// connection to say.
+    /// A ChangeCipherSpec that was not protected comes out as such, with or without keys, and
+    /// counts nothing; when it may come is for the connection to say.
     ///
     /// # Errors
     ///
     /// The faults of RFC 9846, sections 5.1 to 5.4.
-    pub(crate) fn open(&mut self, header: &Header, body: &mut [u8], into: &mut [u8]) -> Result<Opened, Fault> {
+    pub(crate) fn open(
+        &mut self,
+        header: &Header,
+        body: &mut [u8],
+        into: &mut [u8],
+    ) -> Result<Opened, Fault> {
         let opened = match (&mut self.protection, header.content_type) {
-            // RFC 9846, section 5: looked for before the record is opened; any other value is unexpected_message.
+            // RFC 9846, section 5: looked for before the record is opened; any other value is
+            // unexpected_message.
             (_, ContentType::CHANGE_CIPHER_SPEC) => match body {
-                [1] => return Ok(Opened { content_type: ContentType::CHANGE_CIPHER_SPEC, len: 1, placed: 0 }),
+                [1] => {
+                    return Ok(Opened {
+                        content_type: ContentType::CHANGE_CIPHER_SPEC,
+                        len: 1,
+                        placed: 0,
+                    });
+                }
                 _ => return Err(Fault::ChangeCipherSpec),
             },
             (Some(protection), ContentType::APPLICATION_DATA) => {
@@ -88,28 +117,43 @@ impl Open {
                 self.longest_inner = self.longest_inner.max(body.len().saturating_sub(TAG_LEN));
                 opened
             }
-            // RFC 9846, section 5: application data before there are keys, or anything unprotected after.
-            (None, got @ ContentType::APPLICATION_DATA) | (Some(_), got) => return Err(Fault::UnexpectedRecord { got }),
-            // RFC 9846, 5.1: `Header::parse` saw to it already; here for a caller that has a header from elsewhere.
-            (None, _) if body.len() > MAX_FRAGMENT => {
-                return Err(Fault::RecordOverflow { length: body.len(), limit: MAX_FRAGMENT });
+            // RFC 9846, section 5: application data before there are keys, or anything unprotected
+            // after.
+            (None, got @ ContentType::APPLICATION_DATA) | (Some(_), got) => {
+                return Err(Fault::UnexpectedRecord { got });
             }
-            (None, content_type) => Opened { content_type, len: body.len(), placed: 0 },
+            // RFC 9846, 5.1: `Header::parse` saw to it already; here for a caller that has a header
+            // from elsewhere.
+            (None, _) if body.len() > MAX_FRAGMENT => {
+                return Err(Fault::RecordOverflow {
+                    length: body.len(),
+                    limit: MAX_FRAGMENT,
+                });
+            }
+            (None, content_type) => Opened {
+                content_type,
+                len: body.len(),
+                placed: 0,
+            },
         };
         match opened.content_type {
             // RFC 9846, 5.1 and 5.4: not even with padding.
             ContentType::HANDSHAKE | ContentType::ALERT if opened.len == 0 => {
-                Err(Fault::EmptyFragment { content_type: opened.content_type })
+                Err(Fault::EmptyFragment {
+                    content_type: opened.content_type,
+                })
             }
-            ContentType::HANDSHAKE | ContentType::ALERT | ContentType::APPLICATION_DATA => Ok(opened),
+            ContentType::HANDSHAKE | ContentType::ALERT | ContentType::APPLICATION_DATA => {
+                Ok(opened)
+            }
             // RFC 9846, section 5: a protected one is unexpected_message.
             ContentType::CHANGE_CIPHER_SPEC => Err(Fault::ChangeCipherSpec),
             got => Err(Fault::UnexpectedRecord { got }),
         }
     }
 
-    /// Changes to the next generation of keys, after a KeyUpdate came (RFC 9846, 4.7.3). How often is the sender's concern: a receiver MUST
-    /// NOT enforce a limit.
+    /// Changes to the next generation of keys, after a KeyUpdate came (RFC 9846, 4.7.3). How often
+    /// is the sender's concern: a receiver MUST NOT enforce a limit.
     pub(crate) fn update(&mut self) {
         self.protection = self.protection.take().map(Protection::next);
     }
@@ -131,14 +175,19 @@ fn open_protected(
     let (inner, tag) = body.split_last_chunk_mut().ok_or(Fault::BadRecordMac)?;
     // RFC 9846, 5.3: a sequence number does not wrap. Nobody will wait for this.
     if protection.is_spent() {
-        return Err(Fault::TooMany { what: "records under one key", limit: usize::MAX });
+        return Err(Fault::TooMany {
+            what: "records under one key",
+            limit: usize::MAX,
+        });
     }
     // The last byte is the type, or padding: never content.
     let room = into.len().min(inner.len().saturating_sub(1));
     let head = into.get_mut(..room).unwrap_or_default();
     let mut nonce = Zeroizing::new([0; Iv::LEN]);
     protection.nonce_into(&mut nonce);
-    protection.key().open(&nonce, header.bytes(), inner, tag, head)?;
+    protection
+        .key()
+        .open(&nonce, header.bytes(), inner, tag, head)?;
     protection.advance();
     let (place, rest) = inner.split_at_mut(head.len());
     match judge(head, rest, max_inner) {
@@ -150,24 +199,45 @@ fn open_protected(
         judged => {
             place.copy_from_slice(head);
             head.zeroize();
-            judged.map(|opened| Opened { placed: 0, ..opened })
+            judged.map(|opened| Opened {
+                placed: 0,
+                ..opened
+            })
         }
     }
 }
 
 /// What the TLSInnerPlaintext is that `head` and `rest` make together.
 fn judge(head: &[u8], rest: &[u8], max_inner: usize) -> Result<Opened, Fault> {
-    // RFC 9846, 5.4: the limit is one for content, type and padding together. Asked after the tag, so that it is the peer who erred.
+    // RFC 9846, 5.4: the limit is one for content, type and padding together. Asked after the tag,
+    // so that it is the peer who erred.
     let length = head.len() + rest.len();
     if length > max_inner {
-        return Err(Fault::RecordOverflow { length, limit: max_inner });
+        return Err(Fault::RecordOverflow {
+            length,
+            limit: max_inner,
+        });
     }
-    // RFC 9846, 5.4: the last byte that is not zero is the type; looked for in the cleartext alone. How long the padding is may show in the time
-    // this takes: the time shows the content's length besides, in what the application does with it.
-    let last = |bytes: &[u8]| bytes.iter().rposition(|&byte| byte != 0).and_then(|at| Some((at, ContentType(*bytes.get(at)?))));
+    // RFC 9846, 5.4: the last byte that is not zero is the type; looked for in the cleartext alone.
+    // How long the padding is may show in the time this takes: the time shows the content's length
+    // besides, in what the application does with it.
+    let last = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .rposition(|&byte| byte != 0)
+            .and_then(|at| Some((at, ContentType(*bytes.get(at)?))))
+    };
     if let Some((at, content_type)) = last(rest) {
-        return Ok(Opened { content_type, len: head.len() + at, placed: head.len() });
+        return Ok(Opened {
+            content_type,
+            len: head.len() + at,
+            placed: head.len(),
+        });
     }
     let (len, content_type) = last(head).ok_or(Fault::NoContentType)?;
-    Ok(Opened { content_type, len, placed: len })
+    Ok(Opened {
+        content_type,
+        len,
+        placed: len,
+    })
 }

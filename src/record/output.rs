@@ -5,22 +5,28 @@
 //!              records, for the transport      where the next record is made
 //! ```
 //!
-//! 1. [`reserve`](Output::reserve): room for all that one call has to say, so that the buffer grows once.
-//! 2. [`room`](Output::room), [`append`](Output::append): a record is sealed behind those that wait.
+//! 1. [`reserve`](Output::reserve): room for all that one call has to say, so that the buffer grows
+//!    once.
+//! 2. [`room`](Output::room), [`append`](Output::append): a record is sealed behind those that
+//!    wait.
 //! 3. [`waiting`](Output::waiting), [`sent`](Output::sent): the transport takes them.
-//! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to: so does its memory, elsewhere.
+//! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to: so does its
+//!    memory, elsewhere.
 //!
-//! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep), [`release`](Output::release). What it has so far is not encrypted yet,
-//! so no copy of it stays behind in the buffer where it was moved from. A record that is made meanwhile goes before it.
+//! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep),
+//! [`release`](Output::release). What it has so far is not encrypted yet, so no copy of it stays
+//! behind in the buffer where it was moved from. A record that is made meanwhile goes before it.
 //!
-//! A `Vec` that is cleared and extended would write every byte twice, once as a zero, and the content a third time on its way to where it is
-//! encrypted. So the buffer stays initialized over its whole length, and a busy connection keeps it: no zero is written after it has grown.
+//! A `Vec` that is cleared and extended would write every byte twice, once as a zero, and the
+//! content a third time on its way to where it is encrypted. So the buffer stays initialized over
+//! its whole length, and a busy connection keeps it: no zero is written after it has grown.
 
 use core::ops::Range;
 
 use zeroize::Zeroize;
 
-/// What an idle connection keeps: room for a small answer, so that the exchange of such allocates nothing.
+/// What an idle connection keeps: room for a small answer, so that the exchange of such allocates
+/// nothing.
 const IDLE: usize = 512;
 
 /// The outbound buffer.
@@ -54,7 +60,8 @@ impl Output {
             return;
         }
         let kept = self.waiting.start..self.waiting.end + draft;
-        // What moves is less than what went, so that a caller who sends little at a time does not pay for it each time.
+        // What moves is less than what went, so that a caller who sends little at a time does not
+        // pay for it each time.
         if kept.len() <= kept.start && self.buffer.len() - waits >= length {
             self.buffer.copy_within(kept, 0);
             self.wipe_draft();
@@ -76,10 +83,14 @@ impl Output {
         self.draft = draft;
     }
 
-    /// `length` bytes behind what waits and the draft, for a record; what stands in them is of no meaning.
+    /// `length` bytes behind what waits and the draft, for a record; what stands in them is of no
+    /// meaning.
     pub(crate) fn room(&mut self, length: usize) -> &mut [u8] {
         self.reserve(self.draft.saturating_add(length));
-        self.buffer.get_mut(self.waiting.end + self.draft..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
+        self.buffer
+            .get_mut(self.waiting.end + self.draft..)
+            .and_then(|room| room.get_mut(..length))
+            .unwrap_or_default()
     }
 
     /// How many bytes there are behind what waits without anything being moved.
@@ -87,7 +98,8 @@ impl Output {
         self.buffer.len() - self.waiting.end
     }
 
-    /// The first `length` bytes of the [`room`](Self::room) have become a record, which waits now, before the draft.
+    /// The first `length` bytes of the [`room`](Self::room) have become a record, which waits now,
+    /// before the draft.
     pub(crate) fn append(&mut self, length: usize) {
         let end = self.waiting.end + self.draft;
         let length = length.min(self.buffer.len() - end);
@@ -102,10 +114,14 @@ impl Output {
     /// The first `length` bytes behind what waits, where the draft is, and may go on.
     pub(crate) fn draft(&mut self, length: usize) -> &mut [u8] {
         self.reserve(length);
-        self.buffer.get_mut(self.waiting.end..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
+        self.buffer
+            .get_mut(self.waiting.end..)
+            .and_then(|room| room.get_mut(..length))
+            .unwrap_or_default()
     }
 
-    /// What stands in the first `length` bytes of the place of the [`draft`](Self::draft) is it now, and kept.
+    /// What stands in the first `length` bytes of the place of the [`draft`](Self::draft) is it
+    /// now, and kept.
     pub(crate) fn keep(&mut self, length: usize) {
         self.draft = length.min(self.room_left());
     }
@@ -123,7 +139,11 @@ impl Output {
     /// Forgets the draft.
     pub(crate) fn wipe_draft(&mut self) {
         let draft = core::mem::take(&mut self.draft);
-        self.buffer.get_mut(self.waiting.end..).and_then(|room| room.get_mut(..draft)).unwrap_or_default().zeroize();
+        self.buffer
+            .get_mut(self.waiting.end..)
+            .and_then(|room| room.get_mut(..draft))
+            .unwrap_or_default()
+            .zeroize();
     }
 
     /// Frees a large buffer in which nothing waits.
@@ -181,7 +201,11 @@ mod tests {
             output.sent(1000);
         }
         assert_eq!(output.waiting(), vec![2; 16_000]);
-        assert!(output.buffer.len() <= 2 * 16_000 + 1000, "{}", output.buffer.len());
+        assert!(
+            output.buffer.len() <= 2 * 16_000 + 1000,
+            "{}",
+            output.buffer.len()
+        );
     }
 
     /// Stands in drafts alone.
@@ -219,13 +243,23 @@ mod tests {
             prolong(&mut output, 1);
             moves += usize::from(place != output.buffer.as_ptr());
         }
-        assert!(moves <= 6 && output.buffer.len() <= 40_000, "{moves} moves, {} bytes", output.buffer.len());
+        assert!(
+            moves <= 6 && output.buffer.len() <= 40_000,
+            "{moves} moves, {} bytes",
+            output.buffer.len()
+        );
     }
 
     proptest! {
-        /// Also while a record is begun and finished later: it comes where it was finished, and no copy of it remains where it was.
+        /// Also while a record is begun and finished later: it comes where it was finished, and no
+        /// copy of it remains where it was.
         #[test]
-        fn what_is_begun_stays_apart(steps in prop::collection::vec((0usize..2000, 0usize..2000, 0usize..2500, any::<bool>(), any::<bool>()), 0..60)) {
+        fn what_is_begun_stays_apart(
+            steps in prop::collection::vec(
+                (0usize..2000, 0usize..2000, 0usize..2500, any::<bool>(), any::<bool>()),
+                0..60,
+            )
+        ) {
             let (mut output, mut expected, mut number) = (Output::default(), Vec::new(), 0);
             for (record, more, sent, makes, finishes) in steps {
                 number = (number + 1) % 200;
@@ -254,7 +288,12 @@ mod tests {
         }
 
         #[test]
-        fn what_goes_in_comes_out(steps in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..2000), 0usize..2000, any::<bool>()), 0..60)) {
+        fn what_goes_in_comes_out(
+            steps in prop::collection::vec(
+                (prop::collection::vec(any::<u8>(), 0..2000), 0usize..2000, any::<bool>()),
+                0..60,
+            )
+        ) {
             let (mut output, mut expected) = (Output::default(), Vec::new());
             for (record, sent, rests) in steps {
                 push(&mut output, &record);

@@ -1,6 +1,7 @@
 //! [`Padding`]: how many zeros a record's length hides behind (RFC 9846, 5.4).
 
-/// How application data records are padded, so that their lengths say less about what is in them (RFC 9846, 5.4 and F.3).
+/// How application data records are padded, so that their lengths say less about what is in them
+/// (RFC 9846, 5.4 and F.3).
 ///
 /// ```
 /// use fleeting::Padding;
@@ -15,20 +16,26 @@ pub enum Padding {
     /// None: a record's length is its content's.
     #[default]
     None,
-    /// Up to the next multiple of so many bytes of content; 0 and 1 are the same as [`None`](Self::None).
+    /// Up to the next multiple of so many bytes of content; 0 and 1 are the same as
+    /// [`None`](Self::None).
     Block(u16),
-    /// Up to the next power of two: many lengths look alike, at the price of twice the bytes in the worst case.
+    /// Up to the next power of two: many lengths look alike, at the price of twice the bytes in the
+    /// worst case.
     PowerOfTwo,
     /// Up to the longest record there is, 16 KiB: nothing shows but the number of records.
     Full,
 }
 
 impl Padding {
-    /// How many zeros to add to this much content, where a record has room for `max_fragment` bytes of both.
+    /// How many zeros to add to this much content, where a record has room for `max_fragment` bytes
+    /// of both.
     pub(crate) fn amount(self, content: usize, max_fragment: usize) -> usize {
         let padded = match self {
             Self::None | Self::Block(0 | 1) => content,
-            Self::Block(block) => content.checked_next_multiple_of(usize::from(block)).unwrap_or(content).max(usize::from(block)),
+            Self::Block(block) => content
+                .checked_next_multiple_of(usize::from(block))
+                .unwrap_or(content)
+                .max(usize::from(block)),
             Self::PowerOfTwo => content.checked_next_power_of_two().unwrap_or(content),
             Self::Full => max_fragment,
         };
@@ -43,20 +50,33 @@ mod tests {
 
     #[test]
     fn each_policy_pads_as_it_says() {
-        let amounts = |padding: Padding| [0, 1, 15, 16, 17, 16383, 16384].map(|content| padding.amount(content, 16384));
+        let amounts = |padding: Padding| {
+            [0, 1, 15, 16, 17, 16383, 16384].map(|content| padding.amount(content, 16384))
+        };
         assert_eq!(amounts(Padding::None), [0; 7]);
         assert_eq!(amounts(Padding::Block(0)), [0; 7]);
         assert_eq!(amounts(Padding::Block(1)), [0; 7]);
         assert_eq!(amounts(Padding::Block(16)), [16, 15, 1, 0, 15, 1, 0]);
-        assert_eq!(amounts(Padding::Block(10_000)), [10_000, 9_999, 9_985, 9_984, 9_983, 1, 0]);
+        assert_eq!(
+            amounts(Padding::Block(10_000)),
+            [10_000, 9_999, 9_985, 9_984, 9_983, 1, 0]
+        );
         assert_eq!(amounts(Padding::PowerOfTwo), [1, 0, 1, 0, 15, 1, 0]);
-        assert_eq!(amounts(Padding::Full), [16384, 16383, 16369, 16368, 16367, 1, 0]);
+        assert_eq!(
+            amounts(Padding::Full),
+            [16384, 16383, 16369, 16368, 16367, 1, 0]
+        );
     }
 
     proptest! {
         #[test]
         fn never_over_the_limit(block: u16, content in 0usize..20_000, max in 0usize..=16384) {
-            for padding in [Padding::None, Padding::Block(block), Padding::PowerOfTwo, Padding::Full] {
+            for padding in [
+                Padding::None,
+                Padding::Block(block),
+                Padding::PowerOfTwo,
+                Padding::Full,
+            ] {
                 let amount = padding.amount(content, max);
                 prop_assert!(amount == 0 || content + amount <= max);
             }

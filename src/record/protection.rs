@@ -1,4 +1,5 @@
-//! What one direction needs to protect records: its secret, the keys from it, and the sequence number (RFC 9846, 5.2 to 5.5).
+//! What one direction needs to protect records: its secret, the keys from it, and the sequence
+//! number (RFC 9846, 5.2 to 5.5).
 
 use zeroize::Zeroizing;
 
@@ -6,7 +7,8 @@ use crate::crypto::aead::AeadKey;
 use crate::crypto::suite::Suite;
 use crate::key_schedule::{Iv, RestingSecret, TrafficSecret};
 
-/// One direction's keys of one generation. The sequence number belongs to the keys: new keys come with a new one, which starts at 0.
+/// One direction's keys of one generation. The sequence number belongs to the keys: new keys come
+/// with a new one, which starts at 0.
 pub(super) struct Protection {
     suite: Suite,
     /// Kept for the next generation.
@@ -19,7 +21,13 @@ pub(super) struct Protection {
 impl Protection {
     pub(super) fn new(suite: Suite, secret: TrafficSecret) -> Self {
         let (key, iv) = secret.keys(suite);
-        Self { suite, secret: secret.rest(), key, iv, sequence: 0 }
+        Self {
+            suite,
+            secret: secret.rest(),
+            key,
+            iv,
+            sequence: 0,
+        }
     }
 
     /// The next generation (RFC 9846, 7.2): the old secret and its keys are wiped.
@@ -42,7 +50,8 @@ impl Protection {
         self.iv.nonce(self.sequence)
     }
 
-    /// Counts a record. The last number is never reached, so that there is always a next: see [`is_spent`](Self::is_spent).
+    /// Counts a record. The last number is never reached, so that there is always a next: see
+    /// [`is_spent`](Self::is_spent).
     pub(super) fn advance(&mut self) {
         self.sequence = self.sequence.saturating_add(1);
     }

@@ -8,7 +8,8 @@
 //! } TLSInnerPlaintext;
 //! ```
 //!
-//! The content is encrypted from where it is to its place in the record, behind the header; or where it stands, if that is where it was written.
+//! The content is encrypted from where it is to its place in the record, behind the header; or
+//! where it stands, if that is where it was written.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -28,13 +29,15 @@ const INITIAL_VERSION: u16 = 0x0301;
 /// RFC 9846, 4.7.3: a sender's keys are renewed at most this often.
 const MAX_UPDATES: u64 = (1 << 48) - 1;
 
-/// Records held back from application data at the end of a key's life: for the KeyUpdate that ends it, or for the alert that says why not.
+/// Records held back from application data at the end of a key's life: for the KeyUpdate that ends
+/// it, or for the alert that says why not.
 const RESERVE: u64 = 2;
 
 /// Why a record was not sealed.
 #[derive(Clone, Debug)]
 pub(crate) enum SealError {
-    /// The key has protected as many records as it may, or was renewed as often as it may be (RFC 9846, 5.5 and 4.7.3).
+    /// The key has protected as many records as it may, or was renewed as often as it may be (RFC
+    /// 9846, 5.5 and 4.7.3).
     KeyLimit,
     /// Our own mistake.
     Internal {
@@ -48,7 +51,10 @@ impl SealError {
     pub(crate) fn in_state(self, state: &'static str) -> Error {
         match self {
             Self::KeyLimit => Error::KeyLimit,
-            Self::Internal { what } => Error::Protocol { state, fault: Fault::Internal { what } },
+            Self::Internal { what } => Error::Protocol {
+                state,
+                fault: Fault::Internal { what },
+            },
         }
     }
 }
@@ -63,12 +69,19 @@ pub(crate) struct Seal {
 impl Seal {
     /// Before there are keys: records go out as they are.
     pub(crate) fn plaintext() -> Self {
-        Self { protection: None, max_inner: MAX_INNER, updates: 0 }
+        Self {
+            protection: None,
+            max_inner: MAX_INNER,
+            updates: 0,
+        }
     }
 
     /// With the keys of this secret, beginning at record 0.
     pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
-        Self { protection: Some(Protection::new(suite, secret)), ..Self::plaintext() }
+        Self {
+            protection: Some(Protection::new(suite, secret)),
+            ..Self::plaintext()
+        }
     }
 
     /// Whether there are keys.
@@ -76,46 +89,67 @@ impl Seal {
         self.protection.is_some()
     }
 
-    /// Sets the peer's limit for protected records, which counts content, content type and padding (RFC 8449, section 4).
+    /// Sets the peer's limit for protected records, which counts content, content type and padding
+    /// (RFC 8449, section 4).
     pub(crate) fn set_max_inner(&mut self, limit: usize) {
         self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
     }
 
     /// The longest content that a record may have.
     pub(crate) fn max_fragment(&self) -> usize {
-        if self.is_protected() { self.max_inner.saturating_sub(1) } else { MAX_FRAGMENT }
+        if self.is_protected() {
+            self.max_inner.saturating_sub(1)
+        } else {
+            MAX_FRAGMENT
+        }
     }
 
-    /// How many more records these keys may seal: at 0 nothing more goes out. Before there are keys there is no limit.
+    /// How many more records these keys may seal: at 0 nothing more goes out. Before there are keys
+    /// there is no limit.
     pub(crate) fn records_left(&self) -> u64 {
-        self.protection.as_ref().map_or(u64::MAX, Protection::records_left)
+        self.protection
+            .as_ref()
+            .map_or(u64::MAX, Protection::records_left)
     }
 
     /// Appends one record with this content and padding to `out`.
     ///
     /// # Errors
     ///
-    /// [`SealError::KeyLimit`] when no record is left; for application data 2 records earlier, so that a KeyUpdate or an alert can still be sent.
-    /// [`SealError::Internal`] for what must not be sent: an empty handshake message or alert, a protected ChangeCipherSpec, a record
-    /// over the limit. Then nothing is appended.
-    pub(crate) fn seal(&mut self, content_type: ContentType, content: &[u8], padding: usize, out: &mut Output) -> Result<(), SealError> {
+    /// [`SealError::KeyLimit`] when no record is left; for application data 2 records earlier, so
+    /// that a KeyUpdate or an alert can still be sent. [`SealError::Internal`] for what must not be
+    /// sent: an empty handshake message or alert, a protected ChangeCipherSpec, a record over the
+    /// limit. Then nothing is appended.
+    pub(crate) fn seal(
+        &mut self,
+        content_type: ContentType,
+        content: &[u8],
+        padding: usize,
+        out: &mut Output,
+    ) -> Result<(), SealError> {
         if self.protection.is_none() {
             return append_plaintext(content_type, VERSION, content, out);
         }
         self.protect(content_type, content, content.len(), padding, out)
     }
 
-    /// Where the content of the next record may be written, to be [kept](Self::keep_lent) and [sealed](Self::seal_lent) there: as many bytes as content and
-    /// padding will have. It begins with what is kept.
+    /// Where the content of the next record may be written, to be [kept](Self::keep_lent) and
+    /// [sealed](Self::seal_lent) there: as many bytes as content and padding will have. It begins
+    /// with what is kept.
     pub(crate) fn lend(out: &mut Output, length: usize) -> &mut [u8] {
-        out.draft(length.saturating_add(OVERHEAD)).get_mut(HEADER_LEN..).and_then(|room| room.get_mut(..length)).unwrap_or_default()
+        out.draft(length.saturating_add(OVERHEAD))
+            .get_mut(HEADER_LEN..)
+            .and_then(|room| room.get_mut(..length))
+            .unwrap_or_default()
     }
 
-    /// The first `length` bytes of what was [lent](Self::lend) are application data, and kept until they are sealed.
+    /// The first `length` bytes of what was [lent](Self::lend) are application data, and kept until
+    /// they are sealed.
     ///
     /// # Errors
     ///
-    /// [`SealError::KeyLimit`] if no record is left for them. Then nothing is kept, nor left of what was.
+    /// [`SealError::KeyLimit`] if no record is left for them. Then nothing is kept, nor left of
+    /// what was.
     pub(crate) fn keep_lent(&self, length: usize, out: &mut Output) -> Result<(), SealError> {
         out.keep(HEADER_LEN + length);
         if self.records_left() > RESERVE {
@@ -130,9 +164,15 @@ impl Seal {
         out.drafted().saturating_sub(HEADER_LEN)
     }
 
-    /// Appends one record of application data with what is [kept](Self::keep_lent), of which the first bytes are `head` in place of what stands there.
-    /// Otherwise as [`seal`](Self::seal). Nothing is kept afterwards.
-    pub(crate) fn seal_lent(&mut self, head: &[u8], padding: usize, out: &mut Output) -> Result<(), SealError> {
+    /// Appends one record of application data with what is [kept](Self::keep_lent), of which the
+    /// first bytes are `head` in place of what stands there. Otherwise as [`seal`](Self::seal).
+    /// Nothing is kept afterwards.
+    pub(crate) fn seal_lent(
+        &mut self,
+        head: &[u8],
+        padding: usize,
+        out: &mut Output,
+    ) -> Result<(), SealError> {
         let length = Self::lent(out);
         out.reserve(length.saturating_add(padding).saturating_add(OVERHEAD));
         out.release();
@@ -143,7 +183,8 @@ impl Seal {
         sealed
     }
 
-    /// Seals `content_len` bytes: `head`, and what stands behind its length at the content's place already.
+    /// Seals `content_len` bytes: `head`, and what stands behind its length at the content's place
+    /// already.
     fn protect(
         &mut self,
         content_type: ContentType,
@@ -152,14 +193,18 @@ impl Seal {
         padding: usize,
         out: &mut Output,
     ) -> Result<(), SealError> {
-        let protection = self.protection.as_mut().ok_or(Self::internal("protecting a record before there are keys"))?;
+        let protection = self
+            .protection
+            .as_mut()
+            .ok_or(Self::internal("protecting a record before there are keys"))?;
         let reserve = match content_type {
             ContentType::APPLICATION_DATA => RESERVE,
             // RFC 9846, 5.1 and 5.4: these are not sent empty.
             ContentType::HANDSHAKE | ContentType::ALERT if content_len > 0 => 0,
             _ => return Err(Self::internal("protecting a record of this type")),
         };
-        // RFC 9846, 5.5: not one record over the limit, which is below the sequence number's end (5.3).
+        // RFC 9846, 5.5: not one record over the limit, which is below the sequence number's end
+        // (5.3).
         if protection.records_left() <= reserve {
             return Err(SealError::KeyLimit);
         }
@@ -169,14 +214,21 @@ impl Seal {
         }
         let length = content_len + padding + OVERHEAD;
         let record = out.room(length);
-        let (header, inner, tag) = parts(record).ok_or(Self::internal("finding room for a record"))?;
-        let (content_type_byte, zeros) =
-            inner.get_mut(content_len..).and_then(<[u8]>::split_first_mut).ok_or(Self::internal("finding room for a record"))?;
+        let (header, inner, tag) =
+            parts(record).ok_or(Self::internal("finding room for a record"))?;
+        let (content_type_byte, zeros) = inner
+            .get_mut(content_len..)
+            .and_then(<[u8]>::split_first_mut)
+            .ok_or(Self::internal("finding room for a record"))?;
         *content_type_byte = content_type.0;
         // RFC 9846, 5.4: the padding is zeros.
         zeros.fill(0);
-        *header = header::encode(ContentType::APPLICATION_DATA, VERSION, inner.len() + TAG_LEN)
-            .ok_or(Self::internal("keeping a record within the limit"))?;
+        *header = header::encode(
+            ContentType::APPLICATION_DATA,
+            VERSION,
+            inner.len() + TAG_LEN,
+        )
+        .ok_or(Self::internal("keeping a record within the limit"))?;
         let mut nonce = Zeroizing::new([0; Iv::LEN]);
         protection.nonce_into(&mut nonce);
         match protection.key().seal(&nonce, header, head, inner) {
@@ -193,12 +245,14 @@ impl Seal {
 
     /// Appends the record of a client's first ClientHello to `out`.
     ///
-    /// RFC 9846, 5.1: it SHOULD have version 0x0301, for servers and middleboxes that expect no other.
+    /// RFC 9846, 5.1: it SHOULD have version 0x0301, for servers and middleboxes that expect no
+    /// other.
     pub(crate) fn initial_client_hello(message: &[u8], out: &mut Output) -> Result<(), SealError> {
         append_plaintext(ContentType::HANDSHAKE, INITIAL_VERSION, message, out)
     }
 
-    /// Appends the ChangeCipherSpec of middlebox compatibility mode to `out`: never protected, whatever keys there are (RFC 9846, E.4).
+    /// Appends the ChangeCipherSpec of middlebox compatibility mode to `out`: never protected,
+    /// whatever keys there are (RFC 9846, E.4).
     pub(crate) fn change_cipher_spec(out: &mut Output) -> Result<(), SealError> {
         append_plaintext(ContentType::CHANGE_CIPHER_SPEC, VERSION, &[1], out)
     }
@@ -210,7 +264,8 @@ impl Seal {
         self.is_protected() && self.updates < MAX_UPDATES
     }
 
-    /// Changes to the next generation of keys, after a KeyUpdate was sealed with these (RFC 9846, 4.7.3).
+    /// Changes to the next generation of keys, after a KeyUpdate was sealed with these (RFC 9846,
+    /// 4.7.3).
     pub(crate) fn update(&mut self) -> Result<(), SealError> {
         if !self.can_update() {
             return Err(SealError::KeyLimit);
@@ -243,15 +298,33 @@ fn parts(record: &mut [u8]) -> Option<(&mut [u8; HEADER_LEN], &mut [u8], &mut [u
 }
 
 /// Appends a TLSPlaintext, which is written as it is.
-fn append_plaintext(content_type: ContentType, version: u16, content: &[u8], out: &mut Output) -> Result<(), SealError> {
-    // RFC 9846, 5.1: application data is never written unprotected; nothing else is sent empty, or longer than 2^14.
-    if content_type == ContentType::APPLICATION_DATA || content.is_empty() || content.len() > MAX_FRAGMENT {
-        return Err(SealError::Internal { what: "writing an unprotected record" });
+fn append_plaintext(
+    content_type: ContentType,
+    version: u16,
+    content: &[u8],
+    out: &mut Output,
+) -> Result<(), SealError> {
+    // RFC 9846, 5.1: application data is never written unprotected; nothing else is sent empty, or
+    // longer than 2^14.
+    if content_type == ContentType::APPLICATION_DATA
+        || content.is_empty()
+        || content.len() > MAX_FRAGMENT
+    {
+        return Err(SealError::Internal {
+            what: "writing an unprotected record",
+        });
     }
     let header =
-        header::encode(content_type, version, content.len()).ok_or(SealError::Internal { what: "writing an unprotected record" })?;
+        header::encode(content_type, version, content.len()).ok_or(SealError::Internal {
+            what: "writing an unprotected record",
+        })?;
     let length = HEADER_LEN + content.len();
-    let (place, rest) = out.room(length).split_first_chunk_mut().ok_or(SealError::Internal { what: "finding room for a record" })?;
+    let (place, rest) = out
+        .room(length)
+        .split_first_chunk_mut()
+        .ok_or(SealError::Internal {
+            what: "finding room for a record",
+        })?;
     *place = header;
     rest.copy_from_slice(content);
     out.append(length);

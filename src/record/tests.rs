@@ -1,4 +1,5 @@
-//! Sealing and opening: against each other, and against everything that the standard says must be refused.
+//! Sealing and opening: against each other, and against everything that the standard says must be
+//! refused.
 
 use crate::code_point::{AlertDescription, ContentType};
 use crate::crypto::suite::Suite;
@@ -22,7 +23,10 @@ fn secret(suite: Suite) -> TrafficSecret {
 }
 
 fn pair(suite: Suite) -> (Seal, Open) {
-    (Seal::protected(suite, secret(suite)), Open::protected(suite, secret(suite)))
+    (
+        Seal::protected(suite, secret(suite)),
+        Open::protected(suite, secret(suite)),
+    )
 }
 
 fn aes() -> (Seal, Open) {
@@ -41,13 +45,20 @@ fn forged(inner: &[u8]) -> Vec<u8> {
     let protection = Protection::new(suite, secret(suite));
     let header = header::encode(DATA, 0x0303, inner.len() + 16).unwrap();
     let mut inner = inner.to_vec();
-    let tag = protection.key().seal_in_place(&protection.nonce(), &header, &mut inner).unwrap();
+    let tag = protection
+        .key()
+        .seal_in_place(&protection.nonce(), &header, &mut inner)
+        .unwrap();
     [&header[..], &inner, &tag].concat()
 }
 
 /// A record as it is.
 fn plain(content_type: ContentType, content: &[u8]) -> Vec<u8> {
-    [&header::encode(content_type, 0x0303, content.len()).unwrap()[..], content].concat()
+    [
+        &header::encode(content_type, 0x0303, content.len()).unwrap()[..],
+        content,
+    ]
+    .concat()
 }
 
 /// Opens one whole record: its type and its content.
@@ -76,11 +87,21 @@ fn what_is_sealed_opens() {
     for suite in Suite::ALL {
         let (mut seal, mut open) = pair(suite);
         for content_type in [HANDSHAKE, ALERT, DATA] {
-            for (length, padding) in [(1, 0), (1, 1), (13, 100), (16383, 1), (16384, 0), (1, 16383)] {
+            for (length, padding) in [
+                (1, 0),
+                (1, 1),
+                (13, 100),
+                (16383, 1),
+                (16384, 0),
+                (1, 16383),
+            ] {
                 let record = sealed(&mut seal, content_type, &content(length), padding);
                 assert_eq!(record.len(), length + padding + OVERHEAD);
                 assert_eq!(record[..3], [23, 3, 3]);
-                assert_eq!(opened(&mut open, &record).unwrap(), (content_type, content(length)));
+                assert_eq!(
+                    opened(&mut open, &record).unwrap(),
+                    (content_type, content(length))
+                );
             }
         }
     }
@@ -95,8 +116,12 @@ fn what_is_lent_is_sealed_as_what_is_given() {
                 Seal::lend(&mut out, length)[head..].copy_from_slice(&content(length)[head..]);
                 seal.keep_lent(length, &mut out).unwrap();
                 assert_eq!(Seal::lent(&out), length);
-                seal.seal_lent(&content(length)[..head], padding, &mut out).unwrap();
-                assert_eq!(out.waiting(), sealed(&mut pair(suite).0, DATA, &content(length), padding));
+                seal.seal_lent(&content(length)[..head], padding, &mut out)
+                    .unwrap();
+                assert_eq!(
+                    out.waiting(),
+                    sealed(&mut pair(suite).0, DATA, &content(length), padding)
+                );
                 assert_eq!(Seal::lent(&out), 0);
             }
         }
@@ -109,9 +134,16 @@ fn what_was_lent_and_not_sealed_is_wiped() {
     let (mut seal, _) = aes();
     Seal::lend(&mut out, 100).fill(7);
     seal.keep_lent(100, &mut out).unwrap();
-    assert!(matches!(seal.seal_lent(b"", MAX_FRAGMENT, &mut out), Err(SealError::Internal { .. })));
-    assert_eq!((Seal::lent(&out), Seal::lend(&mut out, 100)), (0, &mut [0; 100][..]));
-    // What is kept is sealed before the keys are at their end; without a record left for it nothing is kept.
+    assert!(matches!(
+        seal.seal_lent(b"", MAX_FRAGMENT, &mut out),
+        Err(SealError::Internal { .. })
+    ));
+    assert_eq!(
+        (Seal::lent(&out), Seal::lend(&mut out, 100)),
+        (0, &mut [0; 100][..])
+    );
+    // What is kept is sealed before the keys are at their end; without a record left for it nothing
+    // is kept.
     seal.start_at(seal.records_left() - 3);
     for (left, kept) in [(3, 10), (3, 100), (2, 0)] {
         assert_eq!(seal.records_left(), left);
@@ -123,8 +155,14 @@ fn what_was_lent_and_not_sealed_is_wiped() {
             out.sent(usize::MAX);
         }
     }
-    assert!(matches!(seal.keep_lent(100, &mut out), Err(SealError::KeyLimit)));
-    assert_eq!((Seal::lent(&out), Seal::lend(&mut out, 100)), (0, &mut [0; 100][..]));
+    assert!(matches!(
+        seal.keep_lent(100, &mut out),
+        Err(SealError::KeyLimit)
+    ));
+    assert_eq!(
+        (Seal::lent(&out), Seal::lend(&mut out, 100)),
+        (0, &mut [0; 100][..])
+    );
     assert!(out.waiting().is_empty());
 }
 
@@ -137,10 +175,16 @@ fn a_record_that_is_made_meanwhile_goes_before_what_is_kept() {
         seal.seal(HANDSHAKE, b"meanwhile", 0, &mut out).unwrap();
         let first = out.waiting().to_vec();
         out.sent(usize::MAX);
-        assert_eq!(opened(&mut open, &first).unwrap(), (HANDSHAKE, b"meanwhile".to_vec()));
+        assert_eq!(
+            opened(&mut open, &first).unwrap(),
+            (HANDSHAKE, b"meanwhile".to_vec())
+        );
         assert_eq!(Seal::lent(&out), length);
         seal.seal_lent(b"", 0, &mut out).unwrap();
-        assert_eq!(opened(&mut open, out.waiting()).unwrap(), (DATA, content(length)));
+        assert_eq!(
+            opened(&mut open, out.waiting()).unwrap(),
+            (DATA, content(length))
+        );
     }
 }
 
@@ -153,8 +197,14 @@ fn records_are_appended_one_behind_the_other() {
     let first = out.waiting().len();
     seal.seal(DATA, b"two", 5, &mut out).unwrap();
     assert_eq!(out.waiting()[..6], [20, 3, 3, 0, 1, 1]);
-    assert_eq!(opened(&mut open, &out.waiting()[6..first]).unwrap().1, b"one");
-    assert_eq!(opened(&mut open, &out.waiting()[first..]).unwrap().1, b"two");
+    assert_eq!(
+        opened(&mut open, &out.waiting()[6..first]).unwrap().1,
+        b"one"
+    );
+    assert_eq!(
+        opened(&mut open, &out.waiting()[first..]).unwrap().1,
+        b"two"
+    );
 }
 
 #[test]
@@ -166,22 +216,44 @@ fn application_data_may_be_empty_and_nothing_else() {
         assert_eq!(opened(&mut open, &record).unwrap(), (DATA, vec![]));
         for content_type in [HANDSHAKE, ALERT] {
             let mut out = Output::default();
-            assert!(matches!(seal.seal(content_type, b"", padding, &mut out), Err(SealError::Internal { .. })));
+            assert!(matches!(
+                seal.seal(content_type, b"", padding, &mut out),
+                Err(SealError::Internal { .. })
+            ));
             assert!(out.waiting().is_empty());
             let inner = [&[content_type.0][..], &vec![0; padding]].concat();
-            let fault = refused(&mut aes().1, &forged(&inner), AlertDescription::UNEXPECTED_MESSAGE);
-            assert!(matches!(fault, Fault::EmptyFragment { content_type: got } if got == content_type));
+            let fault = refused(
+                &mut aes().1,
+                &forged(&inner),
+                AlertDescription::UNEXPECTED_MESSAGE,
+            );
+            assert!(
+                matches!(fault, Fault::EmptyFragment { content_type: got } if got == content_type)
+            );
         }
     }
     for content_type in [HANDSHAKE, ALERT] {
-        let fault = refused(&mut Open::plaintext(), &plain(content_type, b""), AlertDescription::UNEXPECTED_MESSAGE);
+        let fault = refused(
+            &mut Open::plaintext(),
+            &plain(content_type, b""),
+            AlertDescription::UNEXPECTED_MESSAGE,
+        );
         assert!(matches!(fault, Fault::EmptyFragment { .. }));
-        assert!(Seal::plaintext().seal(content_type, b"", 0, &mut Output::default()).is_err());
+        assert!(
+            Seal::plaintext()
+                .seal(content_type, b"", 0, &mut Output::default())
+                .is_err()
+        );
     }
 }
 
-/// Opens one whole record into a buffer of `room` bytes, which held something before: what was opened, that buffer, and what is left in the body.
-fn opened_into(open: &mut Open, record: &[u8], room: usize) -> (Result<Opened, Fault>, Vec<u8>, Vec<u8>) {
+/// Opens one whole record into a buffer of `room` bytes, which held something before: what was
+/// opened, that buffer, and what is left in the body.
+fn opened_into(
+    open: &mut Open,
+    record: &[u8],
+    room: usize,
+) -> (Result<Opened, Fault>, Vec<u8>, Vec<u8>) {
     let (header, body) = record.split_first_chunk().unwrap();
     let (mut body, mut into) = (body.to_vec(), vec![HELD; room]);
     let opened = open.open(&Header::parse(*header).unwrap(), &mut body, &mut into);
@@ -198,16 +270,44 @@ fn is_untouched(bytes: &[u8]) -> bool {
 #[test]
 fn application_data_opens_into_buffers_of_any_length() {
     for suite in Suite::ALL {
-        for (length, padding) in [(0, 0), (0, 40), (1, 0), (100, 0), (100, 1), (100, 300), (MAX_FRAGMENT, 0)] {
+        for (length, padding) in [
+            (0, 0),
+            (0, 40),
+            (1, 0),
+            (100, 0),
+            (100, 1),
+            (100, 300),
+            (MAX_FRAGMENT, 0),
+        ] {
             let record = sealed(&mut pair(suite).0, DATA, &content(length), padding);
-            for room in [0, 1, length.saturating_sub(1), length, length + 1, length + 2, length + padding, length + padding + 1, 20_000] {
+            for room in [
+                0,
+                1,
+                length.saturating_sub(1),
+                length,
+                length + 1,
+                length + 2,
+                length + padding,
+                length + padding + 1,
+                20_000,
+            ] {
                 let (opened, into, body) = opened_into(&mut pair(suite).1, &record, room);
                 let opened = opened.unwrap();
-                assert_eq!(opened, Opened { content_type: DATA, len: length, placed: length.min(room) });
+                assert_eq!(
+                    opened,
+                    Opened {
+                        content_type: DATA,
+                        len: length,
+                        placed: length.min(room)
+                    }
+                );
                 let got = [&into[..opened.placed], &body[opened.placed..opened.len]].concat();
                 assert_eq!(got, content(length), "{length} {padding} {room}");
                 // The type least of all.
-                assert!(is_untouched(&into[opened.placed..]), "{length} {padding} {room}");
+                assert!(
+                    is_untouched(&into[opened.placed..]),
+                    "{length} {padding} {room}"
+                );
             }
         }
     }
@@ -218,15 +318,27 @@ fn nothing_but_application_data_stays_in_the_callers_buffer() {
     for room in [1, 5, 63, 64, 65, 66, 100, 20_000] {
         for (content_type, padding) in [(HANDSHAKE, 0), (ALERT, 0), (HANDSHAKE, 30), (ALERT, 200)] {
             let (mut seal, mut open) = aes();
-            let (opened, into, body) = opened_into(&mut open, &sealed(&mut seal, content_type, &content(64), padding), room);
-            assert_eq!(opened.unwrap(), Opened { content_type, len: 64, placed: 0 });
+            let (opened, into, body) = opened_into(
+                &mut open,
+                &sealed(&mut seal, content_type, &content(64), padding),
+                room,
+            );
+            assert_eq!(
+                opened.unwrap(),
+                Opened {
+                    content_type,
+                    len: 64,
+                    placed: 0
+                }
+            );
             assert_eq!(body[..64], content(64));
             assert!(is_untouched(&into));
             // It counts as any other.
             let (opened, ..) = opened_into(&mut open, &sealed(&mut seal, DATA, b"next", 0), room);
             assert_eq!(opened.unwrap().len, 4);
         }
-        // RFC 9846, 5.2 and 5.4: what is refused leaves nothing either; a wrong tag, no type, a type that may not be there, and a record too long.
+        // RFC 9846, 5.2 and 5.4: what is refused leaves nothing either; a wrong tag, no type, a
+        // type that may not be there, and a record too long.
         let mut wrong = sealed(&mut aes().0, DATA, &content(64), 0);
         *wrong.last_mut().unwrap() ^= 1;
         let unknown = [&content(64)[..], &[99]].concat();
@@ -234,8 +346,14 @@ fn nothing_but_application_data_stays_in_the_callers_buffer() {
             (wrong, AlertDescription::BAD_RECORD_MAC),
             (forged(&[0; 65]), AlertDescription::UNEXPECTED_MESSAGE),
             (forged(&unknown), AlertDescription::UNEXPECTED_MESSAGE),
-            (forged(&[&content(64)[..], &[20]].concat()), AlertDescription::UNEXPECTED_MESSAGE),
-            (forged(&vec![23; MAX_FRAGMENT + 2]), AlertDescription::RECORD_OVERFLOW),
+            (
+                forged(&[&content(64)[..], &[20]].concat()),
+                AlertDescription::UNEXPECTED_MESSAGE,
+            ),
+            (
+                forged(&vec![23; MAX_FRAGMENT + 2]),
+                AlertDescription::RECORD_OVERFLOW,
+            ),
         ] {
             let (opened, into, _) = opened_into(&mut aes().1, &record, room);
             assert_eq!(opened.unwrap_err().alert(), alert);
@@ -246,7 +364,8 @@ fn nothing_but_application_data_stays_in_the_callers_buffer() {
 
 #[test]
 fn a_flipped_bit_anywhere_is_found() {
-    // RFC 9846, 5.2: bad_record_mac. In the header another fault may come first, but no bit is without one.
+    // RFC 9846, 5.2: bad_record_mac. In the header another fault may come first, but no bit is
+    // without one.
     for suite in Suite::ALL {
         let (mut seal, mut open) = pair(suite);
         let record = sealed(&mut seal, DATA, b"attack at dawn", 3);
@@ -254,7 +373,9 @@ fn a_flipped_bit_anywhere_is_found() {
             let mut changed = record.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let (header, body) = changed.split_first_chunk().unwrap();
-            let Ok(mut header) = Header::parse(*header) else { continue };
+            let Ok(mut header) = Header::parse(*header) else {
+                continue;
+            };
             let before = body.to_vec();
             let mut body = before.clone();
             header.length = body.len();
@@ -264,7 +385,9 @@ fn a_flipped_bit_anywhere_is_found() {
                 assert_eq!(fault.alert(), AlertDescription(20));
                 // Nothing of the plaintext is left behind: it was never there, or is overwritten.
                 let inner = body.len() - 16;
-                assert!(body[..inner] == before[..inner] || body[..inner].iter().all(|byte| *byte == 0));
+                assert!(
+                    body[..inner] == before[..inner] || body[..inner].iter().all(|byte| *byte == 0)
+                );
             }
         }
         // RFC 9846, 4.3.10: what did not open has not counted.
@@ -290,7 +413,11 @@ fn records_open_once_and_in_order() {
 #[test]
 fn a_record_too_short_for_a_tag_does_not_open() {
     for length in 0..=16 {
-        refused(&mut aes().1, &plain(DATA, &vec![0; length]), AlertDescription::BAD_RECORD_MAC);
+        refused(
+            &mut aes().1,
+            &plain(DATA, &vec![0; length]),
+            AlertDescription::BAD_RECORD_MAC,
+        );
     }
 }
 
@@ -298,22 +425,39 @@ fn a_record_too_short_for_a_tag_does_not_open() {
 fn the_inner_plaintext_has_its_limit() {
     // RFC 9846, 5.4: 2^14 + 1 for content, type and padding together.
     let largest = [&content(MAX_FRAGMENT)[..], &[23]].concat();
-    assert_eq!(opened(&mut aes().1, &forged(&largest)).unwrap().1.len(), MAX_FRAGMENT);
+    assert_eq!(
+        opened(&mut aes().1, &forged(&largest)).unwrap().1.len(),
+        MAX_FRAGMENT
+    );
     let padded = [&largest[..], &[0]].concat();
     let longer = [&content(MAX_FRAGMENT + 1)[..], &[23]].concat();
     let most = [&content(MAX_FRAGMENT + 256 - 17)[..], &[23]].concat();
     for inner in [padded, longer, most, vec![0; MAX_FRAGMENT + 2]] {
-        let fault = refused(&mut aes().1, &forged(&inner), AlertDescription::RECORD_OVERFLOW);
-        assert!(matches!(fault, Fault::RecordOverflow { length, limit: 16385 } if length == inner.len()));
+        let fault = refused(
+            &mut aes().1,
+            &forged(&inner),
+            AlertDescription::RECORD_OVERFLOW,
+        );
+        assert!(
+            matches!(fault, Fault::RecordOverflow { length, limit: 16385 } if length == inner.len())
+        );
     }
     // A record that does not open is bad_record_mac, however long.
     let mut changed = forged(&vec![1; MAX_FRAGMENT + 2]);
     changed[100] ^= 1;
     refused(&mut aes().1, &changed, AlertDescription::BAD_RECORD_MAC);
     // We send none either.
-    for (length, padding) in [(MAX_FRAGMENT + 1, 0), (MAX_FRAGMENT, 1), (0, MAX_FRAGMENT + 1), (1 << 16, 0)] {
+    for (length, padding) in [
+        (MAX_FRAGMENT + 1, 0),
+        (MAX_FRAGMENT, 1),
+        (0, MAX_FRAGMENT + 1),
+        (1 << 16, 0),
+    ] {
         let mut out = Output::default();
-        assert!(matches!(aes().0.seal(DATA, &content(length), padding, &mut out), Err(SealError::Internal { .. })));
+        assert!(matches!(
+            aes().0.seal(DATA, &content(length), padding, &mut out),
+            Err(SealError::Internal { .. })
+        ));
         assert!(out.waiting().is_empty());
     }
 }
@@ -326,13 +470,32 @@ fn a_smaller_limit_counts_type_and_padding() {
     open.set_max_inner(64);
     assert_eq!(seal.max_fragment(), 63);
     for (length, padding) in [(63, 0), (1, 62), (0, 63)] {
-        assert_eq!(opened(&mut open, &sealed(&mut seal, DATA, &content(length), padding)).unwrap().1.len(), length);
+        assert_eq!(
+            opened(
+                &mut open,
+                &sealed(&mut seal, DATA, &content(length), padding)
+            )
+            .unwrap()
+            .1
+            .len(),
+            length
+        );
     }
-    assert!(seal.seal(DATA, &content(64), 0, &mut Output::default()).is_err());
-    assert!(seal.seal(DATA, &content(63), 1, &mut Output::default()).is_err());
+    assert!(
+        seal.seal(DATA, &content(64), 0, &mut Output::default())
+            .is_err()
+    );
+    assert!(
+        seal.seal(DATA, &content(63), 1, &mut Output::default())
+            .is_err()
+    );
     let (_, mut open) = aes();
     open.set_max_inner(64);
-    refused(&mut open, &forged(&[23; 65]), AlertDescription::RECORD_OVERFLOW);
+    refused(
+        &mut open,
+        &forged(&[23; 65]),
+        AlertDescription::RECORD_OVERFLOW,
+    );
     // A limit over the standard's is the standard's, and one below the least is the least.
     seal.set_max_inner(1 << 20);
     assert_eq!(seal.max_fragment(), MAX_FRAGMENT);
@@ -344,7 +507,11 @@ fn a_smaller_limit_counts_type_and_padding() {
 fn padding_alone_has_no_content_type() {
     // RFC 9846, 5.4.
     for length in [0, 1, 100, MAX_FRAGMENT + 1] {
-        let fault = refused(&mut aes().1, &forged(&vec![0; length]), AlertDescription::UNEXPECTED_MESSAGE);
+        let fault = refused(
+            &mut aes().1,
+            &forged(&vec![0; length]),
+            AlertDescription::UNEXPECTED_MESSAGE,
+        );
         assert!(matches!(fault, Fault::NoContentType));
     }
 }
@@ -355,13 +522,24 @@ fn the_inner_type_is_one_that_may_be_protected() {
     for inner_type in 1..=255 {
         let inner = [1, inner_type, 0, 0];
         match inner_type {
-            21..=23 => assert_eq!(opened(&mut aes().1, &forged(&inner)).unwrap(), (ContentType(inner_type), vec![1])),
+            21..=23 => assert_eq!(
+                opened(&mut aes().1, &forged(&inner)).unwrap(),
+                (ContentType(inner_type), vec![1])
+            ),
             20 => {
-                let fault = refused(&mut aes().1, &forged(&inner), AlertDescription::UNEXPECTED_MESSAGE);
+                let fault = refused(
+                    &mut aes().1,
+                    &forged(&inner),
+                    AlertDescription::UNEXPECTED_MESSAGE,
+                );
                 assert!(matches!(fault, Fault::ChangeCipherSpec));
             }
             _ => {
-                let fault = refused(&mut aes().1, &forged(&inner), AlertDescription::UNEXPECTED_MESSAGE);
+                let fault = refused(
+                    &mut aes().1,
+                    &forged(&inner),
+                    AlertDescription::UNEXPECTED_MESSAGE,
+                );
                 assert!(matches!(fault, Fault::UnexpectedRecord { got } if got.0 == inner_type));
             }
         }
@@ -372,15 +550,27 @@ fn the_inner_type_is_one_that_may_be_protected() {
 fn a_change_cipher_spec_is_never_protected_and_always_one_byte() {
     // RFC 9846, section 5.
     for mut open in [Open::plaintext(), aes().1] {
-        assert_eq!(opened(&mut open, &plain(CHANGE_CIPHER_SPEC, &[1])).unwrap(), (CHANGE_CIPHER_SPEC, vec![1]));
+        assert_eq!(
+            opened(&mut open, &plain(CHANGE_CIPHER_SPEC, &[1])).unwrap(),
+            (CHANGE_CIPHER_SPEC, vec![1])
+        );
         for wrong in [&[][..], &[0], &[2], &[1, 1]] {
-            let fault = refused(&mut open, &plain(CHANGE_CIPHER_SPEC, wrong), AlertDescription::UNEXPECTED_MESSAGE);
+            let fault = refused(
+                &mut open,
+                &plain(CHANGE_CIPHER_SPEC, wrong),
+                AlertDescription::UNEXPECTED_MESSAGE,
+            );
             assert!(matches!(fault, Fault::ChangeCipherSpec));
         }
         // It has no sequence number.
         assert!(open.is_fresh());
     }
-    assert!(aes().0.seal(CHANGE_CIPHER_SPEC, &[1], 0, &mut Output::default()).is_err());
+    assert!(
+        aes()
+            .0
+            .seal(CHANGE_CIPHER_SPEC, &[1], 0, &mut Output::default())
+            .is_err()
+    );
     let mut out = Output::default();
     Seal::change_cipher_spec(&mut out).unwrap();
     assert_eq!(out.waiting(), [20, 3, 3, 0, 1, 1]);
@@ -389,16 +579,40 @@ fn a_change_cipher_spec_is_never_protected_and_always_one_byte() {
 #[test]
 fn keys_decide_what_may_come() {
     // RFC 9846, section 5: an unexpected record type.
-    let fault = refused(&mut Open::plaintext(), &plain(DATA, b"data"), AlertDescription::UNEXPECTED_MESSAGE);
+    let fault = refused(
+        &mut Open::plaintext(),
+        &plain(DATA, b"data"),
+        AlertDescription::UNEXPECTED_MESSAGE,
+    );
     assert!(matches!(fault, Fault::UnexpectedRecord { got: DATA }));
     for content_type in [HANDSHAKE, ALERT] {
-        assert_eq!(opened(&mut Open::plaintext(), &plain(content_type, b"12")).unwrap(), (content_type, b"12".to_vec()));
-        let fault = refused(&mut aes().1, &plain(content_type, b"12"), AlertDescription::UNEXPECTED_MESSAGE);
+        assert_eq!(
+            opened(&mut Open::plaintext(), &plain(content_type, b"12")).unwrap(),
+            (content_type, b"12".to_vec())
+        );
+        let fault = refused(
+            &mut aes().1,
+            &plain(content_type, b"12"),
+            AlertDescription::UNEXPECTED_MESSAGE,
+        );
         assert!(matches!(fault, Fault::UnexpectedRecord { got } if got == content_type));
     }
     // RFC 9846, 5.1: application data is never written unprotected.
-    assert!(Seal::plaintext().seal(DATA, b"data", 0, &mut Output::default()).is_err());
-    assert!(Seal::plaintext().seal(HANDSHAKE, &content(MAX_FRAGMENT + 1), 0, &mut Output::default()).is_err());
+    assert!(
+        Seal::plaintext()
+            .seal(DATA, b"data", 0, &mut Output::default())
+            .is_err()
+    );
+    assert!(
+        Seal::plaintext()
+            .seal(
+                HANDSHAKE,
+                &content(MAX_FRAGMENT + 1),
+                0,
+                &mut Output::default()
+            )
+            .is_err()
+    );
 }
 
 #[test]
@@ -425,7 +639,12 @@ fn an_update_changes_the_keys_and_starts_at_zero() {
         let (mut seal, _) = pair(suite);
         seal.update().unwrap();
         let record = sealed(&mut seal, DATA, b"new", 0);
-        assert_eq!(opened(&mut Open::protected(suite, secret(suite).next()), &record).unwrap().1, b"new");
+        assert_eq!(
+            opened(&mut Open::protected(suite, secret(suite).next()), &record)
+                .unwrap()
+                .1,
+            b"new"
+        );
     }
 }
 
@@ -437,10 +656,18 @@ fn a_key_seals_as_many_records_as_it_may() {
         assert_eq!(seal.records_left(), 23_726_566);
         seal.start_at(23_726_566 - 3);
         open.start_at(23_726_566 - 3);
-        assert_eq!(opened(&mut open, &sealed(&mut seal, DATA, b"last", 0)).unwrap().1, b"last");
+        assert_eq!(
+            opened(&mut open, &sealed(&mut seal, DATA, b"last", 0))
+                .unwrap()
+                .1,
+            b"last"
+        );
         // Two are held back for the end of the key: a KeyUpdate, or an alert.
         let mut out = Output::default();
-        assert!(matches!(seal.seal(DATA, b"no more", 0, &mut out), Err(SealError::KeyLimit)));
+        assert!(matches!(
+            seal.seal(DATA, b"no more", 0, &mut out),
+            Err(SealError::KeyLimit)
+        ));
         assert!(out.waiting().is_empty());
         for content_type in [HANDSHAKE, ALERT] {
             let record = sealed(&mut seal, content_type, b"24", 0);
@@ -448,7 +675,10 @@ fn a_key_seals_as_many_records_as_it_may() {
         }
         assert_eq!(seal.records_left(), 0);
         for content_type in [HANDSHAKE, ALERT, DATA] {
-            assert!(matches!(seal.seal(content_type, b"24", 0, &mut out), Err(SealError::KeyLimit)));
+            assert!(matches!(
+                seal.seal(content_type, b"24", 0, &mut out),
+                Err(SealError::KeyLimit)
+            ));
             assert!(out.waiting().is_empty());
         }
         // New keys have a new count; and the receiver does not enforce the limit.
@@ -456,7 +686,12 @@ fn a_key_seals_as_many_records_as_it_may() {
         seal.update().unwrap();
         open.update();
         assert_eq!(seal.records_left(), 23_726_566);
-        assert_eq!(opened(&mut open, &sealed(&mut seal, DATA, b"first", 0)).unwrap().1, b"first");
+        assert_eq!(
+            opened(&mut open, &sealed(&mut seal, DATA, b"first", 0))
+                .unwrap()
+                .1,
+            b"first"
+        );
     }
 }
 
@@ -473,7 +708,10 @@ fn a_receiver_enforces_no_limit_but_the_last_sequence_number() {
             let mut inner = b"data\x17".to_vec();
             let header = header::encode(DATA, 0x0303, inner.len() + 16).unwrap();
             let protection = nonce_at(sequence);
-            let tag = protection.key().seal_in_place(&protection.nonce(), &header, &mut inner).unwrap();
+            let tag = protection
+                .key()
+                .seal_in_place(&protection.nonce(), &header, &mut inner)
+                .unwrap();
             let record = [&header[..], &inner, &tag].concat();
             let mut open = Open::protected(suite, secret(suite));
             open.start_at(sequence);
@@ -497,7 +735,10 @@ fn chacha_seals_until_the_sequence_number_ends() {
         let record = sealed(&mut seal, ALERT, &[1, 0], 0);
         assert_eq!(opened(&mut open, &record).unwrap().0, ALERT);
     }
-    assert!(matches!(seal.seal(ALERT, &[1, 0], 0, &mut Output::default()), Err(SealError::KeyLimit)));
+    assert!(matches!(
+        seal.seal(ALERT, &[1, 0], 0, &mut Output::default()),
+        Err(SealError::KeyLimit)
+    ));
 }
 
 #[test]

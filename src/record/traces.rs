@@ -1,4 +1,5 @@
-//! Every protected record of RFC 8448's traces: opened by one side, and sealed again by the other to the same bytes.
+//! Every protected record of RFC 8448's traces: opened by one side, and sealed again by the other
+//! to the same bytes.
 
 use crate::code_point::ContentType;
 use crate::crypto::hash::{HashAlgorithm, Hasher};
@@ -24,12 +25,18 @@ struct Channel {
 impl Channel {
     /// `secret` is called twice: secrets are not copied.
     fn new(secret: impl Fn() -> TrafficSecret) -> Self {
-        Self { open: Open::protected(SUITE, secret()), seal: Seal::protected(SUITE, secret()) }
+        Self {
+            open: Open::protected(SUITE, secret()),
+            seal: Seal::protected(SUITE, secret()),
+        }
     }
 
-    /// The records of this value carry this content, and no other bytes do. A ChangeCipherSpec among them is passed over.
+    /// The records of this value carry this content, and no other bytes do. A ChangeCipherSpec
+    /// among them is passed over.
     fn carries(&mut self, trace: &Trace, records: &str, content_type: ContentType, content: &[u8]) {
-        let Some(bytes) = trace.find(records) else { return };
+        let Some(bytes) = trace.find(records) else {
+            return;
+        };
         let mut deframer = Deframer::new();
         let (mut opened, mut sealed, mut rest) = (Vec::new(), Output::default(), bytes);
         loop {
@@ -42,7 +49,9 @@ impl Channel {
                 }
                 assert_eq!(got.content_type, content_type, "{records}");
                 opened.extend_from_slice(&body[..got.len]);
-                self.seal.seal(content_type, &body[..got.len], 0, &mut sealed).unwrap();
+                self.seal
+                    .seal(content_type, &body[..got.len], 0, &mut sealed)
+                    .unwrap();
             }
             if rest.is_empty() {
                 break;
@@ -94,8 +103,13 @@ fn follows_the_trace(name: &str) {
     transcript.update(trace.message("record_server_hello"));
     let hellos = transcript.digest();
 
-    let flight =
-        ["server_encrypted_extensions", "server_certificate_request", "server_certificate", "server_certificate_verify", "server_finished"];
+    let flight = [
+        "server_encrypted_extensions",
+        "server_certificate_request",
+        "server_certificate",
+        "server_certificate_verify",
+        "server_finished",
+    ];
     let mut server = Channel::new(|| handshake().server_traffic(&hellos));
     server.carries_messages(&trace, "records_server_flight", &flight);
     for message in flight.iter().filter_map(|name| trace.find(name)) {
@@ -105,22 +119,60 @@ fn follows_the_trace(name: &str) {
 
     let mut client_early = Channel::new(|| early().client_early_traffic(&hello));
     if let Some(data) = trace.find("early_data") {
-        client_early.carries(&trace, "record_client_early_data", ContentType::APPLICATION_DATA, data);
-        client_early.carries(&trace, "record_end_of_early_data", ContentType::HANDSHAKE, &[5, 0, 0, 0]);
+        client_early.carries(
+            &trace,
+            "record_client_early_data",
+            ContentType::APPLICATION_DATA,
+            data,
+        );
+        client_early.carries(
+            &trace,
+            "record_end_of_early_data",
+            ContentType::HANDSHAKE,
+            &[5, 0, 0, 0],
+        );
     }
     let mut client = Channel::new(|| handshake().client_traffic(&hellos));
-    client.carries_messages(&trace, "records_client_finished", &["client_certificate", "client_certificate_verify", "client_finished"]);
+    client.carries_messages(
+        &trace,
+        "records_client_finished",
+        &[
+            "client_certificate",
+            "client_certificate_verify",
+            "client_finished",
+        ],
+    );
 
     let mut server = Channel::new(|| handshake().into_main().server_traffic(&server_finished));
     let mut client = Channel::new(|| handshake().into_main().client_traffic(&server_finished));
     server.carries_messages(&trace, "record_new_session_ticket", &["new_session_ticket"]);
     if let Some(data) = trace.find("client_data") {
-        client.carries(&trace, "record_client_data", ContentType::APPLICATION_DATA, data);
-        server.carries(&trace, "record_server_data", ContentType::APPLICATION_DATA, trace.get("server_data"));
+        client.carries(
+            &trace,
+            "record_client_data",
+            ContentType::APPLICATION_DATA,
+            data,
+        );
+        server.carries(
+            &trace,
+            "record_server_data",
+            ContentType::APPLICATION_DATA,
+            trace.get("server_data"),
+        );
     }
     // close_notify: warning(1), close_notify(0).
-    client.carries(&trace, "record_client_close_notify", ContentType::ALERT, &[1, 0]);
-    server.carries(&trace, "record_server_close_notify", ContentType::ALERT, &[1, 0]);
+    client.carries(
+        &trace,
+        "record_client_close_notify",
+        ContentType::ALERT,
+        &[1, 0],
+    );
+    server.carries(
+        &trace,
+        "record_server_close_notify",
+        ContentType::ALERT,
+        &[1, 0],
+    );
 }
 
 #[test]
@@ -150,16 +202,28 @@ fn rfc8448_section_7_middlebox_compatibility() {
 
 #[test]
 fn the_unprotected_records_are_sealed_to_the_same_bytes() {
-    for name in ["simple_1rtt", "resumed_0rtt", "hello_retry_request", "client_authentication", "middlebox_compatibility"] {
+    for name in [
+        "simple_1rtt",
+        "resumed_0rtt",
+        "hello_retry_request",
+        "client_authentication",
+        "middlebox_compatibility",
+    ] {
         let trace = trace(name);
         // RFC 9846, 5.1: version 0x0301 for the first ClientHello, 0x0303 from then on.
         let mut out = Output::default();
         Seal::initial_client_hello(trace.message("record_client_hello_1"), &mut out).unwrap();
         assert_eq!(out.waiting(), trace.get("record_client_hello_1"));
-        for record in ["record_hello_retry_request", "record_client_hello_2", "record_server_hello"] {
+        for record in [
+            "record_hello_retry_request",
+            "record_client_hello_2",
+            "record_server_hello",
+        ] {
             if trace.find(record).is_some() {
                 let mut out = Output::default();
-                Seal::plaintext().seal(ContentType::HANDSHAKE, trace.message(record), 0, &mut out).unwrap();
+                Seal::plaintext()
+                    .seal(ContentType::HANDSHAKE, trace.message(record), 0, &mut out)
+                    .unwrap();
                 assert_eq!(out.waiting(), trace.get(record));
             }
         }

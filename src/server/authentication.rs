@@ -1,6 +1,8 @@
-//! Our Certificate, CertificateVerify and Finished (RFC 9846, 4.5). The client's are in `client_flight.rs`.
+//! Our Certificate, CertificateVerify and Finished (RFC 9846, 4.5). The client's are in
+//! `client_flight.rs`.
 //!
-//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature between them.
+//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature
+//! between them.
 
 use crate::error::Fault;
 use crate::handshake::authentication::signed_content;
@@ -10,24 +12,38 @@ use crate::level::Level;
 use crate::server::client_flight::{WaitCertificate, WaitEndOfEarlyData, WaitFinished};
 use crate::server::parameters::Negotiated;
 
-/// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we send. With a PSK it says who we are.
+/// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we
+/// send. With a PSK it says who we are.
 pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight, Fault> {
     if negotiated.psk.is_some() {
         return finish(negotiated, cx).map(Flight::Sent);
     }
     let parameters = &negotiated.parameters;
-    let identity = parameters.identity.clone().ok_or(Fault::Internal { what: "showing who we are" })?;
-    let certificate = authentication::show(&identity, parameters.server_certificate_type, &mut negotiated.keys.transcript)?;
+    let identity = parameters.identity.clone().ok_or(Fault::Internal {
+        what: "showing who we are",
+    })?;
+    let certificate = authentication::show(
+        &identity,
+        parameters.server_certificate_type,
+        &mut negotiated.keys.transcript,
+    )?;
     cx.sink.write(Level::Handshake, &certificate);
     let to_sign = signed_content(Role::Server, &negotiated.keys.transcript.digest());
     match identity.sign(&to_sign)? {
         Some(signature) => attest(negotiated, &signature, cx).map(Flight::Sent),
-        None => Ok(Flight::Unsigned(Box::new(Unsigned { negotiated, identity, to_sign }))),
+        None => Ok(Flight::Unsigned(Box::new(Unsigned {
+            negotiated,
+            identity,
+            to_sign,
+        }))),
     }
 }
 
 /// Our first flight.
-#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart as soon as it is returned"
+)]
 pub(crate) enum Flight {
     /// All of it is sent.
     Sent(Flight2),
@@ -35,7 +51,8 @@ pub(crate) enum Flight {
     Unsigned(Box<Unsigned>),
 }
 
-/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from elsewhere.
+/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from
+/// elsewhere.
 pub(crate) struct Unsigned {
     negotiated: Negotiated,
     identity: Identity,
@@ -56,7 +73,11 @@ impl Unsigned {
 }
 
 /// Sends CertificateVerify and what is left.
-fn attest(mut negotiated: Negotiated, signature: &[u8], cx: &mut Context<'_>) -> Result<Flight2, Fault> {
+fn attest(
+    mut negotiated: Negotiated,
+    signature: &[u8],
+    cx: &mut Context<'_>,
+) -> Result<Flight2, Fault> {
     let verify = authentication::attest(signature, &mut negotiated.keys.transcript)?;
     cx.sink.write(Level::Handshake, &verify);
     finish(negotiated, cx)
@@ -64,30 +85,59 @@ fn attest(mut negotiated: Negotiated, signature: &[u8], cx: &mut Context<'_>) ->
 
 /// Sends Finished.
 fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault> {
-    let Negotiated { server, mut keys, parameters, psk, early_data, client_handshake } = negotiated;
+    let Negotiated {
+        server,
+        mut keys,
+        parameters,
+        psk,
+        early_data,
+        client_handshake,
+    } = negotiated;
     let own = finished::make(&keys.server_finished, &mut keys.transcript)?;
     cx.sink.write(Level::Handshake, &own);
 
-    // RFC 9846, 7.1: both application secrets, and the exporter's, cover the transcript up to the server's Finished.
+    // RFC 9846, 7.1: both application secrets, and the exporter's, cover the transcript up to the
+    // server's Finished.
     let digest = keys.transcript.digest();
     let server_traffic = keys.main.server_traffic(&digest);
     let client_traffic = keys.main.client_traffic(&digest);
     let exporter = keys.main.exporter(&digest);
-    // RFC 9846, 4.5.3: what follows our Finished, alerts about the client's authentication too, goes out under the application key.
-    // Application data does not go out yet, since before the client's Finished nobody knows who would read it: but for the answer to early data, whose
+    // RFC 9846, 4.5.3: what follows our Finished, alerts about the client's authentication too,
+    // goes out under the application key. Application data does not go out yet, since before the
+    // client's Finished nobody knows who would read it: but for the answer to early data, whose
     // sender holds the PSK.
-    cx.sink.install_write(Level::Application, keys.suite, server_traffic);
+    cx.sink
+        .install_write(Level::Application, keys.suite, server_traffic);
 
     let asked = server.config.client_auth.trust().is_some();
-    let wait = WaitCertificate { server, keys, parameters, early_data, client_traffic, exporter };
+    let wait = WaitCertificate {
+        server,
+        keys,
+        parameters,
+        early_data,
+        client_traffic,
+        exporter,
+    };
     Ok(match (psk, client_handshake) {
-        (Some(psk), None) => Flight2::Finished(WaitFinished { known: wait, client: Proof::Psk(psk) }),
+        (Some(psk), None) => Flight2::Finished(WaitFinished {
+            known: wait,
+            client: Proof::Psk(psk),
+        }),
         (Some(psk), Some(client_handshake)) => {
-            let next = WaitFinished { known: wait, client: Proof::Psk(psk) };
-            Flight2::EndOfEarlyData(WaitEndOfEarlyData { next, client_handshake })
+            let next = WaitFinished {
+                known: wait,
+                client: Proof::Psk(psk),
+            };
+            Flight2::EndOfEarlyData(WaitEndOfEarlyData {
+                next,
+                client_handshake,
+            })
         }
         (None, _) if asked => Flight2::Certificate(wait),
-        (None, _) => Flight2::Finished(WaitFinished { known: wait, client: Proof::None }),
+        (None, _) => Flight2::Finished(WaitFinished {
+            known: wait,
+            client: Proof::None,
+        }),
     })
 }
 

@@ -1,10 +1,13 @@
-//! The client's second flight: [EndOfEarlyData,] [Certificate, [CertificateVerify,]] Finished (RFC 9846, 4.5
-//! and 4.6).
+//! The client's second flight: [EndOfEarlyData,] [Certificate, [CertificateVerify,]] Finished (RFC
+//! 9846, 4.5 and 4.6).
 
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::authentication::Shown;
-use crate::handshake::{Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication, finished};
+use crate::handshake::{
+    Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
+    finished,
+};
 use crate::identity::VerifiedIdentity;
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
@@ -23,11 +26,16 @@ pub(crate) struct WaitEndOfEarlyData {
 
 impl WaitEndOfEarlyData {
     /// The client has said all that it says early.
-    pub(crate) fn on_end_of_early_data(mut self, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<WaitFinished, Fault> {
+    pub(crate) fn on_end_of_early_data(
+        mut self,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<WaitFinished, Fault> {
         let bytes = wire.bytes;
         let aligned = wire.aligned("EndOfEarlyData")?;
         let suite = self.next.on_end_of_early_data(bytes);
-        cx.sink.install_read(aligned, Level::Handshake, suite, self.client_handshake);
+        cx.sink
+            .install_read(aligned, Level::Handshake, suite, self.client_handshake);
         Ok(self.next)
     }
 }
@@ -50,24 +58,40 @@ impl WaitCertificate {
         wire: &Wire<'_>,
         cx: &mut Context<'_>,
     ) -> Result<AfterCertificate, Fault> {
-        let trust =
-            self.server.config.client_auth.trust().ok_or(Fault::Internal { what: "a client certificate that was not asked for" })?;
+        let trust = self
+            .server
+            .config
+            .client_auth
+            .trust()
+            .ok_or(Fault::Internal {
+                what: "a client certificate that was not asked for",
+            })?;
         let next = match authentication::shown(message, self.parameters.client_certificate_type)? {
             Shown::Chain(chain) => Some(trust.verify_client(&chain, cx.now)?),
             Shown::Key(key) => Some(trust.verify_client_key(key)?),
-            // RFC 9846, 4.5.1.3: "the server MAY at its discretion either continue the handshake without client authentication or abort the
-            // handshake with a certificate_required alert."
-            Shown::Nothing if matches!(self.server.config.client_auth, ClientAuth::Optional(_)) => None,
+            // RFC 9846, 4.5.1.3: "the server MAY at its discretion either continue the handshake
+            // without client authentication or abort the handshake with a certificate_required
+            // alert."
+            Shown::Nothing if matches!(self.server.config.client_auth, ClientAuth::Optional(_)) => {
+                None
+            }
             Shown::Nothing => return Err(Fault::CertificateRequired),
         };
-        // Revocation lists may have come since the ClientHello, and others may come before the Finished: what counts is what the client was accepted under.
+        // Revocation lists may have come since the ClientHello, and others may come before the
+        // Finished: what counts is what the client was accepted under.
         if let Some(identity) = &next {
             self.parameters.trust_digest = *identity.trust_digest();
         }
         self.keys.transcript.add(wire.bytes);
         Ok(match next {
-            Some(identity) => AfterCertificate::Verify(WaitCertificateVerify { known: self, identity }),
-            None => AfterCertificate::Finished(WaitFinished { known: self, client: Proof::None }),
+            Some(identity) => AfterCertificate::Verify(WaitCertificateVerify {
+                known: self,
+                identity,
+            }),
+            None => AfterCertificate::Finished(WaitFinished {
+                known: self,
+                client: Proof::None,
+            }),
         })
     }
 }
@@ -88,11 +112,18 @@ pub(crate) struct WaitCertificateVerify {
 
 impl WaitCertificateVerify {
     /// Verifies that the client holds its certificate's key.
-    pub(crate) fn on_certificate_verify(mut self, message: &CertificateVerify<'_>, wire: &Wire<'_>) -> Result<WaitFinished, Fault> {
+    pub(crate) fn on_certificate_verify(
+        mut self,
+        message: &CertificateVerify<'_>,
+        wire: &Wire<'_>,
+    ) -> Result<WaitFinished, Fault> {
         let digest = self.known.keys.transcript.digest();
         let client = authentication::verify(self.identity, Role::Client, &digest, message)?;
         self.known.keys.transcript.add(wire.bytes);
-        Ok(WaitFinished { known: self.known, client: Proof::Signature(client) })
+        Ok(WaitFinished {
+            known: self.known,
+            client: Proof::Signature(client),
+        })
     }
 }
 
@@ -103,7 +134,8 @@ pub(crate) struct WaitFinished {
 }
 
 impl WaitFinished {
-    /// The end of early data stands in the transcript before the client's Finished (RFC 9846, 4.1). Says which suite the keys are for.
+    /// The end of early data stands in the transcript before the client's Finished (RFC 9846, 4.1).
+    /// Says which suite the keys are for.
     pub(crate) fn on_end_of_early_data(&mut self, message: &[u8]) -> Suite {
         self.known.keys.transcript.add(message);
         self.known.keys.suite
@@ -112,9 +144,13 @@ impl WaitFinished {
     /// What the handshake will have agreed on, for whoever reads its early data.
     pub(crate) fn early_negotiated(&self) -> Option<Negotiated> {
         match &self.client {
-            Proof::Psk(psk) if self.accepted_early_data() => {
-                Some(agreed(&self.known.keys, &self.known.parameters, psk.whose.clone(), psk.resumed, self.known.early_data))
-            }
+            Proof::Psk(psk) if self.accepted_early_data() => Some(agreed(
+                &self.known.keys,
+                &self.known.parameters,
+                psk.whose.clone(),
+                psk.resumed,
+                self.known.early_data,
+            )),
             _ => None,
         }
     }
@@ -123,9 +159,22 @@ impl WaitFinished {
         self.known.early_data == EarlyData::Accepted
     }
 
-    /// Verifies the client's Finished, asks the application, and takes the application key for what the client sends.
-    pub(crate) fn on_finished(self, message: &Finished<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Connected, Fault> {
-        let WaitCertificate { server, mut keys, parameters, early_data, client_traffic, exporter } = self.known;
+    /// Verifies the client's Finished, asks the application, and takes the application key for what
+    /// the client sends.
+    pub(crate) fn on_finished(
+        self,
+        message: &Finished<'_>,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Connected, Fault> {
+        let WaitCertificate {
+            server,
+            mut keys,
+            parameters,
+            early_data,
+            client_traffic,
+            exporter,
+        } = self.known;
         let verified = finished::verify(&keys.client_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
         let aligned = wire.aligned("Finished")?;
@@ -133,15 +182,32 @@ impl WaitFinished {
         if let Some(peer) = client.whose.peer() {
             server.config.settings.authorize(peer)?;
         }
-        cx.sink.install_read(aligned, Level::Application, keys.suite, client_traffic);
-        let negotiated = agreed(&keys, &parameters, client.whose.clone(), client.resumed, early_data);
-        cx.sink.event(Event::Connected(Established { negotiated, exporter, stored: None }));
+        cx.sink
+            .install_read(aligned, Level::Application, keys.suite, client_traffic);
+        let negotiated = agreed(
+            &keys,
+            &parameters,
+            client.whose.clone(),
+            client.resumed,
+            early_data,
+        );
+        cx.sink.event(Event::Connected(Established {
+            negotiated,
+            exporter,
+            stored: None,
+        }));
         ticket::send(&server, &parameters, keys, &client, cx)?;
         Ok(Connected)
     }
 }
 
-fn agreed(keys: &Keys, parameters: &Parameters, whose: Whose, resumed: bool, early_data: EarlyData) -> Negotiated {
+fn agreed(
+    keys: &Keys,
+    parameters: &Parameters,
+    whose: Whose,
+    resumed: bool,
+    early_data: EarlyData,
+) -> Negotiated {
     Negotiated {
         cipher_suite: keys.suite.code_point(),
         group: keys.group,

@@ -19,10 +19,18 @@ pub struct ClientHello {
 
 impl ClientHello {
     pub(crate) fn new(hello: &message::ClientHello<'_>, bytes: &[u8]) -> Self {
-        let psks = hello.pre_shared_key().map(|offered| offered.identities.as_slice()).unwrap_or_default();
+        let psks = hello
+            .pre_shared_key()
+            .map(|offered| offered.identities.as_slice())
+            .unwrap_or_default();
         Self {
             server_name: hello.server_name().map(str::to_ascii_lowercase),
-            alpn: hello.alpn().unwrap_or_default().iter().map(|name| name.to_vec()).collect(),
+            alpn: hello
+                .alpn()
+                .unwrap_or_default()
+                .iter()
+                .map(|name| name.to_vec())
+                .collect(),
             cipher_suites: hello.cipher_suites.clone(),
             groups: hello.supported_groups().unwrap_or_default().to_vec(),
             signature_schemes: hello.signature_algorithms().unwrap_or_default().to_vec(),
@@ -56,8 +64,8 @@ impl ClientHello {
         &self.signature_schemes
     }
 
-    /// The identities of the PSKs that it offers, in its order of preference, as they came: tickets, and external PSKs. [`PskIdentity::parse`] reads those of
-    /// imported ones.
+    /// The identities of the PSKs that it offers, in its order of preference, as they came:
+    /// tickets, and external PSKs. [`PskIdentity::parse`] reads those of imported ones.
     pub fn psk_identities(&self) -> impl Iterator<Item = &[u8]> {
         self.psk_identities.iter().map(Vec::as_slice)
     }

@@ -1,4 +1,5 @@
-//! Early data: whether it is accepted (RFC 9846, 4.3.10 and section 8). Its end is in `client_flight.rs`.
+//! Early data: whether it is accepted (RFC 9846, 4.3.10 and section 8). Its end is in
+//! `client_flight.rs`.
 //!
 //! ```text
 //! offered, under a ticket that allows it, which is the client's first PSK
@@ -21,13 +22,17 @@ use crate::server::psk::{OfferedPsk, Permit};
 use crate::session::{ReplayEntry, ReplayVerdict};
 use crate::time::Now;
 
-/// How many bytes of early data records are skipped for a client whose early data we do not take. A client may send as much as a ticket from
-/// some other server of this name once allowed; rustls and OpenSSL allow 16 KiB.
+/// How many bytes of early data records are skipped for a client whose early data we do not take. A
+/// client may send as much as a ticket from some other server of this name once allowed; rustls and
+/// OpenSSL allow 16 KiB.
 const SKIPPED: usize = 64 * 1024;
 
-/// The same for this server: RFC 9846, 4.3.10: "up to the configured max_early_data_size", which counts neither headers nor padding.
+/// The same for this server: RFC 9846, 4.3.10: "up to the configured max_early_data_size", which
+/// counts neither headers nor padding.
 pub(crate) fn skipped(server: &Server) -> usize {
-    let allowed = server.config.early_data.as_ref().map_or(0, |config| usize::try_from(config.max_size).unwrap_or(usize::MAX));
+    let allowed = server.config.early_data.as_ref().map_or(0, |config| {
+        usize::try_from(config.max_size).unwrap_or(usize::MAX)
+    });
     SKIPPED.saturating_add(allowed.saturating_mul(2))
 }
 
@@ -73,33 +78,54 @@ pub(crate) fn judge(
         return Ok(Judgement::Decided(Decision::NotOffered));
     }
     let rejected = Ok(Judgement::Decided(Decision::Rejected));
-    // RFC 9846, F.5: "TLS implementations MUST NOT enable 0-RTT (either sending or accepting) unless specifically requested by the application".
-    let Some(config) = &server.config.early_data else { return rejected };
-    // RFC 9846, 4.3.10: "the server MUST have selected the first key offered".
-    let Some((psk, permit)) = psk.filter(|psk| psk.taken.index == 0).and_then(|psk| Some((psk, psk.early_data.as_ref()?))) else {
+    // RFC 9846, F.5: "TLS implementations MUST NOT enable 0-RTT (either sending or accepting)
+    // unless specifically requested by the application".
+    let Some(config) = &server.config.early_data else {
         return rejected;
     };
-    // RFC 9846, 4.3.10: "it MUST verify that the following values are the same as those associated with the selected PSK".
+    // RFC 9846, 4.3.10: "the server MUST have selected the first key offered".
+    let Some((psk, permit)) = psk
+        .filter(|psk| psk.taken.index == 0)
+        .and_then(|psk| Some((psk, psk.early_data.as_ref()?)))
+    else {
+        return rejected;
+    };
+    // RFC 9846, 4.3.10: "it MUST verify that the following values are the same as those associated
+    // with the selected PSK".
     if permit.suite != suite || permit.terms.alpn.as_deref() != alpn {
         return rejected;
     }
-    // What a ticket allowed under another configuration may be more than is held in memory under this one. The client keeps to its ticket.
+    // What a ticket allowed under another configuration may be more than is held in memory under
+    // this one. The client keeps to its ticket.
     if permit.terms.max_size > config.max_size {
         return rejected;
     }
-    // RFC 9846, 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone".
+    // RFC 9846, 8.2: "having a single storage zone be authoritative for a given ticket and refusing
+    // 0-RTT for that ticket in any other zone".
     let zone = config.guard.zone(cx.rng)?;
     if permit.zone != zone {
         return rejected;
     }
-    let Some(expires) = fresh_until(permit, config.window, cx.now) else { return rejected };
-    // Who is not let in any more is told so when the handshake is complete, and not served before. Asked again then, as this may be a replay.
-    if psk.taken.selected.whose.peer().is_some_and(|peer| server.config.settings.authorize(peer).is_err()) {
+    let Some(expires) = fresh_until(permit, config.window, cx.now) else {
+        return rejected;
+    };
+    // Who is not let in any more is told so when the handshake is complete, and not served before.
+    // Asked again then, as this may be a replay.
+    if psk
+        .taken
+        .selected
+        .whose
+        .peer()
+        .is_some_and(|peer| server.config.settings.authorize(peer).is_err())
+    {
         return rejected;
     }
-    // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of the ClientHello."
+    // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of the
+    // ClientHello."
     let entry = ReplayEntry::new(&zone, psk.binder, expires);
-    let accepted = Decision::Accepted { max_size: permit.terms.max_size };
+    let accepted = Decision::Accepted {
+        max_size: permit.terms.max_size,
+    };
     Ok(match config.guard.check_and_insert(&entry, cx.now) {
         None => Judgement::Ask(entry, accepted),
         Some(verdict) => Judgement::Decided(accepted.unless_seen(verdict)),
@@ -107,7 +133,8 @@ pub(crate) fn judge(
 }
 
 impl Decision {
-    /// After what the replay guard says: RFC 9846, 8.2: an apparent replay "accepts the PSK but rejects 0-RTT"; so does a guard that cannot tell.
+    /// After what the replay guard says: RFC 9846, 8.2: an apparent replay "accepts the PSK but
+    /// rejects 0-RTT"; so does a guard that cannot tell.
     pub(crate) fn unless_seen(self, verdict: ReplayVerdict) -> Self {
         match verdict {
             ReplayVerdict::Fresh => self,
@@ -118,8 +145,9 @@ impl Decision {
 
 /// The unix time up to which the ClientHello counts as fresh, if it does now.
 ///
-/// RFC 9846, 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age", which is compared with the clock. Our tickets do not know the
-/// round-trip time, so that goes at the window's expense.
+/// RFC 9846, 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age", which is
+/// compared with the clock. Our tickets do not know the round-trip time, so that goes at the
+/// window's expense.
 fn fresh_until(permit: &Permit, window: Duration, now: Now) -> Option<Duration> {
     let expected_arrival = permit.issued.saturating_add(permit.age);
     (expected_arrival.abs_diff(now.unix) <= window).then(|| expected_arrival.saturating_add(window))
@@ -130,19 +158,47 @@ mod tests {
     use super::*;
     use crate::session::EarlyTerms;
 
-    /// RFC 9846, 8.3, with seconds counted here: within the window on either side, its ends included.
+    /// RFC 9846, 8.3, with seconds counted here: within the window on either side, its ends
+    /// included.
     #[test]
     fn a_hello_is_fresh_within_the_window_on_either_side() {
         let seconds = Duration::from_secs;
-        let terms = EarlyTerms { max_size: 1, alpn: None };
-        let permit = |age| Permit { terms: terms.clone(), zone: [0; 16], suite: Suite::Aes128GcmSha256, issued: seconds(1_000), age };
-        let at = |unix, age| fresh_until(&permit(age), seconds(10), Now { monotonic: Duration::ZERO, unix });
+        let terms = EarlyTerms {
+            max_size: 1,
+            alpn: None,
+        };
+        let permit = |age| Permit {
+            terms: terms.clone(),
+            zone: [0; 16],
+            suite: Suite::Aes128GcmSha256,
+            issued: seconds(1_000),
+            age,
+        };
+        let at = |unix, age| {
+            fresh_until(
+                &permit(age),
+                seconds(10),
+                Now {
+                    monotonic: Duration::ZERO,
+                    unix,
+                },
+            )
+        };
         assert_eq!(at(seconds(1_100), seconds(100)), Some(seconds(1_110)));
         assert_eq!(at(seconds(1_110), seconds(100)), Some(seconds(1_110)));
         assert_eq!(at(seconds(1_090), seconds(100)), Some(seconds(1_110)));
-        assert_eq!(at(seconds(1_110) + Duration::from_nanos(1), seconds(100)), None);
-        assert_eq!(at(seconds(1_090) - Duration::from_nanos(1), seconds(100)), None);
+        assert_eq!(
+            at(seconds(1_110) + Duration::from_nanos(1), seconds(100)),
+            None
+        );
+        assert_eq!(
+            at(seconds(1_090) - Duration::from_nanos(1), seconds(100)),
+            None
+        );
         // An age that wrapped round: a client that says nonsense.
-        assert_eq!(at(seconds(1_100), Duration::from_millis(u32::MAX.into())), None);
+        assert_eq!(
+            at(seconds(1_100), Duration::from_millis(u32::MAX.into())),
+            None
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! ServerHello out: the PSK, early data, and the handshake keys (RFC 9846, 4.2.3).
 //!
 //! [`answer`] takes the PSK that the client offers, if it is a good one (`psk.rs`), and its early
-//! data, if that is fresh (`early_data.rs`), and sends the whole first flight: ServerHello here, the
-//! rest in `server_parameters.rs` and `authentication.rs`.
+//! data, if that is fresh (`early_data.rs`), and sends the whole first flight: ServerHello here,
+//! the rest in `server_parameters.rs` and `authentication.rs`.
 
 use crate::code_point::{ExtensionType, ProtocolVersion, SignatureScheme};
 use crate::crypto::key_exchange::{self, Group};
@@ -23,7 +23,10 @@ use crate::server::psk::{self, TakenPsk};
 use crate::session::{ReplayEntry, ReplayVerdict};
 
 /// How a ClientHello is answered that needs no retry.
-#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart as soon as it is returned"
+)]
 pub(crate) enum Answered {
     /// The application is to say whether this ClientHello has come before.
     Unchecked(Box<Unchecked>),
@@ -31,7 +34,8 @@ pub(crate) enum Answered {
     Flight(Flight),
 }
 
-/// RECVD_CH, waiting for the application to say whether this ClientHello, and its early data, has come before.
+/// RECVD_CH, waiting for the application to say whether this ClientHello, and its early data, has
+/// come before.
 pub(crate) struct Unchecked {
     entry: ReplayEntry,
     accepted: Decision,
@@ -47,19 +51,35 @@ impl Unchecked {
     }
 
     /// Goes on with what the store says.
-    pub(crate) fn checked(self, verdict: ReplayVerdict, cx: &mut Context<'_>) -> Result<Flight, Fault> {
+    pub(crate) fn checked(
+        self,
+        verdict: ReplayVerdict,
+        cx: &mut Context<'_>,
+    ) -> Result<Flight, Fault> {
         let hello = decode_again(&self.client_hello)?;
-        // RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the window". What says that it is new after that may have
-        // forgotten it.
-        let verdict = if cx.now.unix > self.entry.expires() { ReplayVerdict::Unavailable } else { verdict };
-        self.prepared.answer(&hello, &self.client_hello, self.aligned, self.accepted.unless_seen(verdict), cx)
+        // RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the
+        // window". What says that it is new after that may have forgotten it.
+        let verdict = if cx.now.unix > self.entry.expires() {
+            ReplayVerdict::Unavailable
+        } else {
+            verdict
+        };
+        self.prepared.answer(
+            &hello,
+            &self.client_hello,
+            self.aligned,
+            self.accepted.unless_seen(verdict),
+            cx,
+        )
     }
 }
 
 pub(crate) fn decode_again(bytes: &[u8]) -> Result<ClientHello<'_>, Fault> {
     match Message::decode(bytes)? {
         Message::ClientHello(hello) => Ok(hello),
-        _ => Err(Fault::Internal { what: "decoding the ClientHello again" }),
+        _ => Err(Fault::Internal {
+            what: "decoding the ClientHello again",
+        }),
     }
 }
 
@@ -71,7 +91,8 @@ pub(crate) struct Selected {
     pub(crate) parameters: Parameters,
 }
 
-/// Selects the PSK, decides about early data, and sends the first flight; `before` is the transcript before this ClientHello.
+/// Selects the PSK, decides about early data, and sends the first flight; `before` is the
+/// transcript before this ClientHello.
 pub(crate) fn answer(
     server: &Server,
     hello: &ClientHello<'_>,
@@ -81,18 +102,45 @@ pub(crate) fn answer(
     before: Transcript,
     cx: &mut Context<'_>,
 ) -> Result<Answered, Fault> {
-    let offered = psk::select(server, hello, bytes, &before, selected.suite, &selected.parameters, cx.now)?;
-    // Whether a PSK that was offered will do is known only now: without one there must be a signature.
+    let offered = psk::select(
+        server,
+        hello,
+        bytes,
+        &before,
+        selected.suite,
+        &selected.parameters,
+        cx.now,
+    )?;
+    // Whether a PSK that was offered will do is known only now: without one there must be a
+    // signature.
     if offered.is_none() {
         check_without_psk(&selected.parameters, hello)?;
     }
-    let judgement = early_data::judge(server, hello, offered.as_ref(), selected.suite, selected.parameters.alpn.as_deref(), cx)?;
-    let prepared = Prepared { server: server.clone(), selected, before, psk: offered.map(|offered| offered.taken) };
+    let judgement = early_data::judge(
+        server,
+        hello,
+        offered.as_ref(),
+        selected.suite,
+        selected.parameters.alpn.as_deref(),
+        cx,
+    )?;
+    let prepared = Prepared {
+        server: server.clone(),
+        selected,
+        before,
+        psk: offered.map(|offered| offered.taken),
+    };
     match judgement {
-        Judgement::Decided(decision) => prepared.answer(hello, bytes, aligned, decision, cx).map(Answered::Flight),
-        Judgement::Ask(entry, accepted) => {
-            Ok(Answered::Unchecked(Box::new(Unchecked { entry, accepted, client_hello: bytes.to_vec(), aligned, prepared })))
-        }
+        Judgement::Decided(decision) => prepared
+            .answer(hello, bytes, aligned, decision, cx)
+            .map(Answered::Flight),
+        Judgement::Ask(entry, accepted) => Ok(Answered::Unchecked(Box::new(Unchecked {
+            entry,
+            accepted,
+            client_hello: bytes.to_vec(),
+            aligned,
+            prepared,
+        }))),
     }
 }
 
@@ -114,14 +162,32 @@ impl Prepared {
         decision: Decision,
         cx: &mut Context<'_>,
     ) -> Result<Flight, Fault> {
-        let Self { server, selected: Selected { suite, group, share, parameters }, before, psk } = self;
+        let Self {
+            server,
+            selected:
+                Selected {
+                    suite,
+                    group,
+                    share,
+                    parameters,
+                },
+            before,
+            psk,
+        } = self;
         let (own_share, shared) = key_exchange::respond(group, &share, cx.rng)?;
         let mut extensions = vec![
             ServerHelloExtension::SupportedVersions(ProtocolVersion::TLS1_3),
-            ServerHelloExtension::KeyShare(KeyShareEntry { group: group.code_point(), key_exchange: &own_share }),
+            ServerHelloExtension::KeyShare(KeyShareEntry {
+                group: group.code_point(),
+                key_exchange: &own_share,
+            }),
         ];
         let (early, psk) = match psk {
-            Some(TakenPsk { index, early, selected }) => {
+            Some(TakenPsk {
+                index,
+                early,
+                selected,
+            }) => {
                 extensions.push(ServerHelloExtension::PreSharedKey(index));
                 (early, Some(selected))
             }
@@ -140,64 +206,107 @@ impl Prepared {
         transcript.add(bytes);
         // RFC 9846, 7.1: the client_early_traffic_secret covers the ClientHello.
         let early_data = match decision {
-            Decision::Accepted { max_size } => Some((early.client_early_traffic(&transcript.digest()), max_size)),
+            Decision::Accepted { max_size } => {
+                Some((early.client_early_traffic(&transcript.digest()), max_size))
+            }
             Decision::NotOffered | Decision::Rejected => None,
         };
         transcript.add(&server_hello);
         let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
 
         cx.sink.write(Level::Plaintext, &server_hello);
-        // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session id is not empty.
+        // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session
+        // id is not empty.
         if !hello.session_id.is_empty() {
             cx.sink.change_cipher_spec();
         }
-        // RFC 8449, section 4: protected records keep to the limit from the first one on; the client's, from when it knows of ours.
+        // RFC 8449, section 4: protected records keep to the limit from the first one on; the
+        // client's, from when it knows of ours.
         if let Some(limit) = hello.record_size_limit() {
             cx.sink.limit_write(limit.into());
-            cx.sink.limit_read(server.config.settings.record_size_limit.into());
+            cx.sink
+                .limit_read(server.config.settings.record_size_limit.into());
         }
-        cx.sink.install_write(Level::Handshake, suite, traffic.server);
+        cx.sink
+            .install_write(Level::Handshake, suite, traffic.server);
         let client_handshake = match early_data {
             Some((early_traffic, max_size)) => {
-                cx.sink.accept_early_data(aligned, suite, early_traffic, max_size);
+                cx.sink
+                    .accept_early_data(aligned, suite, early_traffic, max_size);
                 Some(traffic.client)
             }
             None => {
-                cx.sink.install_read(aligned, Level::Handshake, suite, traffic.client);
+                cx.sink
+                    .install_read(aligned, Level::Handshake, suite, traffic.client);
                 None
             }
         };
-        // RFC 9846, 4.3.10: we ignore the extension, return a regular 1-RTT response, and skip what does not open.
+        // RFC 9846, 4.3.10: we ignore the extension, return a regular 1-RTT response, and skip what
+        // does not open.
         if hello.early_data() && client_handshake.is_none() {
-            cx.sink.skip_early_data(SkipMode::Trial, early_data::skipped(&server));
+            cx.sink
+                .skip_early_data(SkipMode::Trial, early_data::skipped(&server));
         }
-        Negotiated { server, keys, parameters, psk, early_data: decision.outcome(), client_handshake }.send_flight(hello, cx)
+        Negotiated {
+            server,
+            keys,
+            parameters,
+            psk,
+            early_data: decision.outcome(),
+            client_handshake,
+        }
+        .send_flight(hello, cx)
     }
 }
 
 /// The first group of ours that the client sent a share for.
 pub(crate) fn shared<'a>(server: &Server, hello: &ClientHello<'a>) -> Option<(Group, &'a [u8])> {
     let shares = hello.key_share().unwrap_or_default();
-    let share = |group: &Group| Some((*group, shares.iter().find(|share| share.group == group.code_point())?.key_exchange));
+    let share = |group: &Group| {
+        Some((
+            *group,
+            shares
+                .iter()
+                .find(|share| share.group == group.code_point())?
+                .key_exchange,
+        ))
+    };
     server.config.settings.groups.iter().find_map(share)
 }
 
 /// Without a PSK we show who we are.
-pub(crate) fn check_without_psk(parameters: &Parameters, hello: &ClientHello<'_>) -> Result<(), Fault> {
+pub(crate) fn check_without_psk(
+    parameters: &Parameters,
+    hello: &ClientHello<'_>,
+) -> Result<(), Fault> {
     if parameters.identity.is_some() {
         return check_schemes(hello);
     }
-    // RFC 9846, F.6: a server that takes PSKs alone says no more about one that it does not know than about a wrong binder.
+    // RFC 9846, F.6: a server that takes PSKs alone says no more about one that it does not know
+    // than about a wrong binder.
     Err(match hello.pre_shared_key() {
         Some(_) => Fault::UnknownPsk,
-        None => Fault::MissingExtension { message: "ClientHello", extension: ExtensionType::PRE_SHARED_KEY },
+        None => Fault::MissingExtension {
+            message: "ClientHello",
+            extension: ExtensionType::PRE_SHARED_KEY,
+        },
     })
 }
 
-/// RFC 9846, 4.3.3: the client must accept the one kind of signature we make, in CertificateVerify. (4.5.1.2: a chain that
-/// signature_algorithms_cert does not cover is sent all the same, as there is no other.)
+/// RFC 9846, 4.3.3: the client must accept the one kind of signature we make, in CertificateVerify.
+/// (4.5.1.2: a chain that signature_algorithms_cert does not cover is sent all the same, as there
+/// is no other.)
 fn check_schemes(hello: &ClientHello<'_>) -> Result<(), Fault> {
-    let missing = Fault::MissingExtension { message: "ClientHello", extension: ExtensionType::SIGNATURE_ALGORITHMS };
+    let missing = Fault::MissingExtension {
+        message: "ClientHello",
+        extension: ExtensionType::SIGNATURE_ALGORITHMS,
+    };
     let schemes = hello.signature_algorithms().ok_or(missing)?;
-    if schemes.contains(&SignatureScheme::ED25519) { Ok(()) } else { Err(Fault::NoCommonScheme { offered: schemes.to_vec() }) }
+    if schemes.contains(&SignatureScheme::ED25519) {
+        Ok(())
+    } else {
+        Err(Fault::NoCommonScheme {
+            offered: schemes.to_vec(),
+        })
+    }
 }

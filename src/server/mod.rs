@@ -63,7 +63,9 @@ use crate::error::Fault;
 use crate::handshake::{Answer, Context, Negotiated, Question, Step, Wire};
 use crate::message::Message;
 use crate::server::authentication::{Flight, Flight2, Unsigned};
-use crate::server::client_flight::{AfterCertificate, WaitCertificate, WaitCertificateVerify, WaitEndOfEarlyData, WaitFinished};
+use crate::server::client_flight::{
+    AfterCertificate, WaitCertificate, WaitCertificateVerify, WaitEndOfEarlyData, WaitFinished,
+};
 use crate::server::key_exchange::{Answered, Unchecked};
 use crate::server::negotiation::{ReceivedClientHello, Reply, Start};
 use crate::server::post_handshake::Connected;
@@ -75,8 +77,9 @@ pub use live::LiveServer;
 
 /// A state of RFC 9846, A.2; each holds exactly what it knows.
 ///
-/// Boxed, but for the last: a connection that is connected is small then, and moving it moves nothing but what is in use. The unused room of a large
-/// enum is moved with it, and whatever stood there on the stack, keys too, would live as long as the connection.
+/// Boxed, but for the last: a connection that is connected is small then, and moving it moves
+/// nothing but what is in use. The unused room of a large enum is moved with it, and whatever stood
+/// there on the stack, keys too, would live as long as the connection.
 pub(crate) enum State {
     Start(Start),
     StartRetried(Box<StartRetried>),
@@ -100,17 +103,33 @@ pub(crate) fn start(server: Option<Server>) -> State {
 }
 
 /// What is legal: any pair not in this table is unexpected_message.
-pub(crate) fn step(state: State, message: Message<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Step<State, Suspended>, Fault> {
+pub(crate) fn step(
+    state: State,
+    message: Message<'_>,
+    wire: Wire<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Step<State, Suspended>, Fault> {
     use State::*;
     Ok(Step::Next(match (state, message) {
         (Start(s), Message::ClientHello(m)) => return Ok(s.on_client_hello(&m, wire, cx)?.into()),
-        (StartRetried(s), Message::ClientHello(m)) => return Ok(s.on_client_hello(&m, wire, cx)?.into()),
-        (WaitEndOfEarlyData(s), Message::EndOfEarlyData(_)) => WaitFinished(Box::new(s.on_end_of_early_data(wire, cx)?)),
+        (StartRetried(s), Message::ClientHello(m)) => {
+            return Ok(s.on_client_hello(&m, wire, cx)?.into());
+        }
+        (WaitEndOfEarlyData(s), Message::EndOfEarlyData(_)) => {
+            WaitFinished(Box::new(s.on_end_of_early_data(wire, cx)?))
+        }
         (WaitCertificate(s), Message::Certificate(m)) => s.on_certificate(&m, &wire, cx)?.into(),
-        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?)),
+        (WaitCertificateVerify(s), Message::CertificateVerify(m)) => {
+            WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?))
+        }
         (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
         (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
-        (state, message) => return Err(Fault::Unexpected { expected: state.expects(), got: message.name() }),
+        (state, message) => {
+            return Err(Fault::Unexpected {
+                expected: state.expects(),
+                got: message.name(),
+            });
+        }
     }))
 }
 
@@ -133,7 +152,11 @@ impl Suspended {
     }
 
     /// Goes on with the configuration that was chosen; gives itself back if that was not asked.
-    pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Result<Step<State, Self>, Fault>, Self> {
+    pub(crate) fn choose(
+        self,
+        server: &Server,
+        cx: &mut Context<'_>,
+    ) -> Result<Result<Step<State, Self>, Fault>, Self> {
         match self {
             Self::Configuration(s) => Ok(s.choose(server, cx).map(Step::from)),
             other => Err(other),
@@ -141,10 +164,18 @@ impl Suspended {
     }
 
     /// Goes on with the application's answer; gives itself back if that is not one to the question.
-    pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_>) -> Result<Result<Step<State, Self>, Fault>, Self> {
+    pub(crate) fn answer(
+        self,
+        answer: Answer,
+        cx: &mut Context<'_>,
+    ) -> Result<Result<Step<State, Self>, Fault>, Self> {
         match (self, answer) {
-            (Self::Replay(s), Answer::Replay(verdict)) => Ok(s.checked(verdict, cx).map(Step::from)),
-            (Self::Signature(s), Answer::Signature(signature)) => Ok(s.signed(&signature, cx).map(|flight2| Step::Next(flight2.into()))),
+            (Self::Replay(s), Answer::Replay(verdict)) => {
+                Ok(s.checked(verdict, cx).map(Step::from))
+            }
+            (Self::Signature(s), Answer::Signature(signature)) => Ok(s
+                .signed(&signature, cx)
+                .map(|flight2| Step::Next(flight2.into()))),
             (other, _) => Err(other),
         }
     }
@@ -207,7 +238,8 @@ impl State {
         }
     }
 
-    /// Whether early data is taken, and our Finished sent, while its end or the client's Finished is still to come.
+    /// Whether early data is taken, and our Finished sent, while its end or the client's Finished
+    /// is still to come.
     pub(crate) fn accepted_early_data(&self) -> bool {
         match self {
             Self::WaitEndOfEarlyData(_) => true,

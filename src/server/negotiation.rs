@@ -1,4 +1,5 @@
-//! ClientHello in: the version, and which suite, group and parameters both sides share (RFC 9846, 4.2.2).
+//! ClientHello in: the version, and which suite, group and parameters both sides share (RFC 9846,
+//! 4.2.2).
 //!
 //! 1. [`Start::on_client_hello`] takes the hello; without a configuration it asks for one.
 //! 2. [`ReceivedClientHello::choose`] checks the hello and selects suite and group.
@@ -14,7 +15,9 @@ use crate::message::{ClientHello, KeyShareEntry};
 use crate::record::Aligned;
 use crate::server::client_hello::ClientHello as OfferedHello;
 use crate::server::config::Server;
-use crate::server::key_exchange::{self, Answered, Selected, check_without_psk, decode_again, shared};
+use crate::server::key_exchange::{
+    self, Answered, Selected, check_without_psk, decode_again, shared,
+};
 use crate::server::psk;
 use crate::server::retry::{self, StartRetried, Wanted};
 use crate::server::server_parameters;
@@ -26,18 +29,29 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Reply, Fault> {
+    pub(crate) fn on_client_hello(
+        self,
+        hello: &ClientHello<'_>,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Reply, Fault> {
         let bytes = wire.bytes;
         let aligned = wire.aligned("ClientHello")?;
         match self.server {
             Some(server) => negotiate(&server, hello, bytes, aligned, cx),
-            None => Ok(Reply::Undecided(Box::new(ReceivedClientHello { offered: OfferedHello::new(hello, bytes), aligned }))),
+            None => Ok(Reply::Undecided(Box::new(ReceivedClientHello {
+                offered: OfferedHello::new(hello, bytes),
+                aligned,
+            }))),
         }
     }
 }
 
 /// What a ClientHello leads to.
-#[expect(clippy::large_enum_variant, reason = "taken apart as soon as it is returned")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart as soon as it is returned"
+)]
 pub(crate) enum Reply {
     /// The application is to choose the configuration.
     Undecided(Box<ReceivedClientHello>),
@@ -61,8 +75,15 @@ impl ReceivedClientHello {
     }
 }
 
-/// Selects suite and group, and sends the first flight, or a HelloRetryRequest. Every check comes before the first byte is written.
-fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Aligned, cx: &mut Context<'_>) -> Result<Reply, Fault> {
+/// Selects suite and group, and sends the first flight, or a HelloRetryRequest. Every check comes
+/// before the first byte is written.
+fn negotiate(
+    server: &Server,
+    hello: &ClientHello<'_>,
+    bytes: &[u8],
+    aligned: Aligned,
+    cx: &mut Context<'_>,
+) -> Result<Reply, Fault> {
     check_version(hello)?;
     // RFC 9846, 4.2.2: "this list MUST contain exactly one byte, set to zero".
     if hello.compression_methods != [0] {
@@ -78,7 +99,8 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
     }
     let wants_retry = group.is_none() || server.config.retry_cookie;
     if wants_retry && parameters.identity.is_none() {
-        // RFC 9846, F.6: which suite a retry names says which PSKs are known, so only who holds one hears of it.
+        // RFC 9846, F.6: which suite a retry names says which PSKs are known, so only who holds one
+        // hears of it.
         let before = Transcript::new(suite.hash());
         if psk::select(server, hello, bytes, &before, suite, &parameters, cx.now)?.is_none() {
             check_without_psk(&parameters, hello)?;
@@ -86,13 +108,42 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
     }
     match group {
         Some((group, share)) if !server.config.retry_cookie => {
-            let selected = Selected { suite, group, share: share.to_vec(), parameters };
-            key_exchange::answer(server, hello, bytes, aligned, selected, Transcript::new(suite.hash()), cx).map(Reply::Answered)
+            let selected = Selected {
+                suite,
+                group,
+                share: share.to_vec(),
+                parameters,
+            };
+            key_exchange::answer(
+                server,
+                hello,
+                bytes,
+                aligned,
+                selected,
+                Transcript::new(suite.hash()),
+                cx,
+            )
+            .map(Reply::Answered)
         }
         shared => {
-            let wanted = if shared.is_none() { best_group(server, hello) } else { None };
+            let wanted = if shared.is_none() {
+                best_group(server, hello)
+            } else {
+                None
+            };
             let first = ClientHelloTranscript::new(bytes);
-            retry::send(server, hello, first, Wanted { suite, group: wanted, parameters }, cx).map(Reply::Retry)
+            retry::send(
+                server,
+                hello,
+                first,
+                Wanted {
+                    suite,
+                    group: wanted,
+                    parameters,
+                },
+                cx,
+            )
+            .map(Reply::Retry)
         }
     }
 }
@@ -101,21 +152,34 @@ fn negotiate(server: &Server, hello: &ClientHello<'_>, bytes: &[u8], aligned: Al
 fn check_version(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let Some(versions) = hello.supported_versions() else {
         // RFC 9846, 4.3.1: without the extension the client speaks TLS 1.2 or older.
-        return Err(Fault::Version { got: vec![hello.legacy_version] });
+        return Err(Fault::Version {
+            got: vec![hello.legacy_version],
+        });
     };
     if !versions.contains(&ProtocolVersion::TLS1_3) {
-        return Err(Fault::Version { got: versions.to_vec() });
+        return Err(Fault::Version {
+            got: versions.to_vec(),
+        });
     }
-    // RFC 9846, 4.2.2: "A server which receives a legacy_version value not equal to 0x0303 MUST abort the handshake with a protocol_version".
+    // RFC 9846, 4.2.2: "A server which receives a legacy_version value not equal to 0x0303 MUST
+    // abort the handshake with a protocol_version".
     if hello.legacy_version != ProtocolVersion::TLS1_2 {
-        return Err(Fault::Version { got: vec![hello.legacy_version] });
+        return Err(Fault::Version {
+            got: vec![hello.legacy_version],
+        });
     }
     Ok(())
 }
 
-/// RFC 9846, 9.2 and 4.3.9: which extensions must be there. Every handshake agrees a key, with a PSK too, as psk_ke is not accepted.
+/// RFC 9846, 9.2 and 4.3.9: which extensions must be there. Every handshake agrees a key, with a
+/// PSK too, as psk_ke is not accepted.
 fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
-    let missing = |extension| Err(Fault::MissingExtension { message: "ClientHello", extension });
+    let missing = |extension| {
+        Err(Fault::MissingExtension {
+            message: "ClientHello",
+            extension,
+        })
+    };
     // Without a PSK there must be a signature; whether the PSK will do is seen later.
     if hello.signature_algorithms().is_none() && hello.pre_shared_key().is_none() {
         return missing(ExtensionType::SIGNATURE_ALGORITHMS);
@@ -126,17 +190,21 @@ fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
     if hello.key_share().is_none() {
         return missing(ExtensionType::KEY_SHARE);
     }
-    // RFC 9846, 4.3.9: "If clients offer pre_shared_key without a psk_key_exchange_modes extension, servers MUST abort the handshake."
+    // RFC 9846, 4.3.9: "If clients offer pre_shared_key without a psk_key_exchange_modes extension,
+    // servers MUST abort the handshake."
     if hello.pre_shared_key().is_some() && hello.psk_key_exchange_modes().is_none() {
         return missing(ExtensionType::PSK_KEY_EXCHANGE_MODES);
     }
     Ok(())
 }
 
-/// The first suite of our list that the client offers; one that a PSK from outside fits, if there is one.
+/// The first suite of our list that the client offers; one that a PSK from outside fits, if there
+/// is one.
 fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault> {
     let suites = &server.config.settings.suites;
-    let mut common = suites.iter().filter(|suite| hello.cipher_suites.contains(&suite.code_point()));
+    let mut common = suites
+        .iter()
+        .filter(|suite| hello.cipher_suites.contains(&suite.code_point()));
     let first = common.clone().next();
     let fits = common.find(|suite| psk::suits_external_psks(server, hello, suite.hash()));
     fits.or(first).copied().ok_or_else(|| Fault::NoCommonSuite {
@@ -145,36 +213,62 @@ fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault
     })
 }
 
-/// The group to agree with, and the client's share for it; None where the client has to be asked for another share.
+/// The group to agree with, and the client's share for it; None where the client has to be asked
+/// for another share.
 ///
-/// The best group that both support is worth a round trip only if it brings what the shares at hand do not: secrecy against quantum computers, or a key at all.
-fn select_group<'a>(server: &Server, hello: &ClientHello<'a>) -> Result<Option<(Group, &'a [u8])>, Fault> {
+/// The best group that both support is worth a round trip only if it brings what the shares at hand
+/// do not: secrecy against quantum computers, or a key at all.
+fn select_group<'a>(
+    server: &Server,
+    hello: &ClientHello<'a>,
+) -> Result<Option<(Group, &'a [u8])>, Fault> {
     let groups = hello.supported_groups().unwrap_or_default();
     check_shares(groups, hello.key_share().unwrap_or_default())?;
     let best = best_group(server, hello).ok_or_else(|| Fault::NoCommonGroup {
         offered: groups.to_vec(),
-        accepted: server.config.settings.groups.iter().map(|group| group.code_point()).collect(),
+        accepted: server
+            .config
+            .settings
+            .groups
+            .iter()
+            .map(|group| group.code_point())
+            .collect(),
     })?;
-    Ok(shared(server, hello).filter(|(group, _)| group.is_post_quantum() || !best.is_post_quantum()))
+    Ok(shared(server, hello)
+        .filter(|(group, _)| group.is_post_quantum() || !best.is_post_quantum()))
 }
 
 /// The first group of ours that the client supports.
 fn best_group(server: &Server, hello: &ClientHello<'_>) -> Option<Group> {
     let supported = hello.supported_groups().unwrap_or_default();
-    server.config.settings.groups.iter().find(|group| supported.contains(&group.code_point())).copied()
+    server
+        .config
+        .settings
+        .groups
+        .iter()
+        .find(|group| supported.contains(&group.code_point()))
+        .copied()
 }
 
-/// RFC 9846, 4.3.8: each share is for a group in supported_groups, and none is repeated. 4.3.7: nor is a group. The order of shares is not looked at
-/// ("Servers MAY check"): we do not go by it, and rustls' clients put the group first that a server led them to.
+/// RFC 9846, 4.3.8: each share is for a group in supported_groups, and none is repeated. 4.3.7: nor
+/// is a group. The order of shares is not looked at ("Servers MAY check"): we do not go by it, and
+/// rustls' clients put the group first that a server led them to.
 fn check_shares(groups: &[NamedGroup], shares: &[KeyShareEntry<'_>]) -> Result<(), Fault> {
     let mut groups = groups.to_vec();
     groups.sort_unstable();
     if repeated(&groups).is_some() {
-        return Err(Illegal::DuplicateEntry { list: "supported_groups" }.into());
+        return Err(Illegal::DuplicateEntry {
+            list: "supported_groups",
+        }
+        .into());
     }
     let mut shares: Vec<_> = shares.iter().map(|share| share.group).collect();
     shares.sort_unstable();
-    let unsupported = || shares.iter().find(|share| groups.binary_search(share).is_err());
+    let unsupported = || {
+        shares
+            .iter()
+            .find(|share| groups.binary_search(share).is_err())
+    };
     match repeated(&shares).or_else(unsupported) {
         Some(group) => Err(Illegal::KeyShares(*group).into()),
         None => Ok(()),
@@ -182,10 +276,17 @@ fn check_shares(groups: &[NamedGroup], shares: &[KeyShareEntry<'_>]) -> Result<(
 }
 
 fn repeated(sorted: &[NamedGroup]) -> Option<&NamedGroup> {
-    sorted.windows(2).find_map(|pair| if let [one, other] = pair { (one == other).then_some(one) } else { None })
+    sorted.windows(2).find_map(|pair| {
+        if let [one, other] = pair {
+            (one == other).then_some(one)
+        } else {
+            None
+        }
+    })
 }
 
-/// RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error and generate an illegal_parameter alert".
+/// RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error and
+/// generate an illegal_parameter alert".
 fn check_record_size_limit(hello: &ClientHello<'_>) -> Result<(), Fault> {
     match hello.record_size_limit() {
         Some(limit) if limit < MIN_RECORD_SIZE_LIMIT => Err(Illegal::RecordSizeLimit(limit).into()),

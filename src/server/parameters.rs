@@ -17,7 +17,8 @@ pub(crate) struct Parameters {
     pub(crate) server_certificate_type: CertificateType,
     /// How the client shows who it is, if it is asked.
     pub(crate) client_certificate_type: CertificateType,
-    /// Whom we trust, if the client is asked who it is: at first as it is when the ClientHello comes, then as it was when the client was accepted.
+    /// Whom we trust, if the client is asked who it is: at first as it is when the ClientHello
+    /// comes, then as it was when the client was accepted.
     pub(crate) trust_digest: [u8; 32],
     /// How many tickets the client gets.
     pub(crate) tickets: u8,

@@ -9,9 +9,17 @@ pub(crate) struct Connected;
 
 impl Connected {
     /// RFC 9846, 4.7.3: the client has moved on to its next keys.
-    pub(crate) fn on_key_update(self, message: &KeyUpdate, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Self, Fault> {
+    pub(crate) fn on_key_update(
+        self,
+        message: &KeyUpdate,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Self, Fault> {
         let aligned = wire.aligned("KeyUpdate")?;
-        cx.sink.update_read(aligned, message.request_update == KeyUpdateRequest::Requested);
+        cx.sink.update_read(
+            aligned,
+            message.request_update == KeyUpdateRequest::Requested,
+        );
         Ok(self)
     }
 }

@@ -1,4 +1,5 @@
-//! Which of a client's PSKs is taken (RFC 9846, 4.3.11): a ticket of ours (`ticket.rs`), or one from outside.
+//! Which of a client's PSKs is taken (RFC 9846, 4.3.11): a ticket of ours (`ticket.rs`), or one
+//! from outside.
 
 use core::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::server::ticket;
 use crate::session::{EarlyTerms, ExternalPsk, OpenedTicket, WirePsk};
 use crate::time::Now;
 
-/// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a key of ours costs a decryption.
+/// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a
+/// key of ours costs a decryption.
 const MAX_IDENTITIES: usize = 8;
 
 /// A PSK that the client offers, and has proved to hold.
@@ -45,7 +47,8 @@ pub(crate) struct Permit {
     pub(crate) suite: Suite,
     /// The unix time at which the ticket was sealed.
     pub(crate) issued: Duration,
-    /// How old the client says it is: obfuscated_ticket_age less ticket_age_add, modulo 2^32 (RFC 9846, 4.3.10).
+    /// How old the client says it is: obfuscated_ticket_age less ticket_age_add, modulo 2^32 (RFC
+    /// 9846, 4.3.10).
     pub(crate) age: Duration,
 }
 
@@ -66,53 +69,107 @@ pub(crate) fn select<'a>(
     now: Now,
 ) -> Result<Option<OfferedPsk<'a>>, Fault> {
     // RFC 9846, 4.3.9: only a mode that is offered is used; psk_ke would give up forward secrecy.
-    let (Some(offered), true) = (hello.pre_shared_key(), hello.offers_psk_dhe_ke()) else { return Ok(None) };
+    let (Some(offered), true) = (hello.pre_shared_key(), hello.offers_psk_dhe_ke()) else {
+        return Ok(None);
+    };
     let known = |psk: &PskIdentity<'_>| {
         let ticket = ticket::open(server, psk.identity, suite, parameters, now).map(Known::Ticket);
         ticket.or_else(|| {
-            let (psk, wire) = server.config.external_psks.find(psk.identity).filter(|(_, wire)| wire.hash == suite.hash())?;
+            let (psk, wire) = server
+                .config
+                .external_psks
+                .find(psk.identity)
+                .filter(|(_, wire)| wire.hash == suite.hash())?;
             Some(Known::External(psk, wire))
         })
     };
     // RFC 9846, 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored."
-    let mut identities = (0_u16..).zip(offered.identities.iter().zip(&offered.binders)).take(MAX_IDENTITIES);
-    let found = identities.find_map(|(index, (identity, binder))| Some((index, identity, *binder, known(identity)?)));
-    // RFC 9846, 4.3.11: "they SHOULD select a single PSK and validate solely the binder that corresponds to that PSK".
-    let covered = bytes.get(..bytes.len().saturating_sub(hello.binders_len())).unwrap_or_default();
+    let mut identities = (0_u16..)
+        .zip(offered.identities.iter().zip(&offered.binders))
+        .take(MAX_IDENTITIES);
+    let found = identities
+        .find_map(|(index, (identity, binder))| Some((index, identity, *binder, known(identity)?)));
+    // RFC 9846, 4.3.11: "they SHOULD select a single PSK and validate solely the binder that
+    // corresponds to that PSK".
+    let covered = bytes
+        .get(..bytes.len().saturating_sub(hello.binders_len()))
+        .unwrap_or_default();
     let transcript = before.digest_with(covered);
     let Some((index, identity, binder, known)) = found else {
         spend_a_binder(&transcript, suite, &offered.binders);
         return Ok(None);
     };
     Ok(Some(match known {
-        Known::Ticket(OpenedTicket { session, issued, age_add, early }) => {
+        Known::Ticket(OpenedTicket {
+            session,
+            issued,
+            age_add,
+            early,
+        }) => {
             let early_secret = Psk::from(&session).verify(&transcript, binder)?;
-            let age = Duration::from_millis(identity.obfuscated_ticket_age.wrapping_sub(age_add).into());
+            let age =
+                Duration::from_millis(identity.obfuscated_ticket_age.wrapping_sub(age_add).into());
             let suite = session.suite;
-            let early_data = early.map(|(terms, zone)| Permit { terms, zone, suite, issued, age });
-            OfferedPsk { taken: TakenPsk { index, early: early_secret, selected: SelectedPsk::session(session) }, binder, early_data }
+            let early_data = early.map(|(terms, zone)| Permit {
+                terms,
+                zone,
+                suite,
+                issued,
+                age,
+            });
+            OfferedPsk {
+                taken: TakenPsk {
+                    index,
+                    early: early_secret,
+                    selected: SelectedPsk::session(session),
+                },
+                binder,
+                early_data,
+            }
         }
         Known::External(psk, wire) => {
             let early = Psk::from(wire).verify(&transcript, binder)?;
-            OfferedPsk { taken: TakenPsk { index, early, selected: SelectedPsk::external(psk, now) }, binder, early_data: None }
+            OfferedPsk {
+                taken: TakenPsk {
+                    index,
+                    early,
+                    selected: SelectedPsk::external(psk, now),
+                },
+                binder,
+                early_data: None,
+            }
         }
     }))
 }
 
-/// RFC 9846, F.6: a server that takes PSKs alone treats "the cases where there is no valid PSK identity and where there is an identity but it has an
-/// invalid binder identically": not to know a PSK takes as long as to find its binder wrong.
+/// RFC 9846, F.6: a server that takes PSKs alone treats "the cases where there is no valid PSK
+/// identity and where there is an identity but it has an invalid binder identically": not to know a
+/// PSK takes as long as to find its binder wrong.
 fn spend_a_binder(transcript: &Digest, suite: Suite, binders: &[&[u8]]) {
     let nobodys = Secret::filled(suite.hash().output_len(), |_| {});
     let psk = Psk::new(PskKind::External, suite.hash(), &nobodys);
     let _wrong = psk.verify(transcript, binders.first().copied().unwrap_or_default());
 }
 
-/// Whether a PSK from outside with this hash is offered that we know; if none is at all, any hash is as good.
+/// Whether a PSK from outside with this hash is offered that we know; if none is at all, any hash
+/// is as good.
 ///
-/// RFC 9846, 4.3.11: "client-provided, externally established PSKs SHOULD influence cipher suite selection".
-pub(crate) fn suits_external_psks(server: &Server, hello: &ClientHello<'_>, hash: HashAlgorithm) -> bool {
-    let offered =
-        hello.pre_shared_key().filter(|_| hello.offers_psk_dhe_ke()).map(|offered| offered.identities.as_slice()).unwrap_or_default();
-    let mut known = offered.iter().take(MAX_IDENTITIES).filter_map(|psk| server.config.external_psks.find(psk.identity)).peekable();
+/// RFC 9846, 4.3.11: "client-provided, externally established PSKs SHOULD influence cipher suite
+/// selection".
+pub(crate) fn suits_external_psks(
+    server: &Server,
+    hello: &ClientHello<'_>,
+    hash: HashAlgorithm,
+) -> bool {
+    let offered = hello
+        .pre_shared_key()
+        .filter(|_| hello.offers_psk_dhe_ke())
+        .map(|offered| offered.identities.as_slice())
+        .unwrap_or_default();
+    let mut known = offered
+        .iter()
+        .take(MAX_IDENTITIES)
+        .filter_map(|psk| server.config.external_psks.find(psk.identity))
+        .peekable();
     known.peek().is_none() || known.any(|(_, wire)| wire.hash == hash)
 }

@@ -1,7 +1,8 @@
 //! HelloRetryRequest out, the second ClientHello in (RFC 9846, 4.2.4).
 //!
-//! It is sent where the client supports a group that is worth a round trip and sent no share for it, and where the configuration wants a cookie back. The
-//! connection keeps the first ClientHello meanwhile: over a stream there is nothing to be won by handing that to the client.
+//! It is sent where the client supports a group that is worth a round trip and sent no share for
+//! it, and where the configuration wants a cookie back. The connection keeps the first ClientHello
+//! meanwhile: over a stream there is nothing to be won by handing that to the client.
 
 use crate::code_point::ProtocolVersion;
 use crate::crypto::key_exchange::Group;
@@ -11,7 +12,9 @@ use crate::error::{Fault, Illegal};
 use crate::handshake::sink::SkipMode;
 use crate::handshake::{ClientHelloTranscript, Context, Transcript, Wire};
 use crate::level::Level;
-use crate::message::{ClientHello, ClientHelloExtension, HelloRetryRequest, Message, RetryExtension};
+use crate::message::{
+    ClientHello, ClientHelloExtension, HelloRetryRequest, Message, RetryExtension,
+};
 use crate::server::config::Server;
 use crate::server::early_data;
 use crate::server::key_exchange::{self, Answered, Selected};
@@ -39,7 +42,8 @@ pub(crate) struct Wanted {
     pub(crate) parameters: Parameters,
 }
 
-/// Asks for another ClientHello: with a share for the group that is wanted, if one is, and with a cookie if the configuration wants one.
+/// Asks for another ClientHello: with a share for the group that is wanted, if one is, and with a
+/// cookie if the configuration wants one.
 pub(crate) fn send(
     server: &Server,
     hello: &ClientHello<'_>,
@@ -47,9 +51,17 @@ pub(crate) fn send(
     wanted: Wanted,
     cx: &mut Context<'_>,
 ) -> Result<StartRetried, Fault> {
-    let cookie = server.config.retry_cookie.then(|| make_cookie(cx.rng)).transpose()?;
+    let cookie = server
+        .config
+        .retry_cookie
+        .then(|| make_cookie(cx.rng))
+        .transpose()?;
     let mut extensions = vec![RetryExtension::SupportedVersions(ProtocolVersion::TLS1_3)];
-    extensions.extend(wanted.group.map(|group| RetryExtension::KeyShare(group.code_point())));
+    extensions.extend(
+        wanted
+            .group
+            .map(|group| RetryExtension::KeyShare(group.code_point())),
+    );
     extensions.extend(cookie.as_ref().map(|cookie| RetryExtension::Cookie(cookie)));
     let retry = HelloRetryRequest {
         legacy_version: ProtocolVersion::TLS1_2,
@@ -60,17 +72,26 @@ pub(crate) fn send(
     }
     .encode()?;
     cx.sink.write(Level::Plaintext, &retry);
-    // RFC 9846, E.4: "immediately after its first handshake message. This may either be after a ServerHello or a HelloRetryRequest."
+    // RFC 9846, E.4: "immediately after its first handshake message. This may either be after a
+    // ServerHello or a HelloRetryRequest."
     if !hello.session_id.is_empty() {
         cx.sink.change_cipher_spec();
     }
-    // RFC 9846, 4.3.10: "The server then ignores early data by skipping all records with an external content type of "application_data"".
+    // RFC 9846, 4.3.10: "The server then ignores early data by skipping all records with an
+    // external content type of "application_data"".
     if hello.early_data() {
-        cx.sink.skip_early_data(SkipMode::OuterType, early_data::skipped(server));
+        cx.sink
+            .skip_early_data(SkipMode::OuterType, early_data::skipped(server));
     }
     let bytes = first.client_hello().to_vec();
     let transcript = first.with_retry(wanted.suite.hash(), &retry)?;
-    Ok(StartRetried { server: server.clone(), first: bytes, wanted, cookie, transcript })
+    Ok(StartRetried {
+        server: server.clone(),
+        first: bytes,
+        wanted,
+        cookie,
+        transcript,
+    })
 }
 
 fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
@@ -78,48 +99,83 @@ fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
 }
 
 impl StartRetried {
-    /// Checks that the second ClientHello is the first but for what was asked for, and sends the first flight.
-    pub(crate) fn on_client_hello(self, hello: &ClientHello<'_>, wire: Wire<'_>, cx: &mut Context<'_>) -> Result<Answered, Fault> {
+    /// Checks that the second ClientHello is the first but for what was asked for, and sends the
+    /// first flight.
+    pub(crate) fn on_client_hello(
+        self,
+        hello: &ClientHello<'_>,
+        wire: Wire<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Answered, Fault> {
         let Message::ClientHello(first) = Message::decode(&self.first)? else {
-            return Err(Fault::Internal { what: "decoding the first ClientHello again" });
+            return Err(Fault::Internal {
+                what: "decoding the first ClientHello again",
+            });
         };
         let bytes = wire.bytes;
         let aligned = wire.aligned("ClientHello")?;
         check_unchanged(&first, hello)?;
-        // RFC 9846, 4.3.2: the client copies the cookie; what we did not send it must not send either.
+        // RFC 9846, 4.3.2: the client copies the cookie; what we did not send it must not send
+        // either.
         if hello.cookie() != self.cookie.as_ref().map(|cookie| cookie.as_slice()) {
             return Err(Illegal::HelloChanged { field: "cookie" }.into());
         }
         let (group, share) = match self.wanted.group {
             Some(group) => match hello.key_share().unwrap_or_default() {
-                // RFC 9846, 4.2.2: "a list containing a single KeyShareEntry from the indicated group".
+                // RFC 9846, 4.2.2: "a list containing a single KeyShareEntry from the indicated
+                // group".
                 [share] if share.group == group.code_point() => (group, share.key_exchange),
                 _ => return Err(Illegal::HelloChanged { field: "key_share" }.into()),
             },
             None if first.key_share() == hello.key_share() => {
-                key_exchange::shared(&self.server, hello).ok_or(Fault::Internal { what: "finding the share that was there before" })?
+                key_exchange::shared(&self.server, hello).ok_or(Fault::Internal {
+                    what: "finding the share that was there before",
+                })?
             }
             None => return Err(Illegal::HelloChanged { field: "key_share" }.into()),
         };
         let mut parameters = self.wanted.parameters;
         parameters.early_data_skipped = first.early_data();
-        let selected = Selected { suite: self.wanted.suite, group, share: share.to_vec(), parameters };
-        key_exchange::answer(&self.server, hello, bytes, aligned, selected, self.transcript, cx)
+        let selected = Selected {
+            suite: self.wanted.suite,
+            group,
+            share: share.to_vec(),
+            parameters,
+        };
+        key_exchange::answer(
+            &self.server,
+            hello,
+            bytes,
+            aligned,
+            selected,
+            self.transcript,
+            cx,
+        )
     }
 }
 
-/// RFC 9846, 4.2.2: "the client MUST send the same ClientHello without modification, except as follows".
+/// RFC 9846, 4.2.2: "the client MUST send the same ClientHello without modification, except as
+/// follows".
 fn check_unchanged(first: &ClientHello<'_>, second: &ClientHello<'_>) -> Result<(), Fault> {
     let fields = [
-        ("legacy_version", first.legacy_version == second.legacy_version),
+        (
+            "legacy_version",
+            first.legacy_version == second.legacy_version,
+        ),
         ("random", first.random == second.random),
         ("legacy_session_id", first.session_id == second.session_id),
         ("cipher_suites", first.cipher_suites == second.cipher_suites),
-        ("legacy_compression_methods", first.compression_methods == second.compression_methods),
+        (
+            "legacy_compression_methods",
+            first.compression_methods == second.compression_methods,
+        ),
         ("extensions", kept(first).eq(kept(second))),
         // "Removing the early_data extension".
         ("early_data", !second.early_data()),
-        ("pre_shared_key", only_removed(identities(first), identities(second))),
+        (
+            "pre_shared_key",
+            only_removed(identities(first), identities(second)),
+        ),
     ];
     match fields.iter().find(|(_, same)| !same) {
         Some((field, _)) => Err(Illegal::HelloChanged { field }.into()),
@@ -127,7 +183,8 @@ fn check_unchanged(first: &ClientHello<'_>, second: &ClientHello<'_>) -> Result<
     }
 }
 
-/// The extensions that must stay as they are, in their order. Those that may change are looked at one by one, but for the padding, which may change freely.
+/// The extensions that must stay as they are, in their order. Those that may change are looked at
+/// one by one, but for the padding, which may change freely.
 fn kept<'s, 'a>(hello: &'s ClientHello<'a>) -> impl Iterator<Item = &'s ClientHelloExtension<'a>> {
     hello.extensions.iter().flatten().filter(|extension| {
         !matches!(
@@ -137,20 +194,27 @@ fn kept<'s, 'a>(hello: &'s ClientHello<'a>) -> impl Iterator<Item = &'s ClientHe
                 | ClientHelloExtension::Cookie(_)
                 | ClientHelloExtension::PreSharedKey(_)
                 | ClientHelloExtension::Padding(_)
-                // RFC 9846, 4.2.2: "Servers MUST ignore unrecognized extensions." What may change in one is not ours to say: encrypted_client_hello does.
+                // RFC 9846, 4.2.2: "Servers MUST ignore unrecognized extensions." What may change
+                // in one is not ours to say: encrypted_client_hello does.
                 | ClientHelloExtension::Unknown { .. }
         )
     })
 }
 
 fn identities<'a>(hello: &ClientHello<'a>) -> Vec<&'a [u8]> {
-    hello.pre_shared_key().map(|offered| offered.identities.iter().map(|psk| psk.identity).collect()).unwrap_or_default()
+    hello
+        .pre_shared_key()
+        .map(|offered| offered.identities.iter().map(|psk| psk.identity).collect())
+        .unwrap_or_default()
 }
 
-/// "(optionally) removing any PSKs which are incompatible with the server's indicated cipher suite": what is left stands in the same order.
+/// "(optionally) removing any PSKs which are incompatible with the server's indicated cipher
+/// suite": what is left stands in the same order.
 fn only_removed(first: Vec<&[u8]>, second: Vec<&[u8]>) -> bool {
     let mut rest = first.into_iter();
-    second.into_iter().all(|identity| rest.any(|known| known == identity))
+    second
+        .into_iter()
+        .all(|identity| rest.any(|known| known == identity))
 }
 
 #[cfg(test)]
@@ -158,15 +222,22 @@ mod tests {
     use super::*;
     use crate::testing::rfc8448::trace;
 
-    /// RFC 8448, section 5: the second ClientHello has another share, a cookie and padding, and is the first but for that.
+    /// RFC 8448, section 5: the second ClientHello has another share, a cookie and padding, and is
+    /// the first but for that.
     #[test]
     fn the_hellos_of_rfc_8448_differ_as_they_may() {
         let trace = trace("hello_retry_request");
-        let [first, second] = ["record_client_hello_1", "record_client_hello_2"].map(|name| match Message::decode(trace.message(name)) {
-            Ok(Message::ClientHello(hello)) => hello,
-            other => panic!("{other:?}"),
+        let [first, second] = ["record_client_hello_1", "record_client_hello_2"].map(|name| {
+            match Message::decode(trace.message(name)) {
+                Ok(Message::ClientHello(hello)) => hello,
+                other => panic!("{other:?}"),
+            }
         });
-        assert!(first.key_share() != second.key_share() && first.cookie() != second.cookie() && first.extensions != second.extensions);
+        assert!(
+            first.key_share() != second.key_share()
+                && first.cookie() != second.cookie()
+                && first.extensions != second.extensions
+        );
         check_unchanged(&first, &second).unwrap();
         check_unchanged(&second, &first).unwrap();
     }

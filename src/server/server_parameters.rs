@@ -5,7 +5,10 @@ use crate::error::Fault;
 use crate::handshake::{Context, EarlyData};
 use crate::identity::{Identity, Trust};
 use crate::level::Level;
-use crate::message::{CertificateRequest, CertificateRequestExtension, ClientHello, EncryptedExtension, EncryptedExtensions};
+use crate::message::{
+    CertificateRequest, CertificateRequestExtension, ClientHello, EncryptedExtension,
+    EncryptedExtensions,
+};
 use crate::server::authentication::{self, Flight};
 use crate::server::config::Server;
 use crate::server::parameters::{Negotiated, Parameters};
@@ -14,7 +17,13 @@ use crate::server::ticket;
 /// Selects the parameters. Nothing is sent yet.
 pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Parameters, Fault> {
     let server_name = hello.server_name().map(str::to_ascii_lowercase);
-    let identity = server.config.identity_for(server_name.as_deref(), hello.certificate_authorities().unwrap_or_default())?.cloned();
+    let identity = server
+        .config
+        .identity_for(
+            server_name.as_deref(),
+            hello.certificate_authorities().unwrap_or_default(),
+        )?
+        .cloned();
     let alpn = select_protocol(&server.config.settings.alpn, hello.alpn())?;
     let server_certificate_type = match &identity {
         Some(identity) => own_type(identity, hello.server_certificate_type())?,
@@ -24,7 +33,12 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
         Some(trust) => client_type(trust, hello.client_certificate_type())?,
         None => CertificateType::X509,
     };
-    let trust_digest = server.config.client_auth.trust().map(Trust::digest).unwrap_or_default();
+    let trust_digest = server
+        .config
+        .client_auth
+        .trust()
+        .map(Trust::digest)
+        .unwrap_or_default();
     Ok(Parameters {
         identity,
         server_name,
@@ -38,7 +52,10 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
 }
 
 /// RFC 7250, 4.2: how we show who we are. A client that does not say takes X.509 alone.
-fn own_type(identity: &Identity, offered: Option<&[CertificateType]>) -> Result<CertificateType, Fault> {
+fn own_type(
+    identity: &Identity,
+    offered: Option<&[CertificateType]>,
+) -> Result<CertificateType, Fault> {
     let best = if identity.prefers_raw_key() {
         [CertificateType::RAW_PUBLIC_KEY, CertificateType::X509]
     } else {
@@ -47,8 +64,12 @@ fn own_type(identity: &Identity, offered: Option<&[CertificateType]>) -> Result<
     common_type(offered, &best)
 }
 
-/// RFC 7250, 4.2: how the client shows who it is. Raw keys only where keys are trusted, as no root can vouch for one.
-fn client_type(trust: &Trust, offered: Option<&[CertificateType]>) -> Result<CertificateType, Fault> {
+/// RFC 7250, 4.2: how the client shows who it is. Raw keys only where keys are trusted, as no root
+/// can vouch for one.
+fn client_type(
+    trust: &Trust,
+    offered: Option<&[CertificateType]>,
+) -> Result<CertificateType, Fault> {
     let best: &[_] = match (trust.holds_keys(), trust.holds_roots()) {
         (false, _) => &[CertificateType::X509],
         (true, true) => &[CertificateType::X509, CertificateType::RAW_PUBLIC_KEY],
@@ -57,81 +78,138 @@ fn client_type(trust: &Trust, offered: Option<&[CertificateType]>) -> Result<Cer
     common_type(offered, best)
 }
 
-fn common_type(offered: Option<&[CertificateType]>, best: &[CertificateType]) -> Result<CertificateType, Fault> {
-    let Some(offered) = offered else { return Ok(CertificateType::X509) };
+fn common_type(
+    offered: Option<&[CertificateType]>,
+    best: &[CertificateType],
+) -> Result<CertificateType, Fault> {
+    let Some(offered) = offered else {
+        return Ok(CertificateType::X509);
+    };
     let common = best.iter().find(|own| offered.contains(own));
-    common.copied().ok_or_else(|| Fault::NoCommonCertificateType { offered: offered.to_vec() })
+    common
+        .copied()
+        .ok_or_else(|| Fault::NoCommonCertificateType {
+            offered: offered.to_vec(),
+        })
 }
 
 /// The first protocol of ours that the client offers.
-fn select_protocol(served: &[Vec<u8>], offered: Option<&[&[u8]]>) -> Result<Option<Vec<u8>>, Fault> {
+fn select_protocol(
+    served: &[Vec<u8>],
+    offered: Option<&[&[u8]]>,
+) -> Result<Option<Vec<u8>>, Fault> {
     match offered {
-        // A server that does not speak ALPN leaves the extension unanswered; so does one whose client does not.
+        // A server that does not speak ALPN leaves the extension unanswered; so does one whose
+        // client does not.
         None => Ok(None),
         Some(_) if served.is_empty() => Ok(None),
-        // RFC 7301, 3.2: "In the event that the server supports no protocols that the client advertises, then the server SHALL respond with
-        // a fatal no_application_protocol alert."
-        Some(offered) => match served.iter().find(|protocol| offered.contains(&protocol.as_slice())) {
+        // RFC 7301, 3.2: "In the event that the server supports no protocols that the client
+        // advertises, then the server SHALL respond with a fatal no_application_protocol alert."
+        Some(offered) => match served
+            .iter()
+            .find(|protocol| offered.contains(&protocol.as_slice()))
+        {
             Some(protocol) => Ok(Some(protocol.clone())),
-            None => Err(Fault::NoCommonProtocol { offered: offered.iter().map(|name| name.to_vec()).collect() }),
+            None => Err(Fault::NoCommonProtocol {
+                offered: offered.iter().map(|name| name.to_vec()).collect(),
+            }),
         },
     }
 }
 
 impl Negotiated {
     /// Sends EncryptedExtensions, [CertificateRequest], and what `authentication.rs` adds.
-    pub(crate) fn send_flight(mut self, hello: &ClientHello<'_>, cx: &mut Context<'_>) -> Result<Flight, Fault> {
-        // RFC 9846, 4.4.2: "Servers which are authenticating with a resumption PSK MUST NOT send the CertificateRequest message in the main handshake".
-        let trust = self.server.config.client_auth.trust().filter(|_| self.psk.is_none());
+    pub(crate) fn send_flight(
+        mut self,
+        hello: &ClientHello<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Flight, Fault> {
+        // RFC 9846, 4.4.2: "Servers which are authenticating with a resumption PSK MUST NOT send
+        // the CertificateRequest message in the main handshake".
+        let trust = self
+            .server
+            .config
+            .client_auth
+            .trust()
+            .filter(|_| self.psk.is_none());
         let mut extensions = Vec::new();
-        // RFC 6066, section 3: a server that used the name "SHALL include an extension of type server_name", empty.
+        // RFC 6066, section 3: a server that used the name "SHALL include an extension of type
+        // server_name", empty.
         if self.parameters.server_name.is_some() {
             extensions.push(EncryptedExtension::ServerName);
         }
-        // RFC 9846, 4.3.7: "If the server has a group it prefers to the ones in the "key_share" extension but is still willing to accept the ClientHello, it
-        // SHOULD send "supported_groups" to update the client's view of its preferences". Where the client does not support that group there is nothing
-        // to update.
+        // RFC 9846, 4.3.7: "If the server has a group it prefers to the ones in the "key_share"
+        // extension but is still willing to accept the ClientHello, it SHOULD send
+        // "supported_groups" to update the client's view of its preferences". Where the client does
+        // not support that group there is nothing to update.
         let supported = hello.supported_groups().unwrap_or_default();
-        let groups: Vec<_> = self.server.config.settings.groups.iter().map(|group| group.code_point()).collect();
+        let groups: Vec<_> = self
+            .server
+            .config
+            .settings
+            .groups
+            .iter()
+            .map(|group| group.code_point())
+            .collect();
         if groups.iter().find(|group| supported.contains(group)) != Some(&self.keys.group) {
             extensions.push(EncryptedExtension::SupportedGroups(groups));
         }
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
-        // RFC 7250, 4.2: the types are answered, the client's where it is asked for a certificate. In a resumed handshake nobody shows anything, but rustls'
-        // client fails without the answer.
-        if hello.client_certificate_type().is_some() && self.server.config.client_auth.trust().is_some() {
-            extensions.push(EncryptedExtension::ClientCertificateType(self.parameters.client_certificate_type));
+        // RFC 7250, 4.2: the types are answered, the client's where it is asked for a certificate.
+        // In a resumed handshake nobody shows anything, but rustls' client fails without the
+        // answer.
+        if hello.client_certificate_type().is_some()
+            && self.server.config.client_auth.trust().is_some()
+        {
+            extensions.push(EncryptedExtension::ClientCertificateType(
+                self.parameters.client_certificate_type,
+            ));
         }
         if hello.server_certificate_type().is_some() && self.parameters.identity.is_some() {
-            extensions.push(EncryptedExtension::ServerCertificateType(self.parameters.server_certificate_type));
+            extensions.push(EncryptedExtension::ServerCertificateType(
+                self.parameters.server_certificate_type,
+            ));
         }
         if hello.record_size_limit().is_some() {
-            extensions.push(EncryptedExtension::RecordSizeLimit(self.server.config.settings.record_size_limit));
+            extensions.push(EncryptedExtension::RecordSizeLimit(
+                self.server.config.settings.record_size_limit,
+            ));
         }
         if self.client_handshake.is_some() {
             extensions.push(EncryptedExtension::EarlyData);
         }
         let resumed = self.psk.as_ref().is_some_and(|psk| psk.resumed);
         self.parameters.tickets = ticket::count(&self.server, hello, resumed, cx.now);
-        // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension MUST also send" it.
+        // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension
+        // MUST also send" it.
         if hello.ticket_request().is_some() && self.server.config.ticket_keys.is_some() {
-            extensions.push(EncryptedExtension::TicketRequest { expected_count: self.parameters.tickets });
+            extensions.push(EncryptedExtension::TicketRequest {
+                expected_count: self.parameters.tickets,
+            });
         }
         let encrypted_extensions = EncryptedExtensions { extensions }.encode()?;
         self.keys.transcript.add(&encrypted_extensions);
         cx.sink.write(Level::Handshake, &encrypted_extensions);
 
         if let Some(trust) = trust {
-            let mut extensions = vec![CertificateRequestExtension::SignatureAlgorithms(vec![SignatureScheme::ED25519])];
+            let mut extensions = vec![CertificateRequestExtension::SignatureAlgorithms(vec![
+                SignatureScheme::ED25519,
+            ])];
             // RFC 9846, 4.3.4: whose certificates we take.
             let authorities = trust.authorities();
             if !authorities.is_empty() {
-                extensions.push(CertificateRequestExtension::CertificateAuthorities(authorities));
+                extensions.push(CertificateRequestExtension::CertificateAuthorities(
+                    authorities,
+                ));
             }
             // RFC 9846, 4.4.2: the context is empty in the main handshake.
-            let request = CertificateRequest { certificate_request_context: &[], extensions }.encode()?;
+            let request = CertificateRequest {
+                certificate_request_context: &[],
+                extensions,
+            }
+            .encode()?;
             self.keys.transcript.add(&request);
             cx.sink.write(Level::Handshake, &request);
         }

@@ -1,8 +1,10 @@
-//! Resumption without state of our own (RFC 9846, 4.3.11 and 4.7.1): tickets out after the handshake, and in with a ClientHello.
+//! Resumption without state of our own (RFC 9846, 4.3.11 and 4.7.1): tickets out after the
+//! handshake, and in with a ClientHello.
 //!
-//! A ticket is bound to what was decided when it was made: the name, our key, whether clients are asked who they are, and whom we trust then. What does
-//! not fit is ignored, and the handshake is a full one: so a change of roots, or of revocation lists while the server runs, ends what
-//! tickets from before it allowed.
+//! A ticket is bound to what was decided when it was made: the name, our key, whether clients are
+//! asked who they are, and whom we trust then. What does not fit is ignored, and the handshake is a
+//! full one: so a change of roots, or of revocation lists while the server runs, ends what tickets
+//! from before it allowed.
 
 use core::time::Duration;
 
@@ -19,29 +21,55 @@ use crate::server::parameters::Parameters;
 use crate::session::{EarlyTerms, OpenedTicket, Session, TicketContent, Whose};
 use crate::time::Now;
 
-/// How many tickets a client gets after a full handshake, and after a resumed one, if it does not say how many it wants (RFC 9149).
+/// How many tickets a client gets after a full handshake, and after a resumed one, if it does not
+/// say how many it wants (RFC 9149).
 const DEFAULT_COUNTS: (u8, u8) = (2, 1);
 
 /// How many tickets a client gets at most.
 const MAX_COUNT: u8 = 8;
 
 /// The session in a ticket of ours, if this connection may resume it.
-pub(crate) fn open(server: &Server, ticket: &[u8], suite: Suite, parameters: &Parameters, now: Now) -> Option<OpenedTicket> {
+pub(crate) fn open(
+    server: &Server,
+    ticket: &[u8],
+    suite: Suite,
+    parameters: &Parameters,
+    now: Now,
+) -> Option<OpenedTicket> {
     let config = &server.config;
     let keys = config.ticket_keys.as_ref()?;
-    let opened = keys.open(ticket, &binding(server, parameters), config.ticket_lifetime, &config.external_psks, now)?;
+    let opened = keys.open(
+        ticket,
+        &binding(server, parameters),
+        config.ticket_lifetime,
+        &config.external_psks,
+        now,
+    )?;
     let session = &opened.session;
     // The binding says so already; but who is let in should hang on no digest alone.
-    let authenticated = !matches!((&session.whose, &config.client_auth), (Whose::Nobody, ClientAuth::Required(_)));
-    // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm".
-    let good = authenticated && session.suite.hash() == suite.hash() && age(session.since, now) < config.max_session_age;
+    let authenticated = !matches!(
+        (&session.whose, &config.client_auth),
+        (Whose::Nobody, ClientAuth::Required(_))
+    );
+    // RFC 9846, 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF
+    // hash algorithm".
+    let good = authenticated
+        && session.suite.hash() == suite.hash()
+        && age(session.since, now) < config.max_session_age;
     good.then_some(opened)
 }
 
 /// How many tickets the client gets (RFC 9149, section 3).
 pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now: Now) -> u8 {
-    // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes extension".
-    if !hello.offers_psk_dhe_ke() || !server.config.ticket_keys.as_ref().is_some_and(|keys| keys.may_seal(now)) {
+    // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes
+    // extension".
+    if !hello.offers_psk_dhe_ke()
+        || !server
+            .config
+            .ticket_keys
+            .as_ref()
+            .is_some_and(|keys| keys.may_seal(now))
+    {
         return 0;
     }
     let (new_session, resumption) = hello.ticket_request().unwrap_or(DEFAULT_COUNTS);
@@ -56,27 +84,56 @@ pub(crate) fn send(
     client: &Authenticated,
     cx: &mut Context<'_>,
 ) -> Result<(), Fault> {
-    let Some(ticket_keys) = server.config.ticket_keys.as_ref().filter(|_| parameters.tickets > 0) else { return Ok(()) };
-    let left = server.config.max_session_age.saturating_sub(age(client.since, cx.now));
+    let Some(ticket_keys) = server
+        .config
+        .ticket_keys
+        .as_ref()
+        .filter(|_| parameters.tickets > 0)
+    else {
+        return Ok(());
+    };
+    let left = server
+        .config
+        .max_session_age
+        .saturating_sub(age(client.since, cx.now));
     let lifetime = server.config.ticket_lifetime.min(left);
     let binding = binding(server, parameters);
     let early = match &server.config.early_data {
-        Some(config) => Some((EarlyTerms { max_size: config.max_size, alpn: parameters.alpn.clone() }, config.guard.zone(cx.rng)?)),
+        Some(config) => Some((
+            EarlyTerms {
+                max_size: config.max_size,
+                alpn: parameters.alpn.clone(),
+            },
+            config.guard.zone(cx.rng)?,
+        )),
         None => None,
     };
-    let early_data = early.as_ref().map(|(terms, _)| TicketExtension::EarlyData { max_early_data_size: terms.max_size });
+    let early_data = early.as_ref().map(|(terms, _)| TicketExtension::EarlyData {
+        max_early_data_size: terms.max_size,
+    });
     // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
     let resumption = keys.main.into_epoch(&keys.transcript.digest()).resumption;
     for number in 0..parameters.tickets {
-        // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as wolfSSL takes 8 at most.
+        // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as
+        // wolfSSL takes 8 at most.
         let ticket_nonce = [number];
-        let session = Session { suite: keys.suite, psk: resumption.psk(&ticket_nonce), since: client.since, whose: client.whose.clone() };
+        let session = Session {
+            suite: keys.suite,
+            psk: resumption.psk(&ticket_nonce),
+            since: client.since,
+            whose: client.whose.clone(),
+        };
         // RFC 9846, 4.7.1: "The server MUST generate a fresh value for each ticket it sends."
         let ticket_age_add = u32::from_be_bytes(random::array(cx.rng)?);
-        let content =
-            TicketContent { session: &session, age_add: ticket_age_add, early: early.as_ref().map(|(terms, zone)| (terms, *zone)) };
+        let content = TicketContent {
+            session: &session,
+            age_add: ticket_age_add,
+            early: early.as_ref().map(|(terms, zone)| (terms, *zone)),
+        };
         // No key to seal with, or no time left: no ticket.
-        let Some(sealed) = ticket_keys.seal(&content, &binding, lifetime, cx.now, cx.rng)? else { return Ok(()) };
+        let Some(sealed) = ticket_keys.seal(&content, &binding, lifetime, cx.now, cx.rng)? else {
+            return Ok(());
+        };
         let message = NewSessionTicket {
             ticket_lifetime: sealed.lifetime.as_secs().try_into().unwrap_or(u32::MAX),
             ticket_age_add,
@@ -89,12 +146,23 @@ pub(crate) fn send(
     Ok(())
 }
 
-/// What must be the same when a ticket comes back: a digest, the same in every process with the same configuration.
+/// What must be the same when a ticket comes back: a digest, the same in every process with the
+/// same configuration.
 fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
     let name = parameters.server_name.as_deref().unwrap_or_default();
     let client_auth = client_auth_digest(&server.config.client_auth, &parameters.trust_digest);
-    let own_key = parameters.identity.as_ref().map(|identity| *identity.public_key().as_bytes()).unwrap_or_default();
-    let bound = [b"fleeting ticket binding 1", &client_auth[..], &own_key, name.as_bytes()].concat();
+    let own_key = parameters
+        .identity
+        .as_ref()
+        .map(|identity| *identity.public_key().as_bytes())
+        .unwrap_or_default();
+    let bound = [
+        b"fleeting ticket binding 1",
+        &client_auth[..],
+        &own_key,
+        name.as_bytes(),
+    ]
+    .concat();
     sha256(&bound)
 }
 

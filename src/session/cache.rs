@@ -1,8 +1,10 @@
 //! [`SessionCache`]: what a client remembers of servers that it has been connected to.
 //!
-//! An entry is found by what the client asked for, and by nothing that a peer said: a server cannot put a session where another is looked for.
-//! What a client asks for is more than a name: whom it trusts, as whom it shows itself, and which secret from outside it offers. So a session made under
-//! one `Trust` is not met with under another, and one that shows who we are is not used by somebody else.
+//! An entry is found by what the client asked for, and by nothing that a peer said: a server cannot
+//! put a session where another is looked for. What a client asks for is more than a name: whom it
+//! trusts, as whom it shows itself, and which secret from outside it offers. So a session made
+//! under one `Trust` is not met with under another, and one that shows who we are is not used by
+//! somebody else.
 
 use core::fmt;
 use core::ops::Bound::{Excluded, Unbounded};
@@ -18,8 +20,8 @@ use crate::session::external::ExternalPsk;
 use crate::session::session::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
-/// How many sessions are kept for one key: as many connections can be resumed at the same time, and no server takes the room of the others. No server of
-/// ours sends more on one connection.
+/// How many sessions are kept for one key: as many connections can be resumed at the same time, and
+/// no server takes the room of the others. No server of ours sends more on one connection.
 pub(crate) const PER_SERVER: usize = 8;
 
 /// How many servers' sessions are looked through at a call for what has expired.
@@ -29,15 +31,19 @@ const DEFAULT_CAPACITY: usize = 256;
 
 /// The sessions that a client can resume.
 ///
-/// Each is used for one connection (RFC 9846, C.4), and no longer than its server allows, 7 days, or until the server's certificate expires. There are
-/// at most eight for one server, and at most [as many as it was made for](Self::new) in all: those of the server go first that has been silent for the
-/// longest, which is to say whose last ticket came before the last ones of all others. What goes is wiped.
+/// Each is used for one connection (RFC 9846, C.4), and no longer than its server allows, 7 days,
+/// or until the server's certificate expires. There are at most eight for one server, and at most
+/// [as many as it was made for](Self::new) in all: those of the server go first that has been
+/// silent for the longest, which is to say whose last ticket came before the last ones of all
+/// others. What goes is wiped.
 ///
-/// What has expired is not used, and goes little by little: each session that is put in or asked for takes a few with it, of any server. There is no
-/// thread that waits for its end, so a process that is idle keeps what has expired until the next call.
+/// What has expired is not used, and goes little by little: each session that is put in or asked
+/// for takes a few with it, of any server. There is no thread that waits for its end, so a process
+/// that is idle keeps what has expired until the next call.
 ///
-/// A clone is another handle on the same sessions. Clients that share a cache resume each other's sessions only if they trust the same peers, show
-/// the same identity and have the same [external PSK](crate::ExternalPsk): nothing that one of them accepted is accepted for another.
+/// A clone is another handle on the same sessions. Clients that share a cache resume each other's
+/// sessions only if they trust the same peers, show the same identity and have the same
+/// [external PSK](crate::ExternalPsk): nothing that one of them accepted is accepted for another.
 ///
 /// ```
 /// use fleeting::SessionCache;
@@ -53,10 +59,14 @@ const DEFAULT_CAPACITY: usize = 256;
 pub struct SessionCache(Arc<Mutex<Inner>>);
 
 impl SessionCache {
-    /// Room for this many sessions, in all; 0 keeps none. A session takes a few hundred bytes; the server's ticket, which is at most 16 KiB; and the
-    /// server's certificates, which those of one connection share: up to `max_handshake_size`, if a server goes that far.
+    /// Room for this many sessions, in all; 0 keeps none. A session takes a few hundred bytes; the
+    /// server's ticket, which is at most 16 KiB; and the server's certificates, which those of one
+    /// connection share: up to `max_handshake_size`, if a server goes that far.
     pub fn new(capacity: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inner { capacity, ..Inner::default() })))
+        Self(Arc::new(Mutex::new(Inner {
+            capacity,
+            ..Inner::default()
+        })))
     }
 
     /// How many sessions there are, those included that have expired unnoticed.
@@ -74,14 +84,21 @@ impl SessionCache {
         self.len() == 0
     }
 
-    /// Forgets all. All connections begin anew then: those that were begun before, open ones included, go on, and put nothing in any more.
+    /// Forgets all. All connections begin anew then: those that were begun before, open ones
+    /// included, go on, and put nothing in any more.
     pub fn clear(&self) {
         let mut inner = self.lock();
         let (capacity, begun) = (inner.capacity, inner.begun);
-        *inner = Inner { capacity, begun, cleared: begun, ..Inner::default() };
+        *inner = Inner {
+            capacity,
+            begun,
+            cleared: begun,
+            ..Inner::default()
+        };
     }
 
-    /// Every call leaves the sessions in order before anything can panic, so a thread that did spoils nothing.
+    /// Every call leaves the sessions in order before anything can panic, so a thread that did
+    /// spoils nothing.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +115,10 @@ impl Default for SessionCache {
 impl fmt::Debug for SessionCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = self.lock();
-        f.debug_struct("SessionCache").field("len", &inner.len).field("capacity", &inner.capacity).finish()
+        f.debug_struct("SessionCache")
+            .field("len", &inner.len)
+            .field("capacity", &inner.capacity)
+            .finish()
     }
 }
 
@@ -114,7 +134,12 @@ impl SessionKey {
         identity: Option<&Identity>,
         psk: Option<&ExternalPsk>,
     ) -> Self {
-        Self::under(name, &trust.into().map(Trust::digest).unwrap_or_default(), identity, psk)
+        Self::under(
+            name,
+            &trust.into().map(Trust::digest).unwrap_or_default(),
+            identity,
+            psk,
+        )
     }
 
     /// With the digest that the trust had at some moment.
@@ -126,7 +151,8 @@ impl SessionKey {
     ) -> Self {
         let mut hasher = Hasher::new(HashAlgorithm::Sha256);
         hasher.update(b"fleeting session key v2");
-        // Each part has a length of its own or one before it, so that no two questions are the same bytes.
+        // Each part has a length of its own or one before it, so that no two questions are the same
+        // bytes.
         match name {
             None => hasher.update(&[0]),
             Some(name) => {
@@ -140,7 +166,10 @@ impl SessionKey {
             Some(identity) => {
                 hasher.update(&[1]);
                 hasher.update(identity.public_key().as_bytes());
-                identity.certificates().iter().for_each(|certificate| opaque(&mut hasher, certificate));
+                identity
+                    .certificates()
+                    .iter()
+                    .for_each(|certificate| opaque(&mut hasher, certificate));
             }
         }
         match psk {
@@ -182,22 +211,28 @@ impl ClientSession {
     /// `obfuscated_ticket_age` (RFC 9846, 4.3.11.1).
     pub(crate) fn obfuscated_age(&self, now: Now) -> u32 {
         // In whole milliseconds; no ticket gets as old as 32 bits can tell.
-        let age = u32::try_from(now.unix.saturating_sub(self.received).as_millis()).unwrap_or(u32::MAX);
+        let age =
+            u32::try_from(now.unix.saturating_sub(self.received).as_millis()).unwrap_or(u32::MAX);
         age.wrapping_add(self.age_add)
     }
 
     /// Whether it may be used now.
     fn is_current(&self, now: Now) -> bool {
-        // RFC 9846, 4.3.11.1: no ticket of an age greater than its lifetime; 4.7.1: none for longer than 7 days, whatever its lifetime, and 0 means
-        // at once. The 7 days hold for the whole chain of resumptions: nobody has proved anything since it began.
+        // RFC 9846, 4.3.11.1: no ticket of an age greater than its lifetime; 4.7.1: none for longer
+        // than 7 days, whatever its lifetime, and 0 means at once. The 7 days hold for the whole
+        // chain of resumptions: nobody has proved anything since it began.
         let age = now.unix.saturating_sub(self.received);
         let chain = now.unix.saturating_sub(self.session.since);
-        let within = !self.lifetime.is_zero() && age <= self.lifetime && age <= MAX_LIFETIME && chain <= MAX_LIFETIME;
+        let within = !self.lifetime.is_zero()
+            && age <= self.lifetime
+            && age <= MAX_LIFETIME
+            && chain <= MAX_LIFETIME;
         within && has_happened(self.received, now) && self.session.is_current(now)
     }
 }
 
-/// One connection's sessions in a cache: what it takes to be resumed, and what it puts in, to be forgotten if it fails.
+/// One connection's sessions in a cache: what it takes to be resumed, and what it puts in, to be
+/// forgotten if it fails.
 #[derive(Clone)]
 pub(crate) struct StoredSessions {
     cache: SessionCache,
@@ -213,7 +248,11 @@ impl StoredSessions {
         inner.begun = inner.begun.saturating_add(1);
         let connection = inner.begun;
         drop(inner);
-        Self { cache: cache.clone(), key, connection }
+        Self {
+            cache: cache.clone(),
+            key,
+            connection,
+        }
     }
 
     /// What is put in from here on is found by this key. Nothing has been put in yet.
@@ -221,17 +260,21 @@ impl StoredSessions {
         self.key = key;
     }
 
-    /// The newest session, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD NOT reuse a ticket.
+    /// The newest session, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD
+    /// NOT reuse a ticket.
     pub(crate) fn take(&self, now: Now) -> Option<ClientSession> {
         self.cache.lock().take(&self.key, now)
     }
 
     /// Keeps a session, in the place of others if it has to be.
     pub(crate) fn put(&self, session: ClientSession, now: Now) {
-        self.cache.lock().put(self.key, self.connection, session, now);
+        self.cache
+            .lock()
+            .put(self.key, self.connection, session, now);
     }
 
-    /// Takes out what the connection has put in: RFC 9846, 6: what was established in a failed connection is forgotten, and its tickets discarded.
+    /// Takes out what the connection has put in: RFC 9846, 6: what was established in a failed
+    /// connection is forgotten, and its tickets discarded.
     pub(crate) fn forget(&self) {
         self.cache.lock().forget(&self.key, self.connection);
     }
@@ -286,7 +329,10 @@ impl Inner {
         if self.capacity == 0 || connection <= self.cleared {
             return;
         }
-        if session.ticket.is_empty() || session.ticket.len() > MAX_TICKET_LEN || !session.is_current(now) {
+        if session.ticket.is_empty()
+            || session.ticket.len() > MAX_TICKET_LEN
+            || !session.is_current(now)
+        {
             return;
         }
         self.puts = self.puts.saturating_add(1);
@@ -294,7 +340,10 @@ impl Inner {
         self.by_time.remove(&server.last_put);
         server.last_put = self.puts;
         self.by_time.insert(self.puts, key);
-        server.sessions.push_back(Kept { connection, session });
+        server.sessions.push_back(Kept {
+            connection,
+            session,
+        });
         self.len = self.len.saturating_add(1);
         if server.sessions.len() > PER_SERVER {
             self.drop_oldest(&key);
@@ -308,11 +357,18 @@ impl Inner {
         self.sweep(now);
     }
 
-    /// Drops what has expired of the next few servers, in turn, so that what nobody asks for any more is wiped too.
+    /// Drops what has expired of the next few servers, in turn, so that what nobody asks for any
+    /// more is wiped too.
     fn sweep(&mut self, now: Now) {
         for _ in 0..SWEPT.min(self.servers.len()) {
-            let next = self.by_time.range((Excluded(self.swept), Unbounded)).next().or_else(|| self.by_time.first_key_value());
-            let Some((time, key)) = next.map(|(time, key)| (*time, *key)) else { return };
+            let next = self
+                .by_time
+                .range((Excluded(self.swept), Unbounded))
+                .next()
+                .or_else(|| self.by_time.first_key_value());
+            let Some((time, key)) = next.map(|(time, key)| (*time, *key)) else {
+                return;
+            };
             self.swept = time;
             self.retain(&key, |kept| kept.session.is_current(now));
         }
@@ -326,7 +382,9 @@ impl Inner {
         if let Some(server) = self.servers.get_mut(key) {
             let before = server.sessions.len();
             server.sessions.retain(keep);
-            self.len = self.len.saturating_sub(before.saturating_sub(server.sessions.len()));
+            self.len = self
+                .len
+                .saturating_sub(before.saturating_sub(server.sessions.len()));
         }
         self.drop_if_empty(key);
     }
@@ -341,7 +399,10 @@ impl Inner {
     }
 
     fn drop_if_empty(&mut self, key: &SessionKey) {
-        if self.servers.get(key).is_some_and(|server| server.sessions.is_empty())
+        if self
+            .servers
+            .get(key)
+            .is_some_and(|server| server.sessions.is_empty())
             && let Some(server) = self.servers.remove(key)
         {
             self.by_time.remove(&server.last_put);
@@ -364,10 +425,27 @@ impl SessionCache {
     /// Whether what is counted is there, and nothing is left of what is not.
     pub(super) fn assert_in_order(&self) {
         let inner = self.lock();
-        assert_eq!(inner.len, inner.servers.values().map(|server| server.sessions.len()).sum::<usize>());
+        assert_eq!(
+            inner.len,
+            inner
+                .servers
+                .values()
+                .map(|server| server.sessions.len())
+                .sum::<usize>()
+        );
         assert!(inner.len <= inner.capacity);
-        assert!(inner.servers.values().all(|server| (1..=PER_SERVER).contains(&server.sessions.len())));
+        assert!(
+            inner
+                .servers
+                .values()
+                .all(|server| (1..=PER_SERVER).contains(&server.sessions.len()))
+        );
         assert_eq!(inner.by_time.len(), inner.servers.len());
-        assert!(inner.by_time.iter().all(|(time, key)| inner.servers.get(key).is_some_and(|server| server.last_put == *time)));
+        assert!(inner.by_time.iter().all(|(time, key)| {
+            inner
+                .servers
+                .get(key)
+                .is_some_and(|server| server.last_put == *time)
+        }));
     }
 }

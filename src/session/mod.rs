@@ -1,4 +1,5 @@
-//! Pre-shared keys (RFC 9846, 2.2): those that two parties were given outside of TLS, and those that one connection leaves for the next (4.7.1).
+//! Pre-shared keys (RFC 9846, 2.2): those that two parties were given outside of TLS, and those
+//! that one connection leaves for the next (4.7.1).
 //!
 //! ```text
 //! external/    ExternalPsk: a secret from outside, and what is offered and accepted under it
@@ -10,8 +11,10 @@
 //! replay       ReplayGuard: no early data twice
 //! ```
 //!
-//! A server keeps nothing: all of a session stands in the ticket, sealed. A ticket that does not open, for whatever reason, is no error and says no
-//! reason: the handshake is a full one then. What a ticket is bound to (the server's name, whom it trusts, ...) is 32 bytes that the server hands in.
+//! A server keeps nothing: all of a session stands in the ticket, sealed. A ticket that does not
+//! open, for whatever reason, is no error and says no reason: the handshake is a full one then.
+//! What a ticket is bound to (the server's name, whom it trusts, ...) is 32 bytes that the server
+//! hands in.
 
 mod cache;
 mod external;

@@ -11,12 +11,14 @@
 //!              └─ the application, which answers later ────────────────────────────────┘
 //! ```
 //!
-//! Whatever is not known to be fresh is refused: the early data, never the handshake, which goes on without them.
+//! Whatever is not known to be fresh is refused: the early data, never the handshake, which goes on
+//! without them.
 //!
-//! RFC 9846, 8.2, has a server that was just started refuse early data "as long as any portion of their recording window overlaps the startup time".
-//! Here the zone does that and needs no clock: a guard in memory draws its zone when it is first needed, and takes early data under tickets of that zone
-//! alone. So whatever it accepts was sent after it began to remember, and nothing from before a restart, and nothing that another process may have
-//! accepted, is ever accepted by it.
+//! RFC 9846, 8.2, has a server that was just started refuse early data "as long as any portion of
+//! their recording window overlaps the startup time". Here the zone does that and needs no clock: a
+//! guard in memory draws its zone when it is first needed, and takes early data under tickets of
+//! that zone alone. So whatever it accepts was sent after it began to remember, and nothing from
+//! before a restart, and nothing that another process may have accepted, is ever accepted by it.
 
 use core::fmt;
 use core::time::Duration;
@@ -30,10 +32,12 @@ use crate::time::Now;
 
 /// What a server remembers, so that it takes no early data twice.
 ///
-/// Early data come before the server has said anything, so whoever saw them on the wire can send them again, and nothing in them tells the copy from the
-/// original. A guard records each ClientHello whose early data were taken, for as long as they would be taken again; after that their age refuses them. It
-/// counts only if it never forgets early, so a guard that cannot tell refuses. The connection goes on without the early data then, and the client, which
-/// learns that, may send the same after the handshake.
+/// Early data come before the server has said anything, so whoever saw them on the wire can send
+/// them again, and nothing in them tells the copy from the original. A guard records each
+/// ClientHello whose early data were taken, for as long as they would be taken again; after that
+/// their age refuses them. It counts only if it never forgets early, so a guard that cannot tell
+/// refuses. The connection goes on without the early data then, and the client, which learns that,
+/// may send the same after the handshake.
 ///
 /// | guard | takes early data under | and nothing of them |
 /// |---|---|---|
@@ -41,21 +45,26 @@ use crate::time::Now;
 /// | [`with_store`](Self::with_store) | tickets of all servers whose store has the same name | where the store says [`Unavailable`](ReplayVerdict::Unavailable) |
 /// | [`asking`](Self::asking) | the same | the same |
 ///
-/// The session itself resumes everywhere as it did, only without early data. A clone is another handle on the same guard; give one to each `Server` of
-/// a process that is to take the others' early data. Servers with different windows of time never take each other's: what one of them may forget already
-/// could still be fresh for the other.
+/// The session itself resumes everywhere as it did, only without early data. A clone is another
+/// handle on the same guard; give one to each `Server` of a process that is to take the others'
+/// early data. Servers with different windows of time never take each other's: what one of them may
+/// forget already could still be fresh for the other.
 ///
 /// # What it does not prevent
 ///
-/// RFC 9846, section 8 and appendix F.5, and for HTTP RFC 8470, say what is left to the application; in short:
+/// RFC 9846, section 8 and appendix F.5, and for HTTP RFC 8470, say what is left to the
+/// application; in short:
 ///
-/// * **A client that tries again.** Somebody on the wire can let early data through and keep the answer back. If the client then sends the same on
-///   another connection, or after the handshake because they were refused there, the server gets it twice, by two connections that are both genuine.
-/// * **Waiting.** Early data can be held back, and delivered within the window of time after what came later: before them an account was there, after
-///   them it is again.
+/// * **A client that tries again.** Somebody on the wire can let early data through and keep the
+///   answer back. If the client then sends the same on another connection, or after the handshake
+///   because they were refused there, the server gets it twice, by two connections that are both
+///   genuine.
+/// * **Waiting.** Early data can be held back, and delivered within the window of time after what
+///   came later: before them an account was there, after them it is again.
 /// * **Their forward secrecy.** Whoever learns the ticket's key reads them, years later too.
 ///
-/// So take nothing as early data that must not happen twice, or out of turn, whatever guard there is.
+/// So take nothing as early data that must not happen twice, or out of turn, whatever guard there
+/// is.
 ///
 /// ```
 /// use fleeting::ReplayGuard;
@@ -90,24 +99,33 @@ enum Keeper {
 }
 
 impl ReplayGuard {
-    /// A guard that remembers in this process's memory, and begins with a zone that nobody else has: the tickets of other processes, and of this one before
-    /// its last start, allow no early data here.
+    /// A guard that remembers in this process's memory, and begins with a zone that nobody else
+    /// has: the tickets of other processes, and of this one before its last start, allow no early
+    /// data here.
     ///
-    /// There is room for this many entries, of 50 to 100 bytes each, and none is taken before it is needed. When it is full, early data are refused until
-    /// some have expired; nothing is forgotten for another. An entry goes after one to two times its life, so two times as many are needed as early data
-    /// come in within the window of time, and four times if clients' clocks are far off. With 0 none are ever taken.
+    /// There is room for this many entries, of 50 to 100 bytes each, and none is taken before it is
+    /// needed. When it is full, early data are refused until some have expired; nothing is
+    /// forgotten for another. An entry goes after one to two times its life, so two times as many
+    /// are needed as early data come in within the window of time, and four times if clients'
+    /// clocks are far off. With 0 none are ever taken.
     ///
-    /// A clock that is set back brings nothing back: what was forgotten is refused by its date from then on. One that was far ahead for a while leaves
-    /// entries that expire then; at worst early data are refused until the process is started anew.
+    /// A clock that is set back brings nothing back: what was forgotten is refused by its date from
+    /// then on. One that was far ahead for a while leaves entries that expire then; at worst early
+    /// data are refused until the process is started anew.
     ///
-    /// **A process that is copied must make its guard after that**: two copies of one guard (after a `fork`, or from the snapshot of a virtual machine
-    /// that is started twice) each take the same early data once. So does one that goes back to a snapshot.
+    /// **A process that is copied must make its guard after that**: two copies of one guard (after
+    /// a `fork`, or from the snapshot of a virtual machine that is started twice) each take the
+    /// same early data once. So does one that goes back to a snapshot.
     pub fn in_memory(capacity: usize) -> Self {
-        Self::new(Keeper::Memory { capacity, generations: Mutex::default(), place: OnceLock::new() })
+        Self::new(Keeper::Memory {
+            capacity,
+            generations: Mutex::default(),
+            place: OnceLock::new(),
+        })
     }
 
-    /// A guard that asks `store`, at once and on the thread of the connection; `zone` is the store's name, the same at all servers that share it, and
-    /// different for different stores.
+    /// A guard that asks `store`, at once and on the thread of the connection; `zone` is the
+    /// store's name, the same at all servers that share it, and different for different stores.
     ///
     /// Where the answer takes a while, on an event loop say, [`asking`](Self::asking) is better.
     ///
@@ -117,7 +135,8 @@ impl ReplayGuard {
     /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
     /// use fleeting::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
     ///
-    /// /// A store of one's own. One for several machines would be a database that adds a key only if it is not there, and says which.
+    /// /// A store of one's own. One for several machines would be a database that adds a key only
+    /// /// if it is not there, and says which.
     /// #[derive(Default)]
     /// struct Seen(Mutex<BTreeMap<[u8; 32], Duration>>);
     ///
@@ -126,7 +145,9 @@ impl ReplayGuard {
     ///
     /// impl ReplayStore for Seen {
     ///     fn check_and_insert(&self, entry: &ReplayEntry) -> ReplayVerdict {
-    ///         let (Ok(mut seen), Ok(now)) = (self.0.lock(), SystemTime::now().duration_since(UNIX_EPOCH)) else {
+    ///         let (Ok(mut seen), Ok(now)) =
+    ///             (self.0.lock(), SystemTime::now().duration_since(UNIX_EPOCH))
+    ///         else {
     ///             return ReplayVerdict::Unavailable;
     ///         };
     ///         // What has expired may have been forgotten already.
@@ -141,33 +162,50 @@ impl ReplayGuard {
     ///     }
     /// }
     ///
-    /// // This one forgets all with the process, so it has a new name each time. One that lasts has one that lasts.
+    /// // This one forgets all with the process, so it has a new name each time. One that lasts has
+    /// // one that lasts.
     /// let begun = SystemTime::now().duration_since(UNIX_EPOCH)?;
     /// let store = Arc::new(Seen::default());
-    /// let guard = ReplayGuard::with_store(format!("orders, eu-west, {begun:?}"), Arc::clone(&store));
+    /// let guard =
+    ///     ReplayGuard::with_store(format!("orders, eu-west, {begun:?}"), Arc::clone(&store));
     /// # drop(guard);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn with_store(zone: impl AsRef<[u8]>, store: impl ReplayStore + 'static) -> Self {
-        Self::new(Keeper::Store { place: named(zone.as_ref()), store: Box::new(store) })
+        Self::new(Keeper::Store {
+            place: named(zone.as_ref()),
+            store: Box::new(store),
+        })
     }
 
-    /// A guard that asks the application, which then asks a store wherever it is, and answers when it knows: the handshake waits, at
-    /// [`Question::Replay`](crate::Question::Replay). `accept` cannot ask, and fails with [`Error::Asked`](crate::Error::Asked). `zone` is the store's name as for [`with_store`](Self::with_store); what [`ReplayStore`] says of a store holds for this one too.
+    /// A guard that asks the application, which then asks a store wherever it is, and answers when
+    /// it knows: the handshake waits, at [`Question::Replay`](crate::Question::Replay). `accept`
+    /// cannot ask, and fails with [`Error::Asked`](crate::Error::Asked). `zone` is the store's name
+    /// as for [`with_store`](Self::with_store); what [`ReplayStore`] says of a store holds for this
+    /// one too.
     pub fn asking(zone: impl AsRef<[u8]>) -> Self {
-        Self::new(Keeper::Application { place: named(zone.as_ref()) })
+        Self::new(Keeper::Application {
+            place: named(zone.as_ref()),
+        })
     }
 
     fn new(keeper: Keeper) -> Self {
-        Self { keeper: Arc::new(keeper), window: Duration::ZERO }
+        Self {
+            keeper: Arc::new(keeper),
+            window: Duration::ZERO,
+        }
     }
 
     /// The same guard, for a server whose early data stay fresh for this long.
     ///
-    /// An entry expires by the window of the server that records it. A server with a longer one would find the same ClientHello fresh after it was
-    /// forgotten, so each window makes a zone of its own: also where the configuration changes while the memory stays.
+    /// An entry expires by the window of the server that records it. A server with a longer one
+    /// would find the same ClientHello fresh after it was forgotten, so each window makes a zone of
+    /// its own: also where the configuration changes while the memory stays.
     pub(crate) fn for_window(&self, window: Duration) -> Self {
-        Self { keeper: Arc::clone(&self.keeper), window }
+        Self {
+            keeper: Arc::clone(&self.keeper),
+            window,
+        }
     }
 
     /// What a ticket is marked with whose early data this guard looks after.
@@ -191,16 +229,30 @@ impl ReplayGuard {
             },
             Keeper::Store { place, .. } | Keeper::Application { place } => place,
         };
-        let digest = sha256(&[b"fleeting replay zone 1", &place[..], &self.window.as_nanos().to_be_bytes()].concat());
+        let digest = sha256(
+            &[
+                b"fleeting replay zone 1",
+                &place[..],
+                &self.window.as_nanos().to_be_bytes(),
+            ]
+            .concat(),
+        );
         let mut zone = [0; 16];
-        zone.iter_mut().zip(digest).for_each(|(out, byte)| *out = byte);
+        zone.iter_mut()
+            .zip(digest)
+            .for_each(|(out, byte)| *out = byte);
         Ok(zone)
     }
 
-    /// Whether an entry is new, which from then on it is not. Nothing if that is for the application to say.
+    /// Whether an entry is new, which from then on it is not. Nothing if that is for the
+    /// application to say.
     pub(crate) fn check_and_insert(&self, entry: &ReplayEntry, now: Now) -> Option<ReplayVerdict> {
         match &*self.keeper {
-            Keeper::Memory { capacity, generations, .. } => {
+            Keeper::Memory {
+                capacity,
+                generations,
+                ..
+            } => {
                 let mut generations = lock(generations);
                 let expired = generations.turn(now);
                 let verdict = generations.check_and_insert(entry, *capacity);
@@ -220,9 +272,14 @@ impl fmt::Debug for ReplayGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("ReplayGuard");
         match &*self.keeper {
-            Keeper::Memory { capacity, generations, .. } => {
-                out.field("kept", &"in memory").field("len", &lock(generations).len()).field("capacity", capacity)
-            }
+            Keeper::Memory {
+                capacity,
+                generations,
+                ..
+            } => out
+                .field("kept", &"in memory")
+                .field("len", &lock(generations).len())
+                .field("capacity", capacity),
             Keeper::Store { .. } => out.field("kept", &"in a store"),
             Keeper::Application { .. } => out.field("kept", &"by the application"),
         };
@@ -235,25 +292,33 @@ fn named(name: &[u8]) -> [u8; 32] {
     sha256(&[b"fleeting replay store 1", name].concat())
 }
 
-/// Every step leaves the generations in order before anything can panic, so a thread that did spoils nothing.
+/// Every step leaves the generations in order before anything can panic, so a thread that did
+/// spoils nothing.
 fn lock(generations: &Mutex<Generations>) -> MutexGuard<'_, Generations> {
     generations.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where several servers remember together which early data they have taken.
 ///
-/// One call is one step, whatever other servers do at the same time: of all calls with the same [`key`](ReplayEntry::key), exactly one may be answered with
-/// [`ReplayVerdict::Fresh`]. So "look, then insert" is not enough; a database's "insert if absent" is. Each of these lets early data through twice:
+/// One call is one step, whatever other servers do at the same time: of all calls with the same
+/// [`key`](ReplayEntry::key), exactly one may be answered with [`ReplayVerdict::Fresh`]. So "look,
+/// then insert" is not enough; a database's "insert if absent" is. Each of these lets early data
+/// through twice:
 ///
-/// * **Forgetting before [`expires`](ReplayEntry::expires)**: to make room, in a restart, by a clock that is ahead of the servers'. A store that has
-///   lost anything says [`Unavailable`](ReplayVerdict::Unavailable) until all that it may have lost has expired, or comes back under another zone name.
-/// * **Copies that disagree**: a replica that is read before it knows, a fail-over to one that does not know yet.
-/// * **Calling new what has expired by its own clock**: a call that comes late, as after a pause, finds nothing. It is answered with
-///   [`Unavailable`](ReplayVerdict::Unavailable).
+/// * **Forgetting before [`expires`](ReplayEntry::expires)**: to make room, in a restart, by a
+///   clock that is ahead of the servers'. A store that has lost anything says
+///   [`Unavailable`](ReplayVerdict::Unavailable) until all that it may have lost has expired, or
+///   comes back under another zone name.
+/// * **Copies that disagree**: a replica that is read before it knows, a fail-over to one that does
+///   not know yet.
+/// * **Calling new what has expired by its own clock**: a call that comes late, as after a pause,
+///   finds nothing. It is answered with [`Unavailable`](ReplayVerdict::Unavailable).
 ///
-/// A store may say [`Seen`](ReplayVerdict::Seen) of what it has not seen (a Bloom filter does): that costs a round trip and no more.
+/// A store may say [`Seen`](ReplayVerdict::Seen) of what it has not seen (a Bloom filter does):
+/// that costs a round trip and no more.
 ///
-/// A call that blocks blocks its connection, and one that panics takes its connection with it. Others go on: no lock is held meanwhile.
+/// A call that blocks blocks its connection, and one that panics takes its connection with it.
+/// Others go on: no lock is held meanwhile.
 pub trait ReplayStore: Send + Sync {
     /// Whether `entry` is new, and if so records it until it [expires](ReplayEntry::expires).
     fn check_and_insert(&self, entry: &ReplayEntry) -> ReplayVerdict;
@@ -265,7 +330,8 @@ impl<T: ReplayStore + ?Sized> ReplayStore for Arc<T> {
     }
 }
 
-/// What a guard says of one ClientHello. Early data are taken after the first alone; the handshake goes on after each.
+/// What a guard says of one ClientHello. Early data are taken after the first alone; the handshake
+/// goes on after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayVerdict {
@@ -285,11 +351,16 @@ pub struct ReplayEntry {
 }
 
 impl ReplayEntry {
-    /// For a ClientHello whose `binder` was verified, under a ticket of `zone`, and which is not fresh any more after `expires`: a time that follows from
-    /// the ticket, the ClientHello and the guard's window alone, so that a copy has the same.
+    /// For a ClientHello whose `binder` was verified, under a ticket of `zone`, and which is not
+    /// fresh any more after `expires`: a time that follows from the ticket, the ClientHello and the
+    /// guard's window alone, so that a copy has the same.
     pub(crate) fn new(zone: &[u8; 16], binder: &[u8], expires: Duration) -> Self {
-        // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of the ClientHello."
-        Self { key: sha256(&[b"fleeting replay entry 1", &zone[..], binder].concat()), expires }
+        // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of
+        // the ClientHello."
+        Self {
+            key: sha256(&[b"fleeting replay entry 1", &zone[..], binder].concat()),
+            expires,
+        }
     }
 
     /// What the ClientHello is known by: a digest, no secret, and of no use to anybody else.
@@ -297,14 +368,16 @@ impl ReplayEntry {
         &self.key
     }
 
-    /// How long it must be remembered, as the time since 1970-01-01 00:00:00 UTC, that moment included. The clock meant is that of the servers: a store with
-    /// another one adds how far these may be apart.
+    /// How long it must be remembered, as the time since 1970-01-01 00:00:00 UTC, that moment
+    /// included. The clock meant is that of the servers: a store with another one adds how far
+    /// these may be apart.
     pub fn expires(&self) -> Duration {
         self.expires
     }
 }
 
-/// What was recorded in memory. An entry goes with its generation, when the last of that has expired.
+/// What was recorded in memory. An entry goes with its generation, when the last of that has
+/// expired.
 #[derive(Default)]
 struct Generations {
     young: Generation,
@@ -322,7 +395,8 @@ struct Generation {
 }
 
 impl Generations {
-    /// Takes out the old generation if it has expired, and then the young one takes its place. An empty one has.
+    /// Takes out the old generation if it has expired, and then the young one takes its place. An
+    /// empty one has.
     fn turn(&mut self, now: Now) -> Option<Generation> {
         if now.unix <= self.old.latest {
             return None;
@@ -338,9 +412,14 @@ impl Generations {
         if self.young.keys.contains(&entry.key) || self.old.keys.contains(&entry.key) {
             return ReplayVerdict::Seen;
         }
-        // What expires no later than something that was forgotten may have been forgotten itself. Its age should have refused it; that it did not
-        // means that the clock was set back. This looks at no clock, so no clock can undo it.
-        if self.forgotten.is_some_and(|forgotten| entry.expires <= forgotten) || self.len() >= capacity {
+        // What expires no later than something that was forgotten may have been forgotten itself.
+        // Its age should have refused it; that it did not means that the clock was set back. This
+        // looks at no clock, so no clock can undo it.
+        if self
+            .forgotten
+            .is_some_and(|forgotten| entry.expires <= forgotten)
+            || self.len() >= capacity
+        {
             return ReplayVerdict::Unavailable;
         }
         self.young.latest = self.young.latest.max(entry.expires);
@@ -357,7 +436,9 @@ impl Generations {
 impl ReplayGuard {
     /// As a thread leaves it that panics where it must not.
     pub(super) fn poison(&self) {
-        let Keeper::Memory { generations, .. } = &*self.keeper else { panic!("not in memory") };
+        let Keeper::Memory { generations, .. } = &*self.keeper else {
+            panic!("not in memory")
+        };
         std::thread::scope(|scope| {
             let panicked = scope.spawn(|| {
                 let _guard = lock(generations);
@@ -370,7 +451,14 @@ impl ReplayGuard {
 
     /// How many entries there are in the young generation, and in the old one.
     pub(super) fn kept(&self) -> (usize, usize) {
-        let Keeper::Memory { capacity, generations, .. } = &*self.keeper else { panic!("not in memory") };
+        let Keeper::Memory {
+            capacity,
+            generations,
+            ..
+        } = &*self.keeper
+        else {
+            panic!("not in memory")
+        };
         let generations = lock(generations);
         assert!(generations.len() <= *capacity);
         (generations.young.keys.len(), generations.old.keys.len())

@@ -1,4 +1,5 @@
-//! [`Session`]: what resuming passes on, [`Whose`] it is, [`EarlyTerms`], and the bounds of all that is remembered.
+//! [`Session`]: what resuming passes on, [`Whose`] it is, [`EarlyTerms`], and the bounds of all
+//! that is remembered.
 
 use core::time::Duration;
 
@@ -8,14 +9,16 @@ use crate::secret::Secret;
 use crate::session::external::ExternalPsk;
 use crate::time::Now;
 
-/// How long a ticket may live: RFC 9846, 4.7.1: servers MUST NOT use any value greater than 604800 seconds, and clients MUST NOT use one for longer.
+/// How long a ticket may live: RFC 9846, 4.7.1: servers MUST NOT use any value greater than 604800
+/// seconds, and clients MUST NOT use one for longer.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(604_800);
 
-/// How long a ticket may be, in bytes. It has to go back in a ClientHello, whose extensions have 2^16-1 bytes together.
+/// How long a ticket may be, in bytes. It has to go back in a ClientHello, whose extensions have
+/// 2^16-1 bytes together.
 pub(super) const MAX_TICKET_LEN: usize = 1 << 14;
 
-/// How far in the future something may have happened: clocks of machines that share keys differ a little. More means that the clock was set
-/// back, so that no age can be told.
+/// How far in the future something may have happened: clocks of machines that share keys differ a
+/// little. More means that the clock was set back, so that no age can be told.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// What resuming passes on.
@@ -36,11 +39,13 @@ impl Session {
         Some(self.whose.peer()?.expires()?.saturating_sub(now.unix))
     }
 
-    /// Whether its peer's certificate has not expired, and its beginning does not lie in the future.
+    /// Whether its peer's certificate has not expired, and its beginning does not lie in the
+    /// future.
     pub(super) fn is_current(&self, now: Now) -> bool {
         // The last second of a certificate belongs to it (RFC 5280, 4.1.2.5).
         let expires = self.whose.peer().and_then(Peer::expires);
-        expires.is_none_or(|expires| now.unix.as_secs() <= expires.as_secs()) && has_happened(self.since, now)
+        expires.is_none_or(|expires| now.unix.as_secs() <= expires.as_secs())
+            && has_happened(self.since, now)
     }
 }
 
@@ -73,8 +78,9 @@ impl Whose {
     }
 }
 
-/// On which terms early data may come under a ticket (RFC 9846, 4.3.10): whoever resumes the session and does not agree on the same sends none, or takes
-/// none. The cipher suite, which has to be the same too, is the session's.
+/// On which terms early data may come under a ticket (RFC 9846, 4.3.10): whoever resumes the
+/// session and does not agree on the same sends none, or takes none. The cipher suite, which has to
+/// be the same too, is the session's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EarlyTerms {
     /// How much there may be, in bytes (RFC 9846, 4.7.1, `max_early_data_size`).

@@ -12,12 +12,20 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self {
+            origin: Instant::now(),
+        }
     }
 
     pub(super) fn now(self) -> Now {
-        // A system that believes to be before 1970 has no certificate that is valid yet, and says so.
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { monotonic: self.origin.elapsed(), unix }
+        // A system that believes to be before 1970 has no certificate that is valid yet, and says
+        // so.
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Now {
+            monotonic: self.origin.elapsed(),
+            unix,
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What applications hold: a connection over a transport of theirs, anything that is `Read + Write`.
+//! What applications hold: a connection over a transport of theirs, anything that is
+//! `Read + Write`.
 //!
 //! ```text
 //! Client::connect / Server::accept ──────────────── a loop over ───────────────┐
@@ -9,7 +10,8 @@
 //! * `early_data.rs`: what is sent before it is complete.
 //! * `blocking.rs`: the stream after it.
 //! * `split.rs`: the two halves of a stream, for two threads.
-//! * `transport.rs`: bytes between the sans-IO core and the transport, for both; what an error of the transport means.
+//! * `transport.rs`: bytes between the sans-IO core and the transport, for both; what an error of
+//!   the transport means.
 //! * `clock.rs`: the system's clocks. Nothing below reads any.
 
 mod blocking;

@@ -18,10 +18,13 @@ use crate::stream::clock::Clock;
 use crate::stream::transport;
 use crate::time::Now;
 
-/// A transport that comes apart into one that is read and one that is written, for [`Stream::into_split`](crate::Stream::into_split): `TcpStream`, `UnixStream`, and
-/// [`Pair`], of which any other can be made before the handshake: `client.connect(name, Pair { reader, writer })`. Or implement this for your own.
+/// A transport that comes apart into one that is read and one that is written, for
+/// [`Stream::into_split`](crate::Stream::into_split): `TcpStream`, `UnixStream`, and [`Pair`], of
+/// which any other can be made before the handshake:
+/// `client.connect(name, Pair { reader, writer })`. Or implement this for your own.
 ///
-/// A socket is split by `try_clone`: one more file descriptor. Both are the same socket: time-outs and whether it blocks hold for both halves.
+/// A socket is split by `try_clone`: one more file descriptor. Both are the same socket: time-outs
+/// and whether it blocks hold for both halves.
 pub trait Split {
     /// What is read.
     type Reader: Read;
@@ -99,17 +102,22 @@ struct LockedWriter<W> {
 }
 
 impl<W: Write> LockedWriter<W> {
-    /// Sends all that waits. What waited when the connection failed may have been thrown away, so that is an error.
+    /// Sends all that waits. What waited when the connection failed may have been thrown away, so
+    /// that is an error.
     fn send(&mut self, notes: &Notes<Error>) -> io::Result<()> {
         if let Some(error) = &self.broken {
             return Err(error.clone().into());
         }
-        let Some(io) = &mut self.io else { return Ok(()) };
+        let Some(io) = &mut self.io else {
+            return Ok(());
+        };
         loop {
             // Each call of the transport may have waited for long.
             self.writing.look(notes);
             if self.writing.output().is_empty() {
-                let Some(error) = notes.failure() else { return Ok(()) };
+                let Some(error) = notes.failure() else {
+                    return Ok(());
+                };
                 // The alert. Nobody is there to hear of another error.
                 let _ = transport::flush(io);
                 return Err(error.clone().into());
@@ -133,7 +141,9 @@ impl<W: Write> LockedWriter<W> {
         if !self.writing.is_corked() {
             self.writing.rest();
         }
-        let Some(io) = &mut self.io else { return Ok(()) };
+        let Some(io) = &mut self.io else {
+            return Ok(());
+        };
         transport::flush(io).map_err(|error| note(&mut self.broken, error))
     }
 
@@ -146,7 +156,8 @@ impl<W: Write> LockedWriter<W> {
     }
 }
 
-/// Keeps an error that ends sending: a record of which the transport has lost a part cannot be repeated.
+/// Keeps an error that ends sending: a record of which the transport has lost a part cannot be
+/// repeated.
 fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
     if transport::is_pause(&error) {
         return error;
@@ -185,17 +196,38 @@ pub(super) fn halves<R: Read, W: Write + Send + 'static>(
     negotiated: Negotiated,
     early_data: Vec<u8>,
 ) -> (ReadHalf<R>, WriteHalf<W>) {
-    let shared = Arc::new(Shared::new(LockedWriter { writing, io: Some(writer), broken }, notes));
+    let shared = Arc::new(Shared::new(
+        LockedWriter {
+            writing,
+            io: Some(writer),
+            broken,
+        },
+        notes,
+    ));
     let negotiated = Arc::new(negotiated);
     (
-        ReadHalf { io: reader, reading, partner: shared.clone(), clock, now: clock.now(), negotiated: negotiated.clone(), early_data },
-        WriteHalf { shared, clock, negotiated },
+        ReadHalf {
+            io: reader,
+            reading,
+            partner: shared.clone(),
+            clock,
+            now: clock.now(),
+            negotiated: negotiated.clone(),
+            early_data,
+        },
+        WriteHalf {
+            shared,
+            clock,
+            negotiated,
+        },
     )
 }
 
-/// The half of a [`Stream`](crate::Stream) that reads; see [`Stream::into_split`](crate::Stream::into_split).
+/// The half of a [`Stream`](crate::Stream) that reads; see
+/// [`Stream::into_split`](crate::Stream::into_split).
 ///
-/// When it is dropped nothing is read any more, and the peer is not told: it writes until the transport is full.
+/// When it is dropped nothing is read any more, and the peer is not told: it writes until the
+/// transport is full.
 pub struct ReadHalf<R> {
     io: R,
     reading: ReceiveHalf,
@@ -214,8 +246,9 @@ impl<R: Read> ReadHalf<R> {
         &self.negotiated
     }
 
-    /// At a server: the early data that came before the handshake was complete, once, unless the stream's
-    /// [`take_early_data`](crate::Stream::take_early_data) was asked for it. What is read came after it.
+    /// At a server: the early data that came before the handshake was complete, once, unless the
+    /// stream's [`take_early_data`](crate::Stream::take_early_data) was asked for it. What is read
+    /// came after it.
     pub fn take_early_data(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.early_data)
     }
@@ -225,10 +258,13 @@ impl<R: Read> ReadHalf<R> {
         &self.io
     }
 
-    /// Works on what came, and receives until something is there for `out`, or to be held if `out` is empty.
+    /// Works on what came, and receives until something is there for `out`, or to be held if `out`
+    /// is empty.
     fn fill(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
-            let result = self.reading.process_into(out, self.now, self.partner.notes());
+            let result = self
+                .reading
+                .process_into(out, self.now, self.partner.notes());
             // Not before what came first has been read: the transport may have no room for it.
             match result.inspect_err(|_| self.partner.last_words())? {
                 (0, Status::NeedsInput) => {
@@ -239,7 +275,11 @@ impl<R: Read> ReadHalf<R> {
                     self.now = self.clock.now();
                 }
                 (0, Status::Ask(_) | Status::EarlyData) => {
-                    return Err(Error::WrongState { call: "read", state: "the handshake" }.into());
+                    return Err(Error::WrongState {
+                        call: "read",
+                        state: "the handshake",
+                    }
+                    .into());
                 }
                 (count, _) => return Ok(count),
             }
@@ -250,10 +290,15 @@ impl<R: Read> ReadHalf<R> {
 impl<R: Read> Read for ReadHalf<R> {
     /// As of a [`Stream`](crate::Stream): `Ok(0)` is the peer's close_notify, or an empty `out`.
     ///
-    /// It waits for the transport that is read alone, but where it fails with what the peer should know: unless the other half is at work, one attempt to send
-    /// that alert comes before the error, and takes as long as the transport lets a write wait.
+    /// It waits for the transport that is read alone, but where it fails with what the peer should
+    /// know: unless the other half is at work, one attempt to send that alert comes before the
+    /// error, and takes as long as the transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if out.is_empty() { Ok(0) } else { self.fill(out) }
+        if out.is_empty() {
+            Ok(0)
+        } else {
+            self.fill(out)
+        }
     }
 }
 
@@ -271,21 +316,29 @@ impl<R: Read> BufRead for ReadHalf<R> {
 
 impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadHalf").field("io", &self.io).field("negotiated", &self.negotiated).finish_non_exhaustive()
+        f.debug_struct("ReadHalf")
+            .field("io", &self.io)
+            .field("negotiated", &self.negotiated)
+            .finish_non_exhaustive()
     }
 }
 
-/// The half of a [`Stream`](crate::Stream) that writes; see [`Stream::into_split`](crate::Stream::into_split).
+/// The half of a [`Stream`](crate::Stream) that writes; see
+/// [`Stream::into_split`](crate::Stream::into_split).
 ///
-/// Dropping it makes one attempt to [`close`](Self::close), and to send what was gathered while [corked](Self::set_corked), none while the thread panics; and wipes its
-/// keys. The other half reads on.
+/// Dropping it makes one attempt to [`close`](Self::close), and to send what was gathered while
+/// [corked](Self::set_corked), none while the thread panics; and wipes its keys. The other half
+/// reads on.
 ///
 /// # Memory
 ///
-/// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512 bytes, when the other half next begins to wait for the peer, unless this
-/// one is at work then; and by `flush`, which is for a program that only writes. So a program that flushes after every write of more than 490 bytes pays each time for an allocation; without, no write
-/// allocates. What was written is sent without it; it is for transports that have a buffer of their own, and for who has nothing more to say for long. While
-/// [corked](Self::set_corked) `flush` is what sends, and keeps the buffer.
+/// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512
+/// bytes, when the other half next begins to wait for the peer, unless this one is at work then;
+/// and by `flush`, which is for a program that only writes. So a program that flushes after every
+/// write of more than 490 bytes pays each time for an allocation; without, no write allocates. What
+/// was written is sent without it; it is for transports that have a buffer of their own, and for
+/// who has nothing more to say for long. While [corked](Self::set_corked) `flush` is what sends,
+/// and keeps the buffer.
 pub struct WriteHalf<W: Write> {
     shared: Arc<Shared<LockedWriter<W>, Error>>,
     clock: Clock,
@@ -298,10 +351,11 @@ impl<W: Write> WriteHalf<W> {
         &self.negotiated
     }
 
-    /// Says that this side sends no more: close_notify goes out behind all that was written, and the keys for sending are wiped.
+    /// Says that this side sends no more: close_notify goes out behind all that was written, and
+    /// the keys for sending are wiped.
     ///
-    /// The other half reads on until the peer closes too. To end it sooner shut the transport down, by a `try_clone` of what [`ReadHalf::get_ref`] gives: it reports
-    /// [`Error::Truncated`] then.
+    /// The other half reads on until the peer closes too. To end it sooner shut the transport down,
+    /// by a `try_clone` of what [`ReadHalf::get_ref`] gives: it reports [`Error::Truncated`] then.
     ///
     /// # Errors
     ///
@@ -334,16 +388,22 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
-    /// As [`Stream::write_with`](crate::Stream::write_with). The half that reads waits for nothing meanwhile, whatever `write` does.
+    /// As [`Stream::write_with`](crate::Stream::write_with). The half that reads waits for nothing
+    /// meanwhile, whatever `write` does.
     ///
     /// # Errors
     ///
     /// As [`Stream::write_with`](crate::Stream::write_with).
-    pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> io::Result<usize> {
+    pub fn write_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> io::Result<usize> {
         self.write_by(|writing, notes| writing.write_with(length, write, notes))
     }
 
-    /// Gathers what is written, or no longer: see [`Stream::set_corked`](crate::Stream::set_corked).
+    /// Gathers what is written, or no longer: see
+    /// [`Stream::set_corked`](crate::Stream::set_corked).
     ///
     /// # Errors
     ///
@@ -362,14 +422,18 @@ impl<W: Write> WriteHalf<W> {
         self.work(|sender, _| sender.writing.is_corked())
     }
 
-    /// Whether something waits to be sent, so that `flush` should be called when the transport is ready for writing. The answer to a KeyUpdate counts: it does not go
-    /// out before something is written or flushed. What is [gathered](Self::set_corked) does not: it waits for more.
+    /// Whether something waits to be sent, so that `flush` should be called when the transport is
+    /// ready for writing. The answer to a KeyUpdate counts: it does not go out before something is
+    /// written or flushed. What is [gathered](Self::set_corked) does not: it waits for more.
     pub fn wants_write(&self) -> bool {
         self.work(|sender, notes| sender.broken.is_none() && sender.writing.wants_write(notes))
     }
 
     /// Writes when all that was accepted before is sent.
-    fn write_by(&mut self, write: impl FnOnce(&mut SendHalf, &Notes<Error>) -> Result<usize, Error>) -> io::Result<usize> {
+    fn write_by(
+        &mut self,
+        write: impl FnOnce(&mut SendHalf, &Notes<Error>) -> Result<usize, Error>,
+    ) -> io::Result<usize> {
         let clock = self.clock;
         self.work(|sender, notes| {
             sender.send(notes)?;
@@ -395,8 +459,8 @@ impl<W: Write> Write for WriteHalf<W> {
         self.write_by(|writing, notes| writing.write(buffers, notes))
     }
 
-    /// As of a [`Stream`](crate::Stream), what was gathered included. Unless corked it says besides that this was all for now, so memory goes back; see
-    /// [`WriteHalf`].
+    /// As of a [`Stream`](crate::Stream), what was gathered included. Unless corked it says besides
+    /// that this was all for now, so memory goes back; see [`WriteHalf`].
     fn flush(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
@@ -426,6 +490,8 @@ impl<W: Write> Drop for WriteHalf<W> {
 
 impl<W: Write> fmt::Debug for WriteHalf<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteHalf").field("negotiated", &self.negotiated).finish_non_exhaustive()
+        f.debug_struct("WriteHalf")
+            .field("negotiated", &self.negotiated)
+            .finish_non_exhaustive()
     }
 }

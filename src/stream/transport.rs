@@ -3,8 +3,9 @@
 //! What an error of the transport means:
 //!
 //! * `Interrupted` means nothing: the call is repeated.
-//! * `WouldBlock` and `TimedOut` mean "not now" (a time-out of a socket is the one or the other, depending on the system). Nothing is lost,
-//!   and the same call goes on later. (Unix says `TimedOut` of a connection that it has given up, too; the call after it finds that out.)
+//! * `WouldBlock` and `TimedOut` mean "not now" (a time-out of a socket is the one or the other,
+//!   depending on the system). Nothing is lost, and the same call goes on later. (Unix says
+//!   `TimedOut` of a connection that it has given up, too; the call after it finds that out.)
 //! * Anything else is final.
 
 use std::io::{self, Read, Write};
@@ -13,12 +14,21 @@ use crate::connection::{Connection, ReceiveHalf, SendHalf};
 
 /// Whether the same call can succeed later.
 pub(super) fn is_pause(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
-/// Whether the other end is gone, so that what it said last is already here: reading it does not wait.
+/// Whether the other end is gone, so that what it said last is already here: reading it does not
+/// wait.
 pub(super) fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    )
 }
 
 /// What has bytes for a transport.
@@ -84,9 +94,13 @@ pub(super) fn flush(io: &mut impl Write) -> io::Result<()> {
     retry(|| io.flush())
 }
 
-/// Sends what waits in one call, for last words: nobody is there to hear of an error, and there is no second call to wait for.
+/// Sends what waits in one call, for last words: nobody is there to hear of an error, and there is
+/// no second call to wait for.
 pub(super) fn attempt(io: &mut impl Write, connection: &mut impl Outgoing) {
-    if !connection.output().is_empty() && send_once(io, connection).is_ok() && connection.output().is_empty() {
+    if !connection.output().is_empty()
+        && send_once(io, connection).is_ok()
+        && connection.output().is_empty()
+    {
         let _ = flush(io);
     }
 }
@@ -122,7 +136,8 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 /// The transport of a stream: always there, until the stream gives it back.
 ///
-/// A type that is dropped in its own way cannot be taken apart; and `into_inner` is worth an `Option`.
+/// A type that is dropped in its own way cannot be taken apart; and `into_inner` is worth an
+/// `Option`.
 pub(super) struct Transport<S>(Option<S>);
 
 const TAKEN: &str = "only into_inner takes it, which consumes the stream";
@@ -132,17 +147,26 @@ impl<S> Transport<S> {
         Self(Some(io))
     }
 
-    #[expect(clippy::expect_used, reason = "only into_inner takes it, which consumes the stream")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only into_inner takes it, which consumes the stream"
+    )]
     pub(super) fn get(&self) -> &S {
         self.0.as_ref().expect(TAKEN)
     }
 
-    #[expect(clippy::expect_used, reason = "only into_inner takes it, which consumes the stream")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only into_inner takes it, which consumes the stream"
+    )]
     pub(super) fn get_mut(&mut self) -> &mut S {
         self.0.as_mut().expect(TAKEN)
     }
 
-    #[expect(clippy::expect_used, reason = "only into_inner takes it, which consumes the stream")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only into_inner takes it, which consumes the stream"
+    )]
     pub(super) fn take(&mut self) -> S {
         self.0.take().expect(TAKEN)
     }

@@ -2,7 +2,8 @@
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// A generator that fails, as one does in a sandbox without `getrandom`. It has no state, so it passes for the system's where that is asked.
+/// A generator that fails, as one does in a sandbox without `getrandom`. It has no state, so it
+/// passes for the system's where that is asked.
 pub(crate) struct Broken;
 
 impl TryRng for Broken {

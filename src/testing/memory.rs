@@ -1,4 +1,5 @@
-//! Memory as it is, read through `/proc` (Linux), without a line of `unsafe`: what a value leaves behind, and what a process holds.
+//! Memory as it is, read through `/proc` (Linux), without a line of `unsafe`: what a value leaves
+//! behind, and what a process holds.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -23,12 +24,17 @@ impl Memory {
     }
 
     fn of(process: &str) -> Self {
-        Self { bytes: File::open(format!("/proc/{process}/mem")).unwrap(), process: process.to_owned() }
+        Self {
+            bytes: File::open(format!("/proc/{process}/mem")).unwrap(),
+            process: process.to_owned(),
+        }
     }
 
     /// Fills `out` with what stands at an address.
     pub(crate) fn read(&self, address: usize, out: &mut [u8]) {
-        self.bytes.read_exact_at(out, u64::try_from(address).unwrap()).unwrap();
+        self.bytes
+            .read_exact_at(out, u64::try_from(address).unwrap())
+            .unwrap();
     }
 
     /// Everything that can be written to, with its name: heap, stacks, data.
@@ -39,7 +45,10 @@ impl Memory {
             let (range, mode) = (words.next()?, words.next()?);
             let (start, end) = range.split_once('-')?;
             let address = |text| usize::from_str_radix(text, 16).ok();
-            mode.starts_with("rw").then_some((address(start)?..address(end)?, words.nth(3).unwrap_or("anonymous").to_owned()))
+            mode.starts_with("rw").then_some((
+                address(start)?..address(end)?,
+                words.nth(3).unwrap_or("anonymous").to_owned(),
+            ))
         });
         mappings.collect()
     }
@@ -51,7 +60,10 @@ impl Memory {
         let mut by_begin: HashMap<[u8; 8], Vec<usize>> = HashMap::new();
         for (index, needle) in needles.iter().enumerate() {
             begins[usize::from(u16::from_ne_bytes([needle[0], needle[1]]))] = true;
-            by_begin.entry(needle[..8].try_into().unwrap()).or_default().push(index);
+            by_begin
+                .entry(needle[..8].try_into().unwrap())
+                .or_default()
+                .push(index);
         }
         let mut found = Vec::new();
         for (range, name) in self.writable() {
@@ -62,8 +74,13 @@ impl Memory {
                     continue;
                 }
                 let candidates = by_begin.get(window).into_iter().flatten();
-                for needle in candidates.filter(|index| memory[offset..].starts_with(&needles[**index])) {
-                    found.push(Found { needle: *needle, place: format!("{name} at {:#x}", range.start + offset) });
+                for needle in
+                    candidates.filter(|index| memory[offset..].starts_with(&needles[**index]))
+                {
+                    found.push(Found {
+                        needle: *needle,
+                        place: format!("{name} at {:#x}", range.start + offset),
+                    });
                 }
             }
         }
@@ -85,7 +102,8 @@ pub(crate) fn image<T>(value: &T) -> Vec<u8> {
     image
 }
 
-/// How many words of `value` are still there after it was dropped and its memory freed. The first two belong to the allocator.
+/// How many words of `value` are still there after it was dropped and its memory freed. The first
+/// two belong to the allocator.
 pub(crate) fn left<T>(value: T) -> usize {
     let memory = Memory::own();
     let mut freed = vec![0; size_of::<T>()];
@@ -95,5 +113,7 @@ pub(crate) fn left<T>(value: T) -> usize {
     drop(value);
     memory.read(at, &mut freed);
     let words = alive.chunks_exact(8).zip(freed.chunks_exact(8)).skip(2);
-    words.filter(|(alive, freed)| alive == freed && **alive != [0; 8]).count()
+    words
+        .filter(|(alive, freed)| alive == freed && **alive != [0; 8])
+        .count()
 }

@@ -1,12 +1,17 @@
-//! Nothing that was secret remains: every secret that was ever alive is looked for in a process that has dropped it.
+//! Nothing that was secret remains: every secret that was ever alive is looked for in a process
+//! that has dropped it.
 //!
-//! 1. The script runs here, with randomness from a seed, and every `Secret` that it drops is recorded, none left out.
-//! 2. It runs again in a child, from the same seed and with the same keys, and pauses where it did here.
-//! 3. At each pause the child's memory, heap and stacks, is searched for what it has dropped by then: the bytes themselves, and what is as good as
-//!    they are: expanded AEAD keys, HMAC's pads, an Ed25519 key's halves.
+//! 1. The script runs here, with randomness from a seed, and every `Secret` that it drops is
+//!    recorded, none left out.
+//! 2. It runs again in a child, from the same seed and with the same keys, and pauses where it did
+//!    here.
+//! 3. At each pause the child's memory, heap and stacks, is searched for what it has dropped by
+//!    then: the bytes themselves, and what is as good as they are: expanded AEAD keys, HMAC's pads,
+//!    an Ed25519 key's halves.
 //!
-//! That the search would find something is seen from what is still alive. It runs from another process so that what it looks for, and the search
-//! itself, leave no trace in the memory that is searched.
+//! That the search would find something is seen from what is still alive. It runs from another
+//! process so that what it looks for, and the search itself, leave no trace in the memory that is
+//! searched.
 
 mod asking;
 mod streams;
@@ -44,7 +49,9 @@ use crate::key_schedule::{EarlySecret, PskKind};
 use crate::record::{Open, Seal};
 use crate::secret::{Secret, recorder};
 use crate::server::{ClientAuth, Server};
-use crate::session::{ClientSession, ExternalPsk, PskNames, ReplayGuard, Session, TicketKey, TicketKeys, Whose};
+use crate::session::{
+    ClientSession, ExternalPsk, PskNames, ReplayGuard, Session, TicketKey, TicketKeys, Whose,
+};
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
@@ -92,7 +99,8 @@ trait Run {
 
 // ---- the scripts ----
 
-/// Every type that holds a secret, alive together and then dropped: those too that no connection uses yet.
+/// Every type that holds a secret, alive together and then dropped: those too that no connection
+/// uses yet.
 fn types(_: &Path, run: &mut dyn Run) {
     let mut rng = Seeded(1);
     let mut secret = |len| random::secret(&mut rng, len).unwrap();
@@ -104,50 +112,178 @@ fn types(_: &Path, run: &mut dyn Run) {
     };
 
     add(run, "Secret", Box::new(secret(32)));
-    add(run, "Prk by extract", Box::new(Prk::extract(HashAlgorithm::Sha256, b"salt", secret(32).expose())));
-    add(run, "Prk of SHA-384", Box::new(Prk::from_secret(HashAlgorithm::Sha384, secret(48))));
-    for (algorithm, what) in HashAlgorithm::ALL.into_iter().zip(["HmacKey of SHA-256", "HmacKey of SHA-384"]) {
-        add(run, what, Box::new(HmacKey::new(algorithm, secret(algorithm.output_len()).expose())));
+    add(
+        run,
+        "Prk by extract",
+        Box::new(Prk::extract(
+            HashAlgorithm::Sha256,
+            b"salt",
+            secret(32).expose(),
+        )),
+    );
+    add(
+        run,
+        "Prk of SHA-384",
+        Box::new(Prk::from_secret(HashAlgorithm::Sha384, secret(48))),
+    );
+    for (algorithm, what) in HashAlgorithm::ALL
+        .into_iter()
+        .zip(["HmacKey of SHA-256", "HmacKey of SHA-384"])
+    {
+        add(
+            run,
+            what,
+            Box::new(HmacKey::new(
+                algorithm,
+                secret(algorithm.output_len()).expose(),
+            )),
+        );
     }
-    for (suite, what) in Suite::ALL.into_iter().zip(["AeadKey, AES-128", "AeadKey, AES-256", "AeadKey, ChaCha20"]) {
-        add(run, what, Box::new(AeadKey::new(suite, secret(suite.key_len()).expose())));
+    for (suite, what) in
+        Suite::ALL
+            .into_iter()
+            .zip(["AeadKey, AES-128", "AeadKey, AES-256", "AeadKey, ChaCha20"])
+    {
+        add(
+            run,
+            what,
+            Box::new(AeadKey::new(suite, secret(suite.key_len()).expose())),
+        );
     }
-    add(run, "SigningKey", Box::new(SigningKey::from_seed(secret(32)).unwrap()));
+    add(
+        run,
+        "SigningKey",
+        Box::new(SigningKey::from_seed(secret(32)).unwrap()),
+    );
 
     let early = |secret: Secret| EarlySecret::new(HashAlgorithm::Sha256, Some(&secret));
     add(run, "EarlySecret", Box::new(early(secret(32))));
-    add(run, "BinderKey", Box::new(early(secret(32)).binder_key(PskKind::Resumption)));
-    add(run, "early TrafficSecret", Box::new(early(secret(32)).client_early_traffic(&digest)));
-    add(run, "early ExporterSecret", Box::new(early(secret(32)).early_exporter(&digest)));
+    add(
+        run,
+        "BinderKey",
+        Box::new(early(secret(32)).binder_key(PskKind::Resumption)),
+    );
+    add(
+        run,
+        "early TrafficSecret",
+        Box::new(early(secret(32)).client_early_traffic(&digest)),
+    );
+    add(
+        run,
+        "early ExporterSecret",
+        Box::new(early(secret(32)).early_exporter(&digest)),
+    );
     let mut handshake = || early(secret(32)).into_handshake(secret(32));
     add(run, "HandshakeSecret", Box::new(handshake()));
-    add(run, "TrafficSecret", Box::new(handshake().server_traffic(&digest)));
-    add(run, "FinishedKey", Box::new(handshake().client_traffic(&digest).finished_key()));
-    add(run, "RestingSecret", Box::new(handshake().client_traffic(&digest).rest()));
-    for (suite, what) in Suite::ALL.into_iter().zip(["keys, AES-128", "keys, AES-256", "keys, ChaCha20"]) {
-        add(run, what, Box::new(handshake().client_traffic(&digest).keys(suite)));
+    add(
+        run,
+        "TrafficSecret",
+        Box::new(handshake().server_traffic(&digest)),
+    );
+    add(
+        run,
+        "FinishedKey",
+        Box::new(handshake().client_traffic(&digest).finished_key()),
+    );
+    add(
+        run,
+        "RestingSecret",
+        Box::new(handshake().client_traffic(&digest).rest()),
+    );
+    for (suite, what) in
+        Suite::ALL
+            .into_iter()
+            .zip(["keys, AES-128", "keys, AES-256", "keys, ChaCha20"])
+    {
+        add(
+            run,
+            what,
+            Box::new(handshake().client_traffic(&digest).keys(suite)),
+        );
     }
     add(run, "MainSecret", Box::new(handshake().into_main()));
-    add(run, "ExporterSecret", Box::new(handshake().into_main().exporter(&digest)));
-    add(run, "exported", Box::new(handshake().into_main().exporter(&digest).export(b"label", b"", 32).unwrap()));
-    add(run, "Epoch", Box::new(handshake().into_main().into_epoch(&digest)));
-    add(run, "resumption PSK", Box::new(handshake().into_main().into_epoch(&digest).resumption.psk(b"nonce")));
+    add(
+        run,
+        "ExporterSecret",
+        Box::new(handshake().into_main().exporter(&digest)),
+    );
+    add(
+        run,
+        "exported",
+        Box::new(
+            handshake()
+                .into_main()
+                .exporter(&digest)
+                .export(b"label", b"", 32)
+                .unwrap(),
+        ),
+    );
+    add(
+        run,
+        "Epoch",
+        Box::new(handshake().into_main().into_epoch(&digest)),
+    );
+    add(
+        run,
+        "resumption PSK",
+        Box::new(
+            handshake()
+                .into_main()
+                .into_epoch(&digest)
+                .resumption
+                .psk(b"nonce"),
+        ),
+    );
     let mut seal = Seal::protected(Suite::Aes128GcmSha256, handshake().server_traffic(&digest));
     seal.update().unwrap();
     add(run, "Seal", Box::new(seal));
-    let mut open = Open::protected(Suite::ChaCha20Poly1305Sha256, handshake().server_traffic(&digest));
+    let mut open = Open::protected(
+        Suite::ChaCha20Poly1305Sha256,
+        handshake().server_traffic(&digest),
+    );
     open.update();
     add(run, "Open", Box::new(open));
     let (never, later) = (Duration::ZERO, Duration::from_secs(60 * 60));
-    add(run, "TicketKey", Box::new(TicketKey::new(secret(32).expose(), never, later, later).unwrap()));
-    let names = PskNames { own: "client", peer: "server" };
-    add(run, "ExternalPsk", Box::new(ExternalPsk::new("identity", secret(32).expose(), names).unwrap()));
-    add(run, "ExternalPsk, not imported", Box::new(ExternalPsk::not_imported("identity", secret(40).expose()).unwrap()));
-    let mut session = || Session { suite: Suite::Aes128GcmSha256, psk: secret(32), since: never, whose: Whose::Nobody };
+    add(
+        run,
+        "TicketKey",
+        Box::new(TicketKey::new(secret(32).expose(), never, later, later).unwrap()),
+    );
+    let names = PskNames {
+        own: "client",
+        peer: "server",
+    };
+    add(
+        run,
+        "ExternalPsk",
+        Box::new(ExternalPsk::new("identity", secret(32).expose(), names).unwrap()),
+    );
+    add(
+        run,
+        "ExternalPsk, not imported",
+        Box::new(ExternalPsk::not_imported("identity", secret(40).expose()).unwrap()),
+    );
+    let mut session = || Session {
+        suite: Suite::Aes128GcmSha256,
+        psk: secret(32),
+        since: never,
+        whose: Whose::Nobody,
+    };
     add(run, "Session", Box::new(session()));
-    let kept = ClientSession { session: session(), ticket: vec![1].into(), age_add: 0, lifetime: later, received: never, early: None };
+    let kept = ClientSession {
+        session: session(),
+        ticket: vec![1].into(),
+        age_add: 0,
+        lifetime: later,
+        received: never,
+        early: None,
+    };
     add(run, "ClientSession", Box::new(kept));
-    for (group, what) in Group::ALL.into_iter().zip(["EphemeralKey, hybrid", "EphemeralKey, X25519", "EphemeralKey, secp256r1"]) {
+    for (group, what) in Group::ALL.into_iter().zip([
+        "EphemeralKey, hybrid",
+        "EphemeralKey, X25519",
+        "EphemeralKey, secp256r1",
+    ]) {
         let key = EphemeralKey::generate(group, &mut rng).unwrap();
         add(run, what, Box::new(key));
     }
@@ -163,21 +299,46 @@ fn types(_: &Path, run: &mut dyn Run) {
 /// A conversation with everything in it, by this suite.
 fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let read = |name| pem(keys, name);
-    let authority = Authority::from_pem(read("authority.pem").expose(), read("authority.key").expose()).unwrap();
-    let identity = |name| Identity::from_pem_files(keys.join(format!("{name}.pem")), keys.join(format!("{name}.key"))).unwrap();
+    let authority = Authority::from_pem(
+        read("authority.pem").expose(),
+        read("authority.key").expose(),
+    )
+    .unwrap();
+    let identity = |name| {
+        Identity::from_pem_files(
+            keys.join(format!("{name}.pem")),
+            keys.join(format!("{name}.key")),
+        )
+        .unwrap()
+    };
     let (server, client) = (identity("server"), identity("client"));
     let nameless = Identity::from_key_pem(client.key_pem().unwrap().expose()).unwrap();
-    authority.certificate().validity(validity()).server(["other.internal"]).issue_for(nameless.public_key()).unwrap();
+    authority
+        .certificate()
+        .validity(validity())
+        .server(["other.internal"])
+        .issue_for(nameless.public_key())
+        .unwrap();
     drop(nameless);
     run.dropped("loading");
 
-    let client = Client::builder().trust(authority.trust()).identity(client).cipher_suites([suite.code_point()]);
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(client)
+        .cipher_suites([suite.code_point()]);
     let client = client.early_data(true).build().unwrap();
     // Of what only one of them is content with the client has no share, so that one asks again.
     let (ticket_keys, guard) = (TicketKeys::rotating(), ReplayGuard::in_memory(10));
     let servers = [Group::X25519MlKem768, Group::X25519, Group::Secp256r1].map(|group| {
-        let builder = Server::builder().identity(server.clone()).client_auth(ClientAuth::Required(authority.trust()));
-        builder.groups([group.code_point()]).ticket_keys(ticket_keys.clone()).early_data(100, guard.clone()).build().unwrap()
+        let builder = Server::builder()
+            .identity(server.clone())
+            .client_auth(ClientAuth::Required(authority.trust()));
+        builder
+            .groups([group.code_point()])
+            .ticket_keys(ticket_keys.clone())
+            .early_data(100, guard.clone())
+            .build()
+            .unwrap()
     });
     drop(server);
     let server = &servers[0];
@@ -195,16 +356,28 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
         pair.settle();
     }
     for end in [&pair.client, &pair.server] {
-        drop(end.export_keying_material(b"EXPORTER-test", b"context", 64).unwrap());
+        drop(
+            end.export_keying_material(b"EXPORTER-test", b"context", 64)
+                .unwrap(),
+        );
     }
     run.dropped("conversation");
     run.pause();
 
-    // The client comes back, with each group, and its early data is accepted, or rejected by asking again. What is in its cache is alive still.
+    // The client comes back, with each group, and its early data is accepted, or rejected by asking
+    // again. What is in its cache is alive still.
     let resumed = [0, 1, 2].map(|at| {
         let mut again = connect(&client, &servers[at], 11 + at as u64, true);
-        let expected = if at == 2 { EarlyData::Rejected } else { EarlyData::Accepted };
-        assert_eq!(again.server.negotiated().unwrap().early_data(), expected, "{at}");
+        let expected = if at == 2 {
+            EarlyData::Rejected
+        } else {
+            EarlyData::Accepted
+        };
+        assert_eq!(
+            again.server.negotiated().unwrap().early_data(),
+            expected,
+            "{at}"
+        );
         again.client.write(b"the client again").unwrap();
         again.settle();
         again.server.write(b"the server again").unwrap();
@@ -217,9 +390,23 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("what was resumed");
 
     // Two that share a secret from outside, and nothing else; then a ticket between them.
-    let psk = |own, peer| ExternalPsk::new("identity", secret_from(1001).expose(), PskNames { own, peer }).unwrap();
-    let theirs = Server::builder().external_psks([psk("server", "client")]).build().unwrap();
-    let ours = Client::builder().external_psk(psk("client", "server")).cipher_suites([suite.code_point()]).build().unwrap();
+    let psk = |own, peer| {
+        ExternalPsk::new(
+            "identity",
+            secret_from(1001).expose(),
+            PskNames { own, peer },
+        )
+        .unwrap()
+    };
+    let theirs = Server::builder()
+        .external_psks([psk("server", "client")])
+        .build()
+        .unwrap();
+    let ours = Client::builder()
+        .external_psk(psk("client", "server"))
+        .cipher_suites([suite.code_point()])
+        .build()
+        .unwrap();
     let mut first = connect(&ours, &theirs, 21, false);
     first.server.write(b"with a ticket").unwrap();
     first.settle();
@@ -229,7 +416,8 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("an external PSK");
     run.pause();
 
-    // Another one fails, and its tickets are forgotten with it. Both connections are still there afterwards.
+    // Another one fails, and its tickets are forgotten with it. Both connections are still there
+    // afterwards.
     let mut failed = connect(&client, server, 2, true);
     failed.server.write(b"with a ticket").unwrap();
     failed.settle();
@@ -246,8 +434,14 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     pair.client.close();
     pair.server.close();
     pair.settle();
-    assert_eq!(pair.client.process(now(), &mut pair.rng).unwrap(), Status::Closed);
-    assert_eq!(pair.server.process(now(), &mut pair.rng).unwrap(), Status::Closed);
+    assert_eq!(
+        pair.client.process(now(), &mut pair.rng).unwrap(),
+        Status::Closed
+    );
+    assert_eq!(
+        pair.server.process(now(), &mut pair.rng).unwrap(),
+        Status::Closed
+    );
     run.dropped("closing and failing");
     run.pause();
 
@@ -265,12 +459,17 @@ fn secret_from(seed: u64) -> Secret {
 fn pem(keys: &Path, name: &str) -> Secret {
     let mut file = fs::File::open(keys.join(name)).unwrap();
     let len = file.metadata().unwrap().len();
-    Secret::filled(usize::try_from(len).unwrap(), |out| file.read_exact(out).unwrap())
+    Secret::filled(usize::try_from(len).unwrap(), |out| {
+        file.read_exact(out).unwrap()
+    })
 }
 
 /// The middle of 2026, in both runs: a ticket's age is in the transcript.
 fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: Duration::from_secs(1_782_864_000) }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: Duration::from_secs(1_782_864_000),
+    }
 }
 
 /// Of all certificates.
@@ -286,9 +485,15 @@ struct Pair {
 
 fn connect(client: &Client, server: &Server, seed: u64, resumed: bool) -> Pair {
     let mut rng = Seeded(seed);
-    let mut client = client.connection("server.internal", now(), &mut rng).unwrap();
+    let mut client = client
+        .connection("server.internal", now(), &mut rng)
+        .unwrap();
     client.write_early_data(b"early data").unwrap();
-    let mut pair = Pair { client, server: server.connection(now()), rng };
+    let mut pair = Pair {
+        client,
+        server: server.connection(now()),
+        rng,
+    };
     pair.settle();
     for end in [&pair.client, &pair.server] {
         assert_eq!(end.negotiated().unwrap().resumed(), resumed);
@@ -338,7 +543,12 @@ struct Recording {
 impl Run for Recording {
     fn dropped(&mut self, what: &'static str) {
         let before = self.pauses;
-        self.dropped.extend(recorder::take().into_iter().map(|secret| Dropped { secret, what, before }));
+        self.dropped
+            .extend(recorder::take().into_iter().map(|secret| Dropped {
+                secret,
+                what,
+                before,
+            }));
     }
 
     fn pause(&mut self) {
@@ -360,7 +570,9 @@ fn needles(secret: &[u8], public: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
         for piece in bytes.chunks(PIECE).filter(|piece| piece.len() >= SHORTEST) {
             // Zeros, counters and constants are nobody's secret.
             let different: BTreeSet<_> = piece.iter().collect();
-            if different.len() >= SHORTEST / 2 && !public.windows(piece.len()).any(|window| window == piece) {
+            if different.len() >= SHORTEST / 2
+                && !public.windows(piece.len()).any(|window| window == piece)
+            {
                 needles.push((piece.to_vec(), of));
             }
         }
@@ -372,20 +584,42 @@ fn needles(secret: &[u8], public: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
         add(&halves[1..31], "an Ed25519 scalar");
         add(&key[1..31], "an X25519 scalar");
         let key = &key;
-        add(&secret_image(key, |key| Box::new(ChaCha20Poly1305::new_from_slice(key).unwrap())), "a ChaCha20 key");
-        add(&secret_image(key, |key| Box::new(AesGcm::<Aes256Enc, U12>::new_from_slice(key).unwrap())), "an AES-256 key's expansion");
-        add(&secret_image(key, |key| Box::new(Hkdf::<Sha256>::from_prk(key).unwrap())), "pads of HMAC with SHA-256");
+        add(
+            &secret_image(key, |key| {
+                Box::new(ChaCha20Poly1305::new_from_slice(key).unwrap())
+            }),
+            "a ChaCha20 key",
+        );
+        add(
+            &secret_image(key, |key| {
+                Box::new(AesGcm::<Aes256Enc, U12>::new_from_slice(key).unwrap())
+            }),
+            "an AES-256 key's expansion",
+        );
+        add(
+            &secret_image(key, |key| Box::new(Hkdf::<Sha256>::from_prk(key).unwrap())),
+            "pads of HMAC with SHA-256",
+        );
     }
     if let Ok(key) = <&[u8; 16]>::try_from(secret) {
-        add(&secret_image(key, |key| Box::new(AesGcm::<Aes128Enc, U12>::new_from_slice(key).unwrap())), "an AES-128 key's expansion");
+        add(
+            &secret_image(key, |key| {
+                Box::new(AesGcm::<Aes128Enc, U12>::new_from_slice(key).unwrap())
+            }),
+            "an AES-128 key's expansion",
+        );
     }
     if let Ok(key) = <&[u8; 48]>::try_from(secret) {
-        add(&secret_image(key, |key| Box::new(Hkdf::<Sha384>::from_prk(key).unwrap())), "pads of HMAC with SHA-384");
+        add(
+            &secret_image(key, |key| Box::new(Hkdf::<Sha384>::from_prk(key).unwrap())),
+            "pads of HMAC with SHA-384",
+        );
     }
     needles
 }
 
-/// What a value made from this key looks like in memory, where it does not look like one made from another key.
+/// What a value made from this key looks like in memory, where it does not look like one made from
+/// another key.
 fn secret_image<T, const N: usize>(key: &[u8; N], make: impl Fn(&[u8]) -> Box<T>) -> Vec<u8> {
     let mut image = [image(&*make(key)), image(&*make(&[0x5a; N]))];
     let [ours, other] = &mut image;
@@ -397,11 +631,14 @@ fn secret_image<T, const N: usize>(key: &[u8; N], make: impl Fn(&[u8]) -> Box<T>
     ours.clone()
 }
 
-/// The record key of a traffic secret, by the book (RFC 9846, 7.1 and 7.3): where the one is alive, the other is.
+/// The record key of a traffic secret, by the book (RFC 9846, 7.1 and 7.3): where the one is alive,
+/// the other is.
 fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
     let length = u8::try_from(suite.key_len()).unwrap();
     let prk = Prk::from_secret(suite.hash(), Secret::copy_of(secret));
-    prk.expand(&[&[0, length, 9], b"tls13 key", &[0]], suite.key_len()).expose().to_vec()
+    prk.expand(&[&[0, length, 9], b"tls13 key", &[0]], suite.key_len())
+        .expose()
+        .to_vec()
 }
 
 // ---- the search ----
@@ -410,12 +647,26 @@ type Script = fn(&Path, &mut dyn Run);
 
 const SCRIPTS: [(&str, Option<Suite>, Script); 7] = [
     ("types", None, types),
-    ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| conversation(Suite::Aes128GcmSha256, keys, run)),
-    ("AES-256", Some(Suite::Aes256GcmSha384), |keys, run| conversation(Suite::Aes256GcmSha384, keys, run)),
-    ("ChaCha20", Some(Suite::ChaCha20Poly1305Sha256), |keys, run| conversation(Suite::ChaCha20Poly1305Sha256, keys, run)),
-    ("asking", Some(Suite::Aes256GcmSha384), |keys, run| asking::script(Suite::Aes256GcmSha384, keys, run)),
-    ("gathering", Some(Suite::Aes128GcmSha256), |keys, run| streams::gathering(Suite::Aes128GcmSha256, keys, run)),
-    ("halves", Some(Suite::Aes128GcmSha256), |keys, run| streams::halves(Suite::Aes128GcmSha256, keys, run)),
+    ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| {
+        conversation(Suite::Aes128GcmSha256, keys, run)
+    }),
+    ("AES-256", Some(Suite::Aes256GcmSha384), |keys, run| {
+        conversation(Suite::Aes256GcmSha384, keys, run)
+    }),
+    (
+        "ChaCha20",
+        Some(Suite::ChaCha20Poly1305Sha256),
+        |keys, run| conversation(Suite::ChaCha20Poly1305Sha256, keys, run),
+    ),
+    ("asking", Some(Suite::Aes256GcmSha384), |keys, run| {
+        asking::script(Suite::Aes256GcmSha384, keys, run)
+    }),
+    ("gathering", Some(Suite::Aes128GcmSha256), |keys, run| {
+        streams::gathering(Suite::Aes128GcmSha256, keys, run)
+    }),
+    ("halves", Some(Suite::Aes128GcmSha256), |keys, run| {
+        streams::halves(Suite::Aes128GcmSha256, keys, run)
+    }),
 ];
 
 const VARIABLE: &str = "FLEETING_TEST_REMAINS";
@@ -451,9 +702,13 @@ struct Keys {
 
 impl Keys {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fleeting-remains-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("fleeting-remains-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let authority = Authority::builder("remains").validity(validity()).build().unwrap();
+        let authority = Authority::builder("remains")
+            .validity(validity())
+            .build()
+            .unwrap();
         let certificate = || authority.certificate().validity(validity());
         let mut public = [0; PIECE].to_vec();
         let mut write = |name: &str, chain: &str, key: &Secret| {
@@ -462,15 +717,25 @@ impl Keys {
             public.extend_from_slice(chain.as_bytes());
             public.extend_from_slice(&[0; PIECE]);
         };
-        write("authority", &authority.certificate_pem(), &authority.key_pem());
+        write(
+            "authority",
+            &authority.certificate_pem(),
+            &authority.key_pem(),
+        );
         for (name, identity) in [
-            ("server", certificate().server(["server.internal"]).issue().unwrap()),
+            (
+                "server",
+                certificate().server(["server.internal"]).issue().unwrap(),
+            ),
             ("client", certificate().client("client").issue().unwrap()),
         ] {
             write(name, &identity.chain_pem(), &identity.key_pem().unwrap());
         }
         // RFC 8410, section 7: what stands before every seed, in DER and in PEM.
-        public.extend_from_slice(&[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20]);
+        public.extend_from_slice(&[
+            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
+            0x04, 0x20,
+        ]);
         public.extend_from_slice(b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI");
         public.extend_from_slice(b"\n-----END PRIVATE KEY-----\n");
         public.extend_from_slice(&[0; PIECE]);
@@ -484,9 +749,13 @@ impl Drop for Keys {
     }
 }
 
-/// Runs a script here and in a child, searches the child at each pause, and asks `judge` about what was found of each secret.
+/// Runs a script here and in a child, searches the child at each pause, and asks `judge` about what
+/// was found of each secret.
 fn search(name: &str) {
-    let (_, suite, script) = SCRIPTS.into_iter().find(|(script, ..)| *script == name).unwrap();
+    let (_, suite, script) = SCRIPTS
+        .into_iter()
+        .find(|(script, ..)| *script == name)
+        .unwrap();
     let keys = Keys::new(name);
     recorder::take();
     let mut recording = Recording::default();
@@ -497,18 +766,33 @@ fn search(name: &str) {
     }
 
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "testing::remains::child", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "testing::remains::child",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(VARIABLE, format!("{name}:{}", keys.folder.display()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let memory = Memory::of_child(child.id());
-    let (mut answer, mut lines) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+    let (mut answer, mut lines) = (
+        child.stdin.take().unwrap(),
+        BufReader::new(child.stdout.take().unwrap()).lines(),
+    );
     let mut failures = Vec::new();
     for pause in 0..pauses {
         while lines.next().unwrap().unwrap() != "paused" {}
-        failures.extend(search_once(&memory, &dropped, pause, pauses, suite, &keys.public));
+        failures.extend(search_once(
+            &memory,
+            &dropped,
+            pause,
+            pauses,
+            suite,
+            &keys.public,
+        ));
         answer.write_all(b"go on\n").unwrap();
     }
     while lines.next().is_some_and(|line| line.is_ok()) {}
@@ -516,7 +800,14 @@ fn search(name: &str) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn search_once(memory: &Memory, dropped: &[Dropped], pause: usize, pauses: usize, suite: Option<Suite>, public: &[u8]) -> BTreeSet<String> {
+fn search_once(
+    memory: &Memory,
+    dropped: &[Dropped],
+    pause: usize,
+    pauses: usize,
+    suite: Option<Suite>,
+    public: &[u8],
+) -> BTreeSet<String> {
     let (mut bytes, mut about) = (Vec::new(), Vec::new());
     for one in dropped {
         for (needle, of) in needles(&one.secret, public) {
@@ -527,29 +818,52 @@ fn search_once(memory: &Memory, dropped: &[Dropped], pause: usize, pauses: usize
     // What lives on may be found, and its record key with it.
     let mut allowed = BTreeSet::new();
     for one in dropped.iter().filter(|one| one.before > pause) {
-        let key = suite.filter(|suite| one.secret.len() == suite.hash().output_len()).map(|suite| record_key(&one.secret, suite));
+        let key = suite
+            .filter(|suite| one.secret.len() == suite.hash().output_len())
+            .map(|suite| record_key(&one.secret, suite));
         for secret in [Some(&one.secret), key.as_ref()].into_iter().flatten() {
-            allowed.extend(needles(secret, public).into_iter().map(|(needle, _)| needle));
+            allowed.extend(
+                needles(secret, public)
+                    .into_iter()
+                    .map(|(needle, _)| needle),
+            );
         }
     }
     let found = memory.find(&bytes);
 
     // The search sees what is there.
-    let seen: BTreeSet<_> = found.iter().map(|found| about[found.needle].0.what).collect();
+    let seen: BTreeSet<_> = found
+        .iter()
+        .map(|found| about[found.needle].0.what)
+        .collect();
     if suite.is_none() && pause == 0 {
         let all: BTreeSet<_> = dropped.iter().map(|one| one.what).collect();
         assert_eq!(seen, all, "a type that is alive was not found");
         return BTreeSet::new();
     }
     if pause + 1 < pauses {
-        let next: BTreeSet<_> = dropped.iter().filter(|one| one.before == pause + 1).map(|one| one.what).collect();
-        assert!(!seen.is_disjoint(&next), "pause {pause}: what is alive was not found");
+        let next: BTreeSet<_> = dropped
+            .iter()
+            .filter(|one| one.before == pause + 1)
+            .map(|one| one.what)
+            .collect();
+        assert!(
+            !seen.is_disjoint(&next),
+            "pause {pause}: what is alive was not found"
+        );
     }
-    let wrong = found.iter().filter(|found| !allowed.contains(&bytes[found.needle]));
+    let wrong = found
+        .iter()
+        .filter(|found| !allowed.contains(&bytes[found.needle]));
     wrong
         .map(|found| {
             let (one, of) = about[found.needle];
-            format!("pause {pause}: {} bytes dropped in {}, {of}: {}", one.secret.len(), one.what, found.place)
+            format!(
+                "pause {pause}: {} bytes dropped in {}, {of}: {}",
+                one.secret.len(),
+                one.what,
+                found.place
+            )
         })
         .collect()
 }

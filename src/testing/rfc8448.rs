@@ -1,22 +1,33 @@
-//! The traces of RFC 8448, for tests: `tests/vectors/rfc8448.txt`, a section for each trace and a line for each value.
+//! The traces of RFC 8448, for tests: `tests/vectors/rfc8448.txt`, a section for each trace and a
+//! line for each value.
 
 use std::collections::HashMap;
 
 /// One trace: its values by name.
 pub(crate) struct Trace(HashMap<&'static str, Vec<u8>>);
 
-/// The trace of this name. RFC 8448's sections 3 to 7 are `simple_1rtt`, `resumed_0rtt`, `hello_retry_request`, `client_authentication` and
-/// `middlebox_compatibility`.
+/// The trace of this name. RFC 8448's sections 3 to 7 are `simple_1rtt`, `resumed_0rtt`,
+/// `hello_retry_request`, `client_authentication` and `middlebox_compatibility`.
 pub(crate) fn trace(name: &str) -> Trace {
     let text = include_str!("../../tests/vectors/rfc8448.txt");
-    let section = text.split("\n[").find_map(|section| section.strip_prefix(name)?.strip_prefix(']')).expect("a trace of that name");
-    Trace(section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, hex)| (name, bytes(hex))).collect())
+    let section = text
+        .split("\n[")
+        .find_map(|section| section.strip_prefix(name)?.strip_prefix(']'))
+        .expect("a trace of that name");
+    Trace(
+        section
+            .lines()
+            .filter_map(|line| line.split_once(" = "))
+            .map(|(name, hex)| (name, bytes(hex)))
+            .collect(),
+    )
 }
 
 impl Trace {
     /// The value of this name.
     pub(crate) fn get(&self, name: &str) -> &[u8] {
-        self.find(name).unwrap_or_else(|| panic!("no value {name} in this trace"))
+        self.find(name)
+            .unwrap_or_else(|| panic!("no value {name} in this trace"))
     }
 
     /// The value of this name, if this trace has it.
@@ -39,7 +50,9 @@ impl Trace {
 
     /// The one handshake message that the one unprotected record of this value holds.
     pub(crate) fn message(&self, name: &str) -> &[u8] {
-        let [record] = self.records(name)[..] else { panic!("{name} is not one record") };
+        let [record] = self.records(name)[..] else {
+            panic!("{name} is not one record")
+        };
         assert_eq!(record[0], 22);
         &record[5..]
     }
@@ -47,5 +60,8 @@ impl Trace {
 
 fn bytes(hex: &str) -> Vec<u8> {
     assert!(hex.len().is_multiple_of(2), "{hex}");
-    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap())
+        .collect()
 }

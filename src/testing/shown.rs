@@ -1,6 +1,8 @@
-//! No secret is shown: by no `Debug`, `Display` or error of any public type, at any stage, in any form that a log would give it.
+//! No secret is shown: by no `Debug`, `Display` or error of any public type, at any stage, in any
+//! form that a log would give it.
 //!
-//! Everything is formatted while it is alive. Every `Secret` that was alive is recorded as it is dropped, and then looked for in all that was written.
+//! Everything is formatted while it is alive. Every `Secret` that was alive is recorded as it is
+//! dropped, and then looked for in all that was written.
 
 use core::fmt::{Debug, Display};
 use core::str::FromStr;
@@ -33,7 +35,15 @@ macro_rules! assert_is_not {
 /// A secret cannot be shown, copied or compared by accident, nor can what is made of one.
 #[test]
 fn a_secret_cannot_be_shown() {
-    assert_is_not!(Secret: Debug, Display, Clone, PartialEq, AsRef<[u8]>, core::ops::Deref, core::hash::Hash);
+    assert_is_not!(
+        Secret: Debug,
+        Display,
+        Clone,
+        PartialEq,
+        AsRef<[u8]>,
+        core::ops::Deref,
+        core::hash::Hash
+    );
     assert_is_not!(EarlySecret: Debug, Clone);
     assert_is_not!(TrafficSecret: Debug, Clone);
     assert_is_not!(ExporterSecret: Debug, Clone);
@@ -72,7 +82,12 @@ impl Shown {
 }
 
 fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap() }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap(),
+    }
 }
 
 fn deliver(from: &mut Connection, to: &mut Connection) -> Result<Status, Error> {
@@ -88,7 +103,10 @@ fn deliver(from: &mut Connection, to: &mut Connection) -> Result<Status, Error> 
 
 fn identities(shown: &mut Shown) -> (Authority, Identity, Identity) {
     let authority = Authority::new("shown").unwrap();
-    let (server, client) = (authority.issue_server(["a.example"]).unwrap(), authority.issue_client("a client").unwrap());
+    let (server, client) = (
+        authority.issue_server(["a.example"]).unwrap(),
+        authority.issue_client("a client").unwrap(),
+    );
     let again = Identity::from_key_pem(server.key_pem().unwrap().expose()).unwrap();
     shown.debug(&again);
     let (server_key, authority_key) = (server.key_pem().unwrap(), authority.key_pem());
@@ -130,7 +148,13 @@ fn identities(shown: &mut Shown) -> (Authority, Identity, Identity) {
 }
 
 fn external_psks(shown: &mut Shown) {
-    let (secret, names) = (random::secret(&mut SystemRandom, 32).unwrap(), PskNames { own: "a.example", peer: "b.example" });
+    let (secret, names) = (
+        random::secret(&mut SystemRandom, 32).unwrap(),
+        PskNames {
+            own: "a.example",
+            peer: "b.example",
+        },
+    );
     let secret = secret.expose();
     shown.debug(&names);
     shown.debug(&ExternalPsk::new("an identity", secret, names).unwrap());
@@ -138,7 +162,17 @@ fn external_psks(shown: &mut Shown) {
     // Arguments that are swapped: the identity is what everybody sees, and this one is of no use.
     shown.error(ExternalPsk::new(secret, "too short", names).unwrap_err());
     shown.error(ExternalPsk::new("", secret, names).unwrap_err());
-    shown.error(ExternalPsk::new("an identity", secret, PskNames { own: "a", peer: "a" }).unwrap_err());
+    shown.error(
+        ExternalPsk::new(
+            "an identity",
+            secret,
+            PskNames {
+                own: "a",
+                peer: "a",
+            },
+        )
+        .unwrap_err(),
+    );
     shown.error(ExternalPsk::not_imported([7; 2000], secret).unwrap_err());
     for cut in 0..16 {
         shown.error(ExternalPsk::new("an identity", &secret[..cut], names).unwrap_err());
@@ -147,17 +181,25 @@ fn external_psks(shown: &mut Shown) {
 }
 
 fn connections(shown: &mut Shown, authority: &Authority, server: Identity, client: Identity) {
-    let builder = Client::builder().trust(authority.trust()).identity(client).alpn(["x"]);
+    let builder = Client::builder()
+        .trust(authority.trust())
+        .identity(client)
+        .alpn(["x"]);
     shown.debug(&builder);
     let client = builder.build().unwrap();
-    let builder = Server::builder().identity(server).client_auth(ClientAuth::Required(authority.trust())).alpn(["x"]);
+    let builder = Server::builder()
+        .identity(server)
+        .client_auth(ClientAuth::Required(authority.trust()))
+        .alpn(["x"]);
     shown.debug(&builder);
     let server = builder.build().unwrap();
     shown.debug(&client);
     shown.debug(&server);
     shown.debug(&ClientAuth::Required(authority.trust()));
 
-    let mut c = client.connection("a.example", now(), &mut SystemRandom).unwrap();
+    let mut c = client
+        .connection("a.example", now(), &mut SystemRandom)
+        .unwrap();
     let mut s = Connection::undecided(now());
     let show = |shown: &mut Shown, c: &Connection, s: &Connection| {
         for connection in [c, s] {
@@ -176,7 +218,10 @@ fn connections(shown: &mut Shown, authority: &Authority, server: Identity, clien
     deliver(&mut c, &mut s).unwrap();
     show(shown, &c, &s);
     assert!(s.negotiated().unwrap().peer().is_some());
-    drop((c.export_keying_material(b"label", b"", 32).unwrap(), s.export_keying_material(b"label", b"", 32).unwrap()));
+    drop((
+        c.export_keying_material(b"label", b"", 32).unwrap(),
+        s.export_keying_material(b"label", b"", 32).unwrap(),
+    ));
     for _ in 0..2 {
         c.rekey().unwrap();
         s.write(b"text").unwrap();
@@ -202,13 +247,20 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 /// What three bytes are in base64.
 fn base64(bytes: &[u8]) -> String {
-    let bits = bytes.iter().fold(0usize, |bits, byte| bits << 8 | usize::from(*byte));
-    [18, 12, 6, 0].map(|shift| char::from(BASE64[bits >> shift & 63])).iter().collect()
+    let bits = bytes
+        .iter()
+        .fold(0usize, |bits, byte| bits << 8 | usize::from(*byte));
+    [18, 12, 6, 0]
+        .map(|shift| char::from(BASE64[bits >> shift & 63]))
+        .iter()
+        .collect()
 }
 
 /// Nine bytes in every way that a log might write them.
 fn forms(bytes: &[u8]) -> Vec<String> {
-    let join = |each: &dyn Fn(&u8) -> String, between| bytes.iter().map(each).collect::<Vec<_>>().join(between);
+    let join = |each: &dyn Fn(&u8) -> String, between| {
+        bytes.iter().map(each).collect::<Vec<_>>().join(between)
+    };
     vec![
         join(&|byte| format!("{byte:02x}"), ""),
         join(&|byte| format!("{byte:02X}"), ""),
@@ -232,19 +284,35 @@ fn nothing_secret_is_shown() {
     external_psks(&mut shown);
     drop(authority);
     let secrets = recorder::take();
-    assert!(secrets.len() > 100 && shown.0.len() > 10_000, "{} {}", secrets.len(), shown.0.len());
+    assert!(
+        secrets.len() > 100 && shown.0.len() > 10_000,
+        "{} {}",
+        secrets.len(),
+        shown.0.len()
+    );
 
     // RFC 8410, section 7: what stands before every seed is none of it.
     let public: [&[u8]; 2] = [
-        &[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20],
+        &[
+            0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
+            0x04, 0x20,
+        ],
         b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n-----END PRIVATE KEY-----\n",
     ];
-    let known = |bytes: &[u8]| public.iter().any(|known| known.windows(bytes.len()).any(|window| window == bytes));
+    let known = |bytes: &[u8]| {
+        public
+            .iter()
+            .any(|known| known.windows(bytes.len()).any(|window| window == bytes))
+    };
     let mut looked_for = 0;
     for secret in &secrets {
         for bytes in secret.chunks_exact(9).filter(|bytes| !known(bytes)) {
             for form in forms(bytes) {
-                assert!(!shown.0.contains(&form), "{form:?}, of a secret of {} bytes, is shown", secret.len());
+                assert!(
+                    !shown.0.contains(&form),
+                    "{form:?}, of a secret of {} bytes, is shown",
+                    secret.len()
+                );
                 looked_for += 1;
             }
         }
@@ -257,9 +325,14 @@ fn nothing_secret_is_shown() {
 #[test]
 fn this_test_knows_the_forms() {
     let bytes = [0x00, 0x10, 0xff, 0x41, 0x42, 0x43, 0x0a, 0x5c, 0x7f];
-    let shown = format!("{bytes:?} {bytes:x?} {bytes:X?} {bytes:02x?} {bytes:#?} ABD/QUJDClx/").replace("02, ", "2, ");
+    let shown = format!("{bytes:?} {bytes:x?} {bytes:X?} {bytes:02x?} {bytes:#?} ABD/QUJDClx/")
+        .replace("02, ", "2, ");
     for index in [2, 3, 4, 9] {
-        assert!(shown.contains(&forms(&bytes)[index]), "{}", forms(&bytes)[index]);
+        assert!(
+            shown.contains(&forms(&bytes)[index]),
+            "{}",
+            forms(&bytes)[index]
+        );
     }
     assert!(format!("{:#?}", [bytes]).contains(&forms(&bytes)[6]));
 }

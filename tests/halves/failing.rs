@@ -15,7 +15,8 @@ fn inner<T>(result: io::Result<T>) -> Option<Error> {
     result.err().map(Error::from)
 }
 
-/// What the half that reads fails with is told to the peer when both have come back, whoever was inside; and nothing comes behind it.
+/// What the half that reads fails with is told to the peer when both have come back, whoever was
+/// inside; and nothing comes behind it.
 #[test]
 fn a_failure_is_always_settled() {
     race(
@@ -32,8 +33,14 @@ fn a_failure_is_always_settled() {
         },
         |_, mut writer, wire| {
             let records = wire.records();
-            let Some((last, before)) = records.split_last() else { panic!("no alert") };
-            assert!(*last == AlertDescription::BAD_RECORD_MAC.0 && before.iter().all(|record| *record == DATA), "{records:?}");
+            let Some((last, before)) = records.split_last() else {
+                panic!("no alert")
+            };
+            assert!(
+                *last == AlertDescription::BAD_RECORD_MAC.0
+                    && before.iter().all(|record| *record == DATA),
+                "{records:?}"
+            );
             assert_eq!(inner(writer.write(b"x")), Some(BAD));
             assert_eq!(wire.records(), records);
         },
@@ -66,7 +73,12 @@ fn a_failure_beside_a_wait_is_settled() {
     race(
         [Event::Wait],
         |_| (),
-        |mut reader| assert!([OURS, Error::Io(io::ErrorKind::WouldBlock)].contains(&inner(reader.read(&mut [0])).unwrap())),
+        |mut reader| {
+            assert!(
+                [OURS, Error::Io(io::ErrorKind::WouldBlock)]
+                    .contains(&inner(reader.read(&mut [0])).unwrap())
+            )
+        },
         |mut writer| {
             assert_eq!(inner(writer.write_vectored(&[])), Some(OURS));
             writer
@@ -75,7 +87,8 @@ fn a_failure_beside_a_wait_is_settled() {
     );
 }
 
-/// RFC 9846, section 6: after a fatal alert of the peer "nothing further" is sent, so what waits is thrown away; and then `write` and `flush` say so.
+/// RFC 9846, section 6: after a fatal alert of the peer "nothing further" is sent, so what waits is
+/// thrown away; and then `write` and `flush` say so.
 #[test]
 fn what_is_said_to_be_sent_was_sent() {
     race(
@@ -86,7 +99,12 @@ fn what_is_said_to_be_sent_was_sent() {
             let said = writer.write(b"xy");
             let flushed = writer.flush();
             assert!(said.is_ok() || flushed.is_err());
-            for error in said.as_ref().err().into_iter().chain(flushed.as_ref().err()) {
+            for error in said
+                .as_ref()
+                .err()
+                .into_iter()
+                .chain(flushed.as_ref().err())
+            {
                 assert_eq!(error.get_ref().unwrap().downcast_ref(), Some(&RECEIVED));
             }
             said.unwrap_or_default()
@@ -95,7 +113,8 @@ fn what_is_said_to_be_sent_was_sent() {
     );
 }
 
-/// Dropping the half that writes, too, says why the connection ends; or that it is closed, if nobody knew better. Whoever is there: it is said once.
+/// Dropping the half that writes, too, says why the connection ends; or that it is closed, if
+/// nobody knew better. Whoever is there: it is said once.
 #[test]
 fn what_is_dropped_while_the_other_half_fails_says_one_thing() {
     race(
@@ -105,8 +124,14 @@ fn what_is_dropped_while_the_other_half_fails_says_one_thing() {
         drop,
         |(), (), wire| {
             let wire = wire.records();
-            let ends = [AlertDescription::CLOSE_NOTIFY.0, AlertDescription::BAD_RECORD_MAC.0];
-            assert!(matches!(wire[..], [DATA, end] if ends.contains(&end)), "{wire:?}");
+            let ends = [
+                AlertDescription::CLOSE_NOTIFY.0,
+                AlertDescription::BAD_RECORD_MAC.0,
+            ];
+            assert!(
+                matches!(wire[..], [DATA, end] if ends.contains(&end)),
+                "{wire:?}"
+            );
         },
     );
 }

@@ -1,9 +1,14 @@
 //! The two halves of a stream, run under every interleaving of their threads by loom.
 //!
-//! What runs are the library's own files: `stream/split.rs`, `connection/split/`, and what they need to know of a KeyUpdate and an
-//! alert. What else they import stands in for the library here, and is as simple as can be: a record is one byte, and what is received is a script.
+//! What runs are the library's own files: `stream/split.rs`, `connection/split/`, and what they
+//! need to know of a KeyUpdate and an alert. What else they import stands in for the library here,
+//! and is as simple as can be: a record is one byte, and what is received is a script.
 
-#![allow(dead_code, unreachable_pub, reason = "the library's own files, of which a test uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the library's own files, of which a test uses a part"
+)]
 
 #[path = "../../src/code_point.rs"]
 mod code_point;

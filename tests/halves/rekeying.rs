@@ -6,7 +6,8 @@ use crate::connection::receive::receiver::Event;
 use crate::connection::send::sender::{ANSWER, DATA, REQUEST};
 use crate::stream::race;
 
-/// A request that the half that reads notes is answered once: by what is written next, if not by what is written now.
+/// A request that the half that reads notes is answered once: by what is written next, if not by
+/// what is written now.
 #[test]
 fn a_request_is_answered_once() {
     race(
@@ -22,7 +23,10 @@ fn a_request_is_answered_once() {
             writer.write_all(b"x").unwrap();
             let wire = wire.records();
             let answers: Vec<_> = wire.iter().filter(|record| **record == ANSWER).collect();
-            assert!(answers.len() == 1 && wire.len() == 4 && wire[3] == DATA, "{wire:?}");
+            assert!(
+                answers.len() == 1 && wire.len() == 4 && wire[3] == DATA,
+                "{wire:?}"
+            );
         },
     );
 }
@@ -49,8 +53,9 @@ fn a_request_is_answered_by_a_flush() {
     );
 }
 
-/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with request_update set to update_requested." When it has
-/// come, the next one asks again.
+/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
+/// KeyUpdate with request_update set to update_requested." When it has come, the next one asks
+/// again.
 #[test]
 fn one_request_at_a_time() {
     race(
@@ -65,12 +70,16 @@ fn one_request_at_a_time() {
             writer.rekey().unwrap();
             let wire = wire.records();
             // The answer has come before the second one, or before the third.
-            assert!(wire == [REQUEST, REQUEST, ANSWER] || wire == [REQUEST, ANSWER, REQUEST], "{wire:?}");
+            assert!(
+                wire == [REQUEST, REQUEST, ANSWER] || wire == [REQUEST, ANSWER, REQUEST],
+                "{wire:?}"
+            );
         },
     );
 }
 
-/// What is gathered is data that is sent when it is flushed: an answer that was asked for by then goes before it.
+/// What is gathered is data that is sent when it is flushed: an answer that was asked for by then
+/// goes before it.
 #[test]
 fn what_is_gathered_comes_behind_the_answer() {
     race(
@@ -88,7 +97,10 @@ fn what_is_gathered_comes_behind_the_answer() {
             writer.write_all(b"x").unwrap();
             writer.set_corked(false).unwrap();
             let wire = wire.records();
-            assert!(wire == [ANSWER, DATA, DATA] || wire == [DATA, ANSWER, DATA], "{wire:?}");
+            assert!(
+                wire == [ANSWER, DATA, DATA] || wire == [DATA, ANSWER, DATA],
+                "{wire:?}"
+            );
         },
     );
 }

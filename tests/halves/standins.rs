@@ -9,8 +9,9 @@ pub(crate) mod sync {
 
     use loom::sync::atomic::AtomicBool;
 
-    /// A lock as the standard library's, which orders no more than acquiring and releasing do. Loom's own is sequentially consistent, and a `try_lock` that meets
-    /// another there waits for it.
+    /// A lock as the standard library's, which orders no more than acquiring and releasing do.
+    /// Loom's own is sequentially consistent, and a `try_lock` that meets another there waits for
+    /// it.
     pub(crate) struct Mutex<T> {
         locked: AtomicBool,
         inside: std::sync::Mutex<T>,
@@ -23,12 +24,23 @@ pub(crate) mod sync {
 
     impl<T> Mutex<T> {
         pub(crate) fn new(inside: T) -> Self {
-            Self { locked: AtomicBool::new(false), inside: std::sync::Mutex::new(inside) }
+            Self {
+                locked: AtomicBool::new(false),
+                inside: std::sync::Mutex::new(inside),
+            }
         }
 
-        pub(crate) fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError<MutexGuard<'_, T>>> {
-            match self.locked.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => Ok(MutexGuard { locked: &self.locked, inside: Some(self.inside.try_lock().expect("one at a time")) }),
+        pub(crate) fn try_lock(
+            &self,
+        ) -> Result<MutexGuard<'_, T>, TryLockError<MutexGuard<'_, T>>> {
+            match self
+                .locked
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+            {
+                Ok(_) => Ok(MutexGuard {
+                    locked: &self.locked,
+                    inside: Some(self.inside.try_lock().expect("one at a time")),
+                }),
                 Err(_) => Err(TryLockError::WouldBlock),
             }
         }
@@ -94,7 +106,11 @@ pub(crate) mod error {
 
     impl Error {
         pub(crate) fn alert(&self) -> Option<AlertDescription> {
-            if let Self::Protocol(alert) = self { Some(*alert) } else { None }
+            if let Self::Protocol(alert) = self {
+                Some(*alert)
+            } else {
+                None
+            }
         }
     }
 

@@ -24,7 +24,10 @@ pub(crate) mod clock {
 
     impl Clock {
         pub(crate) fn now(self) -> Now {
-            Now { monotonic: Duration::ZERO, unix: Duration::ZERO }
+            Now {
+                monotonic: Duration::ZERO,
+                unix: Duration::ZERO,
+            }
         }
     }
 }
@@ -59,10 +62,11 @@ impl Read for Silence {
     }
 }
 
-/// The halves of a connection that receives this script, at work at once, under every interleaving. `prepare` comes before; `after` has what both return.
+/// The halves of a connection that receives this script, at work at once, under every interleaving.
+/// `prepare` comes before; `after` has what both return.
 ///
-/// Loom is blind for some that begin in the thread it lets go first: it asks who was last at an atomic, and a thread that looks and then writes was there itself.
-/// So each goes first once.
+/// Loom is blind for some that begin in the thread it lets go first: it asks who was last at an
+/// atomic, and a thread that looks and then writes was there itself. So each goes first once.
 pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
     script: [Event; N],
     prepare: impl Fn(&mut WriteHalf<Wire>) + Copy + Send + Sync + 'static,
@@ -73,10 +77,19 @@ pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
     for reader_first in [true, false] {
         let script = script.clone();
         loom::model(move || {
-            let connection = Connection { receiver: Receiver::new(script.clone()), sender: Sender::default() };
+            let connection = Connection {
+                receiver: Receiver::new(script.clone()),
+                sender: Sender::default(),
+            };
             let wire = Wire::default();
-            let (reader, mut writer) =
-                split::halves((Silence, wire.clone()), connection.split(), None, clock::Clock, Negotiated, Vec::new());
+            let (reader, mut writer) = split::halves(
+                (Silence, wire.clone()),
+                connection.split(),
+                None,
+                clock::Clock,
+                Negotiated,
+                Vec::new(),
+            );
             prepare(&mut writer);
             let (read, written) = if reader_first {
                 let writing = loom::thread::spawn(move || write(writer));

@@ -1,10 +1,13 @@
-//! Who takes part in the handshakes of the matrix and of what stands around it: two on each side, one known by certificates, one by its key; and what both
-//! sides share from outside.
+//! Who takes part in the handshakes of the matrix and of what stands around it: two on each side,
+//! one known by certificates, one by its key; and what both sides share from outside.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use fleeting::{Authority, Client, Connection, ExternalPsk, Identity, Peer, PskNames, PublicKey, Server, Trust, Validity};
+use fleeting::{
+    Authority, Client, Connection, ExternalPsk, Identity, Peer, PskNames, PublicKey, Server, Trust,
+    Validity,
+};
 
 use crate::support::{End, NAME, NOW, Pair, Seeded, data};
 use crate::wire::Transport;
@@ -70,21 +73,48 @@ impl Credential {
             Self::Certificate => self.server().certificates().to_vec(),
             Self::RawKey => Vec::new(),
         };
-        // RFC 5280, 4.1.2.6: the subject of a certificate; without another it is the first name. A key has none.
+        // RFC 5280, 4.1.2.6: the subject of a certificate; without another it is the first name. A
+        // key has none.
         let common_name = (self == Self::Certificate).then(|| NAME.to_owned());
-        let names: &[&str] = if self == Self::Certificate { &[NAME, OTHER_NAME] } else { &[NAME] };
-        Seen { key: self.server().public_key(), names: names.iter().map(|name| name.to_string()).collect(), common_name, certificates }
+        let names: &[&str] = if self == Self::Certificate {
+            &[NAME, OTHER_NAME]
+        } else {
+            &[NAME]
+        };
+        Seen {
+            key: self.server().public_key(),
+            names: names.iter().map(|name| name.to_string()).collect(),
+            common_name,
+            certificates,
+        }
     }
 
-    /// How the client looks to the server, at first hand or by a ticket, which carries no more than its own certificate.
+    /// How the client looks to the server, at first hand or by a ticket, which carries no more than
+    /// its own certificate.
     pub fn seen_client(self, by_ticket: bool) -> Seen {
         let key = self.client().public_key();
         match self {
             Self::Certificate => {
-                let certificates = self.client().certificates().iter().take(if by_ticket { 1 } else { 2 }).cloned().collect();
-                Seen { key, names: Vec::new(), common_name: Some(CLIENT_NAME.to_owned()), certificates }
+                let certificates = self
+                    .client()
+                    .certificates()
+                    .iter()
+                    .take(if by_ticket { 1 } else { 2 })
+                    .cloned()
+                    .collect();
+                Seen {
+                    key,
+                    names: Vec::new(),
+                    common_name: Some(CLIENT_NAME.to_owned()),
+                    certificates,
+                }
             }
-            Self::RawKey => Seen { key, names: vec![CLIENT_KEY_NAME.to_owned()], common_name: None, certificates: Vec::new() },
+            Self::RawKey => Seen {
+                key,
+                names: vec![CLIENT_KEY_NAME.to_owned()],
+                common_name: None,
+                certificates: Vec::new(),
+            },
         }
     }
 }
@@ -100,7 +130,12 @@ pub struct Seen {
 
 impl From<&Peer> for Seen {
     fn from(peer: &Peer) -> Self {
-        Self { key: peer.public_key(), names: peer.names(), common_name: peer.common_name(), certificates: peer.certificates().to_vec() }
+        Self {
+            key: peer.public_key(),
+            names: peer.names(),
+            common_name: peer.common_name(),
+            certificates: peer.certificates().to_vec(),
+        }
     }
 }
 
@@ -120,12 +155,22 @@ pub struct Cast {
 
 /// What this authority issues to a server, with a fresh key.
 pub fn server_of(authority: &Authority) -> Identity {
-    authority.certificate().server([NAME, OTHER_NAME]).validity(validity()).issue().unwrap()
+    authority
+        .certificate()
+        .server([NAME, OTHER_NAME])
+        .validity(validity())
+        .issue()
+        .unwrap()
 }
 
 /// What this authority issues to a client, with a fresh key.
 pub fn client_of(authority: &Authority) -> Identity {
-    authority.certificate().client(CLIENT_NAME).validity(validity()).issue().unwrap()
+    authority
+        .certificate()
+        .client(CLIENT_NAME)
+        .validity(validity())
+        .issue()
+        .unwrap()
 }
 
 /// From a day before the time of all tests to 30 days after it.
@@ -141,8 +186,14 @@ pub fn cast() -> &'static Cast {
     static CAST: OnceLock<Cast> = OnceLock::new();
     CAST.get_or_init(|| {
         let validity = validity();
-        let root = Authority::builder("root").validity(validity).build().unwrap();
-        let below = Authority::builder("below").validity(validity).build_under(&root).unwrap();
+        let root = Authority::builder("root")
+            .validity(validity)
+            .build()
+            .unwrap();
+        let below = Authority::builder("below")
+            .validity(validity)
+            .build_under(&root)
+            .unwrap();
         let cast = Cast {
             server_certificate: server_of(&below),
             server_key: Identity::generate().unwrap(),
@@ -151,10 +202,17 @@ pub fn cast() -> &'static Cast {
             psk_at_client: psk(PSK_CLIENT, PSK_SERVER),
             psk_at_server: psk(PSK_SERVER, PSK_CLIENT),
             other_psk_at_server: psk(PSK_SERVER, "another client"),
-            stranger: Authority::builder("a stranger").validity(validity).build().unwrap(),
+            stranger: Authority::builder("a stranger")
+                .validity(validity)
+                .build()
+                .unwrap(),
             root,
         };
-        assert!([&cast.server_certificate, &cast.client_certificate].iter().all(|identity| identity.certificates().len() == 2));
+        assert!(
+            [&cast.server_certificate, &cast.client_certificate]
+                .iter()
+                .all(|identity| identity.certificates().len() == 2)
+        );
         cast
     })
 }
@@ -163,7 +221,10 @@ pub fn cast() -> &'static Cast {
 pub fn pair(client: &Client, server: &Server, seed: u64) -> Pair {
     let mut rng = Seeded(seed);
     let connection = client.connection(NAME, NOW, &mut rng).unwrap();
-    Pair { client: End::new(connection, rng), server: End::new(server.connection(NOW), Seeded(!seed)) }
+    Pair {
+        client: End::new(connection, rng),
+        server: End::new(server.connection(NOW), Seeded(!seed)),
+    }
 }
 
 /// A pair after its handshake, whatever became of it.
@@ -175,5 +236,9 @@ pub fn handshake(client: &Client, server: &Server, transport: Transport, seed: u
 
 /// The connection is complete, and says this of the other side.
 pub fn seen(connection: &Connection) -> Option<Seen> {
-    connection.negotiated().expect("a complete handshake").peer().map(Seen::from)
+    connection
+        .negotiated()
+        .expect("a complete handshake")
+        .peer()
+        .map(Seen::from)
 }

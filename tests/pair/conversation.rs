@@ -19,7 +19,8 @@ enum Action {
     Write(Side, usize),
     Rekey(Side),
     Close(Side),
-    /// The transport takes so many bytes and brings them to the other side in fragments; the program does not read.
+    /// The transport takes so many bytes and brings them to the other side in fragments; the
+    /// program does not read.
     Deliver(Side, usize, usize),
     /// The program reads so many bytes.
     Read(Side, usize),
@@ -35,7 +36,11 @@ struct Model {
 
 impl Model {
     fn new(options: Options) -> Self {
-        Self { pair: options.pair(), written: [Vec::new(), Vec::new()], closed: [false; 2] }
+        Self {
+            pair: options.pair(),
+            written: [Vec::new(), Vec::new()],
+            closed: [false; 2],
+        }
     }
 
     fn end(&mut self, side: Side) -> &mut End {
@@ -55,7 +60,10 @@ impl Model {
                 match result {
                     Ok(()) => assert!(!closed && !end.connection.is_handshaking()),
                     Err(Error::Closed) => assert!(closed),
-                    Err(error) => assert!(matches!(error, Error::WrongState { call: "rekey", .. }) && end.connection.is_handshaking()),
+                    Err(error) => assert!(
+                        matches!(error, Error::WrongState { call: "rekey", .. })
+                            && end.connection.is_handshaking()
+                    ),
                 }
             }
             // Closing during the handshake gives it up: that is another test.
@@ -66,7 +74,11 @@ impl Model {
             }
             Action::Deliver(from, count, fragment) => {
                 let bytes = self.end(from).send(count);
-                let to = self.end(if from == Side::Client { Side::Server } else { Side::Client });
+                let to = self.end(if from == Side::Client {
+                    Side::Server
+                } else {
+                    Side::Client
+                });
                 for fragment in bytes.chunks(fragment) {
                     let mut rest = fragment;
                     while !rest.is_empty() {
@@ -97,12 +109,18 @@ impl Model {
         match result {
             Ok(taken) => {
                 assert!(!closed && !handshaking && taken <= count);
-                assert!(taken == count || end.connection.output().len() >= 65_536, "it stops at a full output alone");
+                assert!(
+                    taken == count || end.connection.output().len() >= 65_536,
+                    "it stops at a full output alone"
+                );
                 assert!(taken > 0 || count == 0 || waiting >= 65_536);
                 self.written[side as usize].extend_from_slice(&bytes[..taken]);
             }
             Err(Error::Closed) => assert!(closed),
-            Err(error) => assert!(matches!(error, Error::WrongState { call: "write", .. }) && handshaking, "{error}"),
+            Err(error) => assert!(
+                matches!(error, Error::WrongState { call: "write", .. }) && handshaking,
+                "{error}"
+            ),
         }
     }
 
@@ -126,12 +144,19 @@ impl Model {
             assert!(matches!(end.connection.write(b"more"), Err(Error::Closed)));
         }
         let [by_client, by_server] = self.written;
-        assert!(self.pair.server.read == by_client, "the server reads what the client wrote");
-        assert!(self.pair.client.read == by_server, "the client reads what the server wrote");
+        assert!(
+            self.pair.server.read == by_client,
+            "the server reads what the client wrote"
+        );
+        assert!(
+            self.pair.client.read == by_server,
+            "the client reads what the server wrote"
+        );
     }
 }
 
-/// A conversation with everything in it: several records each way, rekeys by both sides, one end before the other.
+/// A conversation with everything in it: several records each way, rekeys by both sides, one end
+/// before the other.
 fn converse(options: Options, fragment: usize) -> Pair {
     let mut pair = options.pair();
     pair.settle_in(fragment);
@@ -162,8 +187,18 @@ fn converse(options: Options, fragment: usize) -> Pair {
 
 #[test]
 fn at_every_fragmentation() {
-    for (index, fragment) in [1, 2, 3, 5, 7, 13, 251, 1021, 16_411, usize::MAX].into_iter().enumerate() {
-        converse(Options { suite: SUITES[index % 3], seed: index.try_into().unwrap(), ..Options::default() }, fragment);
+    for (index, fragment) in [1, 2, 3, 5, 7, 13, 251, 1021, 16_411, usize::MAX]
+        .into_iter()
+        .enumerate()
+    {
+        converse(
+            Options {
+                suite: SUITES[index % 3],
+                seed: index.try_into().unwrap(),
+                ..Options::default()
+            },
+            fragment,
+        );
     }
 }
 
@@ -171,12 +206,37 @@ fn at_every_fragmentation() {
 fn with_every_suite_policy_and_kind_of_authentication() {
     for suite in SUITES {
         for client_auth in [false, true] {
-            for padding in [Padding::None, Padding::Block(512), Padding::PowerOfTwo, Padding::Full] {
-                let pair = converse(Options { suite, client_auth, padding, seed: 7 }, 4096);
-                let (client, server) = (pair.client.connection.negotiated().unwrap(), pair.server.connection.negotiated().unwrap());
-                assert_eq!((client.cipher_suite(), client.alpn(), client.server_name()), (suite, Some(&b"b"[..]), Some(NAME)));
-                assert_eq!(client.peer().unwrap().public_key(), pki().server.public_key());
-                assert_eq!(server.peer().map(|peer| peer.public_key()), client_auth.then(|| pki().client.public_key()));
+            for padding in [
+                Padding::None,
+                Padding::Block(512),
+                Padding::PowerOfTwo,
+                Padding::Full,
+            ] {
+                let pair = converse(
+                    Options {
+                        suite,
+                        client_auth,
+                        padding,
+                        seed: 7,
+                    },
+                    4096,
+                );
+                let (client, server) = (
+                    pair.client.connection.negotiated().unwrap(),
+                    pair.server.connection.negotiated().unwrap(),
+                );
+                assert_eq!(
+                    (client.cipher_suite(), client.alpn(), client.server_name()),
+                    (suite, Some(&b"b"[..]), Some(NAME))
+                );
+                assert_eq!(
+                    client.peer().unwrap().public_key(),
+                    pki().server.public_key()
+                );
+                assert_eq!(
+                    server.peer().map(|peer| peer.public_key()),
+                    client_auth.then(|| pki().client.public_key())
+                );
             }
         }
     }
@@ -186,7 +246,14 @@ fn with_every_suite_policy_and_kind_of_authentication() {
 fn a_seed_gives_the_same_bytes() {
     for suite in SUITES {
         let bytes = |seed| {
-            let pair = converse(Options { suite, seed, ..Options::default() }, 1000);
+            let pair = converse(
+                Options {
+                    suite,
+                    seed,
+                    ..Options::default()
+                },
+                1000,
+            );
             (pair.client.sent, pair.server.sent)
         };
         let (once, again, other) = (bytes(1), bytes(1), bytes(2));
@@ -199,8 +266,16 @@ fn a_seed_gives_the_same_bytes() {
 fn padding_hides_the_length() {
     // What a protected record adds to its content and padding: header, content type, tag.
     const OVERHEAD: usize = 5 + 1 + 16;
-    for (padding, padded) in [(Padding::None, [1, 600]), (Padding::Block(512), [512, 1024]), (Padding::Full, [16_384; 2])] {
-        let mut pair = Options { padding, ..Options::default() }.connected();
+    for (padding, padded) in [
+        (Padding::None, [1, 600]),
+        (Padding::Block(512), [512, 1024]),
+        (Padding::Full, [16_384; 2]),
+    ] {
+        let mut pair = Options {
+            padding,
+            ..Options::default()
+        }
+        .connected();
         for (length, padded) in [1, 600].into_iter().zip(padded) {
             pair.client.write(&data(0, length));
             assert_eq!(pair.client.connection.output().len(), padded + OVERHEAD);
@@ -214,20 +289,33 @@ fn padding_hides_the_length() {
 fn exporters_depend_on_everything_and_on_nothing_else() {
     let mut pair = Options::default().connected();
     let export = |end: &End, label: &[u8], context: &[u8], length| {
-        end.connection.export_keying_material(label, context, length).unwrap().expose().to_vec()
+        end.connection
+            .export_keying_material(label, context, length)
+            .unwrap()
+            .expose()
+            .to_vec()
     };
-    let secrets: Vec<_> = [(&b"a"[..], &b""[..], 32), (b"b", b"", 32), (b"a", b"x", 32), (b"a", b"", 33)]
-        .into_iter()
-        .map(|(label, context, length)| {
-            let secret = export(&pair.client, label, context, length);
-            assert_eq!(secret, export(&pair.server, label, context, length));
-            assert_eq!(secret.len(), length);
-            secret
-        })
-        .collect();
+    let secrets: Vec<_> = [
+        (&b"a"[..], &b""[..], 32),
+        (b"b", b"", 32),
+        (b"a", b"x", 32),
+        (b"a", b"", 33),
+    ]
+    .into_iter()
+    .map(|(label, context, length)| {
+        let secret = export(&pair.client, label, context, length);
+        assert_eq!(secret, export(&pair.server, label, context, length));
+        assert_eq!(secret.len(), length);
+        secret
+    })
+    .collect();
     // RFC 9846, 7.5: the length is part of it too.
     for (index, secret) in secrets.iter().enumerate() {
-        assert!(secrets[..index].iter().all(|other| other[..32] != secret[..32]));
+        assert!(
+            secrets[..index]
+                .iter()
+                .all(|other| other[..32] != secret[..32])
+        );
     }
     // It belongs to the connection, not to a generation of its keys.
     pair.client.connection.rekey().unwrap();
@@ -246,18 +334,32 @@ fn a_server_chosen_late_is_the_same_server() {
         let hello = client.send(usize::MAX);
         // Nothing is read while it waits.
         server.receive(&hello, fragment);
-        assert_eq!(*server.status.as_ref().unwrap(), Status::Ask(Question::Configuration));
+        assert_eq!(
+            *server.status.as_ref().unwrap(),
+            Status::Ask(Question::Configuration)
+        );
         let asked = server.connection.client_hello().unwrap();
         assert_eq!(asked.server_name(), Some(NAME));
         assert_eq!(asked.alpn().collect::<Vec<_>>(), [b"a", b"b"]);
         assert_eq!(asked.as_bytes(), &hello[5..]);
         assert!(server.connection.output().is_empty());
         server.process();
-        assert_eq!(*server.status.as_ref().unwrap(), Status::Ask(Question::Configuration));
-        server.connection.choose(&options.server(), NOW, &mut server.rng).unwrap();
+        assert_eq!(
+            *server.status.as_ref().unwrap(),
+            Status::Ask(Question::Configuration)
+        );
+        server
+            .connection
+            .choose(&options.server(), NOW, &mut server.rng)
+            .unwrap();
         assert!(matches!(
-            server.connection.choose(&options.server(), NOW, &mut server.rng),
-            Err(Error::WrongState { call: "choose", state: "WAIT_CERT" })
+            server
+                .connection
+                .choose(&options.server(), NOW, &mut server.rng),
+            Err(Error::WrongState {
+                call: "choose",
+                state: "WAIT_CERT"
+            })
         ));
         let mut pair = Pair { client, server };
         pair.settle_in(fragment);
@@ -279,27 +381,45 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (side(), size()).prop_map(|(side, count)| Action::Write(side, count)),
         2 => side().prop_map(Action::Rekey),
-        10 => (side(), size(), 1..3000usize).prop_map(|(side, count, fragment)| Action::Deliver(side, count, fragment)),
+        10 => (side(), size(), 1..3000usize).prop_map(
+            |(side, count, fragment)| Action::Deliver(side, count, fragment)
+        ),
         6 => (side(), size()).prop_map(|(side, count)| Action::Read(side, count)),
         1 => side().prop_map(Action::Close),
     ]
 }
 
 fn options() -> impl Strategy<Value = Options> {
-    let padding = prop_oneof![Just(Padding::None), any::<u16>().prop_map(Padding::Block), Just(Padding::PowerOfTwo), Just(Padding::Full)];
-    (prop::sample::select(&SUITES[..]), any::<bool>(), padding, any::<u64>()).prop_map(|(suite, client_auth, padding, seed)| Options {
-        suite,
-        client_auth,
+    let padding = prop_oneof![
+        Just(Padding::None),
+        any::<u16>().prop_map(Padding::Block),
+        Just(Padding::PowerOfTwo),
+        Just(Padding::Full)
+    ];
+    (
+        prop::sample::select(&SUITES[..]),
+        any::<bool>(),
         padding,
-        seed,
-    })
+        any::<u64>(),
+    )
+        .prop_map(|(suite, client_auth, padding, seed)| Options {
+            suite,
+            client_auth,
+            padding,
+            seed,
+        })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn at_any_interleaving(options in options(), actions in prop::collection::vec(action(), 0..100), handshake in any::<bool>(), fragment in 1..5000usize) {
+    fn at_any_interleaving(
+        options in options(),
+        actions in prop::collection::vec(action(), 0..100),
+        handshake in any::<bool>(),
+        fragment in 1..5000usize,
+    ) {
         let mut model = Model::new(options);
         if handshake {
             model.pair.settle_in(fragment);

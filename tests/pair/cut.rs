@@ -1,5 +1,5 @@
-//! A connection that is cut is never a short success (RFC 9846, 6.1): wherever it is cut, the end says `Truncated`, and what was read before is a
-//! beginning of what was written.
+//! A connection that is cut is never a short success (RFC 9846, 6.1): wherever it is cut, the end
+//! says `Truncated`, and what was read before is a beginning of what was written.
 
 use fleeting::{Error, Status};
 
@@ -25,7 +25,8 @@ fn recording(options: Options) -> Pair {
     pair
 }
 
-/// One side alone, to which the transport brought this much of what the other side said, and nothing more.
+/// One side alone, to which the transport brought this much of what the other side said, and
+/// nothing more.
 fn cut(mut end: End, stream: &[u8]) -> End {
     end.receive(stream, usize::MAX);
     end.end();
@@ -44,12 +45,22 @@ fn cut_everywhere(new: impl Fn() -> End, stream: &[u8], written: &[u8]) {
     let mut read = 0;
     for at in 0..stream.len() {
         let mut end = cut(new(), &stream[..at]);
-        assert!(matches!(end.error(), Error::Truncated), "cut at {at}: {}", end.error());
+        assert!(
+            matches!(end.error(), Error::Truncated),
+            "cut at {at}: {}",
+            end.error()
+        );
         // RFC 9846, 6.1: nobody is there to be told.
         assert_eq!(end.error().alert(), None);
         end.send(usize::MAX);
-        assert!(whole.sent.starts_with(&end.sent), "cut at {at}: it says nothing that it would not have said");
-        assert!(written.starts_with(&end.read) && end.read.len() >= read, "cut at {at}");
+        assert!(
+            whole.sent.starts_with(&end.sent),
+            "cut at {at}: it says nothing that it would not have said"
+        );
+        assert!(
+            written.starts_with(&end.read) && end.read.len() >= read,
+            "cut at {at}"
+        );
         read = end.read.len();
         // It sticks.
         end.process();
@@ -68,27 +79,47 @@ fn the_server_is_told_nothing_more() {
 
 #[test]
 fn the_client_is_told_nothing_more() {
-    let options = Options { suite: SUITES[2], ..Options::default() };
+    let options = Options {
+        suite: SUITES[2],
+        ..Options::default()
+    };
     let pair = recording(options);
     cut_everywhere(|| options.client_end(), &pair.server.sent, &data(1000, 57));
 }
 
 #[test]
 fn without_client_authentication() {
-    let options = Options { client_auth: false, suite: SUITES[1], ..Options::default() };
+    let options = Options {
+        client_auth: false,
+        suite: SUITES[1],
+        ..Options::default()
+    };
     let pair = recording(options);
     cut_everywhere(|| options.server_end(), &pair.client.sent, &data(0, 57));
 }
 
-/// What follows a close_notify is ignored, and a transport that ends after it has ended well (RFC 9846, 6.1).
+/// What follows a close_notify is ignored, and a transport that ends after it has ended well (RFC
+/// 9846, 6.1).
 #[test]
 fn after_the_close_notify_nothing_matters() {
     let options = Options::default();
     let pair = recording(options);
-    for rest in [&b"x"[..], &[23, 3, 3, 0, 0], &[0xff; 40_000], &pair.client.sent] {
+    for rest in [
+        &b"x"[..],
+        &[23, 3, 3, 0, 0],
+        &[0xff; 40_000],
+        &pair.client.sent,
+    ] {
         for fragment in [1, usize::MAX] {
             let mut end = options.server_end();
-            end.receive(&[&pair.client.sent[..], &rest[..rest.len().min(if fragment == 1 { 40 } else { rest.len() })]].concat(), fragment);
+            end.receive(
+                &[
+                    &pair.client.sent[..],
+                    &rest[..rest.len().min(if fragment == 1 { 40 } else { rest.len() })],
+                ]
+                .concat(),
+                fragment,
+            );
             end.end();
             assert_eq!(*end.status.as_ref().unwrap(), Status::Closed);
             assert!(end.read == data(0, 57));

@@ -1,4 +1,5 @@
-//! Records delayed, reordered, repeated and dropped: each a typed error with its alert, and nothing is read that was not written there.
+//! Records delayed, reordered, repeated and dropped: each a typed error with its alert, and nothing
+//! is read that was not written there.
 
 use fleeting::{AlertDescription, Error, Fault, Illegal, Status};
 
@@ -109,10 +110,14 @@ fn disturbed(mut end: End, stream: &[u8]) -> End {
     end
 }
 
-/// Handshake: hello, ChangeCipherSpec (RFC 9846, E.4), the flight under handshake keys. Then two records of data, KeyUpdate, data, close_notify.
+/// Handshake: hello, ChangeCipherSpec (RFC 9846, E.4), the flight under handshake keys. Then two
+/// records of data, KeyUpdate, data, close_notify.
 fn check(new: impl Fn() -> End, stream: &[u8], written: &[u8], handshake: [[Outcome; 4]; 3]) {
     let records = records(stream);
-    assert_eq!(records.iter().map(|record| record[0]).collect::<Vec<_>>(), [22, 20, 23, 23, 23, 23, 23, 23]);
+    assert_eq!(
+        records.iter().map(|record| record[0]).collect::<Vec<_>>(),
+        [22, 20, 23, 23, 23, 23, 23, 23]
+    );
     for (at, outcomes) in handshake.into_iter().enumerate() {
         for (disturbance, expected) in Disturbance::ALL.into_iter().zip(outcomes) {
             let end = disturbed(new(), &disturbance.disturb(&records, at));
@@ -129,7 +134,8 @@ fn check(new: impl Fn() -> End, stream: &[u8], written: &[u8], handshake: [[Outc
         for disturbance in Disturbance::ALL {
             let end = disturbed(new(), &disturbance.disturb(&records, at));
             let expected = match (disturbance, at) {
-                // The last of all: as if cut before it; repeated, it is ignored; and it cannot come later than it does.
+                // The last of all: as if cut before it; repeated, it is ignored; and it cannot come
+                // later than it does.
                 (Drop, 7) => Outcome::Truncated,
                 (Repeat | Swap | Delay, 7) => Outcome::Sound,
                 // RFC 9846, 5.3: a record opens under its own number alone.
@@ -148,16 +154,26 @@ fn check(new: impl Fn() -> End, stream: &[u8], written: &[u8], handshake: [[Outc
 fn what_the_client_sends() {
     use Outcome::{BadRecordMac, ChangeCipherSpec, Sound, Unexpected};
     for suite in SUITES {
-        let options = Options { suite, ..Options::default() };
+        let options = Options {
+            suite,
+            ..Options::default()
+        };
         let pair = recording(options);
         check(
             || options.server_end(),
             &pair.client.sent,
             &data(0, 60),
             [
-                // ClientHello. Without one even a ChangeCipherSpec is unexpected (RFC 9846, section 5); a second one is not protected.
-                [ChangeCipherSpec, Unexpected(HANDSHAKE), ChangeCipherSpec, ChangeCipherSpec],
-                // ChangeCipherSpec: dropped where it may come, which ends with Finished (RFC 9846, section 5).
+                // ClientHello. Without one even a ChangeCipherSpec is unexpected (RFC 9846, section
+                // 5); a second one is not protected.
+                [
+                    ChangeCipherSpec,
+                    Unexpected(HANDSHAKE),
+                    ChangeCipherSpec,
+                    ChangeCipherSpec,
+                ],
+                // ChangeCipherSpec: dropped where it may come, which ends with Finished (RFC 9846,
+                // section 5).
                 [Sound, Sound, ChangeCipherSpec, Sound],
                 // Certificate, CertificateVerify, Finished.
                 [BadRecordMac; 4],
@@ -170,15 +186,24 @@ fn what_the_client_sends() {
 fn what_the_server_sends() {
     use Outcome::{BadRecordMac, ChangeCipherSpec, Sound, Unexpected};
     for suite in SUITES {
-        let options = Options { suite, ..Options::default() };
+        let options = Options {
+            suite,
+            ..Options::default()
+        };
         let pair = recording(options);
         check(
             || options.client_end(),
             &pair.server.sent,
             &data(1000, 60),
             [
-                // ServerHello. A client may see the ChangeCipherSpec first; then come protected records, for which it has no keys.
-                [Unexpected(APPLICATION_DATA), Unexpected(HANDSHAKE), Sound, Unexpected(APPLICATION_DATA)],
+                // ServerHello. A client may see the ChangeCipherSpec first; then come protected
+                // records, for which it has no keys.
+                [
+                    Unexpected(APPLICATION_DATA),
+                    Unexpected(HANDSHAKE),
+                    Sound,
+                    Unexpected(APPLICATION_DATA),
+                ],
                 [Sound, Sound, ChangeCipherSpec, Sound],
                 // EncryptedExtensions to Finished.
                 [BadRecordMac; 4],
@@ -192,11 +217,21 @@ fn what_the_server_sends() {
 fn records_of_another_connection() {
     let options = Options::default();
     let ours = records(&recording(options).client.sent);
-    let theirs = records(&recording(Options { seed: 99, ..options }).client.sent);
+    let theirs = records(
+        &recording(Options {
+            seed: 99,
+            ..options
+        })
+        .client
+        .sent,
+    );
     for at in 2..8 {
         let mut mixed = ours.clone();
         mixed[at].clone_from(&theirs[at]);
-        assert_eq!(Outcome::of(&disturbed(options.server_end(), &mixed.concat())), Outcome::BadRecordMac);
+        assert_eq!(
+            Outcome::of(&disturbed(options.server_end(), &mixed.concat())),
+            Outcome::BadRecordMac
+        );
     }
 }
 
@@ -208,7 +243,13 @@ fn reflected_records() {
     pair.client.write(b"to the server");
     let bytes = pair.client.send(usize::MAX);
     pair.client.receive(&bytes, usize::MAX);
-    assert!(matches!(pair.client.error(), Error::Protocol { fault: Fault::BadRecordMac, .. }));
+    assert!(matches!(
+        pair.client.error(),
+        Error::Protocol {
+            fault: Fault::BadRecordMac,
+            ..
+        }
+    ));
 
     let mut client = options.client_end();
     let hello = client.send(usize::MAX);
@@ -219,7 +260,10 @@ fn reflected_records() {
             error,
             Error::Protocol {
                 state: "WAIT_SH",
-                fault: Fault::Unexpected { expected: "ServerHello or HelloRetryRequest", got: "ClientHello" }
+                fault: Fault::Unexpected {
+                    expected: "ServerHello or HelloRetryRequest",
+                    got: "ClientHello"
+                }
             }
         ),
         "{error}"

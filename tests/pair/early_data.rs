@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleeting::{
-    AlertDescription, Client, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup, ReplayEntry, ReplayGuard, ReplayStore,
-    ReplayVerdict, Server, ServerBuilder, SessionCache, TicketKeys,
+    AlertDescription, Client, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup,
+    ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Server, ServerBuilder, SessionCache,
+    TicketKeys,
 };
 
 use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
@@ -23,16 +24,27 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { sessions: SessionCache::new(8), keys: TicketKeys::rotating() }
+        Self {
+            sessions: SessionCache::new(8),
+            keys: TicketKeys::rotating(),
+        }
     }
 
     fn client(&self) -> ClientBuilder {
-        let client = Client::builder().trust(pki().authority.trust()).groups([NamedGroup::X25519, NamedGroup::SECP256R1]);
-        client.sessions(self.sessions.clone()).early_data(true).alpn(["a"])
+        let client = Client::builder()
+            .trust(pki().authority.trust())
+            .groups([NamedGroup::X25519, NamedGroup::SECP256R1]);
+        client
+            .sessions(self.sessions.clone())
+            .early_data(true)
+            .alpn(["a"])
     }
 
     fn server(&self) -> ServerBuilder {
-        Server::builder().identity(pki().server.clone()).ticket_keys(self.keys.clone()).alpn(["a"])
+        Server::builder()
+            .identity(pki().server.clone())
+            .ticket_keys(self.keys.clone())
+            .alpn(["a"])
     }
 
     /// A connection of that client with that server, before anything has moved.
@@ -44,7 +56,13 @@ impl World {
     fn visit(&self, server: &Server) {
         self.sessions.clear();
         let mut pair = self.pair(server, 1);
-        assert_eq!(pair.client.connection.write_early_data(b"too early").unwrap(), 0);
+        assert_eq!(
+            pair.client
+                .connection
+                .write_early_data(b"too early")
+                .unwrap(),
+            0
+        );
         pair.settle();
         pair.server.write(b"");
         pair.settle();
@@ -56,7 +74,10 @@ impl World {
 fn pair(client: &Client, server: &Server, seed: u64) -> Pair {
     let mut rng = Seeded(seed);
     let connection = client.connection(NAME, NOW, &mut rng).unwrap();
-    Pair { client: End::new(connection, rng), server: End::new(server.connection(NOW), Seeded(!seed)) }
+    Pair {
+        client: End::new(connection, rng),
+        server: End::new(server.connection(NOW), Seeded(!seed)),
+    }
 }
 
 fn outcomes(pair: &Pair) -> [EarlyData; 2] {
@@ -70,11 +91,18 @@ fn guard() -> ReplayGuard {
 #[test]
 fn is_accepted_and_answered_before_the_handshake_is_complete() {
     let world = World::new();
-    let server = world.server().early_data(MAX_SIZE, guard()).build().unwrap();
+    let server = world
+        .server()
+        .early_data(MAX_SIZE, guard())
+        .build()
+        .unwrap();
     world.visit(&server);
     let mut pair = world.pair(&server, 2);
     assert_eq!(pair.client.connection.early_data_left(), 1000);
-    assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 5);
+    assert_eq!(
+        pair.client.connection.write_early_data(b"GET /").unwrap(),
+        5
+    );
     assert_eq!(pair.client.connection.early_data_left(), 995);
     let flight = pair.client.send(usize::MAX);
     pair.server.receive(&flight, usize::MAX);
@@ -92,34 +120,58 @@ fn is_accepted_and_answered_before_the_handshake_is_complete() {
     pair.client.write(b"and then");
     pair.server.write(b"and then");
     pair.settle();
-    assert_eq!((&pair.server.early[..], &pair.server.read[..]), (&b"GET /"[..], &b"and then"[..]));
+    assert_eq!(
+        (&pair.server.early[..], &pair.server.read[..]),
+        (&b"GET /"[..], &b"and then"[..])
+    );
     assert_eq!(pair.client.read, b"200and then");
 }
 
 #[test]
 fn is_rejected_and_not_sent_again() {
-    // The server takes none any more; it takes none of this guard's; it wants another share; it speaks something else.
+    // The server takes none any more; it takes none of this guard's; it wants another share; it
+    // speaks something else.
     type Change = fn(ServerBuilder) -> ServerBuilder;
     let changes: [Change; 4] = [
         |server| server,
         |server| server.early_data(MAX_SIZE, guard()),
-        |server| server.early_data(MAX_SIZE, guard()).groups([NamedGroup::SECP256R1]),
+        |server| {
+            server
+                .early_data(MAX_SIZE, guard())
+                .groups([NamedGroup::SECP256R1])
+        },
         |server| server.early_data(MAX_SIZE, guard()).retry_cookie(true),
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let world = World::new();
-        world.visit(&world.server().early_data(MAX_SIZE, guard()).build().unwrap());
+        world.visit(
+            &world
+                .server()
+                .early_data(MAX_SIZE, guard())
+                .build()
+                .unwrap(),
+        );
         let mut pair = world.pair(&change(world.server()).build().unwrap(), 2);
-        assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 5);
+        assert_eq!(
+            pair.client.connection.write_early_data(b"GET /").unwrap(),
+            5
+        );
         pair.settle();
         assert_eq!(outcomes(&pair), [EarlyData::Rejected; 2], "{number}");
         pair.assert_same_view();
         assert!(pair.client.connection.negotiated().unwrap().resumed());
         assert_eq!(pair.client.connection.early_data_left(), 0);
-        assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 0);
+        assert_eq!(
+            pair.client.connection.write_early_data(b"GET /").unwrap(),
+            0
+        );
         pair.client.write(b"later");
         pair.settle();
-        assert_eq!((&pair.server.early[..], &pair.server.read[..]), (&b""[..], &b"later"[..]), "{number}");
+        assert_eq!(
+            (&pair.server.early[..], &pair.server.read[..]),
+            (&b""[..], &b"later"[..]),
+            "{number}"
+        );
     }
 }
 
@@ -127,13 +179,24 @@ fn is_rejected_and_not_sent_again() {
 fn a_replay_is_not_taken_twice() {
     let world = World::new();
     let guard = guard();
-    let build = |guard: &ReplayGuard| world.server().early_data(MAX_SIZE, guard.clone()).build().unwrap();
+    let build = |guard: &ReplayGuard| {
+        world
+            .server()
+            .early_data(MAX_SIZE, guard.clone())
+            .build()
+            .unwrap()
+    };
     let server = build(&guard);
     world.visit(&server);
     let mut pair = world.pair(&server, 2);
     pair.client.connection.write_early_data(b"pay").unwrap();
     let flight = pair.client.send(usize::MAX);
-    for (server, seconds, taken) in [(&server, 0, true), (&server, 0, false), (&build(&guard), 5, false), (&server, 60, false)] {
+    for (server, seconds, taken) in [
+        (&server, 0, true),
+        (&server, 0, false),
+        (&build(&guard), 5, false),
+        (&server, 60, false),
+    ] {
         let mut end = End::new(server.connection(NOW), Seeded(3));
         end.now.unix += Duration::from_secs(seconds);
         end.receive(&flight, usize::MAX);
@@ -142,7 +205,8 @@ fn a_replay_is_not_taken_twice() {
     }
 }
 
-/// The client holds its session still, so it is known who asks; but `authorize` does not let it in any more.
+/// The client holds its session still, so it is known who asks; but `authorize` does not let it in
+/// any more.
 #[test]
 fn of_a_client_that_is_not_let_in_is_not_taken() {
     let world = World::new();
@@ -153,8 +217,21 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
         .server()
         .early_data(MAX_SIZE, guard())
         .client_auth(ClientAuth::Required(trust))
-        .authorize(move |_| if asked.load(Ordering::Relaxed) { Err("not any more") } else { Ok(()) });
-    let (server, client) = (server.build().unwrap(), world.client().identity(pki().client.clone()).build().unwrap());
+        .authorize(move |_| {
+            if asked.load(Ordering::Relaxed) {
+                Err("not any more")
+            } else {
+                Ok(())
+            }
+        });
+    let (server, client) = (
+        server.build().unwrap(),
+        world
+            .client()
+            .identity(pki().client.clone())
+            .build()
+            .unwrap(),
+    );
     for (seed, expected) in [(1, EarlyData::NotOffered), (2, EarlyData::Accepted)] {
         let mut pair = pair(&client, &server, seed);
         pair.client.connection.write_early_data(b"GET /").unwrap();
@@ -165,11 +242,23 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
     }
     closed.store(true, Ordering::Relaxed);
     let mut pair = pair(&client, &server, 3);
-    assert_eq!(pair.client.connection.write_early_data(b"GET /").unwrap(), 5);
+    assert_eq!(
+        pair.client.connection.write_early_data(b"GET /").unwrap(),
+        5
+    );
     pair.settle();
     assert_eq!(pair.server.early, b"");
-    assert!(matches!(pair.server.error(), Error::Protocol { fault: Fault::Denied(_), .. }));
-    assert!(matches!(pair.client.error(), Error::AlertReceived(AlertDescription(49))));
+    assert!(matches!(
+        pair.server.error(),
+        Error::Protocol {
+            fault: Fault::Denied(_),
+            ..
+        }
+    ));
+    assert!(matches!(
+        pair.client.error(),
+        Error::AlertReceived(AlertDescription(49))
+    ));
 }
 
 // ---- several servers ----
@@ -191,12 +280,20 @@ impl ReplayStore for Store {
     }
 }
 
-/// What this server takes of a client's first flight: all of its early data, or none; the handshake goes on in either case.
+/// What this server takes of a client's first flight: all of its early data, or none; the handshake
+/// goes on in either case.
 fn takes(server: &Server, flight: &[u8]) -> bool {
     let mut end = End::new(server.connection(NOW), Seeded(3));
     end.receive(flight, usize::MAX);
     assert!(end.status.is_ok() && end.connection.is_handshaking());
-    assert_eq!(end.early, if end.connection.takes_early_data() { &b"pay"[..] } else { b"" });
+    assert_eq!(
+        end.early,
+        if end.connection.takes_early_data() {
+            &b"pay"[..]
+        } else {
+            b""
+        }
+    );
     end.connection.takes_early_data()
 }
 
@@ -214,7 +311,8 @@ impl World {
         pair.client.send(usize::MAX)
     }
 
-    /// A client offers early data to this server; whether it was taken. Its session is resumed anyway.
+    /// A client offers early data to this server; whether it was taken. Its session is resumed
+    /// anyway.
     fn is_taken(&self, server: &Server, seed: u64) -> bool {
         let mut pair = self.pair(server, seed);
         assert_eq!(pair.client.connection.write_early_data(b"pay").unwrap(), 3);
@@ -231,12 +329,15 @@ impl World {
     }
 }
 
-/// RFC 9846, section 8: "sharing state to guarantee that the 0-RTT data is accepted at most once": wherever it comes first.
+/// RFC 9846, section 8: "sharing state to guarantee that the 0-RTT data is accepted at most once":
+/// wherever it comes first.
 #[test]
 fn nodes_that_share_a_store_take_it_once_together() {
     let world = World::new();
     let store = Arc::new(Store::default());
-    let nodes: Vec<_> = (0..3).map(|_| world.node(ReplayGuard::with_store("eu-west", Arc::clone(&store)))).collect();
+    let nodes: Vec<_> = (0..3)
+        .map(|_| world.node(ReplayGuard::with_store("eu-west", Arc::clone(&store))))
+        .collect();
     for first in 0..3 {
         let flight = world.flight(&nodes[0], 10 + first);
         let first = usize::try_from(first).unwrap();
@@ -245,7 +346,8 @@ fn nodes_that_share_a_store_take_it_once_together() {
             assert!(!takes(node, &flight));
         }
     }
-    // A ticket of one is good at another; while the store is away none takes anything, and afterwards nothing that was refused is taken by mistake.
+    // A ticket of one is good at another; while the store is away none takes anything, and
+    // afterwards nothing that was refused is taken by mistake.
     world.visit(&nodes[0]);
     assert!(world.is_taken(&nodes[1], 20));
     store.away.store(true, Ordering::SeqCst);
@@ -254,13 +356,18 @@ fn nodes_that_share_a_store_take_it_once_together() {
     assert!(world.is_taken(&nodes[2], 22));
 }
 
-/// "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone" (8.2): nodes that share ticket keys
-/// and nothing else resume each other's sessions, and take early data under their own tickets alone.
+/// "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that
+/// ticket in any other zone" (8.2): nodes that share ticket keys and nothing else resume each
+/// other's sessions, and take early data under their own tickets alone.
 #[test]
 fn nodes_that_share_nothing_take_their_own_alone() {
     let world = World::new();
     let store = |zone: &str| ReplayGuard::with_store(zone, Store::default());
-    for [one, other] in [[guard(), guard()], [store("east"), store("west")], [store("east"), guard()]] {
+    for [one, other] in [
+        [guard(), guard()],
+        [store("east"), store("west")],
+        [store("east"), guard()],
+    ] {
         let (one, other) = (world.node(one), world.node(other));
         for (home, away) in [(&one, &other), (&other, &one)] {
             // Delivered to the other first, too.
@@ -278,8 +385,9 @@ fn nodes_that_share_nothing_take_their_own_alone() {
     }
 }
 
-/// "When implementations are freshly started, they SHOULD reject 0-RTT as long as any portion of their recording window overlaps the startup time" (8.2): a
-/// guard in memory is empty then, while the ticket keys may have stayed.
+/// "When implementations are freshly started, they SHOULD reject 0-RTT as long as any portion of
+/// their recording window overlaps the startup time" (8.2): a guard in memory is empty then, while
+/// the ticket keys may have stayed.
 #[test]
 fn nothing_from_before_a_restart_is_taken() {
     let world = World::new();
@@ -290,7 +398,8 @@ fn nothing_from_before_a_restart_is_taken() {
     drop(before);
 
     let after = world.node(guard());
-    // What had been taken, and what had not come yet; and what is under a ticket from before, though it is new.
+    // What had been taken, and what had not come yet; and what is under a ticket from before,
+    // though it is new.
     assert!(!takes(&after, &seen) && !takes(&after, &held_back));
     assert!(!world.is_taken(&after, 42));
     // That connection brought tickets of the new guard.

@@ -1,13 +1,15 @@
-//! Where early data ends: a verdict that comes too late, a server or a client that is not let in any more, a configuration that takes less, tickets that
-//! waited; and what is known of whose it is.
+//! Where early data ends: a verdict that comes too late, a server or a client that is not let in
+//! any more, a configuration that takes less, tickets that waited; and what is known of whose it
+//! is.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleeting::{
-    Answer, Client, ClientAuth, ClientBuilder, ConfigError, EarlyData, Error, NamedGroup, Now, Question, ReplayEntry, ReplayGuard,
-    ReplayVerdict, Server, ServerBuilder, SessionCache, Status, TicketKeys,
+    Answer, Client, ClientAuth, ClientBuilder, ConfigError, EarlyData, Error, NamedGroup, Now,
+    Question, ReplayEntry, ReplayGuard, ReplayVerdict, Server, ServerBuilder, SessionCache, Status,
+    TicketKeys,
 };
 
 use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
@@ -22,16 +24,24 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { sessions: SessionCache::new(8), keys: TicketKeys::rotating() }
+        Self {
+            sessions: SessionCache::new(8),
+            keys: TicketKeys::rotating(),
+        }
     }
 
     fn client(&self) -> ClientBuilder {
-        let client = Client::builder().trust(pki().authority.trust()).identity(pki().client.clone()).groups([NamedGroup::X25519]);
+        let client = Client::builder()
+            .trust(pki().authority.trust())
+            .identity(pki().client.clone())
+            .groups([NamedGroup::X25519]);
         client.sessions(self.sessions.clone()).early_data(true)
     }
 
     fn server(&self) -> ServerBuilder {
-        let server = Server::builder().identity(pki().server.clone()).client_auth(ClientAuth::Required(pki().authority.trust()));
+        let server = Server::builder()
+            .identity(pki().server.clone())
+            .client_auth(ClientAuth::Required(pki().authority.trust()));
         server.ticket_keys(self.keys.clone()).alpn(["a"])
     }
 
@@ -40,7 +50,10 @@ impl World {
         let now = later(after);
         let mut rng = Seeded(after.as_secs() + 1);
         let connection = client.connection(NAME, now, &mut rng).unwrap();
-        let mut pair = Pair { client: End::new(connection, rng), server: End::new(server.connection(now), Seeded(!after.as_secs())) };
+        let mut pair = Pair {
+            client: End::new(connection, rng),
+            server: End::new(server.connection(now), Seeded(!after.as_secs())),
+        };
         [pair.client.now, pair.server.now] = [now; 2];
         pair
     }
@@ -56,7 +69,10 @@ impl World {
 }
 
 fn later(after: Duration) -> Now {
-    Now { monotonic: after, unix: NOW.unix + after }
+    Now {
+        monotonic: after,
+        unix: NOW.unix + after,
+    }
 }
 
 /// A store that forgets what has expired, and not before.
@@ -75,18 +91,24 @@ impl Store {
     }
 }
 
-/// RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the window": a verdict that comes after it says nothing.
+/// RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the window": a
+/// verdict that comes after it says nothing.
 #[test]
 fn a_verdict_that_comes_after_the_window_rejects() {
     let (world, store) = (World::new(), Store::default());
     let client = world.client().build().unwrap();
-    let server = world.server().early_data(1000, ReplayGuard::asking("a store")).build().unwrap();
+    let server = world
+        .server()
+        .early_data(1000, ReplayGuard::asking("a store"))
+        .build()
+        .unwrap();
     world.visit(&client, &server);
     let mut pair = World::pair(&client, &server, Duration::ZERO);
     pair.client.connection.write_early_data(b"pay").unwrap();
     let flight = pair.client.send(usize::MAX);
     let mut taken = Vec::new();
-    // The window is 10 seconds. The second copy is within it when it comes, and not when the store is asked, which has forgotten the first.
+    // The window is 10 seconds. The second copy is within it when it comes, and not when the store
+    // is asked, which has forgotten the first.
     for (received, asked) in [(0, 0), (9, 11)] {
         let mut end = End::new(server.connection(later(SECOND * received)), Seeded(3));
         end.now = later(SECOND * received);
@@ -95,7 +117,9 @@ fn a_verdict_that_comes_after_the_window_rejects() {
         end.now = later(SECOND * asked);
         let verdict = store.ask(end.connection.replay_entry().unwrap(), end.now.unix);
         assert_eq!(verdict, ReplayVerdict::Fresh);
-        end.connection.answer(Answer::Replay(verdict), end.now, &mut Seeded(9)).unwrap();
+        end.connection
+            .answer(Answer::Replay(verdict), end.now, &mut Seeded(9))
+            .unwrap();
         end.process();
         taken.push(end.early);
     }
@@ -107,9 +131,19 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
     let world = World::new();
     let denied = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&denied);
-    let client = world.client().authorize(move |_| if flag.load(Ordering::Relaxed) { Err("not that one") } else { Ok(()) });
+    let client = world.client().authorize(move |_| {
+        if flag.load(Ordering::Relaxed) {
+            Err("not that one")
+        } else {
+            Ok(())
+        }
+    });
     let client = client.build().unwrap();
-    let server = world.server().early_data(1000, ReplayGuard::in_memory(10)).build().unwrap();
+    let server = world
+        .server()
+        .early_data(1000, ReplayGuard::in_memory(10))
+        .build()
+        .unwrap();
     world.visit(&client, &server);
     denied.store(true, Ordering::Relaxed);
     let mut pair = World::pair(&client, &server, SECOND);
@@ -120,18 +154,33 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
     assert!(pair.server.early.is_empty());
 }
 
-/// What a server holds in memory is what it says, whatever its tickets said once. (It cannot be cut: the client keeps to its ticket.)
+/// What a server holds in memory is what it says, whatever its tickets said once. (It cannot be
+/// cut: the client keeps to its ticket.)
 #[test]
 fn a_ticket_that_allowed_more_allows_none() {
     let (world, guard) = (World::new(), ReplayGuard::in_memory(10));
     let client = world.client().build().unwrap();
-    world.visit(&client, &world.server().early_data(11, guard.clone()).build().unwrap());
+    world.visit(
+        &client,
+        &world
+            .server()
+            .early_data(11, guard.clone())
+            .build()
+            .unwrap(),
+    );
     for (max_size, expected) in [(10, EarlyData::Rejected), (11, EarlyData::Accepted)] {
-        let server = world.server().early_data(max_size, guard.clone()).build().unwrap();
+        let server = world
+            .server()
+            .early_data(max_size, guard.clone())
+            .build()
+            .unwrap();
         let mut pair = World::pair(&client, &server, SECOND * max_size);
         pair.client.connection.write_early_data(&[7; 11]).unwrap();
         pair.settle();
-        assert_eq!(pair.server.connection.negotiated().unwrap().early_data(), expected);
+        assert_eq!(
+            pair.server.connection.negotiated().unwrap().early_data(),
+            expected
+        );
     }
 }
 
@@ -140,7 +189,11 @@ fn a_ticket_that_allowed_more_allows_none() {
 fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
     let world = World::new();
     let client = world.client().build().unwrap();
-    let server = world.server().early_data(1000, ReplayGuard::in_memory(10)).build().unwrap();
+    let server = world
+        .server()
+        .early_data(1000, ReplayGuard::in_memory(10))
+        .build()
+        .unwrap();
     for (waited, expected) in [(9, EarlyData::Accepted), (12, EarlyData::Rejected)] {
         world.sessions.clear();
         let mut pair = World::pair(&client, &server, Duration::ZERO);
@@ -155,7 +208,11 @@ fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
         assert!(pair.client.connection.write_early_data(b"GET /").unwrap() > 0);
         pair.settle();
         let negotiated = pair.server.connection.negotiated().unwrap();
-        assert_eq!((negotiated.resumed(), negotiated.early_data()), (true, expected), "{waited}");
+        assert_eq!(
+            (negotiated.resumed(), negotiated.early_data()),
+            (true, expected),
+            "{waited}"
+        );
     }
 }
 
@@ -163,7 +220,11 @@ fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
 fn it_is_known_whose_it_is() {
     let world = World::new();
     let client = world.client().alpn(["a"]).build().unwrap();
-    let server = world.server().early_data(1000, ReplayGuard::in_memory(10)).build().unwrap();
+    let server = world
+        .server()
+        .early_data(1000, ReplayGuard::in_memory(10))
+        .build()
+        .unwrap();
     world.visit(&client, &server);
     let mut pair = World::pair(&client, &server, SECOND);
     assert!(pair.server.connection.early_negotiated().is_none());
@@ -178,10 +239,22 @@ fn it_is_known_whose_it_is() {
     assert!(pair.server.connection.early_negotiated().is_none());
     let negotiated = pair.server.connection.negotiated().unwrap();
     for negotiated in [&early, negotiated] {
-        assert_eq!(negotiated.peer().unwrap().public_key(), pki().client.public_key());
-        assert_eq!((negotiated.alpn(), negotiated.server_name()), (Some(&b"a"[..]), Some(NAME)));
-        assert_eq!((negotiated.resumed(), negotiated.early_data()), (true, EarlyData::Accepted));
-        assert_eq!((negotiated.group(), negotiated.cipher_suite()), (NamedGroup::X25519, early.cipher_suite()));
+        assert_eq!(
+            negotiated.peer().unwrap().public_key(),
+            pki().client.public_key()
+        );
+        assert_eq!(
+            (negotiated.alpn(), negotiated.server_name()),
+            (Some(&b"a"[..]), Some(NAME))
+        );
+        assert_eq!(
+            (negotiated.resumed(), negotiated.early_data()),
+            (true, EarlyData::Accepted)
+        );
+        assert_eq!(
+            (negotiated.group(), negotiated.cipher_suite()),
+            (NamedGroup::X25519, early.cipher_suite())
+        );
     }
 }
 
@@ -189,7 +262,16 @@ fn it_is_known_whose_it_is() {
 fn what_could_never_be_accepted_is_not_offered() {
     let world = World::new();
     let guard = || ReplayGuard::in_memory(10);
-    for builder in [world.server().early_data(0, guard()), world.server().early_data(1000, guard()).without_tickets()] {
-        assert!(matches!(builder.build(), Err(Error::Config(ConfigError::Setting { name: "early_data", .. }))));
+    for builder in [
+        world.server().early_data(0, guard()),
+        world.server().early_data(1000, guard()).without_tickets(),
+    ] {
+        assert!(matches!(
+            builder.build(),
+            Err(Error::Config(ConfigError::Setting {
+                name: "early_data",
+                ..
+            }))
+        ));
     }
 }

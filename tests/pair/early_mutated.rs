@@ -1,15 +1,20 @@
-//! A conversation with early data of which any byte or record is changed, dropped, repeated or moved on the way: an error, or the same result, and never
-//! early data twice, or among ordinary data.
+//! A conversation with early data of which any byte or record is changed, dropped, repeated or
+//! moved on the way: an error, or the same result, and never early data twice, or among ordinary
+//! data.
 
 use std::sync::{Arc, OnceLock};
 
-use fleeting::{Client, EarlyData, NamedGroup, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Server, SessionCache, TicketKeys};
+use fleeting::{
+    Client, EarlyData, NamedGroup, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Server,
+    SessionCache, TicketKeys,
+};
 
 use crate::disturbed::{Disturbance, Outcome};
 use crate::flipped::may_change;
 use crate::support::{End, NAME, NOW, Pair, Seeded, data, pki, records};
 
-/// Has seen nothing: so that one recording can be played to it again and again, and what is taken twice would be seen.
+/// Has seen nothing: so that one recording can be played to it again and again, and what is taken
+/// twice would be seen.
 struct Forgetful;
 
 impl ReplayStore for Forgetful {
@@ -36,9 +41,14 @@ fn ticket_keys() -> &'static TicketKeys {
 
 impl Kind {
     fn server(self) -> Server {
-        let server = Server::builder().identity(pki().server.clone()).ticket_keys(ticket_keys().clone()).groups([NamedGroup::X25519]);
+        let server = Server::builder()
+            .identity(pki().server.clone())
+            .ticket_keys(ticket_keys().clone())
+            .groups([NamedGroup::X25519]);
         match self {
-            Accepted => server.early_data(1000, ReplayGuard::with_store("one", Arc::new(Forgetful))),
+            Accepted => {
+                server.early_data(1000, ReplayGuard::with_store("one", Arc::new(Forgetful)))
+            }
             Rejected => server,
             Retried => server.retry_cookie(true),
         }
@@ -53,11 +63,16 @@ impl Kind {
 
     /// What the server reads early.
     fn early(self) -> Vec<u8> {
-        if self == Accepted { early() } else { Vec::new() }
+        if self == Accepted {
+            early()
+        } else {
+            Vec::new()
+        }
     }
 }
 
-/// Sent early, in two records; the server's early answer; and what the client says when it is connected.
+/// Sent early, in two records; the server's early answer; and what the client says when it is
+/// connected.
 fn early() -> Vec<u8> {
     data(0, 30)
 }
@@ -79,14 +94,27 @@ struct Returning {
 impl Returning {
     fn new() -> Self {
         let sessions = SessionCache::new(1);
-        let client = Client::builder().trust(pki().authority.trust()).groups([NamedGroup::X25519]).tickets(8, 0);
-        Self { client: client.sessions(sessions.clone()).early_data(true).build().unwrap(), sessions }
+        let client = Client::builder()
+            .trust(pki().authority.trust())
+            .groups([NamedGroup::X25519])
+            .tickets(8, 0);
+        Self {
+            client: client
+                .sessions(sessions.clone())
+                .early_data(true)
+                .build()
+                .unwrap(),
+            sessions,
+        }
     }
 
     fn connect(&self, server: End, seed: u64) -> Pair {
         let mut rng = Seeded(seed);
         let connection = self.client.connection(NAME, NOW, &mut rng).unwrap();
-        Pair { client: End::new(connection, rng), server }
+        Pair {
+            client: End::new(connection, rng),
+            server,
+        }
     }
 
     /// The next one, after it has sent its early data.
@@ -100,7 +128,10 @@ impl Returning {
         }
         let mut pair = self.connect(kind.server_end(), 2);
         for piece in [&early()[..10], &early()[10..]] {
-            assert_eq!(pair.client.connection.write_early_data(piece).unwrap(), piece.len());
+            assert_eq!(
+                pair.client.connection.write_early_data(piece).unwrap(),
+                piece.len()
+            );
         }
         pair
     }
@@ -134,7 +165,11 @@ fn is_sound(kind: Kind, end: &End) -> bool {
     let sound = end.status.is_ok();
     if sound {
         assert_eq!(Outcome::of(end), Outcome::Sound);
-        let outcome = if kind == Accepted { EarlyData::Accepted } else { EarlyData::Rejected };
+        let outcome = if kind == Accepted {
+            EarlyData::Accepted
+        } else {
+            EarlyData::Rejected
+        };
         assert_eq!(end.connection.negotiated().unwrap().early_data(), outcome);
         assert!(end.early == kind.early() && end.read == later());
     }
@@ -146,17 +181,37 @@ fn mutations(stream: &[u8], at: usize) -> impl Iterator<Item = (String, Vec<u8>)
     let (before, rest) = stream.split_at(at);
     let with = |bytes: &[u8], rest: &[u8]| [before, bytes, rest].concat();
     let (byte, rest) = (rest[0], &rest[1..]);
-    let flips = [0x01, 0x02, 0x80, 0xff].map(|mask| (format!("byte {at} by {mask:#04x}"), with(&[byte ^ mask], rest)));
-    let swapped = if let [next, rest @ ..] = rest { with(&[*next, byte], rest) } else { stream.to_vec() };
-    let others = [("dropped", with(&[], rest)), ("repeated", with(&[byte, byte], rest)), ("swapped", swapped)];
-    flips.into_iter().chain(others.map(|(what, stream)| (format!("byte {at} {what}"), stream)))
+    let flips = [0x01, 0x02, 0x80, 0xff].map(|mask| {
+        (
+            format!("byte {at} by {mask:#04x}"),
+            with(&[byte ^ mask], rest),
+        )
+    });
+    let swapped = if let [next, rest @ ..] = rest {
+        with(&[*next, byte], rest)
+    } else {
+        stream.to_vec()
+    };
+    let others = [
+        ("dropped", with(&[], rest)),
+        ("repeated", with(&[byte, byte], rest)),
+        ("swapped", swapped),
+    ];
+    flips
+        .into_iter()
+        .chain(others.map(|(what, stream)| (format!("byte {at} {what}"), stream)))
 }
 
-/// Where the records of early data are that is rejected: what does not open is skipped, whatever it was (RFC 9846, 4.3.10).
+/// Where the records of early data are that is rejected: what does not open is skipped, whatever it
+/// was (RFC 9846, 4.3.10).
 fn skipped(kind: Kind, stream: &[u8]) -> core::ops::Range<usize> {
     let lengths: Vec<usize> = records(stream).iter().map(Vec::len).collect();
     let start = lengths[0] + lengths[1];
-    if kind == Accepted { start..start } else { start..start + lengths[2] + lengths[3] }
+    if kind == Accepted {
+        start..start
+    } else {
+        start..start + lengths[2] + lengths[3]
+    }
 }
 
 #[test]
@@ -169,7 +224,10 @@ fn every_byte_that_the_client_sends() {
             for (what, mutated) in mutations(&stream, at) {
                 let sound = is_sound(kind, &play(kind, &mutated));
                 // What comes after the close_notify is ignored: the last byte again.
-                let harmless = stream == mutated || may_change(&stream, at) || skipped.contains(&at) || mutated.starts_with(&stream);
+                let harmless = stream == mutated
+                    || may_change(&stream, at)
+                    || skipped.contains(&at)
+                    || mutated.starts_with(&stream);
                 assert!(!sound || harmless, "{kind:?}, {what}: nobody noticed");
             }
         }
@@ -186,7 +244,10 @@ fn every_byte_that_the_server_sends() {
         let flight = pair.client.send(usize::MAX);
         pair.server.receive(&flight, usize::MAX);
         let left = if kind == Accepted { answer().len() } else { 0 };
-        assert_eq!(pair.server.connection.write_early_data(&answer()).unwrap(), left);
+        assert_eq!(
+            pair.server.connection.write_early_data(&answer()).unwrap(),
+            left
+        );
         let flight = pair.server.send(usize::MAX);
         pair.client.receive(&mutated(&flight), usize::MAX);
         let connected = pair.client.connection.negotiated().is_some();
@@ -217,7 +278,10 @@ fn every_byte_that_the_server_sends() {
                 let (what, mutated) = mutated(&flight);
                 let harmless = flight == mutated || may_change(&flight, at);
                 // A byte more at the end begins a record that does not come.
-                assert!(!sound || harmless || mutated.starts_with(&flight), "{kind:?}, {what}: nobody noticed");
+                assert!(
+                    !sound || harmless || mutated.starts_with(&flight),
+                    "{kind:?}, {what}: nobody noticed"
+                );
             }
         }
     }
@@ -241,7 +305,9 @@ fn cut_anywhere() {
 
 #[test]
 fn records_that_are_dropped_repeated_and_moved() {
-    use Outcome::{BadRecordMac as Bad, ChangeCipherSpec, HelloChanged, Sound, Truncated, Unexpected};
+    use Outcome::{
+        BadRecordMac as Bad, ChangeCipherSpec, HelloChanged, Sound, Truncated, Unexpected,
+    };
     let check = |kind, expected: &[[Outcome; 4]]| {
         let stream = recording(kind);
         let records = records(&stream);
@@ -249,30 +315,83 @@ fn records_that_are_dropped_repeated_and_moved() {
         for (at, expected) in expected.iter().enumerate() {
             for (disturbance, expected) in Disturbance::ALL.into_iter().zip(expected) {
                 let end = play(kind, &disturbance.disturb(&records, at));
-                assert_eq!(Outcome::of(&end), *expected, "{kind:?}: {disturbance:?} {at}");
+                assert_eq!(
+                    Outcome::of(&end),
+                    *expected,
+                    "{kind:?}: {disturbance:?} {at}"
+                );
                 assert_eq!(is_sound(kind, &end), *expected == Sound);
             }
         }
     };
     // In each line: dropped, repeated, changing places with the next, coming last.
-    let hello = [ChangeCipherSpec, Unexpected(22), ChangeCipherSpec, ChangeCipherSpec];
+    let hello = [
+        ChangeCipherSpec,
+        Unexpected(22),
+        ChangeCipherSpec,
+        ChangeCipherSpec,
+    ];
     // A ChangeCipherSpec may come until Finished has; and after the close_notify anything may.
     let change_cipher_spec = [Sound; 4];
     let close = [Truncated, Sound, Sound, Sound];
     // RFC 9846, 5.3: a record opens under its own number alone.
     let [first, second, end_of_early_data, finished, data] = [[Bad; 4]; 5];
-    check(Accepted, &[hello, change_cipher_spec, first, second, end_of_early_data, finished, data, data, close]);
+    check(
+        Accepted,
+        &[
+            hello,
+            change_cipher_spec,
+            first,
+            second,
+            end_of_early_data,
+            finished,
+            data,
+            data,
+            close,
+        ],
+    );
 
-    // RFC 9846, 4.3.10: until a record opens, all that do not are skipped. So early data may be missing, repeated, or come in any order before the
-    // Finished; behind it nothing else opens any more. Where the Finished is missing all is skipped, and where it is late, all before it.
+    // RFC 9846, 4.3.10: until a record opens, all that do not are skipped. So early data may be
+    // missing, repeated, or come in any order before the Finished; behind it nothing else opens any
+    // more. Where the Finished is missing all is skipped, and where it is late, all before it.
     let first = [Sound; 4];
     let second = [Sound, Sound, Bad, Sound];
     let finished = [Truncated, Bad, Bad, Truncated];
-    check(Rejected, &[hello, change_cipher_spec, first, second, finished, data, data, close]);
+    check(
+        Rejected,
+        &[
+            hello,
+            change_cipher_spec,
+            first,
+            second,
+            finished,
+            data,
+            data,
+            close,
+        ],
+    );
 
     // After a retry it is skipped by its type until the second ClientHello has come.
-    let hello = [ChangeCipherSpec, HelloChanged, ChangeCipherSpec, ChangeCipherSpec];
+    let hello = [
+        ChangeCipherSpec,
+        HelloChanged,
+        ChangeCipherSpec,
+        ChangeCipherSpec,
+    ];
     let second_hello = [Truncated, Unexpected(22), Bad, Truncated];
     let finished = [Bad; 4];
-    check(Retried, &[hello, change_cipher_spec, first, second, second_hello, finished, data, data, close]);
+    check(
+        Retried,
+        &[
+            hello,
+            change_cipher_spec,
+            first,
+            second,
+            second_hello,
+            finished,
+            data,
+            data,
+            close,
+        ],
+    );
 }

@@ -1,4 +1,5 @@
-//! What is left of a connection that failed: its first error, its alert, and what was received before it.
+//! What is left of a connection that failed: its first error, its alert, and what was received
+//! before it.
 
 use std::time::Duration;
 
@@ -18,8 +19,11 @@ fn assert_stuck(end: &mut End) {
         for result in [
             end.connection.write(b"x").map(drop),
             end.connection.rekey(),
-            end.connection.export_keying_material(b"a", b"", 32).map(drop),
-            end.connection.choose(&Options::default().server(), NOW, &mut end.rng),
+            end.connection
+                .export_keying_material(b"a", b"", 32)
+                .map(drop),
+            end.connection
+                .choose(&Options::default().server(), NOW, &mut end.rng),
         ] {
             assert_eq!(format!("{:?}", result.unwrap_err()), first);
         }
@@ -56,23 +60,41 @@ fn what_came_before_is_still_read() {
     let mut pair = Options::default().connected();
     with_a_broken_record(&mut pair);
     let connection = &mut pair.server.connection;
-    assert_eq!(connection.process(NOW, &mut pair.server.rng).unwrap(), Status::Data);
+    assert_eq!(
+        connection.process(NOW, &mut pair.server.rng).unwrap(),
+        Status::Data
+    );
     assert_eq!(connection.plaintext(), data(0, 700));
     connection.consume(100);
     // The error does not come before all of it is read.
-    assert_eq!(connection.process(NOW, &mut pair.server.rng).unwrap(), Status::Data);
+    assert_eq!(
+        connection.process(NOW, &mut pair.server.rng).unwrap(),
+        Status::Data
+    );
     assert_eq!(connection.plaintext(), data(100, 600));
     assert!(connection.output().is_empty());
     pair.server.process();
-    assert!(matches!(pair.server.error(), Error::Protocol { state: "CONNECTED", fault: Fault::BadRecordMac }));
+    assert!(matches!(
+        pair.server.error(),
+        Error::Protocol {
+            state: "CONNECTED",
+            fault: Fault::BadRecordMac
+        }
+    ));
     assert!(pair.server.read == data(100, 600));
     assert_stuck(&mut pair.server);
 
     // One record with one alert in it, which the client reads.
     assert_eq!(records(pair.server.connection.output()).len(), 1);
     pair.settle();
-    assert!(matches!(pair.client.error(), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
-    assert!(pair.client.connection.output().is_empty(), "nothing answers an alert");
+    assert!(matches!(
+        pair.client.error(),
+        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+    ));
+    assert!(
+        pair.client.connection.output().is_empty(),
+        "nothing answers an alert"
+    );
     assert_stuck(&mut pair.client);
 }
 
@@ -99,10 +121,14 @@ fn what_waited_goes_out_before_the_alert() {
     pair.server.process();
     pair.settle();
     assert!(pair.client.read == data(0, 3000));
-    assert!(matches!(pair.client.error(), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+    assert!(matches!(
+        pair.client.error(),
+        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+    ));
 }
 
-/// The two alerts of RFC 9846, 6.1, as they stand in records that are not protected: user_canceled(90), then close_notify(0), both warnings.
+/// The two alerts of RFC 9846, 6.1, as they stand in records that are not protected:
+/// user_canceled(90), then close_notify(0), both warnings.
 const GIVEN_UP: [u8; 14] = [21, 3, 3, 0, 2, 1, 90, 21, 3, 3, 0, 2, 1, 0];
 
 #[test]
@@ -118,7 +144,10 @@ fn a_handshake_that_takes_too_long() {
     client.now.monotonic = TIMEOUT;
     client.process();
     assert!(matches!(client.error(), Error::HandshakeTimeout));
-    assert_eq!(client.error().alert(), Some(AlertDescription::USER_CANCELED));
+    assert_eq!(
+        client.error().alert(),
+        Some(AlertDescription::USER_CANCELED)
+    );
     assert_eq!(client.connection.output(), GIVEN_UP);
     assert_stuck(&mut client);
 
@@ -130,7 +159,8 @@ fn a_handshake_that_takes_too_long() {
     assert!(matches!(server.error(), Error::HandshakeTimeout));
     assert_eq!(server.connection.output(), GIVEN_UP);
 
-    // A server that hears no Finished: its alerts are protected, and the client, which is connected, reads them as the end of the stream.
+    // A server that hears no Finished: its alerts are protected, and the client, which is
+    // connected, reads them as the end of the stream.
     let mut pair = options.pair();
     let hello = pair.client.send(usize::MAX);
     pair.server.receive(&hello, usize::MAX);
@@ -162,9 +192,19 @@ fn time_does_not_matter_once_connected() {
 
 #[test]
 fn the_limit_is_a_setting_counted_from_the_beginning() {
-    let server = Server::builder().identity(pki().server.clone()).handshake_timeout(Duration::from_millis(5)).build().unwrap();
-    let began = fleeting::Now { monotonic: Duration::from_secs(77), ..NOW };
-    assert_eq!(server.connection(began).next_timeout(), Some(Duration::from_millis(77_005)));
+    let server = Server::builder()
+        .identity(pki().server.clone())
+        .handshake_timeout(Duration::from_millis(5))
+        .build()
+        .unwrap();
+    let began = fleeting::Now {
+        monotonic: Duration::from_secs(77),
+        ..NOW
+    };
+    assert_eq!(
+        server.connection(began).next_timeout(),
+        Some(Duration::from_millis(77_005))
+    );
 }
 
 #[test]
@@ -176,10 +216,16 @@ fn giving_up_during_the_handshake() {
     pair.client.connection.close();
     assert_eq!(pair.client.connection.output(), GIVEN_UP);
     pair.settle();
-    assert!(matches!(pair.server.error(), Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)));
+    assert!(matches!(
+        pair.server.error(),
+        Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)
+    ));
     assert!(pair.server.connection.negotiated().is_none());
     assert!(pair.client.connection.negotiated().is_none());
-    assert!(matches!(pair.client.connection.write(b"x"), Err(Error::Closed)));
+    assert!(matches!(
+        pair.client.connection.write(b"x"),
+        Err(Error::Closed)
+    ));
 }
 
 #[test]
@@ -200,7 +246,10 @@ fn a_generator_that_fails_ends_the_handshake() {
     impl rand_core::TryCryptoRng for Broken {}
 
     let options = Options::default();
-    assert!(matches!(options.client().connection(NAME, NOW, &mut Broken), Err(Error::Random)));
+    assert!(matches!(
+        options.client().connection(NAME, NOW, &mut Broken),
+        Err(Error::Random)
+    ));
     let hello = options.client_end().send(usize::MAX);
     let mut server = options.server_end();
     server.connection.input()[..hello.len()].copy_from_slice(&hello);

@@ -1,4 +1,5 @@
-//! Every byte of a handshake, changed on the way, in each direction: at least one side fails, and never do both complete with different views.
+//! Every byte of a handshake, changed on the way, in each direction: at least one side fails, and
+//! never do both complete with different views.
 
 use std::time::Duration;
 
@@ -6,9 +7,11 @@ use fleeting::{AlertDescription, Error, Fault};
 
 use crate::support::{End, NOW, Options, Pair, SUITES, records};
 
-/// Bytes that may change without anybody noticing, and why: the two of legacy_record_version in the header of a record that is not protected.
+/// Bytes that may change without anybody noticing, and why: the two of legacy_record_version in the
+/// header of a record that is not protected.
 ///
-/// RFC 9846, 5.1: it "MUST be ignored for all purposes". In a protected record it is part of the additional data, so that it cannot change.
+/// RFC 9846, 5.1: it "MUST be ignored for all purposes". In a protected record it is part of the
+/// additional data, so that it cannot change.
 pub fn may_change(stream: &[u8], at: usize) -> bool {
     let mut start = 0;
     records(stream).iter().any(|record| {
@@ -18,7 +21,8 @@ pub fn may_change(stream: &[u8], at: usize) -> bool {
     })
 }
 
-/// Moves the bytes of a handshake, of which the one at `at` in this direction is changed, and then waits until time is up.
+/// Moves the bytes of a handshake, of which the one at `at` in this direction is changed, and then
+/// waits until time is up.
 fn handshake(pair: &mut Pair, from_client: bool, at: usize, mask: u8) {
     fn carry(from: &mut End, to: &mut End, change: Option<(usize, u8)>) -> bool {
         let before = from.sent.len();
@@ -31,9 +35,15 @@ fn handshake(pair: &mut Pair, from_client: bool, at: usize, mask: u8) {
         to.receive(&bytes, usize::MAX);
         !bytes.is_empty()
     }
-    while carry(&mut pair.client, &mut pair.server, from_client.then_some((at, mask)))
-        | carry(&mut pair.server, &mut pair.client, (!from_client).then_some((at, mask)))
-    {}
+    while carry(
+        &mut pair.client,
+        &mut pair.server,
+        from_client.then_some((at, mask)),
+    ) | carry(
+        &mut pair.server,
+        &mut pair.client,
+        (!from_client).then_some((at, mask)),
+    ) {}
     // A longer length makes a side wait for bytes that do not come.
     for end in [&mut pair.client, &mut pair.server] {
         end.now.monotonic = NOW.monotonic + Duration::from_secs(30);
@@ -44,12 +54,20 @@ fn handshake(pair: &mut Pair, from_client: bool, at: usize, mask: u8) {
 /// Changes each byte of the handshake in one direction, by each mask.
 fn flip_everywhere(options: Options, from_client: bool, masks: &[u8]) {
     let sound = options.connected();
-    let stream = if from_client { &sound.client.sent } else { &sound.server.sent };
+    let stream = if from_client {
+        &sound.client.sent
+    } else {
+        &sound.server.sent
+    };
     for at in 0..stream.len() {
         for mask in masks {
             let mut pair = options.pair();
             handshake(&mut pair, from_client, at, *mask);
-            check(&pair, may_change(stream, at), &format!("byte {at} by {mask:#04x}"));
+            check(
+                &pair,
+                may_change(stream, at),
+                &format!("byte {at} by {mask:#04x}"),
+            );
         }
     }
 }
@@ -60,18 +78,40 @@ fn check(pair: &Pair, harmless: bool, what: &str) {
         assert!(errors.iter().all(Option::is_none), "{what}: {errors:?}");
         return pair.assert_same_view();
     }
-    // One side refuses it. The other is told, or refuses in its turn what it cannot read, or was connected before and waits for what never comes.
-    let refused: Vec<_> = errors.iter().flatten().filter(|error| !matches!(error, Error::AlertReceived(_))).collect();
+    // One side refuses it. The other is told, or refuses in its turn what it cannot read, or was
+    // connected before and waits for what never comes.
+    let refused: Vec<_> = errors
+        .iter()
+        .flatten()
+        .filter(|error| !matches!(error, Error::AlertReceived(_)))
+        .collect();
     assert!(!refused.is_empty(), "{what}: nobody noticed: {errors:?}");
     for error in &refused {
-        assert!(matches!(error, Error::Protocol { .. } | Error::HandshakeTimeout), "{what}: {error}");
-        assert!(!matches!(error, Error::Protocol { fault: Fault::Internal { .. }, .. }), "{what}: {error}");
+        assert!(
+            matches!(error, Error::Protocol { .. } | Error::HandshakeTimeout),
+            "{what}: {error}"
+        );
+        assert!(
+            !matches!(
+                error,
+                Error::Protocol {
+                    fault: Fault::Internal { .. },
+                    ..
+                }
+            ),
+            "{what}: {error}"
+        );
     }
     for (told, other) in [(errors[0], errors[1]), (errors[1], errors[0])] {
         if let (Some(Error::AlertReceived(heard)), Some(other)) = (told, other) {
-            // RFC 9846, 6.1: user_canceled is followed by a close_notify, which is what ends the other side.
+            // RFC 9846, 6.1: user_canceled is followed by a close_notify, which is what ends the
+            // other side.
             let timeout = matches!(other, Error::HandshakeTimeout);
-            let said = if timeout { AlertDescription::CLOSE_NOTIFY } else { other.alert().unwrap() };
+            let said = if timeout {
+                AlertDescription::CLOSE_NOTIFY
+            } else {
+                other.alert().unwrap()
+            };
             assert_eq!(*heard, said, "{what}: {other}");
         }
     }
@@ -87,12 +127,23 @@ fn what_the_client_says() {
 
 #[test]
 fn what_the_server_says() {
-    flip_everywhere(Options { suite: SUITES[2], ..Options::default() }, false, &EACH_BIT);
+    flip_everywhere(
+        Options {
+            suite: SUITES[2],
+            ..Options::default()
+        },
+        false,
+        &EACH_BIT,
+    );
 }
 
 #[test]
 fn without_client_authentication() {
-    let options = Options { client_auth: false, suite: SUITES[1], ..Options::default() };
+    let options = Options {
+        client_auth: false,
+        suite: SUITES[1],
+        ..Options::default()
+    };
     flip_everywhere(options, true, &[0x01, 0xff]);
     flip_everywhere(options, false, &[0x01, 0xff]);
 }

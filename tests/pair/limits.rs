@@ -4,7 +4,8 @@ use fleeting::{Error, Fault, Status};
 
 use crate::support::{Options, data};
 
-/// Where `write` takes no more: four full records; the last one taken may stand beyond it, and a KeyUpdate or alert.
+/// Where `write` takes no more: four full records; the last one taken may stand beyond it, and a
+/// KeyUpdate or alert.
 const FULL: usize = 4 * 16_384;
 const MOST: usize = 6 * 16_640;
 
@@ -38,7 +39,8 @@ fn an_empty_write_sends_nothing() {
     assert!(pair.client.connection.output().is_empty());
 }
 
-/// Answers to KeyUpdates are all that a peer can make a connection say. Here it sees them, so that it may ask again, and yet the transport takes none.
+/// Answers to KeyUpdates are all that a peer can make a connection say. Here it sees them, so that
+/// it may ask again, and yet the transport takes none.
 #[test]
 fn a_peer_that_asks_and_never_reads() {
     let mut pair = Options::default().connected();
@@ -55,8 +57,12 @@ fn a_peer_that_asks_and_never_reads() {
         unanswered = if answer.is_empty() { unanswered + 1 } else { 0 };
         seen += answer.len();
     }
-    assert!((FULL..MOST).contains(&seen), "it answers until the output is full: {seen}");
-    // Nothing is lost: the question that waits is answered when there is room, and the data after it arrives.
+    assert!(
+        (FULL..MOST).contains(&seen),
+        "it answers until the output is full: {seen}"
+    );
+    // Nothing is lost: the question that waits is answered when there is room, and the data after
+    // it arrives.
     pair.server.send(seen);
     pair.server.write(b"y");
     pair.settle();
@@ -76,7 +82,17 @@ fn a_peer_that_only_renews_its_keys() {
     pair.client.connection.rekey().unwrap();
     let bytes = pair.client.send(usize::MAX);
     pair.server.receive(&bytes, usize::MAX);
-    assert!(matches!(pair.server.error(), Error::Protocol { fault: Fault::TooMany { limit: 64, .. }, .. }), "{}", pair.server.error());
+    assert!(
+        matches!(
+            pair.server.error(),
+            Error::Protocol {
+                fault: Fault::TooMany { limit: 64, .. },
+                ..
+            }
+        ),
+        "{}",
+        pair.server.error()
+    );
 }
 
 /// Many KeyUpdates that are there at once are answered by one.

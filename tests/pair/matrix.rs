@@ -1,14 +1,21 @@
-//! Every way to a connection that is configured well: it completes, and both sides agree on what it is.
+//! Every way to a connection that is configured well: it completes, and both sides agree on what it
+//! is.
 //!
-//! Each dimension is tried with each value of every other one in `cargo test`; the full product is ignored there, and run optimized.
+//! Each dimension is tried with each value of every other one in `cargo test`; the full product is
+//! ignored there, and run optimized.
 
 use std::collections::BTreeSet;
 
-use fleeting::{CipherSuite, Client, ClientAuth, EarlyData, NamedGroup, ReplayGuard, Server, SessionCache, Status, TicketKeys};
+use fleeting::{
+    CipherSuite, Client, ClientAuth, EarlyData, NamedGroup, ReplayGuard, Server, SessionCache,
+    Status, TicketKeys,
+};
 
 use crate::cast::{self, Credential, Seen};
 use crate::support::{Pair, SUITES, Seeded, data, records};
-use crate::wire::{self, COOKIE, EARLY_DATA, KEY_SHARE, PRE_SHARED_KEY, SUPPORTED_VERSIONS, Transport, hellos};
+use crate::wire::{
+    self, COOKIE, EARLY_DATA, KEY_SHARE, PRE_SHARED_KEY, SUPPORTED_VERSIONS, Transport, hellos,
+};
 
 /// What the server asks for another ClientHello for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +40,16 @@ impl Retry {
 
 /// Where the keys come from, and what is tried with them before the server has answered.
 ///
-/// Early data goes with a ticket alone (RFC 9846, 4.3.10; we allow none directly under a PSK from outside), so that it has no values of its own. The
-/// connection before tries it as well, with no ticket yet, and is told that nothing may be sent.
+/// Early data goes with a ticket alone (RFC 9846, 4.3.10; we allow none directly under a PSK from
+/// outside), so that it has no values of its own. The connection before tries it as well, with no
+/// ticket yet, and is told that nothing may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Session {
     Full,
     /// Another connection was there before, and left a ticket.
     Ticket,
-    /// The same, and the client sends early data: to a server that takes it, unless that asks for another ClientHello.
+    /// The same, and the client sends early data: to a server that takes it, unless that asks for
+    /// another ClientHello.
     Early,
     /// The server took early data when it gave the ticket out, and takes none now.
     EarlyNotTaken,
@@ -49,10 +58,19 @@ enum Session {
 }
 
 impl Session {
-    const ALL: [Self; 5] = [Self::Full, Self::Ticket, Self::Early, Self::EarlyNotTaken, Self::EarlyElsewhere];
+    const ALL: [Self; 5] = [
+        Self::Full,
+        Self::Ticket,
+        Self::Early,
+        Self::EarlyNotTaken,
+        Self::EarlyElsewhere,
+    ];
 
     fn early(self) -> bool {
-        matches!(self, Self::Early | Self::EarlyNotTaken | Self::EarlyElsewhere)
+        matches!(
+            self,
+            Self::Early | Self::EarlyNotTaken | Self::EarlyElsewhere
+        )
     }
 }
 
@@ -89,16 +107,27 @@ enum Asked {
 }
 
 impl Asked {
-    const ALL: [Self; 4] = [Self::No, Self::OptionalShown, Self::OptionalNothing, Self::Required];
+    const ALL: [Self; 4] = [
+        Self::No,
+        Self::OptionalShown,
+        Self::OptionalNothing,
+        Self::Required,
+    ];
 }
 
-const GROUPS: [NamedGroup; 3] = [NamedGroup::X25519_MLKEM768, NamedGroup::X25519, NamedGroup::SECP256R1];
+const GROUPS: [NamedGroup; 3] = [
+    NamedGroup::X25519_MLKEM768,
+    NamedGroup::X25519,
+    NamedGroup::SECP256R1,
+];
 
-/// Where records are cut, the longest that either side takes: content, content type and padding (RFC 8449).
+/// Where records are cut, the longest that either side takes: content, content type and padding
+/// (RFC 8449).
 const CLIENT_LIMIT: u16 = 64;
 const SERVER_LIMIT: u16 = 101;
 
-/// The early data, in a record each: all that the ticket allows, of which one is longer than the server's limit, that the client has not heard of yet.
+/// The early data, in a record each: all that the ticket allows, of which one is longer than the
+/// server's limit, that the client has not heard of yet.
 const EARLY: [usize; 3] = [1, 199, 100];
 const MAX_EARLY_DATA: usize = EARLY[0] + EARLY[1] + EARLY[2];
 
@@ -130,11 +159,26 @@ fn product() -> Vec<Place> {
             at
         })
     };
-    (0..SIZES.iter().product()).map(place).filter(|place| Cell::at(*place).is_possible()).collect()
+    (0..SIZES.iter().product())
+        .map(place)
+        .filter(|place| Cell::at(*place).is_possible())
+        .collect()
 }
 
 impl Cell {
-    fn at([retry, session, psk, asked, server, client, suite, group, transport]: Place) -> Self {
+    fn at(
+        [
+            retry,
+            session,
+            psk,
+            asked,
+            server,
+            client,
+            suite,
+            group,
+            transport,
+        ]: Place,
+    ) -> Self {
         Self {
             retry: Retry::ALL[retry],
             session: Session::ALL[session],
@@ -148,17 +192,25 @@ impl Cell {
         }
     }
 
-    /// Who has nothing but a PSK is asked for nothing and shows nothing: the first values stand for that.
+    /// Who has nothing but a PSK is asked for nothing and shows nothing: the first values stand for
+    /// that.
     fn is_possible(&self) -> bool {
-        self.psk != Psk::Alone || (self.asked, self.server, self.client) == (Asked::ALL[0], Credential::ALL[0], Credential::ALL[0])
+        self.psk != Psk::Alone
+            || (self.asked, self.server, self.client)
+                == (Asked::ALL[0], Credential::ALL[0], Credential::ALL[0])
     }
 
-    /// Offers everything; with a share for the group that will be taken only if no retry is to ask for one.
+    /// Offers everything; with a share for the group that will be taken only if no retry is to ask
+    /// for one.
     fn client(&self, sessions: &SessionCache) -> Client {
         let mut client = Client::builder()
             .alpn(["a", "b"])
             .groups(GROUPS)
-            .key_shares(GROUPS.into_iter().filter(|group| !self.retry.group() || *group != self.group))
+            .key_shares(
+                GROUPS
+                    .into_iter()
+                    .filter(|group| !self.retry.group() || *group != self.group),
+            )
             .sessions(sessions.clone())
             .early_data(self.session.early());
         if self.psk != Psk::None {
@@ -191,11 +243,13 @@ impl Cell {
         };
         if self.psk != Psk::Alone {
             let trust = self.client.trust_in_client();
-            server = server.identity(self.server.server().clone()).client_auth(match self.asked {
-                Asked::No => ClientAuth::None,
-                Asked::OptionalShown | Asked::OptionalNothing => ClientAuth::Optional(trust),
-                Asked::Required => ClientAuth::Required(trust),
-            });
+            server = server
+                .identity(self.server.server().clone())
+                .client_auth(match self.asked {
+                    Asked::No => ClientAuth::None,
+                    Asked::OptionalShown | Asked::OptionalNothing => ClientAuth::Optional(trust),
+                    Asked::Required => ClientAuth::Required(trust),
+                });
         }
         if let Some(guard) = guard {
             server = server.early_data(u32::try_from(MAX_EARLY_DATA).unwrap(), guard.clone());
@@ -215,7 +269,8 @@ struct Expected {
     retry: Option<Vec<u16>>,
     /// Where the PSK that is taken stands in the last ClientHello.
     selected: Option<u8>,
-    /// Whom the client sees, and the server; nobody, where they know each other by the PSK from outside.
+    /// Whom the client sees, and the server; nobody, where they know each other by the PSK from
+    /// outside.
     server: Option<Seen>,
     client: Option<Seen>,
 }
@@ -223,10 +278,18 @@ struct Expected {
 fn expected(cell: &Cell) -> Expected {
     let resumed = cell.session != Session::Full;
     // RFC 9846, 4.2.4: supported_versions is always there, key_share and cookie for what is asked.
-    let asks_for = [(true, SUPPORTED_VERSIONS), (cell.retry.group(), KEY_SHARE), (cell.retry.cookie(), COOKIE)];
-    let asks_for = asks_for.into_iter().filter_map(|(asked, extension)| asked.then_some(extension)).collect();
-    // The session is the first that is offered. RFC 9258, section 5.1: a PSK is imported once for each KDF, here for that of SHA-256 first. RFC 9846, 4.2.2:
-    // after a retry those that do not fit its suite are gone.
+    let asks_for = [
+        (true, SUPPORTED_VERSIONS),
+        (cell.retry.group(), KEY_SHARE),
+        (cell.retry.cookie(), COOKIE),
+    ];
+    let asks_for = asks_for
+        .into_iter()
+        .filter_map(|(asked, extension)| asked.then_some(extension))
+        .collect();
+    // The session is the first that is offered. RFC 9258, section 5.1: a PSK is imported once for
+    // each KDF, here for that of SHA-256 first. RFC 9846, 4.2.2: after a retry those that do not
+    // fit its suite are gone.
     let behind = cell.suite == CipherSuite::TLS_AES_256_GCM_SHA384 && cell.retry == Retry::None;
     let by_credential = !cell.psk.taken();
     Expected {
@@ -235,14 +298,22 @@ fn expected(cell: &Cell) -> Expected {
             Session::Full | Session::Ticket => EarlyData::NotOffered,
             // RFC 9846, 4.3.10: the server rejects it by a HelloRetryRequest.
             Session::Early if cell.retry == Retry::None => EarlyData::Accepted,
-            Session::Early | Session::EarlyNotTaken | Session::EarlyElsewhere => EarlyData::Rejected,
+            Session::Early | Session::EarlyNotTaken | Session::EarlyElsewhere => {
+                EarlyData::Rejected
+            }
         },
         retry: (cell.retry != Retry::None).then_some(asks_for),
-        selected: if resumed { Some(0) } else { cell.psk.taken().then_some(behind.into()) },
+        selected: if resumed {
+            Some(0)
+        } else {
+            cell.psk.taken().then_some(behind.into())
+        },
         server: by_credential.then(|| cell.server.seen_server()),
         client: match cell.asked {
             Asked::No | Asked::OptionalNothing => None,
-            Asked::OptionalShown | Asked::Required => by_credential.then(|| cell.client.seen_client(resumed)),
+            Asked::OptionalShown | Asked::Required => {
+                by_credential.then(|| cell.client.seen_client(resumed))
+            }
         },
     }
 }
@@ -259,30 +330,52 @@ fn run(cell: &Cell) {
         Session::EarlyElsewhere => (Some(&guard), Some(&another)),
     };
     if cell.session != Session::Full {
-        let full = Cell { session: Session::Full, ..*cell };
-        check(&full, &mut meet(&full, &client, &cell.server(&ticket_keys, before), 1));
+        let full = Cell {
+            session: Session::Full,
+            ..*cell
+        };
+        check(
+            &full,
+            &mut meet(&full, &client, &cell.server(&ticket_keys, before), 1),
+        );
     }
-    check(cell, &mut meet(cell, &client, &cell.server(&ticket_keys, now), 2));
+    check(
+        cell,
+        &mut meet(cell, &client, &cell.server(&ticket_keys, now), 2),
+    );
     // RFC 9149: two tickets were asked for at first; one that is used is replaced.
     assert_eq!(sessions.len(), 2);
 }
 
-/// A handshake. The client sends all the early data that it may; what the server takes of it, it answers at once.
+/// A handshake. The client sends all the early data that it may; what the server takes of it, it
+/// answers at once.
 fn meet(cell: &Cell, client: &Client, server: &Server, seed: u64) -> Pair {
     let outcome = expected(cell).early_data;
     let mut pair = cast::pair(client, server, seed);
     let mut rng = Seeded(seed);
-    let left = if outcome == EarlyData::NotOffered { 0 } else { MAX_EARLY_DATA };
+    let left = if outcome == EarlyData::NotOffered {
+        0
+    } else {
+        MAX_EARLY_DATA
+    };
     assert_eq!(pair.client.connection.early_data_left(), left);
     let early = data(5000, MAX_EARLY_DATA);
     let mut rest = &early[..];
     for length in EARLY {
         let (piece, more) = rest.split_at(length);
-        assert_eq!(pair.client.connection.write_early_data(piece).unwrap(), length.min(left));
+        assert_eq!(
+            pair.client.connection.write_early_data(piece).unwrap(),
+            length.min(left)
+        );
         rest = more;
     }
     for end in [&mut pair.client, &mut pair.server] {
-        assert_eq!(end.connection.write_early_data(b"no more, or not at all").unwrap(), 0);
+        assert_eq!(
+            end.connection
+                .write_early_data(b"no more, or not at all")
+                .unwrap(),
+            0
+        );
     }
     let flight = pair.client.send(usize::MAX);
     cell.transport.deliver(&flight, &mut pair.server, &mut rng);
@@ -290,11 +383,21 @@ fn meet(cell: &Cell, client: &Client, server: &Server, seed: u64) -> Pair {
     if outcome == EarlyData::Accepted {
         assert!(pair.server.early == early && pair.server.connection.is_handshaking());
         answer = data(6000, 300);
-        assert_eq!(pair.server.connection.write_early_data(&answer).unwrap(), answer.len());
+        assert_eq!(
+            pair.server.connection.write_early_data(&answer).unwrap(),
+            answer.len()
+        );
     }
     cell.transport.settle(&mut pair, &mut rng);
     // Once, and nothing of it among what comes later.
-    assert_eq!(pair.server.early.len(), if outcome == EarlyData::Accepted { MAX_EARLY_DATA } else { 0 });
+    assert_eq!(
+        pair.server.early.len(),
+        if outcome == EarlyData::Accepted {
+            MAX_EARLY_DATA
+        } else {
+            0
+        }
+    );
     assert!(pair.client.early.is_empty() && pair.server.read.is_empty());
     assert!(pair.client.read == answer);
     pair.client.read.clear();
@@ -316,20 +419,35 @@ fn check(cell: &Cell, pair: &mut Pair) {
         assert_eq!(negotiated.early_data(), expected.early_data);
         assert_eq!(negotiated.alpn(), Some(&b"b"[..]));
         // In a session of a PSK from outside that is who the other side is, too.
-        let psk = negotiated.external_psk().map(|psk| (psk.own_name(), psk.peer_name()));
+        let psk = negotiated
+            .external_psk()
+            .map(|psk| (psk.own_name(), psk.peer_name()));
         assert_eq!(psk, cell.psk.taken().then_some(names));
     }
     assert_eq!(cast::seen(&pair.client.connection), expected.server);
     assert_eq!(cast::seen(&pair.server.connection), expected.client);
     pair.assert_same_view();
     check_hellos(cell, &expected, pair);
-    let early_records = if expected.early_data == EarlyData::NotOffered { 0 } else { EARLY.len() };
+    let early_records = if expected.early_data == EarlyData::NotOffered {
+        0
+    } else {
+        EARLY.len()
+    };
 
     echo(cell.transport, pair);
     if cell.transport == Transport::Cut {
-        // RFC 8449, section 4: protected records alone are limited; RFC 9846, 5.2: the tag's 16 bytes come on top.
-        for (sent, limit, early) in [(&pair.client.sent, SERVER_LIMIT, early_records), (&pair.server.sent, CLIENT_LIMIT, 0)] {
-            let longest = records(sent).iter().filter(|record| record[0] == 23).skip(early).map(Vec::len).max();
+        // RFC 8449, section 4: protected records alone are limited; RFC 9846, 5.2: the tag's 16
+        // bytes come on top.
+        for (sent, limit, early) in [
+            (&pair.client.sent, SERVER_LIMIT, early_records),
+            (&pair.server.sent, CLIENT_LIMIT, 0),
+        ] {
+            let longest = records(sent)
+                .iter()
+                .filter(|record| record[0] == 23)
+                .skip(early)
+                .map(Vec::len)
+                .max();
             assert_eq!(longest, Some(5 + usize::from(limit) + 16));
         }
     }
@@ -342,15 +460,34 @@ fn check_hellos(cell: &Cell, expected: &Expected, pair: &Pair) {
     assert_eq!((of_client.len(), of_server.len()), (rounds, rounds));
     let (server_hello, retries) = of_server.split_last().unwrap();
     assert!(!server_hello.is_retry() && retries.iter().all(|hello| hello.is_retry()));
-    assert_eq!(retries.first().map(|hello| hello.extensions.iter().map(|(kind, _)| *kind).collect()), expected.retry);
+    assert_eq!(
+        retries
+            .first()
+            .map(|hello| hello.extensions.iter().map(|(kind, _)| *kind).collect()),
+        expected.retry
+    );
 
     let offered = expected.resumed || cell.psk != Psk::None;
-    assert!(of_client.iter().all(|hello| hello.extension(PRE_SHARED_KEY).is_some() == offered));
-    assert_eq!(server_hello.extension(PRE_SHARED_KEY).map(<[u8]>::to_vec), expected.selected.map(|index| vec![0, index]));
-    let others = || GROUPS.iter().filter(|group| !cell.retry.group() || **group != cell.group).map(|group| group.0).collect::<Vec<_>>();
+    assert!(
+        of_client
+            .iter()
+            .all(|hello| hello.extension(PRE_SHARED_KEY).is_some() == offered)
+    );
+    assert_eq!(
+        server_hello.extension(PRE_SHARED_KEY).map(<[u8]>::to_vec),
+        expected.selected.map(|index| vec![0, index])
+    );
+    let others = || {
+        GROUPS
+            .iter()
+            .filter(|group| !cell.retry.group() || **group != cell.group)
+            .map(|group| group.0)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(of_client[0].share_groups(), others());
     if let [first, second] = of_client.as_slice() {
-        // RFC 9846, 4.2.2: the one share that was asked for, or else the same shares again; and the cookie, if there is one.
+        // RFC 9846, 4.2.2: the one share that was asked for, or else the same shares again; and the
+        // cookie, if there is one.
         if cell.retry.group() {
             assert_eq!(second.share_groups(), [cell.group.0]);
         } else {
@@ -362,10 +499,16 @@ fn check_hellos(cell: &Cell, expected: &Expected, pair: &Pair) {
     }
     let early = expected.early_data != EarlyData::NotOffered;
     assert_eq!(of_client[0].extension(EARLY_DATA), early.then_some(&[][..]));
-    // RFC 9846, E.4: each side sends one ChangeCipherSpec, with a retry too: the client before its second flight, or, with early data, behind the first
-    // ClientHello.
-    assert_eq!([&pair.client.sent, &pair.server.sent].map(|sent| wire::count(sent, 20)), [1, 1]);
-    let types: Vec<u8> = records(&pair.client.sent).iter().map(|record| record[0]).collect();
+    // RFC 9846, E.4: each side sends one ChangeCipherSpec, with a retry too: the client before its
+    // second flight, or, with early data, behind the first ClientHello.
+    assert_eq!(
+        [&pair.client.sent, &pair.server.sent].map(|sent| wire::count(sent, 20)),
+        [1, 1]
+    );
+    let types: Vec<u8> = records(&pair.client.sent)
+        .iter()
+        .map(|record| record[0])
+        .collect();
     let begins: &[u8] = match (early, expected.retry.is_some()) {
         (false, false) => &[22, 20, 23],
         (false, true) => &[22, 20, 22, 23],
@@ -411,10 +554,12 @@ fn run_all(places: &[Place]) {
 type Two = [(usize, usize); 2];
 
 fn pairs(place: &Place) -> impl Iterator<Item = Two> {
-    (0..place.len()).flat_map(move |one| (0..one).map(move |other| [(one, place[one]), (other, place[other])]))
+    (0..place.len())
+        .flat_map(move |one| (0..one).map(move |other| [(one, place[one]), (other, place[other])]))
 }
 
-/// Few cells with all pairs in them: one after the other, the last of those that bring the most new ones.
+/// Few cells with all pairs in them: one after the other, the last of those that bring the most new
+/// ones.
 fn pairwise() -> Vec<Place> {
     let all = product();
     let mut missing: BTreeSet<Two> = all.iter().flat_map(pairs).collect();
@@ -431,8 +576,8 @@ fn pairwise() -> Vec<Place> {
 #[test]
 fn every_pair_of_dimensions() {
     let places = pairwise();
-    // Each two of the sizes multiplied, and all of that added up, is 396; of these a PSK alone goes without 3 ways of being asked and one kind of
-    // credential on either side.
+    // Each two of the sizes multiplied, and all of that added up, is 396; of these a PSK alone goes
+    // without 3 ways of being asked and one kind of credential on either side.
     let covered: BTreeSet<Two> = places.iter().flat_map(pairs).collect();
     assert_eq!(covered.len(), 391);
     run_all(&places);
@@ -444,7 +589,7 @@ fn every_pair_of_dimensions() {
 fn the_full_product() {
     let places = product();
     run_all(&places);
-    // 4 retries, 5 sessions, 3 suites, 3 groups and 3 transports; with each of these a PSK alone, or 4 * 2 * 2 ways to know each other without one, with one,
-    // and with an unknown one.
+    // 4 retries, 5 sessions, 3 suites, 3 groups and 3 transports; with each of these a PSK alone,
+    // or 4 * 2 * 2 ways to know each other without one, with one, and with an unknown one.
     assert_eq!(places.len(), 540 * (1 + 3 * 16));
 }

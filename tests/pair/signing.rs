@@ -1,6 +1,9 @@
-//! Keys that are held elsewhere: by a signer that answers at once, on both sides, with certificates; and by one that does not sign.
+//! Keys that are held elsewhere: by a signer that answers at once, on both sides, with
+//! certificates; and by one that does not sign.
 
-use fleeting::{AlertDescription, Client, ClientAuth, Error, Identity, PublicKey, Server, Signer, Validity};
+use fleeting::{
+    AlertDescription, Client, ClientAuth, Error, Identity, PublicKey, Server, Signer, Validity,
+};
 
 use crate::cast::{DAY, cast, handshake, seen};
 use crate::support::{NAME, NOW, Pair};
@@ -27,7 +30,10 @@ fn signs(message: &[u8]) -> Answer {
 
 /// As an agent that has another key.
 fn signs_otherwise(message: &[u8]) -> Answer {
-    Ok(ed25519_dalek::Signer::sign(&ed25519_dalek::SigningKey::from_bytes(&[8; 32]), message).to_vec())
+    Ok(
+        ed25519_dalek::Signer::sign(&ed25519_dalek::SigningKey::from_bytes(&[8; 32]), message)
+            .to_vec(),
+    )
 }
 
 fn is_gone(_: &[u8]) -> Answer {
@@ -43,10 +49,32 @@ fn pair(server: fn(&[u8]) -> Answer, client: fn(&[u8]) -> Answer) -> Pair {
     let validity = Validity::between(NOW.unix - DAY, NOW.unix + DAY).unwrap();
     let authority = &cast().root;
     let certificate = || authority.certificate().validity(validity);
-    let server = Identity::with_signer(certificate().server([NAME]).issue_for(public_key()).unwrap(), Elsewhere(server)).unwrap();
-    let client = Identity::with_signer(certificate().client("a client").issue_for(public_key()).unwrap(), Elsewhere(client)).unwrap();
-    let client = Client::builder().trust(authority.trust()).identity(client).build().unwrap();
-    let server = Server::builder().identity(server).client_auth(ClientAuth::Required(authority.trust())).build().unwrap();
+    let server = Identity::with_signer(
+        certificate()
+            .server([NAME])
+            .issue_for(public_key())
+            .unwrap(),
+        Elsewhere(server),
+    )
+    .unwrap();
+    let client = Identity::with_signer(
+        certificate()
+            .client("a client")
+            .issue_for(public_key())
+            .unwrap(),
+        Elsewhere(client),
+    )
+    .unwrap();
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(client)
+        .build()
+        .unwrap();
+    let server = Server::builder()
+        .identity(server)
+        .client_auth(ClientAuth::Required(authority.trust()))
+        .build()
+        .unwrap();
     handshake(&client, &server, Transport::Whole, 1)
 }
 
@@ -58,18 +86,36 @@ fn both_sides_sign_elsewhere() {
     }
 }
 
-/// The side whose signer fails knows why, and the other is told that it was no fault of its own: RFC 9846, 6.2, internal_error.
+/// The side whose signer fails knows why, and the other is told that it was no fault of its own:
+/// RFC 9846, 6.2, internal_error.
 #[test]
 fn a_signer_that_does_not_sign_ends_the_handshake() {
     let assert_failed = |failed: &Error, told: &Error, reason: &str| {
-        assert!(matches!(failed, Error::Signer(_)) && failed.to_string().contains(reason), "{failed}");
+        assert!(
+            matches!(failed, Error::Signer(_)) && failed.to_string().contains(reason),
+            "{failed}"
+        );
         assert_eq!(failed.alert(), Some(AlertDescription::INTERNAL_ERROR));
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)), "{told}");
+        assert!(
+            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            "{told}"
+        );
     };
-    for (temper, reason) in [(is_gone as fn(&[u8]) -> Answer, "the agent is gone"), (signs_otherwise, "it holds another key")] {
+    for (temper, reason) in [
+        (is_gone as fn(&[u8]) -> Answer, "the agent is gone"),
+        (signs_otherwise, "it holds another key"),
+    ] {
         let server_fails = pair(temper, signs);
-        assert_failed(server_fails.server.error(), server_fails.client.error(), reason);
+        assert_failed(
+            server_fails.server.error(),
+            server_fails.client.error(),
+            reason,
+        );
         let client_fails = pair(signs, temper);
-        assert_failed(client_fails.client.error(), client_fails.server.error(), reason);
+        assert_failed(
+            client_fails.client.error(),
+            client_fails.server.error(),
+            reason,
+        );
     }
 }

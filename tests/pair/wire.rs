@@ -1,4 +1,5 @@
-//! What goes over the wire in the clear, taken apart by hand: the tests ask it what the connections did. And ways to carry it.
+//! What goes over the wire in the clear, taken apart by hand: the tests ask it what the connections
+//! did. And ways to carry it.
 
 use crate::support::{End, Pair, Seeded, records};
 
@@ -11,8 +12,8 @@ pub const KEY_SHARE: u16 = 51;
 
 /// RFC 9846, 4.2.3: the ServerHello.random of a HelloRetryRequest.
 const RETRY_RANDOM: [u8; 32] = [
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
-    0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
 /// A ClientHello, ServerHello or HelloRetryRequest, the only messages in the clear.
@@ -29,31 +30,61 @@ impl Hello {
     /// From a record, which must hold the whole of it and nothing else.
     fn read(record: &[u8]) -> Self {
         let (header, body) = record[5..].split_at(4);
-        assert_eq!(usize::from(u16::from_be_bytes([header[2], header[3]])), body.len(), "one message in one record");
+        assert_eq!(
+            usize::from(u16::from_be_bytes([header[2], header[3]])),
+            body.len(),
+            "one message in one record"
+        );
         let client = header[0] == 1;
         let session_id = usize::from(body[34]) + 1;
-        let suites = if client { 2 + usize::from(u16::from_be_bytes([body[34 + session_id], body[35 + session_id]])) } else { 2 };
+        let suites = if client {
+            2 + usize::from(u16::from_be_bytes([
+                body[34 + session_id],
+                body[35 + session_id],
+            ]))
+        } else {
+            2
+        };
         let compression = if client { 2 } else { 1 };
         let (fixed, mut rest) = body.split_at(34 + session_id + suites + compression);
         rest = &rest[2..];
         let mut extensions = Vec::new();
         while let [kind, low, high_length, length, after @ ..] = rest {
-            let (value, more) = after.split_at(usize::from(u16::from_be_bytes([*high_length, *length])));
+            let (value, more) =
+                after.split_at(usize::from(u16::from_be_bytes([*high_length, *length])));
             extensions.push((u16::from_be_bytes([*kind, *low]), value.to_vec()));
             rest = more;
         }
         assert!(rest.is_empty());
-        Self { client, random: fixed[2..34].try_into().unwrap(), middle: fixed[34..].to_vec(), extensions }
+        Self {
+            client,
+            random: fixed[2..34].try_into().unwrap(),
+            middle: fixed[34..].to_vec(),
+            extensions,
+        }
     }
 
     /// As a record.
     pub fn write(&self) -> Vec<u8> {
         let two = |length: usize| u16::try_from(length).unwrap().to_be_bytes();
         let with_length = |bytes: &[u8]| [&two(bytes.len())[..], bytes].concat();
-        let extensions: Vec<u8> =
-            self.extensions.iter().flat_map(|(kind, value)| [&kind.to_be_bytes()[..], &with_length(value)].concat()).collect();
-        let body = [&[3, 3], &self.random[..], &self.middle, &with_length(&extensions)].concat();
-        let message = [&[if self.client { 1 } else { 2 }, 0], &with_length(&body)[..]].concat();
+        let extensions: Vec<u8> = self
+            .extensions
+            .iter()
+            .flat_map(|(kind, value)| [&kind.to_be_bytes()[..], &with_length(value)].concat())
+            .collect();
+        let body = [
+            &[3, 3],
+            &self.random[..],
+            &self.middle,
+            &with_length(&extensions),
+        ]
+        .concat();
+        let message = [
+            &[if self.client { 1 } else { 2 }, 0],
+            &with_length(&body)[..],
+        ]
+        .concat();
         [&[22, 3, 3], &with_length(&message)[..]].concat()
     }
 
@@ -62,10 +93,14 @@ impl Hello {
     }
 
     pub fn extension(&self, wanted: u16) -> Option<&[u8]> {
-        self.extensions.iter().find(|(kind, _)| *kind == wanted).map(|(_, value)| value.as_slice())
+        self.extensions
+            .iter()
+            .find(|(kind, _)| *kind == wanted)
+            .map(|(_, value)| value.as_slice())
     }
 
-    /// The groups of a ClientHello's key_share: a list of group and length, each followed by the share.
+    /// The groups of a ClientHello's key_share: a list of group and length, each followed by the
+    /// share.
     pub fn share_groups(&self) -> Vec<u16> {
         let mut rest = &self.extension(KEY_SHARE).unwrap()[2..];
         let mut groups = Vec::new();
@@ -79,12 +114,19 @@ impl Hello {
 
 /// The messages in the clear, in their order.
 pub fn hellos(stream: &[u8]) -> Vec<Hello> {
-    records(stream).iter().filter(|record| record[0] == 22).map(|record| Hello::read(record)).collect()
+    records(stream)
+        .iter()
+        .filter(|record| record[0] == 22)
+        .map(|record| Hello::read(record))
+        .collect()
 }
 
 /// How many records of a type there are.
 pub fn count(stream: &[u8], content_type: u8) -> usize {
-    records(stream).iter().filter(|record| record[0] == content_type).count()
+    records(stream)
+        .iter()
+        .filter(|record| record[0] == content_type)
+        .count()
 }
 
 /// How bytes get from one side to the other.
@@ -94,8 +136,8 @@ pub enum Transport {
     Whole,
     /// Byte by byte.
     Bytes,
-    /// In pieces that end anywhere; and the messages in the clear come in several records each (RFC 9846, 5.1: they "MAY be ...
-    /// fragmented across several records").
+    /// In pieces that end anywhere; and the messages in the clear come in several records each (RFC
+    /// 9846, 5.1: they "MAY be ... fragmented across several records").
     Cut,
 }
 
@@ -108,7 +150,10 @@ impl Transport {
             Self::Whole => to.receive(bytes, usize::MAX),
             Self::Bytes => to.receive(bytes, 1),
             Self::Cut => {
-                let records: Vec<_> = records(bytes).iter().flat_map(|record| cut(record, rng)).collect();
+                let records: Vec<_> = records(bytes)
+                    .iter()
+                    .flat_map(|record| cut(record, rng))
+                    .collect();
                 let mut rest = records.as_slice();
                 while !rest.is_empty() {
                     let (piece, more) = rest.split_at(rng.up_to(700).min(rest.len()));

@@ -1,6 +1,8 @@
-//! curl as an HTTP/1.1 client of our server, 7.88 or newer, built with OpenSSL. Debian: `apt-get install curl`.
+//! curl as an HTTP/1.1 client of our server, 7.88 or newer, built with OpenSSL. Debian:
+//! `apt-get install curl`.
 //!
-//! Exit codes of curl: 35 the handshake failed, 56 receiving failed, 60 the server's certificate was not accepted.
+//! Exit codes of curl: 35 the handshake failed, 56 receiving failed, 60 the server's certificate
+//! was not accepted.
 
 use std::io::{BufRead, Write};
 
@@ -16,8 +18,25 @@ fn curl(world: &World, door: &Door, more: &[&str]) -> Program {
     let url = format!("https://{SERVER_NAME}:{}/", door.port());
     let resolve = format!("{SERVER_NAME}:{}:127.0.0.1", door.port());
     // Whoever runs the tests may have a ~/.curlrc and a proxy.
-    let fixed = ["--disable", "--noproxy", "*", "--silent", "--show-error", "--fail", "--http1.1", "--resolve", &resolve];
-    Program::start("curl", INSTALL, fixed.iter().chain(&["--cacert", &world.ca, &url]).chain(more))
+    let fixed = [
+        "--disable",
+        "--noproxy",
+        "*",
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--http1.1",
+        "--resolve",
+        &resolve,
+    ];
+    Program::start(
+        "curl",
+        INSTALL,
+        fixed
+            .iter()
+            .chain(&["--cacert", &world.ca, &url])
+            .chain(more),
+    )
 }
 
 fn with_identity(files: &Files) -> [&str; 4] {
@@ -51,7 +70,9 @@ fn curl_asks_us() {
             (ClientAuth::Required(trust()), true),
         ] {
             println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
-            let builder = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth);
+            let builder = Server::builder()
+                .identity(world.pki.server.clone())
+                .client_auth(client_auth);
             let server = builder.alpn(["http/1.1"]).build().unwrap();
             let mut arguments = vec!["--tls13-ciphers", suite.1, "--tlsv1.3"];
             if shown {
@@ -62,7 +83,10 @@ fn curl_asks_us() {
                 assert_eq!(stream.cipher_suite(), suite.0);
                 assert_eq!(stream.server_name(), Some(SERVER_NAME));
                 assert_eq!(stream.alpn(), Some(&b"http/1.1"[..]));
-                assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+                assert_eq!(
+                    stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                    shown.then_some(CLIENT_NAME)
+                );
             };
 
             // Without a length, close_notify alone says that the answer is complete.
@@ -71,7 +95,9 @@ fn curl_asks_us() {
             let mut stream = door.accept(&server, &program).unwrap();
             connected(&stream);
             assert!(request(&mut stream).starts_with("GET / HTTP/1.1\r\n"));
-            stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").unwrap();
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+                .unwrap();
             stream.write_all(&answer[..BULK / 2]).unwrap();
             stream.rekey().unwrap();
             stream.write_all(&answer[BULK / 2..]).unwrap();
@@ -90,11 +116,23 @@ fn curl_asks_us() {
             connected(&stream);
             for target in ["/", "/again"] {
                 let head = request(&mut stream);
-                assert!(head.starts_with(&format!("POST {target} HTTP/1.1\r\n")), "{head}");
-                assert!(head.contains(&format!("Content-Length: {}\r\n", upload.len())), "{head}");
+                assert!(
+                    head.starts_with(&format!("POST {target} HTTP/1.1\r\n")),
+                    "{head}"
+                );
+                assert!(
+                    head.contains(&format!("Content-Length: {}\r\n", upload.len())),
+                    "{head}"
+                );
                 expect(&mut stream, &upload, &program);
-                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len()).unwrap();
-                // In front of what has to be read before the next request, which then comes under keys that curl has renewed (RFC 9846, 4.7.3).
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                    answer.len()
+                )
+                .unwrap();
+                // In front of what has to be read before the next request, which then comes under
+                // keys that curl has renewed (RFC 9846, 4.7.3).
                 stream.rekey().unwrap();
                 stream.write_all(&answer).unwrap();
             }
@@ -114,19 +152,32 @@ fn curl_refuses_our_certificate() {
     let world = World::new();
     for (server, alert) in [
         (world.pki.untrusted_server(), AlertDescription::UNKNOWN_CA),
-        (world.pki.expired_server(), AlertDescription::CERTIFICATE_EXPIRED),
-        (world.pki.client.clone(), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            world.pki.expired_server(),
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            world.pki.client.clone(),
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
     ] {
         let server = Server::builder().identity(server).build().unwrap();
         let door = Door::open();
         let mut program = curl(&world, &door, &[]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
         assert_eq!(exit_code(&mut program), 60);
     }
 
     // curl looks at the name itself, when the handshake is over, and closes.
-    let server = Server::builder().identity(world.pki.wrongly_named_server()).build().unwrap();
+    let server = Server::builder()
+        .identity(world.pki.wrongly_named_server())
+        .build()
+        .unwrap();
     let door = Door::open();
     let mut program = curl(&world, &door, &[]);
     let mut stream = door.accept(&server, &program).unwrap();
@@ -141,11 +192,27 @@ fn we_refuse_curl() {
     let pki = &world.pki;
     let untrusted = world.files("untrusted", &pki.untrusted_client());
     let expired = world.files("expired", &pki.expired_client());
-    let server = || Server::builder().identity(pki.server.clone()).alpn(["http/1.1"]);
+    let server = || {
+        Server::builder()
+            .identity(pki.server.clone())
+            .alpn(["http/1.1"])
+    };
     let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
-    type Row<'a> = (fleeting::ServerBuilder, Vec<&'a str>, fn(&Fault) -> bool, i32, &'a str);
+    type Row<'a> = (
+        fleeting::ServerBuilder,
+        Vec<&'a str>,
+        fn(&Fault) -> bool,
+        i32,
+        &'a str,
+    );
     let rows: [Row<'_>; 6] = [
-        (required(), vec![], |fault| matches!(fault, Fault::CertificateRequired), 56, "certificate required"),
+        (
+            required(),
+            vec![],
+            |fault| matches!(fault, Fault::CertificateRequired),
+            56,
+            "certificate required",
+        ),
         (
             required(),
             with_identity(&untrusted).to_vec(),
@@ -160,7 +227,13 @@ fn we_refuse_curl() {
             56,
             "certificate expired",
         ),
-        (server().alpn(["x"]), vec![], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), 35, "no application protocol"),
+        (
+            server().alpn(["x"]),
+            vec![],
+            |fault| matches!(fault, Fault::NoCommonProtocol { .. }),
+            35,
+            "no application protocol",
+        ),
         (
             server().cipher_suites([SUITES[1].0]),
             vec!["--tls13-ciphers", SUITES[0].1],
@@ -168,14 +241,24 @@ fn we_refuse_curl() {
             35,
             "handshake failure",
         ),
-        (server(), vec!["--tls-max", "1.2"], |fault| matches!(fault, Fault::Version { .. }), 35, "protocol version"),
+        (
+            server(),
+            vec!["--tls-max", "1.2"],
+            |fault| matches!(fault, Fault::Version { .. }),
+            35,
+            "protocol version",
+        ),
     ];
     for (server, arguments, is_reason, code, alert) in rows {
         println!("{arguments:?}");
         let door = Door::open();
         let mut program = curl(&world, &door, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}.{}",
+            program.report()
+        );
         program.wait_for(alert);
         assert_eq!(exit_code(&mut program), code, "{}", program.report());
     }
@@ -186,12 +269,17 @@ fn we_refuse_curl() {
 #[ignore = "needs curl"]
 fn we_see_a_cut_connection() {
     let world = World::new();
-    let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
+    let server = Server::builder()
+        .identity(world.pki.server.clone())
+        .build()
+        .unwrap();
     let door = Door::open();
     let mut program = curl(&world, &door, &["--no-buffer"]);
     let mut stream = door.accept(&server, &program).unwrap();
     request(&mut stream);
-    stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nthe first half").unwrap();
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nthe first half")
+        .unwrap();
     program.wait_for("the first half");
     program.kill();
     let error = read_error(&mut stream);

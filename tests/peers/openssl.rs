@@ -1,13 +1,20 @@
 //! OpenSSL's `s_client` and `s_server`, 3.0 or newer. Debian: `apt-get install openssl`.
 //!
-//! Both send what is typed into them and print what they receive. A line that begins with `K` is a command: renew the keys and ask the peer to do the
-//! same; with `k`: renew them without asking; with `Q`: close. `-msgfile` gets a line for every message.
+//! Both send what is typed into them and print what they receive. A line that begins with `K` is a
+//! command: renew the keys and ask the peer to do the same; with `k`: renew them without asking;
+//! with `Q`: close. `-msgfile` gets a line for every message.
 
 use std::io::Write;
 
-use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, ClientBuilder, Error, Fault, NamedGroup, Server, ServerBuilder};
+use fleeting::{
+    AlertDescription, CertificateError, Client, ClientAuth, ClientBuilder, Error, Fault,
+    NamedGroup, Server, ServerBuilder,
+};
 
-use crate::program::{BULK, Door, Files, Program, Tls, World, connect, cut, exchange, expect_end, read_error, wait_until};
+use crate::program::{
+    BULK, Door, Files, Program, Tls, World, connect, cut, exchange, expect_end, read_error,
+    wait_until,
+};
 use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
 use crate::wire::PRE_SHARED_KEY;
@@ -18,12 +25,30 @@ const INSTALL: &str = "apt-get install openssl";
 pub fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
     let target = format!("127.0.0.1:{}", door.port());
     let messages = world.folder.path("messages");
-    let fixed = ["s_client", "-connect", &target, "-servername", SERVER_NAME, "-verify_hostname", SERVER_NAME, "-verify_return_error"];
-    let rest = ["-msgfile", &messages, "-msg", "-keymatexport", "EXPORTER-test", "-keymatexportlen", "32"];
+    let fixed = [
+        "s_client",
+        "-connect",
+        &target,
+        "-servername",
+        SERVER_NAME,
+        "-verify_hostname",
+        SERVER_NAME,
+        "-verify_return_error",
+    ];
+    let rest = [
+        "-msgfile",
+        &messages,
+        "-msg",
+        "-keymatexport",
+        "EXPORTER-test",
+        "-keymatexportlen",
+        "32",
+    ];
     Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more))
 }
 
-/// `s_server` with that identity, and its port: for one connection, or as many after one another as a second `-naccept` says.
+/// `s_server` with that identity, and its port: for one connection, or as many after one another as
+/// a second `-naccept` says.
 pub fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
     let mut arguments = vec!["-cert", &files.chain, "-key", &files.key];
     // An empty file is an error to it.
@@ -37,7 +62,17 @@ pub fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
 /// The same with no identity but what the arguments give it.
 pub fn nameless_s_server(world: &World, more: &[&str]) -> (Program, u16) {
     let messages = world.folder.path("messages");
-    let fixed = ["s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-msgfile", &messages, "-msg", "-verify_return_error"];
+    let fixed = [
+        "s_server",
+        "-accept",
+        "127.0.0.1:0",
+        "-naccept",
+        "1",
+        "-msgfile",
+        &messages,
+        "-msg",
+        "-verify_return_error",
+    ];
     let rest = ["-keymatexport", "EXPORTER-test", "-keymatexportlen", "32"];
     let program = Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more));
     let port = program.wait_for_line("ACCEPT 127.0.0.1:").parse().unwrap();
@@ -46,18 +81,32 @@ pub fn nameless_s_server(world: &World, more: &[&str]) -> (Program, u16) {
 
 /// How many of these messages it has sent (`>>>`) and received (`<<<`).
 pub fn count(world: &World, direction: &str, message: &str) -> usize {
-    world.folder.read("messages").lines().filter(|line| line.starts_with(direction) && line.contains(message)).count()
+    world
+        .folder
+        .read("messages")
+        .lines()
+        .filter(|line| line.starts_with(direction) && line.contains(message))
+        .count()
 }
 
 /// In how many connections `s_server` has seen our client certificate.
 fn times_seen(program: &Program) -> usize {
-    program.times(&format!("\nsubject=CN = {CLIENT_NAME}\n")) + program.times(&format!("\nsubject=CN={CLIENT_NAME}\n"))
+    program.times(&format!("\nsubject=CN = {CLIENT_NAME}\n"))
+        + program.times(&format!("\nsubject=CN={CLIENT_NAME}\n"))
 }
 
 pub fn exporters_agree(stream: &Tls, program: &Program) {
     let exported = program.wait_for_line("Keying material: ");
-    let ours = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
-    assert_eq!(exported, ours.expose().iter().map(|byte| format!("{byte:02X}")).collect::<String>());
+    let ours = stream
+        .export_keying_material("EXPORTER-test", "", 32)
+        .unwrap();
+    assert_eq!(
+        exported,
+        ours.expose()
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect::<String>()
+    );
 }
 
 /// What both directions have in common once they are connected: exporter, data, KeyUpdate.
@@ -70,19 +119,33 @@ fn converse(world: &World, stream: &mut Tls, program: &Program, suite: Suite) {
 
     // From them, without a question (RFC 9846, 4.7.3).
     program.type_in("k\n");
-    wait_until("OpenSSL's KeyUpdate", || count(world, ">>>", "KeyUpdate") == 1);
+    wait_until("OpenSSL's KeyUpdate", || {
+        count(world, ">>>", "KeyUpdate") == 1
+    });
     exchange(stream, program, "k", 100);
-    assert_eq!(count(world, "<<<", "KeyUpdate"), 0, "answered what was not asked");
+    assert_eq!(
+        count(world, "<<<", "KeyUpdate"),
+        0,
+        "answered what was not asked"
+    );
     // With one: we answer before our next data.
     program.type_in("K\n");
-    wait_until("OpenSSL's KeyUpdate", || count(world, ">>>", "KeyUpdate") == 2);
+    wait_until("OpenSSL's KeyUpdate", || {
+        count(world, ">>>", "KeyUpdate") == 2
+    });
     exchange(stream, program, "K", 100);
     assert_eq!(count(world, "<<<", "KeyUpdate"), 1);
     // From us, who always ask: it answers before its next data.
     stream.rekey().unwrap();
     exchange(stream, program, "rekey", BULK);
     exchange(stream, program, "rekeyed", BULK);
-    assert_eq!((count(world, "<<<", "KeyUpdate"), count(world, ">>>", "KeyUpdate")), (2, 3));
+    assert_eq!(
+        (
+            count(world, "<<<", "KeyUpdate"),
+            count(world, ">>>", "KeyUpdate")
+        ),
+        (2, 3)
+    );
 }
 
 #[test]
@@ -98,17 +161,39 @@ fn s_client_talks_to_us() {
             (ClientAuth::Required(trust()), true),
         ] {
             println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
-            let server = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth).alpn(["x", "y"]).build().unwrap();
+            let server = Server::builder()
+                .identity(world.pki.server.clone())
+                .client_auth(client_auth)
+                .alpn(["x", "y"])
+                .build()
+                .unwrap();
             let door = Door::open();
-            let mut arguments = vec!["-CAfile", &world.ca, "-ciphersuites", suite.1, "-alpn", "z,y,x"];
+            let mut arguments = vec![
+                "-CAfile",
+                &world.ca,
+                "-ciphersuites",
+                suite.1,
+                "-alpn",
+                "z,y,x",
+            ];
             if shown {
-                arguments.extend(["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers]);
+                arguments.extend([
+                    "-cert",
+                    &world.client.chain,
+                    "-key",
+                    &world.client.key,
+                    "-cert_chain",
+                    &world.client.issuers,
+                ]);
             }
             let mut program = s_client(&world, &door, &arguments);
             let mut stream = door.accept(&server, &program).unwrap();
             assert_eq!(stream.server_name(), Some(SERVER_NAME));
             assert_eq!(stream.alpn(), Some(&b"x"[..]));
-            assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+            assert_eq!(
+                stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                shown.then_some(CLIENT_NAME)
+            );
             program.wait_for("ALPN protocol: x");
             program.wait_for("Verify return code: 0 (ok)");
             converse(&world, &mut stream, &program, suite);
@@ -132,22 +217,36 @@ fn s_client_talks_to_us() {
 fn we_talk_to_s_server() {
     let world = World::new();
     for suite in SUITES {
-        for (asked, shown) in [(None, false), (None, true), (Some("-verify"), false), (Some("-verify"), true), (Some("-Verify"), true)] {
+        for (asked, shown) in [
+            (None, false),
+            (None, true),
+            (Some("-verify"), false),
+            (Some("-verify"), true),
+            (Some("-Verify"), true),
+        ] {
             println!("{}, {asked:?}, certificate shown: {shown}", suite.1);
             let mut arguments = vec!["-ciphersuites", suite.1, "-alpn", "y,x"];
             if let Some(asked) = asked {
                 arguments.extend([asked, "3", "-CAfile", &world.ca]);
             }
             let (mut program, port) = s_server(&world, &world.server, &arguments);
-            let mut client = Client::builder().trust(world.pki.authority.trust()).alpn(["z", "x", "y"]);
+            let mut client = Client::builder()
+                .trust(world.pki.authority.trust())
+                .alpn(["z", "x", "y"]);
             if shown {
                 client = client.identity(world.pki.client.clone());
             }
             let mut stream = connect(&client.build().unwrap(), port).unwrap();
             assert_eq!(stream.alpn(), Some(&b"y"[..]));
-            assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
+            assert_eq!(
+                stream.peer().unwrap().certificates(),
+                world.pki.server.certificates()
+            );
             if shown && asked.is_some() {
-                assert_eq!(program.wait_for_line("subject=").replace(' ', ""), format!("CN={CLIENT_NAME}"));
+                assert_eq!(
+                    program.wait_for_line("subject=").replace(' ', ""),
+                    format!("CN={CLIENT_NAME}")
+                );
             }
             converse(&world, &mut stream, &program, suite);
             assert_eq!(count(&world, ">>>", "NewSessionTicket"), 2);
@@ -171,28 +270,53 @@ fn we_talk_to_s_server() {
 
 /// A file that `s_client` keeps its session in, from the second connection on for use.
 pub fn with_session(file: &str, use_it: bool) -> Vec<&str> {
-    if use_it { vec!["-sess_in", file, "-sess_out", file] } else { vec!["-sess_out", file] }
+    if use_it {
+        vec!["-sess_in", file, "-sess_out", file]
+    } else {
+        vec!["-sess_out", file]
+    }
 }
 
-/// A full handshake and two that follow from it; then a server with other keys, who has no use for its ticket; and one resumed there.
+/// A full handshake and two that follow from it; then a server with other keys, who has no use for
+/// its ticket; and one resumed there.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_resumes() {
     let world = World::new();
     let trust = || world.pki.authority.trust();
     for suite in SUITES {
-        for (client_auth, shown) in
-            [(ClientAuth::None, false), (ClientAuth::Optional(trust()), false), (ClientAuth::Required(trust()), true)]
-        {
+        for (client_auth, shown) in [
+            (ClientAuth::None, false),
+            (ClientAuth::Optional(trust()), false),
+            (ClientAuth::Required(trust()), true),
+        ] {
             println!("{}, {client_auth:?}", suite.1);
-            let server = || Server::builder().identity(world.pki.server.clone()).client_auth(client_auth.clone()).build().unwrap();
+            let server = || {
+                Server::builder()
+                    .identity(world.pki.server.clone())
+                    .client_auth(client_auth.clone())
+                    .build()
+                    .unwrap()
+            };
             let (first, other, session) = (server(), server(), world.folder.path("session"));
-            for (number, (server, resumed)) in (1..).zip([(&first, false), (&first, true), (&first, true), (&other, false), (&other, true)])
-            {
+            for (number, (server, resumed)) in (1..).zip([
+                (&first, false),
+                (&first, true),
+                (&first, true),
+                (&other, false),
+                (&other, true),
+            ]) {
                 let mut arguments = vec!["-CAfile", &world.ca, "-ciphersuites", suite.1];
                 arguments.extend(with_session(&session, number > 1));
                 if shown {
-                    arguments.extend(["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers]);
+                    arguments.extend([
+                        "-cert",
+                        &world.client.chain,
+                        "-key",
+                        &world.client.key,
+                        "-cert_chain",
+                        &world.client.issuers,
+                    ]);
                 }
                 let door = Door::open();
                 let mut program = s_client(&world, &door, &arguments);
@@ -200,11 +324,21 @@ fn s_client_resumes() {
                 assert_eq!(stream.resumed(), resumed, "connection {number}");
                 assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), number > 1);
                 assert_eq!(stream.server_name(), Some(SERVER_NAME));
-                assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
-                program.wait_for(if resumed { "\nReused, TLSv1.3" } else { "\nNew, TLSv1.3" });
+                assert_eq!(
+                    stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                    shown.then_some(CLIENT_NAME)
+                );
+                program.wait_for(if resumed {
+                    "\nReused, TLSv1.3"
+                } else {
+                    "\nNew, TLSv1.3"
+                });
                 program.wait_for("Verify return code: 0 (ok)");
                 converse(&world, &mut stream, &program, suite);
-                assert_eq!(count(&world, "<<<", "NewSessionTicket"), if resumed { 1 } else { 2 });
+                assert_eq!(
+                    count(&world, "<<<", "NewSessionTicket"),
+                    if resumed { 1 } else { 2 }
+                );
                 program.type_in("Q\n");
                 expect_end(&mut stream, &program);
                 stream.close().unwrap();
@@ -234,13 +368,27 @@ fn we_resume_with_s_server() {
                 for number in 1..=3 {
                     let mut stream = connect(&client, port).unwrap();
                     assert_eq!(stream.resumed(), number > 1, "connection {number}");
-                    assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), anew || number > 1);
+                    assert_eq!(
+                        stream.get_ref().client_offered(PRE_SHARED_KEY),
+                        anew || number > 1
+                    );
                     assert_eq!(stream.cipher_suite(), suite.0);
-                    assert_eq!(stream.peer().unwrap().certificates().first(), world.pki.server.certificates().first());
-                    exchange(&mut stream, &program, &format!("anew: {anew} {number}"), 100);
+                    assert_eq!(
+                        stream.peer().unwrap().certificates().first(),
+                        world.pki.server.certificates().first()
+                    );
+                    exchange(
+                        &mut stream,
+                        &program,
+                        &format!("anew: {anew} {number}"),
+                        100,
+                    );
                     // It says this before it looks at what is typed.
                     assert_eq!(program.times("\nReused session-id\n"), number - 1);
-                    assert_eq!(times_seen(&program), if asked.is_some() { number } else { 0 });
+                    assert_eq!(
+                        times_seen(&program),
+                        if asked.is_some() { number } else { 0 }
+                    );
                     stream.close().unwrap();
                     expect_end(&mut stream, &program);
                 }
@@ -250,12 +398,18 @@ fn we_resume_with_s_server() {
     }
 }
 
-/// It sends a share of its first group alone. Each twice, so that a retry is met by a ticket too, and with a client certificate.
+/// It sends a share of its first group alone. Each twice, so that a retry is met by a ticket too,
+/// and with a client certificate.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_is_led_to_a_group() {
     let world = World::new();
-    type Row = (&'static str, fn(ServerBuilder) -> ServerBuilder, NamedGroup, bool);
+    type Row = (
+        &'static str,
+        fn(ServerBuilder) -> ServerBuilder,
+        NamedGroup,
+        bool,
+    );
     let rows: [Row; 6] = [
         ("P-256", |ours| ours, P256, false),
         ("P-384:X25519", |ours| ours, X25519, true),
@@ -264,24 +418,55 @@ fn s_client_is_led_to_a_group() {
         ("X25519:P-256", |ours| ours.groups([P256]), P256, true),
         ("P-384:X25519", |ours| ours.retry_cookie(true), X25519, true),
     ];
-    let identity = ["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers];
+    let identity = [
+        "-cert",
+        &world.client.chain,
+        "-key",
+        &world.client.key,
+        "-cert_chain",
+        &world.client.issuers,
+    ];
     for (groups, ours, group, retried) in rows {
         println!("{groups} to {group}, retried: {retried}");
-        let server = Server::builder().identity(world.pki.server.clone()).client_auth(ClientAuth::Required(world.pki.authority.trust()));
+        let server = Server::builder()
+            .identity(world.pki.server.clone())
+            .client_auth(ClientAuth::Required(world.pki.authority.trust()));
         let server = ours(server).build().unwrap();
         let session = world.folder.path("session");
         for resumed in [false, true] {
-            let arguments = [&["-CAfile", &world.ca, "-groups", groups], &identity[..], &with_session(&session, resumed)].concat();
+            let arguments = [
+                &["-CAfile", &world.ca, "-groups", groups],
+                &identity[..],
+                &with_session(&session, resumed),
+            ]
+            .concat();
             let door = Door::open();
             let mut program = s_client(&world, &door, &arguments);
             let mut stream = door.accept(&server, &program).unwrap();
-            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, resumed));
-            assert_eq!(stream.peer().unwrap().common_name().as_deref(), Some(CLIENT_NAME));
-            program.wait_for(if resumed { "\nReused, TLSv1.3" } else { "\nNew, TLSv1.3" });
-            program.wait_for(if group == P256 { "Server Temp Key: ECDH, prime256v1" } else { "Server Temp Key: X25519" });
+            assert_eq!(
+                (stream.group(), stream.get_ref().retried(), stream.resumed()),
+                (group, retried, resumed)
+            );
+            assert_eq!(
+                stream.peer().unwrap().common_name().as_deref(),
+                Some(CLIENT_NAME)
+            );
+            program.wait_for(if resumed {
+                "\nReused, TLSv1.3"
+            } else {
+                "\nNew, TLSv1.3"
+            });
+            program.wait_for(if group == P256 {
+                "Server Temp Key: ECDH, prime256v1"
+            } else {
+                "Server Temp Key: X25519"
+            });
             exporters_agree(&stream, &program);
             exchange(&mut stream, &program, "bulk", BULK);
-            assert_eq!(count(&world, ">>>", "ClientHello"), if retried { 2 } else { 1 });
+            assert_eq!(
+                count(&world, ">>>", "ClientHello"),
+                if retried { 2 } else { 1 }
+            );
             program.type_in("Q\n");
             expect_end(&mut stream, &program);
             stream.close().unwrap();
@@ -295,26 +480,51 @@ fn s_client_is_led_to_a_group() {
 #[ignore = "needs openssl"]
 fn s_server_leads_us_to_a_group() {
     let world = World::new();
-    type Row = (&'static str, fn(ClientBuilder) -> ClientBuilder, NamedGroup, bool);
+    type Row = (
+        &'static str,
+        fn(ClientBuilder) -> ClientBuilder,
+        NamedGroup,
+        bool,
+    );
     let rows: [Row; 5] = [
         ("P-256", |ours| ours, P256, true),
         ("P-256", |ours| ours.key_shares([P256]), P256, false),
-        ("P-256", |ours| ours.groups([X25519, P256]).key_shares([X25519]), P256, true),
-        ("X25519", |ours| ours.groups([P256, X25519]).key_shares([P256]), X25519, true),
+        (
+            "P-256",
+            |ours| ours.groups([X25519, P256]).key_shares([X25519]),
+            P256,
+            true,
+        ),
+        (
+            "X25519",
+            |ours| ours.groups([P256, X25519]).key_shares([P256]),
+            X25519,
+            true,
+        ),
         // It knows neither the hybrid nor a reason to look for another share.
         ("P-256:X25519", |ours| ours, X25519, false),
     ];
     for (groups, ours, group, retried) in rows {
         println!("{groups} leads to {group}, retried: {retried}");
-        let client = Client::builder().trust(world.pki.authority.trust()).identity(world.pki.client.clone());
+        let client = Client::builder()
+            .trust(world.pki.authority.trust())
+            .identity(world.pki.client.clone());
         let client = ours(client).build().unwrap();
-        let arguments = ["-naccept", "2", "-groups", groups, "-Verify", "3", "-CAfile", &world.ca];
+        let arguments = [
+            "-naccept", "2", "-groups", groups, "-Verify", "3", "-CAfile", &world.ca,
+        ];
         let (mut program, port) = s_server(&world, &world.server, &arguments);
         for number in 1..=2 {
             let mut stream = connect(&client, port).unwrap();
-            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, number == 2));
+            assert_eq!(
+                (stream.group(), stream.get_ref().retried(), stream.resumed()),
+                (group, retried, number == 2)
+            );
             exchange(&mut stream, &program, &format!("bulk {number}"), BULK);
-            assert_eq!(count(&world, "<<<", "ClientHello"), if retried { 2 * number } else { number });
+            assert_eq!(
+                count(&world, "<<<", "ClientHello"),
+                if retried { 2 * number } else { number }
+            );
             assert_eq!(program.times("\nReused session-id\n"), number - 1);
             assert_eq!(times_seen(&program), number);
             stream.close().unwrap();
@@ -332,15 +542,28 @@ fn s_client_refuses_our_certificate() {
     let world = World::new();
     for (server, alert) in [
         (world.pki.untrusted_server(), AlertDescription::UNKNOWN_CA),
-        (world.pki.expired_server(), AlertDescription::CERTIFICATE_EXPIRED),
-        (world.pki.wrongly_named_server(), AlertDescription::BAD_CERTIFICATE),
-        (world.pki.client.clone(), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            world.pki.expired_server(),
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            world.pki.wrongly_named_server(),
+            AlertDescription::BAD_CERTIFICATE,
+        ),
+        (
+            world.pki.client.clone(),
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
     ] {
         let server = Server::builder().identity(server).build().unwrap();
         let door = Door::open();
         let program = s_client(&world, &door, &["-CAfile", &world.ca]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }
 
@@ -350,21 +573,45 @@ fn s_server_refuses_our_certificate() {
     let world = World::new();
     for (authorities, client, alert) in [
         // It does not name its authorities.
-        ("-verifyCAfile", Some(world.pki.untrusted_client()), AlertDescription::UNKNOWN_CA),
+        (
+            "-verifyCAfile",
+            Some(world.pki.untrusted_client()),
+            AlertDescription::UNKNOWN_CA,
+        ),
         // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
-        ("-CAfile", Some(world.pki.untrusted_client()), AlertDescription::CERTIFICATE_REQUIRED),
-        ("-CAfile", Some(world.pki.expired_client()), AlertDescription::CERTIFICATE_EXPIRED),
-        ("-CAfile", Some(world.pki.server.clone()), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            "-CAfile",
+            Some(world.pki.untrusted_client()),
+            AlertDescription::CERTIFICATE_REQUIRED,
+        ),
+        (
+            "-CAfile",
+            Some(world.pki.expired_client()),
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            "-CAfile",
+            Some(world.pki.server.clone()),
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
         ("-CAfile", None, AlertDescription::CERTIFICATE_REQUIRED),
     ] {
-        let (program, port) = s_server(&world, &world.server, &["-Verify", "3", authorities, &world.ca]);
+        let (program, port) = s_server(
+            &world,
+            &world.server,
+            &["-Verify", "3", authorities, &world.ca],
+        );
         let mut builder = Client::builder().trust(world.pki.authority.trust());
         if let Some(client) = client {
             builder = builder.identity(client);
         }
         let mut stream = connect(&builder.build().unwrap(), port).unwrap();
         let error = read_error(&mut stream);
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error}, not {alert}.{}",
+            program.report()
+        );
     }
 }
 
@@ -374,19 +621,47 @@ fn we_refuse_s_server() {
     let world = World::new();
     let pki = &world.pki;
     let good = || Client::builder().trust(pki.authority.trust());
-    let certificate = |fault: &Fault, wanted: fn(&CertificateError) -> bool| matches!(fault, Fault::Certificate(error) if wanted(error));
+    let certificate = |fault: &Fault, wanted: fn(&CertificateError) -> bool| {
+        matches!(
+            fault,
+            Fault::Certificate(error) if wanted(error)
+        )
+    };
     type Row<'a> = (fleeting::Identity, &'a dyn Fn(&Fault) -> bool, u8);
     let rows: [Row<'_>; 4] = [
-        (pki.untrusted_server(), &|fault| certificate(fault, |error| *error == CertificateError::UnknownIssuer), 48),
-        (pki.expired_server(), &|fault| certificate(fault, |error| *error == CertificateError::Expired), 45),
-        (pki.wrongly_named_server(), &|fault| certificate(fault, |error| matches!(error, CertificateError::WrongName { .. })), 42),
-        (pki.client.clone(), &|fault| certificate(fault, |error| *error == CertificateError::ExtendedKeyUsage), 43),
+        (
+            pki.untrusted_server(),
+            &|fault| certificate(fault, |error| *error == CertificateError::UnknownIssuer),
+            48,
+        ),
+        (
+            pki.expired_server(),
+            &|fault| certificate(fault, |error| *error == CertificateError::Expired),
+            45,
+        ),
+        (
+            pki.wrongly_named_server(),
+            &|fault| {
+                certificate(fault, |error| {
+                    matches!(error, CertificateError::WrongName { .. })
+                })
+            },
+            42,
+        ),
+        (
+            pki.client.clone(),
+            &|fault| certificate(fault, |error| *error == CertificateError::ExtendedKeyUsage),
+            43,
+        ),
     ];
     for (server, is_reason, alert) in rows {
         let files = world.files("refused", &server);
         let (program, port) = s_server(&world, &files, &[]);
         let error = connect(&good().build().unwrap(), port).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}");
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}"
+        );
         program.wait_for(format!("SSL alert number {alert}\n"));
     }
 }
@@ -400,9 +675,19 @@ fn we_refuse_s_client() {
     let expired = world.files("expired", &pki.expired_client());
     let server = || Server::builder().identity(pki.server.clone()).alpn(["x"]);
     let required = || server().client_auth(ClientAuth::Required(pki.authority.trust()));
-    type Row<'a> = (fleeting::ServerBuilder, Vec<&'a str>, fn(&Fault) -> bool, u8);
+    type Row<'a> = (
+        fleeting::ServerBuilder,
+        Vec<&'a str>,
+        fn(&Fault) -> bool,
+        u8,
+    );
     let rows: [Row<'_>; 8] = [
-        (required(), vec![], |fault| matches!(fault, Fault::CertificateRequired), 116),
+        (
+            required(),
+            vec![],
+            |fault| matches!(fault, Fault::CertificateRequired),
+            116,
+        ),
         (
             required(),
             vec!["-cert", &untrusted.chain, "-key", &untrusted.key],
@@ -415,23 +700,51 @@ fn we_refuse_s_client() {
             |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
             45,
         ),
-        (server(), vec!["-alpn", "y"], |fault| matches!(fault, Fault::NoCommonProtocol { .. }), 120),
+        (
+            server(),
+            vec!["-alpn", "y"],
+            |fault| matches!(fault, Fault::NoCommonProtocol { .. }),
+            120,
+        ),
         (
             server().cipher_suites([SUITES[1].0]),
             vec!["-ciphersuites", SUITES[0].1],
             |fault| matches!(fault, Fault::NoCommonSuite { .. }),
             40,
         ),
-        (server(), vec!["-groups", "P-384"], |fault| matches!(fault, Fault::NoCommonGroup { .. }), 40),
-        (server(), vec!["-sigalgs", "ecdsa_secp256r1_sha256"], |fault| matches!(fault, Fault::NoCommonScheme { .. }), 40),
-        (server(), vec!["-tls1_2"], |fault| matches!(fault, Fault::Version { .. }), 70),
+        (
+            server(),
+            vec!["-groups", "P-384"],
+            |fault| matches!(fault, Fault::NoCommonGroup { .. }),
+            40,
+        ),
+        (
+            server(),
+            vec!["-sigalgs", "ecdsa_secp256r1_sha256"],
+            |fault| matches!(fault, Fault::NoCommonScheme { .. }),
+            40,
+        ),
+        (
+            server(),
+            vec!["-tls1_2"],
+            |fault| matches!(fault, Fault::Version { .. }),
+            70,
+        ),
     ];
     for (server, arguments, is_reason, alert) in rows {
         println!("{arguments:?}");
         let door = Door::open();
-        let program = s_client(&world, &door, &[&["-CAfile", &world.ca], &arguments[..]].concat());
+        let program = s_client(
+            &world,
+            &door,
+            &[&["-CAfile", &world.ca], &arguments[..]].concat(),
+        );
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}.{}",
+            program.report()
+        );
         program.wait_for(format!("SSL alert number {alert}\n"));
     }
 }
@@ -441,15 +754,33 @@ fn we_refuse_s_client() {
 fn nothing_in_common_with_s_server() {
     let world = World::new();
     for (arguments, alert) in [
-        (vec!["-alpn", "y"], AlertDescription::NO_APPLICATION_PROTOCOL),
-        (vec!["-ciphersuites", SUITES[0].1], AlertDescription::HANDSHAKE_FAILURE),
-        (vec!["-groups", "P-384"], AlertDescription::HANDSHAKE_FAILURE),
+        (
+            vec!["-alpn", "y"],
+            AlertDescription::NO_APPLICATION_PROTOCOL,
+        ),
+        (
+            vec!["-ciphersuites", SUITES[0].1],
+            AlertDescription::HANDSHAKE_FAILURE,
+        ),
+        (
+            vec!["-groups", "P-384"],
+            AlertDescription::HANDSHAKE_FAILURE,
+        ),
         (vec!["-tls1_2"], AlertDescription::PROTOCOL_VERSION),
     ] {
         let (program, port) = s_server(&world, &world.server, &arguments);
-        let client = Client::builder().trust(world.pki.authority.trust()).alpn(["x"]).cipher_suites([SUITES[1].0]).build().unwrap();
+        let client = Client::builder()
+            .trust(world.pki.authority.trust())
+            .alpn(["x"])
+            .cipher_suites([SUITES[1].0])
+            .build()
+            .unwrap();
         let error = connect(&client, port).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{arguments:?}: {error}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{arguments:?}: {error}.{}",
+            program.report()
+        );
     }
 }
 
@@ -457,7 +788,10 @@ fn nothing_in_common_with_s_server() {
 #[ignore = "needs openssl"]
 fn both_see_a_cut_connection() {
     let world = World::new();
-    let server = Server::builder().identity(world.pki.server.clone()).build().unwrap();
+    let server = Server::builder()
+        .identity(world.pki.server.clone())
+        .build()
+        .unwrap();
     for we_vanish in [false, true] {
         let door = Door::open();
         let mut program = s_client(&world, &door, &["-CAfile", &world.ca]);

@@ -1,13 +1,25 @@
-//! OpenSSL 4 by pyOpenSSL and the program `peer.py`: what `openssl` of Debian is too old for. `pip install pyopenssl`; the package `cryptography` that
-//! comes with it brings OpenSSL. It begins no KeyUpdate.
+//! OpenSSL 4 by pyOpenSSL and the program `peer.py`: what `openssl` of Debian is too old for.
+//! `pip install pyopenssl`; the package `cryptography` that comes with it brings OpenSSL. It begins
+//! no KeyUpdate.
 
 use crate::speaker::{self, HYBRID, Speaker};
 
 const INSTALL: &str = "pip install pyopenssl";
 
 fn openssl4() -> Speaker {
-    let command = ["python3", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/peer.py")].map(String::from).to_vec();
-    Speaker { command, install: INSTALL, server_knows_group: true, client_remembers_peer: true, knows_retries: false }
+    let command = [
+        "python3",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/peer.py"),
+    ]
+    .map(String::from)
+    .to_vec();
+    Speaker {
+        command,
+        install: INSTALL,
+        server_knows_group: true,
+        client_remembers_peer: true,
+        knows_retries: false,
+    }
 }
 
 #[test]
@@ -38,7 +50,10 @@ fn we_resume_with_openssl4_server() {
 #[ignore = "needs pyopenssl"]
 fn openssl4_client_is_led_to_a_group() {
     // It shares the first alone: we want a better group all the same.
-    speaker::client_is_led_to_group(&openssl4(), &[("X25519,X25519MLKEM768", |ours| ours, HYBRID, true)]);
+    speaker::client_is_led_to_group(
+        &openssl4(),
+        &[("X25519,X25519MLKEM768", |ours| ours, HYBRID, true)],
+    );
 }
 
 #[test]

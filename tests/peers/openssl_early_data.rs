@@ -1,17 +1,22 @@
-//! Early data (0-RTT) from OpenSSL's `s_client` and to its `s_server`, 3.0 or newer. Debian: `apt-get install openssl`.
+//! Early data (0-RTT) from OpenSSL's `s_client` and to its `s_server`, 3.0 or newer. Debian:
+//! `apt-get install openssl`.
 //!
-//! `s_client` sends a file when its session allows it, and says what became of that. `s_server` prints early data, and answers none; with anti-replay,
-//! which is its default, it keeps its sessions itself and uses each once.
+//! `s_client` sends a file when its session allows it, and says what became of that. `s_server`
+//! prints early data, and answers none; with anti-replay, which is its default, it keeps its
+//! sessions itself and uses each once.
 
 use std::io::Write;
 
 use fleeting::{
-    Client, ClientAuth, EarlyData, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Server, ServerBuilder, SessionCache, Status,
-    SystemRandom, TicketKeys,
+    Client, ClientAuth, EarlyData, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Server,
+    ServerBuilder, SessionCache, Status, SystemRandom, TicketKeys,
 };
 
 use crate::openssl::{count, exporters_agree, s_client, s_server, with_session};
-use crate::program::{BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end, settle};
+use crate::program::{
+    BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end,
+    settle,
+};
 use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SUITES, lines, now};
 use crate::wire::{EARLY_DATA, PRE_SHARED_KEY};
@@ -40,7 +45,8 @@ fn end_with_s_client(mut stream: Tls, mut program: Program) {
 
 // ---- s_client to us ----
 
-/// A full handshake, and then early data under tickets, also under those of connections that had some.
+/// A full handshake, and then early data under tickets, also under those of connections that had
+/// some.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_sends_early_data() {
@@ -49,33 +55,78 @@ fn s_client_sends_early_data() {
     let early = lines("early", SIZE);
     let file = world.folder.write("early", &early);
     for suite in SUITES {
-        for (client_auth, shown) in [(ClientAuth::None, false), (ClientAuth::Required(trust.clone()), true)] {
+        for (client_auth, shown) in [
+            (ClientAuth::None, false),
+            (ClientAuth::Required(trust.clone()), true),
+        ] {
             println!("{}, {client_auth:?}", suite.1);
-            let builder = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth).alpn(["x", "y"]);
+            let builder = Server::builder()
+                .identity(world.pki.server.clone())
+                .client_auth(client_auth)
+                .alpn(["x", "y"]);
             let server = builder.early_data(MAX_SIZE, guard()).build().unwrap();
             let session = world.folder.path("session");
             for number in 1..=3 {
-                let mut arguments = vec!["-CAfile", &world.ca, "-ciphersuites", suite.1, "-early_data", &file];
+                let mut arguments = vec![
+                    "-CAfile",
+                    &world.ca,
+                    "-ciphersuites",
+                    suite.1,
+                    "-early_data",
+                    &file,
+                ];
                 arguments.extend(with_session(&session, number > 1));
                 if shown {
-                    arguments.extend(["-cert", &world.client.chain, "-key", &world.client.key, "-cert_chain", &world.client.issuers]);
+                    arguments.extend([
+                        "-cert",
+                        &world.client.chain,
+                        "-key",
+                        &world.client.key,
+                        "-cert_chain",
+                        &world.client.issuers,
+                    ]);
                     arguments.extend(["-alpn", "z,y"]);
                 }
                 let door = Door::open();
                 let program = s_client(&world, &door, &arguments);
-                let (stream, received) = accept_early(&server, door.wait(&program), ANSWER).unwrap();
+                let (stream, received) =
+                    accept_early(&server, door.wait(&program), ANSWER).unwrap();
                 let accepted = number > 1;
-                assert!(received == if accepted { &early[..] } else { b"" }, "received {} bytes", received.len());
-                assert_eq!(stream.early_data(), if accepted { EarlyData::Accepted } else { EarlyData::NotOffered });
+                assert!(
+                    received == if accepted { &early[..] } else { b"" },
+                    "received {} bytes",
+                    received.len()
+                );
+                assert_eq!(
+                    stream.early_data(),
+                    if accepted {
+                        EarlyData::Accepted
+                    } else {
+                        EarlyData::NotOffered
+                    }
+                );
                 assert_eq!(stream.get_ref().client_offered(EARLY_DATA), accepted);
-                assert_eq!((stream.resumed(), stream.cipher_suite()), (accepted, suite.0));
+                assert_eq!(
+                    (stream.resumed(), stream.cipher_suite()),
+                    (accepted, suite.0)
+                );
                 assert_eq!(stream.alpn(), shown.then_some(&b"y"[..]));
-                assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
-                program.wait_for(if accepted { "\nEarly data was accepted\n" } else { "\nEarly data was not sent\n" });
+                assert_eq!(
+                    stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                    shown.then_some(CLIENT_NAME)
+                );
+                program.wait_for(if accepted {
+                    "\nEarly data was accepted\n"
+                } else {
+                    "\nEarly data was not sent\n"
+                });
                 if accepted {
                     program.wait_for(ANSWER);
                 }
-                assert_eq!(count(&world, ">>>", "EndOfEarlyData"), usize::from(accepted));
+                assert_eq!(
+                    count(&world, ">>>", "EndOfEarlyData"),
+                    usize::from(accepted)
+                );
                 end_with_s_client(stream, program);
             }
         }
@@ -94,26 +145,79 @@ fn we_reject_s_clients_early_data() {
     let rows: [(&str, Change<'_>, bool, bool); 6] = [
         ("no early data", &|server| server, true, false),
         ("another guard, as after a restart", &takes_it, true, false),
-        ("another protocol", &|server| takes_it(server).alpn(["y", "x"]), true, false),
-        ("another group", &|server| takes_it(server).groups([P256]), true, true),
-        ("a cookie", &|server| takes_it(server).retry_cookie(true), true, true),
-        ("other ticket keys", &|server| takes_it(server).ticket_keys(TicketKeys::rotating()), false, false),
+        (
+            "another protocol",
+            &|server| takes_it(server).alpn(["y", "x"]),
+            true,
+            false,
+        ),
+        (
+            "another group",
+            &|server| takes_it(server).groups([P256]),
+            true,
+            true,
+        ),
+        (
+            "a cookie",
+            &|server| takes_it(server).retry_cookie(true),
+            true,
+            true,
+        ),
+        (
+            "other ticket keys",
+            &|server| takes_it(server).ticket_keys(TicketKeys::rotating()),
+            false,
+            false,
+        ),
     ];
     for (what, change, resumed, retried) in rows {
         println!("{what}");
         let keys = TicketKeys::rotating();
-        let builder = || Server::builder().identity(world.pki.server.clone()).alpn(["x", "y"]).ticket_keys(keys.clone());
+        let builder = || {
+            Server::builder()
+                .identity(world.pki.server.clone())
+                .alpn(["x", "y"])
+                .ticket_keys(keys.clone())
+        };
         let session = world.folder.path("session");
         for (server, second) in [(takes_it(builder()), false), (change(builder()), true)] {
-            let arguments = ["-CAfile", &world.ca, "-early_data", &file, "-alpn", "x,y", "-groups", "X25519:P-256"];
+            let arguments = [
+                "-CAfile",
+                &world.ca,
+                "-early_data",
+                &file,
+                "-alpn",
+                "x,y",
+                "-groups",
+                "X25519:P-256",
+            ];
             let door = Door::open();
-            let program = s_client(&world, &door, &[&arguments[..], &with_session(&session, second)].concat());
-            let (stream, received) = accept_early(&server.build().unwrap(), door.wait(&program), ANSWER).unwrap();
+            let program = s_client(
+                &world,
+                &door,
+                &[&arguments[..], &with_session(&session, second)].concat(),
+            );
+            let (stream, received) =
+                accept_early(&server.build().unwrap(), door.wait(&program), ANSWER).unwrap();
             assert!(received.is_empty());
-            assert_eq!(stream.early_data(), if second { EarlyData::Rejected } else { EarlyData::NotOffered });
+            assert_eq!(
+                stream.early_data(),
+                if second {
+                    EarlyData::Rejected
+                } else {
+                    EarlyData::NotOffered
+                }
+            );
             assert_eq!(stream.get_ref().client_offered(EARLY_DATA), second);
-            assert_eq!((stream.resumed(), stream.get_ref().retried()), (second && resumed, second && retried));
-            program.wait_for(if second { "\nEarly data was rejected\n" } else { "\nEarly data was not sent\n" });
+            assert_eq!(
+                (stream.resumed(), stream.get_ref().retried()),
+                (second && resumed, second && retried)
+            );
+            program.wait_for(if second {
+                "\nEarly data was rejected\n"
+            } else {
+                "\nEarly data was not sent\n"
+            });
             assert_eq!(count(&world, ">>>", "EndOfEarlyData"), 0);
             end_with_s_client(stream, program);
         }
@@ -129,21 +233,41 @@ impl ReplayStore for Forgetful {
     }
 }
 
-/// What someone recorded of a connection, played to the same server (RFC 9846, 8.2), which takes the PSK and no early data.
+/// What someone recorded of a connection, played to the same server (RFC 9846, 8.2), which takes
+/// the PSK and no early data.
 #[test]
 #[ignore = "needs openssl"]
 fn s_clients_early_data_is_not_taken_twice() {
     let world = World::new();
     let early = lines("early", 1000);
     let file = world.folder.write("early", &early);
-    for (guard, taken_again) in [(guard(), false), (ReplayGuard::with_store("store", Forgetful), true)] {
-        let server = Server::builder().identity(world.pki.server.clone()).early_data(MAX_SIZE, guard).build().unwrap();
+    for (guard, taken_again) in [
+        (guard(), false),
+        (ReplayGuard::with_store("store", Forgetful), true),
+    ] {
+        let server = Server::builder()
+            .identity(world.pki.server.clone())
+            .early_data(MAX_SIZE, guard)
+            .build()
+            .unwrap();
         let session = world.folder.path("session");
         // A client may use a ticket twice: that is no replay, since it is another ClientHello.
         for number in 1..=3 {
-            let arguments = if number == 1 { with_session(&session, false) } else { vec!["-sess_in", &session] };
+            let arguments = if number == 1 {
+                with_session(&session, false)
+            } else {
+                vec!["-sess_in", &session]
+            };
             let door = Door::open();
-            let program = s_client(&world, &door, &[&["-CAfile", &world.ca, "-early_data", &file], &arguments[..]].concat());
+            let program = s_client(
+                &world,
+                &door,
+                &[
+                    &["-CAfile", &world.ca, "-early_data", &file],
+                    &arguments[..],
+                ]
+                .concat(),
+            );
             let (stream, received) = accept_early(&server, door.wait(&program), ANSWER).unwrap();
             assert_eq!(received, if number == 1 { &b""[..] } else { &early });
 
@@ -159,7 +283,11 @@ fn s_clients_early_data_is_not_taken_twice() {
                     flight = later;
                 }
                 let status = replay.process(now(), &mut SystemRandom).unwrap();
-                let (expected, taken) = if taken_again { (Status::EarlyData, &early[..]) } else { (Status::NeedsInput, &b""[..]) };
+                let (expected, taken) = if taken_again {
+                    (Status::EarlyData, &early[..])
+                } else {
+                    (Status::NeedsInput, &b""[..])
+                };
                 assert_eq!((status, replay.early_plaintext()), (expected, taken));
                 assert!(replay.is_handshaking());
             }
@@ -174,7 +302,9 @@ fn s_clients_early_data_is_not_taken_twice() {
 fn assert_read(program: &Program, early: &[u8]) {
     // What it says first comes after the first record of 16 KiB.
     program.wait_for("Early data received:\n");
-    early.chunks(16_384).for_each(|piece| program.wait_for(piece));
+    early
+        .chunks(16_384)
+        .for_each(|piece| program.wait_for(piece));
     program.wait_for("\nEnd of early data\n");
 }
 
@@ -195,7 +325,12 @@ fn we_send_early_data_to_s_server() {
     for suite in SUITES {
         for (anti_replay, alpn) in [("-anti_replay", &["x"][..]), ("-no_anti_replay", &[])] {
             println!("{}, {anti_replay}", suite.1);
-            let client = Client::builder().trust(world.pki.authority.trust()).early_data(true).alpn(alpn.iter().copied()).build().unwrap();
+            let client = Client::builder()
+                .trust(world.pki.authority.trust())
+                .early_data(true)
+                .alpn(alpn.iter().copied())
+                .build()
+                .unwrap();
             let arguments = [
                 "-naccept",
                 "3",
@@ -208,7 +343,11 @@ fn we_send_early_data_to_s_server() {
                 "40000",
                 anti_replay,
             ];
-            let (mut program, port) = s_server(&world, &world.server, &[&arguments[..], &["-alpn", "y,x"]].concat());
+            let (mut program, port) = s_server(
+                &world,
+                &world.server,
+                &[&arguments[..], &["-alpn", "y,x"]].concat(),
+            );
             let stream = connect(&client, port).unwrap();
             assert_eq!(stream.early_data(), EarlyData::NotOffered);
             end_with_s_server(stream, &program, "first");
@@ -216,7 +355,10 @@ fn we_send_early_data_to_s_server() {
             for number in 2..=3 {
                 let early = lines(&format!("early {number}"), SIZE);
                 let stream = connect_early(&client, port, &early).unwrap();
-                assert_eq!((stream.early_data(), stream.cipher_suite()), (EarlyData::Accepted, suite.0));
+                assert_eq!(
+                    (stream.early_data(), stream.cipher_suite()),
+                    (EarlyData::Accepted, suite.0)
+                );
                 assert_eq!(stream.alpn(), alpn.first().map(|alpn| alpn.as_bytes()));
                 assert!(stream.resumed());
                 assert_read(&program, &early);
@@ -228,42 +370,115 @@ fn we_send_early_data_to_s_server() {
     }
 }
 
-/// What a connection leaves, one to the same server with another wish, to one that takes none, or to one that was started anew.
+/// What a connection leaves, one to the same server with another wish, to one that takes none, or
+/// to one that was started anew.
 #[test]
 #[ignore = "needs openssl"]
 fn s_server_rejects_our_early_data() {
     let world = World::new();
-    // What the server is told besides; what the second client speaks and shares; whether the server is started anew, and retries.
-    type Row = (&'static str, &'static [&'static str], &'static [&'static str], fleeting::NamedGroup, bool, bool);
+    // What the server is told besides; what the second client speaks and shares; whether the server
+    // is started anew, and retries.
+    type Row = (
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+        fleeting::NamedGroup,
+        bool,
+        bool,
+    );
     let rows: [Row; 5] = [
-        ("it reads none", &["-anti_replay"], &["y"], X25519, false, false),
-        ("another protocol", &["-early_data"], &["x", "y"], X25519, false, false),
+        (
+            "it reads none",
+            &["-anti_replay"],
+            &["y"],
+            X25519,
+            false,
+            false,
+        ),
+        (
+            "another protocol",
+            &["-early_data"],
+            &["x", "y"],
+            X25519,
+            false,
+            false,
+        ),
         // With anti-replay it forgets its session at the first ClientHello.
-        ("another group", &["-early_data", "-groups", "X25519", "-no_anti_replay"], &["y"], P256, false, true),
-        ("started anew", &["-early_data"], &["y"], X25519, true, false),
-        ("started anew, without anti-replay", &["-early_data", "-no_anti_replay"], &["y"], X25519, true, false),
+        (
+            "another group",
+            &["-early_data", "-groups", "X25519", "-no_anti_replay"],
+            &["y"],
+            P256,
+            false,
+            true,
+        ),
+        (
+            "started anew",
+            &["-early_data"],
+            &["y"],
+            X25519,
+            true,
+            false,
+        ),
+        (
+            "started anew, without anti-replay",
+            &["-early_data", "-no_anti_replay"],
+            &["y"],
+            X25519,
+            true,
+            false,
+        ),
     ];
     for (what, arguments, alpn, share, anew, retried) in rows {
         println!("{what}");
         let sessions = SessionCache::new(8);
-        let builder = || Client::builder().trust(world.pki.authority.trust()).sessions(sessions.clone()).early_data(true);
-        let fixed = ["-alpn", "x,y", "-max_early_data", "40000", "-recv_max_early_data", "41000", "-naccept", "2"];
+        let builder = || {
+            Client::builder()
+                .trust(world.pki.authority.trust())
+                .sessions(sessions.clone())
+                .early_data(true)
+        };
+        let fixed = [
+            "-alpn",
+            "x,y",
+            "-max_early_data",
+            "40000",
+            "-recv_max_early_data",
+            "41000",
+            "-naccept",
+            "2",
+        ];
         let start = || s_server(&world, &world.server, &[&fixed, arguments].concat());
         let (mut program, mut port) = start();
-        end_with_s_server(connect(&builder().alpn(["y"]).build().unwrap(), port).unwrap(), &program, "first");
+        end_with_s_server(
+            connect(&builder().alpn(["y"]).build().unwrap(), port).unwrap(),
+            &program,
+            "first",
+        );
         if anew {
             (program, port) = start();
         }
-        let client = builder().alpn(alpn.iter().copied()).groups([X25519, P256]).key_shares([share]).build().unwrap();
+        let client = builder()
+            .alpn(alpn.iter().copied())
+            .groups([X25519, P256])
+            .key_shares([share])
+            .build()
+            .unwrap();
         // After a retry it skips no record that is longer than one in the clear may be.
         let size = if retried { 16_000 } else { SIZE };
         let stream = connect_early(&client, port, &lines("early", size)).unwrap();
         assert_eq!(stream.early_data(), EarlyData::Rejected);
-        assert_eq!((stream.resumed(), stream.get_ref().retried()), (!anew, retried));
+        assert_eq!(
+            (stream.resumed(), stream.get_ref().retried()),
+            (!anew, retried)
+        );
         assert!(stream.get_ref().client_offered(PRE_SHARED_KEY));
         end_with_s_server(stream, &program, "second");
         assert_eq!(program.times("Early data received:"), 0);
-        assert_eq!(program.times("Early data was rejected\n"), usize::from(arguments.contains(&"-early_data")));
+        assert_eq!(
+            program.times("Early data was rejected\n"),
+            usize::from(arguments.contains(&"-early_data"))
+        );
         assert_eq!(count(&world, "<<<", "EndOfEarlyData"), 0);
     }
 }
@@ -273,13 +488,30 @@ fn s_server_rejects_our_early_data() {
 #[ignore = "needs openssl"]
 fn s_server_is_sent_no_more_than_it_takes() {
     let world = World::new();
-    let client = Client::builder().trust(world.pki.authority.trust()).early_data(true).build().unwrap();
-    let (program, port) = s_server(&world, &world.server, &["-naccept", "2", "-early_data", "-max_early_data", "100"]);
+    let client = Client::builder()
+        .trust(world.pki.authority.trust())
+        .early_data(true)
+        .build()
+        .unwrap();
+    let (program, port) = s_server(
+        &world,
+        &world.server,
+        &["-naccept", "2", "-early_data", "-max_early_data", "100"],
+    );
     end_with_s_server(connect(&client, port).unwrap(), &program, "first");
-    let mut handshake = client.start(crate::support::SERVER_NAME, crate::program::dial(port)).unwrap();
+    let mut handshake = client
+        .start(crate::support::SERVER_NAME, crate::program::dial(port))
+        .unwrap();
     let early = lines("early", 128);
     let mut writer = handshake.early_data().unwrap();
-    assert_eq!((writer.remaining(), writer.write(&early).unwrap(), writer.remaining()), (100, 100, 0));
+    assert_eq!(
+        (
+            writer.remaining(),
+            writer.write(&early).unwrap(),
+            writer.remaining()
+        ),
+        (100, 100, 0)
+    );
     assert_eq!(writer.write(&early[100..]).unwrap(), 0);
     let stream = handshake.finish().unwrap();
     assert_eq!(stream.early_data(), EarlyData::Accepted);

@@ -1,15 +1,21 @@
-//! External PSKs with OpenSSL's `s_client` and `s_server`, 3.0 or newer. Debian: `apt-get install openssl`.
+//! External PSKs with OpenSSL's `s_client` and `s_server`, 3.0 or newer. Debian:
+//! `apt-get install openssl`.
 //!
-//! Both take an identity and a secret in hexadecimal digits, use them as they are, and with SHA-256 alone. (They cannot import.)
+//! Both take an identity and a secret in hexadecimal digits, use them as they are, and with SHA-256
+//! alone. (They cannot import.)
 
 use std::io::Write;
 
 use fleeting::{
-    AlertDescription, CipherSuite, Client, EarlyData, Error, ExternalPsk, Fault, NamedGroup, ReplayGuard, Server, SessionCache,
+    AlertDescription, CipherSuite, Client, EarlyData, Error, ExternalPsk, Fault, NamedGroup,
+    ReplayGuard, Server, SessionCache,
 };
 
 use crate::openssl::{count, exporters_agree, nameless_s_server, s_client, s_server, with_session};
-use crate::program::{BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end, settle};
+use crate::program::{
+    BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end,
+    settle,
+};
 use crate::speaker::{P256, X25519};
 use crate::support::{SUITES, Suite, lines};
 use crate::wire::PRE_SHARED_KEY;
@@ -41,7 +47,10 @@ fn psk() -> ExternalPsk {
 
 /// Authenticated by the PSK and by nothing else.
 fn assert_known(stream: &Tls, resumed: bool) {
-    assert_eq!(stream.external_psk().unwrap().identity(), IDENTITY.as_bytes());
+    assert_eq!(
+        stream.external_psk().unwrap().identity(),
+        IDENTITY.as_bytes()
+    );
     assert!(stream.peer().is_none());
     assert_eq!(stream.resumed(), resumed);
 }
@@ -64,7 +73,8 @@ fn end_with_s_client(mut stream: Tls, mut program: Program) {
 
 // ---- what works ----
 
-/// With the PSK alone, and beside certificates; then with the tickets that came with it, and with early data under them.
+/// With the PSK alone, and beside certificates; then with the tickets that came with it, and with
+/// early data under them.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_comes_with_a_psk() {
@@ -75,34 +85,90 @@ fn s_client_comes_with_a_psk() {
     let alone = || Server::builder().external_psks([psk()]);
     let beside = || alone().identity(world.pki.server.clone());
     let (chacha, aes) = (SHA256_SUITES[0].0, SHA256_SUITES[1].0);
-    // Its suites and groups, ours, and what is agreed upon: with all suites, one that the PSK goes with.
-    type Row<'a> = (&'a str, &'a str, fleeting::ServerBuilder, CipherSuite, NamedGroup, bool);
+    // Its suites and groups, ours, and what is agreed upon: with all suites, one that the PSK goes
+    // with.
+    type Row<'a> = (
+        &'a str,
+        &'a str,
+        fleeting::ServerBuilder,
+        CipherSuite,
+        NamedGroup,
+        bool,
+    );
     let rows: [Row<'_>; 5] = [
         (SHA256_SUITES[0].1, "X25519", alone(), chacha, X25519, false),
         (SHA256_SUITES[1].1, "X25519", beside(), aes, X25519, false),
-        (&all, "P-256", alone().cipher_suites([SUITES[1].0, aes]), aes, P256, false),
-        (&all, "P-384:X25519", beside().cipher_suites([aes]), aes, X25519, true),
-        (SHA256_SUITES[0].1, "X25519", alone().retry_cookie(true), chacha, X25519, true),
+        (
+            &all,
+            "P-256",
+            alone().cipher_suites([SUITES[1].0, aes]),
+            aes,
+            P256,
+            false,
+        ),
+        (
+            &all,
+            "P-384:X25519",
+            beside().cipher_suites([aes]),
+            aes,
+            X25519,
+            true,
+        ),
+        (
+            SHA256_SUITES[0].1,
+            "X25519",
+            alone().retry_cookie(true),
+            chacha,
+            X25519,
+            true,
+        ),
     ];
     for (suites, groups, server, suite, group, retried) in rows {
         println!("{suites}, {groups}, retried: {retried}");
-        let server = server.early_data(1024, ReplayGuard::in_memory(100)).build().unwrap();
+        let server = server
+            .early_data(1024, ReplayGuard::in_memory(100))
+            .build()
+            .unwrap();
         let session = world.folder.path("session");
         for resumed in [false, true] {
-            let fixed = ["-ciphersuites", suites, "-groups", groups, "-early_data", &file, "-CAfile", &world.ca];
+            let fixed = [
+                "-ciphersuites",
+                suites,
+                "-groups",
+                groups,
+                "-early_data",
+                &file,
+                "-CAfile",
+                &world.ca,
+            ];
             let arguments = [&fixed, &KNOWN[..], &with_session(&session, resumed)].concat();
             let door = Door::open();
             let program = s_client(&world, &door, &arguments);
-            let (stream, received) = accept_early(&server, door.wait(&program), b"1 answer\n").unwrap();
+            let (stream, received) =
+                accept_early(&server, door.wait(&program), b"1 answer\n").unwrap();
             assert_known(&stream, resumed);
-            assert_eq!((stream.cipher_suite(), stream.group(), stream.get_ref().retried()), (suite, group, retried));
+            assert_eq!(
+                (
+                    stream.cipher_suite(),
+                    stream.group(),
+                    stream.get_ref().retried()
+                ),
+                (suite, group, retried)
+            );
             let outcome = match (resumed, retried) {
                 (false, _) => EarlyData::NotOffered,
                 (true, false) => EarlyData::Accepted,
                 (true, true) => EarlyData::Rejected,
             };
             assert_eq!(stream.early_data(), outcome);
-            assert_eq!(received, if outcome == EarlyData::Accepted { &early[..] } else { b"" });
+            assert_eq!(
+                received,
+                if outcome == EarlyData::Accepted {
+                    &early[..]
+                } else {
+                    b""
+                }
+            );
             program.wait_for("\nReused, TLSv1.3");
             assert_eq!(count(&world, "<<<", "Certificate"), 0);
             end_with_s_client(stream, program);
@@ -117,24 +183,57 @@ fn we_come_to_s_server_with_a_psk() {
     let alone = || Client::builder().external_psk(psk()).early_data(true);
     let trusting = || alone().trust(world.pki.authority.trust());
     let (chacha, aes) = (SHA256_SUITES[0], SHA256_SUITES[1]);
-    type Row<'a> = (&'a str, &'a str, fleeting::ClientBuilder, CipherSuite, NamedGroup, bool);
+    type Row<'a> = (
+        &'a str,
+        &'a str,
+        fleeting::ClientBuilder,
+        CipherSuite,
+        NamedGroup,
+        bool,
+    );
     let all = SUITES.map(|suite| suite.1).join(":");
     let rows: [Row<'_>; 5] = [
         (chacha.1, "X25519", alone(), chacha.0, X25519, false),
         (aes.1, "X25519", trusting(), aes.0, X25519, false),
-        (&all, "P-256", alone().key_shares([P256]), aes.0, P256, false),
-        (&all, "X25519", trusting().key_shares([P256]), aes.0, X25519, true),
+        (
+            &all,
+            "P-256",
+            alone().key_shares([P256]),
+            aes.0,
+            P256,
+            false,
+        ),
+        (
+            &all,
+            "X25519",
+            trusting().key_shares([P256]),
+            aes.0,
+            X25519,
+            true,
+        ),
         (chacha.1, "P-256", alone(), chacha.0, P256, true),
     ];
     for (suites, groups, client, suite, group, retried) in rows {
         let sessions = SessionCache::new(8);
         let client = client.sessions(sessions.clone()).build().unwrap();
         for with_certificate in [false, true] {
-            println!("{suites}, {groups}, retried: {retried}, it has a certificate: {with_certificate}");
+            println!(
+                "{suites}, {groups}, retried: {retried}, it has a certificate: {with_certificate}"
+            );
             // Those with the server before are nothing to this one.
             sessions.clear();
-            let fixed =
-                ["-naccept", "3", "-ciphersuites", suites, "-groups", groups, "-early_data", "-max_early_data", "1024", "-no_anti_replay"];
+            let fixed = [
+                "-naccept",
+                "3",
+                "-ciphersuites",
+                suites,
+                "-groups",
+                groups,
+                "-early_data",
+                "-max_early_data",
+                "1024",
+                "-no_anti_replay",
+            ];
             let arguments = [&fixed[..], &KNOWN].concat();
             let (mut program, port) = if with_certificate {
                 s_server(&world, &world.server, &arguments)
@@ -148,7 +247,14 @@ fn we_come_to_s_server_with_a_psk() {
                     _ => connect_early(&client, port, &early).unwrap(),
                 };
                 assert_known(&stream, number > 1);
-                assert_eq!((stream.cipher_suite(), stream.group(), stream.get_ref().retried()), (suite, group, retried));
+                assert_eq!(
+                    (
+                        stream.cipher_suite(),
+                        stream.group(),
+                        stream.get_ref().retried()
+                    ),
+                    (suite, group, retried)
+                );
                 let outcome = match (number, retried) {
                     (1, _) => EarlyData::NotOffered,
                     (_, false) => EarlyData::Accepted,
@@ -174,20 +280,35 @@ fn we_come_to_s_server_with_a_psk() {
 #[ignore = "needs openssl"]
 fn an_unknown_psk_beside_a_certificate_is_ignored() {
     let world = World::new();
-    let server = Server::builder().identity(world.pki.server.clone()).external_psks([psk()]).build().unwrap();
+    let server = Server::builder()
+        .identity(world.pki.server.clone())
+        .external_psks([psk()])
+        .build()
+        .unwrap();
     let door = Door::open();
-    let program = s_client(&world, &door, &[&["-CAfile", &world.ca], &UNKNOWN[..]].concat());
+    let program = s_client(
+        &world,
+        &door,
+        &[&["-CAfile", &world.ca], &UNKNOWN[..]].concat(),
+    );
     let stream = door.accept(&server, &program).unwrap();
     assert!(stream.get_ref().client_offered(PRE_SHARED_KEY) && stream.external_psk().is_none());
     program.wait_for("\nNew, TLSv1.3");
     program.wait_for("Verify return code: 0 (ok)");
     end_with_s_client(stream, program);
 
-    let client = Client::builder().external_psk(psk()).trust(world.pki.authority.trust()).build().unwrap();
+    let client = Client::builder()
+        .external_psk(psk())
+        .trust(world.pki.authority.trust())
+        .build()
+        .unwrap();
     let (mut program, port) = s_server(&world, &world.server, &UNKNOWN);
     let mut stream = connect(&client, port).unwrap();
     assert!(stream.get_ref().client_offered(PRE_SHARED_KEY) && stream.external_psk().is_none());
-    assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
+    assert_eq!(
+        stream.peer().unwrap().certificates(),
+        world.pki.server.certificates()
+    );
     converse(&mut stream, &program, "bulk");
     stream.write_all(b"1 last line\n").unwrap();
     stream.close().unwrap();
@@ -204,23 +325,61 @@ fn we_refuse_s_clients_psk() {
     let world = World::new();
     let alone = || Server::builder().external_psks([psk()]);
     let beside = || alone().identity(world.pki.server.clone());
-    type Row<'a> = (fleeting::ServerBuilder, Vec<&'a str>, fn(&Fault) -> bool, u8);
+    type Row<'a> = (
+        fleeting::ServerBuilder,
+        Vec<&'a str>,
+        fn(&Fault) -> bool,
+        u8,
+    );
     let rows: [Row<'_>; 5] = [
-        // RFC 9846, 4.3.11: "If this value is not present or does not validate, the server MUST abort the handshake"; F.6: both look alike where there
-        // are PSKs alone.
-        (alone(), WRONG.to_vec(), |fault| matches!(fault, Fault::BadBinder), 51),
-        (alone(), UNKNOWN.to_vec(), |fault| matches!(fault, Fault::UnknownPsk), 51),
-        (beside(), WRONG.to_vec(), |fault| matches!(fault, Fault::BadBinder), 51),
-        (alone(), vec![], |fault| matches!(fault, Fault::MissingExtension { .. }), 109),
+        // RFC 9846, 4.3.11: "If this value is not present or does not validate, the server MUST
+        // abort the handshake"; F.6: both look alike where there are PSKs alone.
+        (
+            alone(),
+            WRONG.to_vec(),
+            |fault| matches!(fault, Fault::BadBinder),
+            51,
+        ),
+        (
+            alone(),
+            UNKNOWN.to_vec(),
+            |fault| matches!(fault, Fault::UnknownPsk),
+            51,
+        ),
+        (
+            beside(),
+            WRONG.to_vec(),
+            |fault| matches!(fault, Fault::BadBinder),
+            51,
+        ),
+        (
+            alone(),
+            vec![],
+            |fault| matches!(fault, Fault::MissingExtension { .. }),
+            109,
+        ),
         // It does not go with the only suite that is offered.
-        (alone(), [&KNOWN[..], &["-ciphersuites", SUITES[1].1]].concat(), |fault| matches!(fault, Fault::UnknownPsk), 51),
+        (
+            alone(),
+            [&KNOWN[..], &["-ciphersuites", SUITES[1].1]].concat(),
+            |fault| matches!(fault, Fault::UnknownPsk),
+            51,
+        ),
     ];
     for (server, arguments, is_reason, alert) in rows {
         println!("{arguments:?}");
         let door = Door::open();
-        let program = s_client(&world, &door, &[&["-CAfile", &world.ca], &arguments[..]].concat());
+        let program = s_client(
+            &world,
+            &door,
+            &[&["-CAfile", &world.ca], &arguments[..]].concat(),
+        );
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)), "{error}.{}", program.report());
+        assert!(
+            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
+            "{error}.{}",
+            program.report()
+        );
         program.wait_for(format!("SSL alert number {alert}\n"));
     }
 }
@@ -240,6 +399,10 @@ fn s_server_refuses_our_psk() {
     ] {
         let (program, port) = nameless_s_server(&world, &[&["-nocert"], &arguments[..]].concat());
         let error = connect(&client.build().unwrap(), port).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{arguments:?}: {error}, not {alert}.{}", program.report());
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{arguments:?}: {error}, not {alert}.{}",
+            program.report()
+        );
     }
 }

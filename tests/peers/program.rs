@@ -1,6 +1,8 @@
-//! [`Program`]: another program, as a peer: started on loopback, typed to, read, and ended with the test.
+//! [`Program`]: another program, as a peer: started on loopback, typed to, read, and ended with the
+//! test.
 //!
-//! Nothing sleeps for a fixed time and nothing waits for ever: whatever is awaited has [`PATIENCE`].
+//! Nothing sleeps for a fixed time and nothing waits for ever: whatever is awaited has
+//! [`PATIENCE`].
 
 use std::cell::RefCell;
 use std::ffi::OsStr;
@@ -55,50 +57,79 @@ struct Text {
 }
 
 impl Program {
-    /// Starts `name` with these arguments. `install` says where it comes from, should it be missing.
-    pub fn start<A: AsRef<OsStr>>(name: impl AsRef<OsStr>, install: &str, arguments: impl IntoIterator<Item = A>) -> Self {
+    /// Starts `name` with these arguments. `install` says where it comes from, should it be
+    /// missing.
+    pub fn start<A: AsRef<OsStr>>(
+        name: impl AsRef<OsStr>,
+        install: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
         let mut command = Command::new(&name);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let name = name.as_ref().display().to_string();
         let mut child = command.spawn().unwrap_or_else(|error| match error.kind() {
-            ErrorKind::NotFound => panic!("{name} is missing, and this test is about it: {install}"),
+            ErrorKind::NotFound => {
+                panic!("{name} is missing, and this test is about it: {install}")
+            }
             _ => panic!("{name} does not start: {error}"),
         });
 
         let said = Arc::new(Said::default());
         listen(child.stdout.take().unwrap(), &said, |text| &mut text.stdout);
         listen(child.stderr.take().unwrap(), &said, |text| &mut text.stderr);
-        // In a thread of its own: a program whose pipe is full may be waiting for us to read what it sends.
+        // In a thread of its own: a program whose pipe is full may be waiting for us to read what
+        // it sends.
         let (typing, typed) = channel::<Vec<u8>>();
         let mut stdin = child.stdin.take().unwrap();
         thread::spawn(move || {
             for bytes in typed {
-                if stdin.write_all(&bytes).and_then(|()| stdin.flush()).is_err() {
+                if stdin
+                    .write_all(&bytes)
+                    .and_then(|()| stdin.flush())
+                    .is_err()
+                {
                     break;
                 }
             }
         });
-        Self { name, child, typing: Some(typing), said }
+        Self {
+            name,
+            child,
+            typing: Some(typing),
+            said,
+        }
     }
 
     /// Types into its standard input.
     pub fn type_in(&self, bytes: impl Into<Vec<u8>>) {
         // If it has ended, what we wait for next tells.
-        let _ = self.typing.as_ref().expect("its standard input is closed").send(bytes.into());
+        let _ = self
+            .typing
+            .as_ref()
+            .expect("its standard input is closed")
+            .send(bytes.into());
     }
 
     /// Waits until it has written this, to its standard output or error.
     pub fn wait_for(&self, wanted: impl AsRef<[u8]>) {
         let wanted = wanted.as_ref();
         let shown = String::from_utf8_lossy(&wanted[..wanted.len().min(60)]).into_owned();
-        self.wait_until(&shown, |text| contains(&text.stdout, wanted) || contains(&text.stderr, wanted));
+        self.wait_until(&shown, |text| {
+            contains(&text.stdout, wanted) || contains(&text.stderr, wanted)
+        });
     }
 
     /// Waits for a line that begins so, and returns the rest of it.
     pub fn wait_for_line(&self, start: &str) -> String {
         let mut found = String::new();
         self.wait_until(start, |text| {
-            let line = [&text.stdout, &text.stderr].into_iter().find_map(|bytes| line_after(bytes, start));
+            let line = [&text.stdout, &text.stderr]
+                .into_iter()
+                .find_map(|bytes| line_after(bytes, start));
             line.is_some_and(|line| {
                 found = line;
                 true
@@ -110,7 +141,10 @@ impl Program {
     /// How many times it has written this so far.
     pub fn times(&self, wanted: &str) -> usize {
         let text = self.said.lock();
-        [&text.stdout, &text.stderr].into_iter().map(|bytes| String::from_utf8_lossy(bytes).matches(wanted).count()).sum()
+        [&text.stdout, &text.stderr]
+            .into_iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).matches(wanted).count())
+            .sum()
     }
 
     fn wait_until(&self, wanted: &str, mut is_there: impl FnMut(&Text) -> bool) {
@@ -119,8 +153,16 @@ impl Program {
         while !is_there(&text) {
             let left = deadline.saturating_duration_since(Instant::now());
             if text.ended == 2 || left.is_zero() {
-                let why = if left.is_zero() { "is silent" } else { "has ended" };
-                panic!("{} {why} without having said {wanted:?}.{}", self.name, text.report());
+                let why = if left.is_zero() {
+                    "is silent"
+                } else {
+                    "has ended"
+                };
+                panic!(
+                    "{} {why} without having said {wanted:?}.{}",
+                    self.name,
+                    text.report()
+                );
             }
             text = self.said.more.wait_timeout(text, left).unwrap().0;
         }
@@ -139,7 +181,12 @@ impl Program {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{} does not end.{}", self.name, self.said.lock().report());
+            assert!(
+                Instant::now() < deadline,
+                "{} does not end.{}",
+                self.name,
+                self.said.lock().report()
+            );
             thread::sleep(LOOK_AGAIN);
         }
     }
@@ -147,7 +194,12 @@ impl Program {
     /// Waits for its end, which has to be a success.
     pub fn finish_well(&mut self) {
         let status = self.finish();
-        assert!(status.success(), "{}: {status}.{}", self.name, self.report());
+        assert!(
+            status.success(),
+            "{}: {status}.{}",
+            self.name,
+            self.report()
+        );
     }
 
     /// Ends it at once, as a crash would.
@@ -181,12 +233,22 @@ impl Said {
 
 impl Text {
     fn report(&self) -> String {
-        let end = |bytes: &[u8]| String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(2000)..]).into_owned();
-        format!("\n--- its output ends so:\n{}\n--- and its errors:\n{}\n---", end(&self.stdout), end(&self.stderr))
+        let end = |bytes: &[u8]| {
+            String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(2000)..]).into_owned()
+        };
+        format!(
+            "\n--- its output ends so:\n{}\n--- and its errors:\n{}\n---",
+            end(&self.stdout),
+            end(&self.stderr)
+        )
     }
 }
 
-fn listen(mut pipe: impl Read + Send + 'static, said: &Arc<Said>, which: fn(&mut Text) -> &mut Vec<u8>) {
+fn listen(
+    mut pipe: impl Read + Send + 'static,
+    said: &Arc<Said>,
+    which: fn(&mut Text) -> &mut Vec<u8>,
+) {
     let said = said.clone();
     thread::spawn(move || {
         let mut buffer = [0; 65_536];
@@ -227,8 +289,14 @@ pub struct Folder(PathBuf);
 impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers").join(name);
+        let name = format!(
+            "{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("peers")
+            .join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -268,7 +336,13 @@ impl World {
         let ca = folder.write("ca.pem", pki.authority.certificate_pem());
         let server = write_identity(&folder, "server", &pki.server);
         let client = write_identity(&folder, "client", &pki.client);
-        Self { pki, folder, ca, server, client }
+        Self {
+            pki,
+            folder,
+            ca,
+            server,
+            client,
+        }
     }
 
     /// The files of another identity.
@@ -324,7 +398,11 @@ impl Door {
         let tcp = loop {
             match self.0.accept() {
                 Ok((tcp, _)) => break tcp,
-                Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline && !program.has_ended() => {
+                Err(error)
+                    if error.kind() == ErrorKind::WouldBlock
+                        && Instant::now() < deadline
+                        && !program.has_ended() =>
+                {
                     thread::sleep(LOOK_AGAIN);
                 }
                 Err(error) => panic!("nobody connects: {error}.{}", program.report()),
@@ -346,8 +424,8 @@ pub fn dial(port: u16) -> Wire {
 }
 
 thread_local! {
-    /// A socket that is closed with unread data in it resets the connection, and the peer loses what it has not read yet, such as an alert: so none is
-    /// closed before its test is over.
+    /// A socket that is closed with unread data in it resets the connection, and the peer loses
+    /// what it has not read yet, such as an alert: so none is closed before its test is over.
     static OPEN: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -358,7 +436,8 @@ fn patient(tcp: TcpStream) -> Wire {
     Wire::new(tcp)
 }
 
-/// Serves a program that may send early data, and answers that at once, before the handshake is complete.
+/// Serves a program that may send early data, and answers that at once, before the handshake is
+/// complete.
 pub fn accept_early(server: &Server, wire: Wire, answer: &[u8]) -> Result<(Tls, Vec<u8>), Error> {
     let (mut handshake, mut early_data) = (server.start(wire), Vec::new());
     loop {
@@ -389,7 +468,8 @@ pub fn cut(stream: Tls) {
     stream.into_inner().cut();
 }
 
-/// A port that nobody listens on, for programs that cannot find one themselves. Somebody may take it in between: the caller tries again.
+/// A port that nobody listens on, for programs that cannot find one themselves. Somebody may take
+/// it in between: the caller tries again.
 pub fn free_port() -> u16 {
     Door::open().port()
 }
@@ -397,12 +477,15 @@ pub fn free_port() -> u16 {
 /// Reads exactly `expected`.
 pub fn expect(stream: &mut Tls, expected: &[u8], program: &Program) {
     let mut received = vec![0; expected.len()];
-    stream.read_exact(&mut received).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
+    stream
+        .read_exact(&mut received)
+        .unwrap_or_else(|error| panic!("{error}.{}", program.report()));
     assert!(received == expected, "received something else");
 }
 
-/// Waits until a program has read a line of ours. OpenSSL's `s_server -early_data` takes what is typed in before it has the client's Finished, and then waits
-/// for more from the client before it looks again.
+/// Waits until a program has read a line of ours. OpenSSL's `s_server -early_data` takes what is
+/// typed in before it has the client's Finished, and then waits for more from the client before it
+/// looks again.
 pub fn settle(stream: &mut Tls, program: &Program, what: &str) {
     let line = format!("1 settled {what}\n");
     stream.write_all(line.as_bytes()).unwrap();
@@ -421,11 +504,17 @@ pub fn exchange(stream: &mut Tls, program: &Program, what: &str, length: usize) 
 
 /// Reads to the peer's close_notify: nothing comes before it.
 pub fn expect_end(stream: &mut Tls, program: &Program) {
-    let count = stream.read(&mut [0; 64]).unwrap_or_else(|error| panic!("{error}.{}", program.report()));
+    let count = stream
+        .read(&mut [0; 64])
+        .unwrap_or_else(|error| panic!("{error}.{}", program.report()));
     assert_eq!(count, 0, "data instead of close_notify");
 }
 
-/// The error that reading ends with: where a server's refusal of a client certificate arrives (RFC 9846, section 4.5.3: the client has sent all by then).
+/// The error that reading ends with: where a server's refusal of a client certificate arrives (RFC
+/// 9846, section 4.5.3: the client has sent all by then).
 pub fn read_error(stream: &mut Tls) -> Error {
-    stream.read(&mut [0; 64]).expect_err("nothing was refused").into()
+    stream
+        .read(&mut [0; 64])
+        .expect_err("nothing was refused")
+        .into()
 }

@@ -1,11 +1,13 @@
-//! [`Speaker`]: one of `peer.go`, `peer.py` and `peer.mjs`, which take the same options and say the same things; and the conversations to have with
-//! each of them, in both roles.
+//! [`Speaker`]: one of `peer.go`, `peer.py` and `peer.mjs`, which take the same options and say the
+//! same things; and the conversations to have with each of them, in both roles.
 
 use std::io::Write;
 
 use fleeting::{Client, ClientAuth, ClientBuilder, NamedGroup, Server, ServerBuilder};
 
-use crate::program::{BULK, Door, Files, Program, Tls, World, connect, exchange, expect, expect_end};
+use crate::program::{
+    BULK, Door, Files, Program, Tls, World, connect, exchange, expect, expect_end,
+};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
 use crate::wire::PRE_SHARED_KEY;
 
@@ -29,7 +31,14 @@ pub struct Speaker {
 impl Speaker {
     fn start(&self, fixed: &[&str], more: &[&str]) -> Program {
         let (program, first) = self.command.split_first().unwrap();
-        Program::start(program, self.install, first.iter().map(String::as_str).chain(fixed.iter().chain(more).copied()))
+        Program::start(
+            program,
+            self.install,
+            first
+                .iter()
+                .map(String::as_str)
+                .chain(fixed.iter().chain(more).copied()),
+        )
     }
 
     /// On its way to us. It checks our certificate and our name.
@@ -40,7 +49,17 @@ impl Speaker {
 
     /// A server, and its port.
     pub fn server(&self, world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
-        let program = self.start(&["--ca", &world.ca, "--cert", &files.chain, "--key", &files.key], more);
+        let program = self.start(
+            &[
+                "--ca",
+                &world.ca,
+                "--cert",
+                &files.chain,
+                "--key",
+                &files.key,
+            ],
+            more,
+        );
         let port = program.wait_for_line("port: ").parse().unwrap();
         (program, port)
     }
@@ -48,7 +67,10 @@ impl Speaker {
     /// What both sides know about their connection of this number.
     fn agrees(&self, stream: &Tls, program: &Program, number: usize) {
         let says = |what: &str| program.wait_for_line(&format!("{number}. {what}: "));
-        let (_, suite) = SUITES.into_iter().find(|(suite, _)| *suite == stream.cipher_suite()).unwrap();
+        let (_, suite) = SUITES
+            .into_iter()
+            .find(|(suite, _)| *suite == stream.cipher_suite())
+            .unwrap();
         assert_eq!(says("suite"), suite);
         assert_eq!(says("alpn").as_bytes(), stream.alpn().unwrap_or_default());
         assert_eq!(says("resumed"), stream.resumed().to_string());
@@ -56,11 +78,30 @@ impl Speaker {
             assert_eq!(says("retried"), stream.get_ref().retried().to_string());
         }
         let group = says("group");
-        let ours = [(HYBRID, "X25519MLKEM768"), (X25519, "X25519"), (P256, "P-256")];
-        let (_, ours) = ours.into_iter().find(|(ours, _)| *ours == stream.group()).unwrap();
-        assert!(group == ours || group == "undefined" && !self.server_knows_group, "{ours}, and it says {group}");
-        let exported = stream.export_keying_material("EXPORTER-test", "", 32).unwrap();
-        assert_eq!(says("exported"), exported.expose().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let ours = [
+            (HYBRID, "X25519MLKEM768"),
+            (X25519, "X25519"),
+            (P256, "P-256"),
+        ];
+        let (_, ours) = ours
+            .into_iter()
+            .find(|(ours, _)| *ours == stream.group())
+            .unwrap();
+        assert!(
+            group == ours || group == "undefined" && !self.server_knows_group,
+            "{ours}, and it says {group}"
+        );
+        let exported = stream
+            .export_keying_material("EXPORTER-test", "", 32)
+            .unwrap();
+        assert_eq!(
+            says("exported"),
+            exported
+                .expose()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        );
     }
 }
 
@@ -94,7 +135,11 @@ fn close(mut stream: Tls, mut program: Program, we_begin: bool) {
 
 /// The connection of this number of a program that makes several: a line each way, and its end.
 fn converse_briefly(mut stream: Tls, program: &Program, number: usize) {
-    expect(&mut stream, format!("connection {number}\n").as_bytes(), program);
+    expect(
+        &mut stream,
+        format!("connection {number}\n").as_bytes(),
+        program,
+    );
     let line = format!("to connection {number}\n");
     stream.write_all(line.as_bytes()).unwrap();
     program.wait_for(&line);
@@ -117,8 +162,14 @@ pub fn client_talks_to_us(speaker: &Speaker) {
             (ClientAuth::Required(trust()), true),
         ] {
             println!("{}, {client_auth:?}, certificate shown: {shown}", suite.1);
-            let builder = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth);
-            let server = builder.alpn(["x", "y"]).cipher_suites([suite.0]).build().unwrap();
+            let builder = Server::builder()
+                .identity(world.pki.server.clone())
+                .client_auth(client_auth);
+            let server = builder
+                .alpn(["x", "y"])
+                .cipher_suites([suite.0])
+                .build()
+                .unwrap();
             let door = Door::open();
             let mut arguments = vec!["--alpn", "z,y,x"];
             if shown {
@@ -128,7 +179,10 @@ pub fn client_talks_to_us(speaker: &Speaker) {
             let mut stream = door.accept(&server, &program).unwrap();
             assert_eq!(stream.server_name(), Some(SERVER_NAME));
             assert_eq!(stream.alpn(), Some(&b"x"[..]));
-            assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+            assert_eq!(
+                stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                shown.then_some(CLIENT_NAME)
+            );
             assert_eq!(program.wait_for_line("peer: "), SERVER_NAME);
             assert_best(&stream, suite);
             speaker.agrees(&stream, &program, 1);
@@ -142,16 +196,39 @@ pub fn client_talks_to_us(speaker: &Speaker) {
 pub fn we_talk_to_server(speaker: &Speaker) {
     let world = World::new();
     for suite in SUITES {
-        for (asked, shown) in [("none", false), ("none", true), ("optional", false), ("optional", true), ("required", true)] {
-            println!("{}, client authentication {asked}, certificate shown: {shown}", suite.1);
-            let (program, port) = speaker.server(&world, &world.server, &["--alpn", "y,x", "--auth", asked]);
-            let mut client = Client::builder().trust(world.pki.authority.trust()).alpn(["z", "x", "y"]).cipher_suites([suite.0]);
+        for (asked, shown) in [
+            ("none", false),
+            ("none", true),
+            ("optional", false),
+            ("optional", true),
+            ("required", true),
+        ] {
+            println!(
+                "{}, client authentication {asked}, certificate shown: {shown}",
+                suite.1
+            );
+            let (program, port) =
+                speaker.server(&world, &world.server, &["--alpn", "y,x", "--auth", asked]);
+            let mut client = Client::builder()
+                .trust(world.pki.authority.trust())
+                .alpn(["z", "x", "y"])
+                .cipher_suites([suite.0]);
             if shown {
                 client = client.identity(world.pki.client.clone());
             }
             let mut stream = connect(&client.build().unwrap(), port).unwrap();
-            assert_eq!(stream.peer().unwrap().certificates(), world.pki.server.certificates());
-            assert_eq!(program.wait_for_line("peer: "), if shown && asked != "none" { CLIENT_NAME } else { "nobody" });
+            assert_eq!(
+                stream.peer().unwrap().certificates(),
+                world.pki.server.certificates()
+            );
+            assert_eq!(
+                program.wait_for_line("peer: "),
+                if shown && asked != "none" {
+                    CLIENT_NAME
+                } else {
+                    "nobody"
+                }
+            );
             assert_eq!(program.wait_for_line("sni: "), SERVER_NAME);
             assert_best(&stream, suite);
             speaker.agrees(&stream, &program, 1);
@@ -170,18 +247,27 @@ fn assert_best(stream: &Tls, suite: Suite) {
 
 // ---- resumption ----
 
-/// A full handshake and two that follow from it; then a server with other keys, who has no use for its ticket; and one resumed there.
+/// A full handshake and two that follow from it; then a server with other keys, who has no use for
+/// its ticket; and one resumed there.
 pub fn client_resumes(speaker: &Speaker) {
     let world = World::new();
     let trust = || world.pki.authority.trust();
     for suite in SUITES {
-        for (client_auth, shown) in
-            [(ClientAuth::None, false), (ClientAuth::Optional(trust()), false), (ClientAuth::Required(trust()), true)]
-        {
+        for (client_auth, shown) in [
+            (ClientAuth::None, false),
+            (ClientAuth::Optional(trust()), false),
+            (ClientAuth::Required(trust()), true),
+        ] {
             println!("{}, {client_auth:?}", suite.1);
             let server = || {
-                let builder = Server::builder().identity(world.pki.server.clone()).client_auth(client_auth.clone());
-                builder.cipher_suites([suite.0]).alpn(["x"]).build().unwrap()
+                let builder = Server::builder()
+                    .identity(world.pki.server.clone())
+                    .client_auth(client_auth.clone());
+                builder
+                    .cipher_suites([suite.0])
+                    .alpn(["x"])
+                    .build()
+                    .unwrap()
             };
             let door = Door::open();
             let mut arguments = vec!["--count", "5", "--alpn", "x"];
@@ -190,15 +276,30 @@ pub fn client_resumes(speaker: &Speaker) {
             }
             let mut program = speaker.client(&world, &door, &arguments);
             let (first, other) = (server(), server());
-            for (number, (server, resumed)) in (1..).zip([(&first, false), (&first, true), (&first, true), (&other, false), (&other, true)])
-            {
+            for (number, (server, resumed)) in (1..).zip([
+                (&first, false),
+                (&first, true),
+                (&first, true),
+                (&other, false),
+                (&other, true),
+            ]) {
                 let stream = door.accept(server, &program).unwrap();
                 assert_eq!(stream.resumed(), resumed, "connection {number}");
                 assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), number > 1);
                 assert_eq!(stream.server_name(), Some(SERVER_NAME));
-                assert_eq!(stream.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+                assert_eq!(
+                    stream.peer().and_then(|peer| peer.common_name()).as_deref(),
+                    shown.then_some(CLIENT_NAME)
+                );
                 let peer = program.wait_for_line(&format!("{number}. peer: "));
-                assert_eq!(peer, if resumed && !speaker.client_remembers_peer { "nobody" } else { SERVER_NAME });
+                assert_eq!(
+                    peer,
+                    if resumed && !speaker.client_remembers_peer {
+                        "nobody"
+                    } else {
+                        SERVER_NAME
+                    }
+                );
                 speaker.agrees(&stream, &program, number);
                 converse_briefly(stream, &program, number);
             }
@@ -207,27 +308,44 @@ pub fn client_resumes(speaker: &Speaker) {
     }
 }
 
-/// A full handshake and one that follows from it; then the server is started anew. (Node gives no new tickets for old ones.)
+/// A full handshake and one that follows from it; then the server is started anew. (Node gives no
+/// new tickets for old ones.)
 pub fn we_resume(speaker: &Speaker) {
     let world = World::new();
     for suite in SUITES {
         for (asked, shown) in [("none", false), ("optional", false), ("required", true)] {
             println!("{}, client authentication {asked}", suite.1);
-            let mut client = Client::builder().trust(world.pki.authority.trust()).cipher_suites([suite.0]).alpn(["x"]);
+            let mut client = Client::builder()
+                .trust(world.pki.authority.trust())
+                .cipher_suites([suite.0])
+                .alpn(["x"]);
             if shown {
                 client = client.identity(world.pki.client.clone());
             }
             let client = client.build().unwrap();
             for anew in [false, true] {
-                let (mut program, port) = speaker.server(&world, &world.server, &["--count", "2", "--alpn", "x", "--auth", asked]);
+                let (mut program, port) = speaker.server(
+                    &world,
+                    &world.server,
+                    &["--count", "2", "--alpn", "x", "--auth", asked],
+                );
                 for number in 1..=2 {
                     let stream = connect(&client, port).unwrap();
                     assert_eq!(stream.resumed(), number > 1, "connection {number}");
-                    assert_eq!(stream.get_ref().client_offered(PRE_SHARED_KEY), anew || number > 1);
+                    assert_eq!(
+                        stream.get_ref().client_offered(PRE_SHARED_KEY),
+                        anew || number > 1
+                    );
                     assert_eq!(stream.server_name(), Some(SERVER_NAME));
                     let peer = stream.peer().unwrap();
-                    assert_eq!(peer.certificates().first(), world.pki.server.certificates().first());
-                    assert_eq!(program.wait_for_line(&format!("{number}. peer: ")), if shown { CLIENT_NAME } else { "nobody" });
+                    assert_eq!(
+                        peer.certificates().first(),
+                        world.pki.server.certificates().first()
+                    );
+                    assert_eq!(
+                        program.wait_for_line(&format!("{number}. peer: ")),
+                        if shown { CLIENT_NAME } else { "nobody" }
+                    );
                     speaker.agrees(&stream, &program, number);
                     converse_briefly(stream, &program, number);
                 }
@@ -240,8 +358,18 @@ pub fn we_resume(speaker: &Speaker) {
 // ---- groups, and the retries to get there ----
 
 /// Options of the program, settings of ours; what is agreed on, and whether after a retry.
-pub type ClientRow<'a> = (&'a str, fn(ServerBuilder) -> ServerBuilder, NamedGroup, bool);
-pub type ServerRow<'a> = (&'a str, fn(ClientBuilder) -> ClientBuilder, NamedGroup, bool);
+pub type ClientRow<'a> = (
+    &'a str,
+    fn(ServerBuilder) -> ServerBuilder,
+    NamedGroup,
+    bool,
+);
+pub type ServerRow<'a> = (
+    &'a str,
+    fn(ClientBuilder) -> ClientBuilder,
+    NamedGroup,
+    bool,
+);
 
 /// Each twice, so that a retry is met by a ticket too, and with a client certificate.
 pub fn client_is_led_to_group(speaker: &Speaker, more: &[ClientRow<'_>]) {
@@ -251,20 +379,42 @@ pub fn client_is_led_to_group(speaker: &Speaker, more: &[ClientRow<'_>]) {
         ("P-256", |ours| ours, P256, false),
         ("X25519MLKEM768", |ours| ours, HYBRID, false),
         ("X25519,P-256", |ours| ours.groups([P256]), P256, true),
-        ("X25519MLKEM768,P-256", |ours| ours.groups([X25519, P256]), P256, true),
-        ("X25519,P-256", |ours| ours.groups([P256]).retry_cookie(true), P256, true),
+        (
+            "X25519MLKEM768,P-256",
+            |ours| ours.groups([X25519, P256]),
+            P256,
+            true,
+        ),
+        (
+            "X25519,P-256",
+            |ours| ours.groups([P256]).retry_cookie(true),
+            P256,
+            true,
+        ),
     ];
     for &(groups, ours, group, retried) in rows.iter().chain(more) {
         println!("{groups} to {group}, retried: {retried}");
-        let server = Server::builder().identity(world.pki.server.clone()).client_auth(ClientAuth::Required(world.pki.authority.trust()));
+        let server = Server::builder()
+            .identity(world.pki.server.clone())
+            .client_auth(ClientAuth::Required(world.pki.authority.trust()));
         let server = ours(server).build().unwrap();
         let door = Door::open();
-        let arguments = [&["--count", "2", "--groups", groups][..], &with_identity(&world.client)].concat();
+        let arguments = [
+            &["--count", "2", "--groups", groups][..],
+            &with_identity(&world.client),
+        ]
+        .concat();
         let mut program = speaker.client(&world, &door, &arguments);
         for number in 1..=2 {
             let stream = door.accept(&server, &program).unwrap();
-            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, number == 2));
-            assert_eq!(stream.peer().unwrap().common_name().as_deref(), Some(CLIENT_NAME));
+            assert_eq!(
+                (stream.group(), stream.get_ref().retried(), stream.resumed()),
+                (group, retried, number == 2)
+            );
+            assert_eq!(
+                stream.peer().unwrap().common_name().as_deref(),
+                Some(CLIENT_NAME)
+            );
             speaker.agrees(&stream, &program, number);
             converse_briefly(stream, &program, number);
         }
@@ -281,12 +431,19 @@ pub fn we_are_led_to_group(speaker: &Speaker) {
         ("P-256", |ours| ours, P256, true),
         ("P-256", |ours| ours.key_shares([P256]), P256, false),
         ("X25519", |ours| ours.key_shares([P256]), X25519, true),
-        // They have a share and want a better group all the same; only by default, where it is OpenSSL.
+        // They have a share and want a better group all the same; only by default, where it is
+        // OpenSSL.
         ("", |ours| ours.key_shares([X25519]), HYBRID, true),
     ];
     for (groups, ours, group, retried) in rows {
         println!("{groups} leads to {group}, retried: {retried}");
-        let client = ours(Client::builder().trust(world.pki.authority.trust()).identity(world.pki.client.clone())).build().unwrap();
+        let client = ours(
+            Client::builder()
+                .trust(world.pki.authority.trust())
+                .identity(world.pki.client.clone()),
+        )
+        .build()
+        .unwrap();
         let mut arguments = vec!["--count", "2", "--auth", "required"];
         if !groups.is_empty() {
             arguments.extend(["--groups", groups]);
@@ -294,8 +451,14 @@ pub fn we_are_led_to_group(speaker: &Speaker) {
         let (mut program, port) = speaker.server(&world, &world.server, &arguments);
         for number in 1..=2 {
             let stream = connect(&client, port).unwrap();
-            assert_eq!((stream.group(), stream.get_ref().retried(), stream.resumed()), (group, retried, number == 2));
-            assert_eq!(program.wait_for_line(&format!("{number}. peer: ")), CLIENT_NAME);
+            assert_eq!(
+                (stream.group(), stream.get_ref().retried(), stream.resumed()),
+                (group, retried, number == 2)
+            );
+            assert_eq!(
+                program.wait_for_line(&format!("{number}. peer: ")),
+                CLIENT_NAME
+            );
             speaker.agrees(&stream, &program, number);
             converse_briefly(stream, &program, number);
         }

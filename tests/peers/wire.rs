@@ -1,12 +1,13 @@
-//! [`Wire`]: a socket that remembers how the connection began, so that a test can say what went over it in the clear.
+//! [`Wire`]: a socket that remembers how the connection began, so that a test can say what went
+//! over it in the clear.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 /// ServerHello.random of a HelloRetryRequest: SHA-256 of "HelloRetryRequest" (RFC 9846, 4.2.4).
 const RETRY: [u8; 32] = [
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
-    0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
 /// More than two ClientHellos with two tickets each.
@@ -28,7 +29,11 @@ pub struct Wire {
 
 impl Wire {
     pub fn new(tcp: TcpStream) -> Self {
-        Self { tcp, sent: Vec::new(), received: Vec::new() }
+        Self {
+            tcp,
+            sent: Vec::new(),
+            received: Vec::new(),
+        }
     }
 
     /// Ends the connection without a word, as a crash would.
@@ -43,12 +48,17 @@ impl Wire {
 
     /// Whether the server sent a HelloRetryRequest.
     pub fn retried(&self) -> bool {
-        [&self.sent, &self.received].iter().any(|bytes| bytes.windows(RETRY.len()).any(|window| window == RETRY))
+        [&self.sent, &self.received]
+            .iter()
+            .any(|bytes| bytes.windows(RETRY.len()).any(|window| window == RETRY))
     }
 
     /// Whether the (first) ClientHello has this extension.
     pub fn client_offered(&self, extension: u16) -> bool {
-        let hello = [&self.sent, &self.received].into_iter().find_map(|bytes| first_client_hello(bytes)).expect("no ClientHello");
+        let hello = [&self.sent, &self.received]
+            .into_iter()
+            .find_map(|bytes| first_client_hello(bytes))
+            .expect("no ClientHello");
         extensions(hello).contains(&extension)
     }
 
@@ -96,7 +106,9 @@ fn longest_record(mut bytes: &[u8]) -> usize {
 /// The body of a ClientHello that stands at the beginning, in a record of its own.
 fn first_client_hello(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
-        [22, 3, _, _, _, 1, _, high, low, body @ ..] => body.get(..usize::from(u16::from_be_bytes([*high, *low]))),
+        [22, 3, _, _, _, 1, _, high, low, body @ ..] => {
+            body.get(..usize::from(u16::from_be_bytes([*high, *low])))
+        }
         _ => None,
     }
 }
@@ -106,7 +118,11 @@ fn extensions(hello: &[u8]) -> Vec<u16> {
     let mut rest = &hello[2 + 32..];
     let mut skip = |length_bytes: usize| {
         let (length, after) = rest.split_at(length_bytes);
-        let (inside, after) = after.split_at(length.iter().fold(0, |sum, byte| sum * 256 + usize::from(*byte)));
+        let (inside, after) = after.split_at(
+            length
+                .iter()
+                .fold(0, |sum, byte| sum * 256 + usize::from(*byte)),
+        );
         rest = after;
         inside
     };

@@ -1,4 +1,5 @@
-//! Early data to rustls' server and from its client, and what either server answers before the handshake is complete (RFC 9846, 4.3.10 and 4.5.3).
+//! Early data to rustls' server and from its client, and what either server answers before the
+//! handshake is complete (RFC 9846, 4.3.10 and 4.5.3).
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,7 +9,10 @@ use rustls::server::StoresServerSessions;
 use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 
 use crate::BULK;
-use crate::pair::{Auth, PLAIN, Pair, Setting, our_client, our_server, their_client, their_server, to_our_server, to_their_server};
+use crate::pair::{
+    Auth, PLAIN, Pair, Setting, our_client, our_server, their_client, their_server, to_our_server,
+    to_their_server,
+};
 use crate::support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, lines};
 
 /// What a server takes, in bytes: several records.
@@ -28,8 +32,13 @@ fn their_early_client(pki: &Pki, setting: &Setting) -> Arc<ClientConfig> {
     Arc::new(theirs)
 }
 
-/// rustls' server with early data; it answers early. Sessions are what these have in common that get the same storage.
-fn their_early_server(pki: &Pki, setting: &Setting, sessions: &Arc<dyn StoresServerSessions>) -> ServerConfig {
+/// rustls' server with early data; it answers early. Sessions are what these have in common that
+/// get the same storage.
+fn their_early_server(
+    pki: &Pki,
+    setting: &Setting,
+    sessions: &Arc<dyn StoresServerSessions>,
+) -> ServerConfig {
     let mut theirs = their_server(pki, setting);
     theirs.session_storage = sessions.clone();
     theirs.max_early_data_size = MAX_SIZE;
@@ -47,8 +56,14 @@ fn our_early_client(pki: &Pki, setting: &Setting) -> Client {
 
 /// Sends early data with rustls' client, as much as it takes.
 fn they_send_early(pair: &mut Pair, data: &[u8]) -> usize {
-    let rustls::Connection::Client(theirs) = &mut pair.theirs else { panic!("not a client") };
-    theirs.early_data().expect("no early data is allowed").write(data).unwrap()
+    let rustls::Connection::Client(theirs) = &mut pair.theirs else {
+        panic!("not a client")
+    };
+    theirs
+        .early_data()
+        .expect("no early data is allowed")
+        .write(data)
+        .unwrap()
 }
 
 /// Sends early data with our client, as much as it takes.
@@ -67,7 +82,11 @@ fn outcome(pair: &mut Pair) -> EarlyData {
     pair.assert_connected();
     pair.exporters_agree();
     let negotiated = pair.ours.negotiated().unwrap();
-    let kind = if negotiated.resumed() { HandshakeKind::Resumed } else { HandshakeKind::Full };
+    let kind = if negotiated.resumed() {
+        HandshakeKind::Resumed
+    } else {
+        HandshakeKind::Full
+    };
     let outcome = negotiated.early_data();
     assert_eq!(pair.theirs.handshake_kind(), Some(kind));
     let accepted = match &mut pair.theirs {
@@ -95,20 +114,44 @@ fn visit(mut pair: Pair) {
 fn we_take_theirs_and_answer_it_early() {
     let pki = Pki::new();
     for suite in SUITES {
-        for (auth, shown) in [(Auth::None, false), (Auth::Optional, true), (Auth::Required, true)] {
-            let (our_alpn, their_alpn): (&[_], &[_]) = if shown { (&["x", "y"], &["y"]) } else { (&[], &[]) };
-            let setting = Setting { suite, auth, client: shown.then(|| pki.client.clone()), our_alpn, their_alpn, ..PLAIN };
-            let ours = our_server(&pki, &setting).early_data(MAX_SIZE, guard()).build().unwrap();
+        for (auth, shown) in [
+            (Auth::None, false),
+            (Auth::Optional, true),
+            (Auth::Required, true),
+        ] {
+            let (our_alpn, their_alpn): (&[_], &[_]) = if shown {
+                (&["x", "y"], &["y"])
+            } else {
+                (&[], &[])
+            };
+            let setting = Setting {
+                suite,
+                auth,
+                client: shown.then(|| pki.client.clone()),
+                our_alpn,
+                their_alpn,
+                ..PLAIN
+            };
+            let ours = our_server(&pki, &setting)
+                .early_data(MAX_SIZE, guard())
+                .build()
+                .unwrap();
             let theirs = their_early_client(&pki, &setting);
             visit(to_our_server(&ours, &theirs, SERVER_NAME));
             for (chunk, length) in [(1021, 100), (1, 100), (usize::MAX, ALL + 1), (7, ALL)] {
-                println!("{}, client certificate {auth:?}, {length} bytes in pieces of {chunk}", suite.1);
+                println!(
+                    "{}, client certificate {auth:?}, {length} bytes in pieces of {chunk}",
+                    suite.1
+                );
                 let mut pair = to_our_server(&ours, &theirs, SERVER_NAME);
                 pair.chunk = chunk;
                 let data = lines("early", length);
                 assert_eq!(they_send_early(&mut pair, &data[..length]), length.min(ALL));
                 pair.deliver_to_us();
-                assert!(pair.our_early == data[..length.min(ALL)], "we received something else");
+                assert!(
+                    pair.our_early == data[..length.min(ALL)],
+                    "we received something else"
+                );
                 assert!(pair.ours.is_handshaking() && pair.ours.takes_early_data());
                 assert_eq!(pair.ours.write_early_data(b"at once").unwrap(), 7);
                 while pair.deliver_to_them() {}
@@ -120,7 +163,13 @@ fn we_take_theirs_and_answer_it_early() {
                 let negotiated = pair.ours.negotiated().unwrap();
                 assert_eq!(negotiated.cipher_suite(), suite.0);
                 assert_eq!(negotiated.alpn(), shown.then_some(&b"y"[..]));
-                assert_eq!(negotiated.peer().and_then(|peer| peer.common_name()).as_deref(), shown.then_some(CLIENT_NAME));
+                assert_eq!(
+                    negotiated
+                        .peer()
+                        .and_then(|peer| peer.common_name())
+                        .as_deref(),
+                    shown.then_some(CLIENT_NAME)
+                );
                 pair.exchange(BULK);
                 pair.ours.rekey().unwrap();
                 pair.exchange(100);
@@ -147,11 +196,31 @@ fn we_reject_theirs() {
     let rows: [(&str, Change<'_>, bool); 7] = [
         ("no early data", &|server| server, true),
         ("another guard", &takes_it, true),
-        ("a full guard", &|server| server.early_data(MAX_SIZE, ReplayGuard::in_memory(0)), true),
-        ("another protocol", &|server| takes_it(server).alpn(["y", "x"]), true),
-        ("another group", &|server| takes_it(server).groups(p256), true),
-        ("a cookie", &|server| takes_it(server).retry_cookie(true), true),
-        ("other ticket keys", &|server| takes_it(server).ticket_keys(TicketKeys::rotating()), false),
+        (
+            "a full guard",
+            &|server| server.early_data(MAX_SIZE, ReplayGuard::in_memory(0)),
+            true,
+        ),
+        (
+            "another protocol",
+            &|server| takes_it(server).alpn(["y", "x"]),
+            true,
+        ),
+        (
+            "another group",
+            &|server| takes_it(server).groups(p256),
+            true,
+        ),
+        (
+            "a cookie",
+            &|server| takes_it(server).retry_cookie(true),
+            true,
+        ),
+        (
+            "other ticket keys",
+            &|server| takes_it(server).ticket_keys(TicketKeys::rotating()),
+            false,
+        ),
     ];
     for (what, change, resumed) in rows {
         for length in [1, ALL] {
@@ -159,13 +228,23 @@ fn we_reject_theirs() {
             let keys = TicketKeys::rotating();
             let builder = || our_server(&pki, &setting).ticket_keys(keys.clone());
             let theirs = their_early_client(&pki, &setting);
-            visit(to_our_server(&takes_it(builder()).build().unwrap(), &theirs, SERVER_NAME));
+            visit(to_our_server(
+                &takes_it(builder()).build().unwrap(),
+                &theirs,
+                SERVER_NAME,
+            ));
             let mut pair = to_our_server(&change(builder()).build().unwrap(), &theirs, SERVER_NAME);
-            assert_eq!(they_send_early(&mut pair, &lines("early", length)[..length]), length);
+            assert_eq!(
+                they_send_early(&mut pair, &lines("early", length)[..length]),
+                length
+            );
             pair.run();
             assert_eq!(outcome(&mut pair), EarlyData::Rejected);
             assert_eq!(pair.ours.negotiated().unwrap().resumed(), resumed);
-            assert_eq!(pair.theirs.handshake_kind() == Some(HandshakeKind::Full), !resumed);
+            assert_eq!(
+                pair.theirs.handshake_kind() == Some(HandshakeKind::Full),
+                !resumed
+            );
             pair.exchange(BULK);
             pair.close(false);
             assert!(pair.our_early.is_empty());
@@ -180,7 +259,12 @@ fn they_take_ours_and_answer_it_early() {
     let pki = Pki::new();
     for suite in SUITES {
         for alpn in [&["x"][..], &[]] {
-            let setting = Setting { suite, our_alpn: alpn, their_alpn: alpn, ..PLAIN };
+            let setting = Setting {
+                suite,
+                our_alpn: alpn,
+                their_alpn: alpn,
+                ..PLAIN
+            };
             let ours = our_early_client(&pki, &setting);
             let theirs = Arc::new(their_early_server(&pki, &setting, &their_sessions()));
             visit(to_their_server(&ours, &theirs, SERVER_NAME));
@@ -192,7 +276,10 @@ fn they_take_ours_and_answer_it_early() {
                 let data = lines("early", length);
                 assert_eq!(we_send_early(&mut pair, &data[..length]), length.min(ALL));
                 while pair.deliver_to_them() {}
-                assert!(pair.their_early == data[..length.min(ALL)], "rustls received something else");
+                assert!(
+                    pair.their_early == data[..length.min(ALL)],
+                    "rustls received something else"
+                );
                 assert!(pair.theirs.is_handshaking());
                 pair.theirs.writer().write_all(b"at once").unwrap();
                 pair.deliver_to_us();
@@ -200,7 +287,10 @@ fn they_take_ours_and_answer_it_early() {
                 assert!(pair.theirs.is_handshaking() && !pair.ours.is_handshaking());
                 pair.run();
                 assert_eq!(outcome(&mut pair), EarlyData::Accepted);
-                assert_eq!(pair.ours.negotiated().unwrap().alpn(), alpn.first().map(|alpn| alpn.as_bytes()));
+                assert_eq!(
+                    pair.ours.negotiated().unwrap().alpn(),
+                    alpn.first().map(|alpn| alpn.as_bytes())
+                );
                 pair.exchange(BULK);
                 pair.ours.rekey().unwrap();
                 pair.exchange(100);
@@ -214,30 +304,63 @@ fn they_take_ours_and_answer_it_early() {
 #[test]
 fn they_reject_ours() {
     let pki = Pki::new();
-    let setting = Setting { our_alpn: &["x", "y"], their_alpn: &["x", "y"], ..PLAIN };
+    let setting = Setting {
+        our_alpn: &["x", "y"],
+        their_alpn: &["x", "y"],
+        ..PLAIN
+    };
     type Change<'a> = &'a dyn Fn(&mut ServerConfig);
-    let other_group = Setting { their_groups: Some(&[rustls::NamedGroup::secp256r1]), ..setting.clone() };
+    let other_group = Setting {
+        their_groups: Some(&[rustls::NamedGroup::secp256r1]),
+        ..setting.clone()
+    };
     let rows: [(&str, Change<'_>, &Setting, bool); 4] = [
-        ("no early data", &|theirs| theirs.max_early_data_size = 0, &setting, true),
-        ("another protocol", &|theirs| theirs.alpn_protocols.reverse(), &setting, true),
+        (
+            "no early data",
+            &|theirs| theirs.max_early_data_size = 0,
+            &setting,
+            true,
+        ),
+        (
+            "another protocol",
+            &|theirs| theirs.alpn_protocols.reverse(),
+            &setting,
+            true,
+        ),
         ("another group", &|_| (), &other_group, true),
-        ("other sessions", &|theirs| theirs.session_storage = their_sessions(), &setting, false),
+        (
+            "other sessions",
+            &|theirs| theirs.session_storage = their_sessions(),
+            &setting,
+            false,
+        ),
     ];
     for (what, change, second, resumed) in rows {
-        // Where it takes none it skips 16 KiB, and counts a record as often as it looks at it: here twice.
+        // Where it takes none it skips 16 KiB, and counts a record as often as it looks at it: here
+        // twice.
         for length in [1, 8000] {
             println!("{what}, {length} bytes");
             let sessions = their_sessions();
             let ours = our_early_client(&pki, &setting);
-            visit(to_their_server(&ours, &Arc::new(their_early_server(&pki, &setting, &sessions)), SERVER_NAME));
+            visit(to_their_server(
+                &ours,
+                &Arc::new(their_early_server(&pki, &setting, &sessions)),
+                SERVER_NAME,
+            ));
             let mut theirs = their_early_server(&pki, second, &sessions);
             change(&mut theirs);
             let mut pair = to_their_server(&ours, &Arc::new(theirs), SERVER_NAME);
-            assert_eq!(we_send_early(&mut pair, &lines("early", length)[..length]), length);
+            assert_eq!(
+                we_send_early(&mut pair, &lines("early", length)[..length]),
+                length
+            );
             pair.run();
             assert_eq!(outcome(&mut pair), EarlyData::Rejected);
             assert_eq!(pair.ours.negotiated().unwrap().resumed(), resumed);
-            assert_eq!(pair.ours.negotiated().unwrap().group() == NamedGroup::SECP256R1, second.their_groups.is_some());
+            assert_eq!(
+                pair.ours.negotiated().unwrap().group() == NamedGroup::SECP256R1,
+                second.their_groups.is_some()
+            );
             assert_eq!(pair.ours.write_early_data(b"late").unwrap(), 0);
             pair.exchange(BULK);
             pair.close(true);
@@ -246,7 +369,8 @@ fn they_reject_ours() {
     }
 }
 
-/// RFC 9846, 4.5.3: a server may send before the client's Finished, also where there is no early data to answer.
+/// RFC 9846, 4.5.3: a server may send before the client's Finished, also where there is no early
+/// data to answer.
 #[test]
 fn we_read_what_they_say_first() {
     let pki = Pki::new();
@@ -263,7 +387,11 @@ fn we_read_what_they_say_first() {
             assert!(pair.theirs.is_handshaking() && !pair.ours.is_handshaking());
             pair.run().exchange(BULK);
             // Offered, since a session allows it, and none came.
-            let offered = if resumed { EarlyData::Accepted } else { EarlyData::NotOffered };
+            let offered = if resumed {
+                EarlyData::Accepted
+            } else {
+                EarlyData::NotOffered
+            };
             assert_eq!(outcome(&mut pair), offered);
         }
     }
@@ -273,7 +401,10 @@ fn we_read_what_they_say_first() {
 #[test]
 fn none_is_offered_unless_asked_for() {
     let pki = Pki::new();
-    let ours = our_server(&pki, &PLAIN).early_data(MAX_SIZE, guard()).build().unwrap();
+    let ours = our_server(&pki, &PLAIN)
+        .early_data(MAX_SIZE, guard())
+        .build()
+        .unwrap();
     let theirs = Arc::new(their_client(&pki, &PLAIN));
     let their_server = Arc::new(their_early_server(&pki, &PLAIN, &their_sessions()));
     let our_client = our_client(&pki, &PLAIN).build().unwrap();

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use fleeting::{AlertDescription, ClientBuilder, Fault, NamedGroup, ServerBuilder};
-use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue,
+    Tls13ClientSessionValue,
+};
 use rustls::pki_types::ServerName;
 use rustls::{HandshakeKind, NamedGroup as Theirs};
 
-use crate::pair::{Auth, PLAIN, Pair, Setting, our_client, our_server, their_client, their_server, to_our_server, to_their_server};
+use crate::pair::{
+    Auth, PLAIN, Pair, Setting, our_client, our_server, their_client, their_server, to_our_server,
+    to_their_server,
+};
 use crate::support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, Suite};
 
 const HYBRID: NamedGroup = NamedGroup::X25519_MLKEM768;
@@ -24,7 +30,12 @@ fn meet_twice(meet: impl Fn() -> Pair, group: NamedGroup, retried: bool) {
         pair.run().assert_connected();
         let negotiated = pair.ours.negotiated().unwrap();
         assert_eq!((negotiated.group(), negotiated.resumed()), (group, resumed));
-        assert_eq!(pair.theirs.negotiated_key_exchange_group().map(|theirs| u16::from(theirs.name())), Some(group.0));
+        assert_eq!(
+            pair.theirs
+                .negotiated_key_exchange_group()
+                .map(|theirs| u16::from(theirs.name())),
+            Some(group.0)
+        );
         // Of a resumed one rustls does not tell.
         let kind = if resumed {
             HandshakeKind::Resumed
@@ -70,10 +81,17 @@ impl ClientSessionStore for WithoutHints {
 }
 
 fn setting(pki: &Pki, suite: Suite, groups: Groups) -> Setting {
-    Setting { suite, auth: Auth::Required, client: Some(pki.client.clone()), their_groups: Some(groups), ..PLAIN }
+    Setting {
+        suite,
+        auth: Auth::Required,
+        client: Some(pki.client.clone()),
+        their_groups: Some(groups),
+        ..PLAIN
+    }
 }
 
-/// rustls' client shares its first group; with the hybrid also X25519. What a server led it to it would share at once the next time.
+/// rustls' client shares its first group; with the hybrid also X25519. What a server led it to it
+/// would share at once the next time.
 #[test]
 fn their_client_is_led_to_a_group() {
     let pki = Pki::new();
@@ -82,34 +100,79 @@ fn their_client_is_led_to_a_group() {
         (&[Theirs::X25519], |ours| ours, X25519, false),
         (&[Theirs::secp256r1], |ours| ours, P256, false),
         (&[Theirs::X25519MLKEM768], |ours| ours, HYBRID, false),
-        (&[Theirs::X25519MLKEM768, Theirs::X25519], |ours| ours, HYBRID, false),
-        (&[Theirs::X25519MLKEM768, Theirs::X25519], |ours| ours.groups([X25519, P256]), X25519, false),
+        (
+            &[Theirs::X25519MLKEM768, Theirs::X25519],
+            |ours| ours,
+            HYBRID,
+            false,
+        ),
+        (
+            &[Theirs::X25519MLKEM768, Theirs::X25519],
+            |ours| ours.groups([X25519, P256]),
+            X25519,
+            false,
+        ),
         // We have a share, and want a better group all the same.
-        (&[Theirs::X25519, Theirs::X25519MLKEM768], |ours| ours, HYBRID, true),
-        (&[Theirs::secp384r1, Theirs::secp256r1], |ours| ours, P256, true),
-        (&[Theirs::X25519, Theirs::secp256r1], |ours| ours.groups([P256]), P256, true),
-        (&[Theirs::X25519, Theirs::secp256r1], |ours| ours.groups([P256]).retry_cookie(true), P256, true),
+        (
+            &[Theirs::X25519, Theirs::X25519MLKEM768],
+            |ours| ours,
+            HYBRID,
+            true,
+        ),
+        (
+            &[Theirs::secp384r1, Theirs::secp256r1],
+            |ours| ours,
+            P256,
+            true,
+        ),
+        (
+            &[Theirs::X25519, Theirs::secp256r1],
+            |ours| ours.groups([P256]),
+            P256,
+            true,
+        ),
+        (
+            &[Theirs::X25519, Theirs::secp256r1],
+            |ours| ours.groups([P256]).retry_cookie(true),
+            P256,
+            true,
+        ),
     ];
     for (groups, ours, group, retried) in rows {
         for suite in SUITES {
             println!("{groups:?} to {group}, {}", suite.1);
             let setting = setting(&pki, suite, groups);
             let mut theirs = their_client(&pki, &setting);
-            theirs.resumption = Resumption::store(Arc::new(WithoutHints(ClientSessionMemoryCache::new(16))));
-            let (ours, theirs) = (ours(our_server(&pki, &setting)).build().unwrap(), Arc::new(theirs));
-            meet_twice(|| to_our_server(&ours, &theirs, SERVER_NAME), group, retried);
+            theirs.resumption =
+                Resumption::store(Arc::new(WithoutHints(ClientSessionMemoryCache::new(16))));
+            let (ours, theirs) = (
+                ours(our_server(&pki, &setting)).build().unwrap(),
+                Arc::new(theirs),
+            );
+            meet_twice(
+                || to_our_server(&ours, &theirs, SERVER_NAME),
+                group,
+                retried,
+            );
         }
     }
 }
 
-/// What a server led it to rustls' client shares at once the next time, in front of what it prefers itself (against RFC 9846, 4.3.8).
+/// What a server led it to rustls' client shares at once the next time, in front of what it prefers
+/// itself (against RFC 9846, 4.3.8).
 #[test]
 fn their_client_remembers_what_it_was_led_to() {
     let pki = Pki::new();
     let setting = setting(&pki, SUITES[0], &[Theirs::X25519, Theirs::X25519MLKEM768]);
-    let ours = our_server(&pki, &setting).without_tickets().build().unwrap();
+    let ours = our_server(&pki, &setting)
+        .without_tickets()
+        .build()
+        .unwrap();
     let theirs = Arc::new(their_client(&pki, &setting));
-    for kind in [HandshakeKind::FullWithHelloRetryRequest, HandshakeKind::Full] {
+    for kind in [
+        HandshakeKind::FullWithHelloRetryRequest,
+        HandshakeKind::Full,
+    ] {
         let mut pair = to_our_server(&ours, &theirs, SERVER_NAME);
         pair.run().assert_connected();
         assert_eq!(pair.theirs.handshake_kind(), Some(kind));
@@ -125,19 +188,56 @@ fn their_server_leads_us_to_a_group() {
     let rows: [Row; 8] = [
         (&[Theirs::X25519], |ours| ours, X25519, false),
         (&[Theirs::X25519MLKEM768], |ours| ours, HYBRID, false),
-        (&[Theirs::secp256r1], |ours| ours.key_shares([P256]), P256, false),
-        (&[Theirs::secp256r1, Theirs::X25519], |ours| ours, X25519, false),
-        (&[Theirs::secp256r1, Theirs::X25519], |ours| ours.groups([P256, X25519]).key_shares([X25519]), P256, true),
-        (&[Theirs::X25519MLKEM768, Theirs::X25519], |ours| ours.key_shares([X25519]), HYBRID, true),
-        (&[Theirs::X25519], |ours| ours.groups([HYBRID, X25519]).key_shares([HYBRID]), X25519, true),
-        (&[Theirs::secp256r1], |ours| ours.groups([X25519, P256]).key_shares([X25519]), P256, true),
+        (
+            &[Theirs::secp256r1],
+            |ours| ours.key_shares([P256]),
+            P256,
+            false,
+        ),
+        (
+            &[Theirs::secp256r1, Theirs::X25519],
+            |ours| ours,
+            X25519,
+            false,
+        ),
+        (
+            &[Theirs::secp256r1, Theirs::X25519],
+            |ours| ours.groups([P256, X25519]).key_shares([X25519]),
+            P256,
+            true,
+        ),
+        (
+            &[Theirs::X25519MLKEM768, Theirs::X25519],
+            |ours| ours.key_shares([X25519]),
+            HYBRID,
+            true,
+        ),
+        (
+            &[Theirs::X25519],
+            |ours| ours.groups([HYBRID, X25519]).key_shares([HYBRID]),
+            X25519,
+            true,
+        ),
+        (
+            &[Theirs::secp256r1],
+            |ours| ours.groups([X25519, P256]).key_shares([X25519]),
+            P256,
+            true,
+        ),
     ];
     for (groups, ours, group, retried) in rows {
         for suite in SUITES {
             println!("{groups:?} leads to {group}, {}", suite.1);
             let setting = setting(&pki, suite, groups);
-            let (ours, theirs) = (ours(our_client(&pki, &setting)).build().unwrap(), Arc::new(their_server(&pki, &setting)));
-            meet_twice(|| to_their_server(&ours, &theirs, SERVER_NAME), group, retried);
+            let (ours, theirs) = (
+                ours(our_client(&pki, &setting)).build().unwrap(),
+                Arc::new(their_server(&pki, &setting)),
+            );
+            meet_twice(
+                || to_their_server(&ours, &theirs, SERVER_NAME),
+                group,
+                retried,
+            );
         }
     }
 }
@@ -150,16 +250,36 @@ fn retries_at_any_fragmentation() {
     for chunk in [1, 2, 3, 5, 7, 255, usize::MAX] {
         for we_serve in [false, true] {
             let mut pair = if we_serve {
-                to_our_server(&our_server(&pki, &setting).build().unwrap(), &Arc::new(their_client(&pki, &setting)), SERVER_NAME)
+                to_our_server(
+                    &our_server(&pki, &setting).build().unwrap(),
+                    &Arc::new(their_client(&pki, &setting)),
+                    SERVER_NAME,
+                )
             } else {
-                to_their_server(&our_client(&pki, &setting).build().unwrap(), &Arc::new(their_server(&pki, &setting)), SERVER_NAME)
+                to_their_server(
+                    &our_client(&pki, &setting).build().unwrap(),
+                    &Arc::new(their_server(&pki, &setting)),
+                    SERVER_NAME,
+                )
             };
             pair.chunk = chunk;
             pair.run().assert_connected();
-            assert_eq!(pair.theirs.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
+            assert_eq!(
+                pair.theirs.handshake_kind(),
+                Some(HandshakeKind::FullWithHelloRetryRequest)
+            );
             assert_eq!(pair.ours.negotiated().unwrap().group(), P256);
             if we_serve {
-                assert_eq!(pair.ours.negotiated().unwrap().peer().unwrap().common_name().as_deref(), Some(CLIENT_NAME));
+                assert_eq!(
+                    pair.ours
+                        .negotiated()
+                        .unwrap()
+                        .peer()
+                        .unwrap()
+                        .common_name()
+                        .as_deref(),
+                    Some(CLIENT_NAME)
+                );
             }
             pair.exporters_agree();
             pair.exchange(40_000);
@@ -171,10 +291,22 @@ fn retries_at_any_fragmentation() {
 fn no_common_group_is_refused() {
     let pki = Pki::new();
     let setting = setting(&pki, SUITES[0], &[Theirs::secp384r1]);
-    let (ours, theirs) = (our_server(&pki, &setting).build().unwrap(), Arc::new(their_client(&pki, &setting)));
+    let (ours, theirs) = (
+        our_server(&pki, &setting).build().unwrap(),
+        Arc::new(their_client(&pki, &setting)),
+    );
     let mut pair = to_our_server(&ours, &theirs, SERVER_NAME);
-    pair.run().assert_we_refused(|fault| matches!(fault, Fault::NoCommonGroup { .. }), AlertDescription::HANDSHAKE_FAILURE);
-    let (ours, theirs) = (our_client(&pki, &setting).build().unwrap(), Arc::new(their_server(&pki, &setting)));
+    pair.run().assert_we_refused(
+        |fault| matches!(fault, Fault::NoCommonGroup { .. }),
+        AlertDescription::HANDSHAKE_FAILURE,
+    );
+    let (ours, theirs) = (
+        our_client(&pki, &setting).build().unwrap(),
+        Arc::new(their_server(&pki, &setting)),
+    );
     let mut pair = to_their_server(&ours, &theirs, SERVER_NAME);
-    pair.run().assert_they_refused(|error| matches!(error, rustls::Error::PeerIncompatible(_)), AlertDescription::HANDSHAKE_FAILURE);
+    pair.run().assert_they_refused(
+        |error| matches!(error, rustls::Error::PeerIncompatible(_)),
+        AlertDescription::HANDSHAKE_FAILURE,
+    );
 }

@@ -12,10 +12,13 @@ mod support;
 use std::io::Read;
 use std::sync::Arc;
 
-use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server, SystemRandom};
+use fleeting::{
+    AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server,
+    SystemRandom,
+};
 use pair::{
-    Auth, PLAIN, Pair, Setting, chain, provider, roots, their_server, with_our_server, with_their_client, with_their_server,
-    with_this_server,
+    Auth, PLAIN, Pair, Setting, chain, provider, roots, their_server, with_our_server,
+    with_their_client, with_their_server, with_this_server,
 };
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, now};
@@ -25,17 +28,36 @@ const BULK: usize = 300_000;
 
 // ---- what works ----
 
-/// Both directions, all suites, every way to ask for a client certificate, with one and without: authentication, exporters, data, closing.
+/// Both directions, all suites, every way to ask for a client certificate, with one and without:
+/// authentication, exporters, data, closing.
 #[test]
 fn talks() {
     let pki = Pki::new();
-    let client_auth = [(Auth::None, false), (Auth::None, true), (Auth::Optional, false), (Auth::Optional, true), (Auth::Required, true)];
+    let client_auth = [
+        (Auth::None, false),
+        (Auth::None, true),
+        (Auth::Optional, false),
+        (Auth::Optional, true),
+        (Auth::Required, true),
+    ];
     for we_serve in [false, true] {
         for suite in SUITES {
             for (auth, shown) in client_auth {
-                println!("we serve: {we_serve}, {}, client certificate {auth:?}, shown: {shown}", suite.1);
-                let setting = Setting { suite, auth, client: shown.then(|| pki.client.clone()), ..PLAIN };
-                let mut pair = if we_serve { with_their_client(&pki, setting) } else { with_their_server(&pki, setting) };
+                println!(
+                    "we serve: {we_serve}, {}, client certificate {auth:?}, shown: {shown}",
+                    suite.1
+                );
+                let setting = Setting {
+                    suite,
+                    auth,
+                    client: shown.then(|| pki.client.clone()),
+                    ..PLAIN
+                };
+                let mut pair = if we_serve {
+                    with_their_client(&pki, setting)
+                } else {
+                    with_their_server(&pki, setting)
+                };
                 pair.run().assert_connected();
 
                 let negotiated = pair.ours.negotiated().unwrap();
@@ -50,10 +72,19 @@ fn talks() {
                 } else {
                     (Some(&pki.server), proven.then_some(&pki.client))
                 };
-                assert_eq!(negotiated.peer().map(|peer| peer.certificates()), we_see.map(|identity| identity.certificates()));
-                assert_eq!(pair.theirs.peer_certificates(), they_see.map(|identity| chain(identity).0).as_deref());
+                assert_eq!(
+                    negotiated.peer().map(|peer| peer.certificates()),
+                    we_see.map(|identity| identity.certificates())
+                );
+                assert_eq!(
+                    pair.theirs.peer_certificates(),
+                    they_see.map(|identity| chain(identity).0).as_deref()
+                );
                 if we_serve && proven {
-                    assert_eq!(negotiated.peer().unwrap().common_name().as_deref(), Some(CLIENT_NAME));
+                    assert_eq!(
+                        negotiated.peer().unwrap().common_name().as_deref(),
+                        Some(CLIENT_NAME)
+                    );
                 }
 
                 pair.exporters_agree();
@@ -71,8 +102,16 @@ fn talks_at_any_fragmentation() {
     let pki = Pki::new();
     for chunk in [1, 2, 3, 5, 7, 255, usize::MAX] {
         for we_serve in [false, true] {
-            let setting = Setting { auth: Auth::Required, client: Some(pki.client.clone()), ..PLAIN };
-            let mut pair = if we_serve { with_their_client(&pki, setting) } else { with_their_server(&pki, setting) };
+            let setting = Setting {
+                auth: Auth::Required,
+                client: Some(pki.client.clone()),
+                ..PLAIN
+            };
+            let mut pair = if we_serve {
+                with_their_client(&pki, setting)
+            } else {
+                with_their_server(&pki, setting)
+            };
             pair.chunk = chunk;
             pair.run().assert_connected();
             pair.exchange(40_000);
@@ -89,7 +128,11 @@ fn renews_keys() {
         for suite in SUITES {
             let pair = || {
                 let setting = Setting { suite, ..PLAIN };
-                let mut pair = if we_serve { with_their_client(&pki, setting) } else { with_their_server(&pki, setting) };
+                let mut pair = if we_serve {
+                    with_their_client(&pki, setting)
+                } else {
+                    with_their_server(&pki, setting)
+                };
                 pair.run().exchange(BULK);
                 pair
             };
@@ -116,12 +159,16 @@ fn renews_keys() {
                     pair.exchange(BULK);
                 }
                 renew(&mut pair);
-                // What we ask for is answered with the next record, so that two exchanges renew both directions.
+                // What we ask for is answered with the next record, so that two exchanges renew
+                // both directions.
                 pair.exchange(100);
                 pair.exchange(100);
                 pair.exporters_agree();
                 let (sent, received) = pair.their_sequence_numbers();
-                assert!(sent < 5 && received < 5, "{from}: rustls' keys still count {sent} and {received} records");
+                assert!(
+                    sent < 5 && received < 5,
+                    "{from}: rustls' keys still count {sent} and {received} records"
+                );
             }
         }
     }
@@ -135,17 +182,37 @@ fn agrees_on_a_protocol() {
     // The server's preference decides (RFC 7301, 3.2).
     let rows: [(Protocols, Protocols, Agreed, Agreed); 5] = [
         // ours, theirs, when they serve, when we serve
-        (&["h2", "http/1.1"], &["http/1.1", "h2"], Some("http/1.1"), Some("h2")),
+        (
+            &["h2", "http/1.1"],
+            &["http/1.1", "h2"],
+            Some("http/1.1"),
+            Some("h2"),
+        ),
         (&["x"], &["y", "x"], Some("x"), Some("x")),
         (&["x"], &[], None, None),
         (&[], &["x"], None, None),
-        (&["\u{ff}\0"], &["\u{ff}\0"], Some("\u{ff}\0"), Some("\u{ff}\0")),
+        (
+            &["\u{ff}\0"],
+            &["\u{ff}\0"],
+            Some("\u{ff}\0"),
+            Some("\u{ff}\0"),
+        ),
     ];
     for (our_alpn, their_alpn, they_serve, we_serve) in rows {
-        let setting = || Setting { our_alpn, their_alpn, ..PLAIN };
-        for (mut pair, agreed) in [(with_their_server(&pki, setting()), they_serve), (with_their_client(&pki, setting()), we_serve)] {
+        let setting = || Setting {
+            our_alpn,
+            their_alpn,
+            ..PLAIN
+        };
+        for (mut pair, agreed) in [
+            (with_their_server(&pki, setting()), they_serve),
+            (with_their_client(&pki, setting()), we_serve),
+        ] {
             pair.run().assert_connected();
-            assert_eq!(pair.ours.negotiated().unwrap().alpn(), agreed.map(str::as_bytes));
+            assert_eq!(
+                pair.ours.negotiated().unwrap().alpn(),
+                agreed.map(str::as_bytes)
+            );
             assert_eq!(pair.theirs.alpn_protocol(), agreed.map(str::as_bytes));
         }
     }
@@ -154,8 +221,15 @@ fn agrees_on_a_protocol() {
 #[test]
 fn server_is_chosen_by_name() {
     let pki = Pki::new();
-    let other = pki.authority.issue_server(["*.db.internal", "127.0.0.1"]).unwrap();
-    let ours = Server::builder().identity(other.clone()).identity_by_name(pki.server.clone()).build().unwrap();
+    let other = pki
+        .authority
+        .issue_server(["*.db.internal", "127.0.0.1"])
+        .unwrap();
+    let ours = Server::builder()
+        .identity(other.clone())
+        .identity_by_name(pki.server.clone())
+        .build()
+        .unwrap();
     for (name, identity, sni) in [
         (SERVER_NAME, &pki.server, Some(SERVER_NAME)),
         ("a.db.internal", &other, Some("a.db.internal")),
@@ -168,9 +242,18 @@ fn server_is_chosen_by_name() {
         assert_eq!(pair.ours.negotiated().unwrap().server_name(), sni);
         assert_eq!(pair.theirs.peer_certificates().unwrap(), chain(identity).0);
 
-        let mut pair = with_their_server(&pki, Setting { name, server: Some(identity.clone()), ..PLAIN });
+        let mut pair = with_their_server(
+            &pki,
+            Setting {
+                name,
+                server: Some(identity.clone()),
+                ..PLAIN
+            },
+        );
         pair.run().assert_connected();
-        let rustls::Connection::Server(theirs) = &pair.theirs else { panic!("not a server") };
+        let rustls::Connection::Server(theirs) = &pair.theirs else {
+            panic!("not a server")
+        };
         assert_eq!(theirs.server_name(), sni);
     }
 }
@@ -181,14 +264,25 @@ fn server_is_chosen_by_name() {
 fn both_see_a_cut_connection() {
     let pki = Pki::new();
     for we_serve in [false, true] {
-        let mut pair = if we_serve { with_their_client(&pki, PLAIN) } else { with_their_server(&pki, PLAIN) };
+        let mut pair = if we_serve {
+            with_their_client(&pki, PLAIN)
+        } else {
+            with_their_server(&pki, PLAIN)
+        };
         pair.run().exchange(100);
         pair.ours.received_end();
         assert_eq!(pair.process(), None);
-        assert!(matches!(pair.our_error, Some(Error::Truncated)), "{:?}", pair.our_error);
+        assert!(
+            matches!(pair.our_error, Some(Error::Truncated)),
+            "{:?}",
+            pair.our_error
+        );
         assert_eq!(pair.theirs.read_tls(&mut &[][..]).unwrap(), 0);
         pair.theirs.process_new_packets().unwrap();
-        assert_eq!(pair.theirs.reader().read(&mut [0; 8]).unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+        assert_eq!(
+            pair.theirs.reader().read(&mut [0; 8]).unwrap_err().kind(),
+            std::io::ErrorKind::UnexpectedEof
+        );
     }
 }
 
@@ -198,30 +292,86 @@ fn we_refuse_their_certificate() {
     let pki = Pki::new();
     type Row = (Identity, fn(&CertificateError) -> bool, AlertDescription);
     let rows: [Row; 4] = [
-        (pki.untrusted_server(), |error| *error == UnknownIssuer, AlertDescription::UNKNOWN_CA),
-        (pki.expired_server(), |error| *error == Expired, AlertDescription::CERTIFICATE_EXPIRED),
-        (pki.wrongly_named_server(), |error| matches!(error, WrongName { .. }), AlertDescription::BAD_CERTIFICATE),
-        (pki.client.clone(), |error| *error == CertificateError::ExtendedKeyUsage, AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            pki.untrusted_server(),
+            |error| *error == UnknownIssuer,
+            AlertDescription::UNKNOWN_CA,
+        ),
+        (
+            pki.expired_server(),
+            |error| *error == Expired,
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            pki.wrongly_named_server(),
+            |error| matches!(error, WrongName { .. }),
+            AlertDescription::BAD_CERTIFICATE,
+        ),
+        (
+            pki.client.clone(),
+            |error| *error == CertificateError::ExtendedKeyUsage,
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
     ];
     for (server, is_reason, alert) in rows {
-        let mut pair = with_their_server(&pki, Setting { server: Some(server), ..PLAIN });
-        pair.run().assert_we_refused(|fault| matches!(fault, Fault::Certificate(error) if is_reason(error)), alert);
+        let mut pair = with_their_server(
+            &pki,
+            Setting {
+                server: Some(server),
+                ..PLAIN
+            },
+        );
+        pair.run().assert_we_refused(
+            |fault| matches!(fault, Fault::Certificate(error) if is_reason(error)),
+            alert,
+        );
     }
 
     let rows: [(Identity, CertificateError, AlertDescription); 3] = [
-        (pki.untrusted_client(), UnknownIssuer, AlertDescription::UNKNOWN_CA),
-        (pki.expired_client(), Expired, AlertDescription::CERTIFICATE_EXPIRED),
-        (pki.server.clone(), CertificateError::ExtendedKeyUsage, AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            pki.untrusted_client(),
+            UnknownIssuer,
+            AlertDescription::UNKNOWN_CA,
+        ),
+        (
+            pki.expired_client(),
+            Expired,
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            pki.server.clone(),
+            CertificateError::ExtendedKeyUsage,
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
     ];
     for (client, reason, alert) in rows {
         for auth in [Auth::Optional, Auth::Required] {
-            let mut pair = with_their_client(&pki, Setting { auth, client: Some(client.clone()), ..PLAIN });
-            pair.run().assert_we_refused(|fault| matches!(fault, Fault::Certificate(error) if *error == reason), alert);
+            let mut pair = with_their_client(
+                &pki,
+                Setting {
+                    auth,
+                    client: Some(client.clone()),
+                    ..PLAIN
+                },
+            );
+            pair.run().assert_we_refused(
+                |fault| matches!(fault, Fault::Certificate(error) if *error == reason),
+                alert,
+            );
         }
     }
 
-    let mut pair = with_their_client(&pki, Setting { auth: Auth::Required, ..PLAIN });
-    pair.run().assert_we_refused(|fault| matches!(fault, Fault::CertificateRequired), AlertDescription::CERTIFICATE_REQUIRED);
+    let mut pair = with_their_client(
+        &pki,
+        Setting {
+            auth: Auth::Required,
+            ..PLAIN
+        },
+    );
+    pair.run().assert_we_refused(
+        |fault| matches!(fault, Fault::CertificateRequired),
+        AlertDescription::CERTIFICATE_REQUIRED,
+    );
 }
 
 #[test]
@@ -230,63 +380,167 @@ fn they_refuse_our_certificate() {
     let pki = Pki::new();
     type Row = (Identity, fn(&Theirs) -> bool, AlertDescription);
     let rows: [Row; 4] = [
-        (pki.untrusted_server(), |error| matches!(error, Theirs::UnknownIssuer), AlertDescription::UNKNOWN_CA),
-        (pki.expired_server(), |error| matches!(error, Theirs::ExpiredContext { .. }), AlertDescription::CERTIFICATE_EXPIRED),
-        (pki.wrongly_named_server(), |error| matches!(error, Theirs::NotValidForNameContext { .. }), AlertDescription::BAD_CERTIFICATE),
-        (pki.client.clone(), |error| matches!(error, Theirs::InvalidPurposeContext { .. }), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            pki.untrusted_server(),
+            |error| matches!(error, Theirs::UnknownIssuer),
+            AlertDescription::UNKNOWN_CA,
+        ),
+        (
+            pki.expired_server(),
+            |error| matches!(error, Theirs::ExpiredContext { .. }),
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            pki.wrongly_named_server(),
+            |error| matches!(error, Theirs::NotValidForNameContext { .. }),
+            AlertDescription::BAD_CERTIFICATE,
+        ),
+        (
+            pki.client.clone(),
+            |error| matches!(error, Theirs::InvalidPurposeContext { .. }),
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
     ];
     for (server, is_reason, alert) in rows {
-        let mut pair = with_their_client(&pki, Setting { server: Some(server), ..PLAIN });
-        pair.run().assert_they_refused(|error| matches!(error, rustls::Error::InvalidCertificate(reason) if is_reason(reason)), alert);
+        let mut pair = with_their_client(
+            &pki,
+            Setting {
+                server: Some(server),
+                ..PLAIN
+            },
+        );
+        pair.run().assert_they_refused(
+            |error| matches!(error, rustls::Error::InvalidCertificate(reason) if is_reason(reason)),
+            alert,
+        );
     }
 
     let rows: [Row; 3] = [
-        (pki.untrusted_client(), |error| matches!(error, Theirs::UnknownIssuer), AlertDescription::UNKNOWN_CA),
-        (pki.expired_client(), |error| matches!(error, Theirs::ExpiredContext { .. }), AlertDescription::CERTIFICATE_EXPIRED),
-        (pki.server.clone(), |error| matches!(error, Theirs::InvalidPurposeContext { .. }), AlertDescription::UNSUPPORTED_CERTIFICATE),
+        (
+            pki.untrusted_client(),
+            |error| matches!(error, Theirs::UnknownIssuer),
+            AlertDescription::UNKNOWN_CA,
+        ),
+        (
+            pki.expired_client(),
+            |error| matches!(error, Theirs::ExpiredContext { .. }),
+            AlertDescription::CERTIFICATE_EXPIRED,
+        ),
+        (
+            pki.server.clone(),
+            |error| matches!(error, Theirs::InvalidPurposeContext { .. }),
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        ),
     ];
     for (client, is_reason, alert) in rows {
         for auth in [Auth::Optional, Auth::Required] {
-            let setting = Setting { auth, client: Some(client.clone()), names_authorities: false, ..PLAIN };
+            let setting = Setting {
+                auth,
+                client: Some(client.clone()),
+                names_authorities: false,
+                ..PLAIN
+            };
             let mut pair = with_their_server(&pki, setting);
-            pair.run().assert_they_refused(|error| matches!(error, rustls::Error::InvalidCertificate(reason) if is_reason(reason)), alert);
+            pair.run().assert_they_refused(
+                |error| {
+                    matches!(
+                        error,
+                        rustls::Error::InvalidCertificate(reason) if is_reason(reason)
+                    )
+                },
+                alert,
+            );
         }
     }
 
     // Where rustls names its authorities and ours is another, we show nothing (RFC 9846, 4.3.4).
-    let setting = |auth| Setting { auth, client: Some(pki.untrusted_client()), ..PLAIN };
+    let setting = |auth| Setting {
+        auth,
+        client: Some(pki.untrusted_client()),
+        ..PLAIN
+    };
     let mut pair = with_their_server(&pki, setting(Auth::Optional));
     pair.run().assert_connected();
     assert_eq!(pair.theirs.peer_certificates(), None);
     let mut pair = with_their_server(&pki, setting(Auth::Required));
-    pair.run().assert_they_refused(|error| *error == rustls::Error::NoCertificatesPresented, AlertDescription::CERTIFICATE_REQUIRED);
+    pair.run().assert_they_refused(
+        |error| *error == rustls::Error::NoCertificatesPresented,
+        AlertDescription::CERTIFICATE_REQUIRED,
+    );
 
-    let mut pair = with_their_server(&pki, Setting { auth: Auth::Required, ..PLAIN });
-    pair.run().assert_they_refused(|error| *error == rustls::Error::NoCertificatesPresented, AlertDescription::CERTIFICATE_REQUIRED);
+    let mut pair = with_their_server(
+        &pki,
+        Setting {
+            auth: Auth::Required,
+            ..PLAIN
+        },
+    );
+    pair.run().assert_they_refused(
+        |error| *error == rustls::Error::NoCertificatesPresented,
+        AlertDescription::CERTIFICATE_REQUIRED,
+    );
 }
 
 #[test]
 fn nothing_in_common_is_refused() {
     let pki = Pki::new();
     // ALPN (RFC 7301, 3.2).
-    let setting = || Setting { our_alpn: &["x"], their_alpn: &["y"], ..PLAIN };
+    let setting = || Setting {
+        our_alpn: &["x"],
+        their_alpn: &["y"],
+        ..PLAIN
+    };
     let mut pair = with_their_client(&pki, setting());
-    pair.run().assert_we_refused(|fault| matches!(fault, Fault::NoCommonProtocol { .. }), AlertDescription::NO_APPLICATION_PROTOCOL);
+    pair.run().assert_we_refused(
+        |fault| matches!(fault, Fault::NoCommonProtocol { .. }),
+        AlertDescription::NO_APPLICATION_PROTOCOL,
+    );
     let mut pair = with_their_server(&pki, setting());
-    pair.run().assert_they_refused(|error| *error == rustls::Error::NoApplicationProtocol, AlertDescription::NO_APPLICATION_PROTOCOL);
+    pair.run().assert_they_refused(
+        |error| *error == rustls::Error::NoApplicationProtocol,
+        AlertDescription::NO_APPLICATION_PROTOCOL,
+    );
 
     // Cipher suites.
-    let ours = Server::builder().identity(pki.server.clone()).cipher_suites([SUITES[1].0]).build().unwrap();
+    let ours = Server::builder()
+        .identity(pki.server.clone())
+        .cipher_suites([SUITES[1].0])
+        .build()
+        .unwrap();
     let mut pair = with_our_server(&pki, &ours, PLAIN);
-    pair.run().assert_we_refused(|fault| matches!(fault, Fault::NoCommonSuite { .. }), AlertDescription::HANDSHAKE_FAILURE);
-    let ours = Client::builder().trust(pki.authority.trust()).cipher_suites([SUITES[1].0]).build().unwrap();
+    pair.run().assert_we_refused(
+        |fault| matches!(fault, Fault::NoCommonSuite { .. }),
+        AlertDescription::HANDSHAKE_FAILURE,
+    );
+    let ours = Client::builder()
+        .trust(pki.authority.trust())
+        .cipher_suites([SUITES[1].0])
+        .build()
+        .unwrap();
     let theirs = ServerConnection::new(Arc::new(their_server(&pki, &PLAIN))).unwrap();
-    let mut pair = Pair::new(ours.connection(SERVER_NAME, now(), &mut SystemRandom).unwrap(), theirs);
-    pair.run().assert_they_refused(|error| matches!(error, rustls::Error::PeerIncompatible(_)), AlertDescription::HANDSHAKE_FAILURE);
+    let mut pair = Pair::new(
+        ours.connection(SERVER_NAME, now(), &mut SystemRandom)
+            .unwrap(),
+        theirs,
+    );
+    pair.run().assert_they_refused(
+        |error| matches!(error, rustls::Error::PeerIncompatible(_)),
+        AlertDescription::HANDSHAKE_FAILURE,
+    );
 
     // Names (RFC 6066, section 3).
-    let ours = Server::builder().identity_by_name(pki.server.clone()).build().unwrap();
-    let mut pair = with_our_server(&pki, &ours, Setting { name: "elsewhere.internal", ..PLAIN });
+    let ours = Server::builder()
+        .identity_by_name(pki.server.clone())
+        .build()
+        .unwrap();
+    let mut pair = with_our_server(
+        &pki,
+        &ours,
+        Setting {
+            name: "elsewhere.internal",
+            ..PLAIN
+        },
+    );
     pair.run().assert_we_refused(
         |fault| matches!(fault, Fault::UnrecognizedName { name } if name == "elsewhere.internal"),
         AlertDescription::UNRECOGNIZED_NAME,
@@ -296,11 +550,27 @@ fn nothing_in_common_is_refused() {
     let ours = Server::builder()
         .identity(pki.server.clone())
         .client_auth(ClientAuth::Required(pki.authority.trust()))
-        .authorize(|peer| if peer.common_name().as_deref() == Some("bob") { Ok(()) } else { Err("not bob") })
+        .authorize(|peer| {
+            if peer.common_name().as_deref() == Some("bob") {
+                Ok(())
+            } else {
+                Err("not bob")
+            }
+        })
         .build()
         .unwrap();
-    let mut pair = with_our_server(&pki, &ours, Setting { client: Some(pki.client.clone()), ..PLAIN });
-    pair.run().assert_we_refused(|fault| matches!(fault, Fault::Denied(_)), AlertDescription::ACCESS_DENIED);
+    let mut pair = with_our_server(
+        &pki,
+        &ours,
+        Setting {
+            client: Some(pki.client.clone()),
+            ..PLAIN
+        },
+    );
+    pair.run().assert_we_refused(
+        |fault| matches!(fault, Fault::Denied(_)),
+        AlertDescription::ACCESS_DENIED,
+    );
 }
 
 #[test]
@@ -314,14 +584,26 @@ fn tls_1_2_is_refused() {
         .with_single_cert(certificates, key)
         .unwrap();
     let mut pair = with_this_server(&pki, theirs, PLAIN);
-    pair.run().assert_they_refused(|error| matches!(error, rustls::Error::PeerIncompatible(_)), AlertDescription::PROTOCOL_VERSION);
+    pair.run().assert_they_refused(
+        |error| matches!(error, rustls::Error::PeerIncompatible(_)),
+        AlertDescription::PROTOCOL_VERSION,
+    );
 
     let theirs = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
         .with_root_certificates(roots(&pki))
         .with_no_client_auth();
-    let ours = Server::builder().identity(pki.server.clone()).build().unwrap();
-    let mut pair = Pair::new(ours.connection(now()), ClientConnection::new(Arc::new(theirs), SERVER_NAME.try_into().unwrap()).unwrap());
-    pair.run().assert_we_refused(|fault| matches!(fault, Fault::Version { .. }), AlertDescription::PROTOCOL_VERSION);
+    let ours = Server::builder()
+        .identity(pki.server.clone())
+        .build()
+        .unwrap();
+    let mut pair = Pair::new(
+        ours.connection(now()),
+        ClientConnection::new(Arc::new(theirs), SERVER_NAME.try_into().unwrap()).unwrap(),
+    );
+    pair.run().assert_we_refused(
+        |fault| matches!(fault, Fault::Version { .. }),
+        AlertDescription::PROTOCOL_VERSION,
+    );
 }

@@ -1,20 +1,25 @@
 //! A connection of ours and one of rustls', joined by memory, and how to make each for a test.
 //!
-//! rustls runs with the provider rustls-graviola, the one that needs no C compiler; it needs an x86-64 CPU with AES, PCLMULQDQ, SSSE3, AVX2, BMI2
-//! and ADX, or an aarch64 one with the cryptographic extensions.
+//! rustls runs with the provider rustls-graviola, the one that needs no C compiler; it needs an
+//! x86-64 CPU with AES, PCLMULQDQ, SSSE3, AVX2, BMI2 and ADX, or an aarch64 one with the
+//! cryptographic extensions.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
 use fleeting::{
-    AlertDescription, Client, ClientAuth, ClientBuilder, Connection, Error, Fault, Identity, Server, ServerBuilder, Status, SystemRandom,
+    AlertDescription, Client, ClientAuth, ClientBuilder, Connection, Error, Fault, Identity,
+    Server, ServerBuilder, Status, SystemRandom,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
-use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection, WantsVerifier};
+use rustls::{
+    ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, ServerConfig, ServerConnection,
+    WantsVerifier,
+};
 
 use crate::support::{Pki, SERVER_NAME, SUITES, Suite, lines, now};
 
@@ -39,7 +44,17 @@ impl Pair {
     pub fn new(ours: Connection, theirs: impl Into<rustls::Connection>) -> Self {
         let (our_inbox, their_inbox, our_early, their_early) = Default::default();
         let theirs = theirs.into();
-        Self { ours, theirs, our_inbox, their_inbox, our_early, their_early, our_error: None, their_error: None, chunk: 1021 }
+        Self {
+            ours,
+            theirs,
+            our_inbox,
+            their_inbox,
+            our_early,
+            their_early,
+            our_error: None,
+            their_error: None,
+            chunk: 1021,
+        }
     }
 
     /// Moves bytes until neither side has anything to say.
@@ -118,7 +133,12 @@ impl Pair {
     }
 
     pub fn assert_connected(&self) {
-        assert!(self.our_error.is_none() && self.their_error.is_none(), "{:?}, {:?}", self.our_error, self.their_error);
+        assert!(
+            self.our_error.is_none() && self.their_error.is_none(),
+            "{:?}, {:?}",
+            self.our_error,
+            self.their_error
+        );
         assert!(!self.ours.is_handshaking() && !self.theirs.is_handshaking());
     }
 
@@ -132,21 +152,46 @@ impl Pair {
             self.run();
         }
         self.assert_connected();
-        assert!(std::mem::take(&mut self.their_inbox) == our_data, "rustls received something else");
-        assert!(std::mem::take(&mut self.our_inbox) == their_data, "we received something else");
+        assert!(
+            std::mem::take(&mut self.their_inbox) == our_data,
+            "rustls received something else"
+        );
+        assert!(
+            std::mem::take(&mut self.our_inbox) == their_data,
+            "we received something else"
+        );
     }
 
     pub fn exporters_agree(&self) {
         for (context, length) in [(&b""[..], 32), (b"context", 64), (&[7; 300], 1)] {
-            let theirs = self.theirs.export_keying_material(vec![0; length], b"EXPORTER-test", Some(context)).unwrap();
-            assert_eq!(self.ours.export_keying_material(b"EXPORTER-test", context, length).unwrap().expose(), theirs);
+            let theirs = self
+                .theirs
+                .export_keying_material(vec![0; length], b"EXPORTER-test", Some(context))
+                .unwrap();
+            assert_eq!(
+                self.ours
+                    .export_keying_material(b"EXPORTER-test", context, length)
+                    .unwrap()
+                    .expose(),
+                theirs
+            );
         }
         // RFC 9846, 7.5: "If no context is provided, the context_value is zero length."
-        let theirs = self.theirs.export_keying_material([0; 32], b"EXPORTER-test", None).unwrap();
-        assert_eq!(self.ours.export_keying_material(b"EXPORTER-test", b"", 32).unwrap().expose(), theirs);
+        let theirs = self
+            .theirs
+            .export_keying_material([0; 32], b"EXPORTER-test", None)
+            .unwrap();
+        assert_eq!(
+            self.ours
+                .export_keying_material(b"EXPORTER-test", b"", 32)
+                .unwrap()
+                .expose(),
+            theirs
+        );
     }
 
-    /// close_notify from both sides, one after the other: a half-closed connection still carries data.
+    /// close_notify from both sides, one after the other: a half-closed connection still carries
+    /// data.
     pub fn close(&mut self, we_begin: bool) {
         if we_begin {
             self.ours.close();
@@ -180,16 +225,34 @@ impl Pair {
     /// We refused for this reason, and rustls read this alert.
     pub fn assert_we_refused(&self, is_reason: impl Fn(&Fault) -> bool, alert: AlertDescription) {
         match &self.our_error {
-            Some(Error::Protocol { fault, .. }) if is_reason(fault) => assert_eq!(fault.alert(), alert),
+            Some(Error::Protocol { fault, .. }) if is_reason(fault) => {
+                assert_eq!(fault.alert(), alert)
+            }
             other => panic!("{other:?}, and rustls {:?}", self.their_error),
         }
-        assert_eq!(self.their_error, Some(rustls::Error::AlertReceived(alert.0.into())));
+        assert_eq!(
+            self.their_error,
+            Some(rustls::Error::AlertReceived(alert.0.into()))
+        );
     }
 
     /// rustls refused for this reason, and we read this alert.
-    pub fn assert_they_refused(&self, is_reason: impl Fn(&rustls::Error) -> bool, alert: AlertDescription) {
-        assert!(self.their_error.as_ref().is_some_and(is_reason), "{:?}, and we {:?}", self.their_error, self.our_error);
-        assert!(matches!(self.our_error, Some(Error::AlertReceived(received)) if received == alert), "{:?}", self.our_error);
+    pub fn assert_they_refused(
+        &self,
+        is_reason: impl Fn(&rustls::Error) -> bool,
+        alert: AlertDescription,
+    ) {
+        assert!(
+            self.their_error.as_ref().is_some_and(is_reason),
+            "{:?}, and we {:?}",
+            self.their_error,
+            self.our_error
+        );
+        assert!(
+            matches!(self.our_error, Some(Error::AlertReceived(received)) if received == alert),
+            "{:?}",
+            self.our_error
+        );
     }
 }
 
@@ -197,13 +260,20 @@ pub fn provider() -> CryptoProvider {
     #[cfg(target_arch = "x86_64")]
     for (feature, there) in [
         ("aes", std::arch::is_x86_feature_detected!("aes")),
-        ("pclmulqdq", std::arch::is_x86_feature_detected!("pclmulqdq")),
+        (
+            "pclmulqdq",
+            std::arch::is_x86_feature_detected!("pclmulqdq"),
+        ),
         ("ssse3", std::arch::is_x86_feature_detected!("ssse3")),
         ("avx2", std::arch::is_x86_feature_detected!("avx2")),
         ("bmi2", std::arch::is_x86_feature_detected!("bmi2")),
         ("adx", std::arch::is_x86_feature_detected!("adx")),
     ] {
-        assert!(there, "these tests need a CPU with {feature}: rustls' cryptography (graviola) does not run without it");
+        assert!(
+            there,
+            "these tests need a CPU with {feature}: rustls' cryptography (graviola) does not run \
+             without it"
+        );
     }
     rustls_graviola::default_provider()
 }
@@ -211,10 +281,18 @@ pub fn provider() -> CryptoProvider {
 /// The provider with the setting's suite and groups.
 pub fn provider_with(setting: &Setting) -> Arc<CryptoProvider> {
     let mut provider = provider();
-    provider.cipher_suites.retain(|candidate| u16::from(candidate.suite()) == setting.suite.0.0);
+    provider
+        .cipher_suites
+        .retain(|candidate| u16::from(candidate.suite()) == setting.suite.0.0);
     assert_eq!(provider.cipher_suites.len(), 1);
     if let Some(groups) = setting.their_groups {
-        let find = |wanted: &rustls::NamedGroup| *provider.kx_groups.iter().find(|group| group.name() == *wanted).unwrap();
+        let find = |wanted: &rustls::NamedGroup| {
+            *provider
+                .kx_groups
+                .iter()
+                .find(|group| group.name() == *wanted)
+                .unwrap()
+        };
         provider.kx_groups = groups.iter().map(find).collect();
     }
     Arc::new(provider)
@@ -222,12 +300,22 @@ pub fn provider_with(setting: &Setting) -> Arc<CryptoProvider> {
 
 pub fn chain(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let key = PrivateKeyDer::from_pem_slice(identity.key_pem().unwrap().expose()).unwrap();
-    (identity.certificates().iter().cloned().map(CertificateDer::from).collect(), key)
+    (
+        identity
+            .certificates()
+            .iter()
+            .cloned()
+            .map(CertificateDer::from)
+            .collect(),
+        key,
+    )
 }
 
 pub fn roots(pki: &Pki) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(pki.authority.certificate_pem().as_bytes()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(pki.authority.certificate_pem().as_bytes()).unwrap())
+        .unwrap();
     roots
 }
 
@@ -248,7 +336,8 @@ pub struct Setting {
     pub client: Option<Identity>,
     pub our_alpn: &'static [&'static str],
     pub their_alpn: &'static [&'static str],
-    /// The groups of rustls in order of preference, where it is not its own: a client shares the first.
+    /// The groups of rustls in order of preference, where it is not its own: a client shares the
+    /// first.
     pub their_groups: Option<&'static [rustls::NamedGroup]>,
     /// Whether rustls' server says whose client certificates it takes.
     pub names_authorities: bool,
@@ -268,7 +357,10 @@ pub const PLAIN: Setting = Setting {
 };
 
 fn wire(protocols: &[&str]) -> Vec<Vec<u8>> {
-    protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()
+    protocols
+        .iter()
+        .map(|protocol| protocol.as_bytes().to_vec())
+        .collect()
 }
 
 /// Our client and rustls' server.
@@ -277,16 +369,25 @@ pub fn with_their_server(pki: &Pki, setting: Setting) -> Pair {
 }
 
 pub fn with_this_server(pki: &Pki, theirs: ServerConfig, setting: Setting) -> Pair {
-    to_their_server(&our_client(pki, &setting).build().unwrap(), &Arc::new(theirs), setting.name)
+    to_their_server(
+        &our_client(pki, &setting).build().unwrap(),
+        &Arc::new(theirs),
+        setting.name,
+    )
 }
 
 /// The same two may meet several times.
 pub fn to_their_server(ours: &Client, theirs: &Arc<ServerConfig>, name: &str) -> Pair {
-    Pair::new(ours.connection(name, now(), &mut SystemRandom).unwrap(), ServerConnection::new(theirs.clone()).unwrap())
+    Pair::new(
+        ours.connection(name, now(), &mut SystemRandom).unwrap(),
+        ServerConnection::new(theirs.clone()).unwrap(),
+    )
 }
 
 pub fn our_client(pki: &Pki, setting: &Setting) -> ClientBuilder {
-    let ours = Client::builder().trust(pki.authority.trust()).alpn(setting.our_alpn.iter().copied());
+    let ours = Client::builder()
+        .trust(pki.authority.trust())
+        .alpn(setting.our_alpn.iter().copied());
     match &setting.client {
         Some(identity) => ours.identity(identity.clone()),
         None => ours,
@@ -296,16 +397,22 @@ pub fn our_client(pki: &Pki, setting: &Setting) -> ClientBuilder {
 pub fn their_server(pki: &Pki, setting: &Setting) -> ServerConfig {
     let (chain, key) = chain(setting.server.as_ref().unwrap_or(&pki.server));
     let verifier = their_client_verifier(pki, setting);
-    let theirs = their_server_builder(setting).with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
+    let theirs = their_server_builder(setting)
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .unwrap();
     finish_server(theirs, setting)
 }
 
 pub fn their_server_builder(setting: &Setting) -> ConfigBuilder<ServerConfig, WantsVerifier> {
-    ServerConfig::builder_with_provider(provider_with(setting)).with_protocol_versions(&[&rustls::version::TLS13]).unwrap()
+    ServerConfig::builder_with_provider(provider_with(setting))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
 }
 
 pub fn their_client_verifier(pki: &Pki, setting: &Setting) -> Arc<dyn ClientCertVerifier> {
-    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(pki)), provider_with(setting));
+    let mut verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(pki)), provider_with(setting));
     if !setting.names_authorities {
         verifier = verifier.clear_root_hint_subjects();
     }
@@ -333,7 +440,10 @@ pub fn with_our_server(pki: &Pki, ours: &Server, setting: Setting) -> Pair {
 
 /// The same two may meet several times.
 pub fn to_our_server(ours: &Server, theirs: &Arc<ClientConfig>, name: &'static str) -> Pair {
-    Pair::new(ours.connection(now()), ClientConnection::new(theirs.clone(), name.try_into().unwrap()).unwrap())
+    Pair::new(
+        ours.connection(now()),
+        ClientConnection::new(theirs.clone(), name.try_into().unwrap()).unwrap(),
+    )
 }
 
 pub fn our_server(pki: &Pki, setting: &Setting) -> ServerBuilder {
@@ -344,7 +454,10 @@ pub fn our_server(pki: &Pki, setting: &Setting) -> ServerBuilder {
         Auth::Required => ClientAuth::Required(trust),
     };
     let identity = setting.server.as_ref().unwrap_or(&pki.server);
-    Server::builder().identity(identity.clone()).client_auth(auth).alpn(setting.our_alpn.iter().copied())
+    Server::builder()
+        .identity(identity.clone())
+        .client_auth(auth)
+        .alpn(setting.our_alpn.iter().copied())
 }
 
 pub fn their_client(pki: &Pki, setting: &Setting) -> ClientConfig {
@@ -360,7 +473,9 @@ pub fn their_client(pki: &Pki, setting: &Setting) -> ClientConfig {
 }
 
 pub fn their_client_builder(setting: &Setting) -> ConfigBuilder<ClientConfig, WantsVerifier> {
-    ClientConfig::builder_with_provider(provider_with(setting)).with_protocol_versions(&[&rustls::version::TLS13]).unwrap()
+    ClientConfig::builder_with_provider(provider_with(setting))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
 }
 
 pub fn finish_client(mut theirs: ClientConfig, setting: &Setting) -> ClientConfig {

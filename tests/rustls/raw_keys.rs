@@ -1,8 +1,12 @@
-//! Raw public keys (RFC 7250). rustls is for all or nothing: a side of its that shows a raw key, or asks for one, takes part with that alone.
+//! Raw public keys (RFC 7250). rustls is for all or nothing: a side of its that shows a raw key, or
+//! asks for one, takes part with that alone.
 
 use std::sync::Arc;
 
-use fleeting::{AlertDescription, CertificateError, Client, ClientAuth, Fault, Identity, PublicKey, Server, Trust};
+use fleeting::{
+    AlertDescription, CertificateError, Client, ClientAuth, Fault, Identity, PublicKey, Server,
+    Trust,
+};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, WebPkiServerVerifier};
 use rustls::crypto::verify_tls13_signature_with_raw_key;
@@ -10,11 +14,15 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::server::AlwaysResolvesServerRawPublicKeys;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, HandshakeKind, ServerConfig, SignatureScheme};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, DistinguishedName, HandshakeKind, ServerConfig,
+    SignatureScheme,
+};
 
 use crate::pair::{
-    Auth, PLAIN, Pair, Setting, chain, finish_client, finish_server, provider, roots, their_client_builder, their_client_verifier,
-    their_server_builder, to_our_server, to_their_server,
+    Auth, PLAIN, Pair, Setting, chain, finish_client, finish_server, provider, roots,
+    their_client_builder, their_client_verifier, their_server_builder, to_our_server,
+    to_their_server,
 };
 use crate::support::{Pki, SERVER_NAME};
 
@@ -27,7 +35,9 @@ impl OneKey {
         if spki.as_ref() == self.0.to_spki() {
             return Ok(());
         }
-        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+        Err(rustls::Error::InvalidCertificate(
+            rustls::CertificateError::UnknownIssuer,
+        ))
     }
 
     fn verify_signature(
@@ -36,7 +46,12 @@ impl OneKey {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let spki = SubjectPublicKeyInfoDer::from(spki.as_ref());
-        verify_tls13_signature_with_raw_key(message, &spki, signature, &provider().signature_verification_algorithms)
+        verify_tls13_signature_with_raw_key(
+            message,
+            &spki,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
     }
 }
 
@@ -55,11 +70,21 @@ impl ServerCertVerifier for OneKey {
         self.verify(key).map(|()| ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Checked {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Checked {
         unreachable!("TLS 1.3 alone")
     }
 
-    fn verify_tls13_signature(&self, message: &[u8], key: &CertificateDer<'_>, signature: &DigitallySignedStruct) -> Checked {
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        key: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Checked {
         Self::verify_signature(message, key, signature)
     }
 
@@ -87,11 +112,21 @@ impl ClientCertVerifier for OneKey {
         self.verify(key).map(|()| ClientCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Checked {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Checked {
         unreachable!("TLS 1.3 alone")
     }
 
-    fn verify_tls13_signature(&self, message: &[u8], key: &CertificateDer<'_>, signature: &DigitallySignedStruct) -> Checked {
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        key: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Checked {
         Self::verify_signature(message, key, signature)
     }
 
@@ -155,7 +190,11 @@ fn raw(identity: &Identity) -> Arc<CertifiedKey> {
 }
 
 fn their_server(pki: &Pki, server: &Shown, client: &Shown) -> Arc<ServerConfig> {
-    let auth = if matches!(client, Nothing) { Auth::None } else { Auth::Required };
+    let auth = if matches!(client, Nothing) {
+        Auth::None
+    } else {
+        Auth::Required
+    };
     let verifier = match client.raw_key() {
         Some(key) => Arc::new(OneKey(key)),
         None => their_client_verifier(pki, &Setting { auth, ..PLAIN }),
@@ -167,7 +206,9 @@ fn their_server(pki: &Pki, server: &Shown, client: &Shown) -> Arc<ServerConfig> 
             let (chain, key) = chain(identity);
             theirs.with_single_cert(chain, key).unwrap()
         }
-        RawKey(identity) => theirs.with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(raw(identity)))),
+        RawKey(identity) => theirs.with_cert_resolver(Arc::new(
+            AlwaysResolvesServerRawPublicKeys::new(raw(identity)),
+        )),
     };
     Arc::new(finish_server(theirs, &PLAIN))
 }
@@ -175,27 +216,39 @@ fn their_server(pki: &Pki, server: &Shown, client: &Shown) -> Arc<ServerConfig> 
 fn their_client(pki: &Pki, server: &Shown, client: &Shown) -> Arc<ClientConfig> {
     let verifier: Arc<dyn ServerCertVerifier> = match server.raw_key() {
         Some(key) => Arc::new(OneKey(key)),
-        None => WebPkiServerVerifier::builder_with_provider(Arc::new(roots(pki)), Arc::new(provider())).build().unwrap(),
+        None => {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots(pki)), Arc::new(provider()))
+                .build()
+                .unwrap()
+        }
     };
-    let theirs = their_client_builder(&PLAIN).dangerous().with_custom_certificate_verifier(verifier);
+    let theirs = their_client_builder(&PLAIN)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     let theirs = match client {
         Nothing => theirs.with_no_client_auth(),
         Certificate(identity) => {
             let (chain, key) = chain(identity);
             theirs.with_client_auth_cert(chain, key).unwrap()
         }
-        RawKey(identity) => theirs.with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(raw(identity)))),
+        RawKey(identity) => theirs.with_client_cert_resolver(Arc::new(
+            AlwaysResolvesClientRawPublicKeys::new(raw(identity)),
+        )),
     };
     Arc::new(finish_client(theirs, &PLAIN))
 }
 
-/// Trust in what the other side shows; with `both`, in certificates and in a key, one of which is not shown.
+/// Trust in what the other side shows; with `both`, in certificates and in a key, one of which is
+/// not shown.
 fn trust(pki: &Pki, shown: &Shown, both: bool) -> Trust {
     let key = |key: PublicKey| Trust::key_for(SERVER_NAME, key);
     match shown.raw_key() {
         Some(raw) if both => key(raw).and(pki.authority.trust()),
         Some(raw) => key(raw),
-        None if both => pki.authority.trust().and(key(Identity::generate().unwrap().public_key())),
+        None if both => pki
+            .authority
+            .trust()
+            .and(key(Identity::generate().unwrap().public_key())),
         None => pki.authority.trust(),
     }
 }
@@ -205,7 +258,11 @@ fn our_server(pki: &Pki, server: &Shown, client: &Shown, both: bool) -> Server {
         Nothing => ClientAuth::None,
         _ => ClientAuth::Required(trust(pki, client, both)),
     };
-    Server::builder().identity(server.identity().unwrap().clone()).client_auth(auth).build().unwrap()
+    Server::builder()
+        .identity(server.identity().unwrap().clone())
+        .client_auth(auth)
+        .build()
+        .unwrap()
 }
 
 fn our_client(pki: &Pki, server: &Shown, client: &Shown, both: bool) -> Client {
@@ -220,7 +277,8 @@ fn fresh() -> Identity {
     Identity::generate().unwrap()
 }
 
-/// Certificates and raw keys in every combination, resumed too: who it was is known in each connection.
+/// Certificates and raw keys in every combination, resumed too: who it was is known in each
+/// connection.
 #[test]
 fn raw_keys_and_certificates() {
     let pki = Pki::new();
@@ -229,10 +287,16 @@ fn raw_keys_and_certificates() {
             for (we_serve, both) in [(false, false), (false, true), (true, false), (true, true)] {
                 println!("we serve: {we_serve}, {server:?}, {client:?}, trust in both: {both}");
                 let meet: &mut dyn FnMut() -> Pair = if we_serve {
-                    let (ours, theirs) = (our_server(&pki, &server, &client, both), their_client(&pki, &server, &client));
+                    let (ours, theirs) = (
+                        our_server(&pki, &server, &client, both),
+                        their_client(&pki, &server, &client),
+                    );
                     &mut move || to_our_server(&ours, &theirs, SERVER_NAME)
                 } else {
-                    let (ours, theirs) = (our_client(&pki, &server, &client, both), their_server(&pki, &server, &client));
+                    let (ours, theirs) = (
+                        our_client(&pki, &server, &client, both),
+                        their_server(&pki, &server, &client),
+                    );
                     &mut move || to_their_server(&ours, &theirs, SERVER_NAME)
                 };
                 for resumed in [false, true] {
@@ -240,14 +304,31 @@ fn raw_keys_and_certificates() {
                     pair.run().assert_connected();
                     let negotiated = pair.ours.negotiated().unwrap();
                     assert_eq!(negotiated.resumed(), resumed);
-                    assert_eq!(pair.theirs.handshake_kind(), Some(if resumed { HandshakeKind::Resumed } else { HandshakeKind::Full }));
-                    let (we_see, they_see) = if we_serve { (&client, &server) } else { (&server, &client) };
+                    assert_eq!(
+                        pair.theirs.handshake_kind(),
+                        Some(if resumed {
+                            HandshakeKind::Resumed
+                        } else {
+                            HandshakeKind::Full
+                        })
+                    );
+                    let (we_see, they_see) = if we_serve {
+                        (&client, &server)
+                    } else {
+                        (&server, &client)
+                    };
                     let peer = negotiated.peer();
-                    assert_eq!(peer.map(|peer| peer.public_key()), we_see.identity().map(|identity| identity.public_key()));
+                    assert_eq!(
+                        peer.map(|peer| peer.public_key()),
+                        we_see.identity().map(|identity| identity.public_key())
+                    );
                     let certificates = peer.map_or(&[][..], |peer| peer.certificates());
                     // A ticket carries the first certificate.
                     assert_eq!(certificates.first(), we_see.certificates().first());
-                    let theirs = pair.theirs.peer_certificates().map(|chain| chain.iter().map(|entry| entry.to_vec()).collect());
+                    let theirs = pair
+                        .theirs
+                        .peer_certificates()
+                        .map(|chain| chain.iter().map(|entry| entry.to_vec()).collect());
                     assert_eq!(theirs, they_see.entries());
                     pair.exporters_agree();
                     pair.exchange(40_000);
@@ -262,21 +343,52 @@ fn raw_keys_and_certificates() {
 fn unknown_raw_keys_are_refused() {
     let pki = Pki::new();
     let (known, other) = (RawKey(fresh()), RawKey(fresh()));
-    let untrusted = |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::UntrustedKey));
-    let unknown = |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer));
+    let untrusted =
+        |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::UntrustedKey));
+    let unknown = |error: &rustls::Error| {
+        matches!(
+            error,
+            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)
+        )
+    };
 
-    let (ours, theirs) = (our_client(&pki, &known, &Nothing, false), their_server(&pki, &other, &Nothing));
-    to_their_server(&ours, &theirs, SERVER_NAME).run().assert_we_refused(untrusted, AlertDescription::UNKNOWN_CA);
-    let (ours, theirs) = (our_client(&pki, &known, &other, false), their_server(&pki, &known, &other));
+    let (ours, theirs) = (
+        our_client(&pki, &known, &Nothing, false),
+        their_server(&pki, &other, &Nothing),
+    );
+    to_their_server(&ours, &theirs, SERVER_NAME)
+        .run()
+        .assert_we_refused(untrusted, AlertDescription::UNKNOWN_CA);
+    let (ours, theirs) = (
+        our_client(&pki, &known, &other, false),
+        their_server(&pki, &known, &other),
+    );
     // The key is bound to another name.
-    to_their_server(&ours, &theirs, "127.0.0.1").run().assert_we_refused(untrusted, AlertDescription::UNKNOWN_CA);
-    let (ours, theirs) = (our_client(&pki, &known, &other, false), their_server(&pki, &known, &known));
-    to_their_server(&ours, &theirs, SERVER_NAME).run().assert_they_refused(unknown, AlertDescription::UNKNOWN_CA);
+    to_their_server(&ours, &theirs, "127.0.0.1")
+        .run()
+        .assert_we_refused(untrusted, AlertDescription::UNKNOWN_CA);
+    let (ours, theirs) = (
+        our_client(&pki, &known, &other, false),
+        their_server(&pki, &known, &known),
+    );
+    to_their_server(&ours, &theirs, SERVER_NAME)
+        .run()
+        .assert_they_refused(unknown, AlertDescription::UNKNOWN_CA);
 
-    let (ours, theirs) = (our_server(&pki, &known, &known, false), their_client(&pki, &known, &other));
-    to_our_server(&ours, &theirs, SERVER_NAME).run().assert_we_refused(untrusted, AlertDescription::UNKNOWN_CA);
-    let (ours, theirs) = (our_server(&pki, &known, &Nothing, false), their_client(&pki, &other, &Nothing));
-    to_our_server(&ours, &theirs, SERVER_NAME).run().assert_they_refused(unknown, AlertDescription::UNKNOWN_CA);
+    let (ours, theirs) = (
+        our_server(&pki, &known, &known, false),
+        their_client(&pki, &known, &other),
+    );
+    to_our_server(&ours, &theirs, SERVER_NAME)
+        .run()
+        .assert_we_refused(untrusted, AlertDescription::UNKNOWN_CA);
+    let (ours, theirs) = (
+        our_server(&pki, &known, &Nothing, false),
+        their_client(&pki, &other, &Nothing),
+    );
+    to_our_server(&ours, &theirs, SERVER_NAME)
+        .run()
+        .assert_they_refused(unknown, AlertDescription::UNKNOWN_CA);
 }
 
 /// Where roots are required no raw key is offered or chosen (RFC 9846, 4.5.1).
@@ -284,18 +396,36 @@ fn unknown_raw_keys_are_refused() {
 fn no_raw_keys_where_roots_are_required() {
     let pki = Pki::new();
     let (key, certificate) = (RawKey(fresh()), Certificate(pki.server.clone()));
-    let no_common_type = |error: &rustls::Error| matches!(error, rustls::Error::PeerIncompatible(_));
+    let no_common_type =
+        |error: &rustls::Error| matches!(error, rustls::Error::PeerIncompatible(_));
 
     // Our client trusts roots and does not offer raw keys: rustls has nothing else.
-    let (ours, theirs) = (our_client(&pki, &certificate, &Nothing, false), their_server(&pki, &key, &Nothing));
-    to_their_server(&ours, &theirs, SERVER_NAME).run().assert_they_refused(no_common_type, AlertDescription::HANDSHAKE_FAILURE);
+    let (ours, theirs) = (
+        our_client(&pki, &certificate, &Nothing, false),
+        their_server(&pki, &key, &Nothing),
+    );
+    to_their_server(&ours, &theirs, SERVER_NAME)
+        .run()
+        .assert_they_refused(no_common_type, AlertDescription::HANDSHAKE_FAILURE);
     // It has a certificate to show, and rustls wants a key.
-    let (ours, theirs) = (our_client(&pki, &certificate, &Certificate(pki.client.clone()), false), their_server(&pki, &certificate, &key));
-    to_their_server(&ours, &theirs, SERVER_NAME).run().assert_they_refused(no_common_type, AlertDescription::HANDSHAKE_FAILURE);
+    let (ours, theirs) = (
+        our_client(&pki, &certificate, &Certificate(pki.client.clone()), false),
+        their_server(&pki, &certificate, &key),
+    );
+    to_their_server(&ours, &theirs, SERVER_NAME)
+        .run()
+        .assert_they_refused(no_common_type, AlertDescription::HANDSHAKE_FAILURE);
 
-    // Our server trusts roots; rustls' client has a raw key to show, and nothing else (RFC 7250, 4.2).
-    let (ours, theirs) = (our_server(&pki, &key, &Certificate(pki.client.clone()), false), their_client(&pki, &key, &key));
+    // Our server trusts roots; rustls' client has a raw key to show, and nothing else (RFC 7250,
+    // 4.2).
+    let (ours, theirs) = (
+        our_server(&pki, &key, &Certificate(pki.client.clone()), false),
+        their_client(&pki, &key, &key),
+    );
     to_our_server(&ours, &theirs, SERVER_NAME)
         .run()
-        .assert_we_refused(|fault| matches!(fault, Fault::NoCommonCertificateType { .. }), AlertDescription::UNSUPPORTED_CERTIFICATE);
+        .assert_we_refused(
+            |fault| matches!(fault, Fault::NoCommonCertificateType { .. }),
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        );
 }

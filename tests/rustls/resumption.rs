@@ -5,35 +5,62 @@ use std::sync::Arc;
 use fleeting::SessionCache;
 use rustls::HandshakeKind;
 
-use crate::pair::{Auth, PLAIN, Pair, Setting, our_client, our_server, their_client, their_server, to_our_server, to_their_server};
+use crate::pair::{
+    Auth, PLAIN, Pair, Setting, our_client, our_server, their_client, their_server, to_our_server,
+    to_their_server,
+};
 use crate::support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES};
 
-const CLIENT_AUTH: [(Auth, bool); 4] = [(Auth::None, false), (Auth::Optional, false), (Auth::Optional, true), (Auth::Required, true)];
+const CLIENT_AUTH: [(Auth, bool); 4] = [
+    (Auth::None, false),
+    (Auth::Optional, false),
+    (Auth::Optional, true),
+    (Auth::Required, true),
+];
 
 /// Whether both sides say that this one was resumed.
 fn was_resumed(pair: &Pair) -> bool {
     pair.assert_connected();
     let resumed = pair.ours.negotiated().unwrap().resumed();
-    let kind = if resumed { HandshakeKind::Resumed } else { HandshakeKind::Full };
+    let kind = if resumed {
+        HandshakeKind::Resumed
+    } else {
+        HandshakeKind::Full
+    };
     assert_eq!(pair.theirs.handshake_kind(), Some(kind));
     pair.exporters_agree();
     resumed
 }
 
-/// All suites, every way to ask for a client certificate, with one and without; whose certificate it was is known in each connection.
+/// All suites, every way to ask for a client certificate, with one and without; whose certificate
+/// it was is known in each connection.
 #[test]
 fn resumes() {
     let pki = Pki::new();
     for we_serve in [false, true] {
         for suite in SUITES {
             for (auth, shown) in CLIENT_AUTH {
-                println!("we serve: {we_serve}, {}, client certificate {auth:?}, shown: {shown}", suite.1);
-                let setting = Setting { suite, auth, client: shown.then(|| pki.client.clone()), ..PLAIN };
+                println!(
+                    "we serve: {we_serve}, {}, client certificate {auth:?}, shown: {shown}",
+                    suite.1
+                );
+                let setting = Setting {
+                    suite,
+                    auth,
+                    client: shown.then(|| pki.client.clone()),
+                    ..PLAIN
+                };
                 let meet: &mut dyn FnMut() -> Pair = if we_serve {
-                    let (ours, theirs) = (our_server(&pki, &setting).build().unwrap(), Arc::new(their_client(&pki, &setting)));
+                    let (ours, theirs) = (
+                        our_server(&pki, &setting).build().unwrap(),
+                        Arc::new(their_client(&pki, &setting)),
+                    );
                     &mut move || to_our_server(&ours, &theirs, SERVER_NAME)
                 } else {
-                    let (ours, theirs) = (our_client(&pki, &setting).build().unwrap(), Arc::new(their_server(&pki, &setting)));
+                    let (ours, theirs) = (
+                        our_client(&pki, &setting).build().unwrap(),
+                        Arc::new(their_server(&pki, &setting)),
+                    );
                     &mut move || to_their_server(&ours, &theirs, SERVER_NAME)
                 };
                 for number in 1..=4 {
@@ -51,9 +78,18 @@ fn resumes() {
                     } else {
                         (Some(&pki.server), shown.then_some(&pki.client))
                     };
-                    assert_eq!(leaf, we_see.map(|identity| identity.certificates()[0].clone()));
-                    let their_leaf = pair.theirs.peer_certificates().map(|chain| chain[0].to_vec());
-                    assert_eq!(their_leaf, they_see.map(|identity| identity.certificates()[0].clone()));
+                    assert_eq!(
+                        leaf,
+                        we_see.map(|identity| identity.certificates()[0].clone())
+                    );
+                    let their_leaf = pair
+                        .theirs
+                        .peer_certificates()
+                        .map(|chain| chain[0].to_vec());
+                    assert_eq!(
+                        their_leaf,
+                        they_see.map(|identity| identity.certificates()[0].clone())
+                    );
 
                     pair.exchange(40_000);
                     pair.ours.rekey().unwrap();
@@ -72,7 +108,11 @@ fn resumes() {
 fn other_keys_mean_a_full_handshake() {
     let pki = Pki::new();
     for (auth, shown) in CLIENT_AUTH {
-        let setting = Setting { auth, client: shown.then(|| pki.client.clone()), ..PLAIN };
+        let setting = Setting {
+            auth,
+            client: shown.then(|| pki.client.clone()),
+            ..PLAIN
+        };
         let servers = [(); 2].map(|()| our_server(&pki, &setting).build().unwrap());
         let theirs = Arc::new(their_client(&pki, &setting));
         let kinds = [0, 0, 1, 1].map(|which: usize| {
@@ -85,7 +125,10 @@ fn other_keys_mean_a_full_handshake() {
         // rustls keeps sessions itself, or else seals them into the tickets.
         for stateless in [false, true] {
             let cache = SessionCache::new(16);
-            let ours = our_client(&pki, &setting).sessions(cache.clone()).build().unwrap();
+            let ours = our_client(&pki, &setting)
+                .sessions(cache.clone())
+                .build()
+                .unwrap();
             let servers = [(); 2].map(|()| {
                 let mut theirs = their_server(&pki, &setting);
                 theirs.send_tls13_tickets = 1;
@@ -102,18 +145,26 @@ fn other_keys_mean_a_full_handshake() {
                 assert_eq!(cache.len(), 1);
                 was_resumed(&pair)
             });
-            assert_eq!(kinds, [false, true, false, true], "{auth:?}, stateless: {stateless}");
+            assert_eq!(
+                kinds,
+                [false, true, false, true],
+                "{auth:?}, stateless: {stateless}"
+            );
         }
     }
 }
 
-/// A client that can use tickets says so (RFC 9846, 4.3.9), and takes as many as a server likes to send; it keeps a few.
+/// A client that can use tickets says so (RFC 9846, 4.3.9), and takes as many as a server likes to
+/// send; it keeps a few.
 #[test]
 fn takes_any_number_of_tickets() {
     let pki = Pki::new();
     for (tickets, kept) in [(0, 0), (1, 1), (8, 8), (16, 8)] {
         let cache = SessionCache::new(16);
-        let ours = our_client(&pki, &PLAIN).sessions(cache.clone()).build().unwrap();
+        let ours = our_client(&pki, &PLAIN)
+            .sessions(cache.clone())
+            .build()
+            .unwrap();
         let mut theirs = their_server(&pki, &PLAIN);
         theirs.send_tls13_tickets = tickets;
         let mut pair = to_their_server(&ours, &Arc::new(theirs), SERVER_NAME);
@@ -137,7 +188,10 @@ fn sessions_stay_with_their_client() {
             assert_eq!(was_resumed(&pair), resumed);
         }
     }
-    let ours = our_client(&pki, &PLAIN).sessions(SessionCache::new(0)).build().unwrap();
+    let ours = our_client(&pki, &PLAIN)
+        .sessions(SessionCache::new(0))
+        .build()
+        .unwrap();
     for _ in 0..2 {
         let mut pair = to_their_server(&ours, &theirs, SERVER_NAME);
         pair.run().exchange(100);

@@ -1,19 +1,29 @@
-//! Signatures that are made elsewhere, by ed25519-dalek and by rustls' own key: rustls accepts them from a server and from a client.
+//! Signatures that are made elsewhere, by ed25519-dalek and by rustls' own key: rustls accepts them
+//! from a server and from a client.
 
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use fleeting::{AlertDescription, Answer, Client, Error, Identity, PublicKey, Question, Server, Status, SystemRandom};
+use fleeting::{
+    AlertDescription, Answer, Client, Error, Identity, PublicKey, Question, Server, Status,
+    SystemRandom,
+};
 use rustls::SignatureScheme;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::pair::{Auth, PLAIN, Pair, Setting, provider, their_client, their_server, to_our_server, to_their_server};
+use crate::pair::{
+    Auth, PLAIN, Pair, Setting, provider, their_client, their_server, to_our_server,
+    to_their_server,
+};
 use crate::support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, now};
 
 const SEED: [u8; 32] = [7; 32];
 
 fn public_key() -> PublicKey {
-    SigningKey::from_bytes(&SEED).verifying_key().to_bytes().into()
+    SigningKey::from_bytes(&SEED)
+        .verifying_key()
+        .to_bytes()
+        .into()
 }
 
 type Sign = fn(&[u8]) -> Vec<u8>;
@@ -24,10 +34,16 @@ fn by_dalek(message: &[u8]) -> Vec<u8> {
 
 fn by_rustls(message: &[u8]) -> Vec<u8> {
     // RFC 8410, section 7: PKCS #8, without the public key.
-    let header = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    let header = [
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+        0x20,
+    ];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from([&header[..], &SEED].concat()));
     let key = provider().key_provider.load_private_key(key).unwrap();
-    key.choose_scheme(&[SignatureScheme::ED25519]).unwrap().sign(message).unwrap()
+    key.choose_scheme(&[SignatureScheme::ED25519])
+        .unwrap()
+        .sign(message)
+        .unwrap()
 }
 
 /// Until neither side has anything to say, with this answer to every question; how many there were.
@@ -40,7 +56,10 @@ fn run(pair: &mut Pair, sign: Sign) -> usize {
         }
         asked += 1;
         let signature = sign(pair.ours.to_sign().unwrap());
-        if let Err(error) = pair.ours.answer(Answer::Signature(signature), now(), &mut SystemRandom) {
+        if let Err(error) = pair
+            .ours
+            .answer(Answer::Signature(signature), now(), &mut SystemRandom)
+        {
             pair.our_error.get_or_insert(error);
         }
     }
@@ -48,16 +67,33 @@ fn run(pair: &mut Pair, sign: Sign) -> usize {
 
 /// Our server, and rustls' client, each with a certificate; ours has its key elsewhere.
 fn our_server(pki: &Pki, setting: &Setting) -> Pair {
-    let chain = pki.authority.certificate().server([SERVER_NAME]).issue_for(public_key()).unwrap();
+    let chain = pki
+        .authority
+        .certificate()
+        .server([SERVER_NAME])
+        .issue_for(public_key())
+        .unwrap();
     let server = Server::builder().identity(Identity::asking(chain).unwrap());
-    let server = server.client_auth(fleeting::ClientAuth::Required(pki.authority.trust())).build().unwrap();
+    let server = server
+        .client_auth(fleeting::ClientAuth::Required(pki.authority.trust()))
+        .build()
+        .unwrap();
     to_our_server(&server, &Arc::new(their_client(pki, setting)), SERVER_NAME)
 }
 
 /// The other way round.
 fn our_client(pki: &Pki, setting: &Setting) -> Pair {
-    let chain = pki.authority.certificate().client(CLIENT_NAME).issue_for(public_key()).unwrap();
-    let client = Client::builder().trust(pki.authority.trust()).identity(Identity::asking(chain).unwrap()).build().unwrap();
+    let chain = pki
+        .authority
+        .certificate()
+        .client(CLIENT_NAME)
+        .issue_for(public_key())
+        .unwrap();
+    let client = Client::builder()
+        .trust(pki.authority.trust())
+        .identity(Identity::asking(chain).unwrap())
+        .build()
+        .unwrap();
     to_their_server(&client, &Arc::new(their_server(pki, setting)), SERVER_NAME)
 }
 
@@ -68,8 +104,16 @@ fn a_signature_made_elsewhere_is_accepted() {
         // Of a client that is not asked who it is, no signature is wanted.
         for (auth, of_client) in [(Auth::Required, 1), (Auth::Optional, 1), (Auth::None, 0)] {
             for sign in [by_dalek as Sign, by_rustls] {
-                let setting = Setting { suite, auth, client: Some(pki.client.clone()), ..PLAIN };
-                for (mut pair, expected) in [(our_server(&pki, &setting), 1), (our_client(&pki, &setting), of_client)] {
+                let setting = Setting {
+                    suite,
+                    auth,
+                    client: Some(pki.client.clone()),
+                    ..PLAIN
+                };
+                for (mut pair, expected) in [
+                    (our_server(&pki, &setting), 1),
+                    (our_client(&pki, &setting), of_client),
+                ] {
                     assert_eq!(run(&mut pair, sign), expected);
                     pair.exchange(40_000);
                     pair.exporters_agree();
@@ -88,10 +132,18 @@ fn a_wrong_one_is_not_sent() {
     }
     let pki = Pki::new();
     for sign in [of_another_message as Sign, |_| Vec::new()] {
-        let setting = Setting { auth: Auth::Required, client: Some(pki.client.clone()), ..PLAIN };
+        let setting = Setting {
+            auth: Auth::Required,
+            client: Some(pki.client.clone()),
+            ..PLAIN
+        };
         for mut pair in [our_server(&pki, &setting), our_client(&pki, &setting)] {
             assert_eq!(run(&mut pair, sign), 1);
-            assert!(matches!(pair.our_error, Some(Error::Signer(_))), "{:?}", pair.our_error);
+            assert!(
+                matches!(pair.our_error, Some(Error::Signer(_))),
+                "{:?}",
+                pair.our_error
+            );
             let told = rustls::Error::AlertReceived(AlertDescription::INTERNAL_ERROR.0.into());
             assert_eq!(pair.their_error, Some(told));
         }

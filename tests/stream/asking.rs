@@ -1,4 +1,5 @@
-//! What a handshake asks, over transports: by `advance`, which hands questions over, and by `connect`, `accept` and `finish`, which do not.
+//! What a handshake asks, over transports: by `advance`, which hands questions over, and by
+//! `connect`, `accept` and `finish`, which do not.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,8 +8,9 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
 use fleeting::{
-    AlertDescription, Answer, Authority, Client, ClientAuth, EarlyData, Error, Handshake, Identity, LiveServer, Progress, PublicKey,
-    Question, ReplayGuard, ReplayVerdict, Server, SessionCache, Stream,
+    AlertDescription, Answer, Authority, Client, ClientAuth, EarlyData, Error, Handshake, Identity,
+    LiveServer, Progress, PublicKey, Question, ReplayGuard, ReplayVerdict, Server, SessionCache,
+    Stream,
 };
 
 use crate::pipe::{End, Fickle, Mood, pipe, wide_pipe};
@@ -37,11 +39,31 @@ fn pair() -> (Client, Server) {
 fn pair_with(timeout: Duration) -> (Client, Server) {
     let authority = Authority::new("tests").unwrap();
     let asking = |chain: String| Identity::asking(chain).unwrap();
-    let client = asking(authority.certificate().client("alice").issue_for(public_key()).unwrap());
-    let server = asking(authority.certificate().server([NAME]).issue_for(public_key()).unwrap());
-    let client = Client::builder().trust(authority.trust()).identity(client).sessions(SessionCache::new(8)).early_data(true);
-    let server = Server::builder().identity(server).client_auth(ClientAuth::Required(authority.trust()));
-    let server = server.early_data(1000, ReplayGuard::asking("a store")).handshake_timeout(timeout);
+    let client = asking(
+        authority
+            .certificate()
+            .client("alice")
+            .issue_for(public_key())
+            .unwrap(),
+    );
+    let server = asking(
+        authority
+            .certificate()
+            .server([NAME])
+            .issue_for(public_key())
+            .unwrap(),
+    );
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(client)
+        .sessions(SessionCache::new(8))
+        .early_data(true);
+    let server = Server::builder()
+        .identity(server)
+        .client_auth(ClientAuth::Required(authority.trust()));
+    let server = server
+        .early_data(1000, ReplayGuard::asking("a store"))
+        .handshake_timeout(timeout);
     (client.build().unwrap(), server.build().unwrap())
 }
 
@@ -81,11 +103,20 @@ struct Party<S: Read + Write> {
 impl<S: Read + Write> Party<S> {
     fn new(handshake: Handshake<S>, server: &Server, patience: usize) -> Self {
         let (asked, early) = Default::default();
-        Self { handshake: Some(handshake), stream: None, server: server.clone(), patience, asked, early }
+        Self {
+            handshake: Some(handshake),
+            stream: None,
+            server: server.clone(),
+            patience,
+            asked,
+            early,
+        }
     }
 
     fn step(&mut self) {
-        let Some(handshake) = self.handshake.take() else { return };
+        let Some(handshake) = self.handshake.take() else {
+            return;
+        };
         match handshake.advance().unwrap() {
             Progress::Done(stream) => self.stream = Some(stream),
             Progress::WouldBlock(handshake) => self.handshake = Some(handshake),
@@ -107,7 +138,9 @@ impl<S: Read + Write> Party<S> {
                 }
                 self.handshake = Some(match question {
                     Question::Configuration => handshake.choose(&self.server).unwrap(),
-                    Question::Replay => handshake.answer(Answer::Replay(ReplayVerdict::Fresh)).unwrap(),
+                    Question::Replay => handshake
+                        .answer(Answer::Replay(ReplayVerdict::Fresh))
+                        .unwrap(),
                     Question::Signature => {
                         let answer = sign(handshake.to_sign().unwrap());
                         handshake.answer(answer).unwrap()
@@ -120,7 +153,10 @@ impl<S: Read + Write> Party<S> {
 }
 
 /// Until both are through; how many rounds it takes is bounded.
-fn meet<A: Read + Write, B: Read + Write>(a: &mut Party<A>, b: &mut Party<B>) -> (Stream<A>, Stream<B>) {
+fn meet<A: Read + Write, B: Read + Write>(
+    a: &mut Party<A>,
+    b: &mut Party<B>,
+) -> (Stream<A>, Stream<B>) {
     for _ in 0..100_000 {
         a.step();
         b.step();
@@ -131,17 +167,47 @@ fn meet<A: Read + Write, B: Read + Write>(a: &mut Party<A>, b: &mut Party<B>) ->
     panic!("neither done nor failed");
 }
 
-/// Over transports that have moods, and no room: whoever is asked, asks again until it is answered, and nothing is lost.
+/// Over transports that have moods, and no room: whoever is asked, asks again until it is answered,
+/// and nothing is lost.
 #[test]
 fn everything_is_asked_and_answered() {
     use Question::{Configuration, Replay, Signature};
-    const MOODS: [&[Mood]; 2] = [&[Mood::Works], &[Mood::WouldBlock, Mood::Works, Mood::TimedOut, Mood::Works, Mood::Interrupted]];
-    for (moods, capacity, patience) in [(MOODS[0], usize::MAX, 0), (MOODS[0], 100, 3), (MOODS[1], usize::MAX, 1), (MOODS[1], 10, 5)] {
+    const MOODS: [&[Mood]; 2] = [
+        &[Mood::Works],
+        &[
+            Mood::WouldBlock,
+            Mood::Works,
+            Mood::TimedOut,
+            Mood::Works,
+            Mood::Interrupted,
+        ],
+    ];
+    for (moods, capacity, patience) in [
+        (MOODS[0], usize::MAX, 0),
+        (MOODS[0], 100, 3),
+        (MOODS[1], usize::MAX, 1),
+        (MOODS[1], 10, 5),
+    ] {
         let (client, server) = pair();
-        for (expected, early) in [(vec![Configuration, Signature], &b""[..]), (vec![Configuration, Replay], b"GET /")] {
-            // Early data and the server's flight cross: each needs room, as neither side reads before it has sent what it has to send.
-            let (a, b) = pipe(if early.is_empty() { capacity } else { usize::MAX }, (None, None));
-            let chunk = if capacity == usize::MAX { usize::MAX } else { 7 };
+        for (expected, early) in [
+            (vec![Configuration, Signature], &b""[..]),
+            (vec![Configuration, Replay], b"GET /"),
+        ] {
+            // Early data and the server's flight cross: each needs room, as neither side reads
+            // before it has sent what it has to send.
+            let (a, b) = pipe(
+                if early.is_empty() {
+                    capacity
+                } else {
+                    usize::MAX
+                },
+                (None, None),
+            );
+            let chunk = if capacity == usize::MAX {
+                usize::MAX
+            } else {
+                7
+            };
             let mut handshake = client.start(NAME, Fickle::new(a, chunk, moods)).unwrap();
             let mut rest = early;
             while !rest.is_empty() {
@@ -151,12 +217,30 @@ fn everything_is_asked_and_answered() {
                 }
             }
             let mut a = Party::new(handshake, &server, patience);
-            let mut b = Party::new(Handshake::undecided(Fickle::new(b, chunk, moods)), &server, patience);
+            let mut b = Party::new(
+                Handshake::undecided(Fickle::new(b, chunk, moods)),
+                &server,
+                patience,
+            );
             let (mut client_stream, mut server_stream) = meet(&mut a, &mut b);
             assert_eq!(b.asked, expected);
-            assert_eq!(a.asked, if early.is_empty() { vec![Signature] } else { vec![] });
+            assert_eq!(
+                a.asked,
+                if early.is_empty() {
+                    vec![Signature]
+                } else {
+                    vec![]
+                }
+            );
             assert_eq!(b.early, early);
-            assert_eq!(client_stream.early_data(), if early.is_empty() { EarlyData::NotOffered } else { EarlyData::Accepted });
+            assert_eq!(
+                client_stream.early_data(),
+                if early.is_empty() {
+                    EarlyData::NotOffered
+                } else {
+                    EarlyData::Accepted
+                }
+            );
             exchange(&mut server_stream, &mut client_stream);
             exchange(&mut client_stream, &mut server_stream);
         }
@@ -190,7 +274,8 @@ fn exchange<A: Read + Write, B: Read + Write>(from: &mut Stream<A>, to: &mut Str
     panic!("{read:?} came");
 }
 
-/// RFC 9846, 2: ServerHello up to Certificate are with the client before there is a signature, and it works on them.
+/// RFC 9846, 2: ServerHello up to Certificate are with the client before there is a signature, and
+/// it works on them.
 #[test]
 fn what_is_there_goes_out_before_the_answer() {
     let (client, server) = pair();
@@ -207,7 +292,8 @@ fn what_is_there_goes_out_before_the_answer() {
     let hello = 5 + usize::from(u16::from_be_bytes([heard[3], heard[4]]));
     assert_eq!(heard[hello..hello + 6], [20, 3, 3, 0, 1, 1]);
     assert_eq!(heard[hello + 6], 23);
-    // A chain is longer than this, and CertificateVerify and Finished, with 8 + 64 and 4 + 32 bytes, are not yet there.
+    // A chain is longer than this, and CertificateVerify and Finished, with 8 + 64 and 4 + 32
+    // bytes, are not yet there.
     assert!(count > hello + 6 + 300);
     let answer = sign(b.to_sign().unwrap());
     drop(waits(b.answer(answer).unwrap().advance().unwrap()));
@@ -221,15 +307,29 @@ fn what_is_there_goes_out_before_the_answer() {
 #[test]
 fn without_pauses_there_is_nobody_to_ask() {
     fn assert_asked<T>(result: Result<T, Error>, question: &str) {
-        let Err(error) = result else { panic!("it was not asked") };
-        assert!(matches!(error, Error::Asked(asked) if asked == question), "{error:?}");
+        let Err(error) = result else {
+            panic!("it was not asked")
+        };
+        assert!(
+            matches!(error, Error::Asked(asked) if asked == question),
+            "{error:?}"
+        );
         let text = error.to_string();
-        assert!(text.contains(question) && text.contains("start()") && text.contains("advance()"), "{text}");
+        assert!(
+            text.contains(question) && text.contains("start()") && text.contains("advance()"),
+            "{text}"
+        );
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidInput);
     }
     fn assert_told(handshake: Handshake<End>) {
-        let told = handshake.advance().map(|progress| kind(&progress)).unwrap_err();
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)), "{told:?}");
+        let told = handshake
+            .advance()
+            .map(|progress| kind(&progress))
+            .unwrap_err();
+        assert!(
+            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            "{told:?}"
+        );
     }
     let (client, server) = pair();
     let hello = || {
@@ -240,7 +340,10 @@ fn without_pauses_there_is_nobody_to_ask() {
     let all: [(Finish, &str); 4] = [
         (|server, end| server.accept(end), "Signature"),
         (|server, end| server.start(end).finish(), "Signature"),
-        (|server, end| LiveServer::new(server.clone()).accept(end), "Signature"),
+        (
+            |server, end| LiveServer::new(server.clone()).accept(end),
+            "Signature",
+        ),
         (|_, end| Handshake::undecided(end).finish(), "Configuration"),
     ];
     for (finish, question) in all {
@@ -251,7 +354,10 @@ fn without_pauses_there_is_nobody_to_ask() {
 
     // With early data there is another question, once there is a session.
     let (a, b) = wide_pipe();
-    let (mut a, mut b) = (Party::new(client.start(NAME, a).unwrap(), &server, 0), Party::new(server.start(b), &server, 0));
+    let (mut a, mut b) = (
+        Party::new(client.start(NAME, a).unwrap(), &server, 0),
+        Party::new(server.start(b), &server, 0),
+    );
     let (mut a, mut b) = meet(&mut a, &mut b);
     exchange(&mut b, &mut a);
     let (a, b) = wide_pipe();
@@ -268,19 +374,36 @@ fn a_client_that_connects_cannot_be_asked() {
     let (client, server) = pair();
     for start in [false, true] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (a, (b, _)) = (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap());
+        let (a, (b, _)) = (
+            TcpStream::connect(listener.local_addr().unwrap()).unwrap(),
+            listener.accept().unwrap(),
+        );
         let told = thread::scope(|scope| {
             let server = scope.spawn(|| {
                 let (question, handshake) = asked(server.start(b).advance().unwrap());
                 assert_eq!(question, Question::Signature);
                 let answer = sign(handshake.to_sign().unwrap());
-                handshake.answer(answer).unwrap().advance().map(|progress| kind(&progress)).unwrap_err()
+                handshake
+                    .answer(answer)
+                    .unwrap()
+                    .advance()
+                    .map(|progress| kind(&progress))
+                    .unwrap_err()
             });
-            let error = if start { client.start(NAME, a).unwrap().finish() } else { client.connect(NAME, a) }.map(drop).unwrap_err();
+            let error = if start {
+                client.start(NAME, a).unwrap().finish()
+            } else {
+                client.connect(NAME, a)
+            }
+            .map(drop)
+            .unwrap_err();
             assert!(matches!(error, Error::Asked("Signature")), "{error:?}");
             server.join().unwrap()
         });
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)), "{told:?}");
+        assert!(
+            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            "{told:?}"
+        );
     }
 }
 
@@ -320,9 +443,16 @@ impl Write for Breaks {
 fn standing(question: Question) -> (Handshake<End>, Handshake<Breaks>) {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
-    let b = Breaks { inner: b, broken: None };
+    let b = Breaks {
+        inner: b,
+        broken: None,
+    };
     let a = waits(client.start(NAME, a).unwrap().advance().unwrap());
-    let b = if question == Question::Configuration { Handshake::undecided(b) } else { server.start(b) };
+    let b = if question == Question::Configuration {
+        Handshake::undecided(b)
+    } else {
+        server.start(b)
+    };
     let (asks, b) = asked(b.advance().unwrap());
     assert_eq!(asks, question);
     (a, b)
@@ -337,12 +467,23 @@ fn failure<S: Read + Write>(result: Result<Progress<S>, Error>) -> Error {
 /// RFC 9846, 6.2: internal_error(80) reaches the peer.
 #[test]
 fn a_wrong_answer_ends_it() {
-    for signature in [vec![], vec![0; 64], vec![0; 63], key().sign(b"something else").to_vec()] {
+    for signature in [
+        vec![],
+        vec![0; 64],
+        vec![0; 63],
+        key().sign(b"something else").to_vec(),
+    ] {
         let (a, b) = standing(Question::Signature);
-        let error = b.answer(Answer::Signature(signature)).map(drop).unwrap_err();
+        let error = b
+            .answer(Answer::Signature(signature))
+            .map(drop)
+            .unwrap_err();
         assert!(matches!(error, Error::Signer(_)), "{error:?}");
         let told = failure(a.advance());
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)), "{told:?}");
+        assert!(
+            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            "{told:?}"
+        );
     }
 }
 
@@ -354,7 +495,10 @@ fn a_refusal_reaches_the_peer() {
         // It comes back, and still works.
         transport.write_all(b"").unwrap();
         let told = failure(a.advance());
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::ACCESS_DENIED)), "{told:?}");
+        assert!(
+            matches!(told, Error::AlertReceived(AlertDescription::ACCESS_DENIED)),
+            "{told:?}"
+        );
     }
     // Where nothing is asked, nothing is said; what was begun is given up.
     let (client, server) = pair();
@@ -365,7 +509,10 @@ fn a_refusal_reaches_the_peer() {
 }
 
 /// The right answer to a question that stands, and how far it goes then.
-fn answer_and_advance<S: Read + Write>(question: Question, handshake: Handshake<S>) -> Result<Progress<S>, Error> {
+fn answer_and_advance<S: Read + Write>(
+    question: Question,
+    handshake: Handshake<S>,
+) -> Result<Progress<S>, Error> {
     let answered = match question {
         Question::Signature => {
             let answer = sign(handshake.to_sign().unwrap());
@@ -376,7 +523,8 @@ fn answer_and_advance<S: Read + Write>(question: Question, handshake: Handshake<
     answered.unwrap().advance()
 }
 
-/// The peer goes while it is waited for: it asks on, as the answer may be on its way, and fails with what the transport says.
+/// The peer goes while it is waited for: it asks on, as the answer may be on its way, and fails
+/// with what the transport says.
 #[test]
 fn the_peer_is_gone() {
     for question in QUESTIONS {
@@ -385,14 +533,24 @@ fn the_peer_is_gone() {
         let (again, b) = asked(b.advance().unwrap());
         assert_eq!(again, question);
         let error = failure(answer_and_advance(question, b));
-        assert!(matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe), "{error:?}");
+        assert!(
+            matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe),
+            "{error:?}"
+        );
 
-        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionAborted, io::ErrorKind::Other] {
+        for kind in [
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::ConnectionAborted,
+            io::ErrorKind::Other,
+        ] {
             let (_a, mut b) = standing(question);
             b.get_mut().broken = Some(kind);
             let (_, b) = asked(b.advance().unwrap());
             let error = failure(answer_and_advance(question, b));
-            assert!(matches!(&error, Error::Io(error) if error.kind() == kind), "{error:?}");
+            assert!(
+                matches!(&error, Error::Io(error) if error.kind() == kind),
+                "{error:?}"
+            );
         }
 
         // A refusal that nobody hears is one all the same.
@@ -403,7 +561,10 @@ fn the_peer_is_gone() {
     // An answer that is wrong besides is what it fails with.
     let (a, b) = standing(Question::Signature);
     drop(a);
-    assert!(matches!(b.answer(Answer::Signature(vec![])), Err(Error::Signer(_))));
+    assert!(matches!(
+        b.answer(Answer::Signature(vec![])),
+        Err(Error::Signer(_))
+    ));
 }
 
 /// What the peer said before it went says more than that it went.
@@ -417,10 +578,14 @@ fn the_alert_of_a_peer_that_has_gone_is_preferred() {
     // Nothing is sent now, so nothing is received: this one has not been looked at.
     let (_, b) = asked(b.advance().unwrap());
     let error = failure(answer_and_advance(Question::Signature, b));
-    assert!(matches!(error, Error::AlertReceived(AlertDescription::ACCESS_DENIED)), "{error:?}");
+    assert!(
+        matches!(error, Error::AlertReceived(AlertDescription::ACCESS_DENIED)),
+        "{error:?}"
+    );
 }
 
-/// By the clock, whoever looks at it first: `advance`, or an answer that comes too late. RFC 9846, 6.1: user_canceled, and close_notify.
+/// By the clock, whoever looks at it first: `advance`, or an answer that comes too late. RFC 9846,
+/// 6.1: user_canceled, and close_notify.
 #[test]
 fn no_answer_in_time() {
     const SHORT: Duration = Duration::from_millis(30);
@@ -433,9 +598,16 @@ fn no_answer_in_time() {
         thread::sleep(SHORT);
         assert_eq!(b.time_left(), Duration::ZERO);
         let answer = sign(b.to_sign().unwrap());
-        let error = if by_answer { b.answer(answer).map(drop).unwrap_err() } else { failure(b.advance()) };
+        let error = if by_answer {
+            b.answer(answer).map(drop).unwrap_err()
+        } else {
+            failure(b.advance())
+        };
         assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
         let told = failure(a.advance());
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)), "{told:?}");
+        assert!(
+            matches!(told, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+            "{told:?}"
+        );
     }
 }

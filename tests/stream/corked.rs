@@ -51,7 +51,18 @@ fn noting() -> (Stream<Noting>, Stream<End>, Calls) {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let calls = Arc::default();
-    let (mut a, mut b) = streams(client.start("db.internal", Noting { end: a, calls: Arc::clone(&calls) }).unwrap(), server.start(b));
+    let (mut a, mut b) = streams(
+        client
+            .start(
+                "db.internal",
+                Noting {
+                    end: a,
+                    calls: Arc::clone(&calls),
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     // The tickets, and what they wait for.
     b.write_all(b"x").unwrap();
     a.read_exact(&mut [0]).unwrap();
@@ -66,7 +77,13 @@ fn halved() -> (Stream<Halved>, Stream<End>, Calls) {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let calls = Arc::default();
-    let io = Pair { reader: a.reader(), writer: Noting { end: a, calls: Arc::clone(&calls) } };
+    let io = Pair {
+        reader: a.reader(),
+        writer: Noting {
+            end: a,
+            calls: Arc::clone(&calls),
+        },
+    };
     let (a, b) = streams(client.start("db.internal", io).unwrap(), server.start(b));
     calls.lock().unwrap().clear();
     (a, b, Calls(calls))
@@ -83,7 +100,11 @@ fn reads(b: &mut Stream<End>, expected: &[u8]) {
 trait Writer: Write {
     fn set_corked(&mut self, corked: bool) -> io::Result<()>;
     fn is_corked(&self) -> bool;
-    fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> io::Result<usize>;
+    fn write_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> io::Result<usize>;
     fn close(&mut self) -> io::Result<()>;
     fn wants_write(&self) -> bool;
 }
@@ -99,7 +120,11 @@ macro_rules! writer {
                 self.is_corked()
             }
 
-            fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> io::Result<usize> {
+            fn write_with(
+                &mut self,
+                length: usize,
+                write: impl FnOnce(&mut [u8]) -> usize,
+            ) -> io::Result<usize> {
                 self.write_with(length, write)
             }
 
@@ -127,14 +152,25 @@ fn few_calls(mut a: impl Writer, mut b: Stream<End>, calls: &Calls) {
     a.set_corked(true).unwrap();
     assert!(a.is_corked());
     for part in data[1000..].chunks(100) {
-        let written = if part[0] % 2 == 0 { a.write(part) } else { a.write_with(100, |place| part.as_ref().read(place).unwrap()) };
+        let written = if part[0] % 2 == 0 {
+            a.write(part)
+        } else {
+            a.write_with(100, |place| part.as_ref().read(place).unwrap())
+        };
         assert_eq!(written.unwrap(), 100);
-        assert!(!a.wants_write(), "what is gathered does not wait for the transport");
+        assert!(
+            !a.wants_write(),
+            "what is gathered does not wait for the transport"
+        );
     }
     // One that asks for a place is given all of it, so a record may end a little before it is full.
     let sent = calls.take();
     assert_eq!(sent.len(), 6);
-    assert!(sent.iter().all(|length| (FULL - 100..=FULL).contains(&(length - OVERHEAD))), "{sent:?}");
+    assert!(
+        sent.iter()
+            .all(|length| (FULL - 100..=FULL).contains(&(length - OVERHEAD))),
+        "{sent:?}"
+    );
     let left = 99_000 + 6 * OVERHEAD - sent.iter().sum::<usize>();
     a.flush().unwrap();
     assert_eq!(calls.take(), [left + OVERHEAD, 0]);
@@ -151,7 +187,11 @@ fn few_calls(mut a: impl Writer, mut b: Stream<End>, calls: &Calls) {
     a.set_corked(true).unwrap();
     a.write_all(b"the end").unwrap();
     a.close().unwrap();
-    assert_eq!(calls.take(), [7 + 2 + 2 * OVERHEAD, 0], "data and close_notify in one call");
+    assert_eq!(
+        calls.take(),
+        [7 + 2 + 2 * OVERHEAD, 0],
+        "data and close_notify in one call"
+    );
     let mut text = String::new();
     b.read_to_string(&mut text).unwrap();
     assert_eq!(text, "the end");
@@ -213,7 +253,10 @@ fn dropping_waits_for_no_second_call() {
     for splits in [false, true] {
         let (client, server) = pair();
         let (a, b) = wide_pipe();
-        let io = Pair { reader: a.reader(), writer: Fickle::new(a, 100, MOODS[3]) };
+        let io = Pair {
+            reader: a.reader(),
+            writer: Fickle::new(a, 100, MOODS[3]),
+        };
         let (mut a, mut b) = streams(client.start("db.internal", io).unwrap(), server.start(b));
         a.set_corked(true).unwrap();
         a.write_all(&content(5000, 2)).unwrap();
@@ -222,11 +265,15 @@ fn dropping_waits_for_no_second_call() {
         } else {
             drop(a)
         }
-        assert!(matches!(inner(b.read(&mut [0]).unwrap_err()), Error::Truncated));
+        assert!(matches!(
+            inner(b.read(&mut [0]).unwrap_err()),
+            Error::Truncated
+        ));
     }
 }
 
-/// RFC 9846, section 6: nothing is sent after a fatal alert. Where that came behind data, reading has not told of it yet.
+/// RFC 9846, section 6: nothing is sent after a fatal alert. Where that came behind data, reading
+/// has not told of it yet.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     for splits in [false, true] {
@@ -235,8 +282,16 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
         a.write_all(b"gathered").unwrap();
         b.write_all(b"data").unwrap();
         // What makes the other side complain.
-        a.get_mut().write_all(&[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]).unwrap();
-        assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        a.get_mut()
+            .write_all(&[
+                23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+                20,
+            ])
+            .unwrap();
+        assert_eq!(
+            inner(b.read(&mut [0; 10]).unwrap_err()).alert(),
+            Some(AlertDescription::BAD_RECORD_MAC)
+        );
         let error = if splits {
             let (mut reader, mut writer) = a.into_split().unwrap();
             assert_eq!(reader.read(&mut [0; 10]).unwrap(), 4);
@@ -245,7 +300,10 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
             assert_eq!(a.read(&mut [0; 10]).unwrap(), 4);
             a.set_corked(false).unwrap_err()
         };
-        assert!(matches!(inner(error), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(matches!(
+            inner(error),
+            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        ));
     }
 }
 
@@ -262,7 +320,10 @@ fn unwinding_does_not_send() {
             panic::resume_unwind(Box::new("on purpose, without a message"));
         });
         assert!(unwound.join().is_err());
-        assert!(matches!(inner(b.read_to_end(&mut Vec::new()).unwrap_err()), Error::Truncated));
+        assert!(matches!(
+            inner(b.read_to_end(&mut Vec::new()).unwrap_err()),
+            Error::Truncated
+        ));
     }
 }
 
@@ -273,10 +334,14 @@ fn into_inner_sends_nothing() {
     a.write_all(b"gathered").unwrap();
     drop(a.into_inner());
     assert_eq!(calls.take(), []);
-    assert!(matches!(inner(b.read(&mut [0]).unwrap_err()), Error::Truncated));
+    assert!(matches!(
+        inner(b.read(&mut [0]).unwrap_err()),
+        Error::Truncated
+    ));
 }
 
-/// A full record waits for the transport, and nothing is accepted behind it; neither corking nor its end is refused for that.
+/// A full record waits for the transport, and nothing is accepted behind it; neither corking nor
+/// its end is refused for that.
 #[test]
 fn a_full_transport_takes_nothing_more() {
     let (client, server) = pair();
@@ -293,7 +358,10 @@ fn a_full_transport_takes_nothing_more() {
     };
     assert!(is_pause(&error) && a.wants_write());
     assert_eq!(accepted, (FULL / 100 + 1) * 100);
-    assert!(is_pause(&a.write_with(1, |_| panic!("what waits goes first")).unwrap_err()));
+    assert!(is_pause(
+        &a.write_with(1, |_| panic!("what waits goes first"))
+            .unwrap_err()
+    ));
     assert!(is_pause(&a.flush().unwrap_err()));
     a.set_corked(false).unwrap();
     a.set_corked(true).unwrap();
@@ -319,8 +387,14 @@ fn a_broken_transport_is_told() {
     drop(b);
     for _ in 0..2 {
         assert_eq!(a.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(a.set_corked(false).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(a.write(b"more").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            a.set_corked(false).unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+        assert_eq!(
+            a.write(b"more").unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
     }
 }
 
@@ -331,10 +405,18 @@ fn nothing_is_lost_and_nothing_comes_twice() {
     for moods in MOODS {
         for (chunk, capacity) in [(17, usize::MAX), (1021, 5), (usize::MAX, 20_000)] {
             let (a, b) = pipe(capacity, (None, None));
-            let a = client.start("db.internal", Fickle::new(a, chunk, moods)).unwrap();
+            let a = client
+                .start("db.internal", Fickle::new(a, chunk, moods))
+                .unwrap();
             let b = server.start(Fickle::new(b, chunk, moods));
-            let mut a = Side::new(a, there.clone()).rekey_at(20_000).chunk(99).corked(true);
-            let mut b = Side::new(b, back.clone()).rekey_at(10_000).chunk(777).corked(true);
+            let mut a = Side::new(a, there.clone())
+                .rekey_at(20_000)
+                .chunk(99)
+                .corked(true);
+            let mut b = Side::new(b, back.clone())
+                .rekey_at(10_000)
+                .chunk(777)
+                .corked(true);
             let (left, right) = converse(&mut a, &mut b, 1_000_000);
             let what = format!("{moods:?} chunk {chunk} capacity {capacity}");
             left.expect(&what);

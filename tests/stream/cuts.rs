@@ -10,20 +10,35 @@ use crate::side::{Side, content, converse, inner, pair, streams};
 const THERE: usize = 300;
 const BACK: usize = 200;
 
-/// One conversation that is cut after so many bytes in each direction. Returns whether each side came to its end.
+/// One conversation that is cut after so many bytes in each direction. Returns whether each side
+/// came to its end.
 fn conversation(cuts: (Option<usize>, Option<usize>), corked: bool) -> (bool, bool) {
     let (client, server) = pair();
     let (a, b) = pipe(usize::MAX, cuts);
-    let mut a = Side::new(client.start("db.internal", a).unwrap(), content(THERE, 1)).rekey_at(100).chunk(100).corked(corked);
-    let mut b = Side::new(server.start(b), content(BACK, 2)).chunk(70).corked(corked);
+    let mut a = Side::new(client.start("db.internal", a).unwrap(), content(THERE, 1))
+        .rekey_at(100)
+        .chunk(100)
+        .corked(corked);
+    let mut b = Side::new(server.start(b), content(BACK, 2))
+        .chunk(70)
+        .corked(corked);
     let (left, right) = converse(&mut a, &mut b, 100);
-    assert!(content(BACK, 2).starts_with(&a.received) && content(THERE, 1).starts_with(&b.received));
-    for (side, result, whole) in [(a.ended, left, a.received.len() == BACK), (b.ended, right, b.received.len() == THERE)] {
+    assert!(
+        content(BACK, 2).starts_with(&a.received) && content(THERE, 1).starts_with(&b.received)
+    );
+    for (side, result, whole) in [
+        (a.ended, left, a.received.len() == BACK),
+        (b.ended, right, b.received.len() == THERE),
+    ] {
         assert!(!side || whole, "an end before all was there, with {cuts:?}");
         if let Err(error) = result {
             // The second to fail may write to one that has gone.
-            let gone = matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe);
-            assert!(gone || matches!(error, Error::Truncated), "{error:?} with {cuts:?}");
+            let gone =
+                matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe);
+            assert!(
+                gone || matches!(error, Error::Truncated),
+                "{error:?} with {cuts:?}"
+            );
         }
     }
     (a.ended, b.ended)

@@ -1,12 +1,13 @@
-//! Early data over transports: written before the handshake, answered within it, collected by `accept` (RFC 9846, 4.3.10).
+//! Early data over transports: written before the handshake, answered within it, collected by
+//! `accept` (RFC 9846, 4.3.10).
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use fleeting::{
-    Authority, Client, EarlyData, Error, Handshake, Identity, Progress, ReplayGuard, Server, ServerBuilder, SessionCache, Stream,
-    TicketKeys,
+    Authority, Client, EarlyData, Error, Handshake, Identity, Progress, ReplayGuard, Server,
+    ServerBuilder, SessionCache, Stream, TicketKeys,
 };
 
 use crate::pipe::{End, Fickle, Mood, pipe, wide_pipe};
@@ -30,10 +31,27 @@ impl World {
         let authority = Authority::new("tests").unwrap();
         let identity = authority.issue_server(["db.internal"]).unwrap();
         let (sessions, keys) = (SessionCache::new(8), TicketKeys::rotating());
-        let client = Client::builder().trust(authority.trust()).sessions(sessions.clone()).early_data(true).build().unwrap();
-        let server = Server::builder().identity(identity.clone()).ticket_keys(keys.clone());
-        let server = server.early_data(MAX_SIZE as u32, ReplayGuard::in_memory(100)).build().unwrap();
-        let world = Self { authority, identity, sessions, keys, client, server };
+        let client = Client::builder()
+            .trust(authority.trust())
+            .sessions(sessions.clone())
+            .early_data(true)
+            .build()
+            .unwrap();
+        let server = Server::builder()
+            .identity(identity.clone())
+            .ticket_keys(keys.clone());
+        let server = server
+            .early_data(MAX_SIZE as u32, ReplayGuard::in_memory(100))
+            .build()
+            .unwrap();
+        let world = Self {
+            authority,
+            identity,
+            sessions,
+            keys,
+            client,
+            server,
+        };
         world.meet();
         world
     }
@@ -42,7 +60,10 @@ impl World {
     fn meet(&self) {
         let (a, b) = wide_pipe();
         let (mut a, mut b) = streams(self.start(a), self.server.start(b));
-        assert_eq!((a.early_data(), b.early_data()), (EarlyData::NotOffered, EarlyData::NotOffered));
+        assert_eq!(
+            (a.early_data(), b.early_data()),
+            (EarlyData::NotOffered, EarlyData::NotOffered)
+        );
         b.write_all(b"hello").unwrap();
         a.read_exact(&mut [0; 5]).unwrap();
         assert!(b.take_early_data().is_empty() && !self.sessions.is_empty());
@@ -54,13 +75,21 @@ impl World {
 
     /// A server with the same tickets, which takes no early data any more.
     fn strict(&self) -> ServerBuilder {
-        Server::builder().identity(self.identity.clone()).ticket_keys(self.keys.clone())
+        Server::builder()
+            .identity(self.identity.clone())
+            .ticket_keys(self.keys.clone())
     }
 }
 
 /// One call of `advance`; early data goes where it belongs.
-#[expect(clippy::result_large_err, reason = "taken apart as soon as it is returned")]
-fn advance<S: Read + Write>(handshake: Handshake<S>, early: &mut Vec<u8>) -> Result<Stream<S>, Handshake<S>> {
+#[expect(
+    clippy::result_large_err,
+    reason = "taken apart as soon as it is returned"
+)]
+fn advance<S: Read + Write>(
+    handshake: Handshake<S>,
+    early: &mut Vec<u8>,
+) -> Result<Stream<S>, Handshake<S>> {
     match handshake.advance().unwrap() {
         Progress::Done(stream) => Ok(stream),
         Progress::WouldBlock(again) => Err(again),
@@ -72,7 +101,8 @@ fn advance<S: Read + Write>(handshake: Handshake<S>, early: &mut Vec<u8>) -> Res
     }
 }
 
-/// Writes it all, by as many calls as it takes, and completes both handshakes; what came at the server as early data, before and after it was complete.
+/// Writes it all, by as many calls as it takes, and completes both handshakes; what came at the
+/// server as early data, before and after it was complete.
 fn early_handshake<A: Read + Write, B: Read + Write>(
     mut a: Handshake<A>,
     mut b: Handshake<B>,
@@ -103,7 +133,11 @@ fn early_handshake<A: Read + Write, B: Read + Write>(
     loop {
         rounds.next().expect("a server that is done");
         // What the transport did not take at once.
-        assert!(client.flush().map_or_else(|error| is_pause(&error), |()| true));
+        assert!(
+            client
+                .flush()
+                .map_or_else(|error| is_pause(&error), |()| true)
+        );
         match advance(b, &mut early) {
             Ok(stream) => return (client, stream, early),
             Err(again) => b = again,
@@ -133,7 +167,10 @@ fn accept_collects_it() {
     writer.write_all(&all).unwrap();
     writer.flush().unwrap();
     assert_eq!(writer.remaining(), 100);
-    assert_eq!(format!("{writer:?}"), "EarlyDataWriter { remaining: 100, .. }");
+    assert_eq!(
+        format!("{writer:?}"),
+        "EarlyDataWriter { remaining: 100, .. }"
+    );
     let mut tls = handshake.finish().unwrap();
     assert_eq!(tls.early_data(), EarlyData::Accepted);
     assert!(tls.take_early_data().is_empty());
@@ -154,7 +191,11 @@ fn it_is_not_lost_where_a_stream_is_split() {
         let server = world.server.clone();
         let serving = thread::spawn(move || {
             let mut tls = server.accept(b).unwrap();
-            let mut early = if taken_before { tls.take_early_data() } else { Vec::new() };
+            let mut early = if taken_before {
+                tls.take_early_data()
+            } else {
+                Vec::new()
+            };
             let (mut reader, _writer) = tls.into_split().unwrap();
             early.extend(reader.take_early_data());
             assert!(reader.take_early_data().is_empty());
@@ -167,7 +208,10 @@ fn it_is_not_lost_where_a_stream_is_split() {
         let mut tls = handshake.finish().unwrap();
         tls.write_all(b"after it").unwrap();
         tls.close().unwrap();
-        assert_eq!(serving.join().unwrap(), (b"early".to_vec(), b"after it".to_vec()));
+        assert_eq!(
+            serving.join().unwrap(),
+            (b"early".to_vec(), b"after it".to_vec())
+        );
     }
 }
 
@@ -178,19 +222,26 @@ fn it_is_answered_within_the_handshake() {
     let (a, b) = wide_pipe();
     let (mut a, b) = (world.start(a), world.server.start(b));
     a.early_data().unwrap().write_all(b"question").unwrap();
-    let Progress::EarlyData(data, mut b) = b.advance().unwrap() else { panic!("no early data") };
+    let Progress::EarlyData(data, mut b) = b.advance().unwrap() else {
+        panic!("no early data")
+    };
     assert_eq!(data, b"question");
     let mut writer = b.early_data().unwrap();
     assert_eq!(writer.remaining(), 0);
     writer.write_all(b"answer").unwrap();
     writer.flush().unwrap();
-    let Progress::WouldBlock(b) = b.advance().unwrap() else { panic!("the client has not finished") };
+    let Progress::WouldBlock(b) = b.advance().unwrap() else {
+        panic!("the client has not finished")
+    };
     let mut a = a.finish().unwrap();
     let mut answer = [0; 6];
     a.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"answer");
     let mut b = b.finish().unwrap();
-    assert_eq!((a.early_data(), b.early_data()), (EarlyData::Accepted, EarlyData::Accepted));
+    assert_eq!(
+        (a.early_data(), b.early_data()),
+        (EarlyData::Accepted, EarlyData::Accepted)
+    );
     // It was handed over before.
     assert!(b.take_early_data().is_empty());
     a.write_all(b"and more").unwrap();
@@ -216,26 +267,47 @@ fn no_more_than_is_allowed() {
     assert!(early == vec![7; MAX_SIZE] && a.early_data() == EarlyData::Accepted);
 }
 
-/// Whoever cannot send any is not offered to: `connect`, a client that has no session, or does not want to.
+/// Whoever cannot send any is not offered to: `connect`, a client that has no session, or does not
+/// want to.
 #[test]
 fn where_there_is_none() {
     let world = World::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = world.server.clone();
-    let serving = thread::spawn(move || server.accept(listener.accept().unwrap().0).unwrap().early_data());
-    let tls = world.client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap();
+    let serving = thread::spawn(move || {
+        server
+            .accept(listener.accept().unwrap().0)
+            .unwrap()
+            .early_data()
+    });
+    let tls = world
+        .client
+        .connect("db.internal", TcpStream::connect(address).unwrap())
+        .unwrap();
     assert!(tls.resumed() && tls.early_data() == EarlyData::NotOffered);
     assert_eq!(serving.join().unwrap(), EarlyData::NotOffered);
 
-    let fresh = Client::builder().trust(world.authority.trust()).early_data(true).build().unwrap();
-    let off = Client::builder().trust(world.authority.trust()).sessions(world.sessions.clone()).build().unwrap();
+    let fresh = Client::builder()
+        .trust(world.authority.trust())
+        .early_data(true)
+        .build()
+        .unwrap();
+    let off = Client::builder()
+        .trust(world.authority.trust())
+        .sessions(world.sessions.clone())
+        .build()
+        .unwrap();
     for (client, resumed) in [(fresh, false), (off, true)] {
         let (a, b) = wide_pipe();
         let mut a = client.start("db.internal", a).unwrap();
         assert!(a.early_data().is_none());
         let (mut a, b) = streams(a, world.server.start(b));
-        assert!(a.resumed() == resumed && a.early_data() == EarlyData::NotOffered && b.early_data() == EarlyData::NotOffered);
+        assert!(
+            a.resumed() == resumed
+                && a.early_data() == EarlyData::NotOffered
+                && b.early_data() == EarlyData::NotOffered
+        );
         assert!(a.take_early_data().is_empty());
     }
 }
@@ -248,10 +320,16 @@ fn a_server_that_does_not_take_it() {
         let strict = world.strict().retry_cookie(retry).build().unwrap();
         let (a, b) = wide_pipe();
         let mut a = world.start(a);
-        a.early_data().unwrap().write_all(&content(30_000, 3)).unwrap();
+        a.early_data()
+            .unwrap()
+            .write_all(&content(30_000, 3))
+            .unwrap();
         let (mut a, mut b, early) = early_handshake(a, strict.start(b), &[]);
         assert!(early.is_empty() && b.take_early_data().is_empty());
-        assert_eq!((a.early_data(), b.early_data()), (EarlyData::Rejected, EarlyData::Rejected));
+        assert_eq!(
+            (a.early_data(), b.early_data()),
+            (EarlyData::Rejected, EarlyData::Rejected)
+        );
         a.write_all(b"ordinary").unwrap();
         a.close().unwrap();
         let mut all = Vec::new();
@@ -260,25 +338,48 @@ fn a_server_that_does_not_take_it() {
     }
 }
 
-/// Transports that move a few bytes at a time, that have little room (a server's flight fits: both sides send at once here), and that say "not now" and "again" at every other call.
+/// Transports that move a few bytes at a time, that have little room (a server's flight fits: both
+/// sides send at once here), and that say "not now" and "again" at every other call.
 #[test]
 fn over_transports_of_every_temper() {
     use Mood::{Interrupted, TimedOut, Works, WouldBlock};
 
-    let moods: [&'static [Mood]; 4] =
-        [&[Works], &[WouldBlock, Works], &[TimedOut, Works, Interrupted], &[Interrupted, WouldBlock, TimedOut, Works, Works]];
+    let moods: [&'static [Mood]; 4] = [
+        &[Works],
+        &[WouldBlock, Works],
+        &[TimedOut, Works, Interrupted],
+        &[Interrupted, WouldBlock, TimedOut, Works, Works],
+    ];
     for mood in moods {
-        for (capacity, chunk, length) in [(usize::MAX, usize::MAX, MAX_SIZE), (3000, 1000, 60_000), (2000, 7, 4000)] {
+        for (capacity, chunk, length) in [
+            (usize::MAX, usize::MAX, MAX_SIZE),
+            (3000, 1000, 60_000),
+            (2000, 7, 4000),
+        ] {
             for taken in [true, false] {
                 let world = World::new();
-                let server = if taken { world.server.clone() } else { world.strict().build().unwrap() };
+                let server = if taken {
+                    world.server.clone()
+                } else {
+                    world.strict().build().unwrap()
+                };
                 let all = content(if taken { length } else { length.min(40_000) }, 5);
                 let (a, b) = pipe(capacity, (None, None));
-                let (a, b) = (world.start(Fickle::new(a, chunk, mood)), server.start(Fickle::new(b, chunk, mood)));
+                let (a, b) = (
+                    world.start(Fickle::new(a, chunk, mood)),
+                    server.start(Fickle::new(b, chunk, mood)),
+                );
                 let (a, b, early) = early_handshake(a, b, &all);
-                let became = if taken { EarlyData::Accepted } else { EarlyData::Rejected };
+                let became = if taken {
+                    EarlyData::Accepted
+                } else {
+                    EarlyData::Rejected
+                };
                 assert_eq!((a.early_data(), b.early_data()), (became, became));
-                assert!(early == if taken { &all[..] } else { &[] }, "{capacity} {mood:?}");
+                assert!(
+                    early == if taken { &all[..] } else { &[] },
+                    "{capacity} {mood:?}"
+                );
             }
         }
     }
@@ -292,10 +393,17 @@ fn finish_does_not_wait() {
     let mut a = world.start(a);
     a.early_data().unwrap().write_all(b"question").unwrap();
     let error = a.finish().map(drop).unwrap_err();
-    assert!(matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::WouldBlock), "{error:?}");
-    // user_canceled, and close_notify, under the early key, as there is no other: the server finds them behind the early data, though nobody takes its flight.
+    assert!(
+        matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::WouldBlock),
+        "{error:?}"
+    );
+    // user_canceled, and close_notify, under the early key, as there is no other: the server finds
+    // them behind the early data, though nobody takes its flight.
     let told = world.server.accept(b).map(drop).unwrap_err();
-    assert!(matches!(told, Error::AlertReceived(alert) if alert.0 == 0), "{told:?}");
+    assert!(
+        matches!(told, Error::AlertReceived(alert) if alert.0 == 0),
+        "{told:?}"
+    );
 }
 
 /// A connection that is cut anywhere: neither side takes a part for the whole.
@@ -328,7 +436,10 @@ fn cut_in_the_middle() {
             let client = a.finish().map(drop);
             let server = b.finish().map(drop);
             assert!(client.is_ok());
-            assert!(matches!(server, Ok(()) | Err(Error::Truncated)), "{cut}: {server:?}");
+            assert!(
+                matches!(server, Ok(()) | Err(Error::Truncated)),
+                "{cut}: {server:?}"
+            );
         }
     }
 }
@@ -348,7 +459,10 @@ impl Read for Breaks {
 
 impl Write for Breaks {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::ConnectionReset)?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(io::ErrorKind::ConnectionReset)?;
         self.inner.write(&data[..data.len().min(100)])
     }
 
@@ -363,31 +477,46 @@ fn a_transport_that_fails_in_the_middle() {
         let world = World::new();
         let (a, b) = wide_pipe();
         let mut a = world.start(Breaks { inner: a, left });
-        let error = a.early_data().unwrap().write_all(&content(2000, 9)).unwrap_err();
+        let error = a
+            .early_data()
+            .unwrap()
+            .write_all(&content(2000, 9))
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         let error = a.finish().map(drop).unwrap_err();
-        assert!(matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::ConnectionReset), "{error:?}");
+        assert!(
+            matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::ConnectionReset),
+            "{error:?}"
+        );
         let told = world.server.accept(b).map(drop).unwrap_err();
         assert!(matches!(told, Error::Truncated), "{left}: {told}");
     }
 }
 
-/// `io::Write`: an error means that nothing was written. What is taken waits to be sent, so the error is told by the next call, which has taken nothing.
+/// `io::Write`: an error means that nothing was written. What is taken waits to be sent, so the
+/// error is told by the next call, which has taken nothing.
 #[test]
 fn what_is_taken_is_not_an_error() {
     let world = World::new();
     let (a, _b) = wide_pipe();
-    let mut a = world.start(Breaks { inner: a, left: 100 });
+    let mut a = world.start(Breaks {
+        inner: a,
+        left: 100,
+    });
     a.early_data().unwrap().flush().unwrap();
     a.get_mut().left = 0;
     let mut early = a.early_data().unwrap();
     let remaining = early.remaining();
     assert_eq!(early.write(b"GET /").unwrap(), 5);
-    assert_eq!(early.write(b"again").unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(
+        early.write(b"again").unwrap_err().kind(),
+        io::ErrorKind::ConnectionReset
+    );
     assert_eq!(early.remaining(), remaining - 5);
 }
 
-/// A server that has failed says why: the writer's error is of the transport, or of the connection once that has heard of it.
+/// A server that has failed says why: the writer's error is of the transport, or of the connection
+/// once that has heard of it.
 #[test]
 fn after_the_servers_alert() {
     let world = World::new();
@@ -397,5 +526,8 @@ fn after_the_servers_alert() {
     a.early_data().unwrap().write_all(b"question").unwrap();
     b.write_all(&[21, 3, 3, 0, 2, 2, 40]).unwrap();
     let error = a.finish().map(drop).unwrap_err();
-    assert!(matches!(error, Error::AlertReceived(alert) if alert.0 == 40), "{error}");
+    assert!(
+        matches!(error, Error::AlertReceived(alert) if alert.0 == 40),
+        "{error}"
+    );
 }

@@ -82,7 +82,11 @@ impl Read for Stuck {
 impl Write for Stuck {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.writes.fetch_add(1, Ordering::Relaxed);
-        if self.stuck { Err(io::ErrorKind::TimedOut.into()) } else { self.end.write(data) }
+        if self.stuck {
+            Err(io::ErrorKind::TimedOut.into())
+        } else {
+            self.end.write(data)
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -95,14 +99,21 @@ fn dropping_makes_one_attempt() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let writes = Arc::new(AtomicUsize::new(0));
-    let a = Stuck { end: a, writes: writes.clone(), stuck: false };
+    let a = Stuck {
+        end: a,
+        writes: writes.clone(),
+        stuck: false,
+    };
     let (mut a, mut b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
     a.get_mut().stuck = true;
     assert_eq!(a.write(b"accepted").unwrap(), 8);
     let before = writes.load(Ordering::Relaxed);
     drop(a);
     assert_eq!(writes.load(Ordering::Relaxed), before + 1);
-    assert!(matches!(inner(b.read(&mut [0; 10]).unwrap_err()), Error::Truncated));
+    assert!(matches!(
+        inner(b.read(&mut [0; 10]).unwrap_err()),
+        Error::Truncated
+    ));
 }
 
 #[test]
@@ -110,7 +121,11 @@ fn a_closed_stream_is_dropped_in_silence() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let writes = Arc::new(AtomicUsize::new(0));
-    let a = Stuck { end: a, writes: writes.clone(), stuck: false };
+    let a = Stuck {
+        end: a,
+        writes: writes.clone(),
+        stuck: false,
+    };
     let (mut a, _b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
     a.close().unwrap();
     let before = writes.load(Ordering::Relaxed);

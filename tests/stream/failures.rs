@@ -35,19 +35,80 @@ const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
 #[test]
 fn the_alert_of_a_peer_that_has_gone_is_preferred() {
     let (client, _) = pair();
-    for error in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionAborted] {
-        let told = client.connect("db.internal", Gone { last_words: ALERT, error }).map(drop).unwrap_err();
-        assert!(matches!(told, Error::AlertReceived(AlertDescription::HANDSHAKE_FAILURE)), "{told:?}");
-        let untold = client.connect("db.internal", Gone { last_words: &[], error }).map(drop).unwrap_err();
-        assert!(matches!(&untold, Error::Io(inner) if inner.kind() == error), "{untold:?}");
-        let half = client.connect("db.internal", Gone { last_words: &ALERT[..4], error }).map(drop).unwrap_err();
-        assert!(matches!(&half, Error::Io(inner) if inner.kind() == error), "{half:?}");
+    for error in [
+        io::ErrorKind::BrokenPipe,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::ConnectionAborted,
+    ] {
+        let told = client
+            .connect(
+                "db.internal",
+                Gone {
+                    last_words: ALERT,
+                    error,
+                },
+            )
+            .map(drop)
+            .unwrap_err();
+        assert!(
+            matches!(
+                told,
+                Error::AlertReceived(AlertDescription::HANDSHAKE_FAILURE)
+            ),
+            "{told:?}"
+        );
+        let untold = client
+            .connect(
+                "db.internal",
+                Gone {
+                    last_words: &[],
+                    error,
+                },
+            )
+            .map(drop)
+            .unwrap_err();
+        assert!(
+            matches!(&untold, Error::Io(inner) if inner.kind() == error),
+            "{untold:?}"
+        );
+        let half = client
+            .connect(
+                "db.internal",
+                Gone {
+                    last_words: &ALERT[..4],
+                    error,
+                },
+            )
+            .map(drop)
+            .unwrap_err();
+        assert!(
+            matches!(&half, Error::Io(inner) if inner.kind() == error),
+            "{half:?}"
+        );
     }
     // Another failure says nothing about the peer.
-    let other = client.connect("db.internal", Gone { last_words: ALERT, error: io::ErrorKind::Other }).map(drop).unwrap_err();
-    assert!(matches!(&other, Error::Io(inner) if inner.kind() == io::ErrorKind::Other), "{other:?}");
-    let zero = client.connect("db.internal", TakesNothing).map(drop).unwrap_err();
-    assert!(matches!(&zero, Error::Io(inner) if inner.kind() == io::ErrorKind::WriteZero), "{zero:?}");
+    let other = client
+        .connect(
+            "db.internal",
+            Gone {
+                last_words: ALERT,
+                error: io::ErrorKind::Other,
+            },
+        )
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(&other, Error::Io(inner) if inner.kind() == io::ErrorKind::Other),
+        "{other:?}"
+    );
+    let zero = client
+        .connect("db.internal", TakesNothing)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(&zero, Error::Io(inner) if inner.kind() == io::ErrorKind::WriteZero),
+        "{zero:?}"
+    );
 }
 
 struct TakesNothing;
@@ -68,7 +129,8 @@ impl Write for TakesNothing {
     }
 }
 
-/// The client of a server that wants a certificate has finished its handshake when it is refused: it learns by reading, even when writing has failed.
+/// The client of a server that wants a certificate has finished its handshake when it is refused:
+/// it learns by reading, even when writing has failed.
 #[test]
 fn a_refusal_is_read_after_a_write_has_failed() {
     let authority = Authority::new("tests").unwrap();
@@ -92,14 +154,29 @@ fn a_refusal_is_read_after_a_write_has_failed() {
         };
     };
     let refusal = b.advance().map(drop).unwrap_err();
-    assert!(matches!(refusal, Error::Protocol { fault: Fault::CertificateRequired, .. }), "{refusal:?}");
+    assert!(
+        matches!(
+            refusal,
+            Error::Protocol {
+                fault: Fault::CertificateRequired,
+                ..
+            }
+        ),
+        "{refusal:?}"
+    );
     for _ in 0..2 {
-        assert_eq!(stream.write(b"hello?").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            stream.write(b"hello?").unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
     }
     for _ in 0..2 {
         let error = stream.read(&mut [0; 10]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-        assert!(matches!(inner(error), Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)));
+        assert!(matches!(
+            inner(error),
+            Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)
+        ));
     }
     // What was agreed on is still known, for the log.
     assert!(stream.peer().is_some());
@@ -107,7 +184,8 @@ fn a_refusal_is_read_after_a_write_has_failed() {
     assert!(stream.channel_binding().is_err());
 }
 
-/// A transport that fails for writing and still has something to read; and one that fails once, and then would work again.
+/// A transport that fails for writing and still has something to read; and one that fails once, and
+/// then would work again.
 struct Half {
     end: End,
     fails: Option<io::ErrorKind>,
@@ -136,7 +214,18 @@ impl Write for Half {
 fn what_came_is_read_after_a_write_has_failed() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
-    let (mut a, mut b) = streams(client.start("db.internal", Half { end: a, fails: None }).unwrap(), server.start(b));
+    let (mut a, mut b) = streams(
+        client
+            .start(
+                "db.internal",
+                Half {
+                    end: a,
+                    fails: None,
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     b.write_all(b"first").unwrap();
     b.rekey().unwrap(); // wants an answer, which cannot be sent
     b.write_all(b", second").unwrap();
@@ -144,51 +233,100 @@ fn what_came_is_read_after_a_write_has_failed() {
     a.get_mut().fails = Some(io::ErrorKind::Other);
     assert_eq!(a.write(b"lost").unwrap_err().kind(), io::ErrorKind::Other);
     // The transport would work again, but a record is missing now: nothing more goes out.
-    assert_eq!(a.write(b"lost too").unwrap_err().kind(), io::ErrorKind::Other);
+    assert_eq!(
+        a.write(b"lost too").unwrap_err().kind(),
+        io::ErrorKind::Other
+    );
     assert_eq!(a.flush().unwrap_err().kind(), io::ErrorKind::Other);
     assert!(!a.wants_write());
     let mut text = String::new();
     a.read_to_string(&mut text).unwrap();
     assert_eq!(text, "first, second");
     drop(a);
-    assert!(matches!(inner(b.read(&mut [0; 10]).unwrap_err()), Error::Truncated));
+    assert!(matches!(
+        inner(b.read(&mut [0; 10]).unwrap_err()),
+        Error::Truncated
+    ));
 }
 
-/// What the peer must not send ends the connection; what it sent before comes first, and it is told by an alert.
+/// What the peer must not send ends the connection; what it sent before comes first, and it is told
+/// by an alert.
 #[test]
 fn a_forged_record_comes_after_what_was_true() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let (mut a, mut b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
     a.write_all(b"true").unwrap();
-    a.get_mut().write_all(&[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]).unwrap();
+    a.get_mut()
+        .write_all(&[
+            23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+        ])
+        .unwrap();
     let mut text = [0; 100];
     assert_eq!(b.read(&mut text).unwrap(), 4);
     // Sending the alert may take its time, and does not keep that back.
     assert!(is_pause(&a.read(&mut text).unwrap_err()));
     for _ in 0..2 {
         let error = inner(b.read(&mut text).unwrap_err());
-        assert!(matches!(error, Error::Protocol { fault: Fault::BadRecordMac, .. }), "{error:?}");
-        assert!(matches!(inner(b.write(b"no").unwrap_err()), Error::Protocol { fault: Fault::BadRecordMac, .. }));
+        assert!(
+            matches!(
+                error,
+                Error::Protocol {
+                    fault: Fault::BadRecordMac,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(matches!(
+            inner(b.write(b"no").unwrap_err()),
+            Error::Protocol {
+                fault: Fault::BadRecordMac,
+                ..
+            }
+        ));
     }
     let error = inner(a.read(&mut text).unwrap_err());
-    assert!(matches!(error, Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        ),
+        "{error:?}"
+    );
 }
 
-/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before: who asks whether it went out is told so.
+/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted
+/// before: who asks whether it went out is told so.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     let (client, server) = pair();
     let (a, b) = pipe(10_000, (None, None));
     let (mut a, mut b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
-    a.get_mut().write_all(&[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]).unwrap();
+    a.get_mut()
+        .write_all(&[
+            23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
+        ])
+        .unwrap();
     assert_eq!(a.write(&content(50_000, 1)).unwrap(), 50_000);
     assert!(is_pause(&a.flush().unwrap_err()) && a.wants_write());
-    assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
-    assert!(matches!(inner(a.read(&mut [0; 10]).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+    assert_eq!(
+        inner(b.read(&mut [0; 10]).unwrap_err()).alert(),
+        Some(AlertDescription::BAD_RECORD_MAC)
+    );
+    assert!(matches!(
+        inner(a.read(&mut [0; 10]).unwrap_err()),
+        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+    ));
     for _ in 0..2 {
-        assert!(matches!(inner(a.flush().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
-        assert!(matches!(inner(a.close().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(matches!(
+            inner(a.flush().unwrap_err()),
+            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        ));
+        assert!(matches!(
+            inner(a.close().unwrap_err()),
+            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        ));
         assert!(!a.wants_write());
     }
 }

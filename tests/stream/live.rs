@@ -1,4 +1,5 @@
-//! A server's configuration is replaced while it serves: each connection has one of them, and has it whole.
+//! A server's configuration is replaced while it serves: each connection has one of them, and has
+//! it whole.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,8 +8,8 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fleeting::{
-    Authority, Client, Connection, Handshake, Identity, LiveServer, NamedGroup, Now, Progress, Question, Server, Status, Stream,
-    SystemRandom, TicketKeys,
+    Authority, Client, Connection, Handshake, Identity, LiveServer, NamedGroup, Now, Progress,
+    Question, Server, Status, Stream, SystemRandom, TicketKeys,
 };
 
 use crate::pipe::wide_pipe;
@@ -16,7 +17,8 @@ use crate::side::streams;
 
 const NAME: &str = "db.internal";
 
-/// Two configurations that have nothing in common but their ticket keys, and a client that takes either.
+/// Two configurations that have nothing in common but their ticket keys, and a client that takes
+/// either.
 struct Scene {
     identities: [Identity; 2],
     servers: [Server; 2],
@@ -31,16 +33,32 @@ fn scene() -> Scene {
     let keys = TicketKeys::rotating();
     let identities = [(); 2].map(|()| authority.issue_server([NAME]).unwrap());
     let server = |index: usize| {
-        let server = Server::builder().identity(identities[index].clone()).alpn([PROTOCOLS[index]]).ticket_keys(keys.clone());
+        let server = Server::builder()
+            .identity(identities[index].clone())
+            .alpn([PROTOCOLS[index]])
+            .ticket_keys(keys.clone());
         server.handshake_timeout(TIMEOUTS[index]).build().unwrap()
     };
     let servers = [server(0), server(1)];
-    let client = Client::builder().trust(authority.trust()).alpn(PROTOCOLS).groups([NamedGroup::X25519]).build().unwrap();
-    Scene { identities, servers, client }
+    let client = Client::builder()
+        .trust(authority.trust())
+        .alpn(PROTOCOLS)
+        .groups([NamedGroup::X25519])
+        .build()
+        .unwrap();
+    Scene {
+        identities,
+        servers,
+        client,
+    }
 }
 
-/// Data both ways, after which the client has its tickets. Which of the two served it; nothing if it was a bit of each.
-fn served_by<S: Read + Write>(scene: &Scene, (mut a, mut b): (Stream<S>, Stream<S>)) -> Option<usize> {
+/// Data both ways, after which the client has its tickets. Which of the two served it; nothing if
+/// it was a bit of each.
+fn served_by<S: Read + Write>(
+    scene: &Scene,
+    (mut a, mut b): (Stream<S>, Stream<S>),
+) -> Option<usize> {
     let mut text = [0; 5];
     a.write_all(b"hello").unwrap();
     b.read_exact(&mut text).unwrap();
@@ -48,7 +66,10 @@ fn served_by<S: Read + Write>(scene: &Scene, (mut a, mut b): (Stream<S>, Stream<
     a.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"hello");
     assert_eq!((a.alpn(), a.resumed()), (b.alpn(), b.resumed()));
-    (0..2).find(|index| a.alpn() == Some(PROTOCOLS[*index]) && a.peer().unwrap().public_key() == scene.identities[*index].public_key())
+    (0..2).find(|index| {
+        a.alpn() == Some(PROTOCOLS[*index])
+            && a.peer().unwrap().public_key() == scene.identities[*index].public_key()
+    })
 }
 
 #[test]
@@ -68,7 +89,8 @@ fn a_thousand_handshakes_while_it_is_swapped() {
                         let (a, b) = wide_pipe();
                         let (a, b) = streams(scene.client.start(NAME, a).unwrap(), live.start(b));
                         resumed.fetch_add(usize::from(a.resumed()), Ordering::Relaxed);
-                        let index = served_by(scene, (a, b)).expect("one of the two, and nothing of the other");
+                        let index = served_by(scene, (a, b))
+                            .expect("one of the two, and nothing of the other");
                         counts[index].fetch_add(1, Ordering::Relaxed);
                     }
                 })
@@ -79,8 +101,14 @@ fn a_thousand_handshakes_while_it_is_swapped() {
             while !done.load(Ordering::Relaxed) {
                 let former = live.replace(scene.servers[(swaps + 1) % 2].clone());
                 // Nobody else replaces it: it is the one from before, and gives way to this one.
-                assert_eq!(former.connection(now()).next_timeout(), Some(TIMEOUTS[swaps % 2]));
-                assert_eq!(live.connection(now()).next_timeout(), Some(TIMEOUTS[(swaps + 1) % 2]));
+                assert_eq!(
+                    former.connection(now()).next_timeout(),
+                    Some(TIMEOUTS[swaps % 2])
+                );
+                assert_eq!(
+                    live.connection(now()).next_timeout(),
+                    Some(TIMEOUTS[(swaps + 1) % 2])
+                );
                 swaps += 1;
                 thread::yield_now();
             }
@@ -95,11 +123,17 @@ fn a_thousand_handshakes_while_it_is_swapped() {
     let counts = counts.map(AtomicUsize::into_inner);
     assert_eq!(counts.iter().sum::<usize>(), 1000);
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
-    assert!(resumed.into_inner() > 0, "tickets from before a swap are good after it");
+    assert!(
+        resumed.into_inner() > 0,
+        "tickets from before a swap are good after it"
+    );
 }
 
 fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap() }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    }
 }
 
 #[test]
@@ -114,14 +148,23 @@ fn what_began_keeps_its_configuration() {
     let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let accepted = thread::scope(|scope| {
         let serving = scope.spawn(|| live.accept(listener.accept().unwrap().0).unwrap());
-        (scene.client.connect(NAME, tcp).unwrap(), serving.join().unwrap())
+        (
+            scene.client.connect(NAME, tcp).unwrap(),
+            serving.join().unwrap(),
+        )
     });
     assert_eq!(served_by(&scene, accepted), Some(1));
     // What is replaced comes back, and can return.
     let second = live.replace(scene.servers[0].clone());
     live.clone().replace(second);
     let (a, b) = wide_pipe();
-    assert_eq!(served_by(&scene, streams(scene.client.start(NAME, a).unwrap(), live.start(b))), Some(1));
+    assert_eq!(
+        served_by(
+            &scene,
+            streams(scene.client.start(NAME, a).unwrap(), live.start(b))
+        ),
+        Some(1)
+    );
 }
 
 /// What LiveServer's documentation says of tickets.
@@ -130,15 +173,27 @@ fn tickets_outlive_a_renewal_with_the_same_keys() {
     let authority = Authority::new("tests").unwrap();
     let first = authority.issue_server([NAME]).unwrap();
     let renewed = || {
-        let chain = authority.certificate().server([NAME]).issue_for(first.public_key()).unwrap();
+        let chain = authority
+            .certificate()
+            .server([NAME])
+            .issue_for(first.public_key())
+            .unwrap();
         Identity::from_pem(chain, first.key_pem().unwrap().expose()).unwrap()
     };
     let keys = TicketKeys::rotating();
-    let with = |identity: Identity| Server::builder().identity(identity).ticket_keys(keys.clone()).build().unwrap();
+    let with = |identity: Identity| {
+        Server::builder()
+            .identity(identity)
+            .ticket_keys(keys.clone())
+            .build()
+            .unwrap()
+    };
     let with_keys_of_its_own = || Server::builder().identity(renewed()).build().unwrap();
-    for (next, resumed) in
-        [(with(renewed()), true), (with(authority.issue_server([NAME]).unwrap()), false), (with_keys_of_its_own(), false)]
-    {
+    for (next, resumed) in [
+        (with(renewed()), true),
+        (with(authority.issue_server([NAME]).unwrap()), false),
+        (with_keys_of_its_own(), false),
+    ] {
         let client = Client::builder().trust(authority.trust()).build().unwrap();
         let live = LiveServer::new(with(first.clone()));
         let connect = || {
@@ -154,15 +209,23 @@ fn tickets_outlive_a_renewal_with_the_same_keys() {
     }
 }
 
-/// By the ClientHello, with all that it tells, and by the configuration of the moment in which it is chosen: not of that in which it began.
+/// By the ClientHello, with all that it tells, and by the configuration of the moment in which it
+/// is chosen: not of that in which it began.
 #[test]
 fn the_late_choice_takes_what_is_current_then() {
     let scene = scene();
     let live = LiveServer::new(scene.servers[0].clone());
     let (a, b) = wide_pipe();
-    let (a, b) = (scene.client.start(NAME, a).unwrap(), Handshake::undecided(b));
-    let Progress::WouldBlock(a) = a.advance().unwrap() else { panic!("nobody has answered") };
-    let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else { panic!("expected a question") };
+    let (a, b) = (
+        scene.client.start(NAME, a).unwrap(),
+        Handshake::undecided(b),
+    );
+    let Progress::WouldBlock(a) = a.advance().unwrap() else {
+        panic!("nobody has answered")
+    };
+    let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else {
+        panic!("expected a question")
+    };
     let hello = b.client_hello().unwrap();
     assert_eq!(hello.server_name(), Some(NAME));
     assert_eq!(hello.alpn().collect::<Vec<_>>(), PROTOCOLS);
@@ -178,24 +241,39 @@ fn the_late_choice_takes_what_is_current_then() {
 fn a_connection_is_chosen_late_too() {
     let scene = scene();
     let live = LiveServer::new(scene.servers[0].clone());
-    let mut client = scene.client.connection(NAME, now(), &mut SystemRandom).unwrap();
+    let mut client = scene
+        .client
+        .connection(NAME, now(), &mut SystemRandom)
+        .unwrap();
     let mut server = Connection::undecided(now());
     let sent = client.output().to_vec();
-    assert_eq!(deliver(&mut client, &mut server), Status::Ask(Question::Configuration));
+    assert_eq!(
+        deliver(&mut client, &mut server),
+        Status::Ask(Question::Configuration)
+    );
     let hello = server.client_hello().unwrap();
-    // RFC 9846, 5.1: the record's header is five bytes; 4.2: the message's type, client_hello(1), its length and what it says.
+    // RFC 9846, 5.1: the record's header is five bytes; 4.2: the message's type, client_hello(1),
+    // its length and what it says.
     assert_eq!(hello.as_bytes(), &sent[5..]);
     assert_eq!(hello.as_bytes()[0], 1);
-    assert_eq!((hello.server_name(), hello.groups()), (Some(NAME), &[NamedGroup::X25519][..]));
+    assert_eq!(
+        (hello.server_name(), hello.groups()),
+        (Some(NAME), &[NamedGroup::X25519][..])
+    );
 
     live.replace(scene.servers[1].clone());
-    server.choose(&live.current(), now(), &mut SystemRandom).unwrap();
+    server
+        .choose(&live.current(), now(), &mut SystemRandom)
+        .unwrap();
     deliver(&mut server, &mut client);
     deliver(&mut client, &mut server);
     for connection in [&client, &server] {
         assert_eq!(connection.negotiated().unwrap().alpn(), Some(PROTOCOLS[1]));
     }
-    assert_eq!(client.negotiated().unwrap().peer().unwrap().public_key(), scene.identities[1].public_key());
+    assert_eq!(
+        client.negotiated().unwrap().peer().unwrap().public_key(),
+        scene.identities[1].public_key()
+    );
 }
 
 fn deliver(from: &mut Connection, to: &mut Connection) -> Status {

@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 
 use fleeting::{
-    AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ConfigError, Error, Fault, Handshake, Identity,
-    NameError, NamedGroup, Progress, Question, Server, Stream, Trust,
+    AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ConfigError,
+    Error, Fault, Handshake, Identity, NameError, NamedGroup, Progress, Question, Server, Stream,
+    Trust,
 };
 
 use crate::pipe::{End, wide_pipe};
@@ -13,7 +14,11 @@ use crate::side::streams;
 const NAME: &str = "db.internal";
 
 /// How a handshake ends on each side, and whether the streams then work.
-fn shake(client: &Client, name: &str, server: &Server) -> (Result<Stream<End>, Error>, Result<Stream<End>, Error>) {
+fn shake(
+    client: &Client,
+    name: &str,
+    server: &Server,
+) -> (Result<Stream<End>, Error>, Result<Stream<End>, Error>) {
     let (a, b) = wide_pipe();
     let (mut a, mut b) = (Some(client.start(name, a).unwrap()), Some(server.start(b)));
     let (mut left, mut right) = (None, None);
@@ -21,7 +26,10 @@ fn shake(client: &Client, name: &str, server: &Server) -> (Result<Stream<End>, E
         advance(&mut a, &mut left);
         advance(&mut b, &mut right);
     }
-    (left.expect("the client hangs"), right.expect("the server hangs"))
+    (
+        left.expect("the client hangs"),
+        right.expect("the server hangs"),
+    )
 }
 
 fn advance(side: &mut Option<Handshake<End>>, result: &mut Option<Result<Stream<End>, Error>>) {
@@ -62,11 +70,22 @@ fn client(authority: &Authority) -> fleeting::ClientBuilder {
 #[test]
 fn both_sides_know_what_was_agreed_on() {
     let authority = authority();
-    let server = server(&authority).client_auth(ClientAuth::Required(authority.trust())).build().unwrap();
+    let server = server(&authority)
+        .client_auth(ClientAuth::Required(authority.trust()))
+        .build()
+        .unwrap();
     let alice = authority.issue_client("alice").unwrap();
-    let all = [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384, CipherSuite::TLS_CHACHA20_POLY1305_SHA256];
+    let all = [
+        CipherSuite::TLS_AES_128_GCM_SHA256,
+        CipherSuite::TLS_AES_256_GCM_SHA384,
+        CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+    ];
     for suite in all {
-        let client = client(&authority).identity(alice.clone()).cipher_suites([suite]).build().unwrap();
+        let client = client(&authority)
+            .identity(alice.clone())
+            .cipher_suites([suite])
+            .build()
+            .unwrap();
         let (a, b) = both(&client, "DB.internal.", &server);
         for side in [&a, &b] {
             assert_eq!(side.cipher_suite(), suite);
@@ -83,19 +102,38 @@ fn both_sides_know_what_was_agreed_on() {
 #[test]
 fn exported_keys_are_the_same_on_both_sides() {
     let authority = authority();
-    let (client, server) = (client(&authority).build().unwrap(), server(&authority).build().unwrap());
+    let (client, server) = (
+        client(&authority).build().unwrap(),
+        server(&authority).build().unwrap(),
+    );
     let (mut a, mut b) = both(&client, NAME, &server);
-    let export = |tls: &Stream<End>, label, context: &str| tls.export_keying_material(label, context, 48).unwrap().expose().to_vec();
-    let (first, other) = (export(&a, "EXPERIMENTAL one", "c"), export(&a, "EXPERIMENTAL two", "c"));
+    let export = |tls: &Stream<End>, label, context: &str| {
+        tls.export_keying_material(label, context, 48)
+            .unwrap()
+            .expose()
+            .to_vec()
+    };
+    let (first, other) = (
+        export(&a, "EXPERIMENTAL one", "c"),
+        export(&a, "EXPERIMENTAL two", "c"),
+    );
     assert_eq!(first, export(&b, "EXPERIMENTAL one", "c"));
     assert_ne!(first, other);
     assert_ne!(first, export(&a, "EXPERIMENTAL one", "d"));
-    assert!(matches!(a.export_keying_material("", "", 16), Err(Error::Config(_))));
+    assert!(matches!(
+        a.export_keying_material("", "", 16),
+        Err(Error::Config(_))
+    ));
 
     // RFC 9266, section 2: the exporter with this label, an empty context and 32 bytes.
     let binding = a.channel_binding().unwrap();
     assert_eq!(binding, b.channel_binding().unwrap());
-    assert_eq!(binding[..], *a.export_keying_material("EXPORTER-Channel-Binding", "", 32).unwrap().expose());
+    assert_eq!(
+        binding[..],
+        *a.export_keying_material("EXPORTER-Channel-Binding", "", 32)
+            .unwrap()
+            .expose()
+    );
     let (c, _d) = both(&client, NAME, &server);
     assert_ne!(binding, c.channel_binding().unwrap());
 
@@ -103,24 +141,48 @@ fn exported_keys_are_the_same_on_both_sides() {
     a.rekey().unwrap();
     a.write_all(b"x").unwrap();
     b.read_exact(&mut [0]).unwrap();
-    assert_eq!((a.channel_binding().unwrap(), b.channel_binding().unwrap()), (binding, binding));
+    assert_eq!(
+        (a.channel_binding().unwrap(), b.channel_binding().unwrap()),
+        (binding, binding)
+    );
 }
 
 #[test]
 fn a_server_is_chosen_by_the_client_hello() {
     let authority = authority();
-    let shop = Server::builder().identity(authority.issue_server(["shop.internal"]).unwrap()).alpn(["shop/1"]).build().unwrap();
-    let wiki = Server::builder().identity(authority.issue_server(["wiki.internal"]).unwrap()).build().unwrap();
-    let client = client(&authority).alpn(["wiki/1", "shop/1"]).build().unwrap();
-    for (name, chosen, alpn) in [("shop.internal", &shop, Some(&b"shop/1"[..])), ("wiki.internal", &wiki, None)] {
+    let shop = Server::builder()
+        .identity(authority.issue_server(["shop.internal"]).unwrap())
+        .alpn(["shop/1"])
+        .build()
+        .unwrap();
+    let wiki = Server::builder()
+        .identity(authority.issue_server(["wiki.internal"]).unwrap())
+        .build()
+        .unwrap();
+    let client = client(&authority)
+        .alpn(["wiki/1", "shop/1"])
+        .build()
+        .unwrap();
+    for (name, chosen, alpn) in [
+        ("shop.internal", &shop, Some(&b"shop/1"[..])),
+        ("wiki.internal", &wiki, None),
+    ] {
         let (a, b) = wide_pipe();
         let mut a = client.start(name, a).unwrap();
-        let Progress::WouldBlock(b) = Handshake::undecided(b).advance().unwrap() else { panic!("nothing has come yet") };
-        let Progress::WouldBlock(again) = a.advance().unwrap() else { panic!("nobody has answered") };
+        let Progress::WouldBlock(b) = Handshake::undecided(b).advance().unwrap() else {
+            panic!("nothing has come yet")
+        };
+        let Progress::WouldBlock(again) = a.advance().unwrap() else {
+            panic!("nobody has answered")
+        };
         a = again;
-        let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else { panic!("expected a question") };
+        let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else {
+            panic!("expected a question")
+        };
         // Asked until it is answered.
-        let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else { panic!("expected the question again") };
+        let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else {
+            panic!("expected the question again")
+        };
         let hello = b.client_hello().unwrap();
         assert_eq!(hello.server_name(), Some(name));
         assert_eq!(hello.alpn().collect::<Vec<_>>(), [b"wiki/1", b"shop/1"]);
@@ -139,65 +201,152 @@ fn a_choice_can_fail() {
     let other = server(&authority).alpn(["other/1"]).build().unwrap();
     let client = client(&authority).alpn(["mine/1"]).build().unwrap();
     let (a, b) = wide_pipe();
-    let Progress::WouldBlock(a) = client.start(NAME, a).unwrap().advance().unwrap() else { panic!("nobody has answered") };
-    let Progress::Ask(_, b) = Handshake::undecided(b).advance().unwrap() else { panic!("expected a question") };
+    let Progress::WouldBlock(a) = client.start(NAME, a).unwrap().advance().unwrap() else {
+        panic!("nobody has answered")
+    };
+    let Progress::Ask(_, b) = Handshake::undecided(b).advance().unwrap() else {
+        panic!("expected a question")
+    };
     let error = b.choose(&other).map(drop).unwrap_err();
-    assert!(matches!(error, Error::Protocol { fault: Fault::NoCommonProtocol { .. }, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::Protocol {
+                fault: Fault::NoCommonProtocol { .. },
+                ..
+            }
+        ),
+        "{error:?}"
+    );
     let error = a.advance().map(drop).unwrap_err();
-    assert!(matches!(error, Error::AlertReceived(AlertDescription::NO_APPLICATION_PROTOCOL)), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            Error::AlertReceived(AlertDescription::NO_APPLICATION_PROTOCOL)
+        ),
+        "{error:?}"
+    );
 
     let (_, b) = wide_pipe();
     let error = other.start(b).choose(&other).map(drop).unwrap_err();
-    assert!(matches!(error, Error::WrongState { call: "choose", .. }), "{error:?}");
+    assert!(
+        matches!(error, Error::WrongState { call: "choose", .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn identities_are_chosen_by_name() {
     let authority = authority();
-    let identities = ["a.internal", "*.b.internal"].map(|name| authority.issue_server([name]).unwrap());
+    let identities =
+        ["a.internal", "*.b.internal"].map(|name| authority.issue_server([name]).unwrap());
     let [a, b] = identities.clone();
-    let strict = Server::builder().identity_by_name(a.clone()).identity_by_name(b.clone()).build().unwrap();
-    let lenient = Server::builder().identity(a.clone()).identity_by_name(b.clone()).build().unwrap();
+    let strict = Server::builder()
+        .identity_by_name(a.clone())
+        .identity_by_name(b.clone())
+        .build()
+        .unwrap();
+    let lenient = Server::builder()
+        .identity(a.clone())
+        .identity_by_name(b.clone())
+        .build()
+        .unwrap();
     let client = client(&authority).build().unwrap();
     for (name, identity) in [("a.internal", &a), ("x.b.internal", &b)] {
         for server in [&strict, &lenient] {
-            assert_eq!(both(&client, name, server).0.peer().unwrap().public_key(), identity.public_key());
+            assert_eq!(
+                both(&client, name, server).0.peer().unwrap().public_key(),
+                identity.public_key()
+            );
         }
     }
     let (left, right) = shake(&client, "c.internal", &strict);
-    assert!(matches!(left.unwrap_err(), Error::AlertReceived(AlertDescription::UNRECOGNIZED_NAME)));
-    assert!(matches!(right.unwrap_err(), Error::Protocol { fault: Fault::UnrecognizedName { .. }, .. }));
-    // RFC 9846, 9.2: "Servers requiring this extension SHOULD respond to a ClientHello lacking a server_name extension by terminating the connection
-    // with a missing_extension alert." RFC 6066, section 3, permits no IP addresses in it, so such a client sends none.
+    assert!(matches!(
+        left.unwrap_err(),
+        Error::AlertReceived(AlertDescription::UNRECOGNIZED_NAME)
+    ));
+    assert!(matches!(
+        right.unwrap_err(),
+        Error::Protocol {
+            fault: Fault::UnrecognizedName { .. },
+            ..
+        }
+    ));
+    // RFC 9846, 9.2: "Servers requiring this extension SHOULD respond to a ClientHello lacking a
+    // server_name extension by terminating the connection with a missing_extension alert." RFC
+    // 6066, section 3, permits no IP addresses in it, so such a client sends none.
     let (left, right) = shake(&client, "192.0.2.1", &strict);
-    assert!(matches!(left.unwrap_err(), Error::AlertReceived(AlertDescription::MISSING_EXTENSION)));
-    assert!(matches!(right.unwrap_err(), Error::Protocol { fault: Fault::MissingExtension { .. }, .. }));
+    assert!(matches!(
+        left.unwrap_err(),
+        Error::AlertReceived(AlertDescription::MISSING_EXTENSION)
+    ));
+    assert!(matches!(
+        right.unwrap_err(),
+        Error::Protocol {
+            fault: Fault::MissingExtension { .. },
+            ..
+        }
+    ));
     // The default identity answers, and the client sees that it is not who was asked for.
     let (left, right) = shake(&client, "c.internal", &lenient);
     let error = left.unwrap_err();
-    assert!(matches!(error, Error::Protocol { fault: Fault::Certificate(CertificateError::WrongName { .. }), .. }), "{error:?}");
-    assert!(matches!(right.unwrap_err(), Error::AlertReceived(alert) if Some(alert) == error.alert()));
+    assert!(
+        matches!(
+            error,
+            Error::Protocol {
+                fault: Fault::Certificate(CertificateError::WrongName { .. }),
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(
+        matches!(right.unwrap_err(), Error::AlertReceived(alert) if Some(alert) == error.alert())
+    );
 }
 
 #[test]
 fn a_client_may_be_asked_who_it_is() {
     let authority = authority();
-    let (nobody, alice) =
-        (client(&authority).build().unwrap(), client(&authority).identity(authority.issue_client("alice").unwrap()).build().unwrap());
-    let issued_by = |name| client(&authority).identity(Authority::new(name).unwrap().issue_client("alice").unwrap()).build().unwrap();
-    // One whose authority the server names, though it is another of that name; and one who sees that his will not do, and shows nothing.
+    let (nobody, alice) = (
+        client(&authority).build().unwrap(),
+        client(&authority)
+            .identity(authority.issue_client("alice").unwrap())
+            .build()
+            .unwrap(),
+    );
+    let issued_by = |name| {
+        client(&authority)
+            .identity(Authority::new(name).unwrap().issue_client("alice").unwrap())
+            .build()
+            .unwrap()
+    };
+    // One whose authority the server names, though it is another of that name; and one who sees
+    // that his will not do, and shows nothing.
     let (impostor, stranger) = (issued_by("tests"), issued_by("elsewhere"));
 
     let unasked = server(&authority).build().unwrap();
     assert!(both(&alice, NAME, &unasked).1.peer().is_none());
 
-    let optional = server(&authority).client_auth(ClientAuth::Optional(authority.trust())).build().unwrap();
+    let optional = server(&authority)
+        .client_auth(ClientAuth::Optional(authority.trust()))
+        .build()
+        .unwrap();
     assert!(both(&nobody, NAME, &optional).1.peer().is_none());
-    assert_eq!(both(&alice, NAME, &optional).1.peer().unwrap().subject(), "CN=alice");
+    assert_eq!(
+        both(&alice, NAME, &optional).1.peer().unwrap().subject(),
+        "CN=alice"
+    );
     assert!(both(&stranger, NAME, &optional).1.peer().is_none());
 
-    let required = server(&authority).client_auth(ClientAuth::Required(authority.trust())).build().unwrap();
-    assert_eq!(both(&alice, NAME, &required).1.peer().unwrap().subject(), "CN=alice");
+    let required = server(&authority)
+        .client_auth(ClientAuth::Required(authority.trust()))
+        .build()
+        .unwrap();
+    assert_eq!(
+        both(&alice, NAME, &required).1.peer().unwrap().subject(),
+        "CN=alice"
+    );
     for (server, client, alert) in [
         (&required, &nobody, AlertDescription::CERTIFICATE_REQUIRED),
         (&required, &stranger, AlertDescription::CERTIFICATE_REQUIRED),
@@ -207,8 +356,16 @@ fn a_client_may_be_asked_who_it_is() {
         let (left, right) = shake(client, NAME, server);
         assert_eq!(right.unwrap_err().alert(), Some(alert));
         // The client's handshake was complete before it was judged.
-        let error = left.unwrap().read(&mut [0; 10]).unwrap_err().downcast::<Error>().unwrap();
-        assert!(matches!(error, Error::AlertReceived(got) if got == alert), "{error:?}");
+        let error = left
+            .unwrap()
+            .read(&mut [0; 10])
+            .unwrap_err()
+            .downcast::<Error>()
+            .unwrap();
+        assert!(
+            matches!(error, Error::AlertReceived(got) if got == alert),
+            "{error:?}"
+        );
     }
 }
 
@@ -216,54 +373,125 @@ fn a_client_may_be_asked_who_it_is() {
 fn protocols_are_agreed_on() {
     let authority = authority();
     let server = server(&authority).alpn(["h2", "http/1.1"]).build().unwrap();
-    let offers = |protocols: &[&str]| client(&authority).alpn(protocols.iter().copied()).build().unwrap();
-    for (offered, agreed) in [(&["http/1.1", "h2"][..], Some("h2")), (&["http/1.1"], Some("http/1.1")), (&[], None)] {
+    let offers = |protocols: &[&str]| {
+        client(&authority)
+            .alpn(protocols.iter().copied())
+            .build()
+            .unwrap()
+    };
+    for (offered, agreed) in [
+        (&["http/1.1", "h2"][..], Some("h2")),
+        (&["http/1.1"], Some("http/1.1")),
+        (&[], None),
+    ] {
         let (a, b) = both(&offers(offered), NAME, &server);
-        assert_eq!((a.alpn(), b.alpn()), (agreed.map(str::as_bytes), agreed.map(str::as_bytes)));
+        assert_eq!(
+            (a.alpn(), b.alpn()),
+            (agreed.map(str::as_bytes), agreed.map(str::as_bytes))
+        );
     }
     let (left, right) = shake(&offers(&["gopher"]), NAME, &server);
-    assert!(matches!(left.unwrap_err(), Error::AlertReceived(AlertDescription::NO_APPLICATION_PROTOCOL)));
-    assert_eq!(right.unwrap_err().alert(), Some(AlertDescription::NO_APPLICATION_PROTOCOL));
+    assert!(matches!(
+        left.unwrap_err(),
+        Error::AlertReceived(AlertDescription::NO_APPLICATION_PROTOCOL)
+    ));
+    assert_eq!(
+        right.unwrap_err().alert(),
+        Some(AlertDescription::NO_APPLICATION_PROTOCOL)
+    );
 }
 
 #[test]
 fn a_hook_keeps_peers_out() {
     let authority = authority();
     let identity = || authority.issue_client("mallory").unwrap();
-    let deny = |peer: &fleeting::Peer| -> Result<(), String> { Err(format!("{} is not on the list", peer.subject())) };
+    let deny = |peer: &fleeting::Peer| -> Result<(), String> {
+        Err(format!("{} is not on the list", peer.subject()))
+    };
 
     // A server's refusal of a client.
     let server = server(&authority).client_auth(ClientAuth::Required(authority.trust()));
     let strict = server.authorize(deny).build().unwrap();
-    let (left, right) = shake(&client(&authority).identity(identity()).build().unwrap(), NAME, &strict);
+    let (left, right) = shake(
+        &client(&authority).identity(identity()).build().unwrap(),
+        NAME,
+        &strict,
+    );
     let error = right.unwrap_err();
-    assert!(error.to_string().contains("CN=mallory is not on the list"), "{error}");
+    assert!(
+        error.to_string().contains("CN=mallory is not on the list"),
+        "{error}"
+    );
     assert_eq!(error.alert(), Some(AlertDescription::ACCESS_DENIED));
-    let told = left.unwrap().read(&mut [0]).unwrap_err().downcast::<Error>().unwrap();
-    assert!(matches!(told, Error::AlertReceived(AlertDescription::ACCESS_DENIED)));
+    let told = left
+        .unwrap()
+        .read(&mut [0])
+        .unwrap_err()
+        .downcast::<Error>()
+        .unwrap();
+    assert!(matches!(
+        told,
+        Error::AlertReceived(AlertDescription::ACCESS_DENIED)
+    ));
 
     // A client's refusal of a server: before the handshake is complete.
-    let plain = Server::builder().identity(authority.issue_server([NAME]).unwrap()).build().unwrap();
-    let (left, right) = shake(&client(&authority).authorize(deny).build().unwrap(), NAME, &plain);
-    assert!(left.unwrap_err().to_string().contains("CN=db.internal is not on the list"));
-    assert!(matches!(right.unwrap_err(), Error::AlertReceived(AlertDescription::ACCESS_DENIED)));
+    let plain = Server::builder()
+        .identity(authority.issue_server([NAME]).unwrap())
+        .build()
+        .unwrap();
+    let (left, right) = shake(
+        &client(&authority).authorize(deny).build().unwrap(),
+        NAME,
+        &plain,
+    );
+    assert!(
+        left.unwrap_err()
+            .to_string()
+            .contains("CN=db.internal is not on the list")
+    );
+    assert!(matches!(
+        right.unwrap_err(),
+        Error::AlertReceived(AlertDescription::ACCESS_DENIED)
+    ));
 }
 
 #[test]
 fn keys_that_know_each_other_need_no_authority() {
     let (ours, theirs) = (Identity::generate().unwrap(), Identity::generate().unwrap());
-    let server =
-        Server::builder().identity(theirs.clone()).client_auth(ClientAuth::Required(Trust::keys([ours.public_key()]))).build().unwrap();
-    let trusts = |trust| Client::builder().trust(trust).identity(ours.clone()).build().unwrap();
-    let (a, b) = both(&trusts(Trust::key_for(NAME, theirs.public_key())), NAME, &server);
+    let server = Server::builder()
+        .identity(theirs.clone())
+        .client_auth(ClientAuth::Required(Trust::keys([ours.public_key()])))
+        .build()
+        .unwrap();
+    let trusts = |trust| {
+        Client::builder()
+            .trust(trust)
+            .identity(ours.clone())
+            .build()
+            .unwrap()
+    };
+    let (a, b) = both(
+        &trusts(Trust::key_for(NAME, theirs.public_key())),
+        NAME,
+        &server,
+    );
     assert_eq!(a.peer().unwrap().pinned_names(), [NAME]);
     assert_eq!(a.peer().unwrap().public_key(), theirs.public_key());
     assert_eq!(b.peer().unwrap().public_key(), ours.public_key());
 
     // The key is bound to another name, or it is another key.
-    for trust in [Trust::key_for("other.internal", theirs.public_key()), Trust::key_for(NAME, ours.public_key())] {
+    for trust in [
+        Trust::key_for("other.internal", theirs.public_key()),
+        Trust::key_for(NAME, ours.public_key()),
+    ] {
         let (left, right) = shake(&trusts(trust), NAME, &server);
-        assert!(matches!(left.unwrap_err(), Error::Protocol { fault: Fault::Certificate(_), .. }));
+        assert!(matches!(
+            left.unwrap_err(),
+            Error::Protocol {
+                fault: Fault::Certificate(_),
+                ..
+            }
+        ));
         assert!(matches!(right.unwrap_err(), Error::AlertReceived(_)));
     }
 }
@@ -272,19 +500,41 @@ fn keys_that_know_each_other_need_no_authority() {
 fn a_server_without_a_name() {
     let theirs = Identity::generate().unwrap();
     let server = Server::builder().identity(theirs.clone()).build().unwrap();
-    let client = Client::builder().trust(Trust::keys([theirs.public_key()])).allow_unnamed().build().unwrap();
+    let client = Client::builder()
+        .trust(Trust::keys([theirs.public_key()]))
+        .allow_unnamed()
+        .build()
+        .unwrap();
     let (a, b) = wide_pipe();
     let (a, b) = streams(client.start_unnamed(a).unwrap(), server.start(b));
     assert_eq!((a.server_name(), b.server_name()), (None, None));
     assert_eq!(a.peer().unwrap().public_key(), theirs.public_key());
 
     // Not without leave, and not with a name that is none.
-    let named = Client::builder().trust(Trust::keys([theirs.public_key()])).build().unwrap();
+    let named = Client::builder()
+        .trust(Trust::keys([theirs.public_key()]))
+        .build()
+        .unwrap();
     let refused = |result: Result<Handshake<End>, Error>| {
-        matches!(result.map(drop), Err(Error::Config(ConfigError::Setting { name: "allow_unnamed", .. })))
+        matches!(
+            result.map(drop),
+            Err(Error::Config(ConfigError::Setting {
+                name: "allow_unnamed",
+                ..
+            }))
+        )
     };
     assert!(refused(named.start_unnamed(wide_pipe().0)));
-    assert!(matches!(named.start("", wide_pipe().0).map(drop), Err(Error::Name(NameError::Empty))));
-    let port = named.connect("db.internal:5432", wide_pipe().0).map(drop).unwrap_err();
-    assert!(matches!(port, Error::Name(NameError::Port { .. })), "{port:?}");
+    assert!(matches!(
+        named.start("", wide_pipe().0).map(drop),
+        Err(Error::Name(NameError::Empty))
+    ));
+    let port = named
+        .connect("db.internal:5432", wide_pipe().0)
+        .map(drop)
+        .unwrap_err();
+    assert!(
+        matches!(port, Error::Name(NameError::Port { .. })),
+        "{port:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! `WouldBlock`, time-outs and `Interrupted`, at every call, and transports that move little at a time: nothing is lost, nothing comes twice.
+//! `WouldBlock`, time-outs and `Interrupted`, at every call, and transports that move little at a
+//! time: nothing is lost, nothing comes twice.
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,8 +16,19 @@ pub const MOODS: [&[Mood]; 6] = [
     &[Mood::Works, Mood::WouldBlock],
     &[Mood::TimedOut, Mood::Works],
     &[Mood::Interrupted, Mood::Works],
-    &[Mood::Interrupted, Mood::Interrupted, Mood::WouldBlock, Mood::Works],
-    &[Mood::Works, Mood::Works, Mood::WouldBlock, Mood::Works, Mood::TimedOut],
+    &[
+        Mood::Interrupted,
+        Mood::Interrupted,
+        Mood::WouldBlock,
+        Mood::Works,
+    ],
+    &[
+        Mood::Works,
+        Mood::Works,
+        Mood::WouldBlock,
+        Mood::Works,
+        Mood::TimedOut,
+    ],
 ];
 
 #[test]
@@ -26,10 +38,16 @@ fn nothing_is_lost_and_nothing_comes_twice() {
         for chunk in [1, 2, 3, 17, 1021, usize::MAX] {
             for capacity in [1, 5, 100, 20_000, usize::MAX] {
                 // Few bytes a call need many calls.
-                let length = if chunk.min(capacity) < 100 { 3_000 } else { 150_000 };
+                let length = if chunk.min(capacity) < 100 {
+                    3_000
+                } else {
+                    150_000
+                };
                 let (there, back) = (content(length, 1), content(length / 2, 2));
                 let (a, b) = pipe(capacity, (None, None));
-                let a = client.start("db.internal", Fickle::new(a, chunk, moods)).unwrap();
+                let a = client
+                    .start("db.internal", Fickle::new(a, chunk, moods))
+                    .unwrap();
                 let b = server.start(Fickle::new(b, chunk, moods));
                 let mut a = Side::new(a, there.clone()).rekey_at(length / 3);
                 let mut b = Side::new(b, back.clone()).rekey_at(length / 4).chunk(777);
@@ -78,7 +96,10 @@ fn a_full_transport_takes_nothing_more() {
     }
     assert!(!a.wants_write());
     assert_eq!(received, data[..accepted]);
-    assert!(is_pause(&b.fill_buf().unwrap_err()), "nothing that was not accepted");
+    assert!(
+        is_pause(&b.fill_buf().unwrap_err()),
+        "nothing that was not accepted"
+    );
 }
 
 #[test]
@@ -86,7 +107,12 @@ fn several_buffers_are_written_in_order() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let (mut a, mut b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
-    let parts = [content(10, 1), Vec::new(), content(20_000, 2), content(1, 3)];
+    let parts = [
+        content(10, 1),
+        Vec::new(),
+        content(20_000, 2),
+        content(1, 3),
+    ];
     let slices: Vec<_> = parts.iter().map(|part| io::IoSlice::new(part)).collect();
     assert_eq!(a.write_vectored(&slices).unwrap(), 20_011);
     assert_eq!(a.write(b"").unwrap(), 0);
@@ -111,31 +137,50 @@ fn a_read_takes_all_that_is_there() {
         count += b.read(&mut buffer[count..]).unwrap();
     }
     assert_eq!(count, 200);
-    assert!(buffer[..200].iter().enumerate().all(|(at, byte)| usize::from(*byte) == at / 10));
+    assert!(
+        buffer[..200]
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| usize::from(*byte) == at / 10)
+    );
     assert_eq!(b.read(&mut buffer).unwrap(), 0);
 }
 
-/// The handshake of a socket with a time-out ends with an error that says what to do, and the peer is told.
+/// The handshake of a socket with a time-out ends with an error that says what to do, and the peer
+/// is told.
 #[test]
 fn a_blocking_handshake_ends_on_a_time_out() {
     let (client, server) = pair();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (silent, _) = listener.accept().unwrap();
-    tcp.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    let Err(Error::Io(error)) = client.connect("db.internal", tcp) else { panic!("expected an I/O error") };
+    tcp.set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
+    let Err(Error::Io(error)) = client.connect("db.internal", tcp) else {
+        panic!("expected an I/O error")
+    };
     assert!(is_pause(&error), "{error:?}");
     assert!(error.to_string().contains("start()"), "{error}");
     // RFC 9846, 6.1: user_canceled, then close_notify.
     let refused = server.accept(silent).map(drop).unwrap_err();
-    assert!(matches!(refused, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY) | Error::Truncated), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Error::AlertReceived(AlertDescription::CLOSE_NOTIFY) | Error::Truncated
+        ),
+        "{refused:?}"
+    );
 }
 
 #[test]
 fn a_handshake_has_its_deadline() {
     let authority = fleeting::Authority::new("tests").unwrap();
     let limit = Duration::from_millis(60);
-    let client = Client::builder().trust(authority.trust()).handshake_timeout(limit).build().unwrap();
+    let client = Client::builder()
+        .trust(authority.trust())
+        .handshake_timeout(limit)
+        .build()
+        .unwrap();
     let (a, mut b) = wide_pipe();
     let began = Instant::now();
     let mut handshake = client.start("db.internal", a).unwrap();
@@ -152,7 +197,8 @@ fn a_handshake_has_its_deadline() {
     assert!(began.elapsed() >= limit);
     let mut sent = Vec::new();
     b.read_to_end(&mut sent).unwrap();
-    // RFC 9846, 6.1: user_canceled(90) as a warning(1), then close_notify(0), each in a record of its own.
+    // RFC 9846, 6.1: user_canceled(90) as a warning(1), then close_notify(0), each in a record of
+    // its own.
     assert!(sent.ends_with(&[21, 3, 3, 0, 2, 1, 90, 21, 3, 3, 0, 2, 1, 0]));
 }
 
@@ -169,8 +215,12 @@ fn a_read_time_out_of_a_socket_loses_nothing() {
         }
         tls.close().unwrap();
     });
-    let mut tls = client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap();
-    tls.get_ref().set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+    let mut tls = client
+        .connect("db.internal", TcpStream::connect(address).unwrap())
+        .unwrap();
+    tls.get_ref()
+        .set_read_timeout(Some(Duration::from_millis(2)))
+        .unwrap();
     let (mut received, mut pauses) = (Vec::new(), 0);
     let mut buffer = [0; 7_000];
     loop {
@@ -196,7 +246,9 @@ fn sockets_that_do_not_block() {
     a.set_nonblocking(true).unwrap();
     b.set_nonblocking(true).unwrap();
     let (there, back) = (content(20 << 20, 1), content(3 << 20, 2));
-    let mut a = Side::new(client.start("db.internal", a).unwrap(), there.clone()).rekey_at(1 << 20).chunk(1 << 17);
+    let mut a = Side::new(client.start("db.internal", a).unwrap(), there.clone())
+        .rekey_at(1 << 20)
+        .chunk(1 << 17);
     let mut b = Side::new(server.start(b), back.clone());
     let (left, right) = converse(&mut a, &mut b, 100_000_000);
     left.unwrap();

@@ -18,18 +18,37 @@ struct Channel {
     deaf: bool,
 }
 
-/// One end of a pipe that never waits: it says `WouldBlock` where a socket would wait. Dropping it ends both directions.
+/// One end of a pipe that never waits: it says `WouldBlock` where a socket would wait. Dropping it
+/// ends both directions.
 #[derive(Debug)]
 pub struct End {
     input: Arc<Mutex<Channel>>,
     output: Arc<Mutex<Channel>>,
 }
 
-/// Two ends, with room for `capacity` bytes in each direction. The first one's direction of writing is cut after `cuts.0` bytes, the other's after `cuts.1`.
+/// Two ends, with room for `capacity` bytes in each direction. The first one's direction of writing
+/// is cut after `cuts.0` bytes, the other's after `cuts.1`.
 pub fn pipe(capacity: usize, cuts: (Option<usize>, Option<usize>)) -> (End, End) {
-    let channel = |left| Arc::new(Mutex::new(Channel { bytes: VecDeque::new(), capacity, left, ended: left == Some(0), deaf: false }));
+    let channel = |left| {
+        Arc::new(Mutex::new(Channel {
+            bytes: VecDeque::new(),
+            capacity,
+            left,
+            ended: left == Some(0),
+            deaf: false,
+        }))
+    };
     let (there, back) = (channel(cuts.0), channel(cuts.1));
-    (End { input: back.clone(), output: there.clone() }, End { input: there, output: back })
+    (
+        End {
+            input: back.clone(),
+            output: there.clone(),
+        },
+        End {
+            input: there,
+            output: back,
+        },
+    )
 }
 
 /// Two ends with room for everything.
@@ -105,7 +124,8 @@ pub enum Mood {
     Interrupted,
 }
 
-/// A transport that follows its moods, one a call of each kind, over and over, and moves at most `chunk` bytes a call.
+/// A transport that follows its moods, one a call of each kind, over and over, and moves at most
+/// `chunk` bytes a call.
 pub struct Fickle<S> {
     inner: S,
     chunk: usize,
@@ -116,7 +136,12 @@ pub struct Fickle<S> {
 
 impl<S> Fickle<S> {
     pub fn new(inner: S, chunk: usize, moods: &'static [Mood]) -> Self {
-        Self { inner, chunk, moods, calls: [0; 3] }
+        Self {
+            inner,
+            chunk,
+            moods,
+            calls: [0; 3],
+        }
     }
 
     /// One that works, for now.

@@ -7,7 +7,11 @@ use fleeting::{Authority, Client, ClientAuth, Error, Handshake, Progress, Server
 /// A client and a server that verify each other.
 pub fn pair() -> (Client, Server) {
     let authority = Authority::new("tests").unwrap();
-    let client = Client::builder().trust(authority.trust()).identity(authority.issue_client("alice").unwrap()).build().unwrap();
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(authority.issue_client("alice").unwrap())
+        .build()
+        .unwrap();
     let server = Server::builder()
         .identity(authority.issue_server(["db.internal"]).unwrap())
         .client_auth(ClientAuth::Required(authority.trust()))
@@ -18,7 +22,9 @@ pub fn pair() -> (Client, Server) {
 
 /// Bytes of which no short stretch repeats itself soon.
 pub fn content(length: usize, seed: u8) -> Vec<u8> {
-    (0..length).map(|at| (at ^ ((at >> 8) * 7) ^ ((at >> 16) * 13)) as u8 ^ seed).collect()
+    (0..length)
+        .map(|at| (at ^ ((at >> 8) * 7) ^ ((at >> 16) * 13)) as u8 ^ seed)
+        .collect()
 }
 
 /// A side that sends `outgoing`, closes, and reads to the end.
@@ -46,7 +52,10 @@ enum Stage<S: Read + Write> {
 
 /// Whether a call says "not now".
 pub fn is_pause(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// The crate's own error in an `io::Error`.
@@ -65,7 +74,17 @@ impl<S: Read + Write> Side<S> {
     }
 
     fn at(stage: Stage<S>, outgoing: Vec<u8>) -> Self {
-        Self { stage, outgoing, sent: 0, rekey_at: None, chunk: 10_000, corked: false, closed: false, received: Vec::new(), ended: false }
+        Self {
+            stage,
+            outgoing,
+            sent: 0,
+            rekey_at: None,
+            chunk: 10_000,
+            corked: false,
+            closed: false,
+            received: Vec::new(),
+            ended: false,
+        }
     }
 
     pub fn rekey_at(mut self, at: usize) -> Self {
@@ -148,7 +167,8 @@ impl<S: Read + Write> Side<S> {
     }
 }
 
-/// Moves both until they are done. How many rounds it takes is bounded, so that a hang is a failure.
+/// Moves both until they are done. How many rounds it takes is bounded, so that a hang is a
+/// failure.
 pub fn converse<A: Read + Write, B: Read + Write>(
     a: &mut Side<A>,
     b: &mut Side<B>,
@@ -164,7 +184,10 @@ pub fn converse<A: Read + Write, B: Read + Write>(
 }
 
 /// Two streams over a pipe, after the handshake of `a`, the client, and `b`.
-pub fn streams<A: Read + Write, B: Read + Write>(mut a: Handshake<A>, mut b: Handshake<B>) -> (Stream<A>, Stream<B>) {
+pub fn streams<A: Read + Write, B: Read + Write>(
+    mut a: Handshake<A>,
+    mut b: Handshake<B>,
+) -> (Stream<A>, Stream<B>) {
     let client = loop {
         match a.advance().unwrap() {
             Progress::Done(stream) => break stream,
@@ -174,7 +197,9 @@ pub fn streams<A: Read + Write, B: Read + Write>(mut a: Handshake<A>, mut b: Han
         }
         match b.advance().unwrap() {
             Progress::WouldBlock(again) => b = again,
-            Progress::Done(_) | Progress::Ask(..) | Progress::EarlyData(..) => panic!("a server waits for its client"),
+            Progress::Done(_) | Progress::Ask(..) | Progress::EarlyData(..) => {
+                panic!("a server waits for its client")
+            }
         }
     };
     loop {

@@ -13,14 +13,18 @@ use crate::pipe::{Fickle, Reader, pipe, wide_pipe};
 use crate::side::{Side, content, inner, is_pause, pair, streams};
 
 /// A record that no key opens.
-const FORGERY: [u8; 21] = [23, 3, 3, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+const FORGERY: [u8; 21] = [
+    23, 3, 3, 0, 16, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+];
 
 fn two() -> (Stream<TcpStream>, Stream<TcpStream>) {
     let (client, server) = pair();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let serving = thread::spawn(move || server.accept(listener.accept().unwrap().0).unwrap());
-    let client = client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap();
+    let client = client
+        .connect("db.internal", TcpStream::connect(address).unwrap())
+        .unwrap();
     (client, serving.join().unwrap())
 }
 
@@ -32,7 +36,8 @@ fn read_all(mut reader: ReadHalf<TcpStream>) -> thread::JoinHandle<Vec<u8>> {
     })
 }
 
-/// Both sides write and read much at once, and renew their keys meanwhile: with one thread a side that would stand still.
+/// Both sides write and read much at once, and renew their keys meanwhile: with one thread a side
+/// that would stand still.
 #[test]
 fn both_directions_at_once() {
     const SIZE: usize = 12 << 20;
@@ -49,21 +54,29 @@ fn both_directions_at_once() {
             writer
         })
     };
-    let ((a_reader, a_writer), (b_reader, b_writer)) = (a.into_split().unwrap(), b.into_split().unwrap());
+    let ((a_reader, a_writer), (b_reader, b_writer)) =
+        (a.into_split().unwrap(), b.into_split().unwrap());
     assert_eq!(b_reader.negotiated().peer().unwrap().subject(), "CN=alice");
-    assert_eq!(a_writer.negotiated().cipher_suite(), b_writer.negotiated().cipher_suite());
+    assert_eq!(
+        a_writer.negotiated().cipher_suite(),
+        b_writer.negotiated().cipher_suite()
+    );
     let writing = [write(a_writer, 1), write(b_writer, 2)];
     let (at_a, at_b) = (read_all(a_reader), read_all(b_reader));
     assert!(at_b.join().unwrap() == content(SIZE, 1));
     assert!(at_a.join().unwrap() == content(SIZE, 2));
     for writer in writing {
         let mut writer = writer.join().unwrap();
-        assert!(matches!(inner(writer.write(b"too late").unwrap_err()), Error::Closed));
+        assert!(matches!(
+            inner(writer.write(b"too late").unwrap_err()),
+            Error::Closed
+        ));
         assert!(matches!(inner(writer.rekey().unwrap_err()), Error::Closed));
     }
 }
 
-/// The peer asks for new keys and goes on writing, while our writer waits for a peer that does not read. Reading waits for nobody.
+/// The peer asks for new keys and goes on writing, while our writer waits for a peer that does not
+/// read. Reading waits for nobody.
 #[test]
 fn reading_goes_on_while_writing_waits() {
     const SIZE: usize = 24 << 20;
@@ -92,12 +105,15 @@ fn reading_goes_on_while_writing_waits() {
     writing.join().unwrap();
 }
 
-/// As of a whole stream: whatever the transport does at any call, nothing is lost, and nothing comes twice.
+/// As of a whole stream: whatever the transport does at any call, nothing is lost, and nothing
+/// comes twice.
 #[test]
 fn over_transports_of_every_temper() {
     /// What could be done now.
     fn now<T>(result: io::Result<T>) -> Option<T> {
-        result.map_err(|error| assert!(is_pause(&error), "{error}")).ok()
+        result
+            .map_err(|error| assert!(is_pause(&error), "{error}"))
+            .ok()
     }
 
     let (client, server) = pair();
@@ -107,7 +123,10 @@ fn over_transports_of_every_temper() {
                 let length = if chunk < 100 { 3000 } else { 150_000 };
                 let (there, back) = (content(length, 1), content(length / 2, 2));
                 let (a, b) = pipe(capacity, (None, None));
-                let a = Pair { reader: Fickle::steady(a.reader()), writer: Fickle::steady(a) };
+                let a = Pair {
+                    reader: Fickle::steady(a.reader()),
+                    writer: Fickle::steady(a),
+                };
                 let (mut a, b) = streams(client.start("db.internal", a).unwrap(), server.start(b));
                 a.get_mut().reader.turn(chunk, moods);
                 a.get_mut().writer.turn(chunk, moods);
@@ -123,7 +142,8 @@ fn over_transports_of_every_temper() {
                     if sent >= length / 3 && !rekeyed {
                         rekeyed = now(writer.rekey()).is_some();
                     } else if sent < length {
-                        sent += now(writer.write(&there[sent..length.min(sent + 70_000)])).unwrap_or_default();
+                        sent += now(writer.write(&there[sent..length.min(sent + 70_000)]))
+                            .unwrap_or_default();
                     } else if !closed {
                         closed = now(writer.close()).is_some();
                         assert!(!closed || !writer.wants_write());
@@ -134,18 +154,33 @@ fn over_transports_of_every_temper() {
                         None => {}
                     }
                 }
-                assert!(b.received == there && received == back, "{moods:?} chunk {chunk} capacity {capacity}");
+                assert!(
+                    b.received == there && received == back,
+                    "{moods:?} chunk {chunk} capacity {capacity}"
+                );
             }
         }
     }
 }
 
-/// RFC 9846, 4.7.3: an answer is due before the next data. Where none is to come, it goes out when the program has a moment for it.
+/// RFC 9846, 4.7.3: an answer is due before the next data. Where none is to come, it goes out when
+/// the program has a moment for it.
 #[test]
 fn who_only_reads_can_answer_a_key_update() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
-    let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    let (a, mut b) = streams(
+        client
+            .start(
+                "db.internal",
+                Pair {
+                    reader: a.reader(),
+                    writer: a,
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     let (mut reader, mut writer) = a.into_split().unwrap();
     for _ in 0..3 {
         assert!(!writer.wants_write());
@@ -210,39 +245,80 @@ impl Read for Forged {
     }
 }
 
-/// RFC 9846, 5.2: a record that does not open ends the connection: the peer hears bad_record_mac, and the half that writes gets the same error.
+/// RFC 9846, 5.2: a record that does not open ends the connection: the peer hears bad_record_mac,
+/// and the half that writes gets the same error.
 #[test]
 fn what_reading_fails_with_is_what_writing_gets() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let (forger, forge) = mpsc::channel();
-    let (a, mut b) =
-        streams(client.start("db.internal", Pair { reader: Forged { reader: a.reader(), forge }, writer: a }).unwrap(), server.start(b));
+    let (a, mut b) = streams(
+        client
+            .start(
+                "db.internal",
+                Pair {
+                    reader: Forged {
+                        reader: a.reader(),
+                        forge,
+                    },
+                    writer: a,
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     let (mut reader, mut writer) = a.into_split().unwrap();
     writer.write_all(b"before").unwrap();
     forger.send(FORGERY.to_vec()).unwrap();
     let error = inner(reader.read(&mut [0; 10]).unwrap_err());
     assert_eq!(error.alert(), Some(AlertDescription::BAD_RECORD_MAC));
     for _ in 0..2 {
-        assert_eq!(inner(writer.write(b"after").unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
-        assert_eq!(inner(writer.rekey().unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
-        assert_eq!(inner(writer.close().unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
-        assert_eq!(inner(reader.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(
+            inner(writer.write(b"after").unwrap_err()).alert(),
+            Some(AlertDescription::BAD_RECORD_MAC)
+        );
+        assert_eq!(
+            inner(writer.rekey().unwrap_err()).alert(),
+            Some(AlertDescription::BAD_RECORD_MAC)
+        );
+        assert_eq!(
+            inner(writer.close().unwrap_err()).alert(),
+            Some(AlertDescription::BAD_RECORD_MAC)
+        );
+        assert_eq!(
+            inner(reader.read(&mut [0; 10]).unwrap_err()).alert(),
+            Some(AlertDescription::BAD_RECORD_MAC)
+        );
     }
     let mut text = [0; 6];
     b.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"before");
-    assert!(matches!(inner(b.read(&mut text).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+    assert!(matches!(
+        inner(b.read(&mut text).unwrap_err()),
+        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+    ));
 }
 
-/// Sending the alert may take its time: what came before the record that it is about does not wait for it. Who never asks for more leaves it to the other half,
-/// which says that even where it would say close_notify.
+/// Sending the alert may take its time: what came before the record that it is about does not wait
+/// for it. Who never asks for more leaves it to the other half, which says that even where it would
+/// say close_notify.
 #[test]
 fn what_came_before_a_failure_is_read_before_it_is_told() {
     for tells in ["reader", "writer", "drop"] {
         let (client, server) = pair();
         let (a, b) = wide_pipe();
-        let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+        let (a, mut b) = streams(
+            client
+                .start(
+                    "db.internal",
+                    Pair {
+                        reader: a.reader(),
+                        writer: a,
+                    },
+                )
+                .unwrap(),
+            server.start(b),
+        );
         b.write_all(b"true").unwrap();
         b.get_mut().write_all(&FORGERY).unwrap();
         let (mut reader, mut writer) = a.into_split().unwrap();
@@ -250,22 +326,42 @@ fn what_came_before_a_failure_is_read_before_it_is_told() {
         assert_eq!(reader.read(&mut text).unwrap(), 4);
         assert!(is_pause(&b.read(&mut text).unwrap_err()));
         match tells {
-            "reader" => assert_eq!(inner(reader.read(&mut text).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC)),
-            "writer" => assert_eq!(inner(writer.flush().unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC)),
+            "reader" => assert_eq!(
+                inner(reader.read(&mut text).unwrap_err()).alert(),
+                Some(AlertDescription::BAD_RECORD_MAC)
+            ),
+            "writer" => assert_eq!(
+                inner(writer.flush().unwrap_err()).alert(),
+                Some(AlertDescription::BAD_RECORD_MAC)
+            ),
             _ => drop(writer),
         }
-        assert!(matches!(inner(b.read(&mut text).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(matches!(
+            inner(b.read(&mut text).unwrap_err()),
+            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        ));
     }
 }
 
-/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted before, nor close_notify behind it: who asks whether it went out is
-/// told so.
+/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted
+/// before, nor close_notify behind it: who asks whether it went out is told so.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     for closes in [false, true] {
         let (client, server) = pair();
         let (a, b) = pipe(10_000, (None, None));
-        let (mut a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+        let (mut a, mut b) = streams(
+            client
+                .start(
+                    "db.internal",
+                    Pair {
+                        reader: a.reader(),
+                        writer: a,
+                    },
+                )
+                .unwrap(),
+            server.start(b),
+        );
         a.get_mut().write_all(&FORGERY).unwrap();
         let (mut reader, mut writer) = a.into_split().unwrap();
         assert_eq!(writer.write(&content(50_000, 1)).unwrap(), 50_000);
@@ -273,16 +369,29 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
         if closes {
             assert!(is_pause(&writer.close().unwrap_err()));
         }
-        assert_eq!(inner(b.read(&mut [0; 10]).unwrap_err()).alert(), Some(AlertDescription::BAD_RECORD_MAC));
+        assert_eq!(
+            inner(b.read(&mut [0; 10]).unwrap_err()).alert(),
+            Some(AlertDescription::BAD_RECORD_MAC)
+        );
         // There is room now.
         while b.get_mut().read(&mut [0; 1000]).is_ok() {}
-        assert!(matches!(inner(reader.read(&mut [0; 10]).unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+        assert!(matches!(
+            inner(reader.read(&mut [0; 10]).unwrap_err()),
+            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        ));
         for _ in 0..2 {
-            assert!(matches!(inner(writer.flush().unwrap_err()), Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)));
+            assert!(matches!(
+                inner(writer.flush().unwrap_err()),
+                Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            ));
             assert!(!writer.wants_write());
         }
         drop(writer);
-        assert_eq!(b.get_mut().read(&mut [0; 10]).unwrap(), 0, "nothing but the end");
+        assert_eq!(
+            b.get_mut().read(&mut [0; 10]).unwrap(),
+            0,
+            "nothing but the end"
+        );
     }
 }
 
@@ -291,13 +400,27 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
 fn a_broken_transport_is_no_failure_of_reading() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
-    let (a, mut b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    let (a, mut b) = streams(
+        client
+            .start(
+                "db.internal",
+                Pair {
+                    reader: a.reader(),
+                    writer: a,
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     b.write_all(b"last words").unwrap();
     b.close().unwrap();
     drop(b);
     let (mut reader, mut writer) = a.into_split().unwrap();
     for _ in 0..2 {
-        assert_eq!(writer.write(b"lost").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            writer.write(b"lost").unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
     }
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
@@ -309,12 +432,27 @@ fn a_broken_transport_is_no_failure_of_reading() {
 fn a_full_transport_takes_nothing_more() {
     let (client, server) = pair();
     let (a, b) = pipe(10_000, (None, None));
-    let (a, _b) = streams(client.start("db.internal", Pair { reader: a.reader(), writer: a }).unwrap(), server.start(b));
+    let (a, _b) = streams(
+        client
+            .start(
+                "db.internal",
+                Pair {
+                    reader: a.reader(),
+                    writer: a,
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     let (mut reader, mut writer) = a.into_split().unwrap();
     assert_eq!(writer.write(&content(15_000, 1)).unwrap(), 15_000);
     for _ in 0..3 {
         assert!(is_pause(&writer.write(b"x").unwrap_err()) && writer.wants_write());
-        assert!(is_pause(&writer.write_with(1, |_| panic!("what waits goes first")).unwrap_err()));
+        assert!(is_pause(
+            &writer
+                .write_with(1, |_| panic!("what waits goes first"))
+                .unwrap_err()
+        ));
         assert!(is_pause(&writer.rekey().unwrap_err()));
     }
     // Nothing is asked of the transport for nothing.
@@ -347,18 +485,43 @@ fn what_sending_fails_with_sticks() {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let (fail, fails) = mpsc::channel();
-    let (a, mut b) =
-        streams(client.start("db.internal", Pair { reader: a.reader(), writer: Faltering { end: a, fails } }).unwrap(), server.start(b));
+    let (a, mut b) = streams(
+        client
+            .start(
+                "db.internal",
+                Pair {
+                    reader: a.reader(),
+                    writer: Faltering { end: a, fails },
+                },
+            )
+            .unwrap(),
+        server.start(b),
+    );
     let (_reader, mut writer) = a.into_split().unwrap();
     fail.send(io::ErrorKind::NetworkDown).unwrap();
     for _ in 0..2 {
-        assert_eq!(writer.write(b"lost").unwrap_err().kind(), io::ErrorKind::NetworkDown);
-        assert_eq!(writer.flush().unwrap_err().kind(), io::ErrorKind::NetworkDown);
-        assert_eq!(writer.set_corked(true).unwrap_err().kind(), io::ErrorKind::NetworkDown);
-        assert_eq!(writer.close().unwrap_err().kind(), io::ErrorKind::NetworkDown);
+        assert_eq!(
+            writer.write(b"lost").unwrap_err().kind(),
+            io::ErrorKind::NetworkDown
+        );
+        assert_eq!(
+            writer.flush().unwrap_err().kind(),
+            io::ErrorKind::NetworkDown
+        );
+        assert_eq!(
+            writer.set_corked(true).unwrap_err().kind(),
+            io::ErrorKind::NetworkDown
+        );
+        assert_eq!(
+            writer.close().unwrap_err().kind(),
+            io::ErrorKind::NetworkDown
+        );
     }
     drop(writer);
-    assert!(matches!(inner(b.read(&mut [0]).unwrap_err()), Error::Truncated));
+    assert!(matches!(
+        inner(b.read(&mut [0]).unwrap_err()),
+        Error::Truncated
+    ));
 }
 
 /// A cut connection is told to both.
@@ -367,8 +530,14 @@ fn a_cut_connection() {
     let (a, b) = two();
     let (mut reader, mut writer) = a.into_split().unwrap();
     drop(b.into_inner());
-    assert!(matches!(inner(reader.read(&mut [0; 10]).unwrap_err()), Error::Truncated));
-    assert!(matches!(inner(writer.write(b"x").unwrap_err()), Error::Truncated));
+    assert!(matches!(
+        inner(reader.read(&mut [0; 10]).unwrap_err()),
+        Error::Truncated
+    ));
+    assert!(matches!(
+        inner(writer.write(b"x").unwrap_err()),
+        Error::Truncated
+    ));
 }
 
 #[cfg(unix)]
@@ -380,7 +549,11 @@ fn over_unix_sockets() {
         let (mut reader, mut writer) = server.accept(b).unwrap().into_split().unwrap();
         io::copy(&mut reader, &mut writer).unwrap()
     });
-    let (mut reader, mut writer) = client.connect("db.internal", a).unwrap().into_split().unwrap();
+    let (mut reader, mut writer) = client
+        .connect("db.internal", a)
+        .unwrap()
+        .into_split()
+        .unwrap();
     writer.write_all(&content(100_000, 4)).unwrap();
     writer.close().unwrap();
     let mut back = Vec::new();

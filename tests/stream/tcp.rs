@@ -16,8 +16,11 @@ fn over_tcp<A: Send + 'static, B>(
     let (client, server) = pair();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = thread::spawn(move || serve(server.accept(listener.accept().unwrap().0).unwrap()));
-    let asked = ask(client.connect("db.internal", TcpStream::connect(address).unwrap()).unwrap());
+    let serving =
+        thread::spawn(move || serve(server.accept(listener.accept().unwrap().0).unwrap()));
+    let asked = ask(client
+        .connect("db.internal", TcpStream::connect(address).unwrap())
+        .unwrap());
     (serving.join().unwrap(), asked)
 }
 
@@ -80,7 +83,10 @@ fn the_end_of_tcp_is_not_the_end_of_tls() {
             tls.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
             tls.get_ref().shutdown(Shutdown::Write).unwrap();
             // The client has refused to go on: this side sees an end that is none, too.
-            assert!(matches!(inner(tls.read(&mut [0; 10]).unwrap_err()), Error::Truncated));
+            assert!(matches!(
+                inner(tls.read(&mut [0; 10]).unwrap_err()),
+                Error::Truncated
+            ));
         },
         |mut tls| {
             let mut text = Vec::new();
@@ -92,8 +98,9 @@ fn the_end_of_tcp_is_not_the_end_of_tls() {
     );
 }
 
-/// A server that refuses its client's certificate, or that there is none, closes a socket in which data is still on its way: the client's system answers
-/// that with a reset, and yet the alert is what the client learns. (Linux hands out what came before a reset; others may drop it.)
+/// A server that refuses its client's certificate, or that there is none, closes a socket in which
+/// data is still on its way: the client's system answers that with a reset, and yet the alert is
+/// what the client learns. (Linux hands out what came before a reset; others may drop it.)
 #[cfg(target_os = "linux")]
 #[test]
 fn a_refusal_is_read_from_a_socket_that_was_reset() {
@@ -111,14 +118,33 @@ fn a_refusal_is_read_from_a_socket_that_was_reset() {
     for _ in 0..20 {
         let tcp = TcpStream::connect(address).unwrap();
         thread::scope(|scope| {
-            let serving = scope.spawn(|| server.accept(listener.accept().unwrap().0).map(drop).unwrap_err());
+            let serving = scope.spawn(|| {
+                server
+                    .accept(listener.accept().unwrap().0)
+                    .map(drop)
+                    .unwrap_err()
+            });
             let mut tls = client.connect("db.internal", tcp).unwrap();
             // Its handshake is complete, so it may write; some of this meets a closed socket.
-            let failed = (0..10_000).find_map(|_| tls.write_all(&[7; 5_000]).err()).expect("nobody reads 50 MB");
-            assert!(!matches!(failed.kind(), std::io::ErrorKind::UnexpectedEof), "{failed:?}");
+            let failed = (0..10_000)
+                .find_map(|_| tls.write_all(&[7; 5_000]).err())
+                .expect("nobody reads 50 MB");
+            assert!(
+                !matches!(failed.kind(), std::io::ErrorKind::UnexpectedEof),
+                "{failed:?}"
+            );
             let error = inner(tls.read(&mut [0; 10]).unwrap_err());
-            assert!(matches!(error, Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)), "{error:?}");
-            assert_eq!(serving.join().unwrap().alert(), Some(AlertDescription::CERTIFICATE_REQUIRED));
+            assert!(
+                matches!(
+                    error,
+                    Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)
+                ),
+                "{error:?}"
+            );
+            assert_eq!(
+                serving.join().unwrap().alert(),
+                Some(AlertDescription::CERTIFICATE_REQUIRED)
+            );
         });
     }
 }
@@ -129,7 +155,12 @@ fn a_peer_that_was_killed() {
     let (client, server) = pair();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let serving = thread::spawn(move || server.accept(listener.accept().unwrap().0).map(drop).unwrap_err());
+    let serving = thread::spawn(move || {
+        server
+            .accept(listener.accept().unwrap().0)
+            .map(drop)
+            .unwrap_err()
+    });
     // Half of a record's header, and the end.
     tcp.write_all(&[22, 3, 1]).unwrap();
     drop(tcp);
@@ -142,7 +173,13 @@ fn a_peer_that_was_killed() {
     match client.connect("db.internal", tcp).map(drop).unwrap_err() {
         Error::Truncated => {}
         Error::Io(error) => {
-            assert!(matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe), "{error:?}")
+            assert!(
+                matches!(
+                    error.kind(),
+                    std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+                ),
+                "{error:?}"
+            )
         }
         other => panic!("{other:?}"),
     }

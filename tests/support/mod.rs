@@ -1,4 +1,5 @@
-//! What the tests against other people's stacks share: a small PKI with everything that can be wrong about a certificate, and a clock.
+//! What the tests against other people's stacks share: a small PKI with everything that can be
+//! wrong about a certificate, and a clock.
 
 // Each test binary uses a part of it.
 #![allow(dead_code)]
@@ -18,12 +19,22 @@ pub type Suite = (CipherSuite, &'static str);
 
 /// All suites that are implemented.
 pub const SUITES: [Suite; 3] = [
-    (CipherSuite::TLS_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256"),
-    (CipherSuite::TLS_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384"),
-    (CipherSuite::TLS_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256"),
+    (
+        CipherSuite::TLS_AES_128_GCM_SHA256,
+        "TLS_AES_128_GCM_SHA256",
+    ),
+    (
+        CipherSuite::TLS_AES_256_GCM_SHA384,
+        "TLS_AES_256_GCM_SHA384",
+    ),
+    (
+        CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+        "TLS_CHACHA20_POLY1305_SHA256",
+    ),
 ];
 
-/// One authority that is trusted, with another below it that issues what is good, and one that is not trusted.
+/// One authority that is trusted, with another below it that issues what is good, and one that is
+/// not trusted.
 pub struct Pki {
     pub authority: Authority,
     pub stranger: Authority,
@@ -34,9 +45,18 @@ pub struct Pki {
 impl Pki {
     pub fn new() -> Self {
         // A certificate is valid no longer than its authority, and an expired one is needed.
-        let since_2000 = Validity::between(Duration::from_secs(946_684_800), now().unix + Duration::from_secs(86_400)).unwrap();
-        let authority = Authority::builder("peers' root").validity(since_2000).build().unwrap();
-        let below = Authority::builder("peers' own").build_under(&authority).unwrap();
+        let since_2000 = Validity::between(
+            Duration::from_secs(946_684_800),
+            now().unix + Duration::from_secs(86_400),
+        )
+        .unwrap();
+        let authority = Authority::builder("peers' root")
+            .validity(since_2000)
+            .build()
+            .unwrap();
+        let below = Authority::builder("peers' own")
+            .build_under(&authority)
+            .unwrap();
         Self {
             server: below.issue_server([SERVER_NAME, "127.0.0.1"]).unwrap(),
             client: below.issue_client(CLIENT_NAME).unwrap(),
@@ -46,11 +66,18 @@ impl Pki {
     }
 
     pub fn untrusted_server(&self) -> Identity {
-        self.stranger.issue_server([SERVER_NAME, "127.0.0.1"]).unwrap()
+        self.stranger
+            .issue_server([SERVER_NAME, "127.0.0.1"])
+            .unwrap()
     }
 
     pub fn expired_server(&self) -> Identity {
-        self.authority.certificate().server([SERVER_NAME, "127.0.0.1"]).validity(in_2001()).issue().unwrap()
+        self.authority
+            .certificate()
+            .server([SERVER_NAME, "127.0.0.1"])
+            .validity(in_2001())
+            .issue()
+            .unwrap()
     }
 
     pub fn wrongly_named_server(&self) -> Identity {
@@ -62,22 +89,37 @@ impl Pki {
     }
 
     pub fn expired_client(&self) -> Identity {
-        self.authority.certificate().client(CLIENT_NAME).validity(in_2001()).issue().unwrap()
+        self.authority
+            .certificate()
+            .client(CLIENT_NAME)
+            .validity(in_2001())
+            .issue()
+            .unwrap()
     }
 }
 
 /// A day in 2001.
 fn in_2001() -> Validity {
-    Validity::between(Duration::from_secs(1_000_000_000), Duration::from_secs(1_000_086_400)).unwrap()
+    Validity::between(
+        Duration::from_secs(1_000_000_000),
+        Duration::from_secs(1_000_086_400),
+    )
+    .unwrap()
 }
 
 /// The system's clock: the peers look at it too.
 pub fn now() -> Now {
-    Now { monotonic: Duration::ZERO, unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap() }
+    Now {
+        monotonic: Duration::ZERO,
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    }
 }
 
-/// Lines that say where they stand, so that a piece that is lost, doubled or moved is seen: `length` bytes, rounded up to a line of 32. They begin
-/// with a digit, which no program takes for a command.
+/// Lines that say where they stand, so that a piece that is lost, doubled or moved is seen:
+/// `length` bytes, rounded up to a line of 32. They begin with a digit, which no program takes for
+/// a command.
 pub fn lines(from: &str, length: usize) -> Vec<u8> {
-    (0..length.div_ceil(32)).flat_map(|number| format!("{number:08} from {from:.<17}\n").into_bytes()).collect()
+    (0..length.div_ceil(32))
+        .flat_map(|number| format!("{number:08} from {from:.<17}\n").into_bytes())
+        .collect()
 }

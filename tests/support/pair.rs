@@ -1,4 +1,5 @@
-//! A client and a server joined by memory, on time that stands still and randomness from a seed: the same seed gives the same bytes.
+//! A client and a server joined by memory, on time that stands still and randomness from a seed:
+//! the same seed gives the same bytes.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
@@ -6,17 +7,24 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use fleeting::{
-    Authority, CipherSuite, Client, ClientAuth, Connection, Error, Identity, NamedGroup, Now, Padding, Server, Status, Validity,
+    Authority, CipherSuite, Client, ClientAuth, Connection, Error, Identity, NamedGroup, Now,
+    Padding, Server, Status, Validity,
 };
 use rand_core::{TryCryptoRng, TryRng};
 
 pub const NAME: &str = "pair.internal";
 
-pub const SUITES: [CipherSuite; 3] =
-    [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384, CipherSuite::TLS_CHACHA20_POLY1305_SHA256];
+pub const SUITES: [CipherSuite; 3] = [
+    CipherSuite::TLS_AES_128_GCM_SHA256,
+    CipherSuite::TLS_AES_256_GCM_SHA384,
+    CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+];
 
 /// 2026-11-21, and no time since.
-pub const NOW: Now = Now { monotonic: Duration::ZERO, unix: Duration::from_secs(1_795_219_200) };
+pub const NOW: Now = Now {
+    monotonic: Duration::ZERO,
+    unix: Duration::from_secs(1_795_219_200),
+};
 
 /// SplitMix64: random enough for a test, and the same each time.
 #[derive(Clone)]
@@ -69,15 +77,32 @@ pub fn pki() -> &'static Pki {
     PKI.get_or_init(|| {
         let day = Duration::from_secs(86_400);
         let validity = Validity::between(NOW.unix - day, NOW.unix + day).unwrap();
-        let authority = Authority::builder("pair").validity(validity).build().unwrap();
-        let server = authority.certificate().server([NAME]).validity(validity).issue().unwrap();
-        let client = authority.certificate().client("a client").validity(validity).issue().unwrap();
-        Pki { authority, server, client }
+        let authority = Authority::builder("pair")
+            .validity(validity)
+            .build()
+            .unwrap();
+        let server = authority
+            .certificate()
+            .server([NAME])
+            .validity(validity)
+            .issue()
+            .unwrap();
+        let client = authority
+            .certificate()
+            .client("a client")
+            .validity(validity)
+            .issue()
+            .unwrap();
+        Pki {
+            authority,
+            server,
+            client,
+        }
     })
 }
 
-/// What a pair is configured with. Groups and tickets are `tests/pair/matrix.rs`'s; here a handshake is made thousands of times, so its
-/// group is the quickest, and there are no tickets.
+/// What a pair is configured with. Groups and tickets are `tests/pair/matrix.rs`'s; here a
+/// handshake is made thousands of times, so its group is the quickest, and there are no tickets.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub suite: CipherSuite,
@@ -88,14 +113,22 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { suite: SUITES[0], client_auth: true, padding: Padding::None, seed: 1 }
+        Self {
+            suite: SUITES[0],
+            client_auth: true,
+            padding: Padding::None,
+            seed: 1,
+        }
     }
 }
 
 impl Options {
     pub fn client(&self) -> Client {
-        let mut client =
-            Client::builder().trust(pki().authority.trust()).cipher_suites([self.suite]).alpn(["a", "b"]).padding(self.padding);
+        let mut client = Client::builder()
+            .trust(pki().authority.trust())
+            .cipher_suites([self.suite])
+            .alpn(["a", "b"])
+            .padding(self.padding);
         client = client.groups([NamedGroup::X25519]);
         if self.client_auth {
             client = client.identity(pki().client.clone());
@@ -104,7 +137,11 @@ impl Options {
     }
 
     pub fn server(&self) -> Server {
-        let mut server = Server::builder().identity(pki().server.clone()).alpn(["b"]).padding(self.padding).without_tickets();
+        let mut server = Server::builder()
+            .identity(pki().server.clone())
+            .alpn(["b"])
+            .padding(self.padding)
+            .without_tickets();
         if self.client_auth {
             server = server.client_auth(ClientAuth::Required(pki().authority.trust()));
         }
@@ -123,14 +160,19 @@ impl Options {
     }
 
     pub fn pair(&self) -> Pair {
-        Pair { client: self.client_end(), server: self.server_end() }
+        Pair {
+            client: self.client_end(),
+            server: self.server_end(),
+        }
     }
 
     /// A pair after its handshake.
     pub fn connected(&self) -> Pair {
         let mut pair = self.pair();
         pair.settle();
-        assert!(!pair.client.connection.is_handshaking() && !pair.server.connection.is_handshaking());
+        assert!(
+            !pair.client.connection.is_handshaking() && !pair.server.connection.is_handshaking()
+        );
         pair
     }
 }
@@ -152,7 +194,15 @@ pub struct End {
 
 impl End {
     pub fn new(connection: Connection, rng: Seeded) -> Self {
-        Self { connection, rng, now: NOW, status: Ok(Status::NeedsInput), sent: Vec::new(), read: Vec::new(), early: Vec::new() }
+        Self {
+            connection,
+            rng,
+            now: NOW,
+            status: Ok(Status::NeedsInput),
+            sent: Vec::new(),
+            read: Vec::new(),
+            early: Vec::new(),
+        }
     }
 
     /// Lets the connection work and takes all plaintext.
@@ -164,20 +214,32 @@ impl End {
     pub fn work(&mut self, mut count: usize) {
         loop {
             self.status = self.connection.process(self.now, &mut self.rng);
-            if self.status.as_ref().is_ok_and(|status| *status == Status::EarlyData) {
+            if self
+                .status
+                .as_ref()
+                .is_ok_and(|status| *status == Status::EarlyData)
+            {
                 // Never both.
-                assert!(self.connection.plaintext().is_empty() && !self.connection.early_plaintext().is_empty());
-                self.early.extend_from_slice(self.connection.early_plaintext());
+                assert!(
+                    self.connection.plaintext().is_empty()
+                        && !self.connection.early_plaintext().is_empty()
+                );
+                self.early
+                    .extend_from_slice(self.connection.early_plaintext());
                 self.connection.consume(usize::MAX);
                 continue;
             }
             assert!(self.connection.early_plaintext().is_empty());
-            assert_eq!(matches!(self.status, Ok(Status::Data)), !self.connection.plaintext().is_empty());
+            assert_eq!(
+                matches!(self.status, Ok(Status::Data)),
+                !self.connection.plaintext().is_empty()
+            );
             let taken = self.connection.plaintext().len().min(count);
             if taken == 0 {
                 return;
             }
-            self.read.extend_from_slice(&self.connection.plaintext()[..taken]);
+            self.read
+                .extend_from_slice(&self.connection.plaintext()[..taken]);
             self.connection.consume(taken);
             count -= taken;
         }
@@ -192,7 +254,8 @@ impl End {
         bytes
     }
 
-    /// Gives these bytes to the connection, at most `fragment` at a time, and lets it work after each.
+    /// Gives these bytes to the connection, at most `fragment` at a time, and lets it work after
+    /// each.
     pub fn receive(&mut self, mut bytes: &[u8], fragment: usize) {
         while !bytes.is_empty() {
             let space = self.connection.input();
@@ -218,7 +281,11 @@ impl End {
     }
 
     pub fn export(&self) -> Vec<u8> {
-        self.connection.export_keying_material(b"EXPORTER-pair", b"context", 40).unwrap().expose().to_vec()
+        self.connection
+            .export_keying_material(b"EXPORTER-pair", b"context", 40)
+            .unwrap()
+            .expose()
+            .to_vec()
     }
 
     /// The error it failed with.
@@ -277,6 +344,13 @@ pub fn records(mut stream: &[u8]) -> Vec<Vec<u8>> {
 
 /// Bytes that are all their own: no two places of a stream look alike.
 pub fn data(from: usize, count: usize) -> Vec<u8> {
-    let word = |index: usize| u32::try_from(index).unwrap().wrapping_mul(0x9e37_79b1).to_be_bytes();
-    (from..from + count).map(|at| word(at / 4)[at % 4]).collect()
+    let word = |index: usize| {
+        u32::try_from(index)
+            .unwrap()
+            .wrapping_mul(0x9e37_79b1)
+            .to_be_bytes()
+    };
+    (from..from + count)
+        .map(|at| word(at / 4)[at % 4])
+        .collect()
 }

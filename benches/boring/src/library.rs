@@ -11,7 +11,8 @@ pub fn name() -> String {
     format!("BoringSSL (API {})", ffi::BORINGSSL_API_VERSION)
 }
 
-/// How many tickets a server sends. The suites of TLS 1.3 cannot be chosen; where the CPU has AES, the first is TLS_AES_128_GCM_SHA256.
+/// How many tickets a server sends. The suites of TLS 1.3 cannot be chosen; where the CPU has AES,
+/// the first is TLS_AES_128_GCM_SHA256.
 pub fn set_suite_and_tickets(context: &mut SslContextBuilder, tickets: usize) {
     // SAFETY: the context is alive, and ours alone.
     let result = unsafe { ffi::SSL_CTX_set_num_tickets(context.as_ptr(), tickets) };

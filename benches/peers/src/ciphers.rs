@@ -22,12 +22,18 @@ pub const ALL: [(&str, Run); 4] = [
 
 impl Aead for internals::Aead {
     fn new(key: &[u8]) -> Self {
-        let suite = if key.len() == 16 { CipherSuite::TLS_AES_128_GCM_SHA256 } else { CipherSuite::TLS_AES_256_GCM_SHA384 };
+        let suite = if key.len() == 16 {
+            CipherSuite::TLS_AES_128_GCM_SHA256
+        } else {
+            CipherSuite::TLS_AES_256_GCM_SHA384
+        };
         Self::new(suite, key).expect("a key")
     }
 
     fn seal(&mut self, record: &mut [u8]) {
-        let (text, tag) = record.split_last_chunk_mut::<TAG_LEN>().expect("room for the tag");
+        let (text, tag) = record
+            .split_last_chunk_mut::<TAG_LEN>()
+            .expect("room for the tag");
         *tag = Self::seal(self, &NONCE, &AAD, &[], text);
     }
 
@@ -42,20 +48,33 @@ macro_rules! like_ring {
     ($library:ident) => {
         impl Aead for $library::aead::LessSafeKey {
             fn new(key: &[u8]) -> Self {
-                let algorithm = if key.len() == 16 { &$library::aead::AES_128_GCM } else { &$library::aead::AES_256_GCM };
+                let algorithm = if key.len() == 16 {
+                    &$library::aead::AES_128_GCM
+                } else {
+                    &$library::aead::AES_256_GCM
+                };
                 Self::new($library::aead::UnboundKey::new(algorithm, key).expect("a key"))
             }
 
             fn seal(&mut self, record: &mut [u8]) {
                 use $library::aead::{Aad, Nonce};
-                let (text, tag) = record.split_last_chunk_mut::<TAG_LEN>().expect("room for the tag");
-                let made = self.seal_in_place_separate_tag(Nonce::assume_unique_for_key(NONCE), Aad::from(AAD), text).expect("sealed");
+                let (text, tag) = record
+                    .split_last_chunk_mut::<TAG_LEN>()
+                    .expect("room for the tag");
+                let made = self
+                    .seal_in_place_separate_tag(
+                        Nonce::assume_unique_for_key(NONCE),
+                        Aad::from(AAD),
+                        text,
+                    )
+                    .expect("sealed");
                 tag.copy_from_slice(made.as_ref());
             }
 
             fn open(&mut self, record: &mut [u8]) -> bool {
                 use $library::aead::{Aad, Nonce};
-                self.open_in_place(Nonce::assume_unique_for_key(NONCE), Aad::from(AAD), record).is_ok()
+                self.open_in_place(Nonce::assume_unique_for_key(NONCE), Aad::from(AAD), record)
+                    .is_ok()
             }
         }
     };
@@ -78,7 +97,9 @@ impl Aead for RustCrypto {
     }
 
     fn seal(&mut self, record: &mut [u8]) {
-        let (text, tag) = record.split_last_chunk_mut::<TAG_LEN>().expect("room for the tag");
+        let (text, tag) = record
+            .split_last_chunk_mut::<TAG_LEN>()
+            .expect("room for the tag");
         let made = match self {
             Self::Aes128(key) => key.encrypt_inout_detached(&NONCE.into(), &AAD, text.into()),
             Self::Aes256(key) => key.encrypt_inout_detached(&NONCE.into(), &AAD, text.into()),

@@ -41,11 +41,25 @@ fn main() {
     let credentials = Credentials::new(options.intermediate);
     let mut stacks = stack::all(&credentials);
     stacks.retain(|stack| options.includes(&stack.name()));
-    let mut apart = options.boring.as_deref().map(Apart::start).filter(|apart| options.includes(&apart.name));
+    let mut apart = options
+        .boring
+        .as_deref()
+        .map(Apart::start)
+        .filter(|apart| options.includes(&apart.name));
     let apart_name = apart.as_ref().map(|apart| apart.name.clone());
-    let names: Vec<String> = stacks.iter().map(|stack| stack.name()).chain(apart_name.clone()).collect();
-    let Some(reference) = names.iter().position(|name| name.contains(&options.reference)) else {
-        eprintln!("no stack called {:?} is measured; --reference names another", options.reference);
+    let names: Vec<String> = stacks
+        .iter()
+        .map(|stack| stack.name())
+        .chain(apart_name.clone())
+        .collect();
+    let Some(reference) = names
+        .iter()
+        .position(|name| name.contains(&options.reference))
+    else {
+        eprintln!(
+            "no stack called {:?} is measured; --reference names another",
+            options.reference
+        );
         std::process::exit(2);
     };
 
@@ -54,39 +68,78 @@ fn main() {
     bar.set_style(ProgressStyle::with_template(style).expect("the template is right"));
     let rounds = options.rounds as usize;
     // Behind the others stands what is in a program of its own.
-    let mut elsewhere = |measure: &str| apart.as_mut().expect("no more names than stacks").run(measure);
+    let mut elsewhere = |measure: &str| {
+        apart
+            .as_mut()
+            .expect("no more names than stacks")
+            .run(measure)
+    };
     let mut run = |measure: &Measure, at: usize| match stacks.get(at) {
         Some(stack) => measure.run(stack.as_ref()),
         None => elsewhere(&measure.name()),
     };
-    let warm_up = || stacks.iter().for_each(|stack| measure::warm_up(stack.as_ref()));
+    let warm_up = || {
+        stacks
+            .iter()
+            .for_each(|stack| measure::warm_up(stack.as_ref()))
+    };
 
     if let Some(path) = &options.plot {
         warm_up();
         let figures = interleaved(&options.cpu(), &names, rounds, &bar, run);
         bar.finish_and_clear();
-        let of = |at: usize| figures.iter().map(|rounds| rounds.iter().map(|round| round[at].clone()).collect()).collect::<Vec<_>>();
-        let series: Vec<Series> = names.iter().enumerate().map(|(at, name)| Series::new(name.clone(), &of(at))).collect();
+        let of = |at: usize| {
+            figures
+                .iter()
+                .map(|rounds| rounds.iter().map(|round| round[at].clone()).collect())
+                .collect::<Vec<_>>()
+        };
+        let series: Vec<Series> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Series::new(name.clone(), &of(at)))
+            .collect();
         std::fs::write(path, plot::render(&PLOTTED, &series)).expect("the file can be written");
         return;
     }
 
     // Memory first, before the rounds leave the allocator in pieces.
     let memory = [options.memory()];
-    let memory = options.measures(Group::Memory).then(|| memory[0].block(interleaved(&memory, &names, 1, &bar, &mut run).remove(0)));
+    let memory = options
+        .measures(Group::Memory)
+        .then(|| memory[0].block(interleaved(&memory, &names, 1, &bar, &mut run).remove(0)));
     warm_up();
     let measures = options.cpu();
     let figures = interleaved(&measures, &names, rounds, &bar, run);
-    let blocks: Vec<Block> = measures.iter().zip(figures).map(|(measure, rounds)| measure.block(rounds)).chain(memory).collect();
+    let blocks: Vec<Block> = measures
+        .iter()
+        .zip(figures)
+        .map(|(measure, rounds)| measure.block(rounds))
+        .chain(memory)
+        .collect();
 
     let aead = options.measures(Group::Aead).then(|| {
-        let names: Vec<String> = ciphers::ALL.iter().map(|(name, _)| (*name).to_owned()).chain(apart_name).collect();
+        let names: Vec<String> = ciphers::ALL
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .chain(apart_name)
+            .collect();
         let measures = aead::Measure::all();
-        let figures = interleaved(&measures, &names, rounds, &bar, |measure, at| match ciphers::ALL.get(at) {
-            Some((_, run)) => run(*measure),
-            None => elsewhere(&measure.name()),
-        });
-        let blocks: Vec<Block> = measures.iter().zip(figures).map(|(measure, rounds)| measure.block(rounds)).collect();
+        let figures = interleaved(
+            &measures,
+            &names,
+            rounds,
+            &bar,
+            |measure, at| match ciphers::ALL.get(at) {
+                Some((_, run)) => run(*measure),
+                None => elsewhere(&measure.name()),
+            },
+        );
+        let blocks: Vec<Block> = measures
+            .iter()
+            .zip(figures)
+            .map(|(measure, rounds)| measure.block(rounds))
+            .collect();
         table::render(&names, 0, &blocks)
     });
     let loopback = options.measures(Group::Loopback).then(|| {
@@ -106,14 +159,17 @@ fn main() {
         text += &format!("{table}\n");
     }
     let paragraphs = description(&options, apart.as_ref());
-    text += &paragraphs.map(|paragraph| readme::wrap(&paragraph)).join("\n\n");
+    text += &paragraphs
+        .map(|paragraph| readme::wrap(&paragraph))
+        .join("\n\n");
     println!("{text}");
     if let Some(readme) = readme {
         readme.write(&text);
     }
 }
 
-/// For each measure the rounds. In each, every stack does the work once, beginning with another one than the round before.
+/// For each measure the rounds. In each, every stack does the work once, beginning with another one
+/// than the round before.
 fn interleaved<M>(
     measures: &[M],
     names: &[String],
@@ -139,10 +195,19 @@ fn interleaved<M>(
 }
 
 fn description(options: &Options, apart: Option<&Apart>) -> [String; 4] {
-    let apart =
-        apart.map_or_else(String::new, |apart| format!("; {} in a process of its own, which runs while the other waits", apart.name));
-    let chain = if options.intermediate { "leaf, intermediate, root" } else { "leaf, root" };
-    let (rounds, reference, connections) = (options.rounds, &options.reference, options.connections);
+    let apart = apart.map_or_else(String::new, |apart| {
+        format!(
+            "; {} in a process of its own, which runs while the other waits",
+            apart.name
+        )
+    });
+    let chain = if options.intermediate {
+        "leaf, intermediate, root"
+    } else {
+        "leaf, root"
+    };
+    let (rounds, reference, connections) =
+        (options.rounds, &options.reference, options.connections);
     let cpu = clock::cpu_description();
     [
         format!(

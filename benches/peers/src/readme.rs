@@ -18,16 +18,26 @@ pub struct Readme {
 impl Readme {
     /// Finds the markers, before anything is measured.
     pub fn open(path: &Path) -> Self {
-        let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (before, rest) = text.split_once(BEGIN).unwrap_or_else(|| panic!("{}: no line {BEGIN}", path.display()));
-        let (_, after) = rest.split_once(END).unwrap_or_else(|| panic!("{}: no line {END}", path.display()));
-        Self { path: path.to_owned(), before: format!("{before}{BEGIN}"), after: format!("{END}{after}") }
+        let text =
+            fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (before, rest) = text
+            .split_once(BEGIN)
+            .unwrap_or_else(|| panic!("{}: no line {BEGIN}", path.display()));
+        let (_, after) = rest
+            .split_once(END)
+            .unwrap_or_else(|| panic!("{}: no line {END}", path.display()));
+        Self {
+            path: path.to_owned(),
+            before: format!("{before}{BEGIN}"),
+            after: format!("{END}{after}"),
+        }
     }
 
     /// Replaces what is between the markers.
     pub fn write(&self, tables: &str) {
         let text = format!("{}\n\n{}\n\n{}", self.before, tables.trim(), self.after);
-        fs::write(&self.path, text).unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
+        fs::write(&self.path, text)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
     }
 }
 
@@ -57,13 +67,20 @@ mod tests {
     #[test]
     fn only_what_is_between_the_markers_is_replaced() {
         let path = std::env::temp_dir().join(format!("fleeting-peers-{}.md", std::process::id()));
-        fs::write(&path, format!("# Title\n\n{BEGIN}\n\n| old |\n\n{END}\n\nThe end.\n")).unwrap();
+        fs::write(
+            &path,
+            format!("# Title\n\n{BEGIN}\n\n| old |\n\n{END}\n\nThe end.\n"),
+        )
+        .unwrap();
         let readme = Readme::open(&path);
         readme.write("| new |\n");
         readme.write("| newer |\n");
         let text = fs::read_to_string(&path).unwrap();
         fs::remove_file(&path).unwrap();
-        assert_eq!(text, format!("# Title\n\n{BEGIN}\n\n| newer |\n\n{END}\n\nThe end.\n"));
+        assert_eq!(
+            text,
+            format!("# Title\n\n{BEGIN}\n\n| newer |\n\n{END}\n\nThe end.\n")
+        );
     }
 
     #[test]

@@ -6,12 +6,28 @@ use crate::harness::measure::{Block, Unit};
 pub fn render(names: &[String], reference: usize, blocks: &[Block]) -> String {
     let ticks = ticks_per_ns();
     // The reference stands first.
-    let order: Vec<usize> = std::iter::once(reference).chain((0..names.len()).filter(|&stack| stack != reference)).collect();
+    let order: Vec<usize> = std::iter::once(reference)
+        .chain((0..names.len()).filter(|&stack| stack != reference))
+        .collect();
     let titles: Vec<&str> = order.iter().map(|&stack| names[stack].as_str()).collect();
-    let mut table = format!("| | {} |\n|---|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
-    for Block { name: block, rows, rounds } in blocks {
+    let mut table = format!(
+        "| | {} |\n|---|{}\n",
+        titles.join(" | "),
+        "---|".repeat(titles.len())
+    );
+    for Block {
+        name: block,
+        rows,
+        rounds,
+    } in blocks
+    {
         for (row, &(name, unit)) in rows.iter().enumerate() {
-            let of = |stack: usize| rounds.iter().map(|round| round[stack][row]).collect::<Vec<_>>();
+            let of = |stack: usize| {
+                rounds
+                    .iter()
+                    .map(|round| round[stack][row])
+                    .collect::<Vec<_>>()
+            };
             let cells: Vec<String> = order
                 .iter()
                 .map(|&stack| {
@@ -20,12 +36,17 @@ pub fn render(names: &[String], reference: usize, blocks: &[Block]) -> String {
                         return "-".into();
                     }
                     let value = show(value, unit, ticks);
-                    let ratios: Vec<f64> = rounds.iter().map(|round| round[stack][row] / round[reference][row]).collect();
+                    let ratios: Vec<f64> = rounds
+                        .iter()
+                        .map(|round| round[stack][row] / round[reference][row])
+                        .collect();
                     if stack == reference || ratios.iter().any(|ratio| ratio.is_nan()) {
                         return value;
                     }
                     match spread(&ratios) {
-                        Some((low, high)) => format!("{value} ({:.2}x; {low:.2}-{high:.2})", median(ratios)),
+                        Some((low, high)) => {
+                            format!("{value} ({:.2}x; {low:.2}-{high:.2})", median(ratios))
+                        }
                         None => format!("{value} ({:.2}x)", median(ratios)),
                     }
                 })
@@ -59,7 +80,11 @@ fn show(value: f64, unit: Unit, ticks: Option<f64>) -> String {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        (values[middle - 1] + values[middle]) / 2.0
+    }
 }
 
 /// The range that holds the middle half; none of a single value.

@@ -43,10 +43,16 @@ mod tests {
         assert!(!out.is_full());
         out.rest()[0] = 1;
         out.advance(1);
-        assert_eq!((out.filled(), out.rest().len(), out.is_full()), (1, 2, false));
+        assert_eq!(
+            (out.filled(), out.rest().len(), out.is_full()),
+            (1, 2, false)
+        );
         // More than there is room for counts as all of it.
         out.advance(7);
-        assert_eq!((out.filled(), out.rest().len(), out.is_full()), (3, 0, true));
+        assert_eq!(
+            (out.filled(), out.rest().len(), out.is_full()),
+            (3, 0, true)
+        );
         assert_eq!(buffer[0], 1);
         assert!(!CallerBuffer::new(&mut []).is_full());
     }

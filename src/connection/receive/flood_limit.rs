@@ -1,4 +1,6 @@
-//! [`FloodLimit`]: how much a peer may send that carries no application data (empty records, KeyUpdates, tickets, user_canceled alerts). Each is legal, costs us work, and is therefore bounded.
+//! [`FloodLimit`]: how much a peer may send that carries no application data (empty records,
+//! KeyUpdates, tickets, user_canceled alerts). Each is legal, costs us work, and is therefore
+//! bounded.
 
 use core::time::Duration;
 
@@ -36,7 +38,14 @@ impl FloodLimit {
             self.since = now;
         }
         self.count += 1;
-        if self.count > MAX_IDLE_MESSAGES { Err(Fault::TooMany { what, limit: MAX_IDLE_MESSAGES }) } else { Ok(()) }
+        if self.count > MAX_IDLE_MESSAGES {
+            Err(Fault::TooMany {
+                what,
+                limit: MAX_IDLE_MESSAGES,
+            })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -54,7 +63,13 @@ mod tests {
         for _ in 0..64 {
             idle.add("messages", now).unwrap();
         }
-        assert!(matches!(idle.add("messages", now), Err(Fault::TooMany { what: "messages", limit: 64 })));
+        assert!(matches!(
+            idle.add("messages", now),
+            Err(Fault::TooMany {
+                what: "messages",
+                limit: 64
+            })
+        ));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! [`Receiver`]: the receiving side, and the state machine it feeds: all of a connection except what is sent.
+//! [`Receiver`]: the receiving side, and the state machine it feeds: all of a connection except
+//! what is sent.
 //!
 //! It is the same in a [`Connection`](crate::Connection), which owns both sides, and in a split
 //! connection's receive half, while another thread may hold the other half. What receiving demands
@@ -35,8 +36,20 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(machine: Machine, records: RecordReceiver, settings: Limits, now: Now) -> Self {
-        Self { machine, records, settings, began: now.monotonic, established: None, failed: None }
+    pub(crate) fn new(
+        machine: Machine,
+        records: RecordReceiver,
+        settings: Limits,
+        now: Now,
+    ) -> Self {
+        Self {
+            machine,
+            records,
+            settings,
+            began: now.monotonic,
+            established: None,
+            failed: None,
+        }
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -44,11 +57,13 @@ impl Receiver {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.is_handshaking().then(|| self.began.saturating_add(self.settings.handshake_timeout))
+        self.is_handshaking()
+            .then(|| self.began.saturating_add(self.settings.handshake_timeout))
     }
 
     pub(crate) fn is_late(&self, now: Now) -> bool {
-        self.next_timeout().is_some_and(|deadline| now.monotonic >= deadline)
+        self.next_timeout()
+            .is_some_and(|deadline| now.monotonic >= deadline)
     }
 
     /// Processes what was received, until `out` is full or something is held that does not fit.
@@ -123,13 +138,23 @@ impl Receiver {
         }
         // Before the peer is authenticated, application data is a fault, and none of it is
         // delivered.
-        let into = if self.established.is_some() { out.rest() } else { &mut [] };
-        match self.records.next_record(into).map_err(|fault| self.protocol(fault))? {
+        let into = if self.established.is_some() {
+            out.rest()
+        } else {
+            &mut []
+        };
+        match self
+            .records
+            .next_record(into)
+            .map_err(|fault| self.protocol(fault))?
+        {
             None if self.records.ended => return Err(Error::Truncated),
             None => {
                 // All that was received is processed: one answer serves all KeyUpdates in it.
                 if let Some(sender) = send_side.sender() {
-                    sender.answer_key_update().map_err(|error| self.seal_error(error))?;
+                    sender
+                        .answer_key_update()
+                        .map_err(|error| self.seal_error(error))?;
                 }
                 return Ok(Some(Status::NeedsInput));
             }
@@ -139,37 +164,64 @@ impl Receiver {
             // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
             // Checked on what only a complete handshake leaves behind, so that even a caught panic
             // in the application's hook does not let data through.
-            Some(Received::Data { .. } | Received::EmptyData) if self.established.is_none() && !self.records.is_early_data() => {
+            Some(Received::Data { .. } | Received::EmptyData)
+                if self.established.is_none() && !self.records.is_early_data() =>
+            {
                 self.records.deframer.consume(usize::MAX);
-                return Err(self.protocol(Fault::UnexpectedRecord { got: ContentType::APPLICATION_DATA }));
+                return Err(self.protocol(Fault::UnexpectedRecord {
+                    got: ContentType::APPLICATION_DATA,
+                }));
             }
             Some(Received::Data { placed }) => {
                 out.advance(placed);
                 self.records.flood_limit.reset();
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
-            Some(Received::EmptyData) => self.count_without_data("empty records", now, send_side)?,
+            Some(Received::EmptyData) => {
+                self.count_without_data("empty records", now, send_side)?
+            }
         }
         Ok(None)
     }
 
     /// Passes each complete message to the state machine.
-    fn on_messages(&mut self, now: Now, rng: &mut Rng<'_>, send_side: &mut impl SendSide) -> Result<(), Error> {
-        while let Some((bytes, aligned)) =
-            self.records.next_message(self.settings.max_handshake_size).map_err(|fault| self.protocol(fault))?
+    fn on_messages(
+        &mut self,
+        now: Now,
+        rng: &mut Rng<'_>,
+        send_side: &mut impl SendSide,
+    ) -> Result<(), Error> {
+        while let Some((bytes, aligned)) = self
+            .records
+            .next_message(self.settings.max_handshake_size)
+            .map_err(|fault| self.protocol(fault))?
         {
             let state = self.machine.state_name();
             let in_state = |fault: Fault| fault.in_state(state);
-            let message = Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
+            let message =
+                Message::decode(&bytes).map_err(|fault| in_state(self.machine.expecting(fault)))?;
 
-            let mut sink = ConnectionSink { sender: send_side.sender(), decided: Decided::default() };
-            let cx = &mut Context { now, rng, sink: &mut sink };
+            let mut sink = ConnectionSink {
+                sender: send_side.sender(),
+                decided: Decided::default(),
+            };
+            let cx = &mut Context {
+                now,
+                rng,
+                sink: &mut sink,
+            };
             let wire = Wire::new(&bytes, aligned);
             self.machine = match core::mem::replace(&mut self.machine, Machine::Failed) {
-                Machine::Client(state) => client::step(state, message, wire, cx).map_err(in_state)?.into(),
-                Machine::Server(state) => server::step(state, message, wire, cx).map_err(in_state)?.into(),
+                Machine::Client(state) => client::step(state, message, wire, cx)
+                    .map_err(in_state)?
+                    .into(),
+                Machine::Server(state) => server::step(state, message, wire, cx)
+                    .map_err(in_state)?
+                    .into(),
                 Machine::ClientAsking(_) | Machine::ServerAsking(_) | Machine::Failed => {
-                    return Err(in_state(Fault::Internal { what: "a message for no state" }));
+                    return Err(in_state(Fault::Internal {
+                        what: "a message for no state",
+                    }));
                 }
             };
             let decided = sink.decided;
@@ -179,18 +231,29 @@ impl Receiver {
     }
 
     /// Applies what a step decided about receiving, and seals what it wrote.
-    pub(crate) fn apply(&mut self, decided: Decided, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
+    pub(crate) fn apply(
+        &mut self,
+        decided: Decided,
+        now: Now,
+        send_side: &mut impl SendSide,
+    ) -> Result<(), Error> {
         let state = self.machine.state_name();
         if let Some(sender) = send_side.sender() {
-            sender.flush_messages().map_err(|error| error.in_state(state))?;
+            sender
+                .flush_messages()
+                .map_err(|error| error.in_state(state))?;
             sender.take_failure(state)?;
         }
         if let Some(what) = decided.misplaced {
             return Err(self.protocol(Fault::Internal { what }));
         }
         match decided.read {
-            Some(ReadKey::Install(suite, secret)) => self.records.install(Open::protected(suite, secret)),
-            Some(ReadKey::Early(suite, secret, max_size)) => self.records.accept_early_data(Open::protected(suite, secret), max_size),
+            Some(ReadKey::Install(suite, secret)) => {
+                self.records.install(Open::protected(suite, secret))
+            }
+            Some(ReadKey::Early(suite, secret, max_size)) => self
+                .records
+                .accept_early_data(Open::protected(suite, secret), max_size),
             Some(ReadKey::Update { answer }) => {
                 self.records.update();
                 if !send_side.key_update(answer) {
@@ -205,7 +268,9 @@ impl Receiver {
             None => {}
         }
         if let Some(limit) = decided.limit_read {
-            self.records.limit(limit).map_err(|fault| self.protocol(fault))?;
+            self.records
+                .limit(limit)
+                .map_err(|fault| self.protocol(fault))?;
         }
         if let Some((mode, budget)) = decided.skip_early_data {
             self.records.skip_early_data(mode, budget);
@@ -213,22 +278,33 @@ impl Receiver {
         if let Some(Event::Connected(established)) = decided.event {
             self.established = Some(established);
         }
-        // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ... and before the peer's Finished message".
+        // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ...
+        // and before the peer's Finished message".
         self.records.in_handshake = self.is_handshaking();
         Ok(())
     }
 
-    fn on_alert(&mut self, alert: AlertDescription, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
+    fn on_alert(
+        &mut self,
+        alert: AlertDescription,
+        now: Now,
+        send_side: &mut impl SendSide,
+    ) -> Result<(), Error> {
         match alert {
             // RFC 9846, 6.1: during the handshake, close_notify means that the peer gave up.
-            AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => Err(Error::AlertReceived(alert)),
+            AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => {
+                Err(Error::AlertReceived(alert))
+            }
             // RFC 9846, 6.1: this closes only the peer's direction.
             AlertDescription::CLOSE_NOTIFY => {
                 self.records.close();
                 Ok(())
             }
-            // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer until a close_notify is received".
-            AlertDescription::USER_CANCELED => self.count_without_data("user_canceled alerts", now, send_side),
+            // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer
+            // until a close_notify is received".
+            AlertDescription::USER_CANCELED => {
+                self.count_without_data("user_canceled alerts", now, send_side)
+            }
             // RFC 9846, section 6: all others, unknown ones included, are fatal whatever level they
             // claim.
             alert => Err(Error::AlertReceived(alert)),
@@ -236,19 +312,32 @@ impl Receiver {
     }
 
     /// Counts a record or message that carried no application data.
-    fn count_without_data(&mut self, what: &'static str, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
+    fn count_without_data(
+        &mut self,
+        what: &'static str,
+        now: Now,
+        send_side: &mut impl SendSide,
+    ) -> Result<(), Error> {
         if send_side.has_written() {
             self.records.flood_limit.reset();
         }
-        self.records.flood_limit.add(what, now.monotonic).map_err(|fault| self.protocol(fault))
+        self.records
+            .flood_limit
+            .add(what, now.monotonic)
+            .map_err(|fault| self.protocol(fault))
     }
 
     /// Ends the connection: the alert goes out, all keys are wiped, and the error is final.
     pub(crate) fn fail(&mut self, error: Error, send_side: &mut impl SendSide) -> Error {
         // RFC 9846, section 6: no session of a failed connection is used again. A connection that
         // was merely cut has not failed in this sense: its session makes the next one quick.
-        if let (Error::Protocol { .. } | Error::AlertReceived(_), Some(Established { stored: Some(stored), .. })) =
-            (&error, &self.established)
+        if let (
+            Error::Protocol { .. } | Error::AlertReceived(_),
+            Some(Established {
+                stored: Some(stored),
+                ..
+            }),
+        ) = (&error, &self.established)
         {
             stored.forget();
         }
@@ -259,7 +348,8 @@ impl Receiver {
     /// Ends receiving: keys are wiped, and the error is final.
     pub(crate) fn end(&mut self, error: Error) -> Error {
         self.records.close();
-        // RFC 9846, section 6: "forget the secret values and keys established in failed connections".
+        // RFC 9846, section 6: "forget the secret values and keys established in failed
+        // connections".
         self.machine = Machine::Failed;
         self.established = None;
         self.failed = Some(error.clone());

@@ -1,4 +1,5 @@
-//! [`RecordReceiver`]: bytes become records, records become content, and what a peer must never send is refused.
+//! [`RecordReceiver`]: bytes become records, records become content, and what a peer must never
+//! send is refused.
 //!
 //! The order of checks for one record:
 //!
@@ -100,11 +101,19 @@ impl RecordReceiver {
     /// Takes the next record, if it is complete. Application data goes to `into`; early data is
     /// held instead, to be read through a call of its own.
     pub(crate) fn next_record(&mut self, into: &mut [u8]) -> Result<Option<Received>, Fault> {
-        let Some(open) = &mut self.open else { return Ok(None) };
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
         let skips_outer_type = matches!(self.skip_early_data, Some((SkipMode::OuterType, _)));
-        let Some((header, range)) = self.deframer.next(open.is_protected() || skips_outer_type)? else { return Ok(None) };
+        let Some((header, range)) = self
+            .deframer
+            .next(open.is_protected() || skips_outer_type)?
+        else {
+            return Ok(None);
+        };
         let body = self.deframer.bytes(range.clone());
-        if header.content_type == ContentType::ALERT && open.is_protected() && self.plaintext_alerts {
+        if header.content_type == ContentType::ALERT && open.is_protected() && self.plaintext_alerts
+        {
             // RFC 9846, A.1: a client whose handshake fails before it has our keys sends its alert
             // in the clear. Anyone could forge that and end the handshake, but anyone on the path
             // can end it anyway, so the alert is reported. Later, a forged close_notify would
@@ -112,24 +121,31 @@ impl RecordReceiver {
             return parse_alert(body).map(|alert| Some(Received::Alert(alert)));
         }
         // Not where such data would be a fault, or would overtake what is held.
-        let places = self.early_data_left.is_none() && !self.joiner.is_mid_message() && self.deframer.held().is_empty();
+        let places = self.early_data_left.is_none()
+            && !self.joiner.is_mid_message()
+            && self.deframer.held().is_empty();
         let body = self.deframer.bytes(range.clone());
         let opened = match open.open(&header, body, if places { into } else { &mut [] }) {
             Ok(opened) => opened,
-            Err(fault) if skips(&mut self.skip_early_data, &fault, &header) => return Ok(Some(Received::Nothing)),
+            Err(fault) if skips(&mut self.skip_early_data, &fault, &header) => {
+                return Ok(Some(Received::Nothing));
+            }
             Err(fault) => return Err(fault),
         };
-        // RFC 9846, 4.3.10: the first protected record that opens is the client's second flight; the first plaintext of a message, after a retry, is
-        // its second ClientHello.
+        // RFC 9846, 4.3.10: the first protected record that opens is the client's second flight;
+        // the first plaintext of a message, after a retry, is its second ClientHello.
         if let ContentType::APPLICATION_DATA | ContentType::HANDSHAKE = header.content_type {
             self.skip_early_data = None;
         }
         if header.content_type == ContentType::APPLICATION_DATA {
             self.plaintext_alerts = false;
         }
-        // RFC 9846, 5.1: "if a handshake message is split over two or more records, there MUST NOT be any other records between them".
+        // RFC 9846, 5.1: "if a handshake message is split over two or more records, there MUST NOT
+        // be any other records between them".
         if opened.content_type != ContentType::HANDSHAKE && self.joiner.is_mid_message() {
-            return Err(Fault::Interleaved { got: opened.content_type });
+            return Err(Fault::Interleaved {
+                got: opened.content_type,
+            });
         }
         let content = body.get(opened.placed..opened.len).unwrap_or_default();
         Ok(Some(match opened.content_type {
@@ -145,12 +161,19 @@ impl RecordReceiver {
             _ if opened.len == 0 => Received::EmptyData,
             _ => {
                 if let Some(early) = &mut self.early_data_left {
-                    // RFC 9846, 4.7.1: "A server receiving more than max_early_data_size bytes of 0-RTT data SHOULD terminate the connection with an
-                    // "unexpected_message" alert." Padding is not counted.
-                    early.left = early.left.checked_sub(content.len()).ok_or(Fault::TooMuchEarlyData { limit: early.limit })?;
+                    // RFC 9846, 4.7.1: "A server receiving more than max_early_data_size bytes of
+                    // 0-RTT data SHOULD terminate the connection with an "unexpected_message"
+                    // alert." Padding is not counted.
+                    early.left = early
+                        .left
+                        .checked_sub(content.len())
+                        .ok_or(Fault::TooMuchEarlyData { limit: early.limit })?;
                 }
-                self.deframer.hold(range.start + opened.placed..range.start + opened.len);
-                Received::Data { placed: opened.placed }
+                self.deframer
+                    .hold(range.start + opened.placed..range.start + opened.len);
+                Received::Data {
+                    placed: opened.placed,
+                }
             }
         }))
     }
@@ -186,7 +209,10 @@ impl RecordReceiver {
     pub(crate) fn accept_early_data(&mut self, open: Open, limit: u32) {
         if self.open.is_some() {
             self.open = Some(open);
-            self.early_data_left = Some(EarlyDataLeft { left: usize::try_from(limit).unwrap_or(usize::MAX), limit });
+            self.early_data_left = Some(EarlyDataLeft {
+                left: usize::try_from(limit).unwrap_or(usize::MAX),
+                limit,
+            });
         }
     }
 
@@ -202,10 +228,19 @@ impl RecordReceiver {
     pub(crate) fn limit(&mut self, max_inner: usize) -> Result<(), Fault> {
         self.max_inner = max_inner;
         // A client that sends early data has not seen the limit yet.
-        let Some(open) = self.open.as_mut().filter(|_| self.early_data_left.is_none()) else { return Ok(()) };
+        let Some(open) = self
+            .open
+            .as_mut()
+            .filter(|_| self.early_data_left.is_none())
+        else {
+            return Ok(());
+        };
         open.set_max_inner(max_inner);
         match open.longest_inner() {
-            length if length > max_inner => Err(Fault::RecordOverflow { length, limit: max_inner }),
+            length if length > max_inner => Err(Fault::RecordOverflow {
+                length,
+                limit: max_inner,
+            }),
             _ => Ok(()),
         }
     }
@@ -230,14 +265,17 @@ impl RecordReceiver {
     }
 
     fn count_change_cipher_spec(&mut self) -> Result<(), Fault> {
-        // RFC 9846, section 5: "before the first ClientHello message or after the peer's Finished message, it MUST be treated as an unexpected
-        // record type".
+        // RFC 9846, section 5: "before the first ClientHello message or after the peer's Finished
+        // message, it MUST be treated as an unexpected record type".
         if !self.in_handshake {
             return Err(Fault::ChangeCipherSpec);
         }
         self.change_cipher_specs += 1;
         if self.change_cipher_specs > MAX_CHANGE_CIPHER_SPECS {
-            return Err(Fault::TooMany { what: "ChangeCipherSpecs", limit: MAX_CHANGE_CIPHER_SPECS });
+            return Err(Fault::TooMany {
+                what: "ChangeCipherSpecs",
+                limit: MAX_CHANGE_CIPHER_SPECS,
+            });
         }
         Ok(())
     }
@@ -245,7 +283,9 @@ impl RecordReceiver {
 
 /// Returns true if the record with this fault is early data to skip, and charges it to the budget.
 fn skips(skipping: &mut Option<(SkipMode, usize)>, fault: &Fault, header: &Header) -> bool {
-    let Some((mode, budget)) = skipping else { return false };
+    let Some((mode, budget)) = skipping else {
+        return false;
+    };
     let early = match mode {
         SkipMode::Trial => matches!(fault, Fault::BadRecordMac),
         // Without keys, the outer type is all there is to go by.
@@ -268,11 +308,19 @@ fn skips(skipping: &mut Option<(SkipMode, usize)>, fault: &Fault, header: &Heade
 /// } Alert;
 /// ```
 fn parse_alert(content: &[u8]) -> Result<AlertDescription, Fault> {
-    let decode = |problem| Err(Fault::Decode { message: "Alert", field: "description", problem });
+    let decode = |problem| {
+        Err(Fault::Decode {
+            message: "Alert",
+            field: "description",
+            problem,
+        })
+    };
     match content {
         // RFC 9846, section 6: "the level field can safely be ignored".
         [_level, description] => Ok(AlertDescription(*description)),
-        [] => Err(Fault::EmptyFragment { content_type: ContentType::ALERT }),
+        [] => Err(Fault::EmptyFragment {
+            content_type: ContentType::ALERT,
+        }),
         [_] => decode(DecodeProblem::Truncated),
         // RFC 9846, 5.1: "a record with an Alert type MUST contain exactly one message".
         _ => decode(DecodeProblem::TrailingBytes),

@@ -66,7 +66,10 @@ impl Connection {
             return Err(error.clone());
         }
         if self.receiver.machine.question().is_none() {
-            return Err(Error::WrongState { call: "refuse", state: self.receiver.machine.state_name() });
+            return Err(Error::WrongState {
+                call: "refuse",
+                state: self.receiver.machine.state_name(),
+            });
         }
         self.fail(Error::Refused(alert));
         Ok(())
@@ -89,9 +92,19 @@ impl Connection {
             return Err(self.fail(Error::HandshakeTimeout));
         }
         let state = self.receiver.machine.state_name();
-        let mut sink = ConnectionSink { sender: Some(&mut self.sender), decided: Decided::default() };
+        let mut sink = ConnectionSink {
+            sender: Some(&mut self.sender),
+            decided: Decided::default(),
+        };
         let machine = core::mem::replace(&mut self.receiver.machine, Machine::Failed);
-        let result = answered(machine, &mut Context { now, rng, sink: &mut sink });
+        let result = answered(
+            machine,
+            &mut Context {
+                now,
+                rng,
+                sink: &mut sink,
+            },
+        );
         let decided = sink.decided;
         let applied = match result {
             Err(machine) => {

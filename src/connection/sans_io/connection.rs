@@ -51,7 +51,11 @@ use crate::time::Now;
 /// use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};
 ///
 /// /// Moves what one side has to send to the other, and lets it work.
-/// fn deliver(from: &mut Connection, to: &mut Connection, now: Now) -> Result<Status, fleeting::Error> {
+/// fn deliver(
+///     from: &mut Connection,
+///     to: &mut Connection,
+///     now: Now,
+/// ) -> Result<Status, fleeting::Error> {
 ///     while !from.output().is_empty() {
 ///         let space = to.input();
 ///         let count = space.len().min(from.output().len());
@@ -90,28 +94,74 @@ pub struct Connection {
 impl Connection {
     /// Begins a client's connection. `early_data` says whether the caller is able to send early
     /// data.
-    pub(crate) fn client(client: &Client, name: Option<ServerName>, early_data: bool, now: Now, rng: &mut Rng<'_>) -> Result<Self, Error> {
-        let mut connection =
-            Self::new(Machine::Failed, RecordReceiver::new(true), Sender::new(true), (&client.config.settings).into(), now);
+    pub(crate) fn client(
+        client: &Client,
+        name: Option<ServerName>,
+        early_data: bool,
+        now: Now,
+        rng: &mut Rng<'_>,
+    ) -> Result<Self, Error> {
+        let mut connection = Self::new(
+            Machine::Failed,
+            RecordReceiver::new(true),
+            Sender::new(true),
+            (&client.config.settings).into(),
+            now,
+        );
         connection.sender.padding = client.config.settings.padding;
-        let mut sink = ConnectionSink { sender: Some(&mut connection.sender), decided: Decided::default() };
-        let state = client::start(client, name, early_data, &mut Context { now, rng, sink: &mut sink });
-        connection.receiver.machine = Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
-        connection.sender.flush_messages().map_err(|error| error.in_state("START"))?;
+        let mut sink = ConnectionSink {
+            sender: Some(&mut connection.sender),
+            decided: Decided::default(),
+        };
+        let state = client::start(
+            client,
+            name,
+            early_data,
+            &mut Context {
+                now,
+                rng,
+                sink: &mut sink,
+            },
+        );
+        connection.receiver.machine =
+            Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
+        connection
+            .sender
+            .flush_messages()
+            .map_err(|error| error.in_state("START"))?;
         connection.sender.take_failure("START")?;
         Ok(connection)
     }
 
     pub(crate) fn server(server: Option<&Server>, now: Now) -> Self {
-        let limits = server.map(|server| Limits::from(&server.config.settings)).unwrap_or_default();
+        let limits = server
+            .map(|server| Limits::from(&server.config.settings))
+            .unwrap_or_default();
         let machine = Machine::Server(server::start(server.cloned()));
-        let mut connection = Self::new(machine, RecordReceiver::new(false), Sender::new(false), limits, now);
-        connection.sender.padding = server.map(|server| server.config.settings.padding).unwrap_or_default();
+        let mut connection = Self::new(
+            machine,
+            RecordReceiver::new(false),
+            Sender::new(false),
+            limits,
+            now,
+        );
+        connection.sender.padding = server
+            .map(|server| server.config.settings.padding)
+            .unwrap_or_default();
         connection
     }
 
-    fn new(machine: Machine, records: RecordReceiver, sender: Sender, settings: Limits, now: Now) -> Self {
-        Self { receiver: Receiver::new(machine, records, settings, now), sender }
+    fn new(
+        machine: Machine,
+        records: RecordReceiver,
+        sender: Sender,
+        settings: Limits,
+        now: Now,
+    ) -> Self {
+        Self {
+            receiver: Receiver::new(machine, records, settings, now),
+            sender,
+        }
     }
 
     /// Begins a server's connection whose configuration is chosen when the ClientHello has arrived.
@@ -187,7 +237,10 @@ impl Connection {
 
     /// Returns what the handshake agreed on, once it is complete.
     pub fn negotiated(&self) -> Option<&Negotiated> {
-        self.receiver.established.as_ref().map(|established| &established.negotiated)
+        self.receiver
+            .established
+            .as_ref()
+            .map(|established| &established.negotiated)
     }
 
     /// Derives keying material for the application: the same on both sides, and known to nobody
@@ -199,12 +252,24 @@ impl Connection {
     /// # Errors
     /// Returns [`Error::WrongState`] during the handshake, [`Error::Config`] if the label or the
     /// length is too long, and the error that the connection failed with.
-    pub fn export_keying_material(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, Error> {
+    pub fn export_keying_material(
+        &self,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> Result<Secret, Error> {
         if let Some(error) = &self.receiver.failed {
             return Err(error.clone());
         }
         let state = self.receiver.machine.state_name();
-        let established = self.receiver.established.as_ref().ok_or(Error::WrongState { call: "export_keying_material", state })?;
+        let established = self
+            .receiver
+            .established
+            .as_ref()
+            .ok_or(Error::WrongState {
+                call: "export_keying_material",
+                state,
+            })?;
         Ok(established.exporter.export(label, context, length)?)
     }
 }

@@ -14,7 +14,11 @@ impl Connection {
     /// [`is_handshaking`](Self::is_handshaking) returns false, nobody has proven to be present. To
     /// be safe from replays, keep the data until then.
     pub fn early_plaintext(&self) -> &[u8] {
-        if self.receiver.records.is_early_data() { self.receiver.records.deframer.held() } else { &[] }
+        if self.receiver.records.is_early_data() {
+            self.receiver.records.deframer.held()
+        } else {
+            &[]
+        }
     }
 
     /// Returns what a server knows of the handshake while it reads early data: what was agreed on,
@@ -52,7 +56,10 @@ impl Connection {
         let written = match &self.receiver.machine {
             _ if !self.takes_early_data() => Ok(0),
             // The server's Finished is sent, so its sending key is the application's.
-            Machine::Server(_) => self.sender.data(&[data]).and_then(|taken| self.sender.flush().map(|()| taken)),
+            Machine::Server(_) => self
+                .sender
+                .data(&[data])
+                .and_then(|taken| self.sender.flush().map(|()| taken)),
             _ => self.sender.early_data(data),
         };
         self.or_fail(written)

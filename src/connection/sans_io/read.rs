@@ -16,7 +16,8 @@ impl Connection {
     /// # Errors
     /// The first error is final. If there is an alert for the peer, it is in the output.
     pub fn process(&mut self, now: Now, rng: &mut Rng<'_>) -> Result<Status, Error> {
-        self.receiver.process(&mut CallerBuffer::new(&mut []), now, rng, &mut self.sender)
+        self.receiver
+            .process(&mut CallerBuffer::new(&mut []), now, rng, &mut self.sender)
     }
 
     /// Like [`process`](Self::process), but places application data in `out`.
@@ -32,14 +33,23 @@ impl Connection {
     /// # Errors
     /// Returns the errors of `process`. Data that arrived before an error is returned first; the
     /// next call returns the error.
-    pub fn process_into(&mut self, out: &mut [u8], now: Now, rng: &mut Rng<'_>) -> Result<(usize, Status), Error> {
+    pub fn process_into(
+        &mut self,
+        out: &mut [u8],
+        now: Now,
+        rng: &mut Rng<'_>,
+    ) -> Result<(usize, Status), Error> {
         self.receiver.process_into(out, now, rng, &mut self.sender)
     }
 
     /// Returns what the peer sent and the application has not yet [consumed](Self::consume). Early
     /// data is not part of it.
     pub fn plaintext(&self) -> &[u8] {
-        if self.receiver.records.is_early_data() { &[] } else { self.receiver.records.deframer.held() }
+        if self.receiver.records.is_early_data() {
+            &[]
+        } else {
+            self.receiver.records.deframer.held()
+        }
     }
 
     /// Removes the first `count` bytes of [`plaintext`](Self::plaintext) or of

@@ -24,7 +24,10 @@ impl Connection {
     ///
     /// # Errors
     /// Returns the errors of `write`.
-    pub fn write_vectored<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, Error> {
+    pub fn write_vectored<B: Deref<Target = [u8]>>(
+        &mut self,
+        buffers: &[B],
+    ) -> Result<usize, Error> {
         self.write_by("write", |sender| sender.data(buffers))
     }
 
@@ -38,7 +41,11 @@ impl Connection {
     ///
     /// # Errors
     /// Returns the errors of [`write`](Self::write).
-    pub fn write_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, Error> {
+    pub fn write_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Result<usize, Error> {
         self.write_by("write_with", |sender| sender.data_with(length, write))
     }
 
@@ -74,7 +81,11 @@ impl Connection {
         self.or_fail(flushed)
     }
 
-    fn write_by(&mut self, call: &'static str, write: impl FnOnce(&mut Sender) -> Result<usize, SealError>) -> Result<usize, Error> {
+    fn write_by(
+        &mut self,
+        call: &'static str,
+        write: impl FnOnce(&mut Sender) -> Result<usize, SealError>,
+    ) -> Result<usize, Error> {
         self.check_writable(call)?;
         // A peer that only listens may ask for new keys as often as it likes (RFC 9846, 4.7.3: a
         // receiver does not limit updates). What it sends counts as a flood only while no data goes
@@ -101,15 +112,21 @@ impl Connection {
         self.check_writable("rekey")?;
         // What was written before is protected by the old keys.
         self.flush()?;
-        self.sender.key_update(true).map_err(|error| self.seal_error(error))
+        self.sender
+            .key_update(true)
+            .map_err(|error| self.seal_error(error))
     }
 
     /// Sends no more: close_notify goes to the output, and our sending keys are wiped. Reading
     /// remains possible. During the handshake this cancels it, and sends user_canceled first.
     pub fn close(&mut self) {
         if self.is_handshaking() {
-            // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a protocol failure".
-            self.sender.end(&[AlertDescription::USER_CANCELED, AlertDescription::CLOSE_NOTIFY]);
+            // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a
+            // protocol failure".
+            self.sender.end(&[
+                AlertDescription::USER_CANCELED,
+                AlertDescription::CLOSE_NOTIFY,
+            ]);
             self.receiver.end(Error::Closed);
         } else {
             self.sender.end(&[AlertDescription::CLOSE_NOTIFY]);
@@ -126,7 +143,10 @@ impl Connection {
         // Checked on what only a complete handshake leaves behind, so that even a caught panic in
         // the application's hook does not let data through.
         if self.receiver.established.is_none() {
-            return Err(Error::WrongState { call, state: self.receiver.machine.state_name() });
+            return Err(Error::WrongState {
+                call,
+                state: self.receiver.machine.state_name(),
+            });
         }
         Ok(())
     }

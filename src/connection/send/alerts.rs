@@ -23,10 +23,20 @@ impl Sender {
             out.flush_messages()?;
             out.flush()?;
             out.send_tickets()?;
-            let Some(seal) = &mut out.seal else { return Ok(()) };
+            let Some(seal) = &mut out.seal else {
+                return Ok(());
+            };
             for alert in alerts {
-                let warning = matches!(*alert, AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED);
-                seal.seal(ContentType::ALERT, &[if warning { 1 } else { 2 }, alert.0], 0, &mut out.records)?;
+                let warning = matches!(
+                    *alert,
+                    AlertDescription::CLOSE_NOTIFY | AlertDescription::USER_CANCELED
+                );
+                seal.seal(
+                    ContentType::ALERT,
+                    &[if warning { 1 } else { 2 }, alert.0],
+                    0,
+                    &mut out.records,
+                )?;
             }
             Ok(())
         });

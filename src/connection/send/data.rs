@@ -17,22 +17,38 @@ impl Sender {
     /// Small buffers are joined into records. A buffer that fills a record by itself is sealed from
     /// where it is, and ends the record before it. While corked, that record is filled first, and
     /// the last one stays open.
-    pub(crate) fn data<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, SealError> {
-        let total = buffers.iter().fold(0usize, |sum, buffer| sum.saturating_add(buffer.len()));
+    pub(crate) fn data<B: Deref<Target = [u8]>>(
+        &mut self,
+        buffers: &[B],
+    ) -> Result<usize, SealError> {
+        let total = buffers
+            .iter()
+            .fold(0usize, |sum, buffer| sum.saturating_add(buffer.len()));
         if total == 0 {
             // Sends what would precede the data.
             self.send_tickets()?;
             return self.answer_key_update().map(|()| 0);
         }
         self.reserve(Seal::lent(&self.records).saturating_add(total));
-        let mut buffers = buffers.iter().map(|buffer| &**buffer).filter(|buffer| !buffer.is_empty()).peekable();
+        let mut buffers = buffers
+            .iter()
+            .map(|buffer| &**buffer)
+            .filter(|buffer| !buffer.is_empty())
+            .peekable();
         let (mut taken, mut rest) = (0, buffers.next().unwrap_or_default());
         while !rest.is_empty() && self.waiting().len() < MAX_WAITING {
             self.renew()?;
-            let Some(seal) = &self.seal else { return Ok(taken) };
-            let (max, corked, gathered) = (seal.max_fragment(), self.corked, Seal::lent(&self.records));
+            let Some(seal) = &self.seal else {
+                return Ok(taken);
+            };
+            let (max, corked, gathered) =
+                (seal.max_fragment(), self.corked, Seal::lent(&self.records));
             // The part that is sealed from where it is, at the beginning of a record.
-            let head_length = if gathered == 0 && (rest.len() >= max || !corked) { rest.len().min(max) } else { 0 };
+            let head_length = if gathered == 0 && (rest.len() >= max || !corked) {
+                rest.len().min(max)
+            } else {
+                0
+            };
             let (head, after) = rest.split_at(head_length);
             rest = after;
             // The greatest length that this record can have.
@@ -41,11 +57,15 @@ impl Sender {
             let mut length = gathered + head.len();
             while length < max {
                 if rest.is_empty() {
-                    let Some(next) = buffers.next_if(|next| next.len() < max) else { break };
+                    let Some(next) = buffers.next_if(|next| next.len() < max) else {
+                        break;
+                    };
                     rest = next;
                 }
                 let (part, after) = rest.split_at(rest.len().min(max - length));
-                if let Some(place) = Seal::lend(&mut self.records, room).get_mut(length..length + part.len()) {
+                if let Some(place) =
+                    Seal::lend(&mut self.records, room).get_mut(length..length + part.len())
+                {
                     place.copy_from_slice(part);
                 }
                 length += part.len();
@@ -57,8 +77,15 @@ impl Sender {
             if length == head.len() {
                 self.before_data()?;
                 let padding = self.padding.amount(length, max);
-                let Some(seal) = &mut self.seal else { return Ok(taken) };
-                seal.seal(ContentType::APPLICATION_DATA, head, padding, &mut self.records)?;
+                let Some(seal) = &mut self.seal else {
+                    return Ok(taken);
+                };
+                seal.seal(
+                    ContentType::APPLICATION_DATA,
+                    head,
+                    padding,
+                    &mut self.records,
+                )?;
             } else {
                 seal.keep_lent(length, &mut self.records)?;
                 if !corked || length == max {
@@ -73,8 +100,14 @@ impl Sender {
     /// Takes application data that `write` produces in the place where it will be encrypted.
     /// `write` receives up to `length` bytes, limited by the size of a record, and returns how many
     /// it wrote. It is not called if there is no room.
-    pub(crate) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
-        let Some(max) = self.seal.as_ref().map(Seal::max_fragment) else { return Ok(0) };
+    pub(crate) fn data_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Result<usize, SealError> {
+        let Some(max) = self.seal.as_ref().map(Seal::max_fragment) else {
+            return Ok(0);
+        };
         let length = length.min(max);
         if self.waiting().len() >= MAX_WAITING {
             return Ok(0);
@@ -85,12 +118,16 @@ impl Sender {
         self.renew()?;
         let gathered = Seal::lent(&self.records);
         let most = gathered + length;
-        let room = Seal::lend(&mut self.records, most + self.padding.amount(most, max)).get_mut(gathered..most).unwrap_or_default();
+        let room = Seal::lend(&mut self.records, most + self.padding.amount(most, max))
+            .get_mut(gathered..most)
+            .unwrap_or_default();
         let mut lent = Lent { room, meant: 0 };
         lent.meant = write(&mut *lent.room).min(length);
         let written = lent.meant;
         drop(lent);
-        let Some(seal) = self.seal.as_ref().filter(|_| written > 0) else { return Ok(0) };
+        let Some(seal) = self.seal.as_ref().filter(|_| written > 0) else {
+            return Ok(0);
+        };
         seal.keep_lent(gathered + written, &mut self.records)?;
         if !self.corked || gathered + written == max {
             self.flush()?;
@@ -100,14 +137,22 @@ impl Sender {
 
     /// Seals what was gathered into a record.
     pub(crate) fn flush(&mut self) -> Result<(), SealError> {
-        if Seal::lent(&self.records) > 0 { self.seal_gathered(&[]) } else { Ok(()) }
+        if Seal::lent(&self.records) > 0 {
+            self.seal_gathered(&[])
+        } else {
+            Ok(())
+        }
     }
 
     /// Seals what was gathered into a record that begins with `head`.
     fn seal_gathered(&mut self, head: &[u8]) -> Result<(), SealError> {
         self.before_data()?;
-        let Some(seal) = &mut self.seal else { return Ok(()) };
-        let padding = self.padding.amount(Seal::lent(&self.records), seal.max_fragment());
+        let Some(seal) = &mut self.seal else {
+            return Ok(());
+        };
+        let padding = self
+            .padding
+            .amount(Seal::lent(&self.records), seal.max_fragment());
         seal.seal_lent(head, padding, &mut self.records)
     }
 
@@ -120,12 +165,31 @@ impl Sender {
     /// Reserves room for the records of `length` bytes of data, as many as may wait: once a call,
     /// not once a record. A single record reserves its own.
     pub(super) fn reserve(&mut self, length: usize) {
-        let Some(max_fragment) = self.seal.as_ref().map(Seal::max_fragment).filter(|max| (1..length).contains(max)) else { return };
+        let Some(max_fragment) = self
+            .seal
+            .as_ref()
+            .map(Seal::max_fragment)
+            .filter(|max| (1..length).contains(max))
+        else {
+            return;
+        };
         let record = max_fragment + OVERHEAD;
         let last = length % max_fragment;
-        let last = if last > 0 { last + self.padding.amount(last, max_fragment) + OVERHEAD } else { 0 };
-        let most = MAX_WAITING.saturating_sub(self.waiting().len()).div_ceil(record) * record;
-        self.records.reserve((length / max_fragment).saturating_mul(record).saturating_add(last).min(most));
+        let last = if last > 0 {
+            last + self.padding.amount(last, max_fragment) + OVERHEAD
+        } else {
+            0
+        };
+        let most = MAX_WAITING
+            .saturating_sub(self.waiting().len())
+            .div_ceil(record)
+            * record;
+        self.records.reserve(
+            (length / max_fragment)
+                .saturating_mul(record)
+                .saturating_add(last)
+                .min(most),
+        );
     }
 }
 
@@ -138,6 +202,9 @@ struct Lent<'a> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.room.get_mut(self.meant..).unwrap_or_default().zeroize();
+        self.room
+            .get_mut(self.meant..)
+            .unwrap_or_default()
+            .zeroize();
     }
 }

@@ -49,12 +49,20 @@ impl Sender {
             && taken < data.len()
             && left > 0
             && self.waiting().len() < MAX_WAITING
-            && let Some(seal) = self.seal.as_mut().filter(|seal| seal.records_left() > RENEWAL_RESERVE)
+            && let Some(seal) = self
+                .seal
+                .as_mut()
+                .filter(|seal| seal.records_left() > RENEWAL_RESERVE)
         {
             let rest = data.get(taken..).unwrap_or_default();
             let fragment = rest.get(..seal.max_fragment().min(left)).unwrap_or(rest);
             let padding = self.padding.amount(fragment.len(), seal.max_fragment());
-            seal.seal(ContentType::APPLICATION_DATA, fragment, padding, &mut self.records)?;
+            seal.seal(
+                ContentType::APPLICATION_DATA,
+                fragment,
+                padding,
+                &mut self.records,
+            )?;
             taken += fragment.len();
             self.early_data_left = Some(left - fragment.len());
         }

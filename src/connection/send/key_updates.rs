@@ -48,8 +48,8 @@ impl KeyUpdates {
     /// requests cross, "each side will also send a response". So a request does not settle what is
     /// owed.
     pub(crate) fn send(&mut self, ask: bool) -> KeyUpdateRequest {
-        // RFC 9846, 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with
-        // request_update set to update_requested."
+        // RFC 9846, 4.7.3: "Until receiving a subsequent KeyUpdate from the peer, the sender MUST
+        // NOT send another KeyUpdate with request_update set to update_requested."
         if ask && !self.awaited {
             self.awaited = true;
             KeyUpdateRequest::Requested

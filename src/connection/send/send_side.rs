@@ -51,7 +51,9 @@ impl SendSide for Sender {
         }
         match error.alert() {
             // RFC 9846, 6.1: user_canceled "MUST be followed by a close_notify".
-            Some(alert @ AlertDescription::USER_CANCELED) => self.end(&[alert, AlertDescription::CLOSE_NOTIFY]),
+            Some(alert @ AlertDescription::USER_CANCELED) => {
+                self.end(&[alert, AlertDescription::CLOSE_NOTIFY])
+            }
             Some(alert) => self.end(&[alert]),
             None => self.end(&[]),
         }

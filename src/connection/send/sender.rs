@@ -1,4 +1,5 @@
-//! [`Sender`]: handshake messages, alerts and application data become records in one buffer, in order.
+//! [`Sender`]: handshake messages, alerts and application data become records in one buffer, in
+//! order.
 
 use core::time::Duration;
 
@@ -105,7 +106,9 @@ impl Sender {
     /// message ends its record.
     pub(crate) fn flush_messages(&mut self) -> Result<(), SealError> {
         let messages = core::mem::take(&mut self.messages);
-        let Some(seal) = &mut self.seal else { return Ok(()) };
+        let Some(seal) = &mut self.seal else {
+            return Ok(());
+        };
         for fragment in messages.chunks(seal.max_fragment().max(1)) {
             if self.initial {
                 Seal::initial_client_hello(fragment, &mut self.records)?;
@@ -175,7 +178,9 @@ impl Sender {
 
     /// Returns the failure that was kept, for the connection to end with.
     pub(crate) fn take_failure(&mut self, state: &'static str) -> Result<(), Error> {
-        self.failure.take().map_or(Ok(()), |error| Err(error.in_state(state)))
+        self.failure
+            .take()
+            .map_or(Ok(()), |error| Err(error.in_state(state)))
     }
 
     /// Keeps a failure to seal for [`take_failure`](Self::take_failure): a sink returns nothing.

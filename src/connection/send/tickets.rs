@@ -12,7 +12,8 @@ use crate::record::{Output, Seal, SealError};
 /// keeps its connection open: neither misses the tickets.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// NewSessionTicket messages that wait to be sent with the first data, or at the end if that is soon.
+/// NewSessionTicket messages that wait to be sent with the first data, or at the end if that is
+/// soon.
 ///
 /// They do not go out at once: a client that only sends would never read them, and when it closes
 /// a TCP connection with unread data, its system discards what the client sent last. Besides, no
@@ -30,8 +31,8 @@ impl WaitingTickets {
         self.messages.extend_from_slice(message);
     }
 
-    /// Drops the tickets if they have waited for too long. `now` is monotonic, and is called only if
-    /// there are any.
+    /// Drops the tickets if they have waited for too long. `now` is monotonic, and is called only
+    /// if there are any.
     pub(super) fn drop_old(&mut self, now: impl FnOnce() -> Duration) {
         if self.messages.is_empty() {
             return;
@@ -49,7 +50,11 @@ impl WaitingTickets {
     }
 
     /// Seals all tickets into `out`, or drops them if nothing can be sent any more.
-    pub(super) fn send(&mut self, seal: Option<&mut Seal>, out: &mut Output) -> Result<(), SealError> {
+    pub(super) fn send(
+        &mut self,
+        seal: Option<&mut Seal>,
+        out: &mut Output,
+    ) -> Result<(), SealError> {
         let messages = core::mem::take(&mut self.messages);
         let Some(seal) = seal else { return Ok(()) };
         let mut parts = messages.chunks(seal.max_fragment().max(1));

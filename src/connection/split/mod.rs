@@ -18,7 +18,19 @@ pub(crate) use shared::Shared;
 impl Connection {
     /// Splits a connection after its handshake. Returns the halves, and the notes to begin with.
     pub(crate) fn split(self) -> (ReceiveHalf, SendHalf, u8) {
-        let notes = if self.sender.key_updates.awaited() { notes::AWAITED } else { 0 };
-        (ReceiveHalf { receiver: self.receiver }, SendHalf { sender: self.sender }, notes)
+        let notes = if self.sender.key_updates.awaited() {
+            notes::AWAITED
+        } else {
+            0
+        };
+        (
+            ReceiveHalf {
+                receiver: self.receiver,
+            },
+            SendHalf {
+                sender: self.sender,
+            },
+            notes,
+        )
     }
 }

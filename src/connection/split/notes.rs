@@ -21,7 +21,10 @@ pub(crate) struct Notes<E> {
 impl<E> Notes<E> {
     /// Begins with `notes` set.
     pub(super) fn new(notes: u8) -> Self {
-        Self { bits: AtomicU8::new(notes), failure: OnceLock::new() }
+        Self {
+            bits: AtomicU8::new(notes),
+            failure: OnceLock::new(),
+        }
     }
 
     pub(crate) fn has(&self, note: u8) -> bool {
@@ -46,7 +49,11 @@ impl<E> Notes<E> {
 
     /// Returns the error that the connection failed with, whichever half found it.
     pub(crate) fn failure(&self) -> Option<&E> {
-        if self.has_failed() { self.failure.get() } else { None }
+        if self.has_failed() {
+            self.failure.get()
+        } else {
+            None
+        }
     }
 
     /// Notes that the connection has failed. The first error is final and is returned.

@@ -2,8 +2,9 @@
 //!
 //! It never sends by itself. A KeyUpdate that the peer asks for is noted for the other half, which
 //! sends it before its next data or at a flush: sealing it here would need the lock, and sending it
-//! could wait for a peer that does not read (RFC 9846, 4.7.3 asks only for the former). A failure is
-//! noted too, and so is the alert that somebody has to send at once; see [`Shared`](super::Shared).
+//! could wait for a peer that does not read (RFC 9846, 4.7.3 asks only for the former). A failure
+//! is noted too, and so is the alert that somebody has to send at once; see
+//! [`Shared`](super::Shared).
 
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::send::send_side::SendSide;
@@ -46,8 +47,14 @@ impl ReceiveHalf {
     }
 
     /// Like [`Connection::process_into`](crate::Connection::process_into).
-    pub(crate) fn process_into(&mut self, out: &mut [u8], now: Now, mut notes: &Notes<Error>) -> Result<(usize, Status), Error> {
-        self.receiver.process_into(out, now, &mut SystemRandom, &mut notes)
+    pub(crate) fn process_into(
+        &mut self,
+        out: &mut [u8],
+        now: Now,
+        mut notes: &Notes<Error>,
+    ) -> Result<(usize, Status), Error> {
+        self.receiver
+            .process_into(out, now, &mut SystemRandom, &mut notes)
     }
 }
 

@@ -40,7 +40,11 @@ impl SendHalf {
     }
 
     /// Like [`Connection::write_vectored`](crate::Connection::write_vectored).
-    pub(crate) fn write<B: Deref<Target = [u8]>>(&mut self, buffers: &[B], notes: &Notes<Error>) -> Result<usize, Error> {
+    pub(crate) fn write<B: Deref<Target = [u8]>>(
+        &mut self,
+        buffers: &[B],
+        notes: &Notes<Error>,
+    ) -> Result<usize, Error> {
         self.write_by(notes, |sender| sender.data(buffers))
     }
 
@@ -54,7 +58,11 @@ impl SendHalf {
         self.write_by(notes, |sender| sender.data_with(length, write))
     }
 
-    fn write_by(&mut self, notes: &Notes<Error>, write: impl FnOnce(&mut Sender) -> Result<usize, SealError>) -> Result<usize, Error> {
+    fn write_by(
+        &mut self,
+        notes: &Notes<Error>,
+        write: impl FnOnce(&mut Sender) -> Result<usize, SealError>,
+    ) -> Result<usize, Error> {
         self.begin(notes)?;
         notes.leave(WROTE);
         write(&mut self.sender).map_err(|error| self.fail(error, notes))
@@ -74,7 +82,10 @@ impl SendHalf {
     pub(crate) fn flush(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.look(notes);
         self.hear(notes);
-        self.sender.flush().and_then(|()| self.sender.answer_key_update()).map_err(|error| self.fail(error, notes))
+        self.sender
+            .flush()
+            .and_then(|()| self.sender.answer_key_update())
+            .map_err(|error| self.fail(error, notes))
     }
 
     /// Returns true if something waits for the transport, or would after [`flush`](Self::flush)
@@ -87,9 +98,13 @@ impl SendHalf {
     /// Renews the keys of both directions, like [`Connection::rekey`](crate::Connection::rekey).
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
-        self.sender.flush().map_err(|error| self.fail(error, notes))?;
+        self.sender
+            .flush()
+            .map_err(|error| self.fail(error, notes))?;
         let asks = !self.sender.key_updates.awaited();
-        self.sender.key_update(true).map_err(|error| error.in_state(STATE))?;
+        self.sender
+            .key_update(true)
+            .map_err(|error| error.in_state(STATE))?;
         // Noted before the request goes out, so the answer cannot come first. An answer that was
         // awaited already may have come by now, so nothing is noted then.
         if asks {
@@ -132,7 +147,9 @@ impl SendHalf {
 
     /// Takes over what the other half has received.
     fn hear(&mut self, notes: &Notes<Error>) {
-        self.sender.key_updates.heard(notes.take(ASKED), notes.has(AWAITED));
+        self.sender
+            .key_updates
+            .heard(notes.take(ASKED), notes.has(AWAITED));
     }
 
     fn fail(&mut self, error: SealError, notes: &Notes<Error>) -> Error {

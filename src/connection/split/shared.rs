@@ -29,14 +29,22 @@ pub(crate) struct Shared<T, E> {
 impl<T, E> Shared<T, E> {
     /// Begins with `notes` set.
     pub(crate) fn new(inside: T, notes: u8) -> Self {
-        Self { inside: Mutex::new(inside), notes: Notes::new(notes) }
+        Self {
+            inside: Mutex::new(inside),
+            notes: Notes::new(notes),
+        }
     }
 
     /// For the sending half: locks, works, and then settles a failure that the receiving half could
     /// not settle.
-    pub(crate) fn work<R>(&self, work: impl FnOnce(&mut T, &Notes<E>) -> R, settle: impl FnOnce(&mut T, &Notes<E>)) -> R {
+    pub(crate) fn work<R>(
+        &self,
+        work: impl FnOnce(&mut T, &Notes<E>) -> R,
+        settle: impl FnOnce(&mut T, &Notes<E>),
+    ) -> R {
         // A panic in the application's transport leaves everything as it was before that call.
-        let mut inside: MutexGuard<'_, T> = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside: MutexGuard<'_, T> =
+            self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut inside, &self.notes);
         drop(inside);
         self.settle(settle);
@@ -45,8 +53,14 @@ impl<T, E> Shared<T, E> {
 
     /// For the receiving half: works unless the sending half holds the lock, and settles a failure
     /// that the sending half could not settle meanwhile.
-    pub(crate) fn try_work(&self, work: impl FnOnce(&mut T), settle: impl FnOnce(&mut T, &Notes<E>)) {
-        let Some(mut inside) = self.try_lock() else { return };
+    pub(crate) fn try_work(
+        &self,
+        work: impl FnOnce(&mut T),
+        settle: impl FnOnce(&mut T, &Notes<E>),
+    ) {
+        let Some(mut inside) = self.try_lock() else {
+            return;
+        };
         work(&mut inside);
         drop(inside);
         self.settle(settle);

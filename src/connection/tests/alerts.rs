@@ -1,4 +1,5 @@
-//! Alerts (RFC 9846, section 6), in both roles: the two that close, those that end, and the ways in which one cannot come.
+//! Alerts (RFC 9846, section 6), in both roles: the two that close, those that end, and the ways in
+//! which one cannot come.
 
 use core::time::Duration;
 
@@ -13,24 +14,38 @@ use crate::time::Now;
 
 /// In the clear, under handshake keys and under application keys, in both roles.
 fn all() -> [Puppet; 6] {
-    let ([a, b], [c, d], [e, f]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake(), Puppet::both_connected());
+    let ([a, b], [c, d], [e, f]) = (
+        Puppet::both_in_the_clear(),
+        Puppet::both_in_handshake(),
+        Puppet::both_connected(),
+    );
     [a, b, c, d, e, f]
 }
 
 // ---- error alerts ----
 
-/// "All the alerts listed in Section 6.2 ... MUST be treated as error alerts when received regardless of the AlertLevel in the message. Unknown
-/// Alert types MUST be treated as error alerts." None is answered; "MUST NOT allow any further data to be sent or received".
+/// "All the alerts listed in Section 6.2 ... MUST be treated as error alerts when received
+/// regardless of the AlertLevel in the message. Unknown Alert types MUST be treated as error
+/// alerts." None is answered; "MUST NOT allow any further data to be sent or received".
 #[test]
 fn error_alerts_end_the_connection() {
-    let listed = [10, 20, 22, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 86, 109, 110, 112, 113, 115, 116, 117, 120];
+    let listed = [
+        10, 20, 22, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 86, 109, 110, 112, 113,
+        115, 116, 117, 120,
+    ];
     // no_certificate and no_renegotiation were warnings once; the others nobody knows.
     let others = [1, 30, 41, 60, 91, 100, 111, 114, 121, 254, 255];
     for description in listed.into_iter().chain(others) {
         for level in [1, 2, 0, 255] {
             for mut puppet in all() {
                 let error = puppet.alert(level, description).unwrap_err();
-                assert!(matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description), "{error}");
+                assert!(
+                    matches!(
+                        error,
+                        Error::AlertReceived(AlertDescription(got)) if got == description
+                    ),
+                    "{error}"
+                );
                 puppet.has_failed(&error, None);
             }
         }
@@ -53,8 +68,12 @@ fn an_error_alert_stops_what_waits() {
 #[test]
 fn data_before_an_error_alert() {
     for mut puppet in Puppet::both_connected() {
-        let bytes = [puppet.record(APPLICATION_DATA, b"before"), puppet.record(ALERT, &[2, 80]), puppet.record(APPLICATION_DATA, b"after")]
-            .concat();
+        let bytes = [
+            puppet.record(APPLICATION_DATA, b"before"),
+            puppet.record(ALERT, &[2, 80]),
+            puppet.record(APPLICATION_DATA, b"after"),
+        ]
+        .concat();
         let error = puppet.feed(&bytes).unwrap_err();
         assert!(matches!(error, Error::AlertReceived(AlertDescription(80))));
         assert_eq!(puppet.delivered, b"before");
@@ -63,7 +82,8 @@ fn data_before_an_error_alert() {
 
 // ---- alerts of the wrong form ----
 
-/// 5.1: "a record with an Alert type MUST contain exactly one message"; a shorter or longer one does not follow the syntax.
+/// 5.1: "a record with an Alert type MUST contain exactly one message"; a shorter or longer one
+/// does not follow the syntax.
 #[test]
 fn an_alert_has_two_bytes() {
     for (content, expected) in [
@@ -74,65 +94,123 @@ fn an_alert_has_two_bytes() {
     ] {
         for mut puppet in all() {
             let (state, record) = (puppet.state(), puppet.record(ALERT, content));
-            refused!(puppet, record, state, 50, Fault::Decode { message: "Alert", problem, .. } if problem == expected);
+            refused!(
+                puppet,
+                record,
+                state,
+                50,
+                Fault::Decode { message: "Alert", problem, .. } if problem == expected
+            );
         }
     }
 }
 
 // ---- alerts in the clear ----
 
-/// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear": until a protected record of theirs has opened.
+/// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear": until a
+/// protected record of theirs has opened.
 #[test]
 fn a_client_may_fail_in_the_clear() {
     for state in ["WAIT_CERT", "WAIT_FINISHED"] {
         for description in [0, 40, 48, 255] {
             let mut puppet = Puppet::server_at(state);
             let error = puppet.feed(&plain(ALERT, &[2, description])).unwrap_err();
-            assert!(matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description), "{error}");
+            assert!(
+                matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description),
+                "{error}"
+            );
             puppet.has_failed(&error, None);
         }
     }
     for state in ["WAIT_CV", "WAIT_FINISHED"] {
         let mut puppet = Puppet::calling_at(&asking_server(required()), state);
-        refused!(puppet, plain(ALERT, &[2, 48]), state, 10, Fault::UnexpectedRecord { got: ContentType(21) });
+        refused!(
+            puppet,
+            plain(ALERT, &[2, 48]),
+            state,
+            10,
+            Fault::UnexpectedRecord {
+                got: ContentType(21)
+            }
+        );
     }
 }
 
-/// A server has its handshake keys when it has sent ServerHello; and once connected neither side says anything in the clear. A forged
-/// close_notify would cut the conversation unseen.
+/// A server has its handshake keys when it has sent ServerHello; and once connected neither side
+/// says anything in the clear. A forged close_notify would cut the conversation unseen.
 #[test]
 fn nobody_else_may() {
     for alert in [[1, 0], [1, 90], [2, 40]] {
-        for state in ["WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "WAIT_FINISHED", "CONNECTED"] {
+        for state in [
+            "WAIT_EE",
+            "WAIT_CERT_CR",
+            "WAIT_CERT",
+            "WAIT_CV",
+            "WAIT_FINISHED",
+            "CONNECTED",
+        ] {
             let mut puppet = Puppet::client_at(state);
-            refused!(puppet, plain(ALERT, &alert), state, 10, Fault::UnexpectedRecord { got: ContentType(21) });
+            refused!(
+                puppet,
+                plain(ALERT, &alert),
+                state,
+                10,
+                Fault::UnexpectedRecord {
+                    got: ContentType(21)
+                }
+            );
         }
         let mut puppet = Puppet::server_at("CONNECTED");
-        refused!(puppet, plain(ALERT, &alert), "CONNECTED", 10, Fault::UnexpectedRecord { got: ContentType(21) });
+        refused!(
+            puppet,
+            plain(ALERT, &alert),
+            "CONNECTED",
+            10,
+            Fault::UnexpectedRecord {
+                got: ContentType(21)
+            }
+        );
         // A KeyUpdate brings fresh keys: that is no way back.
         for mut puppet in Puppet::both_connected() {
             puppet.say(&key_update(0)).unwrap();
             puppet.write.as_mut().unwrap().update();
-            refused!(puppet, plain(ALERT, &alert), "CONNECTED", 10, Fault::UnexpectedRecord { got: ContentType(21) });
+            refused!(
+                puppet,
+                plain(ALERT, &alert),
+                "CONNECTED",
+                10,
+                Fault::UnexpectedRecord {
+                    got: ContentType(21)
+                }
+            );
         }
     }
 }
 
 // ---- close_notify ----
 
-/// 6.1: "Any data received after a closure alert has been received MUST be ignored." The level is ignored too.
+/// 6.1: "Any data received after a closure alert has been received MUST be ignored." The level is
+/// ignored too.
 #[test]
 fn what_follows_a_close_notify_is_ignored() {
     for level in [1, 2, 0] {
         for mut puppet in Puppet::both_connected() {
-            let bytes =
-                [puppet.record(APPLICATION_DATA, b"before"), puppet.record(ALERT, &[level, 0]), puppet.record(APPLICATION_DATA, b"after")];
+            let bytes = [
+                puppet.record(APPLICATION_DATA, b"before"),
+                puppet.record(ALERT, &[level, 0]),
+                puppet.record(APPLICATION_DATA, b"after"),
+            ];
             assert_eq!(puppet.feed(&bytes.concat()).unwrap(), Status::Closed);
             assert_eq!(puppet.delivered, b"before");
             // Whatever it is: data, an alert, a wrong record, no record at all.
             let data = puppet.record(APPLICATION_DATA, b"after");
             let alert = puppet.record(ALERT, &[2, 80]);
-            for more in [&data[..], &alert, &plain(APPLICATION_DATA, &[0; 40]), &[0xff; 5000]] {
+            for more in [
+                &data[..],
+                &alert,
+                &plain(APPLICATION_DATA, &[0; 40]),
+                &[0xff; 5000],
+            ] {
                 assert_eq!(puppet.feed(more).unwrap(), Status::Closed);
             }
             puppet.us.received_end();
@@ -144,8 +222,8 @@ fn what_follows_a_close_notify_is_ignored() {
     }
 }
 
-/// 6.1: "This does not have any effect on its read side": the peer's close_notify does not throw our own writes away, and is not answered by
-/// itself.
+/// 6.1: "This does not have any effect on its read side": the peer's close_notify does not throw
+/// our own writes away, and is not answered by itself.
 #[test]
 fn our_side_stays_open_after_the_peers_close_notify() {
     for mut puppet in Puppet::both_connected() {
@@ -166,7 +244,8 @@ fn our_side_stays_open_after_the_peers_close_notify() {
     }
 }
 
-/// 6.1: our close_notify closes our direction alone: "MUST be sent with AlertLevel=warning", once, and nothing after it.
+/// 6.1: our close_notify closes our direction alone: "MUST be sent with AlertLevel=warning", once,
+/// and nothing after it.
 #[test]
 fn our_close_notify() {
     for mut puppet in Puppet::both_connected() {
@@ -190,12 +269,19 @@ fn our_close_notify() {
         puppet.us.close();
         puppet.hear_type(ALERT);
         let error = puppet.feed(&plain(APPLICATION_DATA, &[0; 40])).unwrap_err();
-        assert!(matches!(error, Error::Protocol { fault: Fault::BadRecordMac, .. }));
+        assert!(matches!(
+            error,
+            Error::Protocol {
+                fault: Fault::BadRecordMac,
+                ..
+            }
+        ));
         puppet.has_failed(&error, None);
     }
 }
 
-/// 6.1: without a close_notify "the receiver cannot know that all the data that was sent has been received". In a handshake it is a failure too.
+/// 6.1: without a close_notify "the receiver cannot know that all the data that was sent has been
+/// received". In a handshake it is a failure too.
 #[test]
 fn a_transport_that_ends_is_a_truncation() {
     for mut puppet in all() {
@@ -218,14 +304,18 @@ fn a_close_notify_in_the_handshake() {
     let ([a, b], [c, d]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake());
     for mut puppet in [a, b, c, d] {
         let error = puppet.alert(1, 0).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)), "{error}");
+        assert!(
+            matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+            "{error}"
+        );
         puppet.has_failed(&error, None);
     }
 }
 
 // ---- user_canceled ----
 
-/// 6.1: "Receiving implementations SHOULD continue to read data from the peer until a "close_notify" is received".
+/// 6.1: "Receiving implementations SHOULD continue to read data from the peer until a
+/// "close_notify" is received".
 #[test]
 fn user_canceled_is_ignored_until_close_notify() {
     for level in [1, 2] {
@@ -241,7 +331,10 @@ fn user_canceled_is_ignored_until_close_notify() {
             puppet.alert(level, 90).unwrap();
             puppet.hears_nothing();
             let error = puppet.alert(1, 0).unwrap_err();
-            assert!(matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)), "{error}");
+            assert!(
+                matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+                "{error}"
+            );
         }
     }
     // And the handshake would go on.
@@ -251,7 +344,8 @@ fn user_canceled_is_ignored_until_close_notify() {
     puppet.lead_to("CONNECTED");
 }
 
-/// 6.1: user_canceled "MUST be followed by a close_notify". Both are warnings, each in a record of its own (5.1), under the keys of the moment.
+/// 6.1: user_canceled "MUST be followed by a close_notify". Both are warnings, each in a record of
+/// its own (5.1), under the keys of the moment.
 #[test]
 fn our_user_canceled() {
     let ([a, b], [c, d]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake());
@@ -266,8 +360,14 @@ fn our_user_canceled() {
         let deadline = puppet.us.next_timeout().unwrap();
         let at = |monotonic| Now { monotonic, ..now() };
         let before = deadline - Duration::from_nanos(1);
-        assert_eq!(puppet.us.process(at(before), &mut SystemRandom).unwrap(), Status::NeedsInput);
-        let error = puppet.us.process(at(deadline), &mut SystemRandom).unwrap_err();
+        assert_eq!(
+            puppet.us.process(at(before), &mut SystemRandom).unwrap(),
+            Status::NeedsInput
+        );
+        let error = puppet
+            .us
+            .process(at(deadline), &mut SystemRandom)
+            .unwrap_err();
         assert!(matches!(error, Error::HandshakeTimeout));
         assert_eq!(puppet.hear_type(ALERT).content, [1, 90]);
         assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);

@@ -1,9 +1,12 @@
-//! ChangeCipherSpec and the middlebox compatibility mode (RFC 9846, section 5 and E.4), on and off, in both roles.
+//! ChangeCipherSpec and the middlebox compatibility mode (RFC 9846, section 5 and E.4), on and off,
+//! in both roles.
 
 use crate::client::Client;
 use crate::connection::tests::puppet::client::{asking_server, required};
 use crate::connection::tests::puppet::server::certificate_request;
-use crate::connection::tests::puppet::{CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain, refused, server};
+use crate::connection::tests::puppet::{
+    CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain, refused, server,
+};
 use crate::error::Fault;
 
 /// The outer types of all that was sent, in order; the keys move on as the standard says.
@@ -23,15 +26,22 @@ fn types_heard(puppet: &mut Puppet) -> Vec<u8> {
 }
 
 fn client(compatibility_mode: bool) -> Client {
-    Client::builder().trust(WORLD.authority.trust()).identity(WORLD.client.clone()).compatibility_mode(compatibility_mode).build().unwrap()
+    Client::builder()
+        .trust(WORLD.authority.trust())
+        .identity(WORLD.client.clone())
+        .compatibility_mode(compatibility_mode)
+        .build()
+        .unwrap()
 }
 
-/// E.4: "If not offering early data, the client sends a dummy change_cipher_spec record immediately before its second flight."
+/// E.4: "If not offering early data, the client sends a dummy change_cipher_spec record immediately
+/// before its second flight."
 #[test]
 fn the_clients_change_cipher_spec() {
     for (mode, with_certificate) in [(true, false), (true, true), (false, false), (false, true)] {
         let mut puppet = Puppet::serving(&client(mode));
-        // 4.2.2: "In compatibility mode ..., this field MUST be non-empty ... Otherwise, it MUST be set as a zero-length list".
+        // 4.2.2: "In compatibility mode ..., this field MUST be non-empty ... Otherwise, it MUST be
+        // set as a zero-length list".
         assert_eq!(puppet.session_id.len(), if mode { 32 } else { 0 });
         puppet.lead_to("WAIT_CERT_CR");
         if with_certificate {
@@ -40,15 +50,19 @@ fn the_clients_change_cipher_spec() {
         puppet.lead_to("WAIT_FINISHED");
         puppet.hears_nothing();
         puppet.say_finished();
-        assert_eq!(types_heard(&mut puppet), if mode { vec![20, 23] } else { vec![23] });
+        assert_eq!(
+            types_heard(&mut puppet),
+            if mode { vec![20, 23] } else { vec![23] }
+        );
         puppet.hear_client_flight();
         puppet.us.write(b"data").unwrap();
         assert_eq!(types_heard(&mut puppet), [23]);
     }
 }
 
-/// E.4: "The server sends a dummy change_cipher_spec record immediately after its first handshake message", and "if the client sends a non-empty
-/// session ID, the server MUST send the change_cipher_spec".
+/// E.4: "The server sends a dummy change_cipher_spec record immediately after its first handshake
+/// message", and "if the client sends a non-empty session ID, the server MUST send the
+/// change_cipher_spec".
 #[test]
 fn the_servers_change_cipher_spec() {
     for (length, expected) in [(32, &[22, 20, 23][..]), (1, &[22, 20, 23]), (0, &[22, 23])] {
@@ -63,8 +77,9 @@ fn the_servers_change_cipher_spec() {
     }
 }
 
-/// E.4: it stands before the client's second flight, which "may either be before its second ClientHello or before its encrypted handshake flight", and
-/// after the server's first message, "either ... a ServerHello or a HelloRetryRequest": once.
+/// E.4: it stands before the client's second flight, which "may either be before its second
+/// ClientHello or before its encrypted handshake flight", and after the server's first message,
+/// "either ... a ServerHello or a HelloRetryRequest": once.
 #[test]
 fn it_goes_out_once() {
     let mut puppet = Puppet::serving(&client(true));
@@ -81,7 +96,8 @@ fn it_goes_out_once() {
     assert_eq!(types_heard(&mut puppet), [22, 23]);
 }
 
-/// Section 5: "after the first ClientHello message has been sent or received": so between the two of a client that was asked again.
+/// Section 5: "after the first ClientHello message has been sent or received": so between the two
+/// of a client that was asked again.
 #[test]
 fn it_is_dropped_between_the_hellos() {
     let mut puppet = Puppet::calling(&server());
@@ -94,13 +110,21 @@ fn it_is_dropped_between_the_hellos() {
     puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
 }
 
-/// Section 5: "at any time after the first ClientHello message has been sent or received and before the peer's Finished message has been received
-/// and MUST simply drop it". So it may be in every state between, compatibility mode or not.
+/// Section 5: "at any time after the first ClientHello message has been sent or received and before
+/// the peer's Finished message has been received and MUST simply drop it". So it may be in every
+/// state between, compatibility mode or not.
 #[test]
 fn it_is_dropped_in_the_handshake() {
     for mode in [true, false] {
         let mut puppet = Puppet::serving(&client(mode));
-        for state in ["WAIT_SH", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "WAIT_FINISHED"] {
+        for state in [
+            "WAIT_SH",
+            "WAIT_EE",
+            "WAIT_CERT_CR",
+            "WAIT_CERT",
+            "WAIT_CV",
+            "WAIT_FINISHED",
+        ] {
             puppet.lead_to(state);
             for _ in 0..5 {
                 puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
@@ -128,7 +152,10 @@ fn it_is_dropped_in_the_handshake() {
 /// Ours: dropped up to 32 times, however they are spread; then unexpected_message.
 #[test]
 fn the_thirty_third_is_refused() {
-    for (mut puppet, later) in [(Puppet::client_at("WAIT_SH"), "WAIT_CV"), (Puppet::server_at("WAIT_FINISHED"), "WAIT_FINISHED")] {
+    for (mut puppet, later) in [
+        (Puppet::client_at("WAIT_SH"), "WAIT_CV"),
+        (Puppet::server_at("WAIT_FINISHED"), "WAIT_FINISHED"),
+    ] {
         for _ in 0..16 {
             puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
         }
@@ -138,50 +165,100 @@ fn the_thirty_third_is_refused() {
         for _ in 16..32 {
             puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
         }
-        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), later, 10, Fault::TooMany { limit: 32, .. });
+        refused!(
+            puppet,
+            plain(CHANGE_CIPHER_SPEC, &[1]),
+            later,
+            10,
+            Fault::TooMany { limit: 32, .. }
+        );
     }
 }
 
-/// Section 5: "before the first ClientHello message or after the peer's Finished message, it MUST be treated as an unexpected record type".
+/// Section 5: "before the first ClientHello message or after the peer's Finished message, it MUST
+/// be treated as an unexpected record type".
 #[test]
 fn too_early_and_too_late() {
     let mut puppet = Puppet::server_at("START");
-    refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "START", 10, Fault::ChangeCipherSpec);
+    refused!(
+        puppet,
+        plain(CHANGE_CIPHER_SPEC, &[1]),
+        "START",
+        10,
+        Fault::ChangeCipherSpec
+    );
     for mut puppet in Puppet::both_connected() {
-        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "CONNECTED", 10, Fault::ChangeCipherSpec);
+        refused!(
+            puppet,
+            plain(CHANGE_CIPHER_SPEC, &[1]),
+            "CONNECTED",
+            10,
+            Fault::ChangeCipherSpec
+        );
     }
     for mut puppet in Puppet::both_connected() {
         puppet.send(b"data").unwrap();
-        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "CONNECTED", 10, Fault::ChangeCipherSpec);
+        refused!(
+            puppet,
+            plain(CHANGE_CIPHER_SPEC, &[1]),
+            "CONNECTED",
+            10,
+            Fault::ChangeCipherSpec
+        );
     }
 }
 
-/// Section 5: "An implementation which receives any other change_cipher_spec value ... MUST abort the handshake with an "unexpected_message"
-/// alert." (A protected one: `receive/record_receiver.rs`; one inside a message: `receive/alignment.rs`.)
+/// Section 5: "An implementation which receives any other change_cipher_spec value ... MUST abort
+/// the handshake with an "unexpected_message" alert." (A protected one:
+/// `receive/record_receiver.rs`; one inside a message: `receive/alignment.rs`.)
 #[test]
 fn any_other_value() {
     for content in [&[][..], &[0], &[2], &[255], &[1, 1], &[1, 0], &[1; 100]] {
         for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED", "CONNECTED"] {
             let mut puppet = Puppet::client_at(state);
-            refused!(puppet, plain(CHANGE_CIPHER_SPEC, content), state, 10, Fault::ChangeCipherSpec);
+            refused!(
+                puppet,
+                plain(CHANGE_CIPHER_SPEC, content),
+                state,
+                10,
+                Fault::ChangeCipherSpec
+            );
         }
         for state in ["START", "WAIT_CERT", "WAIT_FINISHED", "CONNECTED"] {
             let mut puppet = Puppet::server_at(state);
-            refused!(puppet, plain(CHANGE_CIPHER_SPEC, content), state, 10, Fault::ChangeCipherSpec);
+            refused!(
+                puppet,
+                plain(CHANGE_CIPHER_SPEC, content),
+                state,
+                10,
+                Fault::ChangeCipherSpec
+            );
         }
     }
     // By the header alone, if that says enough.
     let mut puppet = Puppet::client_at("WAIT_SH");
-    refused!(puppet, [20, 3, 3, 0x40, 0], "WAIT_SH", 10, Fault::ChangeCipherSpec);
+    refused!(
+        puppet,
+        [20, 3, 3, 0x40, 0],
+        "WAIT_SH",
+        10,
+        Fault::ChangeCipherSpec
+    );
 }
 
-/// It is no handshake message: the transcript does not know it, and between the parts of a flight it does not break what is packed together.
+/// It is no handshake message: the transcript does not know it, and between the parts of a flight
+/// it does not break what is packed together.
 #[test]
 fn it_stands_between_whole_messages() {
     let mut puppet = Puppet::client_at("WAIT_EE");
     let ee = crate::connection::tests::puppet::server::encrypted_extensions(&[]);
     puppet.transcript.extend_from_slice(&ee);
-    let bytes = [plain(CHANGE_CIPHER_SPEC, &[1]), puppet.record(HANDSHAKE, &ee), plain(CHANGE_CIPHER_SPEC, &[1])].concat();
+    let bytes = [
+        plain(CHANGE_CIPHER_SPEC, &[1]),
+        puppet.record(HANDSHAKE, &ee),
+        plain(CHANGE_CIPHER_SPEC, &[1]),
+    ]
+    .concat();
     puppet.feed(&bytes).unwrap();
     puppet.lead_to("CONNECTED");
 }

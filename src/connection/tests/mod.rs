@@ -27,8 +27,13 @@ use crate::error::Fault;
 use crate::identity::Authority;
 
 fn now() -> Now {
-    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Now { monotonic: Duration::ZERO, unix }
+    let unix = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Now {
+        monotonic: Duration::ZERO,
+        unix,
+    }
 }
 
 fn deliver(from: &mut Connection, to: &mut Connection) -> Result<Status, Error> {
@@ -46,15 +51,21 @@ fn deliver(from: &mut Connection, to: &mut Connection) -> Result<Status, Error> 
 #[test]
 fn hello() {
     let authority = Authority::new("test").unwrap();
-    let client =
-        Client::builder().trust(authority.trust()).identity(authority.issue_client("me").unwrap()).alpn(["h2", "x"]).build().unwrap();
+    let client = Client::builder()
+        .trust(authority.trust())
+        .identity(authority.issue_client("me").unwrap())
+        .alpn(["h2", "x"])
+        .build()
+        .unwrap();
     let server = Server::builder()
         .identity(authority.issue_server(["db.internal"]).unwrap())
         .client_auth(crate::server::ClientAuth::Required(authority.trust()))
         .alpn(["x"])
         .build()
         .unwrap();
-    let mut c = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+    let mut c = client
+        .connection("db.internal", now(), &mut SystemRandom)
+        .unwrap();
     let mut s = server.connection(now());
     deliver(&mut c, &mut s).unwrap();
     deliver(&mut s, &mut c).unwrap();
@@ -81,8 +92,13 @@ fn hello() {
 fn a_close_notify_in_the_clear_does_not_end_a_connected_stream() {
     let authority = Authority::new("test").unwrap();
     let client = Client::builder().trust(authority.trust()).build().unwrap();
-    let server = Server::builder().identity(authority.issue_server(["db.internal"]).unwrap()).build().unwrap();
-    let mut c = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+    let server = Server::builder()
+        .identity(authority.issue_server(["db.internal"]).unwrap())
+        .build()
+        .unwrap();
+    let mut c = client
+        .connection("db.internal", now(), &mut SystemRandom)
+        .unwrap();
     let mut s = server.connection(now());
     deliver(&mut c, &mut s).unwrap();
     deliver(&mut s, &mut c).unwrap();
@@ -93,7 +109,18 @@ fn a_close_notify_in_the_clear_does_not_end_a_connected_stream() {
         side.input()[..7].copy_from_slice(&[21, 3, 3, 0, 2, 1, 0]);
         side.received(7);
         let error = side.process(now(), &mut SystemRandom).unwrap_err();
-        assert!(matches!(error, Error::Protocol { fault: Fault::UnexpectedRecord { got: ContentType::ALERT }, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Protocol {
+                    fault: Fault::UnexpectedRecord {
+                        got: ContentType::ALERT
+                    },
+                    ..
+                }
+            ),
+            "{error}"
+        );
         assert_eq!(error.alert(), Some(AlertDescription::UNEXPECTED_MESSAGE));
     }
 }

@@ -1,11 +1,16 @@
-//! A limit for protected records in each direction (RFC 8449, section 4), in both roles: it counts "the content type and padding added in TLS 1.3 (that is,
-//! the complete length of TLSInnerPlaintext)".
+//! A limit for protected records in each direction (RFC 8449, section 4), in both roles: it counts
+//! "the content type and padding added in TLS 1.3 (that is, the complete length of
+//! TLSInnerPlaintext)".
 
 use crate::client::Client;
 use crate::connection::tests::puppet::client::{add, asking_server, required};
-use crate::connection::tests::puppet::server::{certificate_request, encrypted_extensions, key_update};
+use crate::connection::tests::puppet::server::{
+    certificate_request, encrypted_extensions, key_update,
+};
 use crate::connection::tests::puppet::session::known;
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, extension, message, plain, refused};
+use crate::connection::tests::puppet::{
+    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, extension, message, plain, refused,
+};
 use crate::error::{Error, Fault, Illegal};
 use crate::message::ClientHelloExtension::RecordSizeLimit;
 use crate::record::Padding;
@@ -23,7 +28,8 @@ impl Puppet {
         self.decide(|sink| sink.limit_read(limit)).unwrap();
     }
 
-    /// The lengths of the TLSInnerPlaintexts that wait to be sent: what the tag of 16 bytes leaves of a record.
+    /// The lengths of the TLSInnerPlaintexts that wait to be sent: what the tag of 16 bytes leaves
+    /// of a record.
     fn inner_lengths(&self) -> Vec<usize> {
         let (mut lengths, mut rest) = (Vec::new(), self.us.output());
         while let [content_type, _, _, high, low, ..] = *rest {
@@ -41,13 +47,17 @@ impl Puppet {
 #[track_caller]
 fn are_cut_at(limit: usize, lengths: &[usize]) {
     let (last, others) = lengths.split_last().expect("records");
-    assert!(others.iter().all(|length| *length == limit) && *last <= limit, "{limit}: {lengths:?}");
+    assert!(
+        others.iter().all(|length| *length == limit) && *last <= limit,
+        "{limit}: {lengths:?}"
+    );
 }
 
 // ---- what we send ----
 
-/// "An endpoint MUST NOT generate a protected record with plaintext that is larger than the RecordSizeLimit value it receives from its peer."
-/// "Unprotected messages are not subject to this limit."
+/// "An endpoint MUST NOT generate a protected record with plaintext that is larger than the
+/// RecordSizeLimit value it receives from its peer." "Unprotected messages are not subject to this
+/// limit."
 #[test]
 fn our_handshake_stays_within_it() {
     for limit in [LEAST, LEAST + 1, 500, 16385] {
@@ -56,12 +66,20 @@ fn our_handshake_stays_within_it() {
         puppet.say_client_hello();
         // ServerHello, which no key protects, is one record of more than 64 bytes.
         let output = puppet.us.output();
-        assert!(output[0] == HANDSHAKE && output[5] == 2 && usize::from(output[4]) > LEAST, "{:?}", &output[..9]);
+        assert!(
+            output[0] == HANDSHAKE && output[5] == 2 && usize::from(output[4]) > LEAST,
+            "{:?}",
+            &output[..9]
+        );
         are_cut_at(limit, &puppet.inner_lengths());
         puppet.hear_flight();
         puppet.lead_server_to("CONNECTED");
 
-        let client = Client::builder().trust(WORLD.authority.trust()).identity(WORLD.client.clone()).build().unwrap();
+        let client = Client::builder()
+            .trust(WORLD.authority.trust())
+            .identity(WORLD.client.clone())
+            .build()
+            .unwrap();
         let mut puppet = Puppet::serving(&client);
         puppet.lead_to("WAIT_CERT_CR");
         puppet.limit_write(limit);
@@ -95,7 +113,8 @@ fn our_data_and_its_padding_stay_within_it() {
             }
         }
     }
-    // "Even if a larger record size limit is provided by a peer, an endpoint MUST NOT send records larger than the protocol-defined limit".
+    // "Even if a larger record size limit is provided by a peer, an endpoint MUST NOT send records
+    // larger than the protocol-defined limit".
     for mut puppet in Puppet::both_connected() {
         puppet.limit_write(65535);
         puppet.us.sender.padding = Padding::Full;
@@ -132,11 +151,20 @@ fn it_outlives_our_keys() {
 /// Under the least limit there is, alerts go out whole.
 #[test]
 fn alerts_fit() {
-    for mut puppet in Puppet::both_in_handshake().into_iter().chain(Puppet::both_connected()) {
+    for mut puppet in Puppet::both_in_handshake()
+        .into_iter()
+        .chain(Puppet::both_connected())
+    {
         puppet.limit_write(LEAST);
         puppet.us.sender.padding = Padding::Full;
         let state = puppet.state();
-        refused!(puppet, plain(APPLICATION_DATA, &[0x55; 30]), state, 20, Fault::BadRecordMac);
+        refused!(
+            puppet,
+            plain(APPLICATION_DATA, &[0x55; 30]),
+            state,
+            20,
+            Fault::BadRecordMac
+        );
     }
     for mut puppet in Puppet::both_connected() {
         puppet.limit_write(LEAST);
@@ -147,32 +175,63 @@ fn alerts_fit() {
 
 // ---- what we receive ----
 
-/// "A TLS endpoint that receives a record larger than its advertised limit MUST generate a fatal "record_overflow" alert".
+/// "A TLS endpoint that receives a record larger than its advertised limit MUST generate a fatal
+/// "record_overflow" alert".
 #[test]
 fn one_byte_over_is_refused() {
     for limit in [LEAST, 65, 1000, 16384] {
-        for (content, padding) in [(limit - 1, 0), (limit - 2, 1), (1, limit - 2), (0, limit - 1)] {
+        for (content, padding) in [
+            (limit - 1, 0),
+            (limit - 2, 1),
+            (1, limit - 2),
+            (0, limit - 1),
+        ] {
             for mut puppet in Puppet::both_connected() {
                 puppet.limit_read(limit);
                 let record = puppet.protect(APPLICATION_DATA, &vec![7; content], padding);
                 puppet.feed(&record).unwrap();
                 assert_eq!(puppet.delivered, vec![7; content]);
                 let record = puppet.protect(APPLICATION_DATA, &vec![7; content], padding + 1);
-                refused!(puppet, record, "CONNECTED", 22, Fault::RecordOverflow { length, limit: l } if length == limit + 1 && l == limit);
+                refused!(
+                    puppet,
+                    record,
+                    "CONNECTED",
+                    22,
+                    Fault::RecordOverflow { length, limit: l } if length == limit + 1 && l == limit
+                );
             }
         }
     }
     for mut puppet in Puppet::both_in_handshake() {
         puppet.limit_read(LEAST);
-        let content = if puppet.side == Side::Server { encrypted_extensions(&[]) } else { puppet.finished() };
+        let content = if puppet.side == Side::Server {
+            encrypted_extensions(&[])
+        } else {
+            puppet.finished()
+        };
         let record = puppet.protect(HANDSHAKE, &content, LEAST - content.len());
         let state = puppet.state();
-        refused!(puppet, record, state, 22, Fault::RecordOverflow { length: 65, limit: 64 });
+        refused!(
+            puppet,
+            record,
+            state,
+            22,
+            Fault::RecordOverflow {
+                length: 65,
+                limit: 64
+            }
+        );
     }
     // One that does not open is no record of the peer's, however long.
     for mut puppet in Puppet::both_connected() {
         puppet.limit_read(LEAST);
-        refused!(puppet, plain(APPLICATION_DATA, &[0x55; 100]), "CONNECTED", 20, Fault::BadRecordMac);
+        refused!(
+            puppet,
+            plain(APPLICATION_DATA, &[0x55; 100]),
+            "CONNECTED",
+            20,
+            Fault::BadRecordMac
+        );
     }
 }
 
@@ -185,7 +244,11 @@ fn it_outlives_the_peers_keys() {
     puppet.lead_server_to("CONNECTED");
     let mut other = Puppet::client_at("WAIT_EE");
     other.limit_read(LEAST);
-    for make in [|_: &Puppet| encrypted_extensions(&[]), Puppet::certificate, Puppet::certificate_verify] {
+    for make in [
+        |_: &Puppet| encrypted_extensions(&[]),
+        Puppet::certificate,
+        Puppet::certificate_verify,
+    ] {
         let message = make(&other);
         other.transcript.extend_from_slice(&message);
         for part in message.chunks(LEAST - 1) {
@@ -201,11 +264,21 @@ fn it_outlives_the_peers_keys() {
             puppet.write.as_mut().unwrap().update();
         }
         let record = puppet.protect(APPLICATION_DATA, &[7; LEAST], 0);
-        refused!(puppet, record, "CONNECTED", 22, Fault::RecordOverflow { length: 65, limit: 64 });
+        refused!(
+            puppet,
+            record,
+            "CONNECTED",
+            22,
+            Fault::RecordOverflow {
+                length: 65,
+                limit: 64
+            }
+        );
     }
 }
 
-/// The server's EncryptedExtensions say that it keeps to the limit, and come in a record that it holds for.
+/// The server's EncryptedExtensions say that it keeps to the limit, and come in a record that it
+/// holds for.
 #[test]
 fn the_record_that_brings_it_is_within_it() {
     for (padding, within) in [(LEAST - 7, true), (LEAST - 6, false)] {
@@ -214,7 +287,14 @@ fn the_record_that_brings_it_is_within_it() {
         puppet.feed(&record).unwrap();
         match puppet.decide(|sink| sink.limit_read(LEAST)) {
             Ok(()) => assert!(within),
-            Err(Error::Protocol { fault: fault @ Fault::RecordOverflow { length: 65, limit: 64 }, .. }) => {
+            Err(Error::Protocol {
+                fault:
+                    fault @ Fault::RecordOverflow {
+                        length: 65,
+                        limit: 64,
+                    },
+                ..
+            }) => {
                 assert!(!within);
                 assert_eq!(fault.alert().0, 22);
             }
@@ -226,48 +306,99 @@ fn the_record_that_brings_it_is_within_it() {
 // ---- how it is agreed ----
 
 fn with_limit(bytes: u16) -> (Client, Server) {
-    let client = Client::builder().trust(WORLD.authority.trust()).identity(WORLD.client.clone()).record_size_limit(bytes).build().unwrap();
-    let server = Server::builder().identity(WORLD.server.clone()).client_auth(required()).record_size_limit(bytes).build().unwrap();
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .identity(WORLD.client.clone())
+        .record_size_limit(bytes)
+        .build()
+        .unwrap();
+    let server = Server::builder()
+        .identity(WORLD.server.clone())
+        .client_auth(required())
+        .record_size_limit(bytes)
+        .build()
+        .unwrap();
     (client, server)
 }
 
-/// "uint16 RecordSizeLimit": what the client's configuration says; the server's is the answer to it, and to nothing else. 2^14 + 1 is the most there is.
+/// "uint16 RecordSizeLimit": what the client's configuration says; the server's is the answer to
+/// it, and to nothing else. 2^14 + 1 is the most there is.
 #[test]
 fn what_is_said() {
     for (limit, bytes) in [(64, [0, 64]), (1000, [3, 0xe8]), (16385, [0x40, 1])] {
         let (client, server) = with_limit(limit);
-        assert_eq!(Puppet::serving(&client).offer().record_size_limit(), Some(limit));
+        assert_eq!(
+            Puppet::serving(&client).offer().record_size_limit(),
+            Some(limit)
+        );
         let mut puppet = Puppet::calling(&server);
         let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(16385)));
         puppet.say(&hello).unwrap();
         let answers = puppet.hear_flight().swap_remove(1);
-        assert_eq!(answers, encrypted_extensions(&[extension(0, &[]), extension(28, &bytes)].concat()));
+        assert_eq!(
+            answers,
+            encrypted_extensions(&[extension(0, &[]), extension(28, &bytes)].concat())
+        );
         let mut puppet = Puppet::calling(&server);
         puppet.say_client_hello();
-        assert_eq!(puppet.hear_flight()[1], encrypted_extensions(&extension(0, &[])));
+        assert_eq!(
+            puppet.hear_flight()[1],
+            encrypted_extensions(&extension(0, &[]))
+        );
     }
-    assert_eq!(Puppet::client_at("WAIT_SH").offer().record_size_limit(), Some(16385));
+    assert_eq!(
+        Puppet::client_at("WAIT_SH").offer().record_size_limit(),
+        Some(16385)
+    );
     for bytes in [0, 63, 16386, u16::MAX] {
-        assert!(Client::builder().trust(WORLD.authority.trust()).record_size_limit(bytes).build().is_err());
-        assert!(Server::builder().identity(WORLD.server.clone()).record_size_limit(bytes).build().is_err());
+        assert!(
+            Client::builder()
+                .trust(WORLD.authority.trust())
+                .record_size_limit(bytes)
+                .build()
+                .is_err()
+        );
+        assert!(
+            Server::builder()
+                .identity(WORLD.server.clone())
+                .record_size_limit(bytes)
+                .build()
+                .is_err()
+        );
     }
 }
 
-/// "An endpoint MUST treat receipt of a smaller value as a fatal error and generate an "illegal_parameter" alert."
+/// "An endpoint MUST treat receipt of a smaller value as a fatal error and generate an
+/// "illegal_parameter" alert."
 #[test]
 fn below_64_is_refused() {
     for limit in [0, 1, 63] {
         let mut puppet = Puppet::calling(&asking_server(required()));
         let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(limit)));
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::RecordSizeLimit(got)) if got == limit);
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::RecordSizeLimit(got)) if got == limit
+        );
         let mut puppet = Puppet::client_at("WAIT_EE");
-        let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(28, &limit.to_be_bytes())));
-        refused!(puppet, record, "WAIT_EE", 47, Fault::Illegal(Illegal::RecordSizeLimit(got)) if got == limit);
+        let record = puppet.record(
+            HANDSHAKE,
+            &encrypted_extensions(&extension(28, &limit.to_be_bytes())),
+        );
+        refused!(
+            puppet,
+            record,
+            "WAIT_EE",
+            47,
+            Fault::Illegal(Illegal::RecordSizeLimit(got)) if got == limit
+        );
     }
 }
 
-/// The server's whole flight, and the client's, are cut at what the other one said. More than there is says nothing: "A server MUST NOT enforce this
-/// restriction".
+/// The server's whole flight, and the client's, are cut at what the other one said. More than there
+/// is says nothing: "A server MUST NOT enforce this restriction".
 #[test]
 fn each_keeps_to_what_the_other_said() {
     for limit in [64, 65, 300, 16385, 16386, u16::MAX] {
@@ -283,7 +414,9 @@ fn each_keeps_to_what_the_other_said() {
 
         let (client, _) = with_limit(16385);
         let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-        puppet.say(&encrypted_extensions(&extension(28, &limit.to_be_bytes()))).unwrap();
+        puppet
+            .say(&encrypted_extensions(&extension(28, &limit.to_be_bytes())))
+            .unwrap();
         puppet.say(&certificate_request()).unwrap();
         puppet.lead_to("WAIT_FINISHED");
         puppet.say_finished();
@@ -294,14 +427,19 @@ fn each_keeps_to_what_the_other_said() {
     }
 }
 
-/// "An endpoint that receives a record larger than its advertised limit MUST generate a fatal "record_overflow" alert": from the first protected record that
-/// the other side can have cut, in both roles.
+/// "An endpoint that receives a record larger than its advertised limit MUST generate a fatal
+/// "record_overflow" alert": from the first protected record that the other side can have cut, in
+/// both roles.
 #[test]
 fn ours_is_enforced_once_agreed() {
     let (client, server) = with_limit(1000);
     let connected = |agreed: bool| {
         let mut one = Puppet::serving_at(&client, "WAIT_EE");
-        let answer = if agreed { extension(28, &[0x40, 1]) } else { Vec::new() };
+        let answer = if agreed {
+            extension(28, &[0x40, 1])
+        } else {
+            Vec::new()
+        };
         one.say(&encrypted_extensions(&answer)).unwrap();
         one.lead_to("CONNECTED");
         let mut two = Puppet::calling(&server);
@@ -321,7 +459,16 @@ fn ours_is_enforced_once_agreed() {
         let padded = puppet.protect(APPLICATION_DATA, &[7; 500], 499);
         puppet.feed(&padded).unwrap();
         let over = puppet.protect(APPLICATION_DATA, &[7; 500], 500);
-        refused!(puppet, over, "CONNECTED", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+        refused!(
+            puppet,
+            over,
+            "CONNECTED",
+            22,
+            Fault::RecordOverflow {
+                length: 1001,
+                limit: 1000
+            }
+        );
     }
     // Where the other side does not know the extension there is no limit but the protocol's.
     for mut puppet in connected(false) {
@@ -330,17 +477,37 @@ fn ours_is_enforced_once_agreed() {
     }
 
     let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-    puppet.say(&encrypted_extensions(&extension(28, &[0x40, 1]))).unwrap();
+    puppet
+        .say(&encrypted_extensions(&extension(28, &[0x40, 1])))
+        .unwrap();
     let certificate = puppet.certificate();
     let over = puppet.protect(HANDSHAKE, &certificate[..100], 900);
-    refused!(puppet, over, "WAIT_CERT_CR", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+    refused!(
+        puppet,
+        over,
+        "WAIT_CERT_CR",
+        22,
+        Fault::RecordOverflow {
+            length: 1001,
+            limit: 1000
+        }
+    );
     let mut puppet = Puppet::calling(&server);
     let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(16385)));
     puppet.say(&hello).unwrap();
     puppet.hear_flight();
     let certificate = puppet.certificate();
     let over = puppet.protect(HANDSHAKE, &certificate[..100], 900);
-    refused!(puppet, over, "WAIT_CERT", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+    refused!(
+        puppet,
+        over,
+        "WAIT_CERT",
+        22,
+        Fault::RecordOverflow {
+            length: 1001,
+            limit: 1000
+        }
+    );
 }
 
 /// A resumed session agrees anew: each side says what it wants this time.
@@ -349,12 +516,23 @@ fn it_is_agreed_anew_with_a_session() {
     let (client, server) = with_limit(1000);
     let psk = known(&client);
     let mut puppet = Puppet::resuming_at(&client, &psk, "WAIT_EE");
-    puppet.say(&encrypted_extensions(&extension(28, &[0, 64]))).unwrap();
+    puppet
+        .say(&encrypted_extensions(&extension(28, &[0, 64])))
+        .unwrap();
     puppet.say_finished();
     are_cut_at(64, &puppet.inner_lengths());
     puppet.hear_client_flight();
     let over = puppet.protect(APPLICATION_DATA, &[7; 500], 500);
-    refused!(puppet, over, "CONNECTED", 22, Fault::RecordOverflow { length: 1001, limit: 1000 });
+    refused!(
+        puppet,
+        over,
+        "CONNECTED",
+        22,
+        Fault::RecordOverflow {
+            length: 1001,
+            limit: 1000
+        }
+    );
 
     let ticket = Puppet::tickets_of(&server).remove(0);
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
@@ -363,5 +541,8 @@ fn it_is_agreed_anew_with_a_session() {
     are_cut_at(64, &puppet.inner_lengths());
     let flight = puppet.hear_flight();
     assert_eq!(flight.len(), 3);
-    assert_eq!(flight[1], encrypted_extensions(&[extension(0, &[]), extension(28, &[3, 0xe8])].concat()));
+    assert_eq!(
+        flight[1],
+        encrypted_extensions(&[extension(0, &[]), extension(28, &[3, 0xe8])].concat())
+    );
 }

@@ -1,4 +1,5 @@
-//! A connection in two halves: what the one hears and the other one has to do about it, in both roles.
+//! A connection in two halves: what the one hears and the other one has to do about it, in both
+//! roles.
 
 use crate::code_point::AlertDescription;
 
@@ -21,12 +22,20 @@ impl Halves {
     }
 
     fn of(mut puppet: Puppet) -> Self {
-        let (reading, writing, notes) = std::mem::replace(&mut puppet.us, Connection::undecided(now())).split();
-        Self { puppet, reading, shared: Shared::new(writing, notes) }
+        let (reading, writing, notes) =
+            std::mem::replace(&mut puppet.us, Connection::undecided(now())).split();
+        Self {
+            puppet,
+            reading,
+            shared: Shared::new(writing, notes),
+        }
     }
 
     /// The half that writes does this; the peer hears what comes of it.
-    fn writing<T>(&mut self, work: impl FnOnce(&mut SendHalf, &crate::connection::Notes<Error>) -> T) -> T {
+    fn writing<T>(
+        &mut self,
+        work: impl FnOnce(&mut SendHalf, &crate::connection::Notes<Error>) -> T,
+    ) -> T {
         let raw = &mut self.puppet.raw;
         self.shared.work(
             |writing, notes| {
@@ -53,7 +62,10 @@ impl Halves {
         let mut read = Vec::new();
         loop {
             let mut out = [0; 10];
-            match self.reading.process_into(&mut out, now(), &self.shared.notes)? {
+            match self
+                .reading
+                .process_into(&mut out, now(), &self.shared.notes)?
+            {
                 (0, Status::NeedsInput) if bytes.is_empty() => return Ok(read),
                 (0, Status::NeedsInput) => {
                     let space = self.reading.input();
@@ -74,14 +86,19 @@ impl Halves {
         let record = self.puppet.take_update(request_update);
         assert!(self.reading(&record).unwrap().is_empty());
         // Nothing is sent from here.
-        assert_eq!(self.shared.work(|writing, _| writing.output().len(), |_, _| {}), 0);
+        assert_eq!(
+            self.shared
+                .work(|writing, _| writing.output().len(), |_, _| {}),
+            0
+        );
     }
 }
 
 // ---- RFC 9846, 4.7.3 ----
 
-/// "the receiver MUST send a KeyUpdate of its own with request_update set to "update_not_requested" prior to sending its next Application Data record": under
-/// the old keys, and the data under the new ones. Once, however often it was asked for meanwhile.
+/// "the receiver MUST send a KeyUpdate of its own with request_update set to "update_not_requested"
+/// prior to sending its next Application Data record": under the old keys, and the data under the
+/// new ones. Once, however often it was asked for meanwhile.
 #[test]
 fn what_is_asked_of_the_one_is_answered_by_the_other() {
     for mut halves in Halves::both() {
@@ -114,27 +131,37 @@ fn the_answer_comes_before_data_of_any_kind() {
     };
     for mut halves in Halves::both() {
         halves.update(1);
-        halves.writing(|writing, notes| writing.write_with(4, lent, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.write_with(4, lent, notes))
+            .unwrap();
         halves.puppet.hear_update(0);
         halves.puppet.hear_data(b"lent");
 
         // What was gathered before it was asked for is data that is sent afterwards.
-        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(true, notes))
+            .unwrap();
         assert!(halves.writing(|writing, _| writing.is_corked()));
         halves.write(b"gathered");
         halves.update(1);
         halves.puppet.hears_nothing();
-        halves.writing(|writing, notes| writing.flush(notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.flush(notes))
+            .unwrap();
         halves.puppet.hear_update(0);
         halves.puppet.hear_data(b"gathered");
 
         halves.write(b"uncorked");
         halves.update(1);
-        halves.writing(|writing, notes| writing.set_corked(false, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(false, notes))
+            .unwrap();
         halves.puppet.hear_update(0);
         halves.puppet.hear_data(b"uncorked");
 
-        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(true, notes))
+            .unwrap();
         halves.write(b"the end");
         halves.update(1);
         halves.writing(SendHalf::close);
@@ -145,38 +172,50 @@ fn the_answer_comes_before_data_of_any_kind() {
     }
 }
 
-/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with request_update set to update_requested."
+/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
+/// KeyUpdate with request_update set to update_requested."
 #[test]
 fn one_request_at_a_time() {
     for mut halves in Halves::both() {
         for _ in 0..2 {
             for request_update in [1, 0, 0] {
-                halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+                halves
+                    .writing(|writing, notes| writing.rekey(notes))
+                    .unwrap();
                 halves.puppet.hear_update(request_update);
             }
             // The answer is heard by the other half.
             halves.update(0);
         }
         // Gathered data is older.
-        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(true, notes))
+            .unwrap();
         halves.write(b"old");
-        halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.rekey(notes))
+            .unwrap();
         halves.puppet.hear_data(b"old");
         halves.puppet.hear_update(1);
     }
 }
 
-/// A request that was under way when the connection was split is one too, and its answer no idle message.
+/// A request that was under way when the connection was split is one too, and its answer no idle
+/// message.
 #[test]
 fn a_request_from_before() {
     for mut puppet in Puppet::both_connected() {
         puppet.us.rekey().unwrap();
         puppet.hear_update(1);
         let mut halves = Halves::of(puppet);
-        halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.rekey(notes))
+            .unwrap();
         halves.puppet.hear_update(0);
         halves.update(0);
-        halves.writing(|writing, notes| writing.rekey(notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.rekey(notes))
+            .unwrap();
         halves.puppet.hear_update(1);
         // 64 that nobody asked for, and this answer, which does not count.
         for _ in 0..65 {
@@ -199,31 +238,56 @@ fn idle_messages_are_counted_until_something_is_written() {
         }
         let record = halves.puppet.take_update(1);
         let error = halves.reading(&record).unwrap_err();
-        assert!(matches!(error, Error::Protocol { fault: Fault::TooMany { limit: 64, .. }, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Protocol {
+                    fault: Fault::TooMany { limit: 64, .. },
+                    ..
+                }
+            ),
+            "{error}"
+        );
         assert!(halves.try_write(b"too late").is_err());
     }
 }
 
 // ---- failures ----
 
-/// The half that writes says the alert, behind what it had gathered, and nothing else; both halves get the first error, for good.
+/// The half that writes says the alert, behind what it had gathered, and nothing else; both halves
+/// get the first error, for good.
 #[test]
 fn what_reading_fails_with_is_said_by_writing() {
     for mut halves in Halves::both() {
-        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(true, notes))
+            .unwrap();
         halves.write(b"gathered");
         let mut record = halves.puppet.protect(APPLICATION_DATA, b"x", 0);
         record[7] ^= 1;
         let error = halves.reading(&record).unwrap_err();
         assert_eq!(error.alert(), Some(AlertDescription::BAD_RECORD_MAC));
-        assert_eq!(halves.writing(|writing, notes| writing.flush(notes)).ok(), Some(()));
+        assert_eq!(
+            halves.writing(|writing, notes| writing.flush(notes)).ok(),
+            Some(())
+        );
         halves.puppet.hear_data(b"gathered");
         assert_eq!(halves.puppet.hear_type(ALERT).content, [2, 20]);
         for _ in 0..2 {
             let same = |other: Error| assert_eq!(other.to_string(), error.to_string());
             same(halves.try_write(b"x").unwrap_err());
-            same(halves.writing(|writing, notes| writing.write_with(1, |_| panic!("nothing goes out"), notes)).unwrap_err());
-            same(halves.writing(|writing, notes| writing.rekey(notes)).unwrap_err());
+            same(
+                halves
+                    .writing(|writing, notes| {
+                        writing.write_with(1, |_| panic!("nothing goes out"), notes)
+                    })
+                    .unwrap_err(),
+            );
+            same(
+                halves
+                    .writing(|writing, notes| writing.rekey(notes))
+                    .unwrap_err(),
+            );
             same(halves.reading(&[]).unwrap_err());
         }
         halves.puppet.hears_nothing();
@@ -242,7 +306,10 @@ fn what_writing_fails_with_is_what_reading_gets() {
         assert!(matches!(error, Error::KeyLimit));
         assert_eq!(halves.puppet.hear_type(ALERT).content, [2, 80]);
         let record = halves.puppet.protect(APPLICATION_DATA, b"too late", 0);
-        assert!(matches!(halves.reading(&record).unwrap_err(), Error::KeyLimit));
+        assert!(matches!(
+            halves.reading(&record).unwrap_err(),
+            Error::KeyLimit
+        ));
         halves.puppet.hears_nothing();
     }
 }
@@ -251,11 +318,19 @@ fn what_writing_fails_with_is_what_reading_gets() {
 #[test]
 fn an_error_alert_is_the_end_of_both() {
     for mut halves in Halves::both() {
-        halves.writing(|writing, notes| writing.set_corked(true, notes)).unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(true, notes))
+            .unwrap();
         halves.write(b"gathered");
         let record = halves.puppet.record(ALERT, &[2, 80]);
-        assert!(matches!(halves.reading(&record).unwrap_err(), Error::AlertReceived(_)));
-        assert!(matches!(halves.try_write(b"x").unwrap_err(), Error::AlertReceived(_)));
+        assert!(matches!(
+            halves.reading(&record).unwrap_err(),
+            Error::AlertReceived(_)
+        ));
+        assert!(matches!(
+            halves.try_write(b"x").unwrap_err(),
+            Error::AlertReceived(_)
+        ));
         halves.writing(SendHalf::close);
         halves.puppet.hears_nothing();
     }
@@ -263,14 +338,19 @@ fn an_error_alert_is_the_end_of_both() {
 
 // ---- ends ----
 
-/// Each direction ends for itself: reading goes on, through new keys too, and what it is asked for is not answered any more.
+/// Each direction ends for itself: reading goes on, through new keys too, and what it is asked for
+/// is not answered any more.
 #[test]
 fn reading_goes_on_when_writing_has_ended() {
     for abandons in [false, true] {
         for mut halves in Halves::both() {
             halves.writing(|writing, notes| {
                 writing.write(&[&b"waits"[..]], notes).unwrap();
-                if abandons { writing.abandon() } else { writing.close(notes) }
+                if abandons {
+                    writing.abandon()
+                } else {
+                    writing.close(notes)
+                }
             });
             if !abandons {
                 halves.puppet.hear_data(b"waits");
@@ -280,13 +360,19 @@ fn reading_goes_on_when_writing_has_ended() {
             let record = halves.puppet.protect(APPLICATION_DATA, b"a little more", 0);
             assert_eq!(halves.reading(&record).unwrap(), b"a little more");
             assert!(matches!(halves.try_write(b"x").unwrap_err(), Error::Closed));
-            assert!(matches!(halves.writing(|writing, notes| writing.rekey(notes)).unwrap_err(), Error::Closed));
+            assert!(matches!(
+                halves
+                    .writing(|writing, notes| writing.rekey(notes))
+                    .unwrap_err(),
+                Error::Closed
+            ));
             halves.puppet.hears_nothing();
         }
     }
 }
 
-/// Tickets that wait when a server's connection is split go out with the first data of the half that writes, unless that comes too late.
+/// Tickets that wait when a server's connection is split go out with the first data of the half
+/// that writes, unless that comes too late.
 #[test]
 fn tickets_go_out_with_the_first_data() {
     for late in [false, true] {
@@ -294,7 +380,9 @@ fn tickets_go_out_with_the_first_data() {
         let mut halves = Halves::of(puppet);
         halves.writing(|writing, _| writing.drop_old_tickets(|| core::time::Duration::ZERO));
         if late {
-            halves.writing(|writing, _| writing.drop_old_tickets(|| core::time::Duration::from_secs(60)));
+            halves.writing(|writing, _| {
+                writing.drop_old_tickets(|| core::time::Duration::from_secs(60))
+            });
         }
         halves.write(b"data");
         if !late {

@@ -31,7 +31,14 @@ impl GcmKey {
         match *self {}
     }
 
-    pub(crate) fn open(&self, _: &[u8; 12], _: &[u8], _: &mut [u8], _: &[u8; 16], _: &mut [u8]) -> Option<()> {
+    pub(crate) fn open(
+        &self,
+        _: &[u8; 12],
+        _: &[u8],
+        _: &mut [u8],
+        _: &[u8; 16],
+        _: &mut [u8],
+    ) -> Option<()> {
         match *self {}
     }
 }

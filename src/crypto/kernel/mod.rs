@@ -1,4 +1,5 @@
-//! AES-GCM of our own, where the CPU has the instructions for it: the one folder with `unsafe` in it.
+//! AES-GCM of our own, where the CPU has the instructions for it: the one folder with `unsafe` in
+//! it.
 //!
 //! ```text
 //! mod.rs              which width this CPU gets
@@ -10,9 +11,10 @@
 //! elsewhere.rs        the same face on other targets, and without the feature: no key is ever made
 //! ```
 //!
-//! `aes-gcm` is always there beside it, and is what the tests compare it with. Compared with that the kernel joins encryption and authentication in one
-//! pass, works with vectors of up to 512 bits, and can read a text in one place and write it in another. It leaves nothing behind in registers;
-//! what the compiler spills to the stack is overwritten by its caller (`scrub`).
+//! `aes-gcm` is always there beside it, and is what the tests compare it with. Compared with that
+//! the kernel joins encryption and authentication in one pass, works with vectors of up to 512
+//! bits, and can read a text in one place and write it in another. It leaves nothing behind in
+//! registers; what the compiler spills to the stack is overwritten by its caller (`scrub`).
 
 #[cfg(not(all(feature = "accelerate", target_arch = "x86_64")))]
 mod elsewhere;
@@ -20,7 +22,11 @@ mod elsewhere;
 mod tests;
 mod width;
 #[cfg(all(feature = "accelerate", target_arch = "x86_64"))]
-#[expect(unsafe_code, reason = "vector instructions, and loads and stores of whole vectors; each block says why it may")]
+#[expect(
+    unsafe_code,
+    reason = "vector instructions, and loads and stores of whole vectors; each block says why it \
+              may"
+)]
 mod x86_64;
 
 use std::sync::OnceLock;
@@ -34,12 +40,17 @@ pub(crate) use x86_64::GcmKey;
 impl Width {
     /// The widest that this CPU has, if any.
     ///
-    /// Builds with debug assertions, so those of the tests, take the one that the environment variable `FLEETING_AES_GCM` names: `aes-ni`, `avx2`, `avx512`, or
-    /// `portable` for none. Others do not look at it.
+    /// Builds with debug assertions, so those of the tests, take the one that the environment
+    /// variable `FLEETING_AES_GCM` names: `aes-ni`, `avx2`, `avx512`, or `portable` for none.
+    /// Others do not look at it.
     pub(crate) fn best() -> Option<Self> {
         static BEST: OnceLock<Option<Width>> = OnceLock::new();
         *BEST.get_or_init(|| {
-            let forced = if cfg!(debug_assertions) { std::env::var("FLEETING_AES_GCM").ok() } else { None };
+            let forced = if cfg!(debug_assertions) {
+                std::env::var("FLEETING_AES_GCM").ok()
+            } else {
+                None
+            };
             let mut found = Self::ALL.into_iter().filter(|width| GcmKey::runs(*width));
             match forced {
                 Some(name) => found.find(|width| width.name() == name),

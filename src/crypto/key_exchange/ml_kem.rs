@@ -6,13 +6,15 @@
 //! decapsulate -> shared secret                    <───
 //! ```
 //!
-//! Decapsulation never fails: a ciphertext that was not made for the key gives a secret that nobody else has (FIPS 203, algorithm 18, the
-//! "implicit rejection"), and the handshake ends where the keys made of it do not fit.
+//! Decapsulation never fails: a ciphertext that was not made for the key gives a secret that nobody
+//! else has (FIPS 203, algorithm 18, the "implicit rejection"), and the handshake ends where the
+//! keys made of it do not fit.
 //!
-//! graviola draws the randomness of both operations itself, from the operating system: what takes it as an argument there is no part of
-//! the documented interface. So it computes only where the caller's generator is the system's too ([`is_system`]). A generator with a state of
-//! its own rules every byte, and then the portable column computes, whatever the CPU: a conversation can be replayed from a seed, at a
-//! few times the price for this group.
+//! graviola draws the randomness of both operations itself, from the operating system: what takes
+//! it as an argument there is no part of the documented interface. So it computes only where the
+//! caller's generator is the system's too ([`is_system`]). A generator with a state of its own
+//! rules every byte, and then the portable column computes, whatever the CPU: a conversation can be
+//! replayed from a seed, at a few times the price for this group.
 
 use ml_kem::MlKem768;
 use ml_kem::kem::{Decapsulate, KeyExport};
@@ -35,12 +37,16 @@ pub(super) const SEED_LEN: usize = 64;
 /// Bytes of m, which is encapsulated, and of the shared secret.
 const LEN: usize = 32;
 
-/// The private key: in one allocation, where what is secret of it is wiped when it is used or dropped.
+/// The private key: in one allocation, where what is secret of it is wiped when it is used or
+/// dropped.
 pub(super) enum DecapsulationKey {
-    /// The seed, of which the key is made again when it is used: what waits for the server's answer is 64 bytes in a `Secret` then, for the
-    /// price of one more key generation.
+    /// The seed, of which the key is made again when it is used: what waits for the server's answer
+    /// is 64 bytes in a `Secret` then, for the price of one more key generation.
     Portable(Secret),
-    #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        feature = "accelerate",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     Graviola(graviola_key::Held),
 }
 
@@ -49,9 +55,13 @@ impl DecapsulationKey {
     pub(super) fn generate(backend: Backend, rng: &mut Rng<'_>) -> Result<(Self, Vec<u8>), Fault> {
         match column(backend, rng) {
             Backend::Portable => portable_key(secret(rng, SEED_LEN)?),
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Backend::Graviola => scrubbed_kem(|| {
-                let key = graviola::key_agreement::mlkem768::DecapKey::generate().map_err(|_| Fault::Random)?;
+                let key = graviola::key_agreement::mlkem768::DecapKey::generate()
+                    .map_err(|_| Fault::Random)?;
                 Ok(graviola_key::hold(key))
             }),
         }
@@ -62,10 +72,15 @@ impl DecapsulationKey {
     pub(super) fn from_seed(backend: Backend, seed: &Secret) -> Result<(Self, Vec<u8>), Fault> {
         match backend {
             Backend::Portable => portable_key(Secret::copy_of(seed.expose())),
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Backend::Graviola => scrubbed_kem(|| {
                 let seed = seed.expose().try_into().unwrap();
-                Ok(graviola_key::hold(graviola::key_agreement::mlkem768::DecapKey::keygen_internal(seed)))
+                Ok(graviola_key::hold(
+                    graviola::key_agreement::mlkem768::DecapKey::keygen_internal(seed),
+                ))
             }),
         }
     }
@@ -74,7 +89,10 @@ impl DecapsulationKey {
     pub(super) fn backend(&self) -> Backend {
         match self {
             Self::Portable(_) => Backend::Portable,
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Self::Graviola(_) => Backend::Graviola,
         }
     }
@@ -89,14 +107,17 @@ impl DecapsulationKey {
                     Secret::copy_of(&key.decapsulate(ciphertext.into()))
                 }))
             }
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Self::Graviola(key) => graviola_key::decapsulate(key, ciphertext),
         }
     }
 }
 
-/// What is sent back for an encapsulation key, and the shared secret; nothing if the key fails the check of FIPS 203, 7.2: one of its
-/// coefficients is not below 3329.
+/// What is sent back for an encapsulation key, and the shared secret; nothing if the key fails the
+/// check of FIPS 203, 7.2: one of its coefficients is not below 3329.
 pub(super) fn encapsulate(
     backend: Backend,
     encapsulation_key: &[u8; ENCAPSULATION_KEY_LEN],
@@ -107,11 +128,21 @@ pub(super) fn encapsulate(
             let message = secret(rng, LEN)?;
             portable_encapsulate(encapsulation_key, &message)
         }
-        #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[cfg(all(
+            feature = "accelerate",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ))]
         Backend::Graviola => scrubbed_kem(|| {
-            let Ok(key) = graviola::key_agreement::mlkem768::EncapKey::from_bytes(encapsulation_key) else { return Ok(None) };
+            let Ok(key) =
+                graviola::key_agreement::mlkem768::EncapKey::from_bytes(encapsulation_key)
+            else {
+                return Ok(None);
+            };
             let (shared, ciphertext) = key.encaps().map_err(|_| Fault::Random)?;
-            Ok(Some((ciphertext.as_ref().to_vec(), Secret::copy_of(shared.as_ref()))))
+            Ok(Some((
+                ciphertext.as_ref().to_vec(),
+                Secret::copy_of(shared.as_ref()),
+            )))
         }),
     }
 }
@@ -125,29 +156,49 @@ pub(super) fn encapsulate_message(
 ) -> Result<Option<(Vec<u8>, Secret)>, Fault> {
     match backend {
         Backend::Portable => portable_encapsulate(encapsulation_key, message),
-        #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[cfg(all(
+            feature = "accelerate",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ))]
         Backend::Graviola => scrubbed_kem(|| {
             use graviola::key_agreement::mlkem768::{EncapKey, Message};
-            let Ok(key) = EncapKey::from_bytes(encapsulation_key) else { return Ok(None) };
-            let (shared, ciphertext) = key.encaps_internal(Message(message.expose().try_into().unwrap()));
-            Ok(Some((ciphertext.as_ref().to_vec(), Secret::copy_of(shared.as_ref()))))
+            let Ok(key) = EncapKey::from_bytes(encapsulation_key) else {
+                return Ok(None);
+            };
+            let (shared, ciphertext) =
+                key.encaps_internal(Message(message.expose().try_into().unwrap()));
+            Ok(Some((
+                ciphertext.as_ref().to_vec(),
+                Secret::copy_of(shared.as_ref()),
+            )))
         }),
     }
 }
 
 /// Who computes for a caller with this generator.
 fn column(backend: Backend, rng: &Rng<'_>) -> Backend {
-    if is_system(rng) { backend } else { Backend::Portable }
+    if is_system(rng) {
+        backend
+    } else {
+        Backend::Portable
+    }
 }
 
 fn portable_key(seed: Secret) -> Result<(DecapsulationKey, Vec<u8>), Fault> {
     let bytes = array::<SEED_LEN>(&seed)?;
-    let encapsulation_key =
-        scrubbed_kem(|| ml_kem::DecapsulationKey::<MlKem768>::from_seed((*bytes).into()).encapsulation_key().to_bytes().to_vec());
+    let encapsulation_key = scrubbed_kem(|| {
+        ml_kem::DecapsulationKey::<MlKem768>::from_seed((*bytes).into())
+            .encapsulation_key()
+            .to_bytes()
+            .to_vec()
+    });
     Ok((DecapsulationKey::Portable(seed), encapsulation_key))
 }
 
-fn portable_encapsulate(encapsulation_key: &[u8; ENCAPSULATION_KEY_LEN], message: &Secret) -> Result<Option<(Vec<u8>, Secret)>, Fault> {
+fn portable_encapsulate(
+    encapsulation_key: &[u8; ENCAPSULATION_KEY_LEN],
+    message: &Secret,
+) -> Result<Option<(Vec<u8>, Secret)>, Fault> {
     let message = array::<LEN>(message)?;
     Ok(scrubbed_kem(|| {
         let key = ml_kem::EncapsulationKey::<MlKem768>::new(encapsulation_key.into()).ok()?;
@@ -157,11 +208,16 @@ fn portable_encapsulate(encapsulation_key: &[u8; ENCAPSULATION_KEY_LEN], message
 }
 
 fn array<const N: usize>(secret: &Secret) -> Result<&[u8; N], Fault> {
-    secret.expose().try_into().map_err(|_| Fault::Internal { what: "the length of an ML-KEM seed" })
+    secret.expose().try_into().map_err(|_| Fault::Internal {
+        what: "the length of an ML-KEM seed",
+    })
 }
 
 /// graviola's key, whose one operation takes it by value.
-#[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[cfg(all(
+    feature = "accelerate",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod graviola_key {
     use graviola::key_agreement::mlkem768::{Ciphertext, DecapKey};
     use zeroize::Zeroize;
@@ -169,8 +225,8 @@ mod graviola_key {
     use super::{CIPHERTEXT_LEN, DecapsulationKey, Fault, Secret, scrubbed_kem};
     use crate::crypto::scrub::scrubbed;
 
-    /// Moving the key out for [`decapsulate`] leaves its bytes where it was. `Option`'s `Zeroize` overwrites the room of the value
-    /// too, whether one is there or not.
+    /// Moving the key out for [`decapsulate`] leaves its bytes where it was. `Option`'s `Zeroize`
+    /// overwrites the room of the value too, whether one is there or not.
     pub(super) type Held = Box<Option<Key>>;
 
     pub(in crate::crypto::key_exchange) struct Key(DecapKey);
@@ -182,13 +238,26 @@ mod graviola_key {
 
     pub(super) fn hold(key: DecapKey) -> (DecapsulationKey, Vec<u8>) {
         let encapsulation_key = key.encapsulation_key().as_bytes().to_vec();
-        (DecapsulationKey::Graviola(Box::new(Some(Key(key)))), encapsulation_key)
+        (
+            DecapsulationKey::Graviola(Box::new(Some(Key(key)))),
+            encapsulation_key,
+        )
     }
 
-    pub(super) fn decapsulate(mut key: Held, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Result<Secret, Fault> {
-        let shared = scrubbed_kem(|| key.take().map(|Key(key)| Secret::copy_of(key.decaps(&Ciphertext::from(*ciphertext)).as_ref())));
-        // In a frame of its own, on a stack that was just overwritten: what is written last is a `None`, whose unused room comes from there.
+    pub(super) fn decapsulate(
+        mut key: Held,
+        ciphertext: &[u8; CIPHERTEXT_LEN],
+    ) -> Result<Secret, Fault> {
+        let shared = scrubbed_kem(|| {
+            key.take().map(|Key(key)| {
+                Secret::copy_of(key.decaps(&Ciphertext::from(*ciphertext)).as_ref())
+            })
+        });
+        // In a frame of its own, on a stack that was just overwritten: what is written last is a
+        // `None`, whose unused room comes from there.
         scrubbed(|| key.zeroize());
-        shared.ok_or(Fault::Internal { what: "a decapsulation key used twice" })
+        shared.ok_or(Fault::Internal {
+            what: "a decapsulation key used twice",
+        })
     }
 }

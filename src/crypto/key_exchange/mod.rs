@@ -16,10 +16,11 @@
 //! secp256r1        4 || X || Y: 65                   65                              X: 32                     RFC 9846, 4.3.8.2
 //! ```
 //!
-//! Each key is generated for one handshake and consumed by `agree`; none is pooled. The X25519 half of the hybrid is a key of its own too, where a
-//! client sends an X25519 share beside it: RFC 9846, 4.3.8, wants the values of all shares "generated independently", and the document of the hybrid
-//! makes no exception. One key for both would save the client one multiplication of the base point, some 20 us at most, and tie the secrecy of each
-//! exchange to what is done with the other.
+//! Each key is generated for one handshake and consumed by `agree`; none is pooled. The X25519 half
+//! of the hybrid is a key of its own too, where a client sends an X25519 share beside it: RFC 9846,
+//! 4.3.8, wants the values of all shares "generated independently", and the document of the hybrid
+//! makes no exception. One key for both would save the client one multiplication of the base point,
+//! some 20 us at most, and tie the secrecy of each exchange to what is done with the other.
 
 mod ml_kem;
 mod secp256r1;
@@ -46,7 +47,9 @@ impl Group {
     pub(crate) const ALL: [Self; 3] = [Self::X25519MlKem768, Self::X25519, Self::Secp256r1];
 
     pub(crate) fn from_code_point(code_point: NamedGroup) -> Option<Self> {
-        Self::ALL.into_iter().find(|group| group.code_point() == code_point)
+        Self::ALL
+            .into_iter()
+            .find(|group| group.code_point() == code_point)
     }
 
     pub(crate) fn code_point(self) -> NamedGroup {
@@ -84,45 +87,83 @@ impl EphemeralKey {
         Self::generate_on(backend(), group, rng)
     }
 
-    pub(crate) fn generate_on(backend: Backend, group: Group, rng: &mut Rng<'_>) -> Result<Self, Fault> {
+    pub(crate) fn generate_on(
+        backend: Backend,
+        group: Group,
+        rng: &mut Rng<'_>,
+    ) -> Result<Self, Fault> {
         match group {
             Group::X25519MlKem768 => {
                 let (key, encapsulation_key) = ml_kem::DecapsulationKey::generate(backend, rng)?;
-                Self::hybrid(key, encapsulation_key, x25519::PrivateKey::generate(backend, rng)?)
+                Self::hybrid(
+                    key,
+                    encapsulation_key,
+                    x25519::PrivateKey::generate(backend, rng)?,
+                )
             }
             Group::X25519 => Self::x25519(x25519::PrivateKey::generate(backend, rng)?),
             Group::Secp256r1 => {
                 let (key, public) = secp256r1::PrivateKey::generate(backend, rng)?;
-                Ok(Self { private: Private::Secp256r1(key), public: public.to_vec() })
+                Ok(Self {
+                    private: Private::Secp256r1(key),
+                    public: public.to_vec(),
+                })
             }
         }
     }
 
     /// A key made of these bytes: a scalar, behind ML-KEM's seed in the hybrid.
     #[cfg(test)]
-    pub(crate) fn from_private(backend: Backend, group: Group, private: &[u8]) -> Result<Self, Fault> {
+    pub(crate) fn from_private(
+        backend: Backend,
+        group: Group,
+        private: &[u8],
+    ) -> Result<Self, Fault> {
         match group {
             Group::X25519MlKem768 => {
                 let (seed, scalar) = private.split_at(ml_kem::SEED_LEN);
-                let (key, encapsulation_key) = ml_kem::DecapsulationKey::from_seed(backend, &Secret::copy_of(seed))?;
-                Self::hybrid(key, encapsulation_key, x25519::PrivateKey::from_scalar(backend, Secret::copy_of(scalar)))
+                let (key, encapsulation_key) =
+                    ml_kem::DecapsulationKey::from_seed(backend, &Secret::copy_of(seed))?;
+                Self::hybrid(
+                    key,
+                    encapsulation_key,
+                    x25519::PrivateKey::from_scalar(backend, Secret::copy_of(scalar)),
+                )
             }
-            Group::X25519 => Self::x25519(x25519::PrivateKey::from_scalar(backend, Secret::copy_of(private))),
+            Group::X25519 => Self::x25519(x25519::PrivateKey::from_scalar(
+                backend,
+                Secret::copy_of(private),
+            )),
             Group::Secp256r1 => {
-                let (key, public) = secp256r1::PrivateKey::from_scalar(backend, Secret::copy_of(private))?.ok_or(Fault::Random)?;
-                Ok(Self { private: Private::Secp256r1(key), public: public.to_vec() })
+                let (key, public) =
+                    secp256r1::PrivateKey::from_scalar(backend, Secret::copy_of(private))?
+                        .ok_or(Fault::Random)?;
+                Ok(Self {
+                    private: Private::Secp256r1(key),
+                    public: public.to_vec(),
+                })
             }
         }
     }
 
-    fn hybrid(key: ml_kem::DecapsulationKey, mut public: Vec<u8>, x25519: x25519::PrivateKey) -> Result<Self, Fault> {
+    fn hybrid(
+        key: ml_kem::DecapsulationKey,
+        mut public: Vec<u8>,
+        x25519: x25519::PrivateKey,
+    ) -> Result<Self, Fault> {
         public.extend_from_slice(&x25519.public()?);
-        Ok(Self { private: Private::X25519MlKem768(key, x25519), public })
+        Ok(Self {
+            private: Private::X25519MlKem768(key, x25519),
+            public,
+        })
     }
 
     fn x25519(key: x25519::PrivateKey) -> Result<Self, Fault> {
         let public = key.public()?.to_vec();
-        Ok(Self { private: Private::X25519(key), public })
+        Ok(Self {
+            private: Private::X25519(key),
+            public,
+        })
     }
 
     pub(crate) fn group(&self) -> Group {
@@ -142,19 +183,25 @@ impl EphemeralKey {
     ///
     /// # Errors
     ///
-    /// A share of the wrong length, one that is no point of the curve, or one that leaves nothing secret.
+    /// A share of the wrong length, one that is no point of the curve, or one that leaves nothing
+    /// secret.
     pub(crate) fn agree(self, peer_share: &[u8]) -> Result<Secret, Fault> {
         let group = self.group();
         match self.private {
             Private::X25519MlKem768(key, x25519) => {
-                // RFC 10024, "Server share": "the client MUST check if the ciphertext length matches the selected group".
+                // RFC 10024, "Server share": "the client MUST check if the ciphertext length
+                // matches the selected group".
                 let (ciphertext, peer) = peer_share.split_last_chunk().ok_or(malformed(group))?;
                 let ciphertext = ciphertext.try_into().map_err(|_| malformed(group))?;
                 let shared = agree_x25519(group, x25519, peer)?;
                 Ok(concatenate(&key.decapsulate(ciphertext)?, &shared))
             }
             // RFC 9846, 4.3.8.2: the public value of X25519 is 32 bytes.
-            Private::X25519(key) => agree_x25519(group, key, peer_share.try_into().map_err(|_| malformed(group))?),
+            Private::X25519(key) => agree_x25519(
+                group,
+                key,
+                peer_share.try_into().map_err(|_| malformed(group))?,
+            ),
             // RFC 9846, 4.3.8.2: "peers MUST validate each other's public value Q".
             Private::Secp256r1(key) => key.agree(peer_share)?.ok_or(malformed(group).into()),
         }
@@ -166,17 +213,29 @@ impl EphemeralKey {
 /// # Errors
 ///
 /// As [`EphemeralKey::agree`], and an encapsulation key that fails its check.
-pub(crate) fn respond(group: Group, peer_share: &[u8], rng: &mut Rng<'_>) -> Result<(Vec<u8>, Secret), Fault> {
+pub(crate) fn respond(
+    group: Group,
+    peer_share: &[u8],
+    rng: &mut Rng<'_>,
+) -> Result<(Vec<u8>, Secret), Fault> {
     respond_on(backend(), group, peer_share, rng)
 }
 
-pub(crate) fn respond_on(backend: Backend, group: Group, peer_share: &[u8], rng: &mut Rng<'_>) -> Result<(Vec<u8>, Secret), Fault> {
+pub(crate) fn respond_on(
+    backend: Backend,
+    group: Group,
+    peer_share: &[u8],
+    rng: &mut Rng<'_>,
+) -> Result<(Vec<u8>, Secret), Fault> {
     match group {
         Group::X25519MlKem768 => {
-            let (encapsulation_key, peer) = peer_share.split_last_chunk().ok_or(malformed(group))?;
+            let (encapsulation_key, peer) =
+                peer_share.split_last_chunk().ok_or(malformed(group))?;
             let encapsulation_key = encapsulation_key.try_into().map_err(|_| malformed(group))?;
-            // RFC 10024, "Server share": "the server MUST perform the encapsulation key check described in Section 7.2 of FIPS 203".
-            let (mut share, first) = ml_kem::encapsulate(backend, encapsulation_key, rng)?.ok_or(malformed(group))?;
+            // RFC 10024, "Server share": "the server MUST perform the encapsulation key check
+            // described in Section 7.2 of FIPS 203".
+            let (mut share, first) =
+                ml_kem::encapsulate(backend, encapsulation_key, rng)?.ok_or(malformed(group))?;
             let key = x25519::PrivateKey::generate(backend, rng)?;
             share.extend_from_slice(&key.public()?);
             Ok((share, concatenate(&first, &agree_x25519(group, key, peer)?)))
@@ -189,12 +248,21 @@ pub(crate) fn respond_on(backend: Backend, group: Group, peer_share: &[u8], rng:
     }
 }
 
-fn agree_x25519(group: Group, key: x25519::PrivateKey, peer: &[u8; x25519::LEN]) -> Result<Secret, Fault> {
-    // RFC 9846, 7.4.2: the all-zero shared secret is refused; RFC 10024, "Shared secret": in the hybrid too.
-    key.agree(peer)?.ok_or(Fault::Illegal(Illegal::ZeroSharedSecret { group: group.code_point() }))
+fn agree_x25519(
+    group: Group,
+    key: x25519::PrivateKey,
+    peer: &[u8; x25519::LEN],
+) -> Result<Secret, Fault> {
+    // RFC 9846, 7.4.2: the all-zero shared secret is refused; RFC 10024, "Shared secret": in the
+    // hybrid too.
+    key.agree(peer)?
+        .ok_or(Fault::Illegal(Illegal::ZeroSharedSecret {
+            group: group.code_point(),
+        }))
 }
 
-/// RFC 10024, "Shared secret": "the concatenation of the ML-KEM shared secret and the X25519 shared secret".
+/// RFC 10024, "Shared secret": "the concatenation of the ML-KEM shared secret and the X25519 shared
+/// secret".
 fn concatenate(ml_kem: &Secret, x25519: &Secret) -> Secret {
     let (first, second) = (ml_kem.expose(), x25519.expose());
     Secret::filled(first.len() + second.len(), |out| {
@@ -205,5 +273,7 @@ fn concatenate(ml_kem: &Secret, x25519: &Secret) -> Secret {
 }
 
 fn malformed(group: Group) -> Illegal {
-    Illegal::KeyShare { group: group.code_point() }
+    Illegal::KeyShare {
+        group: group.code_point(),
+    }
 }

@@ -27,7 +27,8 @@ const DRAWS: usize = 8;
 
 /// The prime 2^256 - 2^224 + 2^192 + 2^96 - 1 of the field (SP 800-186, 3.2.1.3), big endian.
 const PRIME: [u8; LEN] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, //
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, //
     0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 ];
 
@@ -37,8 +38,12 @@ pub(super) struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A private key and its public key. SP 800-56A, 5.6.1.2.2: candidates are tested, never reduced.
-    pub(super) fn generate(backend: Backend, rng: &mut Rng<'_>) -> Result<(Self, [u8; PUBLIC_LEN]), Fault> {
+    /// A private key and its public key. SP 800-56A, 5.6.1.2.2: candidates are tested, never
+    /// reduced.
+    pub(super) fn generate(
+        backend: Backend,
+        rng: &mut Rng<'_>,
+    ) -> Result<(Self, [u8; PUBLIC_LEN]), Fault> {
         for _ in 0..DRAWS {
             if let Some(pair) = Self::from_scalar(backend, secret(rng, LEN)?)? {
                 return Ok(pair);
@@ -48,7 +53,10 @@ impl PrivateKey {
     }
 
     /// Nothing if the scalar is not in [1, n-1].
-    pub(super) fn from_scalar(backend: Backend, scalar: Secret) -> Result<Option<(Self, [u8; PUBLIC_LEN])>, Fault> {
+    pub(super) fn from_scalar(
+        backend: Backend,
+        scalar: Secret,
+    ) -> Result<Option<(Self, [u8; PUBLIC_LEN])>, Fault> {
         let public = public(backend, array(&scalar)?);
         Ok(public.map(|public| (Self { scalar, backend }, public)))
     }
@@ -61,19 +69,29 @@ impl PrivateKey {
     /// The shared secret, or nothing if the peer's share is no point.
     pub(super) fn agree(self, peer: &[u8]) -> Result<Option<Secret>, Fault> {
         let private = array(&self.scalar)?;
-        let Some(peer) = uncompressed(peer) else { return Ok(None) };
+        let Some(peer) = uncompressed(peer) else {
+            return Ok(None);
+        };
         Ok(scrubbed_p256(|| match self.backend {
             Backend::Portable => {
                 let private = p256::SecretKey::from_bytes(private.into()).ok()?;
                 let public = p256::PublicKey::from_sec1_bytes(peer).ok()?;
-                Some(Secret::copy_of(private.diffie_hellman(&public).raw_secret_bytes()))
+                Some(Secret::copy_of(
+                    private.diffie_hellman(&public).raw_secret_bytes(),
+                ))
             }
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Backend::Graviola => {
                 use graviola::key_agreement::p256::{PublicKey, StaticPrivateKey};
                 let private = StaticPrivateKey::from_bytes(private).ok()?;
                 let public = PublicKey::from_x962_uncompressed(peer).ok()?;
-                private.diffie_hellman(&public).ok().map(|shared| Secret::copy_of(&shared.0))
+                private
+                    .diffie_hellman(&public)
+                    .ok()
+                    .map(|shared| Secret::copy_of(&shared.0))
             }
         }))
     }
@@ -85,25 +103,39 @@ fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
         Backend::Portable => {
             use p256::elliptic_curve::sec1::ToSec1Point;
             let private = p256::SecretKey::from_bytes(private.into()).ok()?;
-            private.public_key().to_sec1_point(false).as_bytes().try_into().ok()
+            private
+                .public_key()
+                .to_sec1_point(false)
+                .as_bytes()
+                .try_into()
+                .ok()
         }
-        #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[cfg(all(
+            feature = "accelerate",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ))]
         Backend::Graviola => {
-            let private = graviola::key_agreement::p256::StaticPrivateKey::from_bytes(private).ok()?;
+            let private =
+                graviola::key_agreement::p256::StaticPrivateKey::from_bytes(private).ok()?;
             Some(private.public_key_uncompressed())
         }
     })
 }
 
-/// RFC 9846, 4.3.8.2: the form and length that leave no point at infinity (1), and "both integers x and y are in the correct interval" (2), of which
-/// graviola does not make sure. That the point is on the curve (3) is for the backend to see.
+/// RFC 9846, 4.3.8.2: the form and length that leave no point at infinity (1), and "both integers x
+/// and y are in the correct interval" (2), of which graviola does not make sure. That the point is
+/// on the curve (3) is for the backend to see.
 fn uncompressed(share: &[u8]) -> Option<&[u8; PUBLIC_LEN]> {
     let share: &[u8; PUBLIC_LEN] = share.try_into().ok()?;
     let (form, coordinates) = share.split_first()?;
-    let canonical = coordinates.chunks_exact(LEN).all(|coordinate| *coordinate < PRIME[..]);
+    let canonical = coordinates
+        .chunks_exact(LEN)
+        .all(|coordinate| *coordinate < PRIME[..]);
     (*form == 4 && canonical).then_some(share)
 }
 
 fn array(scalar: &Secret) -> Result<&[u8; LEN], Fault> {
-    scalar.expose().try_into().map_err(|_| Fault::Internal { what: "the length of a secp256r1 key" })
+    scalar.expose().try_into().map_err(|_| Fault::Internal {
+        what: "the length of a secp256r1 key",
+    })
 }

@@ -32,9 +32,19 @@ impl PrivateKey {
     pub(super) fn public(&self) -> Result<[u8; LEN], Fault> {
         let private = array(&self.scalar)?;
         Ok(scrubbed(|| match self.backend {
-            Backend::Portable => x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*private)).to_bytes(),
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Backend::Graviola => graviola::key_agreement::x25519::StaticPrivateKey::from_array(private).public_key().as_bytes(),
+            Backend::Portable => {
+                x25519_dalek::PublicKey::from(&x25519_dalek::StaticSecret::from(*private))
+                    .to_bytes()
+            }
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
+            Backend::Graviola => {
+                graviola::key_agreement::x25519::StaticPrivateKey::from_array(private)
+                    .public_key()
+                    .as_bytes()
+            }
         }))
     }
 
@@ -43,13 +53,20 @@ impl PrivateKey {
         let private = array(&self.scalar)?;
         Ok(scrubbed(|| match self.backend {
             Backend::Portable => {
-                let shared = x25519_dalek::StaticSecret::from(*private).diffie_hellman(&x25519_dalek::PublicKey::from(*public));
-                shared.was_contributory().then(|| Secret::copy_of(shared.as_bytes()))
+                let shared = x25519_dalek::StaticSecret::from(*private)
+                    .diffie_hellman(&x25519_dalek::PublicKey::from(*public));
+                shared
+                    .was_contributory()
+                    .then(|| Secret::copy_of(shared.as_bytes()))
             }
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Backend::Graviola => {
                 use graviola::key_agreement::x25519::{PublicKey, StaticPrivateKey};
-                let shared = StaticPrivateKey::from_array(private).diffie_hellman(&PublicKey::from_array(public));
+                let shared = StaticPrivateKey::from_array(private)
+                    .diffie_hellman(&PublicKey::from_array(public));
                 // Its only error is the all-zero secret.
                 shared.ok().map(|shared| Secret::copy_of(&shared.0))
             }
@@ -58,5 +75,7 @@ impl PrivateKey {
 }
 
 fn array(scalar: &Secret) -> Result<&[u8; LEN], Fault> {
-    scalar.expose().try_into().map_err(|_| Fault::Internal { what: "the length of an X25519 key" })
+    scalar.expose().try_into().map_err(|_| Fault::Internal {
+        what: "the length of an X25519 key",
+    })
 }

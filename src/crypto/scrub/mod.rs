@@ -1,17 +1,22 @@
 //! [`scrubbed`]: overwrites the stack after a call that worked on a secret.
 //!
-//! The dependencies wipe what they own when it is dropped, but not what the compiler spills, moves or returns by value: copies of keys stay
-//! in dead stack frames until something else happens to stand there. So each call with a secret goes through here: it runs in a frame of its
-//! own, and then a frame at the same place, as deep as any of those calls was measured to go, is filled with zeros.
+//! The dependencies wipe what they own when it is dropped, but not what the compiler spills, moves
+//! or returns by value: copies of keys stay in dead stack frames until something else happens to
+//! stand there. So each call with a secret goes through here: it runs in a frame of its own, and
+//! then a frame at the same place, as deep as any of those calls was measured to go, is filled with
+//! zeros.
 //!
-//! The closure should leave its result on the heap, by filling a `Secret` or returning a `Box`: what it returns by value is copied into the
-//! caller's frame, which is not overwritten.
+//! The closure should leave its result on the heap, by filling a `Secret` or returning a `Box`:
+//! what it returns by value is copied into the caller's frame, which is not overwritten.
 //!
-//! Records too are sealed and opened through here: aes-gcm works on many blocks at once and spills round keys for each. Once for each key, when it
-//! goes, would be cheaper, and was tried: by then a copy may stand in a frame that still lives, in room that nobody writes to (a `None`, a small
-//! variant), and moves about with it. It costs some 100 ns a record, and some 7 ns under our own kernel. An AEAD that wipes its own spills is called without.
+//! Records too are sealed and opened through here: aes-gcm works on many blocks at once and spills
+//! round keys for each. Once for each key, when it goes, would be cheaper, and was tried: by then a
+//! copy may stand in a frame that still lives, in room that nobody writes to (a `None`, a small
+//! variant), and moves about with it. It costs some 100 ns a record, and some 7 ns under our own
+//! kernel. An AEAD that wipes its own spills is called without.
 //!
-//! How deep is deep enough depends on how much the compiler optimizes. `just scrub-levels` measures it at each level.
+//! How deep is deep enough depends on how much the compiler optimizes. `just scrub-levels` measures
+//! it at each level.
 
 use zeroize::optimization_barrier;
 
@@ -19,10 +24,12 @@ use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::kernel::Width;
 use crate::crypto::suite::Suite;
 
-/// Bytes of stack to overwrite: `fully` at level 3, `partly` at the other levels that optimize and with debug assertions, `not_at_all` at level 0, where the
-/// frames are twenty times as large and nobody counts nanoseconds, and where nobody knows (`build.rs` asks).
+/// Bytes of stack to overwrite: `fully` at level 3, `partly` at the other levels that optimize and
+/// with debug assertions, `not_at_all` at level 0, where the frames are twenty times as large and
+/// nobody counts nanoseconds, and where nobody knows (`build.rs` asks).
 ///
-/// Measured with the dependencies at the same level, which is how cargo builds all of them for an application.
+/// Measured with the dependencies at the same level, which is how cargo builds all of them for an
+/// application.
 const fn depth(fully: usize, partly: usize, not_at_all: usize) -> usize {
     if cfg!(all(optimized = "fully", not(debug_assertions))) {
         fully
@@ -37,38 +44,46 @@ const KIB: usize = 1024;
 
 /// After a call into the curve code, or one that hashes with SHA-384.
 ///
-/// The tests measure every such call and keep this at twice the deepest, which leaves room for other compilers and targets.
+/// The tests measure every such call and keep this at twice the deepest, which leaves room for
+/// other compilers and targets.
 const DEEP: usize = depth(10 * KIB, 12 * KIB, 32 * KIB);
 
-/// After ML-KEM, whose matrix and vectors of polynomials stand on the stack, 50 KiB of them with graviola: half as much again, as each
-/// of the three calls of a handshake pays some microseconds.
+/// After ML-KEM, whose matrix and vectors of polynomials stand on the stack, 50 KiB of them with
+/// graviola: half as much again, as each of the three calls of a handshake pays some microseconds.
 const KEM: usize = depth(96 * KIB, 96 * KIB, 160 * KIB);
 
 /// After the portable secp256r1, which keeps tables of points on the stack.
 const P256: usize = depth(24 * KIB, 24 * KIB, 64 * KIB);
 
-/// After HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of `DEEP` would be seen.
+/// After HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of
+/// `DEEP` would be seen.
 const SHALLOW: usize = depth(6 * KIB, 8 * KIB, 12 * KIB);
 
-/// After expanding a key for one of the crates' AEADs: half as much again, for each direction of a connection and each KeyUpdate.
+/// After expanding a key for one of the crates' AEADs: half as much again, for each direction of a
+/// connection and each KeyUpdate.
 const KEY: usize = depth(6 * KIB, 12 * KIB, 24 * KIB);
 
 /// After expanding one for our own kernel.
 const KERNEL_KEY: usize = depth(2 * KIB, 4 * KIB, 16 * KIB);
 
-/// After a record under AES-GCM by `aes-gcm`, measured where it goes deepest: with AVX-512 it takes 64 blocks at a time. Every record pays for it, so
-/// there is less to spare: a quarter.
+/// After a record under AES-GCM by `aes-gcm`, measured where it goes deepest: with AVX-512 it takes
+/// 64 blocks at a time. Every record pays for it, so there is less to spare: a quarter.
 const AES_GCM: usize = depth(12 * KIB, 16 * KIB, 48 * KIB);
 
 /// After a record under ChaCha20-Poly1305.
 const CHACHA20: usize = depth(6 * KIB, 12 * KIB, 64 * KIB);
 
-/// After a record under our own kernel, by its width. It keeps little on the stack when it is optimized: counters, and vectors where registers are few.
+/// After a record under our own kernel, by its width. It keeps little on the stack when it is
+/// optimized: counters, and vectors where registers are few.
 const KERNEL: [usize; 3] = if cfg!(target_feature = "avx512f") {
     // For a CPU that surely has AVX-512 the compiler lets every width have large vectors.
     [depth(2304, 10 * KIB, 160 * KIB); 3]
 } else {
-    [depth(KIB, 3 * KIB, 64 * KIB), depth(1536, 6 * KIB, 96 * KIB), depth(1536, 10 * KIB, 160 * KIB)]
+    [
+        depth(KIB, 3 * KIB, 64 * KIB),
+        depth(1536, 6 * KIB, 96 * KIB),
+        depth(1536, 10 * KIB, 160 * KIB),
+    ]
 };
 
 /// Runs `f`, then overwrites the stack that it used.

@@ -1,6 +1,8 @@
-//! How deep the calls go, and that nothing stays: seen by painting the stack and reading it back through `/proc/self/mem`.
+//! How deep the calls go, and that nothing stays: seen by painting the stack and reading it back
+//! through `/proc/self/mem`.
 //!
-//! What this sees holds for one level of optimization and one set of widths: `just scrub-levels` runs it at several.
+//! What this sees holds for one level of optimization and one set of widths: `just scrub-levels`
+//! runs it at several.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -53,7 +55,8 @@ mod linux {
         optimization_barrier(&stack);
     }
 
-    /// Calls `f` so far down that reading the stack back does not reach its frames; they begin at the address that is returned.
+    /// Calls `f` so far down that reading the stack back does not reach its frames; they begin at
+    /// the address that is returned.
     #[inline(never)]
     fn below(f: impl FnOnce()) -> usize {
         let room = [0u8; READING];
@@ -83,7 +86,10 @@ mod linux {
         memory.read(bottom, &mut stack);
         let unused = stack.iter().position(|byte| *byte != PAINT).unwrap();
         assert!(unused > 0, "more stack was used than is painted");
-        Stack { used: stack.split_off(unused), deepest: bottom + unused }
+        Stack {
+            used: stack.split_off(unused),
+            deepest: bottom + unused,
+        }
     }
 
     impl Stack {
@@ -94,15 +100,23 @@ mod linux {
                 begins.entry(&secret[..8]).or_default().push(number);
             }
             let mut found = Vec::new();
-            for (at, window) in self.used.windows(8).enumerate().filter(|(_, window)| *window != [0; 8]) {
+            for (at, window) in self
+                .used
+                .windows(8)
+                .enumerate()
+                .filter(|(_, window)| *window != [0; 8])
+            {
                 let candidates = begins.get(window).into_iter().flatten().copied();
-                found.extend(candidates.filter(|number| self.used[at..].starts_with(&secrets[*number])));
+                found.extend(
+                    candidates.filter(|number| self.used[at..].starts_with(&secrets[*number])),
+                );
             }
             found
         }
     }
 
-    /// Every call that is scrubbed: its name, how much is overwritten after it, itself, and bytes that must not stay.
+    /// Every call that is scrubbed: its name, how much is overwritten after it, itself, and bytes
+    /// that must not stay.
     struct Call {
         name: String,
         limit: usize,
@@ -110,9 +124,17 @@ mod linux {
         secrets: Vec<Vec<u8>>,
     }
 
-    /// Bytes that occur nowhere by chance. The secrets themselves are not on the stack of the test: they are made inside vectors.
+    /// Bytes that occur nowhere by chance. The secrets themselves are not on the stack of the test:
+    /// they are made inside vectors.
     fn odd(len: usize, seed: u8) -> Vec<u8> {
-        (0..len).map(|i| (i + i / 256).to_le_bytes()[0].wrapping_mul(37).wrapping_add(seed) ^ 0x5a).collect()
+        (0..len)
+            .map(|i| {
+                (i + i / 256).to_le_bytes()[0]
+                    .wrapping_mul(37)
+                    .wrapping_add(seed)
+                    ^ 0x5a
+            })
+            .collect()
     }
 
     /// What is done with a record.
@@ -139,7 +161,9 @@ mod linux {
                 let mut tag = key.seal_in_place(&NONCE, b"aad..", &mut buffer).unwrap();
                 tag[0] ^= u8::from(matches!(act, Act::Refuse));
                 Box::new(move || {
-                    let opened = key.open(&NONCE, b"aad..", &mut buffer, &tag, &mut head).is_ok();
+                    let opened = key
+                        .open(&NONCE, b"aad..", &mut buffer, &tag, &mut head)
+                        .is_ok();
                     optimization_barrier(&opened);
                     std::mem::forget((key, head, buffer));
                 })
@@ -151,34 +175,65 @@ mod linux {
         odd(len, 6)
     }
 
-    /// The key, and with AES all that the kernel and `aes-gcm` make of it: round keys, powers of H, what the tag is masked with, key stream; and plaintext.
-    /// All of it also with the bytes reversed, as GHASH has them.
+    /// The key, and with AES all that the kernel and `aes-gcm` make of it: round keys, powers of H,
+    /// what the tag is masked with, key stream; and plaintext. All of it also with the bytes
+    /// reversed, as GHASH has them.
     fn record_secrets(suite: Suite, key: &[u8]) -> Vec<Vec<u8>> {
         let mut secrets = vec![key.to_vec()];
         if suite != Suite::ChaCha20Poly1305Sha256 {
             let encrypt = |block: [u8; 16]| {
                 let mut block = block.into();
                 match key.len() {
-                    16 => Aes128Enc::new_from_slice(key).unwrap().encrypt_block(&mut block),
-                    _ => Aes256Enc::new_from_slice(key).unwrap().encrypt_block(&mut block),
+                    16 => Aes128Enc::new_from_slice(key)
+                        .unwrap()
+                        .encrypt_block(&mut block),
+                    _ => Aes256Enc::new_from_slice(key)
+                        .unwrap()
+                        .encrypt_block(&mut block),
                 }
                 block.to_vec()
             };
             secrets.push(encrypt([0; 16]));
-            // RFC 5288, 3, and SP 800-38D, 7.1: the tag's mask is counted 1, the first block of key stream 2.
-            secrets.extend((1_u32..1200).map(|count| encrypt([&NONCE[..], &count.to_be_bytes()].concat().try_into().unwrap())));
-            let kernel = Width::ALL.into_iter().find_map(|width| GcmKey::new(width, key));
-            secrets.extend(kernel.iter().flat_map(GcmKey::blocks).map(|block| block.to_ne_bytes().to_vec()));
+            // RFC 5288, 3, and SP 800-38D, 7.1: the tag's mask is counted 1, the first block of key
+            // stream 2.
+            secrets.extend((1_u32..1200).map(|count| {
+                encrypt(
+                    [&NONCE[..], &count.to_be_bytes()]
+                        .concat()
+                        .try_into()
+                        .unwrap(),
+                )
+            }));
+            let kernel = Width::ALL
+                .into_iter()
+                .find_map(|width| GcmKey::new(width, key));
+            secrets.extend(
+                kernel
+                    .iter()
+                    .flat_map(GcmKey::blocks)
+                    .map(|block| block.to_ne_bytes().to_vec()),
+            );
         }
         secrets.extend(plaintext(256).chunks(16).map(<[u8]>::to_vec));
-        let reversed: Vec<_> = secrets.iter().map(|secret| secret.iter().rev().copied().collect()).collect();
+        let reversed: Vec<_> = secrets
+            .iter()
+            .map(|secret| secret.iter().rev().copied().collect())
+            .collect();
         [secrets, reversed].concat()
     }
 
     fn calls() -> Vec<Call> {
         let mut calls = Vec::new();
-        let mut add = |name: String, limit, secrets: Vec<Vec<u8>>, call: Box<dyn Fn() -> Box<dyn FnOnce()>>| {
-            calls.push(Call { name, limit, call, secrets });
+        let mut add = |name: String,
+                       limit,
+                       secrets: Vec<Vec<u8>>,
+                       call: Box<dyn Fn() -> Box<dyn FnOnce()>>| {
+            calls.push(Call {
+                name,
+                limit,
+                call,
+                secrets,
+            });
         };
         for backend in Backend::all() {
             for group in Group::ALL {
@@ -187,8 +242,16 @@ mod linux {
                     Group::Secp256r1 => P256,
                     Group::X25519 => DEEP,
                 };
-                let private = odd(if group == Group::X25519MlKem768 { 96 } else { 32 }, 1);
-                let client = || EphemeralKey::from_private(Backend::Portable, group, &private).unwrap();
+                let private = odd(
+                    if group == Group::X25519MlKem768 {
+                        96
+                    } else {
+                        32
+                    },
+                    1,
+                );
+                let client =
+                    || EphemeralKey::from_private(Backend::Portable, group, &private).unwrap();
                 let offer = client().public().to_vec();
                 let (peer, shared) = respond(group, &offer, &mut SystemRandom).unwrap();
                 let mut secrets: Vec<_> = private.chunks(32).map(<[u8]>::to_vec).collect();
@@ -201,7 +264,13 @@ mod linux {
                     secrets.clone(),
                     Box::new(move || {
                         let private = Secret::copy_of(&key);
-                        Box::new(move || std::mem::forget(EphemeralKey::from_private(backend, group, private.expose())))
+                        Box::new(move || {
+                            std::mem::forget(EphemeralKey::from_private(
+                                backend,
+                                group,
+                                private.expose(),
+                            ))
+                        })
                     }),
                 );
                 add(
@@ -216,24 +285,40 @@ mod linux {
                 );
             }
             // What is encapsulated is not known here: that nothing stays at all is seen.
-            let offer = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom).unwrap().public().to_vec();
+            let offer = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom)
+                .unwrap()
+                .public()
+                .to_vec();
             add(
                 format!("{backend:?} X25519MlKem768 respond"),
                 KEM,
                 Vec::new(),
                 Box::new(move || {
                     let offer = offer.clone();
-                    Box::new(move || drop(respond_on(backend, Group::X25519MlKem768, &offer, &mut SystemRandom)))
+                    Box::new(move || {
+                        drop(respond_on(
+                            backend,
+                            Group::X25519MlKem768,
+                            &offer,
+                            &mut SystemRandom,
+                        ))
+                    })
                 }),
             );
 
             let seed = odd(32, 3);
             let expanded = sha2::Digest::chain_update(<sha2::Sha512 as sha2::Digest>::new(), &seed);
             let expanded = sha2::Digest::finalize(expanded).to_vec();
-            let nonce = sha2::Digest::chain_update(<sha2::Sha512 as sha2::Digest>::new(), &expanded[32..]);
+            let nonce =
+                sha2::Digest::chain_update(<sha2::Sha512 as sha2::Digest>::new(), &expanded[32..]);
             let nonce = sha2::Digest::finalize(sha2::Digest::chain_update(nonce, b"message"));
             let nonce = curve25519_dalek::Scalar::from_bytes_mod_order_wide(&nonce.into());
-            let secrets = vec![seed.clone(), expanded[1..31].to_vec(), expanded[32..].to_vec(), nonce.to_bytes()[..24].to_vec()];
+            let secrets = vec![
+                seed.clone(),
+                expanded[1..31].to_vec(),
+                expanded[32..].to_vec(),
+                nonce.to_bytes()[..24].to_vec(),
+            ];
             let key = seed.clone();
             add(
                 format!("{backend:?} ed25519 from seed"),
@@ -241,7 +326,9 @@ mod linux {
                 secrets.clone(),
                 Box::new(move || {
                     let seed = Secret::copy_of(&key);
-                    Box::new(move || std::mem::forget(Box::new(SigningKey::from_seed_with(backend, seed))))
+                    Box::new(move || {
+                        std::mem::forget(Box::new(SigningKey::from_seed_with(backend, seed)))
+                    })
                 }),
             );
             add(
@@ -260,7 +347,11 @@ mod linux {
         // By `identity::pem`.
         let der = odd(48, 7);
         let pem = rfc7468::encode_string("PRIVATE KEY", rfc7468::LineEnding::LF, &der).unwrap();
-        let secrets: Vec<_> = [der.clone(), pem.as_bytes()[28..92].to_vec()].concat().chunks(16).map(<[u8]>::to_vec).collect();
+        let secrets: Vec<_> = [der.clone(), pem.as_bytes()[28..92].to_vec()]
+            .concat()
+            .chunks(16)
+            .map(<[u8]>::to_vec)
+            .collect();
         let text = pem.clone();
         add(
             "pem decode".into(),
@@ -269,7 +360,12 @@ mod linux {
             Box::new(move || {
                 let (text, mut out) = (text.clone(), vec![0; 48]);
                 Box::new(move || {
-                    assert!(scrubbed(|| rfc7468::Decoder::new_detect_wrap(text.as_bytes()).unwrap().decode(&mut out).is_ok()));
+                    assert!(scrubbed(|| rfc7468::Decoder::new_detect_wrap(
+                        text.as_bytes()
+                    )
+                    .unwrap()
+                    .decode(&mut out)
+                    .is_ok()));
                     std::mem::forget((text, out));
                 })
             }),
@@ -281,13 +377,21 @@ mod linux {
             Box::new(move || {
                 let (der, mut out) = (der.clone(), vec![0; pem.len()]);
                 Box::new(move || {
-                    assert!(scrubbed(|| rfc7468::encode("PRIVATE KEY", rfc7468::LineEnding::LF, &der, &mut out).is_ok()));
+                    assert!(scrubbed(|| rfc7468::encode(
+                        "PRIVATE KEY",
+                        rfc7468::LineEnding::LF,
+                        &der,
+                        &mut out
+                    )
+                    .is_ok()));
                     std::mem::forget((der, out));
                 })
             }),
         );
         for suite in Suite::ALL {
-            let widths = Width::ALL.into_iter().filter(|width| suite != Suite::ChaCha20Poly1305Sha256 && GcmKey::runs(*width));
+            let widths = Width::ALL
+                .into_iter()
+                .filter(|width| suite != Suite::ChaCha20Poly1305Sha256 && GcmKey::runs(*width));
             for width in widths.map(Some).chain([None]) {
                 let key = odd(suite.key_len(), 4);
                 let (key_limit, limit) = match width {
@@ -305,11 +409,16 @@ mod linux {
                     secrets.clone(),
                     Box::new(move || {
                         let key = Secret::copy_of(&bytes);
-                        Box::new(move || std::mem::forget(AeadKey::with(width, suite, key.expose())))
+                        Box::new(move || {
+                            std::mem::forget(AeadKey::with(width, suite, key.expose()))
+                        })
                     }),
                 );
                 let lengths = [64, 100, 200, 1000, 16_384];
-                for (len, act) in lengths.into_iter().flat_map(|len| [Act::Seal, Act::Open, Act::Refuse].map(|act| (len, act))) {
+                for (len, act) in lengths
+                    .into_iter()
+                    .flat_map(|len| [Act::Seal, Act::Open, Act::Refuse].map(|act| (len, act)))
+                {
                     let key = key.clone();
                     add(
                         format!("{suite:?} record, {width:?}: {act:?} {len} bytes"),
@@ -323,28 +432,56 @@ mod linux {
         for algorithm in HashAlgorithm::ALL {
             let len = algorithm.output_len();
             let key = odd(len, 5);
-            let pads = [0x36, 0x5c].map(|pad| key.iter().map(|byte| byte ^ pad).collect::<Vec<_>>());
+            let pads =
+                [0x36, 0x5c].map(|pad| key.iter().map(|byte| byte ^ pad).collect::<Vec<_>>());
             let prk = Prk::extract(algorithm, &key, &key);
-            let okm = Prk::from_secret(algorithm, Secret::copy_of(&key)).expand(&[b"info"], 2 * len);
+            let okm =
+                Prk::from_secret(algorithm, Secret::copy_of(&key)).expand(&[b"info"], 2 * len);
             let [inner, outer] = pads;
-            let secrets =
-                vec![key.clone(), inner, outer, prk.secret().expose().to_vec(), okm.expose()[..len].to_vec(), okm.expose()[len..].to_vec()];
+            let secrets = vec![
+                key.clone(),
+                inner,
+                outer,
+                prk.secret().expose().to_vec(),
+                okm.expose()[..len].to_vec(),
+                okm.expose()[len..].to_vec(),
+            ];
             type Use = fn(HashAlgorithm, Secret);
             let uses: [(&str, Use); 6] = [
-                ("hmac key", |algorithm, key| std::mem::forget(HmacKey::new(algorithm, key.expose()))),
-                ("hmac tag", |algorithm, key| {
-                    HmacKey::new(algorithm, key.expose()).tag_into(&[b"message"], &mut vec![0; algorithm.output_len()])
+                ("hmac key", |algorithm, key| {
+                    std::mem::forget(HmacKey::new(algorithm, key.expose()))
                 }),
-                ("hmac verify", |algorithm, key| assert!(!HmacKey::new(algorithm, key.expose()).verify(&[b"message"], key.expose()))),
-                ("hkdf extract", |algorithm, key| std::mem::forget(Prk::extract(algorithm, key.expose(), key.expose()))),
-                ("hkdf from secret", |algorithm, key| std::mem::forget(Prk::from_secret(algorithm, key))),
-                ("hkdf expand", |algorithm, key| drop(Prk::from_secret(algorithm, key).expand(&[b"info"], 2 * algorithm.output_len()))),
+                ("hmac tag", |algorithm, key| {
+                    HmacKey::new(algorithm, key.expose())
+                        .tag_into(&[b"message"], &mut vec![0; algorithm.output_len()])
+                }),
+                ("hmac verify", |algorithm, key| {
+                    assert!(
+                        !HmacKey::new(algorithm, key.expose()).verify(&[b"message"], key.expose())
+                    )
+                }),
+                ("hkdf extract", |algorithm, key| {
+                    std::mem::forget(Prk::extract(algorithm, key.expose(), key.expose()))
+                }),
+                ("hkdf from secret", |algorithm, key| {
+                    std::mem::forget(Prk::from_secret(algorithm, key))
+                }),
+                ("hkdf expand", |algorithm, key| {
+                    drop(
+                        Prk::from_secret(algorithm, key)
+                            .expand(&[b"info"], 2 * algorithm.output_len()),
+                    )
+                }),
             ];
             for (name, call) in uses {
                 let key = key.clone();
                 add(
                     format!("{algorithm:?} {name}"),
-                    if algorithm == HashAlgorithm::Sha256 { SHALLOW } else { DEEP },
+                    if algorithm == HashAlgorithm::Sha256 {
+                        SHALLOW
+                    } else {
+                        DEEP
+                    },
                     secrets.clone(),
                     Box::new(move || {
                         let key = Secret::copy_of(&key);
@@ -356,8 +493,9 @@ mod linux {
         calls
     }
 
-    /// What is asked of a depth beyond what was measured with it: room for other compilers, targets and settings. Between settings that share a depth (units
-    /// of code generation, link-time optimization, overflow checks) a quarter of it was seen to come and go.
+    /// What is asked of a depth beyond what was measured with it: room for other compilers, targets
+    /// and settings. Between settings that share a depth (units of code generation, link-time
+    /// optimization, overflow checks) a quarter of it was seen to come and go.
     fn spare(name: &str, used: usize) -> usize {
         match name {
             _ if name.contains("record") => used / 4,
@@ -368,15 +506,25 @@ mod linux {
 
     #[test]
     fn the_depth_is_more_than_any_call_uses() {
-        for Call { name, limit, call, .. } in calls() {
+        for Call {
+            name, limit, call, ..
+        } in calls()
+        {
             stack_after(false, call());
             let overwritten = OVERWRITTEN.take();
-            assert_eq!(overwritten.iter().map(Range::len).max(), Some(limit), "what {name} overwrites at most");
+            assert_eq!(
+                overwritten.iter().map(Range::len).max(),
+                Some(limit),
+                "what {name} overwrites at most"
+            );
             // Two calls of one act begin at places that differ by little.
             let end = overwritten.iter().map(|range| range.end).max().unwrap();
             let used = end.saturating_sub(stack_after(true, call()).deepest);
             println!("{name}: {used} of {limit} bytes");
-            assert!(used + spare(&name, used) <= limit, "{name} uses {used} bytes of stack, of which {limit} are overwritten");
+            assert!(
+                used + spare(&name, used) <= limit,
+                "{name} uses {used} bytes of stack, of which {limit} are overwritten"
+            );
         }
     }
 
@@ -384,24 +532,53 @@ mod linux {
     fn nothing_stays_on_the_stack() {
         // How many secrets stay when nothing is overwritten, by kind of call.
         let mut left = BTreeMap::<String, usize>::new();
-        for Call { name, limit, call, secrets } in calls() {
+        for Call {
+            name,
+            limit,
+            call,
+            secrets,
+        } in calls()
+        {
             let kind = name.split(':').next().unwrap().to_owned();
             *left.entry(kind).or_default() += stack_after(true, call()).holds(&secrets).len();
 
             let stack = stack_after(false, call());
             let found = stack.holds(&secrets);
-            assert!(found.is_empty(), "{name} leaves secrets {found:?} on the stack");
-            // And nothing at all, known or not, below what ran afterwards: another call of the same act, or next to nothing behind a record.
-            let afterwards = if name.contains("record") { 128 } else { limit / 2 };
-            let last = OVERWRITTEN.take().into_iter().rfind(|range| range.len() == limit).unwrap();
-            let dead = &stack.used[last.start - stack.deepest..last.end - afterwards - stack.deepest];
+            assert!(
+                found.is_empty(),
+                "{name} leaves secrets {found:?} on the stack"
+            );
+            // And nothing at all, known or not, below what ran afterwards: another call of the same
+            // act, or next to nothing behind a record.
+            let afterwards = if name.contains("record") {
+                128
+            } else {
+                limit / 2
+            };
+            let last = OVERWRITTEN
+                .take()
+                .into_iter()
+                .rfind(|range| range.len() == limit)
+                .unwrap();
+            let dead =
+                &stack.used[last.start - stack.deepest..last.end - afterwards - stack.deepest];
             let other = dead.iter().filter(|byte| **byte != 0).count();
-            assert!(other == 0, "{name} leaves {other} bytes of something on the stack");
+            assert!(
+                other == 0,
+                "{name} leaves {other} bytes of something on the stack"
+            );
         }
-        // Without the wrapper many of them do, and AES-GCM of every width: or this test sees nothing.
+        // Without the wrapper many of them do, and AES-GCM of every width: or this test sees
+        // nothing.
         println!("{left:#?}");
-        for (kind, left) in left.iter().filter(|(kind, _)| kind.contains("Gcm") && kind.contains("record")) {
-            assert!(*left > 0, "{kind}: leaves nothing when nothing is overwritten");
+        for (kind, left) in left
+            .iter()
+            .filter(|(kind, _)| kind.contains("Gcm") && kind.contains("record"))
+        {
+            assert!(
+                *left > 0,
+                "{kind}: leaves nothing when nothing is overwritten"
+            );
         }
         assert!(left.values().filter(|left| **left > 0).count() >= 8);
     }

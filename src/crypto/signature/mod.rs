@@ -1,9 +1,11 @@
 //! Ed25519 (RFC 8032): the only signatures that are made or accepted.
 //!
-//! What is valid is the same on every machine, and is what `ed25519_dalek`'s `verify_strict` says: the equation without cofactor, S below
-//! the group order, R in its one canonical encoding, and neither A nor R of small order. `verify_strict` decompresses R to see its order, a
-//! tenth of its time. The same verdict is had from `verify`, which recomputes R and compares encodings: there are eight points of small
-//! order, and a canonical encoding that equals none of theirs is of none of them. A is looked at when the key is parsed.
+//! What is valid is the same on every machine, and is what `ed25519_dalek`'s `verify_strict` says:
+//! the equation without cofactor, S below the group order, R in its one canonical encoding, and
+//! neither A nor R of small order. `verify_strict` decompresses R to see its order, a tenth of its
+//! time. The same verdict is had from `verify`, which recomputes R and compares encodings: there
+//! are eight points of small order, and a canonical encoding that equals none of theirs is of none
+//! of them. A is looked at when the key is parsed.
 
 use ed25519_dalek::Signer;
 
@@ -29,7 +31,10 @@ pub(crate) struct SigningKey {
 /// The key as the backend wants it, so that each signature saves computing the public key again.
 enum Key {
     Portable(Box<ed25519_dalek::SigningKey>),
-    #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        feature = "accelerate",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     Graviola(Box<graviola::signing::eddsa::Ed25519SigningKey>),
 }
 
@@ -51,9 +56,15 @@ impl SigningKey {
                 let public = key.verifying_key().to_bytes();
                 Ok((Key::Portable(key), public))
             }
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Backend::Graviola => {
-                let key = Box::new(graviola::signing::eddsa::Ed25519SigningKey::from_bytes(bytes).map_err(|_| InvalidKey)?);
+                let key = Box::new(
+                    graviola::signing::eddsa::Ed25519SigningKey::from_bytes(bytes)
+                        .map_err(|_| InvalidKey)?,
+                );
                 let public = key.public_key().as_bytes();
                 Ok((Key::Graviola(key), public))
             }
@@ -62,7 +73,9 @@ impl SigningKey {
     }
 
     pub(crate) fn generate(rng: &mut Rng<'_>) -> Result<Self, Fault> {
-        Self::from_seed(secret(rng, KEY_LEN)?).map_err(|InvalidKey| Fault::Internal { what: "the length of an Ed25519 key" })
+        Self::from_seed(secret(rng, KEY_LEN)?).map_err(|InvalidKey| Fault::Internal {
+            what: "the length of an Ed25519 key",
+        })
     }
 
     pub(crate) fn seed(&self) -> &Secret {
@@ -76,7 +89,10 @@ impl SigningKey {
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; SIGNATURE_LEN] {
         scrubbed(|| match &self.key {
             Key::Portable(key) => key.sign(message).to_bytes(),
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             Key::Graviola(key) => key.sign(message),
         })
     }
@@ -98,11 +114,16 @@ impl VerifyingKey {
     pub(crate) fn parse(bytes: &[u8; KEY_LEN]) -> Result<Self, InvalidKey> {
         let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey)?;
         // A key of small order verifies signatures that nobody made.
-        if key.is_weak() { Err(InvalidKey) } else { Ok(Self(key)) }
+        if key.is_weak() {
+            Err(InvalidKey)
+        } else {
+            Ok(Self(key))
+        }
     }
 
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| InvalidSignature)?;
+        let signature =
+            ed25519_dalek::Signature::from_slice(signature).map_err(|_| InvalidSignature)?;
         if SMALL_ORDER.contains(signature.r_bytes()) {
             return Err(InvalidSignature);
         }
@@ -114,7 +135,8 @@ impl VerifyingKey {
     }
 }
 
-/// The canonical encodings of the points whose order divides 8. Other encodings of them need no entry: what `verify` recomputes is canonical.
+/// The canonical encodings of the points whose order divides 8. Other encodings of them need no
+/// entry: what `verify` recomputes is canonical.
 const SMALL_ORDER: [[u8; 32]; 8] = {
     const fn y(low: u8, middle: u8, high: u8) -> [u8; 32] {
         let mut bytes = [middle; 32];
@@ -141,13 +163,13 @@ const SMALL_ORDER: [[u8; 32]; 8] = {
 };
 
 const ORDER_8: [u8; 32] = [
-    0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
-    0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+    0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
 ];
 
 const ORDER_8_NEGATED: [u8; 32] = [
-    0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
-    0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+    0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
 ];
 
 #[cfg(test)]

@@ -12,7 +12,10 @@ use super::*;
 use crate::crypto::random::SystemRandom;
 
 fn bytes<const N: usize>(hex: &str) -> [u8; N] {
-    let bytes: Vec<_> = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    let bytes: Vec<_> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .collect();
     bytes.try_into().unwrap()
 }
 
@@ -28,13 +31,15 @@ fn rfc_8032() {
             "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
             "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
             &b""[..],
-            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
+             5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
         ),
         (
             "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
             "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
             &b"\x72"[..],
-            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+             085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
         ),
     ] {
         for backend in Backend::all() {
@@ -45,7 +50,10 @@ fn rfc_8032() {
         }
         let key = VerifyingKey::parse(&bytes(public)).unwrap();
         assert_eq!(key.verify(message, &bytes::<64>(signature)), Ok(()));
-        assert_eq!(key.verify(b"another", &bytes::<64>(signature)), Err(InvalidSignature));
+        assert_eq!(
+            key.verify(b"another", &bytes::<64>(signature)),
+            Err(InvalidSignature)
+        );
         assert_eq!(key.to_bytes(), bytes(public));
     }
 }
@@ -55,9 +63,15 @@ fn each_backend_is_used() {
     for backend in Backend::all() {
         match (backend, key(backend, [7; 32]).key) {
             (Backend::Portable, Key::Portable(_)) => {}
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             (Backend::Graviola, Key::Graviola(_)) => {}
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
             _ => panic!("{backend:?} was asked for"),
         }
     }
@@ -68,38 +82,57 @@ fn a_generated_key_signs_and_a_seed_of_another_length_is_none() {
     let key = SigningKey::generate(&mut SystemRandom).unwrap();
     let verifying = VerifyingKey::parse(&key.public_key()).unwrap();
     assert_eq!(verifying.verify(b"message", &key.sign(b"message")), Ok(()));
-    assert_eq!(SigningKey::from_seed(Secret::copy_of(&[7; 31])).err(), Some(InvalidKey));
-    assert_eq!(verifying.verify(b"message", &key.sign(b"message")[..63]), Err(InvalidSignature));
+    assert_eq!(
+        SigningKey::from_seed(Secret::copy_of(&[7; 31])).err(),
+        Some(InvalidKey)
+    );
+    assert_eq!(
+        verifying.verify(b"message", &key.sign(b"message")[..63]),
+        Err(InvalidSignature)
+    );
 }
 
 #[test]
 fn the_small_order_encodings_are_those_of_the_eight_torsion() {
-    let torsion: HashSet<_> = EIGHT_TORSION.iter().map(|point| point.compress().to_bytes()).collect();
+    let torsion: HashSet<_> = EIGHT_TORSION
+        .iter()
+        .map(|point| point.compress().to_bytes())
+        .collect();
     assert_eq!(torsion.len(), 8);
     assert_eq!(torsion, SMALL_ORDER.into_iter().collect());
 }
 
 /// What `verify_strict` says, from bytes to verdict.
 fn strict(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    ed25519_dalek::VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok())
+    ed25519_dalek::VerifyingKey::from_bytes(key).is_ok_and(|key| {
+        key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature))
+            .is_ok()
+    })
 }
 
 /// What RFC 8032's equation without cofactor says, without a look at the order of A and R.
 fn lax(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     use ed25519_dalek::Verifier;
-    ed25519_dalek::VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| key.verify(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok())
+    ed25519_dalek::VerifyingKey::from_bytes(key).is_ok_and(|key| {
+        key.verify(message, &ed25519_dalek::Signature::from_bytes(signature))
+            .is_ok()
+    })
 }
 
 fn ours(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     VerifyingKey::parse(key).is_ok_and(|key| key.verify(message, signature).is_ok())
 }
 
-/// A signature under A = aB + T with R = rB + T', whatever the encodings: it satisfies the equation up to a point of small order.
+/// A signature under A = aB + T with R = rB + T', whatever the encodings: it satisfies the equation
+/// up to a point of small order.
 fn forge(a: Scalar, public: &[u8; 32], r: Scalar, r_bytes: &[u8; 32], message: &[u8]) -> [u8; 64] {
     let k = Scalar::from_bytes_mod_order_wide(
-        &Sha512::new().chain_update(r_bytes).chain_update(public).chain_update(message).finalize().into(),
+        &Sha512::new()
+            .chain_update(r_bytes)
+            .chain_update(public)
+            .chain_update(message)
+            .finalize()
+            .into(),
     );
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(r_bytes);
@@ -113,9 +146,13 @@ fn says_what_verify_strict_says_of_points_with_a_small_order_part() {
     for a in [Scalar::ZERO, Scalar::from(0x1234_5678_9abc_def1_u64)] {
         for r in [Scalar::ZERO, Scalar::from(0xfedc_ba98_7654_3211_u64)] {
             for torsion_a in EIGHT_TORSION {
-                let public = (EdwardsPoint::mul_base(&a) + torsion_a).compress().to_bytes();
+                let public = (EdwardsPoint::mul_base(&a) + torsion_a)
+                    .compress()
+                    .to_bytes();
                 for torsion_r in EIGHT_TORSION {
-                    let r_bytes = (EdwardsPoint::mul_base(&r) + torsion_r).compress().to_bytes();
+                    let r_bytes = (EdwardsPoint::mul_base(&r) + torsion_r)
+                        .compress()
+                        .to_bytes();
                     for message in 0u8..16 {
                         let signature = forge(a, &public, r, &r_bytes, &[message]);
                         let verdict = ours(&public, &[message], &signature);
@@ -123,14 +160,18 @@ fn says_what_verify_strict_says_of_points_with_a_small_order_part() {
                         let lax = lax(&public, &[message], &signature);
                         accepted += usize::from(verdict);
                         only_lax += usize::from(lax && !verdict);
-                        small_r_under_a_good_key += usize::from(lax && r == Scalar::ZERO && a != Scalar::ZERO);
+                        small_r_under_a_good_key +=
+                            usize::from(lax && r == Scalar::ZERO && a != Scalar::ZERO);
                     }
                 }
             }
         }
     }
     // Each of the cases that make a difference did occur.
-    assert!(accepted >= 16 && only_lax >= 16 && small_r_under_a_good_key >= 16, "{accepted} {only_lax} {small_r_under_a_good_key}");
+    assert!(
+        accepted >= 16 && only_lax >= 16 && small_r_under_a_good_key >= 16,
+        "{accepted} {only_lax} {small_r_under_a_good_key}"
+    );
 }
 
 /// All encodings whose y is not below the field's order, with either sign.
@@ -157,10 +198,20 @@ fn says_what_verify_strict_says_of_encodings_that_are_not_canonical() {
     })) {
         points += usize::from(CompressedEdwardsY(encoding).decompress().is_some());
         for message in 0u8..16 {
-            // As A: of small order with a = 0, else nobody knows a, and the signature is wrong in both eyes.
+            // As A: of small order with a = 0, else nobody knows a, and the signature is wrong in
+            // both eyes.
             for torsion in EIGHT_TORSION {
-                let signature = forge(Scalar::ZERO, &encoding, Scalar::ZERO, &torsion.compress().to_bytes(), &[message]);
-                assert_eq!(ours(&encoding, &[message], &signature), strict(&encoding, &[message], &signature));
+                let signature = forge(
+                    Scalar::ZERO,
+                    &encoding,
+                    Scalar::ZERO,
+                    &torsion.compress().to_bytes(),
+                    &[message],
+                );
+                assert_eq!(
+                    ours(&encoding, &[message], &signature),
+                    strict(&encoding, &[message], &signature)
+                );
             }
             // As R.
             let a = Scalar::from(0x1234_5678_9abc_def1_u64);
@@ -178,7 +229,8 @@ fn says_what_verify_strict_says_of_encodings_that_are_not_canonical() {
 #[test]
 fn small_order_keys_are_refused_when_parsed() {
     for encoding in SMALL_ORDER.into_iter().chain(not_canonical()) {
-        let weak = ed25519_dalek::VerifyingKey::from_bytes(&encoding).map_or(true, |key| key.is_weak());
+        let weak =
+            ed25519_dalek::VerifyingKey::from_bytes(&encoding).map_or(true, |key| key.is_weak());
         assert_eq!(VerifyingKey::parse(&encoding).is_err(), weak);
     }
     for encoding in SMALL_ORDER {
@@ -211,11 +263,19 @@ proptest! {
             prop_assert_eq!(key.public_key(), expected.public_key());
             prop_assert_eq!(key.sign(&message), expected.sign(&message));
         }
-        prop_assert!(ours(&expected.public_key(), &message, &expected.sign(&message)));
+        prop_assert!(ours(
+            &expected.public_key(),
+            &message,
+            &expected.sign(&message)
+        ));
     }
 
     #[test]
-    fn says_what_verify_strict_says_of_anything(seed: [u8; 32], message: Vec<u8>, flips in prop::collection::vec((0usize..96, any::<u8>()), 0..3)) {
+    fn says_what_verify_strict_says_of_anything(
+        seed: [u8; 32],
+        message: Vec<u8>,
+        flips in prop::collection::vec((0usize..96, any::<u8>()), 0..3),
+    ) {
         let key = key(Backend::Portable, seed);
         let (mut public, mut signature) = (key.public_key(), key.sign(&message));
         for (at, flip) in flips {
@@ -224,14 +284,25 @@ proptest! {
                 None => public[at] ^= flip,
             }
         }
-        prop_assert_eq!(ours(&public, &message, &signature), strict(&public, &message, &signature));
+        prop_assert_eq!(
+            ours(&public, &message, &signature),
+            strict(&public, &message, &signature)
+        );
     }
 
     #[test]
-    fn says_what_verify_strict_says_of_random_bytes(public: [u8; 32], message: Vec<u8>, r: [u8; 32], s: [u8; 32]) {
+    fn says_what_verify_strict_says_of_random_bytes(
+        public: [u8; 32],
+        message: Vec<u8>,
+        r: [u8; 32],
+        s: [u8; 32],
+    ) {
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&r);
         signature[32..].copy_from_slice(&s);
-        prop_assert_eq!(ours(&public, &message, &signature), strict(&public, &message, &signature));
+        prop_assert_eq!(
+            ours(&public, &message, &signature),
+            strict(&public, &message, &signature)
+        );
     }
 }

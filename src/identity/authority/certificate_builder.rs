@@ -15,17 +15,24 @@ use crate::identity::{pem, profile};
 /// How long a certificate is valid if nothing else is said, in days.
 const LEAF_DAYS: u32 = 365;
 
-/// Settings of a certificate that an [`Authority`](crate::Authority) issues. Without [`server`](Self::server) or [`client`](Self::client) it is good for either role.
+/// Settings of a certificate that an [`Authority`](crate::Authority) issues. Without
+/// [`server`](Self::server) or [`client`](Self::client) it is good for either role.
 ///
 /// ```
 /// use fleeting::{Authority, Identity, Validity};
 ///
 /// let authority = Authority::new("Example CA")?;
-/// let member = authority.certificate().server(["node-1.mesh.internal"]).client("node-1").validity(Validity::days(2)).issue()?;
+/// let member = authority
+///     .certificate()
+///     .server(["node-1.mesh.internal"])
+///     .client("node-1")
+///     .validity(Validity::days(2))
+///     .issue()?;
 ///
 /// // For a key that another machine made and keeps.
 /// let theirs = Identity::generate()?.public_key();
-/// let chain_pem: String = authority.certificate().server(["node-2.mesh.internal"]).issue_for(theirs)?;
+/// let chain_pem: String =
+///     authority.certificate().server(["node-2.mesh.internal"]).issue_for(theirs)?;
 /// # Ok::<(), fleeting::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -40,7 +47,14 @@ pub struct CertificateBuilder<'a> {
 
 impl<'a> CertificateBuilder<'a> {
     pub(crate) fn new(authority: &'a Issuer) -> Self {
-        Self { authority, common_name: None, names: Vec::new(), server: false, client: false, validity: None }
+        Self {
+            authority,
+            common_name: None,
+            names: Vec::new(),
+            server: false,
+            client: false,
+            validity: None,
+        }
     }
 }
 
@@ -53,7 +67,8 @@ impl CertificateBuilder<'_> {
         self
     }
 
-    /// For a client with this common name. If it could be a DNS name it stands in subjectAltName too.
+    /// For a client with this common name. If it could be a DNS name it stands in subjectAltName
+    /// too.
     #[must_use]
     pub fn client(mut self, name: &str) -> Self {
         self.client = true;
@@ -63,7 +78,8 @@ impl CertificateBuilder<'_> {
         self.common_name(name)
     }
 
-    /// The common name in the subject. Without this it is the first name, if that is no longer than 64 characters.
+    /// The common name in the subject. Without this it is the first name, if that is no longer than
+    /// 64 characters.
     #[must_use]
     pub fn common_name(mut self, name: &str) -> Self {
         self.common_name = Some(name.to_owned());
@@ -81,8 +97,9 @@ impl CertificateBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common name that is none, or
-    /// if no peer would accept it, as with a name that the authority may not issue for; [`Error::Random`].
+    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common
+    /// name that is none, or if no peer would accept it, as with a name that the authority may not
+    /// issue for; [`Error::Random`].
     pub fn issue(self) -> Result<Identity, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let leaf = self.leaf(PublicKey::from(key.public_key()))?;
@@ -96,13 +113,22 @@ impl CertificateBuilder<'_> {
     /// As [`issue`](Self::issue).
     pub fn issue_for(self, key: PublicKey) -> Result<String, Error> {
         let leaf = self.leaf(key)?;
-        Ok(pem::write_certificates(self.authority.chain_for(leaf).iter().map(Vec::as_slice)))
+        Ok(pem::write_certificates(
+            self.authority.chain_for(leaf).iter().map(Vec::as_slice),
+        ))
     }
 
     fn leaf(&self, key: PublicKey) -> Result<Vec<u8>, Error> {
-        let names = self.names.iter().map(|name| AltName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+        let names = self
+            .names
+            .iter()
+            .map(|name| AltName::parse(name))
+            .collect::<Result<Vec<_>, _>>()?;
         if self.server && names.is_empty() {
-            return Err(ConfigError::Missing { what: "a name for the server's certificate" }.into());
+            return Err(ConfigError::Missing {
+                what: "a name for the server's certificate",
+            }
+            .into());
         }
         let first = names.first().map(AltName::to_string);
         let common_name = match &self.common_name {
@@ -110,12 +136,31 @@ impl CertificateBuilder<'_> {
             None => first.as_deref().and_then(profile::fitting_common_name),
         };
         if common_name.is_none() && names.is_empty() {
-            return Err(ConfigError::Missing { what: "a name for the certificate" }.into());
+            return Err(ConfigError::Missing {
+                what: "a name for the certificate",
+            }
+            .into());
         }
-        let validity = self.authority.limit(self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)));
-        let purpose = Purpose::Leaf { server: self.server, client: self.client };
-        let leaf = self.authority.sign(&Template { serial: serial()?, common_name, names: &names, purpose, validity, key })?;
-        let role = if self.client && !self.server { Role::Client } else { Role::Server };
+        let validity = self
+            .authority
+            .limit(self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)));
+        let purpose = Purpose::Leaf {
+            server: self.server,
+            client: self.client,
+        };
+        let leaf = self.authority.sign(&Template {
+            serial: serial()?,
+            common_name,
+            names: &names,
+            purpose,
+            validity,
+            key,
+        })?;
+        let role = if self.client && !self.server {
+            Role::Client
+        } else {
+            Role::Server
+        };
         self.authority.check(&leaf, role, validity)?;
         Ok(leaf)
     }

@@ -1,5 +1,5 @@
-//! A small private PKI. What exists only in order to issue certificates and revocation lists is here,
-//! and nothing outside this folder imports from it but tests.
+//! A small private PKI. What exists only in order to issue certificates and revocation lists is
+//! here, and nothing outside this folder imports from it but tests.
 //!
 //! ```text
 //! authority                 Authority and AuthorityBuilder: what people hold

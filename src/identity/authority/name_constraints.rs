@@ -4,8 +4,10 @@
 //! NameConstraints ::= SEQUENCE { permittedSubtrees [0] OPTIONAL, excludedSubtrees [1] OPTIONAL }
 //! ```
 //!
-//! A path is bound by the constraints of every certificate on it. But a path may begin at an authority in the middle, for those who trust that one alone
-//! ([`Authority::trust`](crate::Authority::trust)), and then nothing above it is looked at: so [`narrowed`] repeats below what is said above.
+//! A path is bound by the constraints of every certificate on it. But a path may begin at an
+//! authority in the middle, for those who trust that one alone
+//! ([`Authority::trust`](crate::Authority::trust)), and then nothing above it is looked at: so
+//! [`narrowed`] repeats below what is said above.
 
 use core::net::IpAddr;
 
@@ -18,64 +20,110 @@ use x509_cert::ext::pkix::name::GeneralName;
 use crate::error::ConfigError;
 use crate::identity::alt_name::AltName;
 
-/// These names, and no others. RFC 5280, 4.2.1.10: a form of name that no subtree speaks of is not restricted, so the forms that are not permitted
-/// have to be excluded, each by the subtree that everything is in.
+/// These names, and no others. RFC 5280, 4.2.1.10: a form of name that no subtree speaks of is not
+/// restricted, so the forms that are not permitted have to be excluded, each by the subtree that
+/// everything is in.
 ///
-/// For addresses that is a netmask of zeros. For the others it is empty text, which RFC 5280 defines for DNS names alone; path validation here, and that
-/// of Go, takes it to mean the same for URIs and mail addresses (OpenSSL takes it to exclude none of these). No subtree means all otherNames, and some
-/// implementations refuse any certificate with a critical constraint on one: they stay free, and nobody here looks at them. Nor does a subtree
-/// speak of the subject, which says who an authority thinks it is.
+/// For addresses that is a netmask of zeros. For the others it is empty text, which RFC 5280
+/// defines for DNS names alone; path validation here, and that of Go, takes it to mean the same for
+/// URIs and mail addresses (OpenSSL takes it to exclude none of these). No subtree means all
+/// otherNames, and some implementations refuse any certificate with a critical constraint on one:
+/// they stay free, and nobody here looks at them. Nor does a subtree speak of the subject, which
+/// says who an authority thinks it is.
 pub(crate) fn only(permitted: &[AltName]) -> der::Result<NameConstraints> {
-    let subnet = |address: &[u8], mask: u8| Ok(GeneralName::IpAddress(OctetString::new([address, &vec![mask; address.len()]].concat())?));
+    let subnet = |address: &[u8], mask: u8| {
+        Ok(GeneralName::IpAddress(OctetString::new(
+            [address, &vec![mask; address.len()]].concat(),
+        )?))
+    };
     let everything = || Ia5String::new("");
-    let mut excluded = vec![GeneralName::UniformResourceIdentifier(everything()?), GeneralName::Rfc822Name(everything()?)];
+    let mut excluded = vec![
+        GeneralName::UniformResourceIdentifier(everything()?),
+        GeneralName::Rfc822Name(everything()?),
+    ];
     if !permitted.iter().any(|name| matches!(name, AltName::Dns(_))) {
         excluded.push(GeneralName::DnsName(everything()?));
     }
-    if !permitted.iter().any(|name| matches!(name, AltName::Ip(IpAddr::V4(_)))) {
+    if !permitted
+        .iter()
+        .any(|name| matches!(name, AltName::Ip(IpAddr::V4(_))))
+    {
         excluded.push(subnet(&[0; 4], 0)?);
     }
-    if !permitted.iter().any(|name| matches!(name, AltName::Ip(IpAddr::V6(_)))) {
+    if !permitted
+        .iter()
+        .any(|name| matches!(name, AltName::Ip(IpAddr::V6(_))))
+    {
         excluded.push(subnet(&[0; 16], 0)?);
     }
     let permitted = permitted.iter().map(|name| match name {
         AltName::Ip(IpAddr::V4(ip)) => subnet(&ip.octets(), 0xff),
         AltName::Ip(IpAddr::V6(ip)) => subnet(&ip.octets(), 0xff),
         AltName::Dns(text) => Ok(GeneralName::DnsName(Ia5String::new(text)?)),
-        AltName::Uri(text) => Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(text)?)),
+        AltName::Uri(text) => Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(
+            text,
+        )?)),
     });
     Ok(NameConstraints {
-        permitted_subtrees: Some(permitted.map(|base| base.map(subtree)).collect::<der::Result<_>>()?),
+        permitted_subtrees: Some(
+            permitted
+                .map(|base| base.map(subtree))
+                .collect::<der::Result<_>>()?,
+        ),
         excluded_subtrees: Some(excluded.into_iter().map(subtree).collect()),
     })
 }
 
 fn subtree(base: GeneralName) -> GeneralSubtree {
-    GeneralSubtree { base, minimum: 0, maximum: None }
+    GeneralSubtree {
+        base,
+        minimum: 0,
+        maximum: None,
+    }
 }
 
 /// What stands in a certificate.
 pub(crate) fn read(extension: &[u8]) -> Result<NameConstraints, ConfigError> {
-    NameConstraints::from_der(extension)
-        .map_err(|_| ConfigError::Issue { reason: "the name constraints of an authority above cannot be read" })
+    NameConstraints::from_der(extension).map_err(|_| ConfigError::Issue {
+        reason: "the name constraints of an authority above cannot be read",
+    })
 }
 
 /// The constraints of an authority below one that has `above`: its own, and those.
 ///
-/// Subtrees of one form that are permitted add up, in one certificate; so one from above would widen what is permitted below, and is left out where
-/// there are some of its form below, which then must lie inside.
-pub(crate) fn narrowed(own: Option<NameConstraints>, above: NameConstraints) -> Result<NameConstraints, ConfigError> {
+/// Subtrees of one form that are permitted add up, in one certificate; so one from above would
+/// widen what is permitted below, and is left out where there are some of its form below, which
+/// then must lie inside.
+pub(crate) fn narrowed(
+    own: Option<NameConstraints>,
+    above: NameConstraints,
+) -> Result<NameConstraints, ConfigError> {
     let Some(own) = own else { return Ok(above) };
-    let (mut permitted, mut excluded) = (own.permitted_subtrees.unwrap_or_default(), own.excluded_subtrees.unwrap_or_default());
+    let (mut permitted, mut excluded) = (
+        own.permitted_subtrees.unwrap_or_default(),
+        own.excluded_subtrees.unwrap_or_default(),
+    );
     let limits = above.permitted_subtrees.unwrap_or_default();
     for GeneralSubtree { base, .. } in &permitted {
-        let mut same_form = limits.iter().map(|limit| &limit.base).filter(|limit| form(limit) == form(base)).peekable();
+        let mut same_form = limits
+            .iter()
+            .map(|limit| &limit.base)
+            .filter(|limit| form(limit) == form(base))
+            .peekable();
         if same_form.peek().is_some() && !same_form.any(|limit| is_within(base, limit)) {
-            return Err(ConfigError::Issue { reason: "an authority above may not issue for a name that this one is to (permit)" });
+            return Err(ConfigError::Issue {
+                reason: "an authority above may not issue for a name that this one is to (permit)",
+            });
         }
     }
-    let more: GeneralSubtrees =
-        limits.into_iter().filter(|limit| !permitted.iter().any(|own| form(&own.base) == form(&limit.base))).collect();
+    let more: GeneralSubtrees = limits
+        .into_iter()
+        .filter(|limit| {
+            !permitted
+                .iter()
+                .any(|own| form(&own.base) == form(&limit.base))
+        })
+        .collect();
     permitted.extend(more);
     for subtree in above.excluded_subtrees.unwrap_or_default() {
         if !excluded.contains(&subtree) {
@@ -84,7 +132,10 @@ pub(crate) fn narrowed(own: Option<NameConstraints>, above: NameConstraints) -> 
     }
     // RFC 5280, 4.2.1.10: neither list is ever empty.
     let some = |list: GeneralSubtrees| (!list.is_empty()).then_some(list);
-    Ok(NameConstraints { permitted_subtrees: some(permitted), excluded_subtrees: some(excluded) })
+    Ok(NameConstraints {
+        permitted_subtrees: some(permitted),
+        excluded_subtrees: some(excluded),
+    })
 }
 
 /// Names of one form are compared with each other.
@@ -96,19 +147,34 @@ fn form(name: &GeneralName) -> core::mem::Discriminant<GeneralName> {
 fn is_within(inner: &GeneralName, outer: &GeneralName) -> bool {
     match (inner, outer) {
         (GeneralName::DnsName(inner), GeneralName::DnsName(outer)) => {
-            let (inner, outer) = (inner.as_str().to_ascii_lowercase(), outer.as_str().to_ascii_lowercase());
+            let (inner, outer) = (
+                inner.as_str().to_ascii_lowercase(),
+                outer.as_str().to_ascii_lowercase(),
+            );
             let parent = inner.strip_suffix(&outer);
-            parent.is_some_and(|rest| rest.is_empty() || outer.is_empty() || outer.starts_with('.') || rest.ends_with('.'))
+            parent.is_some_and(|rest| {
+                rest.is_empty() || outer.is_empty() || outer.starts_with('.') || rest.ends_with('.')
+            })
         }
         (GeneralName::IpAddress(inner), GeneralName::IpAddress(outer)) => {
             let (inner, outer) = (inner.as_bytes(), outer.as_bytes());
-            let halves = |both: &'_ [u8]| both.split_at_checked(both.len() / 2).map(|(address, mask)| (address.to_vec(), mask.to_vec()));
-            let (Some((inner_address, inner_mask)), Some((outer_address, outer_mask))) = (halves(inner), halves(outer)) else {
+            let halves = |both: &'_ [u8]| {
+                both.split_at_checked(both.len() / 2)
+                    .map(|(address, mask)| (address.to_vec(), mask.to_vec()))
+            };
+            let (Some((inner_address, inner_mask)), Some((outer_address, outer_mask))) =
+                (halves(inner), halves(outer))
+            else {
                 return false;
             };
-            let narrower = inner_mask.iter().zip(&outer_mask).all(|(inner, outer)| inner & outer == *outer);
+            let narrower = inner_mask
+                .iter()
+                .zip(&outer_mask)
+                .all(|(inner, outer)| inner & outer == *outer);
             let mut bytes = inner_address.iter().zip(&outer_address).zip(&outer_mask);
-            inner.len() == outer.len() && narrower && bytes.all(|((inner, outer), mask)| inner & mask == outer & mask)
+            inner.len() == outer.len()
+                && narrower
+                && bytes.all(|((inner, outer), mask)| inner & mask == outer & mask)
         }
         _ => inner == outer,
     }
@@ -128,34 +194,73 @@ mod tests {
 
     #[test]
     fn subtrees_inside_subtrees() {
-        for (inner, outer) in [("a.example", "a.example"), ("b.A.example", "a.example"), ("a", ""), ("", ""), ("b.a", ".a")] {
+        for (inner, outer) in [
+            ("a.example", "a.example"),
+            ("b.A.example", "a.example"),
+            ("a", ""),
+            ("", ""),
+            ("b.a", ".a"),
+        ] {
             assert!(is_within(&dns(inner), &dns(outer)), "{inner} {outer}");
         }
-        for (inner, outer) in [("example", "a.example"), ("xa.example", "a.example"), ("", "a"), ("a", ".a"), ("a.b", "a")] {
+        for (inner, outer) in [
+            ("example", "a.example"),
+            ("xa.example", "a.example"),
+            ("", "a"),
+            ("a", ".a"),
+            ("a.b", "a"),
+        ] {
             assert!(!is_within(&dns(inner), &dns(outer)), "{inner} {outer}");
         }
-        let (ten, one) = (ip(&[10, 0, 0, 0, 255, 0, 0, 0]), ip(&[10, 1, 2, 3, 255, 255, 255, 255]));
+        let (ten, one) = (
+            ip(&[10, 0, 0, 0, 255, 0, 0, 0]),
+            ip(&[10, 1, 2, 3, 255, 255, 255, 255]),
+        );
         assert!(is_within(&one, &ten) && is_within(&ten, &ten) && !is_within(&ten, &one));
         assert!(!is_within(&ip(&[11, 1, 2, 3, 255, 255, 255, 255]), &ten));
-        assert!(!is_within(&ip(&[10; 32]), &ten) && !is_within(&ip(&[10, 255]), &ten) && !is_within(&ip(&[]), &ten));
+        assert!(
+            !is_within(&ip(&[10; 32]), &ten)
+                && !is_within(&ip(&[10, 255]), &ten)
+                && !is_within(&ip(&[]), &ten)
+        );
         assert!(!is_within(&dns("a"), &ten));
     }
 
     #[test]
     fn below_is_never_wider_than_above() {
-        let names = |list: &[&str]| list.iter().map(|name| AltName::Dns((*name).to_owned())).collect::<Vec<_>>();
-        let bases = |list: &Option<GeneralSubtrees>| list.iter().flatten().map(|one| one.base.clone()).collect::<Vec<_>>();
+        let names = |list: &[&str]| {
+            list.iter()
+                .map(|name| AltName::Dns((*name).to_owned()))
+                .collect::<Vec<_>>()
+        };
+        let bases = |list: &Option<GeneralSubtrees>| {
+            list.iter()
+                .flatten()
+                .map(|one| one.base.clone())
+                .collect::<Vec<_>>()
+        };
         let above = only(&names(&["example", "other"])).unwrap();
         assert_eq!(narrowed(None, above.clone()), Ok(above.clone()));
         let below = narrowed(Some(only(&names(&["a.example"])).unwrap()), above.clone()).unwrap();
         assert_eq!(bases(&below.permitted_subtrees), [dns("a.example")]);
         // Everything is excluded once only.
-        assert_eq!(bases(&below.excluded_subtrees), bases(&above.excluded_subtrees));
-        assert!(narrowed(Some(only(&names(&["a.example", "example.org"])).unwrap()), above).is_err());
+        assert_eq!(
+            bases(&below.excluded_subtrees),
+            bases(&above.excluded_subtrees)
+        );
+        assert!(
+            narrowed(
+                Some(only(&names(&["a.example", "example.org"])).unwrap()),
+                above
+            )
+            .is_err()
+        );
 
         // A form that is not spoken of below, and a part that is forbidden above.
-        let above =
-            NameConstraints { permitted_subtrees: Some(vec![subtree(ip(&[0; 8]))]), excluded_subtrees: Some(vec![subtree(dns("x.a"))]) };
+        let above = NameConstraints {
+            permitted_subtrees: Some(vec![subtree(ip(&[0; 8]))]),
+            excluded_subtrees: Some(vec![subtree(dns("x.a"))]),
+        };
         let below = narrowed(Some(only(&names(&["a"])).unwrap()), above).unwrap();
         assert_eq!(bases(&below.permitted_subtrees), [dns("a"), ip(&[0; 8])]);
         assert!(bases(&below.excluded_subtrees).contains(&dns("x.a")));

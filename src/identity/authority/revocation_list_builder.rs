@@ -11,10 +11,12 @@ use crate::identity::validity::Validity;
 /// How long a list is valid if nothing else is said, in days.
 const LIST_DAYS: u32 = 7;
 
-/// A certificate revocation list (CRL) that an [`Authority`](crate::Authority) issues: all certificates of its that are taken back before their time is over.
+/// A certificate revocation list (CRL) that an [`Authority`](crate::Authority) issues: all
+/// certificates of its that are taken back before their time is over.
 ///
-/// An authority keeps no account of what it revoked: each list says all of it, the former one [carried on](Self::following), and is issued anew before
-/// it expires. Authorities below it sign lists of their own.
+/// An authority keeps no account of what it revoked: each list says all of it, the former one
+/// [carried on](Self::following), and is issued anew before it expires. Authorities below it sign
+/// lists of their own.
 ///
 /// ```
 /// use fleeting::{Authority, RevocationLists, Validity};
@@ -23,7 +25,12 @@ const LIST_DAYS: u32 = 7;
 /// let server = authority.issue_server(["db.internal"])?;
 ///
 /// let none: String = authority.revocation_list().issue_pem()?;
-/// let pem: String = authority.revocation_list().following(none).revoke(&server).validity(Validity::days(1)).issue_pem()?;
+/// let pem: String = authority
+///     .revocation_list()
+///     .following(none)
+///     .revoke(&server)
+///     .validity(Validity::days(1))
+///     .issue_pem()?;
 /// let trust = authority.trust().with_revocation_lists(RevocationLists::from_pem(pem)?);
 /// # Ok::<(), fleeting::Error>(())
 /// ```
@@ -40,10 +47,17 @@ pub struct RevocationListBuilder<'a> {
 
 impl<'a> RevocationListBuilder<'a> {
     pub(crate) fn new(authority: &'a Issuer) -> Self {
-        Self { authority, former: Vec::new(), serials: Vec::new(), validity: None, defect: None }
+        Self {
+            authority,
+            former: Vec::new(),
+            serials: Vec::new(),
+            validity: None,
+            defect: None,
+        }
     }
 
-    /// Takes over all that stands in a former list of this authority, in PEM, has a higher number than that, and begins no earlier.
+    /// Takes over all that stands in a former list of this authority, in PEM, has a higher number
+    /// than that, and begins no earlier.
     #[must_use]
     pub fn following(mut self, pem: impl AsRef<[u8]>) -> Self {
         match pem::revocation_lists(pem.as_ref()) {
@@ -56,31 +70,43 @@ impl<'a> RevocationListBuilder<'a> {
     /// Revokes the certificate of this identity, which the authority issued.
     #[must_use]
     pub fn revoke(self, identity: &Identity) -> Self {
-        self.revoke_certificate(identity.certificates().first().map(Vec::as_slice).unwrap_or_default())
+        self.revoke_certificate(
+            identity
+                .certificates()
+                .first()
+                .map(Vec::as_slice)
+                .unwrap_or_default(),
+        )
     }
 
-    /// Revokes a certificate, given in DER, that the authority issued: as the first of [`Peer::certificates`](crate::Peer::certificates), or of
+    /// Revokes a certificate, given in DER, that the authority issued: as the first of
+    /// [`Peer::certificates`](crate::Peer::certificates), or of
     /// [`Authority::certificates`](crate::Authority::certificates) for one below it.
     #[must_use]
     pub fn revoke_certificate(mut self, der: impl AsRef<[u8]>) -> Self {
         match (Certificate::parse(der.as_ref()), self.authority.own()) {
-            (Ok(revoked), Ok(own)) if revoked.issuer == own.subject => self.serials.push(revoked.serial.to_vec()),
-            (Ok(_), Ok(_)) => self.refuse(ConfigError::Issue { reason: "a certificate to be revoked was issued by another authority" }),
+            (Ok(revoked), Ok(own)) if revoked.issuer == own.subject => {
+                self.serials.push(revoked.serial.to_vec())
+            }
+            (Ok(_), Ok(_)) => self.refuse(ConfigError::Issue {
+                reason: "a certificate to be revoked was issued by another authority",
+            }),
             (Err(error), _) => self.refuse(ConfigError::Certificate { index: 0, error }),
             (_, Err(error)) => self.refuse(error),
         }
         self
     }
 
-    /// Revokes the certificate with this serial number, a positive number with the most significant byte first (`openssl x509 -serial` shows it).
+    /// Revokes the certificate with this serial number, a positive number with the most significant
+    /// byte first (`openssl x509 -serial` shows it).
     #[must_use]
     pub fn revoke_serial(mut self, serial: impl AsRef<[u8]>) -> Self {
         self.serials.push(serial.as_ref().to_vec());
         self
     }
 
-    /// From when it speaks (thisUpdate) to when there will be a newer one (nextUpdate); after that it is refused. No longer than the authority is valid,
-    /// and without this a week from now.
+    /// From when it speaks (thisUpdate) to when there will be a newer one (nextUpdate); after that
+    /// it is refused. No longer than the authority is valid, and without this a week from now.
     #[must_use]
     pub fn validity(mut self, validity: Validity) -> Self {
         self.validity = Some(validity);
@@ -91,8 +117,9 @@ impl<'a> RevocationListBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for a former list that is malformed or another's, a certificate that is, or a serial number of more than 20 bytes; and if the
-    /// authority's certificate does not allow it (KeyUsage without cRLSign).
+    /// [`ConfigError`] for a former list that is malformed or another's, a certificate that is, or
+    /// a serial number of more than 20 bytes; and if the authority's certificate does not allow it
+    /// (KeyUsage without cRLSign).
     ///
     /// # Panics
     ///
@@ -117,13 +144,25 @@ impl<'a> RevocationListBuilder<'a> {
         let own = self.authority.own()?;
         if !may_revoke(&own) {
             return Err(ConfigError::Issue {
-                reason: "the authority's certificate does not allow it to sign lists (KeyUsage without cRLSign)",
+                reason: "the authority's certificate does not allow it to sign lists (KeyUsage \
+                         without cRLSign)",
             }
             .into());
         }
-        let validity = self.authority.limit(self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)));
-        let template = RevocationTemplate { former: &self.former, serials: &self.serials, validity };
-        Ok(revocation_list::issue(&template, &self.authority.key, own.subject, Issuer::key_identifier(&own))?)
+        let validity = self
+            .authority
+            .limit(self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)));
+        let template = RevocationTemplate {
+            former: &self.former,
+            serials: &self.serials,
+            validity,
+        };
+        Ok(revocation_list::issue(
+            &template,
+            &self.authority.key,
+            own.subject,
+            Issuer::key_identifier(&own),
+        )?)
     }
 
     fn refuse(&mut self, error: impl Into<Error>) {
@@ -134,5 +173,6 @@ impl<'a> RevocationListBuilder<'a> {
 /// Whether the certificate's key may sign certificate revocation lists.
 fn may_revoke(own: &Certificate<'_>) -> bool {
     // RFC 5280, 6.3.3 (f): if Key Usage is present, cRLSign is set.
-    own.key_usage().is_ok_and(|usage| usage.is_none_or(|usage| usage.crl_sign()))
+    own.key_usage()
+        .is_ok_and(|usage| usage.is_none_or(|usage| usage.crl_sign()))
 }

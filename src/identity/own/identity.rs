@@ -19,17 +19,20 @@ use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
 ///
-/// A key that nobody certified ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) goes as a raw public key (RFC 7250) to peers that
-/// take those, and in a self-signed certificate without a name to the others. All other identities show their chain.
+/// A key that nobody certified ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem))
+/// goes as a raw public key (RFC 7250) to peers that take those, and in a self-signed certificate
+/// without a name to the others. All other identities show their chain.
 ///
-/// The key may be held elsewhere, by what signs with it and never gives it out ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
+/// The key may be held elsewhere, by what signs with it and never gives it out
+/// ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
 ///
 /// Cheap to clone: the key is held once, and wiped when the last clone is dropped.
 ///
 /// ```
 /// use fleeting::{Authority, Identity, Trust};
 ///
-/// // Named by an authority. The same PEM can come from files: Identity::from_pem_files("chain.pem", "key.pem")
+/// // Named by an authority. The same PEM can come from files:
+/// // Identity::from_pem_files("chain.pem", "key.pem")
 /// let issued = Authority::new("Example CA")?.issue_server(["db.internal"])?;
 /// let again = Identity::from_pem(issued.chain_pem(), issued.key_pem()?.expose())?;
 /// assert_eq!(again.public_key(), issued.public_key());
@@ -54,15 +57,20 @@ struct Inner {
 }
 
 impl Identity {
-    /// A chain of certificates, the first for the key, and the key as PKCS#8. One text that has both can be given twice.
+    /// A chain of certificates, the first for the key, and the key as PKCS#8. One text that has
+    /// both can be given twice.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`]: a section is missing (as when the arguments are swapped), a certificate or the key is malformed or not Ed25519, the key does not
-    /// belong to the first certificate, or that certificate may not sign (KeyUsage).
+    /// [`ConfigError`]: a section is missing (as when the arguments are swapped), a certificate or
+    /// the key is malformed or not Ed25519, the key does not belong to the first certificate, or
+    /// that certificate may not sign (KeyUsage).
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(chain.as_ref())?;
-        Self::checked(chain, pkcs8::read(pem::private_key(key.as_ref())?.expose())?)
+        Self::checked(
+            chain,
+            pkcs8::read(pem::private_key(key.as_ref())?.expose())?,
+        )
     }
 
     /// As [`from_pem`](Self::from_pem), from two files, or one file given twice.
@@ -71,7 +79,10 @@ impl Identity {
     ///
     /// The same, and [`ConfigError::File`].
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::from_pem(pem::read_file(chain.as_ref())?.expose(), pem::read_file(key.as_ref())?.expose())
+        Self::from_pem(
+            pem::read_file(chain.as_ref())?.expose(),
+            pem::read_file(key.as_ref())?.expose(),
+        )
     }
 
     /// As [`from_pem`](Self::from_pem), from DER: certificates, and PKCS#8.
@@ -79,21 +90,33 @@ impl Identity {
     /// # Errors
     ///
     /// The same.
-    pub fn from_der(chain: impl IntoIterator<Item = impl Into<Vec<u8>>>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Self::checked(chain.into_iter().map(Into::into).collect(), pkcs8::read(key.as_ref())?)
+    pub fn from_der(
+        chain: impl IntoIterator<Item = impl Into<Vec<u8>>>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, Error> {
+        Self::checked(
+            chain.into_iter().map(Into::into).collect(),
+            pkcs8::read(key.as_ref())?,
+        )
     }
 
-    /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it, for peers that know it. Those that speak RFC 7250 are shown the raw key,
-    /// others a self-signed certificate without a name, the same each time.
+    /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it, for peers that know
+    /// it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate
+    /// without a name, the same each time.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if there is no key, or it is malformed or not Ed25519.
     pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Ok(Self::self_certified(pkcs8::read(pem::private_key(key.as_ref())?.expose())?, None, &[]))
+        Ok(Self::self_certified(
+            pkcs8::read(pem::private_key(key.as_ref())?.expose())?,
+            None,
+            &[],
+        ))
     }
 
-    /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate without a name.
+    /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key,
+    /// others a self-signed certificate without a name.
     ///
     /// # Errors
     ///
@@ -102,24 +125,37 @@ impl Identity {
         Ok(Self::self_certified(generate()?, None, &[]))
     }
 
-    /// A fresh key in a self-signed certificate with these names, DNS or IP, valid for ever; a DNS name may begin with `*.`.
+    /// A fresh key in a self-signed certificate with these names, DNS or IP, valid for ever; a DNS
+    /// name may begin with `*.`.
     ///
-    /// Nobody vouches for the names, so a peer has to know the key ([`Trust::key_for`](crate::Trust::key_for)). Where several machines are to know each
-    /// other an [`Authority`](crate::Authority) is the better start.
+    /// Nobody vouches for the names, so a peer has to know the key
+    /// ([`Trust::key_for`](crate::Trust::key_for)). Where several machines are to know each other
+    /// an [`Authority`](crate::Authority) is the better start.
     ///
     /// # Errors
     ///
     /// [`Error::Name`] for a name that is none, [`Error::Random`].
     pub fn self_signed<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        let names = names.into_iter().map(AltName::parse).collect::<Result<Vec<_>, _>>()?;
+        let names = names
+            .into_iter()
+            .map(AltName::parse)
+            .collect::<Result<Vec<_>, _>>()?;
         let Some(first) = names.first() else {
-            return Err(ConfigError::Missing { what: "a name for the certificate; without one there is Identity::generate" }.into());
+            return Err(ConfigError::Missing {
+                what: "a name for the certificate; without one there is Identity::generate",
+            }
+            .into());
         };
         let common_name = first.to_string();
-        Ok(Self::self_certified(generate()?, profile::fitting_common_name(&common_name), &names))
+        Ok(Self::self_certified(
+            generate()?,
+            profile::fitting_common_name(&common_name),
+            &names,
+        ))
     }
 
-    /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the [`Signer`] that signs with it at once.
+    /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the
+    /// [`Signer`] that signs with it at once.
     ///
     /// ```
     /// use std::error::Error;
@@ -138,7 +174,10 @@ impl Identity {
     /// # let mut seed = [0; 32];
     /// # getrandom::fill(&mut seed)?;
     /// let key = Theirs(ed25519_dalek::SigningKey::from_bytes(&seed));
-    /// let chain = Authority::new("Example CA")?.certificate().client("alice").issue_for(key.0.verifying_key().to_bytes().into())?;
+    /// let chain = Authority::new("Example CA")?
+    ///     .certificate()
+    ///     .client("alice")
+    ///     .issue_for(key.0.verifying_key().to_bytes().into())?;
     /// let identity = Identity::with_signer(chain, key)?;
     /// # Ok(())
     /// # }
@@ -146,14 +185,20 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], as [`from_pem`](Self::from_pem) has it for the chain. Whether the signer has the key is seen with its first signature.
-    pub fn with_signer(chain: impl AsRef<[u8]>, signer: impl Signer + 'static) -> Result<Self, Error> {
+    /// [`ConfigError`], as [`from_pem`](Self::from_pem) has it for the chain. Whether the signer
+    /// has the key is seen with its first signature.
+    pub fn with_signer(
+        chain: impl AsRef<[u8]>,
+        signer: impl Signer + 'static,
+    ) -> Result<Self, Error> {
         Self::held_elsewhere(chain.as_ref(), Some(Box::new(signer)))
     }
 
-    /// A chain of certificates in PEM, the first for a key that only the application can have something signed with, whenever it can: each handshake that
-    /// needs a signature stops and asks for it, by [`Question::Signature`](crate::Question::Signature). So it goes with `start` and
-    /// [`Connection`](crate::Connection); `connect` and `accept` cannot ask, and fail with [`Error::Asked`].
+    /// A chain of certificates in PEM, the first for a key that only the application can have
+    /// something signed with, whenever it can: each handshake that needs a signature stops and asks
+    /// for it, by [`Question::Signature`](crate::Question::Signature). So it goes with `start` and
+    /// [`Connection`](crate::Connection); `connect` and `accept` cannot ask, and fail with
+    /// [`Error::Asked`].
     ///
     /// # Errors
     ///
@@ -167,16 +212,18 @@ impl Identity {
         self.0.public_key
     }
 
-    /// The certificates in DER, our own first. For a key alone ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) it is one without a
-    /// name, which goes to peers that do not take raw public keys.
+    /// The certificates in DER, our own first. For a key alone ([`generate`](Self::generate),
+    /// [`from_key_pem`](Self::from_key_pem)) it is one without a name, which goes to peers that do
+    /// not take raw public keys.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
     }
 
     /// The certificates as PEM text, our own first.
     ///
-    /// With a key alone ([`generate`](Self::generate)) that is the certificate without a name, and [`from_pem`](Self::from_pem) of it shows that to every peer
-    /// from then on; [`from_key_pem`](Self::from_key_pem) of [`key_pem`](Self::key_pem) brings the raw key back.
+    /// With a key alone ([`generate`](Self::generate)) that is the certificate without a name, and
+    /// [`from_pem`](Self::from_pem) of it shows that to every peer from then on;
+    /// [`from_key_pem`](Self::from_key_pem) of [`key_pem`](Self::key_pem) brings the raw key back.
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
@@ -185,7 +232,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyElsewhere`] if it is not here ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
+    /// [`ConfigError::KeyElsewhere`] if it is not here ([`with_signer`](Self::with_signer),
+    /// [`asking`](Self::asking)).
     pub fn key_pem(&self) -> Result<Secret, Error> {
         match &self.0.key {
             Held::Here(key) => Ok(pem::write_private_key(&pkcs8::write(key))),
@@ -198,24 +246,34 @@ impl Identity {
         self.0.public_key.to_spki()
     }
 
-    /// Whether a peer that takes raw public keys (RFC 7250) gets ours in place of the chain, which says no more.
+    /// Whether a peer that takes raw public keys (RFC 7250) gets ours in place of the chain, which
+    /// says no more.
     pub(crate) fn prefers_raw_key(&self) -> bool {
         self.0.nameless
     }
 
-    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2); nothing if the application is to be asked.
+    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2); nothing if the application is to be
+    /// asked.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Option<[u8; SIGNATURE_LEN]>, Fault> {
         self.0.key.sign(message)
     }
 
     /// What the application answered, if it is a signature of this message by our key.
-    pub(crate) fn check_signature(&self, message: &[u8], signature: &[u8]) -> Result<[u8; SIGNATURE_LEN], Fault> {
+    pub(crate) fn check_signature(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<[u8; SIGNATURE_LEN], Fault> {
         self.0.key.check(message, signature)
     }
 
-    /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846, 4.5.1.2; RFC 6066, section 3).
+    /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846,
+    /// 4.5.1.2; RFC 6066, section 3).
     pub(crate) fn matches_name(&self, name: &str) -> bool {
-        self.0.names.iter().any(|pattern| server_name::covers(pattern, name))
+        self.0
+            .names
+            .iter()
+            .any(|pattern| server_name::covers(pattern, name))
     }
 
     /// Whether there is a name that [`matches_name`](Self::matches_name) could ever find.
@@ -223,14 +281,21 @@ impl Identity {
         !self.0.names.is_empty()
     }
 
-    /// Whether a certificate of the chain was issued by one of these, DER names as they stand in certificate_authorities (RFC 9846, 4.3.4 and 4.5.1.2).
+    /// Whether a certificate of the chain was issued by one of these, DER names as they stand in
+    /// certificate_authorities (RFC 9846, 4.3.4 and 4.5.1.2).
     pub(crate) fn is_issued_by(&self, authorities: &[&[u8]]) -> bool {
-        self.0.chain.iter().filter_map(|der| Certificate::parse(der).ok()).any(|certificate| authorities.contains(&certificate.issuer))
+        self.0
+            .chain
+            .iter()
+            .filter_map(|der| Certificate::parse(der).ok())
+            .any(|certificate| authorities.contains(&certificate.issuer))
     }
 
-    /// Whether the certificate passes an OID filter of a CertificateRequest (RFC 9846, 4.3.5); `oid` and `values` in DER.
+    /// Whether the certificate passes an OID filter of a CertificateRequest (RFC 9846, 4.3.5);
+    /// `oid` and `values` in DER.
     pub(crate) fn matches_filter(&self, oid: &[u8], values: &[u8]) -> bool {
-        self.leaf().is_some_and(|leaf| leaf.matches_filter(oid, values))
+        self.leaf()
+            .is_some_and(|leaf| leaf.matches_filter(oid, values))
     }
 
     /// With a chain from somewhere else.
@@ -244,9 +309,17 @@ impl Identity {
     fn held_elsewhere(chain: &[u8], signer: Option<Box<dyn Signer>>) -> Result<Self, Error> {
         let chain = pem::certificates(chain)?;
         let public_key = check_chain(&chain)?;
-        let key = VerifyingKey::parse(public_key.as_bytes())
-            .map_err(|_| ConfigError::Certificate { index: 0, error: CertificateError::Malformed })?;
-        Ok(Self::assembled(chain, Held::Elsewhere { key, signer }, public_key, false))
+        let key =
+            VerifyingKey::parse(public_key.as_bytes()).map_err(|_| ConfigError::Certificate {
+                index: 0,
+                error: CertificateError::Malformed,
+            })?;
+        Ok(Self::assembled(
+            chain,
+            Held::Elsewhere { key, signer },
+            public_key,
+            false,
+        ))
     }
 
     /// With a chain that is known to be for this key.
@@ -256,15 +329,39 @@ impl Identity {
     }
 
     fn assembled(chain: Vec<Vec<u8>>, key: Held, public_key: PublicKey, nameless: bool) -> Self {
-        let names = chain.first().and_then(|leaf| Certificate::parse(leaf).ok()).map(|leaf| leaf.alt_names()).unwrap_or_default();
-        let names = names.into_iter().filter_map(|name| if let AltName::Dns(name) = name { Some(name) } else { None }).collect();
-        Self(Arc::new(Inner { key, public_key, chain, names, nameless }))
+        let names = chain
+            .first()
+            .and_then(|leaf| Certificate::parse(leaf).ok())
+            .map(|leaf| leaf.alt_names())
+            .unwrap_or_default();
+        let names = names
+            .into_iter()
+            .filter_map(|name| {
+                if let AltName::Dns(name) = name {
+                    Some(name)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        Self(Arc::new(Inner {
+            key,
+            public_key,
+            chain,
+            names,
+            nameless,
+        }))
     }
 
     fn self_certified(key: SigningKey, common_name: Option<&str>, names: &[AltName]) -> Self {
         let certificate = self_signed(&key, common_name, names);
         let public_key = PublicKey::from(key.public_key());
-        Self::assembled(vec![certificate], Held::Here(key), public_key, names.is_empty())
+        Self::assembled(
+            vec![certificate],
+            Held::Here(key),
+            public_key,
+            names.is_empty(),
+        )
     }
 
     fn leaf(&self) -> Option<Certificate<'_>> {
@@ -275,7 +372,10 @@ impl Identity {
 /// The key of the first certificate in a chain that peers would not refuse to begin with.
 fn check_chain(chain: &[Vec<u8>]) -> Result<PublicKey, ConfigError> {
     if chain.len() > MAX_CHAIN {
-        return Err(ConfigError::Certificate { index: MAX_CHAIN, error: CertificateError::TooComplex });
+        return Err(ConfigError::Certificate {
+            index: MAX_CHAIN,
+            error: CertificateError::TooComplex,
+        });
     }
     let mut key = None;
     for (index, der) in chain.iter().enumerate() {
@@ -287,7 +387,9 @@ fn check_chain(chain: &[Vec<u8>]) -> Result<PublicKey, ConfigError> {
             certificate.check_may_sign().map_err(failed)?;
         }
     }
-    key.ok_or(ConfigError::Missing { what: "a certificate for the key; without one there is Identity::from_key_pem" })
+    key.ok_or(ConfigError::Missing {
+        what: "a certificate for the key; without one there is Identity::from_key_pem",
+    })
 }
 
 /// A fresh key from the system's generator.
@@ -298,7 +400,9 @@ fn generate() -> Result<SigningKey, Error> {
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Identity");
-        out.field("public_key", &self.0.public_key).field("names", &self.0.names).field("certificates", &self.0.chain.len());
+        out.field("public_key", &self.0.public_key)
+            .field("names", &self.0.names)
+            .field("certificates", &self.0.chain.len());
         out.field("key", &self.0.key);
         out.finish_non_exhaustive()
     }

@@ -41,17 +41,53 @@ const ED25519: &[u8] = &[SEQUENCE, 5, 0x06, 3, 0x2b, 0x65, 0x70];
 const COMMON_NAME: &[u8] = &[0x06, 3, 0x55, 0x04, 3];
 
 /// Critical, with an empty SEQUENCE: not a CA (2.5.29.19).
-const BASIC_CONSTRAINTS: &[u8] = &[SEQUENCE, 12, 0x06, 3, 0x55, 0x1d, 19, 0x01, 1, 0xff, OCTET_STRING, 2, SEQUENCE, 0];
+const BASIC_CONSTRAINTS: &[u8] = &[
+    SEQUENCE,
+    12,
+    0x06,
+    3,
+    0x55,
+    0x1d,
+    19,
+    0x01,
+    1,
+    0xff,
+    OCTET_STRING,
+    2,
+    SEQUENCE,
+    0,
+];
 
 /// Critical, with digitalSignature alone, as RFC 9846, 4.5.1.2, requires (2.5.29.15).
-const KEY_USAGE: &[u8] = &[SEQUENCE, 14, 0x06, 3, 0x55, 0x1d, 15, 0x01, 1, 0xff, OCTET_STRING, 4, BIT_STRING, 2, 7, 0x80];
+const KEY_USAGE: &[u8] = &[
+    SEQUENCE,
+    14,
+    0x06,
+    3,
+    0x55,
+    0x1d,
+    15,
+    0x01,
+    1,
+    0xff,
+    OCTET_STRING,
+    4,
+    BIT_STRING,
+    2,
+    7,
+    0x80,
+];
 
 const SUBJECT_ALT_NAME: &[u8] = &[0x06, 3, 0x55, 0x1d, 17];
 const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x06, 3, 0x55, 0x1d, 14];
 
 /// Returns the certificate in DER: the same each time for the same key and names, and valid at all
 /// times. Without a common name the subject is the identifier of the key.
-pub(crate) fn self_signed(key: &SigningKey, common_name: Option<&str>, names: &[AltName]) -> Vec<u8> {
+pub(crate) fn self_signed(
+    key: &SigningKey,
+    common_name: Option<&str>,
+    names: &[AltName],
+) -> Vec<u8> {
     let public_key = PublicKey::from(key.public_key());
     let id = profile::key_identifier(&public_key);
     let mut serial = [0; 16];
@@ -60,17 +96,26 @@ pub(crate) fn self_signed(key: &SigningKey, common_name: Option<&str>, names: &[
     }
     // RFC 5280, 4.1.2.4: an issuer's name is never empty. The identifier adds nothing to the key.
     let text = common_name.map_or_else(|| Base64::encode_string(&id), str::to_owned);
-    let attribute = element(SEQUENCE, &[COMMON_NAME, &element(UTF8_STRING, &[text.as_bytes()])]);
+    let attribute = element(
+        SEQUENCE,
+        &[COMMON_NAME, &element(UTF8_STRING, &[text.as_bytes()])],
+    );
     let name = element(SEQUENCE, &[&element(SET, &[&attribute])]);
     // RFC 5280, 4.1.2.5: years up to 2049 are written as UTCTime, later ones as GeneralizedTime.
-    let (from, until) = (element(UTC_TIME, &[b"700101000000Z"]), element(GENERALIZED_TIME, &[b"99991231235959Z"]));
+    let (from, until) = (
+        element(UTC_TIME, &[b"700101000000Z"]),
+        element(GENERALIZED_TIME, &[b"99991231235959Z"]),
+    );
 
     let mut extensions = [BASIC_CONSTRAINTS, KEY_USAGE].concat();
     if !names.is_empty() {
         let names: Vec<u8> = names.iter().flat_map(general_name).collect();
         extensions.extend(extension(SUBJECT_ALT_NAME, &element(SEQUENCE, &[&names])));
     }
-    extensions.extend(extension(SUBJECT_KEY_IDENTIFIER, &element(OCTET_STRING, &[&id])));
+    extensions.extend(extension(
+        SUBJECT_KEY_IDENTIFIER,
+        &element(OCTET_STRING, &[&id]),
+    ));
 
     let tbs = element(
         SEQUENCE,
@@ -117,7 +162,12 @@ fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     match u8::try_from(content.len()) {
         Ok(len @ ..0x80) => out.push(len),
         _ => {
-            let len: Vec<u8> = content.len().to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+            let len: Vec<u8> = content
+                .len()
+                .to_be_bytes()
+                .into_iter()
+                .skip_while(|byte| *byte == 0)
+                .collect();
             // Never more than 8 bytes.
             out.push(0x80 | u8::try_from(len.len()).unwrap_or_default());
             out.extend(len);

@@ -1,4 +1,5 @@
-//! [`Signer`]: a private key that is held elsewhere. [`Held`]: where an identity's key is, and how it signs from there.
+//! [`Signer`]: a private key that is held elsewhere. [`Held`]: where an identity's key is, and how
+//! it signs from there.
 
 use core::fmt;
 use std::sync::Arc;
@@ -6,14 +7,17 @@ use std::sync::Arc;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::Fault;
 
-/// A private key that is held elsewhere, in an agent, a hardware module or another process, and answers at once.
+/// A private key that is held elsewhere, in an agent, a hardware module or another process, and
+/// answers at once.
 ///
-/// [`Identity::with_signer`](crate::Identity::with_signer) makes an identity of it and the certificates for its key. It is called in the midst of a
-/// handshake, on the thread that drives it, which does nothing else until there is a signature. Where that takes long, or an `await`, the handshake can
-/// ask the application instead: [`Identity::asking`](crate::Identity::asking).
+/// [`Identity::with_signer`](crate::Identity::with_signer) makes an identity of it and the
+/// certificates for its key. It is called in the midst of a handshake, on the thread that drives
+/// it, which does nothing else until there is a signature. Where that takes long, or an `await`,
+/// the handshake can ask the application instead: [`Identity::asking`](crate::Identity::asking).
 ///
-/// What it returns is verified with the key in the certificate before any of it goes out: a signature that went wrong on its way can give an Ed25519 key
-/// away, and a wrong key is found here, not by every peer.
+/// What it returns is verified with the key in the certificate before any of it goes out: a
+/// signature that went wrong on its way can give an Ed25519 key away, and a wrong key is found
+/// here, not by every peer.
 ///
 /// ```
 /// use std::error::Error;
@@ -45,20 +49,26 @@ use crate::error::Fault;
 /// });
 ///
 /// // An authority certifies a key that it never sees.
-/// let chain = Authority::new("my services")?.certificate().server(["db.internal"]).issue_for(public_key)?;
+/// let chain = Authority::new("my services")?
+///     .certificate()
+///     .server(["db.internal"])
+///     .issue_for(public_key)?;
 /// let identity = Identity::with_signer(chain, Agent(agent))?;
 /// let server = Server::builder().identity(identity).build()?;
 /// # Ok(())
 /// # }
 /// ```
 pub trait Signer: Send + Sync {
-    /// The Ed25519 signature of `message`, 64 bytes (RFC 8032: not Ed25519ph, and without a context).
+    /// The Ed25519 signature of `message`, 64 bytes (RFC 8032: not Ed25519ph, and without a
+    /// context).
     ///
-    /// The message is what a CertificateVerify covers (RFC 9846, 4.5.2): 64 spaces, which side signs, and a hash. It is no secret.
+    /// The message is what a CertificateVerify covers (RFC 9846, 4.5.2): 64 spaces, which side
+    /// signs, and a hash. It is no secret.
     ///
     /// # Errors
     ///
-    /// Whatever kept it from signing. The connection fails with [`Error::Signer`](crate::Error::Signer), in which the error stands, and the peer is told
+    /// Whatever kept it from signing. The connection fails with
+    /// [`Error::Signer`](crate::Error::Signer), in which the error stands, and the peer is told
     /// internal_error.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
 }
@@ -75,7 +85,10 @@ pub(crate) enum Held {
     /// Here.
     Here(SigningKey),
     /// Elsewhere: with a signer, or, without one, where only the application can ask for it.
-    Elsewhere { key: VerifyingKey, signer: Option<Box<dyn Signer>> },
+    Elsewhere {
+        key: VerifyingKey,
+        signer: Option<Box<dyn Signer>>,
+    },
 }
 
 impl Held {
@@ -83,8 +96,13 @@ impl Held {
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Option<[u8; SIGNATURE_LEN]>, Fault> {
         match self {
             Self::Here(key) => Ok(Some(key.sign(message))),
-            Self::Elsewhere { key, signer: Some(signer) } => {
-                let signature = signer.sign(message).map_err(|error| Fault::Signer(error.into()))?;
+            Self::Elsewhere {
+                key,
+                signer: Some(signer),
+            } => {
+                let signature = signer
+                    .sign(message)
+                    .map_err(|error| Fault::Signer(error.into()))?;
                 checked(key, message, &signature).map(Some)
             }
             Self::Elsewhere { signer: None, .. } => Ok(None),
@@ -92,10 +110,16 @@ impl Held {
     }
 
     /// Checks what was answered where [`sign`](Self::sign) had nothing.
-    pub(crate) fn check(&self, message: &[u8], signature: &[u8]) -> Result<[u8; SIGNATURE_LEN], Fault> {
+    pub(crate) fn check(
+        &self,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<[u8; SIGNATURE_LEN], Fault> {
         match self {
             Self::Elsewhere { key, .. } => checked(key, message, signature),
-            Self::Here(_) => Err(Fault::Internal { what: "an answer from elsewhere for a key that is here" }),
+            Self::Here(_) => Err(Fault::Internal {
+                what: "an answer from elsewhere for a key that is here",
+            }),
         }
     }
 }
@@ -104,17 +128,27 @@ impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Here(_) => "here",
-            Self::Elsewhere { signer: Some(_), .. } => "with a signer",
+            Self::Elsewhere {
+                signer: Some(_), ..
+            } => "with a signer",
             Self::Elsewhere { signer: None, .. } => "asked for",
         })
     }
 }
 
-/// The peer would refuse a wrong signature as well; but one that is almost right, of the same message, would give it the private key.
-fn checked(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<[u8; SIGNATURE_LEN], Fault> {
+/// The peer would refuse a wrong signature as well; but one that is almost right, of the same
+/// message, would give it the private key.
+fn checked(
+    key: &VerifyingKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<[u8; SIGNATURE_LEN], Fault> {
     let wrong = |defect: Defect| Fault::Signer(Arc::new(defect));
-    let signature: [u8; SIGNATURE_LEN] = signature.try_into().map_err(|_| wrong(Defect::Length(signature.len())))?;
-    key.verify(message, &signature).map_err(|_| wrong(Defect::Mismatch))?;
+    let signature: [u8; SIGNATURE_LEN] = signature
+        .try_into()
+        .map_err(|_| wrong(Defect::Length(signature.len())))?;
+    key.verify(message, &signature)
+        .map_err(|_| wrong(Defect::Mismatch))?;
     Ok(signature)
 }
 
@@ -128,10 +162,13 @@ pub(crate) enum Defect {
 impl fmt::Display for Defect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length(len) => write!(f, "its signature is {len} bytes long, and an Ed25519 signature has {SIGNATURE_LEN}"),
+            Self::Length(len) => write!(
+                f,
+                "its signature is {len} bytes long, and an Ed25519 signature has {SIGNATURE_LEN}"
+            ),
             Self::Mismatch => f.write_str(
-                "its signature is not one of this message by the first certificate's key: it holds another key, or signs something else \
-                 (a hash of the message, Ed25519ph)",
+                "its signature is not one of this message by the first certificate's key: it holds \
+                 another key, or signs something else (a hash of the message, Ed25519ph)",
             ),
         }
     }

@@ -11,7 +11,12 @@ use crate::identity::{Authority, Identity, Peer, Trust, Validity, pem};
 const HOST: &str = "a.example";
 
 fn peer(authority: &Authority, client: &Identity) -> Peer {
-    Peer::from_verified(authority.trust().verify_client(&chain(client), now()).unwrap())
+    Peer::from_verified(
+        authority
+            .trust()
+            .verify_client(&chain(client), now())
+            .unwrap(),
+    )
 }
 
 /// Why a certificate was not even issued.
@@ -25,33 +30,71 @@ fn not_issued(result: Result<Identity, Error>) -> CertificateError {
 #[test]
 fn server_and_client() {
     let authority = Authority::new("CA").unwrap();
-    let server = authority.issue_server([HOST, "*.b.example", "10.0.0.1", "::1"]).unwrap();
+    let server = authority
+        .issue_server([HOST, "*.b.example", "10.0.0.1", "::1"])
+        .unwrap();
     let client = authority.issue_client("alice").unwrap();
     for host in [HOST, "x.b.example", "10.0.0.1", "::1"] {
         as_server(&authority.trust(), &chain(&server), host).unwrap();
     }
-    assert_eq!(authority.trust().verify_client(&chain(&server), now()).map(drop), Err(CertificateError::ExtendedKeyUsage));
-    assert_eq!(as_server(&authority.trust(), &chain(&client), "alice").map(drop), Err(CertificateError::ExtendedKeyUsage));
+    assert_eq!(
+        authority
+            .trust()
+            .verify_client(&chain(&server), now())
+            .map(drop),
+        Err(CertificateError::ExtendedKeyUsage)
+    );
+    assert_eq!(
+        as_server(&authority.trust(), &chain(&client), "alice").map(drop),
+        Err(CertificateError::ExtendedKeyUsage)
+    );
 
     let peer = peer(&authority, &client);
-    assert_eq!((peer.common_name().as_deref(), peer.subject().as_str()), (Some("alice"), "CN=alice"));
-    assert_eq!((peer.names(), peer.uris()), (vec!["alice".to_owned()], vec![]));
-    assert_eq!((peer.public_key(), peer.pinned_names()), (client.public_key(), &[][..]));
+    assert_eq!(
+        (peer.common_name().as_deref(), peer.subject().as_str()),
+        (Some("alice"), "CN=alice")
+    );
+    assert_eq!(
+        (peer.names(), peer.uris()),
+        (vec!["alice".to_owned()], vec![])
+    );
+    assert_eq!(
+        (peer.public_key(), peer.pinned_names()),
+        (client.public_key(), &[][..])
+    );
     let text = format!("{peer:?}");
-    assert!(text.contains("alice") && text.contains(&client.public_key().to_string()), "{text}");
+    assert!(
+        text.contains("alice") && text.contains(&client.public_key().to_string()),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_clients_name_is_text_and_not_syntax() {
     let authority = Authority::new("CA").unwrap();
-    for called in ["Alice A.", "alice,O=admin", "CN=x", "a+b=c", "\"quoted\"", "Ærøskøbing", "alice@example.org", "#0403"] {
+    for called in [
+        "Alice A.",
+        "alice,O=admin",
+        "CN=x",
+        "a+b=c",
+        "\"quoted\"",
+        "Ærøskøbing",
+        "alice@example.org",
+        "#0403",
+    ] {
         let peer = peer(&authority, &authority.issue_client(called).unwrap());
         assert_eq!(peer.common_name().as_deref(), Some(called));
         assert!(peer.names().is_empty());
     }
     for called in ["", &"x".repeat(65)] {
         let refused = authority.issue_client(called).map(drop);
-        assert!(matches!(refused, Err(Error::Config(ConfigError::Setting { name: "common name", .. }))));
+        assert!(matches!(
+            refused,
+            Err(Error::Config(ConfigError::Setting {
+                name: "common name",
+                ..
+            }))
+        ));
         assert!(Authority::new(called).is_err());
     }
 }
@@ -66,35 +109,81 @@ fn a_server_with_a_long_name_has_no_subject() {
     let leaf = Certificate::parse(&server.certificates()[0]).unwrap();
     assert_eq!(leaf.subject, [0x30, 0]);
     let critical = [0x55, 0x1d, 17, 0x01, 0x01, 0xff];
-    assert!(server.certificates()[0].windows(6).any(|bytes| bytes == critical));
+    assert!(
+        server.certificates()[0]
+            .windows(6)
+            .any(|bytes| bytes == critical)
+    );
 }
 
 #[test]
 fn both_roles_and_either_role() {
     let authority = Authority::new("CA").unwrap();
     for member in [
-        authority.certificate().server(["node-1.mesh"]).client("node-1").issue().unwrap(),
-        authority.certificate().client("node-1.mesh").server(["node-1.mesh"]).issue().unwrap(),
+        authority
+            .certificate()
+            .server(["node-1.mesh"])
+            .client("node-1")
+            .issue()
+            .unwrap(),
+        authority
+            .certificate()
+            .client("node-1.mesh")
+            .server(["node-1.mesh"])
+            .issue()
+            .unwrap(),
     ] {
         as_server(&authority.trust(), &chain(&member), "node-1.mesh").unwrap();
-        authority.trust().verify_client(&chain(&member), now()).unwrap();
+        authority
+            .trust()
+            .verify_client(&chain(&member), now())
+            .unwrap();
     }
     // Without a role there is no extended key usage, and both pass.
     let any = authority.certificate().common_name("any").issue().unwrap();
-    authority.trust().verify_client(&chain(&any), now()).unwrap();
+    authority
+        .trust()
+        .verify_client(&chain(&any), now())
+        .unwrap();
 }
 
 #[test]
 fn names_that_are_none() {
     let authority = Authority::new("CA").unwrap();
-    for bad in ["", "a.example:443", "bücher.example", "*.10.0.0.1", "*", "a.*.example", "**.example"] {
-        assert!(matches!(authority.issue_server([bad]), Err(Error::Name(_))), "{bad}");
-        assert!(matches!(Identity::self_signed([bad]), Err(Error::Name(_))), "{bad}");
+    for bad in [
+        "",
+        "a.example:443",
+        "bücher.example",
+        "*.10.0.0.1",
+        "*",
+        "a.*.example",
+        "**.example",
+    ] {
+        assert!(
+            matches!(authority.issue_server([bad]), Err(Error::Name(_))),
+            "{bad}"
+        );
+        assert!(
+            matches!(Identity::self_signed([bad]), Err(Error::Name(_))),
+            "{bad}"
+        );
     }
-    assert!(matches!(authority.issue_server([]), Err(Error::Config(ConfigError::Missing { .. }))));
-    assert!(matches!(authority.certificate().issue(), Err(Error::Config(ConfigError::Missing { .. }))));
-    assert!(matches!(Identity::self_signed([]), Err(Error::Config(ConfigError::Missing { .. }))));
-    assert!(matches!(Authority::builder("CA").permit(["*.example"]).build(), Err(Error::Name(NameError::Invalid))));
+    assert!(matches!(
+        authority.issue_server([]),
+        Err(Error::Config(ConfigError::Missing { .. }))
+    ));
+    assert!(matches!(
+        authority.certificate().issue(),
+        Err(Error::Config(ConfigError::Missing { .. }))
+    ));
+    assert!(matches!(
+        Identity::self_signed([]),
+        Err(Error::Config(ConfigError::Missing { .. }))
+    ));
+    assert!(matches!(
+        Authority::builder("CA").permit(["*.example"]).build(),
+        Err(Error::Name(NameError::Invalid))
+    ));
 }
 
 #[test]
@@ -102,13 +191,19 @@ fn no_two_certificates_have_one_serial_number() {
     let authority = Authority::new("CA").unwrap();
     let serial = |identity: &Identity| {
         let der = identity.certificates()[0].clone();
-        let at = der.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]).unwrap() + 5;
+        let at = der
+            .windows(5)
+            .position(|bytes| bytes == [0xa0, 3, 2, 1, 2])
+            .unwrap()
+            + 5;
         // INTEGER of 16 bytes, positive, no leading zero.
         assert_eq!(der[at..at + 2], [2, 16]);
         assert!((0x40..0x80).contains(&der[at + 2]));
         der[at + 2..at + 18].to_vec()
     };
-    let mut serials: Vec<_> = (0..20).map(|_| serial(&authority.issue_client("alice").unwrap())).collect();
+    let mut serials: Vec<_> = (0..20)
+        .map(|_| serial(&authority.issue_client("alice").unwrap()))
+        .collect();
     serials.sort();
     serials.dedup();
     assert_eq!(serials.len(), 20);
@@ -122,26 +217,49 @@ fn authorities_below_authorities() {
     assert_eq!(server.certificates().len(), 2);
     as_server(&root.trust(), &chain(&server), HOST).unwrap();
     as_server(&below.trust(), &chain(&server), HOST).unwrap();
-    // An authority below another may have none below it, unless it is told so, and never more than that one.
-    let generous = Authority::builder("generous").path_length(5).build_under(&root).unwrap();
+    // An authority below another may have none below it, unless it is told so, and never more than
+    // that one.
+    let generous = Authority::builder("generous")
+        .path_length(5)
+        .build_under(&root)
+        .unwrap();
     for above in [&below, &generous] {
         let refused = Authority::builder("lower").build_under(above).map(drop);
-        assert!(matches!(refused, Err(Error::Config(ConfigError::Issue { .. }))));
+        assert!(matches!(
+            refused,
+            Err(Error::Config(ConfigError::Issue { .. }))
+        ));
         // Nor for those who trust that one alone.
-        assert_eq!(Certificate::parse(&above.certificates()[0]).unwrap().check_may_issue().unwrap().path_len_constraint, Some(0));
+        assert_eq!(
+            Certificate::parse(&above.certificates()[0])
+                .unwrap()
+                .check_may_issue()
+                .unwrap()
+                .path_len_constraint,
+            Some(0)
+        );
     }
 
     // Loaded again, with the chain.
     let loaded = Authority::from_pem(below.chain_pem(), below.key_pem().expose()).unwrap();
-    as_server(&root.trust(), &chain(&loaded.issue_server([HOST]).unwrap()), HOST).unwrap();
+    as_server(
+        &root.trust(),
+        &chain(&loaded.issue_server([HOST]).unwrap()),
+        HOST,
+    )
+    .unwrap();
     assert_eq!(loaded.certificates().len(), 2);
-    assert_eq!(pem::certificates(below.certificate_pem().as_bytes()).unwrap(), below.certificates()[..1]);
+    assert_eq!(
+        pem::certificates(below.certificate_pem().as_bytes()).unwrap(),
+        below.certificates()[..1]
+    );
     assert_eq!(root.certificate_pem(), root.chain_pem());
 }
 
 #[test]
 fn a_root_whose_path_length_only_the_root_knows() {
-    // RFC 5280, 6.2: whoever issues all the same, with longer promises in the middle, is not believed.
+    // RFC 5280, 6.2: whoever issues all the same, with longer promises in the middle, is not
+    // believed.
     let constrained = |name, length| {
         let mut params = ca_params(name);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(length));
@@ -160,24 +278,39 @@ fn a_root_whose_path_length_only_the_root_knows() {
 #[test]
 fn trust_in_an_authority_is_not_trust_in_those_above() {
     let root = Authority::new("root").unwrap();
-    let [one, other] = ["one", "other"].map(|name| Authority::builder(name).path_length(1).build_under(&root).unwrap());
+    let [one, other] = ["one", "other"].map(|name| {
+        Authority::builder(name)
+            .path_length(1)
+            .build_under(&root)
+            .unwrap()
+    });
     let below = Authority::builder("below").build_under(&one);
     assert!(below.is_ok());
     let below = below.unwrap();
-    for trust in [one.trust(), Trust::roots_from_pem(one.certificate_pem()).unwrap()] {
+    for trust in [
+        one.trust(),
+        Trust::roots_from_pem(one.certificate_pem()).unwrap(),
+    ] {
         for inside in [&one, &below] {
-            trust.verify_client(&chain(&inside.issue_client("alice").unwrap()), now()).unwrap();
+            trust
+                .verify_client(&chain(&inside.issue_client("alice").unwrap()), now())
+                .unwrap();
         }
         for outside in [&root, &other] {
             let mallory = outside.issue_client("alice").unwrap();
             let mut all = chain(&mallory);
             all.push(&root.certificates()[0]);
-            assert_eq!(trust.verify_client(&all, now()).map(drop), Err(CertificateError::UnknownIssuer));
+            assert_eq!(
+                trust.verify_client(&all, now()).map(drop),
+                Err(CertificateError::UnknownIssuer)
+            );
         }
     }
     // The whole house is the root's to give.
     for inside in [&root, &one, &other, &below] {
-        root.trust().verify_client(&chain(&inside.issue_client("alice").unwrap()), now()).unwrap();
+        root.trust()
+            .verify_client(&chain(&inside.issue_client("alice").unwrap()), now())
+            .unwrap();
     }
 }
 
@@ -185,40 +318,89 @@ fn trust_in_an_authority_is_not_trust_in_those_above() {
 fn an_authority_may_have_the_name_of_the_one_above() {
     let root = Authority::new("same").unwrap();
     let below = Authority::builder("same").build_under(&root).unwrap();
-    as_server(&root.trust(), &chain(&below.issue_server([HOST]).unwrap()), HOST).unwrap();
+    as_server(
+        &root.trust(),
+        &chain(&below.issue_server([HOST]).unwrap()),
+        HOST,
+    )
+    .unwrap();
 }
 
 #[test]
 fn what_is_forbidden_above_is_forbidden_below() {
     let root = Authority::new("root").unwrap();
-    let upper = Authority::builder("upper").path_length(2).permit(["internal", "10.0.0.1"]).build_under(&root).unwrap();
-    let same = Authority::builder("same").path_length(1).build_under(&upper).unwrap();
-    let narrow = Authority::builder("narrow").permit(["db.internal"]).build_under(&same).unwrap();
-    // By those as well who trust the lowest alone, for whom nothing above counts: signed with its key, without asking `issue`.
+    let upper = Authority::builder("upper")
+        .path_length(2)
+        .permit(["internal", "10.0.0.1"])
+        .build_under(&root)
+        .unwrap();
+    let same = Authority::builder("same")
+        .path_length(1)
+        .build_under(&upper)
+        .unwrap();
+    let narrow = Authority::builder("narrow")
+        .permit(["db.internal"])
+        .build_under(&same)
+        .unwrap();
+    // By those as well who trust the lowest alone, for whom nothing above counts: signed with its
+    // key, without asking `issue`.
     for (authority, called, good, bad) in [
-        (&same, "same", &["db.internal", "10.0.0.1"][..], &["a.example", "10.0.0.2", "::1"][..]),
-        (&narrow, "narrow", &["a.db.internal"], &["a.internal", "10.0.0.1"]),
+        (
+            &same,
+            "same",
+            &["db.internal", "10.0.0.1"][..],
+            &["a.example", "10.0.0.2", "::1"][..],
+        ),
+        (
+            &narrow,
+            "narrow",
+            &["a.db.internal"],
+            &["a.internal", "10.0.0.1"],
+        ),
     ] {
         let forged = Ca::of(authority, called);
         for host in good {
-            as_server(&authority.trust(), &[&forged.leaf(&leaf_params(&[host]))], host).unwrap();
+            as_server(
+                &authority.trust(),
+                &[&forged.leaf(&leaf_params(&[host]))],
+                host,
+            )
+            .unwrap();
         }
         for host in bad {
-            let verdict = as_server(&authority.trust(), &[&forged.leaf(&leaf_params(&[host]))], host);
-            assert_eq!(verdict.map(drop), Err(CertificateError::NameConstraint), "{called} {host}");
+            let verdict = as_server(
+                &authority.trust(),
+                &[&forged.leaf(&leaf_params(&[host]))],
+                host,
+            );
+            assert_eq!(
+                verdict.map(drop),
+                Err(CertificateError::NameConstraint),
+                "{called} {host}"
+            );
         }
     }
     for wider in [&["example"][..], &["db.internal", "10.0.0.2"], &["::1"]] {
-        let refused = Authority::builder("wider").permit(wider.iter().copied()).build_under(&same).map(drop);
-        assert!(matches!(refused, Err(Error::Config(ConfigError::Issue { .. }))), "{wider:?}");
+        let refused = Authority::builder("wider")
+            .permit(wider.iter().copied())
+            .build_under(&same)
+            .map(drop);
+        assert!(
+            matches!(refused, Err(Error::Config(ConfigError::Issue { .. }))),
+            "{wider:?}"
+        );
     }
 }
 
 #[test]
 fn names_of_other_forms_are_not_permitted() {
-    // RFC 5280, 4.2.1.10: a form that no subtree speaks of would be free, so an authority for one name could make anybody's SPIFFE ID.
+    // RFC 5280, 4.2.1.10: a form that no subtree speaks of would be free, so an authority for one
+    // name could make anybody's SPIFFE ID.
     let root = Authority::new("root").unwrap();
-    let below = Authority::builder("below").permit(["db.internal"]).build_under(&root).unwrap();
+    let below = Authority::builder("below")
+        .permit(["db.internal"])
+        .build_under(&root)
+        .unwrap();
     let forged = Ca::of(&below, "below");
     for name in [
         rcgen::SanType::URI("spiffe://example.org/admin".try_into().unwrap()),
@@ -226,7 +408,12 @@ fn names_of_other_forms_are_not_permitted() {
         rcgen::SanType::Rfc822Name("admin@db.internal".try_into().unwrap()),
     ] {
         let mut params = leaf_params(&["db.internal"]);
-        as_server(&root.trust(), &[&forged.leaf(&params), &below.certificates()[0]], "db.internal").unwrap();
+        as_server(
+            &root.trust(),
+            &[&forged.leaf(&params), &below.certificates()[0]],
+            "db.internal",
+        )
+        .unwrap();
         params.subject_alt_names.push(name);
         let leaf = forged.leaf(&params);
         for trust in [root.trust(), below.trust()] {
@@ -246,17 +433,40 @@ fn a_subject_is_one_line() {
         ("\u{202e}ecila", "CN=\\e2\\80\\aeecila"),
         ("alice\u{2028}root", "CN=alice\\e2\\80\\a8root"),
     ] {
-        assert!(matches!(authority.issue_client(called), Err(Error::Config(ConfigError::Setting { name: "common name", .. }))));
+        assert!(matches!(
+            authority.issue_client(called),
+            Err(Error::Config(ConfigError::Setting {
+                name: "common name",
+                ..
+            }))
+        ));
         let mut params = leaf_params(&[]);
-        params.distinguished_name.push(rcgen::DnType::CommonName, called);
-        let peer = Peer::from_verified(authority.trust().verify_client(&[&forged.leaf(&params)], now()).unwrap());
-        assert_eq!((peer.common_name(), peer.subject().as_str()), (None, subject));
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, called);
+        let peer = Peer::from_verified(
+            authority
+                .trust()
+                .verify_client(&[&forged.leaf(&params)], now())
+                .unwrap(),
+        );
+        assert_eq!(
+            (peer.common_name(), peer.subject().as_str()),
+            (None, subject)
+        );
     }
     let mut params = leaf_params(&[]);
     for uri in ["spiffe://a/b", "x:\n", "x: y", &"x".repeat(2049)] {
-        params.subject_alt_names.push(rcgen::SanType::URI(uri.try_into().unwrap()));
+        params
+            .subject_alt_names
+            .push(rcgen::SanType::URI(uri.try_into().unwrap()));
     }
-    let peer = Peer::from_verified(authority.trust().verify_client(&[&forged.leaf(&params)], now()).unwrap());
+    let peer = Peer::from_verified(
+        authority
+            .trust()
+            .verify_client(&[&forged.leaf(&params)], now())
+            .unwrap(),
+    );
     assert_eq!(peer.uris(), ["spiffe://a/b"]);
 }
 
@@ -264,7 +474,10 @@ fn a_subject_is_one_line() {
 fn permitted_names_and_no_others() {
     let root = Authority::new("root").unwrap();
     let verdict = |permitted: &[&str], host: &str| {
-        let below = Authority::builder("below").permit(permitted.iter().copied()).build_under(&root).unwrap();
+        let below = Authority::builder("below")
+            .permit(permitted.iter().copied())
+            .build_under(&root)
+            .unwrap();
         match below.issue_server([host]) {
             Ok(server) => as_server(&root.trust(), &chain(&server), host).map(drop),
             refused => Err(not_issued(refused)),
@@ -284,38 +497,83 @@ fn permitted_names_and_no_others() {
     assert_eq!(verdict(&["2001:db8::1"], "2001:db8::1"), Ok(()));
     assert_eq!(verdict(&["2001:db8::1"], "a.example"), no);
     // On a root as well.
-    let root = Authority::builder("root").permit(["example"]).build().unwrap();
-    as_server(&root.trust(), &chain(&root.issue_server([HOST]).unwrap()), HOST).unwrap();
-    assert_eq!(not_issued(root.issue_server(["a.other"])), CertificateError::NameConstraint);
-    assert_eq!(not_issued(root.issue_client("alice")), CertificateError::NameConstraint);
+    let root = Authority::builder("root")
+        .permit(["example"])
+        .build()
+        .unwrap();
+    as_server(
+        &root.trust(),
+        &chain(&root.issue_server([HOST]).unwrap()),
+        HOST,
+    )
+    .unwrap();
+    assert_eq!(
+        not_issued(root.issue_server(["a.other"])),
+        CertificateError::NameConstraint
+    );
+    assert_eq!(
+        not_issued(root.issue_client("alice")),
+        CertificateError::NameConstraint
+    );
 }
 
 #[test]
 fn validity() {
     let seconds = Duration::from_secs;
-    let authority = Authority::builder("CA").validity(Validity::between(seconds(1000), seconds(5000)).unwrap()).build().unwrap();
-    let leaf =
-        |from, to| authority.certificate().server([HOST]).validity(Validity::between(seconds(from), seconds(to)).unwrap()).issue().unwrap();
-    let verdict =
-        |identity: &Identity, unix| authority.trust().verify_server(&chain(identity), Some(&name(HOST)), at(seconds(unix))).map(drop);
+    let authority = Authority::builder("CA")
+        .validity(Validity::between(seconds(1000), seconds(5000)).unwrap())
+        .build()
+        .unwrap();
+    let leaf = |from, to| {
+        authority
+            .certificate()
+            .server([HOST])
+            .validity(Validity::between(seconds(from), seconds(to)).unwrap())
+            .issue()
+            .unwrap()
+    };
+    let verdict = |identity: &Identity, unix| {
+        authority
+            .trust()
+            .verify_server(&chain(identity), Some(&name(HOST)), at(seconds(unix)))
+            .map(drop)
+    };
     let inside = leaf(2000, 3000);
     assert_eq!(verdict(&inside, 1999), Err(CertificateError::NotValidYet));
-    assert_eq!((verdict(&inside, 2000), verdict(&inside, 3000)), (Ok(()), Ok(())));
+    assert_eq!(
+        (verdict(&inside, 2000), verdict(&inside, 3000)),
+        (Ok(()), Ok(()))
+    );
     assert_eq!(verdict(&inside, 3001), Err(CertificateError::Expired));
     // No longer than its authority, which path validation does not look at, since it is a root.
     let outside = leaf(0, 9000);
     assert_eq!(verdict(&outside, 999), Err(CertificateError::NotValidYet));
-    assert_eq!((verdict(&outside, 1000), verdict(&outside, 5000)), (Ok(()), Ok(())));
+    assert_eq!(
+        (verdict(&outside, 1000), verdict(&outside, 5000)),
+        (Ok(()), Ok(()))
+    );
     assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
     // Also after it was loaded.
-    let loaded = Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
-    let outside = loaded.certificate().server([HOST]).validity(Validity::unlimited()).issue().unwrap();
+    let loaded =
+        Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
+    let outside = loaded
+        .certificate()
+        .server([HOST])
+        .validity(Validity::unlimited())
+        .issue()
+        .unwrap();
     assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
 
     assert!(Validity::between(seconds(5), seconds(5)).is_err());
     assert!(Validity::between(seconds(5), seconds(253_402_300_800)).is_err());
-    assert_eq!(Validity::days(u32::MAX).not_after(), seconds(253_402_300_799));
-    assert_eq!(Validity::days(1).not_after() - Validity::days(0).not_before(), seconds(86_400 + 300));
+    assert_eq!(
+        Validity::days(u32::MAX).not_after(),
+        seconds(253_402_300_799)
+    );
+    assert_eq!(
+        Validity::days(1).not_after() - Validity::days(0).not_before(),
+        seconds(86_400 + 300)
+    );
 }
 
 #[test]
@@ -323,13 +581,26 @@ fn dates_change_their_form_in_2050() {
     // RFC 5280, 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on.
     let seconds = Duration::from_secs;
     let (last, first) = (seconds(2_524_607_999), seconds(2_524_608_000));
-    for (moment, text) in
-        [(last, &b"\x17\x0d491231235959Z"[..]), (first, b"\x18\x0f20500101000000Z"), (seconds(253_402_300_799), b"\x18\x0f99991231235959Z")]
-    {
-        let authority = Authority::builder("CA").validity(Validity::between(Duration::ZERO, moment).unwrap()).build().unwrap();
-        let der = pem::certificates(authority.certificate_pem().as_bytes()).unwrap().remove(0);
-        assert!(der.windows(text.len()).any(|bytes| bytes == text), "{moment:?}");
-        assert!(der.windows(15).any(|bytes| bytes == b"\x17\x0d700101000000Z"));
+    for (moment, text) in [
+        (last, &b"\x17\x0d491231235959Z"[..]),
+        (first, b"\x18\x0f20500101000000Z"),
+        (seconds(253_402_300_799), b"\x18\x0f99991231235959Z"),
+    ] {
+        let authority = Authority::builder("CA")
+            .validity(Validity::between(Duration::ZERO, moment).unwrap())
+            .build()
+            .unwrap();
+        let der = pem::certificates(authority.certificate_pem().as_bytes())
+            .unwrap()
+            .remove(0);
+        assert!(
+            der.windows(text.len()).any(|bytes| bytes == text),
+            "{moment:?}"
+        );
+        assert!(
+            der.windows(15)
+                .any(|bytes| bytes == b"\x17\x0d700101000000Z")
+        );
     }
 }
 
@@ -337,7 +608,11 @@ fn dates_change_their_form_in_2050() {
 fn a_key_that_is_kept_elsewhere() {
     let authority = Authority::new("CA").unwrap();
     let elsewhere = Identity::generate().unwrap();
-    let chain_pem = authority.certificate().server([HOST]).issue_for(elsewhere.public_key()).unwrap();
+    let chain_pem = authority
+        .certificate()
+        .server([HOST])
+        .issue_for(elsewhere.public_key())
+        .unwrap();
     let identity = Identity::from_pem(chain_pem, elsewhere.key_pem().unwrap().expose()).unwrap();
     as_server(&authority.trust(), &chain(&identity), HOST).unwrap();
 }
@@ -346,12 +621,27 @@ fn a_key_that_is_kept_elsewhere() {
 fn what_cannot_be_an_authority() {
     let authority = Authority::new("CA").unwrap();
     let leaf = authority.issue_server([HOST]).unwrap();
-    let refused = |certificate: String, key: &Identity| match Authority::from_pem(certificate, key.key_pem().unwrap().expose()).map(drop) {
+    let refused = |certificate: String, key: &Identity| match Authority::from_pem(
+        certificate,
+        key.key_pem().unwrap().expose(),
+    )
+    .map(drop)
+    {
         Err(Error::Config(error)) => error,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(leaf.chain_pem(), &leaf), ConfigError::Certificate { index: 0, error: CertificateError::PathConstraint });
-    assert_eq!(refused(authority.certificate_pem(), &leaf), ConfigError::KeyMismatch);
-    let swapped = Authority::from_pem(authority.key_pem().expose(), authority.certificate_pem()).map(drop);
+    assert_eq!(
+        refused(leaf.chain_pem(), &leaf),
+        ConfigError::Certificate {
+            index: 0,
+            error: CertificateError::PathConstraint
+        }
+    );
+    assert_eq!(
+        refused(authority.certificate_pem(), &leaf),
+        ConfigError::KeyMismatch
+    );
+    let swapped =
+        Authority::from_pem(authority.key_pem().expose(), authority.certificate_pem()).map(drop);
     assert!(swapped.unwrap_err().to_string().contains("swapped"));
 }

@@ -1,4 +1,5 @@
-//! Every byte changed, cut and added; random input: never a panic, never accepted, never another key.
+//! Every byte changed, cut and added; random input: never a panic, never accepted, never another
+//! key.
 
 use proptest::prelude::*;
 
@@ -12,11 +13,13 @@ const HOST: &str = "a.example";
 
 /// Each byte of `der` changed in several ways, and each prefix, and one byte more.
 pub(super) fn damaged(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    let changed = (0..der.len()).flat_map(|at| [0x01, 0x80, 0x20, 0xff].map(|mask| (at, mask))).map(|(at, mask)| {
-        let mut out = der.to_vec();
-        out[at] ^= mask;
-        out
-    });
+    let changed = (0..der.len())
+        .flat_map(|at| [0x01, 0x80, 0x20, 0xff].map(|mask| (at, mask)))
+        .map(|(at, mask)| {
+            let mut out = der.to_vec();
+            out[at] ^= mask;
+            out
+        });
     let cut = (0..der.len()).map(|len| der[..len].to_vec());
     let longer = [0, 0x30].map(|byte| [der, &[byte]].concat());
     changed.chain(cut).chain(longer)
@@ -25,7 +28,11 @@ pub(super) fn damaged(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 #[test]
 fn a_damaged_certificate_on_a_path_is_refused() {
     let root = Authority::new("root").unwrap();
-    let server = Authority::builder("below").build_under(&root).unwrap().issue_server([HOST, "10.0.0.1"]).unwrap();
+    let server = Authority::builder("below")
+        .build_under(&root)
+        .unwrap()
+        .issue_server([HOST, "10.0.0.1"])
+        .unwrap();
     let (leaf, middle) = (&server.certificates()[0], &server.certificates()[1]);
     let trust = root.trust();
     as_server(&trust, &[leaf, middle], HOST).unwrap();
@@ -73,7 +80,12 @@ fn a_damaged_root_or_identity_is_refused_or_harmless_when_loaded() {
 }
 
 fn issued_key(identity: &Identity) -> crate::crypto::signature::SigningKey {
-    pkcs8::read(pem::private_key(identity.key_pem().unwrap().expose()).unwrap().expose()).unwrap()
+    pkcs8::read(
+        pem::private_key(identity.key_pem().unwrap().expose())
+            .unwrap()
+            .expose(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -83,13 +95,25 @@ fn our_reader_and_path_validation_read_the_same_key_and_names() {
     let mut compared = 0;
     for der in damaged(&server.certificates()[0]).chain([server.certificates()[0].clone()]) {
         let theirs_der = rustls_pki_types::CertificateDer::from(der.as_slice());
-        if let (Ok(ours), Ok(theirs)) = (Certificate::parse(&der), webpki::EndEntityCert::try_from(&theirs_der)) {
+        if let (Ok(ours), Ok(theirs)) = (
+            Certificate::parse(&der),
+            webpki::EndEntityCert::try_from(&theirs_der),
+        ) {
             assert_eq!(ours.spki, &*theirs.subject_public_key_info());
-            assert!(ours.subject.ends_with(theirs.subject()) && ours.issuer.ends_with(theirs.issuer()));
-            // What we show is what was checked; of a list that breaks off in the middle we show nothing.
-            let names: Vec<_> = theirs.valid_dns_names().map(str::to_ascii_lowercase).collect();
+            assert!(
+                ours.subject.ends_with(theirs.subject()) && ours.issuer.ends_with(theirs.issuer())
+            );
+            // What we show is what was checked; of a list that breaks off in the middle we show
+            // nothing.
+            let names: Vec<_> = theirs
+                .valid_dns_names()
+                .map(str::to_ascii_lowercase)
+                .collect();
             for ours in ours.alt_names() {
-                assert!(!matches!(&ours, AltName::Dns(name) if !names.contains(name)), "{ours} {names:?}");
+                assert!(
+                    !matches!(&ours, AltName::Dns(name) if !names.contains(name)),
+                    "{ours} {names:?}"
+                );
             }
             compared += 1;
         }
@@ -115,7 +139,10 @@ fn damaged_pem_is_refused_or_harmless() {
 
 proptest! {
     #[test]
-    fn random_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400), text in "\\PC{0,80}") {
+    fn random_bytes_are_read_without_harm(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        text in "\\PC{0,80}",
+    ) {
         drop(Certificate::parse(&bytes));
         drop(pkcs8::read(&bytes));
         drop(pem::certificates(&bytes));
@@ -130,10 +157,16 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_like_der_is_read_without_harm(tail in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..400) {
+    fn what_looks_like_der_is_read_without_harm(
+        tail in proptest::collection::vec(any::<u8>(), 0..300),
+        at in 0usize..400,
+    ) {
         let own = Identity::from_key_pem(
-            "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n",
-        ).unwrap();
+            "-----BEGIN PRIVATE KEY-----\n\
+             MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+             -----END PRIVATE KEY-----\n",
+        )
+        .unwrap();
         let mut der = own.certificates()[0].clone();
         let at = at.min(der.len());
         der.splice(at..(at + tail.len()).min(der.len()), tail);
@@ -145,10 +178,16 @@ proptest! {
     }
 
     #[test]
-    fn pem_sections_survive_what_stands_around_them(before in "[ -~\n]{0,100}", after in "[ -~\n]{0,100}") {
+    fn pem_sections_survive_what_stands_around_them(
+        before in "[ -~\n]{0,100}",
+        after in "[ -~\n]{0,100}",
+    ) {
         prop_assume!(!before.contains("-----") && !after.contains("-----"));
         let own = Identity::generate().unwrap();
         let text = format!("{before}\n{}{after}", own.chain_pem());
-        prop_assert_eq!(pem::certificates(text.as_bytes()).unwrap(), own.certificates().to_vec());
+        prop_assert_eq!(
+            pem::certificates(text.as_bytes()).unwrap(),
+            own.certificates().to_vec()
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Certificates that `Authority` would not issue, made by rcgen with a key of ours.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyUsagePurpose, PKCS_ED25519,
-    PublicKeyData, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
+    KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SerialNumber, SignatureAlgorithm,
 };
 
 use crate::crypto::random::SystemRandom;
@@ -43,8 +43,16 @@ pub(super) struct Ca {
 }
 
 fn params(common_name: &str, names: &[&str]) -> CertificateParams {
-    let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    let mut params = CertificateParams::new(
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>(),
+    )
+    .unwrap();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     params.serial_number = Some(SerialNumber::from_slice(&[0x41; 16]));
     params.key_identifier_method = rcgen::KeyIdMethod::PreSpecified(vec![1; 20]);
     params
@@ -65,14 +73,26 @@ impl Ca {
     pub(super) fn new(params: CertificateParams) -> Self {
         let key = Key::new();
         let der = params.self_signed(&key).unwrap().der().to_vec();
-        Self { issuer: Issuer::new(params, key), der }
+        Self {
+            issuer: Issuer::new(params, key),
+            der,
+        }
     }
 
-    /// An authority of ours, which is called this, and whose key somebody uses without asking `Authority`.
+    /// An authority of ours, which is called this, and whose key somebody uses without asking
+    /// `Authority`.
     pub(super) fn of(authority: &Authority, called: &str) -> Self {
-        let key = pkcs8::read(pem::private_key(authority.key_pem().expose()).unwrap().expose()).unwrap();
+        let key = pkcs8::read(
+            pem::private_key(authority.key_pem().expose())
+                .unwrap()
+                .expose(),
+        )
+        .unwrap();
         let key = Key(key, *authority.public_key().as_bytes());
-        Self { issuer: Issuer::new(ca_params(called), key), der: authority.certificates()[0].clone() }
+        Self {
+            issuer: Issuer::new(ca_params(called), key),
+            der: authority.certificates()[0].clone(),
+        }
     }
 
     pub(super) fn root() -> Self {
@@ -83,23 +103,38 @@ impl Ca {
     pub(super) fn below(&self, params: CertificateParams) -> Self {
         let key = Key::new();
         let der = params.signed_by(&key, &self.issuer).unwrap().der().to_vec();
-        Self { issuer: Issuer::new(params, key), der }
+        Self {
+            issuer: Issuer::new(params, key),
+            der,
+        }
     }
 
-    /// A revocation list with its key, also if its certificate does not allow it, by the name that it is called.
+    /// A revocation list with its key, also if its certificate does not allow it, by the name that
+    /// it is called.
     pub(super) fn crl(&self, called: &str, params: &CertificateRevocationListParams) -> Vec<u8> {
         let mut issuer = ca_params(called);
         issuer.key_usages = vec![KeyUsagePurpose::CrlSign];
-        params.signed_by(&Issuer::new(issuer, self.issuer.key())).unwrap().der().to_vec()
+        params
+            .signed_by(&Issuer::new(issuer, self.issuer.key()))
+            .unwrap()
+            .der()
+            .to_vec()
     }
 
     /// As one that we issue with.
     pub(super) fn authority(&self) -> Authority {
-        Authority::from_pem(pem::write_certificates([&*self.der]), pem::write_private_key(&pkcs8::write(&self.issuer.key().0)).expose())
-            .unwrap()
+        Authority::from_pem(
+            pem::write_certificates([&*self.der]),
+            pem::write_private_key(&pkcs8::write(&self.issuer.key().0)).expose(),
+        )
+        .unwrap()
     }
 
     pub(super) fn leaf(&self, params: &CertificateParams) -> Vec<u8> {
-        params.signed_by(&Key::new(), &self.issuer).unwrap().der().to_vec()
+        params
+            .signed_by(&Key::new(), &self.issuer)
+            .unwrap()
+            .der()
+            .to_vec()
     }
 }

@@ -34,19 +34,28 @@ fn decode(pem: &str) -> Vec<u8> {
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", Base64::encode_string(der))
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        Base64::encode_string(der)
+    )
 }
 
 #[test]
 fn both_versions_of_pkcs8() {
     let public: PublicKey = RFC_8410_PUBLIC.parse().unwrap();
-    for text in
-        [RFC_8410_V1.to_owned(), RFC_8410_V2.to_owned(), RFC_8410_V1.replace('\n', "\r\n"), format!("comment\n\n{RFC_8410_V2}\nmore")]
-    {
+    for text in [
+        RFC_8410_V1.to_owned(),
+        RFC_8410_V2.to_owned(),
+        RFC_8410_V1.replace('\n', "\r\n"),
+        format!("comment\n\n{RFC_8410_V2}\nmore"),
+    ] {
         let identity = Identity::from_key_pem(&text).unwrap();
         assert_eq!(identity.public_key(), public);
         // Version 1 is written, whatever was read.
-        assert_eq!(core::str::from_utf8(identity.key_pem().unwrap().expose()).unwrap(), RFC_8410_V1);
+        assert_eq!(
+            core::str::from_utf8(identity.key_pem().unwrap().expose()).unwrap(),
+            RFC_8410_V1
+        );
     }
 }
 
@@ -71,7 +80,14 @@ fn what_is_no_ed25519_key_is_refused() {
     let cut = pem("PRIVATE KEY", &good[..47]);
     let longer = pem("PRIVATE KEY", &[&good[..], &[0]].concat());
     // AlgorithmIdentifier with NULL parameters, which RFC 8410, section 3, forbids.
-    let parameters = pem("PRIVATE KEY", &[&[0x30, 0x30, 2, 1, 0, 0x30, 7, 6, 3, 0x2b, 0x65, 0x70, 5, 0], &good[12..]].concat());
+    let parameters = pem(
+        "PRIVATE KEY",
+        &[
+            &[0x30, 0x30, 2, 1, 0, 0x30, 7, 6, 3, 0x2b, 0x65, 0x70, 5, 0],
+            &good[12..],
+        ]
+        .concat(),
+    );
     let cases = [
         ("an X25519 key", change(11, 0x6e)),
         ("an Ed448 key", change(11, 0x71)),
@@ -82,9 +98,18 @@ fn what_is_no_ed25519_key_is_refused() {
         ("cut", cut),
         ("one byte more", longer),
         ("parameters", parameters),
-        ("no base64", "-----BEGIN PRIVATE KEY-----\n????\n-----END PRIVATE KEY-----\n".to_owned()),
-        ("empty", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n".to_owned()),
-        ("no end", RFC_8410_V1.replace("-----END PRIVATE KEY-----", "")),
+        (
+            "no base64",
+            "-----BEGIN PRIVATE KEY-----\n????\n-----END PRIVATE KEY-----\n".to_owned(),
+        ),
+        (
+            "empty",
+            "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n".to_owned(),
+        ),
+        (
+            "no end",
+            RFC_8410_V1.replace("-----END PRIVATE KEY-----", ""),
+        ),
         ("two keys", [RFC_8410_V1, RFC_8410_V2].concat()),
         ("encrypted", pem("ENCRYPTED PRIVATE KEY", &good)),
         ("RSA", pem("RSA PRIVATE KEY", &good)),
@@ -92,13 +117,22 @@ fn what_is_no_ed25519_key_is_refused() {
     ];
     for (what, text) in cases {
         let error = config_error(Identity::from_key_pem(&text));
-        assert!(matches!(error, ConfigError::Key { .. }), "{what}: {error:?}");
+        assert!(
+            matches!(error, ConfigError::Key { .. }),
+            "{what}: {error:?}"
+        );
         // No secret in the error.
         let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("INTuctv5") && !shown.contains("d4ee72db"), "{what}: {shown}");
+        assert!(
+            !shown.contains("INTuctv5") && !shown.contains("d4ee72db"),
+            "{what}: {shown}"
+        );
     }
     let encrypted = config_error(Identity::from_key_pem(pem("ENCRYPTED PRIVATE KEY", &good)));
-    assert!(encrypted.to_string().contains("decrypt it first"), "{encrypted}");
+    assert!(
+        encrypted.to_string().contains("decrypt it first"),
+        "{encrypted}"
+    );
 }
 
 #[test]
@@ -108,36 +142,97 @@ fn chain_and_key_in_every_arrangement() {
     let (chain, key) = (issued.chain_pem(), issued.key_pem().unwrap());
     let key = core::str::from_utf8(key.expose()).unwrap();
     let loaded = Identity::from_pem(&chain, key).unwrap();
-    assert_eq!((loaded.certificates(), loaded.public_key()), (issued.certificates(), issued.public_key()));
+    assert_eq!(
+        (loaded.certificates(), loaded.public_key()),
+        (issued.certificates(), issued.public_key())
+    );
 
-    for both in [format!("{chain}{key}"), format!("{key}{chain}"), format!("Subject: x\n{key}\n\n{chain}").replace('\n', "\r\n")] {
-        assert_eq!(Identity::from_pem(&both, &both).unwrap().certificates(), issued.certificates());
+    for both in [
+        format!("{chain}{key}"),
+        format!("{key}{chain}"),
+        format!("Subject: x\n{key}\n\n{chain}").replace('\n', "\r\n"),
+    ] {
+        assert_eq!(
+            Identity::from_pem(&both, &both).unwrap().certificates(),
+            issued.certificates()
+        );
     }
-    assert_eq!(Identity::from_der(issued.certificates().to_vec(), decode(key)).unwrap().public_key(), issued.public_key());
+    assert_eq!(
+        Identity::from_der(issued.certificates().to_vec(), decode(key))
+            .unwrap()
+            .public_key(),
+        issued.public_key()
+    );
 
     let swapped = config_error(Identity::from_pem(key, &chain));
-    assert_eq!(swapped, ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some("PRIVATE KEY".to_owned()) });
+    assert_eq!(
+        swapped,
+        ConfigError::NoPemSection {
+            wanted: "CERTIFICATE",
+            found: Some("PRIVATE KEY".to_owned())
+        }
+    );
     assert!(swapped.to_string().contains("swapped"));
     let no_key = config_error(Identity::from_pem(&chain, &chain));
-    assert_eq!(no_key, ConfigError::NoPemSection { wanted: "PRIVATE KEY", found: Some("CERTIFICATE".to_owned()) });
-    assert_eq!(config_error(Identity::from_pem("", key)), ConfigError::NoPemSection { wanted: "CERTIFICATE", found: None });
+    assert_eq!(
+        no_key,
+        ConfigError::NoPemSection {
+            wanted: "PRIVATE KEY",
+            found: Some("CERTIFICATE".to_owned())
+        }
+    );
+    assert_eq!(
+        config_error(Identity::from_pem("", key)),
+        ConfigError::NoPemSection {
+            wanted: "CERTIFICATE",
+            found: None
+        }
+    );
     let other = authority.issue_server(["a.example"]).unwrap();
-    assert_eq!(config_error(Identity::from_pem(&chain, other.key_pem().unwrap().expose())), ConfigError::KeyMismatch);
-    assert!(matches!(config_error(Identity::from_der([] as [Vec<u8>; 0], decode(key))), ConfigError::Missing { .. }));
+    assert_eq!(
+        config_error(Identity::from_pem(
+            &chain,
+            other.key_pem().unwrap().expose()
+        )),
+        ConfigError::KeyMismatch
+    );
+    assert!(matches!(
+        config_error(Identity::from_der([] as [Vec<u8>; 0], decode(key))),
+        ConfigError::Missing { .. }
+    ));
 }
 
 #[test]
 fn files() {
     let folder = std::env::temp_dir().join(format!("fleeting-identity-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let issued = Authority::new("CA").unwrap().issue_server(["a.example"]).unwrap();
-    let (chain, key, both) = (folder.join("chain.pem"), folder.join("key.pem"), folder.join("both.pem"));
+    let issued = Authority::new("CA")
+        .unwrap()
+        .issue_server(["a.example"])
+        .unwrap();
+    let (chain, key, both) = (
+        folder.join("chain.pem"),
+        folder.join("key.pem"),
+        folder.join("both.pem"),
+    );
     std::fs::write(&chain, issued.chain_pem()).unwrap();
     std::fs::write(&key, issued.key_pem().unwrap().expose()).unwrap();
     // Longer than the first buffer of the reader.
     let comment = "a comment\n".repeat(2000);
-    std::fs::write(&both, [comment.as_bytes(), issued.chain_pem().as_bytes(), issued.key_pem().unwrap().expose()].concat()).unwrap();
-    let loaded = [Identity::from_pem_files(&chain, &key), Identity::from_pem_files(&both, &both)];
+    std::fs::write(
+        &both,
+        [
+            comment.as_bytes(),
+            issued.chain_pem().as_bytes(),
+            issued.key_pem().unwrap().expose(),
+        ]
+        .concat(),
+    )
+    .unwrap();
+    let loaded = [
+        Identity::from_pem_files(&chain, &key),
+        Identity::from_pem_files(&both, &both),
+    ];
     let missing = config_error(Identity::from_pem_files(&chain, folder.join("none.pem")));
     let folder_read = config_error(Identity::from_pem_files(&folder, &key));
     std::fs::remove_dir_all(&folder).unwrap();
@@ -154,22 +249,44 @@ fn certificates_that_a_peer_would_refuse_are_refused_when_loaded() {
     let load = |chain: Vec<Vec<u8>>| config_error(Identity::from_der(chain, &key));
     // The same certificate, with everything right, loads.
     Identity::from_der([vector_der("leaf")], &key).unwrap();
-    Identity::from_der([vector_der("leaf-rsa-sha256"), vector_der("rsa-inter")], &key).unwrap();
+    Identity::from_der(
+        [vector_der("leaf-rsa-sha256"), vector_der("rsa-inter")],
+        &key,
+    )
+    .unwrap();
 
     let at = |index, error| ConfigError::Certificate { index, error };
-    assert_eq!(load(vec![vector_der("rsa-leaf")]), at(0, CertificateError::UnsupportedAlgorithm));
-    assert_eq!(load(vec![vector_der("leaf"), b"nonsense".to_vec()]), at(1, CertificateError::Malformed));
-    assert_eq!(load(vec![vector_der("ca")]), at(0, CertificateError::KeyUsage));
-    assert_eq!(load(vec![vector_der("leaf"); 11]), at(10, CertificateError::TooComplex));
+    assert_eq!(
+        load(vec![vector_der("rsa-leaf")]),
+        at(0, CertificateError::UnsupportedAlgorithm)
+    );
+    assert_eq!(
+        load(vec![vector_der("leaf"), b"nonsense".to_vec()]),
+        at(1, CertificateError::Malformed)
+    );
+    assert_eq!(
+        load(vec![vector_der("ca")]),
+        at(0, CertificateError::KeyUsage)
+    );
+    assert_eq!(
+        load(vec![vector_der("leaf"); 11]),
+        at(10, CertificateError::TooComplex)
+    );
     // RFC 9846, 4.5.1.2: a leaf that must not sign.
     let mut params = leaf_params(&["a.example"]);
     params.key_usages = vec![rcgen::KeyUsagePurpose::KeyAgreement];
-    assert_eq!(load(vec![Ca::root().leaf(&params)]), at(0, CertificateError::KeyUsage));
+    assert_eq!(
+        load(vec![Ca::root().leaf(&params)]),
+        at(0, CertificateError::KeyUsage)
+    );
 }
 
 #[test]
 fn chosen_by_name() {
-    let server = Authority::new("CA").unwrap().issue_server(["a.example", "*.b.example", "10.0.0.1"]).unwrap();
+    let server = Authority::new("CA")
+        .unwrap()
+        .issue_server(["a.example", "*.b.example", "10.0.0.1"])
+        .unwrap();
     for name in ["a.example", "A.EXAMPLE", "x.b.example"] {
         assert!(server.matches_name(name), "{name}");
     }
@@ -181,18 +298,27 @@ fn chosen_by_name() {
 
 #[test]
 fn chosen_by_authority_and_by_filter() {
-    let (one, two) = (Authority::new("one").unwrap(), Authority::new("two").unwrap());
+    let (one, two) = (
+        Authority::new("one").unwrap(),
+        Authority::new("two").unwrap(),
+    );
     let below = Authority::builder("below one").build_under(&one).unwrap();
     let client = below.issue_client("alice").unwrap();
     let (one, two, below) = (one.trust(), two.trust(), below.trust());
-    // RFC 9846, 4.3.4 and 4.5.1.2: at least one of the certificates in the chain is issued by a listed CA.
+    // RFC 9846, 4.3.4 and 4.5.1.2: at least one of the certificates in the chain is issued by a
+    // listed CA.
     assert!(client.is_issued_by(&one.authorities()));
     assert!(client.is_issued_by(&below.authorities()));
     assert!(!client.is_issued_by(&two.authorities()));
     assert!(!client.is_issued_by(&[]));
 
-    // RFC 9846, 4.3.5: key usage and extended key usage have matching rules, other extensions are ignored.
-    let (key_usage, extended, other) = ([6, 3, 0x55, 0x1d, 15], [6, 3, 0x55, 0x1d, 37], [6, 3, 0x55, 0x1d, 99]);
+    // RFC 9846, 4.3.5: key usage and extended key usage have matching rules, other extensions are
+    // ignored.
+    let (key_usage, extended, other) = (
+        [6, 3, 0x55, 0x1d, 15],
+        [6, 3, 0x55, 0x1d, 37],
+        [6, 3, 0x55, 0x1d, 99],
+    );
     assert!(client.matches_filter(&key_usage, &[3, 2, 7, 0x80]));
     assert!(!client.matches_filter(&key_usage, &[3, 2, 6, 0xc0]));
     assert!(!client.matches_filter(&key_usage, &[]));
@@ -200,19 +326,41 @@ fn chosen_by_authority_and_by_filter() {
     assert!(client.matches_filter(&extended, &purpose(2)));
     assert!(!client.matches_filter(&extended, &purpose(1)));
     assert!(client.matches_filter(&other, b"whatever"));
-    assert!(!Identity::generate().unwrap().matches_filter(&extended, &purpose(2)));
+    assert!(
+        !Identity::generate()
+            .unwrap()
+            .matches_filter(&extended, &purpose(2))
+    );
 }
 
 #[test]
 fn no_secret_is_shown() {
     let identity = Identity::from_key_pem(RFC_8410_V1).unwrap();
     let authority = Authority::new("CA").unwrap();
-    let again = Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
-    let shown = format!("{identity:?} {:?} {again:?} {:?}", Error::from(ConfigError::KeyMismatch), identity.public_key());
-    assert!(shown.contains(RFC_8410_PUBLIC) && shown.contains("CN=CA"), "{shown}");
+    let again =
+        Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
+    let shown = format!(
+        "{identity:?} {:?} {again:?} {:?}",
+        Error::from(ConfigError::KeyMismatch),
+        identity.public_key()
+    );
+    assert!(
+        shown.contains(RFC_8410_PUBLIC) && shown.contains("CN=CA"),
+        "{shown}"
+    );
     let pem = authority.key_pem();
-    let pem = core::str::from_utf8(pem.expose()).unwrap().lines().nth(1).unwrap();
-    for secret in ["INTuctv5", "d4ee72", "D4EE72", "212, 238, 114", &pem[24..40]] {
+    let pem = core::str::from_utf8(pem.expose())
+        .unwrap()
+        .lines()
+        .nth(1)
+        .unwrap();
+    for secret in [
+        "INTuctv5",
+        "d4ee72",
+        "D4EE72",
+        "212, 238, 114",
+        &pem[24..40],
+    ] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }

@@ -41,11 +41,16 @@ use crate::time::Now;
 
 /// The moment that certificates made a moment ago are looked at.
 fn now() -> Now {
-    at(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap())
+    at(SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap())
 }
 
 fn at(unix: Duration) -> Now {
-    Now { monotonic: Duration::ZERO, unix }
+    Now {
+        monotonic: Duration::ZERO,
+        unix,
+    }
 }
 
 fn chain(identity: &Identity) -> Vec<&[u8]> {
@@ -57,16 +62,27 @@ fn name(text: &str) -> ServerName {
 }
 
 /// As a client that wants to reach `host`.
-fn as_server(trust: &Trust, chain: &[&[u8]], host: &str) -> Result<VerifiedIdentity, CertificateError> {
+fn as_server(
+    trust: &Trust,
+    chain: &[&[u8]],
+    host: &str,
+) -> Result<VerifiedIdentity, CertificateError> {
     trust.verify_server(chain, Some(&name(host)), now())
 }
 
 /// The PEM text that stands under this name in `tests/vectors/certificates.txt`.
 fn vector(name: &str) -> &'static str {
-    let all = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/certificates.txt"));
-    all.split("\n= ").find_map(|part| part.strip_prefix(name)?.strip_prefix('\n')).unwrap_or_else(|| panic!("no vector {name}"))
+    let all = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/vectors/certificates.txt"
+    ));
+    all.split("\n= ")
+        .find_map(|part| part.strip_prefix(name)?.strip_prefix('\n'))
+        .unwrap_or_else(|| panic!("no vector {name}"))
 }
 
 fn vector_der(name: &str) -> Vec<u8> {
-    crate::identity::pem::certificates(vector(name).as_bytes()).unwrap().remove(0)
+    crate::identity::pem::certificates(vector(name).as_bytes())
+        .unwrap()
+        .remove(0)
 }

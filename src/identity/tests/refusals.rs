@@ -1,10 +1,11 @@
-//! RULES: untrusted, expired, wrongly named or otherwise bad certificates, each with its typed error and its alert (RFC 9846, 6.2).
+//! RULES: untrusted, expired, wrongly named or otherwise bad certificates, each with its typed
+//! error and its alert (RFC 9846, 6.2).
 
 use core::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, SanType,
-    date_time_ymd,
+    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    KeyUsagePurpose, NameConstraints, SanType, date_time_ymd,
 };
 
 use super::forge::{Ca, Key, ca_params, leaf_params};
@@ -21,7 +22,13 @@ fn trust(ca: &Ca) -> Trust {
 }
 
 #[track_caller]
-fn refused(trust: &Trust, chain: &[&[u8]], host: &str, error: CertificateError, alert: AlertDescription) {
+fn refused(
+    trust: &Trust,
+    chain: &[&[u8]],
+    host: &str,
+    error: CertificateError,
+    alert: AlertDescription,
+) {
     let got = as_server(trust, chain, host).map(drop);
     assert_eq!(got, Err(error.clone()));
     assert_eq!(error.alert(), alert);
@@ -36,24 +43,47 @@ fn the_forge_makes_good_ones_too() {
     as_server(&trust(&root), &[&leaf, &middle.der], HOST).unwrap();
     // RFC 9846, 4.5.1: extraneous certificates and other orders, with the leaf first.
     let other = Ca::root();
-    as_server(&trust(&root), &[&leaf, &other.der, b"no certificate", &root.der, &middle.der], HOST).unwrap();
+    as_server(
+        &trust(&root),
+        &[&leaf, &other.der, b"no certificate", &root.der, &middle.der],
+        HOST,
+    )
+    .unwrap();
 }
 
 #[test]
 fn unknown_issuer() {
     let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
-    refused(&trust(&Ca::new(ca_params("other"))), &[&leaf], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
+    refused(
+        &trust(&Ca::new(ca_params("other"))),
+        &[&leaf],
+        HOST,
+        CertificateError::UnknownIssuer,
+        AlertDescription::UNKNOWN_CA,
+    );
     // The intermediate is missing.
     let root = Ca::root();
     let middle = root.below(ca_params("middle"));
     let leaf = middle.leaf(&leaf_params(&[HOST]));
-    refused(&trust(&root), &[&leaf], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
+    refused(
+        &trust(&root),
+        &[&leaf],
+        HOST,
+        CertificateError::UnknownIssuer,
+        AlertDescription::UNKNOWN_CA,
+    );
 }
 
 #[test]
 fn an_issuer_with_the_same_name_and_another_key() {
     let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
-    refused(&trust(&Ca::root()), &[&leaf], HOST, CertificateError::BadSignature, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust(&Ca::root()),
+        &[&leaf],
+        HOST,
+        CertificateError::BadSignature,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 }
 
 #[test]
@@ -61,16 +91,35 @@ fn dates() {
     let root = Ca::root();
     let mut params = leaf_params(&[HOST]);
     (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
-    refused(&trust(&root), &[&root.leaf(&params)], HOST, CertificateError::Expired, AlertDescription::CERTIFICATE_EXPIRED);
+    refused(
+        &trust(&root),
+        &[&root.leaf(&params)],
+        HOST,
+        CertificateError::Expired,
+        AlertDescription::CERTIFICATE_EXPIRED,
+    );
     (params.not_before, params.not_after) = (date_time_ymd(2901, 1, 1), date_time_ymd(2902, 1, 1));
-    refused(&trust(&root), &[&root.leaf(&params)], HOST, CertificateError::NotValidYet, AlertDescription::CERTIFICATE_EXPIRED);
+    refused(
+        &trust(&root),
+        &[&root.leaf(&params)],
+        HOST,
+        CertificateError::NotValidYet,
+        AlertDescription::CERTIFICATE_EXPIRED,
+    );
 
     // An intermediate as well.
     let mut expired = ca_params("middle");
-    (expired.not_before, expired.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    (expired.not_before, expired.not_after) =
+        (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
     let middle = root.below(expired);
     let leaf = middle.leaf(&leaf_params(&[HOST]));
-    refused(&trust(&root), &[&leaf, &middle.der], HOST, CertificateError::Expired, AlertDescription::CERTIFICATE_EXPIRED);
+    refused(
+        &trust(&root),
+        &[&leaf, &middle.der],
+        HOST,
+        CertificateError::Expired,
+        AlertDescription::CERTIFICATE_EXPIRED,
+    );
 }
 
 #[test]
@@ -79,7 +128,11 @@ fn the_first_and_the_last_second_belong_to_it() {
     let mut params = leaf_params(&[HOST]);
     (params.not_before, params.not_after) = (date_time_ymd(2030, 1, 1), date_time_ymd(2031, 1, 1));
     let leaf = root.leaf(&params);
-    let verdict = |unix| trust(&root).verify_server(&[&leaf], Some(&name(HOST)), at(Duration::from_secs(unix))).map(drop);
+    let verdict = |unix| {
+        trust(&root)
+            .verify_server(&[&leaf], Some(&name(HOST)), at(Duration::from_secs(unix)))
+            .map(drop)
+    };
     let (first, last) = (1_893_456_000, 1_924_992_000);
     assert_eq!(verdict(first - 1), Err(CertificateError::NotValidYet));
     assert_eq!((verdict(first), verdict(last)), (Ok(()), Ok(())));
@@ -89,28 +142,78 @@ fn the_first_and_the_last_second_belong_to_it() {
 #[test]
 fn names() {
     let root = Ca::root();
-    let leaf = root.leaf(&leaf_params(&[HOST, "*.wild.example", "10.0.0.1", "2001:db8::1"]));
-    for host in [HOST, "A.Example.", "x.wild.example", "10.0.0.1", "2001:db8:0::1"] {
+    let leaf = root.leaf(&leaf_params(&[
+        HOST,
+        "*.wild.example",
+        "10.0.0.1",
+        "2001:db8::1",
+    ]));
+    for host in [
+        HOST,
+        "A.Example.",
+        "x.wild.example",
+        "10.0.0.1",
+        "2001:db8:0::1",
+    ] {
         as_server(&trust(&root), &[&leaf], host).unwrap();
     }
-    for host in ["b.example", "a.a.example", "example", "wild.example", "x.y.wild.example", "10.0.0.2", "::1", "leaf"] {
-        let presented = [HOST, "*.wild.example", "10.0.0.1", "2001:db8::1"].map(str::to_owned).to_vec();
-        let error = CertificateError::WrongName { expected: host.to_owned(), presented, more: 0 };
-        refused(&trust(&root), &[&leaf], host, error, AlertDescription::BAD_CERTIFICATE);
+    for host in [
+        "b.example",
+        "a.a.example",
+        "example",
+        "wild.example",
+        "x.y.wild.example",
+        "10.0.0.2",
+        "::1",
+        "leaf",
+    ] {
+        let presented = [HOST, "*.wild.example", "10.0.0.1", "2001:db8::1"]
+            .map(str::to_owned)
+            .to_vec();
+        let error = CertificateError::WrongName {
+            expected: host.to_owned(),
+            presented,
+            more: 0,
+        };
+        refused(
+            &trust(&root),
+            &[&leaf],
+            host,
+            error,
+            AlertDescription::BAD_CERTIFICATE,
+        );
     }
     // The common name does not count: names are in subjectAltName only.
     let unnamed = root.leaf(&leaf_params(&[]));
-    let error = CertificateError::WrongName { expected: "leaf".to_owned(), presented: vec![], more: 0 };
-    refused(&trust(&root), &[&unnamed], "leaf", error, AlertDescription::BAD_CERTIFICATE);
+    let error = CertificateError::WrongName {
+        expected: "leaf".to_owned(),
+        presented: vec![],
+        more: 0,
+    };
+    refused(
+        &trust(&root),
+        &[&unnamed],
+        "leaf",
+        error,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 }
 
 #[test]
 fn the_names_in_an_error_are_bounded() {
     let root = Ca::root();
-    let names: Vec<String> = (0..1000).map(|number| format!("n{number}.example")).collect();
-    let leaf = root.leaf(&leaf_params(&names.iter().map(String::as_str).collect::<Vec<_>>()));
+    let names: Vec<String> = (0..1000)
+        .map(|number| format!("n{number}.example"))
+        .collect();
+    let leaf = root.leaf(&leaf_params(
+        &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    ));
     as_server(&trust(&root), &[&leaf], "n999.example").unwrap();
-    let Err(CertificateError::WrongName { presented, .. }) = as_server(&trust(&root), &[&leaf], HOST).map(drop) else { panic!() };
+    let Err(CertificateError::WrongName { presented, .. }) =
+        as_server(&trust(&root), &[&leaf], HOST).map(drop)
+    else {
+        panic!()
+    };
     assert_eq!(presented.len(), 16);
 }
 
@@ -120,30 +223,71 @@ fn the_names_in_an_error_are_no_syntax() {
     let root = Ca::root();
     let mut params = leaf_params(&["n.example"; 20]);
     for uri in ["x:\n2026-11-21 INFO admin logged in\x1b[2K", "x:y"] {
-        params.subject_alt_names.insert(0, SanType::URI(uri.try_into().unwrap()));
+        params
+            .subject_alt_names
+            .insert(0, SanType::URI(uri.try_into().unwrap()));
     }
-    let text = as_server(&trust(&root), &[&root.leaf(&params)], HOST).map(drop).unwrap_err().to_string();
+    let text = as_server(&trust(&root), &[&root.leaf(&params)], HOST)
+        .map(drop)
+        .unwrap_err()
+        .to_string();
     let names = ["n.example"; 16].join(", ");
-    assert_eq!(text, format!("it is not for \"a.example\"; it names {names} and 4 more"));
+    assert_eq!(
+        text,
+        format!("it is not for \"a.example\"; it names {names} and 4 more")
+    );
 
-    let none = CertificateError::WrongName { expected: HOST.to_owned(), presented: vec![], more: 0 };
-    assert_eq!(none.to_string(), "it is not for \"a.example\"; it has no DNS name and no IP address");
-    let forged = CertificateError::WrongName { expected: HOST.to_owned(), presented: vec!["a\nb\u{202e}".to_owned()], more: 0 };
-    assert_eq!(forged.to_string(), "it is not for \"a.example\"; it names a\\nb\\u{202e}");
+    let none = CertificateError::WrongName {
+        expected: HOST.to_owned(),
+        presented: vec![],
+        more: 0,
+    };
+    assert_eq!(
+        none.to_string(),
+        "it is not for \"a.example\"; it has no DNS name and no IP address"
+    );
+    let forged = CertificateError::WrongName {
+        expected: HOST.to_owned(),
+        presented: vec!["a\nb\u{202e}".to_owned()],
+        more: 0,
+    };
+    assert_eq!(
+        forged.to_string(),
+        "it is not for \"a.example\"; it names a\\nb\\u{202e}"
+    );
 }
 
 #[test]
 fn key_usage_without_digital_signature() {
-    // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is present.
+    // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is
+    // present.
     let root = Ca::root();
     let mut params = leaf_params(&[HOST]);
-    for usages in [vec![KeyUsagePurpose::KeyAgreement], vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::KeyCertSign]] {
+    for usages in [
+        vec![KeyUsagePurpose::KeyAgreement],
+        vec![
+            KeyUsagePurpose::KeyEncipherment,
+            KeyUsagePurpose::KeyCertSign,
+        ],
+    ] {
         params.key_usages = usages;
         let leaf = root.leaf(&params);
-        refused(&trust(&root), &[&leaf], HOST, CertificateError::KeyUsage, AlertDescription::UNSUPPORTED_CERTIFICATE);
-        assert_eq!(trust(&root).verify_client(&[&leaf], now()).map(drop), Err(CertificateError::KeyUsage));
+        refused(
+            &trust(&root),
+            &[&leaf],
+            HOST,
+            CertificateError::KeyUsage,
+            AlertDescription::UNSUPPORTED_CERTIFICATE,
+        );
+        assert_eq!(
+            trust(&root).verify_client(&[&leaf], now()).map(drop),
+            Err(CertificateError::KeyUsage)
+        );
     }
-    params.key_usages = vec![KeyUsagePurpose::KeyAgreement, KeyUsagePurpose::DigitalSignature];
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyAgreement,
+        KeyUsagePurpose::DigitalSignature,
+    ];
     as_server(&trust(&root), &[&root.leaf(&params)], HOST).unwrap();
     params.key_usages = vec![];
     as_server(&trust(&root), &[&root.leaf(&params)], HOST).unwrap();
@@ -154,7 +298,12 @@ fn extended_key_usage_for_another_role() {
     let root = Ca::root();
     let trust = trust(&root);
     let mut params = leaf_params(&[HOST]);
-    let verdicts = |leaf: &[u8]| (as_server(&trust, &[leaf], HOST).map(drop), trust.verify_client(&[leaf], now()).map(drop));
+    let verdicts = |leaf: &[u8]| {
+        (
+            as_server(&trust, &[leaf], HOST).map(drop),
+            trust.verify_client(&[leaf], now()).map(drop),
+        )
+    };
     let no = Err(CertificateError::ExtendedKeyUsage);
 
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -163,9 +312,15 @@ fn extended_key_usage_for_another_role() {
     assert_eq!(verdicts(&root.leaf(&params)), (Ok(()), no.clone()));
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
     assert_eq!(verdicts(&root.leaf(&params)), (no.clone(), no));
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = vec![
+        ExtendedKeyUsagePurpose::ClientAuth,
+        ExtendedKeyUsagePurpose::ServerAuth,
+    ];
     assert_eq!(verdicts(&root.leaf(&params)), (Ok(()), Ok(())));
-    assert_eq!(CertificateError::ExtendedKeyUsage.alert(), AlertDescription::UNSUPPORTED_CERTIFICATE);
+    assert_eq!(
+        CertificateError::ExtendedKeyUsage.alert(),
+        AlertDescription::UNSUPPORTED_CERTIFICATE
+    );
 }
 
 #[test]
@@ -173,13 +328,21 @@ fn name_constraints() {
     let root = Ca::root();
     let mut params = ca_params("middle");
     let subtree = |name: &str| GeneralSubtree::DnsName(name.to_owned());
-    params.name_constraints =
-        Some(NameConstraints { permitted_subtrees: vec![subtree("example")], excluded_subtrees: vec![subtree("secret.example")] });
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: vec![subtree("example")],
+        excluded_subtrees: vec![subtree("secret.example")],
+    });
     let middle = root.below(params);
     let leaf = |host| middle.leaf(&leaf_params(&[host]));
     as_server(&trust(&root), &[&leaf(HOST), &middle.der], HOST).unwrap();
     for host in ["a.other", "secret.example", "x.secret.example"] {
-        refused(&trust(&root), &[&leaf(host), &middle.der], host, CertificateError::NameConstraint, AlertDescription::BAD_CERTIFICATE);
+        refused(
+            &trust(&root),
+            &[&leaf(host), &middle.der],
+            host,
+            CertificateError::NameConstraint,
+            AlertDescription::BAD_CERTIFICATE,
+        );
     }
 }
 
@@ -188,19 +351,35 @@ fn ca_as_leaf_and_leaf_as_ca() {
     let root = Ca::root();
     let mut params = leaf_params(&[HOST]);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    refused(&trust(&root), &[&root.leaf(&params)], HOST, CertificateError::PathConstraint, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust(&root),
+        &[&root.leaf(&params)],
+        HOST,
+        CertificateError::PathConstraint,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 
-    // An intermediate without the CA bit, with it set to false, and with a Key Usage that forbids to issue (RFC 5280, 6.1.4 (k) and (n)).
+    // An intermediate without the CA bit, with it set to false, and with a Key Usage that forbids
+    // to issue (RFC 5280, 6.1.4 (k) and (n)).
     for (is_ca, usages) in [
         (IsCa::NoCa, vec![]),
         (IsCa::ExplicitNoCa, vec![]),
-        (IsCa::Ca(BasicConstraints::Unconstrained), vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign]),
+        (
+            IsCa::Ca(BasicConstraints::Unconstrained),
+            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::CrlSign],
+        ),
     ] {
         let mut params = ca_params("middle");
         (params.is_ca, params.key_usages) = (is_ca, usages);
         let middle = root.below(params);
         let leaf = middle.leaf(&leaf_params(&[HOST]));
-        refused(&trust(&root), &[&leaf, &middle.der], HOST, CertificateError::PathConstraint, AlertDescription::BAD_CERTIFICATE);
+        refused(
+            &trust(&root),
+            &[&leaf, &middle.der],
+            HOST,
+            CertificateError::PathConstraint,
+            AlertDescription::BAD_CERTIFICATE,
+        );
     }
 }
 
@@ -212,7 +391,13 @@ fn a_path_longer_than_a_ca_allows() {
     let upper = root.below(params);
     let lower = upper.below(ca_params("lower"));
     let leaf = lower.leaf(&leaf_params(&[HOST]));
-    refused(&trust(&root), &[&leaf, &lower.der, &upper.der], HOST, CertificateError::PathConstraint, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust(&root),
+        &[&leaf, &lower.der, &upper.der],
+        HOST,
+        CertificateError::PathConstraint,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 }
 
 #[test]
@@ -224,70 +409,148 @@ fn too_many_certificates_and_too_much_work() {
     chain.resize(10, &filler.der);
     as_server(&trust(&root), &chain, HOST).unwrap();
     chain.push(&filler.der);
-    refused(&trust(&root), &chain, HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust(&root),
+        &chain,
+        HOST,
+        CertificateError::TooComplex,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 
     let huge = vec![0x30; 70_000];
-    refused(&trust(&root), &[&huge], HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust(&root),
+        &[&huge],
+        HOST,
+        CertificateError::TooComplex,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 
-    // Nine CAs of one name, each signed by another of that name, have as many orders as nine things have: they are not even tried.
+    // Nine CAs of one name, each signed by another of that name, have as many orders as nine things
+    // have: they are not even tried.
     let same: Vec<Ca> = (0..9).map(|_| Ca::new(ca_params("same"))).collect();
     let crossed: Vec<Ca> = same.iter().map(|ca| ca.below(ca_params("same"))).collect();
     let leaf = same[0].leaf(&leaf_params(&[HOST]));
     for count in [3, 9] {
         let mut chain: Vec<&[u8]> = vec![&leaf];
         chain.extend(crossed.iter().take(count).map(|ca| ca.der.as_slice()));
-        refused(&trust(&root), &chain, HOST, CertificateError::TooComplex, AlertDescription::BAD_CERTIFICATE);
+        refused(
+            &trust(&root),
+            &chain,
+            HOST,
+            CertificateError::TooComplex,
+            AlertDescription::BAD_CERTIFICATE,
+        );
     }
     // Whoever vouches for a key needs no path.
     let key = Certificate::parse(&leaf).unwrap().public_key().unwrap();
     let chain: Vec<&[u8]> = crossed.iter().map(|ca| ca.der.as_slice()).collect();
-    as_server(&Trust::key_for(HOST, key), &[&[leaf.as_slice()], &chain[..]].concat(), HOST).unwrap();
+    as_server(
+        &Trust::key_for(HOST, key),
+        &[&[leaf.as_slice()], &chain[..]].concat(),
+        HOST,
+    )
+    .unwrap();
 }
 
 #[test]
 fn a_ca_may_renew_its_key() {
     let root = Ca::root();
-    let (old, new) = (root.below(ca_params("middle")), root.below(ca_params("middle")));
+    let (old, new) = (
+        root.below(ca_params("middle")),
+        root.below(ca_params("middle")),
+    );
     for ca in [&old, &new] {
         let leaf = ca.leaf(&leaf_params(&[HOST]));
         as_server(&trust(&root), &[&leaf, &old.der, &new.der], HOST).unwrap();
         // The same certificate twice is one.
-        as_server(&trust(&root), &[&leaf, &old.der, &old.der, &new.der, &new.der, &old.der], HOST).unwrap();
+        as_server(
+            &trust(&root),
+            &[&leaf, &old.der, &old.der, &new.der, &new.der, &old.der],
+            HOST,
+        )
+        .unwrap();
     }
 }
 
 #[test]
 fn the_longest_search_is_short() {
-    // Of all ways to name nine CAs by five names, at most two by each, and an issuer of theirs: the one that makes path building take most steps (found
-    // by trying, with hill climbing). Each step finds a root of a fitting name and verifies a signature.
+    // Of all ways to name nine CAs by five names, at most two by each, and an issuer of theirs: the
+    // one that makes path building take most steps (found by trying, with hill climbing). Each step
+    // finds a root of a fitting name and verifies a signature.
     let names = ["0", "1", "2", "3", "4"];
     let tops = names.map(|name| Ca::new(ca_params(name)));
-    let links = [(0, 1), (0, 1), (1, 2), (1, 2), (2, 3), (2, 3), (3, 0), (3, 3), (4, 3)];
-    let links: Vec<Vec<u8>> =
-        links.iter().map(|&(subject, issuer): &(usize, usize)| tops[issuer].below(ca_params(names[subject])).der).collect();
+    let links = [
+        (0, 1),
+        (0, 1),
+        (1, 2),
+        (1, 2),
+        (2, 3),
+        (2, 3),
+        (3, 0),
+        (3, 3),
+        (4, 3),
+    ];
+    let links: Vec<Vec<u8>> = links
+        .iter()
+        .map(|&(subject, issuer): &(usize, usize)| {
+            tops[issuer].below(ca_params(names[subject])).der
+        })
+        .collect();
     let leaf = tops[0].leaf(&leaf_params(&[HOST]));
     let mut chain: Vec<&[u8]> = vec![&leaf];
     chain.extend(links.iter().map(Vec::as_slice));
     let roots = Trust::roots_from_der(names.map(|name| Ca::new(ca_params(name)).der)).unwrap();
-    // It came to the end, so it took less than the 100 signatures after which path validation gives up.
-    refused(&roots, &chain, HOST, CertificateError::BadSignature, AlertDescription::BAD_CERTIFICATE);
+    // It came to the end, so it took less than the 100 signatures after which path validation gives
+    // up.
+    refused(
+        &roots,
+        &chain,
+        HOST,
+        CertificateError::BadSignature,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 }
 
 #[test]
 fn too_many_extensions() {
     let root = Ca::root();
     let with = |mut params: rcgen::CertificateParams, count: u64| {
-        params.custom_extensions = (0..count).map(|number| CustomExtension::from_oid_content(&[1, 3, 9, number], vec![])).collect();
+        params.custom_extensions = (0..count)
+            .map(|number| CustomExtension::from_oid_content(&[1, 3, 9, number], vec![]))
+            .collect();
         params
     };
     let bad = AlertDescription::BAD_CERTIFICATE;
-    as_server(&trust(&root), &[&root.leaf(&with(leaf_params(&[HOST]), 20))], HOST).unwrap();
+    as_server(
+        &trust(&root),
+        &[&root.leaf(&with(leaf_params(&[HOST]), 20))],
+        HOST,
+    )
+    .unwrap();
     let leaf = root.leaf(&with(leaf_params(&[HOST]), 33));
-    refused(&trust(&root), &[&leaf], HOST, CertificateError::TooComplex, bad);
+    refused(
+        &trust(&root),
+        &[&leaf],
+        HOST,
+        CertificateError::TooComplex,
+        bad,
+    );
     // On the way to a root as well; not in a certificate that nobody needs.
     let middle = root.below(with(ca_params("middle"), 1000));
-    refused(&trust(&root), &[&middle.leaf(&leaf_params(&[HOST])), &middle.der], HOST, CertificateError::TooComplex, bad);
-    as_server(&trust(&root), &[&root.leaf(&leaf_params(&[HOST])), &middle.der], HOST).unwrap();
+    refused(
+        &trust(&root),
+        &[&middle.leaf(&leaf_params(&[HOST])), &middle.der],
+        HOST,
+        CertificateError::TooComplex,
+        bad,
+    );
+    as_server(
+        &trust(&root),
+        &[&root.leaf(&leaf_params(&[HOST])), &middle.der],
+        HOST,
+    )
+    .unwrap();
 }
 
 #[test]
@@ -297,15 +560,41 @@ fn keys_and_signatures_of_other_algorithms() {
     as_server(&trust, &[&vector_der("leaf")], host).unwrap();
     let unsupported = AlertDescription::UNSUPPORTED_CERTIFICATE;
     for leaf in ["rsa-leaf", "ec-leaf"] {
-        refused(&trust, &[&vector_der(leaf)], host, CertificateError::UnsupportedAlgorithm, unsupported);
+        refused(
+            &trust,
+            &[&vector_der(leaf)],
+            host,
+            CertificateError::UnsupportedAlgorithm,
+            unsupported,
+        );
     }
-    for (leaf, issuer) in [("leaf-rsa-sha256", "rsa-inter"), ("leaf-ec-sha256", "ec-inter")] {
-        refused(&trust, &[&vector_der(leaf), &vector_der(issuer)], host, CertificateError::UnsupportedAlgorithm, unsupported);
+    for (leaf, issuer) in [
+        ("leaf-rsa-sha256", "rsa-inter"),
+        ("leaf-ec-sha256", "ec-inter"),
+    ] {
+        refused(
+            &trust,
+            &[&vector_der(leaf), &vector_der(issuer)],
+            host,
+            CertificateError::UnsupportedAlgorithm,
+            unsupported,
+        );
     }
-    // RFC 9846, 4.5.1.3: what would have to be validated with MD5 MUST be answered with bad_certificate, SHA-1 is RECOMMENDED to be.
-    for (leaf, issuer) in [("leaf-rsa-md5", "rsa-inter"), ("leaf-rsa-sha1", "rsa-inter"), ("leaf-ec-sha1", "ec-inter")] {
+    // RFC 9846, 4.5.1.3: what would have to be validated with MD5 MUST be answered with
+    // bad_certificate, SHA-1 is RECOMMENDED to be.
+    for (leaf, issuer) in [
+        ("leaf-rsa-md5", "rsa-inter"),
+        ("leaf-rsa-sha1", "rsa-inter"),
+        ("leaf-ec-sha1", "ec-inter"),
+    ] {
         let chain = [vector_der(leaf), vector_der(issuer)];
-        refused(&trust, &[&chain[0], &chain[1]], host, CertificateError::BrokenHash, AlertDescription::BAD_CERTIFICATE);
+        refused(
+            &trust,
+            &[&chain[0], &chain[1]],
+            host,
+            CertificateError::BrokenHash,
+            AlertDescription::BAD_CERTIFICATE,
+        );
     }
 }
 
@@ -313,13 +602,20 @@ fn keys_and_signatures_of_other_algorithms() {
 fn unknown_critical_extensions() {
     let root = Ca::root();
     let mut params = leaf_params(&[HOST]);
-    let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
+    let mut extension =
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
     params.custom_extensions = vec![extension.clone()];
     as_server(&trust(&root), &[&root.leaf(&params)], HOST).unwrap();
     extension.set_criticality(true);
     params.custom_extensions = vec![extension];
     let leaf = root.leaf(&params);
-    refused(&trust(&root), &[&leaf], HOST, CertificateError::UnsupportedExtension, AlertDescription::UNSUPPORTED_CERTIFICATE);
+    refused(
+        &trust(&root),
+        &[&leaf],
+        HOST,
+        CertificateError::UnsupportedExtension,
+        AlertDescription::UNSUPPORTED_CERTIFICATE,
+    );
 }
 
 #[test]
@@ -334,18 +630,48 @@ fn what_is_no_certificate_at_all() {
         &[0xff; 100],
         &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
     ] {
-        refused(&trust, &[der], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
+        refused(
+            &trust,
+            &[der],
+            HOST,
+            CertificateError::Malformed,
+            AlertDescription::BAD_CERTIFICATE,
+        );
     }
-    refused(&trust, &[], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust,
+        &[],
+        HOST,
+        CertificateError::Malformed,
+        AlertDescription::BAD_CERTIFICATE,
+    );
     // As an issuer, if there is no other.
     let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
-    refused(&trust, &[&leaf[..], b"\x30\x00"], HOST, CertificateError::BadSignature, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust,
+        &[&leaf[..], b"\x30\x00"],
+        HOST,
+        CertificateError::BadSignature,
+        AlertDescription::BAD_CERTIFICATE,
+    );
     let leaf = Ca::new(ca_params("other")).leaf(&leaf_params(&[HOST]));
-    refused(&trust, &[&leaf[..], b"\x30\x00"], HOST, CertificateError::Malformed, AlertDescription::BAD_CERTIFICATE);
+    refused(
+        &trust,
+        &[&leaf[..], b"\x30\x00"],
+        HOST,
+        CertificateError::Malformed,
+        AlertDescription::BAD_CERTIFICATE,
+    );
 }
 
 #[test]
 fn self_signed_is_no_path() {
     let certificate = leaf_params(&[HOST]).self_signed(&Key::new()).unwrap();
-    refused(&trust(&Ca::root()), &[certificate.der()], HOST, CertificateError::UnknownIssuer, AlertDescription::UNKNOWN_CA);
+    refused(
+        &trust(&Ca::root()),
+        &[certificate.der()],
+        HOST,
+        CertificateError::UnknownIssuer,
+        AlertDescription::UNKNOWN_CA,
+    );
 }

@@ -10,16 +10,37 @@ use crate::identity::{Authority, Validity};
 
 #[test]
 fn a_following_list_says_what_the_former_did() {
-    let World { root, below, server, client } = &world();
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world();
     let first = below.revocation_list().revoke(server).issue_pem().unwrap();
-    let second = below.revocation_list().following(&first).revoke(client).revoke(server).issue_pem().unwrap();
+    let second = below
+        .revocation_list()
+        .following(&first)
+        .revoke(client)
+        .revoke(server)
+        .issue_pem()
+        .unwrap();
     let trust = trust(root, &[none_of(root), second.clone()]);
-    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
-    assert_eq!(as_client(&trust, client).map(drop), Err(CertificateError::Revoked));
+    assert_eq!(
+        as_server(&trust, &chain(server), HOST).map(drop),
+        Err(CertificateError::Revoked)
+    );
+    assert_eq!(
+        as_client(&trust, client).map(drop),
+        Err(CertificateError::Revoked)
+    );
     // Each once, with a higher number.
     let read = |pem: &str| {
-        let der = crate::identity::pem::revocation_lists(pem.as_bytes()).unwrap().remove(0);
-        <x509_cert::crl::CertificateList as x509_cert::der::Decode>::from_der(&der).unwrap().tbs_cert_list
+        let der = crate::identity::pem::revocation_lists(pem.as_bytes())
+            .unwrap()
+            .remove(0);
+        <x509_cert::crl::CertificateList as x509_cert::der::Decode>::from_der(&der)
+            .unwrap()
+            .tbs_cert_list
     };
     let number = |pem: &str| {
         let list = read(pem);
@@ -34,19 +55,41 @@ fn a_following_list_says_what_the_former_did() {
 
 #[test]
 fn what_cannot_be_issued_says_why() {
-    let World { root, below, server, .. } = &world();
+    let World {
+        root,
+        below,
+        server,
+        ..
+    } = &world();
     let other = Authority::new("root").unwrap();
     let in_1970 = Validity::between(Duration::ZERO, DAY).unwrap();
     let strange = Ca::new(ca_params("root")).authority(); // keyCertSign alone
     for (built, words) in [
-        (root.revocation_list().revoke(server), "issued by another authority"),
-        (root.revocation_list().revoke_certificate(b"no certificate"), "well-formed"),
+        (
+            root.revocation_list().revoke(server),
+            "issued by another authority",
+        ),
+        (
+            root.revocation_list().revoke_certificate(b"no certificate"),
+            "well-formed",
+        ),
         (root.revocation_list().revoke_serial([0x7f; 21]), "20 bytes"),
         (root.revocation_list().following("nothing"), "X509 CRL"),
-        (root.revocation_list().following(none_of(below)), "another authority's"),
-        (root.revocation_list().following(none_of(&other)), "another authority's"),
+        (
+            root.revocation_list().following(none_of(below)),
+            "another authority's",
+        ),
+        (
+            root.revocation_list().following(none_of(&other)),
+            "another authority's",
+        ),
         (strange.revocation_list(), "cRLSign"),
-        (root.revocation_list().following(none_of(root)).validity(in_1970), "the former list, begins"),
+        (
+            root.revocation_list()
+                .following(none_of(root))
+                .validity(in_1970),
+            "the former list, begins",
+        ),
     ] {
         let error = built.issue_pem().unwrap_err().to_string();
         assert!(error.contains(words), "{error}");

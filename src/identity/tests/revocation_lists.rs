@@ -1,10 +1,12 @@
-//! Certificate revocation lists: what they refuse, what is wrong about them, and when they are replaced.
+//! Certificate revocation lists: what they refuse, what is wrong about them, and when they are
+//! replaced.
 
 use core::time::Duration;
 
 use rcgen::{
-    CertificateParams, CertificateRevocationListParams, CrlDistributionPoint, CrlIssuingDistributionPoint, CrlScope, KeyIdMethod,
-    KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, CrlScope, KeyIdMethod, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
 
 use super::damage::damaged;
@@ -27,7 +29,12 @@ pub(super) struct World {
 pub(super) fn world() -> World {
     let root = Authority::new("root").unwrap();
     let below = Authority::builder("below").build_under(&root).unwrap();
-    World { server: below.issue_server([HOST]).unwrap(), client: below.issue_client("alice").unwrap(), root, below }
+    World {
+        server: below.issue_server([HOST]).unwrap(),
+        client: below.issue_client("alice").unwrap(),
+        root,
+        below,
+    }
 }
 
 /// A list of this authority that says nothing about anybody.
@@ -43,13 +50,19 @@ pub(super) fn trust(authority: &Authority, pem: &[String]) -> Trust {
     authority.trust().with_revocation_lists(lists(pem))
 }
 
-pub(super) fn as_client(trust: &Trust, identity: &Identity) -> Result<VerifiedIdentity, CertificateError> {
+pub(super) fn as_client(
+    trust: &Trust,
+    identity: &Identity,
+) -> Result<VerifiedIdentity, CertificateError> {
     trust.verify_client(&chain(identity), now())
 }
 
 #[track_caller]
 fn both_refused(world: &World, trust: &Trust, error: CertificateError) {
-    assert_eq!(as_server(trust, &chain(&world.server), HOST).map(drop), Err(error.clone()));
+    assert_eq!(
+        as_server(trust, &chain(&world.server), HOST).map(drop),
+        Err(error.clone())
+    );
     assert_eq!(as_client(trust, &world.client).map(drop), Err(error));
 }
 
@@ -62,25 +75,65 @@ fn both_accepted(world: &World, trust: &Trust) {
 #[test]
 fn every_certificate_up_to_the_root_is_looked_up() {
     let world = world();
-    let World { root, below, server, client } = &world;
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world;
     both_accepted(&world, &trust(root, &[none_of(root), none_of(below)]));
     // RFC 9846, 6.2: certificate_revoked(44).
     assert_eq!(CertificateError::Revoked.alert().0, 44);
-    let leaves = below.revocation_list().revoke(server).revoke(client).issue_pem().unwrap();
-    both_refused(&world, &trust(root, &[none_of(root), leaves]), CertificateError::Revoked);
-    let middle = root.revocation_list().revoke_certificate(&below.certificates()[0]).issue_pem().unwrap();
-    both_refused(&world, &trust(root, &[middle, none_of(below)]), CertificateError::Revoked);
+    let leaves = below
+        .revocation_list()
+        .revoke(server)
+        .revoke(client)
+        .issue_pem()
+        .unwrap();
+    both_refused(
+        &world,
+        &trust(root, &[none_of(root), leaves]),
+        CertificateError::Revoked,
+    );
+    let middle = root
+        .revocation_list()
+        .revoke_certificate(&below.certificates()[0])
+        .issue_pem()
+        .unwrap();
+    both_refused(
+        &world,
+        &trust(root, &[middle, none_of(below)]),
+        CertificateError::Revoked,
+    );
 
     // One of them alone.
-    let one = trust(root, &[none_of(root), below.revocation_list().revoke(client).issue_pem().unwrap()]);
+    let one = trust(
+        root,
+        &[
+            none_of(root),
+            below.revocation_list().revoke(client).issue_pem().unwrap(),
+        ],
+    );
     as_server(&one, &chain(server), HOST).unwrap();
-    assert_eq!(as_client(&one, client).map(drop), Err(CertificateError::Revoked));
+    assert_eq!(
+        as_client(&one, client).map(drop),
+        Err(CertificateError::Revoked)
+    );
 
     // By its number, as openssl shows it; with zeros before it as well.
-    let serial = crate::identity::certificate::Certificate::parse(&client.certificates()[0]).unwrap().serial;
+    let serial = crate::identity::certificate::Certificate::parse(&client.certificates()[0])
+        .unwrap()
+        .serial;
     for serial in [serial.to_vec(), [&[0], serial].concat()] {
-        let list = below.revocation_list().revoke_serial(serial).issue_pem().unwrap();
-        assert_eq!(as_client(&trust(root, &[none_of(root), list]), client).map(drop), Err(CertificateError::Revoked));
+        let list = below
+            .revocation_list()
+            .revoke_serial(serial)
+            .issue_pem()
+            .unwrap();
+        assert_eq!(
+            as_client(&trust(root, &[none_of(root), list]), client).map(drop),
+            Err(CertificateError::Revoked)
+        );
     }
     // Who trusts the lower authority itself has nothing to ask of the upper one.
     both_accepted(&world, &trust(below, &[none_of(below)]));
@@ -94,40 +147,98 @@ fn what_no_list_tells_is_refused_unless_allowed() {
     assert_eq!(CertificateError::UnknownRevocation.alert().0, 46);
     let other = Authority::new("other").unwrap();
     for pem in [none_of(root), none_of(below), none_of(&other)] {
-        both_refused(&world, &trust(root, std::slice::from_ref(&pem)), CertificateError::UnknownRevocation);
-        both_accepted(&world, &root.trust().with_revocation_lists(lists(&[pem]).allow_unknown()));
+        both_refused(
+            &world,
+            &trust(root, std::slice::from_ref(&pem)),
+            CertificateError::UnknownRevocation,
+        );
+        both_accepted(
+            &world,
+            &root
+                .trust()
+                .with_revocation_lists(lists(&[pem]).allow_unknown()),
+        );
     }
     // What is known counts all the same.
-    let middle = root.revocation_list().revoke_certificate(&below.certificates()[0]).issue_pem().unwrap();
-    both_refused(&world, &root.trust().with_revocation_lists(lists(&[middle]).allow_unknown()), CertificateError::Revoked);
+    let middle = root
+        .revocation_list()
+        .revoke_certificate(&below.certificates()[0])
+        .issue_pem()
+        .unwrap();
+    both_refused(
+        &world,
+        &root
+            .trust()
+            .with_revocation_lists(lists(&[middle]).allow_unknown()),
+        CertificateError::Revoked,
+    );
 
     // Sums: lists count for all of it, and only what all allow is allowed.
-    let lenient = other.trust().with_revocation_lists(lists(&[none_of(&other)]).allow_unknown());
+    let lenient = other
+        .trust()
+        .with_revocation_lists(lists(&[none_of(&other)]).allow_unknown());
     let strict = root.trust().with_revocation_lists(lists(&[none_of(root)]));
     both_accepted(&world, &root.trust().and(lenient.clone()));
-    both_refused(&world, &strict.clone().and(lenient.clone()), CertificateError::UnknownRevocation);
-    both_accepted(&world, &lenient.and(strict).with_revocation_lists(lists(&[none_of(below)])));
+    both_refused(
+        &world,
+        &strict.clone().and(lenient.clone()),
+        CertificateError::UnknownRevocation,
+    );
+    both_accepted(
+        &world,
+        &lenient
+            .and(strict)
+            .with_revocation_lists(lists(&[none_of(below)])),
+    );
 }
 
 #[test]
 fn a_list_ends_when_the_next_is_due() {
     let world = world();
-    let World { root, below, server, client } = &world;
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world;
     assert_eq!(CertificateError::RevocationListExpired.alert().0, 46);
     let start = Duration::from_secs(now().unix.as_secs());
     let validity = Validity::between(start, start + DAY).unwrap();
-    let list = below.revocation_list().revoke(client).validity(validity).issue_pem().unwrap();
+    let list = below
+        .revocation_list()
+        .revoke(client)
+        .validity(validity)
+        .issue_pem()
+        .unwrap();
     let strict = trust(root, &[none_of(root), list.clone()]);
-    let lenient = root.trust().with_revocation_lists(lists(&[none_of(root), list]).allow_expired());
-    let verify = |trust: &Trust, unix| trust.verify_server(&chain(server), Some(&name(HOST)), at(unix)).map(drop);
+    let lenient = root
+        .trust()
+        .with_revocation_lists(lists(&[none_of(root), list]).allow_expired());
+    let verify = |trust: &Trust, unix| {
+        trust
+            .verify_server(&chain(server), Some(&name(HOST)), at(unix))
+            .map(drop)
+    };
     let last = start + DAY - Duration::from_secs(1);
     assert_eq!(verify(&strict, last), Ok(()));
-    assert_eq!(verify(&strict, start + DAY), Err(CertificateError::RevocationListExpired));
+    assert_eq!(
+        verify(&strict, start + DAY),
+        Err(CertificateError::RevocationListExpired)
+    );
     assert_eq!(verify(&lenient, start + DAY), Ok(()));
-    assert_eq!(lenient.verify_client(&chain(client), at(start + DAY)).map(drop), Err(CertificateError::Revoked));
+    assert_eq!(
+        lenient
+            .verify_client(&chain(client), at(start + DAY))
+            .map(drop),
+        Err(CertificateError::Revoked)
+    );
 
     // Nor does a session outlive it.
-    let expires = |trust: &Trust| crate::identity::Peer::from_verified(as_server(trust, &chain(server), HOST).unwrap()).expires().unwrap();
+    let expires = |trust: &Trust| {
+        crate::identity::Peer::from_verified(as_server(trust, &chain(server), HOST).unwrap())
+            .expires()
+            .unwrap()
+    };
     assert_eq!(expires(&strict), last);
     assert!(expires(&lenient) > start + 300 * DAY);
 }
@@ -135,54 +246,102 @@ fn a_list_ends_when_the_next_is_due() {
 #[test]
 fn a_list_counts_if_the_issuer_signed_it() {
     let world = world();
-    let World { root, below, server, .. } = &world;
+    let World {
+        root,
+        below,
+        server,
+        ..
+    } = &world;
     assert_eq!(CertificateError::RevocationListNotIssuers.alert().0, 46);
-    // Of another authority with the same name: what it revokes is not revoked, and what it does not is not good.
+    // Of another authority with the same name: what it revokes is not revoked, and what it does not
+    // is not good.
     let impostor = Authority::new("below").unwrap();
     let theirs = impostor.revocation_list().issue_pem().unwrap();
-    both_refused(&world, &trust(root, &[none_of(root), theirs.clone()]), CertificateError::RevocationListNotIssuers);
     both_refused(
         &world,
-        &root.trust().with_revocation_lists(lists(&[none_of(root), theirs]).allow_unknown().allow_expired()),
+        &trust(root, &[none_of(root), theirs.clone()]),
+        CertificateError::RevocationListNotIssuers,
+    );
+    both_refused(
+        &world,
+        &root.trust().with_revocation_lists(
+            lists(&[none_of(root), theirs])
+                .allow_unknown()
+                .allow_expired(),
+        ),
         CertificateError::RevocationListNotIssuers,
     );
     // Of the root, in whose list the leaf's number does not count.
-    let serial = crate::identity::certificate::Certificate::parse(&server.certificates()[0]).unwrap().serial;
-    let upper = root.revocation_list().revoke_serial(serial).issue_pem().unwrap();
+    let serial = crate::identity::certificate::Certificate::parse(&server.certificates()[0])
+        .unwrap()
+        .serial;
+    let upper = root
+        .revocation_list()
+        .revoke_serial(serial)
+        .issue_pem()
+        .unwrap();
     both_accepted(&world, &trust(root, &[upper, none_of(below)]));
     // With a wrong signature.
     let mut der = below.revocation_list().issue_der().unwrap();
     *der.last_mut().unwrap() ^= 1;
     let upper = root.revocation_list().issue_der().unwrap();
-    let damaged = root.trust().with_revocation_lists(RevocationLists::from_der([upper, der]).unwrap());
+    let damaged = root
+        .trust()
+        .with_revocation_lists(RevocationLists::from_der([upper, der]).unwrap());
     both_refused(&world, &damaged, CertificateError::RevocationListNotIssuers);
 }
 
 #[test]
 fn a_signature_is_verified_once_for_each_key() {
     let world = world();
-    let World { root, below, server, .. } = &world;
+    let World {
+        root,
+        below,
+        server,
+        ..
+    } = &world;
     let handle = lists(&[none_of(root), none_of(below)]);
     assert_eq!(handle.signers(), [None, None]);
     let trust = root.trust().with_revocation_lists(handle.clone());
-    // Known is the key, not that there is one: another authority with this name is no better for it.
+    // Known is the key, not that there is one: another authority with this name is no better for
+    // it.
     let impostor = Authority::new("below").unwrap();
     let theirs = impostor.issue_server([HOST]).unwrap();
     for _ in 0..2 {
         both_accepted(&world, &trust);
-        assert_eq!(handle.signers(), [Some(*root.public_key().as_bytes()), Some(*below.public_key().as_bytes())]);
+        assert_eq!(
+            handle.signers(),
+            [
+                Some(*root.public_key().as_bytes()),
+                Some(*below.public_key().as_bytes())
+            ]
+        );
         let other = impostor.trust().with_revocation_lists(handle.clone());
-        assert_eq!(as_server(&other, &chain(&theirs), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+        assert_eq!(
+            as_server(&other, &chain(&theirs), HOST).map(drop),
+            Err(CertificateError::RevocationListNotIssuers)
+        );
     }
     // Nor is another list with the same signature.
     let mut der = below.revocation_list().issue_der().unwrap();
     let upper = root.revocation_list().issue_der().unwrap();
-    let good = root.trust().with_revocation_lists(RevocationLists::from_der([&upper, &der]).unwrap());
+    let good = root
+        .trust()
+        .with_revocation_lists(RevocationLists::from_der([&upper, &der]).unwrap());
     as_server(&good, &chain(server), HOST).unwrap();
-    let number = der.windows(3).position(|bytes| bytes == [0x55, 0x1d, 20]).unwrap() + 7;
+    let number = der
+        .windows(3)
+        .position(|bytes| bytes == [0x55, 0x1d, 20])
+        .unwrap()
+        + 7;
     der[number] ^= 1;
-    let changed = root.trust().with_revocation_lists(RevocationLists::from_der([&upper, &der]).unwrap());
-    assert_eq!(as_server(&changed, &chain(server), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+    let changed = root
+        .trust()
+        .with_revocation_lists(RevocationLists::from_der([&upper, &der]).unwrap());
+    assert_eq!(
+        as_server(&changed, &chain(server), HOST).map(drop),
+        Err(CertificateError::RevocationListNotIssuers)
+    );
 }
 
 #[test]
@@ -190,35 +349,84 @@ fn an_issuer_that_may_not_sign_lists() {
     let root = Ca::new(signing(ca_params("root")));
     let middle = root.below(ca_params("middle")); // keyCertSign alone
     let leaf = middle.leaf(&leaf_params(&[HOST]));
-    let crls = RevocationLists::from_der([root.crl("root", &crl(&[], 1, None)), middle.crl("middle", &crl(&[], 1, None))]).unwrap();
-    let trust = Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(crls);
-    assert_eq!(as_server(&trust, &[&leaf, &middle.der], HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
+    let crls = RevocationLists::from_der([
+        root.crl("root", &crl(&[], 1, None)),
+        middle.crl("middle", &crl(&[], 1, None)),
+    ])
+    .unwrap();
+    let trust = Trust::roots_from_der([&root.der])
+        .unwrap()
+        .with_revocation_lists(crls);
+    assert_eq!(
+        as_server(&trust, &[&leaf, &middle.der], HOST).map(drop),
+        Err(CertificateError::RevocationListNotIssuers)
+    );
 }
 
 #[test]
 fn pinned_keys_are_no_business_of_lists() {
     let world = world();
-    let World { root, below, server, client } = &world;
-    let all = [none_of(root), below.revocation_list().revoke(server).revoke(client).issue_pem().unwrap()];
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world;
+    let all = [
+        none_of(root),
+        below
+            .revocation_list()
+            .revoke(server)
+            .revoke(client)
+            .issue_pem()
+            .unwrap(),
+    ];
     let pinned = Trust::key_for(HOST, server.public_key()).and(Trust::keys([client.public_key()]));
     both_accepted(&world, &trust(root, &all).and(pinned.clone()));
     // Where there is nothing else, they would say nothing at all: better to be told.
-    let error = pinned.with_revocation_lists(lists(&all)).check().unwrap_err();
-    assert!(matches!(error, Error::Config(ConfigError::Setting { name: "with_revocation_lists", .. })), "{error:?}");
+    let error = pinned
+        .with_revocation_lists(lists(&all))
+        .check()
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Config(ConfigError::Setting {
+                name: "with_revocation_lists",
+                ..
+            })
+        ),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn reloading_replaces_them_everywhere() {
     let world = world();
-    let World { root, below, server, client } = &world;
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world;
     let first = below.revocation_list().issue_pem().unwrap();
     let handle = lists(&[none_of(root), first.clone()]);
     // A clone of a clone, set apart by what it allows.
-    let trusts = [root.trust().with_revocation_lists(handle.clone()), root.trust().with_revocation_lists(handle.clone().allow_unknown())];
+    let trusts = [
+        root.trust().with_revocation_lists(handle.clone()),
+        root.trust()
+            .with_revocation_lists(handle.clone().allow_unknown()),
+    ];
     let before = trusts.clone().map(|trust| trust.digest());
     trusts.iter().for_each(|trust| both_accepted(&world, trust));
 
-    let second = below.revocation_list().following(&first).revoke(server).revoke(client).issue_pem().unwrap();
+    let second = below
+        .revocation_list()
+        .following(&first)
+        .revoke(server)
+        .revoke(client)
+        .issue_pem()
+        .unwrap();
     handle.reload_pem([none_of(root), second].concat()).unwrap();
     for (trust, before) in trusts.iter().zip(before) {
         both_refused(&world, trust, CertificateError::Revoked);
@@ -227,7 +435,10 @@ fn reloading_replaces_them_everywhere() {
 
     // What cannot be used leaves the others in force.
     let after = trusts.clone().map(|trust| trust.digest());
-    let half = format!("{}-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n", none_of(root));
+    let half = format!(
+        "{}-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n",
+        none_of(root)
+    );
     let errors = [
         handle.reload_pem(half).unwrap_err(),
         handle.reload_pem(server.chain_pem()).unwrap_err(),
@@ -236,9 +447,13 @@ fn reloading_replaces_them_everywhere() {
         handle.reload_pem_file("/nonexistent/crl.pem").unwrap_err(),
     ];
     let texts = errors.map(|error| error.to_string());
-    for (text, words) in
-        texts.iter().zip(["revocation list 1: ", "\"X509 CRL\", found \"CERTIFICATE\"", "found none", "missing: ", "cannot read"])
-    {
+    for (text, words) in texts.iter().zip([
+        "revocation list 1: ",
+        "\"X509 CRL\", found \"CERTIFICATE\"",
+        "found none",
+        "missing: ",
+        "cannot read",
+    ]) {
         assert!(text.contains(words), "{text}");
     }
     assert_eq!(trusts.clone().map(|trust| trust.digest()), after);
@@ -250,38 +465,80 @@ fn reloading_replaces_them_everywhere() {
     std::fs::write(&path, [none_of(root), none_in(below, since_now)].concat()).unwrap();
     handle.reload_pem_file(&path).unwrap();
     both_accepted(&world, &trusts[0]);
-    both_accepted(&world, &root.trust().with_revocation_lists(RevocationLists::from_pem_file(&path).unwrap()));
+    both_accepted(
+        &world,
+        &root
+            .trust()
+            .with_revocation_lists(RevocationLists::from_pem_file(&path).unwrap()),
+    );
     std::fs::remove_file(path).unwrap();
 }
 
 #[test]
 fn an_older_list_does_not_take_the_place_of_a_newer_one() {
     let world = world();
-    let World { root, below, server, client } = &world;
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world;
     let start = Duration::from_secs(now().unix.as_secs());
-    let since = |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
+    let since =
+        |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
     let upper = none_in(root, since(100));
-    let older = below.revocation_list().validity(since(100)).issue_pem().unwrap();
-    let newer = below.revocation_list().validity(since(50)).revoke(server).revoke(client).issue_pem().unwrap();
-    let newest = below.revocation_list().validity(since(50)).following(&newer).revoke_serial([7]).issue_pem().unwrap();
+    let older = below
+        .revocation_list()
+        .validity(since(100))
+        .issue_pem()
+        .unwrap();
+    let newer = below
+        .revocation_list()
+        .validity(since(50))
+        .revoke(server)
+        .revoke(client)
+        .issue_pem()
+        .unwrap();
+    let newest = below
+        .revocation_list()
+        .validity(since(50))
+        .following(&newer)
+        .revoke_serial([7])
+        .issue_pem()
+        .unwrap();
     let handle = lists(&[upper.clone(), older.clone()]);
     let trust = root.trust().with_revocation_lists(handle.clone());
     let refused = |pem: &[&String]| {
         let before = trust.digest();
-        let error = handle.reload_pem(pem.iter().map(|pem| pem.as_str()).collect::<String>()).unwrap_err();
-        assert!(matches!(error, Error::Config(ConfigError::RevocationList { index: 1, .. })), "{error:?}");
+        let error = handle
+            .reload_pem(pem.iter().map(|pem| pem.as_str()).collect::<String>())
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Config(ConfigError::RevocationList { index: 1, .. })
+            ),
+            "{error:?}"
+        );
         assert!(error.to_string().contains("older"), "{error}");
         // Nothing of it is taken.
         assert_eq!(trust.digest(), before);
         both_refused(&world, &trust, CertificateError::Revoked);
     };
-    // thisUpdate tells, then cRLNumber (RFC 5280, 5.1.2.4 and 5.2.3); also before anybody was looked up in it.
-    handle.reload_pem([upper.clone(), newer.clone()].concat()).unwrap();
+    // thisUpdate tells, then cRLNumber (RFC 5280, 5.1.2.4 and 5.2.3); also before anybody was
+    // looked up in it.
+    handle
+        .reload_pem([upper.clone(), newer.clone()].concat())
+        .unwrap();
     refused(&[&upper, &older]);
-    handle.reload_pem([upper.clone(), newest.clone()].concat()).unwrap();
+    handle
+        .reload_pem([upper.clone(), newest.clone()].concat())
+        .unwrap();
     refused(&[&upper, &newer]);
     // The same once more, or beside an older one, is none that is older.
-    handle.reload_pem([older.clone(), newest.clone(), upper.clone()].concat()).unwrap();
+    handle
+        .reload_pem([older.clone(), newest.clone(), upper.clone()].concat())
+        .unwrap();
     refused(&[&upper, &older]);
     both_refused(&world, &trust, CertificateError::Revoked);
     // One that is left out holds nothing up: what it was for is unknown, and so is how old it was.
@@ -294,33 +551,74 @@ fn an_older_list_does_not_take_the_place_of_a_newer_one() {
 #[test]
 fn a_list_that_turned_out_not_to_be_the_issuers_holds_nothing_up() {
     let world = world();
-    let World { root, below, server, .. } = &world;
+    let World {
+        root,
+        below,
+        server,
+        ..
+    } = &world;
     let start = Duration::from_secs(now().unix.as_secs());
-    let since = |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
+    let since =
+        |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
     let upper = none_in(root, since(100));
     let genuine = none_in(below, since(100));
-    let forged = Authority::new("below").unwrap().revocation_list().validity(since(10)).issue_pem().unwrap();
+    let forged = Authority::new("below")
+        .unwrap()
+        .revocation_list()
+        .validity(since(10))
+        .issue_pem()
+        .unwrap();
     let handle = lists(&[upper.clone(), genuine.clone()]);
     let trust = root.trust().with_revocation_lists(handle.clone());
     handle.reload_pem([upper.clone(), forged].concat()).unwrap();
     // Nobody knows yet.
-    handle.reload_pem([upper.clone(), genuine.clone()].concat()).unwrap_err();
-    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
-    handle.reload_pem([upper.clone(), genuine].concat()).unwrap();
+    handle
+        .reload_pem([upper.clone(), genuine.clone()].concat())
+        .unwrap_err();
+    assert_eq!(
+        as_server(&trust, &chain(server), HOST).map(drop),
+        Err(CertificateError::RevocationListNotIssuers)
+    );
+    handle
+        .reload_pem([upper.clone(), genuine].concat())
+        .unwrap();
     both_accepted(&world, &trust);
 
     // And is no way back past the issuer's last one.
-    let newer = below.revocation_list().validity(since(50)).revoke(server).issue_pem().unwrap();
-    handle.reload_pem([upper.clone(), newer.clone()].concat()).unwrap();
-    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
+    let newer = below
+        .revocation_list()
+        .validity(since(50))
+        .revoke(server)
+        .issue_pem()
+        .unwrap();
+    handle
+        .reload_pem([upper.clone(), newer.clone()].concat())
+        .unwrap();
+    assert_eq!(
+        as_server(&trust, &chain(server), HOST).map(drop),
+        Err(CertificateError::Revoked)
+    );
     for seconds in [10, 9] {
-        let forged = Authority::new("below").unwrap().revocation_list().validity(since(seconds)).issue_pem().unwrap();
+        let forged = Authority::new("below")
+            .unwrap()
+            .revocation_list()
+            .validity(since(seconds))
+            .issue_pem()
+            .unwrap();
         handle.reload_pem([upper.clone(), forged].concat()).unwrap();
-        assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
-        handle.reload_pem([upper.clone(), none_in(below, since(100))].concat()).unwrap_err();
+        assert_eq!(
+            as_server(&trust, &chain(server), HOST).map(drop),
+            Err(CertificateError::RevocationListNotIssuers)
+        );
+        handle
+            .reload_pem([upper.clone(), none_in(below, since(100))].concat())
+            .unwrap_err();
     }
     handle.reload_pem([upper.clone(), newer].concat()).unwrap();
-    assert_eq!(as_server(&trust, &chain(server), HOST).map(drop), Err(CertificateError::Revoked));
+    assert_eq!(
+        as_server(&trust, &chain(server), HOST).map(drop),
+        Err(CertificateError::Revoked)
+    );
 
     // What was found to be one authority's stays so if another of that name is looked at.
     let newest = none_in(below, since(40));
@@ -329,63 +627,164 @@ fn a_list_that_turned_out_not_to_be_the_issuers_holds_nothing_up() {
     let impostor = Authority::new("below").unwrap();
     let theirs = impostor.issue_server([HOST]).unwrap();
     let other = impostor.trust().with_revocation_lists(handle.clone());
-    assert_eq!(as_server(&other, &chain(&theirs), HOST).map(drop), Err(CertificateError::RevocationListNotIssuers));
-    handle.reload_pem([upper, none_in(below, since(100))].concat()).unwrap_err();
+    assert_eq!(
+        as_server(&other, &chain(&theirs), HOST).map(drop),
+        Err(CertificateError::RevocationListNotIssuers)
+    );
+    handle
+        .reload_pem([upper, none_in(below, since(100))].concat())
+        .unwrap_err();
     both_accepted(&world, &trust);
 }
 
 #[test]
 fn what_a_peer_was_accepted_under_is_in_its_digest() {
     let world = world();
-    let World { root, below, server, .. } = &world;
+    let World {
+        root,
+        below,
+        server,
+        ..
+    } = &world;
     let handle = lists(&[none_of(root), none_of(below)]);
     let trust = root.trust().with_revocation_lists(handle.clone());
     let before = trust.digest();
     let verified = as_server(&trust, &chain(server), HOST).unwrap();
-    handle.reload_pem([none_of(root), below.revocation_list().revoke_serial([9]).issue_pem().unwrap()].concat()).unwrap();
+    handle
+        .reload_pem(
+            [
+                none_of(root),
+                below
+                    .revocation_list()
+                    .revoke_serial([9])
+                    .issue_pem()
+                    .unwrap(),
+            ]
+            .concat(),
+        )
+        .unwrap();
     assert_eq!(verified.trust_digest(), &before);
-    assert_ne!(as_server(&trust, &chain(server), HOST).unwrap().trust_digest(), &before);
-    assert_eq!(as_server(&trust, &chain(server), HOST).unwrap().trust_digest(), &trust.digest());
+    assert_ne!(
+        as_server(&trust, &chain(server), HOST)
+            .unwrap()
+            .trust_digest(),
+        &before
+    );
+    assert_eq!(
+        as_server(&trust, &chain(server), HOST)
+            .unwrap()
+            .trust_digest(),
+        &trust.digest()
+    );
 }
 
 #[test]
 fn the_newer_of_two_lists_counts_in_any_order() {
     let world = world();
-    let World { root, below, server, client } = &world;
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world;
     let start = Duration::from_secs(now().unix.as_secs());
-    let since = |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
-    let first = below.revocation_list().validity(since(100)).issue_pem().unwrap();
-    let later = below.revocation_list().validity(since(50)).revoke(server).revoke(client).issue_pem().unwrap();
+    let since =
+        |seconds| Validity::between(start - Duration::from_secs(seconds), start + DAY).unwrap();
+    let first = below
+        .revocation_list()
+        .validity(since(100))
+        .issue_pem()
+        .unwrap();
+    let later = below
+        .revocation_list()
+        .validity(since(50))
+        .revoke(server)
+        .revoke(client)
+        .issue_pem()
+        .unwrap();
     // Of the same second: the number tells.
-    let same_second = below.revocation_list().validity(since(50)).following(&later).revoke_serial([7]).issue_pem().unwrap();
+    let same_second = below
+        .revocation_list()
+        .validity(since(50))
+        .following(&later)
+        .revoke_serial([7])
+        .issue_pem()
+        .unwrap();
     let mut digests = Vec::new();
     for order in [[&first, &later], [&later, &first]] {
-        let trust = trust(root, &[order[0].clone(), none_in(root, since(100)), order[1].clone()]);
+        let trust = trust(
+            root,
+            &[
+                order[0].clone(),
+                none_in(root, since(100)),
+                order[1].clone(),
+            ],
+        );
         both_refused(&world, &trust, CertificateError::Revoked);
         digests.push(trust.digest());
     }
     // One that follows begins no earlier, so it is the newer one.
-    let earlier = below.revocation_list().validity(since(200)).following(&first).revoke(server).revoke(client).issue_pem().unwrap();
-    both_refused(&world, &trust(root, &[first.clone(), none_in(root, since(100)), earlier]), CertificateError::Revoked);
+    let earlier = below
+        .revocation_list()
+        .validity(since(200))
+        .following(&first)
+        .revoke(server)
+        .revoke(client)
+        .issue_pem()
+        .unwrap();
+    both_refused(
+        &world,
+        &trust(root, &[first.clone(), none_in(root, since(100)), earlier]),
+        CertificateError::Revoked,
+    );
     // What does not count, or stands there twice, or in another handle, makes no difference.
-    digests.push(trust(root, &[none_in(root, since(100)), later.clone(), later.clone()]).digest());
-    digests.push(trust(root, std::slice::from_ref(&later)).with_revocation_lists(lists(&[none_in(root, since(100))])).digest());
+    digests.push(
+        trust(
+            root,
+            &[none_in(root, since(100)), later.clone(), later.clone()],
+        )
+        .digest(),
+    );
+    digests.push(
+        trust(root, std::slice::from_ref(&later))
+            .with_revocation_lists(lists(&[none_in(root, since(100))]))
+            .digest(),
+    );
     assert!(digests.iter().all(|digest| *digest == digests[0]));
     for order in [[&same_second, &later], [&later, &same_second]] {
-        let trust = trust(root, &[none_in(root, since(100)), order[0].clone(), order[1].clone()]);
-        assert_eq!(trust.digest(), self::trust(root, &[none_in(root, since(100)), same_second.clone()]).digest());
+        let trust = trust(
+            root,
+            &[
+                none_in(root, since(100)),
+                order[0].clone(),
+                order[1].clone(),
+            ],
+        );
+        assert_eq!(
+            trust.digest(),
+            self::trust(root, &[none_in(root, since(100)), same_second.clone()]).digest()
+        );
         assert_ne!(trust.digest(), digests[0]);
     }
 }
 
 /// Ed25519 signs the same by the same bytes.
 fn none_in(authority: &Authority, validity: Validity) -> String {
-    authority.revocation_list().validity(validity).issue_pem().unwrap()
+    authority
+        .revocation_list()
+        .validity(validity)
+        .issue_pem()
+        .unwrap()
 }
 
 #[test]
 fn everything_about_lists_that_decides_changes_the_digest() {
-    let World { root, below, client, .. } = &world();
+    let World {
+        root,
+        below,
+        client,
+        ..
+    } = &world();
     let (upper, lower) = (none_of(root), none_of(below));
     let both = lists(&[upper.clone(), lower.clone()]);
     let digests = [
@@ -393,10 +792,23 @@ fn everything_about_lists_that_decides_changes_the_digest() {
         trust(root, std::slice::from_ref(&upper)).digest(),
         trust(root, std::slice::from_ref(&lower)).digest(),
         trust(root, &[upper.clone(), lower]).digest(),
-        trust(root, &[upper, below.revocation_list().revoke(client).issue_pem().unwrap()]).digest(),
-        root.trust().with_revocation_lists(both.clone().allow_unknown()).digest(),
-        root.trust().with_revocation_lists(both.clone().allow_expired()).digest(),
-        root.trust().with_revocation_lists(both.clone().allow_expired().allow_unknown()).digest(),
+        trust(
+            root,
+            &[
+                upper,
+                below.revocation_list().revoke(client).issue_pem().unwrap(),
+            ],
+        )
+        .digest(),
+        root.trust()
+            .with_revocation_lists(both.clone().allow_unknown())
+            .digest(),
+        root.trust()
+            .with_revocation_lists(both.clone().allow_expired())
+            .digest(),
+        root.trust()
+            .with_revocation_lists(both.clone().allow_expired().allow_unknown())
+            .digest(),
         below.trust().with_revocation_lists(both).digest(),
     ];
     for (at, one) in digests.iter().enumerate() {
@@ -407,11 +819,26 @@ fn everything_about_lists_that_decides_changes_the_digest() {
 #[test]
 fn the_digest_with_lists_is_that_of_the_text_in_its_documentation() {
     let root = Authority::new("root").unwrap();
-    let lists = [root.revocation_list().issue_der().unwrap(), Authority::new("other").unwrap().revocation_list().issue_der().unwrap()];
-    let trust = root.trust().with_revocation_lists(RevocationLists::from_der(&lists).unwrap().allow_expired());
+    let lists = [
+        root.revocation_list().issue_der().unwrap(),
+        Authority::new("other")
+            .unwrap()
+            .revocation_list()
+            .issue_der()
+            .unwrap(),
+    ];
+    let trust = root
+        .trust()
+        .with_revocation_lists(RevocationLists::from_der(&lists).unwrap().allow_expired());
     let mut hashes = lists.map(|list| crate::crypto::hash::sha256(&list));
     hashes.sort();
-    let text = [b"fleeting trust with revocation lists", &root.trust().digest()[..], &[0, 1], &hashes.concat()].concat();
+    let text = [
+        b"fleeting trust with revocation lists",
+        &root.trust().digest()[..],
+        &[0, 1],
+        &hashes.concat(),
+    ]
+    .concat();
     assert_eq!(trust.digest(), crate::crypto::hash::sha256(&text));
 }
 
@@ -426,13 +853,20 @@ fn crl(revoked: &[&[u8]], number: u64, scope: Option<CrlScope>) -> CertificateRe
     crl_at("http://crl.example/1", revoked, number, scope)
 }
 
-fn crl_at(uri: &str, revoked: &[&[u8]], number: u64, scope: Option<CrlScope>) -> CertificateRevocationListParams {
+fn crl_at(
+    uri: &str,
+    revoked: &[&[u8]],
+    number: u64,
+    scope: Option<CrlScope>,
+) -> CertificateRevocationListParams {
     CertificateRevocationListParams {
         this_update: date_time_ymd(2024, 1, 1),
         next_update: date_time_ymd(2999, 1, 1),
         crl_number: SerialNumber::from(number),
         issuing_distribution_point: scope.map(|scope| CrlIssuingDistributionPoint {
-            distribution_point: CrlDistributionPoint { uris: vec![uri.to_owned()] },
+            distribution_point: CrlDistributionPoint {
+                uris: vec![uri.to_owned()],
+            },
             scope: Some(scope),
         }),
         revoked_certs: revoked
@@ -452,29 +886,57 @@ fn crl_at(uri: &str, revoked: &[&[u8]], number: u64, scope: Option<CrlScope>) ->
 fn lists_of_others_for_some_certificates() {
     let root = Ca::new(signing(ca_params("root")));
     let leaf = root.leaf(&leaf_params(&[HOST])); // its serial number is 0x41, 16 times
-    let trust =
-        |lists: Vec<Vec<u8>>| Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(RevocationLists::from_der(lists).unwrap());
+    let trust = |lists: Vec<Vec<u8>>| {
+        Trust::roots_from_der([&root.der])
+            .unwrap()
+            .with_revocation_lists(RevocationLists::from_der(lists).unwrap())
+    };
     let verify = |lists| as_server(&trust(lists), &[&leaf], HOST).map(drop);
     assert_eq!(verify(vec![root.crl("root", &crl(&[], 1, None))]), Ok(()));
-    assert_eq!(verify(vec![root.crl("root", &crl(&[&[0x41; 16]], 1, None))]), Err(CertificateError::Revoked));
-    // RFC 5280, 5.2.5: a list for CAs says nothing about a leaf, and does not stand in the way of the other.
-    let (users, cas) =
-        (|revoked, number| crl(revoked, number, Some(CrlScope::UserCertsOnly)), |number| crl(&[], number, Some(CrlScope::CaCertsOnly)));
-    assert_eq!(verify(vec![root.crl("root", &cas(2))]), Err(CertificateError::UnknownRevocation));
+    assert_eq!(
+        verify(vec![root.crl("root", &crl(&[&[0x41; 16]], 1, None))]),
+        Err(CertificateError::Revoked)
+    );
+    // RFC 5280, 5.2.5: a list for CAs says nothing about a leaf, and does not stand in the way of
+    // the other.
+    let (users, cas) = (
+        |revoked, number| crl(revoked, number, Some(CrlScope::UserCertsOnly)),
+        |number| crl(&[], number, Some(CrlScope::CaCertsOnly)),
+    );
+    assert_eq!(
+        verify(vec![root.crl("root", &cas(2))]),
+        Err(CertificateError::UnknownRevocation)
+    );
     assert_eq!(verify(vec![root.crl("root", &users(&[], 1))]), Ok(()));
-    assert_eq!(verify(vec![root.crl("root", &users(&[&[0x41; 16]], 1))]), Err(CertificateError::Revoked));
+    assert_eq!(
+        verify(vec![root.crl("root", &users(&[&[0x41; 16]], 1))]),
+        Err(CertificateError::Revoked)
+    );
 }
 
 #[test]
 fn what_any_list_of_the_issuer_names_is_revoked() {
     let root = Ca::new(signing(ca_params("root")));
-    let leaf = root.leaf(&leaf_params(&[HOST])); // its serial number is 0x41, 16 times, and it names no distribution point
+    // its serial number is 0x41, 16 times, and it names no distribution point
+    let leaf = root.leaf(&leaf_params(&[HOST]));
     let revoked: &[&[u8]] = &[&[0x41; 16]];
     let verify = |lists: [&Vec<u8>; 2]| {
         let lists = RevocationLists::from_der(lists).unwrap();
-        as_server(&Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(lists), &[&leaf], HOST).map(drop)
+        as_server(
+            &Trust::roots_from_der([&root.der])
+                .unwrap()
+                .with_revocation_lists(lists),
+            &[&leaf],
+            HOST,
+        )
+        .map(drop)
     };
-    let users = |uri, revoked| root.crl("root", &crl_at(uri, revoked, 2, Some(CrlScope::UserCertsOnly)));
+    let users = |uri, revoked| {
+        root.crl(
+            "root",
+            &crl_at(uri, revoked, 2, Some(CrlScope::UserCertsOnly)),
+        )
+    };
     let (first, second) = ("http://crl.example/1", "http://crl.example/2");
     for (harmless, harmful) in [
         // An authority's list in two parts.
@@ -483,13 +945,29 @@ fn what_any_list_of_the_issuer_names_is_revoked() {
         // One for all certificates, and a later one for those of users.
         (root.crl("root", &crl(&[], 1, None)), users(first, revoked)),
         // RFC 5280, 4.1.2.2: a number is one certificate's, whatever the list says it is for.
-        (root.crl("root", &crl(&[], 1, None)), root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly)))),
+        (
+            root.crl("root", &crl(&[], 1, None)),
+            root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly))),
+        ),
     ] {
-        assert_eq!(verify([&harmless, &harmful]), Err(CertificateError::Revoked));
-        assert_eq!(verify([&harmful, &harmless]), Err(CertificateError::Revoked));
+        assert_eq!(
+            verify([&harmless, &harmful]),
+            Err(CertificateError::Revoked)
+        );
+        assert_eq!(
+            verify([&harmful, &harmless]),
+            Err(CertificateError::Revoked)
+        );
         // Of another authority with the same name nothing counts.
-        let other =
-            Ca::new(signing(ca_params("root"))).crl("root", &crl_at("http://crl.example/3", revoked, 1, Some(CrlScope::UserCertsOnly)));
+        let other = Ca::new(signing(ca_params("root"))).crl(
+            "root",
+            &crl_at(
+                "http://crl.example/3",
+                revoked,
+                1,
+                Some(CrlScope::UserCertsOnly),
+            ),
+        );
         let all = root.crl("root", &crl(&[], 1, None));
         assert_eq!(verify([&all, &other]), Ok(()));
     }
@@ -498,10 +976,22 @@ fn what_any_list_of_the_issuer_names_is_revoked() {
     let middle = root.below(signing(ca_params("middle"))); // with the same number
     let leaf = middle.leaf(&leaf_params(&[HOST]));
     let cas = root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly)));
-    for (upper, expected) in [(&cas, Err(CertificateError::Revoked)), (&users(first, &[]), Ok(()))] {
-        let lists = [root.crl("root", &crl(&[], 1, None)), middle.crl("middle", &crl(&[], 1, None)), upper.clone()];
-        let trust = Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(RevocationLists::from_der(lists).unwrap());
-        assert_eq!(as_server(&trust, &[&leaf, &middle.der], HOST).map(drop), expected);
+    for (upper, expected) in [
+        (&cas, Err(CertificateError::Revoked)),
+        (&users(first, &[]), Ok(())),
+    ] {
+        let lists = [
+            root.crl("root", &crl(&[], 1, None)),
+            middle.crl("middle", &crl(&[], 1, None)),
+            upper.clone(),
+        ];
+        let trust = Trust::roots_from_der([&root.der])
+            .unwrap()
+            .with_revocation_lists(RevocationLists::from_der(lists).unwrap());
+        assert_eq!(
+            as_server(&trust, &[&leaf, &middle.der], HOST).map(drop),
+            expected
+        );
     }
 }
 
@@ -513,8 +1003,11 @@ fn what_is_over_already_ends_no_session() {
     over.next_update = date_time_ymd(2024, 1, 2);
     let mut current = crl(&[], 1, None);
     current.next_update = date_time_ymd(2300, 1, 1);
-    let lists = RevocationLists::from_der([root.crl("root", &current), root.crl("root", &over)]).unwrap();
-    let trust = Trust::roots_from_der([&root.der]).unwrap().with_revocation_lists(lists);
+    let lists =
+        RevocationLists::from_der([root.crl("root", &current), root.crl("root", &over)]).unwrap();
+    let trust = Trust::roots_from_der([&root.der])
+        .unwrap()
+        .with_revocation_lists(lists);
     let peer = crate::identity::Peer::from_verified(as_server(&trust, &[&leaf], HOST).unwrap());
     // A second before 2300-01-01.
     assert_eq!(peer.expires(), Some(Duration::from_secs(10_413_791_999)));
@@ -522,12 +1015,19 @@ fn what_is_over_already_ends_no_session() {
 
 #[test]
 fn damaged_lists_are_refused_or_never_believed() {
-    let World { root, below, server, client } = &world();
+    let World {
+        root,
+        below,
+        server,
+        client,
+    } = &world();
     let upper = root.revocation_list().issue_der().unwrap();
     let good = below.revocation_list().revoke(server).issue_der().unwrap();
     let mut read = 0;
     for bad in damaged(&good) {
-        let Ok(lists) = RevocationLists::from_der([&upper, &bad]) else { continue };
+        let Ok(lists) = RevocationLists::from_der([&upper, &bad]) else {
+            continue;
+        };
         read += 1;
         let trust = root.trust().with_revocation_lists(lists);
         assert!(as_server(&trust, &chain(server), HOST).is_err());

@@ -19,23 +19,34 @@ fn self_signed_names_are_for_pinned_keys() {
     let own = Identity::self_signed([HOST, "10.0.0.1"]).unwrap();
     assert!(own.matches_name(HOST));
     as_server(&Trust::key_for(HOST, own.public_key()), &chain(&own), HOST).unwrap();
-    assert!(matches!(Trust::roots_from_pem(own.chain_pem()), Err(Error::Config(ConfigError::Certificate { .. }))));
+    assert!(matches!(
+        Trust::roots_from_pem(own.chain_pem()),
+        Err(Error::Config(ConfigError::Certificate { .. }))
+    ));
 }
 
 /// What is written by hand is what the general encoder writes, at every form of a length.
 #[test]
 fn is_a_leaf_as_an_authority_signs_them() {
     let seeds = (0..40).map(|byte| [byte; 32]);
-    let many: Vec<_> = (0..3000).map(|number| AltName::Dns(format!("n{number}.{HOST}"))).collect();
+    let many: Vec<_> = (0..3000)
+        .map(|number| AltName::Dns(format!("n{number}.{HOST}")))
+        .collect();
     let others = [
         AltName::Ip("10.0.0.1".parse().unwrap()),
         AltName::Ip("2001:db8::1".parse().unwrap()),
         AltName::parse("*.b.example").unwrap(),
         AltName::Uri("spiffe://a.example/db".into()),
     ];
-    let sets = (0..40).map(|len| &many[..len]).chain([&many[..400], &many[..], &others]);
+    let sets = (0..40)
+        .map(|len| &many[..len])
+        .chain([&many[..400], &many[..], &others]);
     let long = "n".repeat(64);
-    for ((seed, names), common_name) in seeds.cycle().zip(sets).zip([None, Some(HOST), Some(&*long), Some("ü")].into_iter().cycle()) {
+    for ((seed, names), common_name) in seeds.cycle().zip(sets).zip(
+        [None, Some(HOST), Some(&*long), Some("ü")]
+            .into_iter()
+            .cycle(),
+    ) {
         let key = SigningKey::from_seed(Secret::copy_of(&seed)).unwrap();
         let public_key = PublicKey::from(key.public_key());
         let id = profile::key_identifier(&public_key);
@@ -44,11 +55,18 @@ fn is_a_leaf_as_an_authority_signs_them() {
             serial: profile::serial(id[..16].try_into().unwrap()),
             common_name: common_name.or(Some(&text)),
             names,
-            purpose: Purpose::Leaf { server: false, client: false },
+            purpose: Purpose::Leaf {
+                server: false,
+                client: false,
+            },
             validity: Validity::unlimited(),
             key: public_key,
         };
         let issued = certificate::issue(&template, &SignedBy::Itself(&key)).unwrap();
-        assert!(self_signed(&key, common_name, names) == issued, "{} names, {common_name:?}", names.len());
+        assert!(
+            self_signed(&key, common_name, names) == issued,
+            "{} names, {common_name:?}",
+            names.len()
+        );
     }
 }

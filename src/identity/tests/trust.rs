@@ -16,34 +16,61 @@ fn a_key_bound_to_a_name_stands_in_for_path_names_and_dates() {
     let verified = as_server(&trust, &chain(&server), HOST).unwrap();
     assert_eq!(verified.key().to_bytes(), *server.public_key().as_bytes());
     let peer = Peer::from_verified(verified);
-    assert_eq!((peer.public_key(), peer.pinned_names()), (server.public_key(), &[HOST.to_owned()][..]));
+    assert_eq!(
+        (peer.public_key(), peer.pinned_names()),
+        (server.public_key(), &[HOST.to_owned()][..])
+    );
     assert_eq!(peer.certificates(), server.certificates());
 
     // A certificate with other names, long expired, from an authority that nobody knows.
     let mut params = leaf_params(&["b.example"]);
-    (params.not_before, params.not_after) = (rcgen::date_time_ymd(2001, 1, 1), rcgen::date_time_ymd(2002, 1, 1));
+    (params.not_before, params.not_after) = (
+        rcgen::date_time_ymd(2001, 1, 1),
+        rcgen::date_time_ymd(2002, 1, 1),
+    );
     let leaf = Ca::root().leaf(&params);
-    let key = crate::identity::certificate::Certificate::parse(&leaf).unwrap().public_key().unwrap();
+    let key = crate::identity::certificate::Certificate::parse(&leaf)
+        .unwrap()
+        .public_key()
+        .unwrap();
     as_server(&Trust::key_for(HOST, key), &[&leaf], HOST).unwrap();
 
     // An IP address is a name as well.
-    as_server(&Trust::key_for("::1", server.public_key()), &chain(&server), "0::1").unwrap();
+    as_server(
+        &Trust::key_for("::1", server.public_key()),
+        &chain(&server),
+        "0::1",
+    )
+    .unwrap();
 }
 
 #[test]
 fn a_key_bound_to_a_name_counts_for_no_other() {
     // RFC 9846, F.9: who has a trusted key must not be able to answer in another's name.
     let (one, two) = (Identity::generate().unwrap(), Identity::generate().unwrap());
-    let trust = Trust::key_for("one.example", one.public_key()).and(Trust::key_for("two.example", two.public_key()));
+    let trust = Trust::key_for("one.example", one.public_key())
+        .and(Trust::key_for("two.example", two.public_key()));
     as_server(&trust, &chain(&one), "one.example").unwrap();
     as_server(&trust, &chain(&two), "two.example").unwrap();
-    for (identity, host) in [(&one, "two.example"), (&two, "one.example"), (&one, "x.one.example")] {
-        let error = as_server(&trust, &chain(identity), host).map(drop).unwrap_err();
-        assert_eq!((error.alert(), error), (AlertDescription::UNKNOWN_CA, CertificateError::UntrustedKey));
+    for (identity, host) in [
+        (&one, "two.example"),
+        (&two, "one.example"),
+        (&one, "x.one.example"),
+    ] {
+        let error = as_server(&trust, &chain(identity), host)
+            .map(drop)
+            .unwrap_err();
+        assert_eq!(
+            (error.alert(), error),
+            (AlertDescription::UNKNOWN_CA, CertificateError::UntrustedKey)
+        );
     }
     // Nor without a name.
     assert!(!trust.accepts_unnamed());
-    assert_eq!(trust.verify_server(&chain(&one), None, now()).map(drop), Err(CertificateError::UntrustedKey));
+    assert_eq!(
+        trust.verify_server(&chain(&one), None, now()).map(drop),
+        Err(CertificateError::UntrustedKey)
+    );
 }
 
 #[test]
@@ -52,44 +79,91 @@ fn a_set_of_keys_counts_for_every_name_and_without_one() {
     let trust = Trust::keys([one.public_key()]);
     assert!(trust.accepts_unnamed());
     for host in [Some(name("one.example")), Some(name("::1")), None] {
-        let verified = trust.verify_server(&chain(&one), host.as_ref(), now()).unwrap();
+        let verified = trust
+            .verify_server(&chain(&one), host.as_ref(), now())
+            .unwrap();
         assert!(Peer::from_verified(verified).pinned_names().is_empty());
-        assert_eq!(trust.verify_server(&chain(&two), host.as_ref(), now()).map(drop), Err(CertificateError::UntrustedKey));
+        assert_eq!(
+            trust
+                .verify_server(&chain(&two), host.as_ref(), now())
+                .map(drop),
+            Err(CertificateError::UntrustedKey)
+        );
     }
     trust.verify_client(&chain(&one), now()).unwrap();
-    assert_eq!(trust.verify_client(&chain(&two), now()).map(drop), Err(CertificateError::UntrustedKey));
+    assert_eq!(
+        trust.verify_client(&chain(&two), now()).map(drop),
+        Err(CertificateError::UntrustedKey)
+    );
 }
 
 #[test]
 fn a_client_is_shown_by_the_name_its_key_is_bound_to() {
-    let (alice, bob, eve) = (Identity::generate().unwrap(), Identity::generate().unwrap(), Identity::generate().unwrap());
-    let trust = Trust::key_for("alice", alice.public_key()).and(Trust::key_for("bob", bob.public_key()));
+    let (alice, bob, eve) = (
+        Identity::generate().unwrap(),
+        Identity::generate().unwrap(),
+        Identity::generate().unwrap(),
+    );
+    let trust =
+        Trust::key_for("alice", alice.public_key()).and(Trust::key_for("bob", bob.public_key()));
     for (client, called) in [(&alice, "alice"), (&bob, "bob")] {
-        assert_eq!(Peer::from_verified(trust.verify_client(&chain(client), now()).unwrap()).names(), [called]);
+        assert_eq!(
+            Peer::from_verified(trust.verify_client(&chain(client), now()).unwrap()).names(),
+            [called]
+        );
     }
-    assert_eq!(trust.verify_client(&chain(&eve), now()).map(drop), Err(CertificateError::UntrustedKey));
+    assert_eq!(
+        trust.verify_client(&chain(&eve), now()).map(drop),
+        Err(CertificateError::UntrustedKey)
+    );
 }
 
 #[test]
 fn a_trusted_key_cannot_borrow_a_name() {
-    // RFC 9846, F.9. Mallory, whose key is trusted, shows it in a certificate that anybody can make.
-    let mallory = Authority::new("CA").unwrap().certificate().server(["alice.example", "10.0.0.1"]).client("alice").issue().unwrap();
+    // RFC 9846, F.9. Mallory, whose key is trusted, shows it in a certificate that anybody can
+    // make.
+    let mallory = Authority::new("CA")
+        .unwrap()
+        .certificate()
+        .server(["alice.example", "10.0.0.1"])
+        .client("alice")
+        .issue()
+        .unwrap();
     let mut params = leaf_params(&["alice.example"]);
-    params.subject_alt_names.push(rcgen::SanType::URI("spiffe://example.org/alice".try_into().unwrap()));
+    params.subject_alt_names.push(rcgen::SanType::URI(
+        "spiffe://example.org/alice".try_into().unwrap(),
+    ));
     let leaf = Ca::root().leaf(&params);
-    let key = crate::identity::certificate::Certificate::parse(&leaf).unwrap().public_key().unwrap();
+    let key = crate::identity::certificate::Certificate::parse(&leaf)
+        .unwrap()
+        .public_key()
+        .unwrap();
     let roots = Authority::new("CA").unwrap().trust();
-    for (chain, key) in [(chain(&mallory), mallory.public_key()), (vec![leaf.as_slice()], key)] {
-        for (pin, names) in [(Trust::key_for("mallory", key), &["mallory"][..]), (Trust::keys([key]), &[])] {
+    for (chain, key) in [
+        (chain(&mallory), mallory.public_key()),
+        (vec![leaf.as_slice()], key),
+    ] {
+        for (pin, names) in [
+            (Trust::key_for("mallory", key), &["mallory"][..]),
+            (Trust::keys([key]), &[]),
+        ] {
             for trust in [pin.clone(), roots.clone().and(pin)] {
-                let as_server = trust.verify_server(&chain, Some(&name("mallory")), now()).unwrap();
+                let as_server = trust
+                    .verify_server(&chain, Some(&name("mallory")), now())
+                    .unwrap();
                 for verified in [as_server, trust.verify_client(&chain, now()).unwrap()] {
                     let peer = Peer::from_verified(verified);
                     assert_eq!(
                         (peer.names(), peer.pinned_names()),
-                        (names.iter().map(|&name| name.to_owned()).collect(), peer.names().as_slice())
+                        (
+                            names.iter().map(|&name| name.to_owned()).collect(),
+                            peer.names().as_slice()
+                        )
                     );
-                    assert_eq!((peer.common_name(), peer.subject(), peer.uris()), (None, String::new(), vec![]));
+                    assert_eq!(
+                        (peer.common_name(), peer.subject(), peer.uris()),
+                        (None, String::new(), vec![])
+                    );
                     assert!(!format!("{peer:?}").contains("alice"));
                     assert_eq!(peer.certificates()[0], chain[0]);
                 }
@@ -102,9 +176,15 @@ fn a_trusted_key_cannot_borrow_a_name() {
 fn a_key_with_two_names_is_shown_by_both() {
     let own = Identity::generate().unwrap();
     let bind = |name| Trust::key_for(name, own.public_key());
-    let trust = bind("b.example").and(bind("10.0.0.1")).and(bind("a.example")).and(bind("B.example"));
+    let trust = bind("b.example")
+        .and(bind("10.0.0.1"))
+        .and(bind("a.example"))
+        .and(bind("B.example"));
     let client = Peer::from_verified(trust.verify_client(&chain(&own), now()).unwrap());
-    assert_eq!(client.pinned_names(), ["a.example", "b.example", "10.0.0.1"]);
+    assert_eq!(
+        client.pinned_names(),
+        ["a.example", "b.example", "10.0.0.1"]
+    );
     // A server is the one that was asked for.
     let server = Peer::from_verified(as_server(&trust, &chain(&own), "b.example").unwrap());
     assert_eq!(server.pinned_names(), ["b.example"]);
@@ -116,17 +196,33 @@ fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
     let mut params = leaf_params(&[HOST]);
     params.key_usages = vec![rcgen::KeyUsagePurpose::KeyAgreement];
     let leaf = Ca::root().leaf(&params);
-    let key = crate::identity::certificate::Certificate::parse(&leaf).unwrap().public_key().unwrap();
-    assert_eq!(as_server(&Trust::key_for(HOST, key), &[&leaf], HOST).map(drop), Err(CertificateError::KeyUsage));
+    let key = crate::identity::certificate::Certificate::parse(&leaf)
+        .unwrap()
+        .public_key()
+        .unwrap();
+    assert_eq!(
+        as_server(&Trust::key_for(HOST, key), &[&leaf], HOST).map(drop),
+        Err(CertificateError::KeyUsage)
+    );
 
     let mut version1 = Identity::generate().unwrap().certificates()[0].clone();
-    let at = version1.windows(5).position(|bytes| bytes == [0xa0, 3, 2, 1, 2]).unwrap() + 4;
+    let at = version1
+        .windows(5)
+        .position(|bytes| bytes == [0xa0, 3, 2, 1, 2])
+        .unwrap()
+        + 4;
     version1[at] = 0;
-    assert_eq!(as_server(&Trust::keys([key]), &[&version1], HOST).map(drop), Err(CertificateError::UnsupportedExtension));
+    assert_eq!(
+        as_server(&Trust::keys([key]), &[&version1], HOST).map(drop),
+        Err(CertificateError::UnsupportedExtension)
+    );
 
     // Of another algorithm.
     let rsa = super::vector_der("rsa-leaf");
-    assert_eq!(as_server(&Trust::keys([key]), &[&rsa], HOST).map(drop), Err(CertificateError::UnsupportedAlgorithm));
+    assert_eq!(
+        as_server(&Trust::keys([key]), &[&rsa], HOST).map(drop),
+        Err(CertificateError::UnsupportedAlgorithm)
+    );
 }
 
 #[test]
@@ -149,21 +245,40 @@ fn sums_accept_what_either_part_accepts() {
         as_server(&trust, &[&ca.leaf(&leaf_params(&[HOST]))], HOST).unwrap();
     }
     as_server(&trust, &chain(&pinned), "pinned.example").unwrap();
-    assert_eq!(as_server(&trust, &chain(&pinned), HOST).map(drop), Err(CertificateError::UnknownIssuer));
-    // Keys besides: no list of authorities goes out, since a client with a trusted key would find none of its own there.
+    assert_eq!(
+        as_server(&trust, &chain(&pinned), HOST).map(drop),
+        Err(CertificateError::UnknownIssuer)
+    );
+    // Keys besides: no list of authorities goes out, since a client with a trusted key would find
+    // none of its own there.
     assert!(trust.authorities().is_empty());
     let roots = Trust::roots_from_der([&first.der, &second.der, &Ca::root().der]).unwrap();
     assert_eq!(roots.authorities().len(), 2);
-    assert!(roots.authorities()[1].windows(6).any(|part| part == b"second"));
+    assert!(
+        roots.authorities()[1]
+            .windows(6)
+            .any(|part| part == b"second")
+    );
     assert!(!roots.accepts_unnamed());
-    assert_eq!(roots.verify_server(&[&first.leaf(&leaf_params(&[HOST]))], None, now()).map(drop), Err(CertificateError::UntrustedKey));
+    assert_eq!(
+        roots
+            .verify_server(&[&first.leaf(&leaf_params(&[HOST]))], None, now())
+            .map(drop),
+        Err(CertificateError::UntrustedKey)
+    );
 }
 
 #[test]
 fn a_list_of_authorities_that_is_too_long_is_left_out() {
     // A part of it would make clients of the others believe that they have nothing to show.
     let key = Key::new();
-    let root = |number: usize| ca_params(&format!("{number:064}")).self_signed(&key).unwrap().der().to_vec();
+    let root = |number: usize| {
+        ca_params(&format!("{number:064}"))
+            .self_signed(&key)
+            .unwrap()
+            .der()
+            .to_vec()
+    };
     let mut trust = Trust::roots_from_der((0..200).map(root)).unwrap();
     let names = trust.authorities().len();
     assert!(names == 200, "{names}");
@@ -176,47 +291,101 @@ fn a_list_of_authorities_that_is_too_long_is_left_out() {
 fn a_defect_waits_for_build_and_trusts_nobody() {
     let key = Identity::generate().unwrap();
     let wrong_name = Trust::key_for("a.example:443", key.public_key());
-    assert!(matches!(wrong_name.check(), Err(Error::Name(NameError::Port { .. }))));
+    assert!(matches!(
+        wrong_name.check(),
+        Err(Error::Name(NameError::Port { .. }))
+    ));
     assert!(as_server(&wrong_name, &chain(&key), HOST).is_err());
     assert!(wrong_name.verify_client(&chain(&key), now()).is_err());
-    assert!(Trust::key_for(HOST, key.public_key()).and(wrong_name).check().is_err());
+    assert!(
+        Trust::key_for(HOST, key.public_key())
+            .and(wrong_name)
+            .check()
+            .is_err()
+    );
 
     // Small order: anybody could sign for it.
     let number = |low| core::array::from_fn(|at| if at == 0 { low } else { 0 });
     for bytes in [number(0), number(1)] {
         for trust in [Trust::key_for(HOST, bytes), Trust::keys([bytes])] {
-            assert!(matches!(trust.check(), Err(Error::Config(ConfigError::PublicKey { .. }))), "{bytes:?}");
+            assert!(
+                matches!(
+                    trust.check(),
+                    Err(Error::Config(ConfigError::PublicKey { .. }))
+                ),
+                "{bytes:?}"
+            );
         }
     }
     // Of the y coordinates about half belong to no point at all.
     assert!((2..40).any(|low| Trust::keys([number(low)]).check().is_err()));
-    assert!(matches!(Trust::keys([] as [PublicKey; 0]).check(), Err(Error::Config(ConfigError::Missing { .. }))));
+    assert!(matches!(
+        Trust::keys([] as [PublicKey; 0]).check(),
+        Err(Error::Config(ConfigError::Missing { .. }))
+    ));
 }
 
 #[test]
 fn roots_that_cannot_be_roots_are_refused_when_loaded() {
     let refused = |trust: Result<Trust, Error>, index, error| {
-        let Err(Error::Config(got)) = trust.map(drop) else { panic!("accepted") };
+        let Err(Error::Config(got)) = trust.map(drop) else {
+            panic!("accepted")
+        };
         assert_eq!(got, ConfigError::Certificate { index, error });
     };
     let root = Ca::root();
     let leaf = leaf_params(&[HOST]).self_signed(&Key::new()).unwrap();
-    refused(Trust::roots_from_der([&root.der, &leaf.der().to_vec()]), 1, CertificateError::PathConstraint);
+    refused(
+        Trust::roots_from_der([&root.der, &leaf.der().to_vec()]),
+        1,
+        CertificateError::PathConstraint,
+    );
     let mut params = ca_params("no issuer");
     params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
-    refused(Trust::roots_from_der([Ca::new(params).der]), 0, CertificateError::PathConstraint);
-    refused(Trust::roots_from_pem(vector("rsa-inter")), 0, CertificateError::UnsupportedAlgorithm);
-    refused(Trust::roots_from_der([b"nonsense"]), 0, CertificateError::Malformed);
-    refused(Trust::roots_from_pem("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), 0, CertificateError::Malformed);
+    refused(
+        Trust::roots_from_der([Ca::new(params).der]),
+        0,
+        CertificateError::PathConstraint,
+    );
+    refused(
+        Trust::roots_from_pem(vector("rsa-inter")),
+        0,
+        CertificateError::UnsupportedAlgorithm,
+    );
+    refused(
+        Trust::roots_from_der([b"nonsense"]),
+        0,
+        CertificateError::Malformed,
+    );
+    refused(
+        Trust::roots_from_pem("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"),
+        0,
+        CertificateError::Malformed,
+    );
 
     let none = Trust::roots_from_pem(vector("leaf-key")).map(drop);
-    assert!(
-        matches!(none, Err(Error::Config(ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some(found) })) if found == "PRIVATE KEY")
-    );
-    assert!(matches!(Trust::roots_from_pem(""), Err(Error::Config(ConfigError::NoPemSection { found: None, .. }))));
-    assert!(matches!(Trust::roots_from_der([] as [&[u8]; 0]), Err(Error::Config(ConfigError::Missing { .. }))));
+    assert!(matches!(
+        none,
+        Err(
+            Error::Config(
+                ConfigError::NoPemSection { wanted: "CERTIFICATE", found: Some(found) }
+            )
+        )
+            if found == "PRIVATE KEY"
+    ));
+    assert!(matches!(
+        Trust::roots_from_pem(""),
+        Err(Error::Config(ConfigError::NoPemSection { found: None, .. }))
+    ));
+    assert!(matches!(
+        Trust::roots_from_der([] as [&[u8]; 0]),
+        Err(Error::Config(ConfigError::Missing { .. }))
+    ));
     let missing = Trust::roots_from_pem_file("/nonexistent/ca.pem").map(drop);
-    assert!(matches!(missing, Err(Error::Config(ConfigError::File { path, .. })) if path.contains("ca.pem")));
+    assert!(matches!(
+        missing,
+        Err(Error::Config(ConfigError::File { path, .. })) if path.contains("ca.pem")
+    ));
 }
 
 #[test]
@@ -236,7 +405,13 @@ fn an_intermediate_can_be_the_root() {
 #[test]
 fn debug_says_whom_and_is_short() {
     let key = Identity::generate().unwrap().public_key();
-    let trust = Authority::new("CA").unwrap().trust().and(Trust::key_for(HOST, key));
+    let trust = Authority::new("CA")
+        .unwrap()
+        .trust()
+        .and(Trust::key_for(HOST, key));
     let text = format!("{trust:?}");
-    assert!(text.contains(HOST) && text.contains(&key.to_string()) && text.len() < 300, "{text}");
+    assert!(
+        text.contains(HOST) && text.contains(&key.to_string()) && text.len() < 300,
+        "{text}"
+    );
 }

@@ -1,5 +1,6 @@
-//! A path from a peer's certificate to a trusted root, by rustls-webpki: issuers, signatures, dates, names, name constraints, path lengths and extended
-//! key usage, revocation. What it does not look at, KeyUsage, is looked at here.
+//! A path from a peer's certificate to a trusted root, by rustls-webpki: issuers, signatures,
+//! dates, names, name constraints, path lengths and extended key usage, revocation. What it does
+//! not look at, KeyUsage, is looked at here.
 
 use core::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::identity::trust::revocation_lists::InForce;
 use crate::identity::validity::Validity;
 use crate::time::Now;
 
-/// The only signature algorithm, for certificates and everything else. Of the revocation lists in force it knows what it has found out.
+/// The only signature algorithm, for certificates and everything else. Of the revocation lists in
+/// force it knows what it has found out.
 struct Ed25519<'a>(Option<&'a InForce>);
 
 impl core::fmt::Debug for Ed25519<'_> {
@@ -25,13 +27,26 @@ impl core::fmt::Debug for Ed25519<'_> {
 }
 
 impl pki::SignatureVerificationAlgorithm for Ed25519<'_> {
-    fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), pki::InvalidSignature> {
-        if let Some(good) = self.0.and_then(|lists| lists.is_signed(message, signature, public_key)) {
-            return if good { Ok(()) } else { Err(pki::InvalidSignature) };
+    fn verify_signature(
+        &self,
+        public_key: &[u8],
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), pki::InvalidSignature> {
+        if let Some(good) = self
+            .0
+            .and_then(|lists| lists.is_signed(message, signature, public_key))
+        {
+            return if good {
+                Ok(())
+            } else {
+                Err(pki::InvalidSignature)
+            };
         }
         let key = <&[u8; 32]>::try_from(public_key).map_err(|_| pki::InvalidSignature)?;
         let key = VerifyingKey::parse(key).map_err(|_| pki::InvalidSignature)?;
-        key.verify(message, signature).map_err(|_| pki::InvalidSignature)
+        key.verify(message, signature)
+            .map_err(|_| pki::InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> pki::AlgorithmIdentifier {
@@ -61,14 +76,20 @@ pub(crate) struct Roots {
 }
 
 impl Roots {
-    /// Adds a CA certificate. Its dates are not looked at: it is trusted because it is configured (RFC 5280, 6.1.1 (d)).
+    /// Adds a CA certificate. Its dates are not looked at: it is trusted because it is configured
+    /// (RFC 5280, 6.1.1 (d)).
     pub(crate) fn add(&mut self, der: &[u8]) -> Result<(), CertificateError> {
         let certificate = Certificate::parse(der)?;
         certificate.public_key()?;
-        // Stricter than RFC 5280: a leaf made a root would let its holder issue certificates in any name. Its key can be trusted instead.
+        // Stricter than RFC 5280: a leaf made a root would let its holder issue certificates in any
+        // name. Its key can be trusted instead.
         let constraints = certificate.check_may_issue()?;
         let owned = pki::CertificateDer::from(der);
-        self.anchors.push(webpki::anchor_from_trusted_cert(&owned).map_err(|error| reason(&error))?.to_owned());
+        self.anchors.push(
+            webpki::anchor_from_trusted_cert(&owned)
+                .map_err(|error| reason(&error))?
+                .to_owned(),
+        );
         self.subjects.push(certificate.subject.to_vec());
         self.path_lengths.push(constraints.path_len_constraint);
         Ok(())
@@ -80,10 +101,17 @@ impl Roots {
         self.path_lengths.extend(other.path_lengths);
     }
 
-    /// How many CAs may stand below this anchor; if it stands here twice, the more generous one counts.
+    /// How many CAs may stand below this anchor; if it stands here twice, the more generous one
+    /// counts.
     fn path_length(&self, anchor: &pki::TrustAnchor<'_>) -> usize {
-        let same = self.anchors.iter().zip(&self.path_lengths).filter(|(one, _)| *one == anchor);
-        same.map(|(_, length)| length.map_or(usize::MAX, usize::from)).max().unwrap_or(0)
+        let same = self
+            .anchors
+            .iter()
+            .zip(&self.path_lengths)
+            .filter(|(one, _)| *one == anchor);
+        same.map(|(_, length)| length.map_or(usize::MAX, usize::from))
+            .max()
+            .unwrap_or(0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -92,18 +120,33 @@ impl Roots {
 
     /// All that [`verify`] goes by, root by root: subject, key, name constraints, path length.
     pub(crate) fn fields(&self) -> impl Iterator<Item = [Vec<u8>; 4]> {
-        self.anchors.iter().zip(&self.path_lengths).map(|(anchor, path_length)| {
-            // Named one by one, so that a field that comes with a new version is not forgotten.
-            let pki::TrustAnchor { subject, subject_public_key_info, name_constraints } = anchor;
-            // No constraints and empty ones are not the same text.
-            let constraints = name_constraints.as_ref().map(|constraints| [&[1], &**constraints].concat());
-            [subject.to_vec(), subject_public_key_info.to_vec(), constraints.unwrap_or_default(), path_length.iter().copied().collect()]
-        })
+        self.anchors
+            .iter()
+            .zip(&self.path_lengths)
+            .map(|(anchor, path_length)| {
+                // Named one by one, so that a field that comes with a new version is not forgotten.
+                let pki::TrustAnchor {
+                    subject,
+                    subject_public_key_info,
+                    name_constraints,
+                } = anchor;
+                // No constraints and empty ones are not the same text.
+                let constraints = name_constraints
+                    .as_ref()
+                    .map(|constraints| [&[1], &**constraints].concat());
+                [
+                    subject.to_vec(),
+                    subject_public_key_info.to_vec(),
+                    constraints.unwrap_or_default(),
+                    path_length.iter().copied().collect(),
+                ]
+            })
     }
 }
 
-/// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if there is one. Until when it does: the earliest notAfter
-/// of the leaf and the issuers on the path that was found, as Unix time; or the earliest nextUpdate of the lists that vouch for them.
+/// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if
+/// there is one. Until when it does: the earliest notAfter of the leaf and the issuers on the path
+/// that was found, as Unix time; or the earliest nextUpdate of the lists that vouch for them.
 pub(crate) fn verify(
     roots: &Roots,
     chain: &[&[u8]],
@@ -121,7 +164,9 @@ pub(crate) fn verify(
         Role::Client => webpki::KeyUsage::client_auth(),
     };
     let lists = revocation.map(InForce::lists).unwrap_or_default();
-    let options = revocation.map(|revocation| revocation.options(&lists)).transpose()?;
+    let options = revocation
+        .map(|revocation| revocation.options(&lists))
+        .transpose()?;
     let path = leaf_end
         .verify_for_usage(
             &[&Ed25519(revocation)],
@@ -133,19 +178,30 @@ pub(crate) fn verify(
             Some(&|path| {
                 let mut depth = 0;
                 let mut below = Certificate::parse(leaf).map_err(|_| Error::BadDer)?;
-                let ders: Vec<_> = path.intermediate_certificates().map(|issuer| issuer.der()).collect();
+                let ders: Vec<_> = path
+                    .intermediate_certificates()
+                    .map(|issuer| issuer.der())
+                    .collect();
                 for der in &ders {
                     let issuer = Certificate::parse(der).map_err(|_| Error::BadDer)?;
                     check_not_revoked(revocation, &below, issuer.spki)?;
                     below = issuer;
-                    // RFC 5280, 6.1.4 (n): keyCertSign, on every certificate between the leaf and the root.
-                    issuer.check_may_issue().map_err(|_| Error::EndEntityUsedAsCa)?;
+                    // RFC 5280, 6.1.4 (n): keyCertSign, on every certificate between the leaf and
+                    // the root.
+                    issuer
+                        .check_may_issue()
+                        .map_err(|_| Error::EndEntityUsedAsCa)?;
                     // RFC 5280, 6.1.4 (l): self-issued certificates do not count.
                     depth += usize::from(!issuer.is_self_issued());
                 }
                 check_not_revoked(revocation, &below, &path.anchor().subject_public_key_info)?;
-                // RFC 5280, 6.2: a root's own path length may limit its paths; OpenSSL looks at it, so nobody expects less.
-                if depth > roots.path_length(path.anchor()) { Err(Error::PathLenConstraintViolated) } else { Ok(()) }
+                // RFC 5280, 6.2: a root's own path length may limit its paths; OpenSSL looks at it,
+                // so nobody expects less.
+                if depth > roots.path_length(path.anchor()) {
+                    Err(Error::PathLenConstraintViolated)
+                } else {
+                    Ok(())
+                }
             }),
         )
         .map_err(|error| match (reason(&error), unreadable) {
@@ -155,53 +211,92 @@ pub(crate) fn verify(
         })?;
     if let Some(name) = name {
         let wanted = name.to_pki().ok_or(CertificateError::Malformed)?;
-        leaf_end.verify_is_valid_for_subject_name(&wanted).map_err(|error| match error {
-            Error::CertNotValidForName(_) => wrong_name(name, leaf),
-            other => reason(&other),
-        })?;
+        leaf_end
+            .verify_is_valid_for_subject_name(&wanted)
+            .map_err(|error| match error {
+                Error::CertNotValidForName(_) => wrong_name(name, leaf),
+                other => reason(&other),
+            })?;
     }
     expires(leaf, &path, revocation, now)
 }
 
-/// Whether no list of its issuer, whose SubjectPublicKeyInfo this is, names the certificate. Path validation has looked into one of them.
-fn check_not_revoked(revocation: Option<&InForce>, certificate: &Certificate<'_>, issuer: &[u8]) -> Result<(), Error> {
-    // It has verified a signature with this key, so it is Ed25519, and the last 32 bytes are all of it (RFC 8410, section 4).
+/// Whether no list of its issuer, whose SubjectPublicKeyInfo this is, names the certificate. Path
+/// validation has looked into one of them.
+fn check_not_revoked(
+    revocation: Option<&InForce>,
+    certificate: &Certificate<'_>,
+    issuer: &[u8],
+) -> Result<(), Error> {
+    // It has verified a signature with this key, so it is Ed25519, and the last 32 bytes are all of
+    // it (RFC 8410, section 4).
     let key = issuer.last_chunk::<32>().ok_or(Error::BadDer)?;
-    if revocation.is_some_and(|lists| lists.revokes(certificate, key)) { Err(Error::CertRevoked) } else { Ok(()) }
+    if revocation.is_some_and(|lists| lists.revokes(certificate, key)) {
+        Err(Error::CertRevoked)
+    } else {
+        Ok(())
+    }
 }
 
-/// When the first certificate of a path ends, or the first list that vouches for one. Its root's dates are not looked at, here as in [`Roots::add`].
-fn expires(leaf: &[u8], path: &VerifiedPath<'_>, revocation: Option<&InForce>, now: Now) -> Result<Duration, CertificateError> {
+/// When the first certificate of a path ends, or the first list that vouches for one. Its root's
+/// dates are not looked at, here as in [`Roots::add`].
+fn expires(
+    leaf: &[u8],
+    path: &VerifiedPath<'_>,
+    revocation: Option<&InForce>,
+    now: Now,
+) -> Result<Duration, CertificateError> {
     let expires = |der: &[u8]| {
         let certificate = Certificate::parse(der)?;
-        let not_after = Validity::from_der(certificate.validity).ok_or(CertificateError::Malformed)?.not_after();
+        let not_after = Validity::from_der(certificate.validity)
+            .ok_or(CertificateError::Malformed)?
+            .not_after();
         let listed = revocation.and_then(|revocation| revocation.expires(certificate.issuer, now));
         Ok(listed.map_or(not_after, |listed| not_after.min(listed)))
     };
-    path.intermediate_certificates().try_fold(expires(leaf)?, |earliest, issuer| Ok(earliest.min(expires(&issuer.der())?)))
+    path.intermediate_certificates()
+        .try_fold(expires(leaf)?, |earliest, issuer| {
+            Ok(earliest.min(expires(&issuer.der())?))
+        })
 }
 
-/// How many distinct certificates of a chain may have the same subject: two, for a CA that renews its key.
+/// How many distinct certificates of a chain may have the same subject: two, for a CA that renews
+/// its key.
 ///
-/// webpki tries every order of issuers that fit by name, before it looks at a signature. Nine of one name have 9! orders, which its budget of 200,000 steps
-/// cuts off only after seconds. With two of a name the search has 63 steps at most, in each of which the chain is read once.
+/// webpki tries every order of issuers that fit by name, before it looks at a signature. Nine of
+/// one name have 9! orders, which its budget of 200,000 steps cuts off only after seconds. With two
+/// of a name the search has 63 steps at most, in each of which the chain is read once.
 const MAX_ONE_SUBJECT: usize = 2;
 
-/// The certificates that may stand between the leaf and a root, each once, and what was wrong with the first one that cannot be read.
+/// The certificates that may stand between the leaf and a root, each once, and what was wrong with
+/// the first one that cannot be read.
 ///
 /// RFC 9846, 4.5.1: there may be extraneous ones, and they may stand in any order.
-fn issuers<'a>(others: &[&'a [u8]]) -> Result<(Vec<pki::CertificateDer<'a>>, Option<CertificateError>), CertificateError> {
+fn issuers<'a>(
+    others: &[&'a [u8]],
+) -> Result<(Vec<pki::CertificateDer<'a>>, Option<CertificateError>), CertificateError> {
     let (mut issuers, mut subjects, mut unreadable) = (Vec::new(), Vec::new(), None);
     for &der in others {
         let read = match Certificate::parse(der) {
-            Ok(certificate) if !issuers.iter().any(|known: &pki::CertificateDer<'_>| **known == *der) => certificate,
+            Ok(certificate)
+                if !issuers
+                    .iter()
+                    .any(|known: &pki::CertificateDer<'_>| **known == *der) =>
+            {
+                certificate
+            }
             Ok(_) => continue,
             Err(error) => {
                 unreadable = unreadable.or(Some(error));
                 continue;
             }
         };
-        if subjects.iter().filter(|subject| **subject == read.subject).count() == MAX_ONE_SUBJECT {
+        if subjects
+            .iter()
+            .filter(|subject| **subject == read.subject)
+            .count()
+            == MAX_ONE_SUBJECT
+        {
             return Err(CertificateError::TooComplex);
         }
         issuers.push(pki::CertificateDer::from(der));
@@ -213,26 +308,42 @@ fn issuers<'a>(others: &[&'a [u8]]) -> Result<(Vec<pki::CertificateDer<'a>>, Opt
 /// How many of a certificate's names an error repeats.
 const NAMES_SHOWN: usize = 16;
 
-/// The names are a stranger's words, but none that is not a DNS name or an address gets through: no control characters, no more than 253 bytes each.
+/// The names are a stranger's words, but none that is not a DNS name or an address gets through: no
+/// control characters, no more than 253 bytes each.
 fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
-    let mut presented = Certificate::parse(leaf).map(|leaf| leaf.alt_names()).unwrap_or_default();
+    let mut presented = Certificate::parse(leaf)
+        .map(|leaf| leaf.alt_names())
+        .unwrap_or_default();
     presented.retain(|name| !matches!(name, AltName::Uri(_)));
     let more = presented.len().saturating_sub(NAMES_SHOWN);
     presented.truncate(NAMES_SHOWN);
-    CertificateError::WrongName { expected: expected.to_string(), presented: presented.iter().map(AltName::to_string).collect(), more }
+    CertificateError::WrongName {
+        expected: expected.to_string(),
+        presented: presented.iter().map(AltName::to_string).collect(),
+        more,
+    }
 }
 
-/// The object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1; and X9.62, for ECDSA), as DER.
+/// The object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1; and X9.62, for
+/// ECDSA), as DER.
 const BROKEN_HASHES: [&[u8]; 3] = [
-    &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04],
-    &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05],
+    &[
+        0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04,
+    ],
+    &[
+        0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05,
+    ],
     &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01],
 ];
 
 /// An algorithm on the path that is not Ed25519.
 pub(crate) fn unsupported(signature_algorithm: &[u8]) -> CertificateError {
-    // RFC 9846, 4.5.1.3: a certificate that would have to be validated with MD5 MUST, and with SHA-1 SHOULD, be answered with bad_certificate.
-    if BROKEN_HASHES.iter().any(|broken| signature_algorithm.starts_with(broken)) {
+    // RFC 9846, 4.5.1.3: a certificate that would have to be validated with MD5 MUST, and with
+    // SHA-1 SHOULD, be answered with bad_certificate.
+    if BROKEN_HASHES
+        .iter()
+        .any(|broken| signature_algorithm.starts_with(broken))
+    {
         CertificateError::BrokenHash
     } else {
         CertificateError::UnsupportedAlgorithm
@@ -245,12 +356,22 @@ fn reason(error: &Error) -> CertificateError {
         Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
         Error::UnknownIssuer | Error::CertDistrusted => CertificateError::UnknownIssuer,
         Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
-        Error::UnsupportedSignatureAlgorithmContext(context) => unsupported(&context.signature_algorithm_id),
-        Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => unsupported(&context.signature_algorithm_id),
-        Error::UnsupportedCertVersion | Error::UnsupportedCriticalExtension => CertificateError::UnsupportedExtension,
-        Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => CertificateError::ExtendedKeyUsage,
+        Error::UnsupportedSignatureAlgorithmContext(context) => {
+            unsupported(&context.signature_algorithm_id)
+        }
+        Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+            unsupported(&context.signature_algorithm_id)
+        }
+        Error::UnsupportedCertVersion | Error::UnsupportedCriticalExtension => {
+            CertificateError::UnsupportedExtension
+        }
+        Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
+            CertificateError::ExtendedKeyUsage
+        }
         Error::NameConstraintViolation => CertificateError::NameConstraint,
-        Error::CaUsedAsEndEntity | Error::EndEntityUsedAsCa | Error::PathLenConstraintViolated => CertificateError::PathConstraint,
+        Error::CaUsedAsEndEntity | Error::EndEntityUsedAsCa | Error::PathLenConstraintViolated => {
+            CertificateError::PathConstraint
+        }
         Error::MaximumSignatureChecksExceeded
         | Error::MaximumPathBuildCallsExceeded
         | Error::MaximumPathDepthExceeded
@@ -261,7 +382,9 @@ fn reason(error: &Error) -> CertificateError {
         Error::InvalidCrlSignatureForPublicKey
         | Error::IssuerNotCrlSigner
         | Error::UnsupportedCrlSignatureAlgorithmContext(_)
-        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => CertificateError::RevocationListNotIssuers,
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            CertificateError::RevocationListNotIssuers
+        }
         // Everything else is about encoding; new variants cannot be better.
         _ => CertificateError::Malformed,
     }

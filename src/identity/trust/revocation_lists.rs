@@ -1,4 +1,5 @@
-//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a program runs; [`InForce`]: those of one moment.
+//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a
+//! program runs; [`InForce`]: those of one moment.
 //!
 //! ```text
 //! CertificateList ::= SEQUENCE { tbsCertList, signatureAlgorithm, signatureValue }
@@ -8,9 +9,10 @@
 //! }
 //! ```
 //!
-//! Path validation looks a certificate up, and checks a list's signature then, when it knows the issuer's key. What it leaves out is here: of two lists
-//! for the same certificates the newer one counts, whichever was given first; a signature is checked once, as lists may be long; an issuer's other
-//! lists are looked at too; and a digest says which lists were in force.
+//! Path validation looks a certificate up, and checks a list's signature then, when it knows the
+//! issuer's key. What it leaves out is here: of two lists for the same certificates the newer one
+//! counts, whichever was given first; a signature is checked once, as lists may be long; an
+//! issuer's other lists are looked at too; and a digest says which lists were in force.
 
 use core::cmp::Reverse;
 use core::fmt;
@@ -21,8 +23,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustls_pki_types as pki;
 use webpki::{
-    CertRevocationList, Error as WebpkiError, ExpirationPolicy, OwnedCertRevocationList, RevocationCheckDepth, RevocationOptions,
-    RevocationOptionsBuilder, UnknownStatusPolicy,
+    CertRevocationList, Error as WebpkiError, ExpirationPolicy, OwnedCertRevocationList,
+    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 use x509_cert::der::{Decode, Reader, SliceReader, Tag};
 use x509_cert::time::Time;
@@ -35,22 +37,30 @@ use crate::identity::der::{context, inside, malformed, value, whole};
 use crate::identity::pem;
 use crate::time::Now;
 
-/// Certificate revocation lists (CRLs): which certificates their issuers took back before their time was over.
+/// Certificate revocation lists (CRLs): which certificates their issuers took back before their
+/// time was over.
 ///
-/// Given to a [`Trust`](crate::Trust::with_revocation_lists), they are looked at for every certificate between a peer and its root: so there has to be a
-/// list by each authority on the way, the root included. A certificate about which no list says anything is refused, and so is one whose list has
-/// expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it
-/// is signed with Ed25519 by the key that issued the certificate; from when it is given, whatever its thisUpdate. Of two lists for the same certificates
-/// the newer one counts (thisUpdate, then the CRL number), so give authorities that are not the same different names. Delta and indirect lists are not
-/// supported. An authority's list may come in parts (issuing distribution points): give all of them, since a certificate that names no distribution
-/// point is looked up in those that are there, and what any of them names is revoked.
+/// Given to a [`Trust`](crate::Trust::with_revocation_lists), they are looked at for every
+/// certificate between a peer and its root: so there has to be a list by each authority on the way,
+/// the root included. A certificate about which no list says anything is refused, and so is one
+/// whose list has expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or
+/// [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it is signed with
+/// Ed25519 by the key that issued the certificate; from when it is given, whatever its thisUpdate.
+/// Of two lists for the same certificates the newer one counts (thisUpdate, then the CRL number),
+/// so give authorities that are not the same different names. Delta and indirect lists are not
+/// supported. An authority's list may come in parts (issuing distribution points): give all of
+/// them, since a certificate that names no distribution point is looked up in those that are there,
+/// and what any of them names is revoked.
 ///
-/// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of them, while connections are made. From then on the new
-/// ones are in force: for new connections, and for sessions, of which none that the former lists allowed is resumed. Connections that are up stay up.
-/// A list does not take the place of a newer one, so who brings the lists cannot bring back a time before a revocation, while the process runs.
+/// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of
+/// them, while connections are made. From then on the new ones are in force: for new connections,
+/// and for sessions, of which none that the former lists allowed is resumed. Connections that are
+/// up stay up. A list does not take the place of a newer one, so who brings the lists cannot bring
+/// back a time before a revocation, while the process runs.
 ///
-/// A trusted key ([`Trust::key_for`](crate::Trust::key_for), [`Trust::keys`](crate::Trust::keys)) stands in for the whole path, so no list says
-/// anything about it: to take it back is to trust it no longer.
+/// A trusted key ([`Trust::key_for`](crate::Trust::key_for), [`Trust::keys`](crate::Trust::keys))
+/// stands in for the whole path, so no list says anything about it: to take it back is to trust it
+/// no longer.
 ///
 /// ```
 /// use fleeting::{Authority, ClientAuth, RevocationLists, Server, Validity};
@@ -94,11 +104,13 @@ struct List {
     signer: OnceLock<[u8; KEY_LEN]>,
     /// Whether it was found not to be an issuer's.
     refuted: AtomicBool,
-    /// That of the last list before it, for the same certificates, of which it was found whose it is.
+    /// That of the last list before it, for the same certificates, of which it was found whose it
+    /// is.
     floor: Option<Age>,
 }
 
-/// When a list was made: of two, the later one is the newer. RFC 5280, 5.2.3: the number tells what is newer where the time does not.
+/// When a list was made: of two, the later one is the newer. RFC 5280, 5.2.3: the number tells what
+/// is newer where the time does not.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Age {
     this_update: Duration,
@@ -111,7 +123,8 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is none in it, or one that is malformed, not signed with Ed25519, or of a kind that is not supported.
+    /// [`ConfigError`] if there is none in it, or one that is malformed, not signed with Ed25519,
+    /// or of a kind that is not supported.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::from_der(pem::revocation_lists(pem.as_ref())?)
     }
@@ -131,16 +144,23 @@ impl RevocationLists {
     ///
     /// The same.
     pub fn from_der(lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Error> {
-        Ok(Self { lists: Arc::new(RwLock::new(read_all(lists)?)), unknown_allowed: false, expired_allowed: false })
+        Ok(Self {
+            lists: Arc::new(RwLock::new(read_all(lists)?)),
+            unknown_allowed: false,
+            expired_allowed: false,
+        })
     }
 
-    /// Replaces all lists, in every clone, by those in a PEM text. What is not among them is in force no longer.
+    /// Replaces all lists, in every clone, by those in a PEM text. What is not among them is in
+    /// force no longer.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem), and [`ConfigError::RevocationList`] if one is older than the one for the same certificates that is in force,
-    /// unless that turned out not to be signed by their issuer. The former lists stay in force then, all of them. One that is left out holds nothing
-    /// up: to go back to an older list after all, reload the others without it first, or begin with new `RevocationLists`.
+    /// As [`from_pem`](Self::from_pem), and [`ConfigError::RevocationList`] if one is older than
+    /// the one for the same certificates that is in force, unless that turned out not to be signed
+    /// by their issuer. The former lists stay in force then, all of them. One that is left out
+    /// holds nothing up: to go back to an older list after all, reload the others without it first,
+    /// or begin with new `RevocationLists`.
     pub fn reload_pem(&self, pem: impl AsRef<[u8]>) -> Result<(), Error> {
         self.reload_der(pem::revocation_lists(pem.as_ref())?)
     }
@@ -159,12 +179,18 @@ impl RevocationLists {
     /// # Errors
     ///
     /// The same.
-    pub fn reload_der(&self, lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<(), Error> {
+    pub fn reload_der(
+        &self,
+        lists: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<(), Error> {
         // All of them are read before one is taken, and outside of the lock.
         let mut lists = read_all(lists)?;
         let mut held = self.lists.write().unwrap_or_else(PoisonError::into_inner);
         for former in held.iter() {
-            let same = lists.iter().enumerate().filter(|(_, list)| list.scope() == former.scope());
+            let same = lists
+                .iter()
+                .enumerate()
+                .filter(|(_, list)| list.scope() == former.scope());
             if let Some((index, newest)) = same.max_by_key(|(_, list)| &list.age)
                 && former.least().is_some_and(|least| newest.age < *least)
             {
@@ -182,16 +208,16 @@ impl RevocationLists {
         Ok(())
     }
 
-    /// Accepts certificates about which no list says anything, as those of authorities that publish none. It holds for this handle and clones made of it
-    /// from here on.
+    /// Accepts certificates about which no list says anything, as those of authorities that publish
+    /// none. It holds for this handle and clones made of it from here on.
     #[must_use]
     pub fn allow_unknown(mut self) -> Self {
         self.unknown_allowed = true;
         self
     }
 
-    /// Goes by lists that have expired: better an old list than no service, if the new one does not come. It holds for this handle and clones made of it
-    /// from here on.
+    /// Goes by lists that have expired: better an old list than no service, if the new one does not
+    /// come. It holds for this handle and clones made of it from here on.
     #[must_use]
     pub fn allow_expired(mut self) -> Self {
         self.expired_allowed = true;
@@ -202,14 +228,22 @@ impl RevocationLists {
 impl fmt::Debug for RevocationLists {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationLists")
-            .field("lists", &self.lists.read().unwrap_or_else(PoisonError::into_inner).len())
+            .field(
+                "lists",
+                &self
+                    .lists
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .len(),
+            )
             .field("unknown_allowed", &self.unknown_allowed)
             .field("expired_allowed", &self.expired_allowed)
             .finish()
     }
 }
 
-/// The lists of one moment, of each scope (issuer and distribution point) the newest: so a peer is looked at, and its session bound, by one and the same.
+/// The lists of one moment, of each scope (issuer and distribution point) the newest: so a peer is
+/// looked at, and its session bound, by one and the same.
 pub(crate) struct InForce {
     /// Never empty, but nothing hangs on that.
     lists: Vec<Arc<List>>,
@@ -225,7 +259,14 @@ impl InForce {
         }
         let mut lists = Vec::new();
         for handle in handles {
-            lists.extend(handle.lists.read().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+            lists.extend(
+                handle
+                    .lists
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .iter()
+                    .cloned(),
+            );
         }
         // Path validation goes by the first that fits.
         lists.sort_by(|one, other| one.order().cmp(&other.order()));
@@ -242,34 +283,70 @@ impl InForce {
     }
 
     /// How path validation is to look at `lists`, which are [`lists`](Self::lists).
-    pub(crate) fn options<'a>(&self, lists: &'a [&'a CertRevocationList<'a>]) -> Result<RevocationOptions<'a>, CertificateError> {
+    pub(crate) fn options<'a>(
+        &self,
+        lists: &'a [&'a CertRevocationList<'a>],
+    ) -> Result<RevocationOptions<'a>, CertificateError> {
         // All of it said, whatever the defaults are: expired lists would pass by them.
-        let options = RevocationOptionsBuilder::new(lists).map_err(|_| CertificateError::UnknownRevocation)?;
-        let status = if self.unknown_allowed { UnknownStatusPolicy::Allow } else { UnknownStatusPolicy::Deny };
-        let expiration = if self.expired_allowed { ExpirationPolicy::Ignore } else { ExpirationPolicy::Enforce };
-        Ok(options.with_depth(RevocationCheckDepth::Chain).with_status_policy(status).with_expiration_policy(expiration).build())
+        let options = RevocationOptionsBuilder::new(lists)
+            .map_err(|_| CertificateError::UnknownRevocation)?;
+        let status = if self.unknown_allowed {
+            UnknownStatusPolicy::Allow
+        } else {
+            UnknownStatusPolicy::Deny
+        };
+        let expiration = if self.expired_allowed {
+            ExpirationPolicy::Ignore
+        } else {
+            ExpirationPolicy::Enforce
+        };
+        Ok(options
+            .with_depth(RevocationCheckDepth::Chain)
+            .with_status_policy(status)
+            .with_expiration_policy(expiration)
+            .build())
     }
 
-    /// Whether a list of the issuer, which has this key, names the certificate: also one that path validation did not look into, as it goes by the first
-    /// that is for it. Nothing is asked but the number, as no two certificates of an issuer have the same (RFC 5280, 4.1.2.2).
-    pub(crate) fn revokes(&self, certificate: &Certificate<'_>, issuer_key: &[u8; KEY_LEN]) -> bool {
-        let named =
-            |list: &List| list.issuer == certificate.issuer && list.list.find_serial(certificate.serial).is_ok_and(|found| found.is_some());
-        self.lists.iter().any(|list| named(list) && list.is_signed_by(issuer_key))
+    /// Whether a list of the issuer, which has this key, names the certificate: also one that path
+    /// validation did not look into, as it goes by the first that is for it. Nothing is asked but
+    /// the number, as no two certificates of an issuer have the same (RFC 5280, 4.1.2.2).
+    pub(crate) fn revokes(
+        &self,
+        certificate: &Certificate<'_>,
+        issuer_key: &[u8; KEY_LEN],
+    ) -> bool {
+        let named = |list: &List| {
+            list.issuer == certificate.issuer
+                && list
+                    .list
+                    .find_serial(certificate.serial)
+                    .is_ok_and(|found| found.is_some())
+        };
+        self.lists
+            .iter()
+            .any(|list| named(list) && list.is_signed_by(issuer_key))
     }
 
-    /// Whether a list with this content and signature is signed with this key, if it is one of these. Hashing a list of many megabytes anew for each
-    /// peer would take far longer than all else, and anybody who knows a certificate, without its key, could ask for it.
+    /// Whether a list with this content and signature is signed with this key, if it is one of
+    /// these. Hashing a list of many megabytes anew for each peer would take far longer than all
+    /// else, and anybody who knows a certificate, without its key, could ask for it.
     pub(crate) fn is_signed(&self, content: &[u8], signature: &[u8], key: &[u8]) -> Option<bool> {
-        let list = self.lists.iter().find(|list| list.signature == signature && list.signed == content)?;
+        let list = self
+            .lists
+            .iter()
+            .find(|list| list.signature == signature && list.signed == content)?;
         Some(list.is_signed_by(key))
     }
 
-    /// The last moment at which the lists by this issuer (with tag and length) have not expired, as Unix time, if that matters. Those that have already
-    /// vouch for nobody.
+    /// The last moment at which the lists by this issuer (with tag and length) have not expired, as
+    /// Unix time, if that matters. Those that have already vouch for nobody.
     pub(crate) fn expires(&self, issuer: &[u8], now: Now) -> Option<Duration> {
-        let lists = self.lists.iter().filter(|list| !self.expired_allowed && list.issuer == issuer && now.unix < list.next_update);
-        lists.map(|list| list.next_update.saturating_sub(Duration::from_secs(1))).min()
+        let lists = self.lists.iter().filter(|list| {
+            !self.expired_allowed && list.issuer == issuer && now.unix < list.next_update
+        });
+        lists
+            .map(|list| list.next_update.saturating_sub(Duration::from_secs(1)))
+            .min()
     }
 
     /// What [`digest`](crate::identity::trust::digest) makes of them.
@@ -297,7 +374,10 @@ impl List {
             return true;
         }
         let key = <&[u8; KEY_LEN]>::try_from(key).ok();
-        let signer = key.filter(|key| VerifyingKey::parse(key).is_ok_and(|key| key.verify(&self.signed, &self.signature).is_ok()));
+        let signer = key.filter(|key| {
+            VerifyingKey::parse(key)
+                .is_ok_and(|key| key.verify(&self.signed, &self.signature).is_ok())
+        });
         match signer {
             // Another one can be there only if two keys made the same signature.
             Some(signer) => _ = self.signer.set(*signer),
@@ -306,15 +386,24 @@ impl List {
         signer.is_some()
     }
 
-    /// How old a list may be at most that takes its place. One that nobody was looked up in yet is taken for what it says; one that turned out to be from
-    /// somebody else is not, or whoever forged it once would keep the true ones away.
+    /// How old a list may be at most that takes its place. One that nobody was looked up in yet is
+    /// taken for what it says; one that turned out to be from somebody else is not, or whoever
+    /// forged it once would keep the true ones away.
     fn least(&self) -> Option<&Age> {
-        if self.refuted.load(Ordering::Relaxed) { self.proven() } else { Some(&self.age) }
+        if self.refuted.load(Ordering::Relaxed) {
+            self.proven()
+        } else {
+            Some(&self.age)
+        }
     }
 
     /// The newest of this list and those before it of which it was found whose they are.
     fn proven(&self) -> Option<&Age> {
-        if self.signer.get().is_some() { Some(&self.age) } else { self.floor.as_ref() }
+        if self.signer.get().is_some() {
+            Some(&self.age)
+        } else {
+            self.floor.as_ref()
+        }
     }
 
     fn read(der: &[u8]) -> Result<Self, &'static str> {
@@ -323,11 +412,19 @@ impl List {
         if read.signature_algorithm != pki::alg_id::ED25519.as_ref() {
             return Err("it is not signed with Ed25519");
         }
-        let number: Vec<u8> = read.number.iter().copied().skip_while(|byte| *byte == 0).collect();
+        let number: Vec<u8> = read
+            .number
+            .iter()
+            .copied()
+            .skip_while(|byte| *byte == 0)
+            .collect();
         Ok(Self {
             list: list.into(),
             issuer: read.issuer.to_vec(),
-            age: Age { this_update: read.this_update, number: (number.len(), number) },
+            age: Age {
+                this_update: read.this_update,
+                number: (number.len(), number),
+            },
             next_update: read.next_update,
             digest: hash::sha256(der),
             signed: read.signed.to_vec(),
@@ -361,7 +458,10 @@ impl<'a> Fields<'a> {
         let signed = whole(&mut list, Tag::Sequence)?;
         let signature_algorithm = value(&mut list, Tag::Sequence)?;
         let signature = value(&mut list, Tag::BitString)?;
-        let mut tbs = inside(&mut SliceReader::new(signed).map_err(malformed)?, Tag::Sequence)?;
+        let mut tbs = inside(
+            &mut SliceReader::new(signed).map_err(malformed)?,
+            Tag::Sequence,
+        )?;
         value(&mut tbs, Tag::Integer)?;
         value(&mut tbs, Tag::Sequence)?;
         let issuer = whole(&mut tbs, Tag::Sequence)?;
@@ -380,14 +480,29 @@ impl<'a> Fields<'a> {
                 number = value(&mut inside(&mut extension, Tag::OctetString)?, Tag::Integer)?;
             }
         }
-        Ok(Self { signed, signature_algorithm, signature, issuer, this_update, next_update, number })
+        Ok(Self {
+            signed,
+            signature_algorithm,
+            signature,
+            issuer,
+            this_update,
+            next_update,
+            number,
+        })
     }
 
     /// cRLNumber, if it is one that we would have given.
     pub(crate) fn number(&self) -> Option<u64> {
         let mut bytes = [0; 8];
-        let number: Vec<u8> = self.number.iter().copied().skip_while(|byte| *byte == 0).collect();
-        bytes.get_mut(8_usize.checked_sub(number.len())?..)?.copy_from_slice(&number);
+        let number: Vec<u8> = self
+            .number
+            .iter()
+            .copied()
+            .skip_while(|byte| *byte == 0)
+            .collect();
+        bytes
+            .get_mut(8_usize.checked_sub(number.len())?..)?
+            .copy_from_slice(&number);
         Some(u64::from_be_bytes(bytes))
     }
 }
@@ -402,34 +517,64 @@ const MALFORMED: &str = "it is not a well-formed list (RFC 5280, section 5)";
 fn reason(error: &WebpkiError) -> &'static str {
     match error {
         WebpkiError::UnsupportedCrlVersion => "it is not of version 2",
-        WebpkiError::UnsupportedDeltaCrl => "it is a delta list, which is not supported; give the complete one",
-        WebpkiError::UnsupportedIndirectCrl => "it is an indirect list, which is not supported: each authority has to sign its own",
-        WebpkiError::UnsupportedRevocationReasonsPartitioning => "it is for some reasons alone, which is not supported",
-        WebpkiError::UnsupportedCrlIssuingDistributionPoint => "its distribution point has no full name, which is not supported",
-        WebpkiError::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
+        WebpkiError::UnsupportedDeltaCrl => {
+            "it is a delta list, which is not supported; give the complete one"
+        }
+        WebpkiError::UnsupportedIndirectCrl => {
+            "it is an indirect list, which is not supported: each authority has to sign its own"
+        }
+        WebpkiError::UnsupportedRevocationReasonsPartitioning => {
+            "it is for some reasons alone, which is not supported"
+        }
+        WebpkiError::UnsupportedCrlIssuingDistributionPoint => {
+            "its distribution point has no full name, which is not supported"
+        }
+        WebpkiError::UnsupportedCriticalExtension => {
+            "it has a critical extension that is not supported"
+        }
         _ => MALFORMED,
     }
 }
 
-fn read_all(lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Vec<Arc<List>>, ConfigError> {
+fn read_all(
+    lists: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> Result<Vec<Arc<List>>, ConfigError> {
     let read = |(index, der): (usize, _)| match List::read(AsRef::as_ref(&der)) {
         Ok(list) => Ok(Arc::new(list)),
         Err(reason) => Err(ConfigError::RevocationList { index, reason }),
     };
-    let lists = lists.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let lists = lists
+        .into_iter()
+        .enumerate()
+        .map(read)
+        .collect::<Result<Vec<_>, _>>()?;
     // No list at all would say nothing about anybody.
-    if lists.is_empty() { Err(ConfigError::Missing { what: "a certificate revocation list" }) } else { Ok(lists) }
+    if lists.is_empty() {
+        Err(ConfigError::Missing {
+            what: "a certificate revocation list",
+        })
+    } else {
+        Ok(lists)
+    }
 }
 
 /// Nothing in it is secret, and the lists of large authorities are long.
 fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(path).map_err(|error| ConfigError::File { path: path.display().to_string(), reason: error.to_string() })
+    std::fs::read(path).map_err(|error| ConfigError::File {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    })
 }
 
 #[cfg(test)]
 impl RevocationLists {
     /// Whose signature each was found to be.
     pub(crate) fn signers(&self) -> Vec<Option<[u8; KEY_LEN]>> {
-        self.lists.read().unwrap().iter().map(|list| list.signer.get().copied()).collect()
+        self.lists
+            .read()
+            .unwrap()
+            .iter()
+            .map(|list| list.signer.get().copied())
+            .collect()
     }
 }

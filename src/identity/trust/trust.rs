@@ -1,6 +1,7 @@
 //! [`Trust`]: whom we believe.
 //!
-//! A peer is accepted if its key is trusted, for the name that is wanted; or else if its certificates lead to a root, and name what is wanted.
+//! A peer is accepted if its key is trusted, for the name that is wanted; or else if its
+//! certificates lead to a root, and name what is wanted.
 
 use core::fmt;
 use std::collections::BTreeSet;
@@ -19,14 +20,16 @@ use crate::identity::trust::path::{self, Role, Roots};
 use crate::identity::trust::revocation_lists::{InForce, RevocationLists};
 use crate::time::Now;
 
-/// How long the list of our authorities may be, in bytes. A message has room for 65,535 bytes of extensions in all (RFC 9846, 4.3).
+/// How long the list of our authorities may be, in bytes. A message has room for 65,535 bytes of
+/// extensions in all (RFC 9846, 4.3).
 const MAX_AUTHORITIES_LEN: usize = 16_384;
 
 /// Whom to believe: authorities (roots), and keys.
 ///
-/// A root vouches for the names in the certificates that it issued. A key bound to a name ([`key_for`](Self::key_for)) stands in for the path, the
-/// names and the dates of the certificate that it comes in, so that a self-signed one will do, and one that has expired as well. Between peers that
-/// speak RFC 7250 the key comes without one (a raw public key).
+/// A root vouches for the names in the certificates that it issued. A key bound to a name
+/// ([`key_for`](Self::key_for)) stands in for the path, the names and the dates of the certificate
+/// that it comes in, so that a self-signed one will do, and one that has expired as well. Between
+/// peers that speak RFC 7250 the key comes without one (a raw public key).
 ///
 /// Cheap to clone.
 ///
@@ -52,9 +55,11 @@ struct Inner {
     keys: Vec<PublicKey>,
     /// What authorities took back; empty where nobody asks.
     revocation: Vec<RevocationLists>,
-    /// What was wrong with an argument, told by `check`, so that making a `Trust` from constants needs no `?`.
+    /// What was wrong with an argument, told by `check`, so that making a `Trust` from constants
+    /// needs no `?`.
     defect: Option<Error>,
-    /// Of all but the revocation lists. Made when it is first asked for: with thousands of keys it takes a while.
+    /// Of all but the revocation lists. Made when it is first asked for: with thousands of keys it
+    /// takes a while.
     digest: OnceLock<[u8; 32]>,
 }
 
@@ -63,8 +68,9 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no certificate in it, or one that is malformed, no authority's (a CA's), or not Ed25519. A server's own
-    /// certificate is not an authority's: trust its key with [`key_for`](Self::key_for).
+    /// [`ConfigError`] if there is no certificate in it, or one that is malformed, no authority's
+    /// (a CA's), or not Ed25519. A server's own certificate is not an authority's: trust its key
+    /// with [`key_for`](Self::key_for).
     pub fn roots_from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::roots_from_der(pem::certificates(pem.as_ref())?)
     }
@@ -83,20 +89,30 @@ impl Trust {
     /// # Errors
     ///
     /// The same.
-    pub fn roots_from_der(certificates: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Error> {
+    pub fn roots_from_der(
+        certificates: impl IntoIterator<Item = impl AsRef<[u8]>>,
+    ) -> Result<Self, Error> {
         let mut roots = Roots::default();
         for (index, der) in certificates.into_iter().enumerate() {
-            roots.add(der.as_ref()).map_err(|error| ConfigError::Certificate { index, error })?;
+            roots
+                .add(der.as_ref())
+                .map_err(|error| ConfigError::Certificate { index, error })?;
         }
         if roots.is_empty() {
-            return Err(ConfigError::Missing { what: "a root certificate" }.into());
+            return Err(ConfigError::Missing {
+                what: "a root certificate",
+            }
+            .into());
         }
-        Ok(Self::from(Inner { roots, ..Inner::default() }))
+        Ok(Self::from(Inner {
+            roots,
+            ..Inner::default()
+        }))
     }
 
     /// Trusts one key, for one name: a server's, when it is reached by that name, or a client's, as
-    /// [`Peer::names`](crate::Peer::names) tells. It may come raw (RFC 7250), or in a certificate, and what that says besides counts for nothing. A key may
-    /// be bound to many names.
+    /// [`Peer::names`](crate::Peer::names) tells. It may come raw (RFC 7250), or in a certificate,
+    /// and what that says besides counts for nothing. A key may be bound to many names.
     ///
     /// A name that is none, and a key that is none, are told by `build()` of what this is given to.
     ///
@@ -109,7 +125,10 @@ impl Trust {
     /// ```
     pub fn key_for(name: &str, key: impl Into<PublicKey>) -> Self {
         let key = key.into();
-        let mut inner = Inner { defect: defect(&key), ..Inner::default() };
+        let mut inner = Inner {
+            defect: defect(&key),
+            ..Inner::default()
+        };
         match ServerName::parse(name) {
             Ok(name) => inner.bound.push((name, key)),
             Err(error) => inner.defect = Some(error.into()),
@@ -119,21 +138,33 @@ impl Trust {
 
     /// Trusts a set of keys, for every name and without one.
     ///
-    /// This gives up what a name is for: **each holder of one of these keys can answer in the place of every other** (RFC 9846, F.9), so a client that
-    /// meant to reach one of them may be talking to another. It is for the case where that makes no difference, such as equal members of a mesh, or
-    /// where the application compares [`Peer::public_key`](crate::Peer::public_key) itself. Otherwise use [`key_for`](Self::key_for).
+    /// This gives up what a name is for: **each holder of one of these keys can answer in the place
+    /// of every other** (RFC 9846, F.9), so a client that meant to reach one of them may be talking
+    /// to another. It is for the case where that makes no difference, such as equal members of a
+    /// mesh, or where the application compares [`Peer::public_key`](crate::Peer::public_key)
+    /// itself. Otherwise use [`key_for`](Self::key_for).
     pub fn keys(keys: impl IntoIterator<Item = impl Into<PublicKey>>) -> Self {
         let keys: Vec<PublicKey> = keys.into_iter().map(Into::into).collect();
-        Self::from(Inner { defect: keys.iter().find_map(defect), keys, ..Inner::default() })
+        Self::from(Inner {
+            defect: keys.iter().find_map(defect),
+            keys,
+            ..Inner::default()
+        })
     }
 
     /// As [`roots_from_der`](Self::roots_from_der), with the error kept for `check`.
     pub(crate) fn root(certificate: Option<&Vec<u8>>) -> Self {
-        Self::roots_from_der(certificate).unwrap_or_else(|error| Self::from(Inner { defect: Some(error), ..Inner::default() }))
+        Self::roots_from_der(certificate).unwrap_or_else(|error| {
+            Self::from(Inner {
+                defect: Some(error),
+                ..Inner::default()
+            })
+        })
     }
 
-    /// Looks at certificate revocation lists (CRLs) for every certificate between a peer and its root. [`RevocationLists`] says how, and can be replaced
-    /// while connections are made. They say nothing about trusted keys.
+    /// Looks at certificate revocation lists (CRLs) for every certificate between a peer and its
+    /// root. [`RevocationLists`] says how, and can be replaced while connections are made. They say
+    /// nothing about trusted keys.
     ///
     /// May be called many times; all lists count then, and what all of them allow is allowed.
     #[must_use]
@@ -144,7 +175,8 @@ impl Trust {
         Self::from(all)
     }
 
-    /// Trusts these and those: a peer that either accepts is accepted. Revocation lists count for all of it, whichever side they come from.
+    /// Trusts these and those: a peer that either accepts is accepted. Revocation lists count for
+    /// all of it, whichever side they come from.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let (mut all, more) = (Arc::unwrap_or_clone(self.0), Arc::unwrap_or_clone(other.0));
@@ -157,20 +189,30 @@ impl Trust {
         Self::from(all)
     }
 
-    /// What was wrong with the arguments, for the `build()` that this is given to. Whom it names is not trusted in any case.
+    /// What was wrong with the arguments, for the `build()` that this is given to. Whom it names is
+    /// not trusted in any case.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.0.defect {
             Some(error) => Err(error.clone()),
-            None if !self.holds_roots() && !self.holds_keys() => Err(ConfigError::Missing { what: "a root or a key to trust" }.into()),
+            None if !self.holds_roots() && !self.holds_keys() => Err(ConfigError::Missing {
+                what: "a root or a key to trust",
+            }
+            .into()),
             None if !self.0.revocation.is_empty() && !self.holds_roots() => {
-                let reason = "they say nothing about trusted keys, and there is no root; a key is taken back by trusting it no longer";
-                Err(ConfigError::Setting { name: "with_revocation_lists", reason }.into())
+                let reason = "they say nothing about trusted keys, and there is no root; a key is \
+                              taken back by trusting it no longer";
+                Err(ConfigError::Setting {
+                    name: "with_revocation_lists",
+                    reason,
+                }
+                .into())
             }
             None => Ok(()),
         }
     }
 
-    /// Whether there is a key, for one name or for every one, by which a peer can be accepted that shows no certificate.
+    /// Whether there is a key, for one name or for every one, by which a peer can be accepted that
+    /// shows no certificate.
     pub(crate) fn holds_keys(&self) -> bool {
         !self.0.bound.is_empty() || !self.0.keys.is_empty()
     }
@@ -180,8 +222,9 @@ impl Trust {
         !self.0.roots.is_empty()
     }
 
-    /// SHA-256 over all that decides now whether a peer is accepted: the same wherever the same roots and keys are trusted and the same revocation lists are
-    /// in force, in any order. A session is resumed only under the configuration that accepted its peer.
+    /// SHA-256 over all that decides now whether a peer is accepted: the same wherever the same
+    /// roots and keys are trusted and the same revocation lists are in force, in any order. A
+    /// session is resumed only under the configuration that accepted its peer.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest_under(InForce::of(&self.0.revocation).as_ref())
     }
@@ -189,10 +232,19 @@ impl Trust {
     fn digest_under(&self, lists: Option<&InForce>) -> [u8; 32] {
         let entries = self.0.digest.get_or_init(|| {
             // Named one by one, so that none that comes is forgotten.
-            let Inner { roots, bound, keys, revocation: _, defect: _, digest: _ } = &*self.0;
+            let Inner {
+                roots,
+                bound,
+                keys,
+                revocation: _,
+                defect: _,
+                digest: _,
+            } = &*self.0;
             let mut entries = Entries::default();
             roots.fields().for_each(|fields| entries.add_root(&fields));
-            bound.iter().for_each(|(name, key)| entries.add_bound(name, key));
+            bound
+                .iter()
+                .for_each(|(name, key)| entries.add_bound(name, key));
             keys.iter().for_each(|key| entries.add_key(key));
             entries.digest()
         });
@@ -204,53 +256,105 @@ impl Trust {
         !self.0.keys.is_empty()
     }
 
-    /// The names of the roots in DER, each once, for certificate_authorities (RFC 9846, 4.3.4). Nothing where keys are trusted as well: their holders
-    /// would find no authority of theirs in the list. Nothing either where it would be too long, since a part of it would leave somebody out.
+    /// The names of the roots in DER, each once, for certificate_authorities (RFC 9846, 4.3.4).
+    /// Nothing where keys are trusted as well: their holders would find no authority of theirs in
+    /// the list. Nothing either where it would be too long, since a part of it would leave somebody
+    /// out.
     pub(crate) fn authorities(&self) -> Vec<&[u8]> {
         if self.holds_keys() {
             return Vec::new();
         }
         let names: BTreeSet<_> = self.0.roots.subjects.iter().map(Vec::as_slice).collect();
         let len: usize = names.iter().map(|name| 2 + name.len()).sum();
-        if len > MAX_AUTHORITIES_LEN { Vec::new() } else { names.into_iter().collect() }
+        if len > MAX_AUTHORITIES_LEN {
+            Vec::new()
+        } else {
+            names.into_iter().collect()
+        }
     }
 
-    /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name only keys can vouch for it.
-    pub(crate) fn verify_server(&self, chain: &[&[u8]], name: Option<&ServerName>, now: Now) -> Result<VerifiedIdentity, CertificateError> {
-        self.verify(chain, Role::Server, name.is_some(), now, name, |bound| Some(bound) == name)
+    /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name
+    /// only keys can vouch for it.
+    pub(crate) fn verify_server(
+        &self,
+        chain: &[&[u8]],
+        name: Option<&ServerName>,
+        now: Now,
+    ) -> Result<VerifiedIdentity, CertificateError> {
+        self.verify(chain, Role::Server, name.is_some(), now, name, |bound| {
+            Some(bound) == name
+        })
     }
 
     /// Whether a client that sent `chain`, leaf first, is known.
-    pub(crate) fn verify_client(&self, chain: &[&[u8]], now: Now) -> Result<VerifiedIdentity, CertificateError> {
+    pub(crate) fn verify_client(
+        &self,
+        chain: &[&[u8]],
+        now: Now,
+    ) -> Result<VerifiedIdentity, CertificateError> {
         self.verify(chain, Role::Client, true, now, None, |_| true)
     }
 
-    /// Whether a server that sent this raw public key, a SubjectPublicKeyInfo (RFC 7250), is the one called `name`. Without a name only keys that stand
-    /// for every one can vouch for it, as with certificates.
-    pub(crate) fn verify_server_key(&self, spki: &[u8], name: Option<&ServerName>) -> Result<VerifiedIdentity, CertificateError> {
+    /// Whether a server that sent this raw public key, a SubjectPublicKeyInfo (RFC 7250), is the
+    /// one called `name`. Without a name only keys that stand for every one can vouch for it, as
+    /// with certificates.
+    pub(crate) fn verify_server_key(
+        &self,
+        spki: &[u8],
+        name: Option<&ServerName>,
+    ) -> Result<VerifiedIdentity, CertificateError> {
         self.verify_key(spki, |bound| Some(bound) == name)
     }
 
     /// Whether a client that sent this raw public key is known.
-    pub(crate) fn verify_client_key(&self, spki: &[u8]) -> Result<VerifiedIdentity, CertificateError> {
+    pub(crate) fn verify_client_key(
+        &self,
+        spki: &[u8],
+    ) -> Result<VerifiedIdentity, CertificateError> {
         self.verify_key(spki, |_| true)
     }
 
-    fn verify_key(&self, spki: &[u8], may_be: impl Fn(&ServerName) -> bool) -> Result<VerifiedIdentity, CertificateError> {
+    fn verify_key(
+        &self,
+        spki: &[u8],
+        may_be: impl Fn(&ServerName) -> bool,
+    ) -> Result<VerifiedIdentity, CertificateError> {
         let public_key = PublicKey::from_raw(spki)?;
-        let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
+        let key =
+            VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
         // Roots are not asked: there is nothing here that an authority has signed.
-        let trusted = self.vouch(public_key, may_be).ok_or(CertificateError::UntrustedKey)?;
-        Ok(VerifiedIdentity::new(&[], public_key, key, trusted, self.digest()))
+        let trusted = self
+            .vouch(public_key, may_be)
+            .ok_or(CertificateError::UntrustedKey)?;
+        Ok(VerifiedIdentity::new(
+            &[],
+            public_key,
+            key,
+            trusted,
+            self.digest(),
+        ))
     }
 
-    /// Why a key is trusted, if it is: for those of its names that `may_be` lets pass, or for every name.
-    fn vouch(&self, public_key: PublicKey, may_be: impl Fn(&ServerName) -> bool) -> Option<Trusted> {
-        // The proof that the peer holds the key is its CertificateVerify, so there is nothing secret to compare here.
-        let bound = self.0.bound.iter().filter(|(name, key)| *key == public_key && may_be(name)).map(|(name, _)| name);
+    /// Why a key is trusted, if it is: for those of its names that `may_be` lets pass, or for every
+    /// name.
+    fn vouch(
+        &self,
+        public_key: PublicKey,
+        may_be: impl Fn(&ServerName) -> bool,
+    ) -> Option<Trusted> {
+        // The proof that the peer holds the key is its CertificateVerify, so there is nothing
+        // secret to compare here.
+        let bound = self
+            .0
+            .bound
+            .iter()
+            .filter(|(name, key)| *key == public_key && may_be(name))
+            .map(|(name, _)| name);
         let bound: BTreeSet<_> = bound.collect();
         if !bound.is_empty() {
-            return Some(Trusted::Bound(bound.into_iter().map(ServerName::to_string).collect()));
+            return Some(Trusted::Bound(
+                bound.into_iter().map(ServerName::to_string).collect(),
+            ));
         }
         self.0.keys.contains(&public_key).then_some(Trusted::Key)
     }
@@ -268,23 +372,39 @@ impl Trust {
             return Err(CertificateError::TooComplex);
         }
         let leaf = Certificate::parse(chain.first().ok_or(CertificateError::Malformed)?)?;
-        let public_key = leaf.public_key().map_err(|_| path::unsupported(leaf.signature_algorithm))?;
+        let public_key = leaf
+            .public_key()
+            .map_err(|_| path::unsupported(leaf.signature_algorithm))?;
         leaf.check_may_sign()?;
-        let key = VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
-        // Once, so that what the digest says is what the path was looked at with, also if a reload comes in between.
+        let key =
+            VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
+        // Once, so that what the digest says is what the path was looked at with, also if a reload
+        // comes in between.
         let lists = InForce::of(&self.0.revocation);
         let trusted = match self.vouch(public_key, may_be) {
             Some(trusted) => trusted,
-            None if self.0.roots.is_empty() || !may_ask_roots => return Err(CertificateError::UntrustedKey),
-            None => Trusted::Path { expires: path::verify(&self.0.roots, chain, role, name, lists.as_ref(), now)? },
+            None if self.0.roots.is_empty() || !may_ask_roots => {
+                return Err(CertificateError::UntrustedKey);
+            }
+            None => Trusted::Path {
+                expires: path::verify(&self.0.roots, chain, role, name, lists.as_ref(), now)?,
+            },
         };
-        Ok(VerifiedIdentity::new(chain, public_key, key, trusted, self.digest_under(lists.as_ref())))
+        Ok(VerifiedIdentity::new(
+            chain,
+            public_key,
+            key,
+            trusted,
+            self.digest_under(lists.as_ref()),
+        ))
     }
 }
 
 fn defect(key: &PublicKey) -> Option<Error> {
     let reason = "these 32 bytes are no Ed25519 public key, or one that everybody can sign for";
-    VerifyingKey::parse(key.as_bytes()).is_err().then(|| ConfigError::PublicKey { reason }.into())
+    VerifyingKey::parse(key.as_bytes())
+        .is_err()
+        .then(|| ConfigError::PublicKey { reason }.into())
 }
 
 impl From<Inner> for Trust {

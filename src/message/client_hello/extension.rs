@@ -1,6 +1,9 @@
 //! The extensions of a ClientHello (RFC 9846, 4.3): what each is, and how it is read and written.
 
-use crate::code_point::{CertificateType, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
+use crate::code_point::{
+    CertificateType, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
+    SignatureScheme,
+};
 use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};
 use crate::message::extensions::block::Extension;
@@ -48,9 +51,15 @@ pub(crate) enum ClientHelloExtension<'a> {
     /// RFC 8449: `uint16 RecordSizeLimit;`. A value under 64 is for the server to refuse.
     RecordSizeLimit(u16),
     /// RFC 9149: `struct { uint8 new_session_count; uint8 resumption_count; } ClientTicketRequest;`
-    TicketRequest { new_session_count: u8, resumption_count: u8 },
+    TicketRequest {
+        new_session_count: u8,
+        resumption_count: u8,
+    },
     /// Any other, which a server must ignore.
-    Unknown { extension_type: ExtensionType, data: &'a [u8] },
+    Unknown {
+        extension_type: ExtensionType,
+        data: &'a [u8],
+    },
 }
 
 impl<'a> Extension<'a> for ClientHelloExtension<'a> {
@@ -58,28 +67,46 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
 
     fn read(extension_type: ExtensionType, r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
         Ok(Some(match extension_type {
-            ExtensionType::SUPPORTED_VERSIONS => Self::SupportedVersions(code_points::read_versions(r)?),
+            ExtensionType::SUPPORTED_VERSIONS => {
+                Self::SupportedVersions(code_points::read_versions(r)?)
+            }
             ExtensionType::COOKIE => Self::Cookie(r.vec16("cookie", 1..)?),
             ExtensionType::SIGNATURE_ALGORITHMS => {
-                Self::SignatureAlgorithms(code_points::read_schemes(r, "signature_algorithms.supported_signature_algorithms")?)
+                Self::SignatureAlgorithms(code_points::read_schemes(
+                    r,
+                    "signature_algorithms.supported_signature_algorithms",
+                )?)
             }
             ExtensionType::SIGNATURE_ALGORITHMS_CERT => {
-                Self::SignatureAlgorithmsCert(code_points::read_schemes(r, "signature_algorithms_cert.supported_signature_algorithms")?)
+                Self::SignatureAlgorithmsCert(code_points::read_schemes(
+                    r,
+                    "signature_algorithms_cert.supported_signature_algorithms",
+                )?)
             }
-            ExtensionType::CERTIFICATE_AUTHORITIES => Self::CertificateAuthorities(certificate_authorities::read(r)?),
+            ExtensionType::CERTIFICATE_AUTHORITIES => {
+                Self::CertificateAuthorities(certificate_authorities::read(r)?)
+            }
             ExtensionType::POST_HANDSHAKE_AUTH => Self::PostHandshakeAuth,
             ExtensionType::SUPPORTED_GROUPS => Self::SupportedGroups(code_points::read_groups(r)?),
             ExtensionType::KEY_SHARE => Self::KeyShare(key_share::read_client_shares(r)?),
-            ExtensionType::PSK_KEY_EXCHANGE_MODES => Self::PskKeyExchangeModes(code_points::read_modes(r)?),
+            ExtensionType::PSK_KEY_EXCHANGE_MODES => {
+                Self::PskKeyExchangeModes(code_points::read_modes(r)?)
+            }
             ExtensionType::EARLY_DATA => Self::EarlyData,
             ExtensionType::PRE_SHARED_KEY => Self::PreSharedKey(OfferedPsks::read(r)?),
             ExtensionType::SERVER_NAME => Self::ServerName(server_name::read(r)?),
             ExtensionType::ALPN => Self::Alpn(alpn::read_offer(r)?),
             ExtensionType::CLIENT_CERTIFICATE_TYPE => {
-                Self::ClientCertificateType(code_points::read_certificate_types(r, "client_certificate_type.client_certificate_types")?)
+                Self::ClientCertificateType(code_points::read_certificate_types(
+                    r,
+                    "client_certificate_type.client_certificate_types",
+                )?)
             }
             ExtensionType::SERVER_CERTIFICATE_TYPE => {
-                Self::ServerCertificateType(code_points::read_certificate_types(r, "server_certificate_type.server_certificate_types")?)
+                Self::ServerCertificateType(code_points::read_certificate_types(
+                    r,
+                    "server_certificate_type.server_certificate_types",
+                )?)
             }
             ExtensionType::PADDING => Self::Padding(r.remainder()),
             ExtensionType::RECORD_SIZE_LIMIT => Self::RecordSizeLimit(r.u16("record_size_limit")?),
@@ -92,7 +119,10 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
     }
 
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self {
-        Self::Unknown { extension_type, data }
+        Self::Unknown {
+            extension_type,
+            data,
+        }
     }
 
     fn extension_type(&self) -> ExtensionType {
@@ -123,8 +153,12 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
         match self {
             Self::SupportedVersions(versions) => code_points::write_versions(versions, w),
             Self::Cookie(cookie) => w.opaque16(cookie),
-            Self::SignatureAlgorithms(schemes) | Self::SignatureAlgorithmsCert(schemes) => code_points::write_schemes(schemes, w),
-            Self::CertificateAuthorities(authorities) => certificate_authorities::write(authorities, w),
+            Self::SignatureAlgorithms(schemes) | Self::SignatureAlgorithmsCert(schemes) => {
+                code_points::write_schemes(schemes, w)
+            }
+            Self::CertificateAuthorities(authorities) => {
+                certificate_authorities::write(authorities, w)
+            }
             Self::PostHandshakeAuth | Self::EarlyData => {}
             Self::SupportedGroups(groups) => code_points::write_groups(groups, w),
             Self::KeyShare(shares) => key_share::write_client_shares(shares, w),
@@ -132,10 +166,15 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
             Self::PreSharedKey(psks) => psks.write(w),
             Self::ServerName(names) => server_name::write(names, w),
             Self::Alpn(protocols) => alpn::write_offer(protocols, w),
-            Self::ClientCertificateType(types) | Self::ServerCertificateType(types) => code_points::write_certificate_types(types, w),
+            Self::ClientCertificateType(types) | Self::ServerCertificateType(types) => {
+                code_points::write_certificate_types(types, w)
+            }
             Self::Padding(data) | Self::Unknown { data, .. } => w.bytes(data),
             Self::RecordSizeLimit(limit) => w.u16(*limit),
-            Self::TicketRequest { new_session_count, resumption_count } => {
+            Self::TicketRequest {
+                new_session_count,
+                resumption_count,
+            } => {
                 w.u8(*new_session_count);
                 w.u8(*resumption_count);
             }

@@ -53,7 +53,9 @@ mod tests {
 
     #[test]
     fn an_offer() {
-        let Message::ClientHello(hello) = extension(Place::ClientHello, TYPE, "000c 02 6832 08 687474702f312e31") else {
+        let Message::ClientHello(hello) =
+            extension(Place::ClientHello, TYPE, "000c 02 6832 08 687474702f312e31")
+        else {
             panic!("not a ClientHello")
         };
         assert_eq!(hello.alpn(), Some(&[&b"h2"[..], b"http/1.1"][..]));
@@ -61,7 +63,9 @@ mod tests {
 
     #[test]
     fn an_answer() {
-        let Message::EncryptedExtensions(answer) = extension(Place::EncryptedExtensions, TYPE, "0003 02 6832") else {
+        let Message::EncryptedExtensions(answer) =
+            extension(Place::EncryptedExtensions, TYPE, "0003 02 6832")
+        else {
             panic!("not EncryptedExtensions")
         };
         assert_eq!(answer.alpn(), Some(&b"h2"[..]));
@@ -71,8 +75,14 @@ mod tests {
     #[test]
     fn an_answer_of_two_is_refused() {
         let list = "application_layer_protocol_negotiation.protocol_name_list";
-        assert_eq!(refused(Place::EncryptedExtensions, "0005 02 6832 01 78"), (list, DecodeProblem::TrailingBytes));
-        assert_eq!(refused(Place::EncryptedExtensions, "0000"), (list, DecodeProblem::Empty));
+        assert_eq!(
+            refused(Place::EncryptedExtensions, "0005 02 6832 01 78"),
+            (list, DecodeProblem::TrailingBytes)
+        );
+        assert_eq!(
+            refused(Place::EncryptedExtensions, "0000"),
+            (list, DecodeProblem::Empty)
+        );
     }
 
     /// `opaque ProtocolName<1..2^8-1>; ProtocolName protocol_name_list<2..2^16-1>`
@@ -80,9 +90,21 @@ mod tests {
     fn neither_list_nor_names_are_empty() {
         let list = "application_layer_protocol_negotiation.protocol_name_list";
         let name = "application_layer_protocol_negotiation.protocol_name";
-        assert_eq!(refused(Place::ClientHello, "0000"), (list, DecodeProblem::Empty));
-        assert_eq!(refused(Place::ClientHello, "0001 00"), (list, DecodeProblem::Length));
-        assert_eq!(refused(Place::ClientHello, "0004 02 6832 00"), (name, DecodeProblem::Empty));
-        assert_eq!(refused(Place::EncryptedExtensions, "0002 00 00"), (name, DecodeProblem::Empty));
+        assert_eq!(
+            refused(Place::ClientHello, "0000"),
+            (list, DecodeProblem::Empty)
+        );
+        assert_eq!(
+            refused(Place::ClientHello, "0001 00"),
+            (list, DecodeProblem::Length)
+        );
+        assert_eq!(
+            refused(Place::ClientHello, "0004 02 6832 00"),
+            (name, DecodeProblem::Empty)
+        );
+        assert_eq!(
+            refused(Place::EncryptedExtensions, "0002 00 00"),
+            (name, DecodeProblem::Empty)
+        );
     }
 }

@@ -7,15 +7,17 @@
 //! } Extension;
 //! ```
 //!
-//! One pass over the block. For each extension: is it the first of its type, does it belong into this message, and is nothing left
-//! over after its content? What the content is, the message's own enum says ([`Extension`]); a type that it does not know is kept as bytes.
+//! One pass over the block. For each extension: is it the first of its type, does it belong into
+//! this message, and is nothing left over after its content? What the content is, the message's own
+//! enum says ([`Extension`]); a type that it does not know is kept as bytes.
 
 use crate::code_point::ExtensionType;
 use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};
 use crate::message::extensions::placement::{Place, belongs};
 
-/// The extensions of one kind of message: an enum with a variant for each that we read there, and one for all others.
+/// The extensions of one kind of message: an enum with a variant for each that we read there, and
+/// one for all others.
 pub(crate) trait Extension<'a>: Sized {
     /// The message they stand in.
     const PLACE: Place;
@@ -41,7 +43,10 @@ pub(crate) fn read<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec<E>, F
         seen.add(extension_type, E::PLACE)?;
         // RFC 9846, 4.3: one that is recognized and not specified for this message is refused.
         if !belongs(extension_type, E::PLACE) {
-            return Err(Fault::MisplacedExtension { message: E::PLACE.message(), extension: extension_type });
+            return Err(Fault::MisplacedExtension {
+                message: E::PLACE.message(),
+                extension: extension_type,
+            });
         }
         let unread = data.clone();
         extensions.push(match E::read(extension_type, &mut data)? {
@@ -91,10 +96,16 @@ pub(crate) fn write<'a, E: Extension<'a>>(extensions: &[E], w: &mut Writer) {
     });
 }
 
-fn each<'a>(mut block: Reader<'a>, mut visit: impl FnMut(ExtensionType, Reader<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
+fn each<'a>(
+    mut block: Reader<'a>,
+    mut visit: impl FnMut(ExtensionType, Reader<'a>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     while !block.is_empty() {
         let extension_type = ExtensionType(block.u16("extensions.extension_type")?);
-        let data = block.list16(extension_type.name().unwrap_or("extensions.extension_data"), ..)?;
+        let data = block.list16(
+            extension_type.name().unwrap_or("extensions.extension_data"),
+            ..,
+        )?;
         visit(extension_type, data)?;
     }
     Ok(())
@@ -102,8 +113,9 @@ fn each<'a>(mut block: Reader<'a>, mut visit: impl FnMut(ExtensionType, Reader<'
 
 /// The types that a block has had so far.
 ///
-/// A block can hold 16383 extensions, so a search through those before each one would be work in the square of what a peer sends. Types
-/// under 64 are bits of a number; the others are sorted at the end.
+/// A block can hold 16383 extensions, so a search through those before each one would be work in
+/// the square of what a peer sends. Types under 64 are bits of a number; the others are sorted at
+/// the end.
 #[derive(Default)]
 struct Seen {
     small: u64,
@@ -128,7 +140,12 @@ impl Seen {
 
     fn finish(mut self, place: Place) -> Result<(), Fault> {
         self.others.sort_unstable();
-        match self.others.iter().zip(self.others.iter().skip(1)).find(|(one, next)| one == next) {
+        match self
+            .others
+            .iter()
+            .zip(self.others.iter().skip(1))
+            .find(|(one, next)| one == next)
+        {
             Some((extension_type, _)) => Err(duplicate(*extension_type, place)),
             None => Ok(()),
         }
@@ -136,7 +153,10 @@ impl Seen {
 }
 
 fn duplicate(extension: ExtensionType, place: Place) -> Fault {
-    Fault::DuplicateExtension { message: place.message(), extension }
+    Fault::DuplicateExtension {
+        message: place.message(),
+        extension,
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +164,9 @@ mod tests {
     use super::*;
     use crate::code_point::AlertDescription;
     use crate::error::DecodeProblem;
-    use crate::message::testing::{block, breach, fault, message, message_of_tls13_with, message_with, round_trip};
+    use crate::message::testing::{
+        block, breach, fault, message, message_of_tls13_with, message_with, round_trip,
+    };
     use crate::message::{ClientHelloExtension, Message};
 
     const PLACES: [Place; 7] = [
@@ -158,14 +180,26 @@ mod tests {
     ];
     const UNKNOWN: ExtensionType = ExtensionType(0x1a2a);
 
-    /// RFC 9846, 4.3: "There MUST NOT be more than one extension of the same type in a given extension block."
+    /// RFC 9846, 4.3: "There MUST NOT be more than one extension of the same type in a given
+    /// extension block."
     #[test]
     fn no_extension_may_come_twice() {
         for place in PLACES {
             for extension_type in [UNKNOWN, ExtensionType(34), ExtensionType(0xffff)] {
-                let fault = fault(&message_with(place, &[(extension_type, &[]), (ExtensionType(63), &[]), (extension_type, &[1])]));
+                let fault = fault(&message_with(
+                    place,
+                    &[
+                        (extension_type, &[]),
+                        (ExtensionType(63), &[]),
+                        (extension_type, &[1]),
+                    ],
+                ));
                 assert!(
-                    matches!(fault, Fault::DuplicateExtension { message, extension } if message == place.message() && extension == extension_type),
+                    matches!(
+                        fault,
+                        Fault::DuplicateExtension { message, extension }
+                            if message == place.message() && extension == extension_type
+                    ),
                     "{fault}"
                 );
                 assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
@@ -173,7 +207,13 @@ mod tests {
         }
         let versions: (_, &[u8]) = (ExtensionType::SUPPORTED_VERSIONS, &[2, 3, 4]);
         let fault = fault(&message_with(Place::ClientHello, &[versions, versions]));
-        assert!(matches!(fault, Fault::DuplicateExtension { extension: ExtensionType::SUPPORTED_VERSIONS, .. }));
+        assert!(matches!(
+            fault,
+            Fault::DuplicateExtension {
+                extension: ExtensionType::SUPPORTED_VERSIONS,
+                ..
+            }
+        ));
     }
 
     /// Each certificate has a block of its own.
@@ -184,15 +224,27 @@ mod tests {
         round_trip(message(11, &[&[0, 0, 0, list.len() as u8][..], &list].concat()).leak());
     }
 
-    /// RFC 9846, 4.3: "receivers MUST abort the handshake with a decode_error alert if there is data left over after parsing the structure."
+    /// RFC 9846, 4.3: "receivers MUST abort the handshake with a decode_error alert if there is
+    /// data left over after parsing the structure."
     #[test]
     fn data_left_over_in_an_extension_is_a_decode_error() {
-        let bytes = message_with(Place::EncryptedExtensions, &[(ExtensionType::SERVER_NAME, &[0])]);
-        assert_eq!(breach(&bytes), ("EncryptedExtensions", "server_name", DecodeProblem::TrailingBytes));
+        let bytes = message_with(
+            Place::EncryptedExtensions,
+            &[(ExtensionType::SERVER_NAME, &[0])],
+        );
+        assert_eq!(
+            breach(&bytes),
+            (
+                "EncryptedExtensions",
+                "server_name",
+                DecodeProblem::TrailingBytes
+            )
+        );
         assert_eq!(fault(&bytes).alert(), AlertDescription::DECODE_ERROR);
     }
 
-    /// RFC 9846, 4.3: "This does not apply if the receiver does not implement [...] an extension"; and 9.3: unrecognized ones are ignored.
+    /// RFC 9846, 4.3: "This does not apply if the receiver does not implement [...] an extension";
+    /// and 9.3: unrecognized ones are ignored.
     #[test]
     fn an_unknown_extension_is_kept_with_its_bytes_in_every_message() {
         for place in PLACES {
@@ -201,8 +253,16 @@ mod tests {
             }
         }
         let bytes = message_with(Place::ClientHello, &[(UNKNOWN, &[7, 8])]).leak();
-        let Message::ClientHello(hello) = round_trip(bytes) else { panic!("not a ClientHello") };
-        assert_eq!(hello.extensions, Some(vec![ClientHelloExtension::Unknown { extension_type: UNKNOWN, data: &[7, 8] }]));
+        let Message::ClientHello(hello) = round_trip(bytes) else {
+            panic!("not a ClientHello")
+        };
+        assert_eq!(
+            hello.extensions,
+            Some(vec![ClientHelloExtension::Unknown {
+                extension_type: UNKNOWN,
+                data: &[7, 8]
+            }])
+        );
         assert!(hello.has(UNKNOWN));
         assert!(!hello.has(ExtensionType::COOKIE));
     }
@@ -210,20 +270,50 @@ mod tests {
     #[test]
     fn a_block_that_ends_inside_an_extension_is_a_decode_error() {
         let header = |content: &[u8]| message(8, &crate::message::testing::vector(2, content));
-        assert_eq!(breach(&header(&[0])), ("EncryptedExtensions", "extensions.extension_type", DecodeProblem::Truncated));
-        assert_eq!(breach(&header(&[0, 16])).1, "application_layer_protocol_negotiation");
-        assert_eq!(breach(&header(&[0x1a, 0x2a, 0])), ("EncryptedExtensions", "extensions.extension_data", DecodeProblem::Truncated));
-        assert_eq!(breach(&header(&[0x1a, 0x2a, 0, 1])).2, DecodeProblem::Truncated);
+        assert_eq!(
+            breach(&header(&[0])),
+            (
+                "EncryptedExtensions",
+                "extensions.extension_type",
+                DecodeProblem::Truncated
+            )
+        );
+        assert_eq!(
+            breach(&header(&[0, 16])).1,
+            "application_layer_protocol_negotiation"
+        );
+        assert_eq!(
+            breach(&header(&[0x1a, 0x2a, 0])),
+            (
+                "EncryptedExtensions",
+                "extensions.extension_data",
+                DecodeProblem::Truncated
+            )
+        );
+        assert_eq!(
+            breach(&header(&[0x1a, 0x2a, 0, 1])).2,
+            DecodeProblem::Truncated
+        );
     }
 
-    /// As many extensions as a block can hold: the search for duplicates must not be the square of their number.
+    /// As many extensions as a block can hold: the search for duplicates must not be the square of
+    /// their number.
     #[test]
     fn a_block_full_of_extensions_is_read_in_one_pass() {
-        let types: Vec<(ExtensionType, &[u8])> = (0..16383).map(|n| (ExtensionType(1000 + n), &[][..])).collect();
-        let Message::ClientHello(hello) = round_trip(message_with(Place::ClientHello, &types).leak()) else { panic!("not a ClientHello") };
+        let types: Vec<(ExtensionType, &[u8])> = (0..16383)
+            .map(|n| (ExtensionType(1000 + n), &[][..]))
+            .collect();
+        let Message::ClientHello(hello) =
+            round_trip(message_with(Place::ClientHello, &types).leak())
+        else {
+            panic!("not a ClientHello")
+        };
         assert_eq!(hello.extensions.unwrap().len(), 16383);
         let mut types = types;
         types[16382].0 = types[0].0;
-        assert!(matches!(fault(&message_with(Place::ClientHello, &types)), Fault::DuplicateExtension { .. }));
+        assert!(matches!(
+            fault(&message_with(Place::ClientHello, &types)),
+            Fault::DuplicateExtension { .. }
+        ));
     }
 }

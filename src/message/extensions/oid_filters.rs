@@ -1,4 +1,5 @@
-//! oid_filters (RFC 9846, 4.3.5): what a server wants to see in the extensions of a client's certificate.
+//! oid_filters (RFC 9846, 4.3.5): what a server wants to see in the extensions of a client's
+//! certificate.
 //!
 //! ```text
 //! struct {
@@ -28,15 +29,28 @@ pub(crate) struct OidFilter<'a> {
 pub(crate) fn read<'a>(r: &mut Reader<'a>) -> Result<Vec<OidFilter<'a>>, Fault> {
     let filters = r.list16("oid_filters.filters", ..)?.items(|r| {
         Ok(OidFilter {
-            certificate_extension_oid: r.vec8("oid_filters.filters.certificate_extension_oid", 1..)?,
-            certificate_extension_values: r.vec16("oid_filters.filters.certificate_extension_values", ..)?,
+            certificate_extension_oid: r
+                .vec8("oid_filters.filters.certificate_extension_oid", 1..)?,
+            certificate_extension_values: r
+                .vec16("oid_filters.filters.certificate_extension_values", ..)?,
         })
     })?;
-    // RFC 9846, 4.3.5: any given OID must not appear more than once. Sorted first, so that a long list is not compared with itself.
-    let mut oids: Vec<_> = filters.iter().map(|filter| filter.certificate_extension_oid).collect();
+    // RFC 9846, 4.3.5: any given OID must not appear more than once. Sorted first, so that a long
+    // list is not compared with itself.
+    let mut oids: Vec<_> = filters
+        .iter()
+        .map(|filter| filter.certificate_extension_oid)
+        .collect();
     oids.sort_unstable();
-    if oids.iter().zip(oids.iter().skip(1)).any(|(one, next)| one == next) {
-        return Err(Illegal::DuplicateEntry { list: "oid_filters" }.into());
+    if oids
+        .iter()
+        .zip(oids.iter().skip(1))
+        .any(|(one, next)| one == next)
+    {
+        return Err(Illegal::DuplicateEntry {
+            list: "oid_filters",
+        }
+        .into());
     }
     Ok(filters)
 }
@@ -63,13 +77,22 @@ mod tests {
 
     #[test]
     fn filters_with_and_without_values() {
-        let Message::CertificateRequest(request) = extension(Place::CertificateRequest, TYPE, "000d 03 551d0f 0002 0780 02 551d 0000")
-        else {
+        let Message::CertificateRequest(request) = extension(
+            Place::CertificateRequest,
+            TYPE,
+            "000d 03 551d0f 0002 0780 02 551d 0000",
+        ) else {
             panic!("not a CertificateRequest")
         };
         let expected = [
-            OidFilter { certificate_extension_oid: &[0x55, 0x1d, 0x0f], certificate_extension_values: &[0x07, 0x80] },
-            OidFilter { certificate_extension_oid: &[0x55, 0x1d], certificate_extension_values: &[] },
+            OidFilter {
+                certificate_extension_oid: &[0x55, 0x1d, 0x0f],
+                certificate_extension_values: &[0x07, 0x80],
+            },
+            OidFilter {
+                certificate_extension_oid: &[0x55, 0x1d],
+                certificate_extension_values: &[],
+            },
         ];
         assert_eq!(request.oid_filters(), Some(&expected[..]));
         // filters<0..2^16-1>: none is legal.
@@ -80,14 +103,32 @@ mod tests {
     #[test]
     fn an_oid_is_not_empty() {
         let bytes = message_with(Place::CertificateRequest, &[(TYPE, &hex("0003 00 0000"))]);
-        assert_eq!(breach(&bytes), ("CertificateRequest", "oid_filters.filters.certificate_extension_oid", DecodeProblem::Empty));
+        assert_eq!(
+            breach(&bytes),
+            (
+                "CertificateRequest",
+                "oid_filters.filters.certificate_extension_oid",
+                DecodeProblem::Empty
+            )
+        );
     }
 
     /// RFC 9846, 4.3.5: "Any given OID MUST NOT appear more than once in the filters list."
     #[test]
     fn an_oid_comes_once() {
-        let fault = fault(&message_with(Place::CertificateRequest, &[(TYPE, &hex("000d 01 55 0000 01 56 0000 01 55 0001 07"))]));
-        assert!(matches!(fault, Fault::Illegal(Illegal::DuplicateEntry { list: "oid_filters" })), "{fault}");
+        let fault = fault(&message_with(
+            Place::CertificateRequest,
+            &[(TYPE, &hex("000d 01 55 0000 01 56 0000 01 55 0001 07"))],
+        ));
+        assert!(
+            matches!(
+                fault,
+                Fault::Illegal(Illegal::DuplicateEntry {
+                    list: "oid_filters"
+                })
+            ),
+            "{fault}"
+        );
         assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
     }
 }

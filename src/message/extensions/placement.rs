@@ -1,7 +1,10 @@
 //! [`belongs`]: the table of RFC 9846, 4.3, which says in which messages an extension may appear.
 
 use crate::code_point::ExtensionType;
-use Place::{Certificate, CertificateRequest, ClientHello, EncryptedExtensions, HelloRetryRequest, NewSessionTicket, ServerHello};
+use Place::{
+    Certificate, CertificateRequest, ClientHello, EncryptedExtensions, HelloRetryRequest,
+    NewSessionTicket, ServerHello,
+};
 
 /// A message that has extensions; the table's columns, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,32 +42,49 @@ impl Place {
 
 /// Whether an extension of this type may stand in this message.
 ///
-/// Those that have no row are not recognized here: they may stand anywhere, and whether one that nobody asked for is ignored or
-/// refused is for the handshake to say. The rows of delegated_credential, supported_ekt_ciphers, transparency_info, external_id_hash,
-/// external_session_id, quic_transport_parameters and the two of encrypted_client_hello are left out for that reason.
+/// Those that have no row are not recognized here: they may stand anywhere, and whether one that
+/// nobody asked for is ignored or refused is for the handshake to say. The rows of
+/// delegated_credential, supported_ekt_ciphers, transparency_info, external_id_hash,
+/// external_session_id, quic_transport_parameters and the two of encrypted_client_hello are left
+/// out for that reason.
 pub(crate) fn belongs(extension_type: ExtensionType, place: Place) -> bool {
     match extension_type {
-        ExtensionType::SERVER_NAME => matches!(place, ClientHello | EncryptedExtensions | CertificateRequest),
-        ExtensionType::STATUS_REQUEST => matches!(place, ClientHello | CertificateRequest | Certificate),
+        ExtensionType::SERVER_NAME => matches!(
+            place,
+            ClientHello | EncryptedExtensions | CertificateRequest
+        ),
+        ExtensionType::STATUS_REQUEST => {
+            matches!(place, ClientHello | CertificateRequest | Certificate)
+        }
         ExtensionType::SUPPORTED_GROUPS => matches!(place, ClientHello | EncryptedExtensions),
         ExtensionType::SIGNATURE_ALGORITHMS => matches!(place, ClientHello | CertificateRequest),
         ExtensionType::USE_SRTP => matches!(place, ClientHello | EncryptedExtensions),
         ExtensionType::HEARTBEAT => matches!(place, ClientHello | EncryptedExtensions),
         ExtensionType::ALPN => matches!(place, ClientHello | EncryptedExtensions),
-        ExtensionType::CLIENT_CERTIFICATE_TYPE => matches!(place, ClientHello | EncryptedExtensions),
-        ExtensionType::SERVER_CERTIFICATE_TYPE => matches!(place, ClientHello | EncryptedExtensions),
+        ExtensionType::CLIENT_CERTIFICATE_TYPE => {
+            matches!(place, ClientHello | EncryptedExtensions)
+        }
+        ExtensionType::SERVER_CERTIFICATE_TYPE => {
+            matches!(place, ClientHello | EncryptedExtensions)
+        }
         ExtensionType::PADDING => matches!(place, ClientHello),
         ExtensionType::COMPRESS_CERTIFICATE => matches!(place, ClientHello | CertificateRequest),
         ExtensionType::RECORD_SIZE_LIMIT => matches!(place, ClientHello | EncryptedExtensions),
         ExtensionType::PRE_SHARED_KEY => matches!(place, ClientHello | ServerHello),
-        ExtensionType::EARLY_DATA => matches!(place, ClientHello | EncryptedExtensions | NewSessionTicket),
-        ExtensionType::SUPPORTED_VERSIONS => matches!(place, ClientHello | ServerHello | HelloRetryRequest),
+        ExtensionType::EARLY_DATA => {
+            matches!(place, ClientHello | EncryptedExtensions | NewSessionTicket)
+        }
+        ExtensionType::SUPPORTED_VERSIONS => {
+            matches!(place, ClientHello | ServerHello | HelloRetryRequest)
+        }
         ExtensionType::COOKIE => matches!(place, ClientHello | HelloRetryRequest),
         ExtensionType::PSK_KEY_EXCHANGE_MODES => matches!(place, ClientHello),
         ExtensionType::CERTIFICATE_AUTHORITIES => matches!(place, ClientHello | CertificateRequest),
         ExtensionType::OID_FILTERS => matches!(place, CertificateRequest),
         ExtensionType::POST_HANDSHAKE_AUTH => matches!(place, ClientHello),
-        ExtensionType::SIGNATURE_ALGORITHMS_CERT => matches!(place, ClientHello | CertificateRequest),
+        ExtensionType::SIGNATURE_ALGORITHMS_CERT => {
+            matches!(place, ClientHello | CertificateRequest)
+        }
         ExtensionType::KEY_SHARE => matches!(place, ClientHello | ServerHello | HelloRetryRequest),
         ExtensionType::TICKET_REQUEST => matches!(place, ClientHello | EncryptedExtensions),
         _ => true,
@@ -115,18 +135,27 @@ mod tests {
         ("HRR", HelloRetryRequest),
     ];
 
-    /// RFC 9846, 4.3: one that is recognized and not specified for the message in which it appears is an illegal_parameter.
+    /// RFC 9846, 4.3: one that is recognized and not specified for the message in which it appears
+    /// is an illegal_parameter.
     #[test]
     fn every_extension_is_refused_in_every_message_where_it_does_not_belong() {
         for (number, places) in TABLE {
             for (column, place) in COLUMNS {
                 let extension_type = ExtensionType(number);
                 let may = places.split(", ").any(|name| name == column);
-                assert_eq!(belongs(extension_type, place), may, "{extension_type} in {column}");
+                assert_eq!(
+                    belongs(extension_type, place),
+                    may,
+                    "{extension_type} in {column}"
+                );
                 if !may {
                     let fault = fault(&message_of_tls13_with(place, extension_type, &[]));
                     assert!(
-                        matches!(fault, Fault::MisplacedExtension { message, extension } if message == place.message() && extension == extension_type),
+                        matches!(
+                            fault,
+                            Fault::MisplacedExtension { message, extension }
+                                if message == place.message() && extension == extension_type
+                        ),
                         "{fault}"
                     );
                     assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
@@ -138,7 +167,11 @@ mod tests {
     #[test]
     fn every_extension_with_a_name_has_a_row() {
         for number in 0..=u16::MAX {
-            assert_eq!(ExtensionType(number).name().is_some(), TABLE.iter().any(|row| row.0 == number), "{number}");
+            assert_eq!(
+                ExtensionType(number).name().is_some(),
+                TABLE.iter().any(|row| row.0 == number),
+                "{number}"
+            );
         }
     }
 }

@@ -36,9 +36,11 @@ const MAX_DNS_NAME: usize = 253;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ServerName<'a> {
-    /// A DNS name in ASCII, without a trailing dot, and no IP address. Upper case is kept as it came.
+    /// A DNS name in ASCII, without a trailing dot, and no IP address. Upper case is kept as it
+    /// came.
     HostName(&'a str),
-    /// A type of the future. RFC 6066 lets all of them begin with a length, so that they can be skipped.
+    /// A type of the future. RFC 6066 lets all of them begin with a length, so that they can be
+    /// skipped.
     Other { name_type: u8, name: &'a [u8] },
 }
 
@@ -48,12 +50,21 @@ pub(crate) fn read<'a>(r: &mut Reader<'a>) -> Result<Vec<ServerName<'a>>, Fault>
     r.list16("server_name.server_name_list", 1..)?.items(|r| {
         let name_type = r.u8("server_name.name_type")?;
         // RFC 6066, 3: not more than one name of the same name_type.
-        if seen.get_mut(usize::from(name_type)).is_some_and(|seen| core::mem::replace(seen, true)) {
-            return Err(Illegal::DuplicateEntry { list: "server_name_list" }.into());
+        if seen
+            .get_mut(usize::from(name_type))
+            .is_some_and(|seen| core::mem::replace(seen, true))
+        {
+            return Err(Illegal::DuplicateEntry {
+                list: "server_name_list",
+            }
+            .into());
         }
         Ok(match name_type {
             HOST_NAME => ServerName::HostName(host_name(r.vec16("server_name.host_name", 1..)?)?),
-            _ => ServerName::Other { name_type, name: r.vec16("server_name.name", ..)? },
+            _ => ServerName::Other {
+                name_type,
+                name: r.vec16("server_name.name", ..)?,
+            },
         })
     })
 }
@@ -77,14 +88,25 @@ pub(crate) fn write(names: &[ServerName<'_>], w: &mut Writer) {
 
 /// RFC 6066, 3: ASCII without a trailing dot; literal IPv4 and IPv6 addresses are not permitted.
 ///
-/// Which characters a DNS name may have beyond that is not for TLS to say (names with an underscore are in use), but spaces and control
-/// characters, the zero byte among them, are in none. A colon would make it an IPv6 address or bring a port along.
+/// Which characters a DNS name may have beyond that is not for TLS to say (names with an underscore
+/// are in use), but spaces and control characters, the zero byte among them, are in none. A colon
+/// would make it an IPv6 address or bring a port along.
 fn host_name(bytes: &[u8]) -> Result<&str, Illegal> {
     let name = str::from_utf8(bytes).map_err(|_| Illegal::ServerName)?;
-    // Applications take it for a DNS name, and make paths and keys of it: so it is one. The underscore stands in many.
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    // Applications take it for a DNS name, and make paths and keys of it: so it is one. The
+    // underscore stands in many.
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
     let is_name = name.len() <= MAX_DNS_NAME && name.split('.').all(is_label);
-    if is_name && name.parse::<IpAddr>().is_err() { Ok(name) } else { Err(Illegal::ServerName) }
+    if is_name && name.parse::<IpAddr>().is_err() {
+        Ok(name)
+    } else {
+        Err(Illegal::ServerName)
+    }
 }
 
 #[cfg(test)]
@@ -106,12 +128,18 @@ mod tests {
     }
 
     fn with_name(name: &[u8]) -> Vec<u8> {
-        message_with(Place::ClientHello, &[(TYPE, &vector(2, &[&[0][..], &vector(2, name)].concat()))])
+        message_with(
+            Place::ClientHello,
+            &[(TYPE, &vector(2, &[&[0][..], &vector(2, name)].concat()))],
+        )
     }
 
     #[test]
     fn a_name() {
-        assert_eq!(client_hello("0009 00 0006 736572766572").server_name(), Some("server"));
+        assert_eq!(
+            client_hello("0009 00 0006 736572766572").server_name(),
+            Some("server")
+        );
     }
 
     /// RFC 6066, 3: other types of name begin with a length, so they can be skipped.
@@ -119,8 +147,17 @@ mod tests {
     fn a_name_of_another_type() {
         let hello = client_hello("000c 07 0002 0102 00 0004 612e6264");
         assert_eq!(hello.server_name(), Some("a.bd"));
-        let expected = vec![ServerName::Other { name_type: 7, name: &[1, 2] }, ServerName::HostName("a.bd")];
-        assert_eq!(hello.extensions, Some(vec![ClientHelloExtension::ServerName(expected)]));
+        let expected = vec![
+            ServerName::Other {
+                name_type: 7,
+                name: &[1, 2],
+            },
+            ServerName::HostName("a.bd"),
+        ];
+        assert_eq!(
+            hello.extensions,
+            Some(vec![ClientHelloExtension::ServerName(expected)])
+        );
         assert_eq!(client_hello("0003 07 0000").server_name(), None);
     }
 
@@ -129,7 +166,15 @@ mod tests {
     fn two_names_of_one_type_are_refused() {
         for list in ["0008 00 0001 61 00 0001 62", "0006 07 0000 07 0000"] {
             let fault = fault(&message_with(Place::ClientHello, &[(TYPE, &hex(list))]));
-            assert!(matches!(fault, Fault::Illegal(Illegal::DuplicateEntry { list: "server_name_list" })), "{fault}");
+            assert!(
+                matches!(
+                    fault,
+                    Fault::Illegal(Illegal::DuplicateEntry {
+                        list: "server_name_list"
+                    })
+                ),
+                "{fault}"
+            );
             assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
         }
     }
@@ -137,30 +182,69 @@ mod tests {
     /// `HostName<1..2^16-1>`, `server_name_list<1..2^16-1>`
     #[test]
     fn neither_list_nor_name_is_empty() {
-        assert_eq!(breach(&with_name(b"")), ("ClientHello", "server_name.host_name", DecodeProblem::Empty));
+        assert_eq!(
+            breach(&with_name(b"")),
+            ("ClientHello", "server_name.host_name", DecodeProblem::Empty)
+        );
         let bytes = message_with(Place::ClientHello, &[(TYPE, &hex("0000"))]);
-        assert_eq!(breach(&bytes), ("ClientHello", "server_name.server_name_list", DecodeProblem::Empty));
+        assert_eq!(
+            breach(&bytes),
+            (
+                "ClientHello",
+                "server_name.server_name_list",
+                DecodeProblem::Empty
+            )
+        );
     }
 
-    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot"; literal addresses "are not permitted".
+    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot";
+    /// literal addresses "are not permitted".
     #[test]
     fn what_is_no_dns_name_is_refused() {
-        for name in ["server.", ".", "192.0.2.1", "2001:db8::1", "::1", "[::1]", "server:443", "m\u{fc}nchen.example", "a b", "a\0b", "a\n"]
-        {
+        for name in [
+            "server.",
+            ".",
+            "192.0.2.1",
+            "2001:db8::1",
+            "::1",
+            "[::1]",
+            "server:443",
+            "m\u{fc}nchen.example",
+            "a b",
+            "a\0b",
+            "a\n",
+        ] {
             let fault = fault(&with_name(name.as_bytes()));
-            assert!(matches!(fault, Fault::Illegal(Illegal::ServerName)), "{name:?}: {fault}");
+            assert!(
+                matches!(fault, Fault::Illegal(Illegal::ServerName)),
+                "{name:?}: {fault}"
+            );
             assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
         }
-        assert!(matches!(fault(&with_name(&[0xff])), Fault::Illegal(Illegal::ServerName)));
-        for name in ["server", "Server.Example", "a_b.example", "xn--mnchen-3ya.example", "1.example", "192.0.2.1.example"] {
-            assert!(Message::decode(&with_name(name.as_bytes())).is_ok(), "{name}");
+        assert!(matches!(
+            fault(&with_name(&[0xff])),
+            Fault::Illegal(Illegal::ServerName)
+        ));
+        for name in [
+            "server",
+            "Server.Example",
+            "a_b.example",
+            "xn--mnchen-3ya.example",
+            "1.example",
+            "192.0.2.1.example",
+        ] {
+            assert!(
+                Message::decode(&with_name(name.as_bytes())).is_ok(),
+                "{name}"
+            );
         }
     }
 
     /// RFC 6066, 3: the server's answer "SHALL be empty".
     #[test]
     fn an_answer_is_empty() {
-        let Message::EncryptedExtensions(answer) = extension(Place::EncryptedExtensions, TYPE, "") else {
+        let Message::EncryptedExtensions(answer) = extension(Place::EncryptedExtensions, TYPE, "")
+        else {
             panic!("not EncryptedExtensions")
         };
         assert!(answer.server_name());

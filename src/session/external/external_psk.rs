@@ -1,4 +1,5 @@
-//! [`ExternalPsk`]: a secret that two parties share from outside of TLS, and the PSKs that become of it (RFC 9257 and 9258).
+//! [`ExternalPsk`]: a secret that two parties share from outside of TLS, and the PSKs that become
+//! of it (RFC 9257 and 9258).
 //!
 //! ```text
 //!                                    client, server   SHA-256   SHA-384
@@ -7,10 +8,12 @@
 //! own, peer   └─ as a server   ( peer,   own  )  ─>  WirePsk   WirePsk     what is accepted
 //! ```
 //!
-//! The names stand in what the secret is imported for, the client's first. So what one party offers is what the other accepts, and what it never accepts
-//! itself: a ClientHello that comes back to whom it came from names a PSK that is unknown there (RFC 9258, "Addressing Selfie").
+//! The names stand in what the secret is imported for, the client's first. So what one party offers
+//! is what the other accepts, and what it never accepts itself: a ClientHello that comes back to
+//! whom it came from names a PSK that is unknown there (RFC 9258, "Addressing Selfie").
 //!
-//! The secret is not kept once the four are derived (RFC 9257, section 6: "Where possible the main PSK SHOULD be deleted").
+//! The secret is not kept once the four are derived (RFC 9257, section 6: "Where possible the main
+//! PSK SHOULD be deleted").
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -23,42 +26,50 @@ use crate::error::{ConfigError, Error};
 use crate::key_schedule::{EarlySecret, PskKind, import_psk};
 use crate::secret::Secret;
 
-/// The fewest bytes that a secret may have: RFC 9257, section 6: a PSK "MUST be at least 128 bits long".
+/// The fewest bytes that a secret may have: RFC 9257, section 6: a PSK "MUST be at least 128 bits
+/// long".
 const MIN_SECRET_LEN: usize = 16;
 
-/// The longest identity in bytes. It stands in every ClientHello, with the names, once for each hash.
+/// The longest identity in bytes. It stands in every ClientHello, with the names, once for each
+/// hash.
 const MAX_IDENTITY_LEN: usize = 1024;
 
 /// The longest name in bytes: its length has one byte.
 const MAX_NAME_LEN: usize = 255;
 
-/// A secret that two parties were given outside of TLS, an external pre-shared key: each proves with it that it is the other's peer, and neither needs a
-/// certificate or a key of its own.
+/// A secret that two parties were given outside of TLS, an external pre-shared key: each proves
+/// with it that it is the other's peer, and neither needs a certificate or a key of its own.
 ///
-/// Both make one from the same identity and the same secret, and each says which of the two names is its own. That is the importer of RFC 9258, with the
-/// names as its context. Keys are agreed afresh on each connection all the same (psk_dhe_ke): who learns the secret later reads nothing of what was said
-/// before.
+/// Both make one from the same identity and the same secret, and each says which of the two names
+/// is its own. That is the importer of RFC 9258, with the names as its context. Keys are agreed
+/// afresh on each connection all the same (psk_dhe_ke): who learns the secret later reads nothing
+/// of what was said before.
 ///
-/// Cheap to clone. The secret itself is not kept: what is derived from it is, and wiped when the last clone is dropped.
+/// Cheap to clone. The secret itself is not kept: what is derived from it is, and wiped when the
+/// last clone is dropped.
 ///
 /// # Whom the secret is for
 ///
-/// **For two parties and nobody else** (RFC 9257, section 4). Whoever holds it can be either of the two to the other. A secret that a whole fleet has
-/// proves that somebody is of the fleet, and not who, whatever the names say: each of them can take on every name, and when one is lost all have to be given
-/// a new one. A server with a thousand clients has a thousand of these.
+/// **For two parties and nobody else** (RFC 9257, section 4). Whoever holds it can be either of the
+/// two to the other. A secret that a whole fleet has proves that somebody is of the fleet, and not
+/// who, whatever the names say: each of them can take on every name, and when one is lost all have
+/// to be given a new one. A server with a thousand clients has a thousand of these.
 ///
-/// Use the secret for nothing else: not under another protocol, not in TLS 1.2, and not [as it is](Self::not_imported) as well.
+/// Use the secret for nothing else: not under another protocol, not in TLS 1.2, and not
+/// [as it is](Self::not_imported) as well.
 ///
 /// # How good the secret has to be
 ///
-/// **32 bytes from a random number generator.** Never a password, nor anything made from one: who watches a single handshake, or answers one, can try as many
-/// guesses as he likes, at home and unseen, until one fits, and is either party from then on. Fewer than 16 bytes are refused; that 16 or more were
-/// random nobody can see.
+/// **32 bytes from a random number generator.** Never a password, nor anything made from one: who
+/// watches a single handshake, or answers one, can try as many guesses as he likes, at home and
+/// unseen, until one fits, and is either party from then on. Fewer than 16 bytes are refused; that
+/// 16 or more were random nobody can see.
 ///
 /// # What everybody sees
 ///
-/// **The identity and both names go over the wire in the clear**, in the first message of each connection that is begun with the secret. They name the
-/// parties to whoever watches, and tie their connections together: keep out of them what is nobody's business.
+/// **The identity and both names go over the wire in the clear**, in the first message of each
+/// connection that is begun with the secret. They name the parties to whoever watches, and tie
+/// their connections together: keep out of them what is nobody's business.
 ///
 /// # Examples
 ///
@@ -67,8 +78,10 @@ const MAX_NAME_LEN: usize = 255;
 ///
 /// // 32 random bytes that were brought to both, and that nobody else has.
 /// # let secret = [*b"sixteen bytes...", *b"and another such"].concat();
-/// let at_the_sensor = ExternalPsk::new("2026-07", &secret, PskNames { own: "sensor 17", peer: "collector" })?;
-/// let at_the_collector = ExternalPsk::new("2026-07", &secret, PskNames { own: "collector", peer: "sensor 17" })?;
+/// let at_the_sensor =
+///     ExternalPsk::new("2026-07", &secret, PskNames { own: "sensor 17", peer: "collector" })?;
+/// let at_the_collector =
+///     ExternalPsk::new("2026-07", &secret, PskNames { own: "collector", peer: "sensor 17" })?;
 ///
 /// assert_eq!(at_the_sensor.identity(), at_the_collector.identity());
 /// assert_eq!(at_the_sensor.own_name(), at_the_collector.peer_name());
@@ -96,11 +109,12 @@ enum Keys {
 
 /// The names of the two parties that share an [`ExternalPsk`], as one of them sees it.
 ///
-/// A name is any text of 1 to 255 bytes that is unique among all who might talk to each other: a host name, a serial number, a UUID. It has nothing to
-/// do with DNS. Names are compared byte by byte, and everybody who watches can read them.
+/// A name is any text of 1 to 255 bytes that is unique among all who might talk to each other: a
+/// host name, a serial number, a UUID. It has nothing to do with DNS. Names are compared byte by
+/// byte, and everybody who watches can read them.
 ///
-/// Both parties write both names. It is they that keep a party which is client and server from being made to talk to itself: nobody is given a secret
-/// with both of its names as `own`.
+/// Both parties write both names. It is they that keep a party which is client and server from
+/// being made to talk to itself: nobody is given a secret with both of its names as `own`.
 ///
 /// ```
 /// use fleeting::PskNames;
@@ -117,16 +131,21 @@ pub struct PskNames<'a> {
 }
 
 impl ExternalPsk {
-    /// A secret that both sides import (RFC 9258), which is then good for every cipher suite. Wipe the secret where it came from.
+    /// A secret that both sides import (RFC 9258), which is then good for every cipher suite. Wipe
+    /// the secret where it came from.
     ///
-    /// The identity is any 1 to 1024 bytes that the two agreed on, compared byte by byte. It tells secrets apart that the same two share, such as this
-    /// month's from the last one's.
+    /// The identity is any 1 to 1024 bytes that the two agreed on, compared byte by byte. It tells
+    /// secrets apart that the same two share, such as this month's from the last one's.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`]: a secret of less than 16 bytes, or of one byte repeated; an identity or a name that is empty or too long; two names that are
-    /// the same.
-    pub fn new(identity: impl AsRef<[u8]>, secret: impl AsRef<[u8]>, names: PskNames<'_>) -> Result<Self, Error> {
+    /// [`ConfigError::Setting`]: a secret of less than 16 bytes, or of one byte repeated; an
+    /// identity or a name that is empty or too long; two names that are the same.
+    pub fn new(
+        identity: impl AsRef<[u8]>,
+        secret: impl AsRef<[u8]>,
+        names: PskNames<'_>,
+    ) -> Result<Self, Error> {
         let identity = checked_identity(identity.as_ref())?;
         let secret = checked_secret(secret.as_ref())?;
         if names.own.is_empty() || names.peer.is_empty() {
@@ -135,39 +154,70 @@ impl ExternalPsk {
         if names.own.len() > MAX_NAME_LEN || names.peer.len() > MAX_NAME_LEN {
             return Err(refused("a name has more than 255 bytes"));
         }
-        // RFC 9258, "Addressing Selfie": with one name in both places a party would accept what it offers.
+        // RFC 9258, "Addressing Selfie": with one name in both places a party would accept what it
+        // offers.
         if names.own == names.peer {
-            return Err(refused("both names are the same: then a party could be made to talk to itself"));
+            return Err(refused(
+                "both names are the same: then a party could be made to talk to itself",
+            ));
         }
         let import = |client: &str, server: &str| {
             HashAlgorithm::ALL.map(|hash| {
                 let wire_identity = imported_identity(&identity, &context(client, server), hash);
                 let key = import_psk(&secret, &wire_identity, hash);
-                WirePsk { identity: wire_identity, hash, kind: PskKind::Imported, key }
+                WirePsk {
+                    identity: wire_identity,
+                    hash,
+                    kind: PskKind::Imported,
+                    key,
+                }
             })
         };
         let (as_client, as_server) = (import(names.own, names.peer), import(names.peer, names.own));
         let [of_sha256, _] = &as_client;
         let fingerprint = of_sha256.fingerprint();
-        let keys = Keys::Imported { own: names.own.to_owned(), peer: names.peer.to_owned(), as_client, as_server };
-        Ok(Self(Arc::new(Inner { identity, fingerprint, keys })))
+        let keys = Keys::Imported {
+            own: names.own.to_owned(),
+            peer: names.peer.to_owned(),
+            as_client,
+            as_server,
+        };
+        Ok(Self(Arc::new(Inner {
+            identity,
+            fingerprint,
+            keys,
+        })))
     }
 
     /// A secret that is used as it is, with SHA-256: for peers that cannot import.
     ///
-    /// All that stands above about whom the secret is for holds the more, because there are no names here: **one of the two has to be the client always, and the
-    /// other the server.** A party that is both can be made to talk to itself (the Selfie attack).
+    /// All that stands above about whom the secret is for holds the more, because there are no
+    /// names here: **one of the two has to be the client always, and the other the server.** A
+    /// party that is both can be made to talk to itself (the Selfie attack).
     ///
     /// Only cipher suites with SHA-256 go with it (RFC 9846, 4.3.11).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`]: a secret of less than 16 bytes, or of one byte repeated; an identity that is empty or has more than 1024 bytes.
-    pub fn not_imported(identity: impl AsRef<[u8]>, secret: impl AsRef<[u8]>) -> Result<Self, Error> {
+    /// [`ConfigError::Setting`]: a secret of less than 16 bytes, or of one byte repeated; an
+    /// identity that is empty or has more than 1024 bytes.
+    pub fn not_imported(
+        identity: impl AsRef<[u8]>,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Self, Error> {
         let identity = checked_identity(identity.as_ref())?;
         let key = checked_secret(secret.as_ref())?;
-        let wire = WirePsk { identity: identity.clone(), hash: HashAlgorithm::Sha256, kind: PskKind::External, key };
-        Ok(Self(Arc::new(Inner { identity, fingerprint: wire.fingerprint(), keys: Keys::NotImported([wire]) })))
+        let wire = WirePsk {
+            identity: identity.clone(),
+            hash: HashAlgorithm::Sha256,
+            kind: PskKind::External,
+            key,
+        };
+        Ok(Self(Arc::new(Inner {
+            identity,
+            fingerprint: wire.fingerprint(),
+            keys: Keys::NotImported([wire]),
+        })))
     }
 
     /// What the two parties call the secret.
@@ -191,14 +241,17 @@ impl ExternalPsk {
         }
     }
 
-    /// What a session remembers this by: the same in every process that was given the same identity, secret and names, and another if anything differs.
+    /// What a session remembers this by: the same in every process that was given the same
+    /// identity, secret and names, and another if anything differs.
     pub(crate) fn fingerprint(&self) -> &[u8; 32] {
         &self.0.fingerprint
     }
 
     /// Whether it goes with any of these.
     pub(crate) fn fits_any(&self, suites: &[Suite]) -> bool {
-        self.as_client().iter().any(|wire| suites.iter().any(|suite| suite.hash() == wire.hash))
+        self.as_client()
+            .iter()
+            .any(|wire| suites.iter().any(|suite| suite.hash() == wire.hash))
     }
 
     /// What to offer as a client: one for each hash, SHA-256 first.
@@ -222,7 +275,10 @@ impl ExternalPsk {
 impl fmt::Debug for ExternalPsk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExternalPsk")
-            .field("identity", &format_args!("\"{}\"", self.identity().escape_ascii()))
+            .field(
+                "identity",
+                &format_args!("\"{}\"", self.identity().escape_ascii()),
+            )
             .field("own_name", &self.own_name())
             .field("peer_name", &self.peer_name())
             .finish_non_exhaustive()
@@ -240,15 +296,23 @@ pub(crate) struct WirePsk {
 }
 
 impl WirePsk {
-    /// The binder of a text that begins as no ClientHello does: it says as little of the PSK as the binders that everybody sees, and is none of them.
+    /// The binder of a text that begins as no ClientHello does: it says as little of the PSK as the
+    /// binders that everybody sees, and is none of them.
     ///
-    /// A hash of the secret would be shorter, but what is imported MUST NOT be used "for any purpose other than the importer", nor what comes of it "for
-    /// any purpose other than TLS PSKs" (RFC 9258, section 4).
-    #[expect(clippy::expect_used, reason = "a binder is as long as its hash, which is the first one's: SHA-256")]
+    /// A hash of the secret would be shorter, but what is imported MUST NOT be used "for any
+    /// purpose other than the importer", nor what comes of it "for any purpose other than TLS PSKs"
+    /// (RFC 9258, section 4).
+    #[expect(
+        clippy::expect_used,
+        reason = "a binder is as long as its hash, which is the first one's: SHA-256"
+    )]
     fn fingerprint(&self) -> [u8; 32] {
         let text = [b"fleeting external PSK v1".as_slice(), &self.identity].concat();
         let binder_key = EarlySecret::new(self.hash, Some(&self.key)).binder_key(self.kind);
-        binder_key.binder(&self.hash.hash(&text)).try_into().expect("SHA-256 has 32 bytes")
+        binder_key
+            .binder(&self.hash.hash(&text))
+            .try_into()
+            .expect("SHA-256 has 32 bytes")
     }
 }
 
@@ -263,22 +327,36 @@ pub(crate) struct ExternalPsks {
 impl ExternalPsks {
     /// # Errors
     ///
-    /// [`ConfigError::Setting`] if a client could mean two of them by the same bytes: one of the two would never be found, and which one would depend on
-    /// their order. Also if what is offered under one is accepted under another: that is how a list looks that was copied to both parties, and then each
-    /// would take itself for the other.
+    /// [`ConfigError::Setting`] if a client could mean two of them by the same bytes: one of the
+    /// two would never be found, and which one would depend on their order. Also if what is offered
+    /// under one is accepted under another: that is how a list looks that was copied to both
+    /// parties, and then each would take itself for the other.
     pub(crate) fn new(psks: Vec<ExternalPsk>) -> Result<Self, ConfigError> {
         let mut all = Self::default();
         for psk in psks {
             for (at, wire) in psk.as_server().iter().enumerate() {
-                if all.by_identity.insert(wire.identity.clone(), (psk.clone(), at)).is_some() {
-                    return Err(ConfigError::Setting { name: "external_psks", reason: "two of them have the same identity and names" });
+                if all
+                    .by_identity
+                    .insert(wire.identity.clone(), (psk.clone(), at))
+                    .is_some()
+                {
+                    return Err(ConfigError::Setting {
+                        name: "external_psks",
+                        reason: "two of them have the same identity and names",
+                    });
                 }
             }
             all.by_fingerprint.insert(*psk.fingerprint(), psk);
         }
-        // RFC 9258, "Addressing Selfie". Without names there is nothing to tell the directions apart by.
-        let accepts_own =
-            |psk: &ExternalPsk| psk.own_name().is_some() && psk.as_client().iter().any(|wire| all.find(&wire.identity).is_some());
+        // RFC 9258, "Addressing Selfie". Without names there is nothing to tell the directions
+        // apart by.
+        let accepts_own = |psk: &ExternalPsk| {
+            psk.own_name().is_some()
+                && psk
+                    .as_client()
+                    .iter()
+                    .any(|wire| all.find(&wire.identity).is_some())
+        };
         if all.by_fingerprint.values().any(accepts_own) {
             return Err(ConfigError::Setting {
                 name: "external_psks",
@@ -293,7 +371,8 @@ impl ExternalPsks {
         self.by_identity.is_empty()
     }
 
-    /// The one that a client means by `PskIdentity.identity`: all of its bytes, and no more than bytes (RFC 9257, 6.1.1).
+    /// The one that a client means by `PskIdentity.identity`: all of its bytes, and no more than
+    /// bytes (RFC 9257, 6.1.1).
     pub(crate) fn find(&self, identity: &[u8]) -> Option<(&ExternalPsk, &WirePsk)> {
         let (psk, at) = self.by_identity.get(identity)?;
         Some((psk, psk.as_server().get(*at)?))
@@ -326,7 +405,15 @@ fn imported_identity(external_identity: &[u8], context: &[u8], target: HashAlgor
         [high, low]
     };
     let protocol = ProtocolVersion::TLS1_3.0.to_be_bytes();
-    [&length(external_identity), external_identity, &length(context), context, &protocol, &target_kdf.to_be_bytes()].concat()
+    [
+        &length(external_identity),
+        external_identity,
+        &length(context),
+        context,
+        &protocol,
+        &target_kdf.to_be_bytes(),
+    ]
+    .concat()
 }
 
 /// RFC 9258, "Addressing Selfie", with names where the example has MAC addresses:
@@ -342,7 +429,13 @@ fn context(client: &str, server: &str) -> Vec<u8> {
         let [.., length] = name.len().to_be_bytes();
         [length]
     };
-    [&length(client), client.as_bytes(), &length(server), server.as_bytes()].concat()
+    [
+        &length(client),
+        client.as_bytes(),
+        &length(server),
+        server.as_bytes(),
+    ]
+    .concat()
 }
 
 fn checked_identity(identity: &[u8]) -> Result<Vec<u8>, Error> {
@@ -358,15 +451,25 @@ fn checked_identity(identity: &[u8]) -> Result<Vec<u8>, Error> {
 fn checked_secret(secret: &[u8]) -> Result<Secret, Error> {
     let first = match secret {
         [first, ..] if secret.len() >= MIN_SECRET_LEN => first,
-        _ => return Err(refused("the secret has less than 16 bytes; take 32 random ones")),
+        _ => {
+            return Err(refused(
+                "the secret has less than 16 bytes; take 32 random ones",
+            ));
+        }
     };
     // All of it is looked at, so that the time does not tell where the first other byte stands.
     if secret.iter().fold(0, |all, byte| all | (byte ^ first)) == 0 {
-        return Err(refused("the secret is one byte repeated: it was never filled"));
+        return Err(refused(
+            "the secret is one byte repeated: it was never filled",
+        ));
     }
     Ok(Secret::copy_of(secret))
 }
 
 fn refused(reason: &'static str) -> Error {
-    ConfigError::Setting { name: "ExternalPsk", reason }.into()
+    ConfigError::Setting {
+        name: "ExternalPsk",
+        reason,
+    }
+    .into()
 }

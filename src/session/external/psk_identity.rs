@@ -7,26 +7,39 @@ use crate::code_point::ProtocolVersion;
 use crate::error::Fault;
 use crate::message::Reader;
 
-/// Which imported PSK a client means, and who it is and wants to talk to under it (RFC 9258): what [`ExternalPsk::new`](crate::ExternalPsk::new) was given
-/// at the client's side. Nothing in it is authenticated yet.
+/// Which imported PSK a client means, and who it is and wants to talk to under it (RFC 9258): what
+/// [`ExternalPsk::new`](crate::ExternalPsk::new) was given at the client's side. Nothing in it is
+/// authenticated yet.
 ///
-/// For a server that looks its PSKs up: with [`psk_identities`](crate::ClientHello::psk_identities) before it chooses a configuration.
+/// For a server that looks its PSKs up: with [`psk_identities`](crate::ClientHello::psk_identities)
+/// before it chooses a configuration.
 ///
 /// ```
 /// use fleeting::{ClientHello, Error, ExternalPsk, PskIdentity, PskNames, Server};
 ///
-/// /// A configuration for this client alone; `find` looks the secret up that "collector" shares with it.
-/// fn configuration(hello: &ClientHello, find: impl Fn(&str) -> Option<[u8; 32]>) -> Option<Result<Server, Error>> {
-///     let mut offered = hello.psk_identities().filter_map(PskIdentity::parse).filter(|psk| psk.server == "collector");
+/// /// A configuration for this client alone; `find` looks the secret up that "collector" shares
+/// /// with it.
+/// fn configuration(
+///     hello: &ClientHello,
+///     find: impl Fn(&str) -> Option<[u8; 32]>,
+/// ) -> Option<Result<Server, Error>> {
+///     let mut offered = hello
+///         .psk_identities()
+///         .filter_map(PskIdentity::parse)
+///         .filter(|psk| psk.server == "collector");
 ///     offered.find_map(|psk| {
-///         let (secret, names) = (find(psk.client)?, PskNames { own: psk.server, peer: psk.client });
-///         Some(ExternalPsk::new(psk.identity, secret, names).and_then(|psk| Server::builder().external_psks([psk]).build()))
+///         let (secret, names) =
+///             (find(psk.client)?, PskNames { own: psk.server, peer: psk.client });
+///         Some(
+///             ExternalPsk::new(psk.identity, secret, names)
+///                 .and_then(|psk| Server::builder().external_psks([psk]).build()),
+///         )
 ///     })
 /// }
 /// ```
 ///
-/// (A client that comes back offers a ticket, and its PSK behind that. For a ticket to be known again, these configurations share their
-/// [`ticket_keys`](crate::ServerBuilder::ticket_keys).)
+/// (A client that comes back offers a ticket, and its PSK behind that. For a ticket to be known
+/// again, these configurations share their [`ticket_keys`](crate::ServerBuilder::ticket_keys).)
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PskIdentity<'a> {
     /// The PSK's own identity.
@@ -38,9 +51,12 @@ pub struct PskIdentity<'a> {
 }
 
 impl<'a> PskIdentity<'a> {
-    /// Reads an ImportedIdentity for TLS 1.3 with two names in it; `None` for whatever is not one: tickets, PSKs that are not imported, or for something else.
+    /// Reads an ImportedIdentity for TLS 1.3 with two names in it; `None` for whatever is not one:
+    /// tickets, PSKs that are not imported, or for something else.
     pub fn parse(identity: &'a [u8]) -> Option<Self> {
-        Self::read(&mut Reader::new("ImportedIdentity", identity)).ok().flatten()
+        Self::read(&mut Reader::new("ImportedIdentity", identity))
+            .ok()
+            .flatten()
     }
 
     fn read(r: &mut Reader<'a>) -> Result<Option<Self>, Fault> {
@@ -52,15 +68,27 @@ impl<'a> PskIdentity<'a> {
         r.end("target_kdf")?;
         let (client, server) = (context.vec8("client", 1..)?, context.vec8("server", 1..)?);
         context.end("server")?;
-        let (Ok(client), Ok(server)) = (str::from_utf8(client), str::from_utf8(server)) else { return Ok(None) };
-        Ok((target_protocol == ProtocolVersion::TLS1_3.0).then_some(Self { identity, client, server }))
+        let (Ok(client), Ok(server)) = (str::from_utf8(client), str::from_utf8(server)) else {
+            return Ok(None);
+        };
+        Ok(
+            (target_protocol == ProtocolVersion::TLS1_3.0).then_some(Self {
+                identity,
+                client,
+                server,
+            }),
+        )
     }
 }
 
 impl fmt::Debug for PskIdentity<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let identity = self.identity.escape_ascii().to_string();
-        f.debug_struct("PskIdentity").field("identity", &identity).field("client", &self.client).field("server", &self.server).finish()
+        f.debug_struct("PskIdentity")
+            .field("identity", &identity)
+            .field("client", &self.client)
+            .field("server", &self.server)
+            .finish()
     }
 }
 
@@ -71,19 +99,49 @@ mod tests {
 
     #[test]
     fn reads_what_a_client_offers_and_nothing_else() {
-        let psk = ExternalPsk::new(b"site\0 4", [7, 8].repeat(16), PskNames { own: "sensor", peer: "hub" }).unwrap();
+        let psk = ExternalPsk::new(
+            b"site\0 4",
+            [7, 8].repeat(16),
+            PskNames {
+                own: "sensor",
+                peer: "hub",
+            },
+        )
+        .unwrap();
         for wire in psk.as_client() {
-            let expected = PskIdentity { identity: b"site\0 4", client: "sensor", server: "hub" };
+            let expected = PskIdentity {
+                identity: b"site\0 4",
+                client: "sensor",
+                server: "hub",
+            };
             assert_eq!(PskIdentity::parse(&wire.identity), Some(expected));
             for end in 0..wire.identity.len() {
                 assert_eq!(PskIdentity::parse(&wire.identity[..end]), None);
             }
-            assert_eq!(PskIdentity::parse(&[&wire.identity[..], b"\0"].concat()), None);
+            assert_eq!(
+                PskIdentity::parse(&[&wire.identity[..], b"\0"].concat()),
+                None
+            );
         }
-        // Written out: an external_identity "a", a context of "b" and "c", TLS 1.3, HKDF_SHA256; then for TLS 1.2, and with names that are none.
-        let imported = |context: &[u8], protocol: u8| [&[0, 1, b'a', 0, 4][..], context, &[3, protocol, 0, 1]].concat();
-        assert_eq!(PskIdentity::parse(&imported(b"\x01b\x01c", 4)), Some(PskIdentity { identity: b"a", client: "b", server: "c" }));
-        for other in [imported(b"\x01b\x01c", 3), imported(b"\x01\xff\x01c", 4), imported(b"\0\x02bc", 4), imported(b"\x02bc\0", 4)] {
+        // Written out: an external_identity "a", a context of "b" and "c", TLS 1.3, HKDF_SHA256;
+        // then for TLS 1.2, and with names that are none.
+        let imported = |context: &[u8], protocol: u8| {
+            [&[0, 1, b'a', 0, 4][..], context, &[3, protocol, 0, 1]].concat()
+        };
+        assert_eq!(
+            PskIdentity::parse(&imported(b"\x01b\x01c", 4)),
+            Some(PskIdentity {
+                identity: b"a",
+                client: "b",
+                server: "c"
+            })
+        );
+        for other in [
+            imported(b"\x01b\x01c", 3),
+            imported(b"\x01\xff\x01c", 4),
+            imported(b"\0\x02bc", 4),
+            imported(b"\x02bc\0", 4),
+        ] {
             assert_eq!(PskIdentity::parse(&other), None, "{other:?}");
         }
         assert_eq!(PskIdentity::parse(b"Client_identity"), None);

@@ -34,7 +34,9 @@ fn put(cache: &SessionCache, key: SessionKey, number: u16) {
 }
 
 fn take(cache: &SessionCache, key: SessionKey) -> Option<u16> {
-    let taken = connection(cache, key).take(at(NOW)).map(|session| number(&session));
+    let taken = connection(cache, key)
+        .take(at(NOW))
+        .map(|session| number(&session));
     cache.assert_in_order();
     taken
 }
@@ -60,8 +62,14 @@ fn a_session_is_used_once_and_the_newest_first() {
     (1..=3).for_each(|number| put(&cache, key("a"), number));
     put(&cache, key("b"), 9);
     assert_eq!(cache.len(), 4);
-    assert_eq!([(); 4].map(|()| take(&cache, key("a"))), [Some(3), Some(2), Some(1), None]);
-    assert_eq!((take(&cache, key("b")), take(&cache, key("b"))), (Some(9), None));
+    assert_eq!(
+        [(); 4].map(|()| take(&cache, key("a"))),
+        [Some(3), Some(2), Some(1), None]
+    );
+    assert_eq!(
+        (take(&cache, key("b")), take(&cache, key("b"))),
+        (Some(9), None)
+    );
     assert!(cache.is_empty());
 }
 
@@ -71,17 +79,27 @@ fn no_server_takes_the_room_of_the_others() {
     put(&cache, key("b"), 9);
     (1..=10).for_each(|number| put(&cache, key("a"), number));
     assert_eq!(cache.len(), 9);
-    assert_eq!([(); 9].map(|()| take(&cache, key("a"))), [10, 9, 8, 7, 6, 5, 4, 3, 0].map(|number| (number > 0).then_some(number)));
+    assert_eq!(
+        [(); 9].map(|()| take(&cache, key("a"))),
+        [10, 9, 8, 7, 6, 5, 4, 3, 0].map(|number| (number > 0).then_some(number))
+    );
     assert_eq!(take(&cache, key("b")), Some(9));
 }
 
 #[test]
 fn a_cache_does_not_grow() {
-    // OpenSSL CVE-2024-2511: sessions piled up where a limit was believed to be, until the memory was full.
-    let keys: Vec<_> = (0..500).map(|number| key(&format!("host-{number}"))).collect();
+    // OpenSSL CVE-2024-2511: sessions piled up where a limit was believed to be, until the memory
+    // was full.
+    let keys: Vec<_> = (0..500)
+        .map(|number| key(&format!("host-{number}")))
+        .collect();
     for capacity in [0, 1, 3, 50] {
         let cache = SessionCache::new(capacity);
-        for (number, key) in (0..).zip(keys.iter().chain(&keys[..20]).flat_map(|key| [key; PER_SERVER + 2])) {
+        for (number, key) in (0..).zip(
+            keys.iter()
+                .chain(&keys[..20])
+                .flat_map(|key| [key; PER_SERVER + 2]),
+        ) {
             put(&cache, *key, number);
             assert!(cache.len() <= capacity);
         }
@@ -105,13 +123,17 @@ fn the_server_goes_first_that_has_been_silent_for_the_longest() {
     put(&cache, key("e"), 6);
     put(&cache, key("f"), 7);
     // Of one server the oldest.
-    assert_eq!((take(&cache, key("a")), take(&cache, key("c"))), (None, Some(4)));
+    assert_eq!(
+        (take(&cache, key("a")), take(&cache, key("c"))),
+        (None, Some(4))
+    );
     assert_eq!(cache.len(), 3);
 }
 
 #[test]
 fn a_server_is_found_by_what_was_asked_for_and_not_by_what_it_says() {
-    // wolfSSL CVE-2026-94419: entries were found by a value that the peer had sent, so that one server could put a session where another's was looked for.
+    // wolfSSL CVE-2026-94419: entries were found by a value that the peer had sent, so that one
+    // server could put a session where another's was looked for.
     let cache = SessionCache::default();
     let peer = peer_until(NOW + DAY);
     assert_eq!(peer.names(), ["db.internal", "*.example"]);
@@ -138,11 +160,26 @@ fn one_clients_trust_does_not_pass_to_another() {
     let address = ServerName::parse("10.0.0.7").unwrap();
     let (roots, others) = (authority.trust(), other.trust());
     let both = roots.clone().and(others.clone());
-    let (psk, other_secret, other_identity) = (external_psk("one", 1), external_psk("one", 2), external_psk("other", 1));
+    let (psk, other_secret, other_identity) = (
+        external_psk("one", 1),
+        external_psk("one", 2),
+        external_psk("other", 1),
+    );
     let mut keys = Vec::new();
-    for trust in [&roots, &others, &both, &Trust::keys([pinned]), &Trust::key_for("db.internal", pinned)] {
+    for trust in [
+        &roots,
+        &others,
+        &both,
+        &Trust::keys([pinned]),
+        &Trust::key_for("db.internal", pinned),
+    ] {
         for name in [None, Some(&host), Some(&name("db.interna")), Some(&address)] {
-            for identity in [None, Some(&me), Some(&same_key), Some(&authority.issue_client("me").unwrap())] {
+            for identity in [
+                None,
+                Some(&me),
+                Some(&same_key),
+                Some(&authority.issue_client("me").unwrap()),
+            ] {
                 for psk in [None, Some(&psk), Some(&other_secret), Some(&other_identity)] {
                     keys.push(SessionKey::new(name, trust, identity, psk));
                 }
@@ -157,16 +194,48 @@ fn one_clients_trust_does_not_pass_to_another() {
 
     let cache = SessionCache::default();
     let shared = cache.clone();
-    put(&cache, SessionKey::new(Some(&host), &roots, Some(&me), None), 1);
-    assert!(take(&shared, SessionKey::new(Some(&host), &both, Some(&me), None)).is_none());
+    put(
+        &cache,
+        SessionKey::new(Some(&host), &roots, Some(&me), None),
+        1,
+    );
+    assert!(
+        take(
+            &shared,
+            SessionKey::new(Some(&host), &both, Some(&me), None)
+        )
+        .is_none()
+    );
     assert!(take(&shared, SessionKey::new(Some(&host), &roots, None, None)).is_none());
-    assert!(take(&shared, SessionKey::new(Some(&host), &roots, Some(&me), Some(&psk))).is_none());
+    assert!(
+        take(
+            &shared,
+            SessionKey::new(Some(&host), &roots, Some(&me), Some(&psk))
+        )
+        .is_none()
+    );
     // The same trust, built elsewhere.
     let again = Trust::roots_from_pem(authority.certificate_pem()).unwrap();
-    put(&cache, SessionKey::new(Some(&host), &roots, None, Some(&psk)), 2);
+    put(
+        &cache,
+        SessionKey::new(Some(&host), &roots, None, Some(&psk)),
+        2,
+    );
     let me_again = Identity::from_pem(me.chain_pem(), me.key_pem().unwrap().expose()).unwrap();
-    assert_eq!(take(&shared, SessionKey::new(Some(&name("DB.internal.")), &again, Some(&me_again), None)), Some(1));
-    assert_eq!(take(&shared, SessionKey::new(Some(&host), &again, None, Some(&external_psk("one", 1)))), Some(2));
+    assert_eq!(
+        take(
+            &shared,
+            SessionKey::new(Some(&name("DB.internal.")), &again, Some(&me_again), None)
+        ),
+        Some(1)
+    );
+    assert_eq!(
+        take(
+            &shared,
+            SessionKey::new(Some(&host), &again, None, Some(&external_psk("one", 1)))
+        ),
+        Some(2)
+    );
 }
 
 /// Whether this session can be taken at a time, if it was put in when it came.
@@ -190,7 +259,10 @@ fn a_session_expires_with_its_ticket() {
     assert!(!usable(make, NOW + 2 * HOUR + MILLI));
     assert!(!usable(make, Duration::MAX));
     // RFC 9846, 4.7.1: the value of zero means to discard it at once.
-    let make = || ClientSession { lifetime: Duration::ZERO, ..numbered(1) };
+    let make = || ClientSession {
+        lifetime: Duration::ZERO,
+        ..numbered(1)
+    };
     assert!(!usable(make, NOW));
 }
 
@@ -198,11 +270,25 @@ fn a_session_expires_with_its_ticket() {
 fn a_session_expires_after_a_week() {
     // RFC 9846, 4.7.1: not for longer than 7 days, regardless of the ticket_lifetime.
     let lifetime = Duration::from_secs(u32::MAX.into());
-    let make = || ClientSession { lifetime, session: Session { since: NOW, ..plain() }, ..numbered(1) };
+    let make = || ClientSession {
+        lifetime,
+        session: Session {
+            since: NOW,
+            ..plain()
+        },
+        ..numbered(1)
+    };
     assert!(usable(make, NOW + 7 * DAY));
     assert!(!usable(make, NOW + 7 * DAY + MILLI));
     // Counted from the handshake in which somebody proved something.
-    let make = || ClientSession { lifetime, session: Session { since: NOW - DAY, ..plain() }, ..numbered(1) };
+    let make = || ClientSession {
+        lifetime,
+        session: Session {
+            since: NOW - DAY,
+            ..plain()
+        },
+        ..numbered(1)
+    };
     assert!(usable(make, NOW + 6 * DAY));
     assert!(!usable(make, NOW + 6 * DAY + MILLI));
 }
@@ -212,10 +298,16 @@ fn a_session_expires_with_its_servers_certificate() {
     // RFC 9846, 4.7.1.
     let expires = Duration::from_secs((NOW + HOUR).as_secs());
     let peer = peer_until(expires);
-    let make = || ClientSession { session: session(Suite::Aes128GcmSha256, Some(peer.clone())), ..numbered(1) };
+    let make = || ClientSession {
+        session: session(Suite::Aes128GcmSha256, Some(peer.clone())),
+        ..numbered(1)
+    };
     assert!(usable(make, expires));
     assert!(!usable(make, expires + SECOND));
-    let make = || ClientSession { received: expires + SECOND, ..make() };
+    let make = || ClientSession {
+        received: expires + SECOND,
+        ..make()
+    };
     assert!(!usable(make, expires));
 }
 
@@ -230,14 +322,22 @@ fn a_session_from_the_future_is_not_used() {
 #[test]
 fn what_has_expired_gives_way_to_what_has_not() {
     let cache = SessionCache::default();
-    let short = |number| ClientSession { lifetime: SECOND, ..numbered(number) };
+    let short = |number| ClientSession {
+        lifetime: SECOND,
+        ..numbered(number)
+    };
     put(&cache, key("a"), 1);
     connection(&cache, key("a")).put(short(2), at(NOW));
     connection(&cache, key("a")).put(short(3), at(NOW));
     connection(&cache, key("b")).put(short(4), at(NOW));
     assert_eq!(cache.len(), 4);
     let later = at(NOW + HOUR);
-    assert_eq!(connection(&cache, key("a")).take(later).map(|session| number(&session)), Some(1));
+    assert_eq!(
+        connection(&cache, key("a"))
+            .take(later)
+            .map(|session| number(&session)),
+        Some(1)
+    );
     cache.assert_in_order();
     // Nobody asks for b again.
     assert!(cache.is_empty());
@@ -245,10 +345,22 @@ fn what_has_expired_gives_way_to_what_has_not() {
 
 #[test]
 fn what_nobody_asks_for_any_more_goes_too() {
-    let short = |number| ClientSession { lifetime: SECOND, ..numbered(number) };
+    let short = |number| ClientSession {
+        lifetime: SECOND,
+        ..numbered(number)
+    };
     let later = at(NOW + HOUR);
-    let putting = |cache: &SessionCache| connection(cache, key("new")).put(ClientSession { received: later.unix, ..numbered(1) }, later);
-    let asking = |cache: &SessionCache| assert!(connection(cache, key("unknown")).take(later).is_none());
+    let putting = |cache: &SessionCache| {
+        connection(cache, key("new")).put(
+            ClientSession {
+                received: later.unix,
+                ..numbered(1)
+            },
+            later,
+        )
+    };
+    let asking =
+        |cache: &SessionCache| assert!(connection(cache, key("unknown")).take(later).is_none());
     for (call, grows) in [(&putting as &dyn Fn(&SessionCache), 1), (&asking, 0)] {
         let cache = SessionCache::default();
         // What is good still stands first, and everywhere between.
@@ -263,7 +375,13 @@ fn what_nobody_asks_for_any_more_goes_too() {
         cache.assert_in_order();
         // A few at a time.
         assert_eq!(cache.len(), 38 + grows);
-        assert_eq!(recorder::take().iter().filter(|dropped| **dropped == psk).count(), 2);
+        assert_eq!(
+            recorder::take()
+                .iter()
+                .filter(|dropped| **dropped == psk)
+                .count(),
+            2
+        );
         (0..12).for_each(|_| call(&cache));
         cache.assert_in_order();
         assert_eq!(cache.len(), 20 + if grows > 0 { PER_SERVER } else { 0 });
@@ -273,9 +391,14 @@ fn what_nobody_asks_for_any_more_goes_too() {
 
 #[test]
 fn what_a_failed_connection_left_is_forgotten() {
-    // RFC 9846, section 6: the PSKs of tickets from a failed connection SHOULD be discarded if possible.
+    // RFC 9846, section 6: the PSKs of tickets from a failed connection SHOULD be discarded if
+    // possible.
     let cache = SessionCache::default();
-    let (failed, fine, elsewhere) = (connection(&cache, key("a")), connection(&cache, key("a")), connection(&cache, key("b")));
+    let (failed, fine, elsewhere) = (
+        connection(&cache, key("a")),
+        connection(&cache, key("a")),
+        connection(&cache, key("b")),
+    );
     for (number, from) in [(1, &failed), (2, &fine), (3, &failed), (4, &elsewhere)] {
         from.put(numbered(number), at(NOW));
     }
@@ -284,7 +407,14 @@ fn what_a_failed_connection_left_is_forgotten() {
     assert_eq!(cache.len(), 2);
     // Others have nothing of it, and the second time there is nothing.
     failed.forget();
-    assert_eq!((take(&cache, key("a")), take(&cache, key("a")), take(&cache, key("b"))), (Some(2), None, Some(4)));
+    assert_eq!(
+        (
+            take(&cache, key("a")),
+            take(&cache, key("a")),
+            take(&cache, key("b"))
+        ),
+        (Some(2), None, Some(4))
+    );
 }
 
 #[test]
@@ -308,9 +438,15 @@ fn after_clear_all_connections_begin_anew() {
 #[test]
 fn the_age_of_a_ticket_is_obscured() {
     // RFC 9846, 4.3.11.1: milliseconds, plus ticket_age_add, modulo 2^32.
-    let session = |age_add| ClientSession { age_add, ..numbered(1) };
+    let session = |age_add| ClientSession {
+        age_add,
+        ..numbered(1)
+    };
     assert_eq!(session(7).obfuscated_age(at(NOW)), 7);
-    assert_eq!(session(7).obfuscated_age(at(NOW + Duration::from_micros(1_234_999))), 1241);
+    assert_eq!(
+        session(7).obfuscated_age(at(NOW + Duration::from_micros(1_234_999))),
+        1241
+    );
     assert_eq!(session(u32::MAX).obfuscated_age(at(NOW + SECOND)), 999);
     assert_eq!(session(0).obfuscated_age(at(NOW + 7 * DAY)), 604_800_000);
     assert_eq!(session(7).obfuscated_age(at(NOW - SECOND)), 7);
@@ -319,7 +455,10 @@ fn the_age_of_a_ticket_is_obscured() {
 #[test]
 fn a_ticket_that_cannot_be_used_is_not_kept() {
     let cache = SessionCache::default();
-    let with = |ticket: Vec<u8>| ClientSession { ticket: ticket.into(), ..numbered(1) };
+    let with = |ticket: Vec<u8>| ClientSession {
+        ticket: ticket.into(),
+        ..numbered(1)
+    };
     connection(&cache, key("a")).put(with(Vec::new()), at(NOW));
     connection(&cache, key("a")).put(with(vec![1; MAX_TICKET_LEN + 1]), at(NOW));
     assert!(cache.is_empty());
@@ -331,7 +470,12 @@ fn a_ticket_that_cannot_be_used_is_not_kept() {
 fn what_goes_is_wiped() {
     let cache = SessionCache::new(2);
     let psk = plain().psk.expose().to_vec();
-    let wiped = || recorder::take().iter().filter(|dropped| **dropped == psk).count();
+    let wiped = || {
+        recorder::take()
+            .iter()
+            .filter(|dropped| **dropped == psk)
+            .count()
+    };
     wiped();
     put(&cache, key("a"), 1);
     put(&cache, key("a"), 2);
@@ -357,7 +501,10 @@ fn a_thread_that_panics_spoils_nothing() {
     put(&cache, key("a"), 1);
     cache.poison();
     put(&cache, key("a"), 2);
-    assert_eq!((take(&cache, key("a")), take(&cache, key("a"))), (Some(2), Some(1)));
+    assert_eq!(
+        (take(&cache, key("a")), take(&cache, key("a"))),
+        (Some(2), Some(1))
+    );
 }
 
 #[test]
@@ -392,15 +539,26 @@ fn shows_how_many_and_nothing_of_them() {
 
 #[derive(Clone, Debug)]
 enum Call {
-    Put { key: usize, origin: usize, short: bool },
-    Take { key: usize },
-    Forget { key: usize, origin: usize },
+    Put {
+        key: usize,
+        origin: usize,
+        short: bool,
+    },
+    Take {
+        key: usize,
+    },
+    Forget {
+        key: usize,
+        origin: usize,
+    },
     Wait,
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
-        4 => (0..6usize, 0..3usize, any::<bool>()).prop_map(|(key, origin, short)| Call::Put { key, origin, short }),
+        4 => (0..6usize, 0..3usize, any::<bool>()).prop_map(
+            |(key, origin, short)| Call::Put { key, origin, short }
+        ),
         2 => (0..6usize).prop_map(|key| Call::Take { key }),
         1 => (0..6usize, 0..3usize).prop_map(|(key, origin)| Call::Forget { key, origin }),
         1 => Just(Call::Wait),
@@ -409,7 +567,8 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 }
 
 proptest! {
-    /// Whatever is called: it stays in order, nothing is used twice, and what is taken is the newest there is that was put for that key.
+    /// Whatever is called: it stays in order, nothing is used twice, and what is taken is the
+    /// newest there is that was put for that key.
     #[test]
     fn stays_in_order(capacity in 0..12usize, calls in calls()) {
         let cache = SessionCache::new(capacity);
@@ -423,12 +582,18 @@ proptest! {
             match call {
                 Call::Put { key, origin, short } => {
                     let lifetime = if short { 10 * SECOND } else { HOUR };
-                    let session = ClientSession { lifetime, received: now, ..numbered(number_of) };
+                    let session = ClientSession {
+                        lifetime,
+                        received: now,
+                        ..numbered(number_of)
+                    };
                     connections[key][origin].put(session, at(now));
                     model.push((number_of, key, origin, now + lifetime));
                 }
                 Call::Take { key } => {
-                    let newest = model.iter().rposition(|(_, of, _, expires)| *of == key && now <= *expires);
+                    let newest = model
+                        .iter()
+                        .rposition(|(_, of, _, expires)| *of == key && now <= *expires);
                     if let Some(taken) = connections[key][0].take(at(now)) {
                         let newest = newest.expect("something was put for this key");
                         prop_assert_eq!(number(&taken), model[newest].0);

@@ -1,4 +1,5 @@
-//! External PSKs, tickets, their keys and the client's cache, with fixed times and peers that are made here.
+//! External PSKs, tickets, their keys and the client's cache, with fixed times and peers that are
+//! made here.
 
 mod cache;
 mod external_psk;
@@ -26,7 +27,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const BINDING: [u8; 32] = [0xb1; 32];
 
 fn at(unix: Duration) -> Now {
-    Now { monotonic: Duration::ZERO, unix }
+    Now {
+        monotonic: Duration::ZERO,
+        unix,
+    }
 }
 
 fn session(suite: Suite, peer: Option<Peer>) -> Session {
@@ -34,14 +38,31 @@ fn session(suite: Suite, peer: Option<Peer>) -> Session {
 }
 
 fn session_of(suite: Suite, whose: Whose) -> Session {
-    let psk = Secret::filled(suite.hash().output_len(), |out| out.iter_mut().zip(1..).for_each(|(byte, value)| *byte = value));
-    Session { suite, psk, since: NOW - HOUR, whose }
+    let psk = Secret::filled(suite.hash().output_len(), |out| {
+        out.iter_mut()
+            .zip(1..)
+            .for_each(|(byte, value)| *byte = value)
+    });
+    Session {
+        suite,
+        psk,
+        since: NOW - HOUR,
+        whose,
+    }
 }
 
 /// What a server and its client share, as the server sees it.
 fn external_psk(identity: &str, secret: u8) -> ExternalPsk {
     let secret = [[secret; 16], [secret ^ 0xff; 16]].concat();
-    ExternalPsk::new(identity, secret, PskNames { own: "server", peer: "client" }).unwrap()
+    ExternalPsk::new(
+        identity,
+        secret,
+        PskNames {
+            own: "server",
+            peer: "client",
+        },
+    )
+    .unwrap()
 }
 
 /// None of those.
@@ -51,7 +72,11 @@ fn no_psks() -> ExternalPsks {
 
 /// A ticket's content without early data.
 fn content(session: &Session) -> TicketContent<'_> {
-    TicketContent { session, age_add: 0x0102_0304, early: None }
+    TicketContent {
+        session,
+        age_add: 0x0102_0304,
+        early: None,
+    }
 }
 
 fn plain() -> Session {
@@ -66,16 +91,28 @@ fn peer_by_key() -> Peer {
 
 fn peer_by_name() -> Peer {
     let identity = Identity::generate().unwrap();
-    verified(&Trust::key_for("db.internal", identity.public_key()), &identity, Some("db.internal"))
+    verified(
+        &Trust::key_for("db.internal", identity.public_key()),
+        &identity,
+        Some("db.internal"),
+    )
 }
 
 /// Known by a root that is good for ever, and its own certificate until then, in whole seconds.
 fn peer_until(expires: Duration) -> Peer {
     let for_ever = Validity::between(NOW - DAY, NOW + 10_000 * DAY).unwrap();
-    let authority = Authority::builder("resumption").validity(for_ever).build().unwrap();
+    let authority = Authority::builder("resumption")
+        .validity(for_ever)
+        .build()
+        .unwrap();
     let identity = Identity::generate().unwrap();
     let validity = Validity::between(NOW - DAY, expires).unwrap();
-    let chain = authority.certificate().validity(validity).server(["db.internal", "*.example"]).issue_for(identity.public_key()).unwrap();
+    let chain = authority
+        .certificate()
+        .validity(validity)
+        .server(["db.internal", "*.example"])
+        .issue_for(identity.public_key())
+        .unwrap();
     let identity = Identity::from_pem(chain, identity.key_pem().unwrap().expose()).unwrap();
     let peer = verified(&authority.trust(), &identity, Some("db.internal"));
     assert_eq!(peer.expires(), Some(Duration::from_secs(expires.as_secs())));
@@ -95,7 +132,14 @@ fn assert_same(ours: &Session, other: &Session) {
     let told = |session: &Session| {
         session.whose.peer().map(|peer| {
             let leaf = peer.certificates().first().cloned();
-            (leaf, peer.names(), peer.uris(), peer.public_key(), peer.subject(), peer.expires())
+            (
+                leaf,
+                peer.names(),
+                peer.uris(),
+                peer.public_key(),
+                peer.subject(),
+                peer.expires(),
+            )
         })
     };
     assert_eq!(told(ours), told(other));

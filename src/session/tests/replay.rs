@@ -24,7 +24,9 @@ fn entry(number: usize, expires: Duration) -> ReplayEntry {
 
 /// What a guard that answers at once says of this entry at this time.
 fn says(guard: &ReplayGuard, entry: &ReplayEntry, now: Duration) -> ReplayVerdict {
-    guard.check_and_insert(entry, at(now)).expect("a guard that answers at once")
+    guard
+        .check_and_insert(entry, at(now))
+        .expect("a guard that answers at once")
 }
 
 fn zone(guard: &ReplayGuard) -> [u8; 16] {
@@ -51,13 +53,21 @@ fn an_entry_is_fresh_once() {
 #[test]
 fn an_entry_is_found_in_both_generations() {
     let guard = ReplayGuard::in_memory(10);
-    let entries = [entry(1, NOW + WINDOW), entry(2, NOW + 2 * WINDOW), entry(3, NOW + 3 * WINDOW)];
+    let entries = [
+        entry(1, NOW + WINDOW),
+        entry(2, NOW + 2 * WINDOW),
+        entry(3, NOW + 3 * WINDOW),
+    ];
     // The first becomes the old generation at the next call, since that is empty.
     assert_eq!(says(&guard, &entries[0], NOW), Fresh);
     assert_eq!(guard.kept(), (1, 0));
     assert_eq!(says(&guard, &entries[1], NOW), Fresh);
     assert_eq!(guard.kept(), (1, 1));
-    assert!(entries[..2].iter().all(|entry| says(&guard, entry, NOW) == Seen));
+    assert!(
+        entries[..2]
+            .iter()
+            .all(|entry| says(&guard, entry, NOW) == Seen)
+    );
     // The last moment of the first belongs to it.
     assert_eq!(says(&guard, &entries[0], NOW + WINDOW), Seen);
     assert_eq!(guard.kept(), (1, 1));
@@ -66,7 +76,11 @@ fn an_entry_is_found_in_both_generations() {
     assert_eq!(guard.kept(), (0, 1));
     assert_eq!(says(&guard, &entries[2], NOW + WINDOW + MILLI), Fresh);
     assert_eq!(guard.kept(), (1, 1));
-    assert!(entries[1..].iter().all(|entry| says(&guard, entry, NOW + 2 * WINDOW) == Seen));
+    assert!(
+        entries[1..]
+            .iter()
+            .all(|entry| says(&guard, entry, NOW + 2 * WINDOW) == Seen)
+    );
 }
 
 #[test]
@@ -76,11 +90,17 @@ fn what_expires_late_keeps_its_generation() {
         assert_eq!(says(&guard, &entry(number, NOW + life), NOW), Fresh);
     }
     assert_eq!(guard.kept(), (3, 1));
-    assert_eq!(says(&guard, &entry(2, NOW + HOUR), NOW + WINDOW + SECOND), Seen);
+    assert_eq!(
+        says(&guard, &entry(2, NOW + HOUR), NOW + WINDOW + SECOND),
+        Seen
+    );
     assert_eq!(guard.kept(), (0, 3));
     assert_eq!(says(&guard, &entry(2, NOW + HOUR), NOW + HOUR), Seen);
     assert_eq!(guard.kept(), (0, 3));
-    assert_eq!(says(&guard, &entry(4, NOW + 2 * HOUR), NOW + HOUR + SECOND), Fresh);
+    assert_eq!(
+        says(&guard, &entry(4, NOW + 2 * HOUR), NOW + HOUR + SECOND),
+        Fresh
+    );
     assert_eq!(guard.kept(), (1, 0));
 }
 
@@ -98,13 +118,22 @@ fn a_clock_that_goes_back_brings_nothing_back() {
     // Not even by the smallest step.
     assert_eq!(says(&guard, &seen, NOW + WINDOW), Unavailable);
     // What expires later cannot have been forgotten, so that is told by what is there.
-    assert_eq!(says(&guard, &entry(4, NOW + WINDOW + MILLI), NOW + MILLI), Fresh);
-    assert_eq!(says(&guard, &entry(4, NOW + WINDOW + MILLI), NOW + MILLI), Seen);
+    assert_eq!(
+        says(&guard, &entry(4, NOW + WINDOW + MILLI), NOW + MILLI),
+        Fresh
+    );
+    assert_eq!(
+        says(&guard, &entry(4, NOW + WINDOW + MILLI), NOW + MILLI),
+        Seen
+    );
     assert_eq!(says(&guard, &entry(2, later + WINDOW), NOW), Seen);
     // Where nothing was forgotten, a clock that goes back costs nothing.
     let guard = ReplayGuard::in_memory(10);
     assert_eq!(says(&guard, &seen, NOW), Fresh);
-    assert_eq!(says(&guard, &entry(2, NOW - DAY), NOW - DAY - WINDOW), Fresh);
+    assert_eq!(
+        says(&guard, &entry(2, NOW - DAY), NOW - DAY - WINDOW),
+        Fresh
+    );
     assert_eq!(says(&guard, &seen, NOW - DAY), Seen);
 }
 
@@ -112,11 +141,25 @@ fn a_clock_that_goes_back_brings_nothing_back() {
 fn a_full_guard_refuses_until_something_has_expired() {
     let guard = ReplayGuard::in_memory(5);
     let entries: Vec<_> = (0..7).map(|number| entry(number, NOW + WINDOW)).collect();
-    let verdicts: Vec<_> = entries.iter().map(|entry| says(&guard, entry, NOW)).collect();
-    assert_eq!(verdicts, [Fresh, Fresh, Fresh, Fresh, Fresh, Unavailable, Unavailable]);
+    let verdicts: Vec<_> = entries
+        .iter()
+        .map(|entry| says(&guard, entry, NOW))
+        .collect();
+    assert_eq!(
+        verdicts,
+        [Fresh, Fresh, Fresh, Fresh, Fresh, Unavailable, Unavailable]
+    );
     // What is there is still known, and what was refused is not there.
-    assert!(entries[..5].iter().all(|entry| says(&guard, entry, NOW + WINDOW) == Seen));
-    assert!(entries[5..].iter().all(|entry| says(&guard, entry, NOW + WINDOW) == Unavailable));
+    assert!(
+        entries[..5]
+            .iter()
+            .all(|entry| says(&guard, entry, NOW + WINDOW) == Seen)
+    );
+    assert!(
+        entries[5..]
+            .iter()
+            .all(|entry| says(&guard, entry, NOW + WINDOW) == Unavailable)
+    );
     // The first generation goes, and the second with the next call.
     let later = NOW + WINDOW + MILLI;
     for number in 10..15 {
@@ -169,7 +212,8 @@ fn of_many_threads_one_is_first() {
                 barrier.wait();
                 zones.lock().unwrap().insert(zone(&guard));
                 for (number, fresh) in fresh.iter().enumerate() {
-                    // Each brings a clock of its own, which turns generations; each entry has one and the same time.
+                    // Each brings a clock of its own, which turns generations; each entry has one
+                    // and the same time.
                     let expires = NOW + SECOND * u32::try_from(number).unwrap();
                     let now = expires - WINDOW + SECOND * u32::try_from(thread).unwrap();
                     if says(&guard, &entry(number, expires), now) == Fresh {
@@ -180,8 +224,14 @@ fn of_many_threads_one_is_first() {
         }
     });
     assert_eq!(zones.into_inner().unwrap().len(), 1);
-    let fresh: BTreeSet<_> = fresh.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-    assert!(fresh.contains(&1) && fresh.iter().all(|count| *count <= 1), "{fresh:?}");
+    let fresh: BTreeSet<_> = fresh
+        .iter()
+        .map(|count| count.load(Ordering::Relaxed))
+        .collect();
+    assert!(
+        fresh.contains(&1) && fresh.iter().all(|count| *count <= 1),
+        "{fresh:?}"
+    );
 
     // On one clock exactly one, each time.
     let guard = ReplayGuard::in_memory(100_000);
@@ -191,7 +241,10 @@ fn of_many_threads_one_is_first() {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     barrier.wait();
-                    count.fetch_add(usize::from(says(&guard, &entry(number, NOW + WINDOW), NOW) == Fresh), Ordering::Relaxed);
+                    count.fetch_add(
+                        usize::from(says(&guard, &entry(number, NOW + WINDOW), NOW) == Fresh),
+                        Ordering::Relaxed,
+                    );
                 });
             }
         });
@@ -215,7 +268,9 @@ fn a_zone_is_a_guards_own() {
     assert_eq!(zone(&guard), zone(&guard.clone()));
     assert_eq!(zone(&guard), zone(&guard));
     // Two nodes that share nothing, and a restart.
-    let zones: BTreeSet<_> = (0..100).map(|_| zone(&ReplayGuard::in_memory(10))).collect();
+    let zones: BTreeSet<_> = (0..100)
+        .map(|_| zone(&ReplayGuard::in_memory(10)))
+        .collect();
     assert_eq!(zones.len(), 100);
     assert!(!zones.contains(&zone(&guard)));
 }
@@ -225,14 +280,26 @@ fn a_stores_zone_is_its_name() {
     let name = |name: &str| zone(&ReplayGuard::with_store(name, Arc::new(Shared::default())));
     assert_eq!(name("eu-west"), name("eu-west"));
     assert_eq!(name("eu-west"), zone(&ReplayGuard::asking("eu-west")));
-    let zones: BTreeSet<_> = ["eu-west", "eu-west ", "EU-west", "eu-wes", "", "\0"].map(name).into();
+    let zones: BTreeSet<_> = ["eu-west", "eu-west ", "EU-west", "eu-wes", "", "\0"]
+        .map(name)
+        .into();
     assert_eq!(zones.len(), 6);
     // As it was in the last version: servers of several share a store.
     let place = Sha256::digest(b"fleeting replay store 1eu-west");
     let told = Sha256::digest([b"fleeting replay zone 1", &place[..], &[0; 16]].concat());
     assert_eq!(name("eu-west"), told[..16]);
-    let told = Sha256::digest([b"fleeting replay zone 1", &place[..], &10_000_000_000_u128.to_be_bytes()].concat());
-    assert_eq!(zone(&ReplayGuard::asking("eu-west").for_window(WINDOW)), told[..16]);
+    let told = Sha256::digest(
+        [
+            b"fleeting replay zone 1",
+            &place[..],
+            &10_000_000_000_u128.to_be_bytes(),
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        zone(&ReplayGuard::asking("eu-west").for_window(WINDOW)),
+        told[..16]
+    );
     // It asks for no randomness.
     assert!(ReplayGuard::asking("eu-west").zone(&mut Broken).is_ok());
 }
@@ -240,16 +307,26 @@ fn a_stores_zone_is_its_name() {
 #[test]
 fn each_window_has_a_zone_of_its_own() {
     // One server forgets what another would still find fresh.
-    for guard in
-        [ReplayGuard::in_memory(10), ReplayGuard::with_store("eu-west", Arc::new(Shared::default())), ReplayGuard::asking("eu-west")]
-    {
-        let zones: BTreeSet<_> = [1, 10, 10, 60].map(|seconds| zone(&guard.for_window(seconds * SECOND))).into();
+    for guard in [
+        ReplayGuard::in_memory(10),
+        ReplayGuard::with_store("eu-west", Arc::new(Shared::default())),
+        ReplayGuard::asking("eu-west"),
+    ] {
+        let zones: BTreeSet<_> = [1, 10, 10, 60]
+            .map(|seconds| zone(&guard.for_window(seconds * SECOND)))
+            .into();
         assert_eq!(zones.len(), 3);
     }
     // The memory is one.
     let guard = ReplayGuard::in_memory(10);
-    assert_eq!(says(&guard.for_window(WINDOW), &entry(1, NOW + WINDOW), NOW), Fresh);
-    assert_eq!(says(&guard.for_window(2 * WINDOW), &entry(1, NOW + WINDOW), NOW), Seen);
+    assert_eq!(
+        says(&guard.for_window(WINDOW), &entry(1, NOW + WINDOW), NOW),
+        Fresh
+    );
+    assert_eq!(
+        says(&guard.for_window(2 * WINDOW), &entry(1, NOW + WINDOW), NOW),
+        Seen
+    );
 }
 
 #[test]
@@ -265,12 +342,25 @@ fn no_zone_comes_from_a_generator_that_fails() {
 #[test]
 fn an_entry_is_known_by_its_zone_and_its_binder() {
     let key = |zone, binder: &[u8]| *ReplayEntry::new(&[zone; 16], binder, NOW).key();
-    assert_eq!(key(1, &[2; 32])[..], Sha256::digest([&b"fleeting replay entry 1"[..], &[1; 16], &[2; 32]].concat())[..]);
-    let keys: BTreeSet<_> = [key(1, &[2; 32]), key(2, &[2; 32]), key(1, &[3; 32]), key(1, &[2; 48]), key(1, &[])].into();
+    assert_eq!(
+        key(1, &[2; 32])[..],
+        Sha256::digest([&b"fleeting replay entry 1"[..], &[1; 16], &[2; 32]].concat())[..]
+    );
+    let keys: BTreeSet<_> = [
+        key(1, &[2; 32]),
+        key(2, &[2; 32]),
+        key(1, &[3; 32]),
+        key(1, &[2; 48]),
+        key(1, &[]),
+    ]
+    .into();
     assert_eq!(keys.len(), 5);
     // Its time is no part of what it is known by.
     let (sooner, later) = (entry(1, NOW), entry(1, NOW + WINDOW));
-    assert_eq!((sooner.key(), sooner.expires(), later.expires()), (later.key(), NOW, NOW + WINDOW));
+    assert_eq!(
+        (sooner.key(), sooner.expires(), later.expires()),
+        (later.key(), NOW, NOW + WINDOW)
+    );
 }
 
 /// A store as several servers might share one, which can be out of reach.
@@ -285,7 +375,12 @@ impl ReplayStore for Shared {
         if self.away.load(Ordering::Relaxed) {
             return Unavailable;
         }
-        match self.seen.lock().unwrap().insert(*entry.key(), entry.expires()) {
+        match self
+            .seen
+            .lock()
+            .unwrap()
+            .insert(*entry.key(), entry.expires())
+        {
             None => Fresh,
             Some(_) => Seen,
         }
@@ -297,11 +392,20 @@ fn nodes_that_share_a_store_take_it_once_together() {
     let store = Arc::new(Shared::default());
     let nodes = [(); 3].map(|()| ReplayGuard::with_store("eu-west", Arc::clone(&store)));
     let entry = ReplayEntry::new(&zone(&nodes[0]), &[1; 32], NOW + WINDOW);
-    assert_eq!([0, 1, 2, 0].map(|node| says(&nodes[node], &entry, NOW)), [Fresh, Seen, Seen, Seen]);
-    assert_eq!(store.seen.lock().unwrap().get(entry.key()), Some(&(NOW + WINDOW)));
+    assert_eq!(
+        [0, 1, 2, 0].map(|node| says(&nodes[node], &entry, NOW)),
+        [Fresh, Seen, Seen, Seen]
+    );
+    assert_eq!(
+        store.seen.lock().unwrap().get(entry.key()),
+        Some(&(NOW + WINDOW))
+    );
     // Restarted: the store has not been.
     let again = ReplayGuard::with_store("eu-west", Arc::clone(&store));
-    assert_eq!((zone(&again), says(&again, &entry, NOW)), (zone(&nodes[1]), Seen));
+    assert_eq!(
+        (zone(&again), says(&again, &entry, NOW)),
+        (zone(&nodes[1]), Seen)
+    );
     // What the store says is said.
     store.away.store(true, Ordering::Relaxed);
     assert_eq!(says(&nodes[0], &entry, NOW), Unavailable);
@@ -309,15 +413,23 @@ fn nodes_that_share_a_store_take_it_once_together() {
 
 #[test]
 fn nodes_that_share_nothing_do_not_share_a_zone() {
-    // RFC 9846, 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone".
-    let nodes = [ReplayGuard::in_memory(10), ReplayGuard::in_memory(10), ReplayGuard::with_store("eu-west", Arc::new(Shared::default()))];
+    // RFC 9846, 8.2: "having a single storage zone be authoritative for a given ticket and refusing
+    // 0-RTT for that ticket in any other zone".
+    let nodes = [
+        ReplayGuard::in_memory(10),
+        ReplayGuard::in_memory(10),
+        ReplayGuard::with_store("eu-west", Arc::new(Shared::default())),
+    ];
     let zones: BTreeSet<_> = nodes.iter().map(zone).collect();
     assert_eq!(zones.len(), 3);
     // Were it not for that, each would take it.
     let entry = ReplayEntry::new(&zone(&nodes[0]), &[1; 32], NOW + WINDOW);
     assert!(nodes.iter().all(|node| says(node, &entry, NOW) == Fresh));
     // And it is not the same entry under the zones of two.
-    assert_ne!(entry.key(), ReplayEntry::new(&zone(&nodes[1]), &[1; 32], NOW + WINDOW).key());
+    assert_ne!(
+        entry.key(),
+        ReplayEntry::new(&zone(&nodes[1]), &[1; 32], NOW + WINDOW).key()
+    );
 }
 
 #[test]
@@ -349,14 +461,27 @@ fn a_store_that_panics_takes_no_other_with_it() {
 fn a_guard_shows_how_much_it_keeps_and_nothing_of_it() {
     let guard = ReplayGuard::in_memory(5);
     says(&guard, &entry(1, NOW), NOW);
-    assert_eq!(format!("{guard:?}"), r#"ReplayGuard { kept: "in memory", len: 1, capacity: 5 }"#);
-    assert_eq!(format!("{:?}", ReplayGuard::with_store("eu-west", Arc::new(Shared::default()))), r#"ReplayGuard { kept: "in a store" }"#);
-    assert_eq!(format!("{:?}", ReplayGuard::asking("eu-west")), r#"ReplayGuard { kept: "by the application" }"#);
+    assert_eq!(
+        format!("{guard:?}"),
+        r#"ReplayGuard { kept: "in memory", len: 1, capacity: 5 }"#
+    );
+    assert_eq!(
+        format!(
+            "{:?}",
+            ReplayGuard::with_store("eu-west", Arc::new(Shared::default()))
+        ),
+        r#"ReplayGuard { kept: "in a store" }"#
+    );
+    assert_eq!(
+        format!("{:?}", ReplayGuard::asking("eu-west")),
+        r#"ReplayGuard { kept: "by the application" }"#
+    );
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// One that was there before, by its place among those, or a new one that lives this long from now.
+    /// One that was there before, by its place among those, or a new one that lives this long from
+    /// now.
     Old(prop::sample::Index),
     New(u64),
     Forward(u64),
@@ -374,7 +499,8 @@ fn steps(back: u32) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..120)
 }
 
-/// Runs the steps and returns what was asked, when, what the guard said, and whether a memory without end would know it.
+/// Runs the steps and returns what was asked, when, what the guard said, and whether a memory
+/// without end would know it.
 fn run(guard: &ReplayGuard, steps: Vec<Step>) -> Vec<(ReplayEntry, Duration, ReplayVerdict, bool)> {
     let (mut now, mut all, mut fresh, mut out) = (NOW, Vec::new(), BTreeSet::new(), Vec::new());
     for step in steps {
@@ -403,7 +529,8 @@ fn run(guard: &ReplayGuard, steps: Vec<Step>) -> Vec<(ReplayEntry, Duration, Rep
 }
 
 proptest! {
-    /// While the clock goes on and there is room, a guard says what a memory without end would say of all that its age does not refuse.
+    /// While the clock goes on and there is room, a guard says what a memory without end would say
+    /// of all that its age does not refuse.
     #[test]
     fn nothing_is_forgotten_before_it_expires(steps in steps(0)) {
         for (asked, now, verdict, known) in run(&ReplayGuard::in_memory(1000), steps) {

@@ -10,7 +10,10 @@ fn a_session_ends_with_its_peers_certificate() {
     assert!(session.is_current(at(expires + SECOND - MILLI)));
     assert!(!session.is_current(at(expires + SECOND)));
     assert_eq!(session.peer_expires_in(at(NOW)), Some(expires - NOW));
-    assert_eq!(session.peer_expires_in(at(expires + DAY)), Some(Duration::ZERO));
+    assert_eq!(
+        session.peer_expires_in(at(expires + DAY)),
+        Some(Duration::ZERO)
+    );
     assert_eq!(plain().peer_expires_in(at(NOW)), None);
 }
 

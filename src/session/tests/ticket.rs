@@ -15,7 +15,15 @@ use crate::session::{TicketKey, TicketKeys};
 const ZONE: [u8; 16] = *b"a zone of a kind";
 
 fn seal(keys: &TicketKeys, session: &Session, lifetime: Duration) -> Option<(Vec<u8>, Duration)> {
-    let sealed = keys.seal(&content(session), &BINDING, lifetime, at(NOW), &mut SystemRandom).unwrap();
+    let sealed = keys
+        .seal(
+            &content(session),
+            &BINDING,
+            lifetime,
+            at(NOW),
+            &mut SystemRandom,
+        )
+        .unwrap();
     sealed.map(|sealed| (sealed.ticket, sealed.lifetime))
 }
 
@@ -24,27 +32,43 @@ fn sealed(keys: &TicketKeys, session: &Session) -> Vec<u8> {
 }
 
 fn opens(keys: &TicketKeys, ticket: &[u8], now: Duration) -> bool {
-    keys.open(ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(now)).is_some()
+    keys.open(ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(now))
+        .is_some()
 }
 
 #[test]
 fn a_session_comes_out_as_it_went_in() {
     let keys = TicketKeys::rotating();
     for suite in Suite::ALL {
-        for peer in [None, Some(peer_by_key()), Some(peer_by_name()), Some(peer_until(NOW + 30 * DAY))] {
+        for peer in [
+            None,
+            Some(peer_by_key()),
+            Some(peer_by_name()),
+            Some(peer_until(NOW + 30 * DAY)),
+        ] {
             let session = session(suite, peer);
             let ticket = sealed(&keys, &session);
-            let opened = keys.open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + HOUR)).unwrap();
+            let opened = keys
+                .open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + HOUR))
+                .unwrap();
             assert_same(&opened.session, &session);
             // To the millisecond, which NOW is.
-            assert_eq!((opened.issued, opened.age_add, opened.early), (NOW, 0x0102_0304, None));
+            assert_eq!(
+                (opened.issued, opened.age_add, opened.early),
+                (NOW, 0x0102_0304, None)
+            );
         }
     }
 }
 
 /// No protocol, the shortest name of one, and the longest.
 fn terms() -> [EarlyTerms; 3] {
-    [(0, None), (16_384, Some(b"h".to_vec())), (u32::MAX, Some(vec![b'x'; 255]))].map(|(max_size, alpn)| EarlyTerms { max_size, alpn })
+    [
+        (0, None),
+        (16_384, Some(b"h".to_vec())),
+        (u32::MAX, Some(vec![b'x'; 255])),
+    ]
+    .map(|(max_size, alpn)| EarlyTerms { max_size, alpn })
 }
 
 #[test]
@@ -60,13 +84,26 @@ fn the_session_of_an_external_psk_ends_with_it() {
     assert_same(&open(&[&ours]).unwrap().session, &session);
     assert_same(&open(&[&other, &ours]).unwrap().session, &session);
     // In another process.
-    assert_same(&open(&[&external_psk("2026-07", 1)]).unwrap().session, &session);
-    // Taken away; the same secret under another name; another secret under the same name; other parties; not imported.
+    assert_same(
+        &open(&[&external_psk("2026-07", 1)]).unwrap().session,
+        &session,
+    );
+    // Taken away; the same secret under another name; another secret under the same name; other
+    // parties; not imported.
     assert!(open(&[]).is_none());
     assert!(open(&[&other]).is_none());
     assert!(open(&[&external_psk("2026-07", 2)]).is_none());
     let secret = [[1; 16], [0xfe; 16]].concat();
-    for names in [PskNames { own: "server", peer: "another" }, PskNames { own: "client", peer: "server" }] {
+    for names in [
+        PskNames {
+            own: "server",
+            peer: "another",
+        },
+        PskNames {
+            own: "client",
+            peer: "server",
+        },
+    ] {
         assert!(open(&[&ExternalPsk::new("2026-07", &secret, names).unwrap()]).is_none());
     }
     let not_imported = ExternalPsk::not_imported("2026-07", &secret).unwrap();
@@ -75,7 +112,13 @@ fn the_session_of_an_external_psk_ends_with_it() {
     let session = session_of(Suite::Aes128GcmSha256, Whose::Psk(not_imported.clone()));
     let ticket = sealed(&keys, &session);
     let psks = ExternalPsks::new(vec![not_imported]).unwrap();
-    assert_same(&keys.open(&ticket, &BINDING, MAX_LIFETIME, &psks, at(NOW)).unwrap().session, &session);
+    assert_same(
+        &keys
+            .open(&ticket, &BINDING, MAX_LIFETIME, &psks, at(NOW))
+            .unwrap()
+            .session,
+        &session,
+    );
     assert!(!opens(&keys, &ticket, NOW));
     // It has no certificate, so nothing of that kind ends it.
     assert!(session.is_current(at(NOW + 100 * DAY)) && session.peer_expires_in(at(NOW)).is_none());
@@ -90,11 +133,29 @@ fn what_of_early_data_comes_out_as_it_went_in() {
         for terms in terms() {
             for age_add in [0, 1, u32::MAX] {
                 let session = session_of(Suite::Aes256GcmSha384, whose.clone());
-                let content = TicketContent { session: &session, age_add, early: Some((&terms, ZONE)) };
-                let sealed = keys.seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap();
-                let opened = keys.open(&sealed.ticket, &BINDING, MAX_LIFETIME, &psks, at(NOW + HOUR)).unwrap();
+                let content = TicketContent {
+                    session: &session,
+                    age_add,
+                    early: Some((&terms, ZONE)),
+                };
+                let sealed = keys
+                    .seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom)
+                    .unwrap()
+                    .unwrap();
+                let opened = keys
+                    .open(
+                        &sealed.ticket,
+                        &BINDING,
+                        MAX_LIFETIME,
+                        &psks,
+                        at(NOW + HOUR),
+                    )
+                    .unwrap();
                 assert_same(&opened.session, &session);
-                assert_eq!((opened.issued, opened.age_add, opened.early), (NOW, age_add, Some((terms.clone(), ZONE))));
+                assert_eq!(
+                    (opened.issued, opened.age_add, opened.early),
+                    (NOW, age_add, Some((terms.clone(), ZONE)))
+                );
             }
         }
     }
@@ -120,18 +181,37 @@ proptest! {
         };
         let keys = TicketKeys::rotating();
         let asked = Duration::from_secs(lifetime);
-        let sealed = keys.seal(&content(&session), &binding, asked, at(now), &mut SystemRandom).unwrap();
+        let sealed = keys
+            .seal(
+                &content(&session),
+                &binding,
+                asked,
+                at(now),
+                &mut SystemRandom,
+            )
+            .unwrap();
         prop_assert_eq!(sealed.is_none(), lifetime == 0);
         if let Some(sealed) = sealed {
             prop_assert_eq!(sealed.lifetime, asked.min(MAX_LIFETIME));
-            let opened = keys.open(&sealed.ticket, &binding, MAX_LIFETIME, &no_psks(), at(now + Duration::from_secs(later)));
+            let opened = keys.open(
+                &sealed.ticket,
+                &binding,
+                MAX_LIFETIME,
+                &no_psks(),
+                at(now + Duration::from_secs(later)),
+            );
             prop_assert_eq!(opened.is_some(), later <= sealed.lifetime.as_secs());
-            opened.iter().for_each(|opened| assert_same(&opened.session, &session));
+            opened
+                .iter()
+                .for_each(|opened| assert_same(&opened.session, &session));
         }
     }
 
     #[test]
-    fn bytes_that_nobody_sealed_do_not_open(mut bytes in prop::collection::vec(any::<u8>(), 0..400), named: bool) {
+    fn bytes_that_nobody_sealed_do_not_open(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..400),
+        named: bool,
+    ) {
         let keys = TicketKeys::rotating();
         let ticket = sealed(&keys, &plain());
         if named {
@@ -146,8 +226,15 @@ fn no_bit_can_be_changed() {
     let keys = TicketKeys::rotating();
     let session = session(Suite::Aes256GcmSha384, Some(peer_by_name()));
     let [_, terms, _] = terms();
-    let content = TicketContent { early: Some((&terms, ZONE)), ..content(&session) };
-    let ticket = keys.seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap().ticket;
+    let content = TicketContent {
+        early: Some((&terms, ZONE)),
+        ..content(&session)
+    };
+    let ticket = keys
+        .seal(&content, &BINDING, HOUR, at(NOW), &mut SystemRandom)
+        .unwrap()
+        .unwrap()
+        .ticket;
     assert!(opens(&keys, &ticket, NOW));
     for at in 0..ticket.len() {
         for bit in 0..8 {
@@ -156,22 +243,32 @@ fn no_bit_can_be_changed() {
             assert!(!opens(&keys, &changed, NOW), "bit {bit} of byte {at}");
         }
         assert!(!opens(&keys, &ticket[..at], NOW), "cut after {at} bytes");
-        assert!(!opens(&keys, &ticket[at + 1..], NOW), "without its first {at} bytes and one");
+        assert!(
+            !opens(&keys, &ticket[at + 1..], NOW),
+            "without its first {at} bytes and one"
+        );
     }
     assert!(!opens(&keys, &[&ticket[..], &[0]].concat(), NOW));
 }
 
 #[test]
 fn another_binding_does_not_open() {
-    // nginx CVE-2025-23419 and Go CVE-2025-68121 at this level: what else a ticket depends on comes in as its binding.
+    // nginx CVE-2025-23419 and Go CVE-2025-68121 at this level: what else a ticket depends on comes
+    // in as its binding.
     let keys = TicketKeys::rotating();
     let ticket = sealed(&keys, &plain());
     for at_byte in 0..32 {
         let mut other = BINDING;
         other[at_byte] ^= 1;
-        assert!(keys.open(&ticket, &other, MAX_LIFETIME, &no_psks(), at(NOW)).is_none());
+        assert!(
+            keys.open(&ticket, &other, MAX_LIFETIME, &no_psks(), at(NOW))
+                .is_none()
+        );
     }
-    assert!(keys.open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW)).is_some());
+    assert!(
+        keys.open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW))
+            .is_some()
+    );
 }
 
 #[test]
@@ -182,7 +279,13 @@ fn a_ticket_opens_until_its_lifetime_is_over_and_not_before_it_was_issued() {
     assert_eq!(lifetime, 2 * HOUR);
     assert!(opens(&keys, &ticket, NOW + lifetime));
     // Somebody set the clock back: up to a minute it may be the clock of another machine.
-    let ticket = sealed(&keys, &Session { since: Duration::ZERO, ..plain() });
+    let ticket = sealed(
+        &keys,
+        &Session {
+            since: Duration::ZERO,
+            ..plain()
+        },
+    );
     assert!(opens(&keys, &ticket, NOW - 60 * SECOND));
     assert!(!opens(&keys, &ticket, NOW - 60 * SECOND - MILLI));
     assert!(!opens(&keys, &ticket, Duration::ZERO));
@@ -195,7 +298,10 @@ fn a_lifetime_that_has_become_shorter_holds_for_tickets_from_before() {
     let keys = TicketKeys::rotating();
     let (ticket, lifetime) = seal(&keys, &plain(), DAY).unwrap();
     assert_eq!(lifetime, DAY);
-    let opens = |lifetime, now| keys.open(&ticket, &BINDING, lifetime, &no_psks(), at(now)).is_some();
+    let opens = |lifetime, now| {
+        keys.open(&ticket, &BINDING, lifetime, &no_psks(), at(now))
+            .is_some()
+    };
     assert!(opens(HOUR, NOW + HOUR) && !opens(HOUR, NOW + HOUR + MILLI));
     // One that has become longer does not.
     assert!(opens(2 * DAY, NOW + DAY) && !opens(2 * DAY, NOW + DAY + MILLI));
@@ -205,7 +311,10 @@ fn a_lifetime_that_has_become_shorter_holds_for_tickets_from_before() {
 fn a_session_older_than_its_clock_does_not_open() {
     // The full handshake was made before the clock was set back, the ticket after.
     let keys = TicketKeys::rotating();
-    let session = Session { since: NOW + HOUR, ..plain() };
+    let session = Session {
+        since: NOW + HOUR,
+        ..plain()
+    };
     let ticket = sealed(&keys, &session);
     assert!(!opens(&keys, &ticket, NOW));
     assert!(opens(&keys, &ticket, NOW + HOUR));
@@ -223,7 +332,11 @@ fn a_lifetime_is_whole_seconds_and_a_week_at_most() {
         (8 * DAY, Some(7 * DAY)),
         (Duration::MAX, Some(7 * DAY)),
     ] {
-        assert_eq!(seal(&keys, &plain(), asked).map(|(_, lifetime)| lifetime), given, "{asked:?}");
+        assert_eq!(
+            seal(&keys, &plain(), asked).map(|(_, lifetime)| lifetime),
+            given,
+            "{asked:?}"
+        );
     }
 }
 
@@ -233,14 +346,28 @@ fn a_ticket_ends_with_its_peers_certificate() {
     let expires = Duration::from_secs((NOW + HOUR).as_secs());
     let keys = TicketKeys::rotating();
     let session = session(Suite::ChaCha20Poly1305Sha256, Some(peer_until(expires)));
-    let seal_at = |now| keys.seal(&content(&session), &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap();
+    let seal_at = |now| {
+        keys.seal(
+            &content(&session),
+            &BINDING,
+            2 * HOUR,
+            at(now),
+            &mut SystemRandom,
+        )
+        .unwrap()
+    };
     // NOW is a quarter of a second after a whole one.
     let sealed = seal_at(NOW).unwrap();
     assert_eq!(sealed.lifetime, HOUR - SECOND);
     assert!(opens(&keys, &sealed.ticket, NOW + sealed.lifetime));
     assert!(!opens(&keys, &sealed.ticket, NOW + sealed.lifetime + MILLI));
     assert_eq!(seal_at(expires - SECOND).unwrap().lifetime, SECOND);
-    for late in [expires - SECOND + MILLI, expires, expires + SECOND, expires + DAY] {
+    for late in [
+        expires - SECOND + MILLI,
+        expires,
+        expires + SECOND,
+        expires + DAY,
+    ] {
         assert!(seal_at(late).is_none());
     }
 }
@@ -249,14 +376,29 @@ fn a_ticket_ends_with_its_peers_certificate() {
 fn two_tickets_have_nothing_in_common_but_the_keys_name() {
     let keys = TicketKeys::rotating();
     let tickets: Vec<_> = (0..200).map(|_| sealed(&keys, &plain())).collect();
-    let pieces: std::collections::BTreeSet<_> = tickets.iter().flat_map(|ticket| ticket[16..].chunks_exact(8)).collect();
-    assert_eq!(pieces.len(), tickets.iter().map(|ticket| ticket[16..].len() / 8).sum::<usize>());
-    assert!(tickets.iter().all(|ticket| ticket[..16] == tickets[0][..16]));
+    let pieces: std::collections::BTreeSet<_> = tickets
+        .iter()
+        .flat_map(|ticket| ticket[16..].chunks_exact(8))
+        .collect();
+    assert_eq!(
+        pieces.len(),
+        tickets
+            .iter()
+            .map(|ticket| ticket[16..].len() / 8)
+            .sum::<usize>()
+    );
+    assert!(
+        tickets
+            .iter()
+            .all(|ticket| ticket[..16] == tickets[0][..16])
+    );
 }
 
 #[test]
 fn what_is_too_long_for_a_client_hello_is_not_sent() {
-    let names: Vec<_> = (0..600).map(|number| format!("a-rather-long-label-{number}.internal")).collect();
+    let names: Vec<_> = (0..600)
+        .map(|number| format!("a-rather-long-label-{number}.internal"))
+        .collect();
     let identity = Identity::self_signed(names.iter().map(String::as_str)).unwrap();
     assert!(identity.certificates()[0].len() > MAX_TICKET_LEN);
     let peer = verified(&Trust::keys([identity.public_key()]), &identity, None);
@@ -264,7 +406,11 @@ fn what_is_too_long_for_a_client_hello_is_not_sent() {
     assert!(seal(&keys, &session(Suite::Aes128GcmSha256, Some(peer)), HOUR).is_none());
     // Nor is it looked at.
     let ticket = sealed(&keys, &plain());
-    assert!(!opens(&keys, &[&ticket[..], &vec![0; MAX_TICKET_LEN]].concat(), NOW));
+    assert!(!opens(
+        &keys,
+        &[&ticket[..], &vec![0; MAX_TICKET_LEN]].concat(),
+        NOW
+    ));
 }
 
 #[test]
@@ -274,7 +420,9 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
     let session = session(Suite::Aes256GcmSha384, Some(peer_by_name()));
     let plain_len = sealed(&keys, &session_of(Suite::Aes256GcmSha384, Whose::Nobody)).len();
     let len = |content: &TicketContent<'_>| {
-        let sealed = keys.seal(content, &BINDING, HOUR, at(NOW), &mut SystemRandom).unwrap();
+        let sealed = keys
+            .seal(content, &BINDING, HOUR, at(NOW), &mut SystemRandom)
+            .unwrap();
         sealed.map(|sealed| {
             // All room was there: what was sealed never moved.
             assert_eq!(sealed.ticket.len(), sealed.ticket.capacity());
@@ -284,10 +432,26 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
     let of_psk = session_of(Suite::Aes256GcmSha384, Whose::Psk(external_psk("one", 1)));
     assert_eq!(len(&content(&of_psk)), Some(plain_len + 32));
     let without = len(&content(&session)).unwrap();
-    assert_eq!(len(&TicketContent { early: Some((&terms, ZONE)), ..content(&session) }), Some(without + 16 + 4 + 1 + 255));
-    // A protocol's name that no handshake can agree on; it would take a ticket over what a ClientHello has room for.
-    let terms = EarlyTerms { max_size: 1, alpn: Some(vec![b'x'; MAX_TICKET_LEN]) };
-    assert_eq!(len(&TicketContent { early: Some((&terms, ZONE)), ..content(&session) }), None);
+    assert_eq!(
+        len(&TicketContent {
+            early: Some((&terms, ZONE)),
+            ..content(&session)
+        }),
+        Some(without + 16 + 4 + 1 + 255)
+    );
+    // A protocol's name that no handshake can agree on; it would take a ticket over what a
+    // ClientHello has room for.
+    let terms = EarlyTerms {
+        max_size: 1,
+        alpn: Some(vec![b'x'; MAX_TICKET_LEN]),
+    };
+    assert_eq!(
+        len(&TicketContent {
+            early: Some((&terms, ZONE)),
+            ..content(&session)
+        }),
+        None
+    );
 }
 
 /// What of early data, by the diagram at the top of `ticket.rs`.
@@ -312,18 +476,30 @@ fn state(suite: u16, lifetime: u32, psk: &[u8], whose: &[u8], early: &[u8]) -> V
 
 /// Whose it is, by the same, if it is a peer's.
 fn by_peer(peer: &[u8]) -> Vec<u8> {
-    [&[1], &u16::try_from(peer.len()).unwrap().to_be_bytes()[..], peer].concat()
+    [
+        &[1],
+        &u16::try_from(peer.len()).unwrap().to_be_bytes()[..],
+        peer,
+    ]
+    .concat()
 }
 
-/// What seals the ticket with this salt, and what is authenticated with it, under a secret of sevens.
+/// What seals the ticket with this salt, and what is authenticated with it, under a secret of
+/// sevens.
 fn by_hand(salt: &[u8], version: u8) -> (AeadKey, [u8; 12], Vec<u8>) {
     let (_, hkdf) = Hkdf::<Sha256>::extract(Some(b"fleeting ticket v1"), &[7; 32]);
-    let expand = |label: &[u8], salt: &[u8], out: &mut [u8]| hkdf.expand_multi_info(&[label, salt], out).unwrap();
+    let expand = |label: &[u8], salt: &[u8], out: &mut [u8]| {
+        hkdf.expand_multi_info(&[label, salt], out).unwrap()
+    };
     let (mut name, mut key, mut nonce) = ([0; 16], [0; 32], [0; 12]);
     expand(b"name", &[], &mut name);
     expand(b"key", salt, &mut key);
     expand(b"nonce", salt, &mut nonce);
-    (AeadKey::new(Suite::Aes256GcmSha384, &key), nonce, [&[version], &name[..], &BINDING].concat())
+    (
+        AeadKey::new(Suite::Aes256GcmSha384, &key),
+        nonce,
+        [&[version], &name[..], &BINDING].concat(),
+    )
 }
 
 /// A ring with that secret.
@@ -335,19 +511,36 @@ fn sevens() -> TicketKeys {
 
 #[test]
 fn a_ticket_is_made_as_it_says() {
-    // Processes of different versions may share a key: this must not change without another version.
+    // Processes of different versions may share a key: this must not change without another
+    // version.
     let keys = sevens();
     let (peer, psk) = (peer_by_name(), external_psk("one", 1));
-    let terms = EarlyTerms { max_size: 0x0a0b_0c0d, alpn: Some(b"h2".to_vec()) };
+    let terms = EarlyTerms {
+        max_size: 0x0a0b_0c0d,
+        alpn: Some(b"h2".to_vec()),
+    };
     for (whose, whose_told) in [
         (Whose::Nobody, vec![0]),
         (Whose::Peer(peer.clone()), by_peer(&peer.to_ticket())),
-        (Whose::Psk(psk.clone()), [&[2], &psk.fingerprint()[..]].concat()),
+        (
+            Whose::Psk(psk.clone()),
+            [&[2], &psk.fingerprint()[..]].concat(),
+        ),
     ] {
         let session = session_of(Suite::Aes256GcmSha384, whose);
-        for (sealed_terms, told) in [(None, vec![0]), (Some((&terms, ZONE)), early(0x0a0b_0c0d, b"h2"))] {
-            let content = TicketContent { early: sealed_terms, ..content(&session) };
-            let ticket = keys.seal(&content, &BINDING, 2 * HOUR, at(NOW), &mut SystemRandom).unwrap().unwrap().ticket;
+        for (sealed_terms, told) in [
+            (None, vec![0]),
+            (Some((&terms, ZONE)), early(0x0a0b_0c0d, b"h2")),
+        ] {
+            let content = TicketContent {
+                early: sealed_terms,
+                ..content(&session)
+            };
+            let ticket = keys
+                .seal(&content, &BINDING, 2 * HOUR, at(NOW), &mut SystemRandom)
+                .unwrap()
+                .unwrap()
+                .ticket;
             let (key, nonce, aad) = by_hand(&ticket[16..48], 2);
             assert_eq!(ticket[..16], aad[1..17]);
             let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
@@ -360,11 +553,18 @@ fn a_ticket_is_made_as_it_says() {
 
 #[test]
 fn a_ticket_of_another_version_does_not_open() {
-    // One of the version before, as it was sealed then: no age_add, the peer alone, nothing of early data. And what is in one now under the number of then.
+    // One of the version before, as it was sealed then: no age_add, the peer alone, nothing of
+    // early data. And what is in one now under the number of then.
     let keys = sevens();
     let now = state(0x1301, 7200, &[3; 32], &[0], &[0]);
     let then = [&now[..22], &now[26..26 + 1 + 32], &[0, 0]].concat();
-    for (version, state, expected) in [(1, &then, false), (1, &now, false), (2, &then, false), (2, &now, true), (3, &now, false)] {
+    for (version, state, expected) in [
+        (1, &then, false),
+        (1, &now, false),
+        (2, &then, false),
+        (2, &now, true),
+        (3, &now, false),
+    ] {
         let salt = [9; 32];
         let (key, nonce, aad) = by_hand(&salt, version);
         let mut sealed = state.clone();
@@ -381,11 +581,25 @@ fn a_state_is_read_strictly() {
     let psks = ExternalPsks::new(vec![external.clone()]).unwrap();
     let decode = |state: &[u8]| State::decode(state, &psks);
     let (psk, shown) = ([3; 48], peer_by_name().to_ticket());
-    let (nobody, peer, by_psk) = (vec![0], by_peer(&shown), [&[2], &external.fingerprint()[..]].concat());
+    let (nobody, peer, by_psk) = (
+        vec![0],
+        by_peer(&shown),
+        [&[2], &external.fingerprint()[..]].concat(),
+    );
     for whose in [&nobody, &peer, &by_psk] {
-        for early in [vec![0], early(0, b""), early(7, b"h2"), early(u32::MAX, &[b'x'; 255])] {
+        for early in [
+            vec![0],
+            early(0, b""),
+            early(7, b"h2"),
+            early(u32::MAX, &[b'x'; 255]),
+        ] {
             let good = state(0x1302, 7200, &psk, whose, &early);
-            assert!(decode(&good).unwrap().into_opened(MAX_LIFETIME, at(NOW)).is_some());
+            assert!(
+                decode(&good)
+                    .unwrap()
+                    .into_opened(MAX_LIFETIME, at(NOW))
+                    .is_some()
+            );
             for cut in 0..good.len() {
                 assert!(decode(&good[..cut]).is_none(), "{cut}");
             }
@@ -407,14 +621,32 @@ fn a_state_is_read_strictly() {
         state(0x1302, u32::MAX, &psk, &peer, none),
         state(0x1302, 7200, &psk, &by_peer(&[]), none),
         state(0x1302, 7200, &psk, &by_peer(&[0]), none),
-        state(0x1302, 7200, &psk, &by_peer(&[&shown[..], &[0]].concat()), none),
+        state(
+            0x1302,
+            7200,
+            &psk,
+            &by_peer(&[&shown[..], &[0]].concat()),
+            none,
+        ),
         state(0x1302, 7200, &psk, &[&[0], &peer[1..]].concat(), none),
         state(0x1302, 7200, &psk, &[&[3], &peer[1..]].concat(), none),
         state(0x1302, 7200, &psk, &[&[2], &[7; 32][..]].concat(), none),
         state(0x1302, 7200, &psk, &peer, &[1]),
         state(0x1302, 7200, &psk, &peer, &[2]),
-        state(0x1302, 7200, &psk, &peer, &[&[0], &early(7, b"h2")[1..]].concat()),
-        state(0x1302, 7200, &psk, &peer, &[&[2], &early(7, b"h2")[1..]].concat()),
+        state(
+            0x1302,
+            7200,
+            &psk,
+            &peer,
+            &[&[0], &early(7, b"h2")[1..]].concat(),
+        ),
+        state(
+            0x1302,
+            7200,
+            &psk,
+            &peer,
+            &[&[2], &early(7, b"h2")[1..]].concat(),
+        ),
     ] {
         assert!(decode(&wrong).is_none());
     }

@@ -8,7 +8,10 @@ use crate::session::TicketKey;
 #[test]
 fn a_key_that_cannot_work_is_refused() {
     let reason = |made: Result<TicketKey, Error>| match made {
-        Err(Error::Config(ConfigError::Setting { name: "TicketKey", reason })) => reason,
+        Err(Error::Config(ConfigError::Setting {
+            name: "TicketKey",
+            reason,
+        })) => reason,
         other => panic!("{other:?}"),
     };
     let (from, until, gone) = (NOW, NOW + HOUR, NOW + 2 * HOUR);
@@ -25,7 +28,11 @@ fn a_key_that_cannot_work_is_refused() {
 #[test]
 fn a_key_shows_its_name_and_nothing_else() {
     let key = key(1, NOW, NOW + HOUR, NOW + 2 * HOUR);
-    let name: String = key.name().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = key
+        .name()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let shown = format!("{key:?}");
     assert!(shown.contains(&name) && shown.len() < 300, "{shown}");
 }

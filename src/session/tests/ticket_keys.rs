@@ -14,16 +14,32 @@ use crate::session::tickets::ticket_keys::SealedTicket;
 use crate::session::{TicketKey, TicketKeys};
 use crate::testing::broken::{Broken, Zeros};
 
-pub(super) fn key(secret: u8, encrypt_from: Duration, encrypt_until: Duration, decrypt_until: Duration) -> TicketKey {
+pub(super) fn key(
+    secret: u8,
+    encrypt_from: Duration,
+    encrypt_until: Duration,
+    decrypt_until: Duration,
+) -> TicketKey {
     TicketKey::new([secret; 32], encrypt_from, encrypt_until, decrypt_until).unwrap()
 }
 
 fn seal(keys: &TicketKeys, now: Duration) -> Option<SealedTicket> {
-    keys.seal(&content(&Session { since: now, ..plain() }), &BINDING, 2 * HOUR, at(now), &mut SystemRandom).unwrap()
+    keys.seal(
+        &content(&Session {
+            since: now,
+            ..plain()
+        }),
+        &BINDING,
+        2 * HOUR,
+        at(now),
+        &mut SystemRandom,
+    )
+    .unwrap()
 }
 
 fn opens(keys: &TicketKeys, ticket: &SealedTicket, now: Duration) -> bool {
-    keys.open(&ticket.ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(now)).is_some()
+    keys.open(&ticket.ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(now))
+        .is_some()
 }
 
 /// How many keys a ring holds.
@@ -33,7 +49,8 @@ fn held(keys: &TicketKeys) -> usize {
 
 #[test]
 fn keys_never_default() {
-    // GnuTLS CVE-2020-13777: until the first rotation tickets were sealed under zeros, so that anybody could open them, and make some.
+    // GnuTLS CVE-2020-13777: until the first rotation tickets were sealed under zeros, so that
+    // anybody could open them, and make some.
     let empty = TicketKeys::empty();
     assert!(seal(&empty, NOW).is_none());
     // A key that may not seal yet, and one that may not any more.
@@ -42,14 +59,27 @@ fn keys_never_default() {
     assert!(seal(&empty, NOW).is_none());
     assert!(seal(&empty, NOW + SECOND).is_some());
 
-    // No key of zeros can be made: not by the application, and not by a generator that does nothing.
+    // No key of zeros can be made: not by the application, and not by a generator that does
+    // nothing.
     for len in [32, 48, 100] {
         let refused = TicketKey::new(vec![0; len], NOW, NOW + HOUR, NOW + HOUR);
-        assert!(matches!(refused, Err(Error::Config(ConfigError::Setting { name: "TicketKey", .. }))));
+        assert!(matches!(
+            refused,
+            Err(Error::Config(ConfigError::Setting {
+                name: "TicketKey",
+                ..
+            }))
+        ));
     }
     let rotating = TicketKeys::rotating();
-    assert!(matches!(rotating.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Zeros), Err(Fault::Random)));
-    assert!(matches!(rotating.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Broken), Err(Fault::Random)));
+    assert!(matches!(
+        rotating.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Zeros),
+        Err(Fault::Random)
+    ));
+    assert!(matches!(
+        rotating.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Broken),
+        Err(Fault::Random)
+    ));
     assert_eq!(held(&rotating), 0);
 
     // A fresh ring opens nothing, and each makes keys of its own.
@@ -65,7 +95,10 @@ fn keys_never_default() {
 fn a_generator_that_fails_makes_no_ticket() {
     let keys = TicketKeys::empty();
     keys.install(key(1, NOW, NOW + HOUR, NOW + HOUR));
-    assert!(matches!(keys.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Broken), Err(Fault::Random)));
+    assert!(matches!(
+        keys.seal(&content(&plain()), &BINDING, HOUR, at(NOW), &mut Broken),
+        Err(Fault::Random)
+    ));
 }
 
 #[test]
@@ -100,7 +133,11 @@ fn who_shares_a_key_shares_tickets() {
     here.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
     there.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
     let tickets = [seal(&here, NOW).unwrap(), seal(&there, NOW).unwrap()];
-    assert!(tickets.iter().all(|ticket| opens(&here, ticket, NOW) && opens(&there, ticket, NOW)));
+    assert!(
+        tickets
+            .iter()
+            .all(|ticket| opens(&here, ticket, NOW) && opens(&there, ticket, NOW))
+    );
     let other = TicketKeys::empty();
     other.install(key(2, NOW, NOW + HOUR, NOW + 3 * HOUR));
     assert!(tickets.iter().all(|ticket| !opens(&other, ticket, NOW)));
@@ -115,7 +152,10 @@ fn the_newest_key_seals_and_the_others_open() {
     let keys = TicketKeys::empty();
     keys.install(key(2, NOW + HOUR, NOW + 3 * HOUR, NOW + 5 * HOUR));
     keys.install(key(1, NOW, NOW + 2 * HOUR, NOW + 4 * HOUR));
-    let [first, second] = [seal(&keys, NOW + HOUR - MILLI).unwrap(), seal(&keys, NOW + HOUR).unwrap()];
+    let [first, second] = [
+        seal(&keys, NOW + HOUR - MILLI).unwrap(),
+        seal(&keys, NOW + HOUR).unwrap(),
+    ];
     assert!(first.ticket[..16] != second.ticket[..16]);
     assert!(opens(&keys, &first, NOW + 2 * HOUR) && opens(&keys, &second, NOW + 2 * HOUR));
 
@@ -134,10 +174,13 @@ fn a_clock_that_was_wrong_for_a_while_costs_no_installed_key() {
     let ticket = seal(&keys, NOW).unwrap();
     let (wrong, too_wrong) = (NOW + 3 * HOUR + DAY - MILLI, NOW + 3 * HOUR + DAY);
     // It is used for nothing meanwhile.
-    assert!(seal(&keys, wrong).is_none() && !opens(&keys, &ticket, wrong) && !keys.may_seal(at(wrong)));
+    assert!(
+        seal(&keys, wrong).is_none() && !opens(&keys, &ticket, wrong) && !keys.may_seal(at(wrong))
+    );
     assert_eq!(held(&keys), 1);
     assert!(opens(&keys, &ticket, NOW) && seal(&keys, NOW).is_some());
-    // The next one finds it in its place while the clock is right again, and takes it if it still says that the time is over.
+    // The next one finds it in its place while the clock is right again, and takes it if it still
+    // says that the time is over.
     keys.install(key(2, NOW, NOW + HOUR, NOW + 6 * DAY));
     assert_eq!(held(&keys), 2);
     assert!(!opens(&keys, &ticket, wrong));
@@ -156,7 +199,10 @@ fn all_keys_can_be_forgotten() {
     let own = seal(&keys, NOW).unwrap();
     keys.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
     let shared = seal(&keys, NOW).unwrap();
-    let secret = Prk::extract(HashAlgorithm::Sha256, b"fleeting ticket v1", &[1; 32]).secret().expose().to_vec();
+    let secret = Prk::extract(HashAlgorithm::Sha256, b"fleeting ticket v1", &[1; 32])
+        .secret()
+        .expose()
+        .to_vec();
     recorder::take();
     keys.clone().clear();
     assert!(recorder::take().contains(&secret));
@@ -164,7 +210,11 @@ fn all_keys_can_be_forgotten() {
     assert!(!opens(&keys, &own, NOW) && !opens(&keys, &shared, NOW));
     // It goes on with a new one, which opens nothing from before.
     let next = seal(&keys, NOW).unwrap();
-    assert!(next.ticket[..16] != own.ticket[..16] && opens(&keys, &next, NOW) && !opens(&keys, &own, NOW));
+    assert!(
+        next.ticket[..16] != own.ticket[..16]
+            && opens(&keys, &next, NOW)
+            && !opens(&keys, &own, NOW)
+    );
 
     let installed = TicketKeys::empty();
     installed.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
@@ -183,8 +233,19 @@ fn a_ring_says_whether_it_may_seal() {
     assert!(!keys.may_seal(at(NOW)));
     let until = NOW + HOUR;
     keys.install(key(1, NOW, until, until));
-    for now in [NOW - MILLI, NOW, until - SECOND, until - SECOND + MILLI, until - MILLI, until] {
-        assert_eq!(keys.may_seal(at(now)), seal(&keys, now).is_some(), "{now:?}");
+    for now in [
+        NOW - MILLI,
+        NOW,
+        until - SECOND,
+        until - SECOND + MILLI,
+        until - MILLI,
+        until,
+    ] {
+        assert_eq!(
+            keys.may_seal(at(now)),
+            seal(&keys, now).is_some(),
+            "{now:?}"
+        );
     }
     assert!(keys.may_seal(at(NOW)) && !keys.may_seal(at(until - MILLI)));
 
@@ -235,7 +296,16 @@ fn an_installed_key_goes_before_a_rings_own() {
 fn lifetimes_may_differ_where_servers_do() {
     let keys = TicketKeys::rotating();
     let name = |lifetime, now| {
-        let sealed = keys.seal(&content(&plain()), &BINDING, lifetime, at(now), &mut SystemRandom).unwrap().unwrap();
+        let sealed = keys
+            .seal(
+                &content(&plain()),
+                &BINDING,
+                lifetime,
+                at(now),
+                &mut SystemRandom,
+            )
+            .unwrap()
+            .unwrap();
         assert_eq!(sealed.lifetime, lifetime);
         sealed.ticket[..16].to_vec()
     };
@@ -264,7 +334,12 @@ fn a_clock_that_jumps_makes_no_heap_of_keys() {
 
 #[test]
 fn a_key_is_wiped_when_its_time_is_over() {
-    let secret_of = |byte| Prk::extract(HashAlgorithm::Sha256, b"fleeting ticket v1", &[byte; 32]).secret().expose().to_vec();
+    let secret_of = |byte| {
+        Prk::extract(HashAlgorithm::Sha256, b"fleeting ticket v1", &[byte; 32])
+            .secret()
+            .expose()
+            .to_vec()
+    };
     let secrets = [secret_of(1), secret_of(2), secret_of(3)];
     let keys = TicketKeys::empty();
     keys.install(key(1, NOW, NOW + HOUR, NOW + 2 * HOUR));
@@ -273,14 +348,35 @@ fn a_key_is_wiped_when_its_time_is_over() {
     recorder::take();
     let wiped = || {
         let dropped = recorder::take();
-        secrets.iter().map(|secret| dropped.contains(secret)).collect::<Vec<_>>()
+        secrets
+            .iter()
+            .map(|secret| dropped.contains(secret))
+            .collect::<Vec<_>>()
     };
     // A day after its end, by whatever call comes next, a ticket that does not open included.
     assert!(seal(&keys, NOW + 2 * HOUR - MILLI).is_some());
     assert_eq!(wiped(), [false, false, false]);
-    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + 2 * HOUR + DAY - MILLI)).is_none());
+    assert!(
+        keys.open(
+            &[7; 100],
+            &BINDING,
+            MAX_LIFETIME,
+            &no_psks(),
+            at(NOW + 2 * HOUR + DAY - MILLI)
+        )
+        .is_none()
+    );
     assert_eq!(wiped(), [false, false, false]);
-    assert!(keys.open(&[7; 100], &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + 2 * HOUR + DAY)).is_none());
+    assert!(
+        keys.open(
+            &[7; 100],
+            &BINDING,
+            MAX_LIFETIME,
+            &no_psks(),
+            at(NOW + 2 * HOUR + DAY)
+        )
+        .is_none()
+    );
     assert_eq!(wiped(), [true, false, false]);
     assert!(seal(&keys, NOW + 3 * HOUR + DAY).is_some());
     assert_eq!(wiped(), [false, true, false]);
@@ -302,7 +398,8 @@ fn threads_share_a_ring() {
             scope.spawn(move || {
                 start.wait();
                 for turn in 0..50 {
-                    // Somewhat over an hour in all: through one rotation, and never so late that a key is over before its ticket is opened.
+                    // Somewhat over an hour in all: through one rotation, and never so late that a
+                    // key is over before its ticket is opened.
                     let now = NOW + clock.fetch_add(10, Ordering::Relaxed) * SECOND;
                     let ticket = seal(keys, now).unwrap();
                     assert!(opens(keys, &ticket, now));
@@ -322,7 +419,10 @@ fn threads_share_a_ring() {
     };
     let names: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(name)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     assert!(names.iter().all(|name| *name == names[0]));
     assert_eq!(held(&keys), 1);

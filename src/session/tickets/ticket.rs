@@ -1,4 +1,5 @@
-//! Tickets that are stateless: [`TicketContent`] sealed into bytes that the client keeps and cannot read, and opened again as an [`OpenedTicket`].
+//! Tickets that are stateless: [`TicketContent`] sealed into bytes that the client keeps and cannot
+//! read, and opened again as an [`OpenedTicket`].
 //!
 //! ```text
 //! struct {                                    struct {                           in the clear for nobody
@@ -22,13 +23,15 @@
 //!                                             } State;
 //! ```
 //!
-//! `ticket_age_add` and zone are for early data: how old the client says the ticket is, and who remembers what came under it.
+//! `ticket_age_add` and zone are for early data: how old the client says the ticket is, and who
+//! remembers what came under it.
 //!
-//! Of an external PSK there is only what tells it from all others: who opens the ticket must have it still, so one that is taken away, or whose secret is
-//! replaced, takes its sessions with it.
+//! Of an external PSK there is only what tells it from all others: who opens the ticket must have
+//! it still, so one that is taken away, or whose secret is replaced, takes its sessions with it.
 //!
-//! Version and binding are authenticated and not sent: whoever opens a ticket knows both, and a ticket with others does not open. Opening is one
-//! look at the name, one AEAD operation, and a reading of bytes that we wrote ourselves.
+//! Version and binding are authenticated and not sent: whoever opens a ticket knows both, and a
+//! ticket with others does not open. Opening is one look at the name, one AEAD operation, and a
+//! reading of bytes that we wrote ourselves.
 
 use core::time::Duration;
 
@@ -42,7 +45,9 @@ use crate::identity::Peer;
 use crate::message::Reader;
 use crate::secret::Secret;
 use crate::session::external::ExternalPsks;
-use crate::session::session::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, Whose, has_happened};
+use crate::session::session::{
+    EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, Whose, has_happened,
+};
 use crate::session::tickets::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
 use crate::time::Now;
 
@@ -93,8 +98,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Seals a session that may be resumed for `lifetime`, in whole seconds, from now on. Nothing if a peer's certificate makes it longer than a
-/// ticket may be.
+/// Seals a session that may be resumed for `lifetime`, in whole seconds, from now on. Nothing if a
+/// peer's certificate makes it longer than a ticket may be.
 pub(crate) fn seal(
     key: &TicketKey,
     content: &TicketContent<'_>,
@@ -104,29 +109,43 @@ pub(crate) fn seal(
     rng: &mut Rng<'_>,
 ) -> Result<Option<Vec<u8>>, Fault> {
     let session = content.session;
-    let peer = session.whose.peer().map(Peer::to_ticket).unwrap_or_default();
+    let peer = session
+        .whose
+        .peer()
+        .map(Peer::to_ticket)
+        .unwrap_or_default();
     let whose_len = match session.whose {
         Whose::Nobody => 0,
         Whose::Peer(_) => peer.len().saturating_add(2),
         Whose::Psk(_) => 32,
     };
     let len = NAME_LEN + SALT_LEN + FIXED_LEN + Suite::TAG_LEN;
-    let len = len.saturating_add(session.psk.len()).saturating_add(whose_len).saturating_add(early_len(content));
+    let len = len
+        .saturating_add(session.psk.len())
+        .saturating_add(whose_len)
+        .saturating_add(early_len(content));
     if len > MAX_TICKET_LEN {
         return Ok(None);
     }
-    let too_long = |_| Fault::Internal { what: "sealing a ticket" };
+    let too_long = |_| Fault::Internal {
+        what: "sealing a ticket",
+    };
     let salt = random::array(rng)?;
 
-    // Written where it is sealed, and wiped if it is not. Never moved by growing: all room is there. No `Secret`, because what the psk stands
-    // between is none, and may be met with elsewhere.
+    // Written where it is sealed, and wiped if it is not. Never moved by growing: all room is
+    // there. No `Secret`, because what the psk stands between is none, and may be met with
+    // elsewhere.
     let mut ticket = Zeroizing::new(Vec::with_capacity(len));
     ticket.extend_from_slice(key.name());
     ticket.extend_from_slice(&salt);
     ticket.extend_from_slice(&session.suite.code_point().0.to_be_bytes());
     ticket.extend_from_slice(&millis(session.since).to_be_bytes());
     ticket.extend_from_slice(&millis(now.unix).to_be_bytes());
-    ticket.extend_from_slice(&u32::try_from(lifetime.as_secs()).map_err(too_long)?.to_be_bytes());
+    ticket.extend_from_slice(
+        &u32::try_from(lifetime.as_secs())
+            .map_err(too_long)?
+            .to_be_bytes(),
+    );
     ticket.extend_from_slice(&content.age_add.to_be_bytes());
     ticket.push(u8::try_from(session.psk.len()).map_err(too_long)?);
     ticket.extend_from_slice(session.psk.expose());
@@ -152,7 +171,9 @@ pub(crate) fn seal(
     }
 
     let state = ticket.get_mut(NAME_LEN + SALT_LEN..).unwrap_or_default();
-    let tag = key.one_time(&salt).seal(&additional_data(key, binding), state)?;
+    let tag = key
+        .one_time(&salt)
+        .seal(&additional_data(key, binding), state)?;
     ticket.extend_from_slice(&tag);
     Ok(Some(core::mem::take(&mut *ticket)))
 }
@@ -160,11 +181,13 @@ pub(crate) fn seal(
 /// The bytes that early data take in a ticket, besides the one that says that they do.
 fn early_len(content: &TicketContent<'_>) -> usize {
     let alpn_len = |terms: &EarlyTerms| terms.alpn.as_ref().map_or(0, Vec::len);
-    content.early.as_ref().map_or(0, |(terms, _)| FIXED_EARLY_LEN.saturating_add(alpn_len(terms)))
+    content.early.as_ref().map_or(0, |(terms, _)| {
+        FIXED_EARLY_LEN.saturating_add(alpn_len(terms))
+    })
 }
 
-/// What is in a ticket under this key, if its session may be resumed now, the ticket is no older than `lifetime`, and the external PSK is there that it was
-/// made under, if it was.
+/// What is in a ticket under this key, if its session may be resumed now, the ticket is no older
+/// than `lifetime`, and the external PSK is there that it was made under, if it was.
 pub(crate) fn open(
     key: &TicketKey,
     ticket: &Header<'_>,
@@ -175,7 +198,9 @@ pub(crate) fn open(
 ) -> Option<OpenedTicket> {
     let (ciphertext, tag) = ticket.sealed.split_last_chunk()?;
     let mut state = Zeroizing::new(ciphertext.to_vec());
-    key.one_time(ticket.salt).open(&additional_data(key, binding), &mut state, tag).ok()?;
+    key.one_time(ticket.salt)
+        .open(&additional_data(key, binding), &mut state, tag)
+        .ok()?;
     State::decode(&state, psks)?.into_opened(lifetime, now)
 }
 
@@ -190,7 +215,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Reads what [`seal`] wrote, and nothing else. Nothing either where an external PSK is named that is not there.
+    /// Reads what [`seal`] wrote, and nothing else. Nothing either where an external PSK is named
+    /// that is not there.
     pub(crate) fn decode(state: &[u8], psks: &ExternalPsks) -> Option<Self> {
         let mut r = Reader::new("Ticket", state);
         let suite = Suite::from_code_point(CipherSuite(r.u16("cipher_suite").ok()?))?;
@@ -215,17 +241,36 @@ impl State {
             _ => return None,
         };
         r.end("early").ok()?;
-        let session = Session { suite, psk, since, whose };
-        Some(Self { content: OpenedTicket { session, issued, age_add, early }, lifetime })
+        let session = Session {
+            suite,
+            psk,
+            since,
+            whose,
+        };
+        Some(Self {
+            content: OpenedTicket {
+                session,
+                issued,
+                age_add,
+                early,
+            },
+            lifetime,
+        })
     }
 
     /// All of it, unless the session is over, or begins in a future that a clock set back made.
     pub(crate) fn into_opened(self, lifetime: Duration, now: Now) -> Option<OpenedTicket> {
-        // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used, but a server "MAY treat a ticket as valid for a shorter period of
-        // time than what is stated". To the millisecond, like `issued`.
-        let OpenedTicket { issued, ref session, .. } = self.content;
+        // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used, but a server
+        // "MAY treat a ticket as valid for a shorter period of time than what is stated". To the
+        // millisecond, like `issued`.
+        let OpenedTicket {
+            issued,
+            ref session,
+            ..
+        } = self.content;
         let age = Duration::from_millis(millis(now.unix)).saturating_sub(issued);
-        (age <= self.lifetime.min(lifetime) && has_happened(issued, now) && session.is_current(now)).then_some(self.content)
+        (age <= self.lifetime.min(lifetime) && has_happened(issued, now) && session.is_current(now))
+            .then_some(self.content)
     }
 }
 
@@ -234,7 +279,13 @@ fn early(r: &mut Reader<'_>) -> Option<(EarlyTerms, [u8; 16])> {
     let zone = r.array("zone").ok()?;
     let max_size = r.u32("max_early_data_size").ok()?;
     let alpn = r.vec8("alpn", ..).ok()?;
-    Some((EarlyTerms { max_size, alpn: (!alpn.is_empty()).then(|| alpn.to_vec()) }, zone))
+    Some((
+        EarlyTerms {
+            max_size,
+            alpn: (!alpn.is_empty()).then(|| alpn.to_vec()),
+        },
+        zone,
+    ))
 }
 
 /// Whole milliseconds; the rest is cut off, which makes a session look older and never younger.

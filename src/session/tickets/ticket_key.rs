@@ -6,8 +6,9 @@
 //!                               └─ Expand(nonce, salt) = its nonce
 //! ```
 //!
-//! Processes that share a key cannot agree on nonces, and 96 random bits are few: GCM breaks with the first that repeats. So each ticket has a key of its
-//! own, from 256 random bits. What is kept is the prk; a one-time key lives as long as the call.
+//! Processes that share a key cannot agree on nonces, and 96 random bits are few: GCM breaks with
+//! the first that repeats. So each ticket has a key of its own, from 256 random bits. What is kept
+//! is the prk; a one-time key lives as long as the call.
 
 use core::fmt;
 use core::time::Duration;
@@ -33,13 +34,16 @@ const SECRET_LEN: usize = 32;
 /// The suite whose AEAD seals tickets.
 const SUITE: Suite = Suite::Aes256GcmSha384;
 
-/// A key that tickets are sealed under, for [`TicketKeys::install`](crate::TicketKeys::install): the same in all processes that are to accept each
-/// other's tickets.
+/// A key that tickets are sealed under, for [`TicketKeys::install`](crate::TicketKeys::install):
+/// the same in all processes that are to accept each other's tickets.
 ///
-/// Times are counted since 1970-01-01 00:00:00 UTC. Tickets are sealed under the key from `encrypt_from` on and before `encrypt_until`, and accepted
-/// before `decrypt_until`; [`TicketKeys`](crate::TicketKeys) says when the key is wiped then. A ticket's lifetime ends with its key's, so `decrypt_until` should lie a ticket's lifetime
-/// after `encrypt_until`, and never further than needed: **whoever learns the secret before that can impersonate both sides to each other** and
-/// read what is in the tickets. Connections that are open, or over, stay secret: each agrees on keys of its own (psk_dhe_ke).
+/// Times are counted since 1970-01-01 00:00:00 UTC. Tickets are sealed under the key from
+/// `encrypt_from` on and before `encrypt_until`, and accepted before `decrypt_until`;
+/// [`TicketKeys`](crate::TicketKeys) says when the key is wiped then. A ticket's lifetime ends with
+/// its key's, so `decrypt_until` should lie a ticket's lifetime after `encrypt_until`, and never
+/// further than needed: **whoever learns the secret before that can impersonate both sides to each
+/// other** and read what is in the tickets. Connections that are open, or over, stay secret: each
+/// agrees on keys of its own (psk_dhe_ke).
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -49,7 +53,8 @@ const SUITE: Suite = Suite::Aes256GcmSha384;
 /// let hour = Duration::from_secs(60 * 60);
 /// let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
 ///
-/// // Known everywhere before anybody seals with it, and still known while its last tickets are good.
+/// // Known everywhere before anybody seals with it, and still known while its last tickets are
+/// // good.
 /// let key = TicketKey::new(secret_from_the_store, now + hour, now + 13 * hour, now + 15 * hour)?;
 /// let keys = TicketKeys::empty();
 /// keys.install(key);
@@ -64,13 +69,25 @@ pub struct TicketKey {
 }
 
 impl TicketKey {
-    /// A key from a secret of 32 random bytes or more, and its times. Wipe the secret where it came from.
+    /// A key from a secret of 32 random bytes or more, and its times. Wipe the secret where it came
+    /// from.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`] for a secret that is too short, or all zeros, or times that are not in order.
-    pub fn new(secret: impl AsRef<[u8]>, encrypt_from: Duration, encrypt_until: Duration, decrypt_until: Duration) -> Result<Self, Error> {
-        let wrong = |reason| Error::from(ConfigError::Setting { name: "TicketKey", reason });
+    /// [`ConfigError::Setting`] for a secret that is too short, or all zeros, or times that are not
+    /// in order.
+    pub fn new(
+        secret: impl AsRef<[u8]>,
+        encrypt_from: Duration,
+        encrypt_until: Duration,
+        decrypt_until: Duration,
+    ) -> Result<Self, Error> {
+        let wrong = |reason| {
+            Error::from(ConfigError::Setting {
+                name: "TicketKey",
+                reason,
+            })
+        };
         let secret = secret.as_ref();
         if secret.len() < SECRET_LEN {
             return Err(wrong("the secret has less than 32 bytes"));
@@ -84,7 +101,12 @@ impl TicketKey {
         if encrypt_until > decrypt_until {
             return Err(wrong("decrypt_until lies before encrypt_until"));
         }
-        Ok(Self::derive(secret, encrypt_from, encrypt_until, decrypt_until))
+        Ok(Self::derive(
+            secret,
+            encrypt_from,
+            encrypt_until,
+            decrypt_until,
+        ))
     }
 
     /// A random key for tickets of this lifetime, to be used for half as long.
@@ -95,15 +117,32 @@ impl TicketKey {
             return Err(Fault::Random);
         }
         let encrypt_until = now.unix.saturating_add(lifetime / 2);
-        Ok(Self::derive(secret.expose(), now.unix, encrypt_until, encrypt_until.saturating_add(lifetime)))
+        Ok(Self::derive(
+            secret.expose(),
+            now.unix,
+            encrypt_until,
+            encrypt_until.saturating_add(lifetime),
+        ))
     }
 
     #[expect(clippy::expect_used, reason = "the name is shorter than one block")]
-    fn derive(secret: &[u8], encrypt_from: Duration, encrypt_until: Duration, decrypt_until: Duration) -> Self {
+    fn derive(
+        secret: &[u8],
+        encrypt_from: Duration,
+        encrypt_until: Duration,
+        decrypt_until: Duration,
+    ) -> Self {
         let prk = Prk::extract(HashAlgorithm::Sha256, b"fleeting ticket v1", secret);
         let mut name = [0; NAME_LEN];
-        prk.expand_into(&[b"name"], &mut name).expect("a name is less than 255 blocks");
-        Self { name, prk, encrypt_from, encrypt_until, decrypt_until }
+        prk.expand_into(&[b"name"], &mut name)
+            .expect("a name is less than 255 blocks");
+        Self {
+            name,
+            prk,
+            encrypt_from,
+            encrypt_until,
+            decrypt_until,
+        }
     }
 
     pub(crate) fn name(&self) -> &[u8; NAME_LEN] {
@@ -134,7 +173,10 @@ impl TicketKey {
     /// What seals or opens the one ticket with this salt.
     pub(crate) fn one_time(&self, salt: &[u8; SALT_LEN]) -> OneTimeKey {
         let key = self.prk.expand(&[b"key", salt], SUITE.key_len());
-        OneTimeKey { key: AeadKey::new(SUITE, key.expose()), nonce: self.prk.expand(&[b"nonce", salt], Suite::NONCE_LEN) }
+        OneTimeKey {
+            key: AeadKey::new(SUITE, key.expose()),
+            nonce: self.prk.expand(&[b"nonce", salt], Suite::NONCE_LEN),
+        }
     }
 }
 
@@ -147,7 +189,10 @@ fn is_zero(secret: &[u8]) -> bool {
 impl fmt::Debug for TicketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TicketKey")
-            .field("name", &format_args!("{:032x}", u128::from_be_bytes(self.name)))
+            .field(
+                "name",
+                &format_args!("{:032x}", u128::from_be_bytes(self.name)),
+            )
             .field("encrypt_from", &self.encrypt_from)
             .field("encrypt_until", &self.encrypt_until)
             .field("decrypt_until", &self.decrypt_until)
@@ -168,11 +213,18 @@ impl OneTimeKey {
     }
 
     /// Checks `tag` and decrypts `state`.
-    pub(crate) fn open(self, aad: &[u8], state: &mut [u8], tag: &[u8; Suite::TAG_LEN]) -> Result<(), Fault> {
+    pub(crate) fn open(
+        self,
+        aad: &[u8],
+        state: &mut [u8],
+        tag: &[u8; Suite::TAG_LEN],
+    ) -> Result<(), Fault> {
         self.key.open_in_place(self.nonce()?, aad, state, tag)
     }
 
     fn nonce(&self) -> Result<&[u8; Suite::NONCE_LEN], Fault> {
-        self.nonce.expose().first_chunk().ok_or(Fault::Internal { what: "sealing a ticket" })
+        self.nonce.expose().first_chunk().ok_or(Fault::Internal {
+            what: "sealing a ticket",
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! [`TicketKeys`]: which key seals a ticket now, and which are still there to open one.
 //!
-//! Keys come and go while servers use them. The lock is held while keys are looked at, and not while randomness is drawn, or anything sealed or opened.
+//! Keys come and go while servers use them. The lock is held while keys are looked at, and not
+//! while randomness is drawn, or anything sealed or opened.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,10 +15,12 @@ use crate::session::tickets::ticket::{self, OpenedTicket, TicketContent};
 use crate::session::tickets::ticket_key::TicketKey;
 use crate::time::Now;
 
-/// The most keys of its own that a ring keeps. In the course of things there are three or four; a clock that jumps about makes more.
+/// The most keys of its own that a ring keeps. In the course of things there are three or four; a
+/// clock that jumps about makes more.
 const MAX_OWN: usize = 32;
 
-/// How long an installed key is kept that the clock says is over. It may be the clock that is wrong, and the key does not come back by itself.
+/// How long an installed key is kept that the clock says is over. It may be the clock that is
+/// wrong, and the key does not come back by itself.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest lifetime that a ticket can state.
@@ -25,15 +28,18 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The keys that a server's tickets are sealed under.
 ///
-/// A ticket holds all that a server has to know of a session, so the server itself keeps nothing, and any other accepts it that has the keys, the same
-/// [identity's](crate::Identity) key for the name, and the same [`ClientAuth`](crate::ClientAuth).
+/// A ticket holds all that a server has to know of a session, so the server itself keeps nothing,
+/// and any other accepts it that has the keys, the same [identity's](crate::Identity) key for the
+/// name, and the same [`ClientAuth`](crate::ClientAuth).
 ///
-/// A key whose time is over is not used. It is wiped by the next call for a ticket, to seal or to open one: there is no thread that waits for its end, so
-/// a process that is idle keeps it until then. An installed key is kept for another day, or until the next one is installed: a clock that was wrong for
-/// a while does not cost it. All are wiped with the last clone.
+/// A key whose time is over is not used. It is wiped by the next call for a ticket, to seal or to
+/// open one: there is no thread that waits for its end, so a process that is idle keeps it until
+/// then. An installed key is kept for another day, or until the next one is installed: a clock that
+/// was wrong for a while does not cost it. All are wiped with the last clone.
 ///
-/// A clone is another handle on the same keys: give one to each `Server` that is to accept the others' tickets. What a ticket allows is still
-/// checked by each of them against its own configuration.
+/// A clone is another handle on the same keys: give one to each `Server` that is to accept the
+/// others' tickets. What a ticket allows is still checked by each of them against its own
+/// configuration.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -42,7 +48,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// // One process: keys are made when they are needed, and replaced in time.
 /// let keys = TicketKeys::rotating();
 ///
-/// // Several processes, or several machines: they share what comes from a common store. Keys can be installed while servers are at work.
+/// // Several processes, or several machines: they share what comes from a common store. Keys can
+/// // be installed while servers are at work.
 /// let shared = TicketKeys::empty();
 /// let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
 /// let hour = Duration::from_secs(60 * 60);
@@ -67,32 +74,37 @@ pub(crate) struct SealedTicket {
 }
 
 impl TicketKeys {
-    /// Random keys, made when the first ticket is sealed, and then a new one whenever half of a ticket's lifetime has passed. They are known to this
-    /// process alone and forgotten with it.
+    /// Random keys, made when the first ticket is sealed, and then a new one whenever half of a
+    /// ticket's lifetime has passed. They are known to this process alone and forgotten with it.
     ///
     /// A key that is [installed](Self::install) as well is used instead while it may seal.
     pub fn rotating() -> Self {
         Self::new(true)
     }
 
-    /// No keys but those that are [installed](Self::install). While none of them may seal, no tickets are sent.
+    /// No keys but those that are [installed](Self::install). While none of them may seal, no
+    /// tickets are sent.
     pub fn empty() -> Self {
         Self::new(false)
     }
 
-    /// Adds a key, while servers use the others. Of several that may seal, the one that may since the latest time does. A key with the same secret is
-    /// replaced, and so are its times: one that must not be used any more is installed again with times that are over.
+    /// Adds a key, while servers use the others. Of several that may seal, the one that may since
+    /// the latest time does. A key with the same secret is replaced, and so are its times: one that
+    /// must not be used any more is installed again with times that are over.
     pub fn install(&self, key: TicketKey) {
         let mut keys = self.lock();
         // There is no clock here; the last call for a ticket brought one.
         let seen = keys.seen;
-        keys.installed.retain(|held| held.name() != key.name() && held.may_decrypt_at(seen));
+        keys.installed
+            .retain(|held| held.name() != key.name() && held.may_decrypt_at(seen));
         keys.installed.push(Arc::new(key));
     }
 
-    /// Forgets all keys at once: no ticket that was given out so far is worth anything then. Clients that come with one make a full handshake.
+    /// Forgets all keys at once: no ticket that was given out so far is worth anything then.
+    /// Clients that come with one make a full handshake.
     ///
-    /// A [rotating](Self::rotating) ring makes a new key for the next ticket; one without seals nothing until a key is [installed](Self::install).
+    /// A [rotating](Self::rotating) ring makes a new key for the next ticket; one without seals
+    /// nothing until a key is [installed](Self::install).
     pub fn clear(&self) {
         let cleared = core::mem::take(&mut *self.lock());
         drop(cleared);
@@ -103,8 +115,8 @@ impl TicketKeys {
         self.0.rotates || self.current(now).to_seal(SHORTEST, now).is_some()
     }
 
-    /// Seals a session into a ticket for at most `lifetime`: less if the peer's certificate or the key ends before. Nothing if there is no key that may
-    /// seal, or not a second left.
+    /// Seals a session into a ticket for at most `lifetime`: less if the peer's certificate or the
+    /// key ends before. Nothing if there is no key that may seal, or not a second left.
     ///
     /// # Errors
     ///
@@ -117,20 +129,30 @@ impl TicketKeys {
         now: Now,
         rng: &mut Rng<'_>,
     ) -> Result<Option<SealedTicket>, Fault> {
-        let lifetime = lifetime.min(MAX_LIFETIME).min(content.session.peer_expires_in(now).unwrap_or(MAX_LIFETIME));
+        let lifetime = lifetime
+            .min(MAX_LIFETIME)
+            .min(content.session.peer_expires_in(now).unwrap_or(MAX_LIFETIME));
         if lifetime.as_secs() == 0 {
             return Ok(None);
         }
-        let Some(key) = self.key_to_seal(lifetime, now, rng)? else { return Ok(None) };
-        let lifetime = Duration::from_secs(lifetime.min(key.decrypt_until().saturating_sub(now.unix)).as_secs());
+        let Some(key) = self.key_to_seal(lifetime, now, rng)? else {
+            return Ok(None);
+        };
+        let lifetime = Duration::from_secs(
+            lifetime
+                .min(key.decrypt_until().saturating_sub(now.unix))
+                .as_secs(),
+        );
         if lifetime.is_zero() {
             return Ok(None);
         }
-        Ok(ticket::seal(&key, content, binding, lifetime, now, rng)?.map(|ticket| SealedTicket { ticket, lifetime }))
+        Ok(ticket::seal(&key, content, binding, lifetime, now, rng)?
+            .map(|ticket| SealedTicket { ticket, lifetime }))
     }
 
-    /// What is in a ticket. Nothing whatever is wrong: a key that is not known or not any more, another binding, a change on the way, a
-    /// lifetime that is over: the one it was sealed for, or `lifetime`, which may have become shorter since; or an external PSK that is not among `psks`
+    /// What is in a ticket. Nothing whatever is wrong: a key that is not known or not any more,
+    /// another binding, a change on the way, a lifetime that is over: the one it was sealed for, or
+    /// `lifetime`, which may have become shorter since; or an external PSK that is not among `psks`
     /// any more, or has another secret.
     pub(crate) fn open(
         &self,
@@ -141,15 +163,25 @@ impl TicketKeys {
         now: Now,
     ) -> Option<OpenedTicket> {
         let ticket = ticket::Header::split(ticket)?;
-        let key = self.current(now).find(|key| key.name() == ticket.name && key.may_decrypt(now))?;
+        let key = self
+            .current(now)
+            .find(|key| key.name() == ticket.name && key.may_decrypt(now))?;
         ticket::open(&key, &ticket, binding, lifetime, psks, now)
     }
 
     fn new(rotates: bool) -> Self {
-        Self(Arc::new(Ring { rotates, keys: Mutex::new(Keys::default()) }))
+        Self(Arc::new(Ring {
+            rotates,
+            keys: Mutex::new(Keys::default()),
+        }))
     }
 
-    fn key_to_seal(&self, lifetime: Duration, now: Now, rng: &mut Rng<'_>) -> Result<Option<Arc<TicketKey>>, Fault> {
+    fn key_to_seal(
+        &self,
+        lifetime: Duration,
+        now: Now,
+        rng: &mut Rng<'_>,
+    ) -> Result<Option<Arc<TicketKey>>, Fault> {
         let found = self.current(now).to_seal(lifetime, now);
         if found.is_some() || !self.0.rotates {
             return Ok(found);
@@ -163,16 +195,19 @@ impl TicketKeys {
         })))
     }
 
-    /// The keys, without those of our own whose time is over, and those installed whose time has been over for long.
+    /// The keys, without those of our own whose time is over, and those installed whose time has
+    /// been over for long.
     fn current(&self, now: Now) -> MutexGuard<'_, Keys> {
         let mut keys = self.lock();
         keys.own.retain(|key| key.may_decrypt(now));
-        keys.installed.retain(|key| now.unix < key.decrypt_until().saturating_add(GRACE));
+        keys.installed
+            .retain(|key| now.unix < key.decrypt_until().saturating_add(GRACE));
         keys.seen = now.unix;
         keys
     }
 
-    /// No step in between leaves the keys in a state that others could not go on from, so a thread that panicked spoils nothing.
+    /// No step in between leaves the keys in a state that others could not go on from, so a thread
+    /// that panicked spoils nothing.
     fn lock(&self) -> MutexGuard<'_, Keys> {
         self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,7 +218,9 @@ impl fmt::Debug for TicketKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.lock();
         let mut out = f.debug_struct("TicketKeys");
-        out.field("rotating", &self.0.rotates).field("installed", &keys.installed).field("own", &keys.own);
+        out.field("rotating", &self.0.rotates)
+            .field("installed", &keys.installed)
+            .field("own", &keys.own);
         out.finish()
     }
 }
@@ -198,21 +235,42 @@ struct Keys {
 
 impl Keys {
     fn find(&self, is: impl Fn(&TicketKey) -> bool) -> Option<Arc<TicketKey>> {
-        self.installed.iter().chain(&self.own).find(|key| is(key)).cloned()
+        self.installed
+            .iter()
+            .chain(&self.own)
+            .find(|key| is(key))
+            .cloned()
     }
 
     fn to_seal(&self, lifetime: Duration, now: Now) -> Option<Arc<TicketKey>> {
         let may_seal = |key: &&Arc<TicketKey>| key.may_encrypt(now);
-        let lasts = |key: &TicketKey, lifetime| key.decrypt_until().saturating_sub(now.unix) >= lifetime;
-        let installed = self.installed.iter().filter(may_seal).filter(|key| lasts(key, SHORTEST)).max_by_key(|key| key.encrypt_from());
-        // Of our own the one that is gone first, if that is late enough: lifetimes may differ where servers do.
-        let own = || self.own.iter().filter(may_seal).filter(|key| lasts(key, lifetime)).min_by_key(|key| key.decrypt_until());
+        let lasts =
+            |key: &TicketKey, lifetime| key.decrypt_until().saturating_sub(now.unix) >= lifetime;
+        let installed = self
+            .installed
+            .iter()
+            .filter(may_seal)
+            .filter(|key| lasts(key, SHORTEST))
+            .max_by_key(|key| key.encrypt_from());
+        // Of our own the one that is gone first, if that is late enough: lifetimes may differ where
+        // servers do.
+        let own = || {
+            self.own
+                .iter()
+                .filter(may_seal)
+                .filter(|key| lasts(key, lifetime))
+                .min_by_key(|key| key.decrypt_until())
+        };
         installed.or_else(own).cloned()
     }
 
     fn add_own(&mut self, key: Arc<TicketKey>) {
         if self.own.len() >= MAX_OWN
-            && let Some((first, _)) = self.own.iter().enumerate().min_by_key(|(_, key)| key.decrypt_until())
+            && let Some((first, _)) = self
+                .own
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, key)| key.decrypt_until())
         {
             self.own.remove(first);
         }

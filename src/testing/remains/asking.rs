@@ -16,21 +16,33 @@ use crate::session::{ReplayGuard, SessionCache, TicketKeys};
 use crate::time::Now;
 
 /// Who is asked, for what.
-const QUESTIONS: [(bool, Question); 4] =
-    [(true, Question::Configuration), (true, Question::Replay), (true, Question::Signature), (false, Question::Signature)];
+const QUESTIONS: [(bool, Question); 4] = [
+    (true, Question::Configuration),
+    (true, Question::Replay),
+    (true, Question::Signature),
+    (false, Question::Signature),
+];
 
 /// How it ends. What is not dropped with the handshake stays, failed, while it is searched for.
 const ENDS: [fn(&mut Connection); 4] = [
-    // A signature that is none; where something else is asked, that is no answer, and it is refused.
+    // A signature that is none; where something else is asked, that is no answer, and it is
+    // refused.
     |asked| {
-        if asked.answer(Answer::Signature(vec![0; 64]), now(), &mut Seeded(0)).is_err() && asked.error().is_none() {
+        if asked
+            .answer(Answer::Signature(vec![0; 64]), now(), &mut Seeded(0))
+            .is_err()
+            && asked.error().is_none()
+        {
             asked.refuse(AlertDescription::INTERNAL_ERROR).unwrap();
         }
     },
     |asked| asked.refuse(AlertDescription::ACCESS_DENIED).unwrap(),
     |asked| asked.close(),
     |asked| {
-        let late = Now { monotonic: Duration::from_secs(60), ..now() };
+        let late = Now {
+            monotonic: Duration::from_secs(60),
+            ..now()
+        };
         assert!(asked.process(late, &mut Seeded(0)).is_err());
     },
 ];
@@ -38,14 +50,33 @@ const ENDS: [fn(&mut Connection); 4] = [
 /// Drops one handshake for each question, and ends others.
 pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let chain = |name| fs::read(keys.join(format!("{name}.pem"))).unwrap();
-    let held = |name| Identity::from_pem_files(keys.join(format!("{name}.pem")), keys.join(format!("{name}.key"))).unwrap();
+    let held = |name| {
+        Identity::from_pem_files(
+            keys.join(format!("{name}.pem")),
+            keys.join(format!("{name}.key")),
+        )
+        .unwrap()
+    };
     let trust = || Trust::roots_from_pem(chain("authority")).unwrap();
     let held = [held("client"), held("server")];
     let sessions = SessionCache::new(8);
-    let client = Client::builder().trust(trust()).identity(Identity::asking(chain("client")).unwrap());
-    let client = client.cipher_suites([suite.code_point()]).early_data(true).sessions(sessions.clone()).build().unwrap();
-    let server = Server::builder().identity(Identity::asking(chain("server")).unwrap()).client_auth(ClientAuth::Required(trust()));
-    let server = server.ticket_keys(TicketKeys::rotating()).early_data(100, ReplayGuard::asking("a store")).build().unwrap();
+    let client = Client::builder()
+        .trust(trust())
+        .identity(Identity::asking(chain("client")).unwrap());
+    let client = client
+        .cipher_suites([suite.code_point()])
+        .early_data(true)
+        .sessions(sessions.clone())
+        .build()
+        .unwrap();
+    let server = Server::builder()
+        .identity(Identity::asking(chain("server")).unwrap())
+        .client_auth(ClientAuth::Required(trust()));
+    let server = server
+        .ticket_keys(TicketKeys::rotating())
+        .early_data(100, ReplayGuard::asking("a store"))
+        .build()
+        .unwrap();
     run.dropped("loading");
 
     let mut seed = 0;
@@ -65,10 +96,17 @@ pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
         answer_until(&mut again, &server, &held, (at_server, question));
         again
     };
-    let mut dropped: Vec<_> = QUESTIONS.iter().map(|(at_server, question)| asking(*at_server, *question)).collect();
+    let mut dropped: Vec<_> = QUESTIONS
+        .iter()
+        .map(|(at_server, question)| asking(*at_server, *question))
+        .collect();
     let mut ended: Vec<_> = ENDS
         .iter()
-        .flat_map(|end| QUESTIONS.iter().map(move |(at_server, question)| (*end, *at_server, *question)))
+        .flat_map(|end| {
+            QUESTIONS
+                .iter()
+                .map(move |(at_server, question)| (*end, *at_server, *question))
+        })
         .map(|(end, at_server, question)| (end, at_server, asking(at_server, question)))
         .collect();
     for pair in dropped.iter().chain(ended.iter().map(|(.., pair)| pair)) {
@@ -78,7 +116,11 @@ pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("handshakes");
     dropped.clear();
     for (end, at_server, pair) in &mut ended {
-        end(if *at_server { &mut pair.server } else { &mut pair.client });
+        end(if *at_server {
+            &mut pair.server
+        } else {
+            &mut pair.client
+        });
         pair.settle();
         for side in [&mut pair.client, &mut pair.server] {
             assert!(side.process(now(), &mut pair.rng).is_err());
@@ -95,9 +137,15 @@ pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
 /// A client with early data, if it has a session, and a server that asks for everything.
 fn undecided(client: &Client, seed: u64) -> Pair {
     let mut rng = Seeded(seed);
-    let mut client = client.connection("server.internal", now(), &mut rng).unwrap();
+    let mut client = client
+        .connection("server.internal", now(), &mut rng)
+        .unwrap();
     client.write_early_data(b"early data").unwrap();
-    let mut pair = Pair { client, server: Connection::undecided(now()), rng };
+    let mut pair = Pair {
+        client,
+        server: Connection::undecided(now()),
+        rng,
+    };
     pair.settle();
     pair
 }
@@ -105,10 +153,16 @@ fn undecided(client: &Client, seed: u64) -> Pair {
 /// Answers what is asked before this is; if it is not, all of it.
 fn answer_until(pair: &mut Pair, server: &Server, held: &[Identity; 2], until: (bool, Question)) {
     loop {
-        let Pair { client, server: serving, rng } = &mut *pair;
+        let Pair {
+            client,
+            server: serving,
+            rng,
+        } = &mut *pair;
         let mut asked = false;
         for (at_server, end) in [(false, client), (true, serving)] {
-            let Ok(Status::Ask(question)) = end.process(now(), rng) else { continue };
+            let Ok(Status::Ask(question)) = end.process(now(), rng) else {
+                continue;
+            };
             if (at_server, question) == until {
                 return;
             }
@@ -116,8 +170,12 @@ fn answer_until(pair: &mut Pair, server: &Server, held: &[Identity; 2], until: (
             match question {
                 Question::Configuration => end.choose(server, now(), rng).unwrap(),
                 Question::Signature => {
-                    let signature = held[usize::from(at_server)].sign(end.to_sign().unwrap()).unwrap().unwrap();
-                    end.answer(Answer::Signature(signature.to_vec()), now(), rng).unwrap();
+                    let signature = held[usize::from(at_server)]
+                        .sign(end.to_sign().unwrap())
+                        .unwrap()
+                        .unwrap();
+                    end.answer(Answer::Signature(signature.to_vec()), now(), rng)
+                        .unwrap();
                 }
                 Question::Replay => unreachable!("there is no session before this is looked for"),
             }

@@ -1,4 +1,5 @@
-//! What streams leave: of what they gathered, and of a half that is gone while the other one goes on.
+//! What streams leave: of what they gathered, and of a half that is gone while the other one goes
+//! on.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -52,23 +53,60 @@ struct Scene {
 
 impl Scene {
     fn new(suite: Suite, keys: &Path, seed: u64) -> Self {
-        let authority = Authority::from_pem(pem(keys, "authority.pem").expose(), pem(keys, "authority.key").expose()).unwrap();
-        let identity = Identity::from_pem_files(keys.join("server.pem"), keys.join("server.key")).unwrap();
-        let server = Server::builder().identity(identity).without_tickets().build().unwrap();
-        let client = Client::builder().trust(authority.trust()).cipher_suites([suite.code_point()]).build().unwrap();
-        let Pair { client, server, rng } = connect(&client, &server, seed, false);
+        let authority = Authority::from_pem(
+            pem(keys, "authority.pem").expose(),
+            pem(keys, "authority.key").expose(),
+        )
+        .unwrap();
+        let identity =
+            Identity::from_pem_files(keys.join("server.pem"), keys.join("server.key")).unwrap();
+        let server = Server::builder()
+            .identity(identity)
+            .without_tickets()
+            .build()
+            .unwrap();
+        let client = Client::builder()
+            .trust(authority.trust())
+            .cipher_suites([suite.code_point()])
+            .build()
+            .unwrap();
+        let Pair {
+            client,
+            server,
+            rng,
+        } = connect(&client, &server, seed, false);
         let (there, back) = (Wire::default(), Wire::default());
-        let tls = Stream::over(stream::Pair { reader: back.clone(), writer: there.clone() }, client);
-        Self { tls, there, back, server, rng }
+        let tls = Stream::over(
+            stream::Pair {
+                reader: back.clone(),
+                writer: there.clone(),
+            },
+            client,
+        );
+        Self {
+            tls,
+            there,
+            back,
+            server,
+            rng,
+        }
     }
 }
 
-/// Secrets that are written and forgotten: while gathered, they are moved to a larger buffer, aside for a KeyUpdate, and forward when what waited has gone.
+/// Secrets that are written and forgotten: while gathered, they are moved to a larger buffer, aside
+/// for a KeyUpdate, and forward when what waited has gone.
 pub(super) fn gathering(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let mut scenes = [31, 32, 33].map(|seed| Scene::new(suite, keys, seed));
     run.dropped("handshakes");
     run.pause();
-    for Scene { tls, there, back, server, rng } in &mut scenes {
+    for Scene {
+        tls,
+        there,
+        back,
+        server,
+        rng,
+    } in &mut scenes
+    {
         tls.set_corked(true).unwrap();
         let mut say = |tls: &mut Stream<_>, length| {
             let secret = random::secret(rng, length).unwrap();
@@ -100,7 +138,13 @@ const WRITER: &str = "the half that writes";
 
 /// The half that writes is dropped, and the peer forgets what it read by; then it writes on.
 pub(super) fn halves(suite: Suite, keys: &Path, run: &mut dyn Run) {
-    let Scene { tls, there, back, mut server, mut rng } = Scene::new(suite, keys, 41);
+    let Scene {
+        tls,
+        there,
+        back,
+        mut server,
+        mut rng,
+    } = Scene::new(suite, keys, 41);
     let (mut reader, mut writer) = tls.into_split().unwrap();
     writer.write_all(b"some").unwrap();
     writer.rekey().unwrap();
@@ -133,6 +177,14 @@ pub(super) fn halves(suite: Suite, keys: &Path, run: &mut dyn Run) {
 
 /// The half that writes has dropped its traffic secret with it, and so not later.
 pub(super) fn dropped_with_the_half_that_writes(dropped: &[Dropped]) {
-    let by = |what| dropped.iter().filter(move |one| one.what == what && one.secret.len() == 32).map(|one| &one.secret);
-    assert!(by(WRITER).count() > 0 && by(WRITER).all(|secret| by("the peer's").any(|peers| peers == secret)));
+    let by = |what| {
+        dropped
+            .iter()
+            .filter(move |one| one.what == what && one.secret.len() == 32)
+            .map(|one| &one.secret)
+    };
+    assert!(
+        by(WRITER).count() > 0
+            && by(WRITER).all(|secret| by("the peer's").any(|peers| peers == secret))
+    );
 }

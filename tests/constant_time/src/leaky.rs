@@ -1,4 +1,5 @@
-//! Functions that leak on purpose: each test has to find them, or it would find nothing else either.
+//! Functions that leak on purpose: each test has to find them, or it would find nothing else
+//! either.
 
 use std::hint::black_box;
 
@@ -23,7 +24,11 @@ pub fn looks_up(secret: &[u8; 16]) -> u8 {
 #[inline(never)]
 pub fn branches(secret: &[u8; 16]) -> u64 {
     let mut vector = u128::from_ne_bytes(*secret).rotate_left(8).to_ne_bytes();
-    if black_box(&mut vector)[3] == 7 { black_box(1) } else { black_box(2) * 3 }
+    if black_box(&mut vector)[3] == 7 {
+        black_box(1)
+    } else {
+        black_box(2) * 3
+    }
 }
 
 /// The comparison that everybody writes first.
@@ -46,7 +51,14 @@ pub fn divides(secret: &[u8; 16]) -> u64 {
 /// A byte of a vector register alone, in a general register.
 #[inline(never)]
 pub fn moves(secret: &[u8; 16]) -> i32 {
-    use std::arch::x86_64::{_mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_setzero_si128};
+    use std::arch::x86_64::{
+        _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_setzero_si128,
+    };
     // SAFETY: SSE2 is part of x86-64, and a block is 16 bytes.
-    unsafe { _mm_movemask_epi8(_mm_cmpgt_epi8(_mm_setzero_si128(), _mm_loadu_si128(secret.as_ptr().cast()))) }
+    unsafe {
+        _mm_movemask_epi8(_mm_cmpgt_epi8(
+            _mm_setzero_si128(),
+            _mm_loadu_si128(secret.as_ptr().cast()),
+        ))
+    }
 }

@@ -1,4 +1,5 @@
-//! Looks whether fleeting takes the same time whatever its secrets are, in three ways that make up for each other's blind spots:
+//! Looks whether fleeting takes the same time whatever its secrets are, in three ways that make up
+//! for each other's blind spots:
 //!
 //! ```text
 //! disassemble   the AES-GCM kernel of every width, by what its machine code can do at all

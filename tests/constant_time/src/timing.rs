@@ -1,4 +1,5 @@
-//! dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): two classes of inputs, the same work, and a t-test on the time it took.
+//! dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): two classes of
+//! inputs, the same work, and a t-test on the time it took.
 //!
 //! ```text
 //! 1. prepare   the input of one call, of a class drawn at random, at the same addresses for both
@@ -7,8 +8,9 @@
 //! 4. compare   Welch's t for each crop: beyond 10 the two classes take different times, almost surely
 //! ```
 //!
-//! The machine is not alone, and a t-test over so many calls sees the smallest disturbance. So a test that fails is made again, twice: what depends on a secret
-//! fails each time, and by far, as the control does.
+//! The machine is not alone, and a t-test over so many calls sees the smallest disturbance. So a
+//! test that fails is made again, twice: what depends on a secret fails each time, and by far, as
+//! the control does.
 
 #![expect(unsafe_code, reason = "reading the time stamp counter")]
 
@@ -36,7 +38,10 @@ const ATTEMPTS: usize = 3;
 const FEWEST: f64 = 500.0;
 
 pub fn run() -> Result<(), String> {
-    let control = largest_t(&mut Comparison { right: [7; 16], other: [7; 16] });
+    let control = largest_t(&mut Comparison {
+        right: [7; 16],
+        other: [7; 16],
+    });
     println!("leaky::compares: |t| up to {control:.1}, which has to be found");
     if control < THRESHOLD {
         return Err("a comparison that ends at the first difference was not found".into());
@@ -44,8 +49,16 @@ pub fn run() -> Result<(), String> {
 
     let mut wrong = Vec::new();
     for width in ["aes-ni", "avx2", "avx512"] {
-        for suite in [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384] {
-            for classes in [Classes::SealedKey, Classes::SealedText, Classes::OpenedKey, Classes::WrongTag] {
+        for suite in [
+            CipherSuite::TLS_AES_128_GCM_SHA256,
+            CipherSuite::TLS_AES_256_GCM_SHA384,
+        ] {
+            for classes in [
+                Classes::SealedKey,
+                Classes::SealedText,
+                Classes::OpenedKey,
+                Classes::WrongTag,
+            ] {
                 let Some(mut record) = Record::new(width, suite, classes) else {
                     println!("{suite}, {width}: this CPU cannot");
                     break;
@@ -54,14 +67,24 @@ pub fn run() -> Result<(), String> {
                 while attempts.len() < ATTEMPTS && attempts.iter().all(|t| *t >= THRESHOLD) {
                     attempts.push(largest_t(&mut record));
                 }
-                println!("{suite}, {width}, {}: |t| up to {attempts:.1?}", classes.name());
+                println!(
+                    "{suite}, {width}, {}: |t| up to {attempts:.1?}",
+                    classes.name()
+                );
                 if attempts.iter().all(|t| *t >= THRESHOLD) {
-                    wrong.push(format!("{suite}, {width}: the time depends on {}", classes.name()));
+                    wrong.push(format!(
+                        "{suite}, {width}: the time depends on {}",
+                        classes.name()
+                    ));
                 }
             }
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(wrong.join("\n"))
+    }
 }
 
 /// The same work on inputs of two classes.
@@ -108,10 +131,26 @@ const NONCE: [u8; 12] = *b"fixed nonces";
 
 impl Record {
     fn new(width: &'static str, suite: CipherSuite, classes: Classes) -> Option<Self> {
-        let len = if suite == CipherSuite::TLS_AES_128_GCM_SHA256 { 16 } else { 32 };
+        let len = if suite == CipherSuite::TLS_AES_128_GCM_SHA256 {
+            16
+        } else {
+            32
+        };
         let key = Aead::with_width(width, suite, &vec![7; len])?;
-        let (keys, texts) = ([(); 2].map(|()| vec![7; len]), [(); 2].map(|()| vec![0; LEN]));
-        Some(Self { width, suite, classes, keys, texts, key: Some(key), buffer: vec![0; LEN], tag: [0; 16] })
+        let (keys, texts) = (
+            [(); 2].map(|()| vec![7; len]),
+            [(); 2].map(|()| vec![0; LEN]),
+        );
+        Some(Self {
+            width,
+            suite,
+            classes,
+            keys,
+            texts,
+            key: Some(key),
+            buffer: vec![0; LEN],
+            tag: [0; 16],
+        })
     }
 }
 
@@ -127,7 +166,9 @@ impl Work for Record {
         };
         // The old one goes first: the new one takes its place in memory.
         self.key = None;
-        let key = self.key.insert(Aead::with_width(self.width, self.suite, &self.keys[key]).expect("as it was before"));
+        let key = self.key.insert(
+            Aead::with_width(self.width, self.suite, &self.keys[key]).expect("as it was before"),
+        );
         self.buffer.copy_from_slice(&self.texts[text]);
         match self.classes {
             Classes::SealedKey | Classes::SealedText => {}
@@ -142,8 +183,12 @@ impl Work for Record {
     fn call(&mut self) {
         let Some(key) = &self.key else { return };
         match self.classes {
-            Classes::SealedKey | Classes::SealedText => _ = black_box(key.seal(&NONCE, b"aad", b"", &mut self.buffer)),
-            Classes::OpenedKey | Classes::WrongTag => _ = black_box(key.open(&NONCE, b"aad", &mut self.buffer, &self.tag, &mut [])),
+            Classes::SealedKey | Classes::SealedText => {
+                _ = black_box(key.seal(&NONCE, b"aad", b"", &mut self.buffer))
+            }
+            Classes::OpenedKey | Classes::WrongTag => {
+                _ = black_box(key.open(&NONCE, b"aad", &mut self.buffer, &self.tag, &mut []))
+            }
         }
     }
 }
@@ -181,11 +226,15 @@ fn largest_t(work: &mut dyn Work) -> f64 {
     }
     times.sort_by_key(|(time, _)| *time);
     // The percentiles of the paper's own program, ever closer to the longest; and all.
-    let crops = (1..=100).map(|number| (CALLS as f64 * (1.0 - 0.5_f64.powf(f64::from(number) / 10.0))) as usize).chain([CALLS]);
+    let crops = (1..=100)
+        .map(|number| (CALLS as f64 * (1.0 - 0.5_f64.powf(f64::from(number) / 10.0))) as usize)
+        .chain([CALLS]);
     let mut classes = [Sums::default(); 2];
     let mut added = 0;
     crops.fold(0.0, |largest, crop| {
-        times[added..crop].iter().for_each(|(time, second)| classes[usize::from(*second)].add((time - times[0].0) as f64));
+        times[added..crop].iter().for_each(|(time, second)| {
+            classes[usize::from(*second)].add((time - times[0].0) as f64)
+        });
         added = crop;
         largest.max(welch(&classes).abs())
     })
@@ -226,7 +275,8 @@ fn welch([first, second]: &[Sums; 2]) -> f64 {
 
 /// The time, when all before is done and nothing behind has begun.
 fn ticks() -> u64 {
-    // SAFETY: SSE2 is part of x86-64; each CPU that has AES-NI has RDTSCP, and the systems that Rust's `std` runs on leave it to programs.
+    // SAFETY: SSE2 is part of x86-64; each CPU that has AES-NI has RDTSCP, and the systems that
+    // Rust's `std` runs on leave it to programs.
     unsafe {
         _mm_lfence();
         let now = __rdtscp(&mut 0);

@@ -1,11 +1,13 @@
-//! The AEADs alone, with no TLS round them: what of a record's cost is the cipher's, and what is the record layer's.
+//! The AEADs alone, with no TLS round them: what of a record's cost is the cipher's, and what is
+//! the record layer's.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use super::measure::{Block, Figures, Unit};
 
-/// Bytes that are sealed, and then opened, between two looks at the clock: they stay in the first two caches.
+/// Bytes that are sealed, and then opened, between two looks at the clock: they stay in the first
+/// two caches.
 const BATCH: usize = 64 * 1024;
 
 /// So many batches; the median of them counts, so that an interrupt does not.
@@ -24,7 +26,8 @@ pub trait Aead {
     fn open(&mut self, record: &mut [u8]) -> bool;
 }
 
-/// What is measured of a cipher: its key of so many bytes set up, or texts of so many bytes sealed and opened.
+/// What is measured of a cipher: its key of so many bytes set up, or texts of so many bytes sealed
+/// and opened.
 #[derive(Clone, Copy)]
 pub struct Measure {
     key_len: usize,
@@ -33,8 +36,18 @@ pub struct Measure {
 
 impl Measure {
     pub fn all() -> Vec<Self> {
-        let sizes = [None, Some(64), Some(256), Some(1024), Some(1400), Some(16 * 1024)];
-        [16, 32].into_iter().flat_map(|key_len| sizes.map(|size| Self { key_len, size })).collect()
+        let sizes = [
+            None,
+            Some(64),
+            Some(256),
+            Some(1024),
+            Some(1400),
+            Some(16 * 1024),
+        ];
+        [16, 32]
+            .into_iter()
+            .flat_map(|key_len| sizes.map(|size| Self { key_len, size }))
+            .collect()
     }
 
     pub fn name(&self) -> String {
@@ -50,13 +63,21 @@ impl Measure {
             None => &[("key set-up", Unit::Nanoseconds)],
             Some(_) => &[("seal", Unit::Nanoseconds), ("open", Unit::Nanoseconds)],
         };
-        Block { name: self.name(), rows, rounds }
+        Block {
+            name: self.name(),
+            rows,
+            rounds,
+        }
     }
 
     pub fn run<A: Aead>(self) -> Figures {
         let key = vec![0x5a; self.key_len];
         let Some(size) = self.size else {
-            return vec![median(|| timed(1000, || (0..1000).for_each(|_| drop(black_box(A::new(black_box(&key)))))))];
+            return vec![median(|| {
+                timed(1000, || {
+                    (0..1000).for_each(|_| drop(black_box(A::new(black_box(&key)))))
+                })
+            })];
         };
         let mut key = A::new(&key);
         let count = BATCH / size;
@@ -64,8 +85,14 @@ impl Measure {
         let (mut seal, mut open) = (Vec::new(), Vec::new());
         // One batch more first.
         for batch in 0..=BATCHES {
-            let sealing = timed(count, || records.iter_mut().for_each(|record| key.seal(record)));
-            let opening = timed(count, || records.iter_mut().for_each(|record| assert!(key.open(record), "what was sealed opens")));
+            let sealing = timed(count, || {
+                records.iter_mut().for_each(|record| key.seal(record))
+            });
+            let opening = timed(count, || {
+                records
+                    .iter_mut()
+                    .for_each(|record| assert!(key.open(record), "what was sealed opens"))
+            });
             if batch > 0 {
                 seal.push(sealing);
                 open.push(opening);

@@ -1,4 +1,5 @@
-//! Application data over TCP on the loopback interface, one way: one thread writes, another reads, as two programs would.
+//! Application data over TCP on the loopback interface, one way: one thread writes, another reads,
+//! as two programs would.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +22,11 @@ pub fn block(rounds: Vec<Vec<Figures>>) -> Block {
         ("CPU of both sides", Unit::NanosecondsPerByte),
         ("throughput", Unit::GigabytesPerSecond),
     ];
-    Block { name: NAME.into(), rows, rounds }
+    Block {
+        name: NAME.into(),
+        rows,
+        rounds,
+    }
 }
 
 /// By a stack, or by none: TCP as it is.
@@ -65,10 +70,17 @@ pub fn run(stack: Option<&dyn Stack>, mebibytes: u32) -> Figures {
                 chunks,
             )
         });
-        (writer.join().expect("no panic"), reader.join().expect("no panic"))
+        (
+            writer.join().expect("no panic"),
+            reader.join().expect("no panic"),
+        )
     });
     let bytes = (chunks * CHUNK) as f64;
-    vec![(writer.user + reader.user) / bytes, (writer.all + reader.all) / bytes, bytes / writer.wall.max(reader.wall)]
+    vec![
+        (writer.user + reader.user) / bytes,
+        (writer.all + reader.all) / bytes,
+        bytes / writer.wall.max(reader.wall),
+    ]
 }
 
 /// Nanoseconds.
@@ -78,8 +90,8 @@ struct Took {
     wall: f64,
 }
 
-/// Moves a few chunks, which completes the handshake and warms up, waits for the other thread, and moves the others. The connection is still whole
-/// when both have seen the clock.
+/// Moves a few chunks, which completes the handshake and warms up, waits for the other thread, and
+/// moves the others. The connection is still whole when both have seen the clock.
 fn measured(barrier: &Barrier, mut work: impl FnMut(usize), chunks: usize) -> Took {
     work(4);
     barrier.wait();
@@ -87,7 +99,11 @@ fn measured(barrier: &Barrier, mut work: impl FnMut(usize), chunks: usize) -> To
     work(chunks);
     let (to, wall) = (thread_usage(), began.elapsed().as_nanos() as f64);
     barrier.wait();
-    Took { user: (to.0 - from.0) as f64, all: (to.0 + to.1 - from.0 - from.1) as f64, wall }
+    Took {
+        user: (to.0 - from.0) as f64,
+        all: (to.0 + to.1 - from.0 - from.1) as f64,
+        wall,
+    }
 }
 
 fn tcp() -> (TcpStream, TcpStream) {

@@ -3,7 +3,8 @@
 use super::clock::{heap_in_use, timed};
 use super::stack::{End, Kind, Stack};
 
-/// Bytes that wait between the two ends while bulk data is measured: they stay in the processor's cache.
+/// Bytes that wait between the two ends while bulk data is measured: they stay in the processor's
+/// cache.
 const BATCH: usize = 256 * 1024;
 
 #[derive(Clone, Copy)]
@@ -13,7 +14,8 @@ pub enum Measure {
     Memory { connections: u32 },
 }
 
-/// What one stack took in one round, in the order of [`Block::rows`]; not a number where it cannot do this.
+/// What one stack took in one round, in the order of [`Block::rows`]; not a number where it cannot
+/// do this.
 pub type Figures = Vec<f64>;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -45,7 +47,9 @@ impl Measure {
                 Kind::Hybrid => "handshake, X25519MLKEM768".into(),
                 Kind::Resumed => "resumed handshake".into(),
             },
-            Self::Bulk { record, .. } if record % 1024 == 0 => format!("{} KiB records", record / 1024),
+            Self::Bulk { record, .. } if record % 1024 == 0 => {
+                format!("{} KiB records", record / 1024)
+            }
             Self::Bulk { record, .. } => format!("{record}-byte records"),
             Self::Memory { .. } => "idle connection".into(),
         }
@@ -54,19 +58,32 @@ impl Measure {
     /// What each figure is.
     fn rows(&self) -> &'static [(&'static str, Unit)] {
         match self {
-            Self::Handshake { .. } => &[("client", Unit::Microseconds), ("server", Unit::Microseconds), ("both sides", Unit::Microseconds)],
-            Self::Bulk { .. } => &[("write", Unit::NanosecondsPerByte), ("read", Unit::NanosecondsPerByte)],
+            Self::Handshake { .. } => &[
+                ("client", Unit::Microseconds),
+                ("server", Unit::Microseconds),
+                ("both sides", Unit::Microseconds),
+            ],
+            Self::Bulk { .. } => &[
+                ("write", Unit::NanosecondsPerByte),
+                ("read", Unit::NanosecondsPerByte),
+            ],
             Self::Memory { .. } => &[("client", Unit::Bytes), ("server", Unit::Bytes)],
         }
     }
 
     pub fn block(&self, rounds: Vec<Vec<Figures>>) -> Block {
-        Block { name: self.name(), rows: self.rows(), rounds }
+        Block {
+            name: self.name(),
+            rows: self.rows(),
+            rounds,
+        }
     }
 
     pub fn run(&self, stack: &dyn Stack) -> Figures {
         match *self {
-            Self::Handshake { kind, .. } if !stack.supports(kind) => vec![f64::NAN; self.rows().len()],
+            Self::Handshake { kind, .. } if !stack.supports(kind) => {
+                vec![f64::NAN; self.rows().len()]
+            }
             Self::Handshake { kind, count } => handshakes(stack, kind, count),
             Self::Bulk { record, mebibytes } => bulk(stack, record, mebibytes),
             Self::Memory { connections } => memory(stack, connections),
@@ -83,19 +100,33 @@ struct Pair {
 }
 
 impl Pair {
-    /// Makes a connection and completes its handshake; the CPU time of each side is added to what is given.
+    /// Makes a connection and completes its handshake; the CPU time of each side is added to what
+    /// is given.
     fn new(stack: &dyn Stack, kind: Kind, client_time: &mut u64, server_time: &mut u64) -> Self {
         let client = timed(client_time, || stack.client(kind));
         let server = timed(server_time, || stack.server(kind));
-        let mut pair = Self { client, server, to_client: Vec::new(), to_server: Vec::new() };
+        let mut pair = Self {
+            client,
+            server,
+            to_client: Vec::new(),
+            to_server: Vec::new(),
+        };
         for _ in 0..10 {
-            let client_done = timed(client_time, || pair.client.handshake(&mut pair.to_client, &mut pair.to_server));
-            let server_done = timed(server_time, || pair.server.handshake(&mut pair.to_server, &mut pair.to_client));
+            let client_done = timed(client_time, || {
+                pair.client
+                    .handshake(&mut pair.to_client, &mut pair.to_server)
+            });
+            let server_done = timed(server_time, || {
+                pair.server
+                    .handshake(&mut pair.to_server, &mut pair.to_client)
+            });
             if client_done && server_done {
                 // The ticket comes behind the handshake, at the latest with the first data.
                 if kind == Kind::Resumed {
                     timed(server_time, || pair.server.write(b"x", &mut pair.to_client));
-                    timed(client_time, || pair.client.read(&mut pair.to_client, &mut [0]));
+                    timed(client_time, || {
+                        pair.client.read(&mut pair.to_client, &mut [0])
+                    });
                 }
                 return pair;
             }
@@ -118,14 +149,29 @@ pub fn warm_up(stack: &dyn Stack) {
             assert_eq!(side.resumed, kind == Kind::Resumed, "{}", stack.name());
         }
         assert!(client.certificates > 0, "{}", stack.name());
-        assert_eq!(server.certificates > 0, kind == Kind::ClientCertificate, "{}", stack.name());
+        assert_eq!(
+            server.certificates > 0,
+            kind == Kind::ClientCertificate,
+            "{}",
+            stack.name()
+        );
 
         let mut buffer = vec![0; 16 * 1024];
         pair.client.write(b"there", &mut pair.to_server);
-        assert_eq!(pair.server.read(&mut pair.to_server, &mut buffer), 5, "{}", stack.name());
+        assert_eq!(
+            pair.server.read(&mut pair.to_server, &mut buffer),
+            5,
+            "{}",
+            stack.name()
+        );
         assert!(buffer.starts_with(b"there"), "{}", stack.name());
         pair.server.write(b"and back", &mut pair.to_client);
-        assert_eq!(pair.client.read(&mut pair.to_client, &mut buffer), 8, "{}", stack.name());
+        assert_eq!(
+            pair.client.read(&mut pair.to_client, &mut buffer),
+            8,
+            "{}",
+            stack.name()
+        );
         assert!(buffer.starts_with(b"and back"), "{}", stack.name());
     }
 }
@@ -134,7 +180,12 @@ fn handshakes(stack: &dyn Stack, kind: Kind, count: u32) -> Figures {
     let (mut client, mut server) = (0, 0);
     for _ in 0..count {
         let pair = Pair::new(stack, kind, &mut client, &mut server);
-        assert_eq!(pair.client.agreed().resumed, kind == Kind::Resumed, "{}", stack.name());
+        assert_eq!(
+            pair.client.agreed().resumed,
+            kind == Kind::Resumed,
+            "{}",
+            stack.name()
+        );
         timed(&mut client, || drop(pair.client));
         timed(&mut server, || drop(pair.server));
     }
@@ -156,8 +207,12 @@ fn bulk(stack: &dyn Stack, record: usize, mebibytes: u32) -> Figures {
         if batch == 2 {
             (write, read) = (0, 0);
         }
-        timed(&mut write, || (0..in_batch).for_each(|_| pair.client.write(&data, &mut pair.to_server)));
-        let count = timed(&mut read, || pair.server.read(&mut pair.to_server, &mut buffer));
+        timed(&mut write, || {
+            (0..in_batch).for_each(|_| pair.client.write(&data, &mut pair.to_server))
+        });
+        let count = timed(&mut read, || {
+            pair.server.read(&mut pair.to_server, &mut buffer)
+        });
         assert_eq!(count, in_batch * record, "{} lost data", stack.name());
     }
     let per_byte = |total: u64| total as f64 / (batches * in_batch * record) as f64;
@@ -189,7 +244,10 @@ fn memory(stack: &dyn Stack, connections: u32) -> Figures {
     let each = |bytes: u64| bytes as f64 / f64::from(connections);
     // The list of clients went with them.
     let list = u64::from(connections) * size_of::<Box<dyn End>>() as u64;
-    let figures = vec![each((both - server).saturating_sub(list)), each((server + list).saturating_sub(before))];
+    let figures = vec![
+        each((both - server).saturating_sub(list)),
+        each((server + list).saturating_sub(before)),
+    ];
     drop(servers);
     figures
 }

@@ -7,7 +7,8 @@ use clap::{Parser, ValueEnum};
 use super::measure::Measure;
 use super::stack::Kind;
 
-/// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process, and BoringSSL in another.
+/// Measures fleeting, rustls (aws-lc-rs, ring, graviola) and OpenSSL interleaved in one process,
+/// and BoringSSL in another.
 #[derive(Parser)]
 pub struct Options {
     /// Rounds; a median of fewer than 9 says little
@@ -19,7 +20,8 @@ pub struct Options {
     /// Handshakes that each stack makes in a round
     #[arg(long, default_value_t = 200)]
     handshakes: u32,
-    /// MiB that each stack writes and reads in a round, for each size of record (fewer of small ones)
+    /// MiB that each stack writes and reads in a round, for each size of record (fewer of small
+    /// ones)
     #[arg(long, default_value_t = 64)]
     bulk: u32,
     /// Sizes of records, in bytes of plaintext
@@ -43,7 +45,8 @@ pub struct Options {
     /// The program that benches/boring builds: BoringSSL takes its turn with the others
     #[arg(long, value_name = "PROGRAM")]
     pub boring: Option<PathBuf>,
-    /// Measures records of 16 bytes to 16 KiB and nothing else, and draws the throughput into this file
+    /// Measures records of 16 bytes to 16 KiB and nothing else, and draws the throughput into this
+    /// file
     #[arg(long, value_name = "SVG")]
     pub plot: Option<PathBuf>,
     /// Also writes the tables into this Markdown file, between the lines that mark their place
@@ -79,18 +82,26 @@ impl Options {
     }
 
     pub fn memory(&self) -> Measure {
-        Measure::Memory { connections: self.connections }
+        Measure::Memory {
+            connections: self.connections,
+        }
     }
 
     /// What of the stacks' CPU time is measured, or drawn.
     pub fn cpu(&self) -> Vec<Measure> {
-        let bulk = |&record: &usize| Measure::Bulk { record, mebibytes: self.bulk };
+        let bulk = |&record: &usize| Measure::Bulk {
+            record,
+            mebibytes: self.bulk,
+        };
         if self.plot.is_some() {
             return PLOTTED.iter().map(bulk).collect();
         }
         let mut measures = Vec::new();
         if self.measures(Group::Handshakes) {
-            measures.extend(Kind::ALL.map(|kind| Measure::Handshake { kind, count: self.handshakes }));
+            measures.extend(Kind::ALL.map(|kind| Measure::Handshake {
+                kind,
+                count: self.handshakes,
+            }));
         }
         if self.measures(Group::Records) {
             measures.extend(self.records.iter().map(bulk));
@@ -100,5 +111,8 @@ impl Options {
 }
 
 fn size(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|size| (1..=16 * 1024).contains(size)).ok_or_else(|| "1 to 16384 bytes".into())
+    text.parse()
+        .ok()
+        .filter(|size| (1..=16 * 1024).contains(size))
+        .ok_or_else(|| "1 to 16384 bytes".into())
 }

@@ -4,7 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
-use fleeting::{CipherSuite, Client, ClientAuth, Connection, NamedGroup, Now, Server, SessionCache, Status, SystemRandom};
+use fleeting::{
+    CipherSuite, Client, ClientAuth, Connection, NamedGroup, Now, Server, SessionCache, Status,
+    SystemRandom,
+};
 
 use crate::harness::stack::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
 
@@ -18,18 +21,36 @@ impl Fleeting {
     pub fn new(credentials: &Credentials) -> Self {
         let suite = [CipherSuite::TLS_AES_128_GCM_SHA256];
         let clients = Kind::ALL.map(|kind| {
-            let client = Client::builder().trust(credentials.root.trust()).cipher_suites(suite).groups([group(kind)]);
+            let client = Client::builder()
+                .trust(credentials.root.trust())
+                .cipher_suites(suite)
+                .groups([group(kind)]);
             let client = match kind {
                 Kind::Resumed => client.tickets(1, 1),
                 _ => client.sessions(SessionCache::new(0)),
             };
-            let client = if kind == Kind::ClientCertificate { client.identity(credentials.client.clone()) } else { client };
+            let client = if kind == Kind::ClientCertificate {
+                client.identity(credentials.client.clone())
+            } else {
+                client
+            };
             client.build().expect("a client")
         });
         let servers = Kind::ALL.map(|kind| {
-            let server = Server::builder().identity(credentials.server.clone()).cipher_suites(suite).groups([group(kind)]);
-            let server = if kind == Kind::Resumed { server } else { server.without_tickets() };
-            let asks = if kind == Kind::ClientCertificate { ClientAuth::Required(credentials.root.trust()) } else { ClientAuth::None };
+            let server = Server::builder()
+                .identity(credentials.server.clone())
+                .cipher_suites(suite)
+                .groups([group(kind)]);
+            let server = if kind == Kind::Resumed {
+                server
+            } else {
+                server.without_tickets()
+            };
+            let asks = if kind == Kind::ClientCertificate {
+                ClientAuth::Required(credentials.root.trust())
+            } else {
+                ClientAuth::None
+            };
             server.client_auth(asks).build().expect("a server")
         });
         Self { clients, servers }
@@ -37,12 +58,21 @@ impl Fleeting {
 }
 
 fn group(kind: Kind) -> NamedGroup {
-    if kind == Kind::Hybrid { NamedGroup::X25519_MLKEM768 } else { NamedGroup::X25519 }
+    if kind == Kind::Hybrid {
+        NamedGroup::X25519_MLKEM768
+    } else {
+        NamedGroup::X25519
+    }
 }
 
 fn now() -> Now {
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock that is right");
-    Now { monotonic: Duration::ZERO, unix }
+    let unix = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("a clock that is right");
+    Now {
+        monotonic: Duration::ZERO,
+        unix,
+    }
 }
 
 impl Stack for Fleeting {
@@ -56,21 +86,34 @@ impl Stack for Fleeting {
 
     fn client(&self, kind: Kind) -> Box<dyn End> {
         let now = now();
-        let connection = self.clients[kind as usize].connection(SERVER_NAME, now, &mut SystemRandom).expect("a connection");
+        let connection = self.clients[kind as usize]
+            .connection(SERVER_NAME, now, &mut SystemRandom)
+            .expect("a connection");
         Box::new(Fleet { connection, now })
     }
 
     fn server(&self, kind: Kind) -> Box<dyn End> {
         let now = now();
-        Box::new(Fleet { connection: self.servers[kind as usize].connection(now), now })
+        Box::new(Fleet {
+            connection: self.servers[kind as usize].connection(now),
+            now,
+        })
     }
 
     fn connect(&self, tcp: TcpStream) -> Box<dyn Write> {
-        Box::new(self.clients[Kind::Full as usize].connect(SERVER_NAME, tcp).expect("a handshake"))
+        Box::new(
+            self.clients[Kind::Full as usize]
+                .connect(SERVER_NAME, tcp)
+                .expect("a handshake"),
+        )
     }
 
     fn accept(&self, tcp: TcpStream) -> Box<dyn Read> {
-        Box::new(self.servers[Kind::Full as usize].accept(tcp).expect("a handshake"))
+        Box::new(
+            self.servers[Kind::Full as usize]
+                .accept(tcp)
+                .expect("a handshake"),
+        )
     }
 }
 
@@ -102,7 +145,10 @@ impl End for Fleet {
         let mut rest = &input[..];
         while !rest.is_empty() {
             self.receive(&mut rest);
-            let status = self.connection.process(self.now, &mut SystemRandom).expect("a handshake");
+            let status = self
+                .connection
+                .process(self.now, &mut SystemRandom)
+                .expect("a handshake");
             assert_eq!(status, Status::NeedsInput);
         }
         input.clear();
@@ -122,7 +168,10 @@ impl End for Fleet {
         while !rest.is_empty() {
             self.receive(&mut rest);
             loop {
-                let (count, status) = self.connection.process_into(buffer, self.now, &mut SystemRandom).expect("a record");
+                let (count, status) = self
+                    .connection
+                    .process_into(buffer, self.now, &mut SystemRandom)
+                    .expect("a record");
                 total += count;
                 if status != Status::Data {
                     break;
@@ -138,7 +187,10 @@ impl End for Fleet {
     }
 
     fn agreed(&self) -> Agreed {
-        let agreed = self.connection.negotiated().expect("a handshake that is done");
+        let agreed = self
+            .connection
+            .negotiated()
+            .expect("a handshake that is done");
         Agreed {
             suite: agreed.cipher_suite().to_string(),
             certificates: agreed.peer().map_or(0, |peer| peer.certificates().len()),

@@ -7,12 +7,18 @@ use openssl::ssl::SslContextBuilder;
 
 pub fn name() -> String {
     // "OpenSSL 3.0.19 27 Jan 2026"
-    openssl::version::version().split(' ').take(2).collect::<Vec<_>>().join(" ")
+    openssl::version::version()
+        .split(' ')
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// TLS_AES_128_GCM_SHA256, and how many tickets a server sends.
 pub fn set_suite_and_tickets(context: &mut SslContextBuilder, tickets: usize) {
-    context.set_ciphersuites("TLS_AES_128_GCM_SHA256").expect("the suite");
+    context
+        .set_ciphersuites("TLS_AES_128_GCM_SHA256")
+        .expect("the suite");
     context.set_num_tickets(tickets).expect("so many tickets");
 }
 

@@ -10,8 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::{
-    CipherSuite, ClientConfig, ClientConnection, Connection, HandshakeKind, NamedGroup, RootCertStore, ServerConfig, ServerConnection,
-    StreamOwned, version,
+    CipherSuite, ClientConfig, ClientConnection, Connection, HandshakeKind, NamedGroup,
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, version,
 };
 
 use crate::harness::stack::{Agreed, Credentials, End, Kind, SERVER_NAME, Stack};
@@ -23,46 +23,73 @@ pub struct Rustls {
 }
 
 impl Rustls {
-    pub fn new(name: &str, mut provider: CryptoProvider, ticketer: Arc<dyn ProducesTickets>, credentials: &Credentials) -> Self {
-        provider.cipher_suites.retain(|suite| suite.suite() == CipherSuite::TLS13_AES_128_GCM_SHA256);
+    pub fn new(
+        name: &str,
+        mut provider: CryptoProvider,
+        ticketer: Arc<dyn ProducesTickets>,
+        credentials: &Credentials,
+    ) -> Self {
+        provider
+            .cipher_suites
+            .retain(|suite| suite.suite() == CipherSuite::TLS13_AES_128_GCM_SHA256);
         let mut roots = RootCertStore::empty();
-        roots.add(certificates(&credentials.root.certificate_pem()).remove(0)).expect("a root");
+        roots
+            .add(certificates(&credentials.root.certificate_pem()).remove(0))
+            .expect("a root");
         let roots = Arc::new(roots);
-        let key =
-            |identity: &fleeting::Identity| PrivateKeyDer::from_pem_slice(identity.key_pem().expect("a key").expose()).expect("a key");
+        let key = |identity: &fleeting::Identity| {
+            PrivateKeyDer::from_pem_slice(identity.key_pem().expect("a key").expose())
+                .expect("a key")
+        };
 
         let configs = Kind::ALL.map(|kind| {
             let mut provider = provider.clone();
-            let wanted = if kind == Kind::Hybrid { NamedGroup::X25519MLKEM768 } else { NamedGroup::X25519 };
+            let wanted = if kind == Kind::Hybrid {
+                NamedGroup::X25519MLKEM768
+            } else {
+                NamedGroup::X25519
+            };
             provider.kx_groups.retain(|group| group.name() == wanted);
             if provider.kx_groups.is_empty() {
                 return None;
             }
             let provider = Arc::new(provider);
 
-            let builder =
-                ClientConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&version::TLS13]).expect("TLS 1.3");
+            let builder = ClientConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(&[&version::TLS13])
+                .expect("TLS 1.3");
             let builder = builder.with_root_certificates(roots.clone());
             let mut client = match kind {
                 Kind::ClientCertificate => {
                     let chain = certificates(&credentials.client.chain_pem());
-                    builder.with_client_auth_cert(chain, key(&credentials.client)).expect("a client")
+                    builder
+                        .with_client_auth_cert(chain, key(&credentials.client))
+                        .expect("a client")
                 }
                 _ => builder.with_no_client_auth(),
             };
-            client.resumption = if kind == Kind::Resumed { Resumption::in_memory_sessions(8) } else { Resumption::disabled() };
+            client.resumption = if kind == Kind::Resumed {
+                Resumption::in_memory_sessions(8)
+            } else {
+                Resumption::disabled()
+            };
 
-            let builder =
-                ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&version::TLS13]).expect("TLS 1.3");
+            let builder = ServerConfig::builder_with_provider(provider.clone())
+                .with_protocol_versions(&[&version::TLS13])
+                .expect("TLS 1.3");
             let builder = match kind {
                 Kind::ClientCertificate => {
-                    let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider).build();
+                    let verifier =
+                        WebPkiClientVerifier::builder_with_provider(roots.clone(), provider)
+                            .build();
                     builder.with_client_cert_verifier(verifier.expect("a verifier"))
                 }
                 _ => builder.with_no_client_auth(),
             };
             let chain = certificates(&credentials.server.chain_pem());
-            let mut server = builder.with_single_cert(chain, key(&credentials.server)).expect("a server");
+            let mut server = builder
+                .with_single_cert(chain, key(&credentials.server))
+                .expect("a server");
             server.session_storage = Arc::new(NoServerSessionStorage {});
             server.send_tls13_tickets = usize::from(kind == Kind::Resumed);
             if kind == Kind::Resumed {
@@ -70,16 +97,23 @@ impl Rustls {
             }
             Some((Arc::new(client), Arc::new(server)))
         });
-        Self { name: format!("rustls, {name}"), configs }
+        Self {
+            name: format!("rustls, {name}"),
+            configs,
+        }
     }
 
     fn configs(&self, kind: Kind) -> &(Arc<ClientConfig>, Arc<ServerConfig>) {
-        self.configs[kind as usize].as_ref().expect("a kind that is supported")
+        self.configs[kind as usize]
+            .as_ref()
+            .expect("a kind that is supported")
     }
 }
 
 fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(pem.as_bytes()).map(|certificate| certificate.expect("a certificate")).collect()
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .map(|certificate| certificate.expect("a certificate"))
+        .collect()
 }
 
 impl Stack for Rustls {
@@ -93,7 +127,8 @@ impl Stack for Rustls {
 
     fn client(&self, kind: Kind) -> Box<dyn End> {
         let name = ServerName::try_from(SERVER_NAME).expect("a name");
-        let connection = ClientConnection::new(self.configs(kind).0.clone(), name).expect("a connection");
+        let connection =
+            ClientConnection::new(self.configs(kind).0.clone(), name).expect("a connection");
         Box::new(Connection::from(connection))
     }
 
@@ -104,11 +139,17 @@ impl Stack for Rustls {
 
     fn connect(&self, tcp: TcpStream) -> Box<dyn Write> {
         let name = ServerName::try_from(SERVER_NAME).expect("a name");
-        Box::new(StreamOwned::new(ClientConnection::new(self.configs(Kind::Full).0.clone(), name).expect("a connection"), tcp))
+        Box::new(StreamOwned::new(
+            ClientConnection::new(self.configs(Kind::Full).0.clone(), name).expect("a connection"),
+            tcp,
+        ))
     }
 
     fn accept(&self, tcp: TcpStream) -> Box<dyn Read> {
-        Box::new(StreamOwned::new(ServerConnection::new(self.configs(Kind::Full).1.clone()).expect("a connection"), tcp))
+        Box::new(StreamOwned::new(
+            ServerConnection::new(self.configs(Kind::Full).1.clone()).expect("a connection"),
+            tcp,
+        ))
     }
 }
 
@@ -168,7 +209,10 @@ impl End for Connection {
     }
 
     fn agreed(&self) -> Agreed {
-        let suite = self.negotiated_cipher_suite().expect("a handshake that is done").suite();
+        let suite = self
+            .negotiated_cipher_suite()
+            .expect("a handshake that is done")
+            .suite();
         Agreed {
             suite: format!("{suite:?}").replace("TLS13_", "TLS_"),
             certificates: self.peer_certificates().map_or(0, <[_]>::len),

@@ -1,4 +1,5 @@
-//! A server that chooses its configuration by the ClientHello: while it asks, nothing is read; what is wrong shows when it has chosen.
+//! A server that chooses its configuration by the ClientHello: while it asks, nothing is read; what
+//! is wrong shows when it has chosen.
 
 use crate::code_point::CipherSuite;
 use crate::connection::tests::puppet::client::{asking_server, required};
@@ -23,19 +24,39 @@ fn nothing_is_read_while_it_asks() {
     let hello = puppet.make_client_hello(|_| {});
     puppet.transcript.extend_from_slice(&hello);
     // Behind the ClientHello lies what may come then, and what may not.
-    let bytes = [plain(22, &hello), plain(CHANGE_CIPHER_SPEC, &[1]), plain(22, b"wrong")].concat();
+    let bytes = [
+        plain(22, &hello),
+        plain(CHANGE_CIPHER_SPEC, &[1]),
+        plain(22, b"wrong"),
+    ]
+    .concat();
     assert_eq!(puppet.feed(&bytes).unwrap(), ASKS);
     puppet.hears_nothing();
-    assert_eq!(puppet.us.client_hello().unwrap().server_name(), Some("db.internal"));
+    assert_eq!(
+        puppet.us.client_hello().unwrap().server_name(),
+        Some("db.internal")
+    );
     assert_eq!(puppet.us.client_hello().unwrap().as_bytes(), hello);
     assert_eq!(puppet.feed(&[]).unwrap(), ASKS);
     assert!(puppet.us.is_handshaking() && puppet.us.next_timeout().is_some());
 
-    puppet.us.choose(&asking_server(required()), now(), &mut SystemRandom).unwrap();
+    puppet
+        .us
+        .choose(&asking_server(required()), now(), &mut SystemRandom)
+        .unwrap();
     puppet.hear_flight();
     assert_eq!(puppet.state(), "WAIT_CERT");
     let error = puppet.feed(&[]).unwrap_err();
-    assert!(matches!(error, Error::Protocol { state: "WAIT_CERT", fault: Fault::UnexpectedRecord { .. } }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Protocol {
+                state: "WAIT_CERT",
+                fault: Fault::UnexpectedRecord { .. }
+            }
+        ),
+        "{error}"
+    );
     puppet.has_failed(&error, Some(10));
 }
 
@@ -43,24 +64,53 @@ fn nothing_is_read_while_it_asks() {
 fn the_choice_is_made_once_and_when_asked() {
     let mut puppet = undecided();
     let choose = |puppet: &mut Puppet| puppet.us.choose(&server(), now(), &mut SystemRandom);
-    assert!(matches!(choose(&mut puppet), Err(Error::WrongState { call: "choose", state: "START" })));
+    assert!(matches!(
+        choose(&mut puppet),
+        Err(Error::WrongState {
+            call: "choose",
+            state: "START"
+        })
+    ));
     puppet.say_client_hello();
     choose(&mut puppet).unwrap();
-    assert!(matches!(choose(&mut puppet), Err(Error::WrongState { call: "choose", state: "WAIT_FINISHED" })));
+    assert!(matches!(
+        choose(&mut puppet),
+        Err(Error::WrongState {
+            call: "choose",
+            state: "WAIT_FINISHED"
+        })
+    ));
     puppet.hear_flight();
     puppet.lead_server_to("CONNECTED");
     puppet.send(b"data").unwrap();
     assert_eq!(puppet.delivered, b"data");
 }
 
-/// The checks of RFC 9846, 4.2.2 and 4.3 come with the configuration: by the same alerts, in RECVD_CH.
+/// The checks of RFC 9846, 4.2.2 and 4.3 come with the configuration: by the same alerts, in
+/// RECVD_CH.
 #[test]
 fn what_is_wrong_shows_with_the_choice() {
-    let other = Server::builder().identity(WORLD.server.clone()).cipher_suites([CipherSuite(0x1303)]).build().unwrap();
+    let other = Server::builder()
+        .identity(WORLD.server.clone())
+        .cipher_suites([CipherSuite(0x1303)])
+        .build()
+        .unwrap();
     let mut puppet = undecided();
     puppet.say_client_hello();
-    let error = puppet.us.choose(&other, now(), &mut SystemRandom).unwrap_err();
-    assert!(matches!(error, Error::Protocol { state: "RECVD_CH", fault: Fault::NoCommonSuite { .. } }), "{error}");
+    let error = puppet
+        .us
+        .choose(&other, now(), &mut SystemRandom)
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Protocol {
+                state: "RECVD_CH",
+                fault: Fault::NoCommonSuite { .. }
+            }
+        ),
+        "{error}"
+    );
     puppet.has_failed(&error, Some(40));
 }
 
@@ -68,7 +118,10 @@ fn what_is_wrong_shows_with_the_choice() {
 fn the_deadline_holds_while_it_asks() {
     let mut puppet = undecided();
     puppet.say_client_hello();
-    let late = crate::time::Now { monotonic: puppet.us.next_timeout().unwrap(), ..now() };
+    let late = crate::time::Now {
+        monotonic: puppet.us.next_timeout().unwrap(),
+        ..now()
+    };
     let error = puppet.us.process(late, &mut SystemRandom).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout));
     assert_eq!(puppet.hear().unwrap().content, [1, 90]);

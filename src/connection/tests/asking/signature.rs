@@ -1,4 +1,5 @@
-//! Signatures that the application makes (RFC 9846, 4.5.2), for a server and for a client: late, wrong, or never.
+//! Signatures that the application makes (RFC 9846, 4.5.2), for a server and for a client: late,
+//! wrong, or never.
 //!
 //! They are made by ed25519-dalek here, whatever the crate itself signs with.
 
@@ -14,7 +15,8 @@ use crate::connection::tests::puppet::client::required;
 use crate::connection::tests::puppet::server::certificate_request_with;
 use crate::connection::tests::puppet::session::known;
 use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Puppet, Side, WORLD, extension, message, now, plain, server,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, Puppet, Side, WORLD, extension, message, now,
+    plain, server,
 };
 use crate::crypto::key_exchange::Group;
 use crate::crypto::random::SystemRandom;
@@ -37,13 +39,31 @@ fn public_key() -> PublicKey {
 }
 
 fn our_server() -> Server {
-    let chain = WORLD.authority.certificate().server(["db.internal"]).issue_for(public_key()).unwrap();
-    Server::builder().identity(Identity::asking(chain).unwrap()).client_auth(required()).build().unwrap()
+    let chain = WORLD
+        .authority
+        .certificate()
+        .server(["db.internal"])
+        .issue_for(public_key())
+        .unwrap();
+    Server::builder()
+        .identity(Identity::asking(chain).unwrap())
+        .client_auth(required())
+        .build()
+        .unwrap()
 }
 
 fn our_client() -> Client {
-    let chain = WORLD.authority.certificate().client("me").issue_for(public_key()).unwrap();
-    Client::builder().trust(WORLD.authority.trust()).identity(Identity::asking(chain).unwrap()).build().unwrap()
+    let chain = WORLD
+        .authority
+        .certificate()
+        .client("me")
+        .issue_for(public_key())
+        .unwrap();
+    Client::builder()
+        .trust(WORLD.authority.trust())
+        .identity(Identity::asking(chain).unwrap())
+        .build()
+        .unwrap()
 }
 
 impl Puppet {
@@ -78,7 +98,10 @@ impl Puppet {
 
     /// Both, each asking.
     fn both_ask() -> [Self; 2] {
-        [Self::server_asks(Suite::Aes128GcmSha256), Self::client_asks(Suite::Aes128GcmSha256)]
+        [
+            Self::server_asks(Suite::Aes128GcmSha256),
+            Self::client_asks(Suite::Aes128GcmSha256),
+        ]
     }
 
     /// What is there went out, in whole records, and the question stands.
@@ -86,18 +109,30 @@ impl Puppet {
         assert!(self.heard_all_messages());
         self.hears_nothing();
         assert_eq!(self.feed(&[]).unwrap(), ASKS);
-        assert!(self.us.is_handshaking() && self.us.negotiated().is_none() && self.us.next_timeout().is_some());
+        assert!(
+            self.us.is_handshaking()
+                && self.us.negotiated().is_none()
+                && self.us.next_timeout().is_some()
+        );
         self
     }
 
     /// Which side is asked.
     fn asked(&self) -> Side {
-        if self.side == Side::Client { Side::Server } else { Side::Client }
+        if self.side == Side::Client {
+            Side::Server
+        } else {
+            Side::Client
+        }
     }
 
     /// The state in which it asks: RFC 9846, A.1 and A.2.
     fn asks_in(&self) -> &'static str {
-        if self.asked() == Side::Server { "NEGOTIATED" } else { "WAIT_FINISHED" }
+        if self.asked() == Side::Server {
+            "NEGOTIATED"
+        } else {
+            "WAIT_FINISHED"
+        }
     }
 
     fn sign(&self) -> Answer {
@@ -114,10 +149,24 @@ impl Puppet {
         self.answer(signature).unwrap();
         assert_eq!(self.us.to_sign(), None);
         let signed = self.signed_content(self.asked());
-        let flight = if self.asked() == Side::Server { self.hear_to_finished() } else { self.hear_client_flight() };
-        // certificate_verify(15): `SignatureScheme algorithm; opaque signature<0..2^16-1>;`, ed25519 is 0x0807.
-        assert_eq!(flight[0], message(15, &[&[8, 7, 0, 64][..], &key().sign(&signed).to_bytes()].concat()));
-        assert_eq!(flight.iter().map(|message| message[0]).collect::<Vec<_>>(), [15, 20]);
+        let flight = if self.asked() == Side::Server {
+            self.hear_to_finished()
+        } else {
+            self.hear_client_flight()
+        };
+        // certificate_verify(15): `SignatureScheme algorithm; opaque signature<0..2^16-1>;`,
+        // ed25519 is 0x0807.
+        assert_eq!(
+            flight[0],
+            message(
+                15,
+                &[&[8, 7, 0, 64][..], &key().sign(&signed).to_bytes()].concat()
+            )
+        );
+        assert_eq!(
+            flight.iter().map(|message| message[0]).collect::<Vec<_>>(),
+            [15, 20]
+        );
     }
 
     fn completes(&mut self) {
@@ -134,10 +183,15 @@ impl Puppet {
 
 // ---- what is asked ----
 
-/// RFC 9846, 4.5.2: 64 spaces, the context string, a zero byte, and the transcript's hash; after a HelloRetryRequest too.
+/// RFC 9846, 4.5.2: 64 spaces, the context string, a zero byte, and the transcript's hash; after a
+/// HelloRetryRequest too.
 #[test]
 fn what_is_to_be_signed() {
-    for (suite, length) in [(Suite::Aes128GcmSha256, 32), (Suite::Aes256GcmSha384, 48), (Suite::ChaCha20Poly1305Sha256, 32)] {
+    for (suite, length) in [
+        (Suite::Aes128GcmSha256, 32),
+        (Suite::Aes256GcmSha384, 48),
+        (Suite::ChaCha20Poly1305Sha256, 32),
+    ] {
         let retried = || {
             let mut puppet = Puppet::calling_without_share(&our_server());
             puppet.suite = suite;
@@ -155,31 +209,52 @@ fn what_is_to_be_signed() {
             assert_eq!(puppet.hear_message()[0], 11);
             puppet.waits()
         };
-        for mut puppet in [Puppet::server_asks(suite), retried(), Puppet::client_asks(suite), retried_client()] {
+        for mut puppet in [
+            Puppet::server_asks(suite),
+            retried(),
+            Puppet::client_asks(suite),
+            retried_client(),
+        ] {
             let context: &[u8] = match puppet.asked() {
                 Side::Server => b"TLS 1.3, server CertificateVerify",
                 Side::Client => b"TLS 1.3, client CertificateVerify",
             };
             let asked = puppet.us.to_sign().unwrap();
             assert_eq!(asked.len(), 64 + 33 + 1 + length);
-            assert_eq!(asked, [&[b' '; 64], context, &[0], puppet.digest().as_bytes()].concat());
+            assert_eq!(
+                asked,
+                [&[b' '; 64], context, &[0], puppet.digest().as_bytes()].concat()
+            );
             assert!(puppet.us.client_hello().is_none() && puppet.us.replay_entry().is_none());
             puppet.completes();
         }
     }
 }
 
-/// A client that nobody asks who it is, one that has nothing suitable, and sessions that go on, sign nothing.
+/// A client that nobody asks who it is, one that has nothing suitable, and sessions that go on,
+/// sign nothing.
 #[test]
 fn what_is_not_asked() {
     let mut puppet = Puppet::serving_at(&our_client(), "CONNECTED");
     assert_eq!(puppet.us.to_sign(), None);
-    assert!(matches!(puppet.answer(Answer::Signature(vec![0; 64])), Err(Error::WrongState { call: "answer", state: "CONNECTED" })));
+    assert!(matches!(
+        puppet.answer(Answer::Signature(vec![0; 64])),
+        Err(Error::WrongState {
+            call: "answer",
+            state: "CONNECTED"
+        })
+    ));
     puppet.send(b"data").unwrap();
 
-    // RFC 9846, 4.5.1: what is asked for is ecdsa_secp256r1_sha256(0x0403), so the answer is an empty Certificate.
+    // RFC 9846, 4.5.1: what is asked for is ecdsa_secp256r1_sha256(0x0403), so the answer is an
+    // empty Certificate.
     let mut puppet = Puppet::serving_at(&our_client(), "WAIT_CERT_CR");
-    puppet.say(&certificate_request_with(&[], &extension(13, &[0, 2, 0x04, 0x03]))).unwrap();
+    puppet
+        .say(&certificate_request_with(
+            &[],
+            &extension(13, &[0, 2, 0x04, 0x03]),
+        ))
+        .unwrap();
     puppet.lead_to("WAIT_FINISHED");
     puppet.say_finished();
     assert_eq!(puppet.hear_client_flight()[0], message(11, &[0, 0, 0, 0]));
@@ -203,8 +278,13 @@ fn what_is_not_asked() {
 #[test]
 fn what_comes_meanwhile_waits() {
     let [mut server, mut client] = Puppet::both_ask();
-    // A server may send data before our Finished (RFC 9846, 4.5.3); a client can say no more than this.
-    let data = [client.protect(APPLICATION_DATA, b"early ", 7), client.protect(APPLICATION_DATA, &[9; 16384], 0)].concat();
+    // A server may send data before our Finished (RFC 9846, 4.5.3); a client can say no more than
+    // this.
+    let data = [
+        client.protect(APPLICATION_DATA, b"early ", 7),
+        client.protect(APPLICATION_DATA, &[9; 16384], 0),
+    ]
+    .concat();
     for piece in data.chunks(1000) {
         assert_eq!(client.feed(piece).unwrap(), ASKS);
     }
@@ -214,19 +294,32 @@ fn what_comes_meanwhile_waits() {
         puppet.hears_nothing();
         puppet.completes();
     }
-    assert_eq!(client.delivered, [&b"early "[..], &[9; 16384], b"data"].concat());
+    assert_eq!(
+        client.delivered,
+        [&b"early "[..], &[9; 16384], b"data"].concat()
+    );
 
     for mut puppet in Puppet::both_ask() {
         // RFC 9846, 5: an unknown record type is unexpected_message(10).
         assert_eq!(puppet.feed(&[99, 3, 3, 0, 1, 0]).unwrap(), ASKS);
         puppet.goes_on();
         let error = puppet.feed(&[]).unwrap_err();
-        assert!(matches!(error, Error::Protocol { fault: Fault::UnexpectedRecord { .. }, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Protocol {
+                    fault: Fault::UnexpectedRecord { .. },
+                    ..
+                }
+            ),
+            "{error}"
+        );
         puppet.has_failed(&error, Some(10));
     }
 }
 
-/// A peer that has left is noticed after the answer, by what it said; what we would have sent stays here after its alert.
+/// A peer that has left is noticed after the answer, by what it said; what we would have sent stays
+/// here after its alert.
 #[test]
 fn the_peer_left_meanwhile() {
     for (level, alert) in [(2, 40), (2, 80), (2, 255), (1, 48)] {
@@ -236,7 +329,10 @@ fn the_peer_left_meanwhile() {
             let signature = puppet.sign();
             puppet.answer(signature).unwrap();
             let error = puppet.feed(&[]).unwrap_err();
-            assert!(matches!(error, Error::AlertReceived(received) if received.0 == alert), "{error}");
+            assert!(
+                matches!(error, Error::AlertReceived(received) if received.0 == alert),
+                "{error}"
+            );
             puppet.has_failed(&error, None);
         }
     }
@@ -265,7 +361,8 @@ fn the_peer_left_meanwhile() {
     }
 }
 
-/// RFC 9846, 6.1: a close_notify in the handshake is the end of it; to a client that has said all, it is the end of what the server says.
+/// RFC 9846, 6.1: a close_notify in the handshake is the end of it; to a client that has said all,
+/// it is the end of what the server says.
 #[test]
 fn the_peer_closed_meanwhile() {
     let [mut server, mut client] = Puppet::both_ask();
@@ -273,7 +370,10 @@ fn the_peer_closed_meanwhile() {
     let signature = server.sign();
     server.answer(signature).unwrap();
     let error = server.feed(&[]).unwrap_err();
-    assert!(matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)), "{error}");
+    assert!(
+        matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+        "{error}"
+    );
     server.has_failed(&error, None);
 
     client.send(b"all").unwrap();
@@ -285,17 +385,27 @@ fn the_peer_closed_meanwhile() {
     assert_eq!(client.hear_type(APPLICATION_DATA).content, b"still");
 }
 
-/// RFC 9846, 6.1: user_canceled(90), and the close_notify(0) that MUST follow it; whether it is `process` that is late or the answer.
+/// RFC 9846, 6.1: user_canceled(90), and the close_notify(0) that MUST follow it; whether it is
+/// `process` that is late or the answer.
 #[test]
 fn never_is_too_late() {
     for by_answer in [false, true] {
         for mut puppet in Puppet::both_ask() {
-            let late = Now { monotonic: puppet.us.next_timeout().unwrap(), ..now() };
-            let just = Now { monotonic: late.monotonic - Duration::from_nanos(1), ..late };
+            let late = Now {
+                monotonic: puppet.us.next_timeout().unwrap(),
+                ..now()
+            };
+            let just = Now {
+                monotonic: late.monotonic - Duration::from_nanos(1),
+                ..late
+            };
             assert_eq!(puppet.us.process(just, &mut SystemRandom).unwrap(), ASKS);
             let signature = puppet.sign();
             let error = match by_answer {
-                true => puppet.us.answer(signature, late, &mut SystemRandom).unwrap_err(),
+                true => puppet
+                    .us
+                    .answer(signature, late, &mut SystemRandom)
+                    .unwrap_err(),
                 false => puppet.us.process(late, &mut SystemRandom).unwrap_err(),
             };
             assert!(matches!(error, Error::HandshakeTimeout), "{error}");
@@ -308,7 +418,10 @@ fn never_is_too_late() {
 fn gave_up(puppet: &mut Puppet, error: &Error) {
     for alert in [90, 0] {
         let record = puppet.hear().expect("an alert");
-        assert_eq!((record.outer, record.content_type, record.content), (APPLICATION_DATA, ALERT, vec![1, alert]));
+        assert_eq!(
+            (record.outer, record.content_type, record.content),
+            (APPLICATION_DATA, ALERT, vec![1, alert])
+        );
     }
     puppet.has_failed(error, None);
 }
@@ -320,14 +433,18 @@ fn who_closes_gives_up() {
         puppet.us.close();
         gave_up(&mut puppet, &Error::Closed);
         assert!(matches!(puppet.answer(signature), Err(Error::Closed)));
-        assert!(matches!(puppet.us.refuse(AlertDescription::INTERNAL_ERROR), Err(Error::Closed)));
+        assert!(matches!(
+            puppet.us.refuse(AlertDescription::INTERNAL_ERROR),
+            Err(Error::Closed)
+        ));
         assert_eq!(puppet.us.to_sign(), None);
     }
 }
 
 // ---- wrong ----
 
-/// Whatever is no signature of ours over what is to be signed: RFC 9846, 6.2: internal_error(80), "unrelated to the peer", and none of it on the wire.
+/// Whatever is no signature of ours over what is to be signed: RFC 9846, 6.2: internal_error(80),
+/// "unrelated to the peer", and none of it on the wire.
 #[test]
 fn a_wrong_signature() {
     type Make = fn(&[u8]) -> Vec<u8>;
@@ -340,7 +457,11 @@ fn a_wrong_signature() {
         signature
     }
     fn of_the_other_side(content: &[u8]) -> Vec<u8> {
-        let other: &[u8] = if content[73..].starts_with(b"server") { b"client" } else { b"server" };
+        let other: &[u8] = if content[73..].starts_with(b"server") {
+            b"client"
+        } else {
+            b"server"
+        };
         [&content[..73], other, &content[79..]].concat()
     }
     let all: [(Make, &str); 12] = [
@@ -352,8 +473,12 @@ fn a_wrong_signature() {
         (|_| vec![0xff; 64], "another key"),
         (|content| with_bit(content, 0), "another key"),
         (|content| with_bit(content, 511), "another key"),
-        (|content| SigningKey::from_bytes(&[8; 32]).sign(content).to_vec(), "another key"),
-        // The other side's context; a message that an agent hashed before; one that it was not given whole.
+        (
+            |content| SigningKey::from_bytes(&[8; 32]).sign(content).to_vec(),
+            "another key",
+        ),
+        // The other side's context; a message that an agent hashed before; one that it was not
+        // given whole.
         (|content| good(&of_the_other_side(content)), "another key"),
         (|content| good(&Sha512::digest(content)), "another key"),
         (|content| good(&content[98..]), "another key"),
@@ -362,7 +487,10 @@ fn a_wrong_signature() {
         for mut puppet in Puppet::both_ask() {
             let signature = make(puppet.us.to_sign().unwrap());
             let error = puppet.answer(Answer::Signature(signature)).unwrap_err();
-            assert!(matches!(error, Error::Signer(_)) && error.to_string().contains(reason), "{error}");
+            assert!(
+                matches!(error, Error::Signer(_)) && error.to_string().contains(reason),
+                "{error}"
+            );
             assert_eq!(error.alert(), Some(AlertDescription(80)));
             puppet.has_failed(&error, Some(80));
             // A better one comes too late.
@@ -378,18 +506,38 @@ fn the_wrong_kind_of_answer() {
     for mut puppet in Puppet::both_ask() {
         let state = puppet.asks_in();
         let asked = puppet.us.to_sign().unwrap().to_vec();
-        for verdict in [ReplayVerdict::Fresh, ReplayVerdict::Seen, ReplayVerdict::Unavailable] {
+        for verdict in [
+            ReplayVerdict::Fresh,
+            ReplayVerdict::Seen,
+            ReplayVerdict::Unavailable,
+        ] {
             let error = puppet.answer(Answer::Replay(verdict)).unwrap_err();
-            assert!(matches!(error, Error::WrongState { call: "answer", state: at } if at == state), "{error}");
+            assert!(
+                matches!(error, Error::WrongState { call: "answer", state: at } if at == state),
+                "{error}"
+            );
         }
-        let error = puppet.us.choose(&server(), now(), &mut SystemRandom).unwrap_err();
-        assert!(matches!(error, Error::WrongState { call: "choose", state: at } if at == state), "{error}");
+        let error = puppet
+            .us
+            .choose(&server(), now(), &mut SystemRandom)
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::WrongState { call: "choose", state: at } if at == state),
+            "{error}"
+        );
         for error in [
             puppet.us.write(b"data").unwrap_err(),
             puppet.us.rekey().unwrap_err(),
-            puppet.us.export_keying_material(b"label", b"", 32).err().unwrap(),
+            puppet
+                .us
+                .export_keying_material(b"label", b"", 32)
+                .err()
+                .unwrap(),
         ] {
-            assert!(matches!(error, Error::WrongState { state: at, .. } if at == state), "{error}");
+            assert!(
+                matches!(error, Error::WrongState { state: at, .. } if at == state),
+                "{error}"
+            );
         }
         assert!(!puppet.us.takes_early_data());
         assert_eq!(puppet.us.write_early_data(b"early").unwrap(), 0);
@@ -399,9 +547,18 @@ fn the_wrong_kind_of_answer() {
         let signature = puppet.sign();
         puppet.goes_on();
         let error = puppet.answer(signature).unwrap_err();
-        assert!(matches!(error, Error::WrongState { call: "answer", .. }), "{error}");
-        let error = puppet.us.refuse(AlertDescription::INTERNAL_ERROR).unwrap_err();
-        assert!(matches!(error, Error::WrongState { call: "refuse", .. }), "{error}");
+        assert!(
+            matches!(error, Error::WrongState { call: "answer", .. }),
+            "{error}"
+        );
+        let error = puppet
+            .us
+            .refuse(AlertDescription::INTERNAL_ERROR)
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::WrongState { call: "refuse", .. }),
+            "{error}"
+        );
         if puppet.asked() == Side::Server {
             puppet.lead_server_to("CONNECTED");
         }
@@ -417,17 +574,31 @@ fn no_signature() {
             let signature = puppet.sign();
             puppet.us.refuse(AlertDescription(alert)).unwrap();
             let error = puppet.feed(&[]).unwrap_err();
-            assert!(matches!(error, Error::Refused(told) if told.0 == alert), "{error}");
+            assert!(
+                matches!(error, Error::Refused(told) if told.0 == alert),
+                "{error}"
+            );
             puppet.has_failed(&error, Some(alert));
-            assert!(matches!(puppet.us.refuse(AlertDescription(1)), Err(Error::Refused(told)) if told.0 == alert));
-            assert!(matches!(puppet.answer(signature), Err(Error::Refused(told)) if told.0 == alert));
+            assert!(matches!(
+                puppet.us.refuse(AlertDescription(1)),
+                Err(Error::Refused(told)) if told.0 == alert
+            ));
+            assert!(
+                matches!(puppet.answer(signature), Err(Error::Refused(told)) if told.0 == alert)
+            );
         }
     }
     // Nothing is refused where nothing is asked.
     for mut puppet in Puppet::both_in_handshake() {
         let state = puppet.state();
-        let error = puppet.us.refuse(AlertDescription::INTERNAL_ERROR).unwrap_err();
-        assert!(matches!(error, Error::WrongState { call: "refuse", state: at } if at == state), "{error}");
+        let error = puppet
+            .us
+            .refuse(AlertDescription::INTERNAL_ERROR)
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::WrongState { call: "refuse", state: at } if at == state),
+            "{error}"
+        );
         puppet.hears_nothing();
     }
 }

@@ -1,8 +1,11 @@
-//! What our server sends before the handshake is complete: an answer to early data that it has accepted, under its application key, and nothing else.
+//! What our server sends before the handshake is complete: an answer to early data that it has
+//! accepted, under its application key, and nothing else.
 
 use crate::connection::tests::puppet::client::{add, asking_server, required};
 use crate::connection::tests::puppet::early_client::{builder, guard, taking, ticket_of};
-use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE, Puppet, Record, refused, server};
+use crate::connection::tests::puppet::{
+    APPLICATION_DATA, HANDSHAKE, Puppet, Record, refused, server,
+};
 use crate::error::{Error, Fault};
 use crate::message::ClientHelloExtension::RecordSizeLimit;
 use crate::record::Padding;
@@ -12,8 +15,8 @@ fn answer(puppet: &mut Puppet, data: &[u8]) -> Record {
     puppet.hear_type(APPLICATION_DATA)
 }
 
-/// 4.5.3: what follows the server's Finished is under its application key; before the client's there is a complete handshake for nobody, and nothing that
-/// needs one.
+/// 4.5.3: what follows the server's Finished is under its application key; before the client's
+/// there is a complete handshake for nobody, and nothing that needs one.
 #[test]
 fn it_goes_before_the_clients_finished() {
     let mut puppet = Puppet::accepted(1000);
@@ -22,9 +25,18 @@ fn it_goes_before_the_clients_finished() {
     puppet.send(b"early").unwrap();
     assert_eq!(answer(&mut puppet, b"two").content, b"two");
     let unfinished = |puppet: &mut Puppet, at: &str| {
-        assert!(matches!(puppet.us.write(b"data"), Err(Error::WrongState { call: "write", state }) if state == at));
-        assert!(matches!(puppet.us.rekey(), Err(Error::WrongState { call: "rekey", state }) if state == at));
-        assert!(matches!(puppet.us.export_keying_material(b"label", b"", 32), Err(Error::WrongState { state, .. }) if state == at));
+        assert!(matches!(
+            puppet.us.write(b"data"),
+            Err(Error::WrongState { call: "write", state }) if state == at
+        ));
+        assert!(matches!(
+            puppet.us.rekey(),
+            Err(Error::WrongState { call: "rekey", state }) if state == at
+        ));
+        assert!(matches!(
+            puppet.us.export_keying_material(b"label", b"", 32),
+            Err(Error::WrongState { state, .. }) if state == at
+        ));
         assert!(puppet.us.is_handshaking() && puppet.us.negotiated().is_none());
         puppet.hears_nothing();
     };
@@ -32,7 +44,8 @@ fn it_goes_before_the_clients_finished() {
     puppet.say_end_of_early_data();
     assert_eq!(answer(&mut puppet, b"three").content, b"three");
     unfinished(&mut puppet, "WAIT_FINISHED");
-    // With the client's Finished it is over: what is written then is ordinary data, before which the tickets go out.
+    // With the client's Finished it is over: what is written then is ordinary data, before which
+    // the tickets go out.
     puppet.say_client_finished();
     assert!(!puppet.us.takes_early_data());
     assert_eq!(puppet.us.write_early_data(b"four").unwrap(), 0);
@@ -51,17 +64,27 @@ fn no_ticket_goes_with_it() {
     assert_eq!(puppet.finish_for_tickets().len(), 1);
 }
 
-/// Nothing was accepted: no early data offered, or rejected; with a full handshake, a client certificate that is asked for, and a session resumed.
+/// Nothing was accepted: no early data offered, or rejected; with a full handshake, a client
+/// certificate that is asked for, and a session resumed.
 #[test]
 fn nothing_goes_where_nothing_was_accepted() {
     let nothing = |puppet: &mut Puppet| {
         assert!(!puppet.us.takes_early_data());
         assert_eq!(puppet.us.write_early_data(b"answer").unwrap(), 0);
-        assert!(matches!(puppet.us.write(b"data"), Err(Error::WrongState { call: "write", .. })));
+        assert!(matches!(
+            puppet.us.write(b"data"),
+            Err(Error::WrongState { call: "write", .. })
+        ));
         puppet.hears_nothing();
     };
     nothing(&mut Puppet::server_at("START"));
-    for (server, states) in [(server(), &["WAIT_FINISHED"][..]), (asking_server(required()), &["WAIT_CERT", "WAIT_CV", "WAIT_FINISHED"])] {
+    for (server, states) in [
+        (server(), &["WAIT_FINISHED"][..]),
+        (
+            asking_server(required()),
+            &["WAIT_CERT", "WAIT_CV", "WAIT_FINISHED"],
+        ),
+    ] {
         let ticket = ticket_of(&server);
         for state in states {
             nothing(&mut Puppet::calling_at(&server, state));
@@ -82,7 +105,8 @@ fn nothing_goes_where_nothing_was_accepted() {
     nothing(&mut puppet);
 }
 
-/// As much as may wait in the output, and no more than that; how much the client may send has nothing to do with it.
+/// As much as may wait in the output, and no more than that; how much the client may send has
+/// nothing to do with it.
 #[test]
 fn it_waits_for_the_output() {
     let mut puppet = Puppet::accepted(1);
@@ -104,10 +128,15 @@ fn it_waits_for_the_output() {
     assert_eq!(answer(&mut puppet, b"more").content, b"more");
 }
 
-/// RFC 8449, section 4: the client's limit is known from its ClientHello, and kept to; RFC 9846, 5.4: so is the padding that was asked for.
+/// RFC 8449, section 4: the client's limit is known from its ClientHello, and kept to; RFC 9846,
+/// 5.4: so is the padding that was asked for.
 #[test]
 fn limit_and_padding_hold_for_it() {
-    let server = builder().early_data(1000, guard()).padding(Padding::Block(32)).build().unwrap();
+    let server = builder()
+        .early_data(1000, guard())
+        .padding(Padding::Block(32))
+        .build()
+        .unwrap();
     let mut puppet = Puppet::calling_early(&server, &ticket_of(&server));
     let hello = puppet.make_client_hello(|hello| add(hello, RecordSizeLimit(64)));
     puppet.derive_early_keys(&hello);
@@ -117,7 +146,10 @@ fn limit_and_padding_hold_for_it() {
     assert_eq!(puppet.us.write_early_data(&[7; 200]).unwrap(), 200);
     let mut heard = 0;
     while let Some(record) = puppet.hear() {
-        assert!(record.content.len() + 1 + record.padding <= 64, "{record:?}");
+        assert!(
+            record.content.len() + 1 + record.padding <= 64,
+            "{record:?}"
+        );
         heard += record.content.len();
     }
     assert_eq!(heard, 200);
@@ -133,24 +165,37 @@ fn nothing_goes_after_a_failure() {
     let finished = puppet.finished();
     let record = puppet.record(HANDSHAKE, &finished);
     refused!(puppet, record, "WAIT_EOED", 10, Fault::Unexpected { .. });
-    assert!(matches!(puppet.us.write_early_data(b"answer"), Err(Error::Protocol { .. })));
+    assert!(matches!(
+        puppet.us.write_early_data(b"answer"),
+        Err(Error::Protocol { .. })
+    ));
     puppet.hears_nothing();
 
     let mut puppet = Puppet::accepted(1000);
     let error = puppet.alert(2, 40).unwrap_err();
-    assert!(matches!(puppet.us.write_early_data(b"answer"), Err(Error::AlertReceived(_))), "{error}");
+    assert!(
+        matches!(
+            puppet.us.write_early_data(b"answer"),
+            Err(Error::AlertReceived(_))
+        ),
+        "{error}"
+    );
     puppet.hears_nothing();
 
     let mut puppet = Puppet::accepted(1000);
     puppet.us.close();
-    assert!(matches!(puppet.us.write_early_data(b"answer"), Err(Error::Closed)));
+    assert!(matches!(
+        puppet.us.write_early_data(b"answer"),
+        Err(Error::Closed)
+    ));
     // user_canceled and close_notify (6.1), under the application key.
     assert_eq!(puppet.hear().unwrap().content, [1, 90]);
     assert_eq!(puppet.hear().unwrap().content, [1, 0]);
     puppet.hears_nothing();
 }
 
-/// 6: what waits does not go out after an alert of the client; an answer that went before a wrong Finished did go.
+/// 6: what waits does not go out after an alert of the client; an answer that went before a wrong
+/// Finished did go.
 #[test]
 fn a_wrong_finished_after_an_answer() {
     let mut puppet = Puppet::accepted(1000);

@@ -1,12 +1,17 @@
-//! Early data that our client sends (RFC 9846, 4.3.10 and 4.6): when it is offered, what goes out, and what follows when it is taken.
+//! Early data that our client sends (RFC 9846, 4.3.10 and 4.6): when it is offered, what goes out,
+//! and what follows when it is taken.
 
 use crate::client::Client;
 use crate::code_point::CipherSuite;
 use crate::connection::send::sender::Sender;
-use crate::connection::tests::puppet::early_server::{alpn, builder, early_client, known_early, ticket_for, visited};
+use crate::connection::tests::puppet::early_server::{
+    alpn, builder, early_client, known_early, ticket_for, visited,
+};
 use crate::connection::tests::puppet::server::new_session_ticket;
 use crate::connection::tests::puppet::session::known;
-use crate::connection::tests::puppet::{APPLICATION_DATA, Puppet, Side, WORLD, extension, message, now};
+use crate::connection::tests::puppet::{
+    APPLICATION_DATA, Puppet, Side, WORLD, extension, message, now,
+};
 use crate::connection::{Connection, Status};
 use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::random::SystemRandom;
@@ -21,28 +26,35 @@ use crate::secret::Secret;
 use crate::session::SessionCache;
 use crate::testing::rfc8448::trace;
 
-/// How much may wait in the output before no more is taken: a policy of ours, in records of 2^14 bytes and what each has besides: 5 bytes of header, 1 of
-/// type and 16 of tag.
+/// How much may wait in the output before no more is taken: a policy of ours, in records of 2^14
+/// bytes and what each has besides: 5 bytes of header, 1 of type and 16 of tag.
 const MAX_WAITING: usize = 4 * (16384 + 22);
 
 /// RFC 9846, 5.5: 2^24.5 records.
 const MOST_RECORDS: u64 = 23_726_566;
 
 fn early_data_of(puppet: &Puppet) -> EarlyData {
-    puppet.us.negotiated().expect("a complete handshake").early_data()
+    puppet
+        .us
+        .negotiated()
+        .expect("a complete handshake")
+        .early_data()
 }
 
 // ---- the offer ----
 
-/// 4.3.10: the client "MUST supply both the "pre_shared_key" and "early_data" extensions". 4.3.11: "The "pre_shared_key" extension MUST be the last". E.4: in
-/// compatibility mode ChangeCipherSpec stands "immediately after the first ClientHello", and nowhere else.
+/// 4.3.10: the client "MUST supply both the "pre_shared_key" and "early_data" extensions". 4.3.11:
+/// "The "pre_shared_key" extension MUST be the last". E.4: in compatibility mode ChangeCipherSpec
+/// stands "immediately after the first ClientHello", and nowhere else.
 #[test]
 fn what_goes_out() {
     for suite in Suite::ALL {
         for mode in [true, false] {
             let client = builder().compatibility_mode(mode).build().unwrap();
             visited(&client, suite, &[], &ticket_for(1000));
-            let mut connection = client.connection("db.internal", now(), &mut SystemRandom).unwrap();
+            let mut connection = client
+                .connection("db.internal", now(), &mut SystemRandom)
+                .unwrap();
             // 5.1: 0x0301 for an initial ClientHello.
             let output = connection.output();
             assert_eq!((&output[..3], output[5]), (&[22, 3, 1][..], 1));
@@ -50,11 +62,20 @@ fn what_goes_out() {
             let rest: &[u8] = if mode { &[20, 3, 3, 0, 1, 1] } else { &[] };
             assert_eq!(&output[end..], rest);
             assert!(connection.takes_early_data() && connection.early_data_left() == 1000);
-            assert!(matches!(connection.write(b"data"), Err(Error::WrongState { call: "write", state: "WAIT_SH" })));
+            assert!(matches!(
+                connection.write(b"data"),
+                Err(Error::WrongState {
+                    call: "write",
+                    state: "WAIT_SH"
+                })
+            ));
 
             let psk = visited(&client, suite, &[], &ticket_for(1000));
             let mut puppet = Puppet::offered_under(&client, &psk);
-            assert!(matches!(puppet.offer().extensions.unwrap().last(), Some(ClientHelloExtension::PreSharedKey(_))));
+            assert!(matches!(
+                puppet.offer().extensions.unwrap().last(),
+                Some(ClientHelloExtension::PreSharedKey(_))
+            ));
             assert_eq!(puppet.us.write_early_data(b"GET /").unwrap(), 5);
             assert_eq!(puppet.us.write_early_data(b" HTTP/1.1").unwrap(), 9);
             assert_eq!(puppet.us.early_data_left(), 1000 - 14);
@@ -65,8 +86,8 @@ fn what_goes_out() {
     }
 }
 
-/// 4.7.1: max_early_data_size is "the maximum amount of 0-RTT data that the client is allowed to send when using this ticket, in bytes. Only Application Data
-/// payload ... is counted."
+/// 4.7.1: max_early_data_size is "the maximum amount of 0-RTT data that the client is allowed to
+/// send when using this ticket, in bytes. Only Application Data payload ... is counted."
 #[test]
 fn no_more_than_the_ticket_allows() {
     for max_size in [1, 2, 1000] {
@@ -118,21 +139,30 @@ fn no_more_than_the_output_has_room_for() {
 /// 5.4, and 4.7.1: "not padding or the inner content type byte".
 #[test]
 fn it_is_padded_as_all_data_is() {
-    for (padding, padded) in [(Padding::None, 5), (Padding::Block(512), 512), (Padding::PowerOfTwo, 8), (Padding::Full, 16384)] {
+    for (padding, padded) in [
+        (Padding::None, 5),
+        (Padding::Block(512), 512),
+        (Padding::PowerOfTwo, 8),
+        (Padding::Full, 16384),
+    ] {
         let client = builder().padding(padding).build().unwrap();
         let psk = known_early(&client, 10);
         let mut puppet = Puppet::offered_under(&client, &psk);
         for left in [5, 0] {
             assert_eq!(puppet.us.write_early_data(b"GET /").unwrap(), 5);
             let record = puppet.hear_type(APPLICATION_DATA);
-            assert_eq!((&record.content[..], record.padding), (&b"GET /"[..], padded - 5));
+            assert_eq!(
+                (&record.content[..], record.padding),
+                (&b"GET /"[..], padded - 5)
+            );
             assert_eq!(puppet.us.early_data_left(), left);
         }
         assert_eq!(puppet.us.write_early_data(b"GET /").unwrap(), 0);
     }
 }
 
-/// 5.5: there is no KeyUpdate before the handshake is over, so a limit must not be reached: no more is taken, and EndOfEarlyData has its place still.
+/// 5.5: there is no KeyUpdate before the handshake is over, so a limit must not be reached: no more
+/// is taken, and EndOfEarlyData has its place still.
 #[test]
 fn the_limit_of_the_aead_is_not_reached() {
     let mut puppet = Puppet::offered();
@@ -161,11 +191,16 @@ fn offers_psk_alone(puppet: &mut Puppet) {
     puppet.hears_nothing();
 }
 
-/// F.5: not "unless specifically requested by the application". 4.7.1: not after a ticket without early_data, and none of 0 bytes.
+/// F.5: not "unless specifically requested by the application". 4.7.1: not after a ticket without
+/// early_data, and none of 0 bytes.
 #[test]
 fn not_where_it_is_not_allowed() {
     let off = builder().early_data(false).build().unwrap();
-    for (client, ticket) in [(off, ticket_for(1000)), (early_client(), new_session_ticket()), (early_client(), ticket_for(0))] {
+    for (client, ticket) in [
+        (off, ticket_for(1000)),
+        (early_client(), new_session_ticket()),
+        (early_client(), ticket_for(0)),
+    ] {
         let psk = visited(&client, Suite::Aes128GcmSha256, &[], &ticket);
         let mut puppet = Puppet::serving(&client);
         offers_psk_alone(&mut puppet);
@@ -195,9 +230,17 @@ fn not_without_a_session() {
     assert_eq!(puppet.us.write_early_data(b"data").unwrap(), 0);
     puppet.hears_nothing();
 
-    let client = Client::builder().trust(Trust::keys([WORLD.server.public_key()])).allow_unnamed().early_data(true).build().unwrap();
+    let client = Client::builder()
+        .trust(Trust::keys([WORLD.server.public_key()]))
+        .allow_unnamed()
+        .early_data(true)
+        .build()
+        .unwrap();
     for _ in 0..2 {
-        let mut puppet = Puppet::new(Side::Server, client.connection_unnamed(now(), &mut SystemRandom).unwrap());
+        let mut puppet = Puppet::new(
+            Side::Server,
+            client.connection_unnamed(now(), &mut SystemRandom).unwrap(),
+        );
         puppet.client_hello = puppet.hear_message();
         puppet.session_id = puppet.offer().session_id.to_vec();
         assert!(!puppet.offer().early_data() && puppet.us.early_data_left() == 0);
@@ -207,14 +250,20 @@ fn not_without_a_session() {
     assert!(client.config.sessions.is_empty());
 }
 
-/// 4.3.10: "The parameters for the 0-RTT data (version, symmetric cipher suite, ... (ALPN) protocol, etc.) are those associated with the PSK in use": what is
-/// not offered any more is not what we begin with.
+/// 4.3.10: "The parameters for the 0-RTT data (version, symmetric cipher suite, ... (ALPN)
+/// protocol, etc.) are those associated with the PSK in use": what is not offered any more is not
+/// what we begin with.
 #[test]
 fn not_on_terms_that_are_not_offered_any_more() {
     let cache = SessionCache::new(10);
     let client = |suites: &[u16], protocols: &[&str]| {
         let suites = suites.iter().copied().map(CipherSuite);
-        builder().sessions(cache.clone()).cipher_suites(suites).alpn(protocols.iter().copied()).build().unwrap()
+        builder()
+            .sessions(cache.clone())
+            .cipher_suites(suites)
+            .alpn(protocols.iter().copied())
+            .build()
+            .unwrap()
     };
     let before = client(&[0x1301, 0x1303], &["a", "b"]);
     // What the session was made with, what is offered now, and whether early data is.
@@ -247,14 +296,16 @@ fn not_on_terms_that_are_not_offered_any_more() {
 
 // ---- taken ----
 
-/// 4.3.10.2 ("Processing Order"): "Clients are permitted to "stream" 0-RTT data until they receive the server's Finished, only then sending the EndOfEarlyData
-/// message, followed by the rest of the handshake." 4.6: EndOfEarlyData is in the transcript, and "the following records are protected under handshake
-/// traffic keys".
+/// 4.3.10.2 ("Processing Order"): "Clients are permitted to "stream" 0-RTT data until they receive
+/// the server's Finished, only then sending the EndOfEarlyData message, followed by the rest of the
+/// handshake." 4.6: EndOfEarlyData is in the transcript, and "the following records are protected
+/// under handshake traffic keys".
 #[test]
 fn it_is_taken() {
     for suite in Suite::ALL {
         for mode in [true, false] {
-            let pieces: [[&[u8]; 3]; 3] = [[b""; 3], [b"GET /", b"one", b"two"], [b"", b"", b"late"]];
+            let pieces: [[&[u8]; 3]; 3] =
+                [[b""; 3], [b"GET /", b"one", b"two"], [b"", b"", b"late"]];
             for pieces in pieces {
                 let client = builder().compatibility_mode(mode).build().unwrap();
                 let psk = visited(&client, suite, &[], &ticket_for(1000));
@@ -267,15 +318,22 @@ fn it_is_taken() {
                         puppet.write_early(piece);
                     }
                     assert!(puppet.us.takes_early_data());
-                    assert!(matches!(puppet.us.write(b"data"), Err(Error::WrongState { call: "write", state: at }) if at == *state));
+                    assert!(matches!(
+                        puppet.us.write(b"data"),
+                        Err(Error::WrongState { call: "write", state: at }) if at == *state
+                    ));
                     puppet.hears_nothing();
                 }
                 puppet.lead_to("WAIT_FINISHED");
                 puppet.say_finished();
-                // EndOfEarlyData and Finished alone, the one under the early key and the other under the handshake key.
+                // EndOfEarlyData and Finished alone, the one under the early key and the other
+                // under the handshake key.
                 puppet.hear_end_of_early_data();
                 let flight = puppet.hear_client_flight();
-                assert_eq!(flight.iter().map(|message| message[0]).collect::<Vec<_>>(), [20]);
+                assert_eq!(
+                    flight.iter().map(|message| message[0]).collect::<Vec<_>>(),
+                    [20]
+                );
                 assert_eq!(early_data_of(&puppet), EarlyData::Accepted);
                 assert!(puppet.us.negotiated().unwrap().resumed());
 
@@ -291,7 +349,8 @@ fn it_is_taken() {
     }
 }
 
-/// The server's flight may be one record, or be cut anywhere: what is answered is the same, and not before it is whole.
+/// The server's flight may be one record, or be cut anywhere: what is answered is the same, and not
+/// before it is whole.
 #[test]
 fn it_ends_with_the_servers_finished_and_not_before() {
     for together in [true, false] {
@@ -300,8 +359,19 @@ fn it_ends_with_the_servers_finished_and_not_before() {
         puppet.transcript.extend_from_slice(&parameters);
         let finished = puppet.finished();
         puppet.transcript.extend_from_slice(&finished);
-        let record = puppet.record(22, &if together { [&parameters[..], &finished].concat() } else { parameters });
-        let flight = if together { record } else { [record, puppet.record(22, &finished)].concat() };
+        let record = puppet.record(
+            22,
+            &if together {
+                [&parameters[..], &finished].concat()
+            } else {
+                parameters
+            },
+        );
+        let flight = if together {
+            record
+        } else {
+            [record, puppet.record(22, &finished)].concat()
+        };
         for byte in &flight[..flight.len() - 1] {
             assert_eq!(puppet.feed(&[*byte]).unwrap(), Status::NeedsInput);
             assert!(puppet.us.takes_early_data());
@@ -316,8 +386,9 @@ fn it_ends_with_the_servers_finished_and_not_before() {
     }
 }
 
-/// RFC 8449, section 4: "Records are subject to the limits that were set in the handshake that produces the keys that are used to protect those records", so
-/// what went out before is as long as it was; what comes after EncryptedExtensions keeps to it.
+/// RFC 8449, section 4: "Records are subject to the limits that were set in the handshake that
+/// produces the keys that are used to protect those records", so what went out before is as long as
+/// it was; what comes after EncryptedExtensions keeps to it.
 #[test]
 fn the_servers_record_size_limit() {
     let client = builder().padding(Padding::Full).build().unwrap();
@@ -337,7 +408,10 @@ fn the_servers_record_size_limit() {
     puppet.us.write(&[7; 100]).unwrap();
     for content in [63, 37] {
         let record = puppet.hear_type(APPLICATION_DATA);
-        assert_eq!((record.content.len(), record.padding), (content, 63 - content));
+        assert_eq!(
+            (record.content.len(), record.padding),
+            (content, 63 - content)
+        );
     }
     puppet.hears_nothing();
 }
@@ -361,7 +435,8 @@ fn the_next_connection_has_keys_of_its_own() {
     offers_psk_alone(&mut puppet);
 }
 
-/// RFC 8448, section 4: all that the client sends until its Finished, to the byte, from the messages and secrets alone.
+/// RFC 8448, section 4: all that the client sends until its Finished, to the byte, from the
+/// messages and secrets alone.
 #[test]
 fn rfc8448_section_4_resumed_0rtt() {
     let trace = trace("resumed_0rtt");
@@ -374,12 +449,22 @@ fn rfc8448_section_4_resumed_0rtt() {
     out.message(hello);
     out.offer_early_data(suite, early().client_early_traffic(&hash.hash(hello)), 1024);
     assert_eq!(out.early_data(trace.get("early_data")).unwrap(), 6);
-    out.defer(suite, early().into_handshake(Secret::copy_of(trace.get("shared_secret"))).client_traffic(&hellos));
+    out.defer(
+        suite,
+        early()
+            .into_handshake(Secret::copy_of(trace.get("shared_secret")))
+            .client_traffic(&hellos),
+    );
     out.message(&crate::message::EndOfEarlyData.encode().unwrap());
     out.end_early_data();
     out.message(trace.get("client_finished"));
     out.flush_messages().unwrap();
     out.take_failure("WAIT_FINISHED").unwrap();
-    let records = ["record_client_hello_1", "record_client_early_data", "record_end_of_early_data", "records_client_finished"];
+    let records = [
+        "record_client_hello_1",
+        "record_client_early_data",
+        "record_end_of_early_data",
+        "records_client_finished",
+    ];
     assert_eq!(out.waiting(), records.map(|name| trace.get(name)).concat());
 }

@@ -1,5 +1,5 @@
-//! Early data that our client offers and the server does not take (RFC 9846, 4.3.10), or takes where it may not; and how a connection with early data ends
-//! before its time.
+//! Early data that our client offers and the server does not take (RFC 9846, 4.3.10), or takes
+//! where it may not; and how a connection with early data ends before its time.
 
 use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use crate::client::Client;
 use crate::connection::Status;
-use crate::connection::tests::puppet::early_server::{alpn, builder, early_client, known_early, ticket_for, visited};
+use crate::connection::tests::puppet::early_server::{
+    alpn, builder, early_client, known_early, ticket_for, visited,
+};
 use crate::connection::tests::puppet::retry::{cookie, selected_group};
 use crate::connection::tests::puppet::server::encrypted_extensions;
 use crate::connection::tests::puppet::session::known;
 use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, extension, message, now, plain, refused,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, extension, message, now, plain,
+    refused,
 };
 use crate::crypto::key_exchange::Group;
 use crate::crypto::random::SystemRandom;
@@ -42,12 +45,27 @@ pub(crate) enum Rejection {
 }
 
 impl Rejection {
-    pub(crate) const ALL: [Self; 6] = [Self::Silence, Self::NoPsk, Self::OtherPsk, Self::Group, Self::Cookie, Self::RetryWithoutPsk];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Silence,
+        Self::NoPsk,
+        Self::OtherPsk,
+        Self::Group,
+        Self::Cookie,
+        Self::RetryWithoutPsk,
+    ];
 }
 
 /// The PSK from outside that may be offered behind the session's.
 fn external() -> ExternalPsk {
-    ExternalPsk::new("us and them", [7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5, 9, 0, 4, 5, 2], PskNames { own: "us", peer: "them" }).unwrap()
+    ExternalPsk::new(
+        "us and them",
+        [7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5, 9, 0, 4, 5, 2],
+        PskNames {
+            own: "us",
+            peer: "them",
+        },
+    )
+    .unwrap()
 }
 
 /// A client that offers early data to a server that will reject it so, has said its hello.
@@ -55,9 +73,19 @@ pub(crate) fn offered_to_be_rejected(rejection: Rejection, mode: bool) -> Puppet
     let cache = SessionCache::new(10);
     let client = || builder().compatibility_mode(mode).sessions(cache.clone());
     // The session is one that goes with the same PSK.
-    let client = if rejection == Rejection::OtherPsk { client().external_psk(external()) } else { client() }.build().unwrap();
+    let client = if rejection == Rejection::OtherPsk {
+        client().external_psk(external())
+    } else {
+        client()
+    }
+    .build()
+    .unwrap();
     let psk = known_early(&client, 1000);
-    if rejection == Rejection::OtherPsk { Puppet::offered_before(&client, &psk) } else { Puppet::offered_under(&client, &psk) }
+    if rejection == Rejection::OtherPsk {
+        Puppet::offered_before(&client, &psk)
+    } else {
+        Puppet::offered_under(&client, &psk)
+    }
 }
 
 impl Puppet {
@@ -83,7 +111,13 @@ impl Puppet {
                 if rejection == Rejection::NoPsk {
                     self.say_server_hello();
                 } else {
-                    let hello = self.server_hello(|hello| hello.extensions.as_mut().unwrap().push(ServerHelloExtension::PreSharedKey(1)));
+                    let hello = self.server_hello(|hello| {
+                        hello
+                            .extensions
+                            .as_mut()
+                            .unwrap()
+                            .push(ServerHelloExtension::PreSharedKey(1))
+                    });
                     self.say(&hello).unwrap();
                     self.psk = Some(Secret::copy_of(external().as_client()[0].key.expose()));
                     self.install_handshake_keys();
@@ -106,7 +140,8 @@ impl Puppet {
                 // What comes is in the clear again.
                 self.read = None;
                 self.hear_second_hello();
-                // 4.3.10: "A client MUST NOT include the "early_data" extension in its followup ClientHello."
+                // 4.3.10: "A client MUST NOT include the "early_data" extension in its followup
+                // ClientHello."
                 assert!(!self.offer().early_data() && self.offer().pre_shared_key().is_some());
                 if rejection != Rejection::RetryWithoutPsk {
                     self.psk = session;
@@ -119,34 +154,57 @@ impl Puppet {
 }
 
 fn early_data_of(puppet: &Puppet) -> EarlyData {
-    puppet.us.negotiated().expect("a complete handshake").early_data()
+    puppet
+        .us
+        .negotiated()
+        .expect("a complete handshake")
+        .early_data()
 }
 
 // ---- rejected ----
 
-/// 4.6: "If the server does not send an "early_data" extension in EncryptedExtensions, then the client MUST NOT send an EndOfEarlyData message." And 4.3.10:
-/// "A TLS implementation SHOULD NOT automatically resend early data".
+/// 4.6: "If the server does not send an "early_data" extension in EncryptedExtensions, then the
+/// client MUST NOT send an EndOfEarlyData message." And 4.3.10: "A TLS implementation SHOULD NOT
+/// automatically resend early data".
 #[test]
 fn it_is_rejected() {
     for rejection in Rejection::ALL {
-        for (mode, early) in [(true, &b"GET /"[..]), (false, b"GET /"), (true, b""), (false, b"")] {
+        for (mode, early) in [
+            (true, &b"GET /"[..]),
+            (false, b"GET /"),
+            (true, b""),
+            (false, b""),
+        ] {
             let mut puppet = offered_to_be_rejected(rejection, mode);
             if !early.is_empty() {
                 puppet.write_early(early);
             }
             puppet.reject(rejection);
             assert_eq!(puppet.us.write_early_data(b"more").unwrap(), 0);
-            assert!(matches!(puppet.us.write(b"data"), Err(Error::WrongState { call: "write", .. })));
+            assert!(matches!(
+                puppet.us.write(b"data"),
+                Err(Error::WrongState { call: "write", .. })
+            ));
             puppet.lead_to("WAIT_FINISHED");
             puppet.say_finished();
             // E.4: ChangeCipherSpec stood behind the first hello; there is no second.
             let flight = puppet.hear_client_flight();
-            assert_eq!(flight.iter().map(|message| message[0]).collect::<Vec<_>>(), [20], "{rejection:?}");
+            assert_eq!(
+                flight.iter().map(|message| message[0]).collect::<Vec<_>>(),
+                [20],
+                "{rejection:?}"
+            );
             puppet.hears_nothing();
             assert_eq!(early_data_of(&puppet), EarlyData::Rejected);
-            let resumed = matches!(rejection, Rejection::Silence | Rejection::Group | Rejection::Cookie);
+            let resumed = matches!(
+                rejection,
+                Rejection::Silence | Rejection::Group | Rejection::Cookie
+            );
             assert_eq!(puppet.us.negotiated().unwrap().resumed(), resumed);
-            assert_eq!(puppet.us.negotiated().unwrap().external_psk().is_some(), rejection == Rejection::OtherPsk);
+            assert_eq!(
+                puppet.us.negotiated().unwrap().external_psk().is_some(),
+                rejection == Rejection::OtherPsk
+            );
 
             assert_eq!(puppet.us.write_early_data(b"more").unwrap(), 0);
             puppet.us.write(b"ordinary").unwrap();
@@ -158,7 +216,8 @@ fn it_is_rejected() {
     }
 }
 
-/// E.4, and 5.1: after early data the second hello is in the clear, in a record of 0x0303, and no ChangeCipherSpec stands before it.
+/// E.4, and 5.1: after early data the second hello is in the clear, in a record of 0x0303, and no
+/// ChangeCipherSpec stands before it.
 #[test]
 fn the_second_hello_is_in_the_clear() {
     for mode in [true, false] {
@@ -168,9 +227,13 @@ fn the_second_hello_is_in_the_clear() {
         let retry = puppet.retry(&[cookie(b"a cookie")]);
         puppet.feed(&plain(HANDSHAKE, &retry)).unwrap();
         let output = puppet.us.output();
-        // A record of handshake(22), version 0x0303, that begins with client_hello(1) and is all that there is.
+        // A record of handshake(22), version 0x0303, that begins with client_hello(1) and is all
+        // that there is.
         assert_eq!((&output[..3], output[5]), (&[22, 3, 3][..], 1));
-        assert_eq!(usize::from(u16::from_be_bytes([output[3], output[4]])), output.len() - 5);
+        assert_eq!(
+            usize::from(u16::from_be_bytes([output[3], output[4]])),
+            output.len() - 5
+        );
     }
 }
 
@@ -180,7 +243,13 @@ fn the_ticket_is_used_up() {
     for rejection in Rejection::ALL {
         let cache = SessionCache::new(10);
         let builder = builder().sessions(cache.clone());
-        let client = if rejection == Rejection::OtherPsk { builder.external_psk(external()) } else { builder }.build().unwrap();
+        let client = if rejection == Rejection::OtherPsk {
+            builder.external_psk(external())
+        } else {
+            builder
+        }
+        .build()
+        .unwrap();
         let psk = known_early(&client, 1000);
         let mut puppet = match rejection {
             Rejection::OtherPsk => Puppet::offered_before(&client, &psk),
@@ -209,19 +278,28 @@ fn an_answer_that_was_not_asked() {
             record,
             "WAIT_EE",
             110,
-            Fault::UnsolicitedExtension { message: "EncryptedExtensions", extension } if extension.0 == 42
+            Fault::UnsolicitedExtension { message: "EncryptedExtensions", extension }
+                if extension.0 == 42
         );
     };
     unsolicited(Puppet::serving(&off));
     unsolicited(Puppet::serving(&early_client()));
     // Resumed, by a client that offers none, and under a ticket that allows none.
     for client in [off, early_client()] {
-        let psk = if client.config.early_data { known(&client) } else { known_early(&client, 1000) };
+        let psk = if client.config.early_data {
+            known(&client)
+        } else {
+            known_early(&client, 1000)
+        };
         let mut puppet = Puppet::serving(&client);
         puppet.select(&psk);
         unsolicited(puppet);
     }
-    for rejection in [Rejection::Group, Rejection::Cookie, Rejection::RetryWithoutPsk] {
+    for rejection in [
+        Rejection::Group,
+        Rejection::Cookie,
+        Rejection::RetryWithoutPsk,
+    ] {
         let mut puppet = offered_to_be_rejected(rejection, true);
         puppet.write_early(b"GET /");
         puppet.reject(rejection);
@@ -229,15 +307,26 @@ fn an_answer_that_was_not_asked() {
     }
 }
 
-/// Early data is accepted in this EncryptedExtensions, and refused by illegal_parameter(47) under the handshake key.
+/// Early data is accepted in this EncryptedExtensions, and refused by illegal_parameter(47) under
+/// the handshake key.
 #[track_caller]
 fn refused_terms(puppet: &mut Puppet, extensions: &[u8], what: &str) {
-    let record = puppet.record(HANDSHAKE, &encrypted_extensions(&[extensions, &extension(42, &[])].concat()));
-    refused!(puppet, record, "WAIT_EE", 47, Fault::Illegal(Illegal::EarlyDataTerms { field }) if field == what);
+    let record = puppet.record(
+        HANDSHAKE,
+        &encrypted_extensions(&[extensions, &extension(42, &[])].concat()),
+    );
+    refused!(
+        puppet,
+        record,
+        "WAIT_EE",
+        47,
+        Fault::Illegal(Illegal::EarlyDataTerms { field }) if field == what
+    );
 }
 
-/// 4.3.11: "If the server supplies an "early_data" extension, the client MUST verify that the server's selected_identity is 0. If any other value is returned, the
-/// client MUST abort the handshake with an "illegal_parameter" alert."
+/// 4.3.11: "If the server supplies an "early_data" extension, the client MUST verify that the
+/// server's selected_identity is 0. If any other value is returned, the client MUST abort the
+/// handshake with an "illegal_parameter" alert."
 #[test]
 fn accepted_under_another_psk_or_none() {
     for rejection in [Rejection::OtherPsk, Rejection::NoPsk] {
@@ -252,8 +341,9 @@ fn accepted_under_another_psk_or_none() {
     }
 }
 
-/// 4.3.10: "it MUST verify that the following values are the same as those associated with the selected PSK: The selected TLS version number; The selected cipher
-/// suite; The selected ALPN protocol, if any". So must we: what was sent was for those.
+/// 4.3.10: "it MUST verify that the following values are the same as those associated with the
+/// selected PSK: The selected TLS version number; The selected cipher suite; The selected ALPN
+/// protocol, if any". So must we: what was sent was for those.
 #[test]
 fn accepted_on_other_terms() {
     // TLS_CHACHA20_POLY1305_SHA256, which has the hash of the session's TLS_AES_128_GCM_SHA256.
@@ -268,7 +358,11 @@ fn accepted_on_other_terms() {
     assert_eq!(early_data_of(&puppet), EarlyData::Rejected);
 
     // The session's protocol, and the answer's.
-    for (before, now) in [(Some(&b"a"[..]), Some(&b"b"[..])), (Some(b"a"), None), (None, Some(b"a"))] {
+    for (before, now) in [
+        (Some(&b"a"[..]), Some(&b"b"[..])),
+        (Some(b"a"), None),
+        (None, Some(b"a")),
+    ] {
         let [before, now] = [before, now].map(|protocol| protocol.map(alpn).unwrap_or_default());
         let client = builder().alpn(["a", "b"]).build().unwrap();
         for accepted in [true, false] {
@@ -287,33 +381,63 @@ fn accepted_on_other_terms() {
     }
 }
 
-/// 4.3.10: `struct {} Empty;` in EncryptedExtensions. 4.3: elsewhere in the server's handshake it is not specified.
+/// 4.3.10: `struct {} Empty;` in EncryptedExtensions. 4.3: elsewhere in the server's handshake it
+/// is not specified.
 #[test]
 fn an_answer_of_the_wrong_shape_or_place() {
     let mut puppet = Puppet::offered();
     puppet.lead_to("WAIT_EE");
-    let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(42, &[0, 0, 0, 1])));
-    refused!(puppet, record, "WAIT_EE", 50, Fault::Decode { problem: DecodeProblem::TrailingBytes, .. });
+    let record = puppet.record(
+        HANDSHAKE,
+        &encrypted_extensions(&extension(42, &[0, 0, 0, 1])),
+    );
+    refused!(
+        puppet,
+        record,
+        "WAIT_EE",
+        50,
+        Fault::Decode {
+            problem: DecodeProblem::TrailingBytes,
+            ..
+        }
+    );
     let mut puppet = Puppet::offered();
     let retry = puppet.retry(&[cookie(b"a cookie"), extension(42, &[])]);
-    refused!(puppet, plain(HANDSHAKE, &retry), "WAIT_SH", 47, Fault::MisplacedExtension { extension, .. } if extension.0 == 42);
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &retry),
+        "WAIT_SH",
+        47,
+        Fault::MisplacedExtension { extension, .. } if extension.0 == 42
+    );
 }
 
-/// 4.6: "Servers MUST NOT send this message, and clients receiving it MUST terminate the connection with an "unexpected_message" alert."
+/// 4.6: "Servers MUST NOT send this message, and clients receiving it MUST terminate the connection
+/// with an "unexpected_message" alert."
 #[test]
 fn end_of_early_data_from_a_server() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED", "CONNECTED"] {
         let mut puppet = Puppet::accepted_at(state);
         let record = puppet.record(HANDSHAKE, &message(5, &[]));
-        refused!(puppet, record, state, 10, Fault::Unexpected { got: "EndOfEarlyData", .. });
+        refused!(
+            puppet,
+            record,
+            state,
+            10,
+            Fault::Unexpected {
+                got: "EndOfEarlyData",
+                ..
+            }
+        );
     }
 }
 
 // ---- ends ----
 
-/// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear or with the early data keys. If clients need to send such alerts, they
-/// SHOULD first rekey to the handshake keys if possible." `has_failed` hears them: the early key until ServerHello, then the handshake key, with and without
-/// early data that has not gone out yet.
+/// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear or with
+/// the early data keys. If clients need to send such alerts, they SHOULD first rekey to the
+/// handshake keys if possible." `has_failed` hears them: the early key until ServerHello, then the
+/// handshake key, with and without early data that has not gone out yet.
 #[test]
 fn a_breach_in_each_state() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED", "CONNECTED"] {
@@ -326,7 +450,10 @@ fn a_breach_in_each_state() {
                 puppet.hear_early(b"more");
             }
             puppet.has_failed(&error, Some(10));
-            assert_eq!(puppet.us.write_early_data(b"x").unwrap_err().to_string(), error.to_string());
+            assert_eq!(
+                puppet.us.write_early_data(b"x").unwrap_err().to_string(),
+                error.to_string()
+            );
             assert!(!puppet.us.takes_early_data() && puppet.us.early_data_left() == 0);
         }
     }
@@ -335,10 +462,17 @@ fn a_breach_in_each_state() {
     puppet.write_early(b"GET /");
     puppet.read = None;
     puppet.ask_for(Group::Secp256r1);
-    refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[2]), "WAIT_SH", 10, Fault::ChangeCipherSpec);
+    refused!(
+        puppet,
+        plain(CHANGE_CIPHER_SPEC, &[2]),
+        "WAIT_SH",
+        10,
+        Fault::ChangeCipherSpec
+    );
 }
 
-/// 6.1: user_canceled, "followed by a close_notify", by `close` and by a handshake that takes too long.
+/// 6.1: user_canceled, "followed by a close_notify", by `close` and by a handshake that takes too
+/// long.
 #[test]
 fn given_up_in_each_state() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED"] {
@@ -347,9 +481,24 @@ fn given_up_in_each_state() {
             assert_eq!(puppet.us.write_early_data(b"more").unwrap(), 4);
             let error = if late {
                 let deadline = puppet.us.next_timeout().unwrap();
-                let before = Now { monotonic: deadline - Duration::from_nanos(1), ..now() };
-                assert_eq!(puppet.us.process(before, &mut SystemRandom).unwrap(), Status::NeedsInput);
-                let error = puppet.us.process(Now { monotonic: deadline, ..now() }, &mut SystemRandom).unwrap_err();
+                let before = Now {
+                    monotonic: deadline - Duration::from_nanos(1),
+                    ..now()
+                };
+                assert_eq!(
+                    puppet.us.process(before, &mut SystemRandom).unwrap(),
+                    Status::NeedsInput
+                );
+                let error = puppet
+                    .us
+                    .process(
+                        Now {
+                            monotonic: deadline,
+                            ..now()
+                        },
+                        &mut SystemRandom,
+                    )
+                    .unwrap_err();
                 assert!(matches!(error, Error::HandshakeTimeout));
                 error
             } else {
@@ -361,7 +510,10 @@ fn given_up_in_each_state() {
             assert_eq!(puppet.hear_type(ALERT).content, [1, 90]);
             assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
             puppet.has_failed(&error, None);
-            assert_eq!(puppet.us.write_early_data(b"x").unwrap_err().to_string(), error.to_string());
+            assert_eq!(
+                puppet.us.write_early_data(b"x").unwrap_err().to_string(),
+                error.to_string()
+            );
             assert_eq!(puppet.us.early_data_left(), 0);
         }
     }
@@ -384,12 +536,19 @@ fn an_alert_of_the_servers() {
 fn doubtful() -> (Client, Arc<AtomicBool>) {
     let refuses = Arc::new(AtomicBool::new(false));
     let hook = refuses.clone();
-    let client = builder().authorize(move |_| if hook.load(Ordering::SeqCst) { Err("not any more") } else { Ok(()) });
+    let client = builder().authorize(move |_| {
+        if hook.load(Ordering::SeqCst) {
+            Err("not any more")
+        } else {
+            Ok(())
+        }
+    });
     (client.build().unwrap(), refuses)
 }
 
-/// The application refuses when the server's Finished is verified. 4.6: a server that took early data hears EndOfEarlyData before what is under the handshake key,
-/// which the alert is (A.1); one that did not hears the alert alone. access_denied(49).
+/// The application refuses when the server's Finished is verified. 4.6: a server that took early
+/// data hears EndOfEarlyData before what is under the handshake key, which the alert is (A.1); one
+/// that did not hears the alert alone. access_denied(49).
 #[test]
 fn refused_by_the_application() {
     for accepted in [true, false] {
@@ -402,14 +561,24 @@ fn refused_by_the_application() {
         let finished = puppet.finished();
         let record = puppet.record(HANDSHAKE, &finished);
         let error = puppet.feed(&record).unwrap_err();
-        assert!(matches!(error, Error::Protocol { fault: Fault::Denied(_), state: "WAIT_FINISHED" }), "{error}");
+        assert!(
+            matches!(
+                error,
+                Error::Protocol {
+                    fault: Fault::Denied(_),
+                    state: "WAIT_FINISHED"
+                }
+            ),
+            "{error}"
+        );
         puppet.hear_end_of_early_data();
         puppet.has_failed(&error, Some(49));
         assert!(client.config.sessions.is_empty());
     }
 }
 
-/// Section 6: implementations "MUST forget the secret values and keys established in failed connections", and what tickets of theirs there are.
+/// Section 6: implementations "MUST forget the secret values and keys established in failed
+/// connections", and what tickets of theirs there are.
 #[test]
 fn tickets_of_a_connection_that_failed() {
     for accepted in [true, false] {
@@ -422,7 +591,13 @@ fn tickets_of_a_connection_that_failed() {
             puppet.say(&ticket_for(1000)).unwrap();
             assert_eq!(client.config.sessions.len(), number);
         }
-        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[1]), "CONNECTED", 10, Fault::ChangeCipherSpec);
+        refused!(
+            puppet,
+            plain(CHANGE_CIPHER_SPEC, &[1]),
+            "CONNECTED",
+            10,
+            Fault::ChangeCipherSpec
+        );
         assert!(client.config.sessions.is_empty());
         assert!(Puppet::serving(&client).offered_ticket().is_none());
     }
@@ -432,7 +607,13 @@ fn tickets_of_a_connection_that_failed() {
         let mut puppet = Puppet::offered_by(&client);
         puppet.takes_early_data = true;
         puppet.lead_to(state);
-        refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[2]), state, 10, Fault::ChangeCipherSpec);
+        refused!(
+            puppet,
+            plain(CHANGE_CIPHER_SPEC, &[2]),
+            state,
+            10,
+            Fault::ChangeCipherSpec
+        );
         assert!(client.config.sessions.is_empty());
     }
 }

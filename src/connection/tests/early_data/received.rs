@@ -1,11 +1,13 @@
-//! Early data that our server has accepted (RFC 9846, 4.3.10): what may come, and how it is read. Its end: `end.rs`; what is not taken, and
-//! skipped: `skipped.rs`.
+//! Early data that our server has accepted (RFC 9846, 4.3.10): what may come, and how it is read.
+//! Its end: `end.rs`; what is not taken, and skipped: `skipped.rs`.
 
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::Status;
 use crate::connection::tests::puppet::client::{add, required};
 use crate::connection::tests::puppet::early_client::{builder, early, guard, taking, ticket_of};
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Keys, Puppet, Side, now, plain, refused};
+use crate::connection::tests::puppet::{
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Keys, Puppet, Side, now, plain, refused,
+};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault};
@@ -36,18 +38,32 @@ pub(crate) fn completes(puppet: &mut Puppet) {
     let before = puppet.early_data.clone();
     puppet.lead_server_to("CONNECTED");
     puppet.send(b"late").unwrap();
-    assert_eq!((&puppet.delivered[..], &puppet.early_data), (&b"late"[..], &before));
+    assert_eq!(
+        (&puppet.delivered[..], &puppet.early_data),
+        (&b"late"[..], &before)
+    );
     puppet.us.write(b"answer").unwrap();
     assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
-    assert_eq!(puppet.us.negotiated().unwrap().early_data(), EarlyData::Accepted);
+    assert_eq!(
+        puppet.us.negotiated().unwrap().early_data(),
+        EarlyData::Accepted
+    );
 }
 
 // ---- what may come ----
 
-/// With every suite, with and without a client that has shown a certificate before, and the client's compatibility mode.
+/// With every suite, with and without a client that has shown a certificate before, and the
+/// client's compatibility mode.
 #[test]
 fn it_is_received() {
-    for server in [taking(1000), builder().client_auth(required()).early_data(1000, guard()).build().unwrap()] {
+    for server in [
+        taking(1000),
+        builder()
+            .client_auth(required())
+            .early_data(1000, guard())
+            .build()
+            .unwrap(),
+    ] {
         for suite in Suite::ALL {
             for session_id in [vec![], vec![0x1d; 32]] {
                 let mut puppet = Puppet::calling_for_tickets(&server);
@@ -58,10 +74,17 @@ fn it_is_received() {
                 let mut puppet = Puppet::calling_early(&server, &ticket);
                 puppet.session_id = session_id;
                 puppet.say_client_hello();
-                // 4.3.10: "Return its own "early_data" extension in EncryptedExtensions", which is Empty there; server_name stands before it.
-                assert_eq!(puppet.hear_flight()[1], [8, 0, 0, 10, 0, 8, 0, 0, 0, 0, 0, 42, 0, 0]);
+                // 4.3.10: "Return its own "early_data" extension in EncryptedExtensions", which is
+                // Empty there; server_name stands before it.
+                assert_eq!(
+                    puppet.hear_flight()[1],
+                    [8, 0, 0, 10, 0, 8, 0, 0, 0, 0, 0, 42, 0, 0]
+                );
                 puppet.send(b"early").unwrap();
-                assert_eq!((&puppet.early_data[..], puppet.state()), (&b"early"[..], "WAIT_EOED"));
+                assert_eq!(
+                    (&puppet.early_data[..], puppet.state()),
+                    (&b"early"[..], "WAIT_EOED")
+                );
                 assert!(puppet.us.is_handshaking() && puppet.us.negotiated().is_none());
                 completes(&mut puppet);
                 assert!(puppet.us.negotiated().unwrap().resumed());
@@ -78,7 +101,8 @@ fn nothing_but_its_end() {
     assert!(puppet.early_data.is_empty());
 }
 
-/// In records of every length, of the longest too; with the ChangeCipherSpec of E.4 before it, and others wherever they like to come.
+/// In records of every length, of the longest too; with the ChangeCipherSpec of E.4 before it, and
+/// others wherever they like to come.
 #[test]
 fn in_many_records() {
     let bytes = data(50_000);
@@ -97,13 +121,25 @@ fn in_many_records() {
     }
 }
 
-/// In one read with the ClientHello, and with all that a client can say before it has heard anything.
+/// In one read with the ClientHello, and with all that a client can say before it has heard
+/// anything.
 #[test]
 fn in_one_read_with_the_client_hello() {
     let (mut puppet, hello) = about_to(&taking(20_000));
     let keys = puppet.early.as_mut().unwrap();
-    let (one, two, three) = (early(keys, b"GET /"), early(keys, &data(16384)), early(keys, b"!"));
-    let bytes = [plain(HANDSHAKE, &hello), plain(CHANGE_CIPHER_SPEC, &[1]), one, two, three].concat();
+    let (one, two, three) = (
+        early(keys, b"GET /"),
+        early(keys, &data(16384)),
+        early(keys, b"!"),
+    );
+    let bytes = [
+        plain(HANDSHAKE, &hello),
+        plain(CHANGE_CIPHER_SPEC, &[1]),
+        one,
+        two,
+        three,
+    ]
+    .concat();
     puppet.feed(&bytes).unwrap();
     assert!(puppet.early_data == [&b"GET /"[..], &data(16384), b"!"].concat());
     puppet.hear_flight();
@@ -114,7 +150,13 @@ fn in_one_read_with_the_client_hello() {
 fn byte_by_byte() {
     let (mut puppet, hello) = about_to(&taking(1000));
     let keys = puppet.early.as_mut().unwrap();
-    let bytes = [plain(HANDSHAKE, &hello), plain(CHANGE_CIPHER_SPEC, &[1]), early(keys, b"GET /"), early(keys, &data(500))].concat();
+    let bytes = [
+        plain(HANDSHAKE, &hello),
+        plain(CHANGE_CIPHER_SPEC, &[1]),
+        early(keys, b"GET /"),
+        early(keys, &data(500)),
+    ]
+    .concat();
     for byte in bytes {
         puppet.feed(&[byte]).unwrap();
     }
@@ -128,7 +170,8 @@ fn byte_by_byte() {
     completes(&mut puppet);
 }
 
-/// All of the client's second flight in one read, with its first data behind it: what is early and what is not are told apart.
+/// All of the client's second flight in one read, with its first data behind it: what is early and
+/// what is not are told apart.
 #[test]
 fn its_end_and_what_follows_in_one_read() {
     let mut puppet = Puppet::accepted(1000);
@@ -141,11 +184,15 @@ fn its_end_and_what_follows_in_one_read() {
     puppet.install_application_keys(Side::Client);
     bytes.extend(puppet.protect(APPLICATION_DATA, b"late", 0));
     puppet.feed(&bytes).unwrap();
-    assert_eq!((&puppet.early_data[..], &puppet.delivered[..]), (&b"early"[..], &b"late"[..]));
+    assert_eq!(
+        (&puppet.early_data[..], &puppet.delivered[..]),
+        (&b"early"[..], &b"late"[..])
+    );
     assert_eq!(puppet.state(), "CONNECTED");
 }
 
-/// 5.1: "Zero-length fragments of Application Data ... MAY be sent": as many in a row as ever, which is a bound of ours.
+/// 5.1: "Zero-length fragments of Application Data ... MAY be sent": as many in a row as ever,
+/// which is a bound of ours.
 #[test]
 fn empty_records() {
     let mut puppet = Puppet::accepted(1000);
@@ -160,18 +207,35 @@ fn empty_records() {
         puppet.feed(&record).unwrap();
     }
     assert_eq!(puppet.early_data, b"xxx");
-    refused!(puppet, puppet.protect(APPLICATION_DATA, b"", 0), "WAIT_EOED", 10, Fault::TooMany { what: "empty records", limit: 64 });
+    refused!(
+        puppet,
+        puppet.protect(APPLICATION_DATA, b"", 0),
+        "WAIT_EOED",
+        10,
+        Fault::TooMany {
+            what: "empty records",
+            limit: 64
+        }
+    );
 }
 
-/// 4.3.11.3: "servers MUST process the client's ClientHello and then immediately send their flight of messages, rather than waiting for the client's
-/// EndOfEarlyData message before sending its ServerHello"; nor for early data to come, or to be read.
+/// 4.3.11.3: "servers MUST process the client's ClientHello and then immediately send their flight
+/// of messages, rather than waiting for the client's EndOfEarlyData message before sending its
+/// ServerHello"; nor for early data to come, or to be read.
 #[test]
 fn the_flight_goes_at_once() {
     let (mut puppet, hello) = about_to(&taking(1000));
     let record = early(puppet.early.as_mut().unwrap(), b"early");
     hand_over(&mut puppet, &[plain(HANDSHAKE, &hello), record].concat());
-    assert_eq!(puppet.us.process(now(), &mut SystemRandom).unwrap(), Status::EarlyData);
-    let flight: Vec<u8> = puppet.hear_flight().iter().map(|message| message[0]).collect();
+    assert_eq!(
+        puppet.us.process(now(), &mut SystemRandom).unwrap(),
+        Status::EarlyData
+    );
+    let flight: Vec<u8> = puppet
+        .hear_flight()
+        .iter()
+        .map(|message| message[0])
+        .collect();
     // ServerHello, EncryptedExtensions, Finished.
     assert_eq!(flight, [2, 8, 20]);
     puppet.hears_nothing();
@@ -180,8 +244,9 @@ fn the_flight_goes_at_once() {
 
 // ---- how much ----
 
-/// 4.7.1: "Only Application Data payload (i.e., plaintext but not padding or the inner content type byte) is counted. A server receiving more than
-/// max_early_data_size bytes of 0-RTT data SHOULD terminate the connection with an "unexpected_message" alert."
+/// 4.7.1: "Only Application Data payload (i.e., plaintext but not padding or the inner content type
+/// byte) is counted. A server receiving more than max_early_data_size bytes of 0-RTT data SHOULD
+/// terminate the connection with an "unexpected_message" alert."
 #[test]
 fn no_more_than_the_ticket_allows() {
     for parts in [&[1000][..], &[999, 1], &[1; 1000], &[0, 500, 0, 500, 0]] {
@@ -194,7 +259,13 @@ fn no_more_than_the_ticket_allows() {
         assert_eq!(puppet.early_data.len(), 1000);
         // One byte more; a record without any is none.
         puppet.send(b"").unwrap();
-        refused!(puppet, puppet.protect(APPLICATION_DATA, b"x", 0), "WAIT_EOED", 10, Fault::TooMuchEarlyData { limit: 1000 });
+        refused!(
+            puppet,
+            puppet.protect(APPLICATION_DATA, b"x", 0),
+            "WAIT_EOED",
+            10,
+            Fault::TooMuchEarlyData { limit: 1000 }
+        );
         assert_eq!(puppet.early_data.len(), 1000);
     }
     // All of a record that goes over it is refused.
@@ -202,7 +273,13 @@ fn no_more_than_the_ticket_allows() {
         let mut puppet = Puppet::accepted(1000);
         puppet.send(&vec![7; before]).unwrap();
         let record = puppet.protect(APPLICATION_DATA, &vec![7; over], 0);
-        refused!(puppet, record, "WAIT_EOED", 10, Fault::TooMuchEarlyData { limit: 1000 });
+        refused!(
+            puppet,
+            record,
+            "WAIT_EOED",
+            10,
+            Fault::TooMuchEarlyData { limit: 1000 }
+        );
     }
     // Exactly as much, then the handshake; after that as much as anybody likes.
     let mut puppet = Puppet::accepted(1000);
@@ -212,25 +289,45 @@ fn no_more_than_the_ticket_allows() {
     assert_eq!(puppet.delivered.len(), 4 + 16384);
 }
 
-/// "The maximum amount of 0-RTT data that the client is allowed to send when using this ticket": what the ticket said counts, not what a later one will.
+/// "The maximum amount of 0-RTT data that the client is allowed to send when using this ticket":
+/// what the ticket said counts, not what a later one will.
 #[test]
 fn what_the_ticket_said_counts() {
     let (guard, keys) = (guard(), crate::session::TicketKeys::rotating());
-    let taking = |max_size| builder().ticket_keys(keys.clone()).early_data(max_size, guard.clone()).build().unwrap();
+    let taking = |max_size| {
+        builder()
+            .ticket_keys(keys.clone())
+            .early_data(max_size, guard.clone())
+            .build()
+            .unwrap()
+    };
     for (then, now) in [(10, 1000), (10, 10)] {
         let ticket = ticket_of(&taking(then));
         assert_eq!(ticket.max_early_data_size, Some(then));
         let mut puppet = Puppet::accepted_by(&taking(now), &ticket);
-        puppet.send(&vec![7; usize::try_from(then).unwrap()]).unwrap();
+        puppet
+            .send(&vec![7; usize::try_from(then).unwrap()])
+            .unwrap();
         let record = puppet.protect(APPLICATION_DATA, b"x", 0);
-        refused!(puppet, record, "WAIT_EOED", 10, Fault::TooMuchEarlyData { limit } if limit == then);
+        refused!(
+            puppet,
+            record,
+            "WAIT_EOED",
+            10,
+            Fault::TooMuchEarlyData { limit } if limit == then
+        );
     }
 }
 
-/// RFC 8449, section 4: the limit that we send is not known to a client yet that sends early data; it is when the client sends what comes after.
+/// RFC 8449, section 4: the limit that we send is not known to a client yet that sends early data;
+/// it is when the client sends what comes after.
 #[test]
 fn our_record_size_limit_is_not_held_against_it() {
-    let server = builder().early_data(20_000, guard()).record_size_limit(64).build().unwrap();
+    let server = builder()
+        .early_data(20_000, guard())
+        .record_size_limit(64)
+        .build()
+        .unwrap();
     let ticket = ticket_of(&server);
     let negotiated = || {
         let mut puppet = Puppet::calling_early(&server, &ticket);
@@ -239,7 +336,9 @@ fn our_record_size_limit_is_not_held_against_it() {
         puppet.say(&hello).unwrap();
         // EncryptedExtensions: record_size_limit(28) of 64, early_data(42).
         let answers = puppet.hear_flight().remove(1);
-        assert!(answers.windows(6).any(|part| part == [0, 28, 0, 2, 0, 64]) && puppet.is_accepted());
+        assert!(
+            answers.windows(6).any(|part| part == [0, 28, 0, 2, 0, 64]) && puppet.is_accepted()
+        );
         let record = puppet.protect(APPLICATION_DATA, &[7; 16384], 0);
         puppet.feed(&record).unwrap();
         let record = puppet.protect(APPLICATION_DATA, b"", 16384);
@@ -257,17 +356,35 @@ fn our_record_size_limit_is_not_held_against_it() {
     // content, content type and padding: 64 are well, one more is not.
     let record = puppet.protect(APPLICATION_DATA, &[7; 63], 0);
     puppet.feed(&record).unwrap();
-    refused!(puppet, puppet.protect(APPLICATION_DATA, &[7; 63], 1), "CONNECTED", 22, Fault::RecordOverflow { length: 65, limit: 64 });
+    refused!(
+        puppet,
+        puppet.protect(APPLICATION_DATA, &[7; 63], 1),
+        "CONNECTED",
+        22,
+        Fault::RecordOverflow {
+            length: 65,
+            limit: 64
+        }
+    );
     let mut puppet = negotiated();
     let finished = puppet.finished();
     let record = puppet.protect(HANDSHAKE, &finished, 64 - finished.len());
-    refused!(puppet, record, "WAIT_FINISHED", 22, Fault::RecordOverflow { length: 65, limit: 64 });
+    refused!(
+        puppet,
+        record,
+        "WAIT_FINISHED",
+        22,
+        Fault::RecordOverflow {
+            length: 65,
+            limit: 64
+        }
+    );
 }
 
 // ---- records that do not open ----
 
-/// 4.3.10: "if the server fails to decrypt a 0-RTT record following an accepted "early_data" extension, it MUST terminate the connection with a
-/// "bad_record_mac" alert": nothing is skipped.
+/// 4.3.10: "if the server fails to decrypt a 0-RTT record following an accepted "early_data"
+/// extension, it MUST terminate the connection with a "bad_record_mac" alert": nothing is skipped.
 #[test]
 fn a_flipped_record() {
     for at in 5..5 + 4 + 1 + 16 {
@@ -294,20 +411,33 @@ fn a_flipped_record() {
 fn records_in_another_order() {
     for order in [&[1][..], &[0, 0], &[0, 2], &[0, 1, 1], &[0, 1, 0]] {
         let mut puppet = Puppet::accepted(1000);
-        let records: Vec<Vec<u8>> = (0..3).map(|number| puppet.protect(APPLICATION_DATA, &[number], 0)).collect();
+        let records: Vec<Vec<u8>> = (0..3)
+            .map(|number| puppet.protect(APPLICATION_DATA, &[number], 0))
+            .collect();
         let (last, good) = order.split_last().unwrap();
         for number in good {
             puppet.feed(&records[*number]).unwrap();
         }
-        refused!(puppet, records[*last].clone(), "WAIT_EOED", 20, Fault::BadRecordMac);
+        refused!(
+            puppet,
+            records[*last].clone(),
+            "WAIT_EOED",
+            20,
+            Fault::BadRecordMac
+        );
     }
 }
 
-/// Under any other key: the client's next ones, the server's own, another hello's; and garbage, of no length too.
+/// Under any other key: the client's next ones, the server's own, another hello's; and garbage, of
+/// no length too.
 #[test]
 fn records_under_other_keys() {
     let handshake = |puppet: &mut Puppet, content_type, content: &[u8]| {
-        puppet.deferred.as_mut().unwrap().seal(0x0303, &[content, &[content_type]].concat())
+        puppet
+            .deferred
+            .as_mut()
+            .unwrap()
+            .seal(0x0303, &[content, &[content_type]].concat())
     };
     let mut puppet = Puppet::accepted(1000);
     let record = handshake(&mut puppet, APPLICATION_DATA, b"data");
@@ -318,7 +448,13 @@ fn records_under_other_keys() {
     let record = handshake(&mut puppet, HANDSHAKE, &finished);
     refused!(puppet, record, "WAIT_EOED", 20, Fault::BadRecordMac);
     let mut puppet = Puppet::accepted(1000);
-    let keys = puppet.schedule.as_mut().unwrap().client_application.take().unwrap();
+    let keys = puppet
+        .schedule
+        .as_mut()
+        .unwrap()
+        .client_application
+        .take()
+        .unwrap();
     let record = early(&mut Keys::new(puppet.suite, keys), b"data");
     refused!(puppet, record, "WAIT_EOED", 20, Fault::BadRecordMac);
     let mut puppet = Puppet::accepted(1000);
@@ -332,10 +468,22 @@ fn records_under_other_keys() {
     let hello = other.make_client_hello(|hello| hello.random = [0xc2; 32]);
     other.derive_early_keys(&hello);
     let mut puppet = Puppet::accepted_by(&server, &ticket);
-    refused!(puppet, early(other.early.as_mut().unwrap(), b"data"), "WAIT_EOED", 20, Fault::BadRecordMac);
+    refused!(
+        puppet,
+        early(other.early.as_mut().unwrap(), b"data"),
+        "WAIT_EOED",
+        20,
+        Fault::BadRecordMac
+    );
     for garbage in [&[][..], &[7; 15], &[7; 16], &[7; 17], &[0; 16640]] {
         let mut puppet = Puppet::accepted(1000);
-        refused!(puppet, plain(APPLICATION_DATA, garbage), "WAIT_EOED", 20, Fault::BadRecordMac);
+        refused!(
+            puppet,
+            plain(APPLICATION_DATA, garbage),
+            "WAIT_EOED",
+            20,
+            Fault::BadRecordMac
+        );
     }
 }
 
@@ -343,34 +491,95 @@ fn records_under_other_keys() {
 #[test]
 fn other_records_are_what_they_always_are() {
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, [23, 3, 3, 0x41, 0x01], "WAIT_EOED", 22, Fault::RecordOverflow { length: 16641, limit: 16640 });
+    refused!(
+        puppet,
+        [23, 3, 3, 0x41, 0x01],
+        "WAIT_EOED",
+        22,
+        Fault::RecordOverflow {
+            length: 16641,
+            limit: 16640
+        }
+    );
     let mut puppet = Puppet::accepted(20_000);
     let record = puppet.protect(APPLICATION_DATA, &[7; 16384], 1);
-    refused!(puppet, record, "WAIT_EOED", 22, Fault::RecordOverflow { .. });
+    refused!(
+        puppet,
+        record,
+        "WAIT_EOED",
+        22,
+        Fault::RecordOverflow { .. }
+    );
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, puppet.protect_inner(&[0; 20]), "WAIT_EOED", 10, Fault::NoContentType);
+    refused!(
+        puppet,
+        puppet.protect_inner(&[0; 20]),
+        "WAIT_EOED",
+        10,
+        Fault::NoContentType
+    );
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, puppet.protect(99, b"?", 0), "WAIT_EOED", 10, Fault::UnexpectedRecord { got: ContentType(99) });
+    refused!(
+        puppet,
+        puppet.protect(99, b"?", 0),
+        "WAIT_EOED",
+        10,
+        Fault::UnexpectedRecord {
+            got: ContentType(99)
+        }
+    );
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, puppet.protect(CHANGE_CIPHER_SPEC, &[1], 0), "WAIT_EOED", 10, Fault::ChangeCipherSpec);
+    refused!(
+        puppet,
+        puppet.protect(CHANGE_CIPHER_SPEC, &[1], 0),
+        "WAIT_EOED",
+        10,
+        Fault::ChangeCipherSpec
+    );
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[2]), "WAIT_EOED", 10, Fault::ChangeCipherSpec);
+    refused!(
+        puppet,
+        plain(CHANGE_CIPHER_SPEC, &[2]),
+        "WAIT_EOED",
+        10,
+        Fault::ChangeCipherSpec
+    );
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, puppet.protect(HANDSHAKE, b"", 3), "WAIT_EOED", 10, Fault::EmptyFragment { content_type: ContentType::HANDSHAKE });
+    refused!(
+        puppet,
+        puppet.protect(HANDSHAKE, b"", 3),
+        "WAIT_EOED",
+        10,
+        Fault::EmptyFragment {
+            content_type: ContentType::HANDSHAKE
+        }
+    );
     let mut puppet = Puppet::accepted(1000);
-    refused!(puppet, plain(HANDSHAKE, &END), "WAIT_EOED", 10, Fault::UnexpectedRecord { got: ContentType::HANDSHAKE });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &END),
+        "WAIT_EOED",
+        10,
+        Fault::UnexpectedRecord {
+            got: ContentType::HANDSHAKE
+        }
+    );
 }
 
 // ---- alerts ----
 
-/// 6.1: close_notify during the handshake gives it up; section 6: all others are fatal whatever level they claim, and are not answered.
+/// 6.1: close_notify during the handshake gives it up; section 6: all others are fatal whatever
+/// level they claim, and are not answered.
 #[test]
 fn alerts_under_the_early_key() {
     for (level, description) in [(1, 0), (2, 0), (2, 40), (1, 40), (2, 255)] {
         let mut puppet = Puppet::accepted(1000);
         puppet.send(b"early").unwrap();
         let error = puppet.alert(level, description).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description), "{error}");
+        assert!(
+            matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description),
+            "{error}"
+        );
         assert_eq!(puppet.early_data, b"early");
         puppet.has_failed(&error, None);
     }
@@ -379,39 +588,71 @@ fn alerts_under_the_early_key() {
     puppet.alert(1, 90).unwrap();
     puppet.send(b"early").unwrap();
     let error = puppet.alert(1, 0).unwrap_err();
-    assert!(matches!(error, Error::AlertReceived(AlertDescription(0))), "{error}");
+    assert!(
+        matches!(error, Error::AlertReceived(AlertDescription(0))),
+        "{error}"
+    );
     // 5.1: "a record with an Alert type MUST contain exactly one message".
     for content in [&[1, 0, 1, 0][..], &[1], &[1, 0, 0]] {
         let mut puppet = Puppet::accepted(1000);
-        refused!(puppet, puppet.protect(ALERT, content, 0), "WAIT_EOED", 50, Fault::Decode { message: "Alert", .. });
+        refused!(
+            puppet,
+            puppet.protect(ALERT, content, 0),
+            "WAIT_EOED",
+            50,
+            Fault::Decode {
+                message: "Alert",
+                ..
+            }
+        );
     }
 }
 
-/// A.1: a client that has not got our flight, or cannot use it, has no other way; once a record of its own has opened, it says so under a key.
+/// A.1: a client that has not got our flight, or cannot use it, has no other way; once a record of
+/// its own has opened, it says so under a key.
 #[test]
 fn alerts_in_the_clear() {
     let mut puppet = Puppet::accepted(1000);
     let error = puppet.feed(&plain(ALERT, &[2, 47])).unwrap_err();
-    assert!(matches!(error, Error::AlertReceived(AlertDescription(47))), "{error}");
+    assert!(
+        matches!(error, Error::AlertReceived(AlertDescription(47))),
+        "{error}"
+    );
     puppet.has_failed(&error, None);
     for empty in [true, false] {
         let mut puppet = Puppet::accepted(1000);
         puppet.send(if empty { b"" } else { b"early" }).unwrap();
-        refused!(puppet, plain(ALERT, &[2, 47]), "WAIT_EOED", 10, Fault::UnexpectedRecord { got: ContentType::ALERT });
+        refused!(
+            puppet,
+            plain(ALERT, &[2, 47]),
+            "WAIT_EOED",
+            10,
+            Fault::UnexpectedRecord {
+                got: ContentType::ALERT
+            }
+        );
     }
 }
 
-/// A.1, the client's side of it: "SHOULD first rekey to the handshake keys if possible": an alert under its handshake key, with no end of early data before
-/// it, does not open, and comes to the same.
+/// A.1, the client's side of it: "SHOULD first rekey to the handshake keys if possible": an alert
+/// under its handshake key, with no end of early data before it, does not open, and comes to the
+/// same.
 #[test]
 fn alerts_under_the_handshake_key() {
     let mut puppet = Puppet::accepted(1000);
-    let alert = puppet.deferred.as_mut().unwrap().seal(0x0303, &[2, 51, ALERT]);
+    let alert = puppet
+        .deferred
+        .as_mut()
+        .unwrap()
+        .seal(0x0303, &[2, 51, ALERT]);
     refused!(puppet, alert, "WAIT_EOED", 20, Fault::BadRecordMac);
     let mut puppet = Puppet::accepted(1000);
     puppet.say_end_of_early_data();
     let error = puppet.alert(2, 51).unwrap_err();
-    assert!(matches!(error, Error::AlertReceived(AlertDescription(51))), "{error}");
+    assert!(
+        matches!(error, Error::AlertReceived(AlertDescription(51))),
+        "{error}"
+    );
 }
 
 // ---- reading it ----
@@ -427,7 +668,8 @@ fn hand_over(puppet: &mut Puppet, mut bytes: &[u8]) {
     }
 }
 
-/// "Nothing else is processed before it is taken, so that it is never mixed with what comes after the handshake."
+/// "Nothing else is processed before it is taken, so that it is never mixed with what comes after
+/// the handshake."
 #[test]
 fn nothing_is_processed_while_it_is_unread() {
     let mut puppet = Puppet::accepted(1000);
@@ -450,19 +692,38 @@ fn nothing_is_processed_while_it_is_unread() {
         for _ in 0..2 {
             assert_eq!(work(&mut puppet).unwrap(), Status::EarlyData);
             assert!(puppet.us.plaintext().is_empty() && puppet.us.is_handshaking());
-            assert_eq!((puppet.state(), puppet.us.takes_early_data()), ("WAIT_EOED", true));
+            assert_eq!(
+                (puppet.state(), puppet.us.takes_early_data()),
+                ("WAIT_EOED", true)
+            );
         }
         taken.push(puppet.us.early_plaintext()[0]);
         puppet.us.consume(1);
     }
     assert_eq!(taken, b"early data");
     assert_eq!(work(&mut puppet).unwrap(), Status::Data);
-    assert_eq!((puppet.us.early_plaintext(), puppet.us.plaintext(), puppet.state()), (&b""[..], &b"late"[..], "CONNECTED"));
+    assert_eq!(
+        (
+            puppet.us.early_plaintext(),
+            puppet.us.plaintext(),
+            puppet.state()
+        ),
+        (&b""[..], &b"late"[..], "CONNECTED")
+    );
     puppet.us.consume(4);
     assert_eq!(work(&mut puppet).unwrap(), Status::Data);
-    assert_eq!((puppet.us.early_plaintext(), puppet.us.plaintext()), (&b""[..], &b"r"[..]));
+    assert_eq!(
+        (puppet.us.early_plaintext(), puppet.us.plaintext()),
+        (&b""[..], &b"r"[..])
+    );
     puppet.us.consume(1);
-    assert!(matches!(work(&mut puppet), Err(Error::Protocol { state: "CONNECTED", fault: Fault::UnexpectedRecord { .. } })));
+    assert!(matches!(
+        work(&mut puppet),
+        Err(Error::Protocol {
+            state: "CONNECTED",
+            fault: Fault::UnexpectedRecord { .. }
+        })
+    ));
 }
 
 /// What came before a failure can still be read, as early data; then the error comes.
@@ -478,7 +739,16 @@ fn it_stays_readable_after_a_failure() {
     assert_eq!(puppet.us.early_plaintext(), b"early");
     puppet.us.consume(5);
     let error = work(&mut puppet).unwrap_err();
-    assert!(matches!(error, Error::Protocol { state: "WAIT_EOED", fault: Fault::BadRecordMac }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Protocol {
+                state: "WAIT_EOED",
+                fault: Fault::BadRecordMac
+            }
+        ),
+        "{error}"
+    );
     puppet.has_failed(&error, Some(20));
 
     // The application gives up: user_canceled, then close_notify (6.1).
@@ -487,9 +757,15 @@ fn it_stays_readable_after_a_failure() {
     hand_over(&mut puppet, &record);
     assert_eq!(work(&mut puppet).unwrap(), Status::EarlyData);
     puppet.us.close();
-    assert_eq!((puppet.us.early_plaintext(), puppet.us.plaintext()), (&b"early"[..], &b""[..]));
+    assert_eq!(
+        (puppet.us.early_plaintext(), puppet.us.plaintext()),
+        (&b"early"[..], &b""[..])
+    );
     assert_eq!(work(&mut puppet).unwrap(), Status::EarlyData);
-    assert!(matches!(puppet.us.write_early_data(b"answer"), Err(Error::Closed)));
+    assert!(matches!(
+        puppet.us.write_early_data(b"answer"),
+        Err(Error::Closed)
+    ));
     puppet.us.consume(2);
     assert_eq!(puppet.us.early_plaintext(), b"rly");
     puppet.us.consume(3);
@@ -512,7 +788,10 @@ fn it_does_not_complete_the_handshake() {
 
     let mut puppet = Puppet::accepted(1000);
     puppet.send(b"early").unwrap();
-    let late = crate::time::Now { monotonic: puppet.us.next_timeout().unwrap(), ..now() };
+    let late = crate::time::Now {
+        monotonic: puppet.us.next_timeout().unwrap(),
+        ..now()
+    };
     let error = puppet.us.process(late, &mut SystemRandom).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout), "{error}");
 }

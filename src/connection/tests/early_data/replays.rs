@@ -1,5 +1,5 @@
-//! Early data at most once, at our server (RFC 9846, section 8), and where a HelloRetryRequest or the budget ends it. Whatever is not taken is skipped, and the
-//! session is resumed all the same.
+//! Early data at most once, at our server (RFC 9846, section 8), and where a HelloRetryRequest or
+//! the budget ends it. Whatever is not taken is skipped, and the session is resumed all the same.
 
 use core::time::Duration;
 
@@ -8,7 +8,9 @@ use crate::connection::Status;
 use crate::connection::tests::puppet::client::{add, set};
 use crate::connection::tests::puppet::early_client::{builder, early, guard, taking, ticket_of};
 use crate::connection::tests::puppet::session::{Psk, Ticket};
-use crate::connection::tests::puppet::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, now, plain, refused};
+use crate::connection::tests::puppet::{
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, now, plain, refused,
+};
 use crate::crypto::key_exchange::Group;
 use crate::crypto::random::SystemRandom;
 use crate::error::{Fault, Illegal};
@@ -46,12 +48,18 @@ fn takes(server: &Server, hello: &[u8], seconds: u32) -> bool {
 
 // ---- seen before ----
 
-/// 8.2: "If one is found, it ... accepts the PSK but rejects 0-RTT": at the server that took it, at another with the same guard, and for as long as it would
-/// be fresh; later its age refuses it.
+/// 8.2: "If one is found, it ... accepts the PSK but rejects 0-RTT": at the server that took it, at
+/// another with the same guard, and for as long as it would be fresh; later its age refuses it.
 #[test]
 fn a_replay_is_resumed_without() {
     let (guard, keys) = (guard(), TicketKeys::rotating());
-    let build = || builder().ticket_keys(keys.clone()).early_data(1000, guard.clone()).build().unwrap();
+    let build = || {
+        builder()
+            .ticket_keys(keys.clone())
+            .early_data(1000, guard.clone())
+            .build()
+            .unwrap()
+    };
     let server = build();
     let ticket = tickets_then(&server).remove(0);
     let mut puppet = offering(&server, &ticket, 1);
@@ -77,7 +85,11 @@ fn a_replay_brings_nothing() {
     let mut puppet = Puppet::calling_early(&server, &ticket_of(&server));
     let hello = puppet.make_client_hello(|_| {});
     puppet.derive_early_keys(&hello);
-    let flight = [plain(HANDSHAKE, &hello), early(puppet.early.as_mut().unwrap(), b"pay")].concat();
+    let flight = [
+        plain(HANDSHAKE, &hello),
+        early(puppet.early.as_mut().unwrap(), b"pay"),
+    ]
+    .concat();
     for taken in [true, false, false] {
         let mut puppet = Puppet::calling(&server);
         puppet.feed(&flight).unwrap();
@@ -86,12 +98,15 @@ fn a_replay_brings_nothing() {
     }
 }
 
-/// "The server MUST derive the storage key only from validated sections of the ClientHello. ... if the client sends PSKs A and B but the server prefers A,
-/// then the attacker can change the binder for B without affecting the binder for A": it is a replay still.
+/// "The server MUST derive the storage key only from validated sections of the ClientHello. ... if
+/// the client sends PSKs A and B but the server prefers A, then the attacker can change the binder
+/// for B without affecting the binder for A": it is a replay still.
 #[test]
 fn a_changed_binder_of_another_psk_is_still_a_replay() {
     let server = taking(1000);
-    let [one, two] = &tickets_then(&server)[..] else { panic!("not two tickets") };
+    let [one, two] = &tickets_then(&server)[..] else {
+        panic!("not two tickets")
+    };
     for second in [two.psk(), Psk::unknown()] {
         for first_goes in [true, false] {
             let mut puppet = offering(&server, one, 1);
@@ -99,7 +114,11 @@ fn a_changed_binder_of_another_psk_is_still_a_replay() {
             let hello = puppet.make_client_hello(|_| {});
             let mut changed = hello.clone();
             *changed.last_mut().unwrap() ^= 1;
-            let (before, after) = if first_goes { (&hello, &changed) } else { (&changed, &hello) };
+            let (before, after) = if first_goes {
+                (&hello, &changed)
+            } else {
+                (&changed, &hello)
+            };
             assert!(takes(&server, before, 1));
             for _ in 0..2 {
                 assert!(!takes(&server, after, 1));
@@ -118,7 +137,10 @@ fn a_changed_binder_of_another_psk_is_still_a_replay() {
 /// A guard that is full refuses until something has expired; it forgets nothing for another.
 #[test]
 fn a_full_guard() {
-    let server = builder().early_data(1000, ReplayGuard::in_memory(2)).build().unwrap();
+    let server = builder()
+        .early_data(1000, ReplayGuard::in_memory(2))
+        .build()
+        .unwrap();
     let ticket = tickets_then(&server).remove(0);
     let first = offering(&server, &ticket, 1).make_client_hello(|_| {});
     assert!(takes(&server, &first, 1));
@@ -131,14 +153,21 @@ fn a_full_guard() {
     assert!(!takes(&server, &first, 1));
     // Two windows and a bit later there is room again.
     assert!(offering(&server, &ticket, 60).would_be_accepted());
-    assert!(!takes(&server, &first, 1), "a clock that is set back brings nothing back");
+    assert!(
+        !takes(&server, &first, 1),
+        "a clock that is set back brings nothing back"
+    );
 
-    let none = builder().early_data(1000, ReplayGuard::in_memory(0)).build().unwrap();
+    let none = builder()
+        .early_data(1000, ReplayGuard::in_memory(0))
+        .build()
+        .unwrap();
     let ticket = tickets_then(&none).remove(0);
     assert!(!offering(&none, &ticket, 1).would_be_accepted());
 }
 
-/// A clock that is set back behind what was forgotten: the age is right again, and the memory of it gone; so nothing is taken that could have been there.
+/// A clock that is set back behind what was forgotten: the age is right again, and the memory of it
+/// gone; so nothing is taken that could have been there.
 #[test]
 fn a_clock_set_back_brings_nothing_back() {
     let server = taking(1000);
@@ -153,19 +182,29 @@ fn a_clock_set_back_brings_nothing_back() {
     assert!(offering(&server, &ticket, 91).would_be_accepted());
 }
 
-/// The application is asked: nothing is sent and nothing read before it answers, and a copy asks the same.
+/// The application is asked: nothing is sent and nothing read before it answers, and a copy asks
+/// the same.
 #[test]
 fn the_application_is_asked() {
-    let server = builder().early_data(1000, ReplayGuard::asking("a store")).build().unwrap();
+    let server = builder()
+        .early_data(1000, ReplayGuard::asking("a store"))
+        .build()
+        .unwrap();
     let ticket = tickets_then(&server).remove(0);
     let mut entries = Vec::new();
-    for (verdict, taken) in [(ReplayVerdict::Fresh, true), (ReplayVerdict::Seen, false), (ReplayVerdict::Unavailable, false)] {
+    for (verdict, taken) in [
+        (ReplayVerdict::Fresh, true),
+        (ReplayVerdict::Seen, false),
+        (ReplayVerdict::Unavailable, false),
+    ] {
         let mut puppet = offering(&server, &ticket, 1);
         let hello = puppet.make_client_hello(|hello| hello.random = [0xc2; 32]);
         puppet.derive_early_keys(&hello);
         let record = early(puppet.early.as_mut().unwrap(), b"first");
         puppet.transcript.extend_from_slice(&hello);
-        let status = puppet.feed(&[plain(HANDSHAKE, &hello), record].concat()).unwrap();
+        let status = puppet
+            .feed(&[plain(HANDSHAKE, &hello), record].concat())
+            .unwrap();
         assert_eq!(status, Status::Ask(Question::Replay));
         assert!(puppet.early_data.is_empty() && !puppet.us.takes_early_data());
         puppet.hears_nothing();
@@ -175,10 +214,16 @@ fn the_application_is_asked() {
         assert!(!entries.contains(&entry));
         let mut copy = Puppet::calling(&server);
         copy.clock = Some(THEN + Duration::from_secs(7));
-        assert_eq!(copy.feed(&plain(HANDSHAKE, &hello)).unwrap(), Status::Ask(Question::Replay));
+        assert_eq!(
+            copy.feed(&plain(HANDSHAKE, &hello)).unwrap(),
+            Status::Ask(Question::Replay)
+        );
         assert_eq!(copy.us.replay_entry(), Some(entry));
         entries.push(entry);
-        puppet.us.answer(Answer::Replay(verdict), now(), &mut SystemRandom).unwrap();
+        puppet
+            .us
+            .answer(Answer::Replay(verdict), now(), &mut SystemRandom)
+            .unwrap();
         puppet.feed(&[]).unwrap();
         assert_eq!(puppet.early_data, if taken { &b"first"[..] } else { b"" });
         puppet.hear_flight();
@@ -211,8 +256,8 @@ fn asked_again(server: &Server, ticket: &Ticket) -> Puppet {
     puppet
 }
 
-/// 4.3.10: "The server then ignores early data by skipping all records with an external content type of "application_data"", though it could open them; and
-/// the session is resumed.
+/// 4.3.10: "The server then ignores early data by skipping all records with an external content
+/// type of "application_data"", though it could open them; and the session is resumed.
 #[test]
 fn after_a_retry_it_is_skipped() {
     let server = taking(1000);
@@ -241,14 +286,23 @@ fn after_a_retry_it_is_skipped() {
     refused!(puppet, record, "WAIT_FINISHED", 20, Fault::BadRecordMac);
 }
 
-/// 4.2.2: "Removing the "early_data" extension ... Early data is not permitted after a HelloRetryRequest."
+/// 4.2.2: "Removing the "early_data" extension ... Early data is not permitted after a
+/// HelloRetryRequest."
 #[test]
 fn after_a_retry_it_is_not_offered_again() {
     let server = taking(1000);
     let ticket = ticket_of(&server);
     let mut puppet = asked_again(&server, &ticket);
     let hello = puppet.make_client_hello(|hello| add(hello, Offered));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "early_data" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged {
+            field: "early_data"
+        })
+    );
     // Nor is it new there.
     let mut puppet = Puppet::calling_without_share(&server);
     puppet.modes = vec![1];
@@ -256,13 +310,24 @@ fn after_a_retry_it_is_not_offered_again() {
     puppet.say_first();
     puppet.share(Group::Secp256r1);
     let hello = puppet.make_client_hello(|hello| add(hello, Offered));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "early_data" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged {
+            field: "early_data"
+        })
+    );
 }
 
 /// A retry records nothing: a guard with room for one has it still.
 #[test]
 fn a_retry_records_nothing() {
-    let server = builder().early_data(1000, ReplayGuard::in_memory(1)).build().unwrap();
+    let server = builder()
+        .early_data(1000, ReplayGuard::in_memory(1))
+        .build()
+        .unwrap();
     let ticket = ticket_of(&server);
     for _ in 0..3 {
         let mut puppet = asked_again(&server, &ticket);
@@ -273,8 +338,9 @@ fn a_retry_records_nothing() {
     assert!(!Puppet::calling_early(&server, &ticket).would_be_accepted());
 }
 
-/// GnuTLS CVE-2025-6395: a second ClientHello without the PSK that the first one had ended in a null pointer. The same where that PSK brought early data: what
-/// was sent of it is skipped, and the handshake is a full one.
+/// GnuTLS CVE-2025-6395: a second ClientHello without the PSK that the first one had ended in a
+/// null pointer. The same where that PSK brought early data: what was sent of it is skipped, and
+/// the handshake is a full one.
 #[test]
 fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
     let server = taking(1000);
@@ -289,8 +355,18 @@ fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
             let hello = puppet.make_client_hello(|_| {});
             if !more.is_empty() || modes.is_empty() {
                 // A PSK that was not there; psk_key_exchange_modes, which may not go.
-                let field = if modes.is_empty() { "extensions" } else { "pre_shared_key" };
-                refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: got }) if got == field);
+                let field = if modes.is_empty() {
+                    "extensions"
+                } else {
+                    "pre_shared_key"
+                };
+                refused!(
+                    puppet,
+                    plain(HANDSHAKE, &hello),
+                    "START",
+                    47,
+                    Fault::Illegal(Illegal::HelloChanged { field: got }) if got == field
+                );
                 continue;
             }
             puppet.say(&hello).unwrap();
@@ -305,20 +381,29 @@ fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
 
 // ---- the budget ----
 
-/// 4.3.10: "up to the configured max_early_data_size": what a client may have sent under a ticket of ours is skipped on top of what any may, twice, as padding
-/// cannot be told from content.
+/// 4.3.10: "up to the configured max_early_data_size": what a client may have sent under a ticket
+/// of ours is skipped on top of what any may, twice, as padding cannot be told from content.
 #[test]
 fn what_is_configured_is_skipped_on_top() {
     const BUDGET: usize = 64 * 1024 + 2 * 10_000;
     let keys = TicketKeys::rotating();
-    let build = || builder().ticket_keys(keys.clone()).early_data(10_000, guard()).build().unwrap();
+    let build = || {
+        builder()
+            .ticket_keys(keys.clone())
+            .early_data(10_000, guard())
+            .build()
+            .unwrap()
+    };
     let (ticket, server) = (ticket_of(&build()), build());
     // 5 records of 16 KiB of ciphertext, and the rest.
     let spend = |puppet: &mut Puppet| {
         let keys = puppet.early.as_mut().unwrap();
         let mut records: Vec<_> = (0..5).map(|_| early(keys, &[0xed; 16384 - 17])).collect();
         records.push(early(keys, &[0xed; BUDGET - 5 * 16384 - 17]));
-        assert_eq!(records.iter().map(|record| record.len() - 5).sum::<usize>(), BUDGET);
+        assert_eq!(
+            records.iter().map(|record| record.len() - 5).sum::<usize>(),
+            BUDGET
+        );
         puppet.feed(&records.concat()).unwrap();
     };
     let rejected = || {
@@ -345,14 +430,26 @@ fn what_is_configured_is_skipped_on_top() {
     puppet.lead_server_to("CONNECTED");
     let mut puppet = retried();
     let record = early(puppet.early.as_mut().unwrap(), b"");
-    refused!(puppet, record, "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    refused!(
+        puppet,
+        record,
+        "START",
+        10,
+        Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+    );
 }
 
 /// A limit that no client comes near is no overflow.
 #[test]
 fn the_largest_limit() {
     let keys = TicketKeys::rotating();
-    let build = || builder().ticket_keys(keys.clone()).early_data(u32::MAX, guard()).build().unwrap();
+    let build = || {
+        builder()
+            .ticket_keys(keys.clone())
+            .early_data(u32::MAX, guard())
+            .build()
+            .unwrap()
+    };
     let server = build();
     let ticket = ticket_of(&server);
     assert_eq!(ticket.max_early_data_size, Some(u32::MAX));

@@ -1,10 +1,13 @@
-//! Early data that our server does not take (RFC 9846, 4.3.10): "Ignore the extension and return a regular 1-RTT response. The server then skips past
-//! early data by attempting to deprotect received records using the handshake traffic key, discarding records which fail deprotection (up to the
-//! configured max_early_data_size)."
+//! Early data that our server does not take (RFC 9846, 4.3.10): "Ignore the extension and return a
+//! regular 1-RTT response. The server then skips past early data by attempting to deprotect
+//! received records using the handshake traffic key, discarding records which fail deprotection (up
+//! to the configured max_early_data_size)."
 
 use crate::code_point::PskKeyExchangeMode;
 use crate::connection::tests::puppet::client::{add, asking_server, required};
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Keys, Puppet, plain, refused, server};
+use crate::connection::tests::puppet::{
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Keys, Puppet, plain, refused, server,
+};
 use crate::crypto::hash::HashAlgorithm;
 use crate::error::{Error, Fault};
 use crate::handshake::SkipMode;
@@ -21,17 +24,24 @@ fn offering(server: &Server) -> (Puppet, Vec<u8>, Keys) {
     let puppet = Puppet::calling(server);
     let hello = puppet.make_client_hello(|hello| {
         add(hello, ClientHelloExtension::EarlyData);
-        add(hello, ClientHelloExtension::PskKeyExchangeModes(vec![PskKeyExchangeMode(1)]));
+        add(
+            hello,
+            ClientHelloExtension::PskKeyExchangeModes(vec![PskKeyExchangeMode(1)]),
+        );
         add(
             hello,
             ClientHelloExtension::PreSharedKey(OfferedPsks {
-                identities: vec![PskIdentity { identity: b"a ticket nobody knows", obfuscated_ticket_age: 7 }],
+                identities: vec![PskIdentity {
+                    identity: b"a ticket nobody knows",
+                    obfuscated_ticket_age: 7,
+                }],
                 binders: vec![&[0xb1; 32]],
             }),
         );
     });
     let psk = Secret::copy_of(&[0x95; 32]);
-    let early = EarlySecret::new(HashAlgorithm::Sha256, Some(&psk)).client_early_traffic(&HashAlgorithm::Sha256.hash(&hello));
+    let early = EarlySecret::new(HashAlgorithm::Sha256, Some(&psk))
+        .client_early_traffic(&HashAlgorithm::Sha256.hash(&hello));
     let keys = Keys::new(puppet.suite, early);
     (puppet, hello, keys)
 }
@@ -41,7 +51,8 @@ fn rejected(server: &Server) -> (Puppet, Keys) {
     let (mut puppet, hello, keys) = offering(server);
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    // ServerHello has no pre_shared_key(41), EncryptedExtensions no early_data(42): server_name alone.
+    // ServerHello has no pre_shared_key(41), EncryptedExtensions no early_data(42): server_name
+    // alone.
     assert_eq!(flight[1], [8, 0, 0, 6, 0, 4, 0, 0, 0, 0]);
     (puppet, keys)
 }
@@ -50,8 +61,9 @@ fn early(keys: &mut Keys, content: &[u8]) -> Vec<u8> {
     keys.seal(0x0303, &[content, &[APPLICATION_DATA]].concat())
 }
 
-/// A full handshake, with and without a client certificate, whatever early data came: of any length, with the ChangeCipherSpec of a client that
-/// offers early data (E.4), an EndOfEarlyData even.
+/// A full handshake, with and without a client certificate, whatever early data came: of any
+/// length, with the ChangeCipherSpec of a client that offers early data (E.4), an EndOfEarlyData
+/// even.
 #[test]
 fn it_is_skipped() {
     for server in [server(), asking_server(required())] {
@@ -90,21 +102,34 @@ fn it_may_come_with_the_client_hello() {
     assert!(puppet.delivered.is_empty());
 }
 
-/// "Once a record is deprotected successfully, it is treated as the start of the client's second flight": from there on nothing is skipped.
+/// "Once a record is deprotected successfully, it is treated as the start of the client's second
+/// flight": from there on nothing is skipped.
 #[test]
 fn nothing_is_skipped_after_the_second_flight_began() {
     let (mut puppet, mut keys) = rejected(&asking_server(required()));
     let before = early(&mut keys, b"before");
     puppet.feed(&before).unwrap();
     puppet.lead_server_to("WAIT_CV");
-    refused!(puppet, early(&mut keys, b"after"), "WAIT_CV", 20, Fault::BadRecordMac);
+    refused!(
+        puppet,
+        early(&mut keys, b"after"),
+        "WAIT_CV",
+        20,
+        Fault::BadRecordMac
+    );
 
     // A fragment of a message is a record as well.
     let (mut puppet, mut keys) = rejected(&server());
     let finished = puppet.finished();
     let part = puppet.record(HANDSHAKE, &finished[..5]);
     puppet.feed(&part).unwrap();
-    refused!(puppet, early(&mut keys, b"after"), "WAIT_FINISHED", 20, Fault::BadRecordMac);
+    refused!(
+        puppet,
+        early(&mut keys, b"after"),
+        "WAIT_FINISHED",
+        20,
+        Fault::BadRecordMac
+    );
 }
 
 /// Nor where no early data was offered.
@@ -113,11 +138,18 @@ fn nothing_is_skipped_that_was_not_offered() {
     let (_, _, mut keys) = offering(&server());
     for state in ["WAIT_CERT", "WAIT_FINISHED"] {
         let mut puppet = Puppet::server_at(state);
-        refused!(puppet, early(&mut keys, b"data"), state, 20, Fault::BadRecordMac);
+        refused!(
+            puppet,
+            early(&mut keys, b"data"),
+            state,
+            20,
+            Fault::BadRecordMac
+        );
     }
 }
 
-/// "up to the configured max_early_data_size": the budget counts ciphertext, as nothing can be told from padding.
+/// "up to the configured max_early_data_size": the budget counts ciphertext, as nothing can be told
+/// from padding.
 #[test]
 fn the_budget() {
     // 4 records of 16 KiB of ciphertext: 16384 - 16 of tag - 1 of type.
@@ -135,7 +167,13 @@ fn the_budget() {
         let record = early(&mut keys, &content);
         puppet.feed(&record).unwrap();
     }
-    refused!(puppet, early(&mut keys, b""), "WAIT_FINISHED", 20, Fault::BadRecordMac);
+    refused!(
+        puppet,
+        early(&mut keys, b""),
+        "WAIT_FINISHED",
+        20,
+        Fault::BadRecordMac
+    );
 }
 
 /// An empty record is no way around it.
@@ -151,18 +189,48 @@ fn the_budget_in_empty_records() {
 #[test]
 fn other_rules_hold_while_skipping() {
     let (mut puppet, _) = rejected(&server());
-    refused!(puppet, [23, 3, 3, 0x41, 0x01], "WAIT_FINISHED", 22, Fault::RecordOverflow { length: 16641, limit: 16640 });
+    refused!(
+        puppet,
+        [23, 3, 3, 0x41, 0x01],
+        "WAIT_FINISHED",
+        22,
+        Fault::RecordOverflow {
+            length: 16641,
+            limit: 16640
+        }
+    );
     let (mut puppet, _) = rejected(&server());
-    refused!(puppet, [99, 3, 3, 0, 1], "WAIT_FINISHED", 10, Fault::UnexpectedRecord { .. });
+    refused!(
+        puppet,
+        [99, 3, 3, 0, 1],
+        "WAIT_FINISHED",
+        10,
+        Fault::UnexpectedRecord { .. }
+    );
     let (mut puppet, _) = rejected(&server());
-    refused!(puppet, plain(HANDSHAKE, &[20, 0, 0, 0]), "WAIT_FINISHED", 10, Fault::UnexpectedRecord { .. });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &[20, 0, 0, 0]),
+        "WAIT_FINISHED",
+        10,
+        Fault::UnexpectedRecord { .. }
+    );
     let (mut puppet, _) = rejected(&server());
     let record = puppet.protect(APPLICATION_DATA, b"under the handshake key", 0);
-    refused!(puppet, record, "WAIT_FINISHED", 10, Fault::UnexpectedRecord { .. });
+    refused!(
+        puppet,
+        record,
+        "WAIT_FINISHED",
+        10,
+        Fault::UnexpectedRecord { .. }
+    );
     // A client that gives up says so in the clear, or under its handshake key.
     let (mut puppet, mut keys) = rejected(&server());
     puppet.feed(&early(&mut keys, b"data")).unwrap();
-    assert!(matches!(puppet.feed(&plain(ALERT, &[2, 48])), Err(Error::AlertReceived(alert)) if alert.0 == 48));
+    assert!(matches!(
+        puppet.feed(&plain(ALERT, &[2, 48])),
+        Err(Error::AlertReceived(alert)) if alert.0 == 48
+    ));
     let (mut puppet, mut keys) = rejected(&server());
     puppet.feed(&early(&mut keys, b"data")).unwrap();
     assert!(matches!(puppet.alert(2, 48), Err(Error::AlertReceived(alert)) if alert.0 == 48));
@@ -170,15 +238,18 @@ fn other_rules_hold_while_skipping() {
 
 // ---- after a HelloRetryRequest ----
 
-/// A server that asks again and offers no keys yet: "The server then ignores early data by skipping all records with an external content type of
-/// "application_data"".
+/// A server that asks again and offers no keys yet: "The server then ignores early data by skipping
+/// all records with an external content type of "application_data"".
 fn asked_again() -> (Puppet, Keys) {
     let (mut puppet, _, keys) = offering(&server());
-    puppet.decide(|sink| sink.skip_early_data(SkipMode::OuterType, BUDGET)).unwrap();
+    puppet
+        .decide(|sink| sink.skip_early_data(SkipMode::OuterType, BUDGET))
+        .unwrap();
     (puppet, keys)
 }
 
-/// Until the second ClientHello, whatever is in them; the ChangeCipherSpec of a client that offers early data stands before them.
+/// Until the second ClientHello, whatever is in them; the ChangeCipherSpec of a client that offers
+/// early data stands before them.
 #[test]
 fn records_of_its_outer_type_are_skipped_before_the_second_hello() {
     for count in [0, 1, 10] {
@@ -198,46 +269,99 @@ fn records_of_its_outer_type_are_skipped_before_the_second_hello() {
     }
 }
 
-/// The second ClientHello ends it, with its first record: there is nothing to skip inside of it, and behind it nothing that would not open.
+/// The second ClientHello ends it, with its first record: there is nothing to skip inside of it,
+/// and behind it nothing that would not open.
 #[test]
 fn the_second_hello_ends_the_skipping() {
     let (mut puppet, mut keys) = asked_again();
     let hello = puppet.make_client_hello(|_| {});
     puppet.feed(&plain(HANDSHAKE, &hello[..50])).unwrap();
-    refused!(puppet, early(&mut keys, b"data"), "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    refused!(
+        puppet,
+        early(&mut keys, b"data"),
+        "START",
+        10,
+        Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+    );
 
     let (mut puppet, mut keys) = asked_again();
     puppet.feed(&early(&mut keys, b"data")).unwrap();
     puppet.say_client_hello();
     puppet.hear_flight();
-    refused!(puppet, early(&mut keys, b"data"), "WAIT_FINISHED", 20, Fault::BadRecordMac);
+    refused!(
+        puppet,
+        early(&mut keys, b"data"),
+        "WAIT_FINISHED",
+        20,
+        Fault::BadRecordMac
+    );
 }
 
-/// Without it such a record is what it always is before there are keys, and the other rules hold with it.
+/// Without it such a record is what it always is before there are keys, and the other rules hold
+/// with it.
 #[test]
 fn without_keys_nothing_else_is_forgiven() {
     let mut puppet = Puppet::server_at("START");
-    refused!(puppet, plain(APPLICATION_DATA, &[7; 30]), "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    refused!(
+        puppet,
+        plain(APPLICATION_DATA, &[7; 30]),
+        "START",
+        10,
+        Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+    );
     let (mut puppet, _) = asked_again();
-    refused!(puppet, [23, 3, 3, 0x41, 0x01], "START", 22, Fault::RecordOverflow { length: 16641, limit: 16640 });
+    refused!(
+        puppet,
+        [23, 3, 3, 0x41, 0x01],
+        "START",
+        22,
+        Fault::RecordOverflow {
+            length: 16641,
+            limit: 16640
+        }
+    );
     let (mut puppet, _) = asked_again();
-    refused!(puppet, plain(HANDSHAKE, &[]), "START", 10, Fault::EmptyFragment { .. });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &[]),
+        "START",
+        10,
+        Fault::EmptyFragment { .. }
+    );
     let (mut puppet, _) = asked_again();
-    refused!(puppet, plain(CHANGE_CIPHER_SPEC, &[2]), "START", 10, Fault::ChangeCipherSpec);
+    refused!(
+        puppet,
+        plain(CHANGE_CIPHER_SPEC, &[2]),
+        "START",
+        10,
+        Fault::ChangeCipherSpec
+    );
     let (mut puppet, mut keys) = asked_again();
     puppet.feed(&early(&mut keys, b"data")).unwrap();
-    assert!(matches!(puppet.feed(&plain(ALERT, &[2, 40])), Err(Error::AlertReceived(alert)) if alert.0 == 40));
+    assert!(matches!(
+        puppet.feed(&plain(ALERT, &[2, 40])),
+        Err(Error::AlertReceived(alert)) if alert.0 == 40
+    ));
 }
 
 /// The budget is the same; over it the record is one that must not come.
 #[test]
 fn the_budget_before_the_second_hello() {
-    for (record, count) in [(plain(APPLICATION_DATA, &[7; 16384]), BUDGET / 16384), (plain(APPLICATION_DATA, &[]), BUDGET)] {
+    for (record, count) in [
+        (plain(APPLICATION_DATA, &[7; 16384]), BUDGET / 16384),
+        (plain(APPLICATION_DATA, &[]), BUDGET),
+    ] {
         let (mut puppet, _) = asked_again();
         puppet.feed(&record.repeat(count)).unwrap();
         let (mut other, _) = asked_again();
         other.feed(&record.repeat(count)).unwrap();
         other.lead_server_to("CONNECTED");
-        refused!(puppet, plain(APPLICATION_DATA, &[]), "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+        refused!(
+            puppet,
+            plain(APPLICATION_DATA, &[]),
+            "START",
+            10,
+            Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+        );
     }
 }

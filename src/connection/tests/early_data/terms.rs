@@ -1,5 +1,7 @@
-//! Whether our server takes early data that is offered (RFC 9846, 4.3.10 and 8.3). What it does not take is skipped, the handshake goes on without, and the
-//! session is resumed all the same where it can be. In all these tests a store tells whether anything was recorded: nothing is, but for what is taken.
+//! Whether our server takes early data that is offered (RFC 9846, 4.3.10 and 8.3). What it does not
+//! take is skipped, the handshake goes on without, and the session is resumed all the same where it
+//! can be. In all these tests a store tells whether anything was recorded: nothing is, but for what
+//! is taken.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -8,11 +10,15 @@ use crate::code_point::{CipherSuite, NamedGroup};
 use crate::connection::tests::puppet::client::{add, required, set};
 use crate::connection::tests::puppet::early_client::{builder, guard, ticket_of};
 use crate::connection::tests::puppet::session::{Psk, Ticket};
-use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, now, plain, refused};
+use crate::connection::tests::puppet::{
+    APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, now, plain, refused,
+};
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
 use crate::handshake::EarlyData;
-use crate::message::ClientHelloExtension::{Alpn, EarlyData as Offered, KeyShare, RecordSizeLimit, SupportedVersions, TicketRequest};
+use crate::message::ClientHelloExtension::{
+    Alpn, EarlyData as Offered, KeyShare, RecordSizeLimit, SupportedVersions, TicketRequest,
+};
 use crate::message::{ClientHello, KeyShareEntry};
 use crate::server::{ClientAuth, Server, ServerBuilder};
 use crate::session::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, TicketKeys};
@@ -36,7 +42,10 @@ struct Zone {
 
 impl Zone {
     fn new() -> Self {
-        Self { store: Arc::default(), keys: TicketKeys::rotating() }
+        Self {
+            store: Arc::default(),
+            keys: TicketKeys::rotating(),
+        }
     }
 
     fn without_early_data(&self) -> ServerBuilder {
@@ -44,7 +53,10 @@ impl Zone {
     }
 
     fn builder(&self) -> ServerBuilder {
-        self.without_early_data().early_data(1000, ReplayGuard::with_store("here", Arc::clone(&self.store)))
+        self.without_early_data().early_data(
+            1000,
+            ReplayGuard::with_store("here", Arc::clone(&self.store)),
+        )
     }
 
     fn server(&self) -> Server {
@@ -68,7 +80,12 @@ impl Zone {
 
     /// The puppet offers early data in its ClientHello, as edited; gives it back connected.
     #[track_caller]
-    fn offered(&self, mut puppet: Puppet, edit: impl FnOnce(&mut ClientHello<'_>), taken: bool) -> Puppet {
+    fn offered(
+        &self,
+        mut puppet: Puppet,
+        edit: impl FnOnce(&mut ClientHello<'_>),
+        taken: bool,
+    ) -> Puppet {
         let before = self.recorded();
         let hello = puppet.make_client_hello(edit);
         puppet.derive_early_keys(&hello);
@@ -102,11 +119,15 @@ fn alpn(protocol: &'static [u8]) -> impl Fn(&mut ClientHello<'_>) {
 
 // ---- the PSK ----
 
-/// "If the client opts to do so, it MUST supply both the "pre_shared_key" and "early_data" extensions": without a PSK there is nothing to take.
+/// "If the client opts to do so, it MUST supply both the "pre_shared_key" and "early_data"
+/// extensions": without a PSK there is nothing to take.
 #[test]
 fn without_a_psk() {
     let zone = Zone::new();
-    for server in [zone.server(), zone.builder().client_auth(required()).build().unwrap()] {
+    for server in [
+        zone.server(),
+        zone.builder().client_auth(required()).build().unwrap(),
+    ] {
         for modes in [vec![], vec![1]] {
             let mut puppet = Puppet::calling(&server);
             puppet.modes = modes;
@@ -117,7 +138,10 @@ fn without_a_psk() {
             assert!(!puppet.us.takes_early_data());
             puppet.feed(&plain(APPLICATION_DATA, &[7; 100])).unwrap();
             puppet.lead_server_to("CONNECTED");
-            assert_eq!(puppet.us.negotiated().unwrap().early_data(), EarlyData::Rejected);
+            assert_eq!(
+                puppet.us.negotiated().unwrap().early_data(),
+                EarlyData::Rejected
+            );
         }
     }
     assert_eq!(zone.recorded(), 0);
@@ -130,16 +154,22 @@ fn that_is_not_offered() {
     let server = zone.server();
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket_of(&server));
     assert!(puppet.is_resumed());
-    assert_eq!(puppet.us.negotiated().unwrap().early_data(), EarlyData::NotOffered);
+    assert_eq!(
+        puppet.us.negotiated().unwrap().early_data(),
+        EarlyData::NotOffered
+    );
     assert_eq!(zone.recorded(), 0);
 }
 
-/// "The server MUST have selected the first key offered in the client's "pre_shared_key" extension."
+/// "The server MUST have selected the first key offered in the client's "pre_shared_key"
+/// extension."
 #[test]
 fn under_another_psk_than_the_first() {
     let zone = Zone::new();
     let server = zone.server();
-    let [one, two] = &Puppet::tickets_of(&server)[..] else { panic!("not two tickets") };
+    let [one, two] = &Puppet::tickets_of(&server)[..] else {
+        panic!("not two tickets")
+    };
     let offering = |psks: Vec<Psk>| {
         let mut puppet = Puppet::calling_early(&server, one);
         puppet.psks = psks;
@@ -163,7 +193,8 @@ fn under_another_psk_than_the_first() {
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
-/// Early data under a ticket of another virtual host, or that other client authentication belongs to, which does not open there.
+/// Early data under a ticket of another virtual host, or that other client authentication belongs
+/// to, which does not open there.
 #[test]
 fn under_a_ticket_that_is_not_taken() {
     let zone = Zone::new();
@@ -181,11 +212,16 @@ fn under_a_ticket_that_allows_none() {
     let zone = Zone::new();
     let ticket = ticket_of(&zone.without_early_data().build().unwrap());
     assert_eq!(ticket.max_early_data_size, None);
-    let puppet = zone.offered(Puppet::calling_early(&zone.server(), &ticket), |_| {}, false);
+    let puppet = zone.offered(
+        Puppet::calling_early(&zone.server(), &ticket),
+        |_| {},
+        false,
+    );
     assert!(puppet.us.negotiated().unwrap().resumed());
 }
 
-/// F.5: "TLS implementations MUST NOT enable 0-RTT (either sending or accepting) unless specifically requested by the application".
+/// F.5: "TLS implementations MUST NOT enable 0-RTT (either sending or accepting) unless
+/// specifically requested by the application".
 #[test]
 fn at_a_server_that_takes_none() {
     let zone = Zone::new();
@@ -197,13 +233,19 @@ fn at_a_server_that_takes_none() {
 
 // ---- the same as before ----
 
-/// "it MUST verify that the following values are the same as those associated with the selected PSK: ... The selected cipher suite": the hash alone, which is
-/// enough to resume (4.7.1), is not.
+/// "it MUST verify that the following values are the same as those associated with the selected
+/// PSK: ... The selected cipher suite": the hash alone, which is enough to resume (4.7.1), is not.
 #[test]
 fn with_another_suite() {
     let zone = Zone::new();
     let server = zone.server();
-    for (then, later) in [(0x1301, 0x1303), (0x1303, 0x1301), (0x1301, 0x1301), (0x1302, 0x1302), (0x1303, 0x1303)] {
+    for (then, later) in [
+        (0x1301, 0x1303),
+        (0x1303, 0x1301),
+        (0x1301, 0x1301),
+        (0x1302, 0x1302),
+        (0x1303, 0x1303),
+    ] {
         let mut puppet = Puppet::calling_for_tickets(&server);
         puppet.suite = suite(then);
         let ticket = puppet.finish_for_tickets().remove(0);
@@ -215,9 +257,17 @@ fn with_another_suite() {
         let mut puppet = Puppet::calling_early(&server, &ticket);
         puppet.suite = suite(later);
         let other = CipherSuite(if later == 0x1302 { 0x1303 } else { 0x1302 });
-        let only = zone.builder().cipher_suites([CipherSuite(later)]).build().unwrap();
+        let only = zone
+            .builder()
+            .cipher_suites([CipherSuite(later)])
+            .build()
+            .unwrap();
         puppet.us = only.connection(now());
-        zone.offered(puppet, |hello| hello.cipher_suites.insert(0, other), then == later);
+        zone.offered(
+            puppet,
+            |hello| hello.cipher_suites.insert(0, other),
+            then == later,
+        );
     }
 }
 
@@ -229,18 +279,28 @@ fn with_another_protocol() {
     for then in [&b""[..], b"a", b"b"] {
         let ticket = ticket_after(&server, alpn(then));
         for later in [&b""[..], b"a", b"b"] {
-            let puppet = zone.offered(Puppet::calling_early(&server, &ticket), alpn(later), then == later);
+            let puppet = zone.offered(
+                Puppet::calling_early(&server, &ticket),
+                alpn(later),
+                then == later,
+            );
             let negotiated = puppet.us.negotiated().unwrap();
             assert!(negotiated.resumed());
             assert_eq!(negotiated.alpn().unwrap_or_default(), later);
         }
     }
-    // The first of the server's that the client offers is selected, not the one that the early data speak.
+    // The first of the server's that the client offers is selected, not the one that the early data
+    // speak.
     let ticket = ticket_after(&server, alpn(b"b"));
-    zone.offered(Puppet::calling_early(&server, &ticket), |hello| add(hello, Alpn(vec![b"b", b"a"])), false);
+    zone.offered(
+        Puppet::calling_early(&server, &ticket),
+        |hello| add(hello, Alpn(vec![b"b", b"a"])),
+        false,
+    );
 }
 
-/// 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that ticket in any other zone".
+/// 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for
+/// that ticket in any other zone".
 #[test]
 fn in_another_zone() {
     let zone = Zone::new();
@@ -256,24 +316,40 @@ fn in_another_zone() {
         build(here()).early_data_window(Duration::from_secs(9)),
     ];
     for other in others {
-        let puppet = zone.offered(Puppet::calling_early(&other.build().unwrap(), &ticket), |_| {}, false);
+        let puppet = zone.offered(
+            Puppet::calling_early(&other.build().unwrap(), &ticket),
+            |_| {},
+            false,
+        );
         assert!(puppet.us.negotiated().unwrap().resumed());
     }
-    zone.takes(Puppet::calling_early(&build(here()).build().unwrap(), &ticket));
+    zone.takes(Puppet::calling_early(
+        &build(here()).build().unwrap(),
+        &ticket,
+    ));
     // Two guards in memory are two zones; a clone of one is not.
     let (one, other) = (guard(), guard());
     let ticket = ticket_of(&build(one.clone()).build().unwrap());
-    zone.rejects(Puppet::calling_early(&build(other).build().unwrap(), &ticket));
+    zone.rejects(Puppet::calling_early(
+        &build(other).build().unwrap(),
+        &ticket,
+    ));
     let mut puppet = Puppet::calling_early(&build(one).build().unwrap(), &ticket);
     assert!(puppet.would_be_accepted());
 }
 
-/// Who is not let in any more is told so when the handshake is complete (6.2: access_denied), and its early data is not taken before.
+/// Who is not let in any more is told so when the handshake is complete (6.2: access_denied), and
+/// its early data is not taken before.
 #[test]
 fn of_a_client_that_is_not_let_in() {
     let zone = Zone::new();
     let open = zone.builder().client_auth(required()).build().unwrap();
-    let closed = zone.builder().client_auth(required()).authorize(|_| Err("not any more")).build().unwrap();
+    let closed = zone
+        .builder()
+        .client_auth(required())
+        .authorize(|_| Err("not any more"))
+        .build()
+        .unwrap();
     let ticket = ticket_of(&open);
     let mut puppet = Puppet::calling_early(&closed, &ticket);
     puppet.say_client_hello();
@@ -299,7 +375,8 @@ fn ticket_then(server: &Server) -> Ticket {
     puppet.finish_for_tickets().remove(0)
 }
 
-/// A client that says that the ticket is so many milliseconds old, to a server whose clock shows this.
+/// A client that says that the ticket is so many milliseconds old, to a server whose clock shows
+/// this.
 fn aged(server: &Server, ticket: &Ticket, clock: Duration, age: u32) -> Puppet {
     let mut puppet = Puppet::calling_early(server, ticket);
     puppet.clock = Some(clock);
@@ -308,13 +385,18 @@ fn aged(server: &Server, ticket: &Ticket, clock: Duration, age: u32) -> Puppet {
     puppet
 }
 
-/// 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age ... is then compared against the current server wall clock time and if they
-/// differ by more than a certain amount, 0-RTT is rejected": by 10 seconds, or what was set, to the millisecond and on both sides.
+/// 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age ... is then compared
+/// against the current server wall clock time and if they differ by more than a certain amount,
+/// 0-RTT is rejected": by 10 seconds, or what was set, to the millisecond and on both sides.
 #[test]
 fn at_the_edges_of_the_window() {
     let zone = Zone::new();
     for window in [10_000, 60_000, 1] {
-        let server = zone.builder().early_data_window(Duration::from_millis(window.into())).build().unwrap();
+        let server = zone
+            .builder()
+            .early_data_window(Duration::from_millis(window.into()))
+            .build()
+            .unwrap();
         let ticket = ticket_then(&server);
         let at = THEN + 100 * SECOND;
         for (age, fresh) in [
@@ -343,13 +425,25 @@ fn at_the_edges_of_the_window() {
 fn with_an_age_that_wraps() {
     let zone = Zone::new();
     let day = 24 * 3600;
-    let server =
-        zone.builder().ticket_lifetime(Duration::from_secs(7 * day)).max_session_age(Duration::from_secs(30 * day)).build().unwrap();
+    let server = zone
+        .builder()
+        .ticket_lifetime(Duration::from_secs(7 * day))
+        .max_session_age(Duration::from_secs(30 * day))
+        .build()
+        .unwrap();
     let age: u32 = 6 * 24 * 3600 * 1000;
     let tickets = (0..1000).flat_map(|_| {
         let mut puppet = Puppet::calling_for_tickets(&server);
         puppet.clock = Some(THEN);
-        let hello = puppet.make_client_hello(|hello| add(hello, TicketRequest { new_session_count: 8, resumption_count: 8 }));
+        let hello = puppet.make_client_hello(|hello| {
+            add(
+                hello,
+                TicketRequest {
+                    new_session_count: 8,
+                    resumption_count: 8,
+                },
+            )
+        });
         puppet.say(&hello).unwrap();
         puppet.hear_flight();
         puppet.finish_for_tickets()
@@ -357,9 +451,18 @@ fn with_an_age_that_wraps() {
     // One in eight does.
     let (mut wrapped, mut others) = (false, false);
     for ticket in tickets {
-        let seen = if ticket.age_add.checked_add(age).is_none() { &mut wrapped } else { &mut others };
+        let seen = if ticket.age_add.checked_add(age).is_none() {
+            &mut wrapped
+        } else {
+            &mut others
+        };
         if !core::mem::replace(seen, true) {
-            zone.takes(aged(&server, &ticket, THEN + Duration::from_millis(age.into()), age));
+            zone.takes(aged(
+                &server,
+                &ticket,
+                THEN + Duration::from_millis(age.into()),
+                age,
+            ));
         }
         if wrapped && others {
             return;
@@ -368,7 +471,8 @@ fn with_an_age_that_wraps() {
     panic!("no such ticket");
 }
 
-/// A server whose clock was set back, or is not that of the one that gave out the ticket: within the window it goes, and not outside.
+/// A server whose clock was set back, or is not that of the one that gave out the ticket: within
+/// the window it goes, and not outside.
 #[test]
 fn with_a_clock_set_back() {
     let zone = Zone::new();
@@ -377,7 +481,11 @@ fn with_a_clock_set_back() {
     zone.takes(aged(&server, &ticket, THEN - 10 * SECOND, 0));
     zone.rejects(aged(&server, &ticket, THEN - 10 * SECOND, 1));
     // Further back than clocks differ, the ticket is from the future, and not taken at all.
-    let puppet = zone.offered(aged(&server, &ticket, THEN - 3600 * SECOND, 0), |_| {}, false);
+    let puppet = zone.offered(
+        aged(&server, &ticket, THEN - 3600 * SECOND, 0),
+        |_| {},
+        false,
+    );
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
@@ -388,13 +496,18 @@ fn under_a_ticket_that_is_over() {
     let server = zone.builder().ticket_lifetime(60 * SECOND).build().unwrap();
     let ticket = ticket_then(&server);
     zone.takes(aged(&server, &ticket, THEN + 60 * SECOND, 60_000));
-    let puppet = zone.offered(aged(&server, &ticket, THEN + 61 * SECOND, 61_000), |_| {}, false);
+    let puppet = zone.offered(
+        aged(&server, &ticket, THEN + 61 * SECOND, 61_000),
+        |_| {},
+        false,
+    );
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
 // ---- what is refused altogether ----
 
-/// 8.2: "the server first verifies the PSK binder"; one that is wrong is refused (4.3.11), and nothing is recorded; so is what is refused for any other reason.
+/// 8.2: "the server first verifies the PSK binder"; one that is wrong is refused (4.3.11), and
+/// nothing is recorded; so is what is refused for any other reason.
 #[test]
 fn a_hello_that_is_refused_records_nothing() {
     let zone = Zone::new();
@@ -403,7 +516,13 @@ fn a_hello_that_is_refused_records_nothing() {
     let mut puppet = Puppet::calling_early(&server, &ticket);
     let mut hello = puppet.make_client_hello(|_| {});
     *hello.last_mut().unwrap() ^= 1;
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        51,
+        Fault::BadBinder
+    );
     assert_eq!(zone.recorded(), 0);
     // The same hello with the right binder is fresh afterwards.
     puppet.us = server.connection(now());
@@ -413,7 +532,10 @@ fn a_hello_that_is_refused_records_nothing() {
     assert!(puppet.completes_early());
     assert_eq!(zone.recorded(), 1);
 
-    let point = KeyShareEntry { group: NamedGroup(0x0017), key_exchange: &[4; 65] };
+    let point = KeyShareEntry {
+        group: NamedGroup(0x0017),
+        key_exchange: &[4; 65],
+    };
     type Edit<'a> = &'a dyn Fn(&mut ClientHello<'_>);
     let edits: [(Edit<'_>, u8); 5] = [
         (&|hello| hello.compression_methods = &[0, 1], 47),
@@ -433,7 +555,13 @@ fn a_hello_that_is_refused_records_nothing() {
     let mut hello = puppet.make_client_hello(|_| {});
     hello.extend_from_slice(&[0, 42, 0, 0]);
     grow(&mut hello, 4);
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::PskNotLast));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::PskNotLast)
+    );
     assert_eq!(zone.recorded(), 1);
 }
 

@@ -1,11 +1,13 @@
-//! certificate_authorities and signature_algorithms_cert (RFC 9846, 4.3.3 and 4.3.4): what both sides ask for by them, and choose by them. (oid_filters:
-//! `server_flight.rs`.)
+//! certificate_authorities and signature_algorithms_cert (RFC 9846, 4.3.3 and 4.3.4): what both
+//! sides ask for by them, and choose by them. (oid_filters: `server_flight.rs`.)
 
 use crate::client::Client;
 use crate::code_point::SignatureScheme;
 use crate::connection::tests::puppet::client::{add, add_raw, asking_server, required};
 use crate::connection::tests::puppet::server::certificate_request_with;
-use crate::connection::tests::puppet::{HANDSHAKE, Puppet, WORLD, certificate_of, extension, message, plain, refused, server, vector};
+use crate::connection::tests::puppet::{
+    HANDSHAKE, Puppet, WORLD, certificate_of, extension, message, plain, refused, server, vector,
+};
 use crate::error::{DecodeProblem, Fault};
 use crate::identity::{Authority, Identity};
 use crate::message::ClientHelloExtension::{CertificateAuthorities, SignatureAlgorithmsCert};
@@ -21,52 +23,123 @@ fn name(common_name: &str) -> Vec<u8> {
 
 /// certificate_authorities
 fn authorities(names: &[Vec<u8>]) -> Vec<u8> {
-    extension(47, &vector(2, &names.iter().flat_map(|name| vector(2, name)).collect::<Vec<_>>()))
+    extension(
+        47,
+        &vector(
+            2,
+            &names
+                .iter()
+                .flat_map(|name| vector(2, name))
+                .collect::<Vec<_>>(),
+        ),
+    )
 }
 
 /// What our client shows for a request with Ed25519 and these extensions.
 fn shown(request: &[Vec<u8>]) -> Vec<u8> {
-    let client = Client::builder().trust(WORLD.authority.trust()).identity(WORLD.client.clone()).build().unwrap();
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .identity(WORLD.client.clone())
+        .build()
+        .unwrap();
     let mut puppet = Puppet::serving_at(&client, "WAIT_CERT_CR");
-    let request = certificate_request_with(&[], &[&[extension(13, &[0, 2, 8, 7])][..], request].concat().concat());
+    let request = certificate_request_with(
+        &[],
+        &[&[extension(13, &[0, 2, 8, 7])][..], request]
+            .concat()
+            .concat(),
+    );
     puppet.say(&request).unwrap();
     puppet.lead_to("WAIT_FINISHED");
     puppet.say_finished();
     puppet.hear_client_flight().swap_remove(0)
 }
 
-/// 4.5.1.2: "at least one of the certificates in the certificate chain SHOULD be issued by one of the listed CAs"; 4.5.1: an empty Certificate otherwise.
+/// 4.5.1.2: "at least one of the certificates in the certificate chain SHOULD be issued by one of
+/// the listed CAs"; 4.5.1: an empty Certificate otherwise.
 #[test]
 fn our_client_shows_what_the_server_would_take() {
     let (all, nothing) = (certificate_of(&WORLD.client), message(11, &[0, 0, 0, 0]));
     assert_eq!(shown(&[]), all);
     assert_eq!(shown(&[authorities(&[name("test")])]), all);
-    assert_eq!(shown(&[authorities(&[name("other"), name("test"), name("third")])]), all);
-    for others in [&[name("other")][..], &[name("tes"), name("test2"), name("Test")], &[vec![0x30, 0]]] {
+    assert_eq!(
+        shown(&[authorities(&[name("other"), name("test"), name("third")])]),
+        all
+    );
+    for others in [
+        &[name("other")][..],
+        &[name("tes"), name("test2"), name("Test")],
+        &[vec![0x30, 0]],
+    ] {
         assert_eq!(shown(&[authorities(others)]), nothing);
     }
-    // 4.3.3: the signatures in certificates; without the extension signature_algorithms is about them too.
+    // 4.3.3: the signatures in certificates; without the extension signature_algorithms is about
+    // them too.
     assert_eq!(shown(&[extension(50, &[0, 2, 8, 7])]), all);
     assert_eq!(shown(&[extension(50, &[0, 4, 4, 3, 8, 7])]), all);
     assert_eq!(shown(&[extension(50, &[0, 4, 4, 3, 8, 4])]), nothing);
-    assert_eq!(shown(&[extension(50, &[0, 4, 4, 3, 8, 4]), authorities(&[name("test")])]), nothing);
+    assert_eq!(
+        shown(&[
+            extension(50, &[0, 4, 4, 3, 8, 4]),
+            authorities(&[name("test")])
+        ]),
+        nothing
+    );
 }
 
 /// `DistinguishedName authorities<3..2^16-1>`, each `opaque DistinguishedName<1..2^16-1>`.
 #[test]
 fn syntax() {
-    for data in [&[][..], &[0, 0], &[0, 1, 0], &[0, 2, 0, 0], &[0, 3, 0, 1], &[0, 3, 0, 2, 1], &[0, 3, 0, 1, 1, 0]] {
+    for data in [
+        &[][..],
+        &[0, 0],
+        &[0, 1, 0],
+        &[0, 2, 0, 0],
+        &[0, 3, 0, 1],
+        &[0, 3, 0, 2, 1],
+        &[0, 3, 0, 1, 1, 0],
+    ] {
         let mut puppet = Puppet::client_at("WAIT_CERT_CR");
-        let request = certificate_request_with(&[], &[extension(13, &[0, 2, 8, 7]), extension(47, data)].concat());
+        let request = certificate_request_with(
+            &[],
+            &[extension(13, &[0, 2, 8, 7]), extension(47, data)].concat(),
+        );
         let record = puppet.record(HANDSHAKE, &request);
-        refused!(puppet, record, "WAIT_CERT_CR", 50, Fault::Decode { message: "CertificateRequest", .. });
+        refused!(
+            puppet,
+            record,
+            "WAIT_CERT_CR",
+            50,
+            Fault::Decode {
+                message: "CertificateRequest",
+                ..
+            }
+        );
         let mut puppet = Puppet::calling(&server());
         let hello = puppet.make_client_hello(|hello| add_raw(hello, 47, data));
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 50, Fault::Decode { message: "ClientHello", .. });
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            50,
+            Fault::Decode {
+                message: "ClientHello",
+                ..
+            }
+        );
     }
     let mut puppet = Puppet::calling(&server());
     let hello = puppet.make_client_hello(|hello| add(hello, SignatureAlgorithmsCert(vec![])));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 50, Fault::Decode { problem: DecodeProblem::Empty, .. });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        50,
+        Fault::Decode {
+            problem: DecodeProblem::Empty,
+            ..
+        }
+    );
 }
 
 /// The Certificate of our server for a client that trusts these.
@@ -74,7 +147,10 @@ fn chosen(server: &Server, names: &[&str]) -> Vec<u8> {
     let mut puppet = Puppet::calling(server);
     let hello = puppet.make_client_hello(|hello| {
         if !names.is_empty() {
-            let names: Vec<&'static [u8]> = names.iter().map(|common_name| &*name(common_name).leak()).collect();
+            let names: Vec<&'static [u8]> = names
+                .iter()
+                .map(|common_name| &*name(common_name).leak())
+                .collect();
             add(hello, CertificateAuthorities(names));
         }
     });
@@ -82,13 +158,21 @@ fn chosen(server: &Server, names: &[&str]) -> Vec<u8> {
     puppet.hear_flight().swap_remove(2)
 }
 
-/// 4.5.1.2, of a server with two certificates for one name: the one that the client's authorities lead to, the first where none does.
+/// 4.5.1.2, of a server with two certificates for one name: the one that the client's authorities
+/// lead to, the first where none does.
 #[test]
 fn our_server_chooses_between_two_identities_of_a_name() {
-    let (two, three) = (Authority::new("two").unwrap(), Authority::new("three").unwrap());
+    let (two, three) = (
+        Authority::new("two").unwrap(),
+        Authority::new("three").unwrap(),
+    );
     let issue = |authority: &Authority| authority.issue_server(["db.internal"]).unwrap();
     let identities: [Identity; 3] = [WORLD.server.clone(), issue(&two), issue(&three)];
-    let builder = identities.iter().fold(Server::builder(), |builder, identity| builder.identity_by_name(identity.clone()));
+    let builder = identities
+        .iter()
+        .fold(Server::builder(), |builder, identity| {
+            builder.identity_by_name(identity.clone())
+        });
     let server = builder.build().unwrap();
     for (names, index) in [
         (&[][..], 0),
@@ -100,28 +184,42 @@ fn our_server_chooses_between_two_identities_of_a_name() {
         (&["three", "two"], 1),
         (&["other"], 0),
     ] {
-        assert_eq!(chosen(&server, names), certificate_of(&identities[index]), "{names:?}");
+        assert_eq!(
+            chosen(&server, names),
+            certificate_of(&identities[index]),
+            "{names:?}"
+        );
     }
     // A certificate for the name comes before one for every name, whatever issued them.
-    let server = Server::builder().identity(issue(&two)).identity_by_name(WORLD.server.clone()).build().unwrap();
+    let server = Server::builder()
+        .identity(issue(&two))
+        .identity_by_name(WORLD.server.clone())
+        .build()
+        .unwrap();
     assert_eq!(chosen(&server, &["two"]), certificate_of(&WORLD.server));
 }
 
-/// 4.5.1.2: "If the server cannot produce a certificate chain that is signed only via the indicated supported algorithms, then it SHOULD continue the
-/// handshake by sending a certificate chain of its choice".
+/// 4.5.1.2: "If the server cannot produce a certificate chain that is signed only via the indicated
+/// supported algorithms, then it SHOULD continue the handshake by sending a certificate chain of
+/// its choice".
 #[test]
 fn our_server_has_no_other_signatures() {
     for schemes in [&[0x0807][..], &[0x0403, 0x0804]] {
         let mut puppet = Puppet::calling(&server());
-        let hello =
-            puppet.make_client_hello(|hello| add(hello, SignatureAlgorithmsCert(schemes.iter().copied().map(SignatureScheme).collect())));
+        let hello = puppet.make_client_hello(|hello| {
+            add(
+                hello,
+                SignatureAlgorithmsCert(schemes.iter().copied().map(SignatureScheme).collect()),
+            )
+        });
         puppet.say(&hello).unwrap();
         assert_eq!(puppet.hear_flight()[2], certificate_of(&WORLD.server));
         puppet.lead_server_to("CONNECTED");
     }
 }
 
-/// The CertificateRequest of our server: the names of its roots, if keys are not trusted as well, whose holders have no authority; and not of very many.
+/// The CertificateRequest of our server: the names of its roots, if keys are not trusted as well,
+/// whose holders have no authority; and not of very many.
 #[test]
 fn what_our_server_asks_for() {
     let request = |client_auth: ClientAuth| {
@@ -134,9 +232,20 @@ fn what_our_server_asks_for() {
     assert_eq!(request(required()), with(&authorities(&[name("test")])));
     let stranger = WORLD.authority.trust().and(WORLD.stranger.trust());
     let named = request(ClientAuth::Optional(stranger));
-    let orders = [[name("test"), name("stranger")], [name("stranger"), name("test")]];
-    assert!(orders.iter().any(|names| named == with(&authorities(names))), "{named:?}");
+    let orders = [
+        [name("test"), name("stranger")],
+        [name("stranger"), name("test")],
+    ];
+    assert!(
+        orders
+            .iter()
+            .any(|names| named == with(&authorities(names))),
+        "{named:?}"
+    );
     let key = crate::identity::Trust::keys([WORLD.client.public_key()]);
     assert_eq!(request(ClientAuth::Required(key.clone())), with(&[]));
-    assert_eq!(request(ClientAuth::Required(key.and(WORLD.authority.trust()))), with(&[]));
+    assert_eq!(
+        request(ClientAuth::Required(key.and(WORLD.authority.trust()))),
+        with(&[])
+    );
 }

@@ -1,4 +1,5 @@
-//! The groups (RFC 9846, 4.3.7, 4.3.8 and 7.4; RFC 10024) in both roles: what is offered, that each completes, and shares that are refused.
+//! The groups (RFC 9846, 4.3.7, 4.3.8 and 7.4; RFC 10024) in both roles: what is offered, that each
+//! completes, and shares that are refused.
 
 use crate::client::Client;
 use crate::code_point::NamedGroup;
@@ -20,23 +21,49 @@ fn named(groups: &[u16]) -> Vec<NamedGroup> {
 
 /// Our client with a share for this group alone.
 fn client_with(share: Group) -> Client {
-    Client::builder().trust(WORLD.authority.trust()).key_shares([share.code_point()]).build().unwrap()
+    Client::builder()
+        .trust(WORLD.authority.trust())
+        .key_shares([share.code_point()])
+        .build()
+        .unwrap()
 }
 
 /// What our client offers: the groups in this order, and shares for these.
 fn offered(client: &Client) -> (Vec<u16>, Vec<(u16, usize)>) {
     let puppet = Puppet::serving(client);
     let offer = puppet.offer();
-    let groups = offer.supported_groups().unwrap().iter().map(|group| group.0).collect();
-    (groups, offer.key_share().unwrap().iter().map(|share| (share.group.0, share.key_exchange.len())).collect())
+    let groups = offer
+        .supported_groups()
+        .unwrap()
+        .iter()
+        .map(|group| group.0)
+        .collect();
+    (
+        groups,
+        offer
+            .key_share()
+            .unwrap()
+            .iter()
+            .map(|share| (share.group.0, share.key_exchange.len()))
+            .collect(),
+    )
 }
 
-/// X25519MLKEM768 first, with a share for it and for X25519; secp256r1 for those that ask. RFC 10024: the client's share of the hybrid has 1184 + 32 bytes.
+/// X25519MLKEM768 first, with a share for it and for X25519; secp256r1 for those that ask. RFC
+/// 10024: the client's share of the hybrid has 1184 + 32 bytes.
 #[test]
 fn what_our_client_offers() {
-    assert_eq!(offered(&client()), (vec![HYBRID, X25519, SECP256R1], vec![(HYBRID, 1216), (X25519, 32)]));
+    assert_eq!(
+        offered(&client()),
+        (
+            vec![HYBRID, X25519, SECP256R1],
+            vec![(HYBRID, 1216), (X25519, 32)]
+        )
+    );
     let with = |groups: &[u16], shares: Option<&[u16]>| {
-        let builder = Client::builder().trust(WORLD.authority.trust()).groups(named(groups));
+        let builder = Client::builder()
+            .trust(WORLD.authority.trust())
+            .groups(named(groups));
         match shares {
             Some(shares) => builder.key_shares(named(shares)).build(),
             None => builder.build(),
@@ -45,32 +72,51 @@ fn what_our_client_offers() {
     for (groups, shares, expected) in [
         (&[X25519][..], None, &[(X25519, 32)][..]),
         (&[HYBRID], None, &[(HYBRID, 1216)]),
-        (&[HYBRID, SECP256R1], None, &[(HYBRID, 1216), (SECP256R1, 65)]),
+        (
+            &[HYBRID, SECP256R1],
+            None,
+            &[(HYBRID, 1216), (SECP256R1, 65)],
+        ),
         (&[SECP256R1, X25519], None, &[(SECP256R1, 65)]),
         (&[X25519, HYBRID], None, &[(X25519, 32)]),
         // 4.3.8: "MUST appear in the same order", whatever the setting's.
-        (&[SECP256R1, X25519, HYBRID], Some(&[HYBRID, X25519, SECP256R1][..]), &[(SECP256R1, 65), (X25519, 32), (HYBRID, 1216)]),
+        (
+            &[SECP256R1, X25519, HYBRID],
+            Some(&[HYBRID, X25519, SECP256R1][..]),
+            &[(SECP256R1, 65), (X25519, 32), (HYBRID, 1216)],
+        ),
         (&[X25519, SECP256R1], Some(&[]), &[]),
     ] {
-        assert_eq!(offered(&with(groups, shares).unwrap()), (groups.to_vec(), expected.to_vec()));
+        assert_eq!(
+            offered(&with(groups, shares).unwrap()),
+            (groups.to_vec(), expected.to_vec())
+        );
     }
     for groups in [&[][..], &[X25519, X25519], &[0x0018], &[X25519, 0x0a0a]] {
         assert!(with(groups, None).is_err());
-        assert!(Server::builder().identity(WORLD.server.clone()).groups(named(groups)).build().is_err());
+        assert!(
+            Server::builder()
+                .identity(WORLD.server.clone())
+                .groups(named(groups))
+                .build()
+                .is_err()
+        );
     }
     for shares in [&[X25519, X25519][..], &[HYBRID], &[0x0018]] {
         assert!(with(&[X25519, SECP256R1], Some(shares)).is_err());
     }
 }
 
-/// 4.3.8: "The key_exchange values ... MUST be generated independently": the X25519 half of the hybrid is not the X25519 share beside it, nor the one of
-/// another connection.
+/// 4.3.8: "The key_exchange values ... MUST be generated independently": the X25519 half of the
+/// hybrid is not the X25519 share beside it, nor the one of another connection.
 #[test]
 fn shares_are_independent() {
     let shares = || {
         let puppet = Puppet::serving(&client());
         let offer = puppet.offer();
-        let [hybrid, x25519] = offer.key_share().unwrap() else { panic!("not two shares") };
+        let [hybrid, x25519] = offer.key_share().unwrap() else {
+            panic!("not two shares")
+        };
         let (encapsulation_key, half) = hybrid.key_exchange.split_at(1184);
         [encapsulation_key, half, x25519.key_exchange].map(<[u8]>::to_vec)
     };
@@ -95,7 +141,8 @@ fn each_group_completes() {
     }
 }
 
-/// The shares that no group takes, of the length that is right otherwise, and what is wrong with them.
+/// The shares that no group takes, of the length that is right otherwise, and what is wrong with
+/// them.
 fn bad_shares(group: Group, length: usize) -> Vec<(Vec<u8>, Illegal)> {
     let group_code = group.code_point();
     let malformed = || Illegal::KeyShare { group: group_code };
@@ -106,10 +153,14 @@ fn bad_shares(group: Group, length: usize) -> Vec<(Vec<u8>, Illegal)> {
         .collect();
     match group {
         // RFC 7748, 6.1, and RFC 10024, "Shared secret": all-zero, also inside the hybrid.
-        Group::X25519 => bad.push((vec![0; length], Illegal::ZeroSharedSecret { group: group_code })),
+        Group::X25519 => bad.push((
+            vec![0; length],
+            Illegal::ZeroSharedSecret { group: group_code },
+        )),
         Group::X25519MlKem768 => {}
         Group::Secp256r1 => {
-            // 4.3.8.2: "legacy_form = 4"; not on the curve; a coordinate that is not below the prime; a point at infinity.
+            // 4.3.8.2: "legacy_form = 4"; not on the curve; a coordinate that is not below the
+            // prime; a point at infinity.
             for form in [0, 2, 3, 5, 6, 7] {
                 bad.push(([&[form][..], &[4; 64]].concat(), malformed()));
             }
@@ -124,12 +175,20 @@ fn bad_shares(group: Group, length: usize) -> Vec<(Vec<u8>, Illegal)> {
 /// 4.3.8.2 and 7.4: illegal_parameter, and a share that is empty does not follow the syntax.
 #[test]
 fn shares_that_our_client_refuses() {
-    for (group, length) in [(Group::X25519, 32), (Group::Secp256r1, 65), (Group::X25519MlKem768, 1088 + 32)] {
+    for (group, length) in [
+        (Group::X25519, 32),
+        (Group::Secp256r1, 65),
+        (Group::X25519MlKem768, 1088 + 32),
+    ] {
         let refused = |share: &dyn Fn(&mut Vec<u8>), alert, expected: &dyn Fn(&Fault) -> bool| {
             let mut puppet = Puppet::serving(&client_with(group));
             puppet.group = group;
             let hello = puppet.server_hello(|hello| {
-                let [_, ServerHelloExtension::KeyShare(entry)] = &mut hello.extensions.as_mut().unwrap()[..] else { panic!("no share") };
+                let [_, ServerHelloExtension::KeyShare(entry)] =
+                    &mut hello.extensions.as_mut().unwrap()[..]
+                else {
+                    panic!("no share")
+                };
                 assert_eq!(entry.key_exchange.len(), length);
                 let mut bytes = entry.key_exchange.to_vec();
                 share(&mut bytes);
@@ -138,49 +197,104 @@ fn shares_that_our_client_refuses() {
             refused!(puppet, plain(HANDSHAKE, &hello), "WAIT_SH", alert, fault if expected(&fault));
         };
         for (bad, illegal) in bad_shares(group, length) {
-            refused(&|share| *share = bad.clone(), 47, &|fault| matches!(fault, Fault::Illegal(got) if *got == illegal));
+            refused(
+                &|share| *share = bad.clone(),
+                47,
+                &|fault| matches!(fault, Fault::Illegal(got) if *got == illegal),
+            );
         }
-        refused(&|share| share.clear(), 50, &|fault| matches!(fault, Fault::Decode { problem: DecodeProblem::Empty, .. }));
+        refused(&|share| share.clear(), 50, &|fault| {
+            matches!(
+                fault,
+                Fault::Decode {
+                    problem: DecodeProblem::Empty,
+                    ..
+                }
+            )
+        });
         if group == Group::X25519MlKem768 {
-            let zero = Illegal::ZeroSharedSecret { group: NamedGroup(HYBRID) };
-            refused(&|share| share[1088..].fill(0), 47, &|fault| matches!(fault, Fault::Illegal(got) if *got == zero));
+            let zero = Illegal::ZeroSharedSecret {
+                group: NamedGroup(HYBRID),
+            };
+            refused(
+                &|share| share[1088..].fill(0),
+                47,
+                &|fault| matches!(fault, Fault::Illegal(got) if *got == zero),
+            );
         }
     }
 }
 
 #[test]
 fn shares_that_our_server_refuses() {
-    for (group, length) in [(Group::X25519, 32), (Group::Secp256r1, 65), (Group::X25519MlKem768, 1184 + 32)] {
+    for (group, length) in [
+        (Group::X25519, 32),
+        (Group::Secp256r1, 65),
+        (Group::X25519MlKem768, 1184 + 32),
+    ] {
         let refused = |share: &dyn Fn(&mut Vec<u8>), alert, expected: &dyn Fn(&Fault) -> bool| {
             let mut puppet = Puppet::calling_with(&server(), &[group], group);
             let mut bytes = puppet.key.as_ref().unwrap().public().to_vec();
             assert_eq!(bytes.len(), length);
             share(&mut bytes);
-            let entry = KeyShareEntry { group: group.code_point(), key_exchange: bytes.leak() };
+            let entry = KeyShareEntry {
+                group: group.code_point(),
+                key_exchange: bytes.leak(),
+            };
             let hello = puppet.make_client_hello(|hello| set(hello, KeyShare(vec![entry])));
             refused!(puppet, plain(HANDSHAKE, &hello), "START", alert, fault if expected(&fault));
         };
         for (bad, illegal) in bad_shares(group, length) {
-            refused(&|share| *share = bad.clone(), 47, &|fault| matches!(fault, Fault::Illegal(got) if *got == illegal));
+            refused(
+                &|share| *share = bad.clone(),
+                47,
+                &|fault| matches!(fault, Fault::Illegal(got) if *got == illegal),
+            );
         }
-        refused(&|share| share.clear(), 50, &|fault| matches!(fault, Fault::Decode { problem: DecodeProblem::Empty, .. }));
+        refused(&|share| share.clear(), 50, &|fault| {
+            matches!(
+                fault,
+                Fault::Decode {
+                    problem: DecodeProblem::Empty,
+                    ..
+                }
+            )
+        });
         if group == Group::X25519MlKem768 {
-            let zero = Illegal::ZeroSharedSecret { group: NamedGroup(HYBRID) };
-            refused(&|share| share[1184..].fill(0), 47, &|fault| matches!(fault, Fault::Illegal(got) if *got == zero));
-            // RFC 10024, "Server share": "the server MUST perform the encapsulation key check": a coefficient of 3329 or more.
-            let malformed = Illegal::KeyShare { group: NamedGroup(HYBRID) };
-            refused(&|share| share[..3].fill(0xff), 47, &|fault| matches!(fault, Fault::Illegal(got) if *got == malformed));
+            let zero = Illegal::ZeroSharedSecret {
+                group: NamedGroup(HYBRID),
+            };
+            refused(
+                &|share| share[1184..].fill(0),
+                47,
+                &|fault| matches!(fault, Fault::Illegal(got) if *got == zero),
+            );
+            // RFC 10024, "Server share": "the server MUST perform the encapsulation key check": a
+            // coefficient of 3329 or more.
+            let malformed = Illegal::KeyShare {
+                group: NamedGroup(HYBRID),
+            };
+            refused(
+                &|share| share[..3].fill(0xff),
+                47,
+                &|fault| matches!(fault, Fault::Illegal(got) if *got == malformed),
+            );
         }
     }
 }
 
-/// A ciphertext that was not made for the key is no error of the exchange (FIPS 203's implicit rejection): the two sides' keys differ, and nothing opens.
+/// A ciphertext that was not made for the key is no error of the exchange (FIPS 203's implicit
+/// rejection): the two sides' keys differ, and nothing opens.
 #[test]
 fn a_ciphertext_that_was_changed() {
     let mut puppet = Puppet::serving(&client());
     puppet.group = Group::X25519MlKem768;
     let hello = puppet.server_hello(|hello| {
-        let [_, ServerHelloExtension::KeyShare(entry)] = &mut hello.extensions.as_mut().unwrap()[..] else { panic!("no share") };
+        let [_, ServerHelloExtension::KeyShare(entry)] =
+            &mut hello.extensions.as_mut().unwrap()[..]
+        else {
+            panic!("no share")
+        };
         let mut bytes = entry.key_exchange.to_vec();
         bytes[500] ^= 1;
         entry.key_exchange = bytes.leak();
@@ -189,11 +303,21 @@ fn a_ciphertext_that_was_changed() {
     puppet.install_handshake_keys();
     let record = puppet.record(HANDSHAKE, &[8, 0, 0, 2, 0, 0]);
     let error = puppet.feed(&record).unwrap_err();
-    assert!(matches!(error, crate::error::Error::Protocol { state: "WAIT_EE", fault: Fault::BadRecordMac }), "{error}");
+    assert!(
+        matches!(
+            error,
+            crate::error::Error::Protocol {
+                state: "WAIT_EE",
+                fault: Fault::BadRecordMac
+            }
+        ),
+        "{error}"
+    );
 }
 
-/// 4.3.7: "If the server has a group it prefers to the ones in the "key_share" extension but is still willing to accept the ClientHello, it SHOULD send
-/// "supported_groups" ...; this extension SHOULD contain all groups the server supports".
+/// 4.3.7: "If the server has a group it prefers to the ones in the "key_share" extension but is
+/// still willing to accept the ClientHello, it SHOULD send "supported_groups" ...; this extension
+/// SHOULD contain all groups the server supports".
 #[test]
 fn what_our_server_would_have_liked() {
     let answer = |groups: &'static [u16]| {
@@ -201,17 +325,30 @@ fn what_our_server_would_have_liked() {
         let hello = puppet.make_client_hello(|hello| set(hello, SupportedGroups(named(groups))));
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
-        let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
+        let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else {
+            panic!("{flight:?}")
+        };
         answers.supported_groups().map(<[NamedGroup]>::to_vec)
     };
     // The share is for X25519.
     assert_eq!(answer(&[X25519]), None);
     assert_eq!(answer(&[SECP256R1, X25519]), None);
-    let mut puppet =
-        Puppet::calling(&Server::builder().identity(WORLD.server.clone()).groups(named(&[SECP256R1, X25519])).build().unwrap());
-    let hello = puppet.make_client_hello(|hello| set(hello, SupportedGroups(named(&[X25519, SECP256R1]))));
+    let mut puppet = Puppet::calling(
+        &Server::builder()
+            .identity(WORLD.server.clone())
+            .groups(named(&[SECP256R1, X25519]))
+            .build()
+            .unwrap(),
+    );
+    let hello =
+        puppet.make_client_hello(|hello| set(hello, SupportedGroups(named(&[X25519, SECP256R1]))));
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
-    assert_eq!(answers.supported_groups(), Some(&named(&[SECP256R1, X25519])[..]));
+    let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else {
+        panic!("{flight:?}")
+    };
+    assert_eq!(
+        answers.supported_groups(),
+        Some(&named(&[SECP256R1, X25519])[..])
+    );
 }

@@ -1,16 +1,21 @@
-//! Raw public keys (RFC 7250; RFC 9846, 4.5.1) in both directions: when they are offered, chosen and shown, and what is refused.
+//! Raw public keys (RFC 7250; RFC 9846, 4.5.1) in both directions: when they are offered, chosen
+//! and shown, and what is refused.
 
 use crate::client::Client;
 use crate::code_point::{CertificateType, ExtensionType};
 use crate::connection::tests::puppet::client::{add, remove, set};
-use crate::connection::tests::puppet::server::{certificate_request, certificate_request_with, encrypted_extensions};
+use crate::connection::tests::puppet::server::{
+    certificate_request, certificate_request_with, encrypted_extensions,
+};
 use crate::connection::tests::puppet::{
-    HANDSHAKE, Puppet, Side, WORLD, certificate_message, certificate_of, certificate_verify_of, extension, message, plain, refused, server,
-    vector,
+    HANDSHAKE, Puppet, Side, WORLD, certificate_message, certificate_of, certificate_verify_of,
+    extension, message, plain, refused, server, vector,
 };
 use crate::error::{CertificateError, DecodeProblem, Fault, Illegal};
 use crate::identity::{Identity, Trust};
-use crate::message::ClientHelloExtension::{ClientCertificateType, ServerCertificateType, ServerName};
+use crate::message::ClientHelloExtension::{
+    ClientCertificateType, ServerCertificateType, ServerName,
+};
 use crate::message::{self, ClientHello, Message};
 use crate::server::{ClientAuth, Server};
 
@@ -22,7 +27,9 @@ const RAW: u8 = 2;
 
 /// RFC 8410, section 4: the SubjectPublicKeyInfo of an Ed25519 key.
 fn spki(identity: &Identity) -> Vec<u8> {
-    let prefix = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+    let prefix = [
+        0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+    ];
     [&prefix[..], identity.public_key().as_bytes()].concat()
 }
 
@@ -59,11 +66,14 @@ fn trusting(trust: Trust) -> Client {
 /// Our client trusts this key, and the server has answered that it shows one; WAIT_CERT_CR.
 fn shown_a_key(trust: Trust) -> Puppet {
     let mut puppet = Puppet::serving_at(&trusting(trust), "WAIT_EE");
-    puppet.say(&encrypted_extensions(&extension(SERVER_TYPE, &[RAW]))).unwrap();
+    puppet
+        .say(&encrypted_extensions(&extension(SERVER_TYPE, &[RAW])))
+        .unwrap();
     puppet
 }
 
-/// Offered where keys are trusted, best first, and never where roots alone are: no root can vouch for one.
+/// Offered where keys are trusted, best first, and never where roots alone are: no root can vouch
+/// for one.
 #[test]
 fn what_our_client_offers() {
     let key = || Identity::generate().unwrap().public_key();
@@ -73,10 +83,16 @@ fn what_our_client_offers() {
         (Trust::keys([key()]), Some([RAW, X509])),
         (Trust::key_for("db.internal", key()), Some([RAW, X509])),
         (roots().and(Trust::keys([key()])), Some([X509, RAW])),
-        (roots().and(Trust::key_for("other.internal", key())), Some([X509, RAW])),
+        (
+            roots().and(Trust::key_for("other.internal", key())),
+            Some([X509, RAW]),
+        ),
     ] {
-        for (identity, own) in [(None, None), (Some(WORLD.client.clone()), None), (Some(Identity::generate().unwrap()), Some([RAW, X509]))]
-        {
+        for (identity, own) in [
+            (None, None),
+            (Some(WORLD.client.clone()), None),
+            (Some(Identity::generate().unwrap()), Some([RAW, X509])),
+        ] {
             let builder = Client::builder().trust(trust.clone());
             let client = match identity {
                 Some(identity) => builder.identity(identity).build().unwrap(),
@@ -84,8 +100,14 @@ fn what_our_client_offers() {
             };
             let puppet = Puppet::serving(&client);
             let offer = puppet.offer();
-            assert_eq!(offer.server_certificate_type(), offered.map(|offered| types(&offered)).as_deref());
-            assert_eq!(offer.client_certificate_type(), own.map(|own| types(&own)).as_deref());
+            assert_eq!(
+                offer.server_certificate_type(),
+                offered.map(|offered| types(&offered)).as_deref()
+            );
+            assert_eq!(
+                offer.client_certificate_type(),
+                own.map(|own| types(&own)).as_deref()
+            );
         }
     }
 }
@@ -97,7 +119,10 @@ fn a_server_by_its_key() {
     for trust in [
         Trust::keys([identity.public_key()]),
         Trust::key_for("db.internal", identity.public_key()),
-        WORLD.authority.trust().and(Trust::key_for("db.internal", identity.public_key())),
+        WORLD
+            .authority
+            .trust()
+            .and(Trust::key_for("db.internal", identity.public_key())),
     ] {
         let mut puppet = shown_a_key(trust);
         puppet.identity = identity.clone();
@@ -107,44 +132,89 @@ fn a_server_by_its_key() {
         assert_eq!(peer.public_key(), identity.public_key());
         assert!(peer.certificates().is_empty());
     }
-    // A server without RFC 7250 shows the same key in a certificate: no answer means X.509, and so does X.509.
+    // A server without RFC 7250 shows the same key in a certificate: no answer means X.509, and so
+    // does X.509.
     for answer in [vec![], extension(SERVER_TYPE, &[X509])] {
-        let mut puppet = Puppet::serving_at(&trusting(Trust::key_for("db.internal", identity.public_key())), "WAIT_EE");
+        let mut puppet = Puppet::serving_at(
+            &trusting(Trust::key_for("db.internal", identity.public_key())),
+            "WAIT_EE",
+        );
         puppet.identity = identity.clone();
         puppet.say(&encrypted_extensions(&answer)).unwrap();
         puppet.lead_to("CONNECTED");
-        assert_eq!(puppet.us.negotiated().unwrap().peer().unwrap().certificates().len(), 1);
+        assert_eq!(
+            puppet
+                .us
+                .negotiated()
+                .unwrap()
+                .peer()
+                .unwrap()
+                .certificates()
+                .len(),
+            1
+        );
     }
 }
 
-/// RFC 9846, 4.3: an answer to what was not asked is unsupported_extension; RFC 7250, 4.2: the answer is one of the types that were offered.
+/// RFC 9846, 4.3: an answer to what was not asked is unsupported_extension; RFC 7250, 4.2: the
+/// answer is one of the types that were offered.
 #[test]
 fn answers_that_are_refused() {
     let key = Trust::keys([WORLD.server.public_key()]);
-    for (client, answered) in [(trusting(WORLD.authority.trust()), SERVER_TYPE), (trusting(key.clone()), CLIENT_TYPE)] {
+    for (client, answered) in [
+        (trusting(WORLD.authority.trust()), SERVER_TYPE),
+        (trusting(key.clone()), CLIENT_TYPE),
+    ] {
         for certificate_type in [X509, RAW] {
             let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-            let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(answered, &[certificate_type])));
+            let record = puppet.record(
+                HANDSHAKE,
+                &encrypted_extensions(&extension(answered, &[certificate_type])),
+            );
             refused!(
                 puppet,
                 record,
                 "WAIT_EE",
                 110,
-                Fault::UnsolicitedExtension { message: "EncryptedExtensions", extension } if extension.0 == answered
+                Fault::UnsolicitedExtension { message: "EncryptedExtensions", extension }
+                    if extension.0 == answered
             );
         }
     }
-    let client = Client::builder().trust(key).identity(Identity::generate().unwrap()).build().unwrap();
+    let client = Client::builder()
+        .trust(key)
+        .identity(Identity::generate().unwrap())
+        .build()
+        .unwrap();
     for answered in [SERVER_TYPE, CLIENT_TYPE] {
         for certificate_type in [1, 3, 255] {
             let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-            let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(answered, &[certificate_type])));
-            refused!(puppet, record, "WAIT_EE", 47, Fault::Illegal(Illegal::CertificateTypeNotOffered(got)) if got.0 == certificate_type);
+            let record = puppet.record(
+                HANDSHAKE,
+                &encrypted_extensions(&extension(answered, &[certificate_type])),
+            );
+            refused!(
+                puppet,
+                record,
+                "WAIT_EE",
+                47,
+                Fault::Illegal(Illegal::CertificateTypeNotOffered(got)) if got.0 == certificate_type
+            );
         }
         for data in [&[][..], &[RAW, RAW], &[1, RAW]] {
             let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-            let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(answered, data)));
-            refused!(puppet, record, "WAIT_EE", 50, Fault::Decode { message: "EncryptedExtensions", .. });
+            let record =
+                puppet.record(HANDSHAKE, &encrypted_extensions(&extension(answered, data)));
+            refused!(
+                puppet,
+                record,
+                "WAIT_EE",
+                50,
+                Fault::Decode {
+                    message: "EncryptedExtensions",
+                    ..
+                }
+            );
         }
     }
 }
@@ -159,21 +229,56 @@ fn more_keys_than_one_and_none() {
         let record = puppet.record(HANDSHAKE, &certificate_message(&[], &entries));
         // Section 6: "syntactically correct but semantically invalid".
         let expected = entries.len();
-        refused!(puppet, record, "WAIT_CERT_CR", 47, Fault::Illegal(Illegal::RawKeys(count)) if count == expected);
+        refused!(
+            puppet,
+            record,
+            "WAIT_CERT_CR",
+            47,
+            Fault::Illegal(Illegal::RawKeys(count)) if count == expected
+        );
     }
     let mut puppet = shown_a_key(trust.clone());
     let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[]));
-    refused!(puppet, record, "WAIT_CERT_CR", 50, Fault::Decode { message: "Certificate", problem: DecodeProblem::Empty, .. });
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        50,
+        Fault::Decode {
+            message: "Certificate",
+            problem: DecodeProblem::Empty,
+            ..
+        }
+    );
     // The rules of every Certificate hold: no context, no extensions that were not asked.
     let mut puppet = shown_a_key(trust.clone());
     let record = puppet.record(HANDSHAKE, &certificate_message(b"x", &[(&key, &[])]));
-    refused!(puppet, record, "WAIT_CERT_CR", 47, Fault::Illegal(Illegal::RequestContext));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        47,
+        Fault::Illegal(Illegal::RequestContext)
+    );
     let mut puppet = shown_a_key(trust);
-    let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&key, &extension(0x0a0a, &[]))]));
-    refused!(puppet, record, "WAIT_CERT_CR", 110, Fault::UnsolicitedExtension { message: "Certificate", .. });
+    let record = puppet.record(
+        HANDSHAKE,
+        &certificate_message(&[], &[(&key, &extension(0x0a0a, &[]))]),
+    );
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        110,
+        Fault::UnsolicitedExtension {
+            message: "Certificate",
+            ..
+        }
+    );
 }
 
-/// What is no SubjectPublicKeyInfo of Ed25519 (RFC 8410), and what is one of a key that is not trusted under this name.
+/// What is no SubjectPublicKeyInfo of Ed25519 (RFC 8410), and what is one of a key that is not
+/// trusted under this name.
 #[test]
 fn keys_that_are_refused() {
     let trust = || Trust::keys([WORLD.server.public_key()]);
@@ -185,30 +290,78 @@ fn keys_that_are_refused() {
     (with_parameters[1], with_parameters[3]) = (0x2c, 0x07);
     let cases: [(Trust, Vec<u8>, u8, CertificateError); 9] = [
         (trust(), key[..43].to_vec(), 42, CertificateError::Malformed),
-        (trust(), [&key[..], &[0]].concat(), 42, CertificateError::Malformed),
+        (
+            trust(),
+            [&key[..], &[0]].concat(),
+            42,
+            CertificateError::Malformed,
+        ),
         (trust(), key[12..].to_vec(), 42, CertificateError::Malformed),
-        (trust(), b"not DER".to_vec(), 42, CertificateError::Malformed),
+        (
+            trust(),
+            b"not DER".to_vec(),
+            42,
+            CertificateError::Malformed,
+        ),
         // A certificate where a key was agreed.
-        (trust(), WORLD.server.certificates()[0].clone(), 42, CertificateError::Malformed),
+        (
+            trust(),
+            WORLD.server.certificates()[0].clone(),
+            42,
+            CertificateError::Malformed,
+        ),
         (trust(), x25519, 43, CertificateError::UnsupportedAlgorithm),
-        (trust(), spki(&WORLD.client), 48, CertificateError::UntrustedKey),
-        (Trust::key_for("other.internal", WORLD.server.public_key()), key.clone(), 48, CertificateError::UntrustedKey),
+        (
+            trust(),
+            spki(&WORLD.client),
+            48,
+            CertificateError::UntrustedKey,
+        ),
+        (
+            Trust::key_for("other.internal", WORLD.server.public_key()),
+            key.clone(),
+            48,
+            CertificateError::UntrustedKey,
+        ),
         // A root vouches for no raw key, though it has issued a certificate for it.
-        (WORLD.authority.trust().and(Trust::keys([WORLD.client.public_key()])), key.clone(), 48, CertificateError::UntrustedKey),
+        (
+            WORLD
+                .authority
+                .trust()
+                .and(Trust::keys([WORLD.client.public_key()])),
+            key.clone(),
+            48,
+            CertificateError::UntrustedKey,
+        ),
     ];
     for (trust, shown, alert, expected) in cases {
         let mut puppet = shown_a_key(trust);
         let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&shown, &[])]));
-        refused!(puppet, record, "WAIT_CERT_CR", alert, Fault::Certificate(error) if error == expected);
+        refused!(
+            puppet,
+            record,
+            "WAIT_CERT_CR",
+            alert,
+            Fault::Certificate(error) if error == expected
+        );
     }
     // Parameters, which RFC 8410 forbids: whatever it is called, it is refused.
     let mut puppet = shown_a_key(trust());
-    let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&with_parameters, &[])]));
+    let record = puppet.record(
+        HANDSHAKE,
+        &certificate_message(&[], &[(&with_parameters, &[])]),
+    );
     assert!(puppet.feed(&record).is_err());
     // A key where a certificate was agreed.
     let mut puppet = Puppet::serving_at(&trusting(trust()), "WAIT_CERT_CR");
     let record = puppet.record(HANDSHAKE, &raw_certificate(&WORLD.server));
-    refused!(puppet, record, "WAIT_CERT_CR", 42, Fault::Certificate(CertificateError::Malformed));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        42,
+        Fault::Certificate(CertificateError::Malformed)
+    );
 }
 
 /// Whoever repeats a key does not hold it: decrypt_error (4.5.2).
@@ -216,7 +369,11 @@ fn keys_that_are_refused() {
 fn a_key_that_the_server_does_not_hold() {
     let mut puppet = shown_a_key(Trust::keys([WORLD.server.public_key()]));
     puppet.say(&raw_certificate(&WORLD.server)).unwrap();
-    let signature = WORLD.client.sign(&puppet.signed_content(Side::Server)).unwrap().unwrap();
+    let signature = WORLD
+        .client
+        .sign(&puppet.signed_content(Side::Server))
+        .unwrap()
+        .unwrap();
     let record = puppet.record(HANDSHAKE, &certificate_verify_of(0x0807, &signature));
     refused!(puppet, record, "WAIT_CV", 51, Fault::BadSignature);
 }
@@ -226,7 +383,9 @@ fn a_key_that_the_server_does_not_hold() {
 fn a_session_made_by_a_key() {
     let client = trusting(Trust::key_for("db.internal", WORLD.server.public_key()));
     let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-    puppet.say(&encrypted_extensions(&extension(SERVER_TYPE, &[RAW]))).unwrap();
+    puppet
+        .say(&encrypted_extensions(&extension(SERVER_TYPE, &[RAW])))
+        .unwrap();
     puppet.say(&raw_certificate(&WORLD.server)).unwrap();
     puppet.lead_to("CONNECTED");
     let psk = puppet.say_ticket(&crate::connection::tests::puppet::server::new_session_ticket());
@@ -240,9 +399,15 @@ fn a_session_made_by_a_key() {
 
 /// The Certificate that our client answers a request with, in the type that the server chose.
 fn answer(identity: &Identity, chosen: Option<u8>, request: &[u8]) -> Vec<u8> {
-    let client = Client::builder().trust(WORLD.authority.trust()).identity(identity.clone()).build().unwrap();
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .identity(identity.clone())
+        .build()
+        .unwrap();
     let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
-    let chosen = chosen.map(|chosen| extension(CLIENT_TYPE, &[chosen])).unwrap_or_default();
+    let chosen = chosen
+        .map(|chosen| extension(CLIENT_TYPE, &[chosen]))
+        .unwrap_or_default();
     puppet.say(&encrypted_extensions(&chosen)).unwrap();
     puppet.say(request).unwrap();
     puppet.lead_to("WAIT_FINISHED");
@@ -257,55 +422,115 @@ fn answer(identity: &Identity, chosen: Option<u8>, request: &[u8]) -> Vec<u8> {
 fn what_our_client_shows() {
     let identity = Identity::generate().unwrap();
     let nothing = message(11, &[0, 0, 0, 0]);
-    assert_eq!(answer(&identity, Some(RAW), &certificate_request()), raw_certificate(&identity));
-    assert_eq!(answer(&identity, Some(X509), &certificate_request()), certificate_of(&identity));
-    assert_eq!(answer(&identity, None, &certificate_request()), certificate_of(&identity));
-    assert_eq!(answer(&WORLD.client, None, &certificate_request()), certificate_of(&WORLD.client));
+    assert_eq!(
+        answer(&identity, Some(RAW), &certificate_request()),
+        raw_certificate(&identity)
+    );
+    assert_eq!(
+        answer(&identity, Some(X509), &certificate_request()),
+        certificate_of(&identity)
+    );
+    assert_eq!(
+        answer(&identity, None, &certificate_request()),
+        certificate_of(&identity)
+    );
+    assert_eq!(
+        answer(&WORLD.client, None, &certificate_request()),
+        certificate_of(&WORLD.client)
+    );
 
     // No Ed25519 (4.5.2).
     let others = certificate_request_with(&[], &extension(13, &[0, 2, 4, 3]));
     assert_eq!(answer(&identity, Some(RAW), &others), nothing);
-    // What the server wants of issuers and signatures in certificates says nothing of a key (4.3.3, 4.3.4).
+    // What the server wants of issuers and signatures in certificates says nothing of a key (4.3.3,
+    // 4.3.4).
     let schemes = extension(13, &[0, 2, 8, 7]);
-    let issuers = [schemes.clone(), extension(47, &vector(2, &vector(2, b"0\0"))), extension(50, &[0, 2, 4, 3])].concat();
-    assert_eq!(answer(&identity, Some(RAW), &certificate_request_with(&[], &issuers)), raw_certificate(&identity));
+    let issuers = [
+        schemes.clone(),
+        extension(47, &vector(2, &vector(2, b"0\0"))),
+        extension(50, &[0, 2, 4, 3]),
+    ]
+    .concat();
+    assert_eq!(
+        answer(
+            &identity,
+            Some(RAW),
+            &certificate_request_with(&[], &issuers)
+        ),
+        raw_certificate(&identity)
+    );
     // A filter cannot match what has no extensions (4.3.5); a list without any is none.
-    let filter = [vector(1, &[6, 3, 0x55, 0x1d, 15]), vector(2, &[3, 2, 7, 0x80])].concat();
+    let filter = [
+        vector(1, &[6, 3, 0x55, 0x1d, 15]),
+        vector(2, &[3, 2, 7, 0x80]),
+    ]
+    .concat();
     for (filters, expected) in [(filter, nothing), (vec![], raw_certificate(&identity))] {
-        let request = certificate_request_with(&[], &[schemes.clone(), extension(48, &vector(2, &filters))].concat());
+        let request = certificate_request_with(
+            &[],
+            &[schemes.clone(), extension(48, &vector(2, &filters))].concat(),
+        );
         assert_eq!(answer(&identity, Some(RAW), &request), expected);
     }
 }
 
 // ---- our server, and its own key ----
 
-/// What our server answers, and shows: EncryptedExtensions' server_certificate_type, and Certificate.
+/// What our server answers, and shows: EncryptedExtensions' server_certificate_type, and
+/// Certificate.
 fn shown(server: &Server, client: &[u8], server_types: &[u8]) -> (Option<u8>, Option<u8>, Vec<u8>) {
     let mut puppet = Puppet::calling(server);
     let hello = puppet.make_client_hello(|hello| offer(hello, client, server_types));
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
-    let certificate = flight.iter().find(|message| message[0] == 11).unwrap().clone();
-    (answers.client_certificate_type().map(|answer| answer.0), answers.server_certificate_type().map(|answer| answer.0), certificate)
+    let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else {
+        panic!("{flight:?}")
+    };
+    let certificate = flight
+        .iter()
+        .find(|message| message[0] == 11)
+        .unwrap()
+        .clone();
+    (
+        answers.client_certificate_type().map(|answer| answer.0),
+        answers.server_certificate_type().map(|answer| answer.0),
+        certificate,
+    )
 }
 
-/// RFC 7250, 4.2: our preference among what the client offers; a client that offers nothing takes X.509.
+/// RFC 7250, 4.2: our preference among what the client offers; a client that offers nothing takes
+/// X.509.
 #[test]
 fn what_our_server_shows() {
     let key = Identity::generate().unwrap();
     let by_key = Server::builder().identity(key.clone()).build().unwrap();
     let raw = (None, Some(RAW), raw_certificate(&key));
-    let (unasked, certificate) = ((None, None, certificate_of(&key)), (None, Some(X509), certificate_of(&key)));
-    for (offered, expected) in
-        [(&[][..], &unasked), (&[X509], &certificate), (&[RAW], &raw), (&[RAW, X509], &raw), (&[X509, RAW], &raw), (&[1, RAW, 3], &raw)]
-    {
+    let (unasked, certificate) = (
+        (None, None, certificate_of(&key)),
+        (None, Some(X509), certificate_of(&key)),
+    );
+    for (offered, expected) in [
+        (&[][..], &unasked),
+        (&[X509], &certificate),
+        (&[RAW], &raw),
+        (&[RAW, X509], &raw),
+        (&[X509, RAW], &raw),
+        (&[1, RAW, 3], &raw),
+    ] {
         assert_eq!(&shown(&by_key, &[], offered), expected, "{offered:?}");
     }
     // With a certificate from somebody else the key alone is for clients that take nothing else.
     let raw = (None, Some(RAW), raw_certificate(&WORLD.server));
-    let (unasked, certificate) = ((None, None, certificate_of(&WORLD.server)), (None, Some(X509), certificate_of(&WORLD.server)));
-    for (offered, expected) in [(&[][..], &unasked), (&[X509], &certificate), (&[RAW, X509], &certificate), (&[RAW], &raw)] {
+    let (unasked, certificate) = (
+        (None, None, certificate_of(&WORLD.server)),
+        (None, Some(X509), certificate_of(&WORLD.server)),
+    );
+    for (offered, expected) in [
+        (&[][..], &unasked),
+        (&[X509], &certificate),
+        (&[RAW, X509], &certificate),
+        (&[RAW], &raw),
+    ] {
         assert_eq!(&shown(&server(), &[], offered), expected, "{offered:?}");
     }
 }
@@ -313,37 +538,73 @@ fn what_our_server_shows() {
 /// RFC 7250, 4.2: "terminates the session with a fatal alert of type "unsupported_certificate"".
 #[test]
 fn no_common_type() {
-    let asking = |trust| Server::builder().identity(WORLD.server.clone()).client_auth(ClientAuth::Required(trust)).build().unwrap();
+    let asking = |trust| {
+        Server::builder()
+            .identity(WORLD.server.clone())
+            .client_auth(ClientAuth::Required(trust))
+            .build()
+            .unwrap()
+    };
     let refused = |server: &Server, client: &[u8], server_types: &[u8], expected: &[u8]| {
         let mut puppet = Puppet::calling(server);
         let hello = puppet.make_client_hello(|hello| offer(hello, client, server_types));
         let expected = types(expected);
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 43, Fault::NoCommonCertificateType { offered } if offered == expected);
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            43,
+            Fault::NoCommonCertificateType { offered } if offered == expected
+        );
     };
     refused(&server(), &[], &[1], &[1]);
     refused(&server(), &[], &[3, 255], &[3, 255]);
     // Roots alone vouch for no raw key.
     refused(&asking(WORLD.authority.trust()), &[RAW], &[], &[RAW]);
     refused(&asking(WORLD.authority.trust()), &[RAW, 1], &[], &[RAW, 1]);
-    refused(&asking(Trust::keys([WORLD.client.public_key()])), &[1], &[], &[1]);
+    refused(
+        &asking(Trust::keys([WORLD.client.public_key()])),
+        &[1],
+        &[],
+        &[1],
+    );
     // `CertificateType client_certificate_types<1..2^8-1>`
     for extension_type in [CLIENT_TYPE, SERVER_TYPE] {
         for data in [&[][..], &[0], &[1], &[2, RAW]] {
             let mut puppet = Puppet::calling(&server());
-            let hello = puppet.make_client_hello(|hello| crate::connection::tests::puppet::client::add_raw(hello, extension_type, data));
-            refused!(puppet, plain(HANDSHAKE, &hello), "START", 50, Fault::Decode { message: "ClientHello", .. });
+            let hello = puppet.make_client_hello(|hello| {
+                crate::connection::tests::puppet::client::add_raw(hello, extension_type, data)
+            });
+            refused!(
+                puppet,
+                plain(HANDSHAKE, &hello),
+                "START",
+                50,
+                Fault::Decode {
+                    message: "ClientHello",
+                    ..
+                }
+            );
         }
     }
 }
 
-/// RFC 9846, F.9: a server with raw keys can require that server_name is its own name: unrecognized_name for others, missing_extension for none (9.2).
+/// RFC 9846, F.9: a server with raw keys can require that server_name is its own name:
+/// unrecognized_name for others, missing_extension for none (9.2).
 #[test]
 fn a_key_for_a_name() {
     let key = Identity::generate().unwrap();
-    let server =
-        Server::builder().identity_for("DB.internal", key.clone()).identity_for("two.internal", WORLD.server.clone()).build().unwrap();
+    let server = Server::builder()
+        .identity_for("DB.internal", key.clone())
+        .identity_for("two.internal", WORLD.server.clone())
+        .build()
+        .unwrap();
     let host = |name: &'static str| ServerName(vec![message::ServerName::HostName(name)]);
-    for (name, identity) in [("db.internal", &key), ("DB.INTERNAL", &key), ("two.internal", &WORLD.server)] {
+    for (name, identity) in [
+        ("db.internal", &key),
+        ("DB.INTERNAL", &key),
+        ("two.internal", &WORLD.server),
+    ] {
         let mut puppet = Puppet::calling(&server);
         let hello = puppet.make_client_hello(|hello| {
             set(hello, host(name));
@@ -359,7 +620,13 @@ fn a_key_for_a_name() {
             set(hello, host(name));
             offer(hello, &[], &[RAW]);
         });
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 112, Fault::UnrecognizedName { name: got } if got == name);
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            112,
+            Fault::UnrecognizedName { name: got } if got == name
+        );
     }
     let mut puppet = Puppet::calling(&server);
     let hello = puppet.make_client_hello(|hello| {
@@ -371,23 +638,42 @@ fn a_key_for_a_name() {
         plain(HANDSHAKE, &hello),
         "START",
         109,
-        Fault::MissingExtension { message: "ClientHello", extension: ExtensionType(0) }
+        Fault::MissingExtension {
+            message: "ClientHello",
+            extension: ExtensionType(0)
+        }
     );
     // Nobody can ask for an address by server_name (RFC 6066, section 3), or for what is no name.
     for name in ["10.0.0.1", "::1", "", "db internal"] {
-        assert!(Server::builder().identity_for(name, key.clone()).build().is_err());
+        assert!(
+            Server::builder()
+                .identity_for(name, key.clone())
+                .build()
+                .is_err()
+        );
     }
     // The second of two for a name would never be shown.
-    assert!(Server::builder().identity_for("db.internal", key.clone()).identity_for("DB.internal.", key).build().is_err());
+    assert!(
+        Server::builder()
+            .identity_for("db.internal", key.clone())
+            .identity_for("DB.internal.", key)
+            .build()
+            .is_err()
+    );
 }
 
 // ---- our server, and the client's key ----
 
 fn asking(client_auth: ClientAuth) -> Server {
-    Server::builder().identity(WORLD.server.clone()).client_auth(client_auth).build().unwrap()
+    Server::builder()
+        .identity(WORLD.server.clone())
+        .client_auth(client_auth)
+        .build()
+        .unwrap()
 }
 
-/// Chosen only where keys are trusted, and before X.509 only where roots are not; answered only where the client is asked.
+/// Chosen only where keys are trusted, and before X.509 only where roots are not; answered only
+/// where the client is asked.
 #[test]
 fn what_our_server_asks_for() {
     let keys = || Trust::keys([WORLD.client.public_key()]);
@@ -404,7 +690,11 @@ fn what_our_server_asks_for() {
         (ClientAuth::Required(both()), &[RAW, X509], Some(X509)),
         (ClientAuth::Required(both()), &[RAW], Some(RAW)),
     ] {
-        assert_eq!(shown(&asking(client_auth), offered, &[]).0, expected, "{offered:?}");
+        assert_eq!(
+            shown(&asking(client_auth), offered, &[]).0,
+            expected,
+            "{offered:?}"
+        );
     }
 }
 
@@ -415,7 +705,10 @@ fn asked_for_a_key(client_auth: ClientAuth) -> Puppet {
     let hello = puppet.make_client_hello(|hello| offer(hello, &[RAW], &[]));
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    assert_eq!(flight.iter().map(|message| message[0]).collect::<Vec<_>>(), [2, 8, 13, 11, 15, 20]);
+    assert_eq!(
+        flight.iter().map(|message| message[0]).collect::<Vec<_>>(),
+        [2, 8, 13, 11, 15, 20]
+    );
     puppet
 }
 
@@ -423,7 +716,10 @@ fn asked_for_a_key(client_auth: ClientAuth) -> Puppet {
 fn a_client_by_its_key() {
     let keys = || Trust::keys([WORLD.client.public_key()]);
     let server = asking(ClientAuth::Required(keys()));
-    for client_auth in [ClientAuth::Required(keys()), ClientAuth::Optional(keys().and(WORLD.authority.trust()))] {
+    for client_auth in [
+        ClientAuth::Required(keys()),
+        ClientAuth::Optional(keys().and(WORLD.authority.trust())),
+    ] {
         let mut puppet = asked_for_a_key(client_auth);
         puppet.say(&raw_certificate(&WORLD.client)).unwrap();
         puppet.finish_for_tickets();
@@ -441,7 +737,10 @@ fn a_client_by_its_key() {
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     assert!(puppet.is_resumed());
     let peer = puppet.us.negotiated().unwrap().peer().unwrap().clone();
-    assert_eq!((peer.public_key(), peer.certificates().len()), (WORLD.client.public_key(), 0));
+    assert_eq!(
+        (peer.public_key(), peer.certificates().len()),
+        (WORLD.client.public_key(), 0)
+    );
 }
 
 /// The same breaches as a server's; the alert is under the application key (4.5.3).
@@ -452,20 +751,43 @@ fn client_keys_that_are_refused() {
     let key = spki(&WORLD.client);
     for client_auth in [required, optional] {
         let mut puppet = asked_for_a_key(client_auth());
-        let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&key, &[]), (&key, &[])]));
-        refused!(puppet, record, "WAIT_CERT", 47, Fault::Illegal(Illegal::RawKeys(2)));
+        let record = puppet.record(
+            HANDSHAKE,
+            &certificate_message(&[], &[(&key, &[]), (&key, &[])]),
+        );
+        refused!(
+            puppet,
+            record,
+            "WAIT_CERT",
+            47,
+            Fault::Illegal(Illegal::RawKeys(2))
+        );
         for (shown, alert, expected) in [
             (key[..43].to_vec(), 42, CertificateError::Malformed),
-            (WORLD.client.certificates()[0].clone(), 42, CertificateError::Malformed),
+            (
+                WORLD.client.certificates()[0].clone(),
+                42,
+                CertificateError::Malformed,
+            ),
             (spki(&WORLD.server), 48, CertificateError::UntrustedKey),
         ] {
             let mut puppet = asked_for_a_key(client_auth());
             let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&shown, &[])]));
-            refused!(puppet, record, "WAIT_CERT", alert, Fault::Certificate(error) if error == expected);
+            refused!(
+                puppet,
+                record,
+                "WAIT_CERT",
+                alert,
+                Fault::Certificate(error) if error == expected
+            );
         }
         let mut puppet = asked_for_a_key(client_auth());
         puppet.say(&raw_certificate(&WORLD.client)).unwrap();
-        let signature = WORLD.server.sign(&puppet.signed_content(Side::Client)).unwrap().unwrap();
+        let signature = WORLD
+            .server
+            .sign(&puppet.signed_content(Side::Client))
+            .unwrap()
+            .unwrap();
         let record = puppet.record(HANDSHAKE, &certificate_verify_of(0x0807, &signature));
         refused!(puppet, record, "WAIT_CV", 51, Fault::BadSignature);
     }

@@ -1,5 +1,5 @@
-//! Certificate revocation lists that come while the program runs: at the certificates (RFC 9846, 4.5.1), between a ticket and its return, and in the middle
-//! of a handshake.
+//! Certificate revocation lists that come while the program runs: at the certificates (RFC 9846,
+//! 4.5.1), between a ticket and its return, and in the middle of a handshake.
 
 use crate::client::Client;
 use crate::connection::tests::puppet::client::asking_server;
@@ -18,12 +18,24 @@ fn harmless() -> String {
 
 /// A list that revokes the server and the client.
 fn harmful() -> String {
-    let list = WORLD.authority.revocation_list().validity(Validity::unlimited());
-    list.revoke(&WORLD.server).revoke(&WORLD.client).issue_pem().unwrap()
+    let list = WORLD
+        .authority
+        .revocation_list()
+        .validity(Validity::unlimited());
+    list.revoke(&WORLD.server)
+        .revoke(&WORLD.client)
+        .issue_pem()
+        .unwrap()
 }
 
 fn list(serial: &[u8]) -> String {
-    WORLD.authority.revocation_list().validity(Validity::unlimited()).revoke_serial(serial).issue_pem().unwrap()
+    WORLD
+        .authority
+        .revocation_list()
+        .validity(Validity::unlimited())
+        .revoke_serial(serial)
+        .issue_pem()
+        .unwrap()
 }
 
 fn lists() -> RevocationLists {
@@ -31,7 +43,10 @@ fn lists() -> RevocationLists {
 }
 
 fn client_with(lists: &RevocationLists) -> Client {
-    Client::builder().trust(WORLD.authority.trust().with_revocation_lists(lists.clone())).build().unwrap()
+    Client::builder()
+        .trust(WORLD.authority.trust().with_revocation_lists(lists.clone()))
+        .build()
+        .unwrap()
 }
 
 fn required(lists: &RevocationLists) -> ClientAuth {
@@ -52,18 +67,44 @@ fn a_revoked_peer() {
     lists.reload_pem(harmful()).unwrap();
     let mut puppet = Puppet::serving_at(&client, "WAIT_CERT_CR");
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.server));
-    refused!(puppet, record, "WAIT_CERT_CR", 44, Fault::Certificate(CertificateError::Revoked));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        44,
+        Fault::Certificate(CertificateError::Revoked)
+    );
     let mut puppet = Puppet::calling_at(&server, "WAIT_CERT");
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.client));
-    refused!(puppet, record, "WAIT_CERT", 44, Fault::Certificate(CertificateError::Revoked));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT",
+        44,
+        Fault::Certificate(CertificateError::Revoked)
+    );
 
-    lists.reload_pem(WORLD.stranger.revocation_list().issue_pem().unwrap()).unwrap();
+    lists
+        .reload_pem(WORLD.stranger.revocation_list().issue_pem().unwrap())
+        .unwrap();
     let mut puppet = Puppet::serving_at(&client, "WAIT_CERT_CR");
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.server));
-    refused!(puppet, record, "WAIT_CERT_CR", 46, Fault::Certificate(CertificateError::UnknownRevocation));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        46,
+        Fault::Certificate(CertificateError::UnknownRevocation)
+    );
     let mut puppet = Puppet::calling_at(&server, "WAIT_CERT");
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.client));
-    refused!(puppet, record, "WAIT_CERT", 46, Fault::Certificate(CertificateError::UnknownRevocation));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT",
+        46,
+        Fault::Certificate(CertificateError::UnknownRevocation)
+    );
 }
 
 /// A server: the ticket is not taken, and the client that shows its certificate instead is refused.
@@ -78,9 +119,16 @@ fn a_list_that_comes_between_ticket_and_resumption() {
     let mut puppet = Puppet::calling_with_ticket(&server, &tickets[1]);
     puppet.lead_server_to("WAIT_CERT");
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.client));
-    refused!(puppet, record, "WAIT_CERT", 44, Fault::Certificate(CertificateError::Revoked));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT",
+        44,
+        Fault::Certificate(CertificateError::Revoked)
+    );
 
-    // One that says nothing about this client ends its tickets as well: the handshake is a full one.
+    // One that says nothing about this client ends its tickets as well: the handshake is a full
+    // one.
     lists.reload_pem(list(&[8])).unwrap();
     assert!(!resumes(&server, &tickets[1]));
     // Back to what was in force when the ticket was made.
@@ -88,7 +136,8 @@ fn a_list_that_comes_between_ticket_and_resumption() {
     assert!(resumes(&server, &tickets[1]));
 }
 
-/// A client: its session is not offered, and the server that shows its certificate instead is refused.
+/// A client: its session is not offered, and the server that shows its certificate instead is
+/// refused.
 #[test]
 fn a_list_that_comes_between_session_and_resumption() {
     let lists = lists();
@@ -101,15 +150,27 @@ fn a_list_that_comes_between_session_and_resumption() {
     assert!(puppet.offered_ticket().is_none());
     puppet.lead_to("WAIT_CERT_CR");
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.server));
-    refused!(puppet, record, "WAIT_CERT_CR", 44, Fault::Certificate(CertificateError::Revoked));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        44,
+        Fault::Certificate(CertificateError::Revoked)
+    );
 }
 
-/// Another process with the same keys or cache, and the same lists read from elsewhere; and one whose lists are newer.
+/// Another process with the same keys or cache, and the same lists read from elsewhere; and one
+/// whose lists are newer.
 #[test]
 fn the_same_lists_in_another_process() {
     let keys = TicketKeys::rotating();
     let server = |lists: &RevocationLists| {
-        Server::builder().identity(WORLD.server.clone()).client_auth(required(lists)).ticket_keys(keys.clone()).build().unwrap()
+        Server::builder()
+            .identity(WORLD.server.clone())
+            .client_auth(required(lists))
+            .ticket_keys(keys.clone())
+            .build()
+            .unwrap()
     };
     let newer = RevocationLists::from_pem(harmful()).unwrap();
     let tickets = Puppet::tickets_of(&server(&lists()));
@@ -119,15 +180,23 @@ fn the_same_lists_in_another_process() {
     let cache = SessionCache::new(10);
     let client = |lists: &RevocationLists| {
         let trust = WORLD.authority.trust().with_revocation_lists(lists.clone());
-        Client::builder().trust(trust).sessions(cache.clone()).build().unwrap()
+        Client::builder()
+            .trust(trust)
+            .sessions(cache.clone())
+            .build()
+            .unwrap()
     };
     known(&client(&lists()));
     assert!(Puppet::serving(&client(&newer)).offered_ticket().is_none());
-    assert!(Puppet::serving(&client(&lists())).offered_ticket().is_some());
+    assert!(
+        Puppet::serving(&client(&lists()))
+            .offered_ticket()
+            .is_some()
+    );
 }
 
-/// In the middle of the handshake, after the certificate was accepted: what the session allows is bound to the lists of that moment, so nobody gets a ticket
-/// past a list by being slow.
+/// In the middle of the handshake, after the certificate was accepted: what the session allows is
+/// bound to the lists of that moment, so nobody gets a ticket past a list by being slow.
 #[test]
 fn a_list_that_comes_before_finished() {
     let lists = lists();
@@ -138,7 +207,10 @@ fn a_list_that_comes_before_finished() {
         puppet.lead_server_to(state);
         lists.reload_pem(harmful()).unwrap();
         let ticket = puppet.finish_for_tickets().remove(0);
-        assert!(!Puppet::calling_with_ticket(&server, &ticket).would_be_resumed(), "{state}");
+        assert!(
+            !Puppet::calling_with_ticket(&server, &ticket).would_be_resumed(),
+            "{state}"
+        );
     }
     // A resumed one.
     lists.reload_pem(harmless()).unwrap();
@@ -157,14 +229,21 @@ fn a_list_that_comes_before_finished() {
         lists.reload_pem(harmful()).unwrap();
         puppet.lead_to("CONNECTED");
         puppet.say_ticket(&new_session_ticket());
-        assert!(Puppet::serving(&client).offered_ticket().is_none(), "{state}");
+        assert!(
+            Puppet::serving(&client).offered_ticket().is_none(),
+            "{state}"
+        );
         // It is there all the same, for what it was made under.
         lists.reload_pem(harmless()).unwrap();
-        assert!(Puppet::serving(&client).offered_ticket().is_some(), "{state}");
+        assert!(
+            Puppet::serving(&client).offered_ticket().is_some(),
+            "{state}"
+        );
     }
 }
 
-/// In the middle of the handshake, before the certificate: the new list is the one that counts, for the certificate and for the session.
+/// In the middle of the handshake, before the certificate: the new list is the one that counts, for
+/// the certificate and for the session.
 #[test]
 fn a_list_that_comes_before_the_certificate() {
     let lists = lists();
@@ -191,5 +270,11 @@ fn a_list_that_comes_before_the_certificate() {
     puppet.lead_server_to("WAIT_CERT");
     lists.reload_pem(harmful()).unwrap();
     let record = puppet.record(HANDSHAKE, &certificate_of(&WORLD.client));
-    refused!(puppet, record, "WAIT_CERT", 44, Fault::Certificate(CertificateError::Revoked));
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT",
+        44,
+        Fault::Certificate(CertificateError::Revoked)
+    );
 }

@@ -3,7 +3,9 @@
 use crate::code_point::ExtensionType;
 use crate::connection::tests::puppet::client::{SERVER_STATES, asking_server, required};
 use crate::connection::tests::puppet::early_client::{builder, guard, ticket_of};
-use crate::connection::tests::puppet::server::{CLIENT_STATES, certificate_request, encrypted_extensions, key_update, new_session_ticket};
+use crate::connection::tests::puppet::server::{
+    CLIENT_STATES, certificate_request, encrypted_extensions, key_update, new_session_ticket,
+};
 use crate::connection::tests::puppet::session::known;
 use crate::connection::tests::puppet::{Puppet, client, message, refused, server};
 use crate::crypto::key_exchange::Group;
@@ -11,7 +13,8 @@ use crate::error::Fault;
 use crate::message::{RETRY_RANDOM, ServerHello, ServerHelloExtension};
 use crate::server::ClientAuth;
 
-/// The "Recv" arrows of A.1 on the way without a PSK, and what 4.7 allows in CONNECTED: state, message, next state.
+/// The "Recv" arrows of A.1 on the way without a PSK, and what 4.7 allows in CONNECTED: state,
+/// message, next state.
 const CLIENT_ARROWS: [(&str, &str, &str); 10] = [
     ("WAIT_SH", "HelloRetryRequest", "WAIT_SH"),
     ("WAIT_SH", "ServerHello", "WAIT_EE"),
@@ -54,15 +57,20 @@ const MESSAGES: [&str; 16] = [
     "a handshake message of an unknown type",
 ];
 
-/// Makes a HelloRetryRequest of a ServerHello, for secp256r1: our client supports it, and sends no share for it.
+/// Makes a HelloRetryRequest of a ServerHello, for secp256r1: our client supports it, and sends no
+/// share for it.
 fn retry(hello: &mut ServerHello<'_>) {
     hello.random = RETRY_RANDOM;
     let extensions = hello.extensions.as_mut().unwrap();
     extensions.truncate(1);
-    extensions.push(ServerHelloExtension::Unknown { extension_type: ExtensionType(51), data: &[0x00, 0x17] });
+    extensions.push(ServerHelloExtension::Unknown {
+        extension_type: ExtensionType(51),
+        data: &[0x00, 0x17],
+    });
 }
 
-/// A message of this name: the right one where the puppet's turn is to send it, otherwise one that can be read.
+/// A message of this name: the right one where the puppet's turn is to send it, otherwise one that
+/// can be read.
 fn make(puppet: &mut Puppet, name: &str) -> Vec<u8> {
     match name {
         "ClientHello" if puppet.state() == "START" => puppet.make_client_hello(|_| {}),
@@ -90,24 +98,42 @@ fn make(puppet: &mut Puppet, name: &str) -> Vec<u8> {
 }
 
 /// Tries every message in every state; `at` leads there.
-fn try_all(states: &[&str], arrows: &[(&str, &str, &str)], at: impl Fn(&str) -> Puppet, expects: impl Fn(&str) -> &'static str) {
+fn try_all(
+    states: &[&str],
+    arrows: &[(&str, &str, &str)],
+    at: impl Fn(&str) -> Puppet,
+    expects: impl Fn(&str) -> &'static str,
+) {
     let mut legal = 0;
     for state in states {
         for name in MESSAGES {
             let mut puppet = at(state);
             assert_eq!(puppet.state(), *state);
             let message = make(&mut puppet, name);
-            match arrows.iter().find(|(from, by, _)| from == state && *by == name) {
+            match arrows
+                .iter()
+                .find(|(from, by, _)| from == state && *by == name)
+            {
                 Some((_, _, next)) => {
-                    puppet.say(&message).unwrap_or_else(|error| panic!("{name} in {state}: {error}"));
+                    puppet
+                        .say(&message)
+                        .unwrap_or_else(|error| panic!("{name} in {state}: {error}"));
                     assert_eq!(puppet.state(), *next, "{name} in {state}");
                     legal += 1;
                 }
                 None => {
-                    // RFC 9846, section 4: "A peer which receives a handshake message in an unexpected order MUST abort the handshake with an
-                    // "unexpected_message" alert."
+                    // RFC 9846, section 4: "A peer which receives a handshake message in an
+                    // unexpected order MUST abort the handshake with an "unexpected_message"
+                    // alert."
                     let record = puppet.record(22, &message);
-                    refused!(puppet, record, state, 10, Fault::Unexpected { expected, got } if expected == expects(state) && got == name);
+                    refused!(
+                        puppet,
+                        record,
+                        state,
+                        10,
+                        Fault::Unexpected { expected, got }
+                            if expected == expects(state) && got == name
+                    );
                 }
             }
         }
@@ -117,16 +143,21 @@ fn try_all(states: &[&str], arrows: &[(&str, &str, &str)], at: impl Fn(&str) -> 
 
 #[test]
 fn client_accepts_the_arrows_of_a_1_and_nothing_else() {
-    try_all(&CLIENT_STATES, &CLIENT_ARROWS, Puppet::client_at, |state| match state {
-        "WAIT_SH" => "ServerHello or HelloRetryRequest",
-        "WAIT_EE" => "EncryptedExtensions",
-        "WAIT_CERT_CR" => "CertificateRequest or Certificate",
-        "WAIT_CERT" => "Certificate",
-        "WAIT_CV" => "CertificateVerify",
-        "WAIT_FINISHED" => "Finished",
-        "CONNECTED" => "NewSessionTicket or KeyUpdate",
-        other => panic!("{other}"),
-    });
+    try_all(
+        &CLIENT_STATES,
+        &CLIENT_ARROWS,
+        Puppet::client_at,
+        |state| match state {
+            "WAIT_SH" => "ServerHello or HelloRetryRequest",
+            "WAIT_EE" => "EncryptedExtensions",
+            "WAIT_CERT_CR" => "CertificateRequest or Certificate",
+            "WAIT_CERT" => "Certificate",
+            "WAIT_CV" => "CertificateVerify",
+            "WAIT_FINISHED" => "Finished",
+            "CONNECTED" => "NewSessionTicket or KeyUpdate",
+            other => panic!("{other}"),
+        },
+    );
 }
 
 #[test]
@@ -153,20 +184,37 @@ fn server_without_client_auth_waits_for_finished_alone() {
         let mut puppet = Puppet::server_at("WAIT_FINISHED");
         let message = make(&mut puppet, name);
         let record = puppet.record(22, &message);
-        refused!(puppet, record, "WAIT_FINISHED", 10, Fault::Unexpected { expected: "Finished", got } if got == name);
+        refused!(
+            puppet,
+            record,
+            "WAIT_FINISHED",
+            10,
+            Fault::Unexpected { expected: "Finished", got } if got == name
+        );
     }
 }
 
-/// A.2: an empty Certificate leads from WAIT_CERT to WAIT_FINISHED, where no CertificateVerify may come (RFC 9846, 4.5.2).
+/// A.2: an empty Certificate leads from WAIT_CERT to WAIT_FINISHED, where no CertificateVerify may
+/// come (RFC 9846, 4.5.2).
 #[test]
 fn server_expects_no_certificate_verify_after_an_empty_certificate() {
-    let optional = || ClientAuth::Optional(crate::connection::tests::puppet::WORLD.authority.trust());
+    let optional =
+        || ClientAuth::Optional(crate::connection::tests::puppet::WORLD.authority.trust());
     let mut puppet = Puppet::calling_at(&asking_server(optional()), "WAIT_CERT");
     puppet.say(&message(11, &[0, 0, 0, 0])).unwrap();
     assert_eq!(puppet.state(), "WAIT_FINISHED");
     let verify = puppet.certificate_verify();
     let record = puppet.record(22, &verify);
-    refused!(puppet, record, "WAIT_FINISHED", 10, Fault::Unexpected { expected: "Finished", got: "CertificateVerify" });
+    refused!(
+        puppet,
+        record,
+        "WAIT_FINISHED",
+        10,
+        Fault::Unexpected {
+            expected: "Finished",
+            got: "CertificateVerify"
+        }
+    );
 
     let mut puppet = Puppet::calling_at(&asking_server(optional()), "WAIT_CERT");
     puppet.say(&message(11, &[0, 0, 0, 0])).unwrap();
@@ -177,7 +225,8 @@ fn server_expects_no_certificate_verify_after_an_empty_certificate() {
 
 // ---- after a HelloRetryRequest ----
 
-/// A.1 has one arrow from WAIT_SH back to it; then a ServerHello alone may come. 4.2.4: a second HelloRetryRequest is an "unexpected_message".
+/// A.1 has one arrow from WAIT_SH back to it; then a ServerHello alone may come. 4.2.4: a second
+/// HelloRetryRequest is an "unexpected_message".
 #[test]
 fn client_after_a_retry_waits_for_server_hello_alone() {
     for name in MESSAGES {
@@ -190,7 +239,13 @@ fn client_after_a_retry_waits_for_server_hello_alone() {
             assert_eq!(puppet.state(), "WAIT_EE");
         } else {
             let record = puppet.record(22, &message);
-            refused!(puppet, record, "WAIT_SH", 10, Fault::Unexpected { expected: "ServerHello", got } if got == name);
+            refused!(
+                puppet,
+                record,
+                "WAIT_SH",
+                10,
+                Fault::Unexpected { expected: "ServerHello", got } if got == name
+            );
         }
     }
 }
@@ -207,7 +262,13 @@ fn server_after_a_retry_waits_for_client_hello_alone() {
             assert_eq!(puppet.state(), "WAIT_CERT");
         } else {
             let record = puppet.record(22, &message);
-            refused!(puppet, record, "START", 10, Fault::Unexpected { expected: "ClientHello", got } if got == name);
+            refused!(
+                puppet,
+                record,
+                "START",
+                10,
+                Fault::Unexpected { expected: "ClientHello", got } if got == name
+            );
         }
     }
 }
@@ -217,22 +278,34 @@ fn server_after_a_retry_waits_for_client_hello_alone() {
 /// A.1, "Using PSK": WAIT_FINISHED follows EncryptedExtensions.
 #[test]
 fn client_with_a_psk_waits_for_finished_alone() {
-    let arrows = [("WAIT_EE", "EncryptedExtensions", "WAIT_FINISHED"), ("WAIT_FINISHED", "Finished", "CONNECTED")];
+    let arrows = [
+        ("WAIT_EE", "EncryptedExtensions", "WAIT_FINISHED"),
+        ("WAIT_FINISHED", "Finished", "CONNECTED"),
+    ];
     let client = client();
     let at = |state: &str| {
         client.config.sessions.clear();
         Puppet::resuming_at(&client, &known(&client), state)
     };
-    try_all(&["WAIT_EE", "WAIT_FINISHED"], &arrows, at, |state| match state {
-        "WAIT_EE" => "EncryptedExtensions",
-        _ => "Finished",
-    });
+    try_all(
+        &["WAIT_EE", "WAIT_FINISHED"],
+        &arrows,
+        at,
+        |state| match state {
+            "WAIT_EE" => "EncryptedExtensions",
+            _ => "Finished",
+        },
+    );
 }
 
-/// A.2: with a PSK there is no authentication by certificate, though this server requires one: WAIT_FINISHED follows.
+/// A.2: with a PSK there is no authentication by certificate, though this server requires one:
+/// WAIT_FINISHED follows.
 #[test]
 fn server_with_a_psk_waits_for_finished_alone() {
-    let arrows = [("START", "ClientHello", "WAIT_FINISHED"), ("WAIT_FINISHED", "Finished", "CONNECTED")];
+    let arrows = [
+        ("START", "ClientHello", "WAIT_FINISHED"),
+        ("WAIT_FINISHED", "Finished", "CONNECTED"),
+    ];
     let server = asking_server(required());
     let ticket = Puppet::tickets_of(&server).remove(0);
     let at = |state: &str| {
@@ -240,13 +313,19 @@ fn server_with_a_psk_waits_for_finished_alone() {
         puppet.lead_server_to(state);
         puppet
     };
-    try_all(&["START", "WAIT_FINISHED"], &arrows, at, |state| match state {
-        "START" => "ClientHello",
-        _ => "Finished",
-    });
+    try_all(
+        &["START", "WAIT_FINISHED"],
+        &arrows,
+        at,
+        |state| match state {
+            "START" => "ClientHello",
+            _ => "Finished",
+        },
+    );
 }
 
-/// A.2, "K_recv = early data": where early data is accepted, WAIT_EOED takes its end alone, and WAIT_FINISHED follows.
+/// A.2, "K_recv = early data": where early data is accepted, WAIT_EOED takes its end alone, and
+/// WAIT_FINISHED follows.
 #[test]
 fn server_with_early_data_waits_for_its_end_alone() {
     let arrows = [
@@ -255,17 +334,26 @@ fn server_with_early_data_waits_for_its_end_alone() {
         ("WAIT_FINISHED", "Finished", "CONNECTED"),
         ("CONNECTED", "KeyUpdate", "CONNECTED"),
     ];
-    let server = builder().client_auth(required()).early_data(1000, guard()).build().unwrap();
+    let server = builder()
+        .client_auth(required())
+        .early_data(1000, guard())
+        .build()
+        .unwrap();
     let ticket = ticket_of(&server);
     let at = |state: &str| {
         let mut puppet = Puppet::calling_early(&server, &ticket);
         puppet.lead_server_to(state);
         puppet
     };
-    try_all(&["START", "WAIT_EOED", "WAIT_FINISHED", "CONNECTED"], &arrows, at, |state| match state {
-        "START" => "ClientHello",
-        "WAIT_EOED" => "EndOfEarlyData",
-        "WAIT_FINISHED" => "Finished",
-        _ => "KeyUpdate",
-    });
+    try_all(
+        &["START", "WAIT_EOED", "WAIT_FINISHED", "CONNECTED"],
+        &arrows,
+        at,
+        |state| match state {
+            "START" => "ClientHello",
+            "WAIT_EOED" => "EndOfEarlyData",
+            "WAIT_FINISHED" => "Finished",
+            _ => "KeyUpdate",
+        },
+    );
 }

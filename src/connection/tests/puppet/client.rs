@@ -1,8 +1,11 @@
-//! The puppet as a client, for the tests of our server: one method a message, each with a way to change it.
+//! The puppet as a client, for the tests of our server: one method a message, each with a way to
+//! change it.
 
 use core::mem::discriminant;
 
-use crate::code_point::{CipherSuite, ExtensionType, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
+use crate::code_point::{
+    CipherSuite, ExtensionType, ProtocolVersion, PskKeyExchangeMode, SignatureScheme,
+};
 use crate::connection::tests::puppet::{Puppet, Side, WORLD, now, server};
 use crate::crypto::key_exchange::EphemeralKey;
 use crate::crypto::random::SystemRandom;
@@ -11,12 +14,23 @@ use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, Mes
 use crate::secret::Secret;
 use crate::server::{ClientAuth, Server};
 
-/// The states of our server, in the order of RFC 9846, A.2; it passes through the others without receiving anything.
-pub(crate) const SERVER_STATES: [&str; 5] = ["START", "WAIT_CERT", "WAIT_CV", "WAIT_FINISHED", "CONNECTED"];
+/// The states of our server, in the order of RFC 9846, A.2; it passes through the others without
+/// receiving anything.
+pub(crate) const SERVER_STATES: [&str; 5] = [
+    "START",
+    "WAIT_CERT",
+    "WAIT_CV",
+    "WAIT_FINISHED",
+    "CONNECTED",
+];
 
 /// Our server, asking for a client certificate.
 pub(crate) fn asking_server(client_auth: ClientAuth) -> Server {
-    Server::builder().identity(WORLD.server.clone()).client_auth(client_auth).build().unwrap()
+    Server::builder()
+        .identity(WORLD.server.clone())
+        .client_auth(client_auth)
+        .build()
+        .unwrap()
 }
 
 pub(crate) fn required() -> ClientAuth {
@@ -32,7 +46,8 @@ impl Puppet {
         puppet
     }
 
-    /// Our server is in this state, with nothing unheard. For WAIT_CERT and WAIT_CV it has to ask for a certificate.
+    /// Our server is in this state, with nothing unheard. For WAIT_CERT and WAIT_CV it has to ask
+    /// for a certificate.
     pub(crate) fn calling_at(server: &Server, state: &str) -> Self {
         let mut puppet = Self::calling(server);
         puppet.lead_server_to(state);
@@ -82,15 +97,25 @@ impl Puppet {
             cipher_suites: vec![self.suite.code_point()],
             compression_methods: &[0],
             extensions: Some(vec![
-                ClientHelloExtension::ServerName(vec![message::ServerName::HostName("db.internal")]),
+                ClientHelloExtension::ServerName(vec![message::ServerName::HostName(
+                    "db.internal",
+                )]),
                 ClientHelloExtension::SupportedGroups(self.groups.clone()),
                 ClientHelloExtension::SignatureAlgorithms(vec![SignatureScheme(0x0807)]),
                 ClientHelloExtension::SupportedVersions(vec![ProtocolVersion(0x0304)]),
-                ClientHelloExtension::KeyShare(vec![KeyShareEntry { group: key.group().code_point(), key_exchange: key.public() }]),
+                ClientHelloExtension::KeyShare(vec![KeyShareEntry {
+                    group: key.group().code_point(),
+                    key_exchange: key.public(),
+                }]),
             ]),
         };
         if !self.modes.is_empty() {
-            add(&mut hello, ClientHelloExtension::PskKeyExchangeModes(self.modes.iter().copied().map(PskKeyExchangeMode).collect()));
+            add(
+                &mut hello,
+                ClientHelloExtension::PskKeyExchangeModes(
+                    self.modes.iter().copied().map(PskKeyExchangeMode).collect(),
+                ),
+            );
         }
         if self.offers_early_data {
             add(&mut hello, ClientHelloExtension::EarlyData);
@@ -105,7 +130,8 @@ impl Puppet {
         self.say(&hello).unwrap();
     }
 
-    /// The server's first flight, up to its Finished, verified; the messages are given back. From here on both read and write keys follow A.2.
+    /// The server's first flight, up to its Finished, verified; the messages are given back. From
+    /// here on both read and write keys follow A.2.
     pub(crate) fn hear_flight(&mut self) -> Vec<Vec<u8>> {
         let mut flight = vec![self.hear_server_hello()];
         flight.extend(self.hear_to_finished());
@@ -117,18 +143,25 @@ impl Puppet {
     pub(crate) fn hear_server_hello(&mut self) -> Vec<u8> {
         let server_hello = self.hear_message();
         {
-            let Message::ServerHello(hello) = Message::decode(&server_hello).unwrap() else { panic!("{server_hello:?}") };
+            let Message::ServerHello(hello) = Message::decode(&server_hello).unwrap() else {
+                panic!("{server_hello:?}")
+            };
             assert_eq!(hello.legacy_version, ProtocolVersion(0x0303));
             assert_eq!(hello.session_id_echo, self.session_id);
             assert_eq!(hello.compression_method, 0);
             assert_eq!(hello.supported_versions(), Some(ProtocolVersion(0x0304)));
             self.suite = Suite::from_code_point(CipherSuite(hello.cipher_suite.0)).unwrap();
-            self.psk = hello.pre_shared_key().map(|index| Secret::copy_of(&self.psks[usize::from(index)].key));
+            self.psk = hello
+                .pre_shared_key()
+                .map(|index| Secret::copy_of(&self.psks[usize::from(index)].key));
             let share = hello.key_share().unwrap();
             assert_eq!(share.group, self.group.code_point());
             self.shared = Some(self.key.take().unwrap().agree(share.key_exchange).unwrap());
         }
-        assert!(self.heard_all_messages(), "RFC 9846, 5.1: ServerHello ends its record");
+        assert!(
+            self.heard_all_messages(),
+            "RFC 9846, 5.1: ServerHello ends its record"
+        );
         // RFC 9846, E.4: "immediately after its first handshake message".
         self.hear_change_cipher_spec();
         self.install_handshake_keys();
@@ -138,14 +171,25 @@ impl Puppet {
     /// What is left of the server's first flight.
     pub(crate) fn hear_to_finished(&mut self) -> Vec<Vec<u8>> {
         let mut flight = Vec::new();
-        while flight.last().is_none_or(|message: &Vec<u8>| message[0] != 20) {
-            let expected = self.schedule.as_ref().unwrap().server_finished.verify_data(&self.digest());
+        while flight
+            .last()
+            .is_none_or(|message: &Vec<u8>| message[0] != 20)
+        {
+            let expected = self
+                .schedule
+                .as_ref()
+                .unwrap()
+                .server_finished
+                .verify_data(&self.digest());
             flight.push(self.hear_message());
             if flight.last().unwrap()[0] == 20 {
                 assert_eq!(flight.last().unwrap()[4..], expected);
             }
         }
-        assert!(self.heard_all_messages(), "RFC 9846, 5.1: Finished ends its record");
+        assert!(
+            self.heard_all_messages(),
+            "RFC 9846, 5.1: Finished ends its record"
+        );
         // RFC 9846, 4.5.3: what follows is under the application key.
         self.derive_application_secrets();
         self.install_application_keys(Side::Server);
@@ -157,10 +201,15 @@ impl Puppet {
         let finished = self.finished();
         self.say(&finished).unwrap();
         self.install_application_keys(Side::Client);
-        // RFC 9846, 4.7.1: to a client that can use them, tickets. They are in no transcript, and go out with the first data, be it none.
+        // RFC 9846, 4.7.1: to a client that can use them, tickets. They are in no transcript, and
+        // go out with the first data, be it none.
         self.us.write(b"").unwrap();
         while let Some(record) = self.hear() {
-            assert_eq!((record.content_type, record.content[0]), (22, 4), "{record:?}");
+            assert_eq!(
+                (record.content_type, record.content[0]),
+                (22, 4),
+                "{record:?}"
+            );
         }
     }
 }
@@ -168,7 +217,10 @@ impl Puppet {
 /// Puts an extension in the place of the one of the same kind, or at the end.
 pub(crate) fn set<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtension<'a>) {
     let extensions = hello.extensions.as_mut().unwrap();
-    match extensions.iter_mut().find(|other| discriminant(*other) == discriminant(&extension)) {
+    match extensions
+        .iter_mut()
+        .find(|other| discriminant(*other) == discriminant(&extension))
+    {
         Some(other) => *other = extension,
         None => extensions.push(extension),
     }
@@ -181,10 +233,20 @@ pub(crate) fn add<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtensi
 
 /// Adds an extension of any type and content.
 pub(crate) fn add_raw(hello: &mut ClientHello<'_>, extension_type: u16, data: &'static [u8]) {
-    add(hello, ClientHelloExtension::Unknown { extension_type: ExtensionType(extension_type), data });
+    add(
+        hello,
+        ClientHelloExtension::Unknown {
+            extension_type: ExtensionType(extension_type),
+            data,
+        },
+    );
 }
 
 /// Takes away the extensions of the kind that this is an example of.
 pub(crate) fn remove<'a>(hello: &mut ClientHello<'a>, example: ClientHelloExtension<'a>) {
-    hello.extensions.as_mut().unwrap().retain(|other| discriminant(other) != discriminant(&example));
+    hello
+        .extensions
+        .as_mut()
+        .unwrap()
+        .retain(|other| discriminant(other) != discriminant(&example));
 }

@@ -61,18 +61,24 @@ impl Puppet {
         puppet
     }
 
-    /// RFC 9846, 7.1: client_early_traffic_secret covers the ClientHello, and comes of the first PSK.
+    /// RFC 9846, 7.1: client_early_traffic_secret covers the ClientHello, and comes of the first
+    /// PSK.
     pub(crate) fn derive_early_keys(&mut self, hello: &[u8]) {
         if self.offers_early_data {
             let psk = &self.psks[0];
             let early = EarlySecret::new(psk.suite.hash(), Some(&Secret::copy_of(&psk.key)));
-            self.early = Some(Keys::new(psk.suite, early.client_early_traffic(&psk.suite.hash().hash(hello))));
+            self.early = Some(Keys::new(
+                psk.suite,
+                early.client_early_traffic(&psk.suite.hash().hash(hello)),
+            ));
         }
     }
 
-    /// RFC 9846, 4.3.10: early_data in EncryptedExtensions accepts it; our handshake key waits for its end then.
+    /// RFC 9846, 4.3.10: early_data in EncryptedExtensions accepts it; our handshake key waits for
+    /// its end then.
     pub(crate) fn defer_if_accepted(&mut self, encrypted_extensions: &[u8]) {
-        let Message::EncryptedExtensions(answers) = Message::decode(encrypted_extensions).unwrap() else {
+        let Message::EncryptedExtensions(answers) = Message::decode(encrypted_extensions).unwrap()
+        else {
             panic!("{encrypted_extensions:?}")
         };
         if answers.early_data() {
@@ -91,7 +97,8 @@ impl Puppet {
         self.write = Some(self.deferred.take().expect("handshake keys that wait"));
     }
 
-    /// Whether early data was accepted, the flight being heard: what the server is told, and what it then says itself.
+    /// Whether early data was accepted, the flight being heard: what the server is told, and what
+    /// it then says itself.
     pub(crate) fn is_accepted(&self) -> bool {
         let accepted = self.deferred.is_some();
         assert_eq!(self.us.takes_early_data(), accepted);
@@ -99,7 +106,8 @@ impl Puppet {
         accepted
     }
 
-    /// Says the ClientHello; whether its early data is accepted. Some is sent all the same, and the handshake is completed.
+    /// Says the ClientHello; whether its early data is accepted. Some is sent all the same, and the
+    /// handshake is completed.
     pub(crate) fn would_be_accepted(&mut self) -> bool {
         self.say_client_hello();
         self.completes_early()
@@ -109,7 +117,11 @@ impl Puppet {
     pub(crate) fn completes_early(&mut self) -> bool {
         self.hear_flight();
         let accepted = self.is_accepted();
-        let keys = if accepted { &mut self.write } else { &mut self.early };
+        let keys = if accepted {
+            &mut self.write
+        } else {
+            &mut self.early
+        };
         let record = early(keys.as_mut().unwrap(), b"early");
         self.feed(&record).unwrap();
         self.lead_server_to("CONNECTED");
@@ -117,7 +129,14 @@ impl Puppet {
         assert_eq!(self.early_data, if accepted { &b"early"[..] } else { b"" });
         assert_eq!(self.delivered, b"late");
         let negotiated = self.us.negotiated().unwrap();
-        assert_eq!(negotiated.early_data(), if accepted { EarlyData::Accepted } else { EarlyData::Rejected });
+        assert_eq!(
+            negotiated.early_data(),
+            if accepted {
+                EarlyData::Accepted
+            } else {
+                EarlyData::Rejected
+            }
+        );
         assert_eq!(negotiated.resumed(), self.psk.is_some());
         accepted
     }

@@ -18,7 +18,10 @@ use crate::secret::Secret;
 
 /// A client that offers early data where it can.
 pub(crate) fn builder() -> ClientBuilder {
-    Client::builder().trust(WORLD.authority.trust()).groups([NamedGroup(0x001d), NamedGroup(0x0017)]).early_data(true)
+    Client::builder()
+        .trust(WORLD.authority.trust())
+        .groups([NamedGroup(0x001d), NamedGroup(0x0017)])
+        .early_data(true)
 }
 
 pub(crate) fn early_client() -> Client {
@@ -33,10 +36,14 @@ pub(crate) fn ticket_for(max_size: u32) -> Vec<u8> {
 /// `ProtocolName protocol_name_list<2..2^16-1>;` of the one that was chosen (RFC 7301).
 pub(crate) fn alpn(protocol: &[u8]) -> Vec<u8> {
     let name = [&[u8::try_from(protocol.len()).unwrap()], protocol].concat();
-    extension(16, &[&u16::try_from(name.len()).unwrap().to_be_bytes()[..], &name].concat())
+    extension(
+        16,
+        &[&u16::try_from(name.len()).unwrap().to_be_bytes()[..], &name].concat(),
+    )
 }
 
-/// A client that was connected once, with this suite and these answers in EncryptedExtensions, and the PSK that it holds since.
+/// A client that was connected once, with this suite and these answers in EncryptedExtensions, and
+/// the PSK that it holds since.
 pub(crate) fn visited(client: &Client, suite: Suite, extensions: &[u8], ticket: &[u8]) -> Psk {
     let mut puppet = Puppet::serving(client);
     puppet.suite = suite;
@@ -82,11 +89,15 @@ impl Puppet {
 
     fn hear_offer(mut self, psk: &Psk) -> Self {
         assert!(self.offer().early_data());
-        // RFC 9846, E.4: "If offering early data, the record is placed immediately after the first ClientHello."
+        // RFC 9846, E.4: "If offering early data, the record is placed immediately after the first
+        // ClientHello."
         self.hear_change_cipher_spec();
         // RFC 9846, 7.1: client_early_traffic_secret covers the ClientHello.
         let early = EarlySecret::new(psk.suite.hash(), self.psk.as_ref());
-        self.read = Some(Keys::new(psk.suite, early.client_early_traffic(&self.digest())));
+        self.read = Some(Keys::new(
+            psk.suite,
+            early.client_early_traffic(&self.digest()),
+        ));
         self.hears_nothing();
         self
     }
@@ -100,7 +111,8 @@ impl Puppet {
         puppet
     }
 
-    /// ServerHello is said: a client whose early data may still be taken goes on under its early key.
+    /// ServerHello is said: a client whose early data may still be taken goes on under its early
+    /// key.
     pub(crate) fn install_handshake_keys_for_client(&mut self) {
         let early = self.read.take();
         self.install_handshake_keys();
@@ -111,8 +123,13 @@ impl Puppet {
 
     /// Says EncryptedExtensions with these extensions, and the answer to early data.
     pub(crate) fn say_parameters(&mut self, extensions: &[u8]) {
-        let answer = if self.takes_early_data { extension(42, &[]) } else { Vec::new() };
-        self.say(&encrypted_extensions(&[extensions, &answer].concat())).unwrap();
+        let answer = if self.takes_early_data {
+            extension(42, &[])
+        } else {
+            Vec::new()
+        };
+        self.say(&encrypted_extensions(&[extensions, &answer].concat()))
+            .unwrap();
         if !self.takes_early_data {
             self.end_early_data();
         }
@@ -125,8 +142,8 @@ impl Puppet {
         }
     }
 
-    /// RFC 9846, 4.6: EndOfEarlyData, if early data was taken, in a record of its own and the last "under keys derived from the
-    /// client_early_traffic_secret".
+    /// RFC 9846, 4.6: EndOfEarlyData, if early data was taken, in a record of its own and the last
+    /// "under keys derived from the client_early_traffic_secret".
     pub(crate) fn hear_end_of_early_data(&mut self) {
         if self.deferred_read.is_some() {
             assert_eq!(self.hear_message(), [5, 0, 0, 0]);
@@ -143,6 +160,9 @@ impl Puppet {
 
     pub(crate) fn hear_early(&mut self, data: &[u8]) {
         let record = self.hear_type(APPLICATION_DATA);
-        assert_eq!((record.outer, record.version, &record.content[..]), (APPLICATION_DATA, 0x0303, data));
+        assert_eq!(
+            (record.outer, record.version, &record.content[..]),
+            (APPLICATION_DATA, 0x0303, data)
+        );
     }
 }

@@ -1,12 +1,17 @@
-//! A peer moved by hand: every message, record, key, padding and boundary of it is the test's to choose.
+//! A peer moved by hand: every message, record, key, padding and boundary of it is the test's to
+//! choose.
 //!
-//! 1. [`Puppet::say`] sends a handshake message as a proper peer would; [`Puppet::protect`] and [`plain`] make any record there can be.
-//! 2. [`Puppet::feed`] hands bytes to the connection under test, and takes the plaintext that comes out.
-//! 3. [`Puppet::hear`] opens what the connection under test sends, record by record, under the keys that the standard says.
-//! 4. [`Puppet::refused`] is what every test of a breach ends with: the typed error, the alert that the peer decrypts, and nothing else.
+//! 1. [`Puppet::say`] sends a handshake message as a proper peer would; [`Puppet::protect`] and
+//!    [`plain`] make any record there can be.
+//! 2. [`Puppet::feed`] hands bytes to the connection under test, and takes the plaintext that comes
+//!    out.
+//! 3. [`Puppet::hear`] opens what the connection under test sends, record by record, under the keys
+//!    that the standard says.
+//! 4. [`Puppet::refused`] is what every test of a breach ends with: the typed error, the alert that
+//!    the peer decrypts, and nothing else.
 //!
-//! The puppet has record protection of its own, as `record::Seal` would refuse most of what has to be tried here; primitives and key schedule are
-//! the crate's, which RFC 8448 has proven.
+//! The puppet has record protection of its own, as `record::Seal` would refuse most of what has to
+//! be tried here; primitives and key schedule are the crate's, which RFC 8448 has proven.
 
 pub(super) mod client;
 pub(super) mod early_client;
@@ -50,29 +55,51 @@ pub(crate) struct World {
 }
 
 pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let authority = Authority::builder("test").validity(Validity::unlimited()).build().unwrap();
+    let authority = Authority::builder("test")
+        .validity(Validity::unlimited())
+        .build()
+        .unwrap();
     let server = authority.issue_server(["db.internal"]).unwrap();
     let client = authority.issue_client("me").unwrap();
-    World { authority, stranger: Authority::new("stranger").unwrap(), server, client }
+    World {
+        authority,
+        stranger: Authority::new("stranger").unwrap(),
+        server,
+        client,
+    }
 });
 
 pub(crate) fn now() -> Now {
-    let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Now { monotonic: Duration::ZERO, unix }
+    let unix = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    Now {
+        monotonic: Duration::ZERO,
+        unix,
+    }
 }
 
 /// So much later; nobody waits for it, so the handshake does not time out.
 pub(crate) fn in_the_future(by: Duration) -> Now {
     let Now { monotonic, unix } = now();
-    Now { monotonic, unix: unix + by }
+    Now {
+        monotonic,
+        unix: unix + by,
+    }
 }
 
 pub(crate) fn client() -> Client {
-    Client::builder().trust(WORLD.authority.trust()).build().unwrap()
+    Client::builder()
+        .trust(WORLD.authority.trust())
+        .build()
+        .unwrap()
 }
 
 pub(crate) fn server() -> Server {
-    Server::builder().identity(WORLD.server.clone()).build().unwrap()
+    Server::builder()
+        .identity(WORLD.server.clone())
+        .build()
+        .unwrap()
 }
 
 /// One direction's keys.
@@ -87,7 +114,13 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(suite: Suite, secret: TrafficSecret) -> Self {
         let (key, iv) = secret.keys(suite);
-        Self { suite, secret: Some(secret), key, iv, sequence: 0 }
+        Self {
+            suite,
+            secret: Some(secret),
+            key,
+            iv,
+            sequence: 0,
+        }
     }
 
     /// RFC 9846, 7.2: the next generation.
@@ -99,7 +132,10 @@ impl Keys {
     pub(crate) fn seal(&mut self, version: u16, inner: &[u8]) -> Vec<u8> {
         let mut record = header(APPLICATION_DATA, version, inner.len() + 16);
         let mut body = inner.to_vec();
-        let tag = self.key.seal_in_place(&self.iv.nonce(self.sequence), &record, &mut body).unwrap();
+        let tag = self
+            .key
+            .seal_in_place(&self.iv.nonce(self.sequence), &record, &mut body)
+            .unwrap();
         self.sequence += 1;
         record.extend_from_slice(&body);
         record.extend_from_slice(&tag);
@@ -221,7 +257,11 @@ pub(crate) struct Puppet {
 
 impl Puppet {
     pub(crate) fn new(side: Side, us: Connection) -> Self {
-        let identity = if side == Side::Server { WORLD.server.clone() } else { WORLD.client.clone() };
+        let identity = if side == Side::Server {
+            WORLD.server.clone()
+        } else {
+            WORLD.client.clone()
+        };
         Self {
             side,
             us,
@@ -315,11 +355,19 @@ impl Puppet {
     }
 
     fn process(&mut self) -> Result<Status, Error> {
-        let now = self.clock.map_or_else(|| in_the_future(self.later), |unix| Now { monotonic: Duration::ZERO, unix });
+        let now = self.clock.map_or_else(
+            || in_the_future(self.later),
+            |unix| Now {
+                monotonic: Duration::ZERO,
+                unix,
+            },
+        );
         loop {
             match self.us.process(now, &mut SystemRandom)? {
                 Status::EarlyData => {
-                    assert!(self.us.plaintext().is_empty() && !self.us.early_plaintext().is_empty());
+                    assert!(
+                        self.us.plaintext().is_empty() && !self.us.early_plaintext().is_empty()
+                    );
                     self.early_data.extend_from_slice(self.us.early_plaintext());
                     self.us.consume(usize::MAX);
                 }
@@ -353,7 +401,10 @@ impl Puppet {
 
     /// The connection under test does what a step has decided.
     pub(crate) fn decide(&mut self, step: impl FnOnce(&mut dyn Sink)) -> Result<(), Error> {
-        let mut sink = ConnectionSink { sender: Some(&mut self.us.sender), decided: Decided::default() };
+        let mut sink = ConnectionSink {
+            sender: Some(&mut self.us.sender),
+            decided: Decided::default(),
+        };
         step(&mut sink);
         let decided = sink.decided;
         self.us.receiver.apply(decided, now(), &mut self.us.sender)
@@ -386,12 +437,34 @@ impl Puppet {
         let (head, body) = record.split_at(5);
         let (outer, version) = (head[0], u16::from_be_bytes([head[1], head[2]]));
         if outer != APPLICATION_DATA {
-            assert!(self.read.is_none() || outer == CHANGE_CIPHER_SPEC, "sent unprotected though there are keys: {record:?}");
-            return Some(Record { outer, version, content_type: outer, content: body.to_vec(), padding: 0 });
+            assert!(
+                self.read.is_none() || outer == CHANGE_CIPHER_SPEC,
+                "sent unprotected though there are keys: {record:?}"
+            );
+            return Some(Record {
+                outer,
+                version,
+                content_type: outer,
+                content: body.to_vec(),
+                padding: 0,
+            });
         }
-        let inner = self.read.as_mut().expect("a protected record, and no keys yet").open(head, body);
-        let end = inner.iter().rposition(|byte| *byte != 0).expect("a content type");
-        Some(Record { outer, version, content_type: inner[end], content: inner[..end].to_vec(), padding: inner.len() - end - 1 })
+        let inner = self
+            .read
+            .as_mut()
+            .expect("a protected record, and no keys yet")
+            .open(head, body);
+        let end = inner
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .expect("a content type");
+        Some(Record {
+            outer,
+            version,
+            content_type: inner[end],
+            content: inner[..end].to_vec(),
+            padding: inner.len() - end - 1,
+        })
     }
 
     /// The next record, which has to be of this type.
@@ -405,7 +478,8 @@ impl Puppet {
     pub(crate) fn hear_message(&mut self) -> Vec<u8> {
         loop {
             if let [_, high, middle, low, ..] = self.messages[..] {
-                let length = 4 + usize::try_from(u32::from_be_bytes([0, high, middle, low])).unwrap();
+                let length =
+                    4 + usize::try_from(u32::from_be_bytes([0, high, middle, low])).unwrap();
                 if self.messages.len() >= length {
                     let message: Vec<u8> = self.messages.drain(..length).collect();
                     self.transcript.extend_from_slice(&message);
@@ -438,10 +512,14 @@ impl Puppet {
 
     // ---- what a breach comes to ----
 
-    /// These bytes are refused in this state: a typed error, the alert under the keys of now and nothing else, and no way back.
+    /// These bytes are refused in this state: a typed error, the alert under the keys of now and
+    /// nothing else, and no way back.
     #[track_caller]
     pub(crate) fn refused(&mut self, bytes: &[u8], state: &str, alert: u8) -> Fault {
-        let (delivered, handshaking) = (self.delivered.len() + self.early_data.len(), self.us.is_handshaking());
+        let (delivered, handshaking) = (
+            self.delivered.len() + self.early_data.len(),
+            self.us.is_handshaking(),
+        );
         let error = self.feed(bytes).expect_err("a refusal");
         let fault = match &error {
             Error::Protocol { state: at, fault } => {
@@ -451,8 +529,15 @@ impl Puppet {
             other => panic!("{other}"),
         };
         assert_eq!(fault.alert().0, alert, "{error}");
-        assert_eq!(self.delivered.len() + self.early_data.len(), delivered, "plaintext came out of what was refused");
-        assert!(self.us.plaintext().is_empty() && self.us.early_plaintext().is_empty(), "plaintext is held of what was refused");
+        assert_eq!(
+            self.delivered.len() + self.early_data.len(),
+            delivered,
+            "plaintext came out of what was refused"
+        );
+        assert!(
+            self.us.plaintext().is_empty() && self.us.early_plaintext().is_empty(),
+            "plaintext is held of what was refused"
+        );
         self.has_failed(&error, Some(alert));
         assert!(!handshaking || self.us.negotiated().is_none());
         fault
@@ -468,20 +553,44 @@ impl Puppet {
             assert_eq!(record.content_type, ALERT, "{record:?}");
             // RFC 9846, section 6: all alerts but close_notify and user_canceled are fatal(2).
             assert_eq!(record.content, [2, alert]);
-            assert_eq!(record.outer, if self.read.is_some() { APPLICATION_DATA } else { ALERT });
+            assert_eq!(
+                record.outer,
+                if self.read.is_some() {
+                    APPLICATION_DATA
+                } else {
+                    ALERT
+                }
+            );
         }
         self.hears_nothing();
         let same = |other: Error| assert_eq!(other.to_string(), error.to_string());
         same(self.process().expect_err("the first error sticks"));
         // Whatever follows is not looked at, be it right or wrong.
-        let more = if self.write.is_some() { self.protect(APPLICATION_DATA, b"more", 0) } else { plain(ALERT, &[2, 40]) };
+        let more = if self.write.is_some() {
+            self.protect(APPLICATION_DATA, b"more", 0)
+        } else {
+            plain(ALERT, &[2, 40])
+        };
         let delivered = self.delivered.len();
         same(self.feed(&more).expect_err("the first error sticks"));
         same(self.feed(&[0xff; 600]).expect_err("the first error sticks"));
         assert_eq!(self.delivered.len(), delivered);
-        same(self.us.write(b"data").expect_err("nothing is sent after a failure"));
-        same(self.us.rekey().expect_err("nothing is sent after a failure"));
-        same(self.us.export_keying_material(b"label", b"", 32).err().expect("keys are forgotten"));
+        same(
+            self.us
+                .write(b"data")
+                .expect_err("nothing is sent after a failure"),
+        );
+        same(
+            self.us
+                .rekey()
+                .expect_err("nothing is sent after a failure"),
+        );
+        same(
+            self.us
+                .export_keying_material(b"label", b"", 32)
+                .err()
+                .expect("keys are forgotten"),
+        );
         assert!(self.us.negotiated().is_none() && self.us.next_timeout().is_none());
         self.us.close();
         self.hears_nothing();
@@ -494,7 +603,10 @@ impl Puppet {
         let shared = self.shared.take().expect("a shared secret");
         let secret = EarlySecret::new(self.suite.hash(), self.psk.as_ref()).into_handshake(shared);
         let digest = self.digest();
-        let (client, server) = (secret.client_traffic(&digest), secret.server_traffic(&digest));
+        let (client, server) = (
+            secret.client_traffic(&digest),
+            secret.server_traffic(&digest),
+        );
         self.schedule = Some(Schedule {
             client_finished: client.finished_key(),
             server_finished: server.finished_key(),
@@ -502,7 +614,11 @@ impl Puppet {
             client_application: None,
             server_application: None,
         });
-        let (write, read) = if self.side == Side::Client { (client, server) } else { (server, client) };
+        let (write, read) = if self.side == Side::Client {
+            (client, server)
+        } else {
+            (server, client)
+        };
         self.write = Some(Keys::new(self.suite, write));
         self.read = Some(Keys::new(self.suite, read));
     }
@@ -518,9 +634,17 @@ impl Puppet {
     /// Application keys for the records that a side sends.
     pub(crate) fn install_application_keys(&mut self, sender: Side) {
         let schedule = self.schedule.as_mut().expect("handshake keys");
-        let secret = if sender == Side::Client { &mut schedule.client_application } else { &mut schedule.server_application };
+        let secret = if sender == Side::Client {
+            &mut schedule.client_application
+        } else {
+            &mut schedule.server_application
+        };
         let keys = Keys::new(self.suite, secret.take().expect("the server's Finished"));
-        *(if sender == self.side { &mut self.write } else { &mut self.read }) = Some(keys);
+        *(if sender == self.side {
+            &mut self.write
+        } else {
+            &mut self.read
+        }) = Some(keys);
     }
 
     // ---- messages that both sides send ----
@@ -540,31 +664,52 @@ impl Puppet {
     }
 
     pub(crate) fn certificate_verify(&self) -> Vec<u8> {
-        certificate_verify_of(0x0807, &self.identity.sign(&self.signed_content(self.side)).unwrap().unwrap())
+        certificate_verify_of(
+            0x0807,
+            &self
+                .identity
+                .sign(&self.signed_content(self.side))
+                .unwrap()
+                .unwrap(),
+        )
     }
 
     pub(crate) fn finished(&self) -> Vec<u8> {
         let schedule = self.schedule.as_ref().expect("handshake keys");
-        let key = if self.side == Side::Client { &schedule.client_finished } else { &schedule.server_finished };
+        let key = if self.side == Side::Client {
+            &schedule.client_finished
+        } else {
+            &schedule.server_finished
+        };
         message(20, &key.verify_data(&self.digest()))
     }
 }
 
 /// RFC 9846, 4.5.1: a Certificate message.
 pub(crate) fn certificate_of(identity: &Identity) -> Vec<u8> {
-    let entries: Vec<_> = identity.certificates().iter().map(|der| (der.as_slice(), &[][..])).collect();
+    let entries: Vec<_> = identity
+        .certificates()
+        .iter()
+        .map(|der| (der.as_slice(), &[][..]))
+        .collect();
     certificate_message(&[], &entries)
 }
 
 /// One with a context, certificates, and the extensions of each as they stand on the wire.
 pub(crate) fn certificate_message(context: &[u8], entries: &[(&[u8], &[u8])]) -> Vec<u8> {
-    let list: Vec<u8> = entries.iter().flat_map(|(der, extensions)| [vector(3, der), vector(2, extensions)].concat()).collect();
+    let list: Vec<u8> = entries
+        .iter()
+        .flat_map(|(der, extensions)| [vector(3, der), vector(2, extensions)].concat())
+        .collect();
     message(11, &[vector(1, context), vector(3, &list)].concat())
 }
 
 /// RFC 9846, 4.5.2: a CertificateVerify message.
 pub(crate) fn certificate_verify_of(scheme: u16, signature: &[u8]) -> Vec<u8> {
-    message(15, &[&scheme.to_be_bytes()[..], &vector(2, signature)].concat())
+    message(
+        15,
+        &[&scheme.to_be_bytes()[..], &vector(2, signature)].concat(),
+    )
 }
 
 /// `opaque vector<..>` with a length of so many bytes.

@@ -1,15 +1,26 @@
-//! The puppet as a server, for the tests of our client: one method a message, each with a way to change it.
+//! The puppet as a server, for the tests of our client: one method a message, each with a way to
+//! change it.
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, ProtocolVersion};
-use crate::connection::tests::puppet::{HANDSHAKE, Puppet, Side, client, extension, message, now, vector};
+use crate::connection::tests::puppet::{
+    HANDSHAKE, Puppet, Side, client, extension, message, now, vector,
+};
 use crate::crypto::key_exchange::respond;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::message::{ClientHello, KeyShareEntry, Message, ServerHello, ServerHelloExtension};
 
 /// The states of our client, in the order of RFC 9846, A.1.
-pub(crate) const CLIENT_STATES: [&str; 7] = ["WAIT_SH", "WAIT_EE", "WAIT_CERT_CR", "WAIT_CERT", "WAIT_CV", "WAIT_FINISHED", "CONNECTED"];
+pub(crate) const CLIENT_STATES: [&str; 7] = [
+    "WAIT_SH",
+    "WAIT_EE",
+    "WAIT_CERT_CR",
+    "WAIT_CERT",
+    "WAIT_CV",
+    "WAIT_FINISHED",
+    "CONNECTED",
+];
 
 impl Puppet {
     /// Our client has sent its ClientHello.
@@ -18,7 +29,10 @@ impl Puppet {
     }
 
     pub(crate) fn serving_name(client: &Client, name: &str) -> Self {
-        let mut puppet = Self::new(Side::Server, client.connection(name, now(), &mut SystemRandom).unwrap());
+        let mut puppet = Self::new(
+            Side::Server,
+            client.connection(name, now(), &mut SystemRandom).unwrap(),
+        );
         puppet.client_hello = puppet.hear_message();
         puppet.session_id = puppet.offer().session_id.to_vec();
         puppet
@@ -75,7 +89,13 @@ impl Puppet {
     pub(crate) fn server_hello(&mut self, edit: impl FnOnce(&mut ServerHello<'_>)) -> Vec<u8> {
         let offered = self.offer();
         let group = self.group.code_point();
-        let share = offered.key_share().unwrap().iter().find(|share| share.group == group).unwrap().key_exchange;
+        let share = offered
+            .key_share()
+            .unwrap()
+            .iter()
+            .find(|share| share.group == group)
+            .unwrap()
+            .key_exchange;
         let (share, shared) = respond(self.group, share, &mut SystemRandom).unwrap();
         let mut hello = ServerHello {
             legacy_version: ProtocolVersion(0x0303),
@@ -85,7 +105,10 @@ impl Puppet {
             compression_method: 0,
             extensions: Some(vec![
                 ServerHelloExtension::SupportedVersions(ProtocolVersion(0x0304)),
-                ServerHelloExtension::KeyShare(KeyShareEntry { group, key_exchange: &share }),
+                ServerHelloExtension::KeyShare(KeyShareEntry {
+                    group,
+                    key_exchange: &share,
+                }),
             ]),
         };
         edit(&mut hello);
@@ -98,7 +121,11 @@ impl Puppet {
         let selected = self.psk.is_some();
         let hello = self.server_hello(|hello| {
             if selected {
-                hello.extensions.as_mut().unwrap().push(ServerHelloExtension::PreSharedKey(0));
+                hello
+                    .extensions
+                    .as_mut()
+                    .unwrap()
+                    .push(ServerHelloExtension::PreSharedKey(0));
             }
         });
         self.say(&hello).unwrap();
@@ -120,7 +147,12 @@ impl Puppet {
         // RFC 9846, E.4: in compatibility mode, "immediately before its second flight".
         self.hear_change_cipher_spec();
         loop {
-            let expected = self.schedule.as_ref().unwrap().client_finished.verify_data(&self.digest());
+            let expected = self
+                .schedule
+                .as_ref()
+                .unwrap()
+                .client_finished
+                .verify_data(&self.digest());
             let heard = self.hear_message();
             flight.push(heard);
             if flight.last().unwrap()[0] == 20 {
@@ -135,7 +167,12 @@ impl Puppet {
     /// Our client with another suite, and everything said.
     pub(crate) fn client_with_suite(suite: Suite) -> Self {
         let mut puppet = Self::serving(&client());
-        assert!(puppet.offer().cipher_suites.contains(&CipherSuite(suite.code_point().0)));
+        assert!(
+            puppet
+                .offer()
+                .cipher_suites
+                .contains(&CipherSuite(suite.code_point().0))
+        );
         puppet.suite = suite;
         puppet.lead_to("CONNECTED");
         puppet
@@ -169,7 +206,17 @@ pub(crate) fn new_session_ticket() -> Vec<u8> {
 }
 
 pub(crate) fn new_session_ticket_with(lifetime: u32, extensions: &[u8]) -> Vec<u8> {
-    message(4, &[&lifetime.to_be_bytes()[..], &[1, 2, 3, 4], &vector(1, &[0]), &vector(2, b"ticket"), &vector(2, extensions)].concat())
+    message(
+        4,
+        &[
+            &lifetime.to_be_bytes()[..],
+            &[1, 2, 3, 4],
+            &vector(1, &[0]),
+            &vector(2, b"ticket"),
+            &vector(2, extensions),
+        ]
+        .concat(),
+    )
 }
 
 /// RFC 9846, 4.7.3.

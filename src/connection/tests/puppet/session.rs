@@ -9,7 +9,9 @@ use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::key_schedule::{EarlySecret, PskKind, import_psk};
-use crate::message::{ClientHello, ClientHelloExtension, Message, OfferedPsks, PskIdentity, ServerHelloExtension};
+use crate::message::{
+    ClientHello, ClientHelloExtension, Message, OfferedPsks, PskIdentity, ServerHelloExtension,
+};
 use crate::secret::Secret;
 use crate::server::Server;
 
@@ -27,28 +29,67 @@ impl Psk {
     /// One that no server knows.
     pub(crate) fn unknown() -> Self {
         let identity = b"a ticket nobody knows".to_vec();
-        Self { kind: PskKind::Resumption, identity, obfuscated_ticket_age: 12345, key: vec![0x95; 32], suite: Suite::Aes128GcmSha256 }
+        Self {
+            kind: PskKind::Resumption,
+            identity,
+            obfuscated_ticket_age: 12345,
+            key: vec![0x95; 32],
+            suite: Suite::Aes128GcmSha256,
+        }
     }
 
-    /// A secret from outside, for suites with the hash of this one, and for a client and a server of these names: RFC 9258, 5.1: "struct {
-    /// opaque external_identity<1...2^16-1>; opaque context<0..2^16-1>; uint16 target_protocol; uint16 target_kdf; } ImportedIdentity;"
-    pub(crate) fn imported(identity: &[u8], secret: &[u8], [client, server]: [&str; 2], suite: Suite) -> Self {
+    /// A secret from outside, for suites with the hash of this one, and for a client and a server
+    /// of these names: RFC 9258, 5.1: "struct { opaque external_identity<1...2^16-1>; opaque
+    /// context<0..2^16-1>; uint16 target_protocol; uint16 target_kdf; } ImportedIdentity;"
+    pub(crate) fn imported(
+        identity: &[u8],
+        secret: &[u8],
+        [client, server]: [&str; 2],
+        suite: Suite,
+    ) -> Self {
         let context = [vector(1, client.as_bytes()), vector(1, server.as_bytes())].concat();
         // RFC 9258, section 10: HKDF_SHA256 is 1, HKDF_SHA384 is 2.
-        let target_kdf = if suite.hash() == HashAlgorithm::Sha256 { 1 } else { 2 };
-        let identity = [&vector(2, identity)[..], &vector(2, &context), &[0x03, 0x04], &[0, target_kdf]].concat();
-        let key = import_psk(&Secret::copy_of(secret), &identity, suite.hash()).expose().to_vec();
-        Self { kind: PskKind::Imported, identity, obfuscated_ticket_age: 0, key, suite }
+        let target_kdf = if suite.hash() == HashAlgorithm::Sha256 {
+            1
+        } else {
+            2
+        };
+        let identity = [
+            &vector(2, identity)[..],
+            &vector(2, &context),
+            &[0x03, 0x04],
+            &[0, target_kdf],
+        ]
+        .concat();
+        let key = import_psk(&Secret::copy_of(secret), &identity, suite.hash())
+            .expose()
+            .to_vec();
+        Self {
+            kind: PskKind::Imported,
+            identity,
+            obfuscated_ticket_age: 0,
+            key,
+            suite,
+        }
     }
 
     /// A secret from outside that is used as it is.
     pub(crate) fn not_imported(identity: &[u8], secret: &[u8]) -> Self {
         let (identity, key) = (identity.to_vec(), secret.to_vec());
-        Self { kind: PskKind::External, identity, obfuscated_ticket_age: 0, key, suite: Suite::Aes128GcmSha256 }
+        Self {
+            kind: PskKind::External,
+            identity,
+            obfuscated_ticket_age: 0,
+            key,
+            suite: Suite::Aes128GcmSha256,
+        }
     }
 
     fn identity(&self) -> PskIdentity<'_> {
-        PskIdentity { identity: &self.identity, obfuscated_ticket_age: self.obfuscated_ticket_age }
+        PskIdentity {
+            identity: &self.identity,
+            obfuscated_ticket_age: self.obfuscated_ticket_age,
+        }
     }
 
     /// RFC 9846, 4.3.11.2: over the transcript up to the list of binders.
@@ -77,7 +118,13 @@ impl Ticket {
     /// At the age of 0.
     pub(crate) fn psk(&self) -> Psk {
         let (identity, key) = (self.ticket.clone(), self.key.clone());
-        Psk { kind: PskKind::Resumption, identity, obfuscated_ticket_age: self.age_add, key, suite: self.suite }
+        Psk {
+            kind: PskKind::Resumption,
+            identity,
+            obfuscated_ticket_age: self.age_add,
+            key,
+            suite: self.suite,
+        }
     }
 }
 
@@ -103,15 +150,30 @@ impl Puppet {
         if self.psks.is_empty() {
             return hello.encode().unwrap();
         }
-        hello.extensions.as_mut().unwrap().push(ClientHelloExtension::PreSharedKey(OfferedPsks {
-            identities: self.psks.iter().map(Psk::identity).collect(),
-            binders: self.psks.iter().map(|psk| &[0; 48][..psk.suite.hash().output_len()]).collect(),
-        }));
+        hello
+            .extensions
+            .as_mut()
+            .unwrap()
+            .push(ClientHelloExtension::PreSharedKey(OfferedPsks {
+                identities: self.psks.iter().map(Psk::identity).collect(),
+                binders: self
+                    .psks
+                    .iter()
+                    .map(|psk| &[0; 48][..psk.suite.hash().output_len()])
+                    .collect(),
+            }));
         let mut bytes = hello.encode().unwrap();
         // `PskBinderEntry binders<33..2^16-1>`, each `opaque PskBinderEntry<32..255>`.
-        let binders: usize = self.psks.iter().map(|psk| 1 + psk.suite.hash().output_len()).sum();
+        let binders: usize = self
+            .psks
+            .iter()
+            .map(|psk| 1 + psk.suite.hash().output_len())
+            .sum();
         bytes.truncate(bytes.len() - binders);
-        let (transcript, length) = ([&self.transcript[..], &bytes[..bytes.len() - 2]].concat(), bytes.len());
+        let (transcript, length) = (
+            [&self.transcript[..], &bytes[..bytes.len() - 2]].concat(),
+            bytes.len(),
+        );
         for psk in &self.psks {
             let binder = psk.binder(&transcript);
             bytes.push(binder.len().try_into().unwrap());
@@ -137,12 +199,23 @@ impl Puppet {
     /// RFC 9846, 4.7.1: our Finished was the last message; what comes now are tickets.
     pub(crate) fn hear_tickets(&mut self) -> Vec<Ticket> {
         let digest = self.digest();
-        let resumption = self.schedule.take().unwrap().main.into_epoch(&digest).resumption;
+        let resumption = self
+            .schedule
+            .take()
+            .unwrap()
+            .main
+            .into_epoch(&digest)
+            .resumption;
         let mut tickets = Vec::new();
         while self.has_more_to_hear() {
             let message = self.hear_message();
-            let Message::NewSessionTicket(ticket) = Message::decode(&message).unwrap() else { panic!("{message:?}") };
-            assert_eq!(ticket.extensions.len(), usize::from(ticket.early_data().is_some()));
+            let Message::NewSessionTicket(ticket) = Message::decode(&message).unwrap() else {
+                panic!("{message:?}")
+            };
+            assert_eq!(
+                ticket.extensions.len(),
+                usize::from(ticket.early_data().is_some())
+            );
             tickets.push(Ticket {
                 lifetime: ticket.ticket_lifetime,
                 age_add: ticket.ticket_age_add,
@@ -171,7 +244,11 @@ impl Puppet {
     /// Says the ClientHello, and whether our server takes the PSK; the handshake is then completed.
     pub(crate) fn is_resumed(&mut self) -> bool {
         self.say_client_hello();
-        let flight: Vec<u8> = self.hear_flight().iter().map(|message| message[0]).collect();
+        let flight: Vec<u8> = self
+            .hear_flight()
+            .iter()
+            .map(|message| message[0])
+            .collect();
         let resumed = self.psk.is_some();
         // RFC 9846, 4.5.1 and 4.4.2: neither Certificate nor CertificateRequest with a PSK.
         assert_eq!(resumed, flight == [2, 8, 20]);
@@ -190,21 +267,38 @@ impl Puppet {
         (puppet, psk)
     }
 
-    /// Says a NewSessionTicket, the first message after the client's Finished; the PSK that belongs to it.
+    /// Says a NewSessionTicket, the first message after the client's Finished; the PSK that belongs
+    /// to it.
     pub(crate) fn say_ticket(&mut self, ticket: &[u8]) -> Psk {
         let digest = self.digest();
-        let resumption = self.schedule.take().unwrap().main.into_epoch(&digest).resumption;
+        let resumption = self
+            .schedule
+            .take()
+            .unwrap()
+            .main
+            .into_epoch(&digest)
+            .resumption;
         self.say(ticket).unwrap();
         self.hears_nothing();
-        let Message::NewSessionTicket(ticket) = Message::decode(ticket).unwrap() else { panic!("not a ticket") };
+        let Message::NewSessionTicket(ticket) = Message::decode(ticket).unwrap() else {
+            panic!("not a ticket")
+        };
         let (identity, age) = (ticket.ticket.to_vec(), ticket.ticket_age_add);
         let key = resumption.psk(ticket.ticket_nonce).expose().to_vec();
-        Psk { kind: PskKind::Resumption, identity, obfuscated_ticket_age: age, key, suite: self.suite }
+        Psk {
+            kind: PskKind::Resumption,
+            identity,
+            obfuscated_ticket_age: age,
+            key,
+            suite: self.suite,
+        }
     }
 
     /// Our client connects some time later.
     pub(crate) fn serving_later(client: &Client, name: &str, later: Duration) -> Self {
-        let us = client.connection(name, in_the_future(later), &mut SystemRandom).unwrap();
+        let us = client
+            .connection(name, in_the_future(later), &mut SystemRandom)
+            .unwrap();
         let mut puppet = Self::new(Side::Server, us);
         puppet.later = later;
         puppet.client_hello = puppet.hear_message();
@@ -218,8 +312,19 @@ impl Puppet {
         let psks = offer.pre_shared_key()?;
         assert_eq!((psks.identities.len(), psks.binders.len()), (1, 1));
         // RFC 9846, 4.3.9: what is offered with it is psk_dhe_ke(1) alone.
-        assert_eq!(offer.psk_key_exchange_modes().unwrap().iter().map(|mode| mode.0).collect::<Vec<_>>(), [1]);
-        Some((psks.identities[0].identity.to_vec(), psks.identities[0].obfuscated_ticket_age))
+        assert_eq!(
+            offer
+                .psk_key_exchange_modes()
+                .unwrap()
+                .iter()
+                .map(|mode| mode.0)
+                .collect::<Vec<_>>(),
+            [1]
+        );
+        Some((
+            psks.identities[0].identity.to_vec(),
+            psks.identities[0].obfuscated_ticket_age,
+        ))
     }
 
     /// Selects the PSK that our client offers; its binder is right.
@@ -227,31 +332,45 @@ impl Puppet {
         assert_eq!(self.offered_ticket().expect("a PSK").0, psk.identity);
         let length = psk.suite.hash().output_len();
         let (transcript, binder) = self.transcript.split_at(self.transcript.len() - length);
-        // `binders<33..2^16-1>` and `PskBinderEntry<32..255>`: 2 and 1 bytes of length before the binder.
+        // `binders<33..2^16-1>` and `PskBinderEntry<32..255>`: 2 and 1 bytes of length before the
+        // binder.
         assert_eq!(binder, psk.binder(&transcript[..transcript.len() - 3]));
         self.suite = psk.suite;
         self.psk = Some(Secret::copy_of(&psk.key));
     }
 
-    /// The PSKs that our client offers, in its order, have these identities and ages, and their binders are right (4.3.11.2); `before` is the transcript
-    /// before the ClientHello.
+    /// The PSKs that our client offers, in its order, have these identities and ages, and their
+    /// binders are right (4.3.11.2); `before` is the transcript before the ClientHello.
     pub(crate) fn offers(&self, psks: &[&Psk], before: &[u8]) {
         let offer = self.offer();
-        let offered = offer.pre_shared_key().map(|psks| (psks.identities.as_slice(), psks.binders.as_slice())).unwrap_or_default();
+        let offered = offer
+            .pre_shared_key()
+            .map(|psks| (psks.identities.as_slice(), psks.binders.as_slice()))
+            .unwrap_or_default();
         let expected: Vec<_> = psks.iter().map(|psk| psk.identity()).collect();
         assert_eq!(offered.0, expected);
-        let binders: usize = psks.iter().map(|psk| 1 + psk.suite.hash().output_len()).sum();
+        let binders: usize = psks
+            .iter()
+            .map(|psk| 1 + psk.suite.hash().output_len())
+            .sum();
         let covered = self.client_hello.len() - if psks.is_empty() { 0 } else { 2 + binders };
         let transcript = [before, &self.client_hello[..covered]].concat();
         let expected: Vec<_> = psks.iter().map(|psk| psk.binder(&transcript)).collect();
         assert_eq!(offered.1, expected);
     }
 
-    /// Says the ServerHello that selects this PSK, which stands at this place of what our client offers, under the PSK's suite.
+    /// Says the ServerHello that selects this PSK, which stands at this place of what our client
+    /// offers, under the PSK's suite.
     pub(crate) fn say_selected(&mut self, index: u16, psk: &Psk) {
         self.suite = psk.suite;
         self.psk = Some(Secret::copy_of(&psk.key));
-        let hello = self.server_hello(|hello| hello.extensions.as_mut().unwrap().push(ServerHelloExtension::PreSharedKey(index)));
+        let hello = self.server_hello(|hello| {
+            hello
+                .extensions
+                .as_mut()
+                .unwrap()
+                .push(ServerHelloExtension::PreSharedKey(index))
+        });
         self.say(&hello).unwrap();
         self.install_handshake_keys();
     }

@@ -3,9 +3,12 @@
 use crate::code_point::ContentType;
 use crate::connection::Connection;
 use crate::connection::tests::puppet::client::{asking_server, required};
-use crate::connection::tests::puppet::server::{certificate_request, encrypted_extensions, key_update, new_session_ticket};
+use crate::connection::tests::puppet::server::{
+    certificate_request, encrypted_extensions, key_update, new_session_ticket,
+};
 use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, client, now, plain, refused, server,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, client, now, plain,
+    refused, server,
 };
 use crate::error::Fault;
 
@@ -13,18 +16,31 @@ use crate::error::Fault;
 macro_rules! refused_to_align {
     ($puppet:expr, $message:expr, $follower:expr, $state:expr, $name:literal) => {{
         let record = $puppet.record(22, &[&$message[..], &$follower[..]].concat());
-        refused!($puppet, record, $state, 10, Fault::NotAligned { message: $name });
+        refused!(
+            $puppet,
+            record,
+            $state,
+            10,
+            Fault::NotAligned { message: $name }
+        );
     }};
 }
 
 /// What can follow a message in its record: a byte of the next, half of it, all of it, and more.
 fn followers() -> Vec<Vec<u8>> {
     let ticket = new_session_ticket();
-    vec![ticket[..1].to_vec(), ticket[..4].to_vec(), ticket[..9].to_vec(), ticket.clone(), [ticket.clone(), ticket].concat()]
+    vec![
+        ticket[..1].to_vec(),
+        ticket[..4].to_vec(),
+        ticket[..9].to_vec(),
+        ticket.clone(),
+        [ticket.clone(), ticket].concat(),
+    ]
 }
 
-/// "Handshake messages MUST NOT span key changes. Implementations MUST verify that all messages immediately preceding a key change align with a
-/// record boundary; if not, then they MUST terminate the connection with an "unexpected_message" alert."
+/// "Handshake messages MUST NOT span key changes. Implementations MUST verify that all messages
+/// immediately preceding a key change align with a record boundary; if not, then they MUST
+/// terminate the connection with an "unexpected_message" alert."
 #[test]
 fn messages_that_change_keys_end_their_record() {
     for follower in followers() {
@@ -54,7 +70,13 @@ fn messages_that_change_keys_end_their_record() {
         }
     }
     for mut puppet in Puppet::both_connected() {
-        refused_to_align!(puppet, key_update(0), key_update(0), "CONNECTED", "KeyUpdate");
+        refused_to_align!(
+            puppet,
+            key_update(0),
+            key_update(0),
+            "CONNECTED",
+            "KeyUpdate"
+        );
     }
 }
 
@@ -67,7 +89,8 @@ fn an_undecided_server_checks_too() {
     refused_to_align!(puppet, hello, [1], "START", "ClientHello");
 }
 
-/// The message that changes keys may begin in the middle of a record, after others; and be split, as long as it ends its record.
+/// The message that changes keys may begin in the middle of a record, after others; and be split,
+/// as long as it ends its record.
 #[test]
 fn messages_may_be_coalesced_and_split() {
     // All of a server's messages but ServerHello in one record.
@@ -136,8 +159,8 @@ fn in_pieces(puppet: &mut Puppet, message: &[u8], size: usize) {
     }
 }
 
-/// "if a handshake message is split over two or more records, there MUST NOT be any other records between them": alerts, data, and
-/// ChangeCipherSpec in the clear.
+/// "if a handshake message is split over two or more records, there MUST NOT be any other records
+/// between them": alerts, data, and ChangeCipherSpec in the clear.
 #[test]
 fn nothing_comes_between_the_parts_of_a_message() {
     let interleaved = |puppet: &mut Puppet, message: &[u8], content_type: u8, content: &[u8]| {
@@ -145,10 +168,24 @@ fn nothing_comes_between_the_parts_of_a_message() {
         let part = puppet.record(HANDSHAKE, &message[..4]);
         puppet.feed(&part).unwrap();
         assert_eq!(puppet.state(), state);
-        let record = if content_type == CHANGE_CIPHER_SPEC { plain(content_type, content) } else { puppet.record(content_type, content) };
-        refused!(puppet, record, state, 10, Fault::Interleaved { got: ContentType(got) } if got == content_type);
+        let record = if content_type == CHANGE_CIPHER_SPEC {
+            plain(content_type, content)
+        } else {
+            puppet.record(content_type, content)
+        };
+        refused!(
+            puppet,
+            record,
+            state,
+            10,
+            Fault::Interleaved { got: ContentType(got) } if got == content_type
+        );
     };
-    for (content_type, content) in [(ALERT, &[1, 0][..]), (ALERT, &[2, 40]), (CHANGE_CIPHER_SPEC, &[1])] {
+    for (content_type, content) in [
+        (ALERT, &[1, 0][..]),
+        (ALERT, &[2, 40]),
+        (CHANGE_CIPHER_SPEC, &[1]),
+    ] {
         let mut puppet = Puppet::serving(&client());
         let hello = puppet.server_hello(|_| {});
         interleaved(&mut puppet, &hello, content_type, content);
@@ -156,11 +193,21 @@ fn nothing_comes_between_the_parts_of_a_message() {
         let hello = puppet.make_client_hello(|_| {});
         interleaved(&mut puppet, &hello, content_type, content);
         let [mut puppet, mut other] = Puppet::both_in_handshake();
-        interleaved(&mut puppet, &encrypted_extensions(&[]), content_type, content);
+        interleaved(
+            &mut puppet,
+            &encrypted_extensions(&[]),
+            content_type,
+            content,
+        );
         let finished = other.finished();
         interleaved(&mut other, &finished, content_type, content);
     }
-    for (content_type, content) in [(ALERT, &[1, 0][..]), (ALERT, &[1, 90]), (APPLICATION_DATA, b"data"), (APPLICATION_DATA, b"")] {
+    for (content_type, content) in [
+        (ALERT, &[1, 0][..]),
+        (ALERT, &[1, 90]),
+        (APPLICATION_DATA, b"data"),
+        (APPLICATION_DATA, b""),
+    ] {
         for mut puppet in Puppet::both_connected() {
             interleaved(&mut puppet, &key_update(0), content_type, content);
             assert!(puppet.delivered.is_empty());

@@ -1,7 +1,10 @@
-//! What is legal and brings nothing is bounded, and the bound does not reach who has something to say.
+//! What is legal and brings nothing is bounded, and the bound does not reach who has something to
+//! say.
 
 use crate::connection::tests::puppet::server::{key_update, new_session_ticket};
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, plain, refused};
+use crate::connection::tests::puppet::{
+    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, plain, refused,
+};
 use crate::error::Fault;
 use crate::server::Server;
 
@@ -25,8 +28,18 @@ fn idle(puppet: &mut Puppet, kind: &str) -> Vec<u8> {
 
 /// All kinds that may come to this side.
 fn kinds(puppet: &Puppet) -> &'static [&'static str] {
-    let all = &["empty data", "user_canceled", "KeyUpdates", "requests", "tickets"];
-    if puppet.side == crate::connection::tests::puppet::Side::Server { all } else { &all[..4] }
+    let all = &[
+        "empty data",
+        "user_canceled",
+        "KeyUpdates",
+        "requests",
+        "tickets",
+    ];
+    if puppet.side == crate::connection::tests::puppet::Side::Server {
+        all
+    } else {
+        &all[..4]
+    }
 }
 
 /// Our answers to requests, for the keys to follow.
@@ -41,14 +54,22 @@ fn hear_answers(puppet: &mut Puppet) {
 fn each_kind_is_bounded() {
     for index in 0..5 {
         for mut puppet in Puppet::both_connected() {
-            let Some(kind) = kinds(&puppet).get(index) else { continue };
+            let Some(kind) = kinds(&puppet).get(index) else {
+                continue;
+            };
             for _ in 0..IDLE {
                 let record = idle(&mut puppet, kind);
                 puppet.feed(&record).unwrap();
                 hear_answers(&mut puppet);
             }
             let record = idle(&mut puppet, kind);
-            refused!(puppet, record, "CONNECTED", 10, Fault::TooMany { limit: 64, .. });
+            refused!(
+                puppet,
+                record,
+                "CONNECTED",
+                10,
+                Fault::TooMany { limit: 64, .. }
+            );
         }
     }
 }
@@ -64,12 +85,19 @@ fn a_mixture_is_bounded() {
             hear_answers(&mut puppet);
         }
         let record = idle(&mut puppet, "empty data");
-        refused!(puppet, record, "CONNECTED", 10, Fault::TooMany { limit: 64, .. });
+        refused!(
+            puppet,
+            record,
+            "CONNECTED",
+            10,
+            Fault::TooMany { limit: 64, .. }
+        );
     }
 }
 
-/// One byte of data, either way, and it may begin again: RFC 9846, 4.7.3 lets a peer renew its keys as often as it likes, "receiving implementations
-/// MUST NOT enforce this rule", and one that only listens may ask for ours as often.
+/// One byte of data, either way, and it may begin again: RFC 9846, 4.7.3 lets a peer renew its keys
+/// as often as it likes, "receiving implementations MUST NOT enforce this rule", and one that only
+/// listens may ask for ours as often.
 #[test]
 fn data_either_way_starts_the_count_anew() {
     for ours in [false, true] {
@@ -108,23 +136,47 @@ fn answers_are_not_counted() {
     }
 }
 
-/// Handshake messages are bounded by the configuration, as soon as the header is there; in whatever pieces they come.
+/// Handshake messages are bounded by the configuration, as soon as the header is there; in whatever
+/// pieces they come.
 #[test]
 fn long_messages() {
-    let server = Server::builder().identity(WORLD.server.clone()).max_handshake_size(5000).build().unwrap();
+    let server = Server::builder()
+        .identity(WORLD.server.clone())
+        .max_handshake_size(5000)
+        .build()
+        .unwrap();
     let mut puppet = Puppet::calling(&server);
     let length = u16::try_from(5000 - 4 + 1).unwrap().to_be_bytes();
     for byte in [1, 0, length[0]] {
         puppet.feed(&plain(HANDSHAKE, &[byte])).unwrap();
     }
-    refused!(puppet, plain(HANDSHAKE, &[length[1]]), "START", 50, Fault::MessageTooLong { length: 5001, limit: 5000 });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &[length[1]]),
+        "START",
+        50,
+        Fault::MessageTooLong {
+            length: 5001,
+            limit: 5000
+        }
+    );
     for mut puppet in Puppet::both_connected() {
         let record = puppet.protect(HANDSHAKE, &[24, 1, 0, 0], 0);
-        refused!(puppet, record, "CONNECTED", 50, Fault::MessageTooLong { length: 65540, limit: 32768 });
+        refused!(
+            puppet,
+            record,
+            "CONNECTED",
+            50,
+            Fault::MessageTooLong {
+                length: 65540,
+                limit: 32768
+            }
+        );
     }
 }
 
-/// A peer that asks for new keys and does not read cannot make us heap up answers: one waits at most, beyond what the application wrote.
+/// A peer that asks for new keys and does not read cannot make us heap up answers: one waits at
+/// most, beyond what the application wrote.
 #[test]
 fn requests_of_a_peer_that_does_not_read() {
     for mut puppet in Puppet::both_connected() {

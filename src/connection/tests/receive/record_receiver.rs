@@ -5,7 +5,8 @@ use crate::code_point::ContentType;
 use crate::connection::tests::puppet::client::add_raw;
 use crate::connection::tests::puppet::server::{encrypted_extensions, new_session_ticket};
 use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain, plain_version, refused, server,
+    ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain,
+    plain_version, refused, server,
 };
 use crate::error::Fault;
 use crate::record::Padding;
@@ -44,13 +45,16 @@ fn next_record(puppet: &mut Puppet) -> Vec<u8> {
 
 // ---- what does not open ----
 
-/// 5.2: "If the decryption fails, the receiver MUST terminate the connection with a "bad_record_mac" alert." The header is authenticated too.
+/// 5.2: "If the decryption fails, the receiver MUST terminate the connection with a
+/// "bad_record_mac" alert." The header is authenticated too.
 #[test]
 fn a_flipped_bit_anywhere() {
     for at in [1, 2].into_iter().chain(5..63) {
         for mut puppet in all_protected() {
             let mut record = next_record(&mut puppet);
-            let Some(byte) = record.get_mut(at) else { continue };
+            let Some(byte) = record.get_mut(at) else {
+                continue;
+            };
             *byte ^= 1 << (at % 8);
             let state = puppet.state();
             refused!(puppet, record, state, 20, Fault::BadRecordMac);
@@ -58,7 +62,8 @@ fn a_flipped_bit_anywhere() {
     }
 }
 
-/// The same for a record that was cut, with its length made to fit: it has another tag, or no room for one.
+/// The same for a record that was cut, with its length made to fit: it has another tag, or no room
+/// for one.
 #[test]
 fn a_record_that_was_cut() {
     for length in [0, 1, 15, 16, 17, 20] {
@@ -88,7 +93,8 @@ fn records_repeated_exchanged_or_dropped() {
     }
 }
 
-/// 4.5.3: "Any records following a Finished message MUST be encrypted under the appropriate application traffic key".
+/// 4.5.3: "Any records following a Finished message MUST be encrypted under the appropriate
+/// application traffic key".
 #[test]
 fn old_keys_after_finished() {
     let mut puppet = Puppet::client_at("WAIT_FINISHED");
@@ -117,38 +123,81 @@ fn new_keys_before_finished() {
 
 // ---- what is too long ----
 
-/// 5.2: "An endpoint that receives a record that exceeds this length MUST terminate the connection with a "record_overflow" alert": by its header
-/// alone.
+/// 5.2: "An endpoint that receives a record that exceeds this length MUST terminate the connection
+/// with a "record_overflow" alert": by its header alone.
 #[test]
 fn ciphertext_over_the_limit() {
     for mut puppet in all_protected() {
         let state = puppet.state();
-        let header = [&[23, 3, 3][..], &u16::try_from(CIPHERTEXT + 1).unwrap().to_be_bytes()].concat();
-        refused!(puppet, header, state, 22, Fault::RecordOverflow { length: 16641, limit: 16640 });
+        let header = [
+            &[23, 3, 3][..],
+            &u16::try_from(CIPHERTEXT + 1).unwrap().to_be_bytes(),
+        ]
+        .concat();
+        refused!(
+            puppet,
+            header,
+            state,
+            22,
+            Fault::RecordOverflow {
+                length: 16641,
+                limit: 16640
+            }
+        );
     }
     // At the limit it is a record that does not open.
     for mut puppet in all_protected() {
         let state = puppet.state();
-        refused!(puppet, plain(APPLICATION_DATA, &[0x55; CIPHERTEXT]), state, 20, Fault::BadRecordMac);
+        refused!(
+            puppet,
+            plain(APPLICATION_DATA, &[0x55; CIPHERTEXT]),
+            state,
+            20,
+            Fault::BadRecordMac
+        );
     }
 }
 
-/// 5.4: "the full encoded TLSInnerPlaintext MUST NOT exceed 2^14 + 1 octets", padding included. 6.2: record_overflow.
+/// 5.4: "the full encoded TLSInnerPlaintext MUST NOT exceed 2^14 + 1 octets", padding included.
+/// 6.2: record_overflow.
 #[test]
 fn inner_plaintext_over_the_limit() {
-    for (content, padding) in [(CONTENT + 1, 0), (CONTENT, 1), (1, CONTENT), (CONTENT + 239, 0), (0, INNER)] {
+    for (content, padding) in [
+        (CONTENT + 1, 0),
+        (CONTENT, 1),
+        (1, CONTENT),
+        (CONTENT + 239, 0),
+        (0, INNER),
+    ] {
         for mut puppet in Puppet::both_connected() {
             let record = puppet.protect(APPLICATION_DATA, &vec![7; content], padding);
             let length = content + 1 + padding;
-            refused!(puppet, record, "CONNECTED", 22, Fault::RecordOverflow { length: l, limit: 16385 } if l == length);
+            refused!(
+                puppet,
+                record,
+                "CONNECTED",
+                22,
+                Fault::RecordOverflow { length: l, limit: 16385 } if l == length
+            );
         }
     }
     for mut puppet in Puppet::both_in_handshake() {
         let state = puppet.state();
         let record = puppet.protect(HANDSHAKE, &[8, 0, 0, 2, 0, 0], CONTENT);
-        refused!(puppet, record, state, 22, Fault::RecordOverflow { limit: 16385, .. });
+        refused!(
+            puppet,
+            record,
+            state,
+            22,
+            Fault::RecordOverflow { limit: 16385, .. }
+        );
     }
-    for (content, padding) in [(CONTENT, 0), (CONTENT - 1, 1), (1, CONTENT - 1), (0, CONTENT)] {
+    for (content, padding) in [
+        (CONTENT, 0),
+        (CONTENT - 1, 1),
+        (1, CONTENT - 1),
+        (0, CONTENT),
+    ] {
         for mut puppet in Puppet::both_connected() {
             let record = puppet.protect(APPLICATION_DATA, &vec![7; content], padding);
             puppet.feed(&record).unwrap();
@@ -164,7 +213,16 @@ fn plaintext_over_the_limit() {
         for mut puppet in Puppet::both_in_the_clear() {
             let state = puppet.state();
             let header = [content_type, 3, 3, 0x40, 0x01];
-            refused!(puppet, header, state, 22, Fault::RecordOverflow { length: 16385, limit: 16384 });
+            refused!(
+                puppet,
+                header,
+                state,
+                22,
+                Fault::RecordOverflow {
+                    length: 16385,
+                    limit: 16384
+                }
+            );
         }
     }
     // A ClientHello of more than one record, the first as long as may be.
@@ -180,14 +238,21 @@ fn plaintext_over_the_limit() {
 
 // ---- types ----
 
-/// Section 5: "If a TLS implementation receives an unexpected record type, it MUST terminate the connection with an "unexpected_message" alert":
-/// by its header alone, so that nothing is waited for.
+/// Section 5: "If a TLS implementation receives an unexpected record type, it MUST terminate the
+/// connection with an "unexpected_message" alert": by its header alone, so that nothing is waited
+/// for.
 #[test]
 fn unknown_record_types() {
     for content_type in [0, 1, 19, 24, 25, 26, 0x16 | 0x80, b'G', 255] {
         for mut puppet in all() {
             let state = puppet.state();
-            refused!(puppet, [content_type, 3, 3, 0, 100], state, 10, Fault::UnexpectedRecord { got } if got.0 == content_type);
+            refused!(
+                puppet,
+                [content_type, 3, 3, 0, 100],
+                state,
+                10,
+                Fault::UnexpectedRecord { got } if got.0 == content_type
+            );
         }
     }
 }
@@ -198,13 +263,19 @@ fn unknown_inner_types() {
         for mut puppet in all_protected() {
             let state = puppet.state();
             let record = puppet.protect(content_type, b"content", 3);
-            refused!(puppet, record, state, 10, Fault::UnexpectedRecord { got } if got.0 == content_type);
+            refused!(
+                puppet,
+                record,
+                state,
+                10,
+                Fault::UnexpectedRecord { got } if got.0 == content_type
+            );
         }
     }
 }
 
-/// 5.4: "If a receiving implementation does not find a non-zero octet in the cleartext, it MUST terminate the connection with an
-/// "unexpected_message" alert."
+/// 5.4: "If a receiving implementation does not find a non-zero octet in the cleartext, it MUST
+/// terminate the connection with an "unexpected_message" alert."
 #[test]
 fn all_zero_inner_plaintext() {
     for length in [0, 1, 2, 100, INNER] {
@@ -216,8 +287,8 @@ fn all_zero_inner_plaintext() {
     }
 }
 
-/// Section 5: "An implementation which ... receives a protected change_cipher_spec record MUST abort the handshake with an "unexpected_message"
-/// alert."
+/// Section 5: "An implementation which ... receives a protected change_cipher_spec record MUST
+/// abort the handshake with an "unexpected_message" alert."
 #[test]
 fn protected_change_cipher_spec() {
     for content in [&[1][..], &[], &[0]] {
@@ -229,8 +300,9 @@ fn protected_change_cipher_spec() {
     }
 }
 
-/// 5.4: "Implementations MUST NOT send Handshake and Alert records that have a zero-length TLSInnerPlaintext.content; if such a message is received,
-/// ... "unexpected_message"". 5.1: "even if those fragments contain padding".
+/// 5.4: "Implementations MUST NOT send Handshake and Alert records that have a zero-length
+/// TLSInnerPlaintext.content; if such a message is received, ... "unexpected_message"". 5.1: "even
+/// if those fragments contain padding".
 #[test]
 fn empty_handshake_and_alert_fragments() {
     for content_type in [HANDSHAKE, ALERT] {
@@ -238,28 +310,57 @@ fn empty_handshake_and_alert_fragments() {
             for mut puppet in all_protected() {
                 let state = puppet.state();
                 let record = puppet.protect(content_type, &[], padding);
-                refused!(puppet, record, state, 10, Fault::EmptyFragment { content_type: ContentType(got) } if got == content_type);
+                refused!(
+                    puppet,
+                    record,
+                    state,
+                    10,
+                    Fault::EmptyFragment { content_type: ContentType(got) } if got == content_type
+                );
             }
         }
         for mut puppet in Puppet::both_in_the_clear() {
             let state = puppet.state();
-            refused!(puppet, plain(content_type, &[]), state, 10, Fault::EmptyFragment { content_type: ContentType(got) } if got == content_type);
+            refused!(
+                puppet,
+                plain(content_type, &[]),
+                state,
+                10,
+                Fault::EmptyFragment { content_type: ContentType(got) } if got == content_type
+            );
         }
     }
 }
 
-/// 5.1: "Application Data messages are always protected." 6.2: "premature Application Data" is an inappropriate message.
+/// 5.1: "Application Data messages are always protected." 6.2: "premature Application Data" is an
+/// inappropriate message.
 #[test]
 fn application_data_before_its_time() {
     for mut puppet in Puppet::both_in_the_clear() {
         let state = puppet.state();
-        refused!(puppet, plain(APPLICATION_DATA, b"data"), state, 10, Fault::UnexpectedRecord { got: ContentType(23) });
+        refused!(
+            puppet,
+            plain(APPLICATION_DATA, b"data"),
+            state,
+            10,
+            Fault::UnexpectedRecord {
+                got: ContentType(23)
+            }
+        );
     }
     for content in [&b"data"[..], b""] {
         for mut puppet in Puppet::both_in_handshake() {
             let state = puppet.state();
             let record = puppet.protect(APPLICATION_DATA, content, 10);
-            refused!(puppet, record, state, 10, Fault::UnexpectedRecord { got: ContentType(23) });
+            refused!(
+                puppet,
+                record,
+                state,
+                10,
+                Fault::UnexpectedRecord {
+                    got: ContentType(23)
+                }
+            );
         }
     }
 }
@@ -269,7 +370,15 @@ fn application_data_before_its_time() {
 fn unprotected_records_under_keys() {
     for mut puppet in all_protected() {
         let state = puppet.state();
-        refused!(puppet, plain(HANDSHAKE, &new_session_ticket()), state, 10, Fault::UnexpectedRecord { got: ContentType(22) });
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &new_session_ticket()),
+            state,
+            10,
+            Fault::UnexpectedRecord {
+                got: ContentType(22)
+            }
+        );
     }
 }
 
@@ -296,18 +405,26 @@ fn record_versions() {
         let mut puppet = Puppet::calling(&server());
         let hello = puppet.make_client_hello(|_| {});
         puppet.transcript.extend_from_slice(&hello);
-        puppet.feed(&plain_version(HANDSHAKE, version, &hello)).unwrap();
+        puppet
+            .feed(&plain_version(HANDSHAKE, version, &hello))
+            .unwrap();
         puppet.hear_flight();
-        puppet.feed(&plain_version(CHANGE_CIPHER_SPEC, version, &[1])).unwrap();
+        puppet
+            .feed(&plain_version(CHANGE_CIPHER_SPEC, version, &[1]))
+            .unwrap();
         puppet.lead_server_to("CONNECTED");
         assert_data_under(&mut puppet, version);
 
         let mut puppet = Puppet::client_at("WAIT_SH");
         let hello = puppet.server_hello(|_| {});
         puppet.transcript.extend_from_slice(&hello);
-        puppet.feed(&plain_version(HANDSHAKE, version, &hello)).unwrap();
+        puppet
+            .feed(&plain_version(HANDSHAKE, version, &hello))
+            .unwrap();
         puppet.install_handshake_keys();
-        puppet.feed(&plain_version(CHANGE_CIPHER_SPEC, version, &[1])).unwrap();
+        puppet
+            .feed(&plain_version(CHANGE_CIPHER_SPEC, version, &[1]))
+            .unwrap();
         puppet.lead_to("CONNECTED");
         assert_data_under(&mut puppet, version);
     }
@@ -319,7 +436,8 @@ fn assert_data_under(puppet: &mut Puppet, version: u16) {
     assert_eq!(puppet.delivered, b"data");
 }
 
-/// 5.1: 0x0303 "for all records generated by a TLS 1.3 implementation other than an initial ClientHello".
+/// 5.1: 0x0303 "for all records generated by a TLS 1.3 implementation other than an initial
+/// ClientHello".
 #[test]
 fn our_record_versions() {
     for mut puppet in Puppet::both_connected() {
@@ -337,7 +455,11 @@ fn our_record_versions() {
 fn padding_is_read() {
     for padding in [1, 255, 1000, CONTENT - 100] {
         for mut puppet in Puppet::both_in_handshake() {
-            let message = if puppet.side == Side::Server { encrypted_extensions(&[]) } else { puppet.finished() };
+            let message = if puppet.side == Side::Server {
+                encrypted_extensions(&[])
+            } else {
+                puppet.finished()
+            };
             puppet.transcript.extend_from_slice(&message);
             let record = puppet.protect(HANDSHAKE, &message, padding);
             puppet.feed(&record).unwrap();
@@ -348,7 +470,10 @@ fn padding_is_read() {
             puppet.feed(&record).unwrap();
             assert_eq!(puppet.delivered, b"data\0\0\0");
             let record = puppet.protect(ALERT, &[1, 0], padding);
-            assert_eq!(puppet.feed(&record).unwrap(), crate::connection::Status::Closed);
+            assert_eq!(
+                puppet.feed(&record).unwrap(),
+                crate::connection::Status::Closed
+            );
         }
     }
 }
@@ -356,20 +481,39 @@ fn padding_is_read() {
 /// 5.4: what our own policies write; never over the limit.
 #[test]
 fn padding_is_written() {
-    let client = |padding| Client::builder().trust(WORLD.authority.trust()).padding(padding).build().unwrap();
-    let server = |padding| Server::builder().identity(WORLD.server.clone()).padding(padding).build().unwrap();
+    let client = |padding| {
+        Client::builder()
+            .trust(WORLD.authority.trust())
+            .padding(padding)
+            .build()
+            .unwrap()
+    };
+    let server = |padding| {
+        Server::builder()
+            .identity(WORLD.server.clone())
+            .padding(padding)
+            .build()
+            .unwrap()
+    };
     for (padding, lengths) in [
         (Padding::None, [1, 100, 101, 16384]),
         (Padding::Block(100), [100, 100, 200, 16384]),
         (Padding::PowerOfTwo, [1, 128, 128, 16384]),
         (Padding::Full, [16384; 4]),
     ] {
-        for mut puppet in [Puppet::serving_at(&client(padding), "CONNECTED"), Puppet::calling_at(&server(padding), "CONNECTED")] {
+        for mut puppet in [
+            Puppet::serving_at(&client(padding), "CONNECTED"),
+            Puppet::calling_at(&server(padding), "CONNECTED"),
+        ] {
             for (content, expected) in [1, 100, 101, 16384].into_iter().zip(lengths) {
                 assert_eq!(puppet.us.write(&vec![7; content]).unwrap(), content);
                 let record = puppet.hear_type(APPLICATION_DATA);
                 assert_eq!(record.content, vec![7; content]);
-                assert_eq!(record.content.len() + record.padding, expected, "{padding:?}");
+                assert_eq!(
+                    record.content.len() + record.padding,
+                    expected,
+                    "{padding:?}"
+                );
                 puppet.hears_nothing();
             }
         }
@@ -381,7 +525,9 @@ fn padding_is_written() {
 fn long_data_is_cut_into_records() {
     for mut puppet in Puppet::both_connected() {
         assert_eq!(puppet.us.write(&[7; 40_000]).unwrap(), 40_000);
-        let lengths: Vec<_> = std::iter::from_fn(|| puppet.hear()).map(|record| record.content.len()).collect();
+        let lengths: Vec<_> = std::iter::from_fn(|| puppet.hear())
+            .map(|record| record.content.len())
+            .collect();
         assert_eq!(lengths, [16384, 16384, 7232]);
     }
 }

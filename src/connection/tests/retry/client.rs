@@ -1,10 +1,13 @@
-//! HelloRetryRequest at our client (RFC 9846, 4.2.4): what it refuses of one, and what its second ClientHello is like.
+//! HelloRetryRequest at our client (RFC 9846, 4.2.4): what it refuses of one, and what its second
+//! ClientHello is like.
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, NamedGroup, ProtocolVersion};
 use crate::connection::tests::puppet::retry::{Retry, cookie, selected_group, selected_version};
 use crate::connection::tests::puppet::session::known;
-use crate::connection::tests::puppet::{CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, WORLD, client, extension, plain, refused};
+use crate::connection::tests::puppet::{
+    CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, WORLD, client, extension, plain, refused,
+};
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{DecodeProblem, Fault, Illegal};
@@ -13,7 +16,8 @@ use crate::message::{ClientHello, ClientHelloExtension, Message, ServerHelloExte
 /// What the clients of these tests offer and have no share for, unless their test says otherwise.
 const SECP256R1: u16 = 0x0017;
 
-/// A HelloRetryRequest that asks for secp256r1, with one change, is refused in WAIT_SH; the alert is in the clear.
+/// A HelloRetryRequest that asks for secp256r1, with one change, is refused in WAIT_SH; the alert
+/// is in the clear.
 macro_rules! refused_retry {
     ($edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {
         refused_by!(&client(), $edit, $alert, $fault $(if $guard)?)
@@ -59,12 +63,17 @@ fn is_of(extension: &ClientHelloExtension<'_>, extension_type: u16) -> bool {
     }
 }
 
-/// 4.2.2: "the client MUST send the same ClientHello without modification", but for these extensions.
+/// 4.2.2: "the client MUST send the same ClientHello without modification", but for these
+/// extensions.
 #[track_caller]
 fn is_the_same_but_for(first: &[u8], second: &[u8], changed: &[u16]) {
     let without = |hello: &[u8]| -> Vec<u8> {
         let mut hello = decode(hello);
-        hello.extensions.as_mut().unwrap().retain(|extension| !changed.iter().any(|changed| is_of(extension, *changed)));
+        hello
+            .extensions
+            .as_mut()
+            .unwrap()
+            .retain(|extension| !changed.iter().any(|changed| is_of(extension, *changed)));
         hello.encode().unwrap()
     };
     assert_eq!(without(first), without(second));
@@ -73,13 +82,17 @@ fn is_the_same_but_for(first: &[u8], second: &[u8], changed: &[u16]) {
 
 // ---- the second ClientHello ----
 
-/// 4.2.2: "replacing the list of shares with a list containing a single KeyShareEntry from the indicated group"; and all the rest follows, with the
-/// transcript of 4.1, which the puppet computes.
+/// 4.2.2: "replacing the list of shares with a list containing a single KeyShareEntry from the
+/// indicated group"; and all the rest follows, with the transcript of 4.1, which the puppet
+/// computes.
 #[test]
 fn a_retry_for_a_group() {
     for mode in [true, false] {
         for identity in [None, Some(WORLD.client.clone())] {
-            let builder = Client::builder().trust(WORLD.authority.trust()).alpn(["h2"]).compatibility_mode(mode);
+            let builder = Client::builder()
+                .trust(WORLD.authority.trust())
+                .alpn(["h2"])
+                .compatibility_mode(mode);
             let client = match identity {
                 Some(identity) => builder.identity(identity).build().unwrap(),
                 None => builder.build().unwrap(),
@@ -87,19 +100,28 @@ fn a_retry_for_a_group() {
             let mut puppet = Puppet::serving(&client);
             let first = puppet.ask_for(Group::Secp256r1);
             is_the_same_but_for(&first, &puppet.client_hello, &[51]);
-            let shares: Vec<_> =
-                puppet.offer().key_share().unwrap().iter().map(|share| (share.group.0, share.key_exchange.len())).collect();
+            let shares: Vec<_> = puppet
+                .offer()
+                .key_share()
+                .unwrap()
+                .iter()
+                .map(|share| (share.group.0, share.key_exchange.len()))
+                .collect();
             assert_eq!(shares, [(SECP256R1, 65)]);
             puppet.lead_to("CONNECTED");
             puppet.send(b"data").unwrap();
             assert_eq!(puppet.delivered, b"data");
             let negotiated = puppet.us.negotiated().unwrap();
-            assert_eq!((negotiated.group(), negotiated.resumed()), (NamedGroup(SECP256R1), false));
+            assert_eq!(
+                (negotiated.group(), negotiated.resumed()),
+                (NamedGroup(SECP256R1), false)
+            );
         }
     }
 }
 
-/// The other groups can be asked for as well, by each suite (whose hash the message_hash has), if the client starts with another share, or none.
+/// The other groups can be asked for as well, by each suite (whose hash the message_hash has), if
+/// the client starts with another share, or none.
 #[test]
 fn a_retry_for_each_group() {
     for suite in Suite::ALL {
@@ -109,11 +131,22 @@ fn a_retry_for_each_group() {
             (Group::X25519, &[]),
             (Group::Secp256r1, &[NamedGroup(0x001d), NamedGroup(0x11ec)]),
         ] {
-            let client = Client::builder().trust(WORLD.authority.trust()).key_shares(shared.iter().copied()).build().unwrap();
+            let client = Client::builder()
+                .trust(WORLD.authority.trust())
+                .key_shares(shared.iter().copied())
+                .build()
+                .unwrap();
             let mut puppet = Puppet::serving(&client);
             puppet.suite = suite;
-            // 4.3.8: shares "MUST appear in the same order" as supported_groups. "This list MAY be empty".
-            let mut sent: Vec<_> = puppet.offer().key_share().unwrap().iter().map(|share| share.group).collect();
+            // 4.3.8: shares "MUST appear in the same order" as supported_groups. "This list MAY be
+            // empty".
+            let mut sent: Vec<_> = puppet
+                .offer()
+                .key_share()
+                .unwrap()
+                .iter()
+                .map(|share| share.group)
+                .collect();
             sent.sort_unstable();
             let mut wanted = shared.to_vec();
             wanted.sort_unstable();
@@ -121,13 +154,16 @@ fn a_retry_for_each_group() {
             puppet.ask_for(group);
             puppet.lead_to("CONNECTED");
             assert_eq!(puppet.us.negotiated().unwrap().group(), group.code_point());
-            assert_eq!(puppet.us.negotiated().unwrap().cipher_suite(), suite.code_point());
+            assert_eq!(
+                puppet.us.negotiated().unwrap().cipher_suite(),
+                suite.code_point()
+            );
         }
     }
 }
 
-/// 4.3.2: "the client MUST copy the contents of the extension received". 4.3.8: without a group the shares stay as they are, to the byte, so the keys of both
-/// have outlived the retry.
+/// 4.3.2: "the client MUST copy the contents of the extension received". 4.3.8: without a group the
+/// shares stay as they are, to the byte, so the keys of both have outlived the retry.
 #[test]
 fn a_retry_for_a_cookie() {
     for group in [Group::X25519, Group::X25519MlKem768] {
@@ -148,7 +184,10 @@ fn a_retry_for_a_cookie() {
 
 #[test]
 fn a_retry_for_a_cookie_and_a_group() {
-    for extensions in [[cookie(b"crumbs"), selected_group(SECP256R1)], [selected_group(SECP256R1), cookie(b"crumbs")]] {
+    for extensions in [
+        [cookie(b"crumbs"), selected_group(SECP256R1)],
+        [selected_group(SECP256R1), cookie(b"crumbs")],
+    ] {
         let mut puppet = Puppet::serving(&client());
         let retry = puppet.retry(&extensions);
         let first = puppet.say_retry(&retry);
@@ -177,24 +216,46 @@ fn a_cookie_is_used_once() {
     }
 }
 
-/// A cookie that leaves the ClientHello no room: `Extension extensions<7..2^16-1>`. Nobody but the server is to blame, but what fails is ours.
+/// A cookie that leaves the ClientHello no room: `Extension extensions<7..2^16-1>`. Nobody but the
+/// server is to blame, but what fails is ours.
 #[test]
 fn a_cookie_that_does_not_fit() {
-    // `HelloRetryRequest.extensions` has room for it: 6 bytes of supported_versions and 6 bytes before the cookie.
+    // `HelloRetryRequest.extensions` has room for it: 6 bytes of supported_versions and 6 bytes
+    // before the cookie.
     let crumbs = vec![7; 65535 - 12];
-    let client = Client::builder().trust(WORLD.authority.trust()).max_handshake_size(1 << 17).build().unwrap();
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .max_handshake_size(1 << 17)
+        .build()
+        .unwrap();
     let mut puppet = Puppet::serving(&client);
     let retry = puppet.retry(&[cookie(&crumbs)]);
-    let records: Vec<u8> = retry.chunks(16384).flat_map(|part| plain(HANDSHAKE, part)).collect();
-    refused!(puppet, records, "WAIT_SH", 80, Fault::DoesNotFit { message: "ClientHello" });
+    let records: Vec<u8> = retry
+        .chunks(16384)
+        .flat_map(|part| plain(HANDSHAKE, part))
+        .collect();
+    refused!(
+        puppet,
+        records,
+        "WAIT_SH",
+        80,
+        Fault::DoesNotFit {
+            message: "ClientHello"
+        }
+    );
 }
 
-/// E.4: the client sends ChangeCipherSpec "immediately before its second flight. This may either be before its second ClientHello or before its
-/// encrypted handshake flight": once (`say_retry` and `hear_client_flight` hear it), and not without compatibility mode.
+/// E.4: the client sends ChangeCipherSpec "immediately before its second flight. This may either be
+/// before its second ClientHello or before its encrypted handshake flight": once (`say_retry` and
+/// `hear_client_flight` hear it), and not without compatibility mode.
 #[test]
 fn one_change_cipher_spec() {
     for mode in [true, false] {
-        let client = Client::builder().trust(WORLD.authority.trust()).compatibility_mode(mode).build().unwrap();
+        let client = Client::builder()
+            .trust(WORLD.authority.trust())
+            .compatibility_mode(mode)
+            .build()
+            .unwrap();
         let mut puppet = Puppet::serving(&client);
         let retry = puppet.retry(&[cookie(b"crumbs")]);
         puppet.say_retry(&retry);
@@ -206,8 +267,9 @@ fn one_change_cipher_spec() {
     }
 }
 
-/// A session is offered again with another binder, over the transcript with message_hash and HelloRetryRequest (4.3.11.2), if its hash is that of the
-/// suite; if it is not, "the client SHOULD NOT offer" it (4.2.4).
+/// A session is offered again with another binder, over the transcript with message_hash and
+/// HelloRetryRequest (4.3.11.2), if its hash is that of the suite; if it is not, "the client SHOULD
+/// NOT offer" it (4.2.4).
 #[test]
 fn a_retry_with_a_session() {
     let client = client();
@@ -233,7 +295,8 @@ fn a_retry_with_a_session() {
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
-/// A PSK that the second ClientHello does not offer any more was not offered: an answer to what was not asked (4.3).
+/// A PSK that the second ClientHello does not offer any more was not offered: an answer to what was
+/// not asked (4.3).
 #[test]
 fn a_session_that_was_taken_back_is_not_selected() {
     let client = client();
@@ -241,7 +304,13 @@ fn a_session_that_was_taken_back_is_not_selected() {
     let mut puppet = Puppet::serving(&client);
     puppet.suite = Suite::Aes256GcmSha384;
     puppet.ask_for(Group::Secp256r1);
-    let hello = puppet.server_hello(|hello| hello.extensions.as_mut().unwrap().push(ServerHelloExtension::PreSharedKey(0)));
+    let hello = puppet.server_hello(|hello| {
+        hello
+            .extensions
+            .as_mut()
+            .unwrap()
+            .push(ServerHelloExtension::PreSharedKey(0))
+    });
     refused!(
         puppet,
         plain(HANDSHAKE, &hello),
@@ -256,7 +325,11 @@ fn a_session_that_was_taken_back_is_not_selected() {
 fn the_retry_of_rfc_8448() {
     let trace = crate::testing::rfc8448::trace("hello_retry_request");
     let retry = trace.message("record_hello_retry_request");
-    let client = Client::builder().trust(WORLD.authority.trust()).compatibility_mode(false).build().unwrap();
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .compatibility_mode(false)
+        .build()
+        .unwrap();
     let mut puppet = Puppet::serving(&client);
     let first = puppet.say_retry(retry);
     is_the_same_but_for(&first, &puppet.client_hello, &[44, 51]);
@@ -269,7 +342,8 @@ fn the_retry_of_rfc_8448() {
 
 // ---- what is wrong with a HelloRetryRequest ----
 
-/// 4.3.8: "the selected_group field corresponds to a group which was provided in the "supported_groups" extension".
+/// 4.3.8: "the selected_group field corresponds to a group which was provided in the
+/// "supported_groups" extension".
 #[test]
 fn group_not_offered() {
     for group in [0x0018, 0x0019, 0x001e, 0x0100, 0x11eb, 0x11ed, 0x0a0a] {
@@ -280,15 +354,29 @@ fn group_not_offered() {
         );
     }
     // One that is implemented, and was not offered.
-    let client = Client::builder().trust(WORLD.authority.trust()).groups([NamedGroup(0x001d)]).build().unwrap();
-    refused_by!(&client, |_| {}, 47, Fault::Illegal(Illegal::GroupNotOffered(NamedGroup(SECP256R1))));
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .groups([NamedGroup(0x001d)])
+        .build()
+        .unwrap();
+    refused_by!(
+        &client,
+        |_| {},
+        47,
+        Fault::Illegal(Illegal::GroupNotOffered(NamedGroup(SECP256R1)))
+    );
 }
 
-/// 4.3.8: "the selected_group field does not correspond to a group which was provided in the "key_share" extension"; with a cookie as well.
+/// 4.3.8: "the selected_group field does not correspond to a group which was provided in the
+/// "key_share" extension"; with a cookie as well.
 #[test]
 fn group_already_shared() {
     for group in [0x001d, 0x11ec] {
-        refused_retry!(|retry| retry.extensions[1] = selected_group(group), 47, Fault::Illegal(Illegal::RetryWithoutChange));
+        refused_retry!(
+            |retry| retry.extensions[1] = selected_group(group),
+            47,
+            Fault::Illegal(Illegal::RetryWithoutChange)
+        );
         refused_retry!(
             |retry| {
                 retry.extensions[1] = selected_group(group);
@@ -300,29 +388,40 @@ fn group_already_shared() {
     }
 }
 
-/// 4.2.4: "if the HelloRetryRequest would not result in any change in the ClientHello": illegal_parameter.
+/// 4.2.4: "if the HelloRetryRequest would not result in any change in the ClientHello":
+/// illegal_parameter.
 #[test]
 fn nothing_changes() {
-    refused_retry!(|retry| retry.extensions.truncate(1), 47, Fault::Illegal(Illegal::RetryWithoutChange));
+    refused_retry!(
+        |retry| retry.extensions.truncate(1),
+        47,
+        Fault::Illegal(Illegal::RetryWithoutChange)
+    );
 }
 
-/// 4.2.4: "MUST NOT contain any extensions that were not first offered by the client in its ClientHello". 4.3: those that were have no place in it.
+/// 4.2.4: "MUST NOT contain any extensions that were not first offered by the client in its
+/// ClientHello". 4.3: those that were have no place in it.
 #[test]
 fn other_extensions() {
     for extension_type in [0x0a0a, 23, 34, 0xff01, 0xfe0d] {
         refused_retry!(
             |retry| retry.extensions.push(extension(extension_type, &[])),
             110,
-            Fault::UnsolicitedExtension { message: "HelloRetryRequest", extension } if extension.0 == extension_type
+            Fault::UnsolicitedExtension { message: "HelloRetryRequest", extension }
+                if extension.0 == extension_type
         );
     }
-    // The rows of 4.3's table without HRR. RFC 9149, section 3: "A client MUST abort ... "illegal_parameter" ... if the "ticket_request" extension is
-    // present in any server handshake message" but EncryptedExtensions.
-    for extension_type in [0, 5, 10, 13, 14, 15, 16, 19, 20, 21, 27, 28, 41, 42, 45, 47, 48, 49, 50, 58] {
+    // The rows of 4.3's table without HRR. RFC 9149, section 3: "A client MUST abort ...
+    // "illegal_parameter" ... if the "ticket_request" extension is present in any server handshake
+    // message" but EncryptedExtensions.
+    for extension_type in [
+        0, 5, 10, 13, 14, 15, 16, 19, 20, 21, 27, 28, 41, 42, 45, 47, 48, 49, 50, 58,
+    ] {
         refused_retry!(
             |retry| retry.extensions.push(extension(extension_type, &[])),
             47,
-            Fault::MisplacedExtension { message: "HelloRetryRequest", extension } if extension.0 == extension_type
+            Fault::MisplacedExtension { message: "HelloRetryRequest", extension }
+                if extension.0 == extension_type
         );
     }
     refused_retry!(
@@ -354,53 +453,124 @@ fn version_not_offered() {
     }
 }
 
-/// 4.2.4: "MUST check the legacy_version, legacy_session_id_echo, cipher_suite, and legacy_compression_method as specified in" 4.2.3.
+/// 4.2.4: "MUST check the legacy_version, legacy_session_id_echo, cipher_suite, and
+/// legacy_compression_method as specified in" 4.2.3.
 #[test]
 fn legacy_fields() {
     for version in [0x0301, 0x0302, 0x0304] {
-        refused_retry!(|retry| retry.legacy_version = version, 70, Fault::Version { got } if got == [ProtocolVersion(version)]);
+        refused_retry!(
+            |retry| retry.legacy_version = version,
+            70,
+            Fault::Version { got } if got == [ProtocolVersion(version)]
+        );
     }
-    refused_retry!(|retry| retry.session_id_echo = Vec::new(), 47, Fault::Illegal(Illegal::SessionIdEcho));
-    refused_retry!(|retry| retry.session_id_echo[31] ^= 1, 47, Fault::Illegal(Illegal::SessionIdEcho));
-    refused_retry!(|retry| retry.session_id_echo = vec![7; 33], 50, Fault::Decode { problem: DecodeProblem::Length, .. });
+    refused_retry!(
+        |retry| retry.session_id_echo = Vec::new(),
+        47,
+        Fault::Illegal(Illegal::SessionIdEcho)
+    );
+    refused_retry!(
+        |retry| retry.session_id_echo[31] ^= 1,
+        47,
+        Fault::Illegal(Illegal::SessionIdEcho)
+    );
+    refused_retry!(
+        |retry| retry.session_id_echo = vec![7; 33],
+        50,
+        Fault::Decode {
+            problem: DecodeProblem::Length,
+            ..
+        }
+    );
     for method in [1, 255] {
-        refused_retry!(|retry| retry.compression_method = method, 47, Fault::Illegal(Illegal::Compression));
+        refused_retry!(
+            |retry| retry.compression_method = method,
+            47,
+            Fault::Illegal(Illegal::Compression)
+        );
     }
     for suite in [0x00ff, 0x1304, 0xc02b] {
-        refused_retry!(|retry| retry.cipher_suite = suite, 47, Fault::Illegal(Illegal::SuiteNotOffered(got)) if got.0 == suite);
+        refused_retry!(
+            |retry| retry.cipher_suite = suite,
+            47,
+            Fault::Illegal(Illegal::SuiteNotOffered(got)) if got.0 == suite
+        );
     }
-    let client = Client::builder().trust(WORLD.authority.trust()).cipher_suites([CipherSuite(0x1301)]).build().unwrap();
-    refused_by!(&client, |retry| retry.cipher_suite = 0x1303, 47, Fault::Illegal(Illegal::SuiteNotOffered(CipherSuite(0x1303))));
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .cipher_suites([CipherSuite(0x1301)])
+        .build()
+        .unwrap();
+    refused_by!(
+        &client,
+        |retry| retry.cipher_suite = 0x1303,
+        47,
+        Fault::Illegal(Illegal::SuiteNotOffered(CipherSuite(0x1303)))
+    );
 }
 
 /// Section 6: decode_error.
 #[test]
 fn syntax() {
-    refused_retry!(|retry| retry.extensions.push(cookie(b"")), 50, Fault::Decode { problem: DecodeProblem::Empty, .. });
-    refused_retry!(|retry| retry.extensions[1] = extension(51, &[0]), 50, Fault::Decode { problem: DecodeProblem::Truncated, .. });
+    refused_retry!(
+        |retry| retry.extensions.push(cookie(b"")),
+        50,
+        Fault::Decode {
+            problem: DecodeProblem::Empty,
+            ..
+        }
+    );
+    refused_retry!(
+        |retry| retry.extensions[1] = extension(51, &[0]),
+        50,
+        Fault::Decode {
+            problem: DecodeProblem::Truncated,
+            ..
+        }
+    );
     // A KeyShareServerHello, which belongs into a ServerHello.
     refused_retry!(
         |retry| retry.extensions[1] = extension(51, &[&[0, 0x17, 0, 65][..], &[4; 65]].concat()),
         50,
-        Fault::Decode { message: "HelloRetryRequest", problem: DecodeProblem::TrailingBytes, .. }
+        Fault::Decode {
+            message: "HelloRetryRequest",
+            problem: DecodeProblem::TrailingBytes,
+            ..
+        }
     );
 }
 
-/// 4.2.3: the random decides, and nothing else: a ServerHello's extensions under it are a malformed retry, and one bit off it is a ServerHello.
+/// 4.2.3: the random decides, and nothing else: a ServerHello's extensions under it are a malformed
+/// retry, and one bit off it is a ServerHello.
 #[test]
 fn the_random_decides() {
     let mut puppet = Puppet::serving(&client());
     let mut retry = puppet.retry(&[selected_group(SECP256R1)]);
     retry[4 + 2 + 31] ^= 1;
-    refused!(puppet, plain(HANDSHAKE, &retry), "WAIT_SH", 50, Fault::Decode { message: "ServerHello", .. });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &retry),
+        "WAIT_SH",
+        50,
+        Fault::Decode {
+            message: "ServerHello",
+            ..
+        }
+    );
 }
 
 // ---- what is wrong with a ServerHello after it ----
 
-/// 4.2.4: "If a client receives a second HelloRetryRequest in the same connection ... "unexpected_message"". Whatever it asks for.
+/// 4.2.4: "If a client receives a second HelloRetryRequest in the same connection ...
+/// "unexpected_message"". Whatever it asks for.
 #[test]
 fn a_second_retry() {
-    for extensions in [vec![selected_group(0x001d)], vec![cookie(b"crumbs")], vec![selected_group(SECP256R1)], vec![]] {
+    for extensions in [
+        vec![selected_group(0x001d)],
+        vec![cookie(b"crumbs")],
+        vec![selected_group(SECP256R1)],
+        vec![],
+    ] {
         for first in [vec![selected_group(SECP256R1)], vec![cookie(b"first")]] {
             let mut puppet = Puppet::serving(&client());
             let retry = puppet.retry(&first);
@@ -411,78 +581,128 @@ fn a_second_retry() {
                 plain(HANDSHAKE, &again),
                 "WAIT_SH",
                 10,
-                Fault::Unexpected { expected: "ServerHello", got: "HelloRetryRequest" }
+                Fault::Unexpected {
+                    expected: "ServerHello",
+                    got: "HelloRetryRequest"
+                }
             );
         }
     }
 }
 
-/// 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is the same as that in the HelloRetryRequest ... illegal_parameter".
+/// 4.2.4: "clients MUST check that the cipher suite supplied in the ServerHello is the same as that
+/// in the HelloRetryRequest ... illegal_parameter".
 #[test]
 fn the_suite_changed() {
     for suite in [0x1302, 0x1303] {
         refused_hello!(
             |hello| hello.cipher_suite = CipherSuite(suite),
             47,
-            Fault::Illegal(Illegal::SuiteChanged { retry: CipherSuite(0x1301), got }) if got.0 == suite
+            Fault::Illegal(Illegal::SuiteChanged { retry: CipherSuite(0x1301), got })
+                if got.0 == suite
         );
     }
-    refused_hello!(|hello| hello.cipher_suite = CipherSuite(0x1304), 47, Fault::Illegal(Illegal::SuiteNotOffered(CipherSuite(0x1304))));
+    refused_hello!(
+        |hello| hello.cipher_suite = CipherSuite(0x1304),
+        47,
+        Fault::Illegal(Illegal::SuiteNotOffered(CipherSuite(0x1304)))
+    );
 }
 
-/// 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello is the same as that in the HelloRetryRequest": not one whose share
-/// stood in the first ClientHello either.
+/// 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello is the same as
+/// that in the HelloRetryRequest": not one whose share stood in the first ClientHello either.
 #[test]
 fn the_group_changed() {
     for group in [0x001d, 0x11ec, 0x0018] {
-        let entry = crate::message::KeyShareEntry { group: NamedGroup(group), key_exchange: &[9; 32] };
+        let entry = crate::message::KeyShareEntry {
+            group: NamedGroup(group),
+            key_exchange: &[9; 32],
+        };
         refused_hello!(
             |hello| hello.extensions.as_mut().unwrap()[1] = ServerHelloExtension::KeyShare(entry),
             47,
-            Fault::Illegal(Illegal::GroupChanged { retry: NamedGroup(SECP256R1), got }) if got.0 == group
+            Fault::Illegal(Illegal::GroupChanged { retry: NamedGroup(SECP256R1), got })
+                if got.0 == group
         );
     }
     // After a cookie alone the group is one of those that there are shares for.
     let mut puppet = Puppet::serving(&client());
     let retry = puppet.retry(&[cookie(b"crumbs")]);
     puppet.say_retry(&retry);
-    let entry = crate::message::KeyShareEntry { group: NamedGroup(SECP256R1), key_exchange: &[4; 65] };
-    let hello = puppet.server_hello(|hello| hello.extensions.as_mut().unwrap()[1] = ServerHelloExtension::KeyShare(entry));
-    refused!(puppet, plain(HANDSHAKE, &hello), "WAIT_SH", 47, Fault::Illegal(Illegal::GroupNotOffered(NamedGroup(SECP256R1))));
+    let entry = crate::message::KeyShareEntry {
+        group: NamedGroup(SECP256R1),
+        key_exchange: &[4; 65],
+    };
+    let hello = puppet.server_hello(|hello| {
+        hello.extensions.as_mut().unwrap()[1] = ServerHelloExtension::KeyShare(entry)
+    });
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "WAIT_SH",
+        47,
+        Fault::Illegal(Illegal::GroupNotOffered(NamedGroup(SECP256R1)))
+    );
 }
 
-/// 4.2.4: "The value of selected_version in the HelloRetryRequest ... MUST be retained in the ServerHello, and a client MUST abort the handshake with an
-/// "illegal_parameter" alert if the value changes." A ServerHello without the extension is one of TLS 1.2.
+/// 4.2.4: "The value of selected_version in the HelloRetryRequest ... MUST be retained in the
+/// ServerHello, and a client MUST abort the handshake with an "illegal_parameter" alert if the
+/// value changes." A ServerHello without the extension is one of TLS 1.2.
 #[test]
 fn the_version_changed() {
     for version in [0x0303, 0x0305] {
         refused_hello!(
-            |hello| hello.extensions.as_mut().unwrap()[0] = ServerHelloExtension::SupportedVersions(ProtocolVersion(version)),
+            |hello| hello.extensions.as_mut().unwrap()[0] = ServerHelloExtension::SupportedVersions(
+                ProtocolVersion(version)
+            ),
             47,
             Fault::Illegal(Illegal::VersionNotOffered(got)) if got.0 == version
         );
     }
     refused_hello!(
-        |hello| hello.extensions.as_mut().unwrap().retain(|extension| matches!(extension, ServerHelloExtension::KeyShare(_))),
+        |hello| hello
+            .extensions
+            .as_mut()
+            .unwrap()
+            .retain(|extension| matches!(extension, ServerHelloExtension::KeyShare(_))),
         47,
         Fault::Illegal(Illegal::VersionNotOffered(ProtocolVersion(0x0303)))
     );
-    refused_hello!(|hello| hello.extensions = None, 47, Fault::Illegal(Illegal::VersionNotOffered(ProtocolVersion(0x0303))));
+    refused_hello!(
+        |hello| hello.extensions = None,
+        47,
+        Fault::Illegal(Illegal::VersionNotOffered(ProtocolVersion(0x0303)))
+    );
 }
 
 /// The other checks of a ServerHello hold as ever.
 #[test]
 fn other_rules_hold_after_a_retry() {
-    refused_hello!(|hello| hello.session_id_echo = &[], 47, Fault::Illegal(Illegal::SessionIdEcho));
-    refused_hello!(|hello| hello.compression_method = 1, 47, Fault::Illegal(Illegal::Compression));
-    refused_hello!(|hello| hello.legacy_version = ProtocolVersion(0x0304), 70, Fault::Version { .. });
+    refused_hello!(
+        |hello| hello.session_id_echo = &[],
+        47,
+        Fault::Illegal(Illegal::SessionIdEcho)
+    );
+    refused_hello!(
+        |hello| hello.compression_method = 1,
+        47,
+        Fault::Illegal(Illegal::Compression)
+    );
+    refused_hello!(
+        |hello| hello.legacy_version = ProtocolVersion(0x0304),
+        70,
+        Fault::Version { .. }
+    );
     refused_hello!(
         |hello| hello.extensions.as_mut().unwrap().truncate(1),
         109,
         Fault::MissingExtension { message: "ServerHello", extension } if extension.0 == 51
     );
     // The cookie is the retry's alone.
-    let crumbs = ServerHelloExtension::Unknown { extension_type: crate::code_point::ExtensionType(44), data: &[0, 1, 7] };
+    let crumbs = ServerHelloExtension::Unknown {
+        extension_type: crate::code_point::ExtensionType(44),
+        data: &[0, 1, 7],
+    };
     refused_hello!(
         |hello| hello.extensions.as_mut().unwrap().push(crumbs),
         47,
@@ -490,8 +710,9 @@ fn other_rules_hold_after_a_retry() {
     );
 }
 
-/// 4.1: "Transcript-Hash(ClientHello1, HelloRetryRequest, ... Mn)" begins with a message_hash. A server that hashes the ClientHello itself, or leaves the
-/// retry out, has other keys: its records do not open.
+/// 4.1: "Transcript-Hash(ClientHello1, HelloRetryRequest, ... Mn)" begins with a message_hash. A
+/// server that hashes the ClientHello itself, or leaves the retry out, has other keys: its records
+/// do not open.
 #[test]
 fn the_transcript_is_that_of_the_standard() {
     for transcript in 0..2 {
@@ -506,7 +727,16 @@ fn the_transcript_is_that_of_the_standard() {
         puppet.say_server_hello();
         let record = puppet.record(HANDSHAKE, &[8, 0, 0, 2, 0, 0]);
         let error = puppet.feed(&record).unwrap_err();
-        assert!(matches!(error, crate::error::Error::Protocol { fault: Fault::BadRecordMac, state: "WAIT_EE" }), "{error}");
+        assert!(
+            matches!(
+                error,
+                crate::error::Error::Protocol {
+                    fault: Fault::BadRecordMac,
+                    state: "WAIT_EE"
+                }
+            ),
+            "{error}"
+        );
         assert_eq!(error.alert().unwrap().0, 20);
     }
 }

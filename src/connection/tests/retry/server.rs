@@ -1,18 +1,24 @@
-//! HelloRetryRequest of our server (RFC 9846, 4.2.4): when it is sent, and what is refused of the second ClientHello.
+//! HelloRetryRequest of our server (RFC 9846, 4.2.4): when it is sent, and what is refused of the
+//! second ClientHello.
 
-use crate::code_point::{CertificateType, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
+use crate::code_point::{
+    CertificateType, CipherSuite, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme,
+};
 use crate::connection::tests::puppet::client::{add, add_raw, asking_server, required, set};
 use crate::connection::tests::puppet::retry::Asked;
 use crate::connection::tests::puppet::session::{Psk, Ticket};
-use crate::connection::tests::puppet::{APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Keys, Puppet, WORLD, plain, refused, server};
+use crate::connection::tests::puppet::{
+    APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Keys, Puppet, WORLD, plain, refused, server,
+};
 use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
 use crate::key_schedule::EarlySecret;
 use crate::message::ClientHelloExtension::{
-    Alpn, ClientCertificateType, Cookie, EarlyData, KeyShare, Padding, PskKeyExchangeModes, RecordSizeLimit, ServerCertificateType,
-    ServerName, SignatureAlgorithms, SignatureAlgorithmsCert, SupportedGroups, SupportedVersions, TicketRequest,
+    Alpn, ClientCertificateType, Cookie, EarlyData, KeyShare, Padding, PskKeyExchangeModes,
+    RecordSizeLimit, ServerCertificateType, ServerName, SignatureAlgorithms,
+    SignatureAlgorithmsCert, SupportedGroups, SupportedVersions, TicketRequest,
 };
 use crate::message::{self, ClientHello, KeyShareEntry};
 use crate::secret::Secret;
@@ -48,8 +54,9 @@ fn completes(puppet: &mut Puppet) {
 
 // ---- when it is sent ----
 
-/// 4.2.4: "if it is able to find an acceptable set of parameters but the ClientHello does not contain sufficient information": our server's first choice of
-/// what the client supports, with each suite, with and without client authentication and the client's compatibility mode.
+/// 4.2.4: "if it is able to find an acceptable set of parameters but the ClientHello does not
+/// contain sufficient information": our server's first choice of what the client supports, with
+/// each suite, with and without client authentication and the client's compatibility mode.
 #[test]
 fn no_share_fits() {
     for server in [server(), asking_server(required())] {
@@ -58,7 +65,13 @@ fn no_share_fits() {
                 let mut puppet = Puppet::calling_without_share(&server);
                 puppet.suite = suite;
                 puppet.session_id = session_id;
-                assert_eq!(puppet.say_first(), Asked { group: Some(NamedGroup(0x0017)), cookie: None });
+                assert_eq!(
+                    puppet.say_first(),
+                    Asked {
+                        group: Some(NamedGroup(0x0017)),
+                        cookie: None
+                    }
+                );
                 assert_eq!(puppet.state(), "START");
                 puppet.share(Group::Secp256r1);
                 puppet.say_client_hello();
@@ -68,7 +81,8 @@ fn no_share_fits() {
     }
 }
 
-/// 4.3.8: client_shares "MAY be empty if the client is requesting a HelloRetryRequest": our server's order counts then.
+/// 4.3.8: client_shares "MAY be empty if the client is requesting a HelloRetryRequest": our
+/// server's order counts then.
 #[test]
 fn no_share_at_all() {
     for (groups, expected) in [
@@ -81,42 +95,75 @@ fn no_share_at_all() {
         puppet.groups = named(groups);
         let hello = puppet.make_client_hello(|hello| set(hello, KeyShare(vec![])));
         puppet.say(&hello).unwrap();
-        assert_eq!(puppet.hear_retry(), Asked { group: Some(expected.code_point()), cookie: None });
+        assert_eq!(
+            puppet.hear_retry(),
+            Asked {
+                group: Some(expected.code_point()),
+                cookie: None
+            }
+        );
         puppet.share(expected);
         puppet.say_client_hello();
         completes(&mut puppet);
     }
 }
 
-/// OpenSSL CVE-2026-2673: a server took the share that was there, though both sides preferred, and supported, a better group. Ours asks for the share that
-/// brings secrecy against quantum computers.
+/// OpenSSL CVE-2026-2673: a server took the share that was there, though both sides preferred, and
+/// supported, a better group. Ours asks for the share that brings secrecy against quantum
+/// computers.
 #[test]
 fn cve_2026_2673_retry_to_the_better_group() {
     for (groups, share) in [
         (&[Group::X25519MlKem768, Group::X25519][..], Group::X25519),
         // Whatever the client's order.
         (&[Group::X25519, Group::X25519MlKem768], Group::X25519),
-        (&[Group::Secp256r1, Group::X25519, Group::X25519MlKem768], Group::Secp256r1),
+        (
+            &[Group::Secp256r1, Group::X25519, Group::X25519MlKem768],
+            Group::Secp256r1,
+        ),
     ] {
         let mut puppet = Puppet::calling_with(&server(), groups, share);
         puppet.say_client_hello();
-        assert_eq!(puppet.hear_retry(), Asked { group: Some(NamedGroup(0x11ec)), cookie: None });
+        assert_eq!(
+            puppet.hear_retry(),
+            Asked {
+                group: Some(NamedGroup(0x11ec)),
+                cookie: None
+            }
+        );
         puppet.share(Group::X25519MlKem768);
         puppet.say_client_hello();
         completes(&mut puppet);
     }
 }
 
-/// A round trip for a group that is no better is none: nor one that the configuration does not have, or puts behind the one at hand.
+/// A round trip for a group that is no better is none: nor one that the configuration does not
+/// have, or puts behind the one at hand.
 #[test]
 fn a_share_that_will_do_is_taken() {
     let groups = |groups: &[u16]| builder().groups(named(groups)).build().unwrap();
     for (server, supported, share) in [
-        (server(), &[Group::X25519, Group::Secp256r1][..], Group::Secp256r1),
+        (
+            server(),
+            &[Group::X25519, Group::Secp256r1][..],
+            Group::Secp256r1,
+        ),
         (server(), &[Group::X25519, Group::Secp256r1], Group::X25519),
-        (server(), &[Group::X25519MlKem768, Group::X25519], Group::X25519MlKem768),
-        (groups(&[0x001d, 0x0017]), &[Group::X25519MlKem768, Group::X25519], Group::X25519),
-        (groups(&[0x001d, 0x11ec]), &[Group::X25519MlKem768, Group::X25519], Group::X25519),
+        (
+            server(),
+            &[Group::X25519MlKem768, Group::X25519],
+            Group::X25519MlKem768,
+        ),
+        (
+            groups(&[0x001d, 0x0017]),
+            &[Group::X25519MlKem768, Group::X25519],
+            Group::X25519,
+        ),
+        (
+            groups(&[0x001d, 0x11ec]),
+            &[Group::X25519MlKem768, Group::X25519],
+            Group::X25519,
+        ),
     ] {
         let mut puppet = Puppet::calling_with(&server, supported, share);
         puppet.say_client_hello();
@@ -130,7 +177,13 @@ fn no_group_in_common_is_no_retry() {
     let mut puppet = Puppet::calling(&builder().groups(named(&[0x11ec])).build().unwrap());
     puppet.groups = named(&[0x001d, 0x0018]);
     let hello = puppet.make_client_hello(|_| {});
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 40, Fault::NoCommonGroup { offered, .. } if offered == named(&[0x001d, 0x0018]));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        40,
+        Fault::NoCommonGroup { offered, .. } if offered == named(&[0x001d, 0x0018])
+    );
 }
 
 // ---- the cookie ----
@@ -142,7 +195,13 @@ fn a_cookie_is_asked_for() {
     for group in [Group::X25519, Group::X25519MlKem768] {
         let mut puppet = Puppet::calling_with(&with_cookie(), &[group], group);
         puppet.say_client_hello();
-        let Asked { group: None, cookie: Some(cookie) } = puppet.hear_retry() else { panic!("a group, or no cookie") };
+        let Asked {
+            group: None,
+            cookie: Some(cookie),
+        } = puppet.hear_retry()
+        else {
+            panic!("a group, or no cookie")
+        };
         let cookie: &'static [u8] = cookie.leak();
         assert!(!seen.contains(&cookie));
         seen.push(cookie);
@@ -151,9 +210,19 @@ fn a_cookie_is_asked_for() {
         completes(&mut puppet);
     }
 
-    let mut puppet = Puppet::calling_with(&with_cookie(), &[Group::X25519MlKem768, Group::X25519], Group::X25519);
+    let mut puppet = Puppet::calling_with(
+        &with_cookie(),
+        &[Group::X25519MlKem768, Group::X25519],
+        Group::X25519,
+    );
     puppet.say_client_hello();
-    let Asked { group: Some(NamedGroup(0x11ec)), cookie: Some(cookie) } = puppet.hear_retry() else { panic!("no group, or no cookie") };
+    let Asked {
+        group: Some(NamedGroup(0x11ec)),
+        cookie: Some(cookie),
+    } = puppet.hear_retry()
+    else {
+        panic!("no group, or no cookie")
+    };
     puppet.share(Group::X25519MlKem768);
     let cookie: &'static [u8] = cookie.leak();
     let hello = puppet.make_client_hello(|hello| add(hello, Cookie(cookie)));
@@ -187,11 +256,23 @@ fn wrong_cookies() {
                 add(hello, Cookie(cookie.leak()));
             }
         });
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "cookie" }));
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::HelloChanged { field: "cookie" })
+        );
     }
     let mut puppet = Puppet::asked_again(&server());
     let hello = puppet.make_client_hello(|hello| add(hello, Cookie(b"crumbs")));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "cookie" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged { field: "cookie" })
+    );
 }
 
 // ---- what is wrong with the second ClientHello ----
@@ -213,7 +294,13 @@ macro_rules! refused_change {
             let second: fn(&mut ClientHello<'_>) = $second;
             second(hello);
         });
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: $field }));
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::HelloChanged { field: $field })
+        );
     }};
 }
 
@@ -223,15 +310,40 @@ fn changed_fields() {
     refused_change!(|_| {}, |hello| hello.random[0] ^= 1, "random");
     refused_change!(|_| {}, |hello| hello.random[31] ^= 0x80, "random");
     refused_change!(|_| {}, |hello| hello.session_id = &[], "legacy_session_id");
-    refused_change!(|_| {}, |hello| hello.session_id = &[7; 32], "legacy_session_id");
-    refused_change!(|_| {}, |hello| hello.legacy_version = ProtocolVersion(0x0304), "legacy_version");
-    refused_change!(|_| {}, |hello| hello.compression_methods = &[0, 1], "legacy_compression_methods");
-    refused_change!(|_| {}, |hello| hello.cipher_suites.push(CipherSuite(0x1303)), "cipher_suites");
-    refused_change!(|_| {}, |hello| hello.cipher_suites = vec![CipherSuite(0x1303)], "cipher_suites");
-    refused_change!(|hello| hello.cipher_suites.push(CipherSuite(0x1302)), |hello| hello.cipher_suites.reverse(), "cipher_suites");
+    refused_change!(
+        |_| {},
+        |hello| hello.session_id = &[7; 32],
+        "legacy_session_id"
+    );
+    refused_change!(
+        |_| {},
+        |hello| hello.legacy_version = ProtocolVersion(0x0304),
+        "legacy_version"
+    );
+    refused_change!(
+        |_| {},
+        |hello| hello.compression_methods = &[0, 1],
+        "legacy_compression_methods"
+    );
+    refused_change!(
+        |_| {},
+        |hello| hello.cipher_suites.push(CipherSuite(0x1303)),
+        "cipher_suites"
+    );
+    refused_change!(
+        |_| {},
+        |hello| hello.cipher_suites = vec![CipherSuite(0x1303)],
+        "cipher_suites"
+    );
+    refused_change!(
+        |hello| hello.cipher_suites.push(CipherSuite(0x1302)),
+        |hello| hello.cipher_suites.reverse(),
+        "cipher_suites"
+    );
 }
 
-/// The same for every extension but those that 4.2.2 names. RFC 9149, section 3: "a client MUST NOT change the value of ClientTicketRequest".
+/// The same for every extension but those that 4.2.2 names. RFC 9149, section 3: "a client MUST NOT
+/// change the value of ClientTicketRequest".
 #[test]
 fn changed_extensions() {
     fn name(name: &'static str) -> message::ClientHelloExtension<'static> {
@@ -240,28 +352,87 @@ fn changed_extensions() {
     fn all(hello: &mut ClientHello<'_>) {
         add(hello, Alpn(vec![b"h2"]));
         add(hello, RecordSizeLimit(16385));
-        add(hello, TicketRequest { new_session_count: 1, resumption_count: 1 });
+        add(
+            hello,
+            TicketRequest {
+                new_session_count: 1,
+                resumption_count: 1,
+            },
+        );
         add(hello, PskKeyExchangeModes(vec![PskKeyExchangeMode(1)]));
         add(hello, ClientCertificateType(vec![CertificateType(0)]));
         add(hello, ServerCertificateType(vec![CertificateType(0)]));
-        add(hello, SignatureAlgorithmsCert(vec![SignatureScheme(0x0807)]));
+        add(
+            hello,
+            SignatureAlgorithmsCert(vec![SignatureScheme(0x0807)]),
+        );
         add_raw(hello, 0x0a0a, b"grease");
     }
     let changes: [fn(&mut ClientHello<'_>); 16] = [
         |hello| set(hello, name("other.internal")),
         |hello| set(hello, SupportedGroups(vec![NamedGroup(0x0017)])),
-        |hello| set(hello, SupportedGroups(vec![NamedGroup(0x001e), NamedGroup(0x0017), NamedGroup(0x001d)])),
-        |hello| set(hello, SignatureAlgorithms(vec![SignatureScheme(0x0807), SignatureScheme(0x0403)])),
-        |hello| set(hello, SupportedVersions(vec![ProtocolVersion(0x0304), ProtocolVersion(0x0303)])),
+        |hello| {
+            set(
+                hello,
+                SupportedGroups(vec![
+                    NamedGroup(0x001e),
+                    NamedGroup(0x0017),
+                    NamedGroup(0x001d),
+                ]),
+            )
+        },
+        |hello| {
+            set(
+                hello,
+                SignatureAlgorithms(vec![SignatureScheme(0x0807), SignatureScheme(0x0403)]),
+            )
+        },
+        |hello| {
+            set(
+                hello,
+                SupportedVersions(vec![ProtocolVersion(0x0304), ProtocolVersion(0x0303)]),
+            )
+        },
         |hello| set(hello, SupportedVersions(vec![ProtocolVersion(0x0303)])),
         |hello| set(hello, Alpn(vec![b"h3"])),
         |hello| set(hello, RecordSizeLimit(16384)),
-        |hello| set(hello, TicketRequest { new_session_count: 2, resumption_count: 1 }),
-        |hello| set(hello, TicketRequest { new_session_count: 1, resumption_count: 0 }),
-        |hello| set(hello, PskKeyExchangeModes(vec![PskKeyExchangeMode(0), PskKeyExchangeMode(1)])),
+        |hello| {
+            set(
+                hello,
+                TicketRequest {
+                    new_session_count: 2,
+                    resumption_count: 1,
+                },
+            )
+        },
+        |hello| {
+            set(
+                hello,
+                TicketRequest {
+                    new_session_count: 1,
+                    resumption_count: 0,
+                },
+            )
+        },
+        |hello| {
+            set(
+                hello,
+                PskKeyExchangeModes(vec![PskKeyExchangeMode(0), PskKeyExchangeMode(1)]),
+            )
+        },
         |hello| set(hello, ClientCertificateType(vec![CertificateType(2)])),
-        |hello| set(hello, ServerCertificateType(vec![CertificateType(2), CertificateType(0)])),
-        |hello| set(hello, SignatureAlgorithmsCert(vec![SignatureScheme(0x0403)])),
+        |hello| {
+            set(
+                hello,
+                ServerCertificateType(vec![CertificateType(2), CertificateType(0)]),
+            )
+        },
+        |hello| {
+            set(
+                hello,
+                SignatureAlgorithmsCert(vec![SignatureScheme(0x0403)]),
+            )
+        },
         // One less; another order.
         |hello| drop(hello.extensions.as_mut().unwrap().remove(0)),
         |hello| hello.extensions.as_mut().unwrap().swap(0, 1),
@@ -279,15 +450,28 @@ fn changed_extensions() {
             all(hello);
             change(hello);
         });
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "extensions" }));
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::HelloChanged {
+                field: "extensions"
+            })
+        );
     }
 }
 
-/// 4.2.2: "Servers MUST ignore unrecognized extensions": what may change in one we cannot know. encrypted_client_hello must change.
+/// 4.2.2: "Servers MUST ignore unrecognized extensions": what may change in one we cannot know.
+/// encrypted_client_hello must change.
 #[test]
 fn unknown_extensions_may_change() {
-    let changes: [fn(&mut ClientHello<'_>); 4] =
-        [|hello| add_raw(hello, 0x0a0a, b"grease"), |hello| add_raw(hello, 0x0a0a, b"Grease"), |hello| add_raw(hello, 0x1a1a, b""), |_| {}];
+    let changes: [fn(&mut ClientHello<'_>); 4] = [
+        |hello| add_raw(hello, 0x0a0a, b"grease"),
+        |hello| add_raw(hello, 0x0a0a, b"Grease"),
+        |hello| add_raw(hello, 0x1a1a, b""),
+        |_| {},
+    ];
     for change in changes {
         let mut puppet = Puppet::calling_without_share(&server());
         let hello = puppet.make_client_hello(|hello| {
@@ -306,7 +490,12 @@ fn unknown_extensions_may_change() {
 /// 4.2.2: "Optionally adding, removing, or changing the length of the "padding" extension".
 #[test]
 fn padding_may_change() {
-    for (first, second) in [(None, Some(100)), (Some(100), None), (Some(100), Some(30)), (Some(0), Some(1))] {
+    for (first, second) in [
+        (None, Some(100)),
+        (Some(100), None),
+        (Some(100), Some(30)),
+        (Some(0), Some(1)),
+    ] {
         let mut puppet = Puppet::calling_without_share(&server());
         let pad = |hello: &mut ClientHello<'_>, length: Option<usize>| {
             if let Some(length) = length {
@@ -326,11 +515,15 @@ fn padding_may_change() {
     }
 }
 
-/// 4.2.2: "a list containing a single KeyShareEntry from the indicated group"; if none was indicated, the shares are those of before.
+/// 4.2.2: "a list containing a single KeyShareEntry from the indicated group"; if none was
+/// indicated, the shares are those of before.
 #[test]
 fn wrong_shares() {
     fn share(group: u16, key_exchange: &'static [u8]) -> KeyShareEntry<'static> {
-        KeyShareEntry { group: NamedGroup(group), key_exchange }
+        KeyShareEntry {
+            group: NamedGroup(group),
+            key_exchange,
+        }
     }
     let lists: [fn() -> Vec<KeyShareEntry<'static>>; 5] = [
         Vec::new,
@@ -342,25 +535,47 @@ fn wrong_shares() {
     for list in lists {
         let mut puppet = Puppet::asked_again(&server());
         let hello = puppet.make_client_hello(|hello| set(hello, KeyShare(list())));
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "key_share" }));
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::HelloChanged { field: "key_share" })
+        );
     }
     let mut puppet = Puppet::calling(&with_cookie());
     puppet.say_client_hello();
     let cookie: &'static [u8] = puppet.hear_retry().cookie.unwrap().leak();
     puppet.share(Group::X25519);
     let hello = puppet.make_client_hello(|hello| add(hello, Cookie(cookie)));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "key_share" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged { field: "key_share" })
+    );
 
     // No point of the curve (4.3.8.2), of the right length and of another.
     for point in [&[4; 65][..], &[4; 64], &[9; 32], &[2; 33]] {
         let mut puppet = Puppet::asked_again(&server());
         let point: &'static [u8] = point.to_vec().leak();
-        let hello = puppet.make_client_hello(|hello| set(hello, KeyShare(vec![share(0x0017, point)])));
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::KeyShare { group: NamedGroup(0x0017) }));
+        let hello =
+            puppet.make_client_hello(|hello| set(hello, KeyShare(vec![share(0x0017, point)])));
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::KeyShare {
+                group: NamedGroup(0x0017)
+            })
+        );
     }
 }
 
-/// "Because TLS 1.3 forbids renegotiation, if a server has negotiated TLS 1.3 and receives a ClientHello at any other time": unexpected_message.
+/// "Because TLS 1.3 forbids renegotiation, if a server has negotiated TLS 1.3 and receives a
+/// ClientHello at any other time": unexpected_message.
 #[test]
 fn a_third_client_hello() {
     let mut puppet = Puppet::asked_again(&server());
@@ -368,21 +583,41 @@ fn a_third_client_hello() {
     puppet.say(&hello).unwrap();
     puppet.hear_flight();
     let record = puppet.record(HANDSHAKE, &hello);
-    refused!(puppet, record, "WAIT_FINISHED", 10, Fault::Unexpected { expected: "Finished", got: "ClientHello" });
+    refused!(
+        puppet,
+        record,
+        "WAIT_FINISHED",
+        10,
+        Fault::Unexpected {
+            expected: "Finished",
+            got: "ClientHello"
+        }
+    );
 }
 
-/// wolfSSL CVE-2022-39173: suites repeated in both ClientHellos went into a list of what they had in common, and over its end.
+/// wolfSSL CVE-2022-39173: suites repeated in both ClientHellos went into a list of what they had
+/// in common, and over its end.
 #[test]
 fn cve_2022_39173_duplicate_suites_in_both_client_hellos() {
-    let many =
-        |hello: &mut ClientHello<'_>| hello.cipher_suites = [0x1301, 0x1303, 0x1302].repeat(10_000).into_iter().map(CipherSuite).collect();
+    let many = |hello: &mut ClientHello<'_>| {
+        hello.cipher_suites = [0x1301, 0x1303, 0x1302]
+            .repeat(10_000)
+            .into_iter()
+            .map(CipherSuite)
+            .collect()
+    };
     let server = builder().max_handshake_size(1 << 17).build().unwrap();
     let mut puppet = Puppet::calling_without_share(&server);
     let first = puppet.make_client_hello(|hello| {
         set(hello, KeyShare(vec![]));
         many(hello);
     });
-    let records = |hello: &[u8]| -> Vec<u8> { hello.chunks(16384).flat_map(|part| plain(HANDSHAKE, part)).collect() };
+    let records = |hello: &[u8]| -> Vec<u8> {
+        hello
+            .chunks(16384)
+            .flat_map(|part| plain(HANDSHAKE, part))
+            .collect()
+    };
     puppet.transcript.extend_from_slice(&first);
     puppet.feed(&records(&first)).unwrap();
     puppet.hear_retry();
@@ -397,7 +632,9 @@ fn cve_2022_39173_duplicate_suites_in_both_client_hellos() {
 
 /// A ticket of this server, whose holder has no share that fits.
 fn retried_with(server: &Server, psks: impl FnOnce(&Ticket) -> Vec<Psk>) -> (Puppet, Ticket) {
-    let [ticket, _] = &Puppet::tickets_of(server)[..] else { panic!("not two tickets") };
+    let [ticket, _] = &Puppet::tickets_of(server)[..] else {
+        panic!("not two tickets")
+    };
     let mut puppet = Puppet::calling_without_share(server);
     puppet.modes = vec![1];
     puppet.psks = psks(ticket);
@@ -406,8 +643,8 @@ fn retried_with(server: &Server, psks: impl FnOnce(&Ticket) -> Vec<Psk>) -> (Pup
     (puppet, ticket.clone())
 }
 
-/// 4.2.2: "recomputing the "obfuscated_ticket_age" and binder values"; the binder covers message_hash, HelloRetryRequest and the second ClientHello up to the
-/// binders (4.3.11.2).
+/// 4.2.2: "recomputing the "obfuscated_ticket_age" and binder values"; the binder covers
+/// message_hash, HelloRetryRequest and the second ClientHello up to the binders (4.3.11.2).
 #[test]
 fn a_session_is_resumed_after_a_retry() {
     let server = server();
@@ -421,11 +658,17 @@ fn a_session_is_resumed_after_a_retry() {
     let transcript = core::mem::take(&mut puppet.transcript);
     let hello = puppet.make_client_hello(|_| {});
     puppet.transcript = transcript;
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        51,
+        Fault::BadBinder
+    );
 }
 
-/// GnuTLS CVE-2025-6395: a second ClientHello without the PSK that the first one had ended in a null pointer. It is allowed: "(optionally) removing any
-/// PSKs".
+/// GnuTLS CVE-2025-6395: a second ClientHello without the PSK that the first one had ended in a
+/// null pointer. It is allowed: "(optionally) removing any PSKs".
 #[test]
 fn cve_2025_6395_psk_removed_in_the_second_client_hello() {
     for psks in 1..4 {
@@ -461,15 +704,37 @@ fn psks_are_not_added() {
     let changes: [Change<'_>; 5] = [
         &|ticket| vec![ticket.psk(), Psk::unknown(), Psk::unknown()],
         &|ticket| vec![Psk::unknown(), ticket.psk()],
-        &|_| vec![Psk { identity: b"another".to_vec(), ..Psk::unknown() }],
+        &|_| {
+            vec![Psk {
+                identity: b"another".to_vec(),
+                ..Psk::unknown()
+            }]
+        },
         &|ticket| vec![ticket.psk(), ticket.psk()],
-        &|ticket| vec![ticket.psk(), Psk { identity: b"another".to_vec(), ..Psk::unknown() }],
+        &|ticket| {
+            vec![
+                ticket.psk(),
+                Psk {
+                    identity: b"another".to_vec(),
+                    ..Psk::unknown()
+                },
+            ]
+        },
     ];
     for change in changes {
-        let (mut puppet, ticket) = retried_with(&server, |ticket| vec![ticket.psk(), Psk::unknown()]);
+        let (mut puppet, ticket) =
+            retried_with(&server, |ticket| vec![ticket.psk(), Psk::unknown()]);
         puppet.psks = change(&ticket);
         let hello = puppet.make_client_hello(|_| {});
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "pre_shared_key" }));
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            47,
+            Fault::Illegal(Illegal::HelloChanged {
+                field: "pre_shared_key"
+            })
+        );
     }
     // None before.
     let ticket = Puppet::tickets_of(&server).remove(0);
@@ -479,12 +744,21 @@ fn psks_are_not_added() {
     puppet.share(Group::Secp256r1);
     puppet.psks = vec![ticket.psk()];
     let hello = puppet.make_client_hello(|_| {});
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "pre_shared_key" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged {
+            field: "pre_shared_key"
+        })
+    );
 }
 
 // ---- early data ----
 
-/// A client that offers early data, was asked again, and has removed what it must; and its early keys.
+/// A client that offers early data, was asked again, and has removed what it must; and its early
+/// keys.
 fn retried_with_early_data(server: &Server) -> (Puppet, Keys) {
     let mut puppet = Puppet::calling_without_share(server);
     puppet.modes = vec![1];
@@ -495,33 +769,57 @@ fn retried_with_early_data(server: &Server) -> (Puppet, Keys) {
     });
     puppet.say(&hello).unwrap();
     let psk = Secret::copy_of(&Psk::unknown().key);
-    let early = EarlySecret::new(HashAlgorithm::Sha256, Some(&psk)).client_early_traffic(&HashAlgorithm::Sha256.hash(&hello));
+    let early = EarlySecret::new(HashAlgorithm::Sha256, Some(&psk))
+        .client_early_traffic(&HashAlgorithm::Sha256.hash(&hello));
     let keys = Keys::new(puppet.suite, early);
     puppet.hear_retry();
     puppet.share(Group::Secp256r1);
     (puppet, keys)
 }
 
-/// 4.2.2: "Removing the "early_data" extension ... if one was present. Early data is not permitted after a HelloRetryRequest." Nor is it new then.
+/// 4.2.2: "Removing the "early_data" extension ... if one was present. Early data is not permitted
+/// after a HelloRetryRequest." Nor is it new then.
 #[test]
 fn early_data_is_removed() {
     let (mut puppet, _) = retried_with_early_data(&server());
     let hello = puppet.make_client_hello(|hello| add(hello, EarlyData));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "early_data" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged {
+            field: "early_data"
+        })
+    );
     let mut puppet = Puppet::asked_again(&server());
     let hello = puppet.make_client_hello(|hello| add(hello, EarlyData));
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 47, Fault::Illegal(Illegal::HelloChanged { field: "early_data" }));
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        47,
+        Fault::Illegal(Illegal::HelloChanged {
+            field: "early_data"
+        })
+    );
 }
 
-/// 4.3.10: "The server then ignores early data by skipping all records with an external content type of "application_data" (indicating that they are
-/// encrypted), up to the configured max_early_data_size." More of what is skipped in `early_data.rs`.
+/// 4.3.10: "The server then ignores early data by skipping all records with an external content
+/// type of "application_data" (indicating that they are encrypted), up to the configured
+/// max_early_data_size." More of what is skipped in `early_data.rs`.
 #[test]
 fn early_data_between_the_hellos_is_skipped() {
     for server in [server(), asking_server(required())] {
         let (mut puppet, mut keys) = retried_with_early_data(&server);
         puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
         for length in [0, 1, 1000, 16384] {
-            puppet.feed(&keys.seal(0x0303, &[&vec![0xed; length], &[APPLICATION_DATA][..]].concat())).unwrap();
+            puppet
+                .feed(&keys.seal(
+                    0x0303,
+                    &[&vec![0xed; length], &[APPLICATION_DATA][..]].concat(),
+                ))
+                .unwrap();
         }
         puppet.say_client_hello();
         completes(&mut puppet);
@@ -530,13 +828,22 @@ fn early_data_between_the_hellos_is_skipped() {
 
     let (mut puppet, mut keys) = retried_with_early_data(&server());
     for _ in 0..BUDGET / 16384 {
-        puppet.feed(&keys.seal(0x0303, &vec![APPLICATION_DATA; 16384 - 16])).unwrap();
+        puppet
+            .feed(&keys.seal(0x0303, &vec![APPLICATION_DATA; 16384 - 16]))
+            .unwrap();
     }
     let over = keys.seal(0x0303, &[APPLICATION_DATA]);
-    refused!(puppet, over, "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    refused!(
+        puppet,
+        over,
+        "START",
+        10,
+        Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+    );
 }
 
-/// After the second ClientHello nothing more is skipped, and without early_data in the first nothing is.
+/// After the second ClientHello nothing more is skipped, and without early_data in the first
+/// nothing is.
 #[test]
 fn early_data_after_the_second_hello_is_refused() {
     let (mut puppet, mut keys) = retried_with_early_data(&server());
@@ -548,10 +855,17 @@ fn early_data_after_the_second_hello_is_refused() {
     let (_, mut keys) = retried_with_early_data(&server());
     let mut puppet = Puppet::asked_again(&server());
     let data = keys.seal(0x0303, &[APPLICATION_DATA]);
-    refused!(puppet, data, "START", 10, Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA);
+    refused!(
+        puppet,
+        data,
+        "START",
+        10,
+        Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+    );
 }
 
-/// A choice of configuration after the first ClientHello: the second one is held against it, and asks nothing again.
+/// A choice of configuration after the first ClientHello: the second one is held against it, and
+/// asks nothing again.
 #[test]
 fn a_configuration_that_is_chosen_late() {
     use crate::connection::tests::puppet::{Side, now};
@@ -564,8 +878,14 @@ fn a_configuration_that_is_chosen_late() {
     puppet.share(Group::X25519);
     puppet.groups = named(&[0x11ec, 0x001d]);
     let hello = puppet.make_client_hello(|_| {});
-    assert_eq!(puppet.say(&hello).unwrap(), Status::Ask(Question::Configuration));
-    puppet.us.choose(&server(), now(), &mut SystemRandom).unwrap();
+    assert_eq!(
+        puppet.say(&hello).unwrap(),
+        Status::Ask(Question::Configuration)
+    );
+    puppet
+        .us
+        .choose(&server(), now(), &mut SystemRandom)
+        .unwrap();
     assert_eq!(puppet.hear_retry().group, Some(NamedGroup(0x11ec)));
     puppet.share(Group::X25519MlKem768);
     puppet.say_client_hello();

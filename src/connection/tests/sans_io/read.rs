@@ -27,7 +27,10 @@ impl Puppet {
         let mut out = vec![HELD; room];
         let result = self.us.process_into(&mut out, now(), &mut SystemRandom);
         let count = result.as_ref().map_or(0, |(count, _)| *count);
-        assert!(out[count..].iter().all(|byte| [0, HELD].contains(byte)), "something is left");
+        assert!(
+            out[count..].iter().all(|byte| [0, HELD].contains(byte)),
+            "something is left"
+        );
         out.truncate(count);
         result.map(|(_, status)| (out, status))
     }
@@ -52,7 +55,10 @@ fn several_records_with_key_updates_between_them() {
             puppet.protect(APPLICATION_DATA, b"three", 0),
         ];
         puppet.receive(&records.concat());
-        assert_eq!(puppet.read(1000).unwrap(), (b"onetwothree".to_vec(), Status::NeedsInput));
+        assert_eq!(
+            puppet.read(1000).unwrap(),
+            (b"onetwothree".to_vec(), Status::NeedsInput)
+        );
         assert_eq!(puppet.read(1000).unwrap(), (vec![], Status::NeedsInput));
     }
 }
@@ -61,8 +67,11 @@ fn several_records_with_key_updates_between_them() {
 fn buffers_shorter_than_the_record() {
     for room in 1..=20 {
         for mut puppet in Puppet::both_connected() {
-            let records =
-                [puppet.protect(APPLICATION_DATA, b"0123456789", 3), puppet.renewal(), puppet.protect(APPLICATION_DATA, b"abcdef", 0)];
+            let records = [
+                puppet.protect(APPLICATION_DATA, b"0123456789", 3),
+                puppet.renewal(),
+                puppet.protect(APPLICATION_DATA, b"abcdef", 0),
+            ];
             puppet.receive(&records.concat());
             let mut all = Vec::new();
             loop {
@@ -81,12 +90,21 @@ fn buffers_shorter_than_the_record() {
 #[test]
 fn what_is_held_comes_first() {
     for mut puppet in Puppet::both_connected() {
-        let records = [puppet.protect(APPLICATION_DATA, b"held", 0), puppet.protect(APPLICATION_DATA, b" and read", 0)];
+        let records = [
+            puppet.protect(APPLICATION_DATA, b"held", 0),
+            puppet.protect(APPLICATION_DATA, b" and read", 0),
+        ];
         puppet.receive(&records.concat());
-        assert_eq!(puppet.us.process(now(), &mut SystemRandom).unwrap(), Status::Data);
+        assert_eq!(
+            puppet.us.process(now(), &mut SystemRandom).unwrap(),
+            Status::Data
+        );
         assert_eq!(puppet.us.plaintext(), b"held");
         puppet.us.consume(1);
-        assert_eq!(puppet.read(100).unwrap(), (b"eld and read".to_vec(), Status::NeedsInput));
+        assert_eq!(
+            puppet.read(100).unwrap(),
+            (b"eld and read".to_vec(), Status::NeedsInput)
+        );
     }
 }
 
@@ -110,18 +128,28 @@ fn what_came_before_an_error_or_the_end_is_read() {
         assert_eq!(puppet.read(100).unwrap_err().alert().unwrap().0, 20);
     }
     for mut puppet in Puppet::both_connected() {
-        let records = [puppet.protect(APPLICATION_DATA, b"last", 0), puppet.protect(ALERT, &[1, 0], 50)];
+        let records = [
+            puppet.protect(APPLICATION_DATA, b"last", 0),
+            puppet.protect(ALERT, &[1, 0], 50),
+        ];
         puppet.receive(&records.concat());
-        assert_eq!(puppet.read(100).unwrap(), (b"last".to_vec(), Status::Closed));
+        assert_eq!(
+            puppet.read(100).unwrap(),
+            (b"last".to_vec(), Status::Closed)
+        );
         assert_eq!(puppet.read(100).unwrap(), (vec![], Status::Closed));
     }
 }
 
-/// RFC 9846, 5.1: nothing may come inside a handshake message; 4.5.3: and no data before the peer's Finished.
+/// RFC 9846, 5.1: nothing may come inside a handshake message; 4.5.3: and no data before the peer's
+/// Finished.
 #[test]
 fn data_where_none_may_come_leaves_nothing() {
     for mut puppet in Puppet::both_connected() {
-        let records = [puppet.protect(HANDSHAKE, &key_update(0)[..3], 0), puppet.protect(APPLICATION_DATA, b"inside", 0)];
+        let records = [
+            puppet.protect(HANDSHAKE, &key_update(0)[..3], 0),
+            puppet.protect(APPLICATION_DATA, b"inside", 0),
+        ];
         puppet.receive(&records.concat());
         assert_eq!(puppet.read(100).unwrap_err().alert().unwrap().0, 10);
     }

@@ -1,4 +1,5 @@
-//! Writing from several buffers, and where the record is made: the records carry the same bytes, whatever they are padded to (RFC 9846, 5.4).
+//! Writing from several buffers, and where the record is made: the records carry the same bytes,
+//! whatever they are padded to (RFC 9846, 5.4).
 
 use proptest::prelude::*;
 
@@ -9,7 +10,13 @@ use crate::record::Padding;
 
 pub(crate) const FULL: usize = 16384;
 
-pub(crate) const PADDINGS: [Padding; 5] = [Padding::None, Padding::Block(100), Padding::Block(5000), Padding::PowerOfTwo, Padding::Full];
+pub(crate) const PADDINGS: [Padding; 5] = [
+    Padding::None,
+    Padding::Block(100),
+    Padding::Block(5000),
+    Padding::PowerOfTwo,
+    Padding::Full,
+];
 
 impl Puppet {
     /// The contents of the records that were sent.
@@ -29,7 +36,9 @@ impl Puppet {
 
 /// Bytes that tell where they belong.
 pub(crate) fn bytes(length: usize, seed: u8) -> Vec<u8> {
-    (0..length).map(|i| i.to_le_bytes()[0] ^ i.to_le_bytes()[1] ^ seed).collect()
+    (0..length)
+        .map(|i| i.to_le_bytes()[0] ^ i.to_le_bytes()[1] ^ seed)
+        .collect()
 }
 
 #[test]
@@ -44,18 +53,33 @@ fn small_buffers_share_a_record_and_large_ones_stay_where_they_are() {
         (&[10_000, 10_000, 1], &[FULL, 3617]),
         (&[FULL - 1, 1, 1], &[FULL, 1]),
         (&[FULL + 10, 20], &[FULL, 30]),
-        (&[20_000, 20_000], &[FULL, 20_000 - FULL, FULL, 20_000 - FULL]),
+        (
+            &[20_000, 20_000],
+            &[FULL, 20_000 - FULL, FULL, 20_000 - FULL],
+        ),
     ] {
-        let buffers: Vec<Vec<u8>> = lengths.iter().zip(1..).map(|(length, seed)| bytes(*length, seed)).collect();
-        assert_eq!(puppet.us.write_vectored(&buffers).unwrap(), lengths.iter().sum::<usize>());
+        let buffers: Vec<Vec<u8>> = lengths
+            .iter()
+            .zip(1..)
+            .map(|(length, seed)| bytes(*length, seed))
+            .collect();
+        assert_eq!(
+            puppet.us.write_vectored(&buffers).unwrap(),
+            lengths.iter().sum::<usize>()
+        );
         let heard = puppet.hear_all();
-        assert_eq!(heard.iter().map(Vec::len).collect::<Vec<_>>(), records, "{lengths:?}");
+        assert_eq!(
+            heard.iter().map(Vec::len).collect::<Vec<_>>(),
+            records,
+            "{lengths:?}"
+        );
         assert_eq!(heard.concat(), buffers.concat());
     }
 }
 
-/// Tickets repeat the client's certificate, so several can be longer than what may wait. They leave room for what they go out with: where nothing waited before,
-/// "0 bytes written" would be the end to who writes.
+/// Tickets repeat the client's certificate, so several can be longer than what may wait. They leave
+/// room for what they go out with: where nothing waited before, "0 bytes written" would be the end
+/// to who writes.
 #[test]
 fn long_tickets_leave_room_for_data() {
     type Writes = fn(&mut Connection) -> Result<usize, Error>;
@@ -82,18 +106,42 @@ fn long_tickets_leave_room_for_data() {
 #[test]
 fn what_may_wait_is_bounded() {
     let [mut puppet, _] = Puppet::both_connected();
-    assert_eq!(puppet.us.write_vectored(&[vec![1; 30_000], vec![2; 30_000], vec![3; 30_000]]).unwrap(), 76_384);
-    assert_eq!(puppet.us.write_vectored(&[vec![1; 10], vec![2; 10]]).unwrap(), 0);
-    assert_eq!(puppet.us.write_with(10, |_| panic!("there is no room")).unwrap(), 0);
+    assert_eq!(
+        puppet
+            .us
+            .write_vectored(&[vec![1; 30_000], vec![2; 30_000], vec![3; 30_000]])
+            .unwrap(),
+        76_384
+    );
+    assert_eq!(
+        puppet
+            .us
+            .write_vectored(&[vec![1; 10], vec![2; 10]])
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        puppet
+            .us
+            .write_with(10, |_| panic!("there is no room"))
+            .unwrap(),
+        0
+    );
     assert_eq!(puppet.hear_lengths(), [FULL, 13_616, FULL, 13_616, FULL]);
 }
 
 #[test]
 fn what_is_lent_goes_out_as_far_as_it_was_written() {
     for padding in PADDINGS {
-        for (asked, written, sent) in
-            [(10, 0, 0), (10, 7, 7), (10, 10, 10), (1000, 1000, 1000), (20_000, FULL, FULL), (10, usize::MAX, 10), (0, 0, 0)]
-        {
+        for (asked, written, sent) in [
+            (10, 0, 0),
+            (10, 7, 7),
+            (10, 10, 10),
+            (1000, 1000, 1000),
+            (20_000, FULL, FULL),
+            (10, usize::MAX, 10),
+            (0, 0, 0),
+        ] {
             let [mut puppet, _] = Puppet::both_connected();
             puppet.us.sender.padding = padding;
             let write = |place: &mut [u8]| {
@@ -121,14 +169,26 @@ fn what_is_lent_goes_out_as_far_as_it_was_written() {
     assert_eq!(puppet.us.write_with(100, |_| 5).unwrap(), 5);
     assert_eq!(puppet.hear_lengths(), [63, 5]);
     puppet.us.close();
-    assert!(matches!(puppet.us.write_with(100, |_| panic!("nothing goes out any more")), Err(Error::Closed)));
+    assert!(matches!(
+        puppet
+            .us
+            .write_with(100, |_| panic!("nothing goes out any more")),
+        Err(Error::Closed)
+    ));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_byte_is_lost(
-        rounds in prop::collection::vec((prop::collection::vec(prop_oneof![0usize..200, 0usize..40_000], 0..6), any::<bool>(), any::<bool>()), 1..5),
+        rounds in prop::collection::vec(
+            (
+                prop::collection::vec(prop_oneof![0usize..200, 0usize..40_000], 0..6),
+                any::<bool>(),
+                any::<bool>(),
+            ),
+            1..5,
+        ),
         padding in prop::sample::select(&PADDINGS[..]),
         limit in prop_oneof![Just(16385usize), 64usize..16385],
     ) {
@@ -137,15 +197,22 @@ proptest! {
         puppet.us.sender.limit(limit);
         let (mut expected, mut heard) = (Vec::new(), Vec::new());
         for (lengths, lends, hears) in rounds {
-            let buffers: Vec<Vec<u8>> = lengths.iter().zip(1..).map(|(length, seed)| bytes(*length, seed)).collect();
+            let buffers: Vec<Vec<u8>> = lengths
+                .iter()
+                .zip(1..)
+                .map(|(length, seed)| bytes(*length, seed))
+                .collect();
             let taken = puppet.us.write_vectored(&buffers).unwrap();
             expected.extend_from_slice(&buffers.concat()[..taken]);
             if lends {
                 let lent = bytes(300, 99);
-                let taken = puppet.us.write_with(300, |place| {
-                    place.copy_from_slice(&lent[..place.len()]);
-                    place.len()
-                }).unwrap();
+                let taken = puppet
+                    .us
+                    .write_with(300, |place| {
+                        place.copy_from_slice(&lent[..place.len()]);
+                        place.len()
+                    })
+                    .unwrap();
                 expected.extend_from_slice(&lent[..taken]);
             }
             if hears {

@@ -80,8 +80,15 @@ fn what_is_gathered_is_filled_up() {
         let [mut puppet, _] = Puppet::both_corked();
         let first = bytes(gathered, 1);
         puppet.gather(&first);
-        let buffers: Vec<Vec<u8>> = buffers.iter().zip(2..).map(|(length, seed)| bytes(*length, seed)).collect();
-        assert_eq!(puppet.us.write_vectored(&buffers).unwrap(), buffers.concat().len());
+        let buffers: Vec<Vec<u8>> = buffers
+            .iter()
+            .zip(2..)
+            .map(|(length, seed)| bytes(*length, seed))
+            .collect();
+        assert_eq!(
+            puppet.us.write_vectored(&buffers).unwrap(),
+            buffers.concat().len()
+        );
         let mut heard = puppet.hear_all();
         assert_eq!(heard.iter().map(Vec::len).collect::<Vec<_>>(), records);
         puppet.us.flush().unwrap();
@@ -92,7 +99,8 @@ fn what_is_gathered_is_filled_up() {
     }
 }
 
-/// What is lent is as long as was asked for: where the record that was begun has no room for it, another one begins.
+/// What is lent is as long as was asked for: where the record that was begun has no room for it,
+/// another one begins.
 #[test]
 fn what_is_lent_joins_what_is_gathered() {
     for (gathered, asked, written, records) in [
@@ -146,7 +154,8 @@ fn what_ends_it_sends() {
     }
 }
 
-/// A transport that takes nothing: four records may wait, and one is gathered behind them. What waits can go without what is gathered.
+/// A transport that takes nothing: four records may wait, and one is gathered behind them. What
+/// waits can go without what is gathered.
 #[test]
 fn what_may_wait_is_bounded() {
     let [mut puppet, _] = Puppet::both_corked();
@@ -156,7 +165,13 @@ fn what_may_wait_is_bounded() {
     }
     assert!(sent < 4 * FULL + 1000, "{sent}");
     assert_eq!(puppet.us.write(b"x").unwrap(), 0);
-    assert_eq!(puppet.us.write_with(1, |_| panic!("there is no room")).unwrap(), 0);
+    assert_eq!(
+        puppet
+            .us
+            .write_with(1, |_| panic!("there is no room"))
+            .unwrap(),
+        0
+    );
     puppet.take(50_000);
     puppet.us.write(b"x").unwrap();
     puppet.us.flush().unwrap();
@@ -165,7 +180,8 @@ fn what_may_wait_is_bounded() {
     assert!(heard.len() >= sent && heard.iter().all(|byte| *byte == 7));
 }
 
-/// RFC 8449, section 4, and RFC 9846, 5.4: limit and padding are those of the record that comes of it.
+/// RFC 8449, section 4, and RFC 9846, 5.4: limit and padding are those of the record that comes of
+/// it.
 #[test]
 fn limit_and_padding() {
     for padding in PADDINGS {
@@ -188,7 +204,10 @@ fn limit_and_padding() {
             Padding::PowerOfTwo => 256,
             _ => 1000,
         };
-        assert_eq!((record.content.len(), record.content.len() + record.padding), (150, padded));
+        assert_eq!(
+            (record.content.len(), record.content.len() + record.padding),
+            (150, padded)
+        );
         puppet.hears_nothing();
         assert_eq!(heard.len(), 3000);
     }
@@ -196,7 +215,8 @@ fn limit_and_padding() {
 
 // ---- what is not data ----
 
-/// RFC 9846, 4.7.3: the answer goes out "prior to sending its next Application Data record", which is the one that is being gathered: it is under the new keys.
+/// RFC 9846, 4.7.3: the answer goes out "prior to sending its next Application Data record", which
+/// is the one that is being gathered: it is under the new keys.
 #[test]
 fn the_answer_to_a_key_update_comes_before_what_is_gathered() {
     for length in [1, 10, 100, 16_000] {
@@ -227,7 +247,11 @@ fn an_answer_that_is_owed_comes_before_what_is_gathered() {
             }
             puppet.hear_update(0);
             puppet.hear_data(b"gathered");
-            if closes { puppet.hear_close() } else { puppet.hears_nothing() }
+            if closes {
+                puppet.hear_close()
+            } else {
+                puppet.hears_nothing()
+            }
         }
     }
 }
@@ -259,13 +283,18 @@ fn tickets_wait_for_what_is_gathered() {
     puppet.hears_nothing();
 }
 
-/// RFC 9846, section 6: with a fatal alert both sides forget their tickets. What was gathered goes out before, and takes none along.
+/// RFC 9846, section 6: with a fatal alert both sides forget their tickets. What was gathered goes
+/// out before, and takes none along.
 #[test]
 fn no_tickets_with_a_fatal_alert() {
     let mut puppet = Puppet::with_tickets();
     puppet.us.set_corked(true).unwrap();
     puppet.gather(b"gathered");
-    let error = puppet.feed(&[23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]).unwrap_err();
+    let error = puppet
+        .feed(&[
+            23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+        ])
+        .unwrap_err();
     puppet.hear_data(b"gathered");
     puppet.has_failed(&error, Some(20));
 }
@@ -288,7 +317,8 @@ fn a_panic_leaves_nothing_in_what_was_lent() {
     }
 }
 
-/// What was accepted goes out as if it had not been gathered: before our alert, and not after the peer's.
+/// What was accepted goes out as if it had not been gathered: before our alert, and not after the
+/// peer's.
 #[test]
 fn alerts() {
     for mut puppet in Puppet::both_corked() {
@@ -299,7 +329,11 @@ fn alerts() {
     }
     for mut puppet in Puppet::both_corked() {
         puppet.gather(b"gathered");
-        let error = puppet.feed(&[23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]).unwrap_err();
+        let error = puppet
+            .feed(&[
+                23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+            ])
+            .unwrap_err();
         puppet.hear_data(b"gathered");
         puppet.has_failed(&error, Some(20));
         puppet.us.flush().unwrap();
@@ -333,7 +367,11 @@ fn what_is_gathered_can_be_sealed() {
                 place.fill(0);
                 8
             };
-            let written = if lends { puppet.us.write_with(8, zeros) } else { puppet.us.write(&[0; 8]) };
+            let written = if lends {
+                puppet.us.write_with(8, zeros)
+            } else {
+                puppet.us.write(&[0; 8])
+            };
             assert_eq!(written.unwrap(), 8);
             puppet.us.flush().unwrap();
             puppet.hear_update(0);
@@ -388,7 +426,9 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(
         prop_oneof![
             8 => prop::collection::vec(lengths(), 0..4).prop_map(Deed::Write),
-            4 => (lengths(), lengths()).prop_map(|(asked, written)| Deed::WriteWith(asked, written)),
+            4 => (lengths(), lengths()).prop_map(
+                |(asked, written)| Deed::WriteWith(asked, written)
+            ),
             1 => any::<bool>().prop_map(Deed::Cork),
             1 => Just(Deed::Flush),
             1 => Just(Deed::Rekey),
@@ -402,7 +442,11 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn no_byte_is_lost(deeds in deeds(), padding in prop::sample::select(&PADDINGS[..]), limit in prop_oneof![Just(16385usize), 64usize..16385]) {
+    fn no_byte_is_lost(
+        deeds in deeds(),
+        padding in prop::sample::select(&PADDINGS[..]),
+        limit in prop_oneof![Just(16385usize), 64usize..16385],
+    ) {
         let [_, mut puppet] = Puppet::both_corked();
         puppet.us.sender.padding = padding;
         puppet.us.sender.limit(limit);
@@ -411,16 +455,20 @@ proptest! {
             seed += 1;
             match deed {
                 Deed::Write(lengths) => {
-                    let buffers: Vec<Vec<u8>> = lengths.iter().map(|length| bytes(*length, seed)).collect();
+                    let buffers: Vec<Vec<u8>> =
+                        lengths.iter().map(|length| bytes(*length, seed)).collect();
                     let taken = puppet.us.write_vectored(&buffers).unwrap();
                     expected.extend_from_slice(&buffers.concat()[..taken]);
                 }
                 Deed::WriteWith(asked, written) => {
-                    let taken = puppet.us.write_with(asked, |place| {
-                        let length = place.len();
-                        place.copy_from_slice(&bytes(length, seed));
-                        written
-                    }).unwrap();
+                    let taken = puppet
+                        .us
+                        .write_with(asked, |place| {
+                            let length = place.len();
+                            place.copy_from_slice(&bytes(length, seed));
+                            written
+                        })
+                        .unwrap();
                     expected.extend(bytes(taken, seed));
                 }
                 Deed::Cork(corked) => puppet.us.set_corked(corked).unwrap(),
@@ -434,8 +482,12 @@ proptest! {
         let mut heard = Vec::new();
         let ended = loop {
             match puppet.hear() {
-                Some(record) if record.content_type == APPLICATION_DATA => heard.extend(record.content),
-                Some(record) if record.content_type == HANDSHAKE => puppet.read.as_mut().unwrap().update(),
+                Some(record) if record.content_type == APPLICATION_DATA => {
+                    heard.extend(record.content)
+                }
+                Some(record) if record.content_type == HANDSHAKE => {
+                    puppet.read.as_mut().unwrap().update()
+                }
                 other => break other,
             }
         };

@@ -2,7 +2,9 @@
 
 use crate::connection::Status;
 use crate::connection::tests::puppet::server::key_update;
-use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE, Puppet, message, now, refused, server};
+use crate::connection::tests::puppet::{
+    APPLICATION_DATA, HANDSHAKE, Puppet, message, now, refused, server,
+};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault, Illegal};
@@ -28,7 +30,10 @@ impl Puppet {
     /// Hears a KeyUpdate under the old keys, and moves on.
     #[track_caller]
     pub(crate) fn hear_update(&mut self, request_update: u8) {
-        assert_eq!(self.hear_type(HANDSHAKE).content, key_update(request_update));
+        assert_eq!(
+            self.hear_type(HANDSHAKE).content,
+            key_update(request_update)
+        );
         self.read.as_mut().unwrap().update();
     }
 
@@ -40,7 +45,8 @@ impl Puppet {
 
 // ---- what comes ----
 
-/// "Upon receiving a KeyUpdate, the receiver MUST update its receiving keys"; update_not_requested is not answered.
+/// "Upon receiving a KeyUpdate, the receiver MUST update its receiving keys"; update_not_requested
+/// is not answered.
 #[test]
 fn the_peers_keys_move_on() {
     for mut puppet in Puppet::both_connected() {
@@ -55,7 +61,8 @@ fn the_peers_keys_move_on() {
     }
 }
 
-/// "After sending a KeyUpdate message, the sender SHALL send all its traffic using the next generation of keys": the old ones do not open any more.
+/// "After sending a KeyUpdate message, the sender SHALL send all its traffic using the next
+/// generation of keys": the old ones do not open any more.
 #[test]
 fn old_keys_after_a_key_update() {
     for mut puppet in Puppet::both_connected() {
@@ -65,40 +72,62 @@ fn old_keys_after_a_key_update() {
     }
 }
 
-/// "both sides MUST enforce that a KeyUpdate with the old key is received before accepting any messages encrypted with the new key".
+/// "both sides MUST enforce that a KeyUpdate with the old key is received before accepting any
+/// messages encrypted with the new key".
 #[test]
 fn new_keys_before_a_key_update() {
     for content in [&key_update(0)[..], b"data"] {
         for mut puppet in Puppet::both_connected() {
             puppet.write.as_mut().unwrap().update();
-            let content_type = if content == b"data" { APPLICATION_DATA } else { HANDSHAKE };
+            let content_type = if content == b"data" {
+                APPLICATION_DATA
+            } else {
+                HANDSHAKE
+            };
             let record = puppet.protect(content_type, content, 0);
             refused!(puppet, record, "CONNECTED", 20, Fault::BadRecordMac);
         }
     }
 }
 
-/// "If an implementation receives any other value, it MUST terminate the connection with an "illegal_parameter" alert."
+/// "If an implementation receives any other value, it MUST terminate the connection with an
+/// "illegal_parameter" alert."
 #[test]
 fn other_values() {
     for value in [2, 3, 127, 255] {
         for mut puppet in Puppet::both_connected() {
             let record = puppet.protect(HANDSHAKE, &key_update(value), 0);
-            refused!(puppet, record, "CONNECTED", 47, Fault::Illegal(Illegal::KeyUpdateRequest(got)) if got == value);
+            refused!(
+                puppet,
+                record,
+                "CONNECTED",
+                47,
+                Fault::Illegal(Illegal::KeyUpdateRequest(got)) if got == value
+            );
         }
     }
     for body in [&[][..], &[0, 0], &[1, 0]] {
         for mut puppet in Puppet::both_connected() {
             let record = puppet.protect(HANDSHAKE, &message(24, body), 0);
-            refused!(puppet, record, "CONNECTED", 50, Fault::Decode { message: "KeyUpdate", .. });
+            refused!(
+                puppet,
+                record,
+                "CONNECTED",
+                50,
+                Fault::Decode {
+                    message: "KeyUpdate",
+                    ..
+                }
+            );
         }
     }
 }
 
 // ---- what is answered ----
 
-/// "If the request_update field is set to "update_requested", then the receiver MUST send a KeyUpdate of its own with request_update set to
-/// "update_not_requested" prior to sending its next Application Data record." "Both sender and receiver MUST encrypt their KeyUpdate messages with
+/// "If the request_update field is set to "update_requested", then the receiver MUST send a
+/// KeyUpdate of its own with request_update set to "update_not_requested" prior to sending its next
+/// Application Data record." "Both sender and receiver MUST encrypt their KeyUpdate messages with
 /// the old keys."
 #[test]
 fn a_request_is_answered() {
@@ -114,11 +143,15 @@ fn a_request_is_answered() {
     }
 }
 
-/// The mechanism "causes an implementation which receives multiple KeyUpdates while it is silent to respond with a single update."
+/// The mechanism "causes an implementation which receives multiple KeyUpdates while it is silent to
+/// respond with a single update."
 #[test]
 fn several_requests_get_one_answer() {
     for mut puppet in Puppet::both_connected() {
-        let bytes: Vec<u8> = [1, 0, 1, 1].into_iter().flat_map(|request| puppet.take_update(request)).collect();
+        let bytes: Vec<u8> = [1, 0, 1, 1]
+            .into_iter()
+            .flat_map(|request| puppet.take_update(request))
+            .collect();
         puppet.feed(&bytes).unwrap();
         puppet.hear_update(0);
         puppet.hears_nothing();
@@ -131,10 +164,17 @@ fn several_requests_get_one_answer() {
 #[test]
 fn the_answer_comes_before_data() {
     for mut puppet in Puppet::both_connected() {
-        let bytes = [puppet.take_update(1), puppet.record(APPLICATION_DATA, b"question")].concat();
+        let bytes = [
+            puppet.take_update(1),
+            puppet.record(APPLICATION_DATA, b"question"),
+        ]
+        .concat();
         puppet.us.input()[..bytes.len()].copy_from_slice(&bytes);
         puppet.us.received(bytes.len());
-        assert_eq!(puppet.us.process(now(), &mut SystemRandom).unwrap(), Status::Data);
+        assert_eq!(
+            puppet.us.process(now(), &mut SystemRandom).unwrap(),
+            Status::Data
+        );
         assert!(puppet.us.output().is_empty());
         puppet.us.write(b"answer").unwrap();
         puppet.hear_update(0);
@@ -147,8 +187,9 @@ fn the_answer_comes_before_data() {
 
 // ---- what we ask for ----
 
-/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another KeyUpdate with request_update set to
-/// "update_requested"." Our own keys can be renewed all the same.
+/// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
+/// KeyUpdate with request_update set to "update_requested"." Our own keys can be renewed all the
+/// same.
 #[test]
 fn at_most_one_request_is_outstanding() {
     for mut puppet in Puppet::both_connected() {
@@ -169,8 +210,8 @@ fn at_most_one_request_is_outstanding() {
     }
 }
 
-/// "implementations may receive an arbitrary number of messages between sending a KeyUpdate with request_update set to "update_requested" and
-/// receiving the peer's KeyUpdate".
+/// "implementations may receive an arbitrary number of messages between sending a KeyUpdate with
+/// request_update set to "update_requested" and receiving the peer's KeyUpdate".
 #[test]
 fn data_before_the_answer() {
     for mut puppet in Puppet::both_connected() {
@@ -185,8 +226,9 @@ fn data_before_the_answer() {
     }
 }
 
-/// "If implementations independently send their own KeyUpdates with request_update set to "update_requested", and they cross in flight, then each
-/// side will also send a response, with the result that each side increments by two generations."
+/// "If implementations independently send their own KeyUpdates with request_update set to
+/// "update_requested", and they cross in flight, then each side will also send a response, with the
+/// result that each side increments by two generations."
 #[test]
 fn requests_that_cross() {
     for mut puppet in Puppet::both_connected() {
@@ -204,14 +246,22 @@ fn requests_that_cross() {
     }
 }
 
-/// A request of our own is no answer to one that came before it: an answer says update_not_requested.
+/// A request of our own is no answer to one that came before it: an answer says
+/// update_not_requested.
 #[test]
 fn a_request_is_no_answer() {
     for mut puppet in Puppet::both_connected() {
-        let bytes = [puppet.take_update(1), puppet.record(APPLICATION_DATA, b"question")].concat();
+        let bytes = [
+            puppet.take_update(1),
+            puppet.record(APPLICATION_DATA, b"question"),
+        ]
+        .concat();
         puppet.us.input()[..bytes.len()].copy_from_slice(&bytes);
         puppet.us.received(bytes.len());
-        assert_eq!(puppet.us.process(now(), &mut SystemRandom).unwrap(), Status::Data);
+        assert_eq!(
+            puppet.us.process(now(), &mut SystemRandom).unwrap(),
+            Status::Data
+        );
         puppet.us.rekey().unwrap();
         puppet.us.write(b"answer").unwrap();
         puppet.hear_update(1);
@@ -226,8 +276,14 @@ fn no_rekey_in_the_handshake() {
     let ([a, b], [c, d]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake());
     for mut puppet in [a, b, c, d] {
         let state = puppet.state();
-        assert!(matches!(puppet.us.rekey(), Err(Error::WrongState { call: "rekey", state: at }) if at == state));
-        assert!(matches!(puppet.us.write(b"early"), Err(Error::WrongState { call: "write", state: at }) if at == state));
+        assert!(matches!(
+            puppet.us.rekey(),
+            Err(Error::WrongState { call: "rekey", state: at }) if at == state
+        ));
+        assert!(matches!(
+            puppet.us.write(b"early"),
+            Err(Error::WrongState { call: "write", state: at }) if at == state
+        ));
         puppet.hears_nothing();
         assert!(puppet.us.error().is_none());
     }
@@ -235,8 +291,9 @@ fn no_rekey_in_the_handshake() {
 
 // ---- limits ----
 
-/// "If a sending implementation receives a KeyUpdate with request_update set to "update_requested", it MUST NOT send its own KeyUpdate if that
-/// would cause it to exceed these limits and SHOULD instead ignore the "update_requested" flag."
+/// "If a sending implementation receives a KeyUpdate with request_update set to "update_requested",
+/// it MUST NOT send its own KeyUpdate if that would cause it to exceed these limits and SHOULD
+/// instead ignore the "update_requested" flag."
 #[test]
 fn requests_at_the_limit_of_updates() {
     for mut puppet in Puppet::both_connected() {
@@ -258,7 +315,8 @@ fn requests_at_the_limit_of_updates() {
     }
 }
 
-/// "receiving implementations MUST NOT enforce this rule": nor 5.5's, "Receiving implementations SHOULD NOT enforce these limits".
+/// "receiving implementations MUST NOT enforce this rule": nor 5.5's, "Receiving implementations
+/// SHOULD NOT enforce these limits".
 #[test]
 fn the_peer_may_go_on() {
     let mut puppet = Puppet::client_at("CONNECTED");
@@ -269,7 +327,8 @@ fn the_peer_may_go_on() {
     assert_eq!(puppet.delivered.len(), 1000);
 }
 
-/// 5.5: "Implementations MUST either close the connection or do a key update ... prior to reaching these limits."
+/// 5.5: "Implementations MUST either close the connection or do a key update ... prior to reaching
+/// these limits."
 #[test]
 fn keys_are_renewed_before_their_limit() {
     for suite in [Suite::Aes128GcmSha256, Suite::Aes256GcmSha384] {
@@ -295,7 +354,10 @@ fn keys_are_renewed_before_their_limit() {
                 }
                 puppet.hears_nothing();
             }
-            assert!(renewed_after.is_some_and(|count| count < 1100), "{renewed_after:?}");
+            assert!(
+                renewed_after.is_some_and(|count| count < 1100),
+                "{renewed_after:?}"
+            );
         }
     }
 }
@@ -316,7 +378,8 @@ fn keys_are_renewed_within_a_write() {
     }
 }
 
-/// And if they can be renewed no more, the connection ends before the limit, with room for the alert: "an eventual need to terminate".
+/// And if they can be renewed no more, the connection ends before the limit, with room for the
+/// alert: "an eventual need to terminate".
 #[test]
 fn keys_that_cannot_be_renewed() {
     for mut puppet in Puppet::both_connected() {
@@ -339,8 +402,8 @@ fn keys_that_cannot_be_renewed() {
     }
 }
 
-/// 5.3: "If a TLS implementation would need to wrap a sequence number, it MUST either rekey or terminate the connection." ChaCha20-Poly1305 has no
-/// other limit.
+/// 5.3: "If a TLS implementation would need to wrap a sequence number, it MUST either rekey or
+/// terminate the connection." ChaCha20-Poly1305 has no other limit.
 #[test]
 fn sequence_numbers_do_not_wrap() {
     let mut puppet = Puppet::client_with_suite(Suite::ChaCha20Poly1305Sha256);

@@ -1,11 +1,14 @@
-//! Tickets that our server gives out (RFC 9846, 4.7.1; RFC 9149): to whom, how many, and what they are like. What becomes of them: `server.rs`.
+//! Tickets that our server gives out (RFC 9846, 4.7.1; RFC 9149): to whom, how many, and what they
+//! are like. What becomes of them: `server.rs`.
 
 use core::time::Duration;
 
 use crate::connection::Status;
 use crate::connection::tests::puppet::client::{add, asking_server, required};
 use crate::connection::tests::puppet::session::Ticket;
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, now, refused, server};
+use crate::connection::tests::puppet::{
+    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, now, refused, server,
+};
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
@@ -25,7 +28,8 @@ fn ticket_of(server: &Server) -> Ticket {
     Puppet::tickets_of(server).pop().expect("a ticket")
 }
 
-/// How many are sent is a policy of ours: 2 after a full handshake, 1 after a resumed one, in each suite.
+/// How many are sent is a policy of ours: 2 after a full handshake, 1 after a resumed one, in each
+/// suite.
 #[test]
 fn two_and_one() {
     for suite in Suite::ALL {
@@ -38,7 +42,9 @@ fn two_and_one() {
                 let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
                 puppet.say_client_hello();
                 puppet.hear_flight();
-                let [next] = &puppet.finish_for_tickets()[..] else { panic!("not one ticket") };
+                let [next] = &puppet.finish_for_tickets()[..] else {
+                    panic!("not one ticket")
+                };
                 // The chain goes on.
                 assert!(Puppet::calling_with_ticket(&server, next).is_resumed());
             }
@@ -46,13 +52,22 @@ fn two_and_one() {
     }
 }
 
-/// 4.7.1: a nonce "unique across all tickets issued on this connection", and a "securely generated, random" ticket_age_add, "fresh ... for each ticket".
-/// wolfSSL fails on nonces of more than 8 bytes.
+/// 4.7.1: a nonce "unique across all tickets issued on this connection", and a "securely generated,
+/// random" ticket_age_add, "fresh ... for each ticket". wolfSSL fails on nonces of more than 8
+/// bytes.
 #[test]
 fn each_is_another() {
     let server = server();
     let mut puppet = Puppet::calling_for_tickets(&server);
-    let hello = puppet.make_client_hello(|hello| add(hello, TicketRequest { new_session_count: 8, resumption_count: 0 }));
+    let hello = puppet.make_client_hello(|hello| {
+        add(
+            hello,
+            TicketRequest {
+                new_session_count: 8,
+                resumption_count: 0,
+            },
+        )
+    });
     puppet.say(&hello).unwrap();
     puppet.hear_flight();
     let mut tickets = puppet.finish_for_tickets();
@@ -71,24 +86,34 @@ fn each_is_another() {
     different(&tickets, |ticket| ticket.key.clone());
 }
 
-/// 4.7.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)." Ours is 2 hours, and a setting.
+/// 4.7.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)." Ours is 2 hours,
+/// and a setting.
 #[test]
 fn their_lifetime() {
     assert_eq!(ticket_of(&server()).lifetime, 7200);
     for seconds in [1, 60, 604_800] {
-        let server =
-            builder().ticket_lifetime(Duration::from_secs(seconds)).max_session_age(Duration::from_secs(u64::MAX)).build().unwrap();
+        let server = builder()
+            .ticket_lifetime(Duration::from_secs(seconds))
+            .max_session_age(Duration::from_secs(u64::MAX))
+            .build()
+            .unwrap();
         assert_eq!(u64::from(ticket_of(&server).lifetime), seconds);
     }
     for seconds in [0, 604_801, u64::MAX] {
-        assert!(builder().ticket_lifetime(Duration::from_secs(seconds)).build().is_err());
+        assert!(
+            builder()
+                .ticket_lifetime(Duration::from_secs(seconds))
+                .build()
+                .is_err()
+        );
     }
     // Never longer than the session may still be resumed.
     let server = builder().max_session_age(HOUR).build().unwrap();
     assert_eq!(ticket_of(&server).lifetime, 3600);
 }
 
-/// The keys' time is a limit too: the ticket would be useless after it. And without a key there is no ticket.
+/// The keys' time is a limit too: the ticket would be useless after it. And without a key there is
+/// no ticket.
 #[test]
 fn no_longer_than_their_key() {
     let unix = now().unix;
@@ -97,14 +122,19 @@ fn no_longer_than_their_key() {
     assert_eq!(Puppet::tickets_of(&server), []);
     keys.install(TicketKey::new([7; 32], unix - HOUR, unix + HOUR, unix + HOUR).unwrap());
     let ticket = ticket_of(&server);
-    assert!((3540..=3600).contains(&ticket.lifetime), "{}", ticket.lifetime);
+    assert!(
+        (3540..=3600).contains(&ticket.lifetime),
+        "{}",
+        ticket.lifetime
+    );
     assert!(Puppet::calling_with_ticket(&server, &ticket).is_resumed());
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     puppet.later = HOUR + Duration::from_secs(1);
     assert!(!puppet.is_resumed());
 }
 
-/// "If the client's hello contained a suitable "psk_key_exchange_modes" extension, the server MAY send": otherwise none. psk_ke(0) is not ours.
+/// "If the client's hello contained a suitable "psk_key_exchange_modes" extension, the server MAY
+/// send": otherwise none. psk_ke(0) is not ours.
 #[test]
 fn none_for_clients_that_cannot_use_them() {
     for modes in [&[][..], &[0], &[0x0b], &[0, 0x0b, 2]] {
@@ -117,18 +147,36 @@ fn none_for_clients_that_cannot_use_them() {
         puppet.modes = modes.to_vec();
         assert_eq!(puppet.finish_for_tickets().len(), 2);
     }
-    assert_eq!(Puppet::tickets_of(&builder().without_tickets().build().unwrap()), []);
+    assert_eq!(
+        Puppet::tickets_of(&builder().without_tickets().build().unwrap()),
+        []
+    );
 }
 
-/// RFC 9149, section 3: "the minimum of the server's self-imposed limit and the number requested"; the answer says how many. Ours is 8.
+/// RFC 9149, section 3: "the minimum of the server's self-imposed limit and the number requested";
+/// the answer says how many. Ours is 8.
 #[test]
 fn as_many_as_are_asked_for() {
     /// `expected_count` of EncryptedExtensions, and the tickets that came.
-    fn asked(mut puppet: Puppet, new_session_count: u8, resumption_count: u8) -> (Option<u8>, Vec<Ticket>) {
-        let hello = puppet.make_client_hello(|hello| add(hello, TicketRequest { new_session_count, resumption_count }));
+    fn asked(
+        mut puppet: Puppet,
+        new_session_count: u8,
+        resumption_count: u8,
+    ) -> (Option<u8>, Vec<Ticket>) {
+        let hello = puppet.make_client_hello(|hello| {
+            add(
+                hello,
+                TicketRequest {
+                    new_session_count,
+                    resumption_count,
+                },
+            )
+        });
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
-        let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else { panic!("{flight:?}") };
+        let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else {
+            panic!("{flight:?}")
+        };
         let expected = answers.ticket_request();
         (expected, puppet.finish_for_tickets())
     }
@@ -136,16 +184,29 @@ fn as_many_as_are_asked_for() {
     for (wanted, sent) in [(0, 0), (1, 1), (3, 3), (8, 8), (9, 8), (255, 8)] {
         let (expected, tickets) = asked(Puppet::calling_for_tickets(&server), wanted, 77);
         assert_eq!((expected, tickets.len()), (Some(sent), usize::from(sent)));
-        let (expected, tickets) = asked(Puppet::calling_with_ticket(&server, &ticket_of(&server)), 77, wanted);
+        let (expected, tickets) = asked(
+            Puppet::calling_with_ticket(&server, &ticket_of(&server)),
+            77,
+            wanted,
+        );
         assert_eq!((expected, tickets.len()), (Some(sent), usize::from(sent)));
     }
-    // A server that sends none for want of a mode says so; one that has no tickets does not know the extension.
+    // A server that sends none for want of a mode says so; one that has no tickets does not know
+    // the extension.
     let (expected, tickets) = asked(Puppet::calling(&server), 3, 3);
     assert_eq!((expected, tickets.len()), (Some(0), 0));
-    let (expected, tickets) = asked(Puppet::calling_for_tickets(&builder().without_tickets().build().unwrap()), 3, 3);
+    let (expected, tickets) = asked(
+        Puppet::calling_for_tickets(&builder().without_tickets().build().unwrap()),
+        3,
+        3,
+    );
     assert_eq!((expected, tickets.len()), (None, 0));
     // One without a key to seal them with knows that none will come.
-    let (expected, tickets) = asked(Puppet::calling_for_tickets(&builder().ticket_keys(TicketKeys::empty()).build().unwrap()), 3, 3);
+    let (expected, tickets) = asked(
+        Puppet::calling_for_tickets(&builder().ticket_keys(TicketKeys::empty()).build().unwrap()),
+        3,
+        3,
+    );
     assert_eq!((expected, tickets.len()), (Some(0), 0));
     // Nor is it answered where it was not sent.
     let mut puppet = Puppet::calling_for_tickets(&server);
@@ -201,15 +262,31 @@ fn a_client_that_only_sends_is_sent_nothing() {
     puppet.hears_nothing();
 }
 
-/// Ours: for a minute. Time passes when the connection is told so, by `process` or by the stream that is about to send.
+/// Ours: for a minute. Time passes when the connection is told so, by `process` or by the stream
+/// that is about to send.
 #[test]
 fn they_do_not_wait_for_ever() {
-    let processed = |puppet: &mut Puppet, now| assert_eq!(puppet.us.process(now, &mut SystemRandom).unwrap(), Status::NeedsInput);
+    let processed = |puppet: &mut Puppet, now| {
+        assert_eq!(
+            puppet.us.process(now, &mut SystemRandom).unwrap(),
+            Status::NeedsInput
+        )
+    };
     let told = |puppet: &mut Puppet, now| puppet.us.drop_old_tickets(|| now);
     let ways: [fn(&mut Puppet, Now); 2] = [processed, told];
     for pass in ways {
-        for (seconds, come) in [(0, true), (30, true), (59, true), (60, false), (120, false), (100_000, false)] {
-            let later = Now { monotonic: Duration::from_secs(seconds), ..now() };
+        for (seconds, come) in [
+            (0, true),
+            (30, true),
+            (59, true),
+            (60, false),
+            (120, false),
+            (100_000, false),
+        ] {
+            let later = Now {
+                monotonic: Duration::from_secs(seconds),
+                ..now()
+            };
             let mut puppet = waiting();
             pass(&mut puppet, later);
             puppet.hears_nothing();
@@ -228,7 +305,8 @@ fn they_do_not_wait_for_ever() {
             assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
         }
     }
-    // The minute begins when they wait, not with the clock, and not again each time that the connection looks.
+    // The minute begins when they wait, not with the clock, and not again each time that the
+    // connection looks.
     let started = Duration::from_secs(25);
     for (last, come) in [(59, true), (60, false)] {
         let mut puppet = Puppet::calling_for_tickets(&server());
@@ -239,7 +317,13 @@ fn they_do_not_wait_for_ever() {
         puppet.us.received(record.len());
         puppet.install_application_keys(Side::Client);
         for seconds in [0, 20, 40, last] {
-            processed(&mut puppet, Now { monotonic: started + Duration::from_secs(seconds), ..now() });
+            processed(
+                &mut puppet,
+                Now {
+                    monotonic: started + Duration::from_secs(seconds),
+                    ..now()
+                },
+            );
         }
         puppet.us.write(b"answer").unwrap();
         if come {
@@ -249,7 +333,8 @@ fn they_do_not_wait_for_ever() {
     }
 }
 
-/// Ours: with the first data, in front of it, or of the close_notify, under the key of then; not at all where the connection fails.
+/// Ours: with the first data, in front of it, or of the close_notify, under the key of then; not at
+/// all where the connection fails.
 #[test]
 fn they_wait_for_the_first_data() {
     let mut puppet = waiting();

@@ -1,4 +1,5 @@
-//! Tickets at our server (RFC 9846, 4.3.9, 4.3.11 and 4.7.1): which it takes, and what becomes of the others. Which it gives out: `given.rs`.
+//! Tickets at our server (RFC 9846, 4.3.9, 4.3.11 and 4.7.1): which it takes, and what becomes of
+//! the others. Which it gives out: `given.rs`.
 
 use core::time::Duration;
 
@@ -6,7 +7,8 @@ use crate::code_point::{CertificateType, CipherSuite, ExtensionType, SignatureSc
 use crate::connection::tests::puppet::client::{add, asking_server, remove, required, set};
 use crate::connection::tests::puppet::session::{Psk, Ticket};
 use crate::connection::tests::puppet::{
-    APPLICATION_DATA, HANDSHAKE, Keys, Puppet, WORLD, certificate_message, extension, message, now, plain, refused, server,
+    APPLICATION_DATA, HANDSHAKE, Keys, Puppet, WORLD, certificate_message, extension, message, now,
+    plain, refused, server,
 };
 use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
@@ -16,7 +18,8 @@ use crate::handshake::Question;
 use crate::identity::{Identity, Validity};
 use crate::key_schedule::EarlySecret;
 use crate::message::ClientHelloExtension::{
-    EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType, ServerName, SignatureAlgorithms, SupportedGroups,
+    EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType, ServerName,
+    SignatureAlgorithms, SupportedGroups,
 };
 use crate::message::{self, ClientHello};
 use crate::secret::Secret;
@@ -56,7 +59,8 @@ macro_rules! refused_hello {
 
 // ---- what is taken ----
 
-/// The peer of a resumed connection is the one of the first, as it was proven there; of its chain the leaf is left.
+/// The peer of a resumed connection is the one of the first, as it was proven there; of its chain
+/// the leaf is left.
 #[test]
 fn the_peer_is_the_earlier_one() {
     for client_auth in [required(), ClientAuth::Optional(WORLD.authority.trust())] {
@@ -85,12 +89,16 @@ fn the_peer_is_the_earlier_one() {
     assert!(puppet.us.negotiated().unwrap().peer().is_none());
 }
 
-/// "also when its session is resumed": a hook that has changed its mind refuses by access_denied (6.2).
+/// "also when its session is resumed": a hook that has changed its mind refuses by access_denied
+/// (6.2).
 #[test]
 fn the_authorize_hook_is_asked_again() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    let (allowed, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let (allowed, calls) = (
+        Arc::new(AtomicBool::new(true)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let server = builder()
         .client_auth(required())
         .authorize({
@@ -98,7 +106,11 @@ fn the_authorize_hook_is_asked_again() {
             move |peer| {
                 assert_eq!(peer.public_key(), WORLD.client.public_key());
                 calls.fetch_add(1, Ordering::SeqCst);
-                if allowed.load(Ordering::SeqCst) { Ok(()) } else { Err("not any more") }
+                if allowed.load(Ordering::SeqCst) {
+                    Ok(())
+                } else {
+                    Err("not any more")
+                }
             }
         })
         .build()
@@ -111,7 +123,13 @@ fn the_authorize_hook_is_asked_again() {
     puppet.lead_server_to("WAIT_FINISHED");
     let finished = puppet.finished();
     let record = puppet.record(HANDSHAKE, &finished);
-    refused!(puppet, record, "WAIT_FINISHED", 49, Fault::Denied(reason) if reason.to_string() == "not any more");
+    refused!(
+        puppet,
+        record,
+        "WAIT_FINISHED",
+        49,
+        Fault::Denied(reason) if reason.to_string() == "not any more"
+    );
 }
 
 /// 4.5.1: no Certificate with a PSK; the alert comes under the application key.
@@ -119,24 +137,42 @@ fn the_authorize_hook_is_asked_again() {
 fn no_certificate_with_a_psk() {
     let server = asking_server(required());
     let ticket = ticket_of(&server);
-    let messages: [fn(&Puppet) -> Vec<u8>; 3] = [Puppet::certificate, |_| certificate_message(&[], &[]), Puppet::certificate_verify];
+    let messages: [fn(&Puppet) -> Vec<u8>; 3] = [
+        Puppet::certificate,
+        |_| certificate_message(&[], &[]),
+        Puppet::certificate_verify,
+    ];
     for make in messages {
         let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
         puppet.lead_server_to("WAIT_FINISHED");
         let record = make(&puppet);
         let record = puppet.record(HANDSHAKE, &record);
-        refused!(puppet, record, "WAIT_FINISHED", 10, Fault::Unexpected { expected: "Finished", .. });
+        refused!(
+            puppet,
+            record,
+            "WAIT_FINISHED",
+            10,
+            Fault::Unexpected {
+                expected: "Finished",
+                ..
+            }
+        );
     }
 }
 
-/// 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash algorithm": another with the same will do.
+/// 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash
+/// algorithm": another with the same will do.
 #[test]
 fn the_suite_may_change_and_the_hash_may_not() {
     let (aes128, aes256, chacha) = (0x1301, 0x1302, 0x1303);
     let server = server();
-    for (first, second, resumed) in
-        [(aes128, aes128, true), (aes128, chacha, true), (chacha, aes128, true), (aes128, aes256, false), (aes256, chacha, false)]
-    {
+    for (first, second, resumed) in [
+        (aes128, aes128, true),
+        (aes128, chacha, true),
+        (chacha, aes128, true),
+        (aes128, aes256, false),
+        (aes256, chacha, false),
+    ] {
         let suite = |code_point| Suite::from_code_point(CipherSuite(code_point)).unwrap();
         let mut puppet = Puppet::calling_for_tickets(&server);
         puppet.suite = suite(first);
@@ -148,16 +184,20 @@ fn the_suite_may_change_and_the_hash_may_not() {
     }
 }
 
-/// The first known one of several is taken, and its index given back (4.3.11); unknown ones are ignored. No more than 8 are looked at, which is ours.
+/// The first known one of several is taken, and its index given back (4.3.11); unknown ones are
+/// ignored. No more than 8 are looked at, which is ours.
 #[test]
 fn the_first_known_of_several() {
     let server = server();
-    let [one, two] = &Puppet::tickets_of(&server)[..] else { panic!("not two tickets") };
+    let [one, two] = &Puppet::tickets_of(&server)[..] else {
+        panic!("not two tickets")
+    };
     for before in 0..8 {
         let mut puppet = Puppet::calling_with_ticket(&server, one);
         puppet.psks.splice(0..0, vec![Psk::unknown(); before]);
         puppet.psks.push(two.psk());
-        // `hear_flight` takes the PSK of the index that the server says: the wrong one would have other keys.
+        // `hear_flight` takes the PSK of the index that the server says: the wrong one would have
+        // other keys.
         assert!(puppet.is_resumed());
     }
     for before in [8, 9, 50] {
@@ -167,33 +207,59 @@ fn the_first_known_of_several() {
     }
     // With binders of different lengths.
     let mut puppet = Puppet::calling_with_ticket(&server, one);
-    puppet.psks.insert(0, Psk { suite: Suite::Aes256GcmSha384, key: vec![7; 48], ..Psk::unknown() });
-    puppet.psks.push(Psk { suite: Suite::Aes256GcmSha384, key: vec![7; 48], ..Psk::unknown() });
+    puppet.psks.insert(
+        0,
+        Psk {
+            suite: Suite::Aes256GcmSha384,
+            key: vec![7; 48],
+            ..Psk::unknown()
+        },
+    );
+    puppet.psks.push(Psk {
+        suite: Suite::Aes256GcmSha384,
+        key: vec![7; 48],
+        ..Psk::unknown()
+    });
     assert!(puppet.is_resumed());
 }
 
-/// "Servers ... SHOULD select a single PSK and validate solely the binder that corresponds to that PSK."
+/// "Servers ... SHOULD select a single PSK and validate solely the binder that corresponds to that
+/// PSK."
 #[test]
 fn the_other_binders_do_not_count() {
     let server = server();
-    let [one, two] = &Puppet::tickets_of(&server)[..] else { panic!("not two tickets") };
+    let [one, two] = &Puppet::tickets_of(&server)[..] else {
+        panic!("not two tickets")
+    };
     let mut puppet = Puppet::calling_with_ticket(&server, one);
     puppet.psks.insert(0, Psk::unknown());
-    puppet.psks.push(Psk { key: vec![0; 32], ..two.psk() });
+    puppet.psks.push(Psk {
+        key: vec![0; 32],
+        ..two.psk()
+    });
     assert!(puppet.is_resumed());
 }
 
-/// 4.3.11: "If this value is not present or does not validate, the server MUST abort the handshake"; 6.2: decrypt_error.
+/// 4.3.11: "If this value is not present or does not validate, the server MUST abort the
+/// handshake"; 6.2: decrypt_error.
 #[test]
 fn wrong_binders() {
     let server = server();
-    let [ticket, other] = &Puppet::tickets_of(&server)[..] else { panic!("not two tickets") };
+    let [ticket, other] = &Puppet::tickets_of(&server)[..] else {
+        panic!("not two tickets")
+    };
     for at in [1, 16, 32] {
         let mut puppet = Puppet::calling_with_ticket(&server, ticket);
         let mut hello = puppet.make_client_hello(|_| {});
         let length = hello.len();
         hello[length - at] ^= 1;
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            51,
+            Fault::BadBinder
+        );
     }
     // Another ticket's key; none at all; what an external PSK would say.
     let mut puppet = Puppet::calling_with_ticket(&server, ticket);
@@ -206,19 +272,34 @@ fn wrong_binders() {
     let mut hello = puppet.make_client_hello(|_| {});
     let binders = hello.len() - 35;
     let early = EarlySecret::new(puppet.suite.hash(), Some(&Secret::copy_of(&ticket.key)));
-    let binder = early.binder_key(crate::key_schedule::PskKind::External).binder(&puppet.suite.hash().hash(&hello[..binders]));
+    let binder = early
+        .binder_key(crate::key_schedule::PskKind::External)
+        .binder(&puppet.suite.hash().hash(&hello[..binders]));
     hello[binders + 3..].copy_from_slice(&binder);
-    refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+    refused!(
+        puppet,
+        plain(HANDSHAKE, &hello),
+        "START",
+        51,
+        Fault::BadBinder
+    );
     // It covers all that stands before it.
     for at in [6, 40, 100] {
         let mut puppet = Puppet::calling_with_ticket(&server, ticket);
         let mut hello = puppet.make_client_hello(|hello| hello.random = [0; 32]);
         hello[at.min(4 + 2 + 31)] ^= 1;
-        refused!(puppet, plain(HANDSHAKE, &hello), "START", 51, Fault::BadBinder);
+        refused!(
+            puppet,
+            plain(HANDSHAKE, &hello),
+            "START",
+            51,
+            Fault::BadBinder
+        );
     }
 }
 
-/// `opaque PskBinderEntry<32..255>`: what is shorter does not follow the syntax; what has not the hash's length is wrong.
+/// `opaque PskBinderEntry<32..255>`: what is shorter does not follow the syntax; what has not the
+/// hash's length is wrong.
 #[test]
 fn binders_of_the_wrong_length() {
     let server = server();
@@ -229,9 +310,18 @@ fn binders_of_the_wrong_length() {
         let right = hello[hello.len() - 32..].to_vec();
         puppet.psks.clear();
         let hello = puppet.make_client_hello(|hello| {
-            let identities = vec![message::PskIdentity { identity: ticket.ticket.clone().leak(), obfuscated_ticket_age: ticket.age_add }];
+            let identities = vec![message::PskIdentity {
+                identity: ticket.ticket.clone().leak(),
+                obfuscated_ticket_age: ticket.age_add,
+            }];
             let binder: &'static [u8] = [&right[..], &[0; 223]].concat()[..length].to_vec().leak();
-            add(hello, message::ClientHelloExtension::PreSharedKey(message::OfferedPsks { identities, binders: vec![binder] }));
+            add(
+                hello,
+                message::ClientHelloExtension::PreSharedKey(message::OfferedPsks {
+                    identities,
+                    binders: vec![binder],
+                }),
+            );
         });
         (puppet, plain(HANDSHAKE, &hello))
     };
@@ -241,19 +331,37 @@ fn binders_of_the_wrong_length() {
     }
     for length in [0, 1, 31] {
         let (mut puppet, hello) = with(length);
-        refused!(puppet, hello, "START", 50, Fault::Decode { problem: DecodeProblem::Length | DecodeProblem::Empty, .. });
+        refused!(
+            puppet,
+            hello,
+            "START",
+            50,
+            Fault::Decode {
+                problem: DecodeProblem::Length | DecodeProblem::Empty,
+                ..
+            }
+        );
     }
 }
 
-/// 4.3.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension, servers MUST abort the handshake", whether the PSK is known or
-/// not; "MUST NOT select a key exchange mode that is not listed": psk_ke alone ends in a full handshake.
+/// 4.3.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension, servers
+/// MUST abort the handshake", whether the PSK is known or not; "MUST NOT select a key exchange mode
+/// that is not listed": psk_ke alone ends in a full handshake.
 #[test]
 fn modes() {
     let server = server();
     let ticket = ticket_of(&server);
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     puppet.modes = Vec::new();
-    refused_hello!(puppet, |_| {}, 109, Fault::MissingExtension { message: "ClientHello", extension: ExtensionType(45) });
+    refused_hello!(
+        puppet,
+        |_| {},
+        109,
+        Fault::MissingExtension {
+            message: "ClientHello",
+            extension: ExtensionType(45)
+        }
+    );
     for modes in [&[0][..], &[0x0b], &[2, 0]] {
         let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
         puppet.modes = modes.to_vec();
@@ -262,7 +370,8 @@ fn modes() {
         assert_eq!(puppet.finish_for_tickets(), []);
         assert!(!puppet.us.negotiated().unwrap().resumed());
     }
-    // The server "MUST NOT send a "psk_key_exchange_modes" extension", and takes psk_dhe_ke wherever it stands.
+    // The server "MUST NOT send a "psk_key_exchange_modes" extension", and takes psk_dhe_ke
+    // wherever it stands.
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     puppet.modes = vec![0x0b, 0, 1];
     assert!(puppet.is_resumed());
@@ -271,19 +380,38 @@ fn modes() {
         Puppet::calling(&server),
         |hello| add(hello, PskKeyExchangeModes(vec![])),
         50,
-        Fault::Decode { problem: DecodeProblem::Empty, .. }
+        Fault::Decode {
+            problem: DecodeProblem::Empty,
+            ..
+        }
     );
 }
 
-/// 9.2: what a ClientHello with a PSK must have as well. A key share is asked for in every mode of ours; signature_algorithms only where the PSK will not do.
+/// 9.2: what a ClientHello with a PSK must have as well. A key share is asked for in every mode of
+/// ours; signature_algorithms only where the PSK will not do.
 #[test]
 fn extensions_beside_a_psk() {
     let server = server();
     let ticket = ticket_of(&server);
     let resuming = || Puppet::calling_with_ticket(&server, &ticket);
-    let missing = |fault: Fault, extension: u16| matches!(fault, Fault::MissingExtension { message: "ClientHello", extension: got } if got.0 == extension);
-    refused_hello!(resuming(), |hello| remove(hello, KeyShare(vec![])), 109, fault if missing(fault.clone(), 51));
-    refused_hello!(resuming(), |hello| remove(hello, SupportedGroups(vec![])), 109, fault if missing(fault.clone(), 10));
+    let missing = |fault: Fault, extension: u16| {
+        matches!(
+            fault,
+            Fault::MissingExtension { message: "ClientHello", extension: got } if got.0 == extension
+        )
+    };
+    refused_hello!(
+        resuming(),
+        |hello| remove(hello, KeyShare(vec![])),
+        109,
+        fault if missing(fault.clone(), 51)
+    );
+    refused_hello!(
+        resuming(),
+        |hello| remove(hello, SupportedGroups(vec![])),
+        109,
+        fault if missing(fault.clone(), 10)
+    );
     refused_hello!(
         resuming(),
         |hello| {
@@ -302,36 +430,59 @@ fn extensions_beside_a_psk() {
     assert_eq!(puppet.hear_flight().len(), 3);
     let mut puppet = resuming();
     puppet.psks = vec![Psk::unknown()];
-    refused_hello!(puppet, |hello| remove(hello, SignatureAlgorithms(vec![])), 109, fault if missing(fault.clone(), 13));
+    refused_hello!(
+        puppet,
+        |hello| remove(hello, SignatureAlgorithms(vec![])),
+        109,
+        fault if missing(fault.clone(), 13)
+    );
     // The same for schemes that we do not have.
     let mut puppet = resuming();
-    let hello = puppet.make_client_hello(|hello| set(hello, SignatureAlgorithms(vec![SignatureScheme(0x0403)])));
+    let hello = puppet
+        .make_client_hello(|hello| set(hello, SignatureAlgorithms(vec![SignatureScheme(0x0403)])));
     puppet.say(&hello).unwrap();
     assert_eq!(puppet.hear_flight().len(), 3);
     let mut puppet = resuming();
     puppet.psks = vec![Psk::unknown()];
-    refused_hello!(puppet, |hello| set(hello, SignatureAlgorithms(vec![SignatureScheme(0x0403)])), 40, Fault::NoCommonScheme { .. });
+    refused_hello!(
+        puppet,
+        |hello| set(hello, SignatureAlgorithms(vec![SignatureScheme(0x0403)])),
+        40,
+        Fault::NoCommonScheme { .. }
+    );
 }
 
-/// RFC 7250 says nothing of resumption, where nobody shows anything; rustls' clients want the answer of a full handshake there too.
+/// RFC 7250 says nothing of resumption, where nobody shows anything; rustls' clients want the
+/// answer of a full handshake there too.
 #[test]
 fn certificate_types_with_a_psk() {
-    let server = Server::builder().identity(Identity::generate().unwrap()).build().unwrap();
-    let raw = |hello: &mut ClientHello<'_>| add(hello, ServerCertificateType(vec![CertificateType(2)]));
+    let server = Server::builder()
+        .identity(Identity::generate().unwrap())
+        .build()
+        .unwrap();
+    let raw =
+        |hello: &mut ClientHello<'_>| add(hello, ServerCertificateType(vec![CertificateType(2)]));
     let mut puppet = Puppet::calling_for_tickets(&server);
     let hello = puppet.make_client_hello(raw);
     puppet.say(&hello).unwrap();
-    assert_eq!(puppet.hear_flight()[1], message(8, &[&[0, 9, 0, 0, 0, 0][..], &extension(20, &[2])].concat()));
+    assert_eq!(
+        puppet.hear_flight()[1],
+        message(8, &[&[0, 9, 0, 0, 0, 0][..], &extension(20, &[2])].concat())
+    );
     let ticket = puppet.finish_for_tickets().remove(0);
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     let hello = puppet.make_client_hello(raw);
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    assert_eq!(flight[1], message(8, &[&[0, 9, 0, 0, 0, 0][..], &extension(20, &[2])].concat()));
+    assert_eq!(
+        flight[1],
+        message(8, &[&[0, 9, 0, 0, 0, 0][..], &extension(20, &[2])].concat())
+    );
     assert_eq!(flight.len(), 3);
 }
 
-/// A configuration that is chosen by the ClientHello takes the tickets of its own kind, as if it had been there from the start.
+/// A configuration that is chosen by the ClientHello takes the tickets of its own kind, as if it
+/// had been there from the start.
 #[test]
 fn a_configuration_that_is_chosen_late() {
     let chosen = asking_server(required());
@@ -340,7 +491,10 @@ fn a_configuration_that_is_chosen_late() {
         let mut puppet = Puppet::calling_with_ticket(server, &ticket);
         puppet.us = Connection::undecided(now());
         let hello = puppet.make_client_hello(|_| {});
-        assert_eq!(puppet.say(&hello).unwrap(), Status::Ask(Question::Configuration));
+        assert_eq!(
+            puppet.say(&hello).unwrap(),
+            Status::Ask(Question::Configuration)
+        );
         puppet.us.choose(server, now(), &mut SystemRandom).unwrap();
         puppet.hear_flight();
         puppet.finish_for_tickets();
@@ -350,7 +504,8 @@ fn a_configuration_that_is_chosen_late() {
 
 // ---- what is ignored ----
 
-/// 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored": one that was changed in any place is unknown, of another length too.
+/// 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored": one that was changed in any place is
+/// unknown, of another length too.
 #[test]
 fn tampered_tickets() {
     let server = server();
@@ -373,13 +528,22 @@ fn tampered_tickets() {
     assert!(takes(&server, &ticket));
 }
 
-/// 4.7.1: a lifetime that is over; of the age that equals it a ticket may still be used. The client's own idea of its age does not count (8.2).
+/// 4.7.1: a lifetime that is over; of the age that equals it a ticket may still be used. The
+/// client's own idea of its age does not count (8.2).
 #[test]
 fn expired_tickets() {
     let server = server();
     let ticket = ticket_of(&server);
-    assert!(takes_later(&server, &ticket, 2 * HOUR - Duration::from_secs(60)));
-    assert!(!takes_later(&server, &ticket, 2 * HOUR + Duration::from_secs(1)));
+    assert!(takes_later(
+        &server,
+        &ticket,
+        2 * HOUR - Duration::from_secs(60)
+    ));
+    assert!(!takes_later(
+        &server,
+        &ticket,
+        2 * HOUR + Duration::from_secs(1)
+    ));
     for age in [0, 1, u32::MAX] {
         let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
         puppet.psks[0].obfuscated_ticket_age = age;
@@ -387,22 +551,46 @@ fn expired_tickets() {
     }
 }
 
-/// 4.7.1: "A server MAY treat a ticket as valid for a shorter period of time than what is stated": one whose lifetime has become shorter does.
+/// 4.7.1: "A server MAY treat a ticket as valid for a shorter period of time than what is stated":
+/// one whose lifetime has become shorter does.
 #[test]
 fn a_shorter_lifetime_holds_for_tickets_from_before() {
     let keys = TicketKeys::rotating();
-    let with = |lifetime| builder().ticket_keys(keys.clone()).ticket_lifetime(lifetime).build().unwrap();
+    let with = |lifetime| {
+        builder()
+            .ticket_keys(keys.clone())
+            .ticket_lifetime(lifetime)
+            .build()
+            .unwrap()
+    };
     let ticket = ticket_of(&with(4 * HOUR));
     assert_eq!(ticket.lifetime, 4 * 60 * 60);
-    assert!(takes_later(&with(HOUR), &ticket, HOUR - Duration::from_secs(60)));
-    assert!(!takes_later(&with(HOUR), &ticket, HOUR + Duration::from_secs(60)));
-    assert!(takes_later(&with(4 * HOUR), &ticket, HOUR + Duration::from_secs(60)));
+    assert!(takes_later(
+        &with(HOUR),
+        &ticket,
+        HOUR - Duration::from_secs(60)
+    ));
+    assert!(!takes_later(
+        &with(HOUR),
+        &ticket,
+        HOUR + Duration::from_secs(60)
+    ));
+    assert!(takes_later(
+        &with(4 * HOUR),
+        &ticket,
+        HOUR + Duration::from_secs(60)
+    ));
 }
 
-/// A chain of resumptions has an end: after max_session_age the client proves again who it is, and then a new chain begins.
+/// A chain of resumptions has an end: after max_session_age the client proves again who it is, and
+/// then a new chain begins.
 #[test]
 fn the_age_of_a_chain_is_bounded() {
-    let server = builder().client_auth(required()).max_session_age(3 * HOUR).build().unwrap();
+    let server = builder()
+        .client_auth(required())
+        .max_session_age(3 * HOUR)
+        .build()
+        .unwrap();
     let mut ticket = ticket_of(&server);
     let mut lifetimes = vec![ticket.lifetime];
     for minutes in [60, 120, 179] {
@@ -415,7 +603,10 @@ fn the_age_of_a_chain_is_bounded() {
     }
     // 2 hours, and then what is left of 3; a second or so goes by while the test runs.
     for (lifetime, expected) in lifetimes.iter().zip([7200, 7200, 3600, 60]) {
-        assert!((expected - 50..=expected).contains(lifetime), "{lifetimes:?}");
+        assert!(
+            (expected - 50..=expected).contains(lifetime),
+            "{lifetimes:?}"
+        );
     }
     assert!(!takes_later(&server, &ticket, 3 * HOUR));
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
@@ -430,7 +621,11 @@ fn the_age_of_a_chain_is_bounded() {
 fn a_server_that_has_become_stricter() {
     let keys = TicketKeys::rotating();
     let before = builder().ticket_keys(keys.clone()).build().unwrap();
-    let after = builder().ticket_keys(keys).max_session_age(HOUR).build().unwrap();
+    let after = builder()
+        .ticket_keys(keys)
+        .max_session_age(HOUR)
+        .build()
+        .unwrap();
     let ticket = ticket_of(&before);
     assert!(takes_later(&after, &ticket, HOUR / 2));
     assert!(!takes_later(&after, &ticket, HOUR + Duration::from_secs(1)));
@@ -444,22 +639,38 @@ fn no_longer_than_the_certificate() {
     let hour = Validity::between(unix - HOUR, unix + HOUR).unwrap();
     let server = asking_server(required());
     let mut puppet = Puppet::calling_for_tickets(&server);
-    puppet.identity = WORLD.authority.certificate().client("me").validity(hour).issue().unwrap();
+    puppet.identity = WORLD
+        .authority
+        .certificate()
+        .client("me")
+        .validity(hour)
+        .issue()
+        .unwrap();
     let ticket = puppet.finish_for_tickets().remove(0);
-    assert!((3540..=3600).contains(&ticket.lifetime), "{}", ticket.lifetime);
+    assert!(
+        (3540..=3600).contains(&ticket.lifetime),
+        "{}",
+        ticket.lifetime
+    );
     assert!(takes_later(&server, &ticket, Duration::from_secs(3000)));
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     puppet.later = HOUR + Duration::from_secs(5);
     assert!(!puppet.is_resumed());
 }
 
-/// What a ticket is bound to: server name, our key, and what is asked of clients. Each of these servers has the same ticket keys.
+/// What a ticket is bound to: server name, our key, and what is asked of clients. Each of these
+/// servers has the same ticket keys.
 #[test]
 fn a_ticket_of_another_configuration() {
     let keys = TicketKeys::rotating();
     let other = WORLD.authority.issue_server(["db.internal"]).unwrap();
     let build = |identity: &Identity, client_auth: ClientAuth| {
-        Server::builder().identity(identity.clone()).client_auth(client_auth).ticket_keys(keys.clone()).build().unwrap()
+        Server::builder()
+            .identity(identity.clone())
+            .client_auth(client_auth)
+            .ticket_keys(keys.clone())
+            .build()
+            .unwrap()
     };
     let optional = |trust| ClientAuth::Optional(trust);
     let trust = WORLD.authority.trust();
@@ -468,9 +679,20 @@ fn a_ticket_of_another_configuration() {
         build(&other, ClientAuth::None),
         build(&WORLD.server, optional(trust.clone())),
         build(&WORLD.server, required()),
-        build(&WORLD.server, optional(trust.clone().and(WORLD.stranger.trust()))),
-        build(&WORLD.server, ClientAuth::Required(trust.clone().and(WORLD.stranger.trust()))),
-        build(&WORLD.server, ClientAuth::Required(trust.and(crate::identity::Trust::keys([WORLD.client.public_key()])))),
+        build(
+            &WORLD.server,
+            optional(trust.clone().and(WORLD.stranger.trust())),
+        ),
+        build(
+            &WORLD.server,
+            ClientAuth::Required(trust.clone().and(WORLD.stranger.trust())),
+        ),
+        build(
+            &WORLD.server,
+            ClientAuth::Required(
+                trust.and(crate::identity::Trust::keys([WORLD.client.public_key()])),
+            ),
+        ),
     ];
     let tickets: Vec<Ticket> = servers.iter().map(ticket_of).collect();
     for (one, server) in servers.iter().enumerate() {
@@ -479,11 +701,17 @@ fn a_ticket_of_another_configuration() {
         }
     }
     // What is not bound: settings that say nothing about who is who.
-    let same = builder().ticket_keys(keys).alpn(["h2"]).padding(crate::record::Padding::PowerOfTwo).build().unwrap();
+    let same = builder()
+        .ticket_keys(keys)
+        .alpn(["h2"])
+        .padding(crate::record::Padding::PowerOfTwo)
+        .build()
+        .unwrap();
     assert!(takes(&same, &tickets[0]));
 }
 
-/// In another name, or none, than that of the first ClientHello; in what case it is written does not matter.
+/// In another name, or none, than that of the first ClientHello; in what case it is written does
+/// not matter.
 #[test]
 fn a_ticket_of_another_name() {
     let server = server();
@@ -508,10 +736,17 @@ fn a_ticket_of_another_name() {
         let resumed = puppet.hear_flight().len() == 3;
         puppet.finish_for_tickets();
         // 4.7.1: "implementations MUST use the value sent in the resumption ClientHello".
-        assert_eq!(puppet.us.negotiated().unwrap().server_name(), name.map(str::to_ascii_lowercase).as_deref());
+        assert_eq!(
+            puppet.us.negotiated().unwrap().server_name(),
+            name.map(str::to_ascii_lowercase).as_deref()
+        );
         resumed
     };
-    let (one, two, none) = (ticket_for(Some("db.internal")), ticket_for(Some("other.internal")), ticket_for(None));
+    let (one, two, none) = (
+        ticket_for(Some("db.internal")),
+        ticket_for(Some("other.internal")),
+        ticket_for(None),
+    );
     assert!(taken(&one, Some("db.internal")) && taken(&one, Some("DB.Internal")));
     assert!(taken(&two, Some("other.internal")) && taken(&none, None));
     assert!(!taken(&one, Some("other.internal")) && !taken(&one, None));
@@ -529,13 +764,18 @@ fn early_data_under_a_good_ticket_is_skipped() {
         let hello = puppet.make_client_hello(|hello| add(hello, EarlyData));
         let psk = Secret::copy_of(&ticket.key);
         let hash = puppet.suite.hash();
-        let mut keys = Keys::new(puppet.suite, EarlySecret::new(hash, Some(&psk)).client_early_traffic(&hash.hash(&hello)));
+        let mut keys = Keys::new(
+            puppet.suite,
+            EarlySecret::new(hash, Some(&psk)).client_early_traffic(&hash.hash(&hello)),
+        );
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
         assert_eq!(flight[1], message(8, &[0, 4, 0, 0, 0, 0]));
         assert_eq!(flight.len(), 3);
         for _ in 0..3 {
-            puppet.feed(&keys.seal(0x0303, &[&[0xed; 500][..], &[APPLICATION_DATA]].concat())).unwrap();
+            puppet
+                .feed(&keys.seal(0x0303, &[&[0xed; 500][..], &[APPLICATION_DATA]].concat()))
+                .unwrap();
         }
         puppet.finish_for_tickets();
         assert!(puppet.us.negotiated().unwrap().resumed());

@@ -6,13 +6,16 @@
 //! GHASH:       ............ text i - 1 (sealing) or i (opening)   ... one vector is multiplied by its powers of H
 //! ```
 //!
-//! * **Powers.** A batch of b blocks is multiplied by H^b ... H^1 and reduced once. They stand in one table, highest first; a tail of fewer blocks begins
-//!   further on in it, so that every group of blocks ends at the power where it should.
-//! * **The tail first.** What no batch holds is encrypted and hashed before the batches: it is too little to keep the AES units busy, which so begin with the first
-//!   batch beside it, and its sum is only added in the end.
-//! * **One sum in the end.** What was hashed so far and the block of lengths are each multiplied by the power that their place calls for, and reduced together.
-//! * **Bits.** GHASH counts bits from the left, so blocks are reversed bytewise. What the product of reversed polynomials is off by, one bit, is in the
-//!   powers: they are stored times x.
+//! * **Powers.** A batch of b blocks is multiplied by H^b ... H^1 and reduced once. They stand in
+//!   one table, highest first; a tail of fewer blocks begins further on in it, so that every group
+//!   of blocks ends at the power where it should.
+//! * **The tail first.** What no batch holds is encrypted and hashed before the batches: it is too
+//!   little to keep the AES units busy, which so begin with the first batch beside it, and its sum
+//!   is only added in the end.
+//! * **One sum in the end.** What was hashed so far and the block of lengths are each multiplied by
+//!   the power that their place calls for, and reduced together.
+//! * **Bits.** GHASH counts bits from the left, so blocks are reversed bytewise. What the product
+//!   of reversed polynomials is off by, one bit, is in the powers: they are stored times x.
 //! * Nothing here branches on, or indexes by, anything but lengths.
 
 use core::arch::x86_64::{_mm_set_epi64x, _mm_storeu_si128};
@@ -26,10 +29,11 @@ pub(super) const POWERS: usize = 32;
 
 const BLOCK: usize = 16;
 
-/// An expanded key: the powers of H times x, the highest first; then the round keys, in order. A part of a vector may be loaded beyond the powers: what
-/// stands there is multiplied by zero.
+/// An expanded key: the powers of H times x, the highest first; then the round keys, in order. A
+/// part of a vector may be loaded beyond the powers: what stands there is multiplied by zero.
 ///
-/// Blocks in numbers of 128 bits, as they are in memory: so they are wiped by sixteen bytes at a time, not one by one.
+/// Blocks in numbers of 128 bits, as they are in memory: so they are wiped by sixteen bytes at a
+/// time, not one by one.
 #[repr(C, align(64))]
 pub(super) struct Expanded<const ROUND_KEYS: usize> {
     pub(super) powers: [u128; POWERS],
@@ -49,34 +53,51 @@ impl<const ROUND_KEYS: usize> Expanded<ROUND_KEYS> {
     fn power<W: Wide>(&self, w: W, exponent: usize) -> W::Vector {
         debug_assert!((1..=POWERS).contains(&exponent));
         // SAFETY: at least one power is left there, and eleven round keys behind the last.
-        unsafe { w.load(core::ptr::from_ref(self).cast::<u8>().add((POWERS - exponent) * BLOCK)) }
+        unsafe {
+            w.load(
+                core::ptr::from_ref(self)
+                    .cast::<u8>()
+                    .add((POWERS - exponent) * BLOCK),
+            )
+        }
     }
 
     #[inline(always)]
     fn round<W: Wide>(&self, w: W, round: usize) -> W::Vector {
         // SAFETY: a round key is a block.
-        w.broadcast(unsafe { w.narrow().load(core::ptr::from_ref(&self.round_keys[round]).cast()) })
+        w.broadcast(unsafe {
+            w.narrow()
+                .load(core::ptr::from_ref(&self.round_keys[round]).cast())
+        })
     }
 
-    /// The same key, of which the compiler does not know that: it would load all round keys before a loop, and spill them to the stack.
+    /// The same key, of which the compiler does not know that: it would load all round keys before
+    /// a loop, and spill them to the stack.
     #[inline(always)]
     fn again(&self) -> &Self {
         let mut same = core::ptr::from_ref(self);
         // SAFETY: no instruction at all: the pointer stays what it was, a reference.
         unsafe {
-            core::arch::asm!("/* {} */", inout(reg) same, options(nostack, preserves_flags, readonly));
+            core::arch::asm!(
+                "/* {} */",
+                inout(reg) same,
+                options(nostack, preserves_flags, readonly)
+            );
             &*same
         }
     }
 }
 
-/// The text: where it comes from, and where it goes to. At the first `split` bytes one of the two is the head, everywhere else both are the buffer.
+/// The text: where it comes from, and where it goes to. At the first `split` bytes one of the two
+/// is the head, everywhere else both are the buffer.
 ///
-/// So `split` bytes of the head are readable where the text is sealed, and writable where it is opened; `len` bytes of the buffer are both; and they are apart.
+/// So `split` bytes of the head are readable where the text is sealed, and writable where it is
+/// opened; `len` bytes of the buffer are both; and they are apart.
 #[derive(Clone, Copy)]
 pub(super) struct Text {
     pub(super) head: *mut u8,
-    /// A multiple of 64, at most `len`, and on the edge of a batch or behind all of them: so that no vector lies on both sides, and no batch.
+    /// A multiple of 64, at most `len`, and on the edge of a batch or behind all of them: so that
+    /// no vector lies on both sides, and no batch.
     pub(super) split: usize,
     pub(super) buffer: *mut u8,
     pub(super) len: usize,
@@ -85,18 +106,30 @@ pub(super) struct Text {
 impl Text {
     #[inline(always)]
     fn place(self, offset: usize) -> *mut u8 {
-        let base = if offset < self.split { self.head } else { self.buffer };
+        let base = if offset < self.split {
+            self.head
+        } else {
+            self.buffer
+        };
         base.wrapping_add(offset)
     }
 
     #[inline(always)]
     fn source<const SEAL: bool>(self, offset: usize) -> *const u8 {
-        if SEAL { self.place(offset) } else { self.buffer.wrapping_add(offset) }
+        if SEAL {
+            self.place(offset)
+        } else {
+            self.buffer.wrapping_add(offset)
+        }
     }
 
     #[inline(always)]
     fn target<const SEAL: bool>(self, offset: usize) -> *mut u8 {
-        if SEAL { self.buffer.wrapping_add(offset) } else { self.place(offset) }
+        if SEAL {
+            self.buffer.wrapping_add(offset)
+        } else {
+            self.place(offset)
+        }
     }
 }
 
@@ -120,16 +153,27 @@ impl<V: Copy> Sum<V> {
 
     #[inline(always)]
     fn plus<W: Wide<Vector = V>>(self, w: W, other: Self) -> Self {
-        Self { low: w.xor(self.low, other.low), middle: w.xor(self.middle, other.middle), high: w.xor(self.high, other.high) }
+        Self {
+            low: w.xor(self.low, other.low),
+            middle: w.xor(self.middle, other.middle),
+            high: w.xor(self.high, other.high),
+        }
     }
 
     /// Modulo x^128 + x^7 + x^2 + x + 1, whose reversed form is a carry-less product for each half.
     #[inline(always)]
     fn reduce<W: Wide<Vector = V>>(self, w: W) -> V {
         // SAFETY: SSE2 is part of x86-64.
-        let polynomial = w.broadcast(unsafe { _mm_set_epi64x(0xc200_0000_0000_0000_u64.cast_signed(), 1) });
-        let middle = w.xor(self.middle, w.xor(w.swap(self.low), w.clmul::<0x01>(polynomial, self.low)));
-        w.xor(self.high, w.xor(w.swap(middle), w.clmul::<0x01>(polynomial, middle)))
+        let polynomial =
+            w.broadcast(unsafe { _mm_set_epi64x(0xc200_0000_0000_0000_u64.cast_signed(), 1) });
+        let middle = w.xor(
+            self.middle,
+            w.xor(w.swap(self.low), w.clmul::<0x01>(polynomial, self.low)),
+        );
+        w.xor(
+            self.high,
+            w.xor(w.swap(middle), w.clmul::<0x01>(polynomial, middle)),
+        )
     }
 }
 
@@ -151,7 +195,12 @@ pub(super) fn encrypt<const R: usize>(w: Narrow, key: &Expanded<R>, block: Block
 
 /// The next N vectors of key stream, and what is left of them to count on from.
 #[inline(always)]
-fn stream<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, counter: &mut W::Vector, step: W::Vector) -> [W::Vector; N] {
+fn stream<W: Wide, const N: usize, const R: usize>(
+    w: W,
+    key: &Expanded<R>,
+    counter: &mut W::Vector,
+    step: W::Vector,
+) -> [W::Vector; N] {
     let first = key.round(w, 0);
     let mut states = [first; N];
     for state in &mut states {
@@ -162,7 +211,12 @@ fn stream<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, coun
 }
 
 #[inline(always)]
-fn round<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, round: usize, states: &mut [W::Vector; N]) {
+fn round<W: Wide, const N: usize, const R: usize>(
+    w: W,
+    key: &Expanded<R>,
+    round: usize,
+    states: &mut [W::Vector; N],
+) {
     let key = key.round(w, round);
     for state in states {
         *state = w.aes_round(*state, key);
@@ -170,7 +224,12 @@ fn round<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, round
 }
 
 #[inline(always)]
-fn finish<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, from: usize, states: &mut [W::Vector; N]) {
+fn finish<W: Wide, const N: usize, const R: usize>(
+    w: W,
+    key: &Expanded<R>,
+    from: usize,
+    states: &mut [W::Vector; N],
+) {
     for number in from..R - 1 {
         round(w, key, number, states);
     }
@@ -198,7 +257,12 @@ fn hash_one<W: Wide, const N: usize, const R: usize>(
 
 /// GHASH of a whole batch.
 #[inline(always)]
-fn hash<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, batch: &[W::Vector; N], y: Block) -> Block {
+fn hash<W: Wide, const N: usize, const R: usize>(
+    w: W,
+    key: &Expanded<R>,
+    batch: &[W::Vector; N],
+    y: Block,
+) -> Block {
     let mut sum = hash_one(w, key, batch, 0, y);
     for at in 1..N {
         sum = sum.plus(w, hash_one(w, key, batch, at, y));
@@ -206,7 +270,8 @@ fn hash<W: Wide, const N: usize, const R: usize>(w: W, key: &Expanded<R>, batch:
     w.fold(sum.reduce(w))
 }
 
-/// Rounds of AES, and in each of the first N the product of one vector: two units of the CPU that work side by side.
+/// Rounds of AES, and in each of the first N the product of one vector: two units of the CPU that
+/// work side by side.
 #[inline(always)]
 fn finish_and_hash<W: Wide, const N: usize, const R: usize>(
     w: W,
@@ -233,7 +298,11 @@ fn finish_and_hash<W: Wide, const N: usize, const R: usize>(
 /// # Safety
 /// It is there.
 #[inline(always)]
-unsafe fn load_batch<W: Wide, const N: usize, const SEAL: bool>(w: W, text: Text, offset: usize) -> [W::Vector; N] {
+unsafe fn load_batch<W: Wide, const N: usize, const SEAL: bool>(
+    w: W,
+    text: Text,
+    offset: usize,
+) -> [W::Vector; N] {
     let from = text.source::<SEAL>(offset);
     // SAFETY: as the caller promises.
     core::array::from_fn(
@@ -263,7 +332,8 @@ unsafe fn add_text<W: Wide, const N: usize, const SEAL: bool>(
     states
 }
 
-/// N vectors of the tail, the last perhaps in part: encrypts or decrypts them, and returns their sum. `counter` is that of the first, and `exponent` its power.
+/// N vectors of the tail, the last perhaps in part: encrypts or decrypts them, and returns their
+/// sum. `counter` is that of the first, and `exponent` its power.
 #[inline(always)]
 fn tail<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
     w: W,
@@ -284,7 +354,11 @@ fn tail<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
         let left = (text.len - offset).min(vector);
         // SAFETY: `left` bytes of the text are there, and a whole vector where another follows.
         let ciphertext = unsafe {
-            let input = if at + 1 < N { w.load(from) } else { w.load_part(from, left) };
+            let input = if at + 1 < N {
+                w.load(from)
+            } else {
+                w.load_part(from, left)
+            };
             let output = w.xor(state, input);
             if at + 1 < N {
                 w.store(to, output)
@@ -297,7 +371,11 @@ fn tail<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
                 (true, false) => w.keep(output, left),
             }
         };
-        let product = Sum::product(w, w.reverse(ciphertext), key.power(w, exponent - at * W::BLOCKS));
+        let product = Sum::product(
+            w,
+            w.reverse(ciphertext),
+            key.power(w, exponent - at * W::BLOCKS),
+        );
         sum = Some(match sum {
             Some(sum) => sum.plus(w, product),
             None => product,
@@ -362,7 +440,9 @@ pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: 
             let mut states = stream::<W, N, R>(w, key, &mut counter, step);
             finish(w, key, 1, &mut states);
             // SAFETY: there is a batch.
-            batch = unsafe { add_text::<W, N, SEAL>(w, text, 0, states, &load_batch::<W, N, SEAL>(w, text, 0)) };
+            batch = unsafe {
+                add_text::<W, N, SEAL>(w, text, 0, states, &load_batch::<W, N, SEAL>(w, text, 0))
+            };
         }
         for number in usize::from(SEAL)..batches {
             let key = key.again();
@@ -379,7 +459,8 @@ pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: 
         }
     }
 
-    // By what power: one for each block behind it, and one for itself, if that is still the additional data.
+    // By what power: one for each block behind it, and one for itself, if that is still the
+    // additional data.
     let mut exponent = blocks + joined + usize::from(batches == 0);
     if exponent > POWERS {
         y = multiply(narrow, y, key.power(narrow, exponent - POWERS));

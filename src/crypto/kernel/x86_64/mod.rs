@@ -5,7 +5,8 @@
     expect(
         clippy::as_conversions,
         clippy::indexing_slicing,
-        reason = "lengths, none of them a peer's alone; the indices are of arrays whose length is known"
+        reason = "lengths, none of them a peer's alone; the indices are of arrays whose length is \
+                  known"
     )
 )]
 
@@ -25,7 +26,8 @@ const VECTORS: usize = 8;
 /// The split of a text is a multiple of this: the widest vector, in bytes.
 const WIDEST: usize = 64;
 
-/// Blocks of a text, so few that the counter does not wrap (SP 800-38D, 5.2.1.1). No record comes near it.
+/// Blocks of a text, so few that the counter does not wrap (SP 800-38D, 5.2.1.1). No record comes
+/// near it.
 const MAX_BLOCKS: usize = u32::MAX as usize - 2;
 
 /// An expanded key, on the heap and wiped when dropped; and the proof that this CPU can use it.
@@ -83,13 +85,19 @@ impl GcmKey {
     pub(crate) fn new(width: Width, key: &[u8]) -> Option<Self> {
         let proof = Proof::new(width)?;
         let expanded = if let Ok(key) = key.try_into() {
-            let mut out = Box::new(Expanded { powers: [0; POWERS], round_keys: [0; 11] });
+            let mut out = Box::new(Expanded {
+                powers: [0; POWERS],
+                round_keys: [0; 11],
+            });
             // SAFETY: the proof says that the CPU has the instructions.
             unsafe { setup::expand_128(proof.narrow(), key, &mut out) };
             Tables::Aes128(out)
         } else {
             let key = key.try_into().ok()?;
-            let mut out = Box::new(Expanded { powers: [0; POWERS], round_keys: [0; 15] });
+            let mut out = Box::new(Expanded {
+                powers: [0; POWERS],
+                round_keys: [0; 15],
+            });
             // SAFETY: as above.
             unsafe { setup::expand_256(proof.narrow(), key, &mut out) };
             Tables::Aes256(out)
@@ -105,7 +113,8 @@ impl GcmKey {
         }
     }
 
-    /// The powers of H times x and the round keys, as they stand in memory: what must not stay behind.
+    /// The powers of H times x and the round keys, as they stand in memory: what must not stay
+    /// behind.
     #[cfg(test)]
     pub(crate) fn blocks(&self) -> Vec<u128> {
         match &self.expanded {
@@ -118,22 +127,52 @@ impl GcmKey {
         matches!(self.expanded, Tables::Aes128(_))
     }
 
-    /// Encrypts `head`, then what stands in `buffer` behind its length, into `buffer`; returns the tag. None for a head that is longer than the buffer, or
-    /// for 64 GiB or more.
-    pub(crate) fn seal(&self, nonce: &[u8; 12], aad: &[u8], head: &[u8], buffer: &mut [u8]) -> Option<[u8; 16]> {
+    /// Encrypts `head`, then what stands in `buffer` behind its length, into `buffer`; returns the
+    /// tag. None for a head that is longer than the buffer, or for 64 GiB or more.
+    pub(crate) fn seal(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        head: &[u8],
+        buffer: &mut [u8],
+    ) -> Option<[u8; 16]> {
         let split = self.split(head.len(), buffer.len())?;
         buffer[split..head.len()].copy_from_slice(&head[split..]);
         // It is read alone: a text that is sealed is written to the buffer.
         let head = head.as_ptr().cast_mut();
         // SAFETY: both are slices, of these lengths.
-        Some(unsafe { self.crypt::<true>(nonce, aad, Text { head, split, buffer: buffer.as_mut_ptr(), len: buffer.len() }) })
+        Some(unsafe {
+            self.crypt::<true>(
+                nonce,
+                aad,
+                Text {
+                    head,
+                    split,
+                    buffer: buffer.as_mut_ptr(),
+                    len: buffer.len(),
+                },
+            )
+        })
     }
 
-    /// Decrypts `buffer`, the first bytes into `head` and the others in place. None if the tag is wrong, and for what [`seal`](Self::seal) refuses: then
-    /// what was decrypted is overwritten with zeros.
-    pub(crate) fn open(&self, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8], tag: &[u8; 16], head: &mut [u8]) -> Option<()> {
+    /// Decrypts `buffer`, the first bytes into `head` and the others in place. None if the tag is
+    /// wrong, and for what [`seal`](Self::seal) refuses: then what was decrypted is overwritten
+    /// with zeros.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8; 12],
+        aad: &[u8],
+        buffer: &mut [u8],
+        tag: &[u8; 16],
+        head: &mut [u8],
+    ) -> Option<()> {
         let split = self.split(head.len(), buffer.len())?;
-        let text = Text { head: head.as_mut_ptr(), split, buffer: buffer.as_mut_ptr(), len: buffer.len() };
+        let text = Text {
+            head: head.as_mut_ptr(),
+            split,
+            buffer: buffer.as_mut_ptr(),
+            len: buffer.len(),
+        };
         // SAFETY: both are slices, of these lengths.
         let expected = unsafe { self.crypt::<false>(nonce, aad, text) };
         // One comparison of 128 bits.
@@ -147,28 +186,45 @@ impl GcmKey {
         Some(())
     }
 
-    /// Up to where a head of this length is worked on in its own place: a batch is on one side of it, and so is a vector of what no batch holds. The few
-    /// bytes behind are copied.
+    /// Up to where a head of this length is worked on in its own place: a batch is on one side of
+    /// it, and so is a vector of what no batch holds. The few bytes behind are copied.
     fn split(&self, head: usize, len: usize) -> Option<usize> {
         if head > len || len / 16 >= MAX_BLOCKS {
             return None;
         }
         let batch = self.proof.batch();
-        Some(if head >= len - len % batch { head - head % WIDEST } else { head - head % batch })
+        Some(if head >= len - len % batch {
+            head - head % WIDEST
+        } else {
+            head - head % batch
+        })
     }
 
     /// # Safety
     /// As for [`crypt`].
     unsafe fn crypt<const SEAL: bool>(&self, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
-        // SAFETY: the proof says that the CPU has the instructions; the rest as the caller promises, and `split` is as `split()` has it.
+        // SAFETY: the proof says that the CPU has the instructions; the rest as the caller
+        // promises, and `split` is as `split()` has it.
         unsafe {
             match (self.proof, &self.expanded) {
-                (Proof::Narrow(w), Tables::Aes128(key)) => narrow::<11, SEAL>(w, key, nonce, aad, text),
-                (Proof::Narrow(w), Tables::Aes256(key)) => narrow::<15, SEAL>(w, key, nonce, aad, text),
-                (Proof::Middle(w), Tables::Aes128(key)) => middle::<11, SEAL>(w, key, nonce, aad, text),
-                (Proof::Middle(w), Tables::Aes256(key)) => middle::<15, SEAL>(w, key, nonce, aad, text),
-                (Proof::Broad(w), Tables::Aes128(key)) => broad::<11, SEAL>(w, key, nonce, aad, text),
-                (Proof::Broad(w), Tables::Aes256(key)) => broad::<15, SEAL>(w, key, nonce, aad, text),
+                (Proof::Narrow(w), Tables::Aes128(key)) => {
+                    narrow::<11, SEAL>(w, key, nonce, aad, text)
+                }
+                (Proof::Narrow(w), Tables::Aes256(key)) => {
+                    narrow::<15, SEAL>(w, key, nonce, aad, text)
+                }
+                (Proof::Middle(w), Tables::Aes128(key)) => {
+                    middle::<11, SEAL>(w, key, nonce, aad, text)
+                }
+                (Proof::Middle(w), Tables::Aes256(key)) => {
+                    middle::<15, SEAL>(w, key, nonce, aad, text)
+                }
+                (Proof::Broad(w), Tables::Aes128(key)) => {
+                    broad::<11, SEAL>(w, key, nonce, aad, text)
+                }
+                (Proof::Broad(w), Tables::Aes256(key)) => {
+                    broad::<15, SEAL>(w, key, nonce, aad, text)
+                }
             }
         }
     }
@@ -186,7 +242,13 @@ impl Drop for GcmKey {
 /// # Safety
 /// As for [`crypt`]; of the three alike.
 #[target_feature(enable = "aes,pclmulqdq,avx")]
-unsafe fn narrow<const R: usize, const SEAL: bool>(w: Narrow, key: &Expanded<R>, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+unsafe fn narrow<const R: usize, const SEAL: bool>(
+    w: Narrow,
+    key: &Expanded<R>,
+    nonce: &[u8; 12],
+    aad: &[u8],
+    text: Text,
+) -> [u8; 16] {
     // SAFETY: as the caller promises.
     let tag = tag_bytes(unsafe { crypt::<Narrow, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
     w.clear();
@@ -194,15 +256,29 @@ unsafe fn narrow<const R: usize, const SEAL: bool>(w: Narrow, key: &Expanded<R>,
 }
 
 #[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq")]
-unsafe fn middle<const R: usize, const SEAL: bool>(w: Middle, key: &Expanded<R>, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+unsafe fn middle<const R: usize, const SEAL: bool>(
+    w: Middle,
+    key: &Expanded<R>,
+    nonce: &[u8; 12],
+    aad: &[u8],
+    text: Text,
+) -> [u8; 16] {
     // SAFETY: as the caller promises.
     let tag = tag_bytes(unsafe { crypt::<Middle, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
     w.clear();
     tag
 }
 
-#[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2")]
-unsafe fn broad<const R: usize, const SEAL: bool>(w: Broad, key: &Expanded<R>, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
+#[target_feature(
+    enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2"
+)]
+unsafe fn broad<const R: usize, const SEAL: bool>(
+    w: Broad,
+    key: &Expanded<R>,
+    nonce: &[u8; 12],
+    aad: &[u8],
+    text: Text,
+) -> [u8; 16] {
     // SAFETY: as the caller promises.
     let tag = tag_bytes(unsafe { crypt::<Broad, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
     w.clear();
@@ -215,12 +291,17 @@ mod tests {
     use super::*;
     use crate::testing::memory::Memory;
 
-    /// The words of an expanded key that are still there after it was dropped and its memory freed; the first two belong to the allocator.
+    /// The words of an expanded key that are still there after it was dropped and its memory freed;
+    /// the first two belong to the allocator.
     fn left(key: GcmKey, forget: bool) -> usize {
         let memory = Memory::own();
         let (address, len) = match &key.expanded {
-            Tables::Aes128(expanded) => (std::ptr::from_ref(&**expanded).addr(), 16 * (POWERS + 11)),
-            Tables::Aes256(expanded) => (std::ptr::from_ref(&**expanded).addr(), 16 * (POWERS + 15)),
+            Tables::Aes128(expanded) => {
+                (std::ptr::from_ref(&**expanded).addr(), 16 * (POWERS + 11))
+            }
+            Tables::Aes256(expanded) => {
+                (std::ptr::from_ref(&**expanded).addr(), 16 * (POWERS + 15))
+            }
         };
         let (mut alive, mut freed) = (vec![0; len], vec![0; len]);
         memory.read(address, &mut alive);
@@ -231,7 +312,9 @@ mod tests {
         }
         memory.read(address, &mut freed);
         let words = alive.chunks_exact(8).zip(freed.chunks_exact(8)).skip(2);
-        words.filter(|(alive, freed)| alive == freed && **alive != [0; 8]).count()
+        words
+            .filter(|(alive, freed)| alive == freed && **alive != [0; 8])
+            .count()
     }
 
     #[test]
@@ -242,8 +325,14 @@ mod tests {
             for len in 0..1100 {
                 for head in 0..=len {
                     let split = key.split(head, len).unwrap();
-                    assert!(split <= head && head - split < batch && split.is_multiple_of(WIDEST), "{width:?} {head} of {len}");
-                    assert!(split >= len - len % batch || split.is_multiple_of(batch), "{width:?} {head} of {len}");
+                    assert!(
+                        split <= head && head - split < batch && split.is_multiple_of(WIDEST),
+                        "{width:?} {head} of {len}"
+                    );
+                    assert!(
+                        split >= len - len % batch || split.is_multiple_of(batch),
+                        "{width:?} {head} of {len}"
+                    );
                 }
                 assert_eq!(key.split(len + 1, len), None);
             }
@@ -254,7 +343,9 @@ mod tests {
     #[test]
     fn a_text_is_not_longer_than_the_counter_counts() {
         let width = Width::ALL.into_iter().find(|width| GcmKey::runs(*width));
-        let Some(key) = width.and_then(|width| GcmKey::new(width, &[7; 16])) else { return };
+        let Some(key) = width.and_then(|width| GcmKey::new(width, &[7; 16])) else {
+            return;
+        };
         assert!(key.split(0, 16 * (u32::MAX as usize - 2) - 1).is_some());
         assert_eq!(key.split(0, 16 * (u32::MAX as usize - 1)), None);
     }
@@ -262,8 +353,15 @@ mod tests {
     #[test]
     fn a_key_is_wiped_when_dropped() {
         for width in Width::ALL.into_iter().filter(|width| GcmKey::runs(*width)) {
-            for (key, words) in [(&[7; 16][..], 2 * (POWERS + 11) - 2), (&[7; 32], 2 * (POWERS + 15) - 2)] {
-                assert_eq!(left(GcmKey::new(width, key).unwrap(), true), words, "this test sees what is not wiped");
+            for (key, words) in [
+                (&[7; 16][..], 2 * (POWERS + 11) - 2),
+                (&[7; 32], 2 * (POWERS + 15) - 2),
+            ] {
+                assert_eq!(
+                    left(GcmKey::new(width, key).unwrap(), true),
+                    words,
+                    "this test sees what is not wiped"
+                );
                 assert_eq!(left(GcmKey::new(width, key).unwrap(), false), 0);
             }
         }

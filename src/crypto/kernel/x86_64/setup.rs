@@ -1,8 +1,9 @@
 //! Expanding a key: AES's key schedule (FIPS 197, 5.2) by AES-NI, and the powers of H.
 
 use core::arch::x86_64::{
-    _mm_aeskeygenassist_si128, _mm_and_si128, _mm_or_si128, _mm_set_epi64x, _mm_setzero_si128, _mm_shuffle_epi32, _mm_slli_epi64,
-    _mm_slli_si128, _mm_srai_epi32, _mm_srli_epi64, _mm_xor_si128,
+    _mm_aeskeygenassist_si128, _mm_and_si128, _mm_or_si128, _mm_set_epi64x, _mm_setzero_si128,
+    _mm_shuffle_epi32, _mm_slli_epi64, _mm_slli_si128, _mm_srai_epi32, _mm_srli_epi64,
+    _mm_xor_si128,
 };
 
 use super::gcm::{Expanded, POWERS, encrypt, multiply};
@@ -16,7 +17,10 @@ pub(super) fn expand_128(w: Narrow, key: &[u8; 16], out: &mut Expanded<11>) {
     put(w, &mut out.round_keys[0], last);
     macro_rules! round {
         ($($number:literal $rcon:literal),*) => {
-            $(last = next(last, _mm_shuffle_epi32::<0xff>(_mm_aeskeygenassist_si128::<$rcon>(last)));
+            $(last = next(
+                last,
+                _mm_shuffle_epi32::<0xff>(_mm_aeskeygenassist_si128::<$rcon>(last))
+            );
             put(w, &mut out.round_keys[$number], last);)*
         };
     }
@@ -62,21 +66,28 @@ fn next(key: Block, word: Block) -> Block {
     _mm_xor_si128(key, word)
 }
 
-/// The powers of H, from the round keys: each from two halves as large, so that many are made at once.
+/// The powers of H, from the round keys: each from two halves as large, so that many are made at
+/// once.
 #[inline]
 #[target_feature(enable = "aes,pclmulqdq,avx")]
 fn powers<const ROUND_KEYS: usize>(w: Narrow, out: &mut Expanded<ROUND_KEYS>) {
     let h = w.reverse(encrypt(w, out, _mm_setzero_si128()));
-    // Times x: shifted by one bit, and where that falls out the polynomial is added, without a branch.
+    // Times x: shifted by one bit, and where that falls out the polynomial is added, without a
+    // branch.
     let carry = _mm_srai_epi32::<31>(_mm_shuffle_epi32::<0xff>(h));
     let polynomial = _mm_set_epi64x(0xc200_0000_0000_0000_u64.cast_signed(), 1);
-    let shifted = _mm_or_si128(_mm_slli_epi64::<1>(h), _mm_slli_si128::<8>(_mm_srli_epi64::<63>(h)));
+    let shifted = _mm_or_si128(
+        _mm_slli_epi64::<1>(h),
+        _mm_slli_si128::<8>(_mm_srli_epi64::<63>(h)),
+    );
     let first = _mm_xor_si128(shifted, _mm_and_si128(carry, polynomial));
     put(w, &mut out.powers[POWERS - 1], first);
     for exponent in 2..=POWERS {
         let half = exponent / 2;
         // SAFETY: a power is a block.
-        let [a, b] = [half, exponent - half].map(|exponent| unsafe { w.load(core::ptr::from_ref(&out.powers[POWERS - exponent]).cast()) });
+        let [a, b] = [half, exponent - half].map(|exponent| unsafe {
+            w.load(core::ptr::from_ref(&out.powers[POWERS - exponent]).cast())
+        });
         put(w, &mut out.powers[POWERS - exponent], multiply(w, a, b));
     }
 }

@@ -1,7 +1,8 @@
 //! [`Wide`]: what the kernel needs of a vector, for each of its three widths.
 //!
-//! A value of these types is a proof that the CPU has the instructions: it is made by [`detect`](Wide::detect) alone, after asking. So its methods are
-//! safe to call; they are compiled into the callers, which enable the instructions for themselves (`kernel/mod.rs`).
+//! A value of these types is a proof that the CPU has the instructions: it is made by
+//! [`detect`](Wide::detect) alone, after asking. So its methods are safe to call; they are compiled
+//! into the callers, which enable the instructions for themselves (`kernel/mod.rs`).
 //!
 //! Lanes are the blocks of 16 bytes; `clmul` and the like work in each of them.
 
@@ -60,14 +61,16 @@ pub(super) trait Wide: Copy {
     fn reverse(self, a: Self::Vector) -> Self::Vector;
     /// Exchanges the halves of each lane.
     fn swap(self, a: Self::Vector) -> Self::Vector;
-    /// Carry-less product of two halves: those of `a` and of `b` that `HALVES` names (0x01: the high one of `a`, 0x10: of `b`).
+    /// Carry-less product of two halves: those of `a` and of `b` that `HALVES` names (0x01: the
+    /// high one of `a`, 0x10: of `b`).
     fn clmul<const HALVES: i32>(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn aes_round(self, state: Self::Vector, key: Self::Vector) -> Self::Vector;
     fn aes_last(self, state: Self::Vector, key: Self::Vector) -> Self::Vector;
     /// The numbers 0, 1, 2 ... in the lowest 32 bits of each lane.
     fn lanes(self) -> Self::Vector;
 
-    /// Nothing, which the compiler does not know: what is computed from the result stays behind it, and what these are computed from before.
+    /// Nothing, which the compiler does not know: what is computed from the result stays behind it,
+    /// and what these are computed from before.
     fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector);
 
     /// Clears every vector register, and with that the penalty for code that knows no AVX.
@@ -128,7 +131,9 @@ impl Wide for Narrow {
     const BLOCKS: usize = 1;
 
     fn detect() -> Option<Self> {
-        let found = is_x86_feature_detected!("aes") && is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("avx");
+        let found = is_x86_feature_detected!("aes")
+            && is_x86_feature_detected!("pclmulqdq")
+            && is_x86_feature_detected!("avx");
         found.then_some(Self(()))
     }
 
@@ -141,19 +146,35 @@ impl Wide for Narrow {
 
     #[inline(always)]
     unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
-        // SAFETY: as the caller promises; and there is a `self` only where the CPU has these instructions.
-        unsafe { if len == 16 { self.load(from) } else { load_pieces(from, len) } }
+        // SAFETY: as the caller promises; and there is a `self` only where the CPU has these
+        // instructions.
+        unsafe {
+            if len == 16 {
+                self.load(from)
+            } else {
+                load_pieces(from, len)
+            }
+        }
     }
 
     #[inline(always)]
     unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector) {
         // SAFETY: as above.
-        unsafe { if len == 16 { self.store(to, vector) } else { store_pieces(to, len, vector) } }
+        unsafe {
+            if len == 16 {
+                self.store(to, vector)
+            } else {
+                store_pieces(to, len, vector)
+            }
+        }
     }
 
     operations! {
         fn keep(vector: __m128i, len: usize) -> __m128i {
-            _mm_and_si128(vector, _mm_cmpgt_epi8(_mm_set1_epi8(len as i8), _mm_loadu_si128(NUMBERS.as_ptr().cast())))
+            _mm_and_si128(
+                vector,
+                _mm_cmpgt_epi8(_mm_set1_epi8(len as i8), _mm_loadu_si128(NUMBERS.as_ptr().cast())),
+            )
         }
         fn xor(a: __m128i, b: __m128i) -> __m128i { _mm_xor_si128(a, b) }
         fn add(a: __m128i, b: __m128i) -> __m128i { _mm_add_epi32(a, b) }
@@ -219,12 +240,15 @@ impl Wide for Middle {
 
     #[inline(always)]
     unsafe fn load_part(self, from: *const u8, len: usize) -> Self::Vector {
-        // SAFETY: as the caller promises; and there is a `self` only where the CPU has these instructions.
+        // SAFETY: as the caller promises; and there is a `self` only where the CPU has these
+        // instructions.
         unsafe {
             let narrow = self.narrow();
             match len {
                 32 => self.load(from),
-                16.. => _mm256_set_m128i(narrow.load_part(from.add(16), len - 16), narrow.load(from)),
+                16.. => {
+                    _mm256_set_m128i(narrow.load_part(from.add(16), len - 16), narrow.load(from))
+                }
                 _ => self.widen(narrow.load_part(from, len)),
             }
         }
@@ -248,17 +272,29 @@ impl Wide for Middle {
 
     operations! {
         fn keep(vector: __m256i, len: usize) -> __m256i {
-            _mm256_and_si256(vector, _mm256_cmpgt_epi8(_mm256_set1_epi8(len as i8), _mm256_loadu_si256(NUMBERS.as_ptr().cast())))
+            _mm256_and_si256(
+                vector,
+                _mm256_cmpgt_epi8(
+                    _mm256_set1_epi8(len as i8),
+                    _mm256_loadu_si256(NUMBERS.as_ptr().cast()),
+                ),
+            )
         }
         fn broadcast(block: Block) -> __m256i { _mm256_broadcastsi128_si256(block) }
         fn widen(block: Block) -> __m256i { _mm256_zextsi128_si256(block) }
-        fn fold(vector: __m256i) -> Block { _mm_xor_si128(_mm256_castsi256_si128(vector), _mm256_extracti128_si256::<1>(vector)) }
+        fn fold(vector: __m256i) -> Block {
+            _mm_xor_si128(_mm256_castsi256_si128(vector), _mm256_extracti128_si256::<1>(vector))
+        }
         fn xor(a: __m256i, b: __m256i) -> __m256i { _mm256_xor_si256(a, b) }
         fn add(a: __m256i, b: __m256i) -> __m256i { _mm256_add_epi32(a, b) }
-        fn reverse(a: __m256i) -> __m256i { _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(reversed())) }
+        fn reverse(a: __m256i) -> __m256i {
+            _mm256_shuffle_epi8(a, _mm256_broadcastsi128_si256(reversed()))
+        }
         fn swap(a: __m256i) -> __m256i { _mm256_shuffle_epi32::<0x4e>(a) }
         fn aes_round(state: __m256i, key: __m256i) -> __m256i { _mm256_aesenc_epi128(state, key) }
-        fn aes_last(state: __m256i, key: __m256i) -> __m256i { _mm256_aesenclast_epi128(state, key) }
+        fn aes_last(state: __m256i, key: __m256i) -> __m256i {
+            _mm256_aesenclast_epi128(state, key)
+        }
         fn lanes() -> __m256i { _mm256_set_epi32(0, 0, 0, 1, 0, 0, 0, 0) }
     }
 
@@ -325,19 +361,28 @@ impl Wide for Broad {
     }
 
     operations! {
-        fn keep(vector: __m512i, len: usize) -> __m512i { _mm512_maskz_mov_epi8(first(len), vector) }
+        fn keep(vector: __m512i, len: usize) -> __m512i {
+            _mm512_maskz_mov_epi8(first(len), vector)
+        }
         fn broadcast(block: Block) -> __m512i { _mm512_broadcast_i32x4(block) }
         fn widen(block: Block) -> __m512i { _mm512_zextsi128_si512(block) }
         fn fold(vector: __m512i) -> Block {
-            let half = _mm256_xor_si256(_mm512_castsi512_si256(vector), _mm512_extracti64x4_epi64::<1>(vector));
+            let half = _mm256_xor_si256(
+                _mm512_castsi512_si256(vector),
+                _mm512_extracti64x4_epi64::<1>(vector),
+            );
             _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half))
         }
         fn xor(a: __m512i, b: __m512i) -> __m512i { _mm512_xor_si512(a, b) }
         fn add(a: __m512i, b: __m512i) -> __m512i { _mm512_add_epi32(a, b) }
-        fn reverse(a: __m512i) -> __m512i { _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(reversed())) }
+        fn reverse(a: __m512i) -> __m512i {
+            _mm512_shuffle_epi8(a, _mm512_broadcast_i32x4(reversed()))
+        }
         fn swap(a: __m512i) -> __m512i { _mm512_shuffle_epi32::<0x4e>(a) }
         fn aes_round(state: __m512i, key: __m512i) -> __m512i { _mm512_aesenc_epi128(state, key) }
-        fn aes_last(state: __m512i, key: __m512i) -> __m512i { _mm512_aesenclast_epi128(state, key) }
+        fn aes_last(state: __m512i, key: __m512i) -> __m512i {
+            _mm512_aesenclast_epi128(state, key)
+        }
         fn lanes() -> __m512i { _mm512_set_epi32(0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0) }
     }
 
@@ -355,15 +400,22 @@ impl Wide for Broad {
 
     #[inline(always)]
     fn clear(self) {
-        // SAFETY: there is a `self` only where the CPU has these instructions; the registers are named as overwritten.
+        // SAFETY: there is a `self` only where the CPU has these instructions; the registers are
+        // named as overwritten.
         unsafe {
             core::arch::asm!(
-                "vpxord zmm16, zmm16, zmm16", "vpxord zmm17, zmm17, zmm17", "vpxord zmm18, zmm18, zmm18", "vpxord zmm19, zmm19, zmm19",
-                "vpxord zmm20, zmm20, zmm20", "vpxord zmm21, zmm21, zmm21", "vpxord zmm22, zmm22, zmm22", "vpxord zmm23, zmm23, zmm23",
-                "vpxord zmm24, zmm24, zmm24", "vpxord zmm25, zmm25, zmm25", "vpxord zmm26, zmm26, zmm26", "vpxord zmm27, zmm27, zmm27",
-                "vpxord zmm28, zmm28, zmm28", "vpxord zmm29, zmm29, zmm29", "vpxord zmm30, zmm30, zmm30", "vpxord zmm31, zmm31, zmm31",
-                out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _, out("zmm21") _, out("zmm22") _, out("zmm23") _,
-                out("zmm24") _, out("zmm25") _, out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _, out("zmm30") _, out("zmm31") _,
+                "vpxord zmm16, zmm16, zmm16", "vpxord zmm17, zmm17, zmm17",
+                "vpxord zmm18, zmm18, zmm18", "vpxord zmm19, zmm19, zmm19",
+                "vpxord zmm20, zmm20, zmm20", "vpxord zmm21, zmm21, zmm21",
+                "vpxord zmm22, zmm22, zmm22", "vpxord zmm23, zmm23, zmm23",
+                "vpxord zmm24, zmm24, zmm24", "vpxord zmm25, zmm25, zmm25",
+                "vpxord zmm26, zmm26, zmm26", "vpxord zmm27, zmm27, zmm27",
+                "vpxord zmm28, zmm28, zmm28", "vpxord zmm29, zmm29, zmm29",
+                "vpxord zmm30, zmm30, zmm30", "vpxord zmm31, zmm31, zmm31",
+                out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _,
+                out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _,
+                out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _, out("zmm30") _,
+                out("zmm31") _,
                 options(nomem, nostack, preserves_flags),
             );
             _mm256_zeroall();
@@ -371,8 +423,9 @@ impl Wide for Broad {
     }
 }
 
-/// Less than 16 bytes, in pieces of 8, 4, 2 and 1 as the length has them in its binary digits, and zeros behind them. So no byte goes through memory of our
-/// own, where it would stay, and where a vector would wait for it.
+/// Less than 16 bytes, in pieces of 8, 4, 2 and 1 as the length has them in its binary digits, and
+/// zeros behind them. So no byte goes through memory of our own, where it would stay, and where a
+/// vector would wait for it.
 ///
 /// # Safety
 /// `len` bytes are readable at `from`.
@@ -411,7 +464,11 @@ unsafe fn store_pieces(to: *mut u8, len: usize, mut vector: __m128i) {
         ($type:ty, $len:literal, $extract:ident) => {
             if len & $len != 0 {
                 // SAFETY: `len` bytes are writable.
-                unsafe { to.add(at).cast::<$type>().write_unaligned($extract::<0>(vector) as $type) };
+                unsafe {
+                    to.add(at)
+                        .cast::<$type>()
+                        .write_unaligned($extract::<0>(vector) as $type)
+                };
                 vector = _mm_srli_si128::<$len>(vector);
                 at += $len;
             }
@@ -443,19 +500,40 @@ fn first(len: usize) -> u64 {
 #[target_feature(enable = "avx")]
 fn pin_narrow(a: &mut __m128i, b: &mut __m128i) {
     // SAFETY: no instruction at all.
-    unsafe { core::arch::asm!("/* {} {} */", inout(xmm_reg) * a, inout(xmm_reg) * b, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!(
+            "/* {} {} */",
+            inout(xmm_reg) * a,
+            inout(xmm_reg) * b,
+            options(nomem, nostack, preserves_flags)
+        )
+    };
 }
 
 #[inline]
 #[target_feature(enable = "avx")]
 fn pin_middle(a: &mut __m256i, b: &mut __m256i) {
     // SAFETY: no instruction at all.
-    unsafe { core::arch::asm!("/* {} {} */", inout(ymm_reg) * a, inout(ymm_reg) * b, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!(
+            "/* {} {} */",
+            inout(ymm_reg) * a,
+            inout(ymm_reg) * b,
+            options(nomem, nostack, preserves_flags)
+        )
+    };
 }
 
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn pin_broad(a: &mut __m512i, b: &mut __m512i) {
     // SAFETY: no instruction at all.
-    unsafe { core::arch::asm!("/* {} {} */", inout(zmm_reg) * a, inout(zmm_reg) * b, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        core::arch::asm!(
+            "/* {} {} */",
+            inout(zmm_reg) * a,
+            inout(zmm_reg) * b,
+            options(nomem, nostack, preserves_flags)
+        )
+    };
 }

@@ -1,4 +1,5 @@
-//! What the groups promise, on both backends: here that both sides agree, and the private keys; then vectors, and shares that are none.
+//! What the groups promise, on both backends: here that both sides agree, and the private keys;
+//! then vectors, and shares that are none.
 
 mod refusals;
 mod vectors;
@@ -12,7 +13,10 @@ use crate::crypto::random::SystemRandom;
 use crate::testing::broken::Broken;
 
 fn hex<const N: usize>(text: &str) -> [u8; N] {
-    let bytes: Vec<_> = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect();
+    let bytes: Vec<_> = (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect();
     bytes.try_into().unwrap()
 }
 
@@ -91,7 +95,10 @@ impl TryCryptoRng for Stuck {}
 fn refused(fault: Option<Fault>, expected: &Illegal) {
     let fault = fault.expect("refused");
     assert_eq!(fault.alert(), AlertDescription::ILLEGAL_PARAMETER);
-    assert!(matches!(&fault, Fault::Illegal(illegal) if illegal == expected), "{fault:?}");
+    assert!(
+        matches!(&fault, Fault::Illegal(illegal) if illegal == expected),
+        "{fault:?}"
+    );
 }
 
 // ---- the groups ----
@@ -99,7 +106,11 @@ fn refused(fault: Option<Fault>, expected: &Illegal) {
 #[test]
 fn registry() {
     // RFC 9846, 4.3.7; RFC 10024, "IANA Considerations".
-    let groups = [(Group::X25519MlKem768, 0x11ec, true), (Group::X25519, 0x001d, false), (Group::Secp256r1, 0x0017, false)];
+    let groups = [
+        (Group::X25519MlKem768, 0x11ec, true),
+        (Group::X25519, 0x001d, false),
+        (Group::Secp256r1, 0x0017, false),
+    ];
     assert_eq!(groups.map(|(group, ..)| group), Group::ALL);
     for (group, code_point, post_quantum) in groups {
         assert_eq!(group.code_point(), NamedGroup(code_point));
@@ -112,14 +123,31 @@ fn registry() {
 #[test]
 fn both_sides_agree() {
     // RFC 10024, "Construction"; RFC 9846, 4.3.8.2 and 7.4.2.
-    let lengths = [(Group::X25519MlKem768, 1216, 1120, 64), (Group::X25519, 32, 32, 32), (Group::Secp256r1, 65, 65, 32)];
-    for ((group, from_client, from_server, shared), (client_backend, server_backend)) in lengths.into_iter().flat_map(|lengths| {
-        Backend::all().into_iter().flat_map(move |one| Backend::all().into_iter().map(move |other| (lengths, (one, other))))
-    }) {
+    let lengths = [
+        (Group::X25519MlKem768, 1216, 1120, 64),
+        (Group::X25519, 32, 32, 32),
+        (Group::Secp256r1, 65, 65, 32),
+    ];
+    for ((group, from_client, from_server, shared), (client_backend, server_backend)) in
+        lengths.into_iter().flat_map(|lengths| {
+            Backend::all().into_iter().flat_map(move |one| {
+                Backend::all()
+                    .into_iter()
+                    .map(move |other| (lengths, (one, other)))
+            })
+        })
+    {
         let client = EphemeralKey::generate_on(client_backend, group, &mut SystemRandom).unwrap();
-        assert_eq!(client.backends(), backend_of_each_part(client_backend, group));
-        assert_eq!((client.group(), client.public().len()), (group, from_client));
-        let (share, secret) = respond_on(server_backend, group, client.public(), &mut SystemRandom).unwrap();
+        assert_eq!(
+            client.backends(),
+            backend_of_each_part(client_backend, group)
+        );
+        assert_eq!(
+            (client.group(), client.public().len()),
+            (group, from_client)
+        );
+        let (share, secret) =
+            respond_on(server_backend, group, client.public(), &mut SystemRandom).unwrap();
         assert_eq!((share.len(), secret.len()), (from_server, shared));
         assert!(client.agree(&share).unwrap().expose() == secret.expose());
     }
@@ -149,31 +177,59 @@ fn a_seed_decides_everything() {
 
 #[test]
 fn each_half_is_fresh() {
-    let keys = [(); 2].map(|()| EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom).unwrap());
+    let keys =
+        [(); 2].map(|()| EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom).unwrap());
     let alone = EphemeralKey::generate(Group::X25519, &mut SystemRandom).unwrap();
     let [one, other] = keys.each_ref().map(|key| key.public().split_at(1184));
     assert!(one.0 != other.0 && one.1 != other.1 && one.1 != alone.public());
-    let [one, other] = [(); 2].map(|()| respond(Group::X25519MlKem768, keys[0].public(), &mut SystemRandom).unwrap().0);
+    let [one, other] = [(); 2].map(|()| {
+        respond(Group::X25519MlKem768, keys[0].public(), &mut SystemRandom)
+            .unwrap()
+            .0
+    });
     assert!(one[..1088] != other[..1088] && one[1088..] != other[1088..]);
 }
 
-/// RFC 10024, "Shared secret": ML-KEM's first. In the client's share the encapsulation key is first, in the server's the ciphertext.
+/// RFC 10024, "Shared secret": ML-KEM's first. In the client's share the encapsulation key is
+/// first, in the server's the ciphertext.
 #[test]
 fn the_hybrid_is_what_its_parts_are() {
     for backend in Backend::all() {
         let (seed, scalar, message, other) = ([1; 64], [2; 32], [3; 32], [4; 32]);
-        let client = key(backend, Group::X25519MlKem768, &[&seed[..], &scalar].concat());
-        let (ml_kem, encapsulation_key) = ml_kem::DecapsulationKey::from_seed(Backend::Portable, &Secret::copy_of(&seed)).unwrap();
+        let client = key(
+            backend,
+            Group::X25519MlKem768,
+            &[&seed[..], &scalar].concat(),
+        );
+        let (ml_kem, encapsulation_key) =
+            ml_kem::DecapsulationKey::from_seed(Backend::Portable, &Secret::copy_of(&seed))
+                .unwrap();
         let x25519 = key(Backend::Portable, Group::X25519, &scalar);
-        assert_eq!(client.public(), [&encapsulation_key, x25519.public()].concat());
+        assert_eq!(
+            client.public(),
+            [&encapsulation_key, x25519.public()].concat()
+        );
 
         let peer = key(Backend::Portable, Group::X25519, &other);
-        let (ciphertext, first) =
-            ml_kem::encapsulate_message(backend, encapsulation_key[..].try_into().unwrap(), &Secret::copy_of(&message)).unwrap().unwrap();
-        assert!(ml_kem.decapsulate(ciphertext[..].try_into().unwrap()).unwrap().expose() == first.expose());
+        let (ciphertext, first) = ml_kem::encapsulate_message(
+            backend,
+            encapsulation_key[..].try_into().unwrap(),
+            &Secret::copy_of(&message),
+        )
+        .unwrap()
+        .unwrap();
+        assert!(
+            ml_kem
+                .decapsulate(ciphertext[..].try_into().unwrap())
+                .unwrap()
+                .expose()
+                == first.expose()
+        );
         let share = [&ciphertext, peer.public()].concat();
         let second = x25519.agree(peer.public()).unwrap();
-        assert!(client.agree(&share).unwrap().expose() == [first.expose(), second.expose()].concat());
+        assert!(
+            client.agree(&share).unwrap().expose() == [first.expose(), second.expose()].concat()
+        );
     }
 }
 
@@ -181,13 +237,22 @@ fn the_hybrid_is_what_its_parts_are() {
 #[test]
 fn a_damaged_ciphertext_is_rejected_implicitly() {
     let private = [&[5; 64][..], &[6; 32]].concat();
-    let (mut share, secret) =
-        respond(Group::X25519MlKem768, key(Backend::Portable, Group::X25519MlKem768, &private).public(), &mut SystemRandom).unwrap();
+    let (mut share, secret) = respond(
+        Group::X25519MlKem768,
+        key(Backend::Portable, Group::X25519MlKem768, &private).public(),
+        &mut SystemRandom,
+    )
+    .unwrap();
     share[700] ^= 1;
     let mut rejected = Vec::new();
     for backend in Backend::all() {
-        let got = key(backend, Group::X25519MlKem768, &private).agree(&share).unwrap();
-        assert!(got.expose()[..32] != secret.expose()[..32] && got.expose()[32..] == secret.expose()[32..]);
+        let got = key(backend, Group::X25519MlKem768, &private)
+            .agree(&share)
+            .unwrap();
+        assert!(
+            got.expose()[..32] != secret.expose()[..32]
+                && got.expose()[32..] == secret.expose()[32..]
+        );
         rejected.push(got.expose().to_vec());
     }
     assert!(rejected.iter().all(|secret| *secret == rejected[0]));
@@ -203,13 +268,22 @@ fn a_scalar_out_of_range_is_not_taken() {
     (below[31], above[31]) = (0x50, 0x52);
     let mut one = [0; 32];
     one[31] = 1;
-    let taken = |backend, scalar: [u8; 32]| secp256r1::PrivateKey::from_scalar(backend, Secret::copy_of(&scalar)).unwrap().is_some();
+    let taken = |backend, scalar: [u8; 32]| {
+        secp256r1::PrivateKey::from_scalar(backend, Secret::copy_of(&scalar))
+            .unwrap()
+            .is_some()
+    };
     for backend in Backend::all() {
         assert!(taken(backend, one) && taken(backend, below));
-        assert!(![[0; 32], order, above, [0xff; 32]].into_iter().any(|scalar| taken(backend, scalar)));
+        assert!(
+            ![[0; 32], order, above, [0xff; 32]]
+                .into_iter()
+                .any(|scalar| taken(backend, scalar))
+        );
         // A generator that gives nothing else is broken, and does not keep us for ever.
         for byte in [0, 0xff] {
-            let fault = EphemeralKey::generate_on(backend, Group::Secp256r1, &mut Stuck(byte)).err();
+            let fault =
+                EphemeralKey::generate_on(backend, Group::Secp256r1, &mut Stuck(byte)).err();
             assert!(matches!(fault, Some(Fault::Random)));
         }
     }
@@ -218,36 +292,62 @@ fn a_scalar_out_of_range_is_not_taken() {
 #[test]
 fn a_generator_that_fails() {
     for group in Group::ALL {
-        let share = EphemeralKey::generate(group, &mut SystemRandom).unwrap().public().to_vec();
+        let share = EphemeralKey::generate(group, &mut SystemRandom)
+            .unwrap()
+            .public()
+            .to_vec();
         for backend in Backend::all() {
-            assert!(matches!(EphemeralKey::generate_on(backend, group, &mut Broken).err(), Some(Fault::Random)));
-            assert!(matches!(respond_on(backend, group, &share, &mut Broken).err(), Some(Fault::Random)));
+            assert!(matches!(
+                EphemeralKey::generate_on(backend, group, &mut Broken).err(),
+                Some(Fault::Random)
+            ));
+            assert!(matches!(
+                respond_on(backend, group, &share, &mut Broken).err(),
+                Some(Fault::Random)
+            ));
         }
     }
 }
 
-/// What either backend's ML-KEM key holds is gone from the heap once it was used, or dropped without.
+/// What either backend's ML-KEM key holds is gone from the heap once it was used, or dropped
+/// without.
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_stays_of_a_decapsulation_key() {
     use crate::testing::memory::Memory;
-    #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(
+        feature = "accelerate",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))]
     use crate::testing::memory::image;
 
     /// Where the key lies, and its bytes.
     fn held(key: &EphemeralKey) -> (usize, Vec<u8>) {
         match &key.private {
-            Private::X25519MlKem768(ml_kem::DecapsulationKey::Portable(seed), _) => (seed.expose().as_ptr().addr(), seed.expose().to_vec()),
-            #[cfg(all(feature = "accelerate", any(target_arch = "x86_64", target_arch = "aarch64")))]
-            Private::X25519MlKem768(ml_kem::DecapsulationKey::Graviola(key), _) => (std::ptr::from_ref(&**key).addr(), image(&**key)),
+            Private::X25519MlKem768(ml_kem::DecapsulationKey::Portable(seed), _) => {
+                (seed.expose().as_ptr().addr(), seed.expose().to_vec())
+            }
+            #[cfg(all(
+                feature = "accelerate",
+                any(target_arch = "x86_64", target_arch = "aarch64")
+            ))]
+            Private::X25519MlKem768(ml_kem::DecapsulationKey::Graviola(key), _) => {
+                (std::ptr::from_ref(&**key).addr(), image(&**key))
+            }
             _ => unreachable!(),
         }
     }
 
     let [one, other] = [[8; 96], [9; 96]];
-    for (backend, used) in Backend::all().into_iter().flat_map(|backend| [(backend, false), (backend, true)]) {
-        let peer = key(Backend::Portable, Group::X25519, &[3; 32]).public().to_vec();
-        // What does not depend on the key is no secret. Nor is what belongs to the encapsulation key, but who could tell the two apart here?
+    for (backend, used) in Backend::all()
+        .into_iter()
+        .flat_map(|backend| [(backend, false), (backend, true)])
+    {
+        let peer = key(Backend::Portable, Group::X25519, &[3; 32])
+            .public()
+            .to_vec();
+        // What does not depend on the key is no secret. Nor is what belongs to the encapsulation
+        // key, but who could tell the two apart here?
         let (_, other) = held(&key(backend, Group::X25519MlKem768, &other));
         let key = key(backend, Group::X25519MlKem768, &one);
         let (at, alive) = held(&key);
@@ -257,35 +357,75 @@ fn nothing_stays_of_a_decapsulation_key() {
             false => drop(key),
         }
         memory.read(at, &mut freed);
-        let words = alive.chunks_exact(8).zip(other.chunks_exact(8)).zip(freed.chunks_exact(8));
-        let differ = words.clone().filter(|((alive, other), _)| alive != other).count();
-        let left = words.filter(|((alive, other), freed)| alive != other && alive == freed).count();
+        let words = alive
+            .chunks_exact(8)
+            .zip(other.chunks_exact(8))
+            .zip(freed.chunks_exact(8));
+        let differ = words
+            .clone()
+            .filter(|((alive, other), _)| alive != other)
+            .count();
+        let left = words
+            .filter(|((alive, other), freed)| alive != other && alive == freed)
+            .count();
         // In words: d and z; or z and the vector s^, encoded, as graviola keeps no d.
-        let secret = if backend == Backend::Portable { 4 + 4 } else { 4 + 3 * 384 / 8 };
-        assert!(differ - left >= secret, "{backend:?}, used: {used}: {left} of {differ} words stay");
+        let secret = if backend == Backend::Portable {
+            4 + 4
+        } else {
+            4 + 3 * 384 / 8
+        };
+        assert!(
+            differ - left >= secret,
+            "{backend:?}, used: {used}: {left} of {differ} words stay"
+        );
     }
 }
 
 // ---- both columns ----
 
 fn private_len(group: Group) -> usize {
-    if group == Group::X25519MlKem768 { 96 } else { 32 }
+    if group == Group::X25519MlKem768 {
+        96
+    } else {
+        32
+    }
 }
 
 /// A share and what comes of it, with a key of these bytes.
-fn outcome(backend: Backend, group: Group, private: &[u8], peer: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+fn outcome(
+    backend: Backend,
+    group: Group,
+    private: &[u8],
+    peer: &[u8],
+) -> (Vec<u8>, Option<Vec<u8>>) {
     let key = key(backend, group, private);
-    (key.public().to_vec(), key.agree(peer).ok().map(|secret| secret.expose().to_vec()))
+    (
+        key.public().to_vec(),
+        key.agree(peer).ok().map(|secret| secret.expose().to_vec()),
+    )
 }
 
 proptest! {
     #[test]
-    fn backends_agree_on_any_bytes(private: [[u8; 32]; 3], peer in proptest::collection::vec(any::<u8>(), 1120)) {
-        for (group, len) in [(Group::X25519MlKem768, 1120), (Group::X25519, 32), (Group::Secp256r1, 65)] {
+    fn backends_agree_on_any_bytes(
+        private: [[u8; 32]; 3],
+        peer in proptest::collection::vec(any::<u8>(), 1120),
+    ) {
+        for (group, len) in [
+            (Group::X25519MlKem768, 1120),
+            (Group::X25519, 32),
+            (Group::Secp256r1, 65),
+        ] {
             let private = &private.as_flattened()[..private_len(group)];
-            let outcomes = Backend::all().into_iter().map(|backend| outcome(backend, group, private, &peer[..len]));
+            let outcomes = Backend::all()
+                .into_iter()
+                .map(|backend| outcome(backend, group, private, &peer[..len]));
             let outcomes: Vec<_> = outcomes.collect();
-            prop_assert!(outcomes.iter().all(|one| *one == outcomes[0]), "{:?}", group);
+            prop_assert!(
+                outcomes.iter().all(|one| *one == outcomes[0]),
+                "{:?}",
+                group
+            );
         }
     }
 
@@ -296,7 +436,8 @@ proptest! {
             let offer = key(Backend::Portable, group, private).public().to_vec();
             let mut shared = Vec::new();
             for backend in Backend::all() {
-                let (share, secret) = respond_on(backend, group, &offer, &mut Seeded(seed)).unwrap();
+                let (share, secret) =
+                    respond_on(backend, group, &offer, &mut Seeded(seed)).unwrap();
                 for backend in Backend::all() {
                     let (public, agreed) = outcome(backend, group, private, &share);
                     prop_assert!(public == offer && agreed.as_deref() == Some(secret.expose()));
@@ -306,10 +447,18 @@ proptest! {
             // The seed rules, whoever computes.
             prop_assert!(shared.iter().all(|one| *one == shared[0]));
         }
-        let encapsulation_key = ml_kem::DecapsulationKey::from_seed(Backend::Portable, &Secret::copy_of(&client.as_flattened()[..64])).unwrap().1;
+        let encapsulation_key = ml_kem::DecapsulationKey::from_seed(
+            Backend::Portable,
+            &Secret::copy_of(&client.as_flattened()[..64]),
+        )
+        .unwrap()
+        .1;
         let encapsulated = Backend::all().into_iter().map(|backend| {
             let encapsulation_key = encapsulation_key[..].try_into().unwrap();
-            let (ciphertext, shared) = ml_kem::encapsulate_message(backend, encapsulation_key, &Secret::copy_of(&message)).unwrap().unwrap();
+            let (ciphertext, shared) =
+                ml_kem::encapsulate_message(backend, encapsulation_key, &Secret::copy_of(&message))
+                    .unwrap()
+                    .unwrap();
             (ciphertext, shared.expose().to_vec())
         });
         let encapsulated: Vec<_> = encapsulated.collect();

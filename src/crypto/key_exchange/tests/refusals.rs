@@ -2,13 +2,17 @@
 
 use super::*;
 
-/// This share is refused by a client that sent one of this group, and by a server, on every backend.
+/// This share is refused by a client that sent one of this group, and by a server, on every
+/// backend.
 #[track_caller]
 fn refused_by_both(group: Group, from_server: &[u8], from_client: &[u8], expected: &Illegal) {
     for backend in Backend::all() {
         let client = EphemeralKey::generate_on(backend, group, &mut SystemRandom).unwrap();
         refused(client.agree(from_server).err(), expected);
-        refused(respond_on(backend, group, from_client, &mut SystemRandom).err(), expected);
+        refused(
+            respond_on(backend, group, from_client, &mut SystemRandom).err(),
+            expected,
+        );
     }
 }
 
@@ -16,19 +20,39 @@ fn refused_by_both(group: Group, from_server: &[u8], from_client: &[u8], expecte
 fn a_share_of_another_length() {
     // RFC 9846, 4.3.8.2; RFC 10024, "Construction".
     let lengths: [(Group, &[usize], &[usize]); 3] = [
-        (Group::X25519MlKem768, &[0, 31, 32, 65, 1088, 1119, 1121, 1216], &[0, 31, 32, 65, 1120, 1184, 1215, 1217]),
-        (Group::X25519, &[0, 1, 31, 33, 64, 1120], &[0, 1, 31, 33, 64, 1216]),
-        (Group::Secp256r1, &[0, 1, 32, 33, 64, 66, 97], &[0, 1, 32, 33, 64, 66, 97]),
+        (
+            Group::X25519MlKem768,
+            &[0, 31, 32, 65, 1088, 1119, 1121, 1216],
+            &[0, 31, 32, 65, 1120, 1184, 1215, 1217],
+        ),
+        (
+            Group::X25519,
+            &[0, 1, 31, 33, 64, 1120],
+            &[0, 1, 31, 33, 64, 1216],
+        ),
+        (
+            Group::Secp256r1,
+            &[0, 1, 32, 33, 64, 66, 97],
+            &[0, 1, 32, 33, 64, 66, 97],
+        ),
     ];
     for (group, from_server, from_client) in lengths {
         for (from_server, from_client) in from_server.iter().zip(from_client) {
-            let malformed = Illegal::KeyShare { group: group.code_point() };
-            refused_by_both(group, &vec![4; *from_server], &vec![4; *from_client], &malformed);
+            let malformed = Illegal::KeyShare {
+                group: group.code_point(),
+            };
+            refused_by_both(
+                group,
+                &vec![4; *from_server],
+                &vec![4; *from_client],
+                &malformed,
+            );
         }
     }
 }
 
-/// Every encoding of a point of small order (RFC 7748, 6.1), with the highest bit too, which is masked.
+/// Every encoding of a point of small order (RFC 7748, 6.1), with the highest bit too, which is
+/// masked.
 fn small_order() -> Vec<[u8; 32]> {
     let eight = [
         "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
@@ -48,23 +72,43 @@ fn small_order() -> Vec<[u8; 32]> {
     points
 }
 
-/// RFC 9846, 7.4.2; RFC 10024, "Shared secret": "including the all-zero shared secret check for X25519".
+/// RFC 9846, 7.4.2; RFC 10024, "Shared secret": "including the all-zero shared secret check for
+/// X25519".
 #[test]
 fn a_point_of_small_order() {
     for point in small_order() {
-        refused_by_both(Group::X25519, &point, &point, &Illegal::ZeroSharedSecret { group: NamedGroup(0x001d) });
+        refused_by_both(
+            Group::X25519,
+            &point,
+            &point,
+            &Illegal::ZeroSharedSecret {
+                group: NamedGroup(0x001d),
+            },
+        );
 
-        let encapsulation_key = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom).unwrap().public()[..1184].to_vec();
-        let (from_server, from_client) = ([&[7; 1088][..], &point].concat(), [&encapsulation_key[..], &point].concat());
-        let zero = Illegal::ZeroSharedSecret { group: NamedGroup(0x11ec) };
+        let encapsulation_key = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom)
+            .unwrap()
+            .public()[..1184]
+            .to_vec();
+        let (from_server, from_client) = (
+            [&[7; 1088][..], &point].concat(),
+            [&encapsulation_key[..], &point].concat(),
+        );
+        let zero = Illegal::ZeroSharedSecret {
+            group: NamedGroup(0x11ec),
+        };
         refused_by_both(Group::X25519MlKem768, &from_server, &from_client, &zero);
     }
 }
 
-/// FIPS 203, 7.2, the modulus check: a coefficient of the encapsulation key that is not below 3329, wherever it stands.
+/// FIPS 203, 7.2, the modulus check: a coefficient of the encapsulation key that is not below 3329,
+/// wherever it stands.
 #[test]
 fn a_coefficient_that_is_too_large() {
-    let share = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom).unwrap().public().to_vec();
+    let share = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom)
+        .unwrap()
+        .public()
+        .to_vec();
     for backend in Backend::all() {
         for coefficient in [0, 1, 255, 256, 511, 767] {
             for value in [3329_u16, 3330, 4095] {
@@ -78,18 +122,30 @@ fn a_coefficient_that_is_too_large() {
                     share[at + 1] = share[at + 1] & 0x0f | (value << 4).to_le_bytes()[0];
                     share[at + 2] = (value >> 4).to_le_bytes()[0];
                 }
-                let malformed = Illegal::KeyShare { group: NamedGroup(0x11ec) };
-                refused(respond_on(backend, Group::X25519MlKem768, &share, &mut SystemRandom).err(), &malformed);
-                refused(respond_on(backend, Group::X25519MlKem768, &share, &mut Seeded(1)).err(), &malformed);
+                let malformed = Illegal::KeyShare {
+                    group: NamedGroup(0x11ec),
+                };
+                refused(
+                    respond_on(backend, Group::X25519MlKem768, &share, &mut SystemRandom).err(),
+                    &malformed,
+                );
+                refused(
+                    respond_on(backend, Group::X25519MlKem768, &share, &mut Seeded(1)).err(),
+                    &malformed,
+                );
             }
         }
     }
 }
 
-/// RFC 9846, 4.3.8.2: "peers MUST validate each other's public value Q by ensuring that the point is a valid point on the elliptic curve".
+/// RFC 9846, 4.3.8.2: "peers MUST validate each other's public value Q by ensuring that the point
+/// is a valid point on the elliptic curve".
 #[test]
 fn what_is_no_point() {
-    let good = EphemeralKey::generate(Group::Secp256r1, &mut SystemRandom).unwrap().public().to_vec();
+    let good = EphemeralKey::generate(Group::Secp256r1, &mut SystemRandom)
+        .unwrap()
+        .public()
+        .to_vec();
     let mut bad = Vec::new();
     // Off the curve: (X, Y) with one bit wrong; (0, 0), which some take for infinity.
     for at in [1, 32, 33, 64] {
@@ -105,7 +161,8 @@ fn what_is_no_point() {
     for form in [0, 1, 2, 3, 5, 6, 7, 0xff] {
         bad.push([&[form][..], &good[1..]].concat());
     }
-    // Coordinates "in the correct interval": X = 5 in one of these points, Y = 5 in the other, so that p can be added to it in 32 bytes.
+    // Coordinates "in the correct interval": X = 5 in one of these points, Y = 5 in the other, so
+    // that p can be added to it in 32 bytes.
     for [x, y, x_with_p, y_with_p] in [
         [
             "0000000000000000000000000000000000000000000000000000000000000005",
@@ -120,13 +177,21 @@ fn what_is_no_point() {
             "ffffffff00000001000000000000000000000001000000000000000000000004",
         ],
     ] {
-        let [point, same_point] = [(x, y), (x_with_p, y_with_p)].map(|(x, y)| [&[4], &hex::<32>(x)[..], &hex::<32>(y)].concat());
+        let [point, same_point] = [(x, y), (x_with_p, y_with_p)]
+            .map(|(x, y)| [&[4], &hex::<32>(x)[..], &hex::<32>(y)].concat());
         for backend in Backend::all() {
             respond_on(backend, Group::Secp256r1, &point, &mut SystemRandom).unwrap();
         }
         bad.push(same_point);
     }
     for share in bad {
-        refused_by_both(Group::Secp256r1, &share, &share, &Illegal::KeyShare { group: NamedGroup(0x0017) });
+        refused_by_both(
+            Group::Secp256r1,
+            &share,
+            &share,
+            &Illegal::KeyShare {
+                group: NamedGroup(0x0017),
+            },
+        );
     }
 }

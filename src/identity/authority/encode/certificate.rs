@@ -1,7 +1,8 @@
 //! Makes certificates (RFC 5280, section 4), through the builder of `x509-cert`.
 //!
-//! A leaf says what it is for (KeyUsage, extended key usage) and for whom (subjectAltName; the subject only repeats it for people); a CA says how far
-//! its word reaches. The keys' identifiers are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not SHA-1.
+//! A leaf says what it is for (KeyUsage, extended key usage) and for whom (subjectAltName; the
+//! subject only repeats it for people); a CA says how far its word reaches. The keys' identifiers
+//! are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not SHA-1.
 
 use ed25519_dalek::ed25519::{self, signature};
 use ed25519_dalek::pkcs8::{ALGORITHM_OID, PublicKeyBytes, spki};
@@ -14,7 +15,8 @@ use x509_cert::der::{self, Decode, Encode, Tag};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, NameConstraints, SubjectAltName, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
+    NameConstraints, SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 use x509_cert::serial_number::SerialNumber;
@@ -36,8 +38,12 @@ const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 pub(crate) enum Purpose {
     /// A leaf, for these roles; for any, if neither is set.
     Leaf { server: bool, client: bool },
-    /// A CA with so many CAs below it, and the names that it may issue for (any, without constraints).
-    Authority { path_length: Option<u8>, constraints: Option<NameConstraints> },
+    /// A CA with so many CAs below it, and the names that it may issue for (any, without
+    /// constraints).
+    Authority {
+        path_length: Option<u8>,
+        constraints: Option<NameConstraints>,
+    },
 }
 
 /// What goes into a certificate.
@@ -62,31 +68,54 @@ pub(crate) enum SignedBy<'a> {
 }
 
 /// Signs a certificate; the result is DER.
-pub(crate) fn issue(template: &Template<'_>, signed_by: &SignedBy<'_>) -> Result<Vec<u8>, ConfigError> {
+pub(crate) fn issue(
+    template: &Template<'_>,
+    signed_by: &SignedBy<'_>,
+) -> Result<Vec<u8>, ConfigError> {
     let failed = |reason| move |_| ConfigError::Issue { reason };
     let subject = name(template.common_name).map_err(failed("the subject cannot be encoded"))?;
     let (key, issuer_name, issuer_id) = match signed_by {
         SignedBy::Itself(key) => (*key, subject.clone(), None),
-        SignedBy::Authority { key, subject, key_identifier } => {
-            (*key, Name::from_der(subject).map_err(failed("the authority's name cannot be read"))?, *key_identifier)
-        }
+        SignedBy::Authority {
+            key,
+            subject,
+            key_identifier,
+        } => (
+            *key,
+            Name::from_der(subject).map_err(failed("the authority's name cannot be read"))?,
+            *key_identifier,
+        ),
     };
-    let extensions = extensions(template, &subject, issuer_id).map_err(failed("an extension cannot be encoded"))?;
+    let extensions = extensions(template, &subject, issuer_id)
+        .map_err(failed("an extension cannot be encoded"))?;
     let validity = validity(template.validity).map_err(failed("its dates cannot be encoded"))?;
-    let serial = SerialNumber::new(&template.serial).map_err(failed("its serial number cannot be encoded"))?;
-    let spki = spki::SubjectPublicKeyInfoOwned::from_der(&template.key.to_spki()).map_err(failed("the key cannot be encoded"))?;
+    let serial = SerialNumber::new(&template.serial)
+        .map_err(failed("its serial number cannot be encoded"))?;
+    let spki = spki::SubjectPublicKeyInfoOwned::from_der(&template.key.to_spki())
+        .map_err(failed("the key cannot be encoded"))?;
 
-    let profile = Profile { issuer: issuer_name, subject, extensions };
+    let profile = Profile {
+        issuer: issuer_name,
+        subject,
+        extensions,
+    };
     let built = CertificateBuilder::new(profile, serial, validity, spki)
         .and_then(|certificate| certificate.build::<_, ed25519::Signature>(&Signer(key)))
-        .map_err(|_| ConfigError::Issue { reason: "the certificate cannot be built" })?;
-    built.to_der().map_err(failed("the certificate cannot be encoded"))
+        .map_err(|_| ConfigError::Issue {
+            reason: "the certificate cannot be built",
+        })?;
+    built
+        .to_der()
+        .map_err(failed("the certificate cannot be encoded"))
 }
 
 fn name(common_name: Option<&str>) -> der::Result<Name> {
     let mut rdns = RdnSequence::default();
     if let Some(text) = common_name {
-        let attribute = AttributeTypeAndValue { oid: COMMON_NAME, value: Any::new(Tag::Utf8String, text.as_bytes())? };
+        let attribute = AttributeTypeAndValue {
+            oid: COMMON_NAME,
+            value: Any::new(Tag::Utf8String, text.as_bytes())?,
+        };
         rdns.push(RelativeDistinguishedName::try_from(vec![attribute])?);
     }
     Name::from_der(&rdns.to_der()?)
@@ -100,35 +129,79 @@ fn general_name(name: &AltName) -> der::Result<GeneralName> {
     })
 }
 
-fn extensions(template: &Template<'_>, subject: &Name, issuer_id: Option<&[u8]>) -> der::Result<Vec<Extension>> {
+fn extensions(
+    template: &Template<'_>,
+    subject: &Name,
+    issuer_id: Option<&[u8]>,
+) -> der::Result<Vec<Extension>> {
     let mut out = Vec::new();
     let mut add = |extension: Extension| out.push(extension);
     match &template.purpose {
         Purpose::Leaf { server, client } => {
-            // An empty SEQUENCE, since FALSE is the default: the certificate says that it is no CA's.
-            add(extension(&BasicConstraints { ca: false, path_len_constraint: None }, subject)?);
+            // An empty SEQUENCE, since FALSE is the default: the certificate says that it is no
+            // CA's.
+            add(extension(
+                &BasicConstraints {
+                    ca: false,
+                    path_len_constraint: None,
+                },
+                subject,
+            )?);
             // RFC 9846, 4.5.1.2: digitalSignature, and nothing else is done with the key.
-            add(extension(&KeyUsage(KeyUsages::DigitalSignature.into()), subject)?);
-            let purposes: Vec<_> =
-                [(server, SERVER_AUTH), (client, CLIENT_AUTH)].into_iter().filter(|(on, _)| **on).map(|(_, id)| id).collect();
+            add(extension(
+                &KeyUsage(KeyUsages::DigitalSignature.into()),
+                subject,
+            )?);
+            let purposes: Vec<_> = [(server, SERVER_AUTH), (client, CLIENT_AUTH)]
+                .into_iter()
+                .filter(|(on, _)| **on)
+                .map(|(_, id)| id)
+                .collect();
             if !purposes.is_empty() {
                 add(extension(&ExtendedKeyUsage(purposes), subject)?);
             }
         }
-        Purpose::Authority { path_length, constraints } => {
-            add(extension(&BasicConstraints { ca: true, path_len_constraint: *path_length }, subject)?);
-            add(extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), subject)?);
+        Purpose::Authority {
+            path_length,
+            constraints,
+        } => {
+            add(extension(
+                &BasicConstraints {
+                    ca: true,
+                    path_len_constraint: *path_length,
+                },
+                subject,
+            )?);
+            add(extension(
+                &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign),
+                subject,
+            )?);
             if let Some(constraints) = constraints {
                 add(extension(constraints, subject)?);
             }
         }
     }
     if !template.names.is_empty() {
-        add(extension(&SubjectAltName(template.names.iter().map(general_name).collect::<der::Result<_>>()?), subject)?);
+        add(extension(
+            &SubjectAltName(
+                template
+                    .names
+                    .iter()
+                    .map(general_name)
+                    .collect::<der::Result<_>>()?,
+            ),
+            subject,
+        )?);
     }
-    add(extension(&SubjectKeyIdentifier(OctetString::new(key_identifier(&template.key))?), subject)?);
+    add(extension(
+        &SubjectKeyIdentifier(OctetString::new(key_identifier(&template.key))?),
+        subject,
+    )?);
     if let Some(id) = issuer_id {
-        let id = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(id)?), ..AuthorityKeyIdentifier::default() };
+        let id = AuthorityKeyIdentifier {
+            key_identifier: Some(OctetString::new(id)?),
+            ..AuthorityKeyIdentifier::default()
+        };
         add(extension(&id, subject)?);
     }
     Ok(out)
@@ -180,6 +253,9 @@ impl signature::Signer<ed25519::Signature> for Signer<'_> {
 impl spki::DynSignatureAlgorithmIdentifier for Signer<'_> {
     fn signature_algorithm_identifier(&self) -> spki::Result<spki::AlgorithmIdentifierOwned> {
         // RFC 8410, section 3: the parameters MUST be absent.
-        Ok(spki::AlgorithmIdentifierOwned { oid: ALGORITHM_OID, parameters: None })
+        Ok(spki::AlgorithmIdentifierOwned {
+            oid: ALGORITHM_OID,
+            parameters: None,
+        })
     }
 }

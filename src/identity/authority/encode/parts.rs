@@ -12,10 +12,18 @@ use crate::identity::validity::Validity;
 /// Both moments, in the form of X.509.
 pub(crate) fn validity(validity: Validity) -> der::Result<time::Validity> {
     // RFC 5280, 4.1.2.5: UTCTime through the year 2049, which `Time::from` sees to.
-    let time = |at: Duration| DateTime::from_unix_duration(Duration::from_secs(at.as_secs())).map(Time::from);
-    Ok(time::Validity::new(time(validity.not_before())?, time(validity.not_after())?))
+    let time = |at: Duration| {
+        DateTime::from_unix_duration(Duration::from_secs(at.as_secs())).map(Time::from)
+    };
+    Ok(time::Validity::new(
+        time(validity.not_before())?,
+        time(validity.not_after())?,
+    ))
 }
 
-pub(crate) fn extension<T: Criticality + der::oid::AssociatedOid + Encode>(content: &T, subject: &Name) -> der::Result<Extension> {
+pub(crate) fn extension<T: Criticality + der::oid::AssociatedOid + Encode>(
+    content: &T,
+    subject: &Name,
+) -> der::Result<Extension> {
     content.to_extension(subject, &[])
 }

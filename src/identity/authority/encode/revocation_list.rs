@@ -29,7 +29,8 @@ pub(crate) struct RevocationTemplate<'a> {
     pub(crate) validity: Validity,
 }
 
-/// Signs a certificate revocation list; the result is DER. The builder of `x509-cert` would name, in place of the issuer's key, the one above it.
+/// Signs a certificate revocation list; the result is DER. The builder of `x509-cert` would name,
+/// in place of the issuer's key, the one above it.
 pub(crate) fn issue(
     template: &RevocationTemplate<'_>,
     key: &SigningKey,
@@ -44,16 +45,24 @@ pub(crate) fn issue(
         revoked.extend(list);
         // Who has both goes by the one that begins later.
         validity.not_before = validity.not_before.max(this_update);
-        // RFC 5280, 5.2.3: a monotonically increasing sequence number. Without a former list the seconds will do.
+        // RFC 5280, 5.2.3: a monotonically increasing sequence number. Without a former list the
+        // seconds will do.
         number = number.max(last.saturating_add(1));
     }
     if validity.not_before >= validity.not_after {
-        return Err(ConfigError::Issue { reason: "it ends before the authority, or the former list, begins" });
+        return Err(ConfigError::Issue {
+            reason: "it ends before the authority, or the former list, begins",
+        });
     }
     let validity = parts::validity(validity).map_err(failed("its dates cannot be encoded"))?;
     for serial in template.serials {
-        let serial_number = SerialNumber::new(serial).map_err(failed("a serial number is longer than 20 bytes"))?;
-        revoked.push(RevokedCert { serial_number, revocation_date: validity.not_before, crl_entry_extensions: None });
+        let serial_number =
+            SerialNumber::new(serial).map_err(failed("a serial number is longer than 20 bytes"))?;
+        revoked.push(RevokedCert {
+            serial_number,
+            revocation_date: validity.not_before,
+            crl_entry_extensions: None,
+        });
     }
     // Each once, as it was revoked first.
     let mut seen = BTreeSet::new();
@@ -61,43 +70,81 @@ pub(crate) fn issue(
 
     let unreadable = "the authority's name cannot be read";
     let issuer = Name::from_der(issuer).map_err(failed(unreadable))?;
-    let extensions = list_extensions(number, key_identifier, &issuer).map_err(failed("an extension cannot be encoded"))?;
-    let algorithm = spki::AlgorithmIdentifierOwned { oid: ALGORITHM_OID, parameters: None };
+    let extensions = list_extensions(number, key_identifier, &issuer)
+        .map_err(failed("an extension cannot be encoded"))?;
+    let algorithm = spki::AlgorithmIdentifierOwned {
+        oid: ALGORITHM_OID,
+        parameters: None,
+    };
     let tbs_cert_list = TbsCertList {
         version: Version::V2,
         signature: algorithm.clone(),
         issuer,
         this_update: validity.not_before,
         next_update: Some(validity.not_after),
-        // RFC 5280, 5.1.2.6: "When there are no revoked certificates, the revoked certificates list MUST be absent."
+        // RFC 5280, 5.1.2.6: "When there are no revoked certificates, the revoked certificates list
+        // MUST be absent."
         revoked_certificates: (!revoked.is_empty()).then_some(revoked),
         crl_extensions: Some(extensions),
     };
     let unencodable = "the list cannot be encoded";
     let signature = key.sign(&tbs_cert_list.to_der().map_err(failed(unencodable))?);
     let signature = BitString::from_bytes(&signature).map_err(failed(unencodable))?;
-    CertificateList { tbs_cert_list, signature_algorithm: algorithm, signature }.to_der().map_err(failed(unencodable))
+    CertificateList {
+        tbs_cert_list,
+        signature_algorithm: algorithm,
+        signature,
+    }
+    .to_der()
+    .map_err(failed(unencodable))
 }
 
 /// What stands in a former list of ours, its number, and its thisUpdate.
-fn former_list(der: &[u8], issuer: &[u8], key: &SigningKey) -> Result<(Vec<RevokedCert>, u64, Duration), ConfigError> {
-    let malformed = ConfigError::Issue { reason: "the former list is not well-formed" };
-    let (Ok(fields), Ok(list)) = (Fields::read(der), CertificateList::from_der(der)) else { return Err(malformed) };
+fn former_list(
+    der: &[u8],
+    issuer: &[u8],
+    key: &SigningKey,
+) -> Result<(Vec<RevokedCert>, u64, Duration), ConfigError> {
+    let malformed = ConfigError::Issue {
+        reason: "the former list is not well-formed",
+    };
+    let (Ok(fields), Ok(list)) = (Fields::read(der), CertificateList::from_der(der)) else {
+        return Err(malformed);
+    };
     let signature = fields.signature.strip_prefix(&[0]).unwrap_or_default();
-    let ours = VerifyingKey::parse(&key.public_key()).is_ok_and(|key| key.verify(fields.signed, signature).is_ok());
+    let ours = VerifyingKey::parse(&key.public_key())
+        .is_ok_and(|key| key.verify(fields.signed, signature).is_ok());
     if fields.issuer != issuer || !ours {
-        return Err(ConfigError::Issue { reason: "the former list is another authority's" });
+        return Err(ConfigError::Issue {
+            reason: "the former list is another authority's",
+        });
     }
     // One with a longer number is not ours, and the seconds are not beyond it.
-    let number = fields.number().ok_or(ConfigError::Issue { reason: "the number of the former list is too large" })?;
-    Ok((list.tbs_cert_list.revoked_certificates.unwrap_or_default(), number, fields.this_update))
+    let number = fields.number().ok_or(ConfigError::Issue {
+        reason: "the number of the former list is too large",
+    })?;
+    Ok((
+        list.tbs_cert_list.revoked_certificates.unwrap_or_default(),
+        number,
+        fields.this_update,
+    ))
 }
 
 /// RFC 5280, 5.2: both are REQUIRED.
-fn list_extensions(number: u64, key_identifier: Option<&[u8]>, issuer: &Name) -> der::Result<Vec<Extension>> {
-    let mut out = vec![parts::extension(&CrlNumber(Uint::new(&number.to_be_bytes())?), issuer)?];
+fn list_extensions(
+    number: u64,
+    key_identifier: Option<&[u8]>,
+    issuer: &Name,
+) -> der::Result<Vec<Extension>> {
+    let mut out = vec![parts::extension(
+        &CrlNumber(Uint::new(&number.to_be_bytes())?),
+        issuer,
+    )?];
     if let Some(id) = key_identifier {
-        let id = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(id)?), ..AuthorityKeyIdentifier::default() };
+        let id = AuthorityKeyIdentifier {
+            key_identifier: Some(OctetString::new(id)?),
+            ..AuthorityKeyIdentifier::default()
+        };
         out.push(parts::extension(&id, issuer)?);
     }
     Ok(out)

@@ -6,12 +6,14 @@
 //! not secret         the arguments themselves, and words read through an argument (`Key`, `Text`: pointers and lengths); constants
 //! ```
 //!
-//! Which argument stands in which register is not asked: [`Arguments`]. What leads to a finding is in [`Leak`].
+//! Which argument stands in which register is not asked: [`Arguments`]. What leads to a finding is
+//! in [`Leak`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory,
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
+    OpKind, Register, UsedMemory,
 };
 
 use super::program::{Function, Program};
@@ -20,8 +22,8 @@ use super::value::{ARGUMENTS, Place, State, Value};
 /// What a function does with a secret that it must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leak {
-    /// It comes out of the vectors, or from where one was spilled to, into a general register, the flags, or a mask. The other way is open: the last byte of a
-    /// text has no vector's size.
+    /// It comes out of the vectors, or from where one was spilled to, into a general register, the
+    /// flags, or a mask. The other way is open: the last byte of a text has no vector's size.
     LeavesVectors,
     /// It decides where the program goes on.
     Branch,
@@ -42,7 +44,8 @@ pub enum Arguments {
     Data,
     /// Structures of pointers and numbers.
     Structures,
-    /// Either. Through a structure whole words alone are read, into general registers; a nonce has 12 bytes, and a vector is no structure.
+    /// Either. Through a structure whole words alone are read, into general registers; a nonce has
+    /// 12 bytes, and a vector is no structure.
     Mixed,
 }
 
@@ -58,7 +61,8 @@ pub struct Summary {
 /// Bytes that a function writes where its caller wants the result: a tag.
 const RESULT: usize = 16;
 
-/// Calls that are allowed whatever they are given, as long as it is no secret itself: none reads what an argument points to.
+/// Calls that are allowed whatever they are given, as long as it is no secret itself: none reads
+/// what an argument points to.
 const HARMLESS: [&str; 9] = [
     "fleeting::crypto::kernel::x86_64::Proof::",
     "<fleeting::crypto::kernel::x86_64::vector::",
@@ -77,21 +81,56 @@ pub struct Followed {
     pub instructions: Vec<Instruction>,
 }
 
-pub fn follow(program: &Program<'_>, function: &Function<'_>, arguments: Arguments, known: &BTreeMap<u64, Summary>) -> Followed {
-    let instructions: Vec<_> = Decoder::with_ip(64, function.code, function.address, DecoderOptions::NONE).into_iter().collect();
-    let data = if arguments == Arguments::Data { u32::MAX } else { 0 };
-    let targets = instructions.iter().filter(|i| i.op_count() == 1 && i.op_kind(0) == OpKind::NearBranch64 && !i.is_call_near());
-    let heads = targets.map(Instruction::near_branch_target).chain([function.address]).collect();
-    let constants = instructions.iter().filter(|i| i.is_ip_rel_memory_operand()).map(Instruction::ip_rel_memory_address).collect();
+pub fn follow(
+    program: &Program<'_>,
+    function: &Function<'_>,
+    arguments: Arguments,
+    known: &BTreeMap<u64, Summary>,
+) -> Followed {
+    let instructions: Vec<_> =
+        Decoder::with_ip(64, function.code, function.address, DecoderOptions::NONE)
+            .into_iter()
+            .collect();
+    let data = if arguments == Arguments::Data {
+        u32::MAX
+    } else {
+        0
+    };
+    let targets = instructions
+        .iter()
+        .filter(|i| i.op_count() == 1 && i.op_kind(0) == OpKind::NearBranch64 && !i.is_call_near());
+    let heads = targets
+        .map(Instruction::near_branch_target)
+        .chain([function.address])
+        .collect();
+    let constants = instructions
+        .iter()
+        .filter(|i| i.is_ip_rel_memory_operand())
+        .map(Instruction::ip_rel_memory_address)
+        .collect();
     let factory = InstructionInfoFactory::new();
     let (leaks, summary) = Default::default();
-    let mut walk = Walk { program, arguments, known, data, heads, constants, leaks, summary, factory };
+    let mut walk = Walk {
+        program,
+        arguments,
+        known,
+        data,
+        heads,
+        constants,
+        leaks,
+        summary,
+        factory,
+    };
     loop {
         let before = (walk.data, walk.heads.len());
         walk.leaks.clear();
         walk.run(function.address, &instructions);
         if (walk.data, walk.heads.len()) == before {
-            return Followed { leaks: walk.leaks, summary: walk.summary, instructions };
+            return Followed {
+                leaks: walk.leaks,
+                summary: walk.summary,
+                instructions,
+            };
         }
     }
 }
@@ -114,7 +153,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Over all ways through the function, until nothing new is found.
     fn run(&mut self, entry: u64, instructions: &[Instruction]) {
-        let at: BTreeMap<u64, &Instruction> = instructions.iter().map(|instruction| (instruction.ip(), instruction)).collect();
+        let at: BTreeMap<u64, &Instruction> = instructions
+            .iter()
+            .map(|instruction| (instruction.ip(), instruction))
+            .collect();
         let mut states = BTreeMap::from([(entry, State::at_entry())]);
         let mut waiting = vec![entry];
         let mut reached = BTreeSet::new();
@@ -127,19 +169,35 @@ impl Walk<'_> {
                 self.step(instruction, &mut state);
                 let after = instruction.next_ip();
                 let (onward, jumps) = match instruction.flow_control() {
-                    FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => (Some(after), vec![]),
-                    FlowControl::ConditionalBranch => (Some(after), vec![instruction.near_branch_target()]),
-                    FlowControl::UnconditionalBranch => (None, vec![instruction.near_branch_target()]),
-                    FlowControl::IndirectBranch => (None, self.through_table(before.get(instruction.op0_register()), &at)),
-                    FlowControl::Return | FlowControl::Exception | FlowControl::Interrupt => (None, vec![]),
+                    FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => {
+                        (Some(after), vec![])
+                    }
+                    FlowControl::ConditionalBranch => {
+                        (Some(after), vec![instruction.near_branch_target()])
+                    }
+                    FlowControl::UnconditionalBranch => {
+                        (None, vec![instruction.near_branch_target()])
+                    }
+                    FlowControl::IndirectBranch => (
+                        None,
+                        self.through_table(before.get(instruction.op0_register()), &at),
+                    ),
+                    FlowControl::Return | FlowControl::Exception | FlowControl::Interrupt => {
+                        (None, vec![])
+                    }
                     _ => (None, vec![0]),
                 };
-                if jumps.iter().any(|ip| !at.contains_key(ip)) || jumps.is_empty() && instruction.is_jmp_near_indirect() {
+                if jumps.iter().any(|ip| !at.contains_key(ip))
+                    || jumps.is_empty() && instruction.is_jmp_near_indirect()
+                {
                     self.leaks.insert((instruction.ip(), Leak::Unknown));
                 }
                 self.heads.extend(jumps.iter().copied());
                 next = onward.filter(|ip| !self.heads.contains(ip));
-                for ip in jumps.into_iter().chain(onward.filter(|ip| self.heads.contains(ip))) {
+                for ip in jumps
+                    .into_iter()
+                    .chain(onward.filter(|ip| self.heads.contains(ip)))
+                {
                     let new = match states.get_mut(&ip) {
                         Some(known) => known.join(&state),
                         None => states.insert(ip, state.clone()).is_none(),
@@ -151,19 +209,37 @@ impl Walk<'_> {
             }
         }
         // Landing pads alone are not reached; functions that are given data have none.
-        let padding = |i: &Instruction| matches!(i.mnemonic(), Mnemonic::Nop | Mnemonic::Int3 | Mnemonic::Ud2);
+        let padding = |i: &Instruction| {
+            matches!(i.mnemonic(), Mnemonic::Nop | Mnemonic::Int3 | Mnemonic::Ud2)
+        };
         if self.arguments != Arguments::Structures {
-            let missed = instructions.iter().filter(|i| !padding(i) && !reached.contains(&i.ip()));
-            self.leaks.extend(missed.map(|instruction| (instruction.ip(), Leak::Unknown)));
+            let missed = instructions
+                .iter()
+                .filter(|i| !padding(i) && !reached.contains(&i.ip()));
+            self.leaks
+                .extend(missed.map(|instruction| (instruction.ip(), Leak::Unknown)));
         }
     }
 
-    /// Where a jump through a table can lead: it holds distances from itself, as many as lead into this function.
+    /// Where a jump through a table can lead: it holds distances from itself, as many as lead into
+    /// this function.
     fn through_table(&self, to: Value, at: &BTreeMap<u64, &Instruction>) -> Vec<u64> {
-        let Some(table) = to.table else { return Vec::new() };
-        let end = self.constants.range(table + 1..).next().copied().unwrap_or(u64::MAX);
-        let entries = (table..end).step_by(4).map_while(|entry| self.program.read(entry));
-        entries.map(|distance| table.wrapping_add_signed(i64::from(distance))).take_while(|target| at.contains_key(target)).collect()
+        let Some(table) = to.table else {
+            return Vec::new();
+        };
+        let end = self
+            .constants
+            .range(table + 1..)
+            .next()
+            .copied()
+            .unwrap_or(u64::MAX);
+        let entries = (table..end)
+            .step_by(4)
+            .map_while(|entry| self.program.read(entry));
+        entries
+            .map(|distance| table.wrapping_add_signed(i64::from(distance)))
+            .take_while(|target| at.contains_key(target))
+            .collect()
     }
 
     fn step(&mut self, i: &Instruction, state: &mut State) {
@@ -173,78 +249,191 @@ impl Walk<'_> {
                 self.leaks.insert((i.ip(), leak));
             }
         };
-        let reads = |access| matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite);
-        let writes = |access| matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite);
+        let reads = |access| {
+            matches!(
+                access,
+                OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+            )
+        };
+        let writes = |access| {
+            matches!(
+                access,
+                OpAccess::Write
+                    | OpAccess::CondWrite
+                    | OpAccess::ReadWrite
+                    | OpAccess::ReadCondWrite
+            )
+        };
         let is_data = |register: Register| register.is_vector_register() || register.is_k();
 
         // 1. Where memory is read and written.
-        let pointers: Vec<(UsedMemory, Value)> = info.used_memory().iter().map(|memory| (*memory, pointer(i, memory, state))).collect();
-        leak(pointers.iter().any(|(_, pointer)| pointer.secret), Leak::Address);
-        leak(!pointers.is_empty() && state.get(i.op_mask()).secret, Leak::Address);
+        let pointers: Vec<(UsedMemory, Value)> = info
+            .used_memory()
+            .iter()
+            .map(|memory| (*memory, pointer(i, memory, state)))
+            .collect();
+        leak(
+            pointers.iter().any(|(_, pointer)| pointer.secret),
+            Leak::Address,
+        );
+        leak(
+            !pointers.is_empty() && state.get(i.op_mask()).secret,
+            Leak::Address,
+        );
 
         // 2. What is read. A register that is only a part of an address is none of it.
         let operand = |register: Register| {
-            (0..i.op_count()).any(|n| i.op_kind(n) == OpKind::Register && i.op_register(n).full_register() == register)
+            (0..i.op_count()).any(|n| {
+                i.op_kind(n) == OpKind::Register && i.op_register(n).full_register() == register
+            })
         };
         let part_of_address = |register: Register| {
             let pushes = register == Register::RSP && i.stack_pointer_increment() != 0;
-            pushes || [i.memory_base(), i.memory_index()].iter().any(|part| part.full_register() == register) && !operand(register)
+            pushes
+                || [i.memory_base(), i.memory_index()]
+                    .iter()
+                    .any(|part| part.full_register() == register)
+                    && !operand(register)
         };
-        let read: Vec<Register> =
-            info.used_registers().iter().filter(|used| reads(used.access())).map(|used| used.register().full_register()).collect();
-        let read: Vec<Register> = read.into_iter().filter(|register| !part_of_address(*register)).collect();
-        let written: Vec<Register> =
-            info.used_registers().iter().filter(|used| writes(used.access())).map(|used| used.register()).collect();
+        let read: Vec<Register> = info
+            .used_registers()
+            .iter()
+            .filter(|used| reads(used.access()))
+            .map(|used| used.register().full_register())
+            .collect();
+        let read: Vec<Register> = read
+            .into_iter()
+            .filter(|register| !part_of_address(*register))
+            .collect();
+        let written: Vec<Register> = info
+            .used_registers()
+            .iter()
+            .filter(|used| writes(used.access()))
+            .map(|used| used.register())
+            .collect();
         let mut sources: Vec<Value> = read.iter().map(|register| state.get(*register)).collect();
-        for (memory, pointer) in pointers.iter().filter(|(memory, _)| reads(memory.access()) && !i.is_call_near_indirect()) {
+        for (memory, pointer) in pointers
+            .iter()
+            .filter(|(memory, _)| reads(memory.access()) && !i.is_call_near_indirect())
+        {
             let size = memory.memory_size().size();
             let whole_word = size == 8 && !written.iter().any(|register| is_data(*register));
-            let (value, data) = through(self.program, self.arguments == Arguments::Mixed, self.data, *pointer, size, whole_word, state);
+            let (value, data) = through(
+                self.program,
+                self.arguments == Arguments::Mixed,
+                self.data,
+                *pointer,
+                size,
+                whole_word,
+                state,
+            );
             self.data |= data;
             sources.push(value);
         }
         if i.rflags_read() != 0 {
-            sources.push(Value { secret: state.flags.secret, ..Value::default() });
+            sources.push(Value {
+                secret: state.flags.secret,
+                ..Value::default()
+            });
         }
         let all = sources.iter().copied().fold(Value::default(), Value::with);
 
         // 3. What becomes of it.
-        leak(i.flow_control() == FlowControl::ConditionalBranch && state.flags.secret, Leak::Branch);
-        leak(matches!(i.flow_control(), FlowControl::IndirectBranch) && all.secret, Leak::Branch);
-        leak(matches!(i.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) && all.secret, Leak::Time);
-        let spilled = pointers.iter().any(|(memory, pointer)| reads(memory.access()) && pointer.stack.is_some());
-        let leaves = all.secret && (spilled || read.iter().any(|register| is_data(*register) && state.get(*register).secret));
-        let arrives = i.rflags_modified() != 0 || written.iter().any(|register| !register.is_vector_register());
-        leak(leaves && arrives && i.flow_control() == FlowControl::Next, Leak::LeavesVectors);
+        leak(
+            i.flow_control() == FlowControl::ConditionalBranch && state.flags.secret,
+            Leak::Branch,
+        );
+        leak(
+            matches!(i.flow_control(), FlowControl::IndirectBranch) && all.secret,
+            Leak::Branch,
+        );
+        leak(
+            matches!(i.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) && all.secret,
+            Leak::Time,
+        );
+        let spilled = pointers
+            .iter()
+            .any(|(memory, pointer)| reads(memory.access()) && pointer.stack.is_some());
+        let leaves = all.secret
+            && (spilled
+                || read
+                    .iter()
+                    .any(|register| is_data(*register) && state.get(*register).secret));
+        let arrives = i.rflags_modified() != 0
+            || written
+                .iter()
+                .any(|register| !register.is_vector_register());
+        leak(
+            leaves && arrives && i.flow_control() == FlowControl::Next,
+            Leak::LeavesVectors,
+        );
 
-        let stack_and_number = || sources.iter().find_map(|value| value.stack).zip(immediate(i));
+        let stack_and_number = || {
+            sources
+                .iter()
+                .find_map(|value| value.stack)
+                .zip(immediate(i))
+        };
         let result = match i.mnemonic() {
-            Mnemonic::Lea => pointer_of(i, i.memory_base(), i.memory_index(), i.memory_displacement64(), state),
+            Mnemonic::Lea => pointer_of(
+                i,
+                i.memory_base(),
+                i.memory_index(),
+                i.memory_displacement64(),
+                state,
+            ),
             Mnemonic::Add | Mnemonic::Sub if stack_and_number().is_some() => {
                 let (place, number) = stack_and_number().unwrap_or((Place::Somewhere, 0));
-                Value::at(moved(place, if i.mnemonic() == Mnemonic::Sub { -number } else { number }))
+                Value::at(moved(
+                    place,
+                    if i.mnemonic() == Mnemonic::Sub {
+                        -number
+                    } else {
+                        number
+                    },
+                ))
             }
-            // The stack pointer is aligned: a frame whose distance from the one before is not known.
+            // The stack pointer is aligned: a frame whose distance from the one before is not
+            // known.
             Mnemonic::And if i.op0_register() == Register::RSP => Value::at(Place::At(1, 0)),
             // One source, as it is: what was spilled comes back, pointers among it.
             _ if sources.len() == 1 && is_move(i) => sources[0],
             // A conditional move: what its target held before is another source, below.
-            _ if sources.len() == 2 && i.rflags_read() != 0 && i.rflags_modified() == 0 => sources[0].with_secret(sources[1].secret),
+            _ if sources.len() == 2 && i.rflags_read() != 0 && i.rflags_modified() == 0 => {
+                sources[0].with_secret(sources[1].secret)
+            }
             _ => all,
         };
 
         // 4. Where it goes.
-        for used in info.used_registers().iter().filter(|used| writes(used.access())) {
+        for used in info
+            .used_registers()
+            .iter()
+            .filter(|used| writes(used.access()))
+        {
             let register = used.register();
-            let in_part = register.is_gpr8() || register.is_gpr16() || used.access() == OpAccess::CondWrite;
-            let value = if in_part { state.get(register).or(result) } else { result };
+            let in_part =
+                register.is_gpr8() || register.is_gpr16() || used.access() == OpAccess::CondWrite;
+            let value = if in_part {
+                state.get(register).or(result)
+            } else {
+                result
+            };
             if register.full_register() != Register::RSP || i.stack_pointer_increment() == 0 {
                 state.set(register, value);
             }
         }
-        for (memory, pointer) in pointers.iter().filter(|(memory, _)| writes(memory.access()) && i.flow_control() == FlowControl::Next) {
+        for (memory, pointer) in pointers
+            .iter()
+            .filter(|(memory, _)| writes(memory.access()) && i.flow_control() == FlowControl::Next)
+        {
             if let Some(place) = pointer.stack {
-                state.store(place, memory.memory_size().size(), result, memory.access() == OpAccess::Write);
+                state.store(
+                    place,
+                    memory.memory_size().size(),
+                    result,
+                    memory.access() == OpAccess::Write,
+                );
             } else if result.secret {
                 self.summary.writes |= pointer.arguments;
             }
@@ -252,16 +441,33 @@ impl Walk<'_> {
         if i.rflags_modified() != 0 {
             // Some instructions leave a part of the flags as it was.
             let in_part = i.rflags_modified() & FLAGS != FLAGS;
-            state.flags = Value { secret: all.secret || in_part && state.flags.secret, ..Value::default() };
+            state.flags = Value {
+                secret: all.secret || in_part && state.flags.secret,
+                ..Value::default()
+            };
         }
         if i.flow_control() == FlowControl::Return {
-            self.summary.returns |= [Register::RAX, Register::RDX, Register::XMM0].iter().any(|register| state.get(*register).secret);
-        } else if matches!(i.flow_control(), FlowControl::Call | FlowControl::IndirectCall) {
+            self.summary.returns |= [Register::RAX, Register::RDX, Register::XMM0]
+                .iter()
+                .any(|register| state.get(*register).secret);
+        } else if matches!(
+            i.flow_control(),
+            FlowControl::Call | FlowControl::IndirectCall
+        ) {
             self.call(i, state);
         } else if i.stack_pointer_increment() != 0 {
             let moved_by = i64::from(i.stack_pointer_increment());
-            let stack = state.get(Register::RSP).stack.map(|place| moved(place, moved_by));
-            state.set(Register::RSP, Value { stack, ..Value::default() });
+            let stack = state
+                .get(Register::RSP)
+                .stack
+                .map(|place| moved(place, moved_by));
+            state.set(
+                Register::RSP,
+                Value {
+                    stack,
+                    ..Value::default()
+                },
+            );
         }
     }
 
@@ -269,17 +475,28 @@ impl Walk<'_> {
         let target = match i.op_kind(0) {
             OpKind::NearBranch64 => Some(i.near_branch_target()),
             OpKind::Register => state.get(i.op_register(0)).address,
-            _ => i.is_ip_rel_memory_operand().then(|| self.program.follow(i.ip_rel_memory_address())),
+            _ => i
+                .is_ip_rel_memory_operand()
+                .then(|| self.program.follow(i.ip_rel_memory_address())),
         };
-        let name = target.and_then(|target| self.program.name_at(target)).unwrap_or_default();
+        let name = target
+            .and_then(|target| self.program.name_at(target))
+            .unwrap_or_default();
         let arguments = ARGUMENTS.map(|register| state.get(register));
         let mut result = Value::default();
         if arguments.iter().any(|argument| argument.secret) {
             self.leaks.insert((i.ip(), Leak::Call));
         }
         if let Some(summary) = target.and_then(|target| self.known.get(&target)) {
-            for argument in (0..).zip(arguments).filter(|(number, _)| summary.writes & 1 << number != 0).map(|(_, argument)| argument) {
-                argument.stack.into_iter().for_each(|place| state.store(place, RESULT, Value::SECRET, true));
+            for argument in (0..)
+                .zip(arguments)
+                .filter(|(number, _)| summary.writes & 1 << number != 0)
+                .map(|(_, argument)| argument)
+            {
+                argument
+                    .stack
+                    .into_iter()
+                    .for_each(|place| state.store(place, RESULT, Value::SECRET, true));
             }
             result.secret = summary.returns;
         } else if matches!(name, "memcpy" | "memmove") && arguments[0].stack.is_none() {
@@ -291,51 +508,113 @@ impl Walk<'_> {
         state.after_call();
         state.set(Register::RAX, result);
         if result.secret {
-            [Register::RDX, Register::XMM0].iter().for_each(|register| state.set(*register, result));
+            [Register::RDX, Register::XMM0]
+                .iter()
+                .for_each(|register| state.set(*register, result));
         }
     }
 }
 
 /// Carry, zero, sign and overflow.
-const FLAGS: u32 = iced_x86::RflagsBits::CF | iced_x86::RflagsBits::ZF | iced_x86::RflagsBits::SF | iced_x86::RflagsBits::OF;
+const FLAGS: u32 = iced_x86::RflagsBits::CF
+    | iced_x86::RflagsBits::ZF
+    | iced_x86::RflagsBits::SF
+    | iced_x86::RflagsBits::OF;
 
 /// What is read through a pointer, and the arguments that are known by that to point to data.
-fn through(program: &Program<'_>, mixed: bool, data: u32, pointer: Value, size: usize, whole_word: bool, state: &State) -> (Value, u32) {
-    let Value { secret, word, arguments, constant, .. } = pointer;
+fn through(
+    program: &Program<'_>,
+    mixed: bool,
+    data: u32,
+    pointer: Value,
+    size: usize,
+    whole_word: bool,
+    state: &State,
+) -> (Value, u32) {
+    let Value {
+        secret,
+        word,
+        arguments,
+        constant,
+        ..
+    } = pointer;
     if let Some(place) = pointer.stack {
         let value = state.load(place, size);
-        return if arguments == 0 { (value, 0) } else { (value.with(Value::SECRET), 0) };
+        return if arguments == 0 {
+            (value, 0)
+        } else {
+            (value.with(Value::SECRET), 0)
+        };
     }
     match () {
         () if secret => (Value::SECRET, 0),
         () if constant => {
             let address = pointer.address.map(|slot| program.follow(slot));
-            (Value { constant, address, table: pointer.table, ..Value::default() }, 0)
+            (
+                Value {
+                    constant,
+                    address,
+                    table: pointer.table,
+                    ..Value::default()
+                },
+                0,
+            )
         }
         () if word || arguments == 0 => (Value::SECRET, 0),
         () if mixed && !whole_word => (Value::SECRET, arguments),
         () if arguments & data != 0 => (Value::SECRET, 0),
-        () => (Value { word: true, ..Value::default() }, 0),
+        () => (
+            Value {
+                word: true,
+                ..Value::default()
+            },
+            0,
+        ),
     }
 }
 
 /// The address of a memory operand. The stack moves before something is pushed.
 fn pointer(i: &Instruction, memory: &UsedMemory, state: &State) -> Value {
-    pointer_of(i, memory.base(), memory.index(), memory.displacement(), state)
+    pointer_of(
+        i,
+        memory.base(),
+        memory.index(),
+        memory.displacement(),
+        state,
+    )
 }
 
-fn pointer_of(i: &Instruction, base: Register, index: Register, displacement: u64, state: &State) -> Value {
+fn pointer_of(
+    i: &Instruction,
+    base: Register,
+    index: Register,
+    displacement: u64,
+    state: &State,
+) -> Value {
     if i.is_ip_rel_memory_operand() && base != Register::RSP || base == Register::RIP {
-        return Value { constant: true, address: Some(i.ip_rel_memory_address()), ..Value::default() };
+        return Value {
+            constant: true,
+            address: Some(i.ip_rel_memory_address()),
+            ..Value::default()
+        };
     }
     let from = state.get(base);
     let index = state.get(index);
     match (from.stack, index == Value::default()) {
-        (Some(place), true) if i.memory_index() == Register::None || base == Register::RSP && i.stack_pointer_increment() != 0 => {
-            Value { stack: Some(moved(place, displacement.cast_signed())), ..from }
+        (Some(place), true)
+            if i.memory_index() == Register::None
+                || base == Register::RSP && i.stack_pointer_increment() != 0 =>
+        {
+            Value {
+                stack: Some(moved(place, displacement.cast_signed())),
+                ..from
+            }
         }
         // A constant with a displacement is another one. With an index it is a table.
-        _ if displacement == 0 => Value { table: from.address, ..from.with(index) },
+        _ if displacement == 0 => Value {
+            table: from.address,
+            ..from.with(index)
+        },
         _ => from.with(index),
     }
 }
@@ -348,19 +627,28 @@ fn moved(place: Place, by: i64) -> Place {
 }
 
 fn immediate(i: &Instruction) -> Option<i64> {
-    (i.op_count() == 2).then(|| i.try_immediate(1).ok()).flatten().map(u64::cast_signed)
+    (i.op_count() == 2)
+        .then(|| i.try_immediate(1).ok())
+        .flatten()
+        .map(u64::cast_signed)
 }
 
 /// Copies all of its one source, unchanged.
 fn is_move(i: &Instruction) -> bool {
     use Mnemonic::*;
     let whole = matches!(i.op_register(0).size(), 0 | 8 | 16..) || i.op_kind(0) == OpKind::Memory;
-    let moves = [Mov, Push, Pop, Movaps, Movups, Movdqa, Movdqu, Vmovaps, Vmovups, Vmovdqa, Vmovdqu, Vmovdqu64, Vmovdqa64, Vmovq, Vmovdqu8];
+    let moves = [
+        Mov, Push, Pop, Movaps, Movups, Movdqa, Movdqu, Vmovaps, Vmovups, Vmovdqa, Vmovdqu,
+        Vmovdqu64, Vmovdqa64, Vmovq, Vmovdqu8,
+    ];
     whole && moves.contains(&i.mnemonic())
 }
 
 impl Value {
     fn with_secret(self, secret: bool) -> Self {
-        Self { secret: self.secret || secret, ..self }
+        Self {
+            secret: self.secret || secret,
+            ..self
+        }
     }
 }

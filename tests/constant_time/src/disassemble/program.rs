@@ -1,4 +1,5 @@
-//! [`Program`]: the machine code of an executable, by function, and what its calls through a table of addresses lead to.
+//! [`Program`]: the machine code of an executable, by function, and what its calls through a table
+//! of addresses lead to.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
 /// An executable file for Linux on x86-64, its own symbols not stripped.
 pub struct Program<'a> {
     file: ElfFile64<'a>,
-    /// Each function's name without the compiler's hash; and each slot of the table of addresses that the dynamic linker fills, under what it is filled with.
+    /// Each function's name without the compiler's hash; and each slot of the table of addresses
+    /// that the dynamic linker fills, under what it is filled with.
     names: BTreeMap<u64, String>,
     /// The slots that are filled with an address in the program itself.
     slots: BTreeMap<u64, u64>,
@@ -24,14 +26,19 @@ pub struct Function<'a> {
 impl<'a> Program<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, object::Error> {
         let file = ElfFile64::parse(bytes)?;
-        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.address() != 0);
-        let mut names: BTreeMap<u64, String> =
-            functions.map(|symbol| Ok((symbol.address(), readable(symbol.name()?)))).collect::<object::Result<_>>()?;
+        let functions = file
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.address() != 0);
+        let mut names: BTreeMap<u64, String> = functions
+            .map(|symbol| Ok((symbol.address(), readable(symbol.name()?))))
+            .collect::<object::Result<_>>()?;
         let mut slots = BTreeMap::new();
         for (slot, relocation) in file.dynamic_relocations().into_iter().flatten() {
             match relocation.target() {
                 RelocationTarget::Symbol(index) => {
-                    let name = file.dynamic_symbol_table().map(|table| object::ObjectSymbolTable::symbol_by_index(&table, index)?.name());
+                    let name = file.dynamic_symbol_table().map(|table| {
+                        object::ObjectSymbolTable::symbol_by_index(&table, index)?.name()
+                    });
                     names.insert(slot, readable(name.transpose()?.unwrap_or_default()));
                 }
                 _ => drop(slots.insert(slot, relocation.addend().cast_unsigned())),
@@ -42,33 +49,58 @@ impl<'a> Program<'a> {
 
     /// All functions of which this is the name.
     pub fn functions(&self, name: &str) -> Vec<Function<'a>> {
-        let symbols = self.file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
-        let found = symbols.filter(|symbol| symbol.name().is_ok_and(|symbol| readable(symbol) == name));
+        let symbols = self
+            .file
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
+        let found =
+            symbols.filter(|symbol| symbol.name().is_ok_and(|symbol| readable(symbol) == name));
         let code = |symbol: &object::read::elf::ElfSymbol64<'a, '_>| {
-            self.file.section_by_index(symbol.section_index()?).ok()?.data_range(symbol.address(), symbol.size()).ok()?
+            self.file
+                .section_by_index(symbol.section_index()?)
+                .ok()?
+                .data_range(symbol.address(), symbol.size())
+                .ok()?
         };
-        found.filter_map(|symbol| Some(Function { address: symbol.address(), code: code(&symbol)? })).collect()
+        found
+            .filter_map(|symbol| {
+                Some(Function {
+                    address: symbol.address(),
+                    code: code(&symbol)?,
+                })
+            })
+            .collect()
     }
 
-    /// What stands at an address: a function, a slot that a function is called through, or a jump through such a slot.
+    /// What stands at an address: a function, a slot that a function is called through, or a jump
+    /// through such a slot.
     pub fn name_at(&self, address: u64) -> Option<&str> {
-        let named = self.names.get(&address).or_else(|| self.names.get(&self.jump_through(address)?));
+        let named = self
+            .names
+            .get(&address)
+            .or_else(|| self.names.get(&self.jump_through(address)?));
         named.map(String::as_str)
     }
 
     fn jump_through(&self, address: u64) -> Option<u64> {
         let code = self.bytes(address, 16)?;
         let first = Decoder::with_ip(64, code, address, DecoderOptions::NONE).decode();
-        (first.is_jmp_near_indirect() && first.is_ip_rel_memory_operand()).then(|| first.ip_rel_memory_address())
+        (first.is_jmp_near_indirect() && first.is_ip_rel_memory_operand())
+            .then(|| first.ip_rel_memory_address())
     }
 
     /// A number in the program's constants.
     pub fn read(&self, address: u64) -> Option<i32> {
-        self.bytes(address, 4)?.try_into().ok().map(i32::from_le_bytes)
+        self.bytes(address, 4)?
+            .try_into()
+            .ok()
+            .map(i32::from_le_bytes)
     }
 
     fn bytes(&self, address: u64, len: u64) -> Option<&'a [u8]> {
-        self.file.sections().find_map(|section| section.data_range(address, len).ok().flatten())
+        self.file
+            .sections()
+            .find_map(|section| section.data_range(address, len).ok().flatten())
     }
 
     /// Where the pointer in this slot leads, or the slot itself for what comes from elsewhere.
@@ -77,8 +109,8 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Without the hash, the version of a symbol of libc, and what only the newer of Rust's two ways of mangling tells: type parameters at the end, and that a type
-/// stands before a method.
+/// Without the hash, the version of a symbol of libc, and what only the newer of Rust's two ways of
+/// mangling tells: type parameters at the end, and that a type stands before a method.
 fn readable(symbol: &str) -> String {
     let name = symbol.split('@').next().unwrap_or(symbol);
     let name = format!("{:#}", rustc_demangle::demangle(name));
@@ -86,7 +118,10 @@ fn readable(symbol: &str) -> String {
         Some(parameters) if name.ends_with('>') => &name[..parameters],
         _ => &name,
     };
-    match name.strip_prefix('<').and_then(|name| name.split_once(">::")) {
+    match name
+        .strip_prefix('<')
+        .and_then(|name| name.split_once(">::"))
+    {
         Some((of, method)) if !of.contains([' ', '<']) => format!("{of}::{method}"),
         _ => name.to_owned(),
     }

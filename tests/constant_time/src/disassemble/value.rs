@@ -1,10 +1,12 @@
-//! [`Value`]: what is known of a register or of a byte of the stack. And [`State`]: of all of them, at one place of a function.
+//! [`Value`]: what is known of a register or of a byte of the stack. And [`State`]: of all of them,
+//! at one place of a function.
 
 use std::collections::BTreeMap;
 
 use iced_x86::Register;
 
-/// Of two that come together more is known by neither than by both: everything here grows, so that going round a loop comes to an end.
+/// Of two that come together more is known by neither than by both: everything here grows, so that
+/// going round a loop comes to an end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Value {
     pub secret: bool,
@@ -23,25 +25,44 @@ pub struct Value {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// In which frame (a new one begins where the stack pointer is aligned), and how far from where it began.
+    /// In which frame (a new one begins where the stack pointer is aligned), and how far from where
+    /// it began.
     At(u8, i64),
     Somewhere,
 }
 
 impl Value {
-    pub const SECRET: Self = Self { secret: true, word: false, arguments: 0, constant: false, address: None, table: None, stack: None };
+    pub const SECRET: Self = Self {
+        secret: true,
+        word: false,
+        arguments: 0,
+        constant: false,
+        address: None,
+        table: None,
+        stack: None,
+    };
 
     pub fn argument(number: u32) -> Self {
-        Self { arguments: 1 << number.min(31), ..Self::default() }
+        Self {
+            arguments: 1 << number.min(31),
+            ..Self::default()
+        }
     }
 
     pub fn at(place: Place) -> Self {
-        Self { stack: Some(place), ..Self::default() }
+        Self {
+            stack: Some(place),
+            ..Self::default()
+        }
     }
 
     /// One or the other: where two ways through the function meet.
     pub fn or(self, other: Self) -> Self {
-        Self { constant: self.constant && other.constant, ..self.with(other) }.kept(self, other)
+        Self {
+            constant: self.constant && other.constant,
+            ..self.with(other)
+        }
+        .kept(self, other)
     }
 
     /// Computed from both.
@@ -58,10 +79,23 @@ impl Value {
     }
 
     fn kept(self, a: Self, b: Self) -> Self {
-        let address = if a.address == b.address { a.address } else { None };
-        let stack = if a.stack == b.stack { a.stack } else { self.stack };
+        let address = if a.address == b.address {
+            a.address
+        } else {
+            None
+        };
+        let stack = if a.stack == b.stack {
+            a.stack
+        } else {
+            self.stack
+        };
         let table = if a.table == b.table { a.table } else { None };
-        Self { address, table, stack, ..self }
+        Self {
+            address,
+            table,
+            stack,
+            ..self
+        }
     }
 }
 
@@ -76,7 +110,14 @@ pub struct State {
 }
 
 /// The registers that System V's calling convention passes arguments in, which Rust's follows here.
-pub const ARGUMENTS: [Register; 6] = [Register::RDI, Register::RSI, Register::RDX, Register::RCX, Register::R8, Register::R9];
+pub const ARGUMENTS: [Register; 6] = [
+    Register::RDI,
+    Register::RSI,
+    Register::RDX,
+    Register::RCX,
+    Register::R8,
+    Register::R9,
+];
 
 impl State {
     pub fn at_entry() -> Self {
@@ -91,17 +132,28 @@ impl State {
         }
         state.set(Register::RSP, Value::at(Place::At(0, 0)));
         // What was passed by value.
-        Register::values().filter(|register| register.is_zmm()).for_each(|register| state.set(register, Value::SECRET));
+        Register::values()
+            .filter(|register| register.is_zmm())
+            .for_each(|register| state.set(register, Value::SECRET));
         state
     }
 
     /// Where two ways meet. Whether that told something new.
     pub fn join(&mut self, other: &Self) -> bool {
         let before = self.clone();
-        self.registers.iter_mut().zip(&other.registers).for_each(|(mine, others)| *mine = mine.or(*others));
+        self.registers
+            .iter_mut()
+            .zip(&other.registers)
+            .for_each(|(mine, others)| *mine = mine.or(*others));
         self.flags = self.flags.or(other.flags);
         self.anywhere = self.anywhere.or(other.anywhere);
-        for place in self.stack.keys().chain(other.stack.keys()).copied().collect::<Vec<_>>() {
+        for place in self
+            .stack
+            .keys()
+            .chain(other.stack.keys())
+            .copied()
+            .collect::<Vec<_>>()
+        {
             let value = self.byte(place).or(other.byte(place));
             self.stack.insert(place, value);
         }
@@ -128,11 +180,18 @@ impl State {
 
     pub fn load(&self, place: Place, size: usize) -> Value {
         let found = match place {
-            Place::At(frame, offset) => (offset..).take(size).map(|offset| self.byte((frame, offset))).reduce(Value::or),
+            Place::At(frame, offset) => (offset..)
+                .take(size)
+                .map(|offset| self.byte((frame, offset)))
+                .reduce(Value::or),
             Place::Somewhere => self.stack.values().copied().reduce(Value::or),
         };
         let found = found.unwrap_or_default();
-        if self.anywhere == Value::default() { found } else { found.or(self.anywhere) }
+        if self.anywhere == Value::default() {
+            found
+        } else {
+            found.or(self.anywhere)
+        }
     }
 
     /// `whole`: nothing is left of what stood there.
@@ -140,7 +199,11 @@ impl State {
         match place {
             Place::At(frame, offset) => {
                 for place in (offset..).take(size).map(|offset| (frame, offset)) {
-                    let value = if whole { value } else { self.byte(place).or(value) };
+                    let value = if whole {
+                        value
+                    } else {
+                        self.byte(place).or(value)
+                    };
                     self.stack.insert(place, value);
                 }
             }
@@ -150,11 +213,20 @@ impl State {
 
     /// What a call leaves of the registers.
     pub fn after_call(&mut self) {
-        let kept = [Register::RBX, Register::RSP, Register::RBP, Register::R12, Register::R13, Register::R14, Register::R15];
+        let kept = [
+            Register::RBX,
+            Register::RSP,
+            Register::RBP,
+            Register::R12,
+            Register::R13,
+            Register::R14,
+            Register::R15,
+        ];
         let kept = kept.map(|register| (register, self.get(register)));
         self.registers.fill(Value::default());
         self.flags = Value::default();
-        kept.into_iter().for_each(|(register, value)| self.set(register, value));
+        kept.into_iter()
+            .for_each(|(register, value)| self.set(register, value));
     }
 }
 

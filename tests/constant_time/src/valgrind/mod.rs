@@ -1,11 +1,15 @@
-//! Marks secrets as undefined, for valgrind's memcheck: it reports a branch on one, and an address that is computed from one.
+//! Marks secrets as undefined, for valgrind's memcheck: it reports a branch on one, and an address
+//! that is computed from one.
 //!
-//! Ahead of all what leaks on purpose has to be reported. Then each path counts its reports: there must be none. Declared public is what the standard
-//! sends or shows: ciphertexts and tags, shares and public keys, signatures, binders, verify_data, and whether a tag was right. The last is decided inside
-//! of what is tested: those branches, one for each implementation, are the ones that `valgrind.supp` names, with the reasons.
+//! Ahead of all what leaks on purpose has to be reported. Then each path counts its reports: there
+//! must be none. Declared public is what the standard sends or shows: ciphertexts and tags, shares
+//! and public keys, signatures, binders, verify_data, and whether a tag was right. The last is
+//! decided inside of what is tested: those branches, one for each implementation, are the ones that
+//! `valgrind.supp` names, with the reasons.
 //!
-//! What valgrind 3.19 does not know, the CPU does not seem to have: AES-GCM runs with `aes-ni` at most, SHA without SHA-NI. graviola runs if it was built with
-//! `VALGRIND_BUG_494162` in the environment (the recipe's way): valgrind does know ADX, without saying so.
+//! What valgrind 3.19 does not know, the CPU does not seem to have: AES-GCM runs with `aes-ni` at
+//! most, SHA without SHA-NI. graviola runs if it was built with `VALGRIND_BUG_494162` in the
+//! environment (the recipe's way): valgrind does know ADX, without saying so.
 
 mod paths;
 mod request;
@@ -26,7 +30,9 @@ pub fn run() -> Result<(), String> {
     let controls: [Control; 3] = [
         ("looks_up", |key| _ = black_box(leaky::looks_up(key))),
         ("branches", |key| _ = black_box(leaky::branches(key))),
-        ("compares", |key| _ = black_box(leaky::compares(key, &[7; 16]))),
+        ("compares", |key| {
+            _ = black_box(leaky::compares(key, &[7; 16]))
+        }),
     ];
     for (name, control) in controls {
         if reports(|| control(&key)) == 0 {
@@ -43,7 +49,11 @@ pub fn run() -> Result<(), String> {
             wrong.push(name);
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(format!("reported: {}", wrong.join(", "))) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("reported: {}", wrong.join(", ")))
+    }
 }
 
 fn reports(path: impl FnOnce()) -> usize {

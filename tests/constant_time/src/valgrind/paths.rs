@@ -16,31 +16,60 @@ pub struct Path {
 
 impl Path {
     fn new(name: String, run: impl FnOnce() + 'static) -> Self {
-        Self { name, run: Box::new(run), allowed: 0 }
+        Self {
+            name,
+            run: Box::new(run),
+            allowed: 0,
+        }
     }
 }
 
-const SUITES: [CipherSuite; 3] =
-    [CipherSuite::TLS_AES_128_GCM_SHA256, CipherSuite::TLS_AES_256_GCM_SHA384, CipherSuite::TLS_CHACHA20_POLY1305_SHA256];
+const SUITES: [CipherSuite; 3] = [
+    CipherSuite::TLS_AES_128_GCM_SHA256,
+    CipherSuite::TLS_AES_256_GCM_SHA384,
+    CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
+];
 
 pub fn all() -> Vec<Path> {
     let mut all = Vec::new();
     for width in ["portable", "aes-ni"] {
-        for suite in SUITES.into_iter().filter(|suite| width == "portable" || *suite != CipherSuite::TLS_CHACHA20_POLY1305_SHA256) {
-            all.push(Path::new(format!("{suite}, {width}"), move || records(width, suite)));
+        for suite in SUITES.into_iter().filter(|suite| {
+            width == "portable" || *suite != CipherSuite::TLS_CHACHA20_POLY1305_SHA256
+        }) {
+            all.push(Path::new(format!("{suite}, {width}"), move || {
+                records(width, suite)
+            }));
         }
     }
     for suite in SUITES {
-        all.push(Path::new(format!("key schedule, {suite}"), move || key_schedule(suite)));
+        all.push(Path::new(format!("key schedule, {suite}"), move || {
+            key_schedule(suite)
+        }));
     }
     for column in [Column::Portable, Column::Accelerated] {
-        for group in [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::X25519_MLKEM768] {
-            // p256 asks some four times whether a public key is the point at infinity before it encodes it, in code that has no name of its own; two are made
-            // here. In the multiplication a leak would be reported for every digit of the scalar.
-            let allowed = if (column, group) == (Column::Portable, NamedGroup::SECP256R1) { 12 } else { 0 };
-            all.push(Path { allowed, ..Path::new(format!("{group}, {column:?}"), move || key_exchange(column, group)) });
+        for group in [
+            NamedGroup::X25519,
+            NamedGroup::SECP256R1,
+            NamedGroup::X25519_MLKEM768,
+        ] {
+            // p256 asks some four times whether a public key is the point at infinity before it
+            // encodes it, in code that has no name of its own; two are made here. In the
+            // multiplication a leak would be reported for every digit of the scalar.
+            let allowed = if (column, group) == (Column::Portable, NamedGroup::SECP256R1) {
+                12
+            } else {
+                0
+            };
+            all.push(Path {
+                allowed,
+                ..Path::new(format!("{group}, {column:?}"), move || {
+                    key_exchange(column, group)
+                })
+            });
         }
-        all.push(Path::new(format!("Ed25519, {column:?}"), move || signature(column)));
+        all.push(Path::new(format!("Ed25519, {column:?}"), move || {
+            signature(column)
+        }));
     }
     all
 }
@@ -62,7 +91,11 @@ fn outcome(passed: bool) -> bool {
 /// A record of each kind of length, sealed, opened, and opened with a wrong tag.
 fn records(width: &str, suite: CipherSuite) {
     let (key, nonce) = (secrets::<32>(), secrets::<12>());
-    let len = if suite == CipherSuite::TLS_AES_128_GCM_SHA256 { 16 } else { 32 };
+    let len = if suite == CipherSuite::TLS_AES_128_GCM_SHA256 {
+        16
+    } else {
+        32
+    };
     let key = Aead::with_width(width, suite, &key[..len]).expect("valgrind has this width");
     // Nothing, parts of a block, tails, a batch, several and a rest.
     for len in [0, 1, 15, 16, 17, 100, 128, 257, 512, 1000, 4096, 16_401] {
@@ -77,8 +110,20 @@ fn records(width: &str, suite: CipherSuite) {
             public(&tag);
             let mut wrong = (buffer.clone(), tag);
             wrong.1[9] ^= 4;
-            assert!(outcome(key.open(&nonce, b"aad, public", &mut buffer, &tag, &mut text)));
-            assert!(!outcome(key.open(&nonce, b"aad, public", &mut wrong.0, &wrong.1, &mut text)));
+            assert!(outcome(key.open(
+                &nonce,
+                b"aad, public",
+                &mut buffer,
+                &tag,
+                &mut text
+            )));
+            assert!(!outcome(key.open(
+                &nonce,
+                b"aad, public",
+                &mut wrong.0,
+                &wrong.1,
+                &mut text
+            )));
         }
     }
 }
@@ -86,15 +131,28 @@ fn records(width: &str, suite: CipherSuite) {
 /// From a PSK and a shared secret to traffic keys, a record under each, and the Finished.
 fn key_schedule(suite: CipherSuite) {
     let (psk, shared) = (secrets::<48>(), secrets::<64>());
-    let schedule = KeySchedule::new(suite, &psk[..32], &shared, b"ClientHello and all that follows").unwrap();
+    let schedule = KeySchedule::new(
+        suite,
+        &psk[..32],
+        &shared,
+        b"ClientHello and all that follows",
+    )
+    .unwrap();
     for (key, nonce) in schedule.records.iter().zip(schedule.nonces(3)) {
         let mut buffer = secrets::<100>();
         let tag = key.seal(&nonce, b"aad", b"", &mut buffer);
         public(&buffer);
         public(&tag);
-        assert!(outcome(key.open(&nonce, b"aad", &mut buffer, &tag, &mut [])));
+        assert!(outcome(key.open(
+            &nonce,
+            b"aad",
+            &mut buffer,
+            &tag,
+            &mut []
+        )));
     }
-    // What is sent: under a key that a passive attacker does not have, but not to be protected from the peer.
+    // What is sent: under a key that a passive attacker does not have, but not to be protected from
+    // the peer.
     let mut finished = schedule.verify_data();
     public(&finished);
     assert!(outcome(schedule.verify(&finished)));
@@ -106,7 +164,8 @@ fn key_schedule(suite: CipherSuite) {
 fn key_exchange(column: Column, group: NamedGroup) {
     let client = KeyShare::generate(column, group, &mut Seeded(1)).unwrap();
     public(client.public());
-    let (answer, server_shared) = KeyShare::respond(column, group, client.public(), &mut Seeded(2)).unwrap();
+    let (answer, server_shared) =
+        KeyShare::respond(column, group, client.public(), &mut Seeded(2)).unwrap();
     public(&answer);
     let client_shared = client.agree(&answer).unwrap();
     // Only now, to see that they are the same.
@@ -117,7 +176,10 @@ fn key_exchange(column: Column, group: NamedGroup) {
         // A ciphertext that was changed on the way, which must not show before the handshake fails.
         let mut changed = answer;
         changed[100] ^= 1;
-        let rejected = KeyShare::generate(column, group, &mut Seeded(1)).unwrap().agree(&changed).unwrap();
+        let rejected = KeyShare::generate(column, group, &mut Seeded(1))
+            .unwrap()
+            .agree(&changed)
+            .unwrap();
         public(rejected.expose());
         assert!(rejected.expose() != server_shared.expose());
     }

@@ -1,6 +1,10 @@
-//! What a program can ask of the valgrind that runs it: its client requests, as `valgrind.h` and `memcheck.h` define them for x86-64 Linux.
+//! What a program can ask of the valgrind that runs it: its client requests, as `valgrind.h` and
+//! `memcheck.h` define them for x86-64 Linux.
 
-#![expect(unsafe_code, reason = "four rotations that come to nothing: valgrind knows a request by them")]
+#![expect(
+    unsafe_code,
+    reason = "four rotations that come to nothing: valgrind knows a request by them"
+)]
 
 /// Whether, and how deep, this is run by valgrind.
 const RUNNING_ON_VALGRIND: usize = 0x1001;
@@ -21,7 +25,8 @@ pub fn errors() -> usize {
     request(COUNT_ERRORS, 0, 0)
 }
 
-/// Marks as a secret: from now on valgrind reports each branch on it, each address from it, and follows it through all that is computed from it.
+/// Marks as a secret: from now on valgrind reports each branch on it, each address from it, and
+/// follows it through all that is computed from it.
 pub fn secret(bytes: &mut [u8]) {
     request(MAKE_MEM_UNDEFINED, bytes.as_ptr().addr(), bytes.len());
 }
@@ -35,8 +40,9 @@ pub fn public(bytes: &[u8]) {
 fn request(number: usize, address: usize, len: usize) -> usize {
     let words = [number, address, len, 0, 0, 0];
     let mut answer = 0;
-    // SAFETY: by itself it exchanges a register with itself, and rotates another by 128 bits; valgrind reads six words. What it is asked to mark are bytes of
-    // a slice, and it changes none of them.
+    // SAFETY: by itself it exchanges a register with itself, and rotates another by 128 bits;
+    // valgrind reads six words. What it is asked to mark are bytes of a slice, and it changes none
+    // of them.
     unsafe {
         std::arch::asm!(
             "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",

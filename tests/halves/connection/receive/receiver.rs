@@ -57,7 +57,10 @@ impl Deframer {
 
 impl Receiver {
     pub(crate) fn new(script: impl Into<VecDeque<Event>>) -> Self {
-        Self { script: script.into(), ..Self::default() }
+        Self {
+            script: script.into(),
+            ..Self::default()
+        }
     }
 
     /// One event a call, with a byte of data behind it.
@@ -75,7 +78,9 @@ impl Receiver {
             None => return Ok((0, Status::Closed)),
             Some(Event::Wait) => return Ok((0, Status::NeedsInput)),
             Some(Event::KeyUpdate { asks }) => _ = sending.key_update(asks),
-            Some(Event::Fault(error)) => return Err(self.failed.insert(sending.fail(error)).clone()),
+            Some(Event::Fault(error)) => {
+                return Err(self.failed.insert(sending.fail(error)).clone());
+            }
         }
         Ok((1, Status::Data))
     }

@@ -23,7 +23,13 @@ pub(crate) struct Sender {
 
 impl Default for Sender {
     fn default() -> Self {
-        Self { open: true, records: Vec::new(), corked: false, gathered: 0, key_updates: KeyUpdates::default() }
+        Self {
+            open: true,
+            records: Vec::new(),
+            corked: false,
+            gathered: 0,
+            key_updates: KeyUpdates::default(),
+        }
     }
 }
 
@@ -49,7 +55,10 @@ impl Sender {
 
     pub(crate) fn drop_old_tickets(&mut self, _: impl FnOnce() -> Duration) {}
 
-    pub(crate) fn data<B: Deref<Target = [u8]>>(&mut self, buffers: &[B]) -> Result<usize, SealError> {
+    pub(crate) fn data<B: Deref<Target = [u8]>>(
+        &mut self,
+        buffers: &[B],
+    ) -> Result<usize, SealError> {
         assert!(self.open, "data under no key");
         if buffers.is_empty() {
             // What the half that sends fails with itself.
@@ -63,7 +72,11 @@ impl Sender {
         Ok(length)
     }
 
-    pub(crate) fn data_with(&mut self, length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Result<usize, SealError> {
+    pub(crate) fn data_with(
+        &mut self,
+        length: usize,
+        write: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Result<usize, SealError> {
         let mut place = vec![0; length];
         let written = write(&mut place);
         self.data(&[&place[..written]])
@@ -79,7 +92,11 @@ impl Sender {
     }
 
     pub(crate) fn answer_key_update(&mut self) -> Result<(), SealError> {
-        if self.owes_key_update() { self.key_update(false) } else { Ok(()) }
+        if self.owes_key_update() {
+            self.key_update(false)
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn owes_key_update(&self) -> bool {
