@@ -1,7 +1,8 @@
 //! Creates a private authority and issues certificates, as PEM files.
 //!
 //! ```text
-//! cargo run --example authority -- --server localhost,127.0.0.1,::1 --server db.internal --client alice
+//! cargo run --example authority -- --server localhost,127.0.0.1,::1 --server db.internal \
+//!     --client alice
 //! ```
 //!
 //! The directory (`--dir`, by default `pki`) then contains `ca.pem`, `ca-key.pem`, `localhost.pem`,
@@ -28,7 +29,8 @@ struct Arguments {
     /// The name of a new authority
     #[arg(long, default_value = "fleeting example authority")]
     name: String,
-    /// Issue a server certificate for these DNS names or IP addresses, separated by commas; repeatable
+    /// Issue a server certificate for these DNS names or IP addresses, separated by commas;
+    /// repeatable
     #[arg(long, value_name = "NAMES")]
     server: Vec<String>,
     /// Issue a client certificate for this name; repeatable

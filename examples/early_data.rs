@@ -1,5 +1,5 @@
-//! Early data (0-RTT): the client sends a request with the first flight, and the server answers before
-//! the handshake is complete.
+//! Early data (0-RTT): the client sends a request with the first flight, and the server answers
+//! before the handshake is complete.
 //!
 //! ```text
 //! cargo run --release --example early_data
@@ -8,8 +8,8 @@
 //! The client and two servers communicate over TCP with a latency of 20 ms each way. An attacker
 //! records the traffic.
 //!
-//! 1. The first visit is a full handshake: two round trips until the answer arrives. The server sends
-//!    tickets that allow early data.
+//! 1. The first visit is a full handshake: two round trips until the answer arrives. The server
+//!    sends tickets that allow early data.
 //! 2. The second visit takes one round trip. The server answers before the client's Finished.
 //! 3. The attacker sends the recorded first flight again, to the same server and to the other one,
 //!    which accepts the same tickets. Neither server answers it.
@@ -17,7 +17,8 @@
 //!    tickets. The library does not send it again. The client decides, because only it knows that
 //!    this request may happen twice.
 //!
-//! **Early data can be replayed.** This example asks for a price. It would not send an order this way.
+//! **Early data can be replayed.** This example asks for a price. It would not send an order this
+//! way.
 
 mod common;
 
@@ -50,8 +51,9 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let authority = Authority::new("early data")?;
     let identity = authority.issue_server([NAME])?;
-    // The servers accept each other's tickets. Each has a replay guard of its own, so it accepts early
-    // data under its own tickets only: no other server can have accepted the same data before.
+    // The servers accept each other's tickets. Each has a replay guard of its own, so it accepts
+    // early data under its own tickets only: no other server can have accepted the same data
+    // before.
     let keys = TicketKeys::rotating();
     let east = serve(&identity, &keys)?;
     let west = serve(&identity, &keys)?;
@@ -89,8 +91,8 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
     let tcp = connect(wire.address)?;
     let began = Instant::now();
     let mut handshake = client.start(NAME, tcp)?;
-    // `None` if no session allows early data, as on the first visit. What is written goes out at once,
-    // after the ClientHello.
+    // `None` if no session allows early data, as on the first visit. What is written goes out at
+    // once, after the ClientHello.
     let sent = match handshake.early_data() {
         Some(mut early) if early.remaining() >= REQUEST.len() => early.write_all(REQUEST.as_bytes()).map(|()| true)?,
         _ => false,
@@ -101,8 +103,8 @@ fn visit(client: &Client, wire: &Wire) -> Result<Visit, Failure> {
         EarlyData::Accepted if sent => {}
         // The request was not sent early.
         EarlyData::Accepted | EarlyData::NotOffered => tls.write_all(REQUEST.as_bytes())?,
-        // This server accepted none of it. But an attacker may have sent the first flight to another
-        // server that did. So send it again only if it may happen twice.
+        // This server accepted none of it. But an attacker may have sent the first flight to
+        // another server that did. So send it again only if it may happen twice.
         EarlyData::Rejected => tls.write_all(REQUEST.as_bytes())?,
     }
     let mut answer = String::new();

@@ -4,7 +4,8 @@
 //! cargo run --release --example quickstart
 //! ```
 //!
-//! 1. An authority is created in memory. It issues a certificate to the server and one to the client.
+//! 1. An authority is created in memory. It issues a certificate to the server and one to the
+//!    client.
 //! 2. The client connects over TCP. Each side verifies the other's certificate.
 //! 3. The client sends 1 GiB, renews the keys in the middle, and closes its direction.
 //! 4. The server does the same in the other direction.

@@ -4,16 +4,16 @@
 //! cargo run --release --example remote_signer
 //! ```
 //!
-//! Here the agent is a slow thread behind a channel. It could be a process behind a socket, an HSM, or
-//! a service on another machine.
+//! Here the agent is a slow thread behind a channel. It could be a process behind a socket, an HSM,
+//! or a service on another machine.
 //!
 //! 1. An authority certifies the agent's public key. Neither the authority nor the server sees the
 //!    private key.
 //! 2. `Identity::with_signer`: the agent is called during the handshake, and the thread waits.
 //! 3. `Identity::asking`: the handshake stops with a question, and the thread serves other clients
 //!    until the agent has answered.
-//! 4. If the agent does not sign, or has another key, the clients receive internal_error. The server
-//!    never sends a wrong signature, because it could reveal the private key.
+//! 4. If the agent does not sign, or has another key, the clients receive internal_error. The
+//!    server never sends a wrong signature, because it could reveal the private key.
 
 mod common;
 
@@ -50,7 +50,8 @@ fn run() -> Result<(), Failure> {
     let authority = Authority::new("remote signer")?;
     let certify = |key| authority.certificate().server([NAME]).issue_for(key);
     let chain = certify(agent.public_key)?;
-    // Without tickets, because a resumed handshake needs no signature: see the example `resumption`.
+    // Without tickets, because a resumed handshake needs no signature: see the example
+    // `resumption`.
     let serving = |identity: Identity| Server::builder().identity(identity).without_tickets().build();
     let client = Client::builder().trust(authority.trust()).build()?;
 
@@ -107,8 +108,8 @@ impl Agent {
         let public_key = key.verifying_key().to_bytes().into();
         thread::spawn(move || {
             for Request { message, answer } in received {
-                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify" (RFC 9846,
-                // 4.5.2). An agent with several users should sign nothing else.
+                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify"
+                // (RFC 9846, 4.5.2). An agent with several users should sign nothing else.
                 if !message.starts_with(&[b" ".repeat(64).as_slice(), b"TLS 1.3, server CertificateVerify\0"].concat()) {
                     continue;
                 }
@@ -200,8 +201,8 @@ impl Serving {
     /// Performs a client's handshake until it needs a signature.
     ///
     /// The sockets are blocking, with a time-out, because these clients send their ClientHello at
-    /// once. For slow clients use non-blocking sockets: `advance` then returns `WouldBlock`, and the
-    /// loop also waits for the sockets.
+    /// once. For slow clients use non-blocking sockets: `advance` then returns `WouldBlock`, and
+    /// the loop also waits for the sockets.
     fn begin(&mut self, number: usize, tcp: TcpStream) -> Result<(), Failure> {
         match self.server.start(prepared(tcp)?).advance()? {
             Progress::Ask(Question::Signature, handshake) => {
@@ -220,7 +221,8 @@ impl Serving {
         }
     }
 
-    /// Continues the handshake that waited for this signature. `handshake_timeout` includes the wait.
+    /// Continues the handshake that waited for this signature. `handshake_timeout` includes the
+    /// wait.
     fn go_on(&mut self, number: usize, signature: Vec<u8>) -> Result<(), Failure> {
         let handshake = self.waiting.remove(&number).ok_or("a signature for an unknown handshake")?;
         greet(handshake.answer(Answer::Signature(signature))?.finish()?)

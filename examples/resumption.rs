@@ -7,8 +7,8 @@
 //! 1. The first handshake is a full one. The server then sends tickets, which the client keeps.
 //! 2. Each of the next connections uses one ticket, at the same server or the other. There are no
 //!    certificates and no signatures, but still fresh keys.
-//! 3. Both servers get a new ticket key while they run. Tickets under the old key are accepted until
-//!    it expires or is revoked.
+//! 3. Both servers get a new ticket key while they run. Tickets under the old key are accepted
+//!    until it expires or is revoked.
 //! 4. If a client or server changes whom it trusts, the next handshake is a full one.
 //!
 //! A ticket that is not accepted causes a full handshake, not an error.
@@ -40,8 +40,8 @@ fn run() -> Result<(), Failure> {
     let authority = Authority::new("resumption")?;
     let (identity, known) = (authority.issue_server([NAME])?, authority.issue_client("alice")?);
 
-    // Two servers accept each other's tickets because they share a secret from a common store. In one
-    // process the default, `TicketKeys::rotating()`, is enough.
+    // Two servers accept each other's tickets because they share a secret from a common store. In
+    // one process the default, `TicketKeys::rotating()`, is enough.
     let secret = new_secret()?;
     let (east_keys, west_keys) = (TicketKeys::empty(), TicketKeys::empty());
     for keys in [&east_keys, &west_keys] {
@@ -118,8 +118,8 @@ fn new_secret() -> Result<Zeroizing<[u8; 32]>, Failure> {
     Ok(secret)
 }
 
-/// A key that seals tickets for one hour. A ticket is valid for 2 hours by default, so the key opens
-/// tickets for 2 more hours.
+/// A key that seals tickets for one hour. A ticket is valid for 2 hours by default, so the key
+/// opens tickets for 2 more hours.
 fn ticket_key(secret: &[u8; 32]) -> Result<TicketKey, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(TicketKey::new(secret, now, now + HOUR, now + 3 * HOUR)?)
@@ -169,8 +169,8 @@ fn greet(server: &Server, tcp: TcpStream) -> Result<(), Failure> {
 /// One connection.
 struct Visit {
     resumed: bool,
-    /// From the first byte of the handshake to the server's greeting, which follows the client's last
-    /// message.
+    /// From the first byte of the handshake to the server's greeting, which follows the client's
+    /// last message.
     took: Duration,
 }
 
@@ -180,8 +180,8 @@ fn visit(client: &Client, server: &Remote) -> Result<Visit, Failure> {
     let began = Instant::now();
     let mut tls = client.connect(NAME, tcp)?;
     let mut greeting = String::new();
-    // The tickets come before the greeting and are stored while it is read. A client that never reads
-    // gets no tickets.
+    // The tickets come before the greeting and are stored while it is read. A client that never
+    // reads gets no tickets.
     tls.read_to_string(&mut greeting)?;
     let took = began.elapsed();
     let resumed = tls.resumed();

@@ -7,8 +7,10 @@
 //! curl --cacert pki/ca.pem https://localhost:4433/
 //!
 //! # with client certificates, ALPN and echo
-//! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem --ca pki/ca.pem --alpn echo --echo
-//! openssl s_client -connect localhost:4433 -CAfile pki/ca.pem -cert pki/alice.pem -key pki/alice-key.pem -alpn echo
+//! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem \
+//!     --ca pki/ca.pem --alpn echo --echo
+//! openssl s_client -connect localhost:4433 -CAfile pki/ca.pem -cert pki/alice.pem \
+//!     -key pki/alice-key.pem -alpn echo
 //! ```
 
 mod common;
@@ -71,7 +73,8 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let server = builder.build()?;
 
-    // On Linux and others the unspecified IPv6 address accepts IPv4, too. Some machines have no IPv6.
+    // On Linux and others the unspecified IPv6 address accepts IPv4, too. Some machines have no
+    // IPv6.
     let all = [IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::UNSPECIFIED)];
     let addresses = arguments.address.map_or(all.to_vec(), |address| vec![address]);
     let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| (address, arguments.port).into()).collect();
