@@ -1,7 +1,8 @@
 //! Creates a private authority and issues certificates, as PEM files.
 //!
 //! ```text
-//! cargo run --example authority -- --server localhost,127.0.0.1,::1 --server db.internal --client alice
+//! cargo run --example authority -- --server localhost,127.0.0.1,::1 --server db.internal \
+//!     --client alice
 //! ```
 //!
 //! The directory (`--dir`, by default `pki`) then contains `ca.pem`, `ca-key.pem`, `localhost.pem`,

@@ -6,8 +6,8 @@
 //! cargo run --release --example client -- localhost --ca pki/ca.pem --get /
 //!
 //! # with a client certificate; the certificate's name can differ from the address
-//! echo hello | cargo run --release --example client -- db.internal --connect 127.0.0.1 --ca pki/ca.pem \
-//!     --cert pki/alice.pem --key pki/alice-key.pem --alpn echo
+//! echo hello | cargo run --release --example client -- db.internal --connect 127.0.0.1 \
+//!     --ca pki/ca.pem --cert pki/alice.pem --key pki/alice-key.pem --alpn echo
 //!
 //! # without an authority: the server's key is given
 //! cargo run --release --example client -- localhost --pin MCowBQYDK2VwAyEA... --get /

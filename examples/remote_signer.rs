@@ -139,8 +139,8 @@ impl Agent {
         let public_key = key.verifying_key().to_bytes().into();
         thread::spawn(move || {
             for Request { message, answer } in received {
-                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify" (RFC
-                // 9846, 4.5.2). An agent with several users should sign nothing else.
+                // The message begins with 64 spaces and "TLS 1.3, server CertificateVerify"
+                // (RFC 9846, 4.5.2). An agent with several users should sign nothing else.
                 if !message.starts_with(
                     &[
                         b" ".repeat(64).as_slice(),

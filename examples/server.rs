@@ -7,8 +7,10 @@
 //! curl --cacert pki/ca.pem https://localhost:4433/
 //!
 //! # with client certificates, ALPN and echo
-//! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem --ca pki/ca.pem --alpn echo --echo
-//! openssl s_client -connect localhost:4433 -CAfile pki/ca.pem -cert pki/alice.pem -key pki/alice-key.pem -alpn echo
+//! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem \
+//!     --ca pki/ca.pem --alpn echo --echo
+//! openssl s_client -connect localhost:4433 -CAfile pki/ca.pem -cert pki/alice.pem \
+//!     -key pki/alice-key.pem -alpn echo
 //! ```
 
 mod common;
@@ -168,13 +170,7 @@ fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
     };
     write!(
         tls,
-        "HTTP/1.1 {status}\r\n\
-         Content-Type: text/plain; charset=utf-8\r\n\
-         Content-Length: {length}\r\n\
-         Allow: GET, HEAD\r\n\
-         Connection: close\r\n\
-         \r\n\
-         {body}"
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n{body}"
     )?;
     tls.close()?;
     // Wait until the client has closed, too. TCP resets a connection that is closed while received
