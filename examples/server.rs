@@ -170,7 +170,8 @@ fn answer(tls: &mut Stream<TcpStream>, report: &str) -> Result<u64, Failure> {
     };
     write!(
         tls,
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\nAllow: GET, HEAD\r\nConnection: close\r\n\r\n{body}"
     )?;
     tls.close()?;
     // Wait until the client has closed, too. TCP resets a connection that is closed while received

@@ -1,10 +1,12 @@
 //! [`Connection`]: TLS 1.3 without I/O.
 //!
 //! ```text
-//! ciphertext in ─> receive/: deframe, open ─┬─ application data ────────────> plaintext(), the caller's buffer
-//!                                           └─ messages ─> client / server step ─> ConnectionSink
-//!                                                                                      │
-//! write() ───────> send/: gather, seal ──────────────────────> output() <──────────────┘
+//! ciphertext in ─> receive/: deframe, open ─┬─ application data ─> plaintext(), caller's buffer
+//!                                           └─ messages ─> client / server step
+//!                                                                   │
+//!                                                            ConnectionSink
+//!                                                                   │
+//! write() ───────> send/: gather, seal ──────────> output() <───────┘
 //! ```
 //!
 //! It opens no socket, reads no clock and starts no thread: time and randomness come in with the

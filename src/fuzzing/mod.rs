@@ -3,13 +3,17 @@
 //!
 //! ```text
 //! messages      what decodes encodes to the same bytes
-//! record        any bytes through Deframer, Open and Joiner; what Seal made comes out whole, and not at all if a bit was flipped
-//! client        a client whose server sends these bytes          server    a server whose client sends them: with and without a ticket, an
-//!                                                                          external PSK, early data and questions, a retry by group or by
-//!                                                                          cookie, and each group
-//! certificates  chains of DER as roots, as a peer's, as our own  pem       texts as whatever can be made of a text
-//! aead          AES-GCM by our kernel, in each width, does what `aes-gcm` does, and leaves nothing of what does not open
-//! revocation    lists by two authorities, whole or signed here, a server that they may revoke, and the lists that follow them
+//! record        any bytes through Deframer, Open and Joiner; what Seal made arrives whole, and
+//!               not at all if a bit was flipped
+//! client        a client whose server sends these bytes
+//! server        a server whose client sends them: with and without a ticket, an external PSK,
+//!               early data and questions, a retry by group or by cookie, and each group
+//! certificates  chains of DER as roots, as a peer's, as our own
+//! pem           texts as everything that can be made of a text
+//! aead          AES-GCM by our kernel, in each width, does what `aes-gcm` does, and leaves nothing
+//!               of what does not open
+//! revocation    lists by two authorities, complete or signed here, a server that they may revoke,
+//!               and the lists that follow them
 //! ```
 //!
 //! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its

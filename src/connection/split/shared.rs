@@ -4,9 +4,9 @@
 //! half only tries the lock, and so never waits for the sending half.
 //!
 //! ```text
-//! sending half:      lock ─> read the notes ─> work ─> unlock ─> fence ─> failed? try_lock ─> settle
-//! receiving half:    leave a note ───────────────────────────> fence ─────────── try_lock ─> settle
-//!   before it waits: try_lock ───────────────> work ─> unlock ─> fence ─> failed? try_lock ─> settle
+//! sending half:   lock ─> read the notes ─> work ─> unlock ─> fence ─> failed? ─> try_lock, settle
+//! receiving half: leave a note ──────────────────────────> fence ──────────────> try_lock, settle
+//!   before a wait: try_lock ─> work ─> unlock ───────────> fence ─> failed? ─> try_lock, settle
 //! ```
 //!
 //! A note is left before the lock is tried, and read again after the lock was released. If two

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! disassemble   the AES-GCM kernel of every width, by what its machine code can do at all
-//! valgrind      what valgrind can run (no AVX-512, VAES, SHA or ADX), by marking the secrets as undefined: under valgrind, see the justfile
+//! valgrind      what valgrind can run (no AVX-512, VAES, SHA or ADX), with the secrets marked as
+//!               undefined: run it under valgrind, as the justfile does
 //! timing        AES-GCM of every width that this CPU has, by the clock
 //! ```
 //!

@@ -4,8 +4,9 @@
 //! ```text
 //! 1. prepare   the input of one call, of a class drawn at random, at the same addresses for both
 //! 2. measure   that call by the CPU's time stamp counter, fenced
-//! 3. crop      the measurements at many percentiles: what interrupts a call makes it longer, and hides differences
-//! 4. compare   Welch's t for each crop: beyond 10 the two classes take different times, almost surely
+//! 3. crop      the measurements at many percentiles: interruptions make a call longer, and hide
+//!              differences
+//! 4. compare   Welch's t for each crop: beyond 10, the classes almost surely take different times
 //! ```
 //!
 //! The machine is not alone, and a t-test over so many calls sees the smallest disturbance. So a

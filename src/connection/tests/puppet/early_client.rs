@@ -1,8 +1,9 @@
 //! The puppet with early data (RFC 9846, 4.3.10), as a client.
 //!
 //! ```text
-//! calling_early ─> say_client_hello ─> hear_flight ─┬─ accepted: `write` are the early keys ─> say_end_of_early_data ─> say_client_finished
-//!                  `early` are its keys             └─ rejected: they stay where they are ──────────────────────────> say_client_finished
+//! calling_early ─> say_client_hello ─> hear_flight   (`early` holds the early keys)
+//!   accepted:  `write` are the early keys ─> say_end_of_early_data ─> say_client_finished
+//!   rejected:  they stay in `early` ───────────────────────────────> say_client_finished
 //! ```
 
 use crate::connection::tests::puppet::session::Ticket;

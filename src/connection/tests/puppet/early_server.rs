@@ -1,8 +1,9 @@
 //! The puppet with early data (RFC 9846, 4.3.10), as a server.
 //!
 //! ```text
-//! offered ─> say_server_hello ─> say_parameters ─┬─ takes_early_data: `read` are the early keys ─> say_finished ─> hear_client_flight
-//! `read` are the early keys                      └─ or not: they are the handshake keys ─────────> say_finished ─> hear_client_flight
+//! offered ─> say_server_hello ─> say_parameters   (`read` are the early keys)
+//!   takes_early_data:  `read` stays ──────────────────> say_finished ─> hear_client_flight
+//!   rejects it:        `read` are the handshake keys ─> say_finished ─> hear_client_flight
 //! ```
 
 use core::mem;

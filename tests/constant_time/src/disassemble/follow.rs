@@ -1,9 +1,12 @@
 //! [`follow`]: where a secret goes in a function, by its machine code alone.
 //!
 //! ```text
-//! secret at first    what is read from memory: through an argument, or through a pointer that was read through an argument
-//! secret then        what is computed from a secret, and each byte of the stack that one was stored to
-//! not secret         the arguments themselves, and words read through an argument (`Key`, `Text`: pointers and lengths); constants
+//! secret at first    what is read from memory: through an argument, or through a pointer that was
+//!                    itself read through an argument
+//! secret then        what is computed from a secret, and each byte of the stack that a secret was
+//!                    stored to
+//! not secret         the arguments themselves, words read through an argument (`Key`, `Text`:
+//!                    pointers and lengths), and constants
 //! ```
 //!
 //! Which argument stands in which register is not asked: [`Arguments`]. What leads to a finding is
