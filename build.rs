@@ -1,12 +1,12 @@
-//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes: the stack that a call uses
-//! depends on it, and the language has no `cfg` for it.
+//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes. The stack that a call uses depends
+//! on the level, and the language has no `cfg` for it.
 
 use std::env;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(optimized, values(\"fully\", \"partly\"))");
-    // Flags for the compiler overrule what cargo says. Then nobody knows.
+    // Compiler flags override cargo's level. The level is then unknown.
     let overruled =
         env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("opt-level"));
     match env::var("OPT_LEVEL").as_deref() {

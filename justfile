@@ -1,39 +1,40 @@
-# Every check of this repository is one recipe here; `.ci/run` calls the same ones. `just` alone
-# lists them.
+# Every check of this repository is a recipe here, and `.ci/run` calls the same recipes. `just`
+# alone lists them.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
-# Seconds that each fuzz target runs in `fuzz-smoke`.
+# How many seconds each fuzz target runs in `fuzz-smoke`.
 fuzz_seconds := "10"
 
 _list:
     @just --list --unsorted
 
-# Formatting, without changing anything (`cargo fmt --all` changes it)
+# Checks the formatting without changing anything (`cargo fmt --all` formats)
 fmt:
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
 
-# Lints of every target of the library, with and without the accelerators, and of the tests for constant time
+# Lints every target, with and without the accelerators, and the tests for constant time
 clippy:
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --no-default-features -- -D warnings
     cargo clippy --locked --package constant_time -- -D warnings
 
-# The documentation, with every broken link an error
+# Builds the documentation; a broken link is an error
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-# All tests that need nothing but Rust and the C compiler it links with
+# Runs all tests that need only Rust and the C compiler it links with
 test *args:
     cargo test --locked {{args}}
 
-# That calls with a secret leave nothing on the stack, at levels of optimization of which `test` (1,
-# dependencies at 3) and `test-release` (3) say nothing. `.ci/run` takes 0 and s, the two ends; all
-# six after a change of a depth, of the compiler or of a dependency: just scrub-levels 0 1 2 s z 3
+# `test` (level 1, dependencies at 3) and `test-release` (3) say nothing about other levels.
+# `.ci/run` takes 0 and s, the two ends. After a change of a depth, of the compiler or of a
+# dependency, run all six: just scrub-levels 0 1 2 s z 3
+# Tests at several levels of optimization that calls with a secret leave nothing on the stack
 scrub-levels *levels="0 s":
-    # All that an application builds is at the level in question; what tests alone need is not, or
-    # building it would take most of the time.
+    # The level applies to everything that an application builds, but not to what only tests need,
+    # because building that would take most of the time.
     for level in {{levels}}; do \
         echo "opt-level: $level"; \
         case $level in s | z) level="\"$level\"" ;; esac; \
@@ -44,39 +45,39 @@ scrub-levels *levels="0 s":
         cargo test --locked --lib "${config[@]}" -- crypto::scrub --nocapture; \
     done
 
-# What two halves of a stream share, under every interleaving of their threads (`test` runs it too)
+# Tests what two halves share under every interleaving of their threads (`test` runs it too)
 loom:
     cargo test --locked --test halves
 
-# The same as `test`, optimized: overflow checks and debug assertions are off
+# Like `test`, but optimized: overflow checks and debug assertions are off
 test-release *args:
     cargo test --locked --release {{args}}
 
-# The full product of the matrix in tests/pair/matrix.rs, of which `test` runs every pair of dimensions
+# Runs the full matrix of tests/pair/matrix.rs (`test` covers every pair of its dimensions)
 matrix:
     cargo test --locked --release --test pair -- --ignored --nocapture matrix::the_full_product
 
-# The same without the accelerators: the crate then contains no `unsafe`
+# Like `test`, but without the accelerators: the crate then contains no `unsafe`
 no-default-features *args:
     cargo test --locked --no-default-features {{args}}
 
-# The tests with one width of the AES-GCM kernel: portable (without it), aes-ni, avx2 or avx512
+# Tests one width of the AES-GCM kernel: portable (without the kernel), aes-ni, avx2 or avx512
 width name:
     FLEETING_AES_GCM={{name}} cargo test --locked --lib --tests
 
-# The floors of the source tree, where `unsafe` may stand, how long a file may be
+# Checks the floors of the source tree, where `unsafe` is allowed, and how long a file may be
 layers:
     cargo test --locked --test layers
 
-# The always-there column of the cryptography for WebAssembly (a browser program turns getrandom's `wasm_js` on, as here)
+# Type-checks for WebAssembly: portable cryptography, and getrandom's `wasm_js` as in a browser
 wasm:
     .ci/cross-check wasm32-unknown-unknown --features getrandom/wasm_js
 
-# The same for a 32-bit machine
+# Type-checks for a 32-bit machine
 i686:
     .ci/cross-check i686-unknown-linux-gnu
 
-# Each fuzz target over its corpus and then on its own for some seconds (needs cargo-fuzz and a nightly toolchain)
+# Runs each fuzz target over its corpus and some seconds more (needs cargo-fuzz and nightly Rust)
 fuzz-smoke:
     cargo +nightly fuzz build
     for target in $(cargo +nightly fuzz list); do \
@@ -86,18 +87,18 @@ fuzz-smoke:
         rm -r "$found"; \
     done
 
-# Writes the fuzz targets' seeds anew (after a change of what is sent; review what changed in fuzz/corpus)
+# Rewrites the seeds of the fuzz targets, if what is sent changed (review the diff of fuzz/corpus)
 fuzz-seeds:
     RUSTFLAGS="--cfg fuzzing" cargo run --locked --manifest-path fuzz/Cargo.toml --example seeds
 
-# That the package contains every file that README.md links to by a relative path
+# Checks that the package contains every file that README.md links to by a relative path
 package:
     files=$(cargo package --list --locked --allow-dirty); \
     for link in $(grep -oE '\]\([^):#]+\)|^\[[^]]+\]: [^:]+$' README.md | sed -E 's/^\]\(|\)$|^\[[^]]+\]: //g' | sort -u); do \
         grep -qxF "$link" <<< "$files" || { echo "the package lacks $link, which README.md links to"; exit 1; }; \
     done
 
-# All examples built, and those run that need no arguments
+# Builds all examples and runs those that need no arguments
 examples:
     cargo build --locked --release --examples
     cargo run --locked --release --example quickstart
@@ -108,39 +109,41 @@ examples:
     cargo run --locked --release --example psk
     cargo run --locked --release --example remote_signer
 
-# The tests against other people's programs: openssl, gnutls, go, node, curl (CONTRIBUTING.md says what to install)
+# Tests against openssl, gnutls, go, node and curl (CONTRIBUTING.md says what to install)
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
 
-# Does the time depend on a secret? By the machine code of the AES-GCM kernel, by valgrind, and by
-# the clock (x86-64 Linux). The variable is graviola's: with it it runs under valgrind, which does
-# not report all instructions of the CPU.
+# The checks read the machine code of the AES-GCM kernel, run under valgrind, and measure time. The
+# variable is graviola's: without it, graviola does not run under valgrind, which does not report
+# all instructions of the CPU.
+# Checks that time does not depend on a secret (x86-64 Linux)
 constant-time:
     VALGRIND_BUG_494162=1 cargo run --locked --release --package constant_time -- disassemble
     VALGRIND_BUG_494162=1 CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --quiet --error-limit=no --suppressions=tests/constant_time/valgrind.supp" \
         cargo run --locked --release --package constant_time -- valgrind
     VALGRIND_BUG_494162=1 cargo run --locked --release --package constant_time -- timing
 
-# The comparison with rustls and OpenSSL is a package of its own: that it builds
+# Lints the comparison with rustls and OpenSSL, which is a package of its own
 bench-peers-check:
     cargo clippy --locked --release --package peers --all-targets -- -D warnings
 
-# The comparison itself: prints Markdown tables (a few minutes)
+# Runs the comparison and prints Markdown tables (takes a few minutes)
 bench-peers *args:
     cargo run --locked --release --package peers -- {{args}}
 
-# The same with BoringSSL, a program of its own (needs CMake, a C++ compiler and libclang; built in some minutes, so `.ci/run` leaves it out)
+# BoringSSL is a program of its own. It takes minutes to build, so `.ci/run` leaves it out.
+# Runs the comparison with BoringSSL too (needs CMake, a C++ compiler and libclang)
 bench-boring *args:
     cargo build --locked --release --package peers-boring
     cargo run --locked --release --package peers -- --boring "${CARGO_TARGET_DIR:-target}/release/peers-boring" {{args}}
 
-# The same, for the record: writes the tables into benches/peers/README.md. Only on a quiet machine
+# Writes the tables of `bench-boring` into benches/peers/README.md (only on a quiet machine)
 bench-readme *args: (bench-boring "--rounds 11 --intermediate --loopback 4096 --readme benches/peers/README.md" args)
 
-# Throughput against the size of a record, drawn into benches/peers/throughput.svg
+# Draws throughput against record size into benches/peers/throughput.svg
 bench-plot *args:
     cargo run --locked --release --package peers -- --plot benches/peers/throughput.svg {{args}}
 
-# Everything, from installing what it needs to the last step
+# Runs everything, beginning with the installation of what it needs
 ci:
     .ci/run

@@ -1,9 +1,9 @@
 //! The registries: numbers that TLS gives names to.
 //!
-//! Each is a newtype over the number on the wire, so that an unknown one can be carried, compared
-//! and shown; what we implement of each is a closed enum elsewhere (the suites and groups in
-//! `crypto`, the messages in `message`). `Display` and `Debug` give the registry's name, or the
-//! number where we know none.
+//! Each registry is a newtype over the number on the wire, so that an unknown value can be carried,
+//! compared and shown. The values that are implemented are closed enums elsewhere (the suites and
+//! groups in `crypto`, the messages in `message`). `Display` and `Debug` write the registry's name,
+//! or the number if no name is known.
 
 use core::fmt;
 
@@ -24,7 +24,7 @@ macro_rules! registry {
                 $(#[$value_meta])* $vis const $constant: Self = Self($value);
             )+
 
-            /// The registry's name, if it is one we know.
+            /// Returns the name in the registry, or `None` if the value is not known here.
             #[allow(dead_code, reason = "one macro for all registries; not each is asked")]
             $vis fn name(self) -> Option<&'static str> {
                 match self {
@@ -52,7 +52,7 @@ macro_rules! registry {
 }
 
 registry! {
-    /// A record's ContentType (RFC 9846, 5.1 and B.1).
+    /// The type of a record (RFC 9846, 5.1 and B.1).
     pub struct ContentType(u8), width "4";
     CHANGE_CIPHER_SPEC = 20, "change_cipher_spec";
     ALERT = 21, "alert";
@@ -61,7 +61,7 @@ registry! {
 }
 
 registry! {
-    /// A handshake message's type (RFC 9846, section 4 and B.3).
+    /// The type of a handshake message (RFC 9846, section 4 and B.3).
     pub(crate) struct HandshakeType(u8), width "4";
     CLIENT_HELLO = 1, "client_hello";
     SERVER_HELLO = 2, "server_hello";
@@ -77,7 +77,7 @@ registry! {
 }
 
 registry! {
-    /// An extension's type (RFC 9846, 4.3): those that it or we name.
+    /// The type of an extension: those of RFC 9846, 4.3, and those that fleeting uses besides.
     pub struct ExtensionType(u16), width "6";
     SERVER_NAME = 0, "server_name";
     STATUS_REQUEST = 5, "status_request";
@@ -105,8 +105,8 @@ registry! {
 }
 
 registry! {
-    /// A version of the protocol (RFC 9846, 4.3.1). Only TLS 1.3 is spoken; the others are named
-    /// for errors.
+    /// A version of the protocol (RFC 9846, 4.3.1). Only TLS 1.3 is implemented; the others have
+    /// names for errors.
     pub struct ProtocolVersion(u16), width "6";
     SSL3 = 0x0300, "SSL 3.0";
     TLS1_0 = 0x0301, "TLS 1.0";
@@ -118,21 +118,22 @@ registry! {
 registry! {
     /// A cipher suite: an AEAD and the hash of the key schedule (RFC 9846, B.4).
     pub struct CipherSuite(u16), width "6";
-    /// AES-128-GCM and SHA-256: the fastest where the CPU has AES instructions.
+    /// AES-128-GCM and SHA-256. The fastest suite on CPUs with AES instructions.
     TLS_AES_128_GCM_SHA256 = 0x1301, "TLS_AES_128_GCM_SHA256";
     /// AES-256-GCM and SHA-384.
     TLS_AES_256_GCM_SHA384 = 0x1302, "TLS_AES_256_GCM_SHA384";
-    /// ChaCha20-Poly1305 and SHA-256: the fastest, and constant in time, where the CPU has no AES
+    /// ChaCha20-Poly1305 and SHA-256. The fastest suite, and constant in time, on CPUs without AES
     /// instructions.
     TLS_CHACHA20_POLY1305_SHA256 = 0x1303, "TLS_CHACHA20_POLY1305_SHA256";
-    /// Known by name only; not implemented.
+    /// Not implemented; named for errors.
     TLS_AES_128_CCM_SHA256 = 0x1304, "TLS_AES_128_CCM_SHA256";
-    /// Known by name only; not implemented.
+    /// Not implemented; named for errors.
     TLS_AES_128_CCM_8_SHA256 = 0x1305, "TLS_AES_128_CCM_8_SHA256";
 }
 
 registry! {
-    /// A group for key exchange (RFC 9846, 4.3.7). Those not implemented are named for errors.
+    /// A group for key exchange (RFC 9846, 4.3.7). Groups that are not implemented have names for
+    /// errors.
     pub struct NamedGroup(u16), width "6";
     /// NIST P-256.
     SECP256R1 = 0x0017, "secp256r1";
@@ -149,7 +150,8 @@ registry! {
 }
 
 registry! {
-    /// A signature scheme (RFC 9846, 4.3.3). Only Ed25519 is used; the others are named for errors.
+    /// A signature scheme (RFC 9846, 4.3.3). Only Ed25519 is implemented; the others have names for
+    /// errors.
     pub struct SignatureScheme(u16), width "6";
     /// RSASSA-PKCS1-v1_5 with SHA-256; not implemented.
     RSA_PKCS1_SHA256 = 0x0401, "rsa_pkcs1_sha256";
@@ -172,33 +174,33 @@ registry! {
 registry! {
     /// How a PSK may be used (RFC 9846, 4.3.9).
     pub(crate) struct PskKeyExchangeMode(u8), width "4";
-    /// The PSK alone: no forward secrecy.
+    /// The PSK alone, without forward secrecy.
     PSK_KE = 0, "psk_ke";
-    /// The PSK and a fresh key exchange.
+    /// The PSK together with a fresh key exchange.
     PSK_DHE_KE = 1, "psk_dhe_ke";
 }
 
 registry! {
-    /// What a CertificateEntry holds (RFC 9846, 4.5.1, and RFC 7250).
+    /// The kind of content of a CertificateEntry (RFC 9846, 4.5.1, and RFC 7250).
     pub struct CertificateType(u8), width "4";
-    /// A certificate by X.509.
+    /// An X.509 certificate.
     X509 = 0, "X509";
     /// A public key without a certificate.
     RAW_PUBLIC_KEY = 2, "RawPublicKey";
 }
 
 registry! {
-    /// What an alert says (RFC 9846, section 6 and B.2).
+    /// The meaning of an alert (RFC 9846, section 6 and B.2).
     pub struct AlertDescription(u8), width "4";
-    /// The sender will send no more.
+    /// The sender sends no more data.
     CLOSE_NOTIFY = 0, "close_notify";
-    /// A message or record that must not come now.
+    /// A message or record came that is not allowed at this point.
     UNEXPECTED_MESSAGE = 10, "unexpected_message";
-    /// A record that does not open.
+    /// A record does not open: it was changed, or the keys differ.
     BAD_RECORD_MAC = 20, "bad_record_mac";
-    /// A record that is too long.
+    /// A record is too long.
     RECORD_OVERFLOW = 22, "record_overflow";
-    /// Nothing in common.
+    /// The two sides have no acceptable set of parameters in common.
     HANDSHAKE_FAILURE = 40, "handshake_failure";
     /// A certificate is corrupt, or its signature is wrong.
     BAD_CERTIFICATE = 42, "bad_certificate";
@@ -210,41 +212,41 @@ registry! {
     CERTIFICATE_EXPIRED = 45, "certificate_expired";
     /// A certificate was not accepted for another reason.
     CERTIFICATE_UNKNOWN = 46, "certificate_unknown";
-    /// A field has a value it must not have.
+    /// A field has a value that is not allowed.
     ILLEGAL_PARAMETER = 47, "illegal_parameter";
-    /// No trusted issuer was found.
+    /// A certificate has no trusted issuer, or a key is not among the trusted ones.
     UNKNOWN_CA = 48, "unknown_ca";
-    /// A valid certificate, but its holder may not come in.
+    /// A certificate is valid, but its holder is not authorized.
     ACCESS_DENIED = 49, "access_denied";
     /// A message does not follow the syntax.
     DECODE_ERROR = 50, "decode_error";
     /// A signature, Finished or binder is wrong.
     DECRYPT_ERROR = 51, "decrypt_error";
-    /// The version is not supported.
+    /// The version of the protocol is not supported.
     PROTOCOL_VERSION = 70, "protocol_version";
-    /// What was offered is too weak.
+    /// The offered parameters are too weak.
     INSUFFICIENT_SECURITY = 71, "insufficient_security";
-    /// Something went wrong that is not the peer's fault.
+    /// The sender failed for a reason that is not the peer's fault.
     INTERNAL_ERROR = 80, "internal_error";
     /// A client fell back to an older version without need.
     INAPPROPRIATE_FALLBACK = 86, "inappropriate_fallback";
-    /// The sender gave up for reasons of its own.
+    /// The sender canceled the handshake for a reason of its own.
     USER_CANCELED = 90, "user_canceled";
-    /// An extension that must be there is missing.
+    /// A required extension is missing.
     MISSING_EXTENSION = 109, "missing_extension";
-    /// An extension came that was not asked for.
+    /// A message has an extension that was not asked for.
     UNSUPPORTED_EXTENSION = 110, "unsupported_extension";
-    /// Nobody here has that name.
+    /// The server does not serve the requested name.
     UNRECOGNIZED_NAME = 112, "unrecognized_name";
-    /// An OCSP answer is not acceptable.
+    /// An OCSP response is not acceptable.
     BAD_CERTIFICATE_STATUS_RESPONSE = 113, "bad_certificate_status_response";
     /// No acceptable pre-shared key was offered.
     UNKNOWN_PSK_IDENTITY = 115, "unknown_psk_identity";
-    /// A client certificate was wanted and did not come.
+    /// A client certificate is required, but none was sent.
     CERTIFICATE_REQUIRED = 116, "certificate_required";
-    /// An error with no alert of its own.
+    /// An error that no other alert describes.
     GENERAL_ERROR = 117, "general_error";
-    /// No application protocol in common.
+    /// The two sides have no application protocol (ALPN) in common.
     NO_APPLICATION_PROTOCOL = 120, "no_application_protocol";
 }
 

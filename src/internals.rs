@@ -1,5 +1,6 @@
-//! What works on secrets, opened to this repository's own benchmarks and tests by the feature
-//! `_internals`. No part of the API: it may change or go with any version.
+//! Functions that work on secrets, opened by the feature `_internals` to this repository's own
+//! benchmarks and tests. This module is not part of the API: it may change or vanish with any
+//! version.
 
 use getrandom::Error as RandomError;
 use rand_core::TryCryptoRng;
@@ -16,20 +17,19 @@ use crate::error::Fault;
 use crate::key_schedule::{EarlySecret, FinishedKey, Iv, PskKind};
 use crate::secret::Secret;
 
-/// One key, and none of the bookkeeping that a connection does with it: whoever calls sees to it
-/// that no nonce comes twice.
+/// One AEAD key, without the bookkeeping of a connection: the caller must not use a nonce twice.
 pub struct Aead(AeadKey);
 
 impl Aead {
-    /// `None` for a suite that is not implemented, or a key that is not of its length.
+    /// Returns `None` if the suite is not implemented or the key has the wrong length.
     #[must_use]
     pub fn new(suite: CipherSuite, key: &[u8]) -> Option<Self> {
         let suite = Suite::from_code_point(suite)?;
         (key.len() == suite.key_len()).then(|| Self(AeadKey::new(suite, key)))
     }
 
-    /// [`new`](Self::new) with our own kernel of this width: `aes-ni`, `avx2` or `avx512`; or
-    /// without it: `portable`. `None` also for a width that this CPU does not have.
+    /// Like [`new`](Self::new), with our own kernel of this width (`aes-ni`, `avx2` or `avx512`),
+    /// or without it (`portable`). Also returns `None` if this CPU does not have the width.
     #[must_use]
     pub fn with_width(width: &str, suite: CipherSuite, key: &[u8]) -> Option<Self> {
         let suite = Suite::from_code_point(suite).filter(|suite| key.len() == suite.key_len())?;
@@ -44,12 +44,12 @@ impl Aead {
         Some(Self(AeadKey::with(width, suite, key)))
     }
 
-    /// Encrypts `head`, and then what stands in `buffer` behind its length, into `buffer`; returns
-    /// the tag.
+    /// Encrypts `head`, followed by the part of `buffer` after the length of `head`, into `buffer`.
+    /// Returns the tag.
     ///
     /// # Panics
     ///
-    /// If `buffer` is shorter than `head`.
+    /// Panics if `buffer` is shorter than `head`.
     #[expect(
         clippy::expect_used,
         reason = "for benchmarks and tests: a mistake in the calling code"
@@ -60,8 +60,8 @@ impl Aead {
             .expect("a buffer that holds the head")
     }
 
-    /// Decrypts `buffer`, the first bytes into `head` and the others in place. `false` for a `tag`
-    /// that is not theirs.
+    /// Decrypts `buffer`: the first bytes into `head`, the others in place. Returns false if `tag`
+    /// does not match.
     pub fn open(
         &self,
         nonce: &[u8; 12],
@@ -74,13 +74,13 @@ impl Aead {
     }
 }
 
-/// Who computes key exchanges and signatures.
+/// The implementation that computes key exchanges and signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// The crates that are always there.
+    /// The crates that are always present.
     Portable,
-    /// graviola, whether or not the CPU says that it has what that needs; without the feature
-    /// `accelerate`, the other.
+    /// graviola, even if the CPU does not report the features it needs. Without the feature
+    /// `accelerate`, the same as `Portable`.
     Accelerated,
 }
 
@@ -101,9 +101,11 @@ impl Column {
 pub struct KeyShare(EphemeralKey);
 
 impl KeyShare {
+    /// Generates a key for this group.
+    ///
     /// # Errors
     ///
-    /// A group that is not implemented, or a generator that fails.
+    /// Returns an error if the group is not implemented or the generator fails.
     pub fn generate(
         column: Column,
         group: NamedGroup,
@@ -112,25 +114,26 @@ impl KeyShare {
         EphemeralKey::generate_on(column.backend(), implemented(group)?, rng).map(Self)
     }
 
-    /// What is sent.
+    /// Returns the public half, which is sent to the peer.
     pub fn public(&self) -> &[u8] {
         self.0.public()
     }
 
-    /// The shared secret with the answer.
+    /// Returns the secret that is shared with the peer, given its answer.
     ///
     /// # Errors
     ///
-    /// An answer that is no share of the group, or leaves nothing secret.
+    /// Returns an error if the answer is not a share of the group, or if the shared secret would be
+    /// known to everybody.
     pub fn agree(self, answer: &[u8]) -> Result<Secret, Fault> {
         self.0.agree(answer)
     }
 
-    /// The answer to a share, and the shared secret.
+    /// Answers a peer's share. Returns the answer and the shared secret.
     ///
     /// # Errors
     ///
-    /// As [`generate`](Self::generate) and [`agree`](Self::agree).
+    /// Returns an error in the cases of [`generate`](Self::generate) and [`agree`](Self::agree).
     pub fn respond(
         column: Column,
         group: NamedGroup,
@@ -147,11 +150,11 @@ fn implemented(group: NamedGroup) -> Result<Group, Fault> {
     })
 }
 
-/// A private key for Ed25519.
+/// An Ed25519 private key.
 pub struct Ed25519(SigningKey);
 
 impl Ed25519 {
-    /// `None` if the seed is not 32 bytes.
+    /// Returns `None` if the seed is not 32 bytes.
     #[must_use]
     pub fn new(column: Column, seed: &[u8]) -> Option<Self> {
         SigningKey::from_seed_with(column.backend(), Secret::copy_of(seed))
@@ -170,16 +173,17 @@ impl Ed25519 {
     }
 }
 
-/// What a connection derives from a PSK and a shared secret, all at the same transcript.
+/// Everything that a connection derives from a PSK and a shared secret, all with the same
+/// transcript.
 pub struct KeySchedule {
-    /// Each side's key for records under handshake keys, under application keys, and after a
+    /// Record keys: each side's handshake key and application key, and the server's key after a
     /// KeyUpdate.
     pub records: Vec<Aead>,
-    /// The static IVs that belong to them.
+    /// The static IVs of these keys.
     ivs: Vec<Iv>,
     finished: FinishedKey,
     transcript: Digest,
-    /// The PSK's binder.
+    /// The binder of the PSK.
     pub binder: Vec<u8>,
     /// Keying material for the application.
     pub exported: Secret,
@@ -188,9 +192,11 @@ pub struct KeySchedule {
 }
 
 impl KeySchedule {
+    /// Derives all keys.
+    ///
     /// # Errors
     ///
-    /// A suite that is not implemented.
+    /// Returns an error if the suite is not implemented.
     pub fn new(
         suite: CipherSuite,
         psk: &[u8],
@@ -241,7 +247,7 @@ impl KeySchedule {
         })
     }
 
-    /// The nonce of a record under each of the keys.
+    /// Returns the nonce of a record under each of the keys.
     pub fn nonces(&self, sequence: u64) -> Vec<[u8; 12]> {
         let nonce = |iv: &Iv| {
             let mut nonce = [0; 12].into();
@@ -251,13 +257,13 @@ impl KeySchedule {
         self.ivs.iter().map(nonce).collect()
     }
 
-    /// The server's Finished.
+    /// Returns the verify_data of the server's Finished.
     #[must_use]
     pub fn verify_data(&self) -> Vec<u8> {
         self.finished.verify_data(&self.transcript)
     }
 
-    /// Whether this is the server's Finished.
+    /// Returns true if `verify_data` is that of the server's Finished.
     #[must_use]
     pub fn verify(&self, verify_data: &[u8]) -> bool {
         self.finished.verify(&self.transcript, verify_data)

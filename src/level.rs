@@ -3,12 +3,12 @@
 /// The stage of a connection that keys belong to, in the order of RFC 9846, section 7.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// Before any keys: ClientHello, ServerHello, HelloRetryRequest.
+    /// No keys yet: ClientHello, ServerHello, HelloRetryRequest.
     Plaintext,
-    /// Under the client_early_traffic_secret: what a client sends before the server has answered.
+    /// Keys of the client_early_traffic_secret: what a client sends before the server has answered.
     Early,
-    /// Under a handshake traffic secret.
+    /// Keys of a handshake traffic secret.
     Handshake,
-    /// Under an application traffic secret, of any generation.
+    /// Keys of an application traffic secret, of any generation.
     Application,
 }

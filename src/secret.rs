@@ -1,13 +1,13 @@
-//! [`Secret`]: the one holder of secret bytes.
+//! [`Secret`]: the only holder of secret bytes.
 //!
 //! Everything an attacker must not learn (private keys, shared secrets, the key schedule, traffic
-//! keys, PEM text of a key) lives in a `Secret`: on the heap, filled in place, wiped when dropped.
-//! It is not `Clone`, `Copy`, `Debug` or `PartialEq`, so a copy, a log line or a comparison that
-//! leaks timing has to be written out (MACs are compared where they are made, in `crypto::hmac`),
-//! and [`expose`](Secret::expose) can be searched for.
+//! keys, the PEM text of a key) is held in a `Secret`: on the heap, filled in place, wiped when
+//! dropped. It is not `Clone`, `Copy`, `Debug` or `PartialEq`. So a copy, a log line, or a
+//! comparison that leaks timing must be written out, and [`expose`](Secret::expose) can be searched
+//! for. (MACs are compared where they are computed, in `crypto::hmac`.)
 //!
 //! Moving a `Secret` moves a pointer. A state of the handshake that is consumed leaves no copy of
-//! its secrets behind on the stack.
+//! its secrets on the stack.
 
 use zeroize::Zeroize;
 
@@ -15,14 +15,16 @@ use zeroize::Zeroize;
 pub struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// `len` zero bytes, handed to `fill` in place, so that the secret never stands anywhere else.
+    /// Allocates `len` zero bytes and lets `fill` write the secret in place, so that it exists
+    /// nowhere else.
     pub(crate) fn filled(len: usize, fill: impl FnOnce(&mut [u8])) -> Self {
         let mut secret = Self::allocate(len);
         fill(&mut secret.0);
         secret
     }
 
-    /// As [`filled`](Self::filled), where filling can fail; what was written so far is wiped then.
+    /// Like [`filled`](Self::filled), for a `fill` that can fail. The bytes written before an error
+    /// are wiped.
     pub(crate) fn try_filled<E>(
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
@@ -32,17 +34,17 @@ impl Secret {
         Ok(secret)
     }
 
-    /// A copy of bytes that somebody else holds and wipes.
+    /// Copies bytes that somebody else holds and wipes.
     pub(crate) fn copy_of(bytes: &[u8]) -> Self {
         Self::filled(bytes.len(), |out| out.copy_from_slice(bytes))
     }
 
-    /// A secret can be used only through this call, which can be searched for.
+    /// Returns the secret bytes. This is the only access to them, so every use can be searched for.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// The length in bytes, which is not secret.
+    /// Returns the length in bytes, which is not secret.
     #[expect(
         clippy::len_without_is_empty,
         reason = "an empty secret has no use, and no caller asks"
@@ -51,7 +53,8 @@ impl Secret {
         self.0.len()
     }
 
-    /// The only place that allocates memory for secrets: page locking and the like would go here.
+    /// Allocates zero bytes. This is the only place that allocates memory for secrets: page locking
+    /// and the like would go here.
     fn allocate(len: usize) -> Self {
         Self(vec![0; len].into_boxed_slice())
     }
@@ -65,8 +68,8 @@ impl Drop for Secret {
     }
 }
 
-/// Copies every secret that is dropped on this thread: for the test that looks for them in the
-/// memory of another process, which misses none that way, however new.
+/// Records every secret that is dropped on this thread, for the test that searches the memory of
+/// another process for them. So the test misses none, however new.
 #[cfg(test)]
 pub(crate) mod recorder {
     use std::cell::RefCell;
@@ -83,8 +86,8 @@ pub(crate) mod recorder {
         });
     }
 
-    /// What was dropped since the last call, or nothing if this is the first: recording begins with
-    /// it.
+    /// Returns what was dropped since the last call. The first call returns nothing and starts the
+    /// recording.
     pub(crate) fn take() -> Vec<Vec<u8>> {
         DROPPED.replace(Some(Vec::new())).unwrap_or_default()
     }

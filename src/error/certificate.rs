@@ -10,56 +10,56 @@ use crate::code_point::AlertDescription;
 pub enum CertificateError {
     /// No path from the certificate to a trusted root was found.
     UnknownIssuer,
-    /// The key is not among the trusted ones for this name.
+    /// The key is not among the keys that are trusted for this name.
     UntrustedKey,
     /// The certificate, or one on its path, has expired.
     Expired,
     /// The certificate, or one on its path, is not valid yet.
     NotValidYet,
-    /// The certificate is for other names.
+    /// The certificate does not name the expected peer.
     WrongName {
-        /// The name that was asked for.
+        /// The expected name.
         expected: String,
-        /// The DNS names and IP addresses in the certificate, 16 at most.
+        /// The DNS names and IP addresses in the certificate, at most 16 of them.
         presented: Vec<String>,
-        /// How many more there are, as far as they were read.
+        /// How many more names the certificate has, as far as they were read.
         more: usize,
     },
-    /// A certificate is not well-formed DER or X.509, or a raw public key is not one as RFC 8410
-    /// encodes it.
+    /// A certificate is not well-formed DER or X.509, or a raw public key is not encoded as in RFC
+    /// 8410.
     Malformed,
     /// A signature on the path is wrong.
     BadSignature,
-    /// The key, in a certificate or raw, or a signature on the path, is not Ed25519.
+    /// The key (of a certificate, or raw), or a signature on the path, is not Ed25519.
     UnsupportedAlgorithm,
     /// A signature on the path is made with MD5 or SHA-1 (RFC 9846, 4.5.1.3).
     BrokenHash,
-    /// A critical extension, or a version, that is not supported.
+    /// A certificate has a critical extension or a version that is not supported.
     UnsupportedExtension,
-    /// KeyUsage does not allow digitalSignature (RFC 9846, 4.5.1.2).
+    /// The certificate's key usage does not allow digitalSignature (RFC 9846, 4.5.1.2).
     KeyUsage,
-    /// The extended key usage does not allow this role.
+    /// The certificate's extended key usage does not allow its role (server or client).
     ExtendedKeyUsage,
     /// A name constraint on the path forbids a name.
     NameConstraint,
-    /// A CA certificate used as a leaf, a leaf used as a CA, or a path longer than a certificate on
-    /// it allows.
+    /// A CA certificate is used as a leaf, a leaf is used as a CA, or the path is longer than a
+    /// certificate on it allows.
     PathConstraint,
-    /// More certificates, or more work to find a path, than is allowed.
+    /// The chain has more certificates, or takes more work to find a path, than is allowed.
     TooComplex,
-    /// Revoked by its issuer, or one on its path was.
+    /// The certificate, or one on its path, was revoked by its issuer.
     Revoked,
-    /// No revocation list says whether it, or one on its path, was revoked.
+    /// No revocation list says whether the certificate, or one on its path, was revoked.
     UnknownRevocation,
-    /// The revocation list for it, or for one on its path, has expired.
+    /// The revocation list for the certificate, or for one on its path, has expired.
     RevocationListExpired,
-    /// The revocation list for it, or for one on its path, is in its issuer's name, but not signed
-    /// by that issuer, or one that may not sign lists.
+    /// The revocation list for the certificate, or for one on its path, carries its issuer's name,
+    /// but that issuer did not sign it or may not sign lists.
     RevocationListNotIssuers,
 }
 
 impl CertificateError {
-    /// The alert that answers it (RFC 9846, 6.2).
+    /// Returns the alert that answers this error (RFC 9846, 6.2).
     pub fn alert(&self) -> AlertDescription {
         match self {
             Self::UnknownIssuer | Self::UntrustedKey => AlertDescription::UNKNOWN_CA,
@@ -77,9 +77,9 @@ impl CertificateError {
             | Self::ExtendedKeyUsage => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
             // RFC 9846, 6.2: "Some other (unspecified) issue arose in processing the certificate".
-            // It is our lists' fault: the certificate is neither corrupt (bad_certificate) nor past
-            // its time (certificate_expired), and a peer that was told so would look in the wrong
-            // place.
+            // The fault lies in our lists: the certificate is neither corrupt (bad_certificate) nor
+            // out of date (certificate_expired), and a peer that got such an alert would look in
+            // the wrong place.
             Self::UnknownRevocation
             | Self::RevocationListExpired
             | Self::RevocationListNotIssuers => AlertDescription::CERTIFICATE_UNKNOWN,
@@ -91,85 +91,90 @@ impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownIssuer => f.write_str(
-                "no path leads to a trusted root; add its root to the trust, or have the peer send \
-                 the whole chain; a peer without an authority is trusted by its key",
+                "no path leads from it to a trusted root: add its root to the trust, or configure \
+                 the peer to send its whole chain; a peer without an authority is trusted by its \
+                 key",
             ),
             Self::UntrustedKey => f.write_str(
-                "its key is not among the trusted ones, for this name if one was asked for",
+                "its key is not among the trusted keys (for the expected name, if there is one): \
+                 add the key to the trust",
             ),
-            Self::Expired => f.write_str("it, or one on its path, has expired"),
-            Self::NotValidYet => {
-                f.write_str("it, or one on its path, is not valid yet; compare the two clocks")
-            }
-            Self::WrongName {
-                expected,
-                presented,
-                ..
-            } if presented.is_empty() => {
+            Self::Expired => f.write_str(
+                "it, or a certificate on its path, has expired: renew it, or correct the clock of \
+                 this machine",
+            ),
+            Self::NotValidYet => f.write_str(
+                "it, or a certificate on its path, is not valid yet: compare the clocks of this \
+                 machine and of the issuer",
+            ),
+            Self::WrongName { expected, presented, .. } if presented.is_empty() => {
                 write!(
                     f,
-                    "it is not for {expected:?}; it has no DNS name and no IP address"
+                    "it is not for {expected:?}: it has no DNS name and no IP address; issue one \
+                     that has"
                 )
             }
-            Self::WrongName {
-                expected,
-                presented,
-                more,
-            } => {
-                write!(f, "it is not for {expected:?}; it names ")?;
+            Self::WrongName { expected, presented, more } => {
+                write!(f, "it is not for {expected:?}, but for ")?;
                 for (index, name) in presented.iter().enumerate() {
-                    write!(
-                        f,
-                        "{}{}",
-                        if index == 0 { "" } else { ", " },
-                        name.escape_debug()
-                    )?;
+                    write!(f, "{}{}", if index == 0 { "" } else { ", " }, name.escape_debug())?;
                 }
-                if *more == 0 {
-                    Ok(())
-                } else {
-                    write!(f, " and {more} more")
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
                 }
+                f.write_str(": connect by such a name, or issue one for the expected name")
             }
-            Self::Malformed => {
-                f.write_str("it is not a well-formed X.509 certificate or public key")
-            }
-            Self::BadSignature => f.write_str("a signature on its path is wrong"),
-            Self::UnsupportedAlgorithm => {
-                f.write_str("it has a key, or a signature on its path, that is not Ed25519")
-            }
+            Self::Malformed => f.write_str(
+                "it is not a well-formed X.509 certificate or public key: have it issued again"
+            ),
+            Self::BadSignature => f.write_str(
+                "a signature on its path is wrong: a certificate was changed, or its issuer did \
+                 not sign it",
+            ),
+            Self::UnsupportedAlgorithm => f.write_str(
+                "its key, or a signature on its path, is not Ed25519, and fleeting accepts nothing \
+                 else: use an Ed25519 key and an authority with one",
+            ),
             Self::BrokenHash => f.write_str(
-                "a signature on its path is made with MD5 or SHA-1, which prove nothing any more",
+                "a signature on its path uses MD5 or SHA-1, which are not secure any more: have it \
+                 issued with Ed25519",
             ),
-            Self::UnsupportedExtension => {
-                f.write_str("it has a critical extension or a version that is not supported")
-            }
-            Self::KeyUsage => f.write_str("its key usage does not allow digitalSignature"),
-            Self::ExtendedKeyUsage => {
-                f.write_str("its extended key usage does not allow this role (server or client)")
-            }
-            Self::NameConstraint => {
-                f.write_str("a name constraint on its path forbids one of its names")
-            }
+            Self::UnsupportedExtension => f.write_str(
+                "it has a critical extension or a version that is not supported: have it issued \
+                 without that",
+            ),
+            Self::KeyUsage => f.write_str(
+                "its key usage does not allow digitalSignature: have it issued with that"
+            ),
+            Self::ExtendedKeyUsage => f.write_str(
+                "its extended key usage does not allow this role: have it issued for serverAuth or \
+                 clientAuth",
+            ),
+            Self::NameConstraint => f.write_str(
+                "a name constraint on its path forbids one of its names: have it issued by an \
+                 authority that may name it",
+            ),
             Self::PathConstraint => f.write_str(
-                "a CA certificate stands where a leaf must, a leaf where a CA must, or the path is \
-                 too long for a CA on it",
+                "its path is not allowed: a CA certificate is used as a leaf, a leaf as a CA, or \
+                 the path is longer than a CA on it allows",
             ),
-            Self::TooComplex => {
-                f.write_str("its chain takes more certificates or more work than is allowed")
-            }
-            Self::Revoked => f.write_str("it, or one on its path, was revoked by its issuer"),
+            Self::TooComplex => f.write_str(
+                "its chain takes more certificates or more work than is allowed: shorten it"
+            ),
+            Self::Revoked => f.write_str(
+                "it, or a certificate on its path, was revoked by its issuer: have a new one issued"
+            ),
             Self::UnknownRevocation => f.write_str(
-                "no revocation list says whether it, or one on its path, was revoked; each \
-                 authority has to give one (or RevocationLists::allow_unknown)",
+                "no revocation list says whether it, or a certificate on its path, was revoked: \
+                 load a list from each authority, or use RevocationLists::allow_unknown",
             ),
             Self::RevocationListExpired => f.write_str(
-                "the revocation list for it, or for one on its path, has expired; reload a newer \
-                 one (or RevocationLists::allow_expired)",
+                "the revocation list for it, or for a certificate on its path, has expired: reload \
+                 a newer one, or use RevocationLists::allow_expired",
             ),
             Self::RevocationListNotIssuers => f.write_str(
-                "the revocation list in its issuer's name, or in that of one on its path, is not \
-                 signed by that issuer",
+                "the revocation list for it, or for a certificate on its path, is not signed by \
+                 its issuer, or the issuer may not sign lists: reload a list from the issuer",
             ),
         }
     }

@@ -2,34 +2,34 @@
 
 use core::fmt;
 
-/// A configuration that cannot work, refused where it is made.
+/// Why a configuration, a file or a key is refused before a connection begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A PEM text has no section of the kind that was looked for.
+    /// A PEM text has no section of the expected kind.
     NoPemSection {
-        /// The section, as `CERTIFICATE` or `PRIVATE KEY`.
+        /// The section that was looked for, such as `CERTIFICATE` or `PRIVATE KEY`.
         wanted: &'static str,
-        /// What the text has instead, as `PRIVATE KEY`, if anything.
+        /// The section that the text has instead, if any, such as `PRIVATE KEY`.
         found: Option<String>,
     },
     /// A file could not be read.
     File {
-        /// Its path.
+        /// The path of the file.
         path: String,
-        /// Why.
+        /// Why this failed.
         reason: String,
     },
-    /// A certificate is not well-formed, or not fit to be used.
+    /// A certificate is not well-formed, or cannot be used for its purpose.
     Certificate {
-        /// Its place in the chain or file, from 0.
+        /// Its position in the chain or file, counted from 0.
         index: usize,
         /// What is wrong with it.
         error: super::certificate::CertificateError,
     },
-    /// A certificate revocation list (CRL) that cannot be used.
+    /// A certificate revocation list (CRL) cannot be used.
     RevocationList {
-        /// Its place in the file, from 0.
+        /// Its position in the file, counted from 0.
         index: usize,
         /// What is wrong with it.
         reason: &'static str,
@@ -41,28 +41,28 @@ pub enum ConfigError {
     },
     /// The private key does not belong to the first certificate of the chain.
     KeyMismatch,
-    /// The private key was asked for, and is held elsewhere.
+    /// The private key was asked for, but is held elsewhere.
     KeyElsewhere,
-    /// Text that is not a public key.
+    /// A text is not a public key.
     PublicKey {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Something that must be set is not.
+    /// A required value is missing.
     Missing {
-        /// What, and how to set it.
+        /// What is missing, and how to set it.
         what: &'static str,
     },
-    /// A setting has a value it must not have.
+    /// A setting has a value that is not allowed.
     Setting {
         /// The setting.
         name: &'static str,
         /// What is wrong with its value.
         reason: &'static str,
     },
-    /// A certificate, or a revocation list, could not be issued.
+    /// A certificate or a revocation list cannot be issued.
     Issue {
-        /// Why.
+        /// Why this failed.
         reason: &'static str,
     },
 }
@@ -76,65 +76,89 @@ impl fmt::Display for ConfigError {
             } => {
                 write!(
                     f,
-                    "expected a PEM section {wanted:?}, found {found:?}; are two arguments swapped?"
+                    "expected a PEM section {wanted:?}, found {found:?}: check whether two \
+                     arguments are swapped"
                 )
             }
             Self::NoPemSection {
                 wanted,
                 found: None,
-            } => write!(f, "expected a PEM section {wanted:?}, found none"),
+            } => {
+                write!(
+                    f,
+                    "expected a PEM section {wanted:?}, found none: check the file or text"
+                )
+            }
             Self::File { path, reason } => write!(f, "cannot read {path:?}: {reason}"),
-            Self::Certificate { index, error } => write!(f, "certificate {index}: {error}"),
+            Self::Certificate { index, error } => {
+                write!(
+                    f,
+                    "certificate {index} (the first is 0) cannot be used: {error}"
+                )
+            }
             Self::RevocationList { index, reason } => {
-                write!(f, "revocation list {index}: {reason}")
+                write!(
+                    f,
+                    "revocation list {index} (the first is 0) cannot be used: {reason}"
+                )
             }
-            Self::Key { reason } => write!(f, "private key: {reason}"),
-            Self::KeyMismatch => {
-                f.write_str("the private key does not belong to the first certificate")
-            }
-            Self::KeyElsewhere => f.write_str(
-                "the private key is held elsewhere, and only signs for this identity: whoever \
-                 holds it can copy it, if anybody can",
+            Self::Key { reason } => write!(f, "the private key cannot be used: {reason}"),
+            Self::KeyMismatch => f.write_str(
+                "the private key does not belong to the first certificate: pass the key of that \
+                 certificate, and the chain with it first",
             ),
-            Self::PublicKey { reason } => write!(f, "public key: {reason}"),
-            Self::Missing { what } => write!(f, "missing: {what}"),
-            Self::Setting { name, reason } => write!(f, "{name}: {reason}"),
-            Self::Issue { reason } => write!(f, "cannot issue the certificate or list: {reason}"),
+            Self::KeyElsewhere => f.write_str(
+                "the private key is held elsewhere and only signs for this identity: copy it where \
+                 whoever holds it allows that",
+            ),
+            Self::PublicKey { reason } => write!(f, "the public key cannot be used: {reason}"),
+            Self::Missing { what } => write!(f, "a required value is missing: {what}"),
+            Self::Setting { name, reason } => write!(f, "{name} is not valid: {reason}"),
+            Self::Issue { reason } => {
+                write!(
+                    f,
+                    "the certificate or revocation list cannot be issued: {reason}"
+                )
+            }
         }
     }
 }
 
 impl std::error::Error for ConfigError {}
 
-/// A server name that is none.
+/// Why a text is refused as a server name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
     /// The name is empty.
     Empty,
-    /// The name has a port in it.
+    /// The name contains a port.
     Port {
-        /// The name without it.
+        /// The name without the port.
         name: String,
     },
-    /// The name is not ASCII: write it in Punycode (`xn--...`).
+    /// The name is not ASCII. Write it in Punycode (`xn--...`).
     NotAscii,
-    /// The name is no DNS name and no IP address.
+    /// The name is neither a DNS name nor an IP address.
     Invalid,
 }
 
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => {
-                f.write_str("it is empty; a connection without a name is made by connect_unnamed")
-            }
-            Self::Port { name } => write!(
-                f,
-                "it has a port in it; give {name:?} alone, and the port to the transport"
+            Self::Empty => f.write_str(
+                "it is empty: pass a name, or use connect_unnamed to connect without one",
             ),
-            Self::NotAscii => f.write_str("it is not ASCII; write it in Punycode (xn--...)"),
-            Self::Invalid => f.write_str("it is neither a DNS name nor an IP address"),
+            Self::Port { name } => {
+                write!(
+                    f,
+                    "it contains a port: pass {name:?} alone, and the port to the transport"
+                )
+            }
+            Self::NotAscii => f.write_str("it is not ASCII: write it in Punycode (xn--...)"),
+            Self::Invalid => f.write_str(
+                "it is neither a DNS name nor an IP address: pass one without scheme or path",
+            ),
         }
     }
 }

@@ -13,50 +13,49 @@ use crate::code_point::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A handshake message that this state does not accept.
+    /// The peer sent a handshake message that is not accepted in this state.
     Unexpected {
         /// The messages that would have been accepted.
         expected: &'static str,
         /// The message that came.
         got: &'static str,
     },
-    /// A record of a type that this state does not accept (RFC 9846, section 5).
+    /// The peer sent a record of a type that is not accepted in this state (RFC 9846, section 5).
     UnexpectedRecord {
         /// The type that came.
         got: ContentType,
     },
-    /// A ChangeCipherSpec that is not the single byte 0x01, is protected, or comes where none may
-    /// (RFC 9846, section 5).
+    /// A ChangeCipherSpec is not the single byte 0x01, is protected, or comes where it is not
+    /// allowed (RFC 9846, section 5).
     ChangeCipherSpec,
-    /// Bytes of another message followed a message that changes keys, in the same record (RFC 9846,
-    /// 5.1).
+    /// Other bytes followed a message that changes keys in the same record (RFC 9846, 5.1).
     NotAligned {
         /// The message that changes keys.
         message: &'static str,
     },
-    /// A record of another type inside a handshake message that is split over records (RFC 9846,
-    /// 5.1).
+    /// A record of another type came inside a handshake message that is split over records (RFC
+    /// 9846, 5.1).
     Interleaved {
         /// The type that came.
         got: ContentType,
     },
-    /// A handshake or alert record without content (RFC 9846, 5.1 and 5.4).
+    /// A handshake or alert record has no content (RFC 9846, 5.1 and 5.4).
     EmptyFragment {
         /// The record's type.
         content_type: ContentType,
     },
-    /// A protected record of padding alone: no content type in it (RFC 9846, 5.4).
+    /// A protected record consists of padding alone, without a content type (RFC 9846, 5.4).
     NoContentType,
     /// A protected record does not open (RFC 9846, 5.2).
     BadRecordMac,
-    /// A record that is too long (RFC 9846, 5.1 and 5.2).
+    /// A record is too long (RFC 9846, 5.1 and 5.2).
     RecordOverflow {
         /// Its length in bytes.
         length: usize,
         /// The longest allowed, in bytes.
         limit: usize,
     },
-    /// Bytes that do not follow the syntax.
+    /// A message does not follow its syntax.
     Decode {
         /// The message.
         message: &'static str,
@@ -65,75 +64,76 @@ pub enum Fault {
         /// What is wrong with it.
         problem: DecodeProblem,
     },
-    /// A handshake message longer than the configuration allows.
+    /// A handshake message is longer than the configuration allows.
     MessageTooLong {
         /// Its length in bytes.
         length: usize,
         /// The longest allowed, in bytes.
         limit: usize,
     },
-    /// A message of ours that is too long for its own length fields, because of what the peer asked
-    /// to be sent back in it (a cookie, a ticket).
+    /// A message of this side would be too long for its own length fields, because of a cookie or
+    /// ticket that the peer wants back in it.
     DoesNotFit {
         /// The message.
         message: &'static str,
     },
-    /// More of something legal than is reasonable: empty records, KeyUpdates, tickets and the like.
+    /// The peer sent more of something legal than is reasonable, such as empty records, KeyUpdates
+    /// or tickets.
     TooMany {
-        /// Of what.
+        /// What came too often.
         what: &'static str,
         /// How many are allowed.
         limit: usize,
     },
-    /// More early data than the ticket allowed, which says how much (RFC 9846, 4.7.1).
+    /// The client sent more early data than its ticket allows (RFC 9846, 4.7.1).
     TooMuchEarlyData {
-        /// How much is allowed, in bytes.
+        /// The allowed size in bytes.
         limit: u32,
     },
-    /// The same extension twice in one message (RFC 9846, 4.3).
+    /// A message has the same extension twice (RFC 9846, 4.3).
     DuplicateExtension {
         /// The message.
         message: &'static str,
         /// The extension.
         extension: ExtensionType,
     },
-    /// A known extension in a message where it does not belong (RFC 9846, 4.3).
+    /// A message has a known extension that does not belong in it (RFC 9846, 4.3).
     MisplacedExtension {
         /// The message.
         message: &'static str,
         /// The extension.
         extension: ExtensionType,
     },
-    /// An answer to an extension that was not asked (RFC 9846, 4.3).
+    /// A message answers an extension that was not sent (RFC 9846, 4.3).
     UnsolicitedExtension {
         /// The message.
         message: &'static str,
         /// The extension.
         extension: ExtensionType,
     },
-    /// An extension that must be there and is not (RFC 9846, 9.2).
+    /// A message lacks a required extension (RFC 9846, 9.2).
     MissingExtension {
         /// The message.
         message: &'static str,
         /// The extension.
         extension: ExtensionType,
     },
-    /// A field with a value that it must not have.
+    /// A field has a value that is not allowed.
     Illegal(Illegal),
-    /// The peer does not speak TLS 1.3, or says so in the wrong words (RFC 9846, 4.2.2, 4.2.3 and
-    /// 4.3.1).
+    /// The peer does not offer or choose TLS 1.3, or does so in the wrong field (RFC 9846, 4.2.2,
+    /// 4.2.3 and 4.3.1).
     Version {
-        /// What it offered or chose.
+        /// The versions that the peer offered or chose.
         got: Vec<ProtocolVersion>,
     },
-    /// No cipher suite in common.
+    /// The two sides have no cipher suite in common.
     NoCommonSuite {
         /// What the client offered.
         offered: Vec<CipherSuite>,
         /// What this server accepts.
         accepted: Vec<CipherSuite>,
     },
-    /// No group in common.
+    /// The two sides have no group in common.
     NoCommonGroup {
         /// What the client offered.
         offered: Vec<NamedGroup>,
@@ -145,17 +145,17 @@ pub enum Fault {
         /// What the peer accepts.
         offered: Vec<SignatureScheme>,
     },
-    /// No certificate type in common (RFC 7250, 4.2).
+    /// The two sides have no certificate type in common (RFC 7250, 4.2).
     NoCommonCertificateType {
         /// What the client offered.
         offered: Vec<CertificateType>,
     },
-    /// No application protocol (ALPN) in common (RFC 7301, 3.2).
+    /// The two sides have no application protocol (ALPN) in common (RFC 7301, 3.2).
     NoCommonProtocol {
         /// What the client offered.
         offered: Vec<Vec<u8>>,
     },
-    /// No identity is configured for the name the client asked for (RFC 6066, section 3).
+    /// No identity is configured for the name that the client asked for (RFC 6066, section 3).
     UnrecognizedName {
         /// The name.
         name: String,
@@ -164,31 +164,31 @@ pub enum Fault {
     BadSignature,
     /// The Finished message is wrong (RFC 9846, 4.5.3).
     BadFinished,
-    /// The binder of the PSK that was chosen is wrong (RFC 9846, 4.3.11.2).
+    /// The binder of the chosen PSK is wrong (RFC 9846, 4.3.11.2).
     BadBinder,
-    /// None of the client's PSKs is known here, and there is nothing else to authenticate with (RFC
+    /// The server knows none of the client's PSKs and has nothing else to authenticate with (RFC
     /// 9846, 4.3.11 and F.6).
     UnknownPsk,
-    /// The server took none of our PSKs, and we trust nothing else.
+    /// The server accepted none of the client's PSKs, and the client trusts nothing else.
     PskNotTaken,
-    /// A client certificate is required, and none came (RFC 9846, 4.5.1.3).
+    /// A client certificate is required, but none came (RFC 9846, 4.5.1.3).
     CertificateRequired,
     /// The peer's certificate or key was not accepted.
     Certificate(CertificateError),
     /// The application's `authorize` hook refused a peer whose certificate is valid.
     Denied(Arc<dyn std::error::Error + Send + Sync>),
-    /// The secret half of something needed here did not do its work; not the peer's fault.
+    /// An internal error of this library. It is not the peer's fault.
     Internal {
         /// What failed.
         what: &'static str,
     },
-    /// The random number generator failed; not the peer's fault.
+    /// The random number generator failed. It is not the peer's fault.
     Random,
-    /// What holds our own key elsewhere did not sign; not the peer's fault.
+    /// The holder of this side's private key did not sign. It is not the peer's fault.
     Signer(Arc<dyn std::error::Error + Send + Sync>),
 }
 
-/// What is wrong with bytes that do not follow the syntax.
+/// How a field breaks the syntax of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeProblem {
@@ -196,95 +196,97 @@ pub enum DecodeProblem {
     Truncated,
     /// Bytes follow where the field should have ended.
     TrailingBytes,
-    /// The field's length is outside of its range.
+    /// The field's length is out of range.
     Length,
-    /// The field must not be empty.
+    /// The field is empty, which is not allowed.
     Empty,
 }
 
-/// A field with a value that it must not have; each answers with illegal_parameter.
+/// A field with a value that is not allowed. Each is answered with the alert illegal_parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Illegal {
-    /// The ServerHello does not echo our session id (RFC 9846, 4.2.3).
+    /// The ServerHello does not echo the client's session id (RFC 9846, 4.2.3).
     SessionIdEcho,
-    /// A compression method other than null (RFC 9846, 4.2.2 and 4.2.3).
+    /// A compression method is not null (RFC 9846, 4.2.2 and 4.2.3).
     Compression,
-    /// A cipher suite we did not offer (RFC 9846, 4.2.3).
+    /// The server chose a cipher suite that was not offered (RFC 9846, 4.2.3).
     SuiteNotOffered(CipherSuite),
-    /// Not the cipher suite of the HelloRetryRequest (RFC 9846, 4.2.4).
+    /// The server chose another cipher suite than in its HelloRetryRequest (RFC 9846, 4.2.4).
     SuiteChanged {
         /// The suite of the HelloRetryRequest.
         retry: CipherSuite,
         /// The suite that came.
         got: CipherSuite,
     },
-    /// A version we did not offer (RFC 9846, 4.3.1).
+    /// The server chose a version that was not offered (RFC 9846, 4.3.1).
     VersionNotOffered(ProtocolVersion),
-    /// The mark of a downgrade in ServerHello.random: somebody between us made the client look
-    /// older than it is (RFC 9846, 4.2.3).
+    /// ServerHello.random carries the mark of a downgrade: something between the two sides made the
+    /// client look older than it is (RFC 9846, 4.2.3).
     Downgrade,
-    /// A group we did not offer or share (RFC 9846, 4.3.8).
+    /// The server chose a group that was not offered or shared (RFC 9846, 4.3.8).
     GroupNotOffered(NamedGroup),
-    /// Not the group of the HelloRetryRequest (RFC 9846, 4.3.8).
+    /// The server chose another group than in its HelloRetryRequest (RFC 9846, 4.3.8).
     GroupChanged {
         /// The group of the HelloRetryRequest.
         retry: NamedGroup,
         /// The group that came.
         got: NamedGroup,
     },
-    /// A HelloRetryRequest that asks for nothing, or for a share already sent (RFC 9846, 4.2.4 and
-    /// 4.3.8).
+    /// A HelloRetryRequest asks for nothing, or for a share that was already sent (RFC 9846, 4.2.4
+    /// and 4.3.8).
     RetryWithoutChange,
-    /// The second ClientHello changed what it must not (RFC 9846, 4.2.2).
+    /// The second ClientHello differs from the first where it must not (RFC 9846, 4.2.2).
     HelloChanged {
         /// The field or extension.
         field: &'static str,
     },
-    /// Two key shares for one group, or one for a group not in supported_groups (RFC 9846, 4.3.8).
+    /// A ClientHello has two key shares for one group, or a key share for a group that is not in
+    /// supported_groups (RFC 9846, 4.3.8).
     KeyShares(NamedGroup),
-    /// A key share of the wrong length, or no point of the curve (RFC 9846, 4.3.8.2).
+    /// A key share has the wrong length or is not a point of the curve (RFC 9846, 4.3.8.2).
     KeyShare {
         /// The share's group.
         group: NamedGroup,
     },
-    /// A key share of small order: the shared secret is all zeros (RFC 9846, 7.4.2).
+    /// A key share has small order, so the shared secret is all zeros (RFC 9846, 7.4.2).
     ZeroSharedSecret {
         /// The share's group.
         group: NamedGroup,
     },
-    /// An entry twice in a list that must not repeat any.
+    /// A list repeats an entry, which is not allowed in it.
     DuplicateEntry {
         /// The list.
         list: &'static str,
     },
-    /// A signature scheme we did not offer (RFC 9846, 4.5.2).
+    /// The peer signed with a signature scheme that was not offered (RFC 9846, 4.5.2).
     SchemeNotOffered(SignatureScheme),
-    /// An ALPN answer we did not offer (RFC 7301, 3.1).
+    /// The server chose an ALPN protocol that was not offered (RFC 7301, 3.1).
     ProtocolNotOffered(Vec<u8>),
-    /// A certificate type we did not offer (RFC 7250, 4.2).
+    /// The server chose a certificate type that was not offered (RFC 7250, 4.2).
     CertificateTypeNotOffered(CertificateType),
-    /// A record_size_limit below 64 (RFC 8449, section 4).
+    /// The peer's record_size_limit is below 64 (RFC 8449, section 4).
     RecordSizeLimit(u16),
-    /// A certificate_request_context that is not the one sent, or not empty where it must be (RFC
-    /// 9846, 4.4.2 and 4.5.1).
+    /// A certificate_request_context is not the one that was sent, or is not empty where it must be
+    /// (RFC 9846, 4.4.2 and 4.5.1).
     RequestContext,
-    /// More than one raw public key (RFC 9846, 4.5.1).
+    /// The peer sent more than one raw public key (RFC 9846, 4.5.1).
     RawKeys(usize),
-    /// A KeyUpdateRequest over 1 (RFC 9846, 4.7.3).
+    /// A KeyUpdateRequest has a value above 1 (RFC 9846, 4.7.3).
     KeyUpdateRequest(u8),
     /// pre_shared_key is not the last extension (RFC 9846, 4.3.11).
     PskNotLast,
-    /// Not one binder for each PSK identity (RFC 9846, 4.3.11).
+    /// The number of binders differs from the number of PSK identities (RFC 9846, 4.3.11).
     BinderCount {
         /// How many identities came.
         identities: usize,
         /// How many binders came.
         binders: usize,
     },
-    /// A PSK identity that was not offered (RFC 9846, 4.3.11).
+    /// The server chose a PSK identity that was not offered (RFC 9846, 4.3.11).
     PskIndex(u16),
-    /// A cipher suite whose hash is not that of the PSK chosen with it (RFC 9846, 4.3.11).
+    /// The server chose a cipher suite with another hash than that of the chosen PSK (RFC 9846,
+    /// 4.3.11).
     PskHash {
         /// The suite that came.
         suite: CipherSuite,
@@ -292,19 +294,19 @@ pub enum Illegal {
     /// The server chose a PSK without a key share, which was not offered (RFC 9846, 4.3.9 and
     /// 4.3.11).
     PskWithoutKeyShare,
-    /// Early data was accepted with another cipher suite or ALPN protocol than its session's, or
-    /// under another PSK than the first (RFC 9846, 4.3.10 and 4.3.11).
+    /// The server accepted early data with another cipher suite or ALPN protocol than that of its
+    /// session, or under another PSK than the first (RFC 9846, 4.3.10 and 4.3.11).
     EarlyDataTerms {
         /// What differs.
         field: &'static str,
     },
-    /// A host_name in server_name that is no DNS name: not ASCII, with a trailing dot, or an IP
-    /// address (RFC 6066, section 3).
+    /// A host_name in server_name is not a DNS name: it is not ASCII, has a trailing dot, or is an
+    /// IP address (RFC 6066, section 3).
     ServerName,
 }
 
 impl Fault {
-    /// The alert that answers this fault (RFC 9846, 6.2).
+    /// Returns the alert that answers this fault (RFC 9846, 6.2).
     pub fn alert(&self) -> AlertDescription {
         match self {
             Self::Unexpected { .. }
@@ -332,8 +334,8 @@ impl Fault {
             Self::NoCommonCertificateType { .. } => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::NoCommonProtocol { .. } => AlertDescription::NO_APPLICATION_PROTOCOL,
             Self::UnrecognizedName { .. } => AlertDescription::UNRECOGNIZED_NAME,
-            // RFC 9846, F.6: a PSK that nobody knows looks like one with a wrong binder. (6.2 would
-            // allow unknown_psk_identity, and decrypt_error too.)
+            // RFC 9846, F.6: an unknown PSK looks like one with a wrong binder. (6.2 would allow
+            // unknown_psk_identity, and decrypt_error too.)
             Self::BadSignature | Self::BadFinished | Self::BadBinder | Self::UnknownPsk => {
                 AlertDescription::DECRYPT_ERROR
             }
@@ -347,11 +349,68 @@ impl Fault {
     }
 }
 
-/// How many entries of a peer's list an error's text repeats.
+/// What to do about messages that no correct implementation of TLS 1.3 sends.
+const REPORT: &str = "report this to the maintainers of the peer's TLS implementation";
+
+impl Fault {
+    /// Returns what the reader of the error can do, unless the fault's text says so itself.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unexpected { .. }
+            | Self::ChangeCipherSpec
+            | Self::NotAligned { .. }
+            | Self::Interleaved { .. }
+            | Self::EmptyFragment { .. }
+            | Self::NoContentType
+            | Self::TooMany { .. }
+            | Self::TooMuchEarlyData { .. }
+            | Self::Decode { .. }
+            | Self::DuplicateExtension { .. }
+            | Self::MisplacedExtension { .. }
+            | Self::UnsolicitedExtension { .. } => REPORT,
+            Self::Illegal(Illegal::Downgrade) => "connect again over a network that can be trusted",
+            Self::Illegal(_) => REPORT,
+            Self::UnexpectedRecord { .. } | Self::RecordOverflow { .. } => {
+                "check that the peer speaks TLS at this address and port"
+            }
+            Self::BadRecordMac | Self::BadFinished => {
+                "connect again, and if that fails look for what changes the traffic"
+            }
+            Self::MessageTooLong { .. } => "raise it if the peer needs more",
+            Self::DoesNotFit { .. } => "make the peer send a shorter one",
+            Self::MissingExtension { .. } => {
+                "configure the peer to offer it, or this side not to require it"
+            }
+            Self::Version { .. } => "enable TLS 1.3 in the peer",
+            Self::NoCommonSuite { .. } => "configure the same cipher suite on both sides",
+            Self::NoCommonGroup { .. } => "configure the same group on both sides",
+            Self::NoCommonScheme { .. } => "enable ed25519 in the peer",
+            Self::NoCommonCertificateType { .. } => {
+                "configure the same type (X.509 or raw public keys) on both sides"
+            }
+            Self::NoCommonProtocol { .. } => "configure the same protocol on both sides",
+            Self::UnrecognizedName { .. } => {
+                "configure one with identity_for(), or one for every name with identity()"
+            }
+            Self::BadSignature => "configure the peer with the private key of its certificate",
+            Self::BadBinder => "configure the same secret on both sides",
+            Self::CertificateRequired => "configure the client with an identity",
+            Self::Certificate(_)
+            | Self::Denied(_)
+            | Self::UnknownPsk
+            | Self::PskNotTaken
+            | Self::Internal { .. }
+            | Self::Random
+            | Self::Signer(_) => return None,
+        })
+    }
+}
+
+/// How many entries of a peer's list the text of an error repeats.
 const ENTRIES_SHOWN: usize = 16;
 
-/// A list of names or code points, for an error's text: of bounded length, as a peer may have
-/// written it.
+/// A list of names or code points in the text of an error. Its length is bounded, because a peer
+/// may have written it.
 struct List<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for List<'_, T> {
@@ -375,148 +434,193 @@ impl<T: fmt::Display> fmt::Display for List<'_, T> {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unexpected { expected, got } => write!(f, "expected {expected}, got {got}"),
-            Self::UnexpectedRecord { got } => write!(f, "a record of type {got} must not come now"),
-            Self::ChangeCipherSpec => {
-                f.write_str("a ChangeCipherSpec that is wrong or comes at the wrong time")
+            Self::Unexpected { expected, got } => {
+                write!(f, "expected {expected}, but the peer sent {got}")
             }
-            Self::NotAligned { message } => write!(
-                f,
-                "{message} changes keys and must end its record, but more followed it"
+            Self::UnexpectedRecord { got } => {
+                write!(
+                    f,
+                    "the peer sent a record of type {got}, which is not allowed at this point"
+                )
+            }
+            Self::ChangeCipherSpec => f.write_str(
+                "the peer sent a ChangeCipherSpec that is malformed, protected or not allowed at \
+                 this point",
             ),
-            Self::Interleaved { got } => {
-                write!(f, "a record of type {got} inside a split handshake message")
+            Self::NotAligned { message } => {
+                write!(
+                    f,
+                    "the peer's {message} changes keys and must end its record, but other bytes \
+                     followed it"
+                )
             }
+            Self::Interleaved { got } => write!(
+                f,
+                "expected the rest of a split handshake message, but the peer sent a record of \
+                 type {got}"
+            ),
             Self::EmptyFragment { content_type } => {
-                write!(f, "an empty record of type {content_type}")
+                write!(
+                    f,
+                    "the peer sent an empty record of type {content_type}, which must have content"
+                )
             }
-            Self::NoContentType => f.write_str("a protected record of padding alone"),
+            Self::NoContentType => f.write_str(
+                "the peer sent a protected record of padding alone, which must have a content type",
+            ),
             Self::BadRecordMac => f.write_str(
-                "a record does not open: it was changed on the way, or the two sides' keys differ",
+                "a record from the peer does not open: it was changed on the way, or the keys of \
+                 the two sides differ",
             ),
-            Self::RecordOverflow { length, limit } => write!(
-                f,
-                "a record of {length} bytes, where at most {limit} are allowed"
-            ),
+            Self::RecordOverflow { length, limit } => {
+                write!(
+                    f,
+                    "the peer sent a record of {length} bytes, but at most {limit} are allowed"
+                )
+            }
             Self::Decode {
                 message,
                 field,
                 problem,
-            } => write!(f, "{message}.{field} {problem}"),
-            Self::MessageTooLong { length, limit } => {
+            } => {
                 write!(
                     f,
-                    "a handshake message of {length} bytes, where the configuration allows {limit} \
-                     (max_handshake_size)"
+                    "the peer sent a malformed message: {message}.{field} {problem}"
                 )
             }
-            Self::DoesNotFit { message } => {
-                write!(
-                    f,
-                    "our {message} would be longer than its length fields can tell: the peer's \
-                     cookie or ticket leaves no room"
-                )
-            }
-            Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
-            Self::TooMuchEarlyData { limit } => write!(
+            Self::MessageTooLong { length, limit } => write!(
                 f,
-                "more than {limit} bytes of early data, which is what the ticket allows"
+                "the peer sent a handshake message of {length} bytes, but max_handshake_size \
+                 allows {limit}"
             ),
+            Self::DoesNotFit { message } => write!(
+                f,
+                "the cookie or ticket that the peer wants back is too long for the {message} of \
+                 this side"
+            ),
+            Self::TooMany { what, limit } => {
+                write!(f, "the peer sent more {what} than are accepted ({limit})")
+            }
+            Self::TooMuchEarlyData { limit } => {
+                write!(
+                    f,
+                    "the peer sent more early data than its ticket allows ({limit} bytes)"
+                )
+            }
             Self::DuplicateExtension { message, extension } => {
-                write!(f, "{message} has the extension {extension} twice")
+                write!(
+                    f,
+                    "the peer's {message} has the extension {extension} twice"
+                )
             }
             Self::MisplacedExtension { message, extension } => {
                 write!(
                     f,
-                    "{message} has the extension {extension}, which does not belong there"
+                    "the peer's {message} has the extension {extension}, which does not belong \
+                     there"
                 )
             }
             Self::UnsolicitedExtension { message, extension } => {
                 write!(
                     f,
-                    "{message} answers the extension {extension}, which was not asked"
+                    "the peer's {message} has the extension {extension}, which was not asked for"
                 )
             }
             Self::MissingExtension { message, extension } => {
-                write!(f, "{message} lacks the extension {extension}")
+                write!(
+                    f,
+                    "the peer's {message} lacks the extension {extension}, which is required"
+                )
             }
             Self::Illegal(illegal) => illegal.fmt(f),
             Self::Version { got } => {
-                write!(f, "the peer does not speak TLS 1.3, but {}", List(got))
+                write!(f, "expected TLS 1.3, but the peer speaks {}", List(got))
             }
             Self::NoCommonSuite { offered, accepted } => {
                 write!(
                     f,
-                    "no cipher suite in common: offered were {}, accepted are {}",
+                    "no cipher suite in common: the client offers {}, and this server accepts {}",
                     List(offered),
                     List(accepted)
                 )
             }
-            Self::NoCommonGroup { offered, accepted } => {
+            Self::NoCommonGroup { offered, accepted } => write!(
+                f,
+                "no group for key exchange in common: the client offers {}, and this server \
+                 accepts {}",
+                List(offered),
+                List(accepted)
+            ),
+            Self::NoCommonScheme { offered } => write!(
+                f,
+                "the peer does not accept ed25519 signatures, the only ones that fleeting makes; \
+                 it accepts {}",
+                List(offered)
+            ),
+            Self::NoCommonCertificateType { offered } => {
                 write!(
                     f,
-                    "no group in common: offered were {}, accepted are {}",
-                    List(offered),
-                    List(accepted)
-                )
-            }
-            Self::NoCommonScheme { offered } => {
-                write!(
-                    f,
-                    "the peer does not accept ed25519 signatures, and fleeting makes no others; it \
-                     accepts {}",
+                    "no certificate type in common with this server: the client offers {}",
                     List(offered)
                 )
             }
-            Self::NoCommonCertificateType { offered } => write!(
-                f,
-                "no certificate type in common: offered were {}",
-                List(offered)
-            ),
             Self::NoCommonProtocol { offered } => {
-                // Escaped: nobody has vouched for these bytes, and they end up in logs.
+                // Escaped: an unauthenticated peer wrote these bytes, and they end up in logs.
                 let names: Vec<_> = offered.iter().map(|name| name.escape_ascii()).collect();
                 write!(
                     f,
-                    "no ALPN protocol in common: offered were {}",
+                    "no ALPN protocol in common with this server: the client offers {}",
                     List(&names)
                 )
             }
             Self::UnrecognizedName { name } => {
-                write!(f, "no identity is configured for the name {name:?}")
+                write!(
+                    f,
+                    "this server has no identity for the name {name:?}, which the client asked for"
+                )
             }
             Self::BadSignature => f.write_str(
-                "the signature in CertificateVerify is wrong: the peer does not hold its \
-                 certificate's key",
+                "the signature in the peer's CertificateVerify is wrong: the peer does not hold \
+                 the private key of its certificate",
             ),
-            Self::BadFinished => {
-                f.write_str("the Finished message is wrong: the two sides saw different handshakes")
-            }
+            Self::BadFinished => f.write_str(
+                "the peer's Finished message is wrong: the two sides saw different handshakes",
+            ),
             Self::BadBinder => f.write_str(
-                "the binder of the PSK is wrong: the two sides hold different secrets under its \
-                 name, or saw different ClientHellos",
+                "the binder of the client's PSK is wrong: the two sides hold different secrets for \
+                 its identity, or saw different ClientHellos",
             ),
             Self::UnknownPsk => f.write_str(
-                "none of the client's PSKs is known here, or fits the suites and modes it offers, \
-                 and there is no certificate to go on with: both sides need the same identity, \
-                 names and secret",
+                "none of the client's PSKs is known here or fits the offered suites and modes, and \
+                 there is no certificate to use instead: configure the same identity, names and \
+                 secret on both sides",
             ),
             Self::PskNotTaken => f.write_str(
-                "the server took none of our PSKs, and this client trusts nothing else: both sides \
-                 need the same identity, names and secret",
+                "the server accepted none of this client's PSKs, and the client trusts nothing \
+                 else: configure the same identity, names and secret on both sides",
             ),
             Self::CertificateRequired => {
-                f.write_str("a client certificate is required, and the client sent none")
+                f.write_str("a client certificate is required, but the client sent none")
             }
             Self::Certificate(error) => {
                 write!(f, "the peer's certificate was not accepted: {error}")
             }
-            Self::Denied(reason) => write!(f, "the peer was not authorized: {reason}"),
-            Self::Internal { what } => write!(f, "{what} failed; please report this"),
-            Self::Random => f.write_str("the system's random number generator failed"),
+            Self::Denied(reason) => {
+                write!(
+                    f,
+                    "the peer was not authorized by this application: {reason}"
+                )
+            }
+            Self::Internal { what } => {
+                write!(f, "internal error in fleeting ({what}): please report it")
+            }
+            Self::Random => f.write_str(
+                "the system's random number generator failed: check that this process may use it",
+            ),
             Self::Signer(reason) => write!(
                 f,
-                "our own key, which is held elsewhere, did not sign: {reason}"
+                "the private key of this side is held elsewhere, and its holder did not sign: \
+                 {reason}"
             ),
         }
     }
@@ -545,47 +649,63 @@ impl fmt::Display for DecodeProblem {
 impl fmt::Display for Illegal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SessionIdEcho => f.write_str("ServerHello does not echo our legacy_session_id"),
-            Self::Compression => f.write_str("a compression method other than null"),
+            Self::SessionIdEcho => f.write_str(
+                "the server's ServerHello does not repeat the client's legacy_session_id",
+            ),
+            Self::Compression => {
+                f.write_str("expected the compression method null, but the peer named another")
+            }
             Self::SuiteNotOffered(suite) => {
                 write!(f, "the server chose {suite}, which was not offered")
             }
-            Self::SuiteChanged { retry, got } => write!(
-                f,
-                "the server asked for a retry with {retry} and then chose {got}"
-            ),
+            Self::SuiteChanged { retry, got } => {
+                write!(
+                    f,
+                    "the server asked for a retry with {retry}, but then chose {got}"
+                )
+            }
             Self::VersionNotOffered(version) => {
                 write!(f, "the server chose {version}, which was not offered")
             }
             Self::Downgrade => f.write_str(
-                "ServerHello.random carries the mark of a downgrade: somebody in between changed \
-                 our ClientHello",
+                "the server's ServerHello.random carries the mark of a downgrade: the ClientHello \
+                 was changed on the way",
             ),
-            Self::GroupNotOffered(group) => write!(
-                f,
-                "the server chose the group {group}, which was not offered"
-            ),
-            Self::GroupChanged { retry, got } => write!(
-                f,
-                "the server asked for a share of {retry} and then chose {got}"
-            ),
-            Self::RetryWithoutChange => f.write_str("a HelloRetryRequest that changes nothing"),
-            Self::HelloChanged { field } => write!(f, "the second ClientHello changed {field}"),
-            Self::KeyShares(group) => write!(
-                f,
-                "the key share for {group} is repeated or not in supported_groups"
-            ),
-            Self::KeyShare { group } => write!(f, "the key share for {group} is malformed"),
-            Self::ZeroSharedSecret { group } => {
+            Self::GroupNotOffered(group) => {
                 write!(
                     f,
-                    "the key share for {group} has small order: the shared secret would be known \
-                     to all"
+                    "the server chose the group {group}, which was not offered"
                 )
             }
-            Self::DuplicateEntry { list } => write!(f, "{list} repeats an entry"),
+            Self::GroupChanged { retry, got } => {
+                write!(
+                    f,
+                    "the server asked for a key share of {retry}, but then chose {got}"
+                )
+            }
+            Self::RetryWithoutChange => f.write_str(
+                "the server's HelloRetryRequest asks for nothing that was not sent already",
+            ),
+            Self::HelloChanged { field } => {
+                write!(
+                    f,
+                    "the client's second ClientHello changes {field}, which is not allowed"
+                )
+            }
+            Self::KeyShares(group) => write!(
+                f,
+                "the client's key share for {group} is repeated, or the group is not in its \
+                 supported_groups"
+            ),
+            Self::KeyShare { group } => write!(f, "the peer's key share for {group} is malformed"),
+            Self::ZeroSharedSecret { group } => write!(
+                f,
+                "the peer's key share for {group} has small order, so the shared secret would be \
+                 no secret"
+            ),
+            Self::DuplicateEntry { list } => write!(f, "the peer's {list} repeats an entry"),
             Self::SchemeNotOffered(scheme) => {
-                write!(f, "signed with {scheme}, which was not offered")
+                write!(f, "the peer signed with {scheme}, which was not offered")
             }
             Self::ProtocolNotOffered(name) => {
                 write!(
@@ -602,34 +722,62 @@ impl fmt::Display for Illegal {
                 )
             }
             Self::RecordSizeLimit(limit) => {
-                write!(f, "a record_size_limit of {limit}, which is below 64")
+                write!(
+                    f,
+                    "the peer's record_size_limit is {limit}, which is below 64"
+                )
             }
             Self::RequestContext => {
-                f.write_str("certificate_request_context is not what it must be")
+                f.write_str("the peer's certificate_request_context is not the expected one")
             }
-            Self::RawKeys(count) => write!(f, "{count} raw public keys, where one is shown"),
-            Self::KeyUpdateRequest(value) => write!(f, "a KeyUpdateRequest of {value}"),
-            Self::PskNotLast => f.write_str("pre_shared_key is not the last extension"),
+            Self::RawKeys(count) => {
+                write!(
+                    f,
+                    "expected one raw public key, but the peer sent {count} raw public keys"
+                )
+            }
+            Self::KeyUpdateRequest(value) => {
+                write!(
+                    f,
+                    "expected a KeyUpdateRequest of 0 or 1, but the peer sent {value}"
+                )
+            }
+            Self::PskNotLast => {
+                f.write_str("pre_shared_key must be the last extension of the client's ClientHello")
+            }
             Self::BinderCount {
                 identities,
                 binders,
-            } => write!(f, "{identities} PSK identities with {binders} binders"),
+            } => {
+                write!(
+                    f,
+                    "the client sent {identities} PSK identities, but {binders} binders"
+                )
+            }
             Self::PskIndex(index) => {
-                write!(f, "the server chose the PSK {index}, which was not offered")
+                write!(
+                    f,
+                    "the server chose the PSK with index {index}, which was not offered"
+                )
             }
             Self::PskHash { suite } => {
-                write!(f, "the server chose {suite} with a PSK of another hash")
+                write!(
+                    f,
+                    "the server chose {suite} together with a PSK of another hash"
+                )
             }
             Self::PskWithoutKeyShare => {
                 f.write_str("the server chose a PSK without a key share, which was not offered")
             }
-            Self::EarlyDataTerms { field } => write!(
-                f,
-                "the server accepted early data, but {field} is not its session's"
-            ),
-            Self::ServerName => {
-                f.write_str("server_name holds no DNS name in ASCII without a trailing dot")
+            Self::EarlyDataTerms { field } => {
+                write!(
+                    f,
+                    "the server accepted early data, but {field} is not that of the resumed session"
+                )
             }
+            Self::ServerName => f.write_str(
+                "the client's server_name is not a DNS name in ASCII without a trailing dot",
+            ),
         }
     }
 }

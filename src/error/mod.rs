@@ -1,7 +1,7 @@
 //! [`Error`]: one error, one alert.
 //!
 //! What a peer does wrong is a [`Fault`]: what was expected, what came, and the alert that answers
-//! it. A fault becomes an [`Error`] where the state it was found in is known, in one place. The
+//! it. A fault becomes an [`Error`] in one place, where the state it was found in is known. The
 //! first error of a connection sticks: every later call returns it again.
 
 mod certificate;
@@ -20,14 +20,15 @@ pub use fault::{DecodeProblem, Fault, Illegal};
 
 use crate::code_point::AlertDescription;
 
-/// Why a connection, or the making of one, failed.
+/// Why a connection, or an attempt to configure or open one, failed.
 ///
-/// It is `Send`, `Sync` and `Clone`, and becomes an [`io::Error`] by `From`, from which
+/// It is `Send`, `Sync` and `Clone`. It converts into an [`io::Error`] by `From`;
 /// `io::Error::downcast::<fleeting::Error>()` gives it back.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// What the peer sent was refused, and the alert [`Fault::alert`] was sent to it.
+    /// What the peer sent was refused, or processing it failed on this side ([`Fault::Internal`]).
+    /// The alert [`Fault::alert`] was sent to the peer.
     Protocol {
         /// The state that refused it, by its name in RFC 9846, appendix A.
         state: &'static str,
@@ -36,33 +37,33 @@ pub enum Error {
     },
     /// The peer ended the connection with this alert.
     AlertReceived(AlertDescription),
-    /// The transport ended without the peer's close_notify: what was read so far may not be all
-    /// that was sent (RFC 9846, 6.1).
+    /// The transport ended without the peer's close_notify: what was read so far may be incomplete
+    /// (RFC 9846, 6.1).
     Truncated,
     /// The handshake took longer than the configuration allows.
     HandshakeTimeout,
     /// The transport failed.
     Io(Arc<io::Error>),
-    /// A configuration that cannot work.
+    /// A configuration is not valid.
     Config(ConfigError),
-    /// A server name that is none.
+    /// A server name is not valid.
     Name(NameError),
     /// The random number generator failed.
     Random,
-    /// What holds our own key elsewhere ([`Signer`](crate::Signer)) failed, or its signature is not
-    /// one by this key.
+    /// The holder of this side's private key ([`Signer`](crate::Signer)) failed, or returned a
+    /// signature that is not made with this key.
     Signer(Arc<dyn std::error::Error + Send + Sync>),
-    /// A key reached the number of records it may protect (RFC 9846, 5.5), and could not be
-    /// renewed.
+    /// A key reached the number of records it may protect (RFC 9846, 5.5) and could not be renewed.
     KeyLimit,
-    /// Writing after `close()`.
+    /// Data was written after `close()`.
     Closed,
-    /// The application refused to answer a question of the handshake, and this alert was sent.
+    /// The application refused to answer a question of the handshake, and this alert was sent to
+    /// the peer.
     Refused(AlertDescription),
-    /// The handshake asks something that `connect`, `accept` and `finish` cannot hand over: the
+    /// The handshake asks a question that `connect`, `accept` and `finish` cannot hand over: the
     /// name of the [`Question`](crate::Question).
     Asked(&'static str),
-    /// A call that this state of the connection does not allow, such as answering a question that
+    /// A call is not allowed in this state of the connection, such as an answer to a question that
     /// was not asked.
     WrongState {
         /// The call.
@@ -73,15 +74,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// The alert that this error sends to the peer, if any: none answers a cut connection or an
-    /// alert.
+    /// Returns the alert that this error sends to the peer, if any. A cut connection and a received
+    /// alert are not answered.
     pub fn alert(&self) -> Option<AlertDescription> {
         match self {
             Self::Protocol { fault, .. } => Some(fault.alert()),
             Self::Random | Self::Signer(_) | Self::KeyLimit => {
                 Some(AlertDescription::INTERNAL_ERROR)
             }
-            // RFC 9846, 6.1: cancelling for a reason of our own; the connection adds the
+            // RFC 9846, 6.1: this side cancels for a reason of its own. The connection adds the
             // close_notify that has to follow.
             Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED),
             Self::Refused(alert) => Some(*alert),
@@ -98,8 +99,9 @@ impl Error {
 }
 
 impl Fault {
-    /// The connection's error; `state` is where it was. What is not the peer's doing is no
-    /// [`Error::Protocol`].
+    /// Converts the fault into the connection's error; `state` is the state it was found in.
+    /// [`Fault::Random`] and [`Fault::Signer`] have an error of their own, every other fault
+    /// becomes [`Error::Protocol`].
     pub(crate) fn in_state(self, state: &'static str) -> Error {
         match self {
             Self::Random => Error::Random,
@@ -112,104 +114,120 @@ impl Fault {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Protocol { state, fault } => write!(
-                f,
-                "in {state}: {fault} (answered with the alert {})",
-                fault.alert()
-            ),
+            Self::Protocol { state, fault } => {
+                write!(f, "{fault}")?;
+                if let Some(advice) = fault.advice() {
+                    write!(f, "; {advice}")?;
+                }
+                write!(f, " (state: {state}, alert sent: {})", fault.alert())
+            }
             Self::AlertReceived(alert) => match alert_hint(*alert) {
                 Some(hint) => write!(
                     f,
                     "the peer ended the connection with the alert {alert}: {hint}"
                 ),
-                None => write!(f, "the peer ended the connection with the alert {alert}"),
+                None => write!(
+                    f,
+                    "the peer ended the connection with the alert {alert}: its log may say why"
+                ),
             },
             Self::Truncated => f.write_str(
-                "the connection was cut before the peer's close_notify: what was read may be \
-                 incomplete; the peer crashed, was cut off, or closes without saying so, or this \
-                 side shut the transport down: connect again to ask anew",
+                "the transport ended before the peer sent close_notify, so what was read may be \
+                 incomplete: the peer crashed, was cut off or closes without close_notify, or this \
+                 side shut the transport down; connect and ask again",
             ),
             Self::HandshakeTimeout => f.write_str(
-                "the handshake took longer than handshake_timeout allows: the peer is slow, or \
-                 speaks another protocol, or our own answer to a question took too long",
+                "the handshake took longer than handshake_timeout allows: the peer is slow or \
+                 speaks another protocol, or the answer of this side to a question took too long",
             ),
             Self::Io(error) => write!(f, "the transport failed: {error}"),
-            Self::Config(error) => write!(f, "configuration: {error}"),
-            Self::Name(error) => write!(f, "server name: {error}"),
-            Self::Random => f.write_str("the system's random number generator failed"),
+            Self::Config(error) => write!(f, "invalid configuration: {error}"),
+            Self::Name(error) => write!(f, "invalid server name: {error}"),
+            Self::Random => f.write_str(
+                "the system's random number generator failed: check that this process may use it",
+            ),
             Self::Signer(reason) => write!(
                 f,
-                "our own key, which is held elsewhere, did not sign: {reason}; look after what \
-                 holds it, and at which key it has, and connect again"
+                "the private key of this side is held elsewhere, and its holder did not sign: \
+                 {reason}; check that the holder works and has the right key, and connect again"
             ),
             Self::KeyLimit => f.write_str(
-                "a key has protected as many records as it may, and could not be renewed: open a \
+                "a key has protected as many records as it may and could not be renewed: open a \
                  new connection",
             ),
-            Self::Closed => f.write_str("written after close(): nothing can follow a close_notify"),
-            Self::Refused(alert) => write!(
-                f,
-                "the application refused the handshake, with the alert {alert}"
-            ),
-            Self::Asked(question) => {
+            Self::Closed => {
+                f.write_str("nothing can be sent after close(): open a new connection to send more")
+            }
+            Self::Refused(alert) => {
                 write!(
                     f,
-                    "the handshake asks a question ({question}) that connect, accept and finish do \
-                     not hand over: use start() and advance()"
+                    "this application refused the handshake (alert sent: {alert})"
                 )
             }
+            Self::Asked(question) => write!(
+                f,
+                "the handshake asks a question ({question}) that connect, accept and finish cannot \
+                 hand over: use start() and advance() instead"
+            ),
             Self::WrongState { call, state } => write!(
                 f,
-                "{call} cannot be called now: the connection is in {state}"
+                "{call} cannot be called now: complete the handshake before data is sent, and \
+                 answer only what was asked (state: {state})"
             ),
         }
     }
 }
 
-/// What the receiver of an alert can do about it.
+/// Returns what the receiver of an alert can do about it.
 fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
         AlertDescription::HANDSHAKE_FAILURE => {
-            "it has no cipher suite, group or signature scheme in common with us; fleeting \
+            "it has no cipher suite, group or signature scheme in common with this side; fleeting \
              authenticates by Ed25519 alone"
         }
         AlertDescription::UNKNOWN_CA => {
-            "it does not trust the issuer of our certificate; give it the root, or send the chain \
-             that leads there; or, where it knows keys, ours is not among them"
+            "it does not trust the issuer or the key of this side's certificate; add the root or \
+             the key to its trust, or send the whole chain"
         }
         AlertDescription::BAD_CERTIFICATE
         | AlertDescription::UNSUPPORTED_CERTIFICATE
         | AlertDescription::CERTIFICATE_UNKNOWN => {
-            "it refused our certificate; look at its names, its purpose (extended key usage) and \
-             its log"
+            "it refused this side's certificate; check the names and the extended key usage of the \
+             certificate, and the peer's log"
         }
         AlertDescription::CERTIFICATE_EXPIRED => {
-            "our certificate is out of date for it; renew it, or set its clock"
+            "this side's certificate has expired or is not valid yet; renew it, or correct the \
+             peer's clock"
         }
         AlertDescription::CERTIFICATE_REQUIRED => {
-            "it wants a client certificate; configure an identity that it trusts: from one of its \
-             authorities, or with a key that it knows"
+            "it requires a client certificate; configure an identity that it trusts, by one of its \
+             authorities or by its key"
         }
         AlertDescription::CLOSE_NOTIFY => {
-            "it gave up before the handshake was over, as after a time-out"
+            "it closed the connection before the handshake was complete, for example after a \
+             time-out"
         }
         AlertDescription::DECRYPT_ERROR => {
-            "a signature or a Finished of ours is wrong for it; or, with an external PSK, it has \
-             another secret, or does not know the identity and names"
+            "a signature or Finished message of this side is wrong to it, or it does not have the \
+             same external PSK (identity, names and secret)"
         }
         AlertDescription::MISSING_EXTENSION => {
-            "it wants more than we offer: a client that has an external PSK alone is told so by a \
-             server that has a certificate and does not know the PSK"
+            "it requires an extension that this side did not send; a client that has an external \
+             PSK alone gets this from a server that does not know the PSK and has a certificate"
         }
         AlertDescription::INTERNAL_ERROR => {
-            "something failed on its side, for no fault of ours: its log says what"
+            "it failed for a reason that is not the fault of this side; see its log"
         }
-        AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3",
+        AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3; enable that in the peer",
         AlertDescription::NO_APPLICATION_PROTOCOL => {
-            "it serves none of the ALPN protocols we offered"
+            "it serves none of the ALPN protocols that this side offered; configure one of its own"
         }
-        AlertDescription::UNRECOGNIZED_NAME => "it does not serve the name we asked for",
-        AlertDescription::ACCESS_DENIED => "it knows who we are and does not let us in",
+        AlertDescription::UNRECOGNIZED_NAME => {
+            "it does not serve the name that this side asked for; check the name"
+        }
+        AlertDescription::ACCESS_DENIED => {
+            "it knows who this side is and does not let it in; have it authorized there"
+        }
         _ => return None,
     })
 }
@@ -236,7 +254,8 @@ impl std::error::Error for Error {
 }
 
 impl From<io::Error> for Error {
-    /// A transport's error; an `Error` that travelled inside an [`io::Error`] comes out again.
+    /// Converts an error of the transport. An `Error` that was converted into an [`io::Error`] is
+    /// given back.
     fn from(error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(inner) => inner,

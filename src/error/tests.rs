@@ -1,5 +1,5 @@
-//! Every variant of every error: its alert against the standard's number, written out here, and its
-//! text.
+//! Tests of every variant of every error: its alert against the standard's number, which is written
+//! out here, and its text.
 
 use super::*;
 use crate::code_point::{
@@ -7,8 +7,8 @@ use crate::code_point::{
     SignatureScheme,
 };
 
-/// What there is of a type: each variant's place in it. The match has no `_`, so a new variant does
-/// not compile before it has a place here, and [`complete`] fails before it has a row in a table.
+/// Numbers the variants of a type. The match has no `_`, so a new variant does not compile until it
+/// has a number here, and [`complete`] fails until it has a row in a table.
 trait Variants {
     const COUNT: usize;
 
@@ -24,7 +24,7 @@ macro_rules! variants {
                 use $type as E;
                 let mut places = 0..;
                 let mut next = || places.next().unwrap();
-                // Each pattern takes the next number; all are counted, and the one that fits is
+                // Each pattern takes the next number. All are counted, and the one that matches is
                 // returned.
                 let mut found = None;
                 $(let place = next(); if matches!(self, $pattern) { found = Some(place); })+
@@ -95,8 +95,8 @@ fn complete<'a, T: Variants + 'a>(rows: impl Iterator<Item = &'a T>) {
     );
 }
 
-/// The text is one line, says these words, and begins and ends like the part of a sentence that it
-/// is.
+/// Checks that the text is one line, contains these words, and begins and ends like the part of a
+/// sentence that it is.
 fn says(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{text:?} does not say {word:?}");
@@ -107,7 +107,7 @@ fn says(text: &str, words: &[&str]) {
     );
 }
 
-/// A fault, the number of its alert, and what its text says.
+/// A fault, the number of its alert, and the words that its text contains.
 type Row = (Fault, u8, &'static [&'static str]);
 
 fn faults() -> Vec<Row> {
@@ -121,7 +121,7 @@ fn faults() -> Vec<Row> {
                 got: "Finished",
             },
             10,
-            &["expected ServerHello", "got Finished"],
+            &["expected ServerHello", "sent Finished"],
         ),
         (
             Fault::UnexpectedRecord {
@@ -314,7 +314,7 @@ fn faults() -> Vec<Row> {
             120,
             &["h2", "\\n\\xff"],
         ),
-        // Its own table follows.
+        // Certificate errors have a table of their own below.
         (
             Fault::Certificate(CertificateError::Revoked),
             44,
@@ -340,7 +340,7 @@ fn each_fault_has_its_alert_and_says_what_came() {
     for (fault, alert, words) in rows {
         assert_eq!(fault.alert().0, alert, "{fault}");
         says(&fault.to_string(), words);
-        // The state and the alert's name stand beside it, and the alert is the fault's.
+        // The error adds the state and the alert's name, and its alert is the fault's.
         let error = Error::Protocol {
             state: "WAIT_SH",
             fault: fault.clone(),
@@ -350,11 +350,11 @@ fn each_fault_has_its_alert_and_says_what_came() {
         says(
             &error.to_string(),
             &[
-                "in WAIT_SH: ",
-                &format!("answered with the alert {}", AlertDescription(alert)),
+                "state: WAIT_SH",
+                &format!("alert sent: {}", AlertDescription(alert)),
             ],
         );
-        // The cause can be had without its text.
+        // The source is the fault alone.
         assert_eq!(
             std::error::Error::source(&error).unwrap().to_string(),
             fault.to_string()
@@ -490,7 +490,7 @@ fn each_certificate_error_has_its_alert() {
         (CertificateError::PathConstraint, 42, &["CA"]),
         (CertificateError::TooComplex, 42, &["more"]),
         (CertificateError::Revoked, 44, &["revoked"]),
-        // What the lists cannot tell is no fault of the certificate: certificate_unknown(46).
+        // Missing or expired lists are not the certificate's fault: certificate_unknown(46).
         (
             CertificateError::UnknownRevocation,
             46,
@@ -515,7 +515,8 @@ fn each_certificate_error_has_its_alert() {
     }
 }
 
-/// An error, the alert it sends, the kind of `io::Error` it becomes, and what its text says.
+/// Each error, the alert it sends, the kind of `io::Error` it becomes, and the words that its text
+/// contains.
 fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> {
     use io::ErrorKind as Kind;
     let reset = Arc::new(io::Error::new(Kind::ConnectionReset, "cable pulled"));
@@ -616,10 +617,10 @@ fn each_error_travels_through_io_error_and_back() {
         let io = io::Error::from(error.clone());
         assert_eq!((io.kind(), io.to_string()), (kind, text.clone()));
         assert_eq!(io.downcast::<Error>().unwrap().to_string(), text);
-        // By `?` in a function that returns our error it comes out as it went in.
+        // `?` in a function that returns our error gives the original error back.
         assert_eq!(Error::from(io::Error::from(error)).to_string(), text);
     }
-    // One that is the transport's own stays one.
+    // An error of the transport stays one.
     assert!(matches!(
         Error::from(io::Error::other("cable pulled")),
         Error::Io(error) if error.to_string() == "cable pulled"
@@ -733,10 +734,10 @@ fn a_list_that_a_peer_wrote_is_not_repeated_without_end() {
     };
     let text = fault.to_string();
     assert!(text.len() < 500, "{}", text.len());
-    says(&text, &["and 29984 more", "accepted are nothing"]);
+    says(&text, &["and 29984 more", "accepts nothing"]);
 }
 
-/// The numbers of RFC 9846, B.2, with their names, in its order: those that are not reserved.
+/// The numbers and names of RFC 9846, B.2, in its order, except the reserved ones.
 #[test]
 fn alerts_have_the_standards_numbers() {
     let alerts = [

@@ -220,6 +220,7 @@ fn the_names_in_an_error_are_bounded() {
 #[test]
 fn the_names_in_an_error_are_no_syntax() {
     // Whoever connects can have made them, and the text ends up in somebody's log.
+    const ADVICE: &str = ": connect by such a name, or issue one for the expected name";
     let root = Ca::root();
     let mut params = leaf_params(&["n.example"; 20]);
     for uri in ["x:\n2026-11-21 INFO admin logged in\x1b[2K", "x:y"] {
@@ -234,7 +235,7 @@ fn the_names_in_an_error_are_no_syntax() {
     let names = ["n.example"; 16].join(", ");
     assert_eq!(
         text,
-        format!("it is not for \"a.example\"; it names {names} and 4 more")
+        format!("it is not for \"a.example\", but for {names} and 4 more{ADVICE}")
     );
 
     let none = CertificateError::WrongName {
@@ -244,7 +245,7 @@ fn the_names_in_an_error_are_no_syntax() {
     };
     assert_eq!(
         none.to_string(),
-        "it is not for \"a.example\"; it has no DNS name and no IP address"
+        "it is not for \"a.example\": it has no DNS name and no IP address; issue one that has"
     );
     let forged = CertificateError::WrongName {
         expected: HOST.to_owned(),
@@ -253,7 +254,7 @@ fn the_names_in_an_error_are_no_syntax() {
     };
     assert_eq!(
         forged.to_string(),
-        "it is not for \"a.example\"; it names a\\nb\\u{202e}"
+        format!("it is not for \"a.example\", but for a\\nb\\u{{202e}}{ADVICE}")
     );
 }
 

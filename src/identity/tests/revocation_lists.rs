@@ -448,7 +448,7 @@ fn reloading_replaces_them_everywhere() {
     ];
     let texts = errors.map(|error| error.to_string());
     for (text, words) in texts.iter().zip([
-        "revocation list 1: ",
+        "revocation list 1 (the first is 0) cannot be used: ",
         "\"X509 CRL\", found \"CERTIFICATE\"",
         "found none",
         "missing: ",
