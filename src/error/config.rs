@@ -1,8 +1,8 @@
-//! [`ConfigError`] and [`NameError`]: what is refused before a connection begins.
+//! [`ConfigError`] and [`NameError`]: why a setting, a file, a key or a name is refused.
 
 use core::fmt;
 
-/// Why a configuration, a file or a key is refused before a connection begins.
+/// Why a setting, a file, a key or another argument is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -7,6 +7,7 @@
 mod certificate;
 mod config;
 mod fault;
+mod illegal;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,8 @@ use std::sync::Arc;
 
 pub use certificate::CertificateError;
 pub use config::{ConfigError, NameError};
-pub use fault::{DecodeProblem, Fault, Illegal};
+pub use fault::{DecodeProblem, Fault};
+pub use illegal::Illegal;
 
 use crate::code_point::AlertDescription;
 
@@ -55,7 +57,7 @@ pub enum Error {
     Signer(Arc<dyn std::error::Error + Send + Sync>),
     /// A key reached the number of records it may protect (RFC 9846, 5.5) and could not be renewed.
     KeyLimit,
-    /// Data was written after `close()`.
+    /// Data was to be sent after `close()`, or `close()` canceled the handshake.
     Closed,
     /// The application refused to answer a question of the handshake, and this alert was sent to
     /// the peer.
@@ -155,9 +157,9 @@ impl fmt::Display for Error {
                 "a key has protected as many records as it may and could not be renewed: open a \
                  new connection",
             ),
-            Self::Closed => {
-                f.write_str("nothing can be sent after close(): open a new connection to send more")
-            }
+            Self::Closed => f.write_str(
+                "this side called close(), so nothing more can be sent: open a new connection",
+            ),
             Self::Refused(alert) => {
                 write!(
                     f,

@@ -1,25 +1,25 @@
-//! AES-GCM by our own kernel, in each width that this CPU has, against `aes-gcm`.
+//! Compares AES-GCM by our own kernel, in each width that this CPU has, with `aes-gcm`.
 
 use crate::crypto::aead::AeadKey;
 use crate::crypto::kernel::{GcmKey, Width};
 use crate::crypto::suite::Suite;
 
-/// What stands around a text, and where nothing was put.
+/// The value of bytes that must not be written: around a text, and where nothing was put.
 const UNTOUCHED: u8 = 0xee;
 
-/// The longest text: a record's content, its type, and one byte more.
+/// The length of the longest text: the content of a record, its type, and one more byte.
 const LONGEST: usize = (1 << 14) + 2;
 
-/// What the input orders, in this sequence; what is missing is zero.
+/// What the input orders, in this sequence. Missing bytes are zero.
 struct Orders<'a> {
     suite: Suite,
-    /// Where in memory the text begins, behind a multiple of 64.
+    /// Where the text begins in memory, counted from a multiple of 64.
     offset: usize,
     aad: &'a [u8],
     key: Vec<u8>,
     nonce: [u8; 12],
     text: Vec<u8>,
-    /// How much of the text is somewhere else: where it is sealed from, and opened into.
+    /// How many bytes of the text are in another buffer, which is sealed from and opened into.
     head: usize,
     /// Which bit of nonce, additional data, ciphertext and tag is flipped.
     bit: usize,
@@ -43,7 +43,7 @@ impl<'a> Orders<'a> {
         let key = padded(take(suite.key_len()), suite.key_len());
         let nonce = padded(take(12), 12).try_into().expect("12 bytes");
         let aad = take(aad);
-        // So that a short input makes a long text, of which no two blocks are the same.
+        // A short input makes a long text, in which no two blocks are the same.
         let varied =
             |round: usize, at: usize, byte: u8| byte ^ round.wrapping_mul(at | 1).to_le_bytes()[0];
         let text = (0..=repeats).flat_map(|round| {
@@ -66,7 +66,7 @@ impl<'a> Orders<'a> {
     }
 }
 
-/// Room for a text at this offset, and what stands around it.
+/// Memory for a text at this offset, with bytes around it.
 struct Room {
     bytes: Vec<u8>,
     begin: usize,
@@ -98,8 +98,8 @@ impl Room {
     }
 }
 
-/// Key, nonce, additional data and a text, part of it elsewhere, sealed and opened; and one bit
-/// that is not as it was.
+/// Seals and opens a text, with its head in another buffer, and checks that a flipped bit is
+/// detected.
 pub fn aead(data: &[u8]) {
     let Orders {
         suite,
@@ -167,8 +167,8 @@ pub fn aead(data: &[u8]) {
     }
 }
 
-/// Each key's length, and the edges of what the kernel does at once: blocks, vectors, batches, a
-/// record.
+/// Seeds for each length of key and for the sizes at which the kernel changes its path: blocks,
+/// vectors, batches, a record.
 pub(super) fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let lengths = [0usize, 1, 16, 63, 64, 129, 256, 511, 513, 1400];
     let made = |at: usize, length: usize| -> Vec<u8> {

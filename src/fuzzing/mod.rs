@@ -1,5 +1,5 @@
-//! What the fuzzer drives, for tests and under `cfg(fuzzing)` alone: one function for each target
-//! of `fuzz/`, which takes any bytes and panics if a promise is broken.
+//! The functions that the fuzzer runs, compiled for tests and under `cfg(fuzzing)` alone. Each
+//! target of `fuzz/` has one function, which takes any bytes and panics if a promise is broken.
 //!
 //! ```text
 //! messages      what decodes encodes to the same bytes
@@ -16,9 +16,14 @@
 //!               and the lists that follow them
 //! ```
 //!
-//! Keys, time and randomness are fixed, so that a recorded conversation is understood again to its
-//! end: the seeds reach every state, and the fuzzer goes on from there. They lie in `fuzz/corpus/`,
-//! with what was found since; `tests.rs` runs them all.
+//! `client` and `server` run with and without a ticket, an external PSK, early data and questions,
+//! a retry by group or by cookie, and each group. `record` must deliver whole records, and none
+//! with a flipped bit. `aead` must leave nothing of what does not open. `revocation` takes complete
+//! lists or lists that are signed here, and checks the lists that follow them.
+//!
+//! Keys, time and randomness are fixed, so that a recorded conversation is understood to its end:
+//! the seeds reach every state, and the fuzzer continues from there. They are in `fuzz/corpus/`,
+//! together with what was found since; `tests.rs` runs them all.
 
 mod aead;
 mod parties;
@@ -43,7 +48,7 @@ use crate::record::{Deframer, Joiner, MAX_FRAGMENT, Open, Output, Seal};
 
 // ---- messages ----
 
-/// Any bytes as a handshake message, and any bytes as the body of one whose type is the first byte.
+/// Decodes any bytes as a handshake message, and as the body of one whose type is the first byte.
 pub fn messages(data: &[u8]) {
     message_round_trip(data);
     if let Some((msg_type, body)) = data.split_first()
@@ -67,8 +72,10 @@ fn message_round_trip(bytes: &[u8]) {
 
 // ---- record ----
 
-/// The first byte chooses the size of the fragments, the second the suite; the rest are records on
-/// the wire, then orders for records of our own.
+/// Receives any bytes as records, and seals records of our own.
+///
+/// The first byte chooses the size of the fragments, the second the suite. The rest is used twice:
+/// as records on the wire, and as orders for records of our own.
 pub fn record(data: &[u8]) {
     let [fragment, choice, rest @ ..] = data else {
         return;
@@ -85,7 +92,7 @@ pub fn record(data: &[u8]) {
         let _ = receive(open, rest, fragment);
     }
 
-    // Three bytes an order: type, length, padding.
+    // Each order has three bytes: type, length, padding.
     let (mut seal, mut output, mut sent) = (
         Seal::protected(suite, traffic_secret(suite)),
         Output::default(),
@@ -97,7 +104,7 @@ pub fn record(data: &[u8]) {
             ContentType::HANDSHAKE,
             ContentType::ALERT,
         ][usize::from(order[0]) % 3];
-        // Only the first may be large: the fuzzer lives by the number of its runs.
+        // Only the first record may be large, because the fuzzer depends on the number of its runs.
         let scale = if sent.is_empty() { 64 } else { 1 };
         let content = vec![order[0]; usize::from(order[1]) * scale + usize::from(order[2] % 3)];
         if seal
@@ -113,8 +120,8 @@ pub fn record(data: &[u8]) {
         receive(open(), &wire, fragment).expect("what we seal opens"),
         sent
     );
-    // One bit anywhere. Also of the version, which says nothing and yet is authenticated (RFC 9846,
-    // 5.2).
+    // Flips one bit anywhere, also in the version, which has no meaning but is authenticated (RFC
+    // 9846, 5.2).
     if !wire.is_empty() {
         let at = usize::from(*choice) * 251 % wire.len();
         wire[at] ^= 1 << (fragment % 8);
@@ -126,7 +133,7 @@ pub fn record(data: &[u8]) {
     }
 }
 
-/// What comes out of these bytes.
+/// Returns what comes out of these bytes.
 fn receive(
     mut open: Open,
     mut wire: &[u8],
@@ -139,7 +146,7 @@ fn receive(
     };
     loop {
         while let Some((header, body)) = deframer.next(open.is_protected()).map_err(failed)? {
-            // Into a buffer that is shorter than the record, or longer.
+            // The buffer is shorter or longer than the record.
             let mut into = vec![0; fragment * 8];
             let opened = open
                 .open(&header, deframer.bytes(body.clone()), &mut into)
@@ -178,23 +185,27 @@ fn receive(
     }
 }
 
-/// A traffic secret; the same for the same suite.
+/// Returns a traffic secret, always the same for a suite.
 fn traffic_secret(suite: Suite) -> TrafficSecret {
     EarlySecret::new(suite.hash(), None).client_early_traffic(&suite.hash().hash(b"fuzzing"))
 }
 
 // ---- client and server ----
 
-/// The first byte chooses the size of the fragments, the second what the client comes with; the
-/// rest is what the server sends.
+/// Runs a client.
+///
+/// The first byte chooses the size of the fragments, the second how the client is set up. The rest
+/// is what the server sends.
 pub fn client(data: &[u8]) {
     if let [fragment, choice, rest @ ..] = data {
         drive(new_client(*choice), 0, rest, *fragment);
     }
 }
 
-/// The first byte chooses the size of the fragments, and whether the server is chosen by the
-/// ClientHello, the second what the server wants; the rest is what the client sends.
+/// Runs a server.
+///
+/// The first byte chooses the size of the fragments and whether the server is chosen by the
+/// ClientHello, the second how the server is set up. The rest is what the client sends.
 pub fn server(data: &[u8]) {
     if let [fragment, choice, rest @ ..] = data {
         let undecided = *fragment & 0x80 != 0;
@@ -211,7 +222,7 @@ pub fn server(data: &[u8]) {
     }
 }
 
-/// How far a connection came.
+/// The result of a connection.
 #[cfg_attr(
     not(test),
     expect(
@@ -228,7 +239,7 @@ struct Driven {
     group: Option<NamedGroup>,
 }
 
-/// Feeds a connection to its end; a server that is still to be chosen is this one.
+/// Feeds all bytes to a connection. If it asks for a server, the server of this choice is given.
 fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: u8) -> Driven {
     let mut random = Fixed::new(2);
     let (mut read, mut early) = (Vec::new(), Vec::new());
@@ -257,7 +268,7 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
                 other => break other,
             }
         };
-        // Two large records: nothing that a peer sends makes more than this wait.
+        // Two large records: a peer can cause no more output than this.
         assert!(connection.output().len() <= 1 << 16, "the output grows");
         connection.sent(connection.output().len());
         result
@@ -309,8 +320,8 @@ fn drive(mut connection: Connection, choice: Choice, mut wire: &[u8], fragment: 
 
 // ---- certificates and PEM ----
 
-/// A chain: each certificate with its length in two bytes before it. Whoever it names is asked for
-/// what it says, whether anybody vouches or not.
+/// Verifies a chain. Each certificate follows its length in two bytes. A peer that is accepted is
+/// asked for everything it says.
 pub fn certificates(data: &[u8]) {
     let chain = split(data);
     let name = ServerName::parse(NAME).expect("a name");
@@ -328,7 +339,7 @@ pub fn certificates(data: &[u8]) {
             }
         }
     }
-    // Known by its key, whatever else stands in it.
+    // The leaf is trusted by its key, whatever else its certificate says.
     let trust = Trust::keys([parties::identity().public_key()]);
     for verified in [
         trust.verify_server(&chain, Some(&name), now()),
@@ -386,7 +397,7 @@ fn split(mut data: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-/// Any text as a key, a chain, roots, an authority, a public key and a name.
+/// Reads any text as a key, a chain, roots, an authority, a public key and a name.
 pub fn pem(data: &[u8]) {
     if let Ok(identity) = Identity::from_pem(data, data) {
         let again = Identity::from_pem(

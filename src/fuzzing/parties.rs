@@ -1,5 +1,5 @@
-//! The two who talk: fixed keys, time and randomness, so that a recorded conversation is understood
-//! again.
+//! The client and the server: fixed keys, time and randomness, so that a recorded conversation is
+//! understood again.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use crate::time::Now;
 
 pub(super) const NAME: &str = "db.internal";
 
-/// A key that is no secret: PKCS#8 (RFC 8410, section 7), 32 bytes of 3.
+/// A key that is not secret: PKCS#8 (RFC 8410, section 7), 32 bytes of 3.
 pub(super) const PKCS8: &[u8] = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20\
                                   \x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\
                                   \x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03\x03";
 
-/// The same as text.
+/// The same key as PEM.
 pub(super) const CLIENT_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD\n-----END PRIVATE KEY-----\n";
 
@@ -35,25 +35,25 @@ const SERVER_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
                           MC4CAQAwBQYDK2VwBCIEIAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n\
                           -----END PRIVATE KEY-----\n";
 
-/// How a party is set up, in one byte: the bits of its groups, and what is named below.
+/// How a party is set up, in one byte: the bits of its groups, and the constants below.
 pub(super) type Choice = u8;
 
-/// A client that was there before.
+/// A client with a ticket from an earlier connection.
 pub(super) const TICKET: Choice = 1;
 
-/// A client that leaves it to the server to choose a group, a round trip later.
+/// A client without key shares: the server chooses a group, which takes a round trip more.
 pub(super) const NO_SHARES: Choice = 8;
 
-/// A server that wants a cookie back.
+/// A server that sends a cookie and wants it back.
 pub(super) const COOKIE: Choice = 1;
 
-/// X25519 alone, of the four that [`groups`] knows.
+/// X25519 alone, one of the four sets that [`groups`] knows.
 pub(super) const X25519: Choice = 2;
 
 /// secp256r1 alone.
 pub(super) const SECP256R1: Choice = 4;
 
-/// Whose key comes in a certificate, and not by itself (RFC 7250).
+/// A party that shows its key in a certificate and not as a raw key (RFC 7250).
 pub(super) const CERTIFICATE: Choice = 16;
 
 /// A client that sends early data, if its ticket allows it.
@@ -62,10 +62,10 @@ pub(super) const EARLY: Choice = 32;
 /// A client that also holds a PSK, which every server knows.
 pub(super) const PSK: Choice = 64;
 
-/// Whose key, and a server's memory of replays, are elsewhere.
+/// A party whose key, and a server whose replay store, is held elsewhere.
 pub(super) const ASKING: Choice = 128;
 
-/// What a client with [`EARLY`] says.
+/// The data that a client with [`EARLY`] sends.
 pub(super) const EARLY_DATA: &[u8] = b"early";
 
 fn groups(choice: Choice) -> Vec<NamedGroup> {
@@ -81,7 +81,8 @@ fn groups(choice: Choice) -> Vec<NamedGroup> {
     }
 }
 
-/// Two who know each other's keys, which never change; nor does the key of the server's tickets.
+/// A client and a server that know each other's keys. The keys never change, nor does the ticket
+/// key.
 struct Parties {
     client: Showing,
     server: Showing,
@@ -99,7 +100,7 @@ struct Showing {
 
 impl Showing {
     fn new(key: Identity) -> Self {
-        // What stands in a chain that is given is shown.
+        // A certificate is shown if its chain was given.
         let certificate =
             Identity::from_pem(key.chain_pem(), key.key_pem().expect("it is here").expose())
                 .expect("an identity");
@@ -194,10 +195,10 @@ pub(super) fn server(choice: Choice) -> Server {
     builder.build().expect("a server")
 }
 
-/// The zone of all servers here.
+/// The replay zone of all servers here.
 const ZONE: &str = "fuzzing";
 
-/// A store that has seen nothing: the same input is run again and again.
+/// A store that has seen nothing, because the same input runs again and again.
 struct Forgetful;
 
 impl ReplayStore for Forgetful {
@@ -215,7 +216,7 @@ fn external_psk(own: &str, peer: &str) -> ExternalPsk {
     .expect("a PSK")
 }
 
-/// What an application does.
+/// Answers a question, as an application does.
 pub(super) fn answer(
     connection: &mut Connection,
     question: Question,
@@ -252,7 +253,7 @@ pub(super) fn answer(
     }
 }
 
-/// Each has sessions of its own: what one run leaves behind is not there for the next.
+/// Returns a new client. It has sessions of its own, so that no run affects the next.
 pub(super) fn new_client(choice: Choice) -> Connection {
     let sessions = SessionCache::default();
     if choice & TICKET != 0 {
@@ -271,7 +272,7 @@ pub(super) fn new_server(choice: Choice) -> Connection {
     server(choice).connection(now())
 }
 
-/// What the client has kept of a connection before.
+/// Returns the session that a client keeps from an earlier connection.
 fn session() -> ClientSession {
     static SESSION: OnceLock<ClientSession> = OnceLock::new();
     let kept = SESSION.get_or_init(|| {
@@ -284,7 +285,7 @@ fn session() -> ClientSession {
             deliver(&mut client, &mut server, 0, &mut random, &mut Vec::new());
             deliver(&mut server, &mut client, 0, &mut random, &mut Vec::new());
         }
-        // Tickets go out with what comes next.
+        // Tickets are sent together with the next data.
         server.write(b"x").expect("a handshake that is done");
         deliver(&mut server, &mut client, 0, &mut random, &mut Vec::new());
         StoredSessions::new(&sessions, session_key(0))
@@ -354,12 +355,12 @@ pub(super) fn deliver(
     }
 }
 
-/// Who has [`PKCS8`], in a self-signed certificate without a name.
+/// The client's identity: [`PKCS8`] in a self-signed certificate without a name.
 pub(super) fn identity() -> Identity {
     Identity::from_key_pem(CLIENT_KEY).expect("a key")
 }
 
-/// The middle of 2026: certificates that `seeds` makes are good then.
+/// The middle of 2026, when the certificates that `seeds` makes are valid.
 pub(super) fn now() -> Now {
     Now {
         monotonic: Duration::ZERO,

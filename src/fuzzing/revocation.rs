@@ -1,5 +1,5 @@
-//! The target `revocation`: any lists, and a server that they may revoke. Who is to sign a list is
-//! said in the input, and it is signed here: no fuzzer guesses a signature.
+//! The target `revocation`: any lists, and a server that they may revoke. The input says who signs
+//! a list, and the list is signed here, because no fuzzer guesses a signature.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,19 +14,20 @@ use crate::fuzzing::parties::{NAME, now};
 use crate::identity::{Authority, Peer, RevocationLists, ServerName, Trust, Validity};
 use crate::secret::Secret;
 
-/// A list that comes whole.
+/// A complete list, with its signature.
 pub(super) const WHOLE: u8 = 0;
 
-/// A TBSCertList that the root is to sign.
+/// A TBSCertList for the root to sign.
 pub(super) const BY_ROOT: u8 = 1;
 
-/// A TBSCertList that the authority below it is to sign.
+/// A TBSCertList for the authority below the root to sign.
 pub(super) const BY_BELOW: u8 = 2;
 
-/// How many lists there may be: the fuzzer lives by the number of its runs.
+/// The largest number of lists, because the fuzzer depends on the number of its runs.
 const MAX_LISTS: usize = 8;
 
-/// Lists: who signs it (one byte), its length (two bytes), and what there is of it.
+/// Verifies a server under lists. Each has its signer (one byte), its length (two bytes), and as
+/// much of the list as there is.
 pub fn revocation(data: &[u8]) {
     let mut read = Vec::new();
     for der in lists(data) {
@@ -44,14 +45,15 @@ pub fn revocation(data: &[u8]) {
     let all = from_der(&read);
     let strict = verdict([all.clone()]);
     if let Ok((_, expires)) = &strict {
-        // RFC 9846, 4.7.1: so long a ticket may speak for the peer.
+        // RFC 9846, 4.7.1: until then a ticket may stand for the peer.
         assert!(
             *expires >= Duration::from_secs(now().unix.as_secs()),
             "accepted, and yet over at {expires:?}"
         );
     }
 
-    // How they come says nothing: in which order, in which form, by which handle, or when.
+    // The form of the lists does not matter: their order, DER or PEM, one handle or several, loaded
+    // or reloaded.
     read.reverse();
     assert_eq!(verdict([from_der(&read)]), strict, "backwards");
     assert_eq!(
@@ -74,7 +76,7 @@ pub fn revocation(data: &[u8]) {
         .expect("each of them was read by itself");
     assert_eq!(verdict([reloaded]), strict, "reloaded");
 
-    // What is allowed lets more in, and nobody who was revoked.
+    // Settings that allow more accept more servers, but never a revoked one.
     let lenient = verdict([all.allow_unknown().allow_expired()]);
     assert!(
         lenient.is_ok() || strict.is_err(),
@@ -97,8 +99,8 @@ pub fn revocation(data: &[u8]) {
     }
 }
 
-/// The authority's next list, if the former one was its own: it is one, it can be carried on again,
-/// and who was revoked stays revoked.
+/// Issues the authority's next list, if the former one is its own. It must be a list that can be
+/// continued, and whoever was revoked must stay revoked.
 fn carry_on(authority: &Authority, former: &[u8]) {
     let day = Duration::from_secs(24 * 60 * 60);
     let validity = Validity::between(now().unix - day, now().unix + day).expect("a validity");
@@ -123,7 +125,7 @@ fn carry_on(authority: &Authority, former: &[u8]) {
     }
 }
 
-/// The lists of an input, signed.
+/// Returns the lists of an input, signed.
 pub(super) fn lists(mut data: &[u8]) -> Vec<Vec<u8>> {
     let mut lists = Vec::new();
     while let [signer, high, low, rest @ ..] = data
@@ -162,8 +164,8 @@ fn text(der: &[u8]) -> String {
     encode_string("X509 CRL", LineEnding::LF, der).expect("a short list")
 }
 
-/// What becomes of the server under these lists: the digest of whom it was trusted by, and until
-/// when.
+/// Verifies the server under these lists. Returns the digest of the trust that accepted it, and the
+/// time until which it is accepted.
 pub(super) fn verdict(
     lists: impl IntoIterator<Item = RevocationLists>,
 ) -> Result<([u8; 32], Duration), CertificateError> {
@@ -184,9 +186,10 @@ pub(super) fn verdict(
     ))
 }
 
-/// A root, an authority below it, and a server of that one; none ever changes.
+/// A root, an authority below it, and a server certified by that authority. None of them ever
+/// changes.
 pub(super) struct Scene {
-    /// The root first.
+    /// The authorities, root first.
     pub(super) authorities: [Authority; 2],
     keys: [SigningKey; 2],
     trust: Trust,

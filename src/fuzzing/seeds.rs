@@ -1,5 +1,5 @@
-//! Inputs to begin with, made by the library itself. They are written to `fuzz/corpus/` by
-//! `just fuzz-seeds`.
+//! Inputs for the fuzzer to begin with, made by the library itself. `just fuzz-seeds` writes them
+//! to `fuzz/corpus/`.
 
 use std::time::Duration;
 
@@ -21,8 +21,7 @@ use crate::fuzzing::revocation::{BY_BELOW, BY_ROOT, WHOLE, scene};
 use crate::identity::{Authority, Peer, Trust, Validity};
 use crate::message::Message;
 
-/// What a client comes with and what its server wants, and what comes of it: each handshake that
-/// there is.
+/// Every kind of handshake: its name, and how client and server are set up.
 const CONVERSATIONS: [(&str, Choice, Choice); 17] = [
     ("conversation", 0, 0),
     ("certificates", CERTIFICATE, CERTIFICATE),
@@ -43,7 +42,7 @@ const CONVERSATIONS: [(&str, Choice, Choice); 17] = [
     ("resumed-early-retried", TICKET | EARLY, SECP256R1),
 ];
 
-/// Each seed: its target, its file's name and its content.
+/// Returns the seeds: the target, the file name and the content of each.
 pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let mut seeds = Vec::new();
     let mut hellos = Vec::new();
@@ -83,7 +82,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     seeds
 }
 
-/// What is in the first record.
+/// Returns the content of the first record.
 fn first_message(wire: &[u8]) -> Option<Vec<u8>> {
     let [22, 3, _, high, low, rest @ ..] = wire else {
         return None;
@@ -94,8 +93,8 @@ fn first_message(wire: &[u8]) -> Option<Vec<u8>> {
     )
 }
 
-/// The messages of RFC 8448, alone or in an unprotected record, the two kinds that it has in
-/// protected records or not at all, and some of ours.
+/// Returns the messages of RFC 8448, alone or in an unprotected record, the two kinds of message
+/// that it has in protected records or not at all, and some of ours.
 fn messages(ours: Vec<Vec<u8>>) -> Vec<(&'static str, String, Vec<u8>)> {
     let values = include_str!("../../tests/vectors/rfc8448.txt")
         .lines()
@@ -126,8 +125,8 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// A handshake with both keys proved or remembered, data and new keys both ways, and both ends:
-/// what the client sent, and what the server sent.
+/// Runs a handshake with both keys proved or remembered, then data and new keys in both directions,
+/// until both sides close. Returns what the client sent and what the server sent.
 fn conversation(client: Choice, server: Choice) -> (Vec<u8>, Vec<u8>) {
     let (mut client, mut server, of_client, of_server) =
         (new_client(client), new_server(server), client, server);
@@ -168,7 +167,7 @@ fn conversation(client: Choice, server: Choice) -> (Vec<u8>, Vec<u8>) {
     (from_client, from_server)
 }
 
-/// Certificates for the fixed key, with their root behind them, and texts.
+/// Returns certificates for the fixed key, each followed by its root, and texts.
 fn texts() -> Vec<(&'static str, String, Vec<u8>)> {
     let day = Duration::from_secs(24 * 60 * 60);
     let validity =
@@ -249,18 +248,18 @@ fn texts() -> Vec<(&'static str, String, Vec<u8>)> {
     seeds
 }
 
-/// The serial numbers of the authority below the root, and of the server, in
-/// `tests/vectors/revocation.txt`.
+/// The serial number of the authority below the root in `tests/vectors/revocation.txt`. [`LEAF`] is
+/// that of the server.
 const BELOW: &[u8] = &[0x52; 16];
 const LEAF: &[u8] = &[0x53; 16];
 
-/// Lists of every kind that path validation tells apart; each with who signs it and its length
-/// before it.
+/// Returns lists of every kind that path validation distinguishes, each after its signer and its
+/// length.
 fn revocation_lists() -> Vec<(&'static str, String, Vec<u8>)> {
     let day = Duration::from_secs(24 * 60 * 60);
     let [root, below] = &scene().authorities;
     let whole = |authority: &Authority, from: u32, to: u32, serials: &[&[u8]]| {
-        // In days around ten days before now.
+        // Days, where 10 is now.
         let validity = Validity::between(
             now().unix + day * from - day * 10,
             now().unix + day * to - day * 10,

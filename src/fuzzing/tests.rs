@@ -1,4 +1,5 @@
-//! Each target over its corpus, and over fresh seeds: what the fuzzer has found once stays found.
+//! Runs each target over its corpus and over fresh seeds, so that what the fuzzer has found stays
+//! fixed.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +38,7 @@ fn run_corpus(name: &str) {
         fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
     {
         let file = file.unwrap().path();
-        // Shown if the test fails: which file it was.
+        // A test that fails shows this: which file it was.
         println!("{}", file.display());
         target(&fs::read(file).unwrap());
         count += 1;
@@ -49,8 +50,7 @@ fn run_corpus(name: &str) {
     );
     for (_, _, seed) in seeds().iter().filter(|(target, ..)| *target == name) {
         target(seed);
-        // A little of what the fuzzer does: every seed cut short, and with a bit flipped, at some
-        // places.
+        // A little of what the fuzzer does: cuts every seed short and flips a bit, at some places.
         for at in (0..seed.len()).step_by(seed.len() / 16 + 1) {
             target(&seed[..at]);
             let mut flipped = seed.clone();
@@ -100,7 +100,7 @@ fn aead() {
     run_corpus("aead");
 }
 
-/// Each seed's name begins with what becomes of the server.
+/// The name of each seed begins with the verdict on the server.
 #[test]
 fn lists_say_what_they_are_called() {
     let mut verdicts = std::collections::BTreeSet::new();
@@ -126,7 +126,7 @@ fn lists_say_what_they_are_called() {
     assert_eq!(verdicts.len(), 5);
 }
 
-/// Otherwise the fuzzer would see nothing but the first message.
+/// Otherwise the fuzzer would reach nothing but the first message.
 #[test]
 fn recorded_conversations_are_understood_to_their_end() {
     for (target, name, seed) in seeds() {
@@ -178,7 +178,7 @@ fn seeds_are_what_they_should_be() {
         .map(|(_, _, seed)| Message::decode(&seed).unwrap().name())
         .collect();
     assert_eq!(kinds.len(), 11, "{kinds:?}");
-    // One of RFC 8448's, and ours: by group, by cookie and by both.
+    // One from RFC 8448, and ours: by group, by cookie and by both.
     let retries = of("messages")
         .filter(|(_, name, _)| name.ends_with("HelloRetryRequest"))
         .count();

@@ -1,9 +1,10 @@
-//! Generators that are of no use: [`Broken`] fails, [`Zeros`] does not say that it did.
+//! Useless random number generators: [`Broken`] fails, [`Zeros`] returns zeros and reports no
+//! failure.
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// A generator that fails, as one does in a sandbox without `getrandom`. It has no state, so it
-/// passes for the system's where that is asked.
+/// A generator that fails, as in a sandbox without `getrandom`. It has no state, so it passes for
+/// the system's generator where that is required.
 pub(crate) struct Broken;
 
 impl TryRng for Broken {
@@ -24,7 +25,7 @@ impl TryRng for Broken {
 
 impl TryCryptoRng for Broken {}
 
-/// A generator that does nothing and says that all is well.
+/// A generator that returns only zeros and reports success.
 pub(crate) struct Zeros;
 
 impl TryRng for Zeros {

@@ -1,5 +1,5 @@
-//! Memory as it is, read through `/proc` (Linux), without a line of `unsafe`: what a value leaves
-//! behind, and what a process holds.
+//! Memory as it is, read through `/proc` (Linux) without `unsafe`: what a value leaves behind, and
+//! what a process holds.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -13,12 +13,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Of this one.
+    /// Returns the memory of this process.
     pub(crate) fn own() -> Self {
         Self::of("self")
     }
 
-    /// Of a child of this one.
+    /// Returns the memory of a child of this process.
     pub(crate) fn of_child(id: u32) -> Self {
         Self::of(&id.to_string())
     }
@@ -30,14 +30,14 @@ impl Memory {
         }
     }
 
-    /// Fills `out` with what stands at an address.
+    /// Fills `out` with the bytes at an address.
     pub(crate) fn read(&self, address: usize, out: &mut [u8]) {
         self.bytes
             .read_exact_at(out, u64::try_from(address).unwrap())
             .unwrap();
     }
 
-    /// Everything that can be written to, with its name: heap, stacks, data.
+    /// Returns every writable region (heap, stacks, data) with its name.
     pub(crate) fn writable(&self) -> Vec<(Range<usize>, String)> {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.process)).unwrap();
         let mappings = maps.lines().filter_map(|line| {
@@ -53,9 +53,9 @@ impl Memory {
         mappings.collect()
     }
 
-    /// Where these needles stand, looked for at every address that can be written to.
+    /// Returns where these needles are in writable memory.
     pub(crate) fn find(&self, needles: &[Vec<u8>]) -> Vec<Found> {
-        // Most bytes begin no needle, and are known by two of them.
+        // Most addresses begin no needle, which their first two bytes show.
         let mut begins = vec![false; 1 << 16];
         let mut by_begin: HashMap<[u8; 8], Vec<usize>> = HashMap::new();
         for (index, needle) in needles.iter().enumerate() {
@@ -88,22 +88,22 @@ impl Memory {
     }
 }
 
-/// A needle and where it stands.
+/// A needle and where it was found.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) needle: usize,
     pub(crate) place: String,
 }
 
-/// The bytes of a value on the heap, as they stand there.
+/// Returns the bytes of a value in memory.
 pub(crate) fn image<T>(value: &T) -> Vec<u8> {
     let mut image = vec![0; size_of::<T>()];
     Memory::own().read(std::ptr::from_ref(value).addr(), &mut image);
     image
 }
 
-/// How many words of `value` are still there after it was dropped and its memory freed. The first
-/// two belong to the allocator.
+/// Returns how many words of `value` remain after it was dropped and its memory was freed. The
+/// first two words are not counted, because the allocator uses them.
 pub(crate) fn left<T>(value: T) -> usize {
     let memory = Memory::own();
     let mut freed = vec![0; size_of::<T>()];

@@ -1,5 +1,5 @@
-//! What the tests of several floors share. It stands outside of the floors: any test may import
-//! from it, nothing else may.
+//! Helpers for tests of several floors. This module is outside of the floors: any test may import
+//! from it, and nothing else may.
 
 pub(crate) mod broken;
 #[cfg(target_os = "linux")]

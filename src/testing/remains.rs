@@ -1,17 +1,14 @@
-//! Nothing that was secret remains: every secret that was ever alive is looked for in a process
-//! that has dropped it.
+//! Tests that no secret remains in memory: every secret is looked for in a process that has dropped
+//! it.
 //!
-//! 1. The script runs here, with randomness from a seed, and every `Secret` that it drops is
-//!    recorded, none left out.
-//! 2. It runs again in a child, from the same seed and with the same keys, and pauses where it did
-//!    here.
-//! 3. At each pause the child's memory, heap and stacks, is searched for what it has dropped by
-//!    then: the bytes themselves, and what is as good as they are: expanded AEAD keys, HMAC's pads,
-//!    an Ed25519 key's halves.
+//! 1. A script runs here, with randomness from a seed, and every `Secret` that it drops is
+//!    recorded.
+//! 2. It runs again in a child, from the same seed and keys, and pauses at the same points.
+//! 3. At each pause the child's heap and stacks are searched for what it has dropped by then: for
+//!    the bytes themselves, expanded AEAD keys, the pads of HMAC, the halves of an Ed25519 key.
 //!
-//! That the search would find something is seen from what is still alive. It runs from another
-//! process so that what it looks for, and the search itself, leave no trace in the memory that is
-//! searched.
+//! What is still alive must be found, which proves that the search works. It runs from another
+//! process so that neither it nor what it looks for leaves traces in the searched memory.
 
 mod asking;
 mod streams;
@@ -55,7 +52,7 @@ use crate::session::{
 use crate::testing::memory::{Memory, image};
 use crate::time::Now;
 
-/// SplitMix64. It hands out eight bytes at a time, so that it keeps no copy of what it made.
+/// SplitMix64. It hands out eight bytes at a time, so that it keeps no copy of its output.
 struct Seeded(u64);
 
 impl Seeded {
@@ -88,19 +85,18 @@ impl TryRng for Seeded {
 
 impl TryCryptoRng for Seeded {}
 
-/// Who runs a script: the recording here, or the child that is searched.
+/// Runs a script: either the recording here, or the child that is searched.
 trait Run {
-    /// What was dropped since the last call belongs to this.
+    /// Attributes the secrets dropped since the last call to `what`.
     fn dropped(&mut self, what: &'static str);
 
-    /// The child waits here to be searched.
+    /// Marks a point where the child waits to be searched.
     fn pause(&mut self);
 }
 
 // ---- the scripts ----
 
-/// Every type that holds a secret, alive together and then dropped: those too that no connection
-/// uses yet.
+/// Creates every type that holds a secret, used by a connection or not, and then drops them.
 fn types(_: &Path, run: &mut dyn Run) {
     let mut rng = Seeded(1);
     let mut secret = |len| random::secret(&mut rng, len).unwrap();
@@ -296,7 +292,7 @@ fn types(_: &Path, run: &mut dyn Run) {
     run.pause();
 }
 
-/// A conversation with everything in it, by this suite.
+/// Runs a conversation with everything in it, using this suite.
 fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let read = |name| pem(keys, name);
     let authority = Authority::from_pem(
@@ -327,7 +323,7 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
         .identity(client)
         .cipher_suites([suite.code_point()]);
     let client = client.early_data(true).build().unwrap();
-    // Of what only one of them is content with the client has no share, so that one asks again.
+    // One server accepts only a group that the client sent no share for, so it asks for a retry.
     let (ticket_keys, guard) = (TicketKeys::rotating(), ReplayGuard::in_memory(10));
     let servers = [Group::X25519MlKem768, Group::X25519, Group::Secp256r1].map(|group| {
         let builder = Server::builder()
@@ -364,8 +360,8 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("conversation");
     run.pause();
 
-    // The client comes back, with each group, and its early data is accepted, or rejected by asking
-    // again. What is in its cache is alive still.
+    // The client returns, with each group. Its early data is accepted, or rejected by a retry. Its
+    // cached sessions are still alive.
     let resumed = [0, 1, 2].map(|at| {
         let mut again = connect(&client, &servers[at], 11 + at as u64, true);
         let expected = if at == 2 {
@@ -389,7 +385,7 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     drop(resumed);
     run.dropped("what was resumed");
 
-    // Two that share a secret from outside, and nothing else; then a ticket between them.
+    // Two parties that share only an external secret; then they resume with a ticket.
     let psk = |own, peer| {
         ExternalPsk::new(
             "identity",
@@ -416,7 +412,7 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.dropped("an external PSK");
     run.pause();
 
-    // Another one fails, and its tickets are forgotten with it. Both connections are still there
+    // Another connection fails, and its tickets are forgotten with it. Both connections still exist
     // afterwards.
     let mut failed = connect(&client, server, 2, true);
     failed.server.write(b"with a ticket").unwrap();
@@ -451,7 +447,7 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.pause();
 }
 
-/// A secret from outside, the same in both runs.
+/// Returns an external secret that is the same in both runs.
 fn secret_from(seed: u64) -> Secret {
     Secret::filled(32, |out| Seeded(seed).try_fill_bytes(out).unwrap())
 }
@@ -464,7 +460,7 @@ fn pem(keys: &Path, name: &str) -> Secret {
     })
 }
 
-/// The middle of 2026, in both runs: a ticket's age is in the transcript.
+/// The middle of 2026, in both runs, because a ticket's age is in the transcript.
 fn now() -> Now {
     Now {
         monotonic: Duration::ZERO,
@@ -472,7 +468,7 @@ fn now() -> Now {
     }
 }
 
-/// Of all certificates.
+/// The validity of all certificates.
 fn validity() -> Validity {
     Validity::between(now().unix, now().unix + Duration::from_secs(60 * 60)).unwrap()
 }
@@ -502,7 +498,7 @@ fn connect(client: &Client, server: &Server, seed: u64, resumed: bool) -> Pair {
 }
 
 impl Pair {
-    /// Moves what there is to send, and throws the plaintext away.
+    /// Moves what there is to send and discards the plaintext.
     fn settle(&mut self) {
         while !self.client.output().is_empty() || !self.server.output().is_empty() {
             deliver(&mut self.client, &mut self.server, &mut self.rng);
@@ -518,7 +514,7 @@ fn deliver(from: &mut Connection, to: &mut Connection, rng: &mut Seeded) {
         space[..count].copy_from_slice(&from.output()[..count]);
         to.received(count);
         from.sent(count);
-        // A failure shows in the next call.
+        // The next call returns a failure.
         while let Ok(Status::Data | Status::EarlyData) = to.process(now(), rng) {
             to.consume(usize::MAX);
         }
@@ -558,17 +554,17 @@ impl Run for Recording {
 
 // ---- what to look for ----
 
-/// The shortest needle, in bytes: a nonce's IV.
+/// The length in bytes of the shortest needle: the IV of a nonce.
 const SHORTEST: usize = 12;
 
 const PIECE: usize = 16;
 
-/// The bytes that give a secret away, each with what it is of it.
+/// Returns the bytes that give a secret away, each with how they derive from it.
 fn needles(secret: &[u8], public: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     let mut needles = Vec::new();
     let mut add = |bytes: &[u8], of: &'static str| {
         for piece in bytes.chunks(PIECE).filter(|piece| piece.len() >= SHORTEST) {
-            // Zeros, counters and constants are nobody's secret.
+            // Zeros, counters and constants are not secret.
             let different: BTreeSet<_> = piece.iter().collect();
             if different.len() >= SHORTEST / 2
                 && !public.windows(piece.len()).any(|window| window == piece)
@@ -618,8 +614,8 @@ fn needles(secret: &[u8], public: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     needles
 }
 
-/// What a value made from this key looks like in memory, where it does not look like one made from
-/// another key.
+/// Returns the memory image of a value made from this key, with zeros where it is the same for
+/// another.
 fn secret_image<T, const N: usize>(key: &[u8; N], make: impl Fn(&[u8]) -> Box<T>) -> Vec<u8> {
     let mut image = [image(&*make(key)), image(&*make(&[0x5a; N]))];
     let [ours, other] = &mut image;
@@ -631,8 +627,7 @@ fn secret_image<T, const N: usize>(key: &[u8; N], make: impl Fn(&[u8]) -> Box<T>
     ours.clone()
 }
 
-/// The record key of a traffic secret, by the book (RFC 9846, 7.1 and 7.3): where the one is alive,
-/// the other is.
+/// Derives the record key of a traffic secret (RFC 9846, 7.1 and 7.3). Both may live equally long.
 fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
     let length = u8::try_from(suite.key_len()).unwrap();
     let prk = Prk::from_secret(suite.hash(), Secret::copy_of(secret));
@@ -671,7 +666,7 @@ const SCRIPTS: [(&str, Option<Suite>, Script); 7] = [
 
 const VARIABLE: &str = "FLEETING_TEST_REMAINS";
 
-/// The child: says when it pauses, and waits for an answer.
+/// The child: prints that it pauses, and waits for an answer.
 struct Searched;
 
 impl Run for Searched {
@@ -683,7 +678,7 @@ impl Run for Searched {
     }
 }
 
-/// Does nothing unless it is the child of another test here.
+/// Does nothing unless it runs as the child of another test of this file.
 #[test]
 fn child() {
     if let Ok(value) = std::env::var(VARIABLE) {
@@ -693,10 +688,10 @@ fn child() {
     }
 }
 
-/// The keys of three parties in files, for both runs to read.
+/// The keys of three parties in files, which both runs read.
 struct Keys {
     folder: PathBuf,
-    /// What is in the files and no secret.
+    /// The parts of the files that are not secret.
     public: Vec<u8>,
 }
 
@@ -731,7 +726,7 @@ impl Keys {
         ] {
             write(name, &identity.chain_pem(), &identity.key_pem().unwrap());
         }
-        // RFC 8410, section 7: what stands before every seed, in DER and in PEM.
+        // RFC 8410, section 7: the public bytes before every seed, in DER and in PEM.
         public.extend_from_slice(&[
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
             0x04, 0x20,
@@ -749,8 +744,8 @@ impl Drop for Keys {
     }
 }
 
-/// Runs a script here and in a child, searches the child at each pause, and asks `judge` about what
-/// was found of each secret.
+/// Runs a script here and in a child, and fails if the child still holds a dropped secret at a
+/// pause.
 fn search(name: &str) {
     let (_, suite, script) = SCRIPTS
         .into_iter()
@@ -815,7 +810,7 @@ fn search_once(
             about.push((one, of));
         }
     }
-    // What lives on may be found, and its record key with it.
+    // Secrets that are still alive may be found, and so may their record keys.
     let mut allowed = BTreeSet::new();
     for one in dropped.iter().filter(|one| one.before > pause) {
         let key = suite
@@ -831,7 +826,7 @@ fn search_once(
     }
     let found = memory.find(&bytes);
 
-    // The search sees what is there.
+    // The search must find what is alive.
     let seen: BTreeSet<_> = found
         .iter()
         .map(|found| about[found.needle].0.what)
@@ -893,13 +888,13 @@ fn of_handshakes_that_ask() {
     search("asking");
 }
 
-/// What is written is encrypted where it was gathered, and no copy of it stays behind.
+/// Written data is encrypted where it was gathered, and no copy of it remains.
 #[test]
 fn of_what_is_gathered() {
     search("gathering");
 }
 
-/// The half that writes is gone, and the other one reads on.
+/// The write half is dropped, and the read half reads on.
 #[test]
 fn of_a_half() {
     search("halves");

@@ -1,12 +1,12 @@
-//! The traces of RFC 8448, for tests: `tests/vectors/rfc8448.txt`, a section for each trace and a
-//! line for each value.
+//! The traces of RFC 8448 for tests, read from `tests/vectors/rfc8448.txt`, which has a section for
+//! each trace and a line for each value.
 
 use std::collections::HashMap;
 
 /// One trace: its values by name.
 pub(crate) struct Trace(HashMap<&'static str, Vec<u8>>);
 
-/// The trace of this name. RFC 8448's sections 3 to 7 are `simple_1rtt`, `resumed_0rtt`,
+/// Returns the trace of this name. Sections 3 to 7 of RFC 8448 are `simple_1rtt`, `resumed_0rtt`,
 /// `hello_retry_request`, `client_authentication` and `middlebox_compatibility`.
 pub(crate) fn trace(name: &str) -> Trace {
     let text = include_str!("../../tests/vectors/rfc8448.txt");
@@ -24,18 +24,18 @@ pub(crate) fn trace(name: &str) -> Trace {
 }
 
 impl Trace {
-    /// The value of this name.
+    /// Returns the value of this name.
     pub(crate) fn get(&self, name: &str) -> &[u8] {
         self.find(name)
             .unwrap_or_else(|| panic!("no value {name} in this trace"))
     }
 
-    /// The value of this name, if this trace has it.
+    /// Returns the value of this name, if the trace has it.
     pub(crate) fn find(&self, name: &str) -> Option<&[u8]> {
         self.0.get(name).map(Vec::as_slice)
     }
 
-    /// The records that stand in this value, each with its header.
+    /// Returns the records in this value, each with its header.
     pub(crate) fn records(&self, name: &str) -> Vec<&[u8]> {
         let mut rest = self.get(name);
         let mut records = Vec::new();
@@ -48,7 +48,7 @@ impl Trace {
         records
     }
 
-    /// The one handshake message that the one unprotected record of this value holds.
+    /// Returns the single handshake message in the single unprotected record of this value.
     pub(crate) fn message(&self, name: &str) -> &[u8] {
         let [record] = self.records(name)[..] else {
             panic!("{name} is not one record")

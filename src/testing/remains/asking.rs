@@ -1,4 +1,4 @@
-//! Handshakes that end while they ask, in every way in which they can.
+//! Handshakes that end while they wait for an answer, in each possible way.
 
 use core::time::Duration;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::server::{ClientAuth, Server};
 use crate::session::{ReplayGuard, SessionCache, TicketKeys};
 use crate::time::Now;
 
-/// Who is asked, for what.
+/// The side that asks (true for the server), and its question.
 const QUESTIONS: [(bool, Question); 4] = [
     (true, Question::Configuration),
     (true, Question::Replay),
@@ -23,9 +23,10 @@ const QUESTIONS: [(bool, Question); 4] = [
     (false, Question::Signature),
 ];
 
-/// How it ends. What is not dropped with the handshake stays, failed, while it is searched for.
+/// The ways in which a handshake ends. What is not dropped with the handshake remains, failed,
+/// during the search.
 const ENDS: [fn(&mut Connection); 4] = [
-    // A signature that is none; where something else is asked, that is no answer, and it is
+    // An invalid signature. At any other question this is not an answer, and the question is
     // refused.
     |asked| {
         if asked
@@ -47,7 +48,7 @@ const ENDS: [fn(&mut Connection); 4] = [
     },
 ];
 
-/// Drops one handshake for each question, and ends others.
+/// Drops one handshake at each question, and ends others.
 pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let chain = |name| fs::read(keys.join(format!("{name}.pem"))).unwrap();
     let held = |name| {
@@ -81,7 +82,8 @@ pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
 
     let mut seed = 0;
     let mut asking = |at_server: bool, question| {
-        // What needs a session gets one of its own, from a handshake that is answered.
+        // A question that needs a session gets a session of its own, from a handshake that is
+        // answered.
         sessions.clear();
         seed += 2;
         let mut pair = undecided(&client, seed);
@@ -112,7 +114,7 @@ pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
     for pair in dropped.iter().chain(ended.iter().map(|(.., pair)| pair)) {
         assert!(pair.client.is_handshaking() && pair.server.is_handshaking());
     }
-    // No pause here: keys are alive in forms that their secrets were dropped for.
+    // No pause here: keys that derive from dropped secrets are still alive.
     run.dropped("handshakes");
     dropped.clear();
     for (end, at_server, pair) in &mut ended {
@@ -134,7 +136,7 @@ pub(super) fn script(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.pause();
 }
 
-/// A client with early data, if it has a session, and a server that asks for everything.
+/// Returns a client, with early data if it has a session, and a server that asks everything.
 fn undecided(client: &Client, seed: u64) -> Pair {
     let mut rng = Seeded(seed);
     let mut client = client
@@ -150,7 +152,7 @@ fn undecided(client: &Client, seed: u64) -> Pair {
     pair
 }
 
-/// Answers what is asked before this is; if it is not, all of it.
+/// Answers every question that comes before `until`, or every question if `until` is never asked.
 fn answer_until(pair: &mut Pair, server: &Server, held: &[Identity; 2], until: (bool, Question)) {
     loop {
         let Pair {

@@ -1,5 +1,5 @@
-//! What streams leave: of what they gathered, and of a half that is gone while the other one goes
-//! on.
+//! What streams leave in memory: data that was gathered, and a half that is dropped while the other
+//! one continues.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -93,8 +93,8 @@ impl Scene {
     }
 }
 
-/// Secrets that are written and forgotten: while gathered, they are moved to a larger buffer, aside
-/// for a KeyUpdate, and forward when what waited has gone.
+/// Writes secrets and forgets them. While gathered, they are moved to a larger buffer, aside for a
+/// KeyUpdate, and forward when the waiting bytes have gone.
 pub(super) fn gathering(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let mut scenes = [31, 32, 33].map(|seed| Scene::new(suite, keys, seed));
     run.dropped("handshakes");
@@ -136,7 +136,7 @@ pub(super) fn gathering(suite: Suite, keys: &Path, run: &mut dyn Run) {
 
 const WRITER: &str = "the half that writes";
 
-/// The half that writes is dropped, and the peer forgets what it read by; then it writes on.
+/// Drops the write half; the peer forgets the keys that it read with, and writes on.
 pub(super) fn halves(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let Scene {
         tls,
@@ -175,7 +175,7 @@ pub(super) fn halves(suite: Suite, keys: &Path, run: &mut dyn Run) {
     run.pause();
 }
 
-/// The half that writes has dropped its traffic secret with it, and so not later.
+/// Checks that the traffic secret was dropped together with the write half, and not later.
 pub(super) fn dropped_with_the_half_that_writes(dropped: &[Dropped]) {
     let by = |what| {
         dropped
