@@ -140,10 +140,10 @@ fn run() -> Result<(), Failure> {
         .collect::<Result<Vec<_>, fleeting::Error>>()?;
 
     // The caller passes the time in.
-    let start = Now {
-        monotonic: Duration::ZERO,
-        unix: SystemTime::now().duration_since(UNIX_EPOCH)?,
-    };
+    let start = Now::new(
+        Duration::ZERO,
+        SystemTime::now().duration_since(UNIX_EPOCH)?,
+    );
     let mut now = start;
     let connection = client.connection("wiki.internal", now, &mut SystemRandom)?;
     let mut client = Endpoint {
@@ -220,8 +220,5 @@ fn run() -> Result<(), Failure> {
 }
 
 fn after(start: Now, time: Duration) -> Now {
-    Now {
-        monotonic: start.monotonic + time,
-        unix: start.unix + time,
-    }
+    Now::new(start.monotonic + time, start.unix + time)
 }

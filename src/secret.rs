@@ -2,12 +2,15 @@
 //!
 //! Everything an attacker must not learn (private keys, shared secrets, the key schedule, traffic
 //! keys, the PEM text of a key) is held in a `Secret`: on the heap, filled in place, wiped when
-//! dropped. It is not `Clone`, `Copy`, `Debug` or `PartialEq`. So a copy, a log line, or a
+//! dropped. It is not `Clone`, `Copy` or `PartialEq`, and its `Debug` shows the length alone. So a copy, a
+//! log line, or a
 //! comparison that leaks timing must be written out, and [`expose`](Secret::expose) can be searched
 //! for. (MACs are compared where they are computed, in `crypto::hmac`.)
 //!
 //! Moving a `Secret` moves a pointer. A state of the handshake that is consumed leaves no copy of
 //! its secrets on the stack.
+
+use core::fmt;
 
 use zeroize::Zeroize;
 
@@ -60,6 +63,14 @@ impl Secret {
     }
 }
 
+/// Shows the length, never the bytes.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Secret");
+        out.field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Secret {
     fn drop(&mut self) {
         #[cfg(test)]
@@ -102,6 +113,13 @@ mod tests {
         let secret = Secret::filled(4, |out| out.copy_from_slice(b"keys"));
         assert_eq!(secret.expose(), b"keys");
         assert_eq!(secret.len(), 4);
+    }
+
+    #[test]
+    fn debug_shows_the_length_and_nothing_else() {
+        let secret = Secret::copy_of(b"keys");
+        assert_eq!(format!("{secret:?}"), "Secret { len: 4, .. }");
+        assert_eq!(format!("{secret:02x?}"), "Secret { len: 04, .. }");
     }
 
     #[test]

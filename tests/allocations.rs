@@ -61,10 +61,10 @@ fn allocations(work: impl FnOnce()) -> usize {
 }
 
 fn now() -> Now {
-    Now {
-        monotonic: Duration::ZERO,
-        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
-    }
+    Now::new(
+        Duration::ZERO,
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    )
 }
 
 /// Gives `to` what waits at `from`, and returns the data that comes of it, which is read into

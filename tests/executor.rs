@@ -234,10 +234,10 @@ impl Tls {
 }
 
 fn now() -> Now {
-    Now {
-        monotonic: Duration::ZERO,
-        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
-    }
+    Now::new(
+        Duration::ZERO,
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    )
 }
 
 // ---- the programs ----

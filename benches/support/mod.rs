@@ -122,10 +122,7 @@ pub fn now() -> Now {
     let unix = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    Now {
-        monotonic: Duration::ZERO,
-        unix,
-    }
+    Now::new(Duration::ZERO, unix)
 }
 
 /// A client and a server joined by memory.

@@ -1,6 +1,6 @@
 //! [`Clock`]: the system's clocks. Streams read them, so that nothing below has to.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crate::time::Now;
 
@@ -18,14 +18,6 @@ impl Clock {
     }
 
     pub(super) fn now(self) -> Now {
-        // A system that believes to be before 1970 has no certificate that is valid yet, and says
-        // so.
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Now {
-            monotonic: self.origin.elapsed(),
-            unix,
-        }
+        Now::since(self.origin)
     }
 }

@@ -1,8 +1,8 @@
-//! No secret is shown: by no `Debug`, `Display` or error of any public type, at any stage, in any
-//! form that a log would give it.
+//! Tests that no secret is shown by a `Debug`, `Display` or error of any public type, at any stage,
+//! in any form that a log would give it.
 //!
-//! Everything is formatted while it is alive. Every `Secret` that was alive is recorded as it is
-//! dropped, and then looked for in all that was written.
+//! Everything is formatted while it is alive. Every `Secret` is recorded as it is dropped, and then
+//! looked for in all that was formatted.
 
 use core::fmt::{Debug, Display};
 use core::str::FromStr;
@@ -19,7 +19,7 @@ use crate::server::{ClientAuth, Server};
 use crate::session::{ExternalPsk, PskNames};
 use crate::time::Now;
 
-/// Does not compile if the type has the trait: then there are two `f` to choose from.
+/// Fails to compile if the type has the trait, because then there are two candidates for `f`.
 macro_rules! assert_is_not {
     ($type:ty: $($bound:path),+) => {$({
         trait Ambiguous<A> {
@@ -32,12 +32,11 @@ macro_rules! assert_is_not {
     })+};
 }
 
-/// A secret cannot be shown, copied or compared by accident, nor can what is made of one.
+/// A secret, and what is made of one, cannot be shown, copied or compared by accident.
 #[test]
 fn a_secret_cannot_be_shown() {
     assert_is_not!(
-        Secret: Debug,
-        Display,
+        Secret: Display,
         Clone,
         PartialEq,
         AsRef<[u8]>,
@@ -58,7 +57,7 @@ fn a_secret_cannot_be_shown() {
     assert_is_not!(Connection: Display, Clone);
 }
 
-/// All that was written.
+/// Everything that was formatted.
 #[derive(Default)]
 struct Shown(String);
 
@@ -110,6 +109,7 @@ fn identities(shown: &mut Shown) -> (Authority, Identity, Identity) {
     let again = Identity::from_key_pem(server.key_pem().unwrap().expose()).unwrap();
     shown.debug(&again);
     let (server_key, authority_key) = (server.key_pem().unwrap(), authority.key_pem());
+    shown.debug(&server_key);
     for value in [&server, &client] {
         shown.debug(value);
         shown.debug(&value.public_key());
@@ -122,7 +122,7 @@ fn identities(shown: &mut Shown) -> (Authority, Identity, Identity) {
     shown.debug(&Validity::unlimited());
     shown.debug(&ServerName::parse("a.example").unwrap());
 
-    // A key where something else was expected, and keys that are not whole.
+    // A key where something else was expected, and damaged keys.
     let key = server_key.expose();
     let text = core::str::from_utf8(key).unwrap();
     let chain = server.chain_pem();
@@ -159,7 +159,7 @@ fn external_psks(shown: &mut Shown) {
     shown.debug(&names);
     shown.debug(&ExternalPsk::new("an identity", secret, names).unwrap());
     shown.debug(&ExternalPsk::not_imported("an identity", secret).unwrap());
-    // Arguments that are swapped: the identity is what everybody sees, and this one is of no use.
+    // Swapped arguments: an identity is public, but the error must not show this one.
     shown.error(ExternalPsk::new(secret, "too short", names).unwrap_err());
     shown.error(ExternalPsk::new("", secret, names).unwrap_err());
     shown.error(
@@ -231,7 +231,7 @@ fn connections(shown: &mut Shown, authority: &Authority, server: Identity, clien
         c.consume(usize::MAX);
     }
     shown.error(c.export_keying_material(b"", b"", 32).err().unwrap());
-    // One side fails, the other is told.
+    // One side fails, and the other receives its alert.
     let space = s.input();
     space[..22].copy_from_slice(&[[23, 3, 3, 0, 17].as_slice(), &[0; 17]].concat());
     s.received(22);
@@ -245,7 +245,7 @@ fn connections(shown: &mut Shown, authority: &Authority, server: Identity, clien
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// What three bytes are in base64.
+/// Returns the base64 form of three bytes.
 fn base64(bytes: &[u8]) -> String {
     let bits = bytes
         .iter()
@@ -256,7 +256,7 @@ fn base64(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Nine bytes in every way that a log might write them.
+/// Returns nine bytes in every form in which a log might write them.
 fn forms(bytes: &[u8]) -> Vec<String> {
     let join = |each: &dyn Fn(&u8) -> String, between| {
         bytes.iter().map(each).collect::<Vec<_>>().join(between)
@@ -291,7 +291,7 @@ fn nothing_secret_is_shown() {
         shown.0.len()
     );
 
-    // RFC 8410, section 7: what stands before every seed is none of it.
+    // RFC 8410, section 7: the bytes before every seed are not secret.
     let public: [&[u8]; 2] = [
         &[
             0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22,
@@ -318,7 +318,7 @@ fn nothing_secret_is_shown() {
         }
     }
     assert!(looked_for > 1000, "{looked_for}");
-    // What is public is seen: this test would see the rest.
+    // Public values are found, which proves that secrets would be.
     assert!(shown.0.contains("a.example") && shown.0.contains("CONNECTED"));
 }
 

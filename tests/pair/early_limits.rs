@@ -69,10 +69,7 @@ impl World {
 }
 
 fn later(after: Duration) -> Now {
-    Now {
-        monotonic: after,
-        unix: NOW.unix + after,
-    }
+    Now::new(after, NOW.unix + after)
 }
 
 /// A store that forgets what has expired, and not before.

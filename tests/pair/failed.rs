@@ -197,10 +197,7 @@ fn the_limit_is_a_setting_counted_from_the_beginning() {
         .handshake_timeout(Duration::from_millis(5))
         .build()
         .unwrap();
-    let began = fleeting::Now {
-        monotonic: Duration::from_secs(77),
-        ..NOW
-    };
+    let began = fleeting::Now::new(Duration::from_secs(77), NOW.unix);
     assert_eq!(
         server.connection(began).next_timeout(),
         Some(Duration::from_millis(77_005))

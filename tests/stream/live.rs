@@ -130,10 +130,10 @@ fn a_thousand_handshakes_while_it_is_swapped() {
 }
 
 fn now() -> Now {
-    Now {
-        monotonic: Duration::ZERO,
-        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
-    }
+    Now::new(
+        Duration::ZERO,
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    )
 }
 
 #[test]

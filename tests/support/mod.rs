@@ -109,10 +109,10 @@ fn in_2001() -> Validity {
 
 /// The system's clock: the peers look at it too.
 pub fn now() -> Now {
-    Now {
-        monotonic: Duration::ZERO,
-        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
-    }
+    Now::new(
+        Duration::ZERO,
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap(),
+    )
 }
 
 /// Lines that say where they stand, so that a piece that is lost, doubled or moved is seen:

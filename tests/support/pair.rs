@@ -21,10 +21,7 @@ pub const SUITES: [CipherSuite; 3] = [
 ];
 
 /// 2026-11-21, and no time since.
-pub const NOW: Now = Now {
-    monotonic: Duration::ZERO,
-    unix: Duration::from_secs(1_795_219_200),
-};
+pub const NOW: Now = Now::new(Duration::ZERO, Duration::from_secs(1_795_219_200));
 
 /// SplitMix64: random enough for a test, and the same each time.
 #[derive(Clone)]

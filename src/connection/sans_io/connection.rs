@@ -47,7 +47,7 @@ use crate::time::Now;
 /// the error can still be read.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::Instant;
 /// use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};
 ///
 /// /// Moves what one side has to send to the other, and lets it work.
@@ -72,8 +72,7 @@ use crate::time::Now;
 /// let client = Client::builder().trust(authority.trust()).build()?;
 /// let server = Server::builder().identity(authority.issue_server(["db.internal"])?).build()?;
 ///
-/// # let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-/// let now = Now { monotonic: Duration::ZERO, unix };
+/// let now = Now::since(Instant::now());
 /// let mut client = client.connection("db.internal", now, &mut SystemRandom)?;
 /// let mut server = server.connection(now);
 /// deliver(&mut client, &mut server, now)?; // ClientHello

@@ -69,10 +69,7 @@ fn now() -> Now {
     let unix = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("a clock that is right");
-    Now {
-        monotonic: Duration::ZERO,
-        unix,
-    }
+    Now::new(Duration::ZERO, unix)
 }
 
 impl Stack for Fleeting {
