@@ -1,5 +1,5 @@
-//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes. The stack that a call uses depends
-//! on the level, and the language has no `cfg` for it.
+//! Tells `src/crypto/scrub/mod.rs` how much the compiler optimizes. The stack that a call uses
+//! depends on the level, and the language has no `cfg` for it.
 
 use std::env;
 

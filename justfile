@@ -103,6 +103,7 @@ examples:
     cargo build --locked --release --examples
     cargo run --locked --release --example quickstart
     cargo run --locked --release --example sans_io
+    cargo run --locked --release --example poll_loop
     cargo run --locked --release --example resumption
     cargo run --locked --release --example raw_keys
     cargo run --locked --release --example early_data

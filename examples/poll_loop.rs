@@ -7,14 +7,16 @@
 //! The loop is `mio`'s (epoll, kqueue, IOCP); another one would look the same. Four clients connect
 //! from threads of their own, send some lines, and check that the server echoes them.
 
+mod common;
+
 use std::collections::HashMap;
-use std::error::Error;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::Failure;
 use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -192,7 +194,7 @@ fn talk(client: &Client, address: SocketAddr) -> io::Result<()> {
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+fn run() -> Result<(), Failure> {
     let authority = Authority::new("poll_loop")?;
     let server = Server::builder()
         .identity(authority.issue_server(["echo.internal"])?)
@@ -219,11 +221,5 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    common::exit_code(run())
 }

@@ -142,7 +142,7 @@ pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
 pub use identity::{
-    Authority, AuthorityBuilder, CertificateBuilder, Identity, Peer, PublicKey,
+    Authority, AuthorityBuilder, CertificateBuilder, CertificateInfo, Identity, Peer, PublicKey,
     RevocationListBuilder, RevocationLists, ServerName, Signer, Trust, Validity,
 };
 pub use record::Padding;

@@ -2,10 +2,10 @@
 //!
 //! Everything an attacker must not learn (private keys, shared secrets, the key schedule, traffic
 //! keys, the PEM text of a key) is held in a `Secret`: on the heap, filled in place, wiped when
-//! dropped. It is not `Clone`, `Copy` or `PartialEq`, and its `Debug` shows the length alone. So a copy, a
-//! log line, or a
-//! comparison that leaks timing must be written out, and [`expose`](Secret::expose) can be searched
-//! for. (MACs are compared where they are computed, in `crypto::hmac`.)
+//! dropped. It is not `Clone`, `Copy` or `PartialEq`, and its `Debug` shows the length alone. So a
+//! copy, a log line, or a comparison that leaks timing must be written out, and
+//! [`expose`](Secret::expose) can be searched for. (MACs are compared where they are computed, in
+//! `crypto::hmac`.)
 //!
 //! Moving a `Secret` moves a pointer. A state of the handshake that is consumed leaves no copy of
 //! its secrets on the stack.

@@ -230,25 +230,14 @@ impl<'a> Certificate<'a> {
             .unwrap_or_default()
     }
 
-    /// The subject as text (RFC 4514). What that leaves free to escape, or not, is escaped if it is
-    /// not [`plain`].
+    /// Returns the subject as text: see [`name_text`].
     pub(crate) fn subject_text(&self) -> Option<String> {
-        let text = Name::from_der(self.subject).ok()?.to_string();
-        let mut out = String::with_capacity(text.len());
-        for character in text.chars() {
-            if plain(character) {
-                out.push(character);
-            } else {
-                // RFC 4514, 2.4: each octet of the UTF-8 form as a backslash and two digits.
-                out.extend(
-                    character
-                        .encode_utf8(&mut [0; 4])
-                        .bytes()
-                        .map(|byte| format!("\\{byte:02x}")),
-                );
-            }
-        }
-        Some(out)
+        name_text(self.subject)
+    }
+
+    /// Returns the issuer as text: see [`name_text`].
+    pub(crate) fn issuer_text(&self) -> Option<String> {
+        name_text(self.issuer)
     }
 
     /// The common name; nothing if it is not [`plain`], since an escaped one could be another's.
@@ -272,4 +261,22 @@ pub(crate) fn plain(character: char) -> bool {
             character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         )
+}
+
+/// Returns a name (RFC 5280, 4.1.2.4) as text (RFC 4514). Characters that RFC 4514 allows to stand
+/// unescaped are escaped if they are not [`plain`].
+fn name_text(name: &[u8]) -> Option<String> {
+    let text = Name::from_der(name).ok()?.to_string();
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if plain(character) {
+            out.push(character);
+        } else {
+            // RFC 4514, 2.4: each octet of the UTF-8 form as a backslash and two digits.
+            let mut buffer = [0; 4];
+            let octets = character.encode_utf8(&mut buffer).bytes();
+            out.extend(octets.map(|byte| format!("\\{byte:02x}")));
+        }
+    }
+    Some(out)
 }

@@ -6,6 +6,7 @@
 //! authority/   a private PKI: Authority, and the certificates and lists that it issues
 //!
 //! certificate  the fields of an X.509 certificate (RFC 5280) that we read ourselves
+//! certificate_info   CertificateInfo: what an application can ask of it
 //! alt_name     the names in a certificate (subjectAltName)
 //! der          reads DER element by element
 //! validity     Validity: from when to when a certificate is valid
@@ -28,6 +29,7 @@
 mod alt_name;
 mod authority;
 mod certificate;
+mod certificate_info;
 mod der;
 mod own;
 mod peer;
@@ -42,6 +44,7 @@ mod validity;
 mod tests;
 
 pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
+pub use certificate_info::CertificateInfo;
 pub use own::{Identity, Signer};
 pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist

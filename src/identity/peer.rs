@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::crypto::signature::VerifyingKey;
 use crate::identity::alt_name::AltName;
 use crate::identity::certificate::Certificate;
+use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
 
@@ -166,6 +167,13 @@ impl Peer {
         self.leaf()?.common_name()
     }
 
+    /// Returns what its certificate says: subject, issuer, serial number, dates and fingerprint.
+    /// `None` if it was accepted for its key, since nobody vouches for its certificate then.
+    pub fn certificate_info(&self) -> Option<CertificateInfo> {
+        self.leaf()?;
+        CertificateInfo::read(self.0.certificates.first()?)
+    }
+
     /// Its certificate, if somebody vouches for that. Read again for each question: a connection
     /// that waits keeps the bytes only.
     fn leaf(&self) -> Option<Certificate<'_>> {
@@ -179,10 +187,10 @@ impl Peer {
         self.leaf().map(|leaf| leaf.alt_names()).unwrap_or_default()
     }
 
-    /// Until when its certificates lead to a root, as Unix time: the earliest notAfter on the path
-    /// that was found, or nextUpdate of the revocation lists for it. Nothing where its key is
-    /// trusted, for which dates count as little as the rest of a certificate.
-    pub(crate) fn expires(&self) -> Option<Duration> {
+    /// Returns until when the peer's certificates lead to a root, as Unix time: the earliest
+    /// notAfter on the path, or nextUpdate of the revocation lists for it. `None` if its key is
+    /// trusted: dates count then as little as the rest of a certificate.
+    pub fn expires(&self) -> Option<Duration> {
         match self.0.trusted {
             Trusted::Path { expires } => Some(expires),
             Trusted::Bound(_) | Trusted::Key => None,

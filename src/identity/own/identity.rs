@@ -10,6 +10,7 @@ use crate::error::{CertificateError, ConfigError, Error, Fault};
 use crate::identity::alt_name::AltName;
 use crate::identity::certificate::Certificate;
 use crate::identity::certificate::MAX_CHAIN;
+use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::own::pkcs8;
 use crate::identity::own::self_signed::self_signed;
 use crate::identity::own::signer::{Held, Signer};
@@ -217,6 +218,12 @@ impl Identity {
     /// not take raw public keys.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
+    }
+
+    /// Returns what our own certificate says: subject, issuer, serial number, dates and
+    /// fingerprint.
+    pub fn certificate_info(&self) -> Option<CertificateInfo> {
+        CertificateInfo::read(self.0.chain.first()?)
     }
 
     /// The certificates as PEM text, our own first.

@@ -18,6 +18,7 @@
 //! ```
 
 mod authority;
+mod certificate_info;
 mod damage;
 mod digest;
 mod forge;

@@ -384,3 +384,43 @@ fn openssl_reads_our_keys_and_we_read_its() {
     );
     assert!(good, "{output}");
 }
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_says_the_same_of_a_certificate() {
+    let folder = Folder::new("info");
+    let identity = Authority::new("Info")
+        .unwrap()
+        .issue_client("alice")
+        .unwrap();
+    let path = folder.write("leaf.pem", identity.chain_pem());
+    let info = identity.certificate_info().unwrap();
+    let said = |option: &str| openssl(&folder, &["x509", "-in", text(&path), "-noout", option]).1;
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect::<String>()
+    };
+    assert_eq!(
+        said("-serial").trim(),
+        format!("serial={}", hex(info.serial_number()))
+    );
+    let (ok, fingerprint) = openssl(
+        &folder,
+        &[
+            "x509",
+            "-in",
+            text(&path),
+            "-noout",
+            "-fingerprint",
+            "-sha256",
+        ],
+    );
+    assert!(
+        ok && fingerprint
+            .replace(':', "")
+            .trim()
+            .ends_with(&hex(info.fingerprint()))
+    );
+}
