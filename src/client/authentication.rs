@@ -185,7 +185,7 @@ impl WaitFinished {
                 }
                 .encode()?;
                 flight.keys.transcript.add(&empty);
-                cx.sink.write(Level::Handshake, &empty);
+                cx.sink.send(Level::Handshake, &empty);
             }
         }
         flight.finish(cx).map(AfterFinished::Connected)
@@ -228,7 +228,7 @@ impl Flight {
     ) -> Result<AfterFinished, Fault> {
         let certificate =
             authentication::show(&identity, certificate_type, &mut self.keys.transcript)?;
-        cx.sink.write(Level::Handshake, &certificate);
+        cx.sink.send(Level::Handshake, &certificate);
         let to_sign = signed_content(Role::Client, &self.keys.transcript.digest());
         match identity.sign(&to_sign)? {
             Some(signature) => self.attest(&signature, cx).map(AfterFinished::Connected),
@@ -243,7 +243,7 @@ impl Flight {
     /// Sends CertificateVerify and what is left.
     fn attest(mut self, signature: &[u8], cx: &mut Context<'_>) -> Result<Connected, Fault> {
         let verify = authentication::attest(signature, &mut self.keys.transcript)?;
-        cx.sink.write(Level::Handshake, &verify);
+        cx.sink.send(Level::Handshake, &verify);
         self.finish(cx)
     }
 
@@ -260,11 +260,11 @@ impl Flight {
             secrets,
         } = self;
         let own = finished::make(&keys.client_finished, &mut keys.transcript)?;
-        cx.sink.write(Level::Handshake, &own);
+        cx.sink.send(Level::Handshake, &own);
         cx.sink
-            .install_write(Level::Application, keys.suite, secrets.client);
+            .install_send(Level::Application, keys.suite, secrets.client);
         cx.sink
-            .install_read(aligned, Level::Application, keys.suite, secrets.server);
+            .install_receive(aligned, Level::Application, keys.suite, secrets.server);
         let negotiated = Negotiated {
             cipher_suite: keys.suite.code_point(),
             group: keys.group,

@@ -78,12 +78,12 @@ impl Early {
     ) -> Self {
         match self {
             Self::Offered(terms) => {
-                cx.sink.defer_write(suite, secret);
+                cx.sink.defer_send(suite, secret);
                 let early = Self::Offered(terms);
                 if first { early } else { early.reject(cx) }
             }
             other => {
-                cx.sink.install_write(Level::Handshake, suite, secret);
+                cx.sink.install_send(Level::Handshake, suite, secret);
                 other
             }
         }
@@ -124,7 +124,7 @@ impl Early {
             Self::Accepted => {
                 let end = EndOfEarlyData.encode()?;
                 keys.transcript.add(&end);
-                cx.sink.write(Level::Early, &end);
+                cx.sink.send(Level::Early, &end);
                 cx.sink.end_early_data();
                 EarlyData::Accepted
             }

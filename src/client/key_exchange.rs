@@ -116,7 +116,7 @@ impl WaitServerHello<First> {
     ) -> Result<Self, Fault> {
         let offer = Offer::new(client, name, early_data, cx.now, cx.rng)?;
         let hello = offer.hello(None, None, cx.now)?;
-        cx.sink.write(Level::Plaintext, &hello);
+        cx.sink.send(Level::Plaintext, &hello);
         let early = Early::offer(&offer, &hello, cx);
         Ok(Self {
             offer,
@@ -195,7 +195,7 @@ impl WaitServerHello<First> {
         if offer.client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
-        cx.sink.write(Level::Plaintext, &hello);
+        cx.sink.send(Level::Plaintext, &hello);
         Ok(WaitServerHello {
             offer,
             round: Retried {
@@ -275,7 +275,7 @@ impl<R: Round> WaitServerHello<R> {
         let (keys, traffic) =
             Keys::derive(suite, server_share.group, early_secret, shared, transcript);
         cx.sink
-            .install_read(aligned, Level::Handshake, suite, traffic.server);
+            .install_receive(aligned, Level::Handshake, suite, traffic.server);
         let early = early.go_on(hello.pre_shared_key() == Some(0), suite, traffic.client, cx);
         Ok(WaitEncryptedExtensions {
             offer,

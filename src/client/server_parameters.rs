@@ -92,8 +92,9 @@ impl WaitEncryptedExtensions {
                 return Err(Illegal::RecordSizeLimit(limit).into());
             }
             // RFC 8449, section 4: from here on both sides keep to what the other one said.
-            cx.sink.limit_write(limit.into());
-            cx.sink.limit_read(config.settings.record_size_limit.into());
+            cx.sink.limit_send(limit.into());
+            cx.sink
+                .limit_receive(config.settings.record_size_limit.into());
         }
         let early =
             self.early

@@ -32,8 +32,8 @@ impl ConnectionSink<'_> {
 /// What one step decided about receiving, and told the application.
 #[derive(Default)]
 pub(crate) struct Decided {
-    pub(crate) read: Option<ReadKey>,
-    pub(crate) limit_read: Option<usize>,
+    pub(crate) receive: Option<ReceiveKey>,
+    pub(crate) limit_receive: Option<usize>,
     pub(crate) skip_early_data: Option<(SkipMode, usize)>,
     pub(crate) event: Option<Event>,
     /// An internal error.
@@ -41,7 +41,7 @@ pub(crate) struct Decided {
 }
 
 /// A change of the receiving keys.
-pub(crate) enum ReadKey {
+pub(crate) enum ReceiveKey {
     Install(Suite, TrafficSecret),
     /// Keys for at most so many bytes of early data.
     Early(Suite, TrafficSecret, u32),
@@ -51,7 +51,7 @@ pub(crate) enum ReadKey {
 }
 
 impl Sink for ConnectionSink<'_> {
-    fn write(&mut self, level: Level, message: &[u8]) {
+    fn send(&mut self, level: Level, message: &[u8]) {
         self.sender(|sender| match level {
             Level::Plaintext | Level::Early | Level::Handshake => sender.message(message),
             // After the handshake, only tickets are written.
@@ -59,19 +59,19 @@ impl Sink for ConnectionSink<'_> {
         });
     }
 
-    fn install_write(&mut self, _level: Level, suite: Suite, secret: TrafficSecret) {
+    fn install_send(&mut self, _level: Level, suite: Suite, secret: TrafficSecret) {
         self.sender(|sender| sender.install(suite, secret));
     }
 
-    fn install_read(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
-        self.decided.read = Some(ReadKey::Install(suite, secret));
+    fn install_receive(&mut self, _: Aligned, _level: Level, suite: Suite, secret: TrafficSecret) {
+        self.decided.receive = Some(ReceiveKey::Install(suite, secret));
     }
 
     fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32) {
         self.sender(|sender| sender.offer_early_data(suite, secret, max_size));
     }
 
-    fn defer_write(&mut self, suite: Suite, secret: TrafficSecret) {
+    fn defer_send(&mut self, suite: Suite, secret: TrafficSecret) {
         self.sender(|sender| sender.defer(suite, secret));
     }
 
@@ -86,19 +86,19 @@ impl Sink for ConnectionSink<'_> {
         secret: TrafficSecret,
         max_size: u32,
     ) {
-        self.decided.read = Some(ReadKey::Early(suite, secret, max_size));
+        self.decided.receive = Some(ReceiveKey::Early(suite, secret, max_size));
     }
 
-    fn update_read(&mut self, _: Aligned, answer: bool) {
-        self.decided.read = Some(ReadKey::Update { answer });
+    fn update_receive(&mut self, _: Aligned, answer: bool) {
+        self.decided.receive = Some(ReceiveKey::Update { answer });
     }
 
-    fn limit_write(&mut self, limit: usize) {
+    fn limit_send(&mut self, limit: usize) {
         self.sender(|sender| sender.limit(limit));
     }
 
-    fn limit_read(&mut self, limit: usize) {
-        self.decided.limit_read = Some(limit);
+    fn limit_receive(&mut self, limit: usize) {
+        self.decided.limit_receive = Some(limit);
     }
 
     fn change_cipher_spec(&mut self) {

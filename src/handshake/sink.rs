@@ -13,14 +13,20 @@ use crate::record::Aligned;
 /// Where the handshake's decisions go.
 pub(crate) trait Sink {
     /// A handshake message to send, with its header, under the keys of `level`.
-    fn write(&mut self, level: Level, message: &[u8]);
+    fn send(&mut self, level: Level, message: &[u8]);
 
     /// New keys for what we send, from the next message on.
-    fn install_write(&mut self, level: Level, suite: Suite, secret: TrafficSecret);
+    fn install_send(&mut self, level: Level, suite: Suite, secret: TrafficSecret);
 
     /// New keys for what we receive, from the next record on. The token proves that the message
     /// which brought them ended its record (RFC 9846, 5.1).
-    fn install_read(&mut self, aligned: Aligned, level: Level, suite: Suite, secret: TrafficSecret);
+    fn install_receive(
+        &mut self,
+        aligned: Aligned,
+        level: Level,
+        suite: Suite,
+        secret: TrafficSecret,
+    );
 
     /// The client may send `max_size` bytes of early data under these keys (RFC 9846, 4.3.10): from
     /// here on, until what it sends has other keys.
@@ -29,14 +35,14 @@ pub(crate) trait Sink {
     /// New keys for what we send, for later: early data goes on under those of now until
     /// [`end_early_data`](Self::end_early_data). An alert does not wait (RFC 9846, A.1: clients
     /// "SHOULD first rekey to the handshake keys if possible").
-    fn defer_write(&mut self, suite: Suite, secret: TrafficSecret);
+    fn defer_send(&mut self, suite: Suite, secret: TrafficSecret);
 
     /// No more early data is sent: the keys that were deferred take over; if there are none, after
     /// a HelloRetryRequest, there is no protection again.
     fn end_early_data(&mut self);
 
     /// The client's early data is taken: what is received is under these keys, and at most
-    /// `max_size` bytes of application data, until [`install_read`](Self::install_read).
+    /// `max_size` bytes of application data, until [`install_receive`](Self::install_receive).
     fn accept_early_data(
         &mut self,
         aligned: Aligned,
@@ -47,17 +53,17 @@ pub(crate) trait Sink {
 
     /// The peer has moved on to the next generation of its application keys, and wants us to do the
     /// same if `answer` (RFC 9846, 4.7.3).
-    fn update_read(&mut self, aligned: Aligned, answer: bool);
+    fn update_receive(&mut self, aligned: Aligned, answer: bool);
 
     /// The TLSInnerPlaintext of a protected record that we send, content, content type and padding,
     /// is at most `limit` bytes long from here on, whatever keys come later (RFC 8449, section 4).
     /// What is under 64 or over what the standard allows counts as that.
-    fn limit_write(&mut self, limit: usize);
+    fn limit_send(&mut self, limit: usize);
 
     /// The same for what we receive, from the next record on; one that came before under the keys
     /// of now had to be within it too. Early data is not: whoever sends it has not heard of the
     /// limit yet.
-    fn limit_read(&mut self, limit: usize);
+    fn limit_receive(&mut self, limit: usize);
 
     /// The dummy ChangeCipherSpec of the middlebox compatibility mode stands here, unless it was
     /// sent before (RFC 9846, E.4).

@@ -27,7 +27,7 @@ pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<F
         parameters.server_certificate_type,
         &mut negotiated.keys.transcript,
     )?;
-    cx.sink.write(Level::Handshake, &certificate);
+    cx.sink.send(Level::Handshake, &certificate);
     let to_sign = signed_content(Role::Server, &negotiated.keys.transcript.digest());
     match identity.sign(&to_sign)? {
         Some(signature) => attest(negotiated, &signature, cx).map(Flight::Sent),
@@ -79,7 +79,7 @@ fn attest(
     cx: &mut Context<'_>,
 ) -> Result<Flight2, Fault> {
     let verify = authentication::attest(signature, &mut negotiated.keys.transcript)?;
-    cx.sink.write(Level::Handshake, &verify);
+    cx.sink.send(Level::Handshake, &verify);
     finish(negotiated, cx)
 }
 
@@ -94,7 +94,7 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
         client_handshake,
     } = negotiated;
     let own = finished::make(&keys.server_finished, &mut keys.transcript)?;
-    cx.sink.write(Level::Handshake, &own);
+    cx.sink.send(Level::Handshake, &own);
 
     // RFC 9846, 7.1: both application secrets, and the exporter's, cover the transcript up to the
     // server's Finished.
@@ -107,7 +107,7 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
     // client's Finished nobody knows who would read it: but for the answer to early data, whose
     // sender holds the PSK.
     cx.sink
-        .install_write(Level::Application, keys.suite, server_traffic);
+        .install_send(Level::Application, keys.suite, server_traffic);
 
     let asked = server.config.client_auth.trust().is_some();
     let wait = WaitCertificate {

@@ -35,7 +35,7 @@ impl WaitEndOfEarlyData {
         let aligned = wire.aligned("EndOfEarlyData")?;
         let suite = self.next.on_end_of_early_data(bytes);
         cx.sink
-            .install_read(aligned, Level::Handshake, suite, self.client_handshake);
+            .install_receive(aligned, Level::Handshake, suite, self.client_handshake);
         Ok(self.next)
     }
 }
@@ -183,7 +183,7 @@ impl WaitFinished {
             server.config.settings.authorize(peer)?;
         }
         cx.sink
-            .install_read(aligned, Level::Application, keys.suite, client_traffic);
+            .install_receive(aligned, Level::Application, keys.suite, client_traffic);
         let negotiated = agreed(
             &keys,
             &parameters,

@@ -214,7 +214,7 @@ impl Prepared {
         transcript.add(&server_hello);
         let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
 
-        cx.sink.write(Level::Plaintext, &server_hello);
+        cx.sink.send(Level::Plaintext, &server_hello);
         // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session
         // id is not empty.
         if !hello.session_id.is_empty() {
@@ -223,12 +223,12 @@ impl Prepared {
         // RFC 8449, section 4: protected records keep to the limit from the first one on; the
         // client's, from when it knows of ours.
         if let Some(limit) = hello.record_size_limit() {
-            cx.sink.limit_write(limit.into());
+            cx.sink.limit_send(limit.into());
             cx.sink
-                .limit_read(server.config.settings.record_size_limit.into());
+                .limit_receive(server.config.settings.record_size_limit.into());
         }
         cx.sink
-            .install_write(Level::Handshake, suite, traffic.server);
+            .install_send(Level::Handshake, suite, traffic.server);
         let client_handshake = match early_data {
             Some((early_traffic, max_size)) => {
                 cx.sink
@@ -237,7 +237,7 @@ impl Prepared {
             }
             None => {
                 cx.sink
-                    .install_read(aligned, Level::Handshake, suite, traffic.client);
+                    .install_receive(aligned, Level::Handshake, suite, traffic.client);
                 None
             }
         };

@@ -16,7 +16,7 @@ impl Connected {
         cx: &mut Context<'_>,
     ) -> Result<Self, Fault> {
         let aligned = wire.aligned("KeyUpdate")?;
-        cx.sink.update_read(
+        cx.sink.update_receive(
             aligned,
             message.request_update == KeyUpdateRequest::Requested,
         );

@@ -71,7 +71,7 @@ pub(crate) fn send(
         extensions,
     }
     .encode()?;
-    cx.sink.write(Level::Plaintext, &retry);
+    cx.sink.send(Level::Plaintext, &retry);
     // RFC 9846, E.4: "immediately after its first handshake message. This may either be after a
     // ServerHello or a HelloRetryRequest."
     if !hello.session_id.is_empty() {

@@ -191,7 +191,7 @@ impl Negotiated {
         }
         let encrypted_extensions = EncryptedExtensions { extensions }.encode()?;
         self.keys.transcript.add(&encrypted_extensions);
-        cx.sink.write(Level::Handshake, &encrypted_extensions);
+        cx.sink.send(Level::Handshake, &encrypted_extensions);
 
         if let Some(trust) = trust {
             let mut extensions = vec![CertificateRequestExtension::SignatureAlgorithms(vec![
@@ -211,7 +211,7 @@ impl Negotiated {
             }
             .encode()?;
             self.keys.transcript.add(&request);
-            cx.sink.write(Level::Handshake, &request);
+            cx.sink.send(Level::Handshake, &request);
         }
         // Where a second ClientHello says nothing of early data, the first may have.
         if self.parameters.early_data_skipped {

@@ -141,7 +141,7 @@ pub(crate) fn send(
             ticket: &sealed.ticket,
             extensions: early_data.iter().cloned().collect(),
         };
-        cx.sink.write(Level::Application, &message.encode()?);
+        cx.sink.send(Level::Application, &message.encode()?);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::connection::machine::Machine;
 use crate::connection::receive::caller_buffer::CallerBuffer;
 use crate::connection::receive::record_receiver::{Received, RecordReceiver};
 use crate::connection::send::send_side::SendSide;
-use crate::connection::sink::{ConnectionSink, Decided, ReadKey};
+use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
@@ -247,14 +247,14 @@ impl Receiver {
         if let Some(what) = decided.misplaced {
             return Err(self.protocol(Fault::Internal { what }));
         }
-        match decided.read {
-            Some(ReadKey::Install(suite, secret)) => {
+        match decided.receive {
+            Some(ReceiveKey::Install(suite, secret)) => {
                 self.records.install(Open::protected(suite, secret))
             }
-            Some(ReadKey::Early(suite, secret, max_size)) => self
+            Some(ReceiveKey::Early(suite, secret, max_size)) => self
                 .records
                 .accept_early_data(Open::protected(suite, secret), max_size),
-            Some(ReadKey::Update { answer }) => {
+            Some(ReceiveKey::Update { answer }) => {
                 self.records.update();
                 if !send_side.key_update(answer) {
                     self.count_without_data("KeyUpdates without application data", now, send_side)?;
@@ -267,7 +267,7 @@ impl Receiver {
             }
             None => {}
         }
-        if let Some(limit) = decided.limit_read {
+        if let Some(limit) = decided.limit_receive {
             self.records
                 .limit(limit)
                 .map_err(|fault| self.protocol(fault))?;

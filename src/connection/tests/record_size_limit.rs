@@ -20,12 +20,12 @@ use crate::server::Server;
 const LEAST: usize = 64;
 
 impl Puppet {
-    fn limit_write(&mut self, limit: usize) {
-        self.decide(|sink| sink.limit_write(limit)).unwrap();
+    fn limit_send(&mut self, limit: usize) {
+        self.decide(|sink| sink.limit_send(limit)).unwrap();
     }
 
-    fn limit_read(&mut self, limit: usize) {
-        self.decide(|sink| sink.limit_read(limit)).unwrap();
+    fn limit_receive(&mut self, limit: usize) {
+        self.decide(|sink| sink.limit_receive(limit)).unwrap();
     }
 
     /// The lengths of the TLSInnerPlaintexts that wait to be sent: what the tag of 16 bytes leaves
@@ -62,7 +62,7 @@ fn are_cut_at(limit: usize, lengths: &[usize]) {
 fn our_handshake_stays_within_it() {
     for limit in [LEAST, LEAST + 1, 500, 16385] {
         let mut puppet = Puppet::calling(&asking_server(required()));
-        puppet.limit_write(limit);
+        puppet.limit_send(limit);
         puppet.say_client_hello();
         // ServerHello, which no key protects, is one record of more than 64 bytes.
         let output = puppet.us.output();
@@ -82,7 +82,7 @@ fn our_handshake_stays_within_it() {
             .unwrap();
         let mut puppet = Puppet::serving(&client);
         puppet.lead_to("WAIT_CERT_CR");
-        puppet.limit_write(limit);
+        puppet.limit_send(limit);
         puppet.say(&certificate_request()).unwrap();
         puppet.lead_to("WAIT_FINISHED");
         puppet.say_finished();
@@ -104,7 +104,7 @@ fn our_data_and_its_padding_stay_within_it() {
         (Padding::Full, [64; 4]),
     ] {
         for mut puppet in Puppet::both_connected() {
-            puppet.limit_write(LEAST);
+            puppet.limit_send(LEAST);
             puppet.us.sender.padding = padding;
             assert_eq!(puppet.us.write(&[7; 200]).unwrap(), 200);
             assert_eq!(puppet.inner_lengths(), lengths, "{padding:?}");
@@ -116,7 +116,7 @@ fn our_data_and_its_padding_stay_within_it() {
     // "Even if a larger record size limit is provided by a peer, an endpoint MUST NOT send records
     // larger than the protocol-defined limit".
     for mut puppet in Puppet::both_connected() {
-        puppet.limit_write(65535);
+        puppet.limit_send(65535);
         puppet.us.sender.padding = Padding::Full;
         puppet.us.write(&[7; 16385]).unwrap();
         assert_eq!(puppet.inner_lengths(), [16385; 2]);
@@ -127,10 +127,10 @@ fn our_data_and_its_padding_stay_within_it() {
 #[test]
 fn it_outlives_our_keys() {
     let mut puppet = Puppet::server_at("START");
-    puppet.limit_write(LEAST);
+    puppet.limit_send(LEAST);
     puppet.lead_server_to("CONNECTED");
     for mut puppet in [puppet].into_iter().chain(Puppet::both_connected()) {
-        puppet.limit_write(LEAST);
+        puppet.limit_send(LEAST);
         for _ in 0..3 {
             puppet.us.rekey().unwrap();
             puppet.us.write(&[7; 100]).unwrap();
@@ -155,7 +155,7 @@ fn alerts_fit() {
         .into_iter()
         .chain(Puppet::both_connected())
     {
-        puppet.limit_write(LEAST);
+        puppet.limit_send(LEAST);
         puppet.us.sender.padding = Padding::Full;
         let state = puppet.state();
         refused!(
@@ -167,7 +167,7 @@ fn alerts_fit() {
         );
     }
     for mut puppet in Puppet::both_connected() {
-        puppet.limit_write(LEAST);
+        puppet.limit_send(LEAST);
         puppet.us.close();
         assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
     }
@@ -187,7 +187,7 @@ fn one_byte_over_is_refused() {
             (0, limit - 1),
         ] {
             for mut puppet in Puppet::both_connected() {
-                puppet.limit_read(limit);
+                puppet.limit_receive(limit);
                 let record = puppet.protect(APPLICATION_DATA, &vec![7; content], padding);
                 puppet.feed(&record).unwrap();
                 assert_eq!(puppet.delivered, vec![7; content]);
@@ -203,7 +203,7 @@ fn one_byte_over_is_refused() {
         }
     }
     for mut puppet in Puppet::both_in_handshake() {
-        puppet.limit_read(LEAST);
+        puppet.limit_receive(LEAST);
         let content = if puppet.side == Side::Server {
             encrypted_extensions(&[])
         } else {
@@ -224,7 +224,7 @@ fn one_byte_over_is_refused() {
     }
     // One that does not open is no record of the peer's, however long.
     for mut puppet in Puppet::both_connected() {
-        puppet.limit_read(LEAST);
+        puppet.limit_receive(LEAST);
         refused!(
             puppet,
             plain(APPLICATION_DATA, &[0x55; 100]),
@@ -239,11 +239,11 @@ fn one_byte_over_is_refused() {
 #[test]
 fn it_outlives_the_peers_keys() {
     let mut puppet = Puppet::server_at("START");
-    puppet.limit_read(LEAST);
+    puppet.limit_receive(LEAST);
     // A ClientHello of more than 64 bytes in one record: no key protects it.
     puppet.lead_server_to("CONNECTED");
     let mut other = Puppet::client_at("WAIT_EE");
-    other.limit_read(LEAST);
+    other.limit_receive(LEAST);
     for make in [
         |_: &Puppet| encrypted_extensions(&[]),
         Puppet::certificate,
@@ -285,7 +285,7 @@ fn the_record_that_brings_it_is_within_it() {
         let mut puppet = Puppet::client_at("WAIT_EE");
         let record = puppet.protect(HANDSHAKE, &message(8, &[0, 0]), padding);
         puppet.feed(&record).unwrap();
-        match puppet.decide(|sink| sink.limit_read(LEAST)) {
+        match puppet.decide(|sink| sink.limit_receive(LEAST)) {
             Ok(()) => assert!(within),
             Err(Error::Protocol {
                 fault:

@@ -588,8 +588,7 @@ impl Puppet {
         same(
             self.us
                 .export_keying_material(b"label", b"", 32)
-                .err()
-                .expect("keys are forgotten"),
+                .expect_err("keys are forgotten"),
         );
         assert!(self.us.negotiated().is_none() && self.us.next_timeout().is_none());
         self.us.close();
