@@ -1,4 +1,4 @@
-//! [`Client`]: what a program sets up once, and every connection shares.
+//! [`Client`]: the configuration that a program creates once and all its connections share.
 
 use core::fmt;
 use core::time::Duration;
@@ -12,12 +12,13 @@ use crate::identity::{Identity, Peer, Trust};
 use crate::record::Padding;
 use crate::session::{ExternalPsk, PER_SERVER, SessionCache};
 
-/// How many tickets are asked for after a full handshake, and after a resumed one (RFC 9149): one
-/// that is used is replaced, and one more lets two connections be opened at once.
+/// The number of tickets requested after a full handshake and after a resumed one (RFC 9149). A
+/// used ticket is replaced, and one more allows two connections at once.
 const DEFAULT_TICKETS: (u8, u8) = (2, 1);
 
-/// A client's configuration: whom it trusts, who it is, what it offers. Cheap to clone, safe to
-/// share.
+/// A client's configuration: whom it trusts, who it is, and what it offers.
+///
+/// It is cheap to clone, and can be shared between threads.
 ///
 /// ```
 /// use fleeting::{Authority, Client};
@@ -25,7 +26,7 @@ const DEFAULT_TICKETS: (u8, u8) = (2, 1);
 /// # fn main() -> Result<(), fleeting::Error> {
 /// let authority = Authority::new("my services")?;
 /// let client = Client::builder().trust(authority.trust()).alpn(["h2"]).build()?;
-/// // let mut tls = client.connect("db.internal", TcpStream::connect("db.internal:5432")?)?;
+/// // let mut tls = client.connect("db.internal", TcpStream::connect("db.internal:9846")?)?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,8 +53,8 @@ pub(crate) struct ClientConfig {
 }
 
 impl Client {
-    /// Begins a configuration; [`trust`](ClientBuilder::trust), or an
-    /// [`external_psk`](ClientBuilder::external_psk), is the one setting it cannot do without.
+    /// Begins a configuration. Only [`trust`](ClientBuilder::trust) or
+    /// [`external_psk`](ClientBuilder::external_psk) is required.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             settings: Settings::default(),
@@ -78,8 +79,10 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Builds a [`Client`]. A setting that cannot be taken is refused by [`build`](Self::build), also
-/// if it was set again; of several the first.
+/// Builds a [`Client`].
+///
+/// Invalid settings are reported by [`build`](Self::build), even if the setting is made again. Of
+/// several, the first is reported.
 #[must_use]
 pub struct ClientBuilder {
     settings: Settings,
@@ -96,80 +99,90 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Whom to trust as a server. Required, but for an [`external_psk`](Self::external_psk).
-    /// Replaces what was set before; for several there is [`Trust::and`].
+    /// Sets whom to trust as a server. Required, unless an [`external_psk`](Self::external_psk) is
+    /// set.
+    ///
+    /// Replaces an earlier call. To combine several, use [`Trust::and`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = Some(trust);
         self
     }
 
-    /// A key that this client and one server hold already: with it both know each other, and no
-    /// certificates are shown. It is offered to every server that this client connects to, in the
-    /// clear but for the key itself: so a client with a PSK is a client for the one that holds it.
-    /// Replaces one set before.
+    /// Sets a key that this client and one server share. With it both sides authenticate each
+    /// other, and no certificates are sent.
     ///
-    /// **The name that one connects to is not checked then**: whoever holds the PSK answers for
-    /// every name that this client asks for. Who that is says [`ExternalPsk::peer_name`].
+    /// The key's identity and names are offered, in the clear, to every server that this client
+    /// connects to. So use a client with a PSK for the one server that holds it. Replaces an
+    /// earlier call.
     ///
-    /// Besides [`trust`](Self::trust), a server that does not know the PSK may show a certificate.
-    /// Without, it is refused.
+    /// **The name to connect to is not checked under a PSK**: whoever holds the key can answer for
+    /// every name that this client asks for. [`ExternalPsk::peer_name`] says who that is.
+    ///
+    /// If [`trust`](Self::trust) is set too, a server that does not know the PSK may authenticate
+    /// with a certificate. Otherwise it is refused.
     pub fn external_psk(mut self, psk: ExternalPsk) -> Self {
         self.external_psk = Some(psk);
         self
     }
 
-    /// Who this client is, for servers that ask for a client certificate. Without it such a server
-    /// gets an empty answer. Replaces one set before.
+    /// Sets who this client is, for servers that request a client certificate. Without an identity,
+    /// such a server receives an empty answer. Replaces an earlier call.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
     }
 
-    /// The application protocols offered (RFC 7301), in order of preference; a fleeting server
-    /// follows its own order. None by default.
+    /// Sets the application protocols to offer (RFC 7301), in order of preference. A fleeting
+    /// server follows its own order. Defaults to none.
     pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         self.settings.set_alpn(protocols);
         self
     }
 
-    /// The cipher suites offered, in order of preference. All that are implemented by default.
+    /// Sets the cipher suites to offer, in order of preference. Defaults to all that are
+    /// implemented.
     pub fn cipher_suites(mut self, suites: impl IntoIterator<Item = CipherSuite>) -> Self {
         self.settings.set_suites(suites);
         self
     }
 
-    /// The groups offered for the key exchange, in order of preference. By default X25519MLKEM768,
+    /// Sets the key exchange groups to offer, in order of preference. Defaults to X25519MLKEM768,
     /// X25519 and secp256r1.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self
     }
 
-    /// The groups that the first ClientHello has a key share for, out of [`groups`](Self::groups):
-    /// a server that wants another one of those asks for it, which costs a round trip; a share that
-    /// is not used costs its key and its bytes. By default the first group, and if that is
-    /// X25519MLKEM768 then X25519 too, for servers that do not know it. Without any the server
-    /// always chooses, one round trip later.
+    /// Sets for which of the [`groups`](Self::groups) the first ClientHello has a key share.
+    ///
+    /// If the server wants another of the groups, it requests a share, which costs a round trip. An
+    /// unused share costs its computation and its bytes. Defaults to the first group, and if that
+    /// is X25519MLKEM768, then to X25519 as well, for servers that do not support the former. With
+    /// no shares, the server always requests one.
     pub fn key_shares(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.key_shares = Some(self.settings.known_groups("key_shares", groups));
         self
     }
 
-    /// Where sessions are kept to be resumed. By default each `Client` has a cache of its own for
-    /// 256 of them. `SessionCache::new(0)` keeps none: then every handshake is a full one. Tickets
-    /// arrive while the client reads: one that only writes has nothing to resume.
+    /// Sets where sessions are stored for resumption. By default each `Client` has a cache of its
+    /// own for 256 sessions.
     ///
-    /// A cache may be shared: a session is resumed only by a client that trusts the same, is the
-    /// same, and asks for the same name.
+    /// `SessionCache::new(0)` stores none, so that every handshake is a full one. Tickets arrive
+    /// while the client reads: a client that only writes has nothing to resume.
+    ///
+    /// A cache can be shared between clients. A session is resumed only by a client with the same
+    /// trust and identity that connects to the same name.
     pub fn sessions(mut self, cache: SessionCache) -> Self {
         self.sessions = cache;
         self
     }
 
-    /// How many tickets to ask the server for: after a full handshake, and after a resumed one (RFC
-    /// 9149). A ticket is used once, so these many connections can be opened at a time without a
-    /// full handshake. 2 and 1 by default, 8 at most, as no more are kept for a server. Servers
-    /// that do not know the extension send what they like.
+    /// Sets how many tickets to request from the server: after a full handshake, and after a
+    /// resumed one (RFC 9149).
+    ///
+    /// A ticket is used once, so this is the number of connections that can be opened at a time
+    /// without a full handshake. Defaults to 2 and 1. The maximum is 8, as no more are stored for a
+    /// server. Servers that do not support the extension send any number.
     pub fn tickets(mut self, new_session: u8, resumption: u8) -> Self {
         self.tickets = (new_session, resumption);
         if usize::from(new_session.max(resumption)) > PER_SERVER {
@@ -179,27 +192,30 @@ impl ClientBuilder {
         self
     }
 
-    /// Whether early data (0-RTT) is offered where a session allows it: by [`Client::start`] and
-    /// [`Client::connection`], whose caller can send some then, by
-    /// [`Handshake::early_data`](crate::Handshake::early_data) and
-    /// [`Connection::write_early_data`](crate::Connection::write_early_data). `connect` sends none.
-    /// Off by default.
+    /// Sets whether early data (0-RTT) is offered if a session allows it. Off by default.
     ///
-    /// **Early data can be replayed**: whoever records it can send it again, and a server that
-    /// keeps no account, or not for long enough, takes it again. Nor has it forward secrecy. Send
-    /// only what may happen twice, such as a read (RFC 9846, 2.3 and F.5). The server may reject
-    /// it, as [`Stream::early_data`](crate::Stream::early_data) says; nothing is sent again by
-    /// itself.
+    /// It is offered by [`Client::start`] and [`Client::connection`], whose callers can then send
+    /// it through [`Handshake::early_data`](crate::Handshake::early_data) and
+    /// [`Connection::write_early_data`](crate::Connection::write_early_data). `connect` never sends
+    /// any.
+    ///
+    /// **Early data can be replayed**: whoever records it can send it again, and a server without a
+    /// replay guard, or with one that forgets too early, accepts it again. It also has no forward
+    /// secrecy. Send only what may happen twice, such as a read (RFC 9846, 2.3 and F.5). The server
+    /// can reject it, which [`Stream::early_data`](crate::Stream::early_data) reports. Nothing is
+    /// sent again automatically.
     pub fn early_data(mut self, on: bool) -> Self {
         self.early_data = on;
         self
     }
 
-    /// Asked about every server that has proven who it is by a certificate or a key, also when a
-    /// session is resumed, before anything is sent to it; an `Err` ends the handshake with
-    /// access_denied. Where early data could be sent it is asked about the session's server before
-    /// that as well: an `Err` then means that none is. A client keeps the server's whole chain with
-    /// a session, so this sees the same when it is resumed. (A server does not: see
+    /// Sets a hook that decides about every authenticated server, before anything is sent to it. If
+    /// it returns `Err`, the handshake ends with access_denied.
+    ///
+    /// It is called for resumed sessions too. If early data could be sent, it is first called with
+    /// the session's server, and an `Err` then means that no early data is sent. A client stores
+    /// the server's whole chain with a session, so the hook sees the same certificates on
+    /// resumption. (A server does not: see
     /// [`ServerBuilder::authorize`](crate::ServerBuilder::authorize).)
     pub fn authorize<E>(
         mut self,
@@ -212,53 +228,58 @@ impl ClientBuilder {
         self
     }
 
-    /// How records are padded, to hide their length (RFC 9846, 5.4). Not at all by default.
+    /// Sets how records are padded to hide their length (RFC 9846, 5.4). Defaults to no padding.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.settings.padding = padding;
         self
     }
 
-    /// The longest record that the server may send, in bytes of content, content type and padding
-    /// together (RFC 8449): 64 to 16385, which is the default. A server that does not know the
-    /// extension sends longer ones.
+    /// Sets the longest record that the server may send, in bytes of content, content type and
+    /// padding together (RFC 8449): 64 to 16385. Defaults to 16385.
+    ///
+    /// A server that does not support the extension sends longer records.
     pub fn record_size_limit(mut self, bytes: u16) -> Self {
         self.settings.set_record_size_limit(bytes);
         self
     }
 
-    /// How long a handshake may take: 30 seconds by default, the time included that the application
-    /// takes to answer a question. Over a transport that blocks, give that a time-out too: see
-    /// [`Client::connect`].
+    /// Sets how long a handshake may take, including the time in which the application answers a
+    /// question. Defaults to 30 seconds.
+    ///
+    /// Over a blocking transport, set a time-out on the transport too: see [`Client::connect`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
         self
     }
 
-    /// The longest handshake message accepted, in bytes: 32 KiB by default, at least 4 KiB.
+    /// Sets the longest handshake message that is accepted, in bytes, at least 4 KiB. Defaults to
+    /// 32 KiB.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self
     }
 
-    /// Whether to look like TLS 1.2 to middleboxes (RFC 9846, E.4). On by default; it costs 38
-    /// bytes.
+    /// Sets whether connections look like TLS 1.2 to middleboxes (RFC 9846, E.4). On by default. It
+    /// costs 38 bytes.
     pub fn compatibility_mode(mut self, on: bool) -> Self {
         self.compatibility_mode = on;
         self
     }
 
-    /// Allows `connect_unnamed`, for transports where the server has no name (a pipe, a mesh): then
-    /// its key alone says who it is, so [`trust`](Self::trust) must hold [`keys`](Trust::keys), or
-    /// be left out for an [`external_psk`](Self::external_psk).
+    /// Allows `connect_unnamed`, for transports on which the server has no name, such as a pipe or
+    /// a mesh.
+    ///
+    /// The server is then identified by its key alone, so [`trust`](Self::trust) must hold
+    /// [`keys`](Trust::keys), or be left out in favor of an [`external_psk`](Self::external_psk).
     pub fn allow_unnamed(mut self) -> Self {
         self.unnamed = true;
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and creates the client.
     ///
     /// # Errors
-    /// [`Error::Config`] says which setting is missing or cannot work.
+    /// Returns [`Error::Config`] with the setting that is missing or invalid.
     pub fn build(mut self) -> Result<Client, Error> {
         let groups = &self.settings.groups;
         let key_shares = match self.key_shares {

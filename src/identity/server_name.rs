@@ -22,7 +22,7 @@ use crate::error::NameError;
 /// assert_eq!(name.dns(), Some("db.internal"));
 /// assert_eq!(ServerName::parse("::1")?.dns(), None);
 ///
-/// let wrong = ServerName::parse("db.internal:5432");
+/// let wrong = ServerName::parse("db.internal:9846");
 /// assert_eq!(wrong, Err(NameError::Port { name: "db.internal".to_owned() }));
 /// # Ok::<(), NameError>(())
 /// ```
@@ -195,7 +195,7 @@ mod tests {
             Err(NameError::NotAscii)
         );
         for (text, host) in [
-            ("db.internal:5432", "db.internal"),
+            ("db.internal:9846", "db.internal"),
             ("127.0.0.1:1", "127.0.0.1"),
             ("[::1]:443", "::1"),
             ("DB.internal.:1", "db.internal"),

@@ -1,11 +1,11 @@
-//! [`ClientHello`]: what a client asked for, for the choice of a configuration.
+//! [`ClientHello`]: what a client offers, for choosing a configuration.
 
 use crate::code_point::{CipherSuite, NamedGroup, SignatureScheme};
 use crate::message;
 #[cfg(doc)]
 use crate::session::PskIdentity;
 
-/// What a client asked for. Nothing in it is authenticated yet.
+/// What a client offers. Nothing in it is authenticated yet.
 #[derive(Clone, Debug)]
 pub struct ClientHello {
     server_name: Option<String>,
@@ -39,38 +39,40 @@ impl ClientHello {
         }
     }
 
-    /// The DNS name the client wants to talk to (SNI), in lower case.
+    /// Returns the DNS name that the client asks for (SNI), in lower case.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// The application protocols it offers, in its order of preference.
+    /// Returns the application protocols that it offers, in its order of preference.
     pub fn alpn(&self) -> impl Iterator<Item = &[u8]> {
         self.alpn.iter().map(Vec::as_slice)
     }
 
-    /// The cipher suites it offers, in its order of preference, unknown ones too.
+    /// Returns the cipher suites that it offers, in its order of preference, including unknown
+    /// ones.
     pub fn cipher_suites(&self) -> &[CipherSuite] {
         &self.cipher_suites
     }
 
-    /// The groups it offers, in its order of preference, unknown ones too.
+    /// Returns the groups that it offers, in its order of preference, including unknown ones.
     pub fn groups(&self) -> &[NamedGroup] {
         &self.groups
     }
 
-    /// The signature schemes it accepts, in its order of preference, unknown ones too.
+    /// Returns the signature schemes that it accepts, in its order of preference, including unknown
+    /// ones.
     pub fn signature_schemes(&self) -> &[SignatureScheme] {
         &self.signature_schemes
     }
 
-    /// The identities of the PSKs that it offers, in its order of preference, as they came:
-    /// tickets, and external PSKs. [`PskIdentity::parse`] reads those of imported ones.
+    /// Returns the identities of the PSKs that it offers, in its order of preference, as they came:
+    /// tickets and external PSKs. [`PskIdentity::parse`] reads imported ones.
     pub fn psk_identities(&self) -> impl Iterator<Item = &[u8]> {
         self.psk_identities.iter().map(Vec::as_slice)
     }
 
-    /// The whole message as it came, with its 4-byte header (RFC 9846, 4.2.2).
+    /// Returns the whole message as it came, with its 4-byte header (RFC 9846, 4.2.2).
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -1,4 +1,4 @@
-//! [`Server`]: what a program sets up once, and every connection shares.
+//! [`Server`]: the configuration that a program creates once and all its connections share.
 
 use core::fmt;
 use core::time::Duration;
@@ -32,8 +32,9 @@ const MAX_TICKET_LIFETIME: Duration = Duration::from_secs(604_800);
 /// The longest that it may be set to.
 const MAX_EARLY_DATA_WINDOW: Duration = Duration::from_secs(60);
 
-/// A server's configuration: who it is, whom it lets in, what it accepts. Cheap to clone, safe to
-/// share.
+/// A server's configuration: who it is, which clients it admits, and what it accepts.
+///
+/// It is cheap to clone, and can be shared between threads.
 ///
 /// ```
 /// use fleeting::{Authority, ClientAuth, Server};
@@ -96,19 +97,18 @@ impl Named {
     }
 }
 
-/// Whether a server asks its clients for a certificate, and whom it trusts then.
+/// Whether a server requests certificates from its clients, and whom it trusts.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// Clients are not asked who they are.
+    /// Clients are not asked for a certificate.
     #[default]
     None,
-    /// Clients are asked, and may say nothing: then `peer()` is `None`. A certificate that is shown
-    /// must be good.
+    /// Clients are asked and may decline: `peer()` is then `None`. A certificate that a client
+    /// sends must be valid.
     Optional(Trust),
-    /// Clients without a good certificate are refused; but for those with an
-    /// [external PSK](ServerBuilder::external_psks), who show none, and for whom `peer()` is
-    /// `None`.
+    /// Clients without a valid certificate are refused. The exception are clients with an [external
+    /// PSK](ServerBuilder::external_psks): they send no certificate, and `peer()` is `None`.
     Required(Trust),
 }
 
@@ -123,8 +123,7 @@ impl ClientAuth {
 }
 
 impl Server {
-    /// Begins a configuration; an identity, or an external PSK, is the one setting it cannot do
-    /// without.
+    /// Begins a configuration. Only an identity or an external PSK is required.
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             settings: Settings::default(),
@@ -192,8 +191,10 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Builds a [`Server`]. A setting that cannot be taken is refused by [`build`](Self::build), also
-/// if it was set again; of several the first.
+/// Builds a [`Server`].
+///
+/// Invalid settings are reported by [`build`](Self::build), even if the setting is made again. Of
+/// several, the first is reported.
 #[must_use]
 pub struct ServerBuilder {
     settings: Settings,
@@ -210,20 +211,22 @@ pub struct ServerBuilder {
 }
 
 impl ServerBuilder {
-    /// Who this server is, whatever name a client asks for, unless an
-    /// [`identity_by_name`](Self::identity_by_name) or [`identity_for`](Self::identity_for) fits
-    /// better. Replaces one set before.
+    /// Sets who this server is for every name that a client asks for, unless an
+    /// [`identity_by_name`](Self::identity_by_name) or [`identity_for`](Self::identity_for)
+    /// matches. Replaces an earlier call.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.default_identity = Some(identity);
         self
     }
 
-    /// Who this server is for clients that ask for one of the names in this identity's certificate
-    /// (SNI). May be called many times; the first that fits is taken, or the first of them that one
-    /// of the client's certificate_authorities issued. Without an [`identity`](Self::identity)
-    /// besides, other names are refused with unrecognized_name, and clients that send none with
-    /// missing_extension. A certificate without a DNS name is refused by [`build`](Self::build),
-    /// since nobody could ask for it.
+    /// Adds an identity for clients that ask for one of the names in its certificate (SNI). Can be
+    /// called several times.
+    ///
+    /// The first identity that matches is used; if the client sends certificate_authorities, then
+    /// the first match that one of them issued. If no [`identity`](Self::identity) is set, other
+    /// names are refused with unrecognized_name, and clients that send no name with
+    /// missing_extension. [`build`](Self::build) refuses a certificate without a DNS name, since no
+    /// client could ask for it.
     pub fn identity_by_name(mut self, identity: Identity) -> Self {
         self.named.push(Named {
             name: None,
@@ -232,11 +235,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Who this server is for clients that ask for this DNS name (SNI), whatever its certificate
-    /// says: for keys without certificates. A server that has identities by name alone, and no
-    /// [`identity`](Self::identity), refuses clients that ask for another name or for none, so
-    /// nobody can pass on to it a connection that was meant for someone else (RFC 9846, F.9). A
-    /// name that is none, or is given twice, is refused by [`build`](Self::build).
+    /// Adds an identity for clients that ask for this DNS name (SNI), whatever its certificate
+    /// says. It is meant for keys without certificates.
+    ///
+    /// A server that has identities by name only, and no [`identity`](Self::identity), refuses
+    /// clients that ask for another name or none. So nobody can forward to it a connection that was
+    /// meant for another server (RFC 9846, F.9). [`build`](Self::build) refuses an invalid or
+    /// repeated name.
     pub fn identity_for(mut self, name: &str, identity: Identity) -> Self {
         match ServerName::parse(name) {
             Ok(parsed) => match parsed.dns() {
@@ -262,43 +267,45 @@ impl ServerBuilder {
         self
     }
 
-    /// Keys that this server shares with clients, one with each: with its own a client and this
-    /// server know each other, and no certificates are shown or asked for, whatever
-    /// [`client_auth`](Self::client_auth) says. Replaces those set before. Besides an
-    /// [`identity`](Self::identity), other clients are served by certificate; without, only these
-    /// are.
+    /// Sets the keys that this server shares with clients, one with each client. Replaces an
+    /// earlier call.
     ///
-    /// Besides an identity, whoever tries can find out which PSK identities are known here;
-    /// without, both look the same (RFC 9846, F.6).
+    /// With such a key both sides authenticate each other, and no certificates are sent or
+    /// requested, whatever [`client_auth`](Self::client_auth) is. If an
+    /// [`identity`](Self::identity) is set too, other clients are served with its certificate.
+    /// Otherwise only clients with one of these keys are served.
     ///
-    /// A session that began with one resumes by ticket, and then allows early data, if that is
-    /// taken. Where they are too many to be held, or change: choose the configuration when the
-    /// ClientHello is there, by [`Handshake::undecided`](crate::Handshake::undecided) or
-    /// [`Connection::undecided`](crate::Connection::undecided);
+    /// With an identity, anyone can find out which PSK identities this server knows. Without one, a
+    /// known and an unknown identity look alike (RFC 9846, F.6).
+    ///
+    /// A session that began with a PSK resumes by ticket, and then allows early data if that is
+    /// enabled. If there are too many keys to hold, or if they change, choose the configuration
+    /// after the ClientHello has arrived: see [`Handshake::undecided`](crate::Handshake::undecided)
+    /// and [`Connection::undecided`](crate::Connection::undecided).
     /// [`ClientHello::psk_identities`](crate::ClientHello::psk_identities) and
-    /// [`PskIdentity`](crate::PskIdentity) say which ones the client offers.
+    /// [`PskIdentity`](crate::PskIdentity) tell which keys the client offers.
     pub fn external_psks(mut self, psks: impl IntoIterator<Item = ExternalPsk>) -> Self {
         self.external_psks = psks.into_iter().collect();
         self
     }
 
-    /// Takes early data (0-RTT), up to so many bytes of it on a connection; the guard keeps account
-    /// of what has been taken. Off by default. Tickets tell clients that they may send some when
-    /// they come back: so early data comes under tickets alone, and never with the first handshake,
-    /// or directly under an external PSK.
+    /// Accepts early data (0-RTT), up to `max_size` bytes a connection. `guard` remembers what was
+    /// accepted. Off by default.
     ///
-    /// How it is read: as it comes, by [`Progress::EarlyData`](crate::Progress::EarlyData) or
-    /// [`Status::EarlyData`](crate::Status::EarlyData), and then it may be answered at once; or
-    /// when the handshake is complete, by
-    /// [`Stream::take_early_data`](crate::Stream::take_early_data). Until that is read, it is held
-    /// in memory: `max_size` bytes at most.
+    /// Tickets tell clients that they may send early data when they return. So it is accepted only
+    /// under tickets, never with the first handshake, and not directly under an external PSK.
     ///
-    /// A configuration that takes another one's place, as in a [`LiveServer`](crate::LiveServer),
-    /// is given a clone of the same guard: a new one rejects the early data under all tickets that
-    /// are out.
+    /// Read it as it arrives, through [`Progress::EarlyData`](crate::Progress::EarlyData) or
+    /// [`Status::EarlyData`](crate::Status::EarlyData), in which case it can be answered at once;
+    /// or after the handshake, through [`Stream::take_early_data`](crate::Stream::take_early_data).
+    /// Until it is read it is held in memory, at most `max_size` bytes.
     ///
-    /// **Early data can be replayed**, within the limits that [`ReplayGuard`] describes, and it has
-    /// no forward secrecy: act on it only if that may happen twice (RFC 9846, section 8 and F.5).
+    /// A configuration that replaces another one, as in a [`LiveServer`](crate::LiveServer), needs
+    /// a clone of the same guard: a new guard rejects the early data of all tickets that were given
+    /// out before.
+    ///
+    /// **Early data can be replayed**, within the limits that [`ReplayGuard`] describes, and has no
+    /// forward secrecy. Act on it only if that may happen twice (RFC 9846, section 8 and F.5).
     pub fn early_data(mut self, max_size: u32, guard: ReplayGuard) -> Self {
         self.early_data = Some((max_size, guard));
         if max_size == 0 {
@@ -310,13 +317,16 @@ impl ServerBuilder {
         self
     }
 
-    /// How far the time at which a ClientHello says it was sent may be from this server's clock,
-    /// for its early data to be taken: 10 seconds by default, a minute at most. Longer means more
-    /// to be remembered by the guard; shorter, that slow clients' early data is rejected (RFC 9846,
-    /// 8.3).
+    /// Sets how far the time at which a client claims to have sent its ClientHello may differ from
+    /// this server's clock for its early data to be accepted. Defaults to 10 seconds; the maximum
+    /// is a minute.
     ///
-    /// A ticket's age counts from its handshake, and it goes out with the server's first data. If
-    /// that comes later than this, no early data is taken under it; the session still resumes.
+    /// With a longer window the guard has more to remember; with a shorter one the early data of
+    /// slow clients is rejected (RFC 9846, 8.3).
+    ///
+    /// A ticket's age counts from its handshake, and the ticket is sent with the server's first
+    /// data. If that happens later than this window, no early data is accepted under the ticket.
+    /// The session can still be resumed.
     pub fn early_data_window(mut self, window: Duration) -> Self {
         self.early_data_window = window;
         if window.is_zero() || window > MAX_EARLY_DATA_WINDOW {
@@ -328,58 +338,64 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether clients must show a certificate. They are not asked by default.
+    /// Sets whether clients must authenticate with a certificate. By default they are not asked.
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
         self
     }
 
-    /// The application protocols served (RFC 7301), in order of preference. A client that offers
-    /// others only is refused; one that offers none is not. By default the server does not answer
-    /// ALPN.
+    /// Sets the application protocols to serve (RFC 7301), in order of preference. By default the
+    /// server does not answer ALPN.
+    ///
+    /// A client that offers only other protocols is refused. A client that offers none is not.
     pub fn alpn(mut self, protocols: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         self.settings.set_alpn(protocols);
         self
     }
 
-    /// The cipher suites accepted, in order of preference. All that are implemented by default.
+    /// Sets the cipher suites to accept, in order of preference. Defaults to all that are
+    /// implemented.
     pub fn cipher_suites(mut self, suites: impl IntoIterator<Item = CipherSuite>) -> Self {
         self.settings.set_suites(suites);
         self
     }
 
-    /// The groups accepted for the key exchange, in order of preference. By default X25519MLKEM768,
+    /// Sets the key exchange groups to accept, in order of preference. Defaults to X25519MLKEM768,
     /// X25519 and secp256r1.
     ///
-    /// A client that sent a share for one of them is not asked for another, with one exception:
-    /// X25519MLKEM768 is worth a round trip, if it is the first that both support and the client
-    /// sent shares for others only.
+    /// A client that sent a share for one of them is not asked for another, with one exception: if
+    /// X25519MLKEM768 is the first group that both sides support and the client sent only other
+    /// shares, it is worth a round trip.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self
     }
 
-    /// The keys that tickets are sealed with, so that clients can resume their sessions. By default
-    /// each `Server` makes keys of its own, renewed by themselves; several processes that serve the
-    /// same name, with the same identity's key, share keys to take each other's tickets.
+    /// Sets the keys that seal tickets, with which clients resume their sessions. By default each
+    /// `Server` creates keys of its own and renews them automatically.
     ///
-    /// Tickets go out with the server's first data, or with its close_notify, if that comes within
-    /// a minute of the handshake: a client that only sends, and never reads, gets none. (Over a
-    /// [`Connection`](crate::Connection) the minute is over when
+    /// Several processes that serve the same name with the same identity's key share these keys in
+    /// order to accept each other's tickets.
+    ///
+    /// Tickets are sent with the server's first data, or with its close_notify if that comes within
+    /// a minute of the handshake. A client that never reads receives none. (Over a
+    /// [`Connection`](crate::Connection), the minute passes when
     /// [`process`](crate::Connection::process) is told so.)
     pub fn ticket_keys(mut self, keys: TicketKeys) -> Self {
         self.ticket_keys = Some(keys);
         self
     }
 
-    /// Neither gives out tickets nor takes them: every handshake is a full one.
+    /// Neither issues nor accepts tickets: every handshake is a full one.
     pub fn without_tickets(mut self) -> Self {
         self.ticket_keys = None;
         self
     }
 
-    /// How long a ticket is good: 2 hours by default, from a second to 7 days. It counts when a
-    /// ticket comes back too, so a shorter one holds for those that are out already.
+    /// Sets how long a ticket is valid, from one second to 7 days. Defaults to 2 hours.
+    ///
+    /// It is checked when a ticket comes back too, so a shorter lifetime also applies to tickets
+    /// that were issued before.
     pub fn ticket_lifetime(mut self, lifetime: Duration) -> Self {
         self.ticket_lifetime = lifetime;
         if !(Duration::from_secs(1)..=MAX_TICKET_LIFETIME).contains(&lifetime) {
@@ -391,8 +407,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long after a full handshake its session may be resumed, by one ticket after the other:
-    /// 24 hours by default. After that the client proves again who it is.
+    /// Sets how long after a full handshake its session may be resumed, by one ticket after
+    /// another. Defaults to 24 hours. After that the client must authenticate again.
     pub fn max_session_age(mut self, age: Duration) -> Self {
         self.max_session_age = age;
         if age < Duration::from_secs(1) {
@@ -404,37 +420,41 @@ impl ServerBuilder {
         self
     }
 
-    /// Whether every client has to repeat a cookie in a second ClientHello before anything is
-    /// computed for it. Off by default: it costs a round trip, and over TCP brings nothing. It is
-    /// for transports where anyone can write any sender's address: a client that never hears the
-    /// cookie gets no further. A retry rejects early data, all of it. The server keeps the first
-    /// ClientHello meanwhile, up to [`max_handshake_size`](Self::max_handshake_size) for each
-    /// connection.
+    /// Sets whether every client must repeat a cookie in a second ClientHello before anything is
+    /// computed for it. Off by default.
+    ///
+    /// It costs a round trip and brings nothing over TCP. It is meant for transports on which
+    /// anyone can forge a sender's address: a client that never receives the cookie gets no
+    /// further. The retry rejects all early data. Meanwhile the server holds the first ClientHello,
+    /// up to [`max_handshake_size`](Self::max_handshake_size) for each connection.
     pub fn retry_cookie(mut self, on: bool) -> Self {
         self.retry_cookie = on;
         self
     }
 
-    /// The longest record that a client may send, in bytes of content, content type and padding
-    /// together (RFC 8449): 64 to 16385, which is the default. A client that does not know the
-    /// extension sends longer ones.
+    /// Sets the longest record that a client may send, in bytes of content, content type and
+    /// padding together (RFC 8449): 64 to 16385. Defaults to 16385.
+    ///
+    /// A client that does not support the extension sends longer records.
     pub fn record_size_limit(mut self, bytes: u16) -> Self {
         self.settings.set_record_size_limit(bytes);
         self
     }
 
-    /// Asked about every client that has proven who it is by a certificate or a key, also when its
-    /// session is resumed; an `Err` ends the connection with access_denied. Clients without a
-    /// certificate are not asked about: [`ClientAuth::Required`] keeps them out. Nor are those with
-    /// an [external PSK](Self::external_psks), which was given to one of them alone.
+    /// Sets a hook that decides about every client that has authenticated with a certificate or a
+    /// key. If it returns `Err`, the connection ends with access_denied.
     ///
-    /// About a client that sends [early data](Self::early_data) it is asked twice: before any of
-    /// that is taken, where an `Err` rejects the early data alone, and when the client has shown to
-    /// be there. The first time it may be about a replay.
+    /// It is called for resumed sessions too. It is not called for clients without a certificate,
+    /// whom [`ClientAuth::Required`] refuses, nor for clients with an [external
+    /// PSK](Self::external_psks), which belongs to one client alone.
     ///
-    /// Of a resumed client there is its own certificate alone. A hook that goes by who issued it
-    /// (the certificates above) has no answer then: put the issuers that may let clients in into
-    /// the [`Trust`] instead, whose change ends tickets, or make every handshake a full one by
+    /// For a client that sends [early data](Self::early_data) it is called twice: before the data
+    /// is accepted, when an `Err` rejects the early data alone, and once the client has proven to
+    /// be present. The first call may be for a replay.
+    ///
+    /// For a resumed client, only its own certificate is known. A hook that decides by issuers has
+    /// no answer then: put the issuers that may admit clients into the [`Trust`] instead, whose
+    /// change invalidates tickets, or make every handshake a full one with
     /// [`without_tickets`](Self::without_tickets).
     pub fn authorize<E>(
         mut self,
@@ -447,30 +467,32 @@ impl ServerBuilder {
         self
     }
 
-    /// How records are padded, to hide their length (RFC 9846, 5.4). Not at all by default.
+    /// Sets how records are padded to hide their length (RFC 9846, 5.4). Defaults to no padding.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.settings.padding = padding;
         self
     }
 
-    /// How long a handshake may take: 30 seconds by default, early data and the time included that
-    /// the application takes over it or to answer a question. Over a transport that blocks, give
-    /// that a time-out too: see [`Server::accept`].
+    /// Sets how long a handshake may take, including early data and the time in which the
+    /// application reads it or answers a question. Defaults to 30 seconds.
+    ///
+    /// Over a blocking transport, set a time-out on the transport too: see [`Server::accept`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
         self
     }
 
-    /// The longest handshake message accepted, in bytes: 32 KiB by default, at least 4 KiB.
+    /// Sets the longest handshake message that is accepted, in bytes, at least 4 KiB. Defaults to
+    /// 32 KiB.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and creates the server.
     ///
     /// # Errors
-    /// [`Error::Config`] says which setting is missing or cannot work.
+    /// Returns [`Error::Config`] with the setting that is missing or invalid.
     pub fn build(self) -> Result<Server, Error> {
         self.settings.check()?;
         let nameless = self.default_identity.is_none() && self.named.is_empty();

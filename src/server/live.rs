@@ -5,22 +5,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::server::config::Server;
 
-/// A server's configuration that can be replaced while it serves: with a renewed certificate, other
-/// revocation lists, another [`Trust`](crate::Trust).
+/// A server's configuration that can be replaced while it serves, for example with a renewed
+/// certificate, other revocation lists or another [`Trust`](crate::Trust).
 ///
-/// Every connection has the whole of the configuration that was current when it began, or when it
-/// was [chosen](crate::Handshake::choose), and keeps it: replacing it neither disturbs a handshake
-/// nor ends a connection. All clones are the same server.
+/// Every connection keeps the configuration that was current when it began, or that was
+/// [chosen](crate::Handshake::choose) for it. Replacing the configuration neither disturbs a
+/// handshake nor ends a connection. All clones are the same server.
 ///
-/// Give the same [`TicketKeys`](crate::TicketKeys) to each configuration. Without, each makes keys
-/// of its own, and the tickets that clients hold are worth nothing after a replacement: they get in
-/// all the same, by full handshakes. Tickets are bound to the identity's key, and to whom the
-/// server trusts, as well: a renewed certificate for the same key keeps them, one for a fresh key
-/// does not. Where early data is taken, give each the same [`ReplayGuard`](crate::ReplayGuard) too:
-/// a new one rejects the early data of all clients that hold tickets.
+/// Give the same [`TicketKeys`](crate::TicketKeys) to each configuration. Otherwise each one
+/// creates keys of its own, and after a replacement the clients' tickets are ignored: their
+/// handshakes are full ones. Tickets are also bound to the identity's key and to whom the server
+/// trusts. A renewed certificate for the same key keeps them valid; a certificate for a new key
+/// does not. If early data is accepted, give each configuration the same
+/// [`ReplayGuard`](crate::ReplayGuard) too: a new one rejects the early data of all clients that
+/// hold tickets.
 ///
-/// (Revocation lists alone are replaced by
-/// [`RevocationLists::reload_pem`](crate::RevocationLists::reload_pem), and need none of this.)
+/// To replace revocation lists alone, use
+/// [`RevocationLists::reload_pem`](crate::RevocationLists::reload_pem) instead.
 ///
 /// ```
 /// use fleeting::{Authority, Error, Identity, LiveServer, Server, TicketKeys};
@@ -49,12 +50,13 @@ use crate::server::config::Server;
 pub struct LiveServer(Arc<RwLock<Server>>);
 
 impl LiveServer {
-    /// Serves with this configuration at first.
+    /// Creates a server that begins with this configuration.
     pub fn new(server: Server) -> Self {
         Self(Arc::new(RwLock::new(server)))
     }
 
-    /// The configuration of this moment, as for [`Handshake::choose`](crate::Handshake::choose).
+    /// Returns the current configuration, as [`Handshake::choose`](crate::Handshake::choose) takes
+    /// it.
     pub fn current(&self) -> Server {
         self.0
             .read()
@@ -62,7 +64,7 @@ impl LiveServer {
             .clone()
     }
 
-    /// Serves with this configuration from now on, in every clone; the former one comes back.
+    /// Sets the configuration for all later connections, of every clone. Returns the former one.
     pub fn replace(&self, server: Server) -> Server {
         // The former one is not dropped here, under the lock: that could take long.
         core::mem::replace(

@@ -30,7 +30,7 @@ use crate::stream::transport;
 ///
 /// /// Asks for something that may be asked for twice.
 /// fn ask(client: &Client, request: &[u8]) -> io::Result<Stream<TcpStream>> {
-///     let mut handshake = client.start("db.internal", TcpStream::connect("db.internal:5432")?)?;
+///     let mut handshake = client.start("db.internal", TcpStream::connect("db.internal:9846")?)?;
 ///     // None where the configuration allows none, or there is no session that does.
 ///     let sent = match handshake.early_data() {
 ///         Some(mut early) if early.remaining() >= request.len() => {
