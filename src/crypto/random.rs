@@ -1,18 +1,18 @@
-//! Randomness comes in as an argument, so that a whole conversation can be replayed from a seed.
+//! Randomness is an argument, so that a whole conversation can be replayed from a seed.
 
 use rand_core::{TryCryptoRng, TryRng};
 
 use crate::error::Fault;
 use crate::secret::Secret;
 
-/// The generator that a caller hands in.
+/// The generator that a caller passes in.
 pub(crate) type Rng<'a> = dyn TryCryptoRng<Error = getrandom::Error> + 'a;
 
-/// The operating system's generator of random numbers.
+/// The operating system's random number generator.
 ///
-/// A generator without a state of its own (size zero), as this one is, counts as the system's for
-/// ML-KEM: where the faster implementation of that runs, it asks the system itself. One that is
-/// seeded holds its state, and is asked for everything.
+/// For ML-KEM, a generator without state (of size zero), such as this one, counts as the system's:
+/// the faster implementation asks the system itself. A generator with state, such as a seeded one,
+/// is asked for everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
@@ -34,9 +34,9 @@ impl TryRng for SystemRandom {
 
 impl TryCryptoRng for SystemRandom {}
 
-/// Whether this generator is the system's: it has no state of its own, so nobody can have put a
-/// seed in, and whatever else asks the system gets as good. (One that hides its state elsewhere
-/// counts too: what it would have given is then asked of the system.)
+/// Returns true if this generator counts as the system's: it has no state, so nobody can have
+/// seeded it, and asking the system instead is as good. (A generator that hides its state elsewhere
+/// counts too; the system is then asked in its place.)
 pub(crate) fn is_system(rng: &Rng<'_>) -> bool {
     size_of_val(rng) == 0
 }
@@ -46,14 +46,14 @@ pub(crate) fn fill(rng: &mut Rng<'_>, out: &mut [u8]) -> Result<(), Fault> {
     rng.try_fill_bytes(out).map_err(|_| Fault::Random)
 }
 
-/// Random bytes that are going to be public: a `random` field, a session id, a nonce.
+/// Returns random bytes that will be public: a `random` field, a session id, a nonce.
 pub(crate) fn array<const N: usize>(rng: &mut Rng<'_>) -> Result<[u8; N], Fault> {
     let mut out = [0; N];
     fill(rng, &mut out)?;
     Ok(out)
 }
 
-/// Random bytes that stay secret.
+/// Returns random bytes that stay secret.
 pub(crate) fn secret(rng: &mut Rng<'_>, len: usize) -> Result<Secret, Fault> {
     Secret::try_filled(len, |out| fill(rng, out))
 }

@@ -1,5 +1,4 @@
-//! [`Negotiated`]: what a handshake has agreed on, for the application; [`Established`]: all that
-//! it leaves to the connection.
+//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: all that it leaves to the connection.
 
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
@@ -15,7 +14,7 @@ pub(crate) struct Established {
     pub(crate) stored: Option<StoredSessions>,
 }
 
-/// What a handshake has agreed on.
+/// What a handshake agreed on.
 #[derive(Clone, Debug)]
 pub struct Negotiated {
     pub(crate) cipher_suite: CipherSuite,
@@ -27,61 +26,63 @@ pub struct Negotiated {
     pub(crate) early_data: EarlyData,
 }
 
-/// What became of early data (RFC 9846, 4.3.10).
+/// The outcome of early data (RFC 9846, 4.3.10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlyData {
-    /// The client did not offer any: it was not asked to, or had no session that allows it.
+    /// The client offered none: it was not configured to, or had no session that allows it.
     #[default]
     NotOffered,
-    /// The server took all that was sent, before anything else. That may be nothing: whoever had
-    /// the chance to send some knows whether it did.
+    /// The server accepted all that was sent, before anything else. That may be nothing: only the
+    /// client knows whether it sent any.
     Accepted,
-    /// The server took none of it, which it need not explain. Nothing is sent again by itself:
-    /// whoever sent it knows whether that is right, now that the connection is another one (F.5).
+    /// The server accepted none of it, for reasons that it need not give. Nothing is sent again
+    /// automatically: only the application knows whether that is right, as the connection is now
+    /// another one (F.5).
     Rejected,
 }
 
 impl Negotiated {
-    /// Protects the records.
+    /// Returns the cipher suite that protects the records.
     pub fn cipher_suite(&self) -> CipherSuite {
         self.cipher_suite
     }
 
-    /// Agreed the keys.
+    /// Returns the group in which the keys were agreed.
     pub fn group(&self) -> NamedGroup {
         self.group
     }
 
-    /// The application protocol, if both sides speak ALPN (RFC 7301).
+    /// Returns the application protocol, if both sides support ALPN (RFC 7301).
     pub fn alpn(&self) -> Option<&[u8]> {
         self.alpn.as_deref()
     }
 
-    /// The DNS name the client asked for, if any, in lower case.
+    /// Returns the DNS name that the client asked for, if any, in lower case.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// Who the peer is, if it showed a certificate or a key: on a client always, but for an
-    /// [`external_psk`](Self::external_psk).
+    /// Returns who the peer is, if it authenticated with a certificate or a key. A server always
+    /// does so, except with an [`external_psk`](Self::external_psk).
     pub fn peer(&self) -> Option<&Peer> {
         self.whose.peer()
     }
 
-    /// The PSK that both sides held, if that is how they know each other: its
-    /// [`peer_name`](ExternalPsk::peer_name) is who the peer is then.
+    /// Returns the external PSK with which both sides authenticated, if they did so. Its
+    /// [`peer_name`](ExternalPsk::peer_name) is then the peer.
     pub fn external_psk(&self) -> Option<&ExternalPsk> {
         self.whose.psk()
     }
 
-    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its
-    /// identity there, and was not asked again; a server knows that client's own certificate alone,
-    /// without those above it.
+    /// Returns true if this connection resumed an earlier one.
+    ///
+    /// [`peer`](Self::peer) is then who authenticated in that one, and was not asked again. A
+    /// server knows only the client's own certificate then, not those above it.
     pub fn resumed(&self) -> bool {
         self.resumed
     }
 
-    /// What became of the client's early data.
+    /// Returns the outcome of the client's early data.
     pub fn early_data(&self) -> EarlyData {
         self.early_data
     }

@@ -1,5 +1,4 @@
-//! What one step of a state machine is given, and what it gives back: the next state, or a
-//! question.
+//! The input of one step of a state machine, and its result: the next state, or a question.
 
 use crate::crypto::random::Rng;
 use crate::error::Fault;
@@ -31,39 +30,39 @@ impl<'a> Wire<'a> {
         Self { bytes, aligned }
     }
 
-    /// The proof that a message which changes keys ended its record.
+    /// Returns the proof that a message which changes keys ended its record.
     ///
     /// RFC 9846, 5.1: "Implementations MUST verify that all messages immediately preceding a key
-    /// change align with a record boundary". A handler asks for it before it writes anything.
+    /// change align with a record boundary". A handler asks for the proof before it sends anything.
     pub(crate) fn aligned(self, message: &'static str) -> Result<Aligned, Fault> {
         self.aligned.ok_or(Fault::NotAligned { message })
     }
 }
 
-/// What a step leads to: the next state, or a question that only the application can answer.
-/// Nothing is read while it waits.
+/// The result of a step: the next state, or a question that only the application can answer.
+/// Nothing is received while it waits.
 pub(crate) enum Step<State, Suspended> {
     /// The next state.
     Next(State),
-    /// What waits for an answer; it knows the question.
+    /// The step that waits for an answer; it knows its question.
     Ask(Suspended),
 }
 
-/// What a handshake waits for the application to decide. Besides its own answer each takes
-/// `refuse(alert)`, which ends the handshake. The peer waits meanwhile, and `handshake_timeout`
-/// runs.
+/// What a handshake asks the application to decide.
+///
+/// Each question can also be answered with `refuse(alert)`, which ends the handshake. The peer
+/// waits meanwhile, and `handshake_timeout` runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Question {
-    /// Which configuration serves this client: look at `client_hello()` and answer with
+    /// Which configuration serves this client? Read `client_hello()`, and answer with
     /// `choose(server)`.
     Configuration,
-    /// Whether this ClientHello, which brings early data, has been seen before: give
-    /// `replay_entry()` to the store that all servers of its zone share, and answer with
-    /// [`Answer::Replay`].
+    /// Has this ClientHello, which brings early data, been seen before? Look up `replay_entry()` in
+    /// the store that all servers of its zone share, and answer with [`Answer::Replay`].
     Replay,
-    /// The signature of an identity whose key is [elsewhere](crate::Identity::asking): let
-    /// `to_sign()` be signed, and answer with [`Answer::Signature`].
+    /// What is the signature by an identity whose key is held [elsewhere](crate::Identity::asking)?
+    /// Have `to_sign()` signed, and answer with [`Answer::Signature`].
     Signature,
 }
 
@@ -77,14 +76,14 @@ impl Question {
     }
 }
 
-/// The application's answer to a [`Question`]. (The answer to [`Question::Configuration`] is
-/// `choose(server)`.)
+/// The application's answer to a [`Question`]. ([`Question::Configuration`] is answered with
+/// `choose(server)` instead.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To [`Question::Replay`].
+    /// The answer to [`Question::Replay`].
     Replay(ReplayVerdict),
-    /// To [`Question::Signature`]: 64 bytes, by Ed25519 (RFC 8032). One that our own public key
-    /// does not confirm never goes out.
+    /// The answer to [`Question::Signature`]: 64 bytes, made with Ed25519 (RFC 8032). A signature
+    /// that our own public key does not verify is never sent.
     Signature(Vec<u8>),
 }

@@ -1,7 +1,7 @@
-//! [`Padding`]: how many zeros a record's length hides behind (RFC 9846, 5.4).
+//! [`Padding`]: how many zeros hide a record's length (RFC 9846, 5.4).
 
-/// How application data records are padded, so that their lengths say less about what is in them
-/// (RFC 9846, 5.4 and F.3).
+/// How records of application data are padded, so that their lengths reveal less about their
+/// content (RFC 9846, 5.4 and F.3).
 ///
 /// ```
 /// use fleeting::Padding;
@@ -13,22 +13,20 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Padding {
-    /// None: a record's length is its content's.
+    /// No padding: a record is as long as its content.
     #[default]
     None,
-    /// Up to the next multiple of so many bytes of content; 0 and 1 are the same as
-    /// [`None`](Self::None).
+    /// Pads to the next multiple of this many bytes of content. 0 and 1 mean [`None`](Self::None).
     Block(u16),
-    /// Up to the next power of two: many lengths look alike, at the price of twice the bytes in the
-    /// worst case.
+    /// Pads to the next power of two: many lengths look alike, at a cost of up to twice the bytes.
     PowerOfTwo,
-    /// Up to the longest record there is, 16 KiB: nothing shows but the number of records.
+    /// Pads every record to the maximum, 16 KiB: only the number of records shows.
     Full,
 }
 
 impl Padding {
-    /// How many zeros to add to this much content, where a record has room for `max_fragment` bytes
-    /// of both.
+    /// Returns how many zeros to add to `content` bytes, if a record has room for `max_fragment`
+    /// bytes of both.
     pub(crate) fn amount(self, content: usize, max_fragment: usize) -> usize {
         let padded = match self {
             Self::None | Self::Block(0 | 1) => content,
