@@ -1,5 +1,5 @@
-//! The client's second flight: [EndOfEarlyData,] [Certificate, [CertificateVerify,]] Finished (RFC
-//! 9846, 4.5 and 4.6).
+//! The client's second flight (RFC 9846, 4.5 and 4.6): EndOfEarlyData after early data; Certificate
+//! and CertificateVerify if the client was asked for them; Finished.
 
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
