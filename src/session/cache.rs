@@ -1,10 +1,10 @@
-//! [`SessionCache`]: what a client remembers of servers that it has been connected to.
+//! [`SessionCache`]: what a client remembers of the servers it has connected to.
 //!
-//! An entry is found by what the client asked for, and by nothing that a peer said: a server cannot
-//! put a session where another is looked for. What a client asks for is more than a name: whom it
-//! trusts, as whom it shows itself, and which secret from outside it offers. So a session made
-//! under one `Trust` is not met with under another, and one that shows who we are is not used by
-//! somebody else.
+//! An entry is found only by what the client asked for, never by what a peer said: a server cannot
+//! put a session where another one is looked up. The key is more than a name: it includes whom the
+//! client trusts, which identity it shows, and which external PSK it offers. So a session made
+//! under one `Trust` is not found under another, and a session that shows our identity is not used
+//! by somebody else.
 
 use core::fmt;
 use core::ops::Bound::{Excluded, Unbounded};
@@ -20,8 +20,8 @@ use crate::session::external::ExternalPsk;
 use crate::session::session::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
-/// How many sessions are kept for one key: as many connections can be resumed at the same time, and
-/// no server takes the room of the others. No server of ours sends more on one connection.
+/// How many sessions are kept for one key: this many connections can be resumed at the same time,
+/// and no server takes the room of the others. Our own servers send no more on one connection.
 pub(crate) const PER_SERVER: usize = 8;
 
 /// How many servers' sessions are looked through at a call for what has expired.
@@ -31,19 +31,18 @@ const DEFAULT_CAPACITY: usize = 256;
 
 /// The sessions that a client can resume.
 ///
-/// Each is used for one connection (RFC 9846, C.4), and no longer than its server allows, 7 days,
-/// or until the server's certificate expires. There are at most eight for one server, and at most
-/// [as many as it was made for](Self::new) in all: those of the server go first that has been
-/// silent for the longest, which is to say whose last ticket came before the last ones of all
-/// others. What goes is wiped.
+/// A session is used for one connection (RFC 9846, C.4), and only within the lifetime that its
+/// server set, at most 7 days, and while the server's certificate is valid. The cache holds at most
+/// eight sessions for one server, and [a maximum number](Self::new) in all. If it is full, it drops
+/// the sessions of the server whose last ticket is oldest. Dropped sessions are wiped.
 ///
-/// What has expired is not used, and goes little by little: each session that is put in or asked
-/// for takes a few with it, of any server. There is no thread that waits for its end, so a process
-/// that is idle keeps what has expired until the next call.
+/// Expired sessions are not used. They are removed gradually: each call that stores or looks up a
+/// session removes a few, of any server. There is no background thread, so an idle process keeps
+/// expired sessions until the next call.
 ///
-/// A clone is another handle on the same sessions. Clients that share a cache resume each other's
-/// sessions only if they trust the same peers, show the same identity and have the same
-/// [external PSK](crate::ExternalPsk): nothing that one of them accepted is accepted for another.
+/// A clone is another handle to the same sessions. Clients that share a cache resume each other's
+/// sessions only if they have the same trust, the same identity and the same [external
+/// PSK](crate::ExternalPsk).
 ///
 /// ```
 /// use fleeting::SessionCache;
@@ -59,9 +58,11 @@ const DEFAULT_CAPACITY: usize = 256;
 pub struct SessionCache(Arc<Mutex<Inner>>);
 
 impl SessionCache {
-    /// Room for this many sessions, in all; 0 keeps none. A session takes a few hundred bytes; the
-    /// server's ticket, which is at most 16 KiB; and the server's certificates, which those of one
-    /// connection share: up to `max_handshake_size`, if a server goes that far.
+    /// Creates a cache for `capacity` sessions in all; 0 stores none.
+    ///
+    /// A session takes a few hundred bytes, plus the server's ticket (at most 16 KiB) and the
+    /// server's certificates, which the sessions of one connection share (up to
+    /// `max_handshake_size`).
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             capacity,
@@ -69,23 +70,23 @@ impl SessionCache {
         })))
     }
 
-    /// How many sessions there are, those included that have expired unnoticed.
+    /// Returns the number of sessions, including expired ones that have not been removed yet.
     pub fn len(&self) -> usize {
         self.lock().len
     }
 
-    /// How many sessions there is room for.
+    /// Returns the maximum number of sessions.
     pub fn capacity(&self) -> usize {
         self.lock().capacity
     }
 
-    /// Whether there is none.
+    /// Returns true if the cache holds no sessions.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets all. All connections begin anew then: those that were begun before, open ones
-    /// included, go on, and put nothing in any more.
+    /// Removes all sessions. The next connections use full handshakes. Connections that exist
+    /// already continue, and store no more sessions.
     pub fn clear(&self) {
         let mut inner = self.lock();
         let (capacity, begun) = (inner.capacity, inner.begun);
@@ -122,7 +123,7 @@ impl fmt::Debug for SessionCache {
     }
 }
 
-/// What the client asked for, never what a peer said.
+/// What the client asked for; never what a peer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionKey([u8; 32]);
 
@@ -193,7 +194,7 @@ fn opaque(hasher: &mut Hasher, bytes: &[u8]) {
     hasher.update(bytes);
 }
 
-/// A session at the client, with the ticket that stands for it at the server.
+/// A session at the client, with the ticket that represents it at the server.
 pub(crate) struct ClientSession {
     pub(crate) session: Session,
     /// No secret, for it goes out in the clear; nobody's business before that, so it is wiped.

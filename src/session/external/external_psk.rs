@@ -1,5 +1,4 @@
-//! [`ExternalPsk`]: a secret that two parties share from outside of TLS, and the PSKs that become
-//! of it (RFC 9257 and 9258).
+//! [`ExternalPsk`]: a secret that two parties share from outside of TLS, and the PSKs that are derived from it (RFC 9257 and 9258).
 //!
 //! ```text
 //!                                    client, server   SHA-256   SHA-384
@@ -8,12 +7,12 @@
 //! own, peer   └─ as a server   ( peer,   own  )  ─>  WirePsk   WirePsk     what is accepted
 //! ```
 //!
-//! The names stand in what the secret is imported for, the client's first. So what one party offers
-//! is what the other accepts, and what it never accepts itself: a ClientHello that comes back to
-//! whom it came from names a PSK that is unknown there (RFC 9258, "Addressing Selfie").
+//! The names are part of what is imported, the client's first. So what one party offers is what the
+//! other accepts, and what the first never accepts itself: a ClientHello that is sent back to its
+//! sender names a PSK that is unknown there (RFC 9258, "Addressing Selfie").
 //!
-//! The secret is not kept once the four are derived (RFC 9257, section 6: "Where possible the main
-//! PSK SHOULD be deleted").
+//! The secret is not kept once the four PSKs are derived (RFC 9257, section 6: "Where possible the
+//! main PSK SHOULD be deleted").
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -37,46 +36,46 @@ const MAX_IDENTITY_LEN: usize = 1024;
 /// The longest name in bytes: its length has one byte.
 const MAX_NAME_LEN: usize = 255;
 
-/// A secret that two parties were given outside of TLS, an external pre-shared key: each proves
-/// with it that it is the other's peer, and neither needs a certificate or a key of its own.
+/// A secret that two parties received outside of TLS (an external pre-shared key). With it each
+/// proves to the other who it is, without certificates or keys of their own.
 ///
-/// Both make one from the same identity and the same secret, and each says which of the two names
-/// is its own. That is the importer of RFC 9258, with the names as its context. Keys are agreed
-/// afresh on each connection all the same (psk_dhe_ke): who learns the secret later reads nothing
-/// of what was said before.
+/// Both parties create one from the same identity and the same secret, and each states which of the
+/// two names is its own. This is the importer of RFC 9258 with the names as its context. Every
+/// connection still agrees on fresh keys (psk_dhe_ke): whoever learns the secret later cannot
+/// decrypt earlier connections.
 ///
-/// Cheap to clone. The secret itself is not kept: what is derived from it is, and wiped when the
+/// It is cheap to clone. The secret itself is not kept. What is derived from it is wiped when the
 /// last clone is dropped.
 ///
 /// # Whom the secret is for
 ///
-/// **For two parties and nobody else** (RFC 9257, section 4). Whoever holds it can be either of the
-/// two to the other. A secret that a whole fleet has proves that somebody is of the fleet, and not
-/// who, whatever the names say: each of them can take on every name, and when one is lost all have
-/// to be given a new one. A server with a thousand clients has a thousand of these.
+/// **Two parties and nobody else** (RFC 9257, section 4). Whoever holds the secret can be either
+/// party. A secret shared by a fleet proves that somebody belongs to the fleet, but not who,
+/// whatever the names say: each member can use every name, and if one is lost, all need a new
+/// secret. A server with a thousand clients has a thousand of these.
 ///
-/// Use the secret for nothing else: not under another protocol, not in TLS 1.2, and not
-/// [as it is](Self::not_imported) as well.
+/// Use the secret for nothing else: not in another protocol, not in TLS 1.2, and not also [without
+/// the importer](Self::not_imported).
 ///
 /// # How good the secret has to be
 ///
-/// **32 bytes from a random number generator.** Never a password, nor anything made from one: who
-/// watches a single handshake, or answers one, can try as many guesses as he likes, at home and
-/// unseen, until one fits, and is either party from then on. Fewer than 16 bytes are refused; that
-/// 16 or more were random nobody can see.
+/// **32 bytes from a random number generator.** Never use a password or a value derived from one:
+/// whoever observes or answers a single handshake can test any number of guesses offline, and then
+/// be either party. Secrets of fewer than 16 bytes are refused. Whether 16 or more bytes were
+/// random cannot be checked.
 ///
-/// # What everybody sees
+/// # What an observer sees
 ///
-/// **The identity and both names go over the wire in the clear**, in the first message of each
-/// connection that is begun with the secret. They name the parties to whoever watches, and tie
-/// their connections together: keep out of them what is nobody's business.
+/// **The identity and both names are sent in the clear**, in the first message of each connection
+/// that begins with the secret. They identify the parties and link their connections. Keep private
+/// data out of them.
 ///
 /// # Examples
 ///
 /// ```
 /// use fleeting::{ExternalPsk, PskNames};
 ///
-/// // 32 random bytes that were brought to both, and that nobody else has.
+/// // 32 random bytes that both parties received, and that nobody else has.
 /// # let secret = [*b"sixteen bytes...", *b"and another such"].concat();
 /// let at_the_sensor =
 ///     ExternalPsk::new("2026-07", &secret, PskNames { own: "sensor 17", peer: "collector" })?;
@@ -109,12 +108,12 @@ enum Keys {
 
 /// The names of the two parties that share an [`ExternalPsk`], as one of them sees it.
 ///
-/// A name is any text of 1 to 255 bytes that is unique among all who might talk to each other: a
-/// host name, a serial number, a UUID. It has nothing to do with DNS. Names are compared byte by
-/// byte, and everybody who watches can read them.
+/// A name is any text of 1 to 255 bytes that is unique among all possible parties: a host name, a
+/// serial number, a UUID. It is unrelated to DNS. Names are compared byte by byte, and any observer
+/// can read them.
 ///
-/// Both parties write both names. It is they that keep a party which is client and server from
-/// being made to talk to itself: nobody is given a secret with both of its names as `own`.
+/// Both parties set both names. The names prevent a party that is both client and server from being
+/// made to talk to itself: its own name is never the peer's.
 ///
 /// ```
 /// use fleeting::PskNames;
@@ -124,23 +123,24 @@ enum Keys {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PskNames<'a> {
-    /// The name of whom this configuration is for.
+    /// The name of the party that this configuration belongs to.
     pub own: &'a str,
-    /// The name of the party at the other end.
+    /// The name of the other party.
     pub peer: &'a str,
 }
 
 impl ExternalPsk {
-    /// A secret that both sides import (RFC 9258), which is then good for every cipher suite. Wipe
-    /// the secret where it came from.
+    /// Creates a PSK from a secret that both sides import (RFC 9258). It works with every cipher
+    /// suite. Wipe the secret where it came from.
     ///
-    /// The identity is any 1 to 1024 bytes that the two agreed on, compared byte by byte. It tells
-    /// secrets apart that the same two share, such as this month's from the last one's.
+    /// `identity` is any 1 to 1024 bytes that the two parties agreed on, compared byte by byte. It
+    /// distinguishes secrets that the same two parties share, such as this month's from last
+    /// month's.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`]: a secret of less than 16 bytes, or of one byte repeated; an
-    /// identity or a name that is empty or too long; two names that are the same.
+    /// Returns [`ConfigError::Setting`] if the secret has fewer than 16 bytes or repeats a single
+    /// byte, if the identity or a name is empty or too long, or if the two names are equal.
     pub fn new(
         identity: impl AsRef<[u8]>,
         secret: impl AsRef<[u8]>,
@@ -189,18 +189,19 @@ impl ExternalPsk {
         })))
     }
 
-    /// A secret that is used as it is, with SHA-256: for peers that cannot import.
+    /// Creates a PSK from a secret that is used directly, with SHA-256, for peers that cannot
+    /// import.
     ///
-    /// All that stands above about whom the secret is for holds the more, because there are no
-    /// names here: **one of the two has to be the client always, and the other the server.** A
-    /// party that is both can be made to talk to itself (the Selfie attack).
+    /// The section "Whom the secret is for" applies even more, because there are no names: **one of
+    /// the two parties must always be the client, and the other the server.** A party that is both
+    /// can be made to talk to itself (the Selfie attack).
     ///
-    /// Only cipher suites with SHA-256 go with it (RFC 9846, 4.3.11).
+    /// It works only with cipher suites that use SHA-256 (RFC 9846, 4.3.11).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`]: a secret of less than 16 bytes, or of one byte repeated; an
-    /// identity that is empty or has more than 1024 bytes.
+    /// Returns [`ConfigError::Setting`] if the secret has fewer than 16 bytes or repeats a single
+    /// byte, or if the identity is empty or has more than 1024 bytes.
     pub fn not_imported(
         identity: impl AsRef<[u8]>,
         secret: impl AsRef<[u8]>,
@@ -220,12 +221,12 @@ impl ExternalPsk {
         })))
     }
 
-    /// What the two parties call the secret.
+    /// Returns the identity that the two parties gave the secret.
     pub fn identity(&self) -> &[u8] {
         &self.0.identity
     }
 
-    /// Our name; `None` if the secret is [not imported](Self::not_imported).
+    /// Returns our name. `None` if the secret is [not imported](Self::not_imported).
     pub fn own_name(&self) -> Option<&str> {
         match &self.0.keys {
             Keys::Imported { own, .. } => Some(own),
@@ -233,7 +234,8 @@ impl ExternalPsk {
         }
     }
 
-    /// The name of the other party; `None` if the secret is [not imported](Self::not_imported).
+    /// Returns the name of the other party. `None` if the secret is [not
+    /// imported](Self::not_imported).
     pub fn peer_name(&self) -> Option<&str> {
         match &self.0.keys {
             Keys::Imported { peer, .. } => Some(peer),
@@ -241,20 +243,20 @@ impl ExternalPsk {
         }
     }
 
-    /// What a session remembers this by: the same in every process that was given the same
-    /// identity, secret and names, and another if anything differs.
+    /// Returns what a session remembers this PSK by. It is the same in every process that has the
+    /// same identity, secret and names, and differs if any of these does.
     pub(crate) fn fingerprint(&self) -> &[u8; 32] {
         &self.0.fingerprint
     }
 
-    /// Whether it goes with any of these.
+    /// Returns true if it works with any of these suites.
     pub(crate) fn fits_any(&self, suites: &[Suite]) -> bool {
         self.as_client()
             .iter()
             .any(|wire| suites.iter().any(|suite| suite.hash() == wire.hash))
     }
 
-    /// What to offer as a client: one for each hash, SHA-256 first.
+    /// Returns what to offer as a client: one PSK for each hash, SHA-256 first.
     pub(crate) fn as_client(&self) -> &[WirePsk] {
         match &self.0.keys {
             Keys::Imported { as_client, .. } => as_client,
@@ -262,7 +264,7 @@ impl ExternalPsk {
         }
     }
 
-    /// What to accept as a server.
+    /// Returns what to accept as a server.
     pub(crate) fn as_server(&self) -> &[WirePsk] {
         match &self.0.keys {
             Keys::Imported { as_server, .. } => as_server,
@@ -285,7 +287,7 @@ impl fmt::Debug for ExternalPsk {
     }
 }
 
-/// One PSK as RFC 9846, 4.3.11 knows it: for one hash, and one direction.
+/// One PSK in the sense of RFC 9846, 4.3.11: for one hash and one direction.
 pub(crate) struct WirePsk {
     /// `PskIdentity.identity`.
     pub(crate) identity: Vec<u8>,
@@ -316,7 +318,7 @@ impl WirePsk {
     }
 }
 
-/// A server's PSKs, found by what a client names one with, and by what a ticket remembers one by.
+/// A server's PSKs, found by the identity that a client sends or by the fingerprint in a ticket.
 #[derive(Default)]
 pub(crate) struct ExternalPsks {
     /// With the place in [`ExternalPsk::as_server`].
@@ -371,14 +373,14 @@ impl ExternalPsks {
         self.by_identity.is_empty()
     }
 
-    /// The one that a client means by `PskIdentity.identity`: all of its bytes, and no more than
-    /// bytes (RFC 9257, 6.1.1).
+    /// Finds the PSK that a client means by `PskIdentity.identity`, compared as bytes (RFC 9257,
+    /// 6.1.1).
     pub(crate) fn find(&self, identity: &[u8]) -> Option<(&ExternalPsk, &WirePsk)> {
         let (psk, at) = self.by_identity.get(identity)?;
         Some((psk, psk.as_server().get(*at)?))
     }
 
-    /// The one that a session was made under, if it is still there and still the same.
+    /// Finds the PSK that a session was made under, if it is still there and unchanged.
     pub(crate) fn by_fingerprint(&self, fingerprint: &[u8; 32]) -> Option<&ExternalPsk> {
         self.by_fingerprint.get(fingerprint)
     }

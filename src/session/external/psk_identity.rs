@@ -1,4 +1,4 @@
-//! [`PskIdentity`]: what a client says which PSK it means, read for the application.
+//! [`PskIdentity`]: the PSK that a client means, read for the application.
 
 use core::fmt;
 use core::str;
@@ -7,12 +7,13 @@ use crate::code_point::ProtocolVersion;
 use crate::error::Fault;
 use crate::message::Reader;
 
-/// Which imported PSK a client means, and who it is and wants to talk to under it (RFC 9258): what
-/// [`ExternalPsk::new`](crate::ExternalPsk::new) was given at the client's side. Nothing in it is
-/// authenticated yet.
+/// The imported PSK that a client means, with the names of both parties (RFC 9258): what the client
+/// passed to [`ExternalPsk::new`](crate::ExternalPsk::new). Nothing in it is authenticated yet.
 ///
-/// For a server that looks its PSKs up: with [`psk_identities`](crate::ClientHello::psk_identities)
-/// before it chooses a configuration.
+/// It is for a server that looks PSKs up: use it with
+/// [`psk_identities`](crate::ClientHello::psk_identities) before choosing a configuration. To
+/// recognize the tickets of returning clients, which offer a ticket before their PSK, the
+/// configurations must share their [`ticket_keys`](crate::ServerBuilder::ticket_keys).
 ///
 /// ```
 /// use fleeting::{ClientHello, Error, ExternalPsk, PskIdentity, PskNames, Server};
@@ -37,22 +38,19 @@ use crate::message::Reader;
 ///     })
 /// }
 /// ```
-///
-/// (A client that comes back offers a ticket, and its PSK behind that. For a ticket to be known
-/// again, these configurations share their [`ticket_keys`](crate::ServerBuilder::ticket_keys).)
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PskIdentity<'a> {
     /// The PSK's own identity.
     pub identity: &'a [u8],
-    /// The client: its own name.
+    /// The client's name.
     pub client: &'a str,
-    /// The server that it means: its peer's name.
+    /// The name of the server that the client means.
     pub server: &'a str,
 }
 
 impl<'a> PskIdentity<'a> {
-    /// Reads an ImportedIdentity for TLS 1.3 with two names in it; `None` for whatever is not one:
-    /// tickets, PSKs that are not imported, or for something else.
+    /// Reads an ImportedIdentity for TLS 1.3 that contains two names. Returns `None` for anything
+    /// else: a ticket, a PSK that is not imported, or one for another protocol.
     pub fn parse(identity: &'a [u8]) -> Option<Self> {
         Self::read(&mut Reader::new("ImportedIdentity", identity))
             .ok()
