@@ -1,4 +1,4 @@
-//! [`ReplayGuard`]: at most once for each early data (RFC 9846, 8.2, "Client Hello Recording").
+//! [`ReplayGuard`]: early data is accepted at most once (RFC 9846, 8.2, "Client Hello Recording").
 //!
 //! ```text
 //! a ClientHello with early data, its binder verified, fresh by its age (8.3)
@@ -6,19 +6,21 @@
 //!   v
 //! ReplayEntry     key = SHA-256(zone, binder), and when freshness alone refuses it
 //!   v
-//! ReplayGuard ─┬─ in memory: two generations, each dropped when all of it has expired ─┐
-//!              ├─ a ReplayStore, which several servers may share ──────────────────────┼─> ReplayVerdict
-//!              └─ the application, which answers later ────────────────────────────────┘
+//! ReplayGuard ─┬─ in memory: two generations, each dropped when all of it has expired
+//!              ├─ a ReplayStore, which several servers may share
+//!              └─ the application, which answers later
+//!   v
+//! ReplayVerdict
 //! ```
 //!
-//! Whatever is not known to be fresh is refused: the early data, never the handshake, which goes on
-//! without them.
+//! Whatever is not known to be fresh is refused: the early data, never the handshake, which
+//! continues without it.
 //!
 //! RFC 9846, 8.2, has a server that was just started refuse early data "as long as any portion of
-//! their recording window overlaps the startup time". Here the zone does that and needs no clock: a
-//! guard in memory draws its zone when it is first needed, and takes early data under tickets of
-//! that zone alone. So whatever it accepts was sent after it began to remember, and nothing from
-//! before a restart, and nothing that another process may have accepted, is ever accepted by it.
+//! their recording window overlaps the startup time". Here the zone does that, without a clock: a
+//! guard in memory draws its zone when it is first needed, and accepts early data only under
+//! tickets of that zone. So whatever it accepts was sent after it began to remember. It never
+//! accepts anything from before a restart, or anything that another process may have accepted.
 
 use core::fmt;
 use core::time::Duration;
@@ -30,41 +32,41 @@ use crate::crypto::random::{self, Rng};
 use crate::error::Fault;
 use crate::time::Now;
 
-/// What a server remembers, so that it takes no early data twice.
+/// Remembers which early data a server has accepted, so that it accepts none twice.
 ///
-/// Early data come before the server has said anything, so whoever saw them on the wire can send
-/// them again, and nothing in them tells the copy from the original. A guard records each
-/// ClientHello whose early data were taken, for as long as they would be taken again; after that
-/// their age refuses them. It counts only if it never forgets early, so a guard that cannot tell
-/// refuses. The connection goes on without the early data then, and the client, which learns that,
-/// may send the same after the handshake.
+/// Early data arrives before the server has sent anything, so anyone who recorded it can send it
+/// again, and the copy looks like the original. A guard records each ClientHello whose early data
+/// was accepted, for as long as it would be accepted again; after that its age refuses it. A guard
+/// is of use only if it never forgets early, so a guard that cannot tell refuses. The connection
+/// then continues without the early data. The client learns that, and may send the same after the
+/// handshake.
 ///
-/// | guard | takes early data under | and nothing of them |
+/// | guard | accepts early data under | and none |
 /// |---|---|---|
-/// | [`in_memory`](Self::in_memory) | tickets that a server with this guard gave out | after a restart, in another process |
-/// | [`with_store`](Self::with_store) | tickets of all servers whose store has the same name | where the store says [`Unavailable`](ReplayVerdict::Unavailable) |
+/// | [`in_memory`](Self::in_memory) | tickets that a server with this guard issued | after a restart, in another process |
+/// | [`with_store`](Self::with_store) | tickets of all servers with a store of this name | if the store is unavailable |
 /// | [`asking`](Self::asking) | the same | the same |
 ///
-/// The session itself resumes everywhere as it did, only without early data. A clone is another
-/// handle on the same guard; give one to each `Server` of a process that is to take the others'
-/// early data. Servers with different windows of time never take each other's: what one of them may
-/// forget already could still be fresh for the other.
+/// Sessions resume everywhere all the same, without early data. A clone is another handle to the
+/// same guard: give one to each `Server` of a process that shall accept the others' early data.
+/// Servers with different windows of freshness never accept each other's early data, because what
+/// one may have forgotten could still be fresh for the other.
 ///
 /// # What it does not prevent
 ///
-/// RFC 9846, section 8 and appendix F.5, and for HTTP RFC 8470, say what is left to the
-/// application; in short:
+/// RFC 9846, section 8 and appendix F.5, and RFC 8470 for HTTP, describe what is left to the
+/// application. In short:
 ///
-/// * **A client that tries again.** Somebody on the wire can let early data through and keep the
-///   answer back. If the client then sends the same on another connection, or after the handshake
-///   because they were refused there, the server gets it twice, by two connections that are both
-///   genuine.
-/// * **Waiting.** Early data can be held back, and delivered within the window of time after what
-///   came later: before them an account was there, after them it is again.
-/// * **Their forward secrecy.** Whoever learns the ticket's key reads them, years later too.
+/// * **A client that tries again.** An attacker on the network can let early data through and hold
+///   the answer back. If the client then sends the same data on another connection, or after the
+///   handshake because it was rejected there, the server receives it twice, on two genuine
+///   connections.
+/// * **Delay.** Early data can be held back and delivered later within the window, after data that
+///   was sent after it.
+/// * **Loss of forward secrecy.** Whoever learns the ticket's key can decrypt early data, even
+///   years later.
 ///
-/// So take nothing as early data that must not happen twice, or out of turn, whatever guard there
-/// is.
+/// So accept nothing as early data that must not happen twice or out of order, whatever the guard.
 ///
 /// ```
 /// use fleeting::ReplayGuard;
@@ -99,23 +101,22 @@ enum Keeper {
 }
 
 impl ReplayGuard {
-    /// A guard that remembers in this process's memory, and begins with a zone that nobody else
-    /// has: the tickets of other processes, and of this one before its last start, allow no early
-    /// data here.
+    /// Creates a guard that remembers in this process's memory. It begins with a zone of its own:
+    /// tickets of other processes, and of this one before its last start, allow no early data here.
     ///
-    /// There is room for this many entries, of 50 to 100 bytes each, and none is taken before it is
-    /// needed. When it is full, early data are refused until some have expired; nothing is
-    /// forgotten for another. An entry goes after one to two times its life, so two times as many
-    /// are needed as early data come in within the window of time, and four times if clients'
-    /// clocks are far off. With 0 none are ever taken.
+    /// `capacity` is the number of entries, of 50 to 100 bytes each, which are allocated when
+    /// needed. When the guard is full, early data is refused until some entries have expired; none
+    /// is forgotten to make room. An entry is dropped after one to two times its life. So provide
+    /// twice as many entries as early data arrives within the window, and four times as many if
+    /// clients' clocks are far off. With 0, no early data is ever accepted.
     ///
-    /// A clock that is set back brings nothing back: what was forgotten is refused by its date from
-    /// then on. One that was far ahead for a while leaves entries that expire then; at worst early
-    /// data are refused until the process is started anew.
+    /// Setting the clock back brings nothing back: what was forgotten is refused by its date. If
+    /// the clock was far ahead for a while, its entries expire only then; at worst, early data is
+    /// refused until the process restarts.
     ///
-    /// **A process that is copied must make its guard after that**: two copies of one guard (after
-    /// a `fork`, or from the snapshot of a virtual machine that is started twice) each take the
-    /// same early data once. So does one that goes back to a snapshot.
+    /// **A process that is copied must create its guard after that**: two copies of one guard
+    /// (after a `fork`, or in a virtual machine whose snapshot is started twice) each accept the
+    /// same early data once. The same holds for a process that is reset to a snapshot.
     pub fn in_memory(capacity: usize) -> Self {
         Self::new(Keeper::Memory {
             capacity,
@@ -124,10 +125,12 @@ impl ReplayGuard {
         })
     }
 
-    /// A guard that asks `store`, at once and on the thread of the connection; `zone` is the
-    /// store's name, the same at all servers that share it, and different for different stores.
+    /// Creates a guard that asks `store`, directly and on the connection's thread. `zone` is the
+    /// store's name: the same at all servers that share the store, and different for different
+    /// stores.
     ///
-    /// Where the answer takes a while, on an event loop say, [`asking`](Self::asking) is better.
+    /// If the answer can take a while, for example on an event loop, use [`asking`](Self::asking)
+    /// instead.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -178,11 +181,12 @@ impl ReplayGuard {
         })
     }
 
-    /// A guard that asks the application, which then asks a store wherever it is, and answers when
-    /// it knows: the handshake waits, at [`Question::Replay`](crate::Question::Replay). `accept`
-    /// cannot ask, and fails with [`Error::Asked`](crate::Error::Asked). `zone` is the store's name
-    /// as for [`with_store`](Self::with_store); what [`ReplayStore`] says of a store holds for this
-    /// one too.
+    /// Creates a guard that asks the application, which then asks a store and answers later: the
+    /// handshake waits at [`Question::Replay`](crate::Question::Replay).
+    ///
+    /// `accept` cannot ask and returns [`Error::Asked`](crate::Error::Asked). `zone` is the store's
+    /// name, as for [`with_store`](Self::with_store). The requirements of [`ReplayStore`] hold for
+    /// this store too.
     pub fn asking(zone: impl AsRef<[u8]>) -> Self {
         Self::new(Keeper::Application {
             place: named(zone.as_ref()),
@@ -196,11 +200,11 @@ impl ReplayGuard {
         }
     }
 
-    /// The same guard, for a server whose early data stay fresh for this long.
+    /// Returns the same guard for a server whose early data stays fresh for this long.
     ///
-    /// An entry expires by the window of the server that records it. A server with a longer one
-    /// would find the same ClientHello fresh after it was forgotten, so each window makes a zone of
-    /// its own: also where the configuration changes while the memory stays.
+    /// An entry expires by the window of the server that records it. A server with a longer window
+    /// would find the same ClientHello fresh after it was forgotten. So each window has a zone of
+    /// its own, also if the configuration changes while the memory stays.
     pub(crate) fn for_window(&self, window: Duration) -> Self {
         Self {
             keeper: Arc::clone(&self.keeper),
@@ -208,11 +212,11 @@ impl ReplayGuard {
         }
     }
 
-    /// What a ticket is marked with whose early data this guard looks after.
+    /// Returns the zone that marks the tickets whose early data this guard covers.
     ///
     /// # Errors
     ///
-    /// [`Fault::Random`], while none has been drawn.
+    /// Returns [`Fault::Random`] if a zone must be drawn and cannot be.
     pub(crate) fn zone(&self, rng: &mut Rng<'_>) -> Result<[u8; 16], Fault> {
         let place = match &*self.keeper {
             Keeper::Memory { place, .. } => match place.get() {
@@ -244,8 +248,7 @@ impl ReplayGuard {
         Ok(zone)
     }
 
-    /// Whether an entry is new, which from then on it is not. Nothing if that is for the
-    /// application to say.
+    /// Returns whether an entry is new, and records it. `None` if the application must say.
     pub(crate) fn check_and_insert(&self, entry: &ReplayEntry, now: Now) -> Option<ReplayVerdict> {
         match &*self.keeper {
             Keeper::Memory {
@@ -298,29 +301,31 @@ fn lock(generations: &Mutex<Generations>) -> MutexGuard<'_, Generations> {
     generations.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where several servers remember together which early data they have taken.
+/// A store in which several servers together remember which early data they have accepted.
 ///
-/// One call is one step, whatever other servers do at the same time: of all calls with the same
-/// [`key`](ReplayEntry::key), exactly one may be answered with [`ReplayVerdict::Fresh`]. So "look,
-/// then insert" is not enough; a database's "insert if absent" is. Each of these lets early data
-/// through twice:
+/// One call is one atomic step, whatever other servers do at the same time: of all calls with the
+/// same [`key`](ReplayEntry::key), exactly one may return [`ReplayVerdict::Fresh`]. So "look up,
+/// then insert" is not enough; a database's "insert if absent" is. Each of the following lets early
+/// data through twice:
 ///
-/// * **Forgetting before [`expires`](ReplayEntry::expires)**: to make room, in a restart, by a
-///   clock that is ahead of the servers'. A store that has lost anything says
+/// * **Forgetting before [`expires`](ReplayEntry::expires)**: to make room, in a restart, or by a
+///   clock that is ahead of the servers'. A store that has lost anything must return
 ///   [`Unavailable`](ReplayVerdict::Unavailable) until all that it may have lost has expired, or
-///   comes back under another zone name.
-/// * **Copies that disagree**: a replica that is read before it knows, a fail-over to one that does
-///   not know yet.
-/// * **Calling new what has expired by its own clock**: a call that comes late, as after a pause,
-///   finds nothing. It is answered with [`Unavailable`](ReplayVerdict::Unavailable).
+///   return under another zone name.
+/// * **Copies that disagree**: a replica that is read before it is up to date, or a fail-over to
+///   one that is not.
+/// * **Reporting an entry as new that has expired by the store's own clock**: a call that comes
+///   late, for example after a pause, finds nothing. The answer must be
+///   [`Unavailable`](ReplayVerdict::Unavailable).
 ///
-/// A store may say [`Seen`](ReplayVerdict::Seen) of what it has not seen (a Bloom filter does):
-/// that costs a round trip and no more.
+/// A store may return [`Seen`](ReplayVerdict::Seen) for an entry that it has not seen, as a Bloom
+/// filter does. That costs a round trip and nothing else.
 ///
-/// A call that blocks blocks its connection, and one that panics takes its connection with it.
-/// Others go on: no lock is held meanwhile.
+/// A call that blocks, blocks its connection, and a call that panics ends its connection. Other
+/// connections continue: no lock is held during the call.
 pub trait ReplayStore: Send + Sync {
-    /// Whether `entry` is new, and if so records it until it [expires](ReplayEntry::expires).
+    /// Returns whether `entry` is new, and if so records it until it
+    /// [expires](ReplayEntry::expires).
     fn check_and_insert(&self, entry: &ReplayEntry) -> ReplayVerdict;
 }
 
@@ -330,20 +335,20 @@ impl<T: ReplayStore + ?Sized> ReplayStore for Arc<T> {
     }
 }
 
-/// What a guard says of one ClientHello. Early data are taken after the first alone; the handshake
-/// goes on after each.
+/// A guard's verdict on one ClientHello. Early data is accepted only after [`Fresh`](Self::Fresh).
+/// The handshake continues after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayVerdict {
-    /// It was not there, and is recorded now.
+    /// The entry is new and has been recorded.
     Fresh,
-    /// It was there, or may have been.
+    /// The entry was there, or may have been.
     Seen,
-    /// Nobody can tell: there is no room, or no answer from where it would be recorded.
+    /// The guard cannot tell: there is no room, or no answer from the store.
     Unavailable,
 }
 
-/// One ClientHello with early data, as it is recorded.
+/// The record of one ClientHello with early data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplayEntry {
     key: [u8; 32],
@@ -351,9 +356,9 @@ pub struct ReplayEntry {
 }
 
 impl ReplayEntry {
-    /// For a ClientHello whose `binder` was verified, under a ticket of `zone`, and which is not
-    /// fresh any more after `expires`: a time that follows from the ticket, the ClientHello and the
-    /// guard's window alone, so that a copy has the same.
+    /// Makes the entry of a ClientHello whose `binder` was verified under a ticket of `zone`, and
+    /// which is no longer fresh after `expires`. That time follows from the ticket, the ClientHello
+    /// and the guard's window alone, so a copy has the same.
     pub(crate) fn new(zone: &[u8; 16], binder: &[u8], expires: Duration) -> Self {
         // RFC 9846, 8.2: "The server MUST derive the storage key only from validated sections of
         // the ClientHello."
@@ -363,14 +368,14 @@ impl ReplayEntry {
         }
     }
 
-    /// What the ClientHello is known by: a digest, no secret, and of no use to anybody else.
+    /// Returns the digest that identifies the ClientHello. It is not secret.
     pub fn key(&self) -> &[u8; 32] {
         &self.key
     }
 
-    /// How long it must be remembered, as the time since 1970-01-01 00:00:00 UTC, that moment
-    /// included. The clock meant is that of the servers: a store with another one adds how far
-    /// these may be apart.
+    /// Returns until when the entry must be remembered, as the time since 1970-01-01 00:00:00 UTC,
+    /// inclusive. It is a time of the servers' clocks: a store with a clock of its own must add the
+    /// maximum difference.
     pub fn expires(&self) -> Duration {
         self.expires
     }

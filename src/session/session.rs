@@ -1,5 +1,4 @@
-//! [`Session`]: what resuming passes on, [`Whose`] it is, [`EarlyTerms`], and the bounds of all
-//! that is remembered.
+//! [`Session`]: what resumption carries, [`Whose`] it is, its [`EarlyTerms`], and the bounds of everything that is remembered.
 
 use core::time::Duration;
 
@@ -9,8 +8,8 @@ use crate::secret::Secret;
 use crate::session::external::ExternalPsk;
 use crate::time::Now;
 
-/// How long a ticket may live: RFC 9846, 4.7.1: servers MUST NOT use any value greater than 604800
-/// seconds, and clients MUST NOT use one for longer.
+/// The longest lifetime of a ticket. RFC 9846, 4.7.1: servers MUST NOT use any value greater than
+/// 604800 seconds, and clients MUST NOT use a ticket for longer.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(604_800);
 
 /// How long a ticket may be, in bytes. It has to go back in a ClientHello, whose extensions have
@@ -21,15 +20,15 @@ pub(super) const MAX_TICKET_LEN: usize = 1 << 14;
 /// little. More means that the clock was set back, so that no age can be told.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// What resuming passes on.
+/// What resumption carries from one connection to the next.
 pub(crate) struct Session {
     /// The suite of the connection; a resumed one has the same hash (RFC 9846, 4.7.1).
     pub(crate) suite: Suite,
     /// As long as the suite's hash.
     pub(crate) psk: Secret,
-    /// Unix time of the full handshake at the root of the chain of resumptions.
+    /// Unix time of the full handshake at the beginning of the chain of resumptions.
     pub(crate) since: Duration,
-    /// With whom that was.
+    /// Who the other side of that handshake was.
     pub(crate) whose: Whose,
 }
 
@@ -49,19 +48,19 @@ impl Session {
     }
 }
 
-/// With whom a session was made: who has proved to be the other side, and how.
+/// Who a session was made with: who has proven to be the other side, and how.
 #[derive(Clone, Debug)]
 pub(crate) enum Whose {
     /// Nobody has.
     Nobody,
-    /// By a signature, with a certificate or a key that we trust.
+    /// A peer has, by a signature with a certificate or a key that we trust.
     Peer(Peer),
-    /// By a secret from outside of TLS.
+    /// A holder of an external PSK has.
     Psk(ExternalPsk),
 }
 
 impl Whose {
-    /// Who showed a certificate or a key.
+    /// Returns who authenticated with a certificate or a key.
     pub(crate) fn peer(&self) -> Option<&Peer> {
         match self {
             Self::Peer(peer) => Some(peer),
@@ -69,7 +68,7 @@ impl Whose {
         }
     }
 
-    /// The secret from outside of TLS.
+    /// Returns the external PSK.
     pub(crate) fn psk(&self) -> Option<&ExternalPsk> {
         match self {
             Self::Psk(psk) => Some(psk),
@@ -78,14 +77,14 @@ impl Whose {
     }
 }
 
-/// On which terms early data may come under a ticket (RFC 9846, 4.3.10): whoever resumes the
-/// session and does not agree on the same sends none, or takes none. The cipher suite, which has to
-/// be the same too, is the session's.
+/// The terms on which early data is allowed under a ticket (RFC 9846, 4.3.10). A resumption that
+/// does not agree on the same terms sends none, or accepts none. The cipher suite, which must be
+/// the same too, is the session's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EarlyTerms {
-    /// How much there may be, in bytes (RFC 9846, 4.7.1, `max_early_data_size`).
+    /// The maximum size in bytes (RFC 9846, 4.7.1, `max_early_data_size`).
     pub(crate) max_size: u32,
-    /// The protocol of the connection that gave the ticket, if there was one: 1 to 255 bytes.
+    /// The protocol of the connection that issued the ticket, if there was one: 1 to 255 bytes.
     pub(crate) alpn: Option<Vec<u8>>,
 }
 

@@ -34,16 +34,16 @@ const SECRET_LEN: usize = 32;
 /// The suite whose AEAD seals tickets.
 const SUITE: Suite = Suite::Aes256GcmSha384;
 
-/// A key that tickets are sealed under, for [`TicketKeys::install`](crate::TicketKeys::install):
-/// the same in all processes that are to accept each other's tickets.
+/// A key that seals tickets, for [`TicketKeys::install`](crate::TicketKeys::install). Processes
+/// that shall accept each other's tickets need the same key.
 ///
-/// Times are counted since 1970-01-01 00:00:00 UTC. Tickets are sealed under the key from
-/// `encrypt_from` on and before `encrypt_until`, and accepted before `decrypt_until`;
-/// [`TicketKeys`](crate::TicketKeys) says when the key is wiped then. A ticket's lifetime ends with
-/// its key's, so `decrypt_until` should lie a ticket's lifetime after `encrypt_until`, and never
-/// further than needed: **whoever learns the secret before that can impersonate both sides to each
-/// other** and read what is in the tickets. Connections that are open, or over, stay secret: each
-/// agrees on keys of its own (psk_dhe_ke).
+/// Times are counted since 1970-01-01 00:00:00 UTC. The key seals tickets from `encrypt_from` until
+/// before `encrypt_until`, and opens them until before `decrypt_until`;
+/// [`TicketKeys`](crate::TicketKeys) says when it is wiped after that. A ticket's lifetime ends
+/// with its key's. So set `decrypt_until` one ticket lifetime after `encrypt_until`, and no later
+/// than needed: **whoever learns the secret before that can impersonate both sides to each other**
+/// and read what is in the tickets. Connections, open or closed, stay secret: each agrees on keys
+/// of its own (psk_dhe_ke).
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,13 +69,13 @@ pub struct TicketKey {
 }
 
 impl TicketKey {
-    /// A key from a secret of 32 random bytes or more, and its times. Wipe the secret where it came
-    /// from.
+    /// Creates a key from a secret of at least 32 random bytes, and its times. Wipe the secret
+    /// where it came from.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`] for a secret that is too short, or all zeros, or times that are not
-    /// in order.
+    /// Returns [`ConfigError::Setting`] if the secret is too short or all zeros, or if the times
+    /// are not in order.
     pub fn new(
         secret: impl AsRef<[u8]>,
         encrypt_from: Duration,
@@ -109,7 +109,7 @@ impl TicketKey {
         ))
     }
 
-    /// A random key for tickets of this lifetime, to be used for half as long.
+    /// Generates a random key for tickets of this lifetime. It seals for half as long.
     pub(crate) fn generate(lifetime: Duration, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
         let secret = random::secret(rng, SECRET_LEN)?;
         // A generator that does nothing must not make a key that everybody knows.
@@ -161,7 +161,7 @@ impl TicketKey {
         (self.encrypt_from..self.encrypt_until).contains(&now.unix)
     }
 
-    /// Before `encrypt_from` too: another machine's clock may be ahead.
+    /// Returns true before `encrypt_from` too: another machine's clock may be ahead.
     pub(crate) fn may_decrypt(&self, now: Now) -> bool {
         self.may_decrypt_at(now.unix)
     }
@@ -170,7 +170,7 @@ impl TicketKey {
         unix < self.decrypt_until
     }
 
-    /// What seals or opens the one ticket with this salt.
+    /// Derives what seals or opens the one ticket with this salt.
     pub(crate) fn one_time(&self, salt: &[u8; SALT_LEN]) -> OneTimeKey {
         let key = self.prk.expand(&[b"key", salt], SUITE.key_len());
         OneTimeKey {
@@ -200,7 +200,7 @@ impl fmt::Debug for TicketKey {
     }
 }
 
-/// Key and nonce of one ticket.
+/// The key and nonce of one ticket.
 pub(crate) struct OneTimeKey {
     key: AeadKey,
     nonce: Secret,

@@ -1,7 +1,7 @@
-//! [`TicketKeys`]: which key seals a ticket now, and which are still there to open one.
+//! [`TicketKeys`]: the key that seals tickets now, and those that can still open one.
 //!
-//! Keys come and go while servers use them. The lock is held while keys are looked at, and not
-//! while randomness is drawn, or anything sealed or opened.
+//! Keys come and go while servers use them. The lock is held while keys are looked up, but not
+//! while randomness is drawn or anything is sealed or opened.
 
 use core::fmt;
 use core::time::Duration;
@@ -26,20 +26,19 @@ const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The shortest lifetime that a ticket can state.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The keys that a server's tickets are sealed under.
+/// The keys that seal a server's tickets.
 ///
-/// A ticket holds all that a server has to know of a session, so the server itself keeps nothing,
-/// and any other accepts it that has the keys, the same [identity's](crate::Identity) key for the
-/// name, and the same [`ClientAuth`](crate::ClientAuth).
+/// A ticket contains everything that a server must know of a session, so the server itself stores
+/// nothing. Any other server accepts the ticket that has these keys, the same
+/// [identity's](crate::Identity) key for the name, and the same [`ClientAuth`](crate::ClientAuth).
 ///
-/// A key whose time is over is not used. It is wiped by the next call for a ticket, to seal or to
-/// open one: there is no thread that waits for its end, so a process that is idle keeps it until
-/// then. An installed key is kept for another day, or until the next one is installed: a clock that
-/// was wrong for a while does not cost it. All are wiped with the last clone.
+/// An expired key is not used. It is wiped by the next call that seals or opens a ticket. There is
+/// no background thread, so an idle process keeps it until then. An installed key is kept for
+/// another day, or until the next one is installed, so that a clock that was wrong for a while does
+/// not cost the key. All keys are wiped with the last clone.
 ///
-/// A clone is another handle on the same keys: give one to each `Server` that is to accept the
-/// others' tickets. What a ticket allows is still checked by each of them against its own
-/// configuration.
+/// A clone is another handle to the same keys: give one to each `Server` that shall accept the
+/// others' tickets. Each server still checks what a ticket allows against its own configuration.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -69,28 +68,31 @@ struct Ring {
 /// A sealed session, for a NewSessionTicket.
 pub(crate) struct SealedTicket {
     pub(crate) ticket: Vec<u8>,
-    /// Whole seconds, more than none and at most 7 days.
+    /// Whole seconds, at least one and at most 7 days.
     pub(crate) lifetime: Duration,
 }
 
 impl TicketKeys {
-    /// Random keys, made when the first ticket is sealed, and then a new one whenever half of a
-    /// ticket's lifetime has passed. They are known to this process alone and forgotten with it.
+    /// Creates random keys: the first when the first ticket is sealed, and a new one whenever half
+    /// of a ticket's lifetime has passed. They are known to this process alone and are gone when it
+    /// ends.
     ///
     /// A key that is [installed](Self::install) as well is used instead while it may seal.
     pub fn rotating() -> Self {
         Self::new(true)
     }
 
-    /// No keys but those that are [installed](Self::install). While none of them may seal, no
-    /// tickets are sent.
+    /// Creates a set without keys, for those that are [installed](Self::install). While none of
+    /// them may seal, no tickets are sent.
     pub fn empty() -> Self {
         Self::new(false)
     }
 
-    /// Adds a key, while servers use the others. Of several that may seal, the one that may since
-    /// the latest time does. A key with the same secret is replaced, and so are its times: one that
-    /// must not be used any more is installed again with times that are over.
+    /// Adds a key, while servers use the others.
+    ///
+    /// Of several keys that may seal, the one with the latest `encrypt_from` is used. A key with
+    /// the same secret is replaced, with its times: to stop using a key, install it again with
+    /// times in the past.
     pub fn install(&self, key: TicketKey) {
         let mut keys = self.lock();
         // There is no clock here; the last call for a ticket brought one.
@@ -100,27 +102,27 @@ impl TicketKeys {
         keys.installed.push(Arc::new(key));
     }
 
-    /// Forgets all keys at once: no ticket that was given out so far is worth anything then.
-    /// Clients that come with one make a full handshake.
+    /// Removes all keys. Tickets that were issued before become invalid: clients that present one
+    /// perform a full handshake.
     ///
-    /// A [rotating](Self::rotating) ring makes a new key for the next ticket; one without seals
-    /// nothing until a key is [installed](Self::install).
+    /// A [rotating](Self::rotating) set creates a new key for the next ticket. Otherwise no tickets
+    /// are sealed until a key is [installed](Self::install).
     pub fn clear(&self) {
         let cleared = core::mem::take(&mut *self.lock());
         drop(cleared);
     }
 
-    /// Whether there is a key that a ticket could be sealed under now, or one would be made.
+    /// Returns true if there is a key that may seal a ticket now, or one would be created.
     pub(crate) fn may_seal(&self, now: Now) -> bool {
         self.0.rotates || self.current(now).to_seal(SHORTEST, now).is_some()
     }
 
-    /// Seals a session into a ticket for at most `lifetime`: less if the peer's certificate or the
-    /// key ends before. Nothing if there is no key that may seal, or not a second left.
+    /// Seals a session into a ticket for at most `lifetime`, or less if the peer's certificate or
+    /// the key ends earlier. Returns `None` if no key may seal, or if less than a second is left.
     ///
     /// # Errors
     ///
-    /// [`Fault::Random`].
+    /// Returns [`Fault::Random`].
     pub(crate) fn seal(
         &self,
         content: &TicketContent<'_>,
@@ -150,10 +152,9 @@ impl TicketKeys {
             .map(|ticket| SealedTicket { ticket, lifetime }))
     }
 
-    /// What is in a ticket. Nothing whatever is wrong: a key that is not known or not any more,
-    /// another binding, a change on the way, a lifetime that is over: the one it was sealed for, or
-    /// `lifetime`, which may have become shorter since; or an external PSK that is not among `psks`
-    /// any more, or has another secret.
+    /// Opens a ticket. Returns `None` whatever is wrong with it: an unknown or expired key, another
+    /// binding, a modification, an expired lifetime (its own, or `lifetime`, which may have become
+    /// shorter since), or an external PSK that is no longer among `psks` or has another secret.
     pub(crate) fn open(
         &self,
         ticket: &[u8],
