@@ -42,6 +42,10 @@ impl Now {
     /// all calls for one connection.
     ///
     /// If the system's clock is before 1970, `unix` is zero: then no certificate is valid yet.
+    ///
+    /// # Panics
+    ///
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`). Use [`new`](Self::new) there.
     pub fn since(start: Instant) -> Self {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)

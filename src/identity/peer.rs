@@ -1,5 +1,4 @@
-//! [`VerifiedIdentity`]: a peer whose certificate or key is trusted; [`Peer`]: one that has proved
-//! that it holds that key.
+//! [`VerifiedIdentity`]: a peer whose certificate or key is trusted. [`Peer`]: a peer that has proven to hold that key.
 
 use core::fmt;
 use core::time::Duration;
@@ -12,8 +11,9 @@ use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
 
-/// What [`Trust`](crate::Trust) made of a peer's certificates, or raw public key. Whoever sent them
-/// may have copied them: the key is there to check the CertificateVerify with (RFC 9846, 4.5.2).
+/// A peer's certificates or raw public key, accepted by a [`Trust`](crate::Trust). Whoever sent
+/// them may have copied them: the key is there to check the CertificateVerify with (RFC 9846,
+/// 4.5.2).
 pub(crate) struct VerifiedIdentity {
     key: VerifyingKey,
     peer: Peer,
@@ -42,13 +42,13 @@ impl VerifiedIdentity {
         }
     }
 
-    /// The key of the leaf certificate, or the raw one.
+    /// Returns the key of the leaf certificate, or the raw key.
     pub(crate) fn key(&self) -> &VerifyingKey {
         &self.key
     }
 
-    /// [`Trust::digest`](crate::Trust::digest) at the moment when it accepted the peer: revocation
-    /// lists that come later are not in it.
+    /// Returns [`Trust::digest`](crate::Trust::digest) at the moment when it accepted the peer:
+    /// later revocation lists are not in it.
     pub(crate) fn trust_digest(&self) -> &[u8; 32] {
         &self.trust_digest
     }
@@ -65,16 +65,17 @@ pub(crate) enum Trusted {
     Key,
 }
 
-/// The other side of a connection: it proved that it holds this key, and the key, or a certificate
-/// with it, is trusted.
+/// The other side of a connection. It has proven that it holds its key, and the key, or a
+/// certificate for it, is trusted.
 ///
-/// What it tells about the peer's names is vouched for: by the authority that issued its
-/// certificate, or by [`Trust::key_for`](crate::Trust::key_for). A certificate in which a trusted
-/// key came was made by whoever liked to (RFC 9846, F.9), so nothing in it is shown as a name; its
-/// bytes are in [`certificates`](Self::certificates). A peer that speaks RFC 7250 may have shown a
-/// raw public key and no certificate, if its key is trusted; all else is the same then.
+/// The names that it returns are vouched for, by the authority that issued the certificate or by
+/// [`Trust::key_for`](crate::Trust::key_for). If the peer was accepted for its key, anyone may have
+/// made the certificate that the key came in (RFC 9846, F.9). So nothing in that certificate is
+/// returned as a name; its bytes are in [`certificates`](Self::certificates). A peer that supports
+/// RFC 7250 may have shown a raw public key instead of a certificate. Everything else is the same
+/// then.
 ///
-/// Cheap to clone.
+/// It is cheap to clone.
 ///
 /// ```
 /// use fleeting::Peer;
@@ -104,20 +105,20 @@ impl Peer {
         verified.peer
     }
 
-    /// Its certificates in DER, as it sent them, its own first; none if it showed a raw public key
-    /// (RFC 7250). Of a resumed connection at a server: its own alone, as a ticket has no room for
-    /// a chain.
+    /// Returns its certificates in DER, as it sent them, its own first. Empty if it showed a raw
+    /// public key (RFC 7250). For a resumed connection at a server, its own certificate alone, as a
+    /// ticket has no room for a chain.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.certificates
     }
 
-    /// Its key.
+    /// Returns its public key.
     pub fn public_key(&self) -> PublicKey {
         self.0.public_key
     }
 
-    /// The names that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was
-    /// accepted for that: a server's is the one that was asked for; a client's are all.
+    /// Returns the names that [`Trust::key_for`](crate::Trust::key_for) bound its key to, if it was
+    /// accepted for its key: for a server the name that was asked for, for a client all of them.
     pub fn pinned_names(&self) -> &[String] {
         if let Trusted::Bound(names) = &self.0.trusted {
             names
@@ -126,10 +127,12 @@ impl Peer {
         }
     }
 
-    /// Its names. If its certificate leads to a root, the DNS names and IP addresses in that
-    /// (subjectAltName); a DNS name may begin with `*.`. If it was accepted for its key, the names
-    /// that [`Trust::key_for`](crate::Trust::key_for) bound the key to; none by
-    /// [`Trust::keys`](crate::Trust::keys).
+    /// Returns its names.
+    ///
+    /// If its certificate leads to a root, these are the DNS names and IP addresses in the
+    /// certificate (subjectAltName); a DNS name may begin with `*.`. If it was accepted for its
+    /// key, they are the names that [`Trust::key_for`](crate::Trust::key_for) bound the key to, and
+    /// none with [`Trust::keys`](crate::Trust::keys).
     pub fn names(&self) -> Vec<String> {
         if !self.pinned_names().is_empty() {
             return self.pinned_names().to_vec();
@@ -141,8 +144,8 @@ impl Peer {
             .collect()
     }
 
-    /// The URIs in its certificate (subjectAltName), as `spiffe://example.org/db`; none if it was
-    /// accepted for its key.
+    /// Returns the URIs in its certificate (subjectAltName), such as `spiffe://example.org/db`.
+    /// Empty if it was accepted for its key.
     pub fn uris(&self) -> Vec<String> {
         self.alt_names()
             .iter()
@@ -151,18 +154,18 @@ impl Peer {
             .collect()
     }
 
-    /// The subject of its certificate as text (RFC 4514), as `CN=alice,O=Example`; empty if it was
-    /// accepted for its key. Control characters, and those that turn the direction of writing, are
-    /// escaped.
+    /// Returns the subject of its certificate as text (RFC 4514), such as `CN=alice,O=Example`.
+    /// Empty if it was accepted for its key. Control characters, and those that change the
+    /// direction of writing, are escaped.
     pub fn subject(&self) -> String {
         self.leaf()
             .and_then(|leaf| leaf.subject_text())
             .unwrap_or_default()
     }
 
-    /// The common name in the subject of its certificate, as `alice`; none if it was accepted for
-    /// its key, or if there are control characters in it, or such as turn the direction of writing.
-    /// It counts for nothing when a server's name is checked.
+    /// Returns the common name in the subject of its certificate, such as `alice`. `None` if it was
+    /// accepted for its key, or if the name contains control characters or characters that change
+    /// the direction of writing. It is ignored when a server's name is checked.
     pub fn common_name(&self) -> Option<String> {
         self.leaf()?.common_name()
     }
@@ -197,7 +200,7 @@ impl Peer {
         }
     }
 
-    /// What a ticket remembers of it: all but the certificates behind its own.
+    /// Writes what a ticket remembers of the peer: all but the certificates above its own.
     ///
     /// ```text
     /// 1, expires:u64 (seconds) || leaf                    Trusted::Path
@@ -231,8 +234,8 @@ impl Peer {
         out
     }
 
-    /// Reads back what `to_ticket` wrote, and nothing else. The peer's trust is taken from there as
-    /// well, so this is for what we sealed ourselves.
+    /// Reads what `to_ticket` wrote, and nothing else. Why the peer is trusted is taken from there
+    /// too, so this is only for what we sealed ourselves.
     pub(crate) fn from_ticket(bytes: &[u8]) -> Option<Self> {
         let (&tag, rest) = bytes.split_first()?;
         let (trusted, shown) = match tag {

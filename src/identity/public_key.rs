@@ -1,4 +1,4 @@
-//! [`PublicKey`]: an Ed25519 public key, as people and configurations hand it around.
+//! [`PublicKey`]: an Ed25519 public key, as configurations and people exchange it.
 
 use core::fmt;
 use core::str::FromStr;
@@ -18,8 +18,8 @@ const SPKI_PREFIX: [u8; 12] = [
 
 /// An Ed25519 public key: 32 bytes.
 ///
-/// As text it is the base64 of its DER SubjectPublicKeyInfo (RFC 8410), 60 characters, which is
-/// also the inside of the PEM that `openssl pkey -pubout` writes; that whole PEM is read too.
+/// As text it is the base64 of its DER SubjectPublicKeyInfo (RFC 8410), 60 characters. That is also
+/// the content of the PEM that `openssl pkey -pubout` writes, which can be parsed as well.
 ///
 /// ```
 /// use fleeting::{Identity, PublicKey};
@@ -36,13 +36,13 @@ const SPKI_PREFIX: [u8; 12] = [
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
-    /// The key as RFC 8032 encodes it.
+    /// Returns the key as RFC 8032 encodes it.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The DER SubjectPublicKeyInfo (RFC 8410, section 4), which is also what a raw public key is
-    /// on the wire (RFC 7250).
+    /// Returns the DER SubjectPublicKeyInfo (RFC 8410, section 4), which is also what a raw public
+    /// key is on the wire (RFC 7250).
     pub fn to_spki(&self) -> [u8; 44] {
         let mut spki = [0; 44];
         for (out, byte) in spki.iter_mut().zip(SPKI_PREFIX.iter().chain(&self.0)) {
@@ -51,13 +51,12 @@ impl PublicKey {
         spki
     }
 
-    /// Reads a DER SubjectPublicKeyInfo; nothing if it is of another algorithm, or not DER.
+    /// Reads a DER SubjectPublicKeyInfo. `None` if it is of another algorithm, or not DER.
     pub(crate) fn from_spki(spki: &[u8]) -> Option<Self> {
         Some(Self(spki.strip_prefix(&SPKI_PREFIX)?.try_into().ok()?))
     }
 
-    /// The same for what a peer shows as its raw public key (RFC 7250, section 3), with what is
-    /// wrong with it.
+    /// Reads what a peer shows as its raw public key (RFC 7250, section 3).
     pub(crate) fn from_raw(spki: &[u8]) -> Result<Self, CertificateError> {
         // RFC 8410, sections 3 and 4: DER, without parameters, and so these 44 bytes and no others.
         Self::from_spki(spki).ok_or_else(|| match spki::SubjectPublicKeyInfoRef::from_der(spki) {

@@ -1,4 +1,4 @@
-//! [`ServerName`]: whom a client wants to reach.
+//! [`ServerName`]: the server that a client wants to reach.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -10,8 +10,8 @@ use crate::error::NameError;
 
 /// The name of a server: a DNS name or an IP address.
 ///
-/// A DNS name is kept in lower case and without a trailing dot, as it goes into `server_name` (RFC
-/// 6066, section 3). An IP address is compared with the IP addresses in a certificate and never
+/// A DNS name is stored in lower case and without a trailing dot, as `server_name` requires it (RFC
+/// 6066, section 3). An IP address is compared with the IP addresses in a certificate, and is never
 /// sent.
 ///
 /// ```
@@ -36,12 +36,12 @@ enum Kind {
 }
 
 impl ServerName {
-    /// Reads a DNS name or an IP address; an IPv6 address may stand in brackets.
+    /// Parses a DNS name or an IP address. An IPv6 address may be in brackets.
     ///
     /// # Errors
     ///
-    /// [`NameError`] says what is wrong: it is empty, has a port in it, is not ASCII, or is no name
-    /// at all.
+    /// Returns [`NameError`] if the name is empty, contains a port, is not ASCII, or is not a valid
+    /// name.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
@@ -64,7 +64,7 @@ impl ServerName {
         Err(NameError::Invalid)
     }
 
-    /// The DNS name, which goes into `server_name`; nothing for an IP address.
+    /// Returns the DNS name, which is sent in `server_name`. `None` for an IP address.
     pub fn dns(&self) -> Option<&str> {
         match &self.0 {
             Kind::Dns(name) => Some(name),
@@ -72,7 +72,7 @@ impl ServerName {
         }
     }
 
-    /// The IP address; nothing for a DNS name.
+    /// Returns the IP address. `None` for a DNS name.
     pub fn ip(&self) -> Option<IpAddr> {
         match self.0 {
             Kind::Dns(_) => None,
@@ -80,7 +80,7 @@ impl ServerName {
         }
     }
 
-    /// The same name for path validation.
+    /// Returns the same name for path validation.
     pub(crate) fn to_pki(&self) -> Option<pki::ServerName<'_>> {
         match &self.0 {
             Kind::Dns(name) => Some(pki::ServerName::DnsName(

@@ -1,4 +1,4 @@
-//! [`Validity`]: from when to when a certificate is valid.
+//! [`Validity`]: the period in which a certificate is valid.
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
 /// How long before now a certificate becomes valid: clocks differ.
 const BACKDATED: Duration = Duration::from_secs(5 * 60);
 
-/// From when to when a certificate is valid, in seconds.
+/// The period in which a certificate is valid, in whole seconds.
 ///
 /// ```
 /// use core::time::Duration;
@@ -33,12 +33,13 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// So many days from now, by the system's clock; and from five minutes ago, since clocks
-    /// differ.
+    /// Returns a validity of this many days from now, by the system's clock. It begins five minutes
+    /// ago, since clocks differ.
     ///
     /// # Panics
     ///
-    /// On targets without a clock (`wasm32-unknown-unknown`): use [`between`](Self::between) there.
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`). Use [`between`](Self::between)
+    /// there.
     pub fn days(days: u32) -> Self {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -54,11 +55,13 @@ impl Validity {
         }
     }
 
-    /// From one moment to another, both given as time since 1970-01-01 00:00:00 UTC.
+    /// Returns a validity from one moment to another, both given as time since 1970-01-01 00:00:00
+    /// UTC.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`] if the second is not after the first, or later than the year 9999.
+    /// Returns [`ConfigError::Setting`] if the second moment is not after the first, or is later
+    /// than the year 9999.
     pub fn between(not_before: Duration, not_after: Duration) -> Result<Self, Error> {
         let reason = if not_after <= not_before {
             "it ends before it begins"
@@ -77,7 +80,7 @@ impl Validity {
         .into())
     }
 
-    /// Always: for certificates that only carry a key.
+    /// Returns a validity without an end, for certificates that only carry a key.
     pub fn unlimited() -> Self {
         Self {
             not_before: Duration::ZERO,
@@ -85,17 +88,17 @@ impl Validity {
         }
     }
 
-    /// The first moment, as time since 1970-01-01 00:00:00 UTC.
+    /// Returns the first moment, as time since 1970-01-01 00:00:00 UTC.
     pub fn not_before(&self) -> Duration {
         self.not_before
     }
 
-    /// The last moment, as time since 1970-01-01 00:00:00 UTC.
+    /// Returns the last moment, as time since 1970-01-01 00:00:00 UTC.
     pub fn not_after(&self) -> Duration {
         self.not_after
     }
 
-    /// Reads what stands in a certificate, with tag and length.
+    /// Reads the Validity of a certificate, with tag and length.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
         let validity =
             x509_cert::time::Validity::<x509_cert::certificate::Rfc5280>::from_der(der).ok()?;

@@ -20,14 +20,14 @@ use crate::secret::Secret;
 
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
 ///
-/// A key that nobody certified ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem))
-/// goes as a raw public key (RFC 7250) to peers that take those, and in a self-signed certificate
-/// without a name to the others. All other identities show their chain.
+/// A key without certificates ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem))
+/// is shown as a raw public key (RFC 7250) to peers that support it, and in a self-signed
+/// certificate without a name to others. All other identities show their chain.
 ///
-/// The key may be held elsewhere, by what signs with it and never gives it out
+/// The key can be held elsewhere, by something that signs with it and never reveals it
 /// ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
 ///
-/// Cheap to clone: the key is held once, and wiped when the last clone is dropped.
+/// It is cheap to clone: the key exists once, and is wiped when the last clone is dropped.
 ///
 /// ```
 /// use fleeting::{Authority, Identity, Trust};
@@ -58,14 +58,14 @@ struct Inner {
 }
 
 impl Identity {
-    /// A chain of certificates, the first for the key, and the key as PKCS#8. One text that has
-    /// both can be given twice.
+    /// Creates an identity from certificates in PEM, the first for the key, and from the key as
+    /// PKCS#8 in PEM. A text that contains both can be given twice.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`]: a section is missing (as when the arguments are swapped), a certificate or
-    /// the key is malformed or not Ed25519, the key does not belong to the first certificate, or
-    /// that certificate may not sign (KeyUsage).
+    /// Returns [`ConfigError`] if a section is missing (for example because the arguments are
+    /// swapped), if a certificate or the key is malformed or not Ed25519, if the key does not
+    /// belong to the first certificate, or if that certificate may not sign (KeyUsage).
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(chain.as_ref())?;
         Self::checked(
@@ -74,11 +74,11 @@ impl Identity {
         )
     }
 
-    /// As [`from_pem`](Self::from_pem), from two files, or one file given twice.
+    /// Like [`from_pem`](Self::from_pem), from two files, or from one file given twice.
     ///
     /// # Errors
     ///
-    /// The same, and [`ConfigError::File`].
+    /// Returns the errors of `from_pem`, or [`ConfigError::File`].
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_pem(
             pem::read_file(chain.as_ref())?.expose(),
@@ -86,11 +86,11 @@ impl Identity {
         )
     }
 
-    /// As [`from_pem`](Self::from_pem), from DER: certificates, and PKCS#8.
+    /// Like [`from_pem`](Self::from_pem), from DER: certificates, and the key as PKCS#8.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// Returns the errors of `from_pem`.
     pub fn from_der(
         chain: impl IntoIterator<Item = impl Into<Vec<u8>>>,
         key: impl AsRef<[u8]>,
@@ -101,13 +101,15 @@ impl Identity {
         )
     }
 
-    /// A key alone, as PKCS#8 in PEM, as [`key_pem`](Self::key_pem) gives it, for peers that know
-    /// it. Those that speak RFC 7250 are shown the raw key, others a self-signed certificate
-    /// without a name, the same each time.
+    /// Creates an identity from a key alone, as PKCS#8 in PEM, such as [`key_pem`](Self::key_pem)
+    /// returns it, for peers that know the key.
+    ///
+    /// Peers that support RFC 7250 are shown the raw key, others a self-signed certificate without
+    /// a name, which is the same each time.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no key, or it is malformed or not Ed25519.
+    /// Returns [`ConfigError`] if there is no key, or if it is malformed or not Ed25519.
     pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::self_certified(
             pkcs8::read(pem::private_key(key.as_ref())?.expose())?,
@@ -116,26 +118,28 @@ impl Identity {
         ))
     }
 
-    /// A fresh key, for peers that are told it. Those that speak RFC 7250 are shown the raw key,
-    /// others a self-signed certificate without a name.
+    /// Generates a new key, for peers that are told its public key.
+    ///
+    /// Peers that support RFC 7250 are shown the raw key, others a self-signed certificate without
+    /// a name.
     ///
     /// # Errors
     ///
-    /// [`Error::Random`].
+    /// Returns [`Error::Random`].
     pub fn generate() -> Result<Self, Error> {
         Ok(Self::self_certified(generate()?, None, &[]))
     }
 
-    /// A fresh key in a self-signed certificate with these names, DNS or IP, valid for ever; a DNS
-    /// name may begin with `*.`.
+    /// Generates a new key in a self-signed certificate with these names, DNS names or IP
+    /// addresses, that never expires. A DNS name may begin with `*.`.
     ///
-    /// Nobody vouches for the names, so a peer has to know the key
-    /// ([`Trust::key_for`](crate::Trust::key_for)). Where several machines are to know each other
-    /// an [`Authority`](crate::Authority) is the better start.
+    /// Nobody vouches for the names, so a peer must know the key
+    /// ([`Trust::key_for`](crate::Trust::key_for)). If several machines shall know each other,
+    /// start with an [`Authority`](crate::Authority) instead.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none, [`Error::Random`].
+    /// Returns [`Error::Name`] if a name is invalid, or [`Error::Random`].
     pub fn self_signed<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let names = names
             .into_iter()
@@ -155,8 +159,8 @@ impl Identity {
         ))
     }
 
-    /// A chain of certificates in PEM, the first for a key that is held elsewhere, and the
-    /// [`Signer`] that signs with it at once.
+    /// Creates an identity from certificates in PEM, the first for a key that is held elsewhere,
+    /// and from the [`Signer`] that signs with it.
     ///
     /// ```
     /// use std::error::Error;
@@ -186,8 +190,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], as [`from_pem`](Self::from_pem) has it for the chain. Whether the signer
-    /// has the key is seen with its first signature.
+    /// Returns the errors of [`from_pem`](Self::from_pem) for the chain. Whether the signer has the
+    /// right key is checked with its first signature.
     pub fn with_signer(
         chain: impl AsRef<[u8]>,
         signer: impl Signer + 'static,
@@ -195,52 +199,55 @@ impl Identity {
         Self::held_elsewhere(chain.as_ref(), Some(Box::new(signer)))
     }
 
-    /// A chain of certificates in PEM, the first for a key that only the application can have
-    /// something signed with, whenever it can: each handshake that needs a signature stops and asks
-    /// for it, by [`Question::Signature`](crate::Question::Signature). So it goes with `start` and
-    /// [`Connection`](crate::Connection); `connect` and `accept` cannot ask, and fail with
+    /// Creates an identity from certificates in PEM, the first for a key with which only the
+    /// application can sign.
+    ///
+    /// Each handshake that needs a signature stops with
+    /// [`Question::Signature`](crate::Question::Signature). So it works with `start` and
+    /// [`Connection`](crate::Connection). `connect` and `accept` cannot ask, and return
     /// [`Error::Asked`].
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], as [`from_pem`](Self::from_pem) has it for the chain.
+    /// Returns the errors of [`from_pem`](Self::from_pem) for the chain.
     pub fn asking(chain: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::held_elsewhere(chain.as_ref(), None)
     }
 
-    /// The key, for peers to trust.
+    /// Returns the public key, for peers to trust.
     pub fn public_key(&self) -> PublicKey {
         self.0.public_key
     }
 
-    /// The certificates in DER, our own first. For a key alone ([`generate`](Self::generate),
-    /// [`from_key_pem`](Self::from_key_pem)) it is one without a name, which goes to peers that do
-    /// not take raw public keys.
+    /// Returns the certificates in DER, our own first. For a key alone
+    /// ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) it is the certificate
+    /// without a name that peers without support for raw public keys are shown.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
     }
 
-    /// Returns what our own certificate says: subject, issuer, serial number, dates and
+    /// Returns what our own certificate says: subject, issuer, serial number, validity and
     /// fingerprint.
     pub fn certificate_info(&self) -> Option<CertificateInfo> {
         CertificateInfo::read(self.0.chain.first()?)
     }
 
-    /// The certificates as PEM text, our own first.
+    /// Returns the certificates as PEM text, our own first.
     ///
-    /// With a key alone ([`generate`](Self::generate)) that is the certificate without a name, and
-    /// [`from_pem`](Self::from_pem) of it shows that to every peer from then on;
-    /// [`from_key_pem`](Self::from_key_pem) of [`key_pem`](Self::key_pem) brings the raw key back.
+    /// For a key alone ([`generate`](Self::generate)) this is the certificate without a name, and
+    /// an identity made from it with [`from_pem`](Self::from_pem) shows that certificate to every
+    /// peer. To restore the raw key, use [`from_key_pem`](Self::from_key_pem) with
+    /// [`key_pem`](Self::key_pem).
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
 
-    /// The private key as PKCS#8 in PEM, to be kept where nobody else reads it.
+    /// Returns the private key as PKCS#8 in PEM. Store it where nobody else can read it.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyElsewhere`] if it is not here ([`with_signer`](Self::with_signer),
-    /// [`asking`](Self::asking)).
+    /// Returns [`ConfigError::KeyElsewhere`] if the key is not held here
+    /// ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
     pub fn key_pem(&self) -> Result<Secret, Error> {
         match &self.0.key {
             Held::Here(key) => Ok(pem::write_private_key(&pkcs8::write(key))),
@@ -248,24 +255,24 @@ impl Identity {
         }
     }
 
-    /// What a raw public key is on the wire (RFC 7250, section 3).
+    /// Returns what a raw public key is on the wire (RFC 7250, section 3).
     pub(crate) fn spki(&self) -> [u8; 44] {
         self.0.public_key.to_spki()
     }
 
-    /// Whether a peer that takes raw public keys (RFC 7250) gets ours in place of the chain, which
-    /// says no more.
+    /// Returns true if a peer that supports raw public keys (RFC 7250) receives ours instead of the
+    /// chain, which says no more.
     pub(crate) fn prefers_raw_key(&self) -> bool {
         self.0.nameless
     }
 
-    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2); nothing if the application is to be
+    /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2). `None` if the application must be
     /// asked.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Option<[u8; SIGNATURE_LEN]>, Fault> {
         self.0.key.sign(message)
     }
 
-    /// What the application answered, if it is a signature of this message by our key.
+    /// Returns the application's answer if it is a signature of this message by our key.
     pub(crate) fn check_signature(
         &self,
         message: &[u8],
@@ -274,8 +281,8 @@ impl Identity {
         self.0.key.check(message, signature)
     }
 
-    /// Whether the certificate is for this DNS name, for choosing by `server_name` (RFC 9846,
-    /// 4.5.1.2; RFC 6066, section 3).
+    /// Returns true if the certificate is for this DNS name, to choose an identity by `server_name`
+    /// (RFC 9846, 4.5.1.2; RFC 6066, section 3).
     pub(crate) fn matches_name(&self, name: &str) -> bool {
         self.0
             .names
@@ -283,13 +290,13 @@ impl Identity {
             .any(|pattern| server_name::covers(pattern, name))
     }
 
-    /// Whether there is a name that [`matches_name`](Self::matches_name) could ever find.
+    /// Returns true if there is a name that [`matches_name`](Self::matches_name) could find.
     pub(crate) fn has_dns_names(&self) -> bool {
         !self.0.names.is_empty()
     }
 
-    /// Whether a certificate of the chain was issued by one of these, DER names as they stand in
-    /// certificate_authorities (RFC 9846, 4.3.4 and 4.5.1.2).
+    /// Returns true if a certificate of the chain was issued by one of these authorities, names in
+    /// DER as in certificate_authorities (RFC 9846, 4.3.4 and 4.5.1.2).
     pub(crate) fn is_issued_by(&self, authorities: &[&[u8]]) -> bool {
         self.0
             .chain
@@ -298,8 +305,8 @@ impl Identity {
             .any(|certificate| authorities.contains(&certificate.issuer))
     }
 
-    /// Whether the certificate passes an OID filter of a CertificateRequest (RFC 9846, 4.3.5);
-    /// `oid` and `values` in DER.
+    /// Returns true if the certificate passes an OID filter of a CertificateRequest (RFC 9846,
+    /// 4.3.5). `oid` and `values` are in DER.
     pub(crate) fn matches_filter(&self, oid: &[u8], values: &[u8]) -> bool {
         self.leaf()
             .is_some_and(|leaf| leaf.matches_filter(oid, values))
@@ -329,7 +336,7 @@ impl Identity {
         ))
     }
 
-    /// With a chain that is known to be for this key.
+    /// Creates an identity with a chain that is known to be for this key.
     pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: SigningKey) -> Self {
         let public_key = PublicKey::from(key.public_key());
         Self::assembled(chain, Held::Here(key), public_key, false)

@@ -1,5 +1,4 @@
-//! [`Signer`]: a private key that is held elsewhere. [`Held`]: where an identity's key is, and how
-//! it signs from there.
+//! [`Signer`]: a private key that is held elsewhere. [`Held`]: where an identity's key is, and how it signs.
 
 use core::fmt;
 use std::sync::Arc;
@@ -7,17 +6,16 @@ use std::sync::Arc;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::error::Fault;
 
-/// A private key that is held elsewhere, in an agent, a hardware module or another process, and
+/// A private key that is held elsewhere (in an agent, a hardware module or another process) and
 /// answers at once.
 ///
-/// [`Identity::with_signer`](crate::Identity::with_signer) makes an identity of it and the
-/// certificates for its key. It is called in the midst of a handshake, on the thread that drives
-/// it, which does nothing else until there is a signature. Where that takes long, or an `await`,
-/// the handshake can ask the application instead: [`Identity::asking`](crate::Identity::asking).
+/// [`Identity::with_signer`](crate::Identity::with_signer) makes an identity from it and the
+/// certificates for its key. It is called during a handshake, on the thread that drives it, which
+/// does nothing else until the signature is there. If that takes long, or needs an `await`, let the
+/// handshake ask the application instead: [`Identity::asking`](crate::Identity::asking).
 ///
-/// What it returns is verified with the key in the certificate before any of it goes out: a
-/// signature that went wrong on its way can give an Ed25519 key away, and a wrong key is found
-/// here, not by every peer.
+/// The signature is verified with the key in the certificate before it is sent: a corrupted Ed25519
+/// signature can reveal the key, and a wrong key is noticed here rather than by every peer.
 ///
 /// ```
 /// use std::error::Error;
@@ -59,16 +57,16 @@ use crate::error::Fault;
 /// # }
 /// ```
 pub trait Signer: Send + Sync {
-    /// The Ed25519 signature of `message`, 64 bytes (RFC 8032: not Ed25519ph, and without a
+    /// Returns the Ed25519 signature of `message`, 64 bytes (RFC 8032; not Ed25519ph, and without a
     /// context).
     ///
-    /// The message is what a CertificateVerify covers (RFC 9846, 4.5.2): 64 spaces, which side
-    /// signs, and a hash. It is no secret.
+    /// The message is what a CertificateVerify covers (RFC 9846, 4.5.2): 64 spaces, the signing
+    /// side, and a hash. It is not secret.
     ///
     /// # Errors
     ///
-    /// Whatever kept it from signing. The connection fails with
-    /// [`Error::Signer`](crate::Error::Signer), in which the error stands, and the peer is told
+    /// Returns whatever prevented the signature. The connection fails with
+    /// [`Error::Signer`](crate::Error::Signer), which contains the error, and the peer receives
     /// internal_error.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
 }
@@ -92,7 +90,7 @@ pub(crate) enum Held {
 }
 
 impl Held {
-    /// Signs, if nobody has to be asked.
+    /// Signs, unless the application must be asked.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Option<[u8; SIGNATURE_LEN]>, Fault> {
         match self {
             Self::Here(key) => Ok(Some(key.sign(message))),
@@ -109,7 +107,7 @@ impl Held {
         }
     }
 
-    /// Checks what was answered where [`sign`](Self::sign) had nothing.
+    /// Checks the application's answer where [`sign`](Self::sign) returned `None`.
     pub(crate) fn check(
         &self,
         message: &[u8],

@@ -37,30 +37,30 @@ use crate::identity::der::{context, inside, malformed, value, whole};
 use crate::identity::pem;
 use crate::time::Now;
 
-/// Certificate revocation lists (CRLs): which certificates their issuers took back before their
-/// time was over.
+/// Certificate revocation lists (CRLs): the certificates that their issuers revoked before they
+/// expire.
 ///
-/// Given to a [`Trust`](crate::Trust::with_revocation_lists), they are looked at for every
-/// certificate between a peer and its root: so there has to be a list by each authority on the way,
-/// the root included. A certificate about which no list says anything is refused, and so is one
-/// whose list has expired (nextUpdate), unless [`allow_unknown`](Self::allow_unknown) or
-/// [`allow_expired`](Self::allow_expired) says otherwise. A list counts if it is signed with
-/// Ed25519 by the key that issued the certificate; from when it is given, whatever its thisUpdate.
-/// Of two lists for the same certificates the newer one counts (thisUpdate, then the CRL number),
-/// so give authorities that are not the same different names. Delta and indirect lists are not
-/// supported. An authority's list may come in parts (issuing distribution points): give all of
-/// them, since a certificate that names no distribution point is looked up in those that are there,
-/// and what any of them names is revoked.
+/// Given to a [`Trust`](crate::Trust::with_revocation_lists), the lists are checked for every
+/// certificate between a peer and its root. So there must be a list from each authority on the
+/// path, including the root. A certificate that no list covers is refused, unless
+/// [`allow_unknown`](Self::allow_unknown) is set; so is one whose list has expired (nextUpdate),
+/// unless [`allow_expired`](Self::allow_expired) is set.
 ///
-/// All clones have the same lists, and [`reload_pem`](Self::reload_pem) replaces them in all of
-/// them, while connections are made. From then on the new ones are in force: for new connections,
-/// and for sessions, of which none that the former lists allowed is resumed. Connections that are
-/// up stay up. A list does not take the place of a newer one, so who brings the lists cannot bring
-/// back a time before a revocation, while the process runs.
+/// A list counts if the key that issued the certificate signed it with Ed25519, from the moment it
+/// is given, whatever its thisUpdate. Of two lists for the same certificates, the newer one counts
+/// (thisUpdate, then the CRL number). So give different names to different authorities. Delta and
+/// indirect lists are not supported. An authority's list may be split by issuing distribution
+/// points: give all parts, since a certificate without a distribution point is looked up in those
+/// that are there, and is revoked if any of them names it.
+///
+/// All clones share the same lists. [`reload_pem`](Self::reload_pem) replaces them in all clones
+/// while connections are made. The new lists then apply to new connections and to sessions: no
+/// session that only the former lists allowed is resumed. Open connections stay open. A list does
+/// not replace a newer one, so whoever delivers the lists cannot undo a revocation while the
+/// process runs.
 ///
 /// A trusted key ([`Trust::key_for`](crate::Trust::key_for), [`Trust::keys`](crate::Trust::keys))
-/// stands in for the whole path, so no list says anything about it: to take it back is to trust it
-/// no longer.
+/// replaces the whole path, so no list applies to it. To revoke it, stop trusting it.
 ///
 /// ```
 /// use fleeting::{Authority, ClientAuth, RevocationLists, Server, Validity};
@@ -119,30 +119,30 @@ struct Age {
 }
 
 impl RevocationLists {
-    /// From a PEM text (`X509 CRL`): all lists that stand in it.
+    /// Reads all lists in a PEM text (`X509 CRL`).
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is none in it, or one that is malformed, not signed with Ed25519,
-    /// or of a kind that is not supported.
+    /// Returns [`ConfigError`] if there is no list, or if one is malformed, not signed with
+    /// Ed25519, or of an unsupported kind.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::from_der(pem::revocation_lists(pem.as_ref())?)
     }
 
-    /// As [`from_pem`](Self::from_pem), from a file, of any length.
+    /// Like [`from_pem`](Self::from_pem), from a file of any length.
     ///
     /// # Errors
     ///
-    /// The same, and [`ConfigError::File`].
+    /// Returns the errors of `from_pem`, or [`ConfigError::File`].
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::from_pem(read_file(path.as_ref())?)
     }
 
-    /// As [`from_pem`](Self::from_pem), from DER.
+    /// Like [`from_pem`](Self::from_pem), from DER.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// Returns the errors of `from_pem`.
     pub fn from_der(lists: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, Error> {
         Ok(Self {
             lists: Arc::new(RwLock::new(read_all(lists)?)),
@@ -151,34 +151,33 @@ impl RevocationLists {
         })
     }
 
-    /// Replaces all lists, in every clone, by those in a PEM text. What is not among them is in
-    /// force no longer.
+    /// Replaces all lists, in every clone, by those in a PEM text. Lists that are not in the text
+    /// are no longer in force.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem), and [`ConfigError::RevocationList`] if one is older than
-    /// the one for the same certificates that is in force, unless that turned out not to be signed
-    /// by their issuer. The former lists stay in force then, all of them. One that is left out
-    /// holds nothing up: to go back to an older list after all, reload the others without it first,
-    /// or begin with new `RevocationLists`.
+    /// Returns the errors of [`from_pem`](Self::from_pem), or [`ConfigError::RevocationList`] if a
+    /// list is older than the one in force for the same certificates, unless that one turned out
+    /// not to be signed by their issuer. All former lists then stay in force. To return to an older
+    /// list on purpose, first reload the others without it, or create new `RevocationLists`.
     pub fn reload_pem(&self, pem: impl AsRef<[u8]>) -> Result<(), Error> {
         self.reload_der(pem::revocation_lists(pem.as_ref())?)
     }
 
-    /// As [`reload_pem`](Self::reload_pem), from a file.
+    /// Like [`reload_pem`](Self::reload_pem), from a file.
     ///
     /// # Errors
     ///
-    /// The same, and [`ConfigError::File`].
+    /// Returns the errors of `reload_pem`, or [`ConfigError::File`].
     pub fn reload_pem_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.reload_pem(read_file(path.as_ref())?)
     }
 
-    /// As [`reload_pem`](Self::reload_pem), from DER.
+    /// Like [`reload_pem`](Self::reload_pem), from DER.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// Returns the errors of `reload_pem`.
     pub fn reload_der(
         &self,
         lists: impl IntoIterator<Item = impl AsRef<[u8]>>,
@@ -208,16 +207,16 @@ impl RevocationLists {
         Ok(())
     }
 
-    /// Accepts certificates about which no list says anything, as those of authorities that publish
-    /// none. It holds for this handle and clones made of it from here on.
+    /// Accepts certificates that no list covers, such as those of authorities that publish none. It
+    /// applies to this handle and to clones made of it later.
     #[must_use]
     pub fn allow_unknown(mut self) -> Self {
         self.unknown_allowed = true;
         self
     }
 
-    /// Goes by lists that have expired: better an old list than no service, if the new one does not
-    /// come. It holds for this handle and clones made of it from here on.
+    /// Uses lists that have expired, for when an old list is better than no service. It applies to
+    /// this handle and to clones made of it later.
     #[must_use]
     pub fn allow_expired(mut self) -> Self {
         self.expired_allowed = true;
@@ -242,8 +241,8 @@ impl fmt::Debug for RevocationLists {
     }
 }
 
-/// The lists of one moment, of each scope (issuer and distribution point) the newest: so a peer is
-/// looked at, and its session bound, by one and the same.
+/// The lists of one moment, the newest of each scope (issuer and distribution point): a peer is
+/// checked against, and its session bound to, one and the same set.
 pub(crate) struct InForce {
     /// Never empty, but nothing hangs on that.
     lists: Vec<Arc<List>>,

@@ -1,7 +1,7 @@
-//! [`Trust`]: whom we believe.
+//! [`Trust`]: whom we trust.
 //!
-//! A peer is accepted if its key is trusted, for the name that is wanted; or else if its
-//! certificates lead to a root, and name what is wanted.
+//! A peer is accepted if its key is trusted for the wanted name, or else if its certificates lead
+//! to a root and contain the wanted name.
 
 use core::fmt;
 use std::collections::BTreeSet;
@@ -24,14 +24,14 @@ use crate::time::Now;
 /// extensions in all (RFC 9846, 4.3).
 const MAX_AUTHORITIES_LEN: usize = 16_384;
 
-/// Whom to believe: authorities (roots), and keys.
+/// Whom to trust: authorities (roots), and keys.
 ///
 /// A root vouches for the names in the certificates that it issued. A key bound to a name
-/// ([`key_for`](Self::key_for)) stands in for the path, the names and the dates of the certificate
-/// that it comes in, so that a self-signed one will do, and one that has expired as well. Between
-/// peers that speak RFC 7250 the key comes without one (a raw public key).
+/// ([`key_for`](Self::key_for)) replaces path, names and dates of the certificate that it comes in:
+/// a self-signed certificate will do, and so will an expired one. Between peers that support RFC
+/// 7250, the key comes without a certificate (a raw public key).
 ///
-/// Cheap to clone.
+/// It is cheap to clone.
 ///
 /// ```
 /// use fleeting::{Authority, Identity, Trust};
@@ -64,31 +64,31 @@ struct Inner {
 }
 
 impl Trust {
-    /// Trusts the authorities whose certificates stand in a PEM text.
+    /// Trusts the authorities whose certificates are in a PEM text.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no certificate in it, or one that is malformed, no authority's
-    /// (a CA's), or not Ed25519. A server's own certificate is not an authority's: trust its key
-    /// with [`key_for`](Self::key_for).
+    /// Returns [`ConfigError`] if there is no certificate, or if one is malformed, not an
+    /// authority's (CA), or not Ed25519. A server's own certificate is not an authority's: trust
+    /// its key with [`key_for`](Self::key_for).
     pub fn roots_from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::roots_from_der(pem::certificates(pem.as_ref())?)
     }
 
-    /// As [`roots_from_pem`](Self::roots_from_pem), from a file.
+    /// Like [`roots_from_pem`](Self::roots_from_pem), from a file.
     ///
     /// # Errors
     ///
-    /// The same, and [`ConfigError::File`].
+    /// Returns the errors of `roots_from_pem`, or [`ConfigError::File`].
     pub fn roots_from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::roots_from_pem(pem::read_file(path.as_ref())?.expose())
     }
 
-    /// As [`roots_from_pem`](Self::roots_from_pem), from DER.
+    /// Like [`roots_from_pem`](Self::roots_from_pem), from DER.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// Returns the errors of `roots_from_pem`.
     pub fn roots_from_der(
         certificates: impl IntoIterator<Item = impl AsRef<[u8]>>,
     ) -> Result<Self, Error> {
@@ -110,11 +110,12 @@ impl Trust {
         }))
     }
 
-    /// Trusts one key, for one name: a server's, when it is reached by that name, or a client's, as
-    /// [`Peer::names`](crate::Peer::names) tells. It may come raw (RFC 7250), or in a certificate,
-    /// and what that says besides counts for nothing. A key may be bound to many names.
+    /// Trusts one key for one name: a server's, if it is reached by that name, or a client's, whose
+    /// name [`Peer::names`](crate::Peer::names) then returns. The key may come raw (RFC 7250) or in
+    /// a certificate, whose other content is ignored. A key can be bound to several names.
     ///
-    /// A name that is none, and a key that is none, are told by `build()` of what this is given to.
+    /// An invalid name or key is reported by the `build()` of the configuration that receives this
+    /// `Trust`.
     ///
     /// ```
     /// use fleeting::{Identity, Trust};
@@ -136,13 +137,13 @@ impl Trust {
         Self::from(inner)
     }
 
-    /// Trusts a set of keys, for every name and without one.
+    /// Trusts a set of keys for every name, and without a name.
     ///
-    /// This gives up what a name is for: **each holder of one of these keys can answer in the place
-    /// of every other** (RFC 9846, F.9), so a client that meant to reach one of them may be talking
-    /// to another. It is for the case where that makes no difference, such as equal members of a
-    /// mesh, or where the application compares [`Peer::public_key`](crate::Peer::public_key)
-    /// itself. Otherwise use [`key_for`](Self::key_for).
+    /// This gives up what a name is for: **each holder of one of these keys can answer in place of
+    /// every other** (RFC 9846, F.9), so a client that wants one of them may be connected to
+    /// another. Use it if that makes no difference, for example among equal members of a mesh, or
+    /// if the application compares [`Peer::public_key`](crate::Peer::public_key) itself. Otherwise
+    /// use [`key_for`](Self::key_for).
     pub fn keys(keys: impl IntoIterator<Item = impl Into<PublicKey>>) -> Self {
         let keys: Vec<PublicKey> = keys.into_iter().map(Into::into).collect();
         Self::from(Inner {
@@ -152,7 +153,7 @@ impl Trust {
         })
     }
 
-    /// As [`roots_from_der`](Self::roots_from_der), with the error kept for `check`.
+    /// Like [`roots_from_der`](Self::roots_from_der), with the error kept for `check`.
     pub(crate) fn root(certificate: Option<&Vec<u8>>) -> Self {
         Self::roots_from_der(certificate).unwrap_or_else(|error| {
             Self::from(Inner {
@@ -162,11 +163,12 @@ impl Trust {
         })
     }
 
-    /// Looks at certificate revocation lists (CRLs) for every certificate between a peer and its
-    /// root. [`RevocationLists`] says how, and can be replaced while connections are made. They say
-    /// nothing about trusted keys.
+    /// Checks certificate revocation lists (CRLs) for every certificate between a peer and its
+    /// root. [`RevocationLists`] says how; they can be replaced while connections are made. They do
+    /// not apply to trusted keys.
     ///
-    /// May be called many times; all lists count then, and what all of them allow is allowed.
+    /// Can be called several times. All lists are then in force, and an allowance counts only if
+    /// all of them have it.
     #[must_use]
     #[doc(alias = "crl")]
     pub fn with_revocation_lists(self, lists: RevocationLists) -> Self {
@@ -175,8 +177,8 @@ impl Trust {
         Self::from(all)
     }
 
-    /// Trusts these and those: a peer that either accepts is accepted. Revocation lists count for
-    /// all of it, whichever side they come from.
+    /// Trusts both: a peer that either accepts is accepted. Revocation lists of either apply to
+    /// both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let (mut all, more) = (Arc::unwrap_or_clone(self.0), Arc::unwrap_or_clone(other.0));
@@ -189,8 +191,8 @@ impl Trust {
         Self::from(all)
     }
 
-    /// What was wrong with the arguments, for the `build()` that this is given to. Whom it names is
-    /// not trusted in any case.
+    /// Returns what was wrong with the arguments, for the `build()` that receives this. Whoever
+    /// they name is not trusted in any case.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.0.defect {
             Some(error) => Err(error.clone()),
@@ -211,20 +213,21 @@ impl Trust {
         }
     }
 
-    /// Whether there is a key, for one name or for every one, by which a peer can be accepted that
-    /// shows no certificate.
+    /// Returns true if a peer without certificates can be accepted by a key, for one name or for
+    /// every name.
     pub(crate) fn holds_keys(&self) -> bool {
         !self.0.bound.is_empty() || !self.0.keys.is_empty()
     }
 
-    /// Whether there is a root, by which a peer can be accepted that shows certificates.
+    /// Returns true if a peer with certificates can be accepted by a root.
     pub(crate) fn holds_roots(&self) -> bool {
         !self.0.roots.is_empty()
     }
 
-    /// SHA-256 over all that decides now whether a peer is accepted: the same wherever the same
-    /// roots and keys are trusted and the same revocation lists are in force, in any order. A
-    /// session is resumed only under the configuration that accepted its peer.
+    /// Returns the SHA-256 of everything that decides now whether a peer is accepted. It is the
+    /// same wherever the same roots and keys are trusted and the same revocation lists are in
+    /// force, in any order. A session is resumed only under the configuration that accepted its
+    /// peer.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest_under(InForce::of(&self.0.revocation).as_ref())
     }
@@ -251,15 +254,16 @@ impl Trust {
         lists.map_or(*entries, |lists| digest::with_lists(entries, lists))
     }
 
-    /// Whether a server can be accepted without a name: only by a key that stands for every name.
+    /// Returns true if a server can be accepted without a name: only by a key that is trusted for
+    /// every name.
     pub(crate) fn accepts_unnamed(&self) -> bool {
         !self.0.keys.is_empty()
     }
 
-    /// The names of the roots in DER, each once, for certificate_authorities (RFC 9846, 4.3.4).
-    /// Nothing where keys are trusted as well: their holders would find no authority of theirs in
-    /// the list. Nothing either where it would be too long, since a part of it would leave somebody
-    /// out.
+    /// Returns the names of the roots in DER, each once, for certificate_authorities (RFC 9846,
+    /// 4.3.4). Empty if keys are trusted as well, as their holders would find no authority of
+    /// theirs in the list; and if the list would be too long, since a part of it would exclude
+    /// somebody.
     pub(crate) fn authorities(&self) -> Vec<&[u8]> {
         if self.holds_keys() {
             return Vec::new();
@@ -273,7 +277,7 @@ impl Trust {
         }
     }
 
-    /// Whether a server that sent `chain`, leaf first, is the one called `name`. Without a name
+    /// Verifies a server that sent `chain`, leaf first, as the one called `name`. Without a name,
     /// only keys can vouch for it.
     pub(crate) fn verify_server(
         &self,
@@ -286,7 +290,7 @@ impl Trust {
         })
     }
 
-    /// Whether a client that sent `chain`, leaf first, is known.
+    /// Verifies a client that sent `chain`, leaf first.
     pub(crate) fn verify_client(
         &self,
         chain: &[&[u8]],
@@ -295,9 +299,9 @@ impl Trust {
         self.verify(chain, Role::Client, true, now, None, |_| true)
     }
 
-    /// Whether a server that sent this raw public key, a SubjectPublicKeyInfo (RFC 7250), is the
-    /// one called `name`. Without a name only keys that stand for every one can vouch for it, as
-    /// with certificates.
+    /// Verifies a server that sent this raw public key, a SubjectPublicKeyInfo (RFC 7250), as the
+    /// one called `name`. Without a name, only keys that are trusted for every name can vouch for
+    /// it, as with certificates.
     pub(crate) fn verify_server_key(
         &self,
         spki: &[u8],
@@ -306,7 +310,7 @@ impl Trust {
         self.verify_key(spki, |bound| Some(bound) == name)
     }
 
-    /// Whether a client that sent this raw public key is known.
+    /// Verifies a client that sent this raw public key.
     pub(crate) fn verify_client_key(
         &self,
         spki: &[u8],
