@@ -1,10 +1,10 @@
-//! [`Clock`]: the system's clocks. Streams read them, so that nothing below has to.
+//! [`Clock`]: the system's clocks, which streams read so that nothing below has to.
 
 use std::time::Instant;
 
 use crate::time::Now;
 
-/// The system's clocks; the monotonic one counts from when this was made.
+/// The system's clocks. The monotonic one counts from the creation of this value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     origin: Instant,

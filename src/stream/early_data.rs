@@ -1,4 +1,4 @@
-//! [`EarlyDataWriter`]: what goes out before the handshake is complete (RFC 9846, 4.3.10).
+//! [`EarlyDataWriter`]: what is sent before the handshake is complete (RFC 9846, 4.3.10).
 
 use core::fmt;
 use std::io::{self, Read, Write};
@@ -6,22 +6,22 @@ use std::io::{self, Read, Write};
 use crate::connection::Connection;
 use crate::stream::transport;
 
-/// Sends early data, at a client, or the answer to it, at a server: see
+/// Sends early data (client) or the answer to it (server): see
 /// [`Handshake::early_data`](crate::Handshake::early_data).
 ///
-/// `write` takes no more than is allowed: `Ok(0)` means that no more is, which `write_all` reports
-/// as `WriteZero`, with a part on its way: so look at [`remaining`](Self::remaining) first, unless
-/// the peer can go on from there. What was taken goes out as early data or not at all: whether the
-/// server accepted it, says [`Stream::early_data`](crate::Stream::early_data) when the handshake is
-/// complete.
+/// `write` accepts no more than is allowed. `Ok(0)` means that no more is allowed, which
+/// `write_all` reports as `WriteZero`, after sending a part. So check
+/// [`remaining`](Self::remaining) first, unless the peer can continue from there. Accepted data is
+/// sent as early data or not at all. [`Stream::early_data`](crate::Stream::early_data) tells after
+/// the handshake whether the server accepted it.
 ///
-/// What is taken counts as written, and goes out at once, or by the next `write`, `flush` or
-/// [`advance`](crate::Handshake::advance): over a transport that does not block use `write`, not
-/// `write_all`. `TcpStream::set_nodelay` keeps the system from holding it back.
+/// Accepted data counts as written. It is sent at once, or by the next `write`, `flush` or
+/// [`advance`](crate::Handshake::advance). So use `write`, not `write_all`, over a non-blocking
+/// transport. `TcpStream::set_nodelay` keeps the system from delaying it.
 ///
-/// It writes and never reads: over a transport that blocks, a client that sends more than the
-/// transport holds, to a server that answers as much meanwhile, would wait for it as it waits for
-/// the client.
+/// It only writes and never reads. Over a blocking transport, a client that sends more than the
+/// transport holds, to a server that answers as much meanwhile, would wait for the server while the
+/// server waits for the client.
 ///
 /// ```no_run
 /// use std::io::{self, Read, Write};
@@ -53,8 +53,8 @@ pub struct EarlyDataWriter<'a, S> {
 }
 
 impl<S> EarlyDataWriter<'_, S> {
-    /// How many bytes a client may still send early; a server's answer has no such limit, and this
-    /// is 0.
+    /// Returns how many bytes of early data a client may still send. 0 for a server's answer, which
+    /// has no such limit.
     pub fn remaining(&self) -> usize {
         self.connection.early_data_left()
     }

@@ -1,13 +1,13 @@
-//! [`Handshake`]: a handshake in progress over a transport. It can pause and go on.
+//! [`Handshake`]: a handshake in progress over a transport, which can pause and continue.
 //!
-//! 1. [`Client::start`], [`Server::start`] or [`Handshake::undecided`] makes one. Nothing is sent
+//! 1. [`Client::start`], [`Server::start`] or [`Handshake::undecided`] creates one. Nothing is sent
 //!    or received yet.
-//! 2. [`Handshake::advance`] goes as far as the transport lets it.
-//! 3. It ends as a [`Stream`], or as an error after one attempt to send the alert that tells the
-//!    peer why.
+//! 2. [`Handshake::advance`] continues as far as the transport allows.
+//! 3. It ends with a [`Stream`], or with an error after one attempt to send the alert that tells
+//!    the peer why.
 //!
-//! [`Client::connect`] and [`Server::accept`] are the same without the pauses, and so is
-//! [`Handshake::finish`], for those who have sent early data.
+//! [`Client::connect`] and [`Server::accept`] do the same without the pauses, and so does
+//! [`Handshake::finish`] after early data was sent.
 
 use core::fmt;
 use core::time::Duration;
@@ -29,7 +29,7 @@ use crate::stream::transport;
 
 /// A handshake in progress over the transport `S`.
 ///
-/// For transports that do not block, for handshakes with a deadline, and for servers that look at
+/// Use it for non-blocking transports, for handshakes with a deadline, and for servers that read
 /// the ClientHello before they choose a configuration:
 ///
 /// ```
@@ -81,57 +81,56 @@ pub struct Handshake<S> {
     clock: Clock,
 }
 
-/// How far a handshake came; see [`Handshake::advance`].
+/// The progress of a handshake, returned by [`Handshake::advance`].
 #[derive(Debug)]
 #[must_use = "it holds the handshake"]
 pub enum Progress<S: Read + Write> {
-    /// It is complete.
+    /// The handshake is complete.
     Done(Stream<S>),
-    /// The transport takes or has no more now, or its time-out has passed: advance again when it is
-    /// ready.
+    /// The transport would block, or its time-out has passed: advance again when it is ready.
     WouldBlock(Handshake<S>),
-    /// Nothing goes on before this is answered: [`Question::Configuration`] by
-    /// [`Handshake::choose`], any other by [`Handshake::answer`]; or, each of them, by
-    /// [`Handshake::refuse`]. What was to be sent by then is sent. The time until the answer counts
-    /// as the handshake's.
+    /// The handshake waits for an answer: to [`Question::Configuration`] through
+    /// [`Handshake::choose`], to any other question through [`Handshake::answer`], or a refusal
+    /// through [`Handshake::refuse`]. What was to be sent before has been sent. The time until the
+    /// answer counts as part of the handshake.
     Ask(Question, Handshake<S>),
-    /// Some of the client's early data, before it is known that the client is there: **it may be a
-    /// replay**. There may be more. It can be answered at once, by [`Handshake::early_data`]. Who
-    /// would rather wait keeps it until the handshake is [`Done`](Self::Done), as
+    /// A part of the client's early data, before the client has proven to be present: **it may be a
+    /// replay**. More may follow. It can be answered at once through [`Handshake::early_data`]. To
+    /// be safe from replays, keep the data until the handshake is [`Done`](Self::Done), as
     /// [`Server::accept`] does.
     EarlyData(Vec<u8>, Handshake<S>),
 }
 
 impl Client {
-    /// Connects to the server of that name, a DNS name or an IP address, over a transport that
-    /// leads there. When this returns, the server has proven who it is, and data can be written and
+    /// Connects to the server named `name`, a DNS name or an IP address, over a transport that
+    /// leads to it. When this returns, the server is authenticated, and data can be written and
     /// read.
     ///
-    /// A server that wants a certificate of this client judges it afterwards: its refusal is the
-    /// alert that the first `read` returns. A `write` before that may succeed, or find the pipe
-    /// broken: `read` then says why.
+    /// A server that requests a certificate of this client verifies it afterwards: its refusal is
+    /// the alert that the first `read` returns. A `write` before that may succeed, or fail with a
+    /// broken pipe: `read` then returns the reason.
     ///
-    /// How long this takes at most is for the transport to say, as with
-    /// `TcpStream::set_read_timeout`: `handshake_timeout` is looked at whenever a call of the
-    /// transport returns, and cannot interrupt one.
+    /// The maximum duration is the transport's, such as `TcpStream::set_read_timeout`:
+    /// `handshake_timeout` is checked whenever a call of the transport returns, and cannot
+    /// interrupt one.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; whatever the handshake fails with, after the server
-    /// has been told by an alert. A transport that does not block, or whose time-out passes, ends
-    /// it with an [`Error::Io`] of the kind `WouldBlock` or `TimedOut`: for these there is
-    /// [`start`](Self::start).
+    /// Returns [`Error::Name`] if the name is invalid, or the error that the handshake failed with,
+    /// after sending an alert to the server. If the transport does not block or its time-out
+    /// passes, returns [`Error::Io`] of kind `WouldBlock` or `TimedOut`: use [`start`](Self::start)
+    /// for such transports.
     pub fn connect<S: Read + Write>(&self, name: &str, io: S) -> Result<Stream<S>, Error> {
         // There is no moment at which the caller could send early data.
         Handshake::client(self, Some(ServerName::parse(name)?), false, io)?.finish()
     }
 
-    /// As [`connect`](Self::connect), to a server that has no name and is known by its key alone.
+    /// Like [`connect`](Self::connect), to a server that has no name and is known by its key alone.
     ///
     /// # Errors
     ///
-    /// As `connect`; [`Error::Config`] if the configuration does not
-    /// [`allow`](crate::ClientBuilder::allow_unnamed) it.
+    /// Returns the errors of `connect`, or [`Error::Config`] if the configuration does not
+    /// [allow](crate::ClientBuilder::allow_unnamed) it.
     pub fn connect_unnamed<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
         self.check_unnamed()?;
         Handshake::client(self, None, false, io)?.finish()
@@ -139,11 +138,12 @@ impl Client {
 
     /// Begins what [`connect`](Self::connect) does, to be [advanced](Handshake::advance) as the
     /// transport allows. Nothing is sent yet. If the configuration
-    /// [allows](crate::ClientBuilder::early_data) it, [`Handshake::early_data`] can be sent first.
+    /// [allows](crate::ClientBuilder::early_data) it, early data can be sent first:
+    /// [`Handshake::early_data`].
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none, [`Error::Random`].
+    /// Returns [`Error::Name`] if the name is invalid, or [`Error::Random`].
     pub fn start<S: Read + Write>(&self, name: &str, io: S) -> Result<Handshake<S>, Error> {
         Handshake::client(self, Some(ServerName::parse(name)?), true, io)
     }
@@ -152,8 +152,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the configuration does not
-    /// [`allow`](crate::ClientBuilder::allow_unnamed) it, [`Error::Random`].
+    /// Returns [`Error::Config`] if the configuration does not
+    /// [allow](crate::ClientBuilder::allow_unnamed) it, or [`Error::Random`].
     pub fn start_unnamed<S: Read + Write>(&self, io: S) -> Result<Handshake<S>, Error> {
         self.check_unnamed()?;
         Handshake::client(self, None, true, io)
@@ -161,21 +161,21 @@ impl Client {
 }
 
 impl Server {
-    /// Takes a client in, over a transport on which it is about to say something. When this
-    /// returns, it has proven who it is, if it was asked, and data can be read and written.
+    /// Accepts a client over a transport on which it is about to send its ClientHello. When this
+    /// returns, the client is authenticated, if it was asked, and data can be read and written.
     ///
-    /// Early data, where it is [taken](crate::ServerBuilder::early_data), is kept until then: see
+    /// Early data, if it is [accepted](crate::ServerBuilder::early_data), is stored until then: see
     /// [`Stream::take_early_data`].
     ///
-    /// How long this takes at most is for the transport to say: see [`Client::connect`]. A server
-    /// that does without a time-out can be kept waiting by a client that falls silent, after its
-    /// early data as well as before, and `handshake_timeout` does not help then.
+    /// The maximum duration is the transport's: see [`Client::connect`]. Without a time-out, a
+    /// client that falls silent keeps the server waiting, also after its early data, and
+    /// `handshake_timeout` does not help.
     ///
     /// # Errors
     ///
-    /// Whatever the handshake fails with, after the client has been told by an alert. A transport
-    /// that does not block, or whose time-out passes, ends it with an [`Error::Io`] of the kind
-    /// `WouldBlock` or `TimedOut`: for these there is [`start`](Self::start).
+    /// Returns the error that the handshake failed with, after sending an alert to the client. If
+    /// the transport does not block or its time-out passes, returns [`Error::Io`] of kind
+    /// `WouldBlock` or `TimedOut`: use [`start`](Self::start) for such transports.
     pub fn accept<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
         self.start(io).finish()
     }
@@ -193,22 +193,22 @@ impl Server {
 }
 
 impl LiveServer {
-    /// As [`Server::accept`], with the configuration of this moment.
+    /// Like [`Server::accept`], with the configuration that is current now.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// Returns the errors of `Server::accept`.
     pub fn accept<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
         self.current().accept(io)
     }
 
-    /// As [`Server::start`], with the configuration of this moment.
+    /// Like [`Server::start`], with the configuration that is current now.
     pub fn start<S: Read + Write>(&self, io: S) -> Handshake<S> {
         self.current().start(io)
     }
 }
 
-/// How a handshake's drive over its transport ended.
+/// How driving a handshake over its transport ended.
 enum Stop {
     Done,
     Pause(io::ErrorKind),
@@ -233,8 +233,8 @@ impl<S: Read + Write> Handshake<S> {
         })
     }
 
-    /// Begins a server's handshake whose configuration is chosen when the ClientHello is there:
-    /// [`advance`](Self::advance) gives [`Progress::Ask`] then.
+    /// Begins a server's handshake whose configuration is chosen when the ClientHello has arrived:
+    /// [`advance`](Self::advance) then returns [`Progress::Ask`].
     pub fn undecided(io: S) -> Self {
         let clock = Clock::start();
         Self {
@@ -244,18 +244,18 @@ impl<S: Read + Write> Handshake<S> {
         }
     }
 
-    /// Goes on until the handshake is complete, a question has to be answered, or the transport
-    /// says `WouldBlock` or `TimedOut`.
+    /// Continues until the handshake is complete, a question must be answered, or the transport
+    /// returns `WouldBlock` or `TimedOut`.
     ///
-    /// Call it again when the transport is ready: for [writing](Self::wants_write) or else for
-    /// reading; and when [`time_left`](Self::time_left) is over. While a question stands it asks
-    /// that again, until it is answered or the time is over.
+    /// Call it again when the transport is ready: for writing if [`wants_write`](Self::wants_write)
+    /// returns true, otherwise for reading; and when [`time_left`](Self::time_left) is over. Until
+    /// a question is answered or the time is over, it asks that question again.
     ///
     /// # Errors
     ///
-    /// What the handshake failed with. There was one attempt to send the alert that tells the peer.
-    /// When the peer has gone while something was sent to it, the alert it left is preferred to the
-    /// transport's error.
+    /// Returns the error that the handshake failed with. One attempt was made to send the alert
+    /// that tells the peer. If the peer disappeared while data was being sent to it, the alert that
+    /// it left is returned rather than the transport's error.
     pub fn advance(mut self) -> Result<Progress<S>, Error> {
         match self.drive()? {
             Stop::Done => Ok(Progress::Done(Stream::new(
@@ -274,13 +274,13 @@ impl<S: Read + Write> Handshake<S> {
         }
     }
 
-    /// Goes on until the handshake is complete, over a transport that blocks: what
-    /// [`Client::connect`] and [`Server::accept`] end with.
+    /// Continues until the handshake is complete, over a blocking transport, as [`Client::connect`]
+    /// and [`Server::accept`] do.
     ///
     /// # Errors
     ///
-    /// As `connect` and `accept`; [`Error::Asked`] for a question, which [`advance`](Self::advance)
-    /// would have handed over.
+    /// Returns the errors of `connect` and `accept`, or [`Error::Asked`] for a question, which
+    /// [`advance`](Self::advance) would have returned.
     pub fn finish(mut self) -> Result<Stream<S>, Error> {
         let mut early_data = Vec::new();
         loop {
@@ -354,20 +354,20 @@ impl<S: Read + Write> Handshake<S> {
         }
     }
 
-    /// Sends what waits, all the way: the peer's answer depends on it.
+    /// Sends all that waits: the peer's answer depends on it.
     fn send(&mut self) -> io::Result<()> {
         transport::send(&mut self.io, &mut self.connection)?;
         transport::flush(&mut self.io)
     }
 
-    /// Tells the peer why, if it still listens.
+    /// Tells the peer why the handshake failed, if it still listens.
     fn fail(&mut self, error: Error) -> Error {
         transport::attempt(&mut self.io, &mut self.connection);
         error
     }
 
-    /// The peer has gone and takes nothing more. What it said before says more about why than the
-    /// transport's error does.
+    /// Handles a peer that is gone and takes nothing more. What it sent before says more about the
+    /// reason than the transport's error.
     fn last_words(&mut self, error: io::Error) -> Error {
         while transport::receive(&mut self.io, &mut self.connection).is_ok() {
             let status = loop {
@@ -388,32 +388,33 @@ impl<S: Read + Write> Handshake<S> {
         error.into()
     }
 
-    /// What the client asked for, while [`Question::Configuration`] waits for its answer.
+    /// Returns the client's offer while [`Question::Configuration`] waits for an answer.
     pub fn client_hello(&self) -> Option<&ClientHello> {
         self.connection.client_hello()
     }
 
-    /// What to look for in the store, while [`Question::Replay`] waits for its answer: see
-    /// [`Connection::replay_entry`].
+    /// Returns the entry to look up in the store while [`Question::Replay`] waits for an answer:
+    /// see [`Connection::replay_entry`].
     pub fn replay_entry(&self) -> Option<ReplayEntry> {
         self.connection.replay_entry()
     }
 
-    /// What to sign, while [`Question::Signature`] waits for its answer: see
+    /// Returns the bytes to sign while [`Question::Signature`] waits for an answer: see
     /// [`Connection::to_sign`].
     pub fn to_sign(&self) -> Option<&[u8]> {
         self.connection.to_sign()
     }
 
-    /// What a server knows of the handshake at [`Progress::EarlyData`]: see
+    /// Returns what a server knows of the handshake at [`Progress::EarlyData`]: see
     /// [`Connection::early_negotiated`].
     pub fn early_negotiated(&self) -> Option<Negotiated> {
         self.connection.early_negotiated()
     }
 
-    /// Sends something before the handshake is complete, if that is possible now: early data at a
-    /// client whose configuration [allows](crate::ClientBuilder::early_data) it and that has a
-    /// session for it; at a server that takes early data, the answer to it.
+    /// Returns a writer for data that is sent before the handshake is complete, if that is possible
+    /// now: early data for a client whose configuration [allows](crate::ClientBuilder::early_data)
+    /// it and that has a session for it, or the answer to early data for a server that accepted
+    /// some.
     pub fn early_data(&mut self) -> Option<EarlyDataWriter<'_, S>> {
         let Self { io, connection, .. } = self;
         connection
@@ -421,12 +422,13 @@ impl<S: Read + Write> Handshake<S> {
             .then_some(EarlyDataWriter { io, connection })
     }
 
-    /// Answers [`Question::Configuration`]: the handshake goes on with this server's configuration.
+    /// Answers [`Question::Configuration`]: the handshake continues with the configuration of
+    /// `server`.
     ///
     /// # Errors
     ///
-    /// As [`advance`](Self::advance), for what is wrong with the ClientHello; [`Error::WrongState`]
-    /// if that was not asked.
+    /// Returns the errors of [`advance`](Self::advance) if the ClientHello is not acceptable, or
+    /// [`Error::WrongState`] if no configuration was asked for.
     pub fn choose(mut self, server: &Server) -> Result<Self, Error> {
         match self
             .connection
@@ -437,8 +439,7 @@ impl<S: Read + Write> Handshake<S> {
         }
     }
 
-    /// Answers no: the handshake is over, and the peer is told by this alert. Gives the transport
-    /// back.
+    /// Refuses: ends the handshake, sends `alert` to the peer, and returns the transport.
     pub fn refuse(mut self, alert: AlertDescription) -> S {
         if self.connection.refuse(alert).is_ok() {
             transport::attempt(&mut self.io, &mut self.connection);
@@ -450,7 +451,7 @@ impl<S: Read + Write> Handshake<S> {
     ///
     /// # Errors
     ///
-    /// As [`Connection::answer`], after the peer has been told.
+    /// Returns the errors of [`Connection::answer`], after telling the peer.
     pub fn answer(mut self, answer: Answer) -> Result<Self, Error> {
         match self
             .connection
@@ -463,13 +464,13 @@ impl<S: Read + Write> Handshake<S> {
 }
 
 impl<S> Handshake<S> {
-    /// Whether something waits to be sent, so that after a pause the transport has to be ready for
-    /// writing; otherwise for reading.
+    /// Returns true if bytes wait to be sent, so that after a pause the transport must be ready for
+    /// writing; otherwise it must be ready for reading.
     pub fn wants_write(&self) -> bool {
         !self.connection.output().is_empty()
     }
 
-    /// How long the handshake may still take: see
+    /// Returns how long the handshake may still take: see
     /// [`handshake_timeout`](crate::ClientBuilder::handshake_timeout).
     pub fn time_left(&self) -> Duration {
         self.connection
@@ -478,18 +479,18 @@ impl<S> Handshake<S> {
             .saturating_sub(self.clock.now().monotonic)
     }
 
-    /// The transport.
+    /// Returns the transport.
     pub fn get_ref(&self) -> &S {
         &self.io
     }
 
-    /// The transport, to set its options. Bytes read from it or written to it are missing in the
-    /// handshake.
+    /// Returns the transport, to set its options. Bytes that are read from it or written to it
+    /// directly are missing in the handshake.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.io
     }
 
-    /// Gives up, and gives the transport back. The peer is not told.
+    /// Gives up, and returns the transport. The peer is not told.
     pub fn into_inner(self) -> S {
         self.io
     }
@@ -504,7 +505,7 @@ impl<S: fmt::Debug> fmt::Debug for Handshake<S> {
     }
 }
 
-/// Why `connect` and `accept` end on a pause.
+/// The reason why `connect` and `accept` end on a pause.
 #[derive(Debug)]
 struct Paused;
 

@@ -1,18 +1,17 @@
-//! What applications hold: a connection over a transport of theirs, anything that is
-//! `Read + Write`.
+//! What applications hold: a connection over a transport, which is anything that is `Read + Write`.
 //!
 //! ```text
-//! Client::connect / Server::accept ──────────────── a loop over ───────────────┐
+//! Client::connect / Server::accept ─── loops over ───────────────┐
 //! Client::start / Server::start / Handshake::undecided ─> Handshake ─advance─> Progress ─> Stream
 //! ```
 //!
-//! * `handshake.rs`: a handshake in progress, which can pause and go on.
+//! * `handshake.rs`: a handshake in progress, which can pause and continue.
 //! * `early_data.rs`: what is sent before it is complete.
 //! * `blocking.rs`: the stream after it.
 //! * `split.rs`: the two halves of a stream, for two threads.
-//! * `transport.rs`: bytes between the sans-IO core and the transport, for both; what an error of
-//!   the transport means.
-//! * `clock.rs`: the system's clocks. Nothing below reads any.
+//! * `transport.rs`: bytes between the sans-IO core and the transport, for both; the meaning of the
+//!   transport's errors.
+//! * `clock.rs`: the system's clocks. Nothing below reads a clock.
 
 mod blocking;
 mod clock;

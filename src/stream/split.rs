@@ -1,10 +1,13 @@
 //! [`ReadHalf`] and [`WriteHalf`]: a stream for two threads, one that reads and one that writes.
 //!
 //! ```text
-//! ReadHalf ── ReceiveHalf, the transport's reader ──────────────────────── its own
+//! ReadHalf ── ReceiveHalf, the transport's reader
 //!     └─ notes ─┐
-//! WriteHalf ────┴─ Shared: Mutex<SendHalf, the transport's writer> ──── locked while writing; reading tries at most: for last words, and to give memory back before it waits
+//! WriteHalf ────┴─ Shared: Mutex<SendHalf, the transport's writer>
 //! ```
+//!
+//! Writing holds the lock. Reading only tries it: to send an alert, and to free memory before it
+//! waits.
 
 use core::fmt;
 use std::io::{self, BufRead, Read, Write};
@@ -18,24 +21,25 @@ use crate::stream::clock::Clock;
 use crate::stream::transport;
 use crate::time::Now;
 
-/// A transport that comes apart into one that is read and one that is written, for
-/// [`Stream::into_split`](crate::Stream::into_split): `TcpStream`, `UnixStream`, and [`Pair`], of
-/// which any other can be made before the handshake:
-/// `client.connect(name, Pair { reader, writer })`. Or implement this for your own.
+/// A transport that can be split into a reader and a writer, for
+/// [`Stream::into_split`](crate::Stream::into_split).
 ///
-/// A socket is split by `try_clone`: one more file descriptor. Both are the same socket: time-outs
-/// and whether it blocks hold for both halves.
+/// Implemented for `TcpStream`, `UnixStream` and [`Pair`]. Any other transport can be made a `Pair`
+/// before the handshake, `client.connect(name, Pair { reader, writer })`, or implement this trait.
+///
+/// A socket is split with `try_clone`, which uses one more file descriptor. Both are the same
+/// socket: time-outs and blocking mode apply to both halves.
 pub trait Split {
-    /// What is read.
+    /// The part that is read.
     type Reader: Read;
-    /// What is written. The reading half makes use of it too, for the alert that says why it ends.
+    /// The part that is written. The read half uses it too, for the alert that says why it ends.
     type Writer: Write + Send + 'static;
 
-    /// Takes it apart.
+    /// Splits the transport.
     ///
     /// # Errors
     ///
-    /// Those of the system, such as having no file descriptor left.
+    /// Returns the system's errors, such as a lack of file descriptors.
     fn split(self) -> io::Result<(Self::Reader, Self::Writer)>;
 }
 
@@ -58,16 +62,17 @@ impl Split for std::os::unix::net::UnixStream {
     }
 }
 
-/// A transport made of two: what is read and what is written, such as a program's output and input.
+/// A transport made of a reader and a writer, such as a program's output and input.
 #[derive(Debug)]
 pub struct Pair<R, W> {
-    /// What is read.
+    /// The part that is read.
     pub reader: R,
-    /// What is written.
+    /// The part that is written.
     pub writer: W,
 }
 
 impl<R: Read, W> Read for Pair<R, W> {
+    ///
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.reader.read(out)
     }
@@ -92,7 +97,7 @@ impl<R: Read, W: Write + Send + 'static> Split for Pair<R, W> {
     }
 }
 
-/// What is behind the lock.
+/// What the lock protects.
 struct LockedWriter<W> {
     writing: SendHalf,
     /// None when the half that writes is gone.
@@ -102,8 +107,8 @@ struct LockedWriter<W> {
 }
 
 impl<W: Write> LockedWriter<W> {
-    /// Sends all that waits. What waited when the connection failed may have been thrown away, so
-    /// that is an error.
+    /// Sends all that waits. Returns an error if the connection has failed, as what waited then may
+    /// have been discarded.
     fn send(&mut self, notes: &Notes<Error>) -> io::Result<()> {
         if let Some(error) = &self.broken {
             return Err(error.clone().into());
@@ -156,7 +161,7 @@ impl<W: Write> LockedWriter<W> {
     }
 }
 
-/// Keeps an error that ends sending: a record of which the transport has lost a part cannot be
+/// Keeps an error that ends sending: a record that the transport has partly lost cannot be
 /// repeated.
 fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
     if transport::is_pause(&error) {
@@ -223,11 +228,11 @@ pub(super) fn halves<R: Read, W: Write + Send + 'static>(
     )
 }
 
-/// The half of a [`Stream`](crate::Stream) that reads; see
+/// The read half of a [`Stream`](crate::Stream): see
 /// [`Stream::into_split`](crate::Stream::into_split).
 ///
-/// When it is dropped nothing is read any more, and the peer is not told: it writes until the
-/// transport is full.
+/// After it is dropped nothing more is read. The peer is not told, and writes until the transport
+/// is full.
 pub struct ReadHalf<R> {
     io: R,
     reading: ReceiveHalf,
@@ -241,25 +246,25 @@ pub struct ReadHalf<R> {
 }
 
 impl<R: Read> ReadHalf<R> {
-    /// What the handshake has agreed on, and who the peer is.
+    /// Returns what the handshake agreed on, and who the peer is.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 
-    /// At a server: the early data that came before the handshake was complete, once, unless the
-    /// stream's [`take_early_data`](crate::Stream::take_early_data) was asked for it. What is read
-    /// came after it.
+    /// Returns, at a server, the early data that came before the handshake was complete, once,
+    /// unless the stream's [`take_early_data`](crate::Stream::take_early_data) returned it already.
+    /// Data that is read came after it.
     pub fn take_early_data(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.early_data)
     }
 
-    /// What is read.
+    /// Returns the part of the transport that is read.
     pub fn get_ref(&self) -> &R {
         &self.io
     }
 
-    /// Works on what came, and receives until something is there for `out`, or to be held if `out`
-    /// is empty.
+    /// Processes what was received, and receives until there is data for `out`, or data to hold if
+    /// `out` is empty.
     fn fill(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             let result = self
@@ -288,11 +293,12 @@ impl<R: Read> ReadHalf<R> {
 }
 
 impl<R: Read> Read for ReadHalf<R> {
-    /// As of a [`Stream`](crate::Stream): `Ok(0)` is the peer's close_notify, or an empty `out`.
+    /// Like reading from a [`Stream`](crate::Stream): returns `Ok(0)` after the peer's close_notify,
+    /// or if `out` is empty.
     ///
-    /// It waits for the transport that is read alone, but where it fails with what the peer should
-    /// know: unless the other half is at work, one attempt to send that alert comes before the
-    /// error, and takes as long as the transport lets a write wait.
+    /// Waits only for the reader of the transport, with one exception: if it fails with an error
+    /// that the peer should know, and the other half is not working, one attempt to send the alert
+    /// comes first, and takes as long as the transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             Ok(0)
@@ -303,7 +309,7 @@ impl<R: Read> Read for ReadHalf<R> {
 }
 
 impl<R: Read> BufRead for ReadHalf<R> {
-    /// What was received and decrypted, without a copy: at most one record.
+    /// Returns received and decrypted data without a copy: at most one record.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.fill(&mut [])?;
         Ok(self.reading.plaintext())
@@ -323,22 +329,22 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
     }
 }
 
-/// The half of a [`Stream`](crate::Stream) that writes; see
+/// The write half of a [`Stream`](crate::Stream): see
 /// [`Stream::into_split`](crate::Stream::into_split).
 ///
 /// Dropping it makes one attempt to [`close`](Self::close), and to send what was gathered while
-/// [corked](Self::set_corked), none while the thread panics; and wipes its keys. The other half
-/// reads on.
+/// [corked](Self::set_corked), unless the thread panics; and wipes its keys. The other half
+/// continues to read.
 ///
 /// # Memory
 ///
-/// Its buffer grows with what is written at once, up to some 66 KB, and goes back, but for 512
-/// bytes, when the other half next begins to wait for the peer, unless this one is at work then;
-/// and by `flush`, which is for a program that only writes. So a program that flushes after every
-/// write of more than 490 bytes pays each time for an allocation; without, no write allocates. What
-/// was written is sent without it; it is for transports that have a buffer of their own, and for
-/// who has nothing more to say for long. While [corked](Self::set_corked) `flush` is what sends,
-/// and keeps the buffer.
+/// Its buffer grows with the amount written at once, up to about 66 KB. It is freed, except for 512
+/// bytes, when the other half next waits for the peer, unless this half is working then; and by
+/// `flush`, for programs that only write. So a program that flushes after every write of more than
+/// 490 bytes pays for an allocation each time; without the flushes, no write allocates. Written
+/// data is sent without a flush. Call `flush` for transports with a buffer of their own, and when
+/// nothing more will be written for long. While [corked](Self::set_corked), `flush` sends the
+/// gathered data and keeps the buffer.
 pub struct WriteHalf<W: Write> {
     shared: Arc<Shared<LockedWriter<W>, Error>>,
     clock: Clock,
@@ -346,20 +352,21 @@ pub struct WriteHalf<W: Write> {
 }
 
 impl<W: Write> WriteHalf<W> {
-    /// What the handshake has agreed on, and who the peer is.
+    /// Returns what the handshake agreed on, and who the peer is.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 
-    /// Says that this side sends no more: close_notify goes out behind all that was written, and
-    /// the keys for sending are wiped.
+    /// Closes this side: close_notify is sent after everything that was written, and the sending
+    /// keys are wiped.
     ///
-    /// The other half reads on until the peer closes too. To end it sooner shut the transport down,
-    /// by a `try_clone` of what [`ReadHalf::get_ref`] gives: it reports [`Error::Truncated`] then.
+    /// The other half continues to read until the peer closes too. To end it sooner, shut the
+    /// transport down through a `try_clone` of [`ReadHalf::get_ref`]: the read half then returns
+    /// [`Error::Truncated`].
     ///
     /// # Errors
     ///
-    /// As [`Stream::close`](crate::Stream::close).
+    /// Returns the errors of [`Stream::close`](crate::Stream::close).
     pub fn close(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
@@ -377,7 +384,7 @@ impl<W: Write> WriteHalf<W> {
     ///
     /// # Errors
     ///
-    /// As [`Stream::rekey`](crate::Stream::rekey).
+    /// Returns the errors of [`Stream::rekey`](crate::Stream::rekey).
     pub fn rekey(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
@@ -388,12 +395,12 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
-    /// As [`Stream::write_with`](crate::Stream::write_with). The half that reads waits for nothing
+    /// Like [`Stream::write_with`](crate::Stream::write_with). The read half does not wait
     /// meanwhile, whatever `write` does.
     ///
     /// # Errors
     ///
-    /// As [`Stream::write_with`](crate::Stream::write_with).
+    /// Returns the errors of [`Stream::write_with`](crate::Stream::write_with).
     pub fn write_with(
         &mut self,
         length: usize,
@@ -402,12 +409,12 @@ impl<W: Write> WriteHalf<W> {
         self.write_by(|writing, notes| writing.write_with(length, write, notes))
     }
 
-    /// Gathers what is written, or no longer: see
+    /// Sets whether written data is gathered: see
     /// [`Stream::set_corked`](crate::Stream::set_corked).
     ///
     /// # Errors
     ///
-    /// As [`Stream::set_corked`](crate::Stream::set_corked).
+    /// Returns the errors of [`Stream::set_corked`](crate::Stream::set_corked).
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
@@ -417,19 +424,19 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
-    /// Whether what is written is gathered.
+    /// Returns true if written data is gathered.
     pub fn is_corked(&self) -> bool {
         self.work(|sender, _| sender.writing.is_corked())
     }
 
-    /// Whether something waits to be sent, so that `flush` should be called when the transport is
-    /// ready for writing. The answer to a KeyUpdate counts: it does not go out before something is
-    /// written or flushed. What is [gathered](Self::set_corked) does not: it waits for more.
+    /// Returns true if bytes wait to be sent, so that `flush` should be called when the transport
+    /// is ready for writing. The answer to a KeyUpdate counts, as it is sent only with the next
+    /// write or flush. Data that is [gathered](Self::set_corked) does not count.
     pub fn wants_write(&self) -> bool {
         self.work(|sender, notes| sender.broken.is_none() && sender.writing.wants_write(notes))
     }
 
-    /// Writes when all that was accepted before is sent.
+    /// Writes once everything that was accepted before has been sent.
     fn write_by(
         &mut self,
         write: impl FnOnce(&mut SendHalf, &Notes<Error>) -> Result<usize, Error>,
@@ -450,7 +457,7 @@ impl<W: Write> WriteHalf<W> {
 }
 
 impl<W: Write> Write for WriteHalf<W> {
-    /// As of a [`Stream`](crate::Stream).
+    /// Like writing to a [`Stream`](crate::Stream).
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.write_vectored(&[io::IoSlice::new(data)])
     }
@@ -459,8 +466,8 @@ impl<W: Write> Write for WriteHalf<W> {
         self.write_by(|writing, notes| writing.write(buffers, notes))
     }
 
-    /// As of a [`Stream`](crate::Stream), what was gathered included. Unless corked it says besides
-    /// that this was all for now, so memory goes back; see [`WriteHalf`].
+    /// Like flushing a [`Stream`](crate::Stream), gathered data included. Unless corked, it also
+    /// frees memory: see [`WriteHalf`].
     fn flush(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {

@@ -1,18 +1,18 @@
 //! Bytes between the sans-IO core and a transport.
 //!
-//! What an error of the transport means:
+//! The meaning of the transport's errors:
 //!
-//! * `Interrupted` means nothing: the call is repeated.
-//! * `WouldBlock` and `TimedOut` mean "not now" (a time-out of a socket is the one or the other,
-//!   depending on the system). Nothing is lost, and the same call goes on later. (Unix says
-//!   `TimedOut` of a connection that it has given up, too; the call after it finds that out.)
-//! * Anything else is final.
+//! * `Interrupted` has no meaning: the call is repeated.
+//! * `WouldBlock` and `TimedOut` mean "not now". (A socket's time-out is one or the other,
+//!   depending on the system.) Nothing is lost, and the same call continues later. (Unix also
+//!   returns `TimedOut` for a connection that it has given up; the next call finds that out.)
+//! * Any other error is final.
 
 use std::io::{self, Read, Write};
 
 use crate::connection::{Connection, ReceiveHalf, SendHalf};
 
-/// Whether the same call can succeed later.
+/// Returns true if the same call can succeed later.
 pub(super) fn is_pause(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -20,8 +20,8 @@ pub(super) fn is_pause(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the other end is gone, so that what it said last is already here: reading it does not
-/// wait.
+/// Returns true if the other end is gone, so that what it sent last is already here and reading it
+/// does not wait.
 pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -31,13 +31,13 @@ pub(super) fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// What has bytes for a transport.
+/// Something that has bytes for a transport.
 pub(super) trait Outgoing {
     fn output(&self) -> &[u8];
     fn sent(&mut self, count: usize);
 }
 
-/// What takes bytes from a transport.
+/// Something that takes bytes from a transport.
 pub(super) trait Incoming {
     fn input(&mut self) -> &mut [u8];
     fn received(&mut self, count: usize);
@@ -94,8 +94,8 @@ pub(super) fn flush(io: &mut impl Write) -> io::Result<()> {
     retry(|| io.flush())
 }
 
-/// Sends what waits in one call, for last words: nobody is there to hear of an error, and there is
-/// no second call to wait for.
+/// Sends what waits in one call, for last words: nobody is left to report an error to, and no
+/// second call to wait for.
 pub(super) fn attempt(io: &mut impl Write, connection: &mut impl Outgoing) {
     if !connection.output().is_empty()
         && send_once(io, connection).is_ok()
@@ -134,10 +134,9 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// The transport of a stream: always there, until the stream gives it back.
+/// The transport of a stream: present until the stream returns it.
 ///
-/// A type that is dropped in its own way cannot be taken apart; and `into_inner` is worth an
-/// `Option`.
+/// A type with a `Drop` of its own cannot be taken apart, so `into_inner` needs the `Option`.
 pub(super) struct Transport<S>(Option<S>);
 
 const TAKEN: &str = "only into_inner takes it, which consumes the stream";
