@@ -1,12 +1,14 @@
 //! [`Stream`]: a connection over a transport, as a stream of bytes in each direction.
 //!
 //! ```text
-//! write(data) ─> Connection::write ─> output ─> io.write          encrypted from where it is; up to four full records a call; corked: full records alone
-//! read(out) <── Connection::process_into <── input <── io.read    decrypted to where it belongs; no more than one call of the transport
+//! write(data) ─> Connection::write ─> output ─> io.write
+//!                encrypted from where it is; up to four full records a call; full ones if corked
+//! read(out) <── Connection::process_into <── input <── io.read
+//!                decrypted to where it belongs; at most one call of the transport
 //! ```
 //!
-//! The two directions fail apart from each other: what the peer said before it went away can be
-//! read after a write has failed.
+//! The two directions fail separately: what the peer sent before it went away can be read after a
+//! write has failed.
 
 use core::fmt;
 use std::io::{self, BufRead, Read, Write};
@@ -27,62 +29,60 @@ use crate::time::Now;
 /// RFC 9266, section 2.
 const CHANNEL_BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
-/// RFC 9266, section 2: in bytes.
+/// RFC 9266, section 2: the length in bytes.
 const CHANNEL_BINDING_LENGTH: usize = 32;
 
-/// A TLS 1.3 connection over the transport `S`: what is written is encrypted and sent, what is
-/// received is decrypted and read.
+/// A TLS 1.3 connection over the transport `S`: data written to it is encrypted and sent, received
+/// data is decrypted and read from it.
 ///
 /// # The end
 ///
-/// Each direction ends for itself. [`close`](Self::close) says that this side sends no more;
-/// reading goes on. `read` returns `Ok(0)` only when the peer has said the same: then all that it
-/// sent has been read. A connection that was cut instead is an error of the kind `UnexpectedEof`,
-/// from which `io::Error::downcast::<fleeting::Error>()` gives [`Error::Truncated`]; or it is the
-/// transport's own error, such as `ConnectionReset`, which is no end either.
+/// Each direction ends separately. [`close`](Self::close) tells the peer that this side sends no
+/// more; reading continues. `read` returns `Ok(0)` only after the peer has closed its side, and
+/// then everything that it sent has been read. If the connection was cut instead, `read` returns an
+/// error of kind `UnexpectedEof`, from which `io::Error::downcast::<fleeting::Error>()` gives
+/// [`Error::Truncated`]; or the transport's own error, such as `ConnectionReset`.
 ///
 /// `Ok` from `write`, `flush` and `close` means that the transport has the bytes, not that the peer
-/// has. TCP resets a connection that is closed while something received is unread, and what was on
-/// its way is lost then: who must be sure reads to `Ok(0)` before dropping the stream, or its last
-/// half.
+/// has them. TCP resets a connection that is closed while received data is unread, and data on its
+/// way is then lost. To be sure that the peer received everything, read until `Ok(0)` before
+/// dropping the stream, or its last half.
 ///
 /// Dropping the stream without `close` makes one attempt to close it, and to send what was gathered
-/// while [corked](Self::set_corked), which waits no longer than the transport's own time-out; and
-/// none while the thread panics: what the peer has read is not all there was to come then, and it
-/// should see that.
+/// while [corked](Self::set_corked). This waits no longer than the transport's own time-out. No
+/// attempt is made while the thread panics: the peer has not received everything then, and should
+/// see that.
 ///
-/// # Transports that do not block, and time-outs
+/// # Non-blocking transports, and time-outs
 ///
-/// `WouldBlock`, `TimedOut` and `Interrupted` lose nothing. `Interrupted` is not passed on. After
-/// the other two the same call goes on where it was:
+/// No data is lost on `WouldBlock` or `TimedOut`: repeat the same call to continue. `Interrupted`
+/// is retried internally.
 ///
-/// * `read` has consumed nothing of the plaintext.
-/// * `write` has accepted nothing. `Ok(n)` says that `n` bytes are encrypted (or gathered, see
-///   below), and that the transport has them, or else gets them before anything else, by the next
-///   call of `write`, `flush` or `close`. So a program that has nothing more to write calls `flush`
-///   until that says `Ok`; [`wants_write`](Self::wants_write) tells whether something waits.
+/// * `read` has consumed no plaintext.
+/// * `write` has accepted nothing. `Ok(n)` means that `n` bytes are encrypted (or gathered, see
+///   below). They have been sent, or are sent before anything else by the next call of `write`,
+///   `flush` or `close`. So a program that has nothing more to write must call `flush` until it
+///   returns `Ok`. [`wants_write`](Self::wants_write) returns true if something waits.
 ///
-/// `write_all` and `writeln!` lose count of what was accepted when they return one of the two:
-/// where those can come, also from a time-out of a socket, call `write`.
+/// `write_all` and `writeln!` do not report how much was accepted when they return one of these
+/// errors. If such errors are possible, also from a socket's time-out, use `write`.
 ///
 /// Any other error of the transport while sending is final: bytes are missing then, and every later
-/// write returns it again. What the peer sent before can still be read, such as the alert that says
-/// why it left.
+/// write returns the error again. What the peer sent before can still be read, such as the alert
+/// that says why it left.
 ///
 /// # Many small writes
 ///
-/// Each `write` makes a record and a call of the transport. A program that writes little at a time
-/// [corks](Self::set_corked) the stream, and calls `flush` where the peer should have all that was
-/// said.
+/// Each `write` creates a record and calls the transport. A program that writes small pieces can
+/// [cork](Self::set_corked) the stream, and call `flush` when the peer should receive everything.
 ///
 /// # Memory
 ///
-/// The buffers grow with what is written and read at once, up to some 66 KB in each direction, and
-/// stay while bytes move: then no call and no record allocates. Where `read` finds nothing of a
-/// further message at hand and has to wait for the peer, perhaps for days, they go back: a stream
-/// that waits keeps 512 bytes in each direction. Messages of up to 490 bytes, one at a time, never
-/// need more. Where they are longer each such wait costs an allocation for sending and two or three
-/// for receiving, however much comes between it and the next.
+/// The buffers grow with the amounts written and read at once, up to about 66 KB in each direction,
+/// and stay while bytes move: then neither calls nor records allocate. When `read` has no further
+/// data at hand and must wait for the peer, they are freed: a waiting stream keeps 512 bytes in
+/// each direction. Messages of up to 490 bytes, one at a time, never need more. For longer
+/// messages, each such wait costs one allocation for sending and two or three for receiving.
 ///
 /// ```
 /// use std::io::{BufRead, Read, Write};
@@ -119,19 +119,19 @@ pub struct Stream<S: Read + Write> {
     io: Transport<S>,
     connection: Connection,
     clock: Clock,
-    /// When the transport was last read: what it gave is worked on as of then, without asking the
-    /// clock for each record.
+    /// When the transport was last read. What it delivered is processed as of then, without reading
+    /// the clock for each record.
     now: Now,
-    /// Kept here, as a connection that fails forgets it.
+    /// Kept here, as a failed connection forgets it.
     negotiated: Negotiated,
-    /// What `accept` collected.
+    /// The early data that `accept` collected.
     early_data: Vec<u8>,
     /// The transport's error that ended sending.
     broken: Option<Error>,
 }
 
 impl<S: Read + Write> Stream<S> {
-    /// After the handshake.
+    /// Creates the stream after the handshake.
     pub(super) fn new(
         io: S,
         connection: Connection,
@@ -156,19 +156,19 @@ impl<S: Read + Write> Stream<S> {
         })
     }
 
-    /// Of a connection whose handshake somebody else has moved.
+    /// Creates the stream of a connection whose handshake somebody else has driven.
     #[cfg(test)]
     pub(crate) fn over(io: S, connection: Connection) -> Self {
         Self::new(io, connection, Clock::start(), Vec::new()).unwrap()
     }
 
-    /// Says that this side sends no more: close_notify goes out behind all that was written, and
-    /// the keys for sending are wiped. Reading goes on until the peer says the same.
+    /// Closes this side: close_notify is sent after everything that was written, and the sending
+    /// keys are wiped. Reading continues until the peer closes its side.
     ///
     /// # Errors
     ///
-    /// Those of the transport; after `WouldBlock` or `TimedOut` it is to be called again. What the
-    /// connection failed with, if it has failed: then there is nothing to close.
+    /// Returns the transport's errors; after `WouldBlock` or `TimedOut`, call it again. If the
+    /// connection has failed, returns that error, as there is nothing to close.
     pub fn close(&mut self) -> io::Result<()> {
         self.check_failed()?;
         self.say_close();
@@ -176,11 +176,11 @@ impl<S: Read + Write> Stream<S> {
     }
 
     /// Renews the keys of both directions: ours now, the peer's when it answers (RFC 9846, 4.7.3).
-    /// What the old keys protected stays closed to whoever learns the new ones.
+    /// Whoever learns the new keys cannot decrypt what the old keys protected.
     ///
     /// # Errors
     ///
-    /// As `write`: after `WouldBlock` or `TimedOut` nothing was renewed, and it can be called
+    /// Returns the errors of `write`. After `WouldBlock` or `TimedOut` nothing was renewed: call it
     /// again.
     pub fn rekey(&mut self) -> io::Result<()> {
         self.send()?;
@@ -189,15 +189,16 @@ impl<S: Read + Write> Stream<S> {
         self.send_or_wait()
     }
 
-    /// As `write`, without a copy of what the program makes for the purpose: `write` gets the place
-    /// where the next record is encrypted, up to `length` bytes of it, as many as a record may have
-    /// (16384, or what the peer takes), and returns how many it has written (more than it got
-    /// counts as all). What was in there before is of no meaning. Each call makes a record, as each
-    /// `write` does.
+    /// Like `write`, but the caller produces the data directly in the record buffer.
+    ///
+    /// `write` receives a buffer of up to `length` bytes, limited by the size of a record (16384
+    /// bytes, or what the peer accepts), and returns how many bytes it wrote. A larger number
+    /// counts as the whole buffer. The buffer's initial content is unspecified. Each call creates a
+    /// record, as each `write` does.
     ///
     /// ```
-    /// # use std::io::Write;
-    /// # fn report(tls: &mut fleeting::Stream<std::net::TcpStream>, degrees: f32) -> std::io::Result<()> {
+    /// # use std::io::{self, Write};
+    /// # fn report<S: io::Read + Write>(tls: &mut fleeting::Stream<S>, degrees: f32) -> io::Result<()> {
     /// tls.write_with(64, |mut place| {
     ///     let room = place.len();
     ///     let _ = writeln!(place, "temperature {degrees}"); // `&mut [u8]` is a writer
@@ -209,8 +210,8 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// # Errors
     ///
-    /// As `write`: after `WouldBlock` or `TimedOut` nothing was asked for, and it can be called
-    /// again.
+    /// Returns the errors of `write`. After `WouldBlock` or `TimedOut` the closure was not called:
+    /// call again.
     pub fn write_with(
         &mut self,
         length: usize,
@@ -220,17 +221,19 @@ impl<S: Read + Write> Stream<S> {
         self.write_by(|connection| connection.write_with(length, write))
     }
 
-    /// Gathers what is written, or no longer. While corked, [`write`](Write::write) sends full
-    /// records alone, so that many small writes become few records and few calls of the transport.
-    /// What does not fill a record yet is sent by [`flush`](Write::flush), by
-    /// [`close`](Self::close), by [`rekey`](Self::rekey), and when the stream is uncorked or
-    /// dropped; and by [`write_with`](Self::write_with), if the record that was begun has no room
-    /// for the length that it asks for. It stands where it will be encrypted, and is at most one
-    /// record.
+    /// Sets whether written data is gathered.
+    ///
+    /// While corked, [`write`](Write::write) sends only full records, so that many small writes
+    /// become few records and few calls of the transport. Data that does not fill a record is sent
+    /// by [`flush`](Write::flush), [`close`](Self::close) and [`rekey`](Self::rekey), when the
+    /// stream is uncorked or dropped, and by a [`write_with`](Self::write_with) that asks for more
+    /// than the rest of the record. It is gathered in the place where it will be encrypted, and is
+    /// at most one record.
     ///
     /// ```
-    /// # use std::io::Write;
-    /// # fn answer(tls: &mut fleeting::Stream<std::net::TcpStream>, lines: &[String]) -> std::io::Result<()> {
+    /// # use std::io::{self, Write};
+    /// # type Tls = fleeting::Stream<std::net::TcpStream>;
+    /// # fn answer(tls: &mut Tls, lines: &[String]) -> io::Result<()> {
     /// tls.set_corked(true)?;
     /// for line in lines {
     ///     writeln!(tls, "{line}")?;
@@ -239,13 +242,13 @@ impl<S: Read + Write> Stream<S> {
     /// # }
     /// ```
     ///
-    /// Reading does not flush: a question that was gathered has to be flushed before its answer is
-    /// waited for. After [`close`](Self::close) there is nothing to gather, and nothing happens.
+    /// Reading does not flush: flush a gathered request before waiting for its answer. After
+    /// [`close`](Self::close) this has no effect.
     ///
     /// # Errors
     ///
-    /// Those of `write`, but for `WouldBlock` and `TimedOut`: what the transport does not take then
-    /// goes out by the next call of `write`, `flush` or `close`.
+    /// Returns the errors of `write`, except `WouldBlock` and `TimedOut`: what the transport does
+    /// not take is sent by the next call of `write`, `flush` or `close`.
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
         self.drop_old_tickets();
         self.connection
@@ -255,73 +258,76 @@ impl<S: Read + Write> Stream<S> {
         self.check_failed()
     }
 
-    /// Whether what is written is gathered.
+    /// Returns true if written data is gathered.
     pub fn is_corked(&self) -> bool {
         self.connection.is_corked()
     }
 
-    /// Who the peer is, if it showed a certificate or a key: a server always, a client that was
-    /// asked. With an [`external_psk`](Self::external_psk) nobody does.
+    /// Returns who the peer is, if it authenticated with a certificate or a key: always a server,
+    /// and a client that was asked. `None` with an [`external_psk`](Self::external_psk).
     pub fn peer(&self) -> Option<&Peer> {
         self.negotiated.peer()
     }
 
-    /// What protects the records.
+    /// Returns the cipher suite that protects the records.
     pub fn cipher_suite(&self) -> CipherSuite {
         self.negotiated.cipher_suite()
     }
 
-    /// What agreed the keys.
+    /// Returns the group in which the keys were agreed.
     pub fn group(&self) -> NamedGroup {
         self.negotiated.group()
     }
 
-    /// The application protocol, if both sides speak ALPN (RFC 7301).
+    /// Returns the application protocol, if both sides support ALPN (RFC 7301).
     pub fn alpn(&self) -> Option<&[u8]> {
         self.negotiated.alpn()
     }
 
-    /// The DNS name the client asked for, if any, in lower case.
+    /// Returns the DNS name that the client asked for, if any, in lower case.
     pub fn server_name(&self) -> Option<&str> {
         self.negotiated.server_name()
     }
 
-    /// Whether this connection resumed an earlier one. Then [`peer`](Self::peer) is who proved its
-    /// identity there, and was not asked again; a server knows that client's own certificate alone,
-    /// without those above it.
+    /// Returns true if this connection resumed an earlier one.
+    ///
+    /// [`peer`](Self::peer) is then who authenticated in that one, and was not asked again. A
+    /// server knows only the client's own certificate then, not those above it.
     pub fn resumed(&self) -> bool {
         self.negotiated.resumed()
     }
 
-    /// The PSK that both sides held, if that is how they know each other; then there is no
-    /// [`peer`](Self::peer).
+    /// Returns the external PSK with which both sides authenticated, if they did so. There is no
+    /// [`peer`](Self::peer) then.
     pub fn external_psk(&self) -> Option<&ExternalPsk> {
         self.negotiated.external_psk()
     }
 
-    /// What became of the client's early data: as a client, whether the server has what was sent.
-    /// What it rejected is not sent again by itself.
+    /// Returns the outcome of the client's early data: for a client, whether the server accepted
+    /// what was sent. Rejected data is not sent again automatically.
     pub fn early_data(&self) -> EarlyData {
         self.negotiated.early_data()
     }
 
-    /// At a server: the early data that came before the handshake was complete, once, if
+    /// Returns, at a server, the early data that came before the handshake was complete, once, if
     /// [`Server::accept`](crate::Server::accept) or [`Handshake::finish`](crate::Handshake::finish)
-    /// collected it. What is read from the stream came after it.
+    /// collected it. Data that is read from the stream came after it.
     ///
-    /// That the handshake is complete says that this client sent it, on this connection, now. It
-    /// may have sent the same elsewhere: see [`ReplayGuard`](crate::ReplayGuard).
+    /// Since the handshake is complete, this client sent it, on this connection, now. It may have
+    /// sent the same elsewhere: see [`ReplayGuard`](crate::ReplayGuard).
     pub fn take_early_data(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.early_data)
     }
 
-    /// Keying material for the application, the same on both sides and known to nobody else (RFC
-    /// 9846, 7.5). `label` says what for (RFC 5705, section 4); `length` is in bytes.
+    /// Derives keying material for the application: the same on both sides, and known to nobody
+    /// else (RFC 9846, 7.5).
+    ///
+    /// `label` names the use (RFC 5705, section 4), and `length` is in bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a label or a length that is empty or too long; what the connection
-    /// failed with.
+    /// Returns [`Error::Config`] if the label or the length is empty or too long, or the error that
+    /// the connection failed with.
     pub fn export_keying_material(
         &self,
         label: impl AsRef<[u8]>,
@@ -332,13 +338,13 @@ impl<S: Read + Write> Stream<S> {
             .export_keying_material(label.as_ref(), context.as_ref(), length)
     }
 
-    /// What ties an authentication above TLS, such as SCRAM, to this connection: `tls-exporter`
-    /// (RFC 9266). It is the same on both sides, different for every connection, and need not be
-    /// kept secret.
+    /// Returns the channel binding `tls-exporter` (RFC 9266), which ties an authentication above
+    /// TLS, such as SCRAM, to this connection. It is the same on both sides, different for every
+    /// connection, and not secret.
     ///
     /// # Errors
     ///
-    /// What the connection failed with.
+    /// Returns the error that the connection failed with.
     pub fn channel_binding(&self) -> Result<[u8; CHANNEL_BINDING_LENGTH], Error> {
         let exported = self.connection.export_keying_material(
             CHANNEL_BINDING_LABEL,
@@ -350,40 +356,42 @@ impl<S: Read + Write> Stream<S> {
         Ok(binding)
     }
 
-    /// Whether something waits to be sent, so that `flush` should be called when the transport is
-    /// ready for writing: the answer to a KeyUpdate, too. What is [gathered](Self::set_corked)
-    /// waits for more, not for the transport.
+    /// Returns true if bytes wait to be sent, including the answer to a KeyUpdate, so that `flush`
+    /// should be called when the transport is ready for writing. Data that is
+    /// [gathered](Self::set_corked) does not count.
     pub fn wants_write(&self) -> bool {
         self.broken.is_none() && !self.connection.output().is_empty()
     }
 
-    /// The transport.
+    /// Returns the transport.
     pub fn get_ref(&self) -> &S {
         self.io.get()
     }
 
-    /// The transport, to set its options. Bytes read from it or written to it are missing in the
-    /// connection.
+    /// Returns the transport, to set its options. Bytes that are read from it or written to it
+    /// directly are missing in the connection.
     pub fn get_mut(&mut self) -> &mut S {
         self.io.get_mut()
     }
 
-    /// Gives the transport back as it is: nothing is sent, not even what was
-    /// [gathered](Self::set_corked), and what was received and not read is lost. To end the
-    /// connection properly [`close`](Self::close) it and read to the end before.
+    /// Returns the transport as it is. Nothing is sent, not even data that was
+    /// [gathered](Self::set_corked), and received data that was not read is lost. To end the
+    /// connection properly, first [`close`](Self::close) it and read to the end.
     pub fn into_inner(mut self) -> S {
         self.io.take()
     }
 
-    /// Two halves, for a thread that reads and one that writes. Neither waits for the other:
-    /// reading goes on while a write waits for its transport.
+    /// Splits the stream into two halves, one for a thread that reads and one for a thread that
+    /// writes. Neither waits for the other: reading continues while a write waits for its
+    /// transport.
     ///
-    /// What one half fails with, the other one gets next, but for an error of the transport: one
-    /// while sending is what sending says from then on, and leaves reading as it is, which may tell
-    /// more, such as the alert of a peer that has gone. The halves are not to be had for all
-    /// transports: [`Split`] says what there is. A KeyUpdate that the peer asks for goes out with
-    /// what is written or flushed next. What [`take_early_data`](Self::take_early_data) has not
-    /// taken, [`ReadHalf::take_early_data`] does. Exports come before: the halves have none.
+    /// If one half fails, the other one returns the same error next. Errors of the transport are
+    /// the exception: an error while sending is returned by all later writes and leaves reading as
+    /// it is, since reading may tell more, such as the alert of a peer that is gone. Only
+    /// transports that implement [`Split`] can be split. A KeyUpdate that the peer asks for is sent
+    /// with the next data or flush. Early data that [`take_early_data`](Self::take_early_data) has
+    /// not taken is available from [`ReadHalf::take_early_data`]. The halves have no exporters:
+    /// derive keying material before.
     ///
     /// ```
     /// use std::io::{Read, Write};
@@ -420,8 +428,8 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// # Errors
     ///
-    /// What the connection failed with, and the system's error if the transport cannot be taken
-    /// apart; the stream is lost then.
+    /// Returns the error that the connection failed with, or the system's error if the transport
+    /// cannot be split. The stream is lost then.
     #[expect(
         clippy::type_complexity,
         reason = "two halves, each with its own part of the transport"
@@ -455,7 +463,8 @@ impl<S: Read + Write> Stream<S> {
         }
     }
 
-    /// A program that only writes never tells the connection the time otherwise.
+    /// Passes the time on: a program that only writes never tells the connection the time
+    /// otherwise.
     fn drop_old_tickets(&mut self) {
         let clock = self.clock;
         self.connection.drop_old_tickets(|| clock.now());
@@ -466,7 +475,7 @@ impl<S: Read + Write> Stream<S> {
         self.connection.close();
     }
 
-    /// Writes when all that was accepted before is sent.
+    /// Writes once everything that was accepted before has been sent.
     fn write_by(
         &mut self,
         write: impl FnOnce(&mut Connection) -> Result<usize, Error>,
@@ -477,8 +486,8 @@ impl<S: Read + Write> Stream<S> {
         Ok(accepted)
     }
 
-    /// What was accepted and not sent when the connection failed is thrown away: that is told by
-    /// the error.
+    /// Returns the connection's error: accepted data that was not sent when the connection failed
+    /// is discarded.
     fn check_failed(&self) -> io::Result<()> {
         self.connection
             .error()
@@ -491,7 +500,7 @@ impl<S: Read + Write> Stream<S> {
         transport::send(self.io.get_mut(), &mut self.connection).map_err(|error| self.note(error))
     }
 
-    /// Sends all that waits as far as the transport takes it; the rest goes out later.
+    /// Sends as much of what waits as the transport takes. The rest is sent later.
     fn send_or_wait(&mut self) -> io::Result<()> {
         match self.send() {
             Err(error) if transport::is_pause(&error) => Ok(()),
@@ -499,8 +508,8 @@ impl<S: Read + Write> Stream<S> {
         }
     }
 
-    /// Keeps an error that ends sending, as somebody may try again, and a record of which the
-    /// transport has lost a part cannot be repeated.
+    /// Keeps an error that ends sending: a caller may try again, and a record that the transport
+    /// has partly lost cannot be repeated.
     fn note(&mut self, error: io::Error) -> io::Error {
         if transport::is_pause(&error) {
             return error;
@@ -518,7 +527,7 @@ impl<S: Read + Write> Stream<S> {
 
     // ---- receiving ----
 
-    /// Makes sure that there is plaintext, unless the peer has sent all.
+    /// Receives until there is plaintext, or until the peer has sent everything.
     fn fill(&mut self) -> io::Result<()> {
         loop {
             match self.connection.process(self.now, &mut SystemRandom) {
@@ -533,7 +542,7 @@ impl<S: Read + Write> Stream<S> {
         }
     }
 
-    /// What belongs to the handshake, which is over.
+    /// Returns the error for a status that belongs to the handshake, which is complete.
     fn unfinished(&self) -> io::Error {
         Error::WrongState {
             call: "read",
@@ -553,11 +562,11 @@ impl<S: Read + Write> Stream<S> {
 }
 
 impl<S: Read + Write> Read for Stream<S> {
-    /// Reads what is there, waiting for the transport only if nothing is. `Ok(0)` is the peer's
-    /// close_notify, or an empty `out`.
+    /// Reads what is there, and waits for the transport only if nothing is. Returns `Ok(0)` after
+    /// the peer's close_notify, or if `out` is empty.
     ///
-    /// Nothing is sent, but where it fails with what the peer should know: one attempt to send that
-    /// alert comes before the error, and takes as long as the transport lets a write wait.
+    /// Sends nothing, with one exception: if it fails with an error that the peer should know, one
+    /// attempt to send the alert comes first, and takes as long as the transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
@@ -577,7 +586,7 @@ impl<S: Read + Write> Read for Stream<S> {
 }
 
 impl<S: Read + Write> BufRead for Stream<S> {
-    /// What was received and decrypted, without a copy: at most one record.
+    /// Returns received and decrypted data without a copy: at most one record.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.fill()?;
         Ok(self.connection.plaintext())
@@ -589,13 +598,13 @@ impl<S: Read + Write> BufRead for Stream<S> {
 }
 
 impl<S: Read + Write> Write for Stream<S> {
-    /// Encrypts up to four full records of `data` and sends them; see [`Stream`] for what `Ok(n)`
-    /// means where the transport does not block.
+    /// Encrypts up to four full records of `data` and sends them. See [`Stream`] for the meaning of
+    /// `Ok(n)` on a non-blocking transport.
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.write_vectored(&[io::IoSlice::new(data)])
     }
 
-    /// As `write`; small buffers share a record, and all records go out together.
+    /// Like `write`. Small buffers share a record, and all records are sent together.
     fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
         // What was accepted earlier goes first. Nothing more is accepted before the transport has
         // taken it, so that a program which does not flush learns here that it has to wait.
@@ -603,9 +612,9 @@ impl<S: Read + Write> Write for Stream<S> {
         self.write_by(|connection| connection.write_vectored(buffers))
     }
 
-    /// Sends all that was accepted, what was [gathered](Stream::set_corked) too, and flushes the
-    /// transport. If the connection has failed, not all of it may have gone out: then that is the
-    /// error.
+    /// Sends everything that was accepted, including data that was [gathered](Stream::set_corked),
+    /// and flushes the transport. If the connection has failed, some of it may not have been sent,
+    /// so the error is returned.
     fn flush(&mut self) -> io::Result<()> {
         self.drop_old_tickets();
         self.connection.flush().inspect_err(|_| self.last_words())?;
