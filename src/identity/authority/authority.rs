@@ -25,11 +25,12 @@ use crate::secret::Secret;
 /// How long an authority is valid if nothing else is said, in days.
 const AUTHORITY_DAYS: u32 = 3650;
 
-/// Issues Ed25519 certificates to one's own servers and clients, who then know each other by name.
+/// A private certificate authority: issues Ed25519 certificates to your own servers and clients,
+/// which then know each other by name.
 ///
-/// Its key is the most valuable one there is: who has it can be anybody. Keep it
-/// ([`key_pem`](Self::key_pem)) where only you can read it, and hand out the certificate
-/// ([`certificate_pem`](Self::certificate_pem)). Cheap to clone.
+/// Its key is the most valuable one of all: whoever has it can impersonate anyone. Store it
+/// ([`key_pem`](Self::key_pem)) where only you can read it, and distribute the certificate
+/// ([`certificate_pem`](Self::certificate_pem)). It is cheap to clone.
 ///
 /// ```
 /// use fleeting::{Authority, Trust, Validity};
@@ -56,22 +57,22 @@ const AUTHORITY_DAYS: u32 = 3650;
 pub struct Authority(Arc<Issuer>);
 
 impl Authority {
-    /// A root with a fresh key, valid for ten years, with no limit to what it may issue.
+    /// Creates a root with a new key, valid for ten years, without limits on what it may issue.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control
-    /// characters in it, [`Error::Random`].
+    /// Returns [`Error::Config`] if the name is empty, longer than 64 characters, or contains
+    /// control characters, or [`Error::Random`].
     ///
     /// # Panics
     ///
-    /// On targets without a clock (`wasm32-unknown-unknown`), unless the builder is given a
-    /// validity.
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`). Give the builder a validity
+    /// there.
     pub fn new(name: &str) -> Result<Self, Error> {
         Self::builder(name).build()
     }
 
-    /// An authority with settings of its own.
+    /// Begins an authority with settings of its own.
     pub fn builder(name: &str) -> AuthorityBuilder {
         AuthorityBuilder {
             name: name.to_owned(),
@@ -81,13 +82,13 @@ impl Authority {
         }
     }
 
-    /// From its certificate, followed by those above it if it is not a root
-    /// ([`chain_pem`](Self::chain_pem)), and its key as PKCS#8.
+    /// Loads an authority from its certificate, followed by those above it if it is not a root
+    /// ([`chain_pem`](Self::chain_pem)), and from its key as PKCS#8.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], as [`Identity::from_pem`]; and if the certificate is not an authority's (a
-    /// CA's).
+    /// Returns the errors of [`Identity::from_pem`], or [`ConfigError`] if the certificate is not
+    /// an authority's (CA).
     pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(certificate.as_ref())?;
         let key = pkcs8::read(pem::private_key(key.as_ref())?.expose())?;
@@ -124,50 +125,51 @@ impl Authority {
         })))
     }
 
-    /// Its certificate as PEM text, for those who are to trust it.
+    /// Returns its certificate as PEM text, for those who shall trust it.
     pub fn certificate_pem(&self) -> String {
         pem::write_certificates(self.0.chain.first().map(Vec::as_slice))
     }
 
-    /// Its certificate as PEM text, followed by those above it if it is not a root: to be kept, for
-    /// [`from_pem`](Self::from_pem). Not for those who are to trust it, who would then trust all
-    /// that the root does.
+    /// Returns its certificate as PEM text, followed by those above it if it is not a root, to be
+    /// stored for [`from_pem`](Self::from_pem). Do not give it to those who shall trust it: they
+    /// would trust everything that the root does.
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
 
-    /// The same in DER.
+    /// Returns the same certificates in DER.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
     }
 
-    /// Its private key as PKCS#8 in PEM.
+    /// Returns its private key as PKCS#8 in PEM.
     pub fn key_pem(&self) -> Secret {
         pem::write_private_key(&pkcs8::write(&self.0.key))
     }
 
-    /// Its public key.
+    /// Returns its public key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey::from(self.0.key.public_key())
     }
 
-    /// Trust in what it issues, and in what authorities below it do; in nothing else, if it stands
-    /// below another: the one above has a trust of its own.
+    /// Returns trust in what it issues and in what authorities below it issue. An authority below
+    /// another does not include what the one above issues, which has a trust of its own.
     ///
-    /// So `ClientAuth::Required(databases.trust())` lets in whom that department named. What
-    /// certificates above forbid ([`permit`](AuthorityBuilder::permit),
-    /// [`path_length`](AuthorityBuilder::path_length)) is not asked for then; it holds all the same
-    /// where [`build_under`](AuthorityBuilder::build_under) made this one, since that repeats it.
+    /// So `ClientAuth::Required(databases.trust())` admits the clients that this department named.
+    /// Limits in certificates above ([`permit`](AuthorityBuilder::permit),
+    /// [`path_length`](AuthorityBuilder::path_length)) are not checked then. They still hold if
+    /// [`build_under`](AuthorityBuilder::build_under) created this authority, since it repeats
+    /// them.
     pub fn trust(&self) -> Trust {
         Trust::root(self.0.chain.first())
     }
 
-    /// A server's identity: a fresh key, and a certificate for these names, DNS or IP, valid for a
-    /// year; a DNS name may begin with `*.`.
+    /// Issues a server's identity: a new key, and a certificate for these names, DNS names or IP
+    /// addresses, valid for a year. A DNS name may begin with `*.`.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name;
+    /// Returns [`Error::Name`] if a name is invalid, [`Error::Config`] if there is no name, or
     /// [`Error::Random`].
     pub fn issue_server<'a>(
         &self,
@@ -176,24 +178,23 @@ impl Authority {
         self.certificate().server(names).issue()
     }
 
-    /// A client's identity: a fresh key, and a certificate with this common name, valid for a year.
-    /// If the name could be a DNS name it stands in subjectAltName too.
+    /// Issues a client's identity: a new key, and a certificate with this common name, valid for a
+    /// year. If the name is also a valid DNS name, it is added to subjectAltName.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] for a name that is empty, longer than 64 characters, or has control
-    /// characters in it; [`Error::Random`].
+    /// Returns [`Error::Config`] if the name is empty, longer than 64 characters, or contains
+    /// control characters, or [`Error::Random`].
     pub fn issue_client(&self, name: &str) -> Result<Identity, Error> {
         self.certificate().client(name).issue()
     }
 
-    /// A certificate with settings of its own.
+    /// Begins a certificate with settings of its own.
     pub fn certificate(&self) -> CertificateBuilder<'_> {
         CertificateBuilder::new(&self.0)
     }
 
-    /// A certificate revocation list (CRL): which of the certificates that it issued are taken
-    /// back.
+    /// Begins a certificate revocation list (CRL) of certificates that it issued.
     #[doc(alias = "crl")]
     pub fn revocation_list(&self) -> RevocationListBuilder<'_> {
         RevocationListBuilder::new(&self.0)
@@ -206,7 +207,7 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// Settings of a new [`Authority`].
+/// The settings of a new [`Authority`].
 ///
 /// ```
 /// use fleeting::{Authority, Validity};
@@ -228,40 +229,40 @@ pub struct AuthorityBuilder {
 }
 
 impl AuthorityBuilder {
-    /// How long it is valid. Without this, ten years from now.
+    /// Sets how long the authority is valid. Defaults to ten years from now.
     #[must_use]
     pub fn validity(mut self, validity: Validity) -> Self {
         self.validity = Some(validity);
         self
     }
 
-    /// How many authorities may stand between it and a leaf. Without this there is no limit for a
-    /// root, and for an authority below another it is 0; below another it is never more than that
-    /// one allows.
+    /// Sets how many authorities may be between it and a leaf. Defaults to no limit for a root, and
+    /// to 0 for an authority below another, which never gets more than the one above allows.
     #[must_use]
     pub fn path_length(mut self, authorities: u8) -> Self {
         self.path_length = Some(authorities);
         self
     }
 
-    /// The only names it may issue certificates for: DNS names, each with all names below it, and
-    /// IP addresses (RFC 5280, 4.2.1.10); no URIs, and no mail addresses. An authority below
-    /// another has at most the names of that one, and all of them without this.
+    /// Sets the only names for which it may issue certificates: DNS names, each with all names
+    /// below it, and IP addresses (RFC 5280, 4.2.1.10). URIs and mail addresses are then excluded.
+    /// An authority below another has at most the names of that one, and all of them by default.
     ///
-    /// Common names are not limited by it. Where authorities of different powers issue to clients,
-    /// look at [`Peer::names`](crate::Peer::names) and not at the common name.
+    /// Common names are not limited. If authorities with different powers issue to clients, check
+    /// [`Peer::names`](crate::Peer::names) rather than the common name.
     #[must_use]
     pub fn permit<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.permitted.extend(names.into_iter().map(str::to_owned));
         self
     }
 
-    /// A root, with a fresh key.
+    /// Creates a root with a new key.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a permitted name that is none; [`Error::Config`] for a name that is
-    /// empty, longer than 64 characters, or has control characters in it; [`Error::Random`].
+    /// Returns [`Error::Name`] if a permitted name is invalid; [`Error::Config`] if the authority's
+    /// name is empty, longer than 64 characters, or contains control characters; or
+    /// [`Error::Random`].
     pub fn build(self) -> Result<Authority, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let validity = self
@@ -281,12 +282,13 @@ impl AuthorityBuilder {
         })))
     }
 
-    /// An authority below another, with a fresh key. It is valid no longer than that one.
+    /// Creates an authority below another one, with a new key. It is valid no longer than the one
+    /// above.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); and [`ConfigError::Issue`] if the one above allows none below it,
-    /// or not with these names.
+    /// Returns the errors of [`build`](Self::build), or [`ConfigError::Issue`] if the one above
+    /// allows none below it, or not with these names.
     pub fn build_under(self, above: &Authority) -> Result<Authority, Error> {
         let mut path_length = self.path_length.unwrap_or(0);
         let mut constraints = self.constraints()?;

@@ -1,4 +1,4 @@
-//! [`CertificateBuilder`]: settings of one certificate.
+//! [`CertificateBuilder`]: the settings of one certificate.
 
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::SigningKey;
@@ -15,8 +15,8 @@ use crate::identity::{pem, profile};
 /// How long a certificate is valid if nothing else is said, in days.
 const LEAF_DAYS: u32 = 365;
 
-/// Settings of a certificate that an [`Authority`](crate::Authority) issues. Without
-/// [`server`](Self::server) or [`client`](Self::client) it is good for either role.
+/// The settings of a certificate that an [`Authority`](crate::Authority) issues. Without
+/// [`server`](Self::server) or [`client`](Self::client) it is valid for either role.
 ///
 /// ```
 /// use fleeting::{Authority, Identity, Validity};
@@ -59,7 +59,8 @@ impl<'a> CertificateBuilder<'a> {
 }
 
 impl CertificateBuilder<'_> {
-    /// For a server with these names, DNS or IP; a DNS name may begin with `*.`.
+    /// Makes the certificate valid for a server with these names, DNS names or IP addresses. A DNS
+    /// name may begin with `*.`.
     #[must_use]
     pub fn server<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.server = true;
@@ -67,8 +68,8 @@ impl CertificateBuilder<'_> {
         self
     }
 
-    /// For a client with this common name. If it could be a DNS name it stands in subjectAltName
-    /// too.
+    /// Makes the certificate valid for a client with this common name. If the name is also a valid
+    /// DNS name, it is added to subjectAltName.
     #[must_use]
     pub fn client(mut self, name: &str) -> Self {
         self.client = true;
@@ -78,39 +79,41 @@ impl CertificateBuilder<'_> {
         self.common_name(name)
     }
 
-    /// The common name in the subject. Without this it is the first name, if that is no longer than
-    /// 64 characters.
+    /// Sets the common name in the subject. Defaults to the first name, if that has at most 64
+    /// characters.
     #[must_use]
     pub fn common_name(mut self, name: &str) -> Self {
         self.common_name = Some(name.to_owned());
         self
     }
 
-    /// How long it is valid, at most as long as the authority. Without this, a year from now.
+    /// Sets how long the certificate is valid, at most as long as the authority. Defaults to a year
+    /// from now.
     #[must_use]
     pub fn validity(mut self, validity: Validity) -> Self {
         self.validity = Some(validity);
         self
     }
 
-    /// A fresh key with this certificate.
+    /// Issues the certificate for a new key.
     ///
     /// # Errors
     ///
-    /// [`Error::Name`] for a name that is none; [`Error::Config`] without a name, with a common
-    /// name that is none, or if no peer would accept it, as with a name that the authority may not
-    /// issue for; [`Error::Random`].
+    /// Returns [`Error::Name`] if a name is invalid; [`Error::Config`] if there is no name, if the
+    /// common name is invalid, or if no peer would accept the certificate, for example because the
+    /// authority may not issue for a name; or [`Error::Random`].
     pub fn issue(self) -> Result<Identity, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let leaf = self.leaf(PublicKey::from(key.public_key()))?;
         Ok(Identity::from_parts(self.authority.chain_for(leaf), key))
     }
 
-    /// The certificate for a key that is kept elsewhere, with its chain, as PEM text.
+    /// Issues the certificate for a key that is kept elsewhere, and returns it with its chain as
+    /// PEM text.
     ///
     /// # Errors
     ///
-    /// As [`issue`](Self::issue).
+    /// Returns the errors of [`issue`](Self::issue).
     pub fn issue_for(self, key: PublicKey) -> Result<String, Error> {
         let leaf = self.leaf(key)?;
         Ok(pem::write_certificates(

@@ -1,8 +1,8 @@
-//! A small private PKI. What exists only in order to issue certificates and revocation lists is
-//! here, and nothing outside this folder imports from it but tests.
+//! A small private PKI. Everything that exists only in order to issue certificates and revocation
+//! lists is here. Nothing outside this folder imports from it, except tests.
 //!
 //! ```text
-//! authority                 Authority and AuthorityBuilder: what people hold
+//! authority                 Authority and AuthorityBuilder
 //! certificate_builder       CertificateBuilder: one certificate
 //! revocation_list_builder   RevocationListBuilder: one certificate revocation list
 //! issuer                    the key and the certificates that all of them issue with

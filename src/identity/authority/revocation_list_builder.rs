@@ -11,12 +11,12 @@ use crate::identity::validity::Validity;
 /// How long a list is valid if nothing else is said, in days.
 const LIST_DAYS: u32 = 7;
 
-/// A certificate revocation list (CRL) that an [`Authority`](crate::Authority) issues: all
-/// certificates of its that are taken back before their time is over.
+/// A certificate revocation list (CRL) of an [`Authority`](crate::Authority): all its certificates
+/// that are revoked before they expire.
 ///
-/// An authority keeps no account of what it revoked: each list says all of it, the former one
-/// [carried on](Self::following), and is issued anew before it expires. Authorities below it sign
-/// lists of their own.
+/// An authority keeps no record of what it revoked. Each list is complete,
+/// [continues](Self::following) the former one, and must be issued anew before it expires.
+/// Authorities below it sign lists of their own.
 ///
 /// ```
 /// use fleeting::{Authority, RevocationLists, Validity};
@@ -56,8 +56,8 @@ impl<'a> RevocationListBuilder<'a> {
         }
     }
 
-    /// Takes over all that stands in a former list of this authority, in PEM, has a higher number
-    /// than that, and begins no earlier.
+    /// Continues a former list of this authority, in PEM: takes over its entries, has a higher
+    /// number, and begins no earlier.
     #[must_use]
     pub fn following(mut self, pem: impl AsRef<[u8]>) -> Self {
         match pem::revocation_lists(pem.as_ref()) {
@@ -79,9 +79,9 @@ impl<'a> RevocationListBuilder<'a> {
         )
     }
 
-    /// Revokes a certificate, given in DER, that the authority issued: as the first of
+    /// Revokes a certificate, in DER, that the authority issued: for example the first of
     /// [`Peer::certificates`](crate::Peer::certificates), or of
-    /// [`Authority::certificates`](crate::Authority::certificates) for one below it.
+    /// [`Authority::certificates`](crate::Authority::certificates) for an authority below it.
     #[must_use]
     pub fn revoke_certificate(mut self, der: impl AsRef<[u8]>) -> Self {
         match (Certificate::parse(der.as_ref()), self.authority.own()) {
@@ -98,45 +98,47 @@ impl<'a> RevocationListBuilder<'a> {
     }
 
     /// Revokes the certificate with this serial number, a positive number with the most significant
-    /// byte first (`openssl x509 -serial` shows it).
+    /// byte first, as `openssl x509 -serial` shows it and
+    /// [`CertificateInfo::serial_number`](crate::CertificateInfo::serial_number) returns it.
     #[must_use]
     pub fn revoke_serial(mut self, serial: impl AsRef<[u8]>) -> Self {
         self.serials.push(serial.as_ref().to_vec());
         self
     }
 
-    /// From when it speaks (thisUpdate) to when there will be a newer one (nextUpdate); after that
-    /// it is refused. No longer than the authority is valid, and without this a week from now.
+    /// Sets from when the list applies (thisUpdate) until when a newer one will exist (nextUpdate).
+    /// After that it is refused. It lasts no longer than the authority. Defaults to a week from
+    /// now.
     #[must_use]
     pub fn validity(mut self, validity: Validity) -> Self {
         self.validity = Some(validity);
         self
     }
 
-    /// The list as PEM text.
+    /// Issues the list as PEM text.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for a former list that is malformed or another's, a certificate that is, or
-    /// a serial number of more than 20 bytes; and if the authority's certificate does not allow it
-    /// (KeyUsage without cRLSign).
+    /// Returns [`ConfigError`] if the former list or a certificate is malformed or another
+    /// authority's, if a serial number has more than 20 bytes, or if the authority's certificate
+    /// does not allow it (KeyUsage without cRLSign).
     ///
     /// # Panics
     ///
-    /// On targets without a clock (`wasm32-unknown-unknown`), unless it is given a validity.
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`), unless a validity is set.
     pub fn issue_pem(self) -> Result<String, Error> {
         Ok(pem::write_revocation_list(&self.issue_der()?))
     }
 
-    /// The list in DER, as authorities publish it.
+    /// Issues the list in DER, as authorities publish it.
     ///
     /// # Errors
     ///
-    /// As [`issue_pem`](Self::issue_pem).
+    /// Returns the errors of [`issue_pem`](Self::issue_pem).
     ///
     /// # Panics
     ///
-    /// As [`issue_pem`](Self::issue_pem).
+    /// Panics like [`issue_pem`](Self::issue_pem).
     pub fn issue_der(self) -> Result<Vec<u8>, Error> {
         if let Some(defect) = self.defect {
             return Err(defect);
