@@ -1,8 +1,8 @@
 //! TLS 1.3 for Rust programs. Session keys that are fresh, fast, renewed, and gone.
 //!
-//! `fleeting` speaks TLS 1.3 as [RFC 9846] writes it. Both sides prove who they are with Ed25519
-//! certificates or keys, and with nothing else: it is for one's own services, not for the public
-//! web. It is pure Rust, has no global state, and needs no provider to be installed.
+//! `fleeting` implements TLS 1.3 as [RFC 9846] specifies it. Both sides authenticate with Ed25519
+//! certificates or keys, and with nothing else: it is for your own services, not for the public
+//! web. It is pure Rust, has no global state, and needs no crypto provider.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -10,10 +10,11 @@
 //! use fleeting::{Authority, Client, ClientAuth, Server};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // One's own authority. A real one is kept on disk, and its certificate handed out: `certificate_pem`, `key_pem`, `Trust::roots_from_pem`.
+//! // A private authority. A real one is kept on disk (`certificate_pem`, `key_pem`), and its
+//! // certificate is distributed (`Trust::roots_from_pem`).
 //! let authority = Authority::new("my services")?;
 //!
-//! // A server that wants to know its clients.
+//! // A server that authenticates its clients.
 //! let server = Server::builder()
 //!     .identity(authority.issue_server(["db.internal"])?)
 //!     .client_auth(ClientAuth::Required(authority.trust()))
@@ -33,11 +34,11 @@
 //!     .trust(authority.trust())
 //!     .identity(authority.issue_client("alice")?)
 //!     .build()?;
-//! // the handshake is done
-//! let mut tls = client.connect("db.internal", TcpStream::connect(address)?)?;
+//! let tcp = TcpStream::connect(address)?;
+//! let mut tls = client.connect("db.internal", tcp)?; // performs the handshake
 //! println!("{} after {}", tls.cipher_suite(), tls.group());
 //! let mut greeting = String::new();
-//! tls.read_to_string(&mut greeting)?; // up to the server's close(), and known to be complete
+//! tls.read_to_string(&mut greeting)?; // until the server's close(), so it is complete
 //! assert_eq!(greeting, "welcome, CN=alice");
 //! tls.close()?;
 //! # serving.join().unwrap()?;
@@ -47,41 +48,43 @@
 //!
 //! # Where to begin
 //!
-//! | for | there is |
+//! | to | use |
 //! |---|---|
-//! | a connection over a `TcpStream`, or anything else that is `Read + Write` | [`Client::connect`], [`Server::accept`], [`Stream`] |
-//! | reading in one thread and writing in another | [`Stream::into_split`], [`ReadHalf`], [`WriteHalf`] |
-//! | transports that do not block, deadlines, a configuration chosen by the ClientHello | [`Client::start`], [`Server::start`], [`Handshake`] |
-//! | an event loop of one's own: no socket, clock or thread inside | [`Connection`] |
-//! | who one is | [`Identity`] |
-//! | a private key that is held elsewhere: by an agent, an HSM | [`Identity::with_signer`], [`Signer`]; [`Identity::asking`] where the answer takes its time |
-//! | whom one trusts: roots, and keys bound to names | [`Trust`] |
-//! | no certificates at all | [`Identity::generate`], [`Trust::key_for`], [`ServerBuilder::identity_for`] |
-//! | coming back without certificates and signatures (resumption): it works by itself, and is tuned by | [`SessionCache`] at clients, [`TicketKeys`] at servers |
-//! | early data (0-RTT), for what may happen twice | [`ClientBuilder::early_data`], [`Handshake::early_data`]; [`ServerBuilder::early_data`], [`ReplayGuard`] |
-//! | a secret that two parties share, in place of certificates | [`ExternalPsk`], [`ClientBuilder::external_psk`], [`ServerBuilder::external_psks`] |
-//! | what a handshake asks the program: a configuration, a signature, a replay | [`Question`], [`Progress::Ask`], [`Status::Ask`] |
-//! | a server whose certificate is renewed, or whose configuration changes otherwise, while it serves | [`LiveServer`] |
-//! | how keys are agreed: X25519MLKEM768, X25519, secp256r1 | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
-//! | issuing certificates for a private PKI | [`Authority`] |
-//! | what went wrong, the alert that says so, and what to do about it | [`Error`], [`Fault`] |
+//! | connect over a `TcpStream` or anything `Read + Write` | [`Client`], [`Server`], [`Stream`] |
+//! | read and write in two threads | [`Stream::into_split`], [`ReadHalf`], [`WriteHalf`] |
+//! | use non-blocking transports or deadlines | [`Client::start`], [`Server::start`], [`Handshake`] |
+//! | drive an event loop of your own | [`Connection`]: no socket, clock or thread inside |
+//! | say who you are | [`Identity`] |
+//! | keep the private key in an agent or HSM | [`Signer`], [`Identity::asking`] |
+//! | say whom you trust | [`Trust`]: roots, and keys bound to names |
+//! | work without certificates | [`Identity::generate`], [`Trust::key_for`] |
+//! | tune resumption, which is on by default | [`SessionCache`], [`TicketKeys`] |
+//! | send early data (0-RTT) | [`ClientBuilder::early_data`], [`Handshake::early_data`] |
+//! | accept early data | [`ServerBuilder::early_data`], [`ReplayGuard`] |
+//! | share a secret instead of certificates | [`ExternalPsk`] |
+//! | answer what a handshake asks | [`Question`], [`Progress::Ask`], [`Status::Ask`] |
+//! | replace a server's configuration while it serves | [`LiveServer`] |
+//! | choose how keys are agreed | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
+//! | issue certificates for a private PKI | [`Authority`] |
+//! | read what a certificate says | [`CertificateInfo`] |
+//! | find out what went wrong and what to do | [`Error`], [`Fault`] |
 //!
 //! The [`guide`] explains each of these tasks in a section of its own. It also says what the
 //! library does not do, and what happens to a key.
 //!
 //! # The floors
 //!
-//! For those who read the source: a file imports only from floors below its own, and a test holds
+//! For readers of the source: a file imports only from floors below its own, and a test enforces
 //! that.
 //!
 //! ```text
-//! F10 internals           what works on secrets, for this repository's own benchmarks and tests, behind the feature `_internals`: no part of the API
+//! F10 internals           for this repository's benchmarks, feature `_internals`; not API
 //! F9  stream/             what applications hold: a handshake and a stream over a transport
 //! F8  connection/         the sans-IO core: bytes in, events out; plaintext in, bytes out
-//! F7  client/  server/    the two state machines of appendix A, each with its table (state, message) -> handler
+//! F7  client/  server/    the state machines of appendix A, with their tables of legal messages
 //! F6  handshake/          what both of them share
-//! F5  record/             section 5: records sealed, opened, taken apart and joined
-//!     session/            pre-shared keys: from outside, and from earlier connections: tickets, a client's cache, what keeps early data from coming twice
+//! F5  record/             section 5: records sealed, opened, deframed and joined
+//!     session/            pre-shared keys: external ones, tickets, a client's cache, replay guards
 //! F4  key_schedule/       section 7: secrets in, secrets out
 //!     identity/           who we are and whom we trust
 //! F3  crypto/             primitives behind plain functions and small enums

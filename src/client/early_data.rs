@@ -1,10 +1,10 @@
 //! Early data, which a client sends before the server has said anything (RFC 9846, 4.3.10 and 4.6).
 //!
 //! ```text
-//! ClientHello + early_data ─> Offered ──── EncryptedExtensions with early_data ────> Accepted ── Finished ─> EndOfEarlyData
-//!  K_send = early traffic        │
-//!                                └─ HelloRetryRequest, another PSK or none, ───────> Rejected
-//!                                   EncryptedExtensions without early_data
+//! ClientHello + early_data ─> Offered ─┬─ EncryptedExtensions with early_data ─────> Accepted
+//!  K_send = early traffic              │                                 Finished ─> EndOfEarlyData
+//!                                      └─ HelloRetryRequest; another PSK or none; ─> Rejected
+//!                                         EncryptedExtensions without early_data
 //! ```
 //!
 //! What has been sent stays sent: it is sealed when it is written, under keys that protect nothing

@@ -1,11 +1,12 @@
-//! Primitives behind plain functions and small enums: no type of a dependency stands in a signature
-//! here.
+//! Primitives behind plain functions and small enums. No type of a dependency appears in a
+//! signature here.
 //!
 //! ```text
 //! suite         which AEAD and which hash, and how many records a key may protect
 //! hash          transcript hashes                      sha2
 //! hmac, hkdf    RFC 2104, RFC 5869; pads kept          hmac, hkdf
-//! aead          seals and opens records                aes-gcm         or our own kernel; chacha20poly1305
+//! aead          seals and opens records                aes-gcm         or our kernel;
+//!                                                      chacha20poly1305
 //! key_exchange  in the shape of a KEM: X25519          x25519-dalek    or graviola
 //!               ML-KEM-768, always with X25519         ml-kem          or graviola
 //!               secp256r1                              p256            or graviola

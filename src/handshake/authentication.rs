@@ -1,11 +1,11 @@
 //! Who the peer is, as a chain of proofs (RFC 9846, 4.5).
 //!
 //! ```text
-//! Certificate        ─> VerifiedIdentity    its chain or key is trusted               (identity)
-//! CertificateVerify  ─> SignatureVerified   the peer holds its key                    (here)
-//! or a PSK           ─> SelectedPsk         the peer is who else holds it              (psk.rs)
-//! Finished           ─> FinishedVerified    both sides saw the same handshake         (finished.rs)
-//! both               ─> Authenticated       whom the application is told of, and what a ticket may pass on
+//! Certificate        ─> VerifiedIdentity   its chain or key is trusted             (identity)
+//! CertificateVerify  ─> SignatureVerified  the peer holds its key                  (here)
+//! or a PSK           ─> SelectedPsk        the peer is the other holder            (psk.rs)
+//! Finished           ─> FinishedVerified   both sides saw the same handshake       (finished.rs)
+//! both               ─> Authenticated      whom the application and a ticket learn of
 //! ```
 //!
 //! Each is made only by the check it names, so a state that holds one cannot have skipped it.

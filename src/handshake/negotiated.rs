@@ -1,4 +1,5 @@
-//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: all that it leaves to the connection.
+//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: all that it
+//! leaves to the connection.
 
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;

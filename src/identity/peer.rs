@@ -1,4 +1,5 @@
-//! [`VerifiedIdentity`]: a peer whose certificate or key is trusted. [`Peer`]: a peer that has proven to hold that key.
+//! [`VerifiedIdentity`]: a peer whose certificate or key is trusted. [`Peer`]: a peer that has
+//! proven to hold that key.
 
 use core::fmt;
 use core::time::Duration;

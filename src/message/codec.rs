@@ -3,7 +3,8 @@
 //! ```text
 //! uint8 uint16[2]; uint8 uint24[3]; uint8 uint32[4];     numbers, big-endian
 //! opaque name[n];                                        n bytes
-//! opaque name<floor..ceiling>;                           a length in as few bytes as hold the ceiling, then the bytes
+//! opaque name<floor..ceiling>;                           a length in as few bytes as hold the
+//!                                                        ceiling, then the bytes
 //! ```
 //!
 //! A `Reader` borrows: what it hands out are slices of the message. Every call names the field it

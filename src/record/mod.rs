@@ -1,17 +1,17 @@
 //! The record protocol (RFC 9846, section 5): content to records, and back.
 //!
 //! ```text
-//! bytes in ─> Deframer ─> Header, body ─> Open ─┬─ application data ─> the reader's buffer, or held in the Deframer until it is read
-//!                                               └─ handshake bytes ──> Joiner ─> messages, and Aligned
+//! bytes in ─> Deframer ─> Header, body ─> Open ─┬─ application data ─> reader's buffer, or held
+//!                                               └─ handshake bytes ──> Joiner ─> messages, Aligned
 //! content ──> Seal ─> Output ─> bytes out
 //! ```
 //!
 //! One direction has one owner: [`Seal`] and [`Open`] each have their keys, the sequence number
-//! under them and the traffic secret for the next ones, so that a KeyUpdate touches one half.
-//! Nothing here knows a handshake message, or when a record may come: that is the connection's.
+//! under them and the traffic secret for the next ones, so that a KeyUpdate touches one side.
+//! Nothing here knows handshake messages, or when a record may come: the connection does.
 //!
-//! The peer's records and ours differ in what an error is. What the peer does wrong is a
-//! [`Fault`](crate::error::Fault); what we do wrong, or may not do any more, is a [`SealError`].
+//! The peer's errors are [`Fault`](crate::error::Fault)s; our own, or what we may no longer do, are
+//! [`SealError`]s.
 
 mod deframe;
 mod header;

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //! offered, under a ticket that allows it, which is the client's first PSK
-//!   ─> the same suite and ALPN protocol, the zone of our replay guard, a fresh age,
-//!      a client that is let in                                                          judge
-//!   ─> not seen before: the guard answers, or the application is asked                  ReplayGuard, Question::Replay
-//!   ─> accepted: ... EndOfEarlyData                                                     client_flight.rs
+//!   ─> judge: the same suite and ALPN protocol, the zone of our replay guard, a fresh age,
+//!      a client that `authorize` admits
+//!   ─> not seen before: the ReplayGuard answers, or the application (Question::Replay)
+//!   ─> accepted: ... EndOfEarlyData (client_flight.rs)
 //! ```
 //!
-//! What is not taken is skipped, and the handshake goes on without: nobody is told why.
+//! Rejected early data is skipped, and the handshake continues without it. No reason is given.
 
 use core::time::Duration;
 

@@ -1,20 +1,19 @@
-//! Pre-shared keys (RFC 9846, 2.2): those that two parties were given outside of TLS, and those
-//! that one connection leaves for the next (4.7.1).
+//! Pre-shared keys (RFC 9846, 2.2): those that two parties received outside of TLS, and those that
+//! one connection leaves for the next (4.7.1).
 //!
 //! ```text
 //! external/    ExternalPsk: a secret from outside, and what is offered and accepted under it
-//! session      Session: what resuming passes on, and how long anything may; Whose, EarlyTerms
+//! session      Session: what resumption carries, and its bounds; Whose, EarlyTerms
 //!
 //! server                                                   client
-//! tickets/     TicketKeys: seals and opens ── ticket ──>   cache   SessionCache: by what was asked for, each once
-//!              tickets, with a TicketKey   <── ticket ──
+//! tickets/     TicketKeys: seals and opens ── ticket ──>   cache   SessionCache: sessions by what
+//!              tickets, with a TicketKey   <── ticket ──           was asked for, each used once
 //! replay       ReplayGuard: no early data twice
 //! ```
 //!
-//! A server keeps nothing: all of a session stands in the ticket, sealed. A ticket that does not
-//! open, for whatever reason, is no error and says no reason: the handshake is a full one then.
-//! What a ticket is bound to (the server's name, whom it trusts, ...) is 32 bytes that the server
-//! hands in.
+//! A server stores nothing: a session is entirely in its sealed ticket. A ticket that does not
+//! open, for whatever reason, is not an error: the handshake is then a full one. What a ticket is
+//! bound to (the server's name, whom it trusts, ...) is 32 bytes that the server passes in.
 
 mod cache;
 mod external;

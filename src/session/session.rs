@@ -1,4 +1,5 @@
-//! [`Session`]: what resumption carries, [`Whose`] it is, its [`EarlyTerms`], and the bounds of everything that is remembered.
+//! [`Session`]: what resumption carries, [`Whose`] it is, its [`EarlyTerms`], and the bounds of
+//! everything that is remembered.
 
 use core::time::Duration;
 

@@ -198,7 +198,8 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// ```
     /// # use std::io::{self, Write};
-    /// # fn report<S: io::Read + Write>(tls: &mut fleeting::Stream<S>, degrees: f32) -> io::Result<()> {
+    /// # type Tls = fleeting::Stream<std::net::TcpStream>;
+    /// # fn report(tls: &mut Tls, degrees: f32) -> io::Result<()> {
     /// tls.write_with(64, |mut place| {
     ///     let room = place.len();
     ///     let _ = writeln!(place, "temperature {degrees}"); // `&mut [u8]` is a writer

@@ -293,8 +293,8 @@ impl<R: Read> ReadHalf<R> {
 }
 
 impl<R: Read> Read for ReadHalf<R> {
-    /// Like reading from a [`Stream`](crate::Stream): returns `Ok(0)` after the peer's close_notify,
-    /// or if `out` is empty.
+    /// Like reading from a [`Stream`](crate::Stream): returns `Ok(0)` after the peer's
+    /// close_notify, or if `out` is empty.
     ///
     /// Waits only for the reader of the transport, with one exception: if it fails with an error
     /// that the peer should know, and the other half is not working, one attempt to send the alert

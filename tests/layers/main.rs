@@ -98,7 +98,6 @@ fn files_make_no_circle() {
 }
 
 #[test]
-#[ignore = "some drawings in comments are still too wide"]
 fn no_line_is_too_long() {
     let long = width::too_long();
     assert!(

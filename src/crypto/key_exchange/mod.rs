@@ -6,14 +6,15 @@
 //! agree(server's share)  -> secret    <─────────
 //! ```
 //!
-//! The groups, and what stands in `KeyShareEntry.key_exchange`, in bytes:
+//! The groups (RFC 10024, RFC 7748, RFC 9846, 4.3.8.2), and the content of
+//! `KeyShareEntry.key_exchange`, in bytes:
 //!
 //! ```text
-//!                  client's share                    server's share                  shared secret
-//! X25519MLKEM768   encapsulation key || X25519       ciphertext || X25519            ML-KEM's || X25519's      RFC 10024
-//!                  1184         +      32            1088      +   32                32       + 32
-//! X25519           32                                32                              32                        RFC 7748
-//! secp256r1        4 || X || Y: 65                   65                              X: 32                     RFC 9846, 4.3.8.2
+//!                  client's share              server's share         shared secret
+//! X25519MLKEM768   encapsulation key || X25519 ciphertext || X25519   ML-KEM's || X25519's
+//!                  1184              +  32     1088       +  32       32       +  32
+//! X25519           32                          32                     32
+//! secp256r1        4 || X || Y: 65             65                     X: 32
 //! ```
 //!
 //! Each key is generated for one handshake and consumed by `agree`; none is pooled. The X25519 half

@@ -1,4 +1,5 @@
-//! [`Signer`]: a private key that is held elsewhere. [`Held`]: where an identity's key is, and how it signs.
+//! [`Signer`]: a private key that is held elsewhere. [`Held`]: where an identity's key is, and how
+//! it signs.
 
 use core::fmt;
 use std::sync::Arc;

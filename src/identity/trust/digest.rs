@@ -1,18 +1,20 @@
-//! A digest of what a [`Trust`](crate::Trust) goes by, so that what one configuration found out
-//! about a peer is believed under the same one only.
+//! A digest of what a [`Trust`](crate::Trust) decides by, so that a verdict on a peer is used again
+//! only under the same configuration.
 //!
 //! ```text
-//! SHA-256("fleeting trust" || entry ...)              each different entry once, in the order of their bytes
-//! entry = kind:u8 || (length:u32 || bytes) ...        a kind has always the same number of fields
+//! SHA-256("fleeting trust" || entry ...)          each different entry once, in byte order
+//! entry = kind:u8 || (length:u32 || bytes) ...    a kind always has the same number of fields
 //! ```
 //!
-//! No entry is the beginning of another, so different sets of entries are different text. Whatever
-//! else comes to decide whether a peer is accepted has to be an entry as well, of a kind of its
-//! own. Revocation lists are replaced while a program runs, and there may be thousands of entries:
-//! so where there are lists, they and the digest of all else make another one.
+//! No entry is the beginning of another, so different sets of entries are different text. Anything
+//! else that comes to decide whether a peer is accepted must be an entry too, of a kind of its own.
+//! Revocation lists are replaced while a program runs, and there may be thousands of entries. So if
+//! there are lists, their digests and the digest of everything else are hashed together:
 //!
 //! ```text
-//! SHA-256("fleeting trust with revocation lists" || digest || unknown_allowed:u8 || expired_allowed:u8 || SHA-256(list) ...)    in the order of their bytes
+//! SHA-256("fleeting trust with revocation lists" || digest
+//!         || unknown_allowed:u8 || expired_allowed:u8
+//!         || SHA-256(list) ...)                   in byte order
 //! ```
 
 use std::collections::BTreeSet;

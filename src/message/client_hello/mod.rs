@@ -270,7 +270,8 @@ mod tests {
     #[test]
     fn a_whole_one() {
         let body = "0303 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
-            02 5e5f  0004 1303 1301  01 00  0014  002b 0003 02 0304  ff01 0001 00  002a 0000 1a1a 0000";
+            02 5e5f  0004 1303 1301  01 00
+            0014  002b 0003 02 0304  ff01 0001 00  002a 0000 1a1a 0000";
         let message = message(1, &hex(body)).leak();
         // The fields before the extensions take 2 + 32 + 3 + 6 + 2 = 45 bytes; a hello that ends
         // there is one without extensions.

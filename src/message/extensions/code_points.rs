@@ -29,7 +29,7 @@
 //!         case server:
 //!           CertificateType client_certificate_type;
 //!     }
-//! } ClientCertTypeExtension;                                      /* ServerCertTypeExtension is the same */
+//! } ClientCertTypeExtension;                    /* ServerCertTypeExtension is the same */
 //! ```
 
 use crate::code_point::{

@@ -1,4 +1,5 @@
-//! [`ExternalPsk`]: a secret that two parties share from outside of TLS, and the PSKs that are derived from it (RFC 9257 and 9258).
+//! [`ExternalPsk`]: a secret that two parties share from outside of TLS, and the PSKs that are
+//! derived from it (RFC 9257 and 9258).
 //!
 //! ```text
 //!                                    client, server   SHA-256   SHA-384

@@ -594,7 +594,10 @@ fn is_shown_by_its_names() {
     );
     assert_eq!(
         shown,
-        r#"ExternalPsk { identity: "\x00key\xff\"", own_name: Some("sensor 17"), peer_name: Some("collector"), .. }"#
+        concat!(
+            r#"ExternalPsk { identity: "\x00key\xff\"", "#,
+            r#"own_name: Some("sensor 17"), peer_name: Some("collector"), .. }"#
+        )
     );
     let shown = format!(
         "{:?}",

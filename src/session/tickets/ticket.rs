@@ -1,37 +1,45 @@
-//! Tickets that are stateless: [`TicketContent`] sealed into bytes that the client keeps and cannot
-//! read, and opened again as an [`OpenedTicket`].
+//! Stateless tickets: [`TicketContent`] sealed into bytes that the client keeps and cannot read,
+//! and opened again as an [`OpenedTicket`].
 //!
 //! ```text
-//! struct {                                    struct {                           in the clear for nobody
-//!     opaque key_name[16];                        CipherSuite cipher_suite;
-//!     opaque salt[32];                            uint64 since;                  unix time in milliseconds
-//!     opaque encrypted_state[n];    <-------      uint64 issued;                 the same
-//!     opaque tag[16];                             uint32 ticket_lifetime;        seconds
-//! } Ticket;                                       uint32 ticket_age_add;
-//!                                                 opaque psk<32..48>;            Hash.length of the suite
-//! additional data:                                uint8 whose;                   0 nobody's, 1 a peer's, 2 an external PSK's
-//!     version, key_name, binding                  select (whose) {
-//!                                                     case 1: opaque peer<1..2^16-1>;    what Peer::to_ticket writes
-//!                                                     case 2: opaque fingerprint[32];
-//!                                                 };
-//!                                                 uint8 early;                   1 if early data may come, 0 if not
-//!                                                 select (early) { case 1:
-//!                                                     opaque zone[16];                   of the replay guard
-//!                                                     uint32 max_early_data_size;
-//!                                                     opaque alpn<0..2^8-1>;             empty where no protocol was agreed on
-//!                                                 };
-//!                                             } State;
+//! struct {
+//!     opaque key_name[16];
+//!     opaque salt[32];
+//!     opaque encrypted_state[n];
+//!     opaque tag[16];
+//! } Ticket;                                  additional data: version, key_name, binding
+//!
+//! struct {                                   what is encrypted
+//!     CipherSuite cipher_suite;
+//!     uint64 since;                          unix time in milliseconds
+//!     uint64 issued;                         the same
+//!     uint32 ticket_lifetime;                seconds
+//!     uint32 ticket_age_add;
+//!     opaque psk<32..48>;                    Hash.length of the suite
+//!     uint8 whose;                           0 nobody's, 1 a peer's, 2 an external PSK's
+//!     select (whose) {
+//!         case 1: opaque peer<1..2^16-1>;    what Peer::to_ticket writes
+//!         case 2: opaque fingerprint[32];
+//!     };
+//!     uint8 early;                           1 if early data may come, 0 if not
+//!     select (early) { case 1:
+//!         opaque zone[16];                   of the replay guard
+//!         uint32 max_early_data_size;
+//!         opaque alpn<0..2^8-1>;             empty if no protocol was agreed on
+//!     };
+//! } State;
 //! ```
 //!
-//! `ticket_age_add` and zone are for early data: how old the client says the ticket is, and who
-//! remembers what came under it.
+//! `ticket_age_add` and the zone are for early data: the age that the client states for the ticket,
+//! and the guard that remembers what came under it.
 //!
-//! Of an external PSK there is only what tells it from all others: who opens the ticket must have
-//! it still, so one that is taken away, or whose secret is replaced, takes its sessions with it.
+//! Of an external PSK, the ticket holds only what distinguishes it from all others. The server that
+//! opens the ticket must still have the PSK, so removing it, or replacing its secret, ends its
+//! sessions.
 //!
-//! Version and binding are authenticated and not sent: whoever opens a ticket knows both, and a
-//! ticket with others does not open. Opening is one look at the name, one AEAD operation, and a
-//! reading of bytes that we wrote ourselves.
+//! Version and binding are authenticated and not sent: a server that opens a ticket knows both, and
+//! a ticket with others does not open. Opening takes one lookup of the name, one AEAD operation,
+//! and a parse of bytes that we wrote ourselves.
 
 use core::time::Duration;
 

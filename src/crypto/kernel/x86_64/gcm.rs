@@ -1,9 +1,11 @@
 //! AES-GCM in one pass, written once for all widths (NIST SP 800-38D).
 //!
 //! ```text
-//! batch i:     counters ─ AES rounds ─ XOR ─> text i         batches are N vectors wide
-//!                          │ │ │ │                            in each of the first N rounds of batch i ...
-//! GHASH:       ............ text i - 1 (sealing) or i (opening)   ... one vector is multiplied by its powers of H
+//! batch i:   counters ─ AES rounds ─ XOR ─> text i        a batch is N vectors wide
+//!                        │ │ │ │
+//! GHASH:     ............ text i - 1 (sealing) or text i (opening)
+//!
+//! In each of the first N rounds of a batch, one vector is multiplied by its powers of H.
 //! ```
 //!
 //! * **Powers.** A batch of b blocks is multiplied by H^b ... H^1 and reduced once. They stand in
