@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ClientHello + early_data ─> Offered ─┬─ EncryptedExtensions with early_data ─────> Accepted
-//!  K_send = early traffic              │                                 Finished ─> EndOfEarlyData
+//!  K_send = early traffic              │                           then Finished: EndOfEarlyData
 //!                                      └─ HelloRetryRequest; another PSK or none; ─> Rejected
 //!                                         EncryptedExtensions without early_data
 //! ```
