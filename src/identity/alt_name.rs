@@ -3,8 +3,8 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use x509_cert::der::asn1::AnyRef;
-use x509_cert::der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use der::asn1::AnyRef;
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 use crate::error::{CertificateError, Error, NameError};
 use crate::identity::der::{inside, malformed};

@@ -13,13 +13,13 @@
 //! out (KeyUsage), for pinned keys, which need no path, for names that are shown, and for issuing.
 //! Nothing is allocated before the whole certificate has been read.
 
-use x509_cert::der::{Decode, Reader, SliceReader, Tag};
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
-use x509_cert::name::Name;
+use der::{Reader, SliceReader, Tag};
 
 use crate::error::CertificateError;
 use crate::identity::alt_name::{self, AltName};
 use crate::identity::der::{context, inside, malformed, value, whole};
+use crate::identity::distinguished_name::DistinguishedName;
+use crate::identity::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use crate::identity::public_key::PublicKey;
 
 /// The longest certificate that is read, in bytes: path validation has the same limit.
@@ -158,10 +158,7 @@ impl<'a> Certificate<'a> {
     }
 
     pub(crate) fn key_usage(&self) -> Result<Option<KeyUsage>, CertificateError> {
-        self.key_usage
-            .map(KeyUsage::from_der)
-            .transpose()
-            .map_err(malformed)
+        self.key_usage.map(KeyUsage::read).transpose()
     }
 
     /// Whether the key may sign a CertificateVerify.
@@ -178,9 +175,8 @@ impl<'a> Certificate<'a> {
     pub(crate) fn check_may_issue(&self) -> Result<BasicConstraints, CertificateError> {
         let constraints = self
             .basic_constraints
-            .map(BasicConstraints::from_der)
-            .transpose()
-            .map_err(malformed)?;
+            .map(BasicConstraints::read)
+            .transpose()?;
         // RFC 5280, 6.1.4 (k) and (n): cA is TRUE; and if Key Usage is present, keyCertSign MUST be
         // set.
         match constraints {
@@ -201,19 +197,17 @@ impl<'a> Certificate<'a> {
         // The OIDs stand there as DER, with their tag and length.
         match oid {
             // All key usage bits asserted in the request are asserted in the certificate.
-            [0x06, 0x03, 0x55, 0x1d, 15] => match (self.key_usage(), KeyUsage::from_der(values)) {
-                (Ok(Some(has)), Ok(wanted)) => has.0.contains(wanted.0),
+            [0x06, 0x03, 0x55, 0x1d, 15] => match (self.key_usage(), KeyUsage::read(values)) {
+                (Ok(Some(has)), Ok(wanted)) => has.contains(wanted),
                 _ => false,
             },
             // All key purposes present in the request are found in the certificate.
             [0x06, 0x03, 0x55, 0x1d, 37] => {
                 match (
-                    self.extended_key_usage.map(ExtendedKeyUsage::from_der),
-                    ExtendedKeyUsage::from_der(values),
+                    self.extended_key_usage.map(ExtendedKeyUsage::read),
+                    ExtendedKeyUsage::read(values),
                 ) {
-                    (Some(Ok(has)), Ok(wanted)) => {
-                        wanted.0.iter().all(|purpose| has.0.contains(purpose))
-                    }
+                    (Some(Ok(has)), Ok(wanted)) => has.contains(&wanted),
                     _ => false,
                 }
             }
@@ -230,53 +224,18 @@ impl<'a> Certificate<'a> {
             .unwrap_or_default()
     }
 
-    /// Returns the subject as text: see [`name_text`].
+    /// Returns the subject as text (RFC 4514).
     pub(crate) fn subject_text(&self) -> Option<String> {
-        name_text(self.subject)
+        Some(DistinguishedName::read(self.subject).ok()?.text())
     }
 
-    /// Returns the issuer as text: see [`name_text`].
+    /// Returns the issuer as text (RFC 4514).
     pub(crate) fn issuer_text(&self) -> Option<String> {
-        name_text(self.issuer)
+        Some(DistinguishedName::read(self.issuer).ok()?.text())
     }
 
-    /// The common name; nothing if it is not [`plain`], since an escaped one could be another's.
+    /// Returns the common name of the subject.
     pub(crate) fn common_name(&self) -> Option<String> {
-        let name = Name::from_der(self.subject)
-            .ok()?
-            .common_name()
-            .ok()??
-            .value()
-            .into_owned();
-        name.chars().all(plain).then_some(name)
+        DistinguishedName::read(self.subject).ok()?.common_name()
     }
-}
-
-/// Whether a character stays where it is written: no control character, no line or paragraph
-/// separator, and none that turns the direction of what stands around it (Unicode UAX #9, table 4).
-/// The others could make a name look like another, or one line of a log like two.
-pub(crate) fn plain(character: char) -> bool {
-    !character.is_control()
-        && !matches!(
-            character,
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        )
-}
-
-/// Returns a name (RFC 5280, 4.1.2.4) as text (RFC 4514). Characters that RFC 4514 allows to stand
-/// unescaped are escaped if they are not [`plain`].
-fn name_text(name: &[u8]) -> Option<String> {
-    let text = Name::from_der(name).ok()?.to_string();
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if plain(character) {
-            out.push(character);
-        } else {
-            // RFC 4514, 2.4: each octet of the UTF-8 form as a backslash and two digits.
-            let mut buffer = [0; 4];
-            let octets = character.encode_utf8(&mut buffer).bytes();
-            out.extend(octets.map(|byte| format!("\\{byte:02x}")));
-        }
-    }
-    Some(out)
 }

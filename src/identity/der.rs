@@ -1,7 +1,9 @@
 //! Reads DER element by element.
 
-use x509_cert::der::asn1::AnyRef;
-use x509_cert::der::{self, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use core::time::Duration;
+
+use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
 use crate::error::CertificateError;
 
@@ -46,4 +48,14 @@ pub(crate) fn whole<'a>(
 
 pub(crate) fn malformed(_: der::Error) -> CertificateError {
     CertificateError::Malformed
+}
+
+/// Reads the next element, a Time (RFC 5280, 4.1.2.5), as Unix time:
+/// `CHOICE { utcTime UTCTime, generalTime GeneralizedTime }`.
+pub(crate) fn time(reader: &mut SliceReader<'_>) -> Result<Duration, CertificateError> {
+    match Tag::peek(reader).map_err(malformed)? {
+        Tag::UtcTime => UtcTime::decode(reader).map(|time| time.to_unix_duration()),
+        _ => GeneralizedTime::decode(reader).map(|time| time.to_unix_duration()),
+    }
+    .map_err(malformed)
 }

@@ -9,6 +9,8 @@
 //! certificate_info   CertificateInfo: what an application can ask of it
 //! alt_name     the names in a certificate (subjectAltName)
 //! der          reads DER element by element
+//! distinguished_name  a subject's or issuer's name as text (RFC 4514)
+//! extensions   KeyUsage, BasicConstraints, ExtendedKeyUsage
 //! validity     Validity: from when to when a certificate is valid
 //! profile      what all certificates that we make have in common
 //! pem          PEM sections (RFC 7468)
@@ -31,6 +33,8 @@ mod authority;
 mod certificate;
 mod certificate_info;
 mod der;
+mod distinguished_name;
+mod extensions;
 mod own;
 mod peer;
 mod pem;

@@ -8,9 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use der::pem as rfc7468;
 use rustls_pki_types as pki;
 use rustls_pki_types::pem::PemObject;
-use x509_cert::der::pem as rfc7468;
 
 use crate::crypto::scrub::scrubbed;
 use crate::error::{CertificateError, ConfigError};

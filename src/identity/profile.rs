@@ -1,7 +1,7 @@
 //! What all certificates that we make have in common, whoever signs them.
 
 use crate::crypto::hash::HashAlgorithm;
-use crate::identity::certificate::plain;
+use crate::identity::distinguished_name::plain;
 use crate::identity::public_key::PublicKey;
 
 /// RFC 5280, A.1: ub-common-name, in characters.

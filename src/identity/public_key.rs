@@ -4,8 +4,8 @@ use core::fmt;
 use core::str::FromStr;
 
 use base64ct::{Base64, Encoding as _};
+use der::Decode as _;
 use ed25519_dalek::pkcs8::{ALGORITHM_OID, spki};
-use x509_cert::der::Decode as _;
 
 use crate::error::{CertificateError, ConfigError};
 use crate::identity::pem;

@@ -3,9 +3,10 @@
 use core::time::Duration;
 use std::time::SystemTime;
 
-use x509_cert::der::Decode as _;
+use der::{Reader, SliceReader, Tag};
 
 use crate::error::{ConfigError, Error};
+use crate::identity::der::{inside, time};
 
 /// 9999-12-31T23:59:59Z, the end of X.509's time; as notAfter it means "no end" (RFC 5280,
 /// 4.1.2.5).
@@ -100,11 +101,14 @@ impl Validity {
 
     /// Reads the Validity of a certificate, with tag and length.
     pub(crate) fn from_der(der: &[u8]) -> Option<Self> {
-        let validity =
-            x509_cert::time::Validity::<x509_cert::certificate::Rfc5280>::from_der(der).ok()?;
+        let mut outer = SliceReader::new(der).ok()?;
+        let mut validity = inside(&mut outer, Tag::Sequence).ok()?;
+        outer.finish().ok()?;
+        let (not_before, not_after) = (time(&mut validity).ok()?, time(&mut validity).ok()?);
+        validity.finish().ok()?;
         Some(Self {
-            not_before: validity.not_before.to_unix_duration(),
-            not_after: validity.not_after.to_unix_duration(),
+            not_before,
+            not_after,
         })
     }
 }

@@ -298,11 +298,7 @@ impl AuthorityBuilder {
                 error,
             };
             let certificate = Certificate::parse(der).map_err(failed)?;
-            if let Some(limit) = certificate
-                .check_may_issue()
-                .map_err(failed)?
-                .path_len_constraint
-            {
+            if let Some(limit) = certificate.check_may_issue().map_err(failed)?.path_length {
                 let reason = "an authority above allows none so far below it (path_length)";
                 path_length = path_length.min(
                     limit

@@ -235,7 +235,7 @@ fn authorities_below_authorities() {
                 .unwrap()
                 .check_may_issue()
                 .unwrap()
-                .path_len_constraint,
+                .path_length,
             Some(0)
         );
     }

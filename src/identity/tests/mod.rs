@@ -23,6 +23,7 @@ mod damage;
 mod digest;
 mod forge;
 mod identity;
+mod oracle;
 mod peer;
 mod programs;
 mod raw_keys;

@@ -91,7 +91,7 @@ impl Roots {
                 .to_owned(),
         );
         self.subjects.push(certificate.subject.to_vec());
-        self.path_lengths.push(constraints.path_len_constraint);
+        self.path_lengths.push(constraints.path_length);
         Ok(())
     }
 

@@ -21,19 +21,18 @@ use core::time::Duration;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use der::{Reader, SliceReader, Tag};
 use rustls_pki_types as pki;
 use webpki::{
     CertRevocationList, Error as WebpkiError, ExpirationPolicy, OwnedCertRevocationList,
     RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
-use x509_cert::der::{Decode, Reader, SliceReader, Tag};
-use x509_cert::time::Time;
 
 use crate::crypto::hash;
 use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::Certificate;
-use crate::identity::der::{context, inside, malformed, value, whole};
+use crate::identity::der::{context, inside, malformed, time, value, whole};
 use crate::identity::pem;
 use crate::time::Now;
 
@@ -504,10 +503,6 @@ impl<'a> Fields<'a> {
             .copy_from_slice(&number);
         Some(u64::from_be_bytes(bytes))
     }
-}
-
-fn time(reader: &mut SliceReader<'_>) -> Result<Duration, CertificateError> {
-    Ok(Time::decode(reader).map_err(malformed)?.to_unix_duration())
 }
 
 const MALFORMED: &str = "it is not a well-formed list (RFC 5280, section 5)";
