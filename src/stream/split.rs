@@ -72,7 +72,6 @@ pub struct Pair<R, W> {
 }
 
 impl<R: Read, W> Read for Pair<R, W> {
-    ///
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.reader.read(out)
     }
