@@ -247,11 +247,14 @@ fn the_names_are_what_rfc_4514_says() {
     );
 }
 
+/// The tags of the fields above.
+const TAGS: &[u8] = &[0x01, 0x02, 0x03, 0x06, 0x0c, 0x13, 0x17, 0x18, 0x30, 0x31];
+
 proptest! {
     #[test]
     fn random_fields_read_the_same(
-        tag in prop::sample::select(vec![0x01_u8, 0x02, 0x03, 0x06, 0x0c, 0x13, 0x17, 0x18, 0x30, 0x31]),
-        inner in prop::sample::select(vec![0x01_u8, 0x02, 0x03, 0x06, 0x0c, 0x13, 0x17, 0x18, 0x30, 0x31]),
+        tag in prop::sample::select(TAGS),
+        inner in prop::sample::select(TAGS),
         content in prop::collection::vec(any::<u8>(), 0..20),
     ) {
         let length = |content: &[u8]| u8::try_from(content.len()).unwrap();
