@@ -17,7 +17,7 @@ fmt:
 # Lints every target, with and without the accelerators, and the tests for constant time
 clippy:
     cargo clippy --locked --all-targets -- -D warnings
-    cargo clippy --locked --all-targets --no-default-features -- -D warnings
+    cargo clippy --locked --all-targets --no-default-features --features authority,secp256r1 -- -D warnings
     cargo clippy --locked --package constant_time -- -D warnings
 
 # Builds the documentation; a broken link is an error
@@ -57,9 +57,18 @@ test-release *args:
 matrix:
     cargo test --locked --release --test pair -- --ignored --nocapture matrix::the_full_product
 
-# Like `test`, but without the accelerators: the crate then contains no `unsafe`
+# Runs all tests without the accelerators: the crate then contains no `unsafe`
 no-default-features *args:
-    cargo test --locked --no-default-features {{args}}
+    cargo test --locked --no-default-features --features authority,secp256r1 {{args}}
+
+# Lints every combination of the features; runs the unit tests with none, and with `accelerate` alone
+features:
+    for features in "" accelerate authority secp256r1 accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
+        echo "features: $features"; \
+        cargo clippy --locked --all-targets --no-default-features --features "$features" -- -D warnings; \
+    done
+    cargo test --locked --no-default-features --lib --tests
+    cargo test --locked --no-default-features --features accelerate --lib --tests
 
 # Tests one width of the AES-GCM kernel: portable (without the kernel), aes-ni, avx2 or avx512
 width name:

@@ -95,6 +95,7 @@
 //!
 //! [RFC 9846]: https://www.rfc-editor.org/rfc/rfc9846
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
 #![cfg_attr(feature = "accelerate", deny(unsafe_code))]
 #![warn(missing_docs, rust_2018_idioms, unreachable_pub)]
@@ -144,9 +145,12 @@ pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
+#[cfg(any(test, fuzzing, feature = "authority"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "authority")))]
+pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
 pub use identity::{
-    Authority, AuthorityBuilder, CertificateBuilder, CertificateInfo, Identity, Peer, PublicKey,
-    RevocationListBuilder, RevocationLists, ServerName, Signer, Trust, Validity,
+    CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer, Trust,
+    Validity,
 };
 pub use record::Padding;
 pub use secret::Secret;

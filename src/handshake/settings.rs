@@ -59,7 +59,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             suites: Suite::ALL.to_vec(),
-            groups: Group::ALL.to_vec(),
+            groups: Group::ALL
+                .into_iter()
+                .filter(|group| group.is_available())
+                .collect(),
             alpn: Vec::new(),
             padding: Padding::None,
             record_size_limit: DEFAULT_RECORD_SIZE_LIMIT,
@@ -107,6 +110,11 @@ impl Settings {
                 Some(group) if known.contains(&group) => {
                     self.refuse(setting, "names a group twice")
                 }
+                Some(group) if !group.is_available() => self.refuse(
+                    setting,
+                    "names secp256r1, which this build does not have on this CPU: turn the crate \
+                     feature `secp256r1` on",
+                ),
                 Some(group) => known.push(group),
                 None => self.refuse(setting, "names a group that is not implemented"),
             }

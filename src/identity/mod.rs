@@ -29,6 +29,7 @@
 //! so are the signatures on a path. Names count only in subjectAltName.
 
 mod alt_name;
+#[cfg(any(test, fuzzing, feature = "authority"))]
 mod authority;
 mod certificate;
 mod certificate_info;
@@ -47,6 +48,7 @@ mod validity;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, fuzzing, feature = "authority"))]
 pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
 pub use certificate_info::CertificateInfo;
 pub use own::{Identity, Signer};

@@ -196,6 +196,7 @@ pub(crate) fn write_certificates<'a>(certificates: impl IntoIterator<Item = &'a 
 }
 
 /// A DER certificate revocation list as PEM text.
+#[cfg(any(test, fuzzing, feature = "authority"))]
 pub(crate) fn write_revocation_list(der: &[u8]) -> String {
     // As with certificates.
     rfc7468::encode_string(REVOCATION_LIST, rfc7468::LineEnding::LF, der).unwrap_or_default()

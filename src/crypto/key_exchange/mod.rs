@@ -53,6 +53,14 @@ impl Group {
             .find(|group| group.code_point() == code_point)
     }
 
+    /// Returns true if this build, on this CPU, can compute it.
+    pub(crate) fn is_available(self) -> bool {
+        match self {
+            Self::X25519MlKem768 | Self::X25519 => true,
+            Self::Secp256r1 => secp256r1::is_available(),
+        }
+    }
+
     pub(crate) fn code_point(self) -> NamedGroup {
         match self {
             Self::X25519MlKem768 => NamedGroup::X25519_MLKEM768,

@@ -10,7 +10,7 @@
 //!
 //! The shared secret is the X coordinate of the product: 32 bytes, its leading zeros kept.
 
-use crate::crypto::backend::Backend;
+use crate::crypto::backend::{Backend, backend};
 use crate::crypto::random::{Rng, secret};
 use crate::crypto::scrub::scrubbed_p256;
 use crate::error::Fault;
@@ -31,6 +31,12 @@ const PRIME: [u8; LEN] = [
     0x00, //
     0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 ];
+
+/// Returns true if this build, on this CPU, can compute it: the portable implementation is behind
+/// the feature `secp256r1`.
+pub(super) fn is_available() -> bool {
+    cfg!(any(test, feature = "secp256r1")) || backend() != Backend::Portable
+}
 
 pub(super) struct PrivateKey {
     scalar: Secret,
@@ -73,12 +79,18 @@ impl PrivateKey {
             return Ok(None);
         };
         Ok(scrubbed_p256(|| match self.backend {
+            #[cfg(any(test, feature = "secp256r1"))]
             Backend::Portable => {
                 let private = p256::SecretKey::from_bytes(private.into()).ok()?;
                 let public = p256::PublicKey::from_sec1_bytes(peer).ok()?;
                 Some(Secret::copy_of(
                     private.diffie_hellman(&public).raw_secret_bytes(),
                 ))
+            }
+            #[cfg(not(any(test, feature = "secp256r1")))]
+            Backend::Portable => {
+                let _ = (private, peer);
+                None
             }
             #[cfg(all(
                 feature = "accelerate",
@@ -100,6 +112,7 @@ impl PrivateKey {
 /// The public key, or nothing if the scalar is out of range.
 fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
     scrubbed_p256(|| match backend {
+        #[cfg(any(test, feature = "secp256r1"))]
         Backend::Portable => {
             use p256::elliptic_curve::sec1::ToSec1Point;
             let private = p256::SecretKey::from_bytes(private.into()).ok()?;
@@ -109,6 +122,11 @@ fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
                 .as_bytes()
                 .try_into()
                 .ok()
+        }
+        #[cfg(not(any(test, feature = "secp256r1")))]
+        Backend::Portable => {
+            let _ = private;
+            None
         }
         #[cfg(all(
             feature = "accelerate",

@@ -490,6 +490,7 @@ impl<'a> Fields<'a> {
     }
 
     /// cRLNumber, if it is one that we would have given.
+    #[cfg(any(test, fuzzing, feature = "authority"))]
     pub(crate) fn number(&self) -> Option<u64> {
         let mut bytes = [0; 8];
         let number: Vec<u8> = self

@@ -154,6 +154,7 @@ impl Trust {
     }
 
     /// Like [`roots_from_der`](Self::roots_from_der), with the error kept for `check`.
+    #[cfg(any(test, fuzzing, feature = "authority"))]
     pub(crate) fn root(certificate: Option<&Vec<u8>>) -> Self {
         Self::roots_from_der(certificate).unwrap_or_else(|error| {
             Self::from(Inner {
