@@ -1,8 +1,8 @@
 //! Our Certificate, CertificateVerify and Finished (RFC 9846, 4.5). The client's are in
 //! `client_flight.rs`.
 //!
-//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature
-//! between them.
+//! If our key is held elsewhere, our flight is sent in two parts: [`Unsigned`] waits for the
+//! signature between them.
 
 use crate::error::Fault;
 use crate::handshake::authentication::signed_content;
@@ -12,8 +12,8 @@ use crate::level::Level;
 use crate::server::client_flight::{WaitCertificate, WaitEndOfEarlyData, WaitFinished};
 use crate::server::parameters::Negotiated;
 
-/// Sends [Certificate, CertificateVerify,] and Finished, and takes the application key for what we
-/// send. With a PSK it says who we are.
+/// Sends Certificate, CertificateVerify and Finished, and installs the application key for sending.
+/// With a PSK, sends Finished alone.
 pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight, Fault> {
     if negotiated.psk.is_some() {
         return finish(negotiated, cx).map(Flight::Sent);
@@ -47,12 +47,12 @@ pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<F
 pub(crate) enum Flight {
     /// All of it is sent.
     Sent(Flight2),
-    /// Our key is elsewhere.
+    /// Our key is held elsewhere.
     Unsigned(Box<Unsigned>),
 }
 
-/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from
-/// elsewhere.
+/// Our Certificate is sent. CertificateVerify waits for a signature that the application obtains
+/// from elsewhere.
 pub(crate) struct Unsigned {
     negotiated: Negotiated,
     identity: Identity,
@@ -65,14 +65,14 @@ impl Unsigned {
         &self.to_sign
     }
 
-    /// Goes on with the signature, if it is one.
+    /// Continues with the signature, if it is valid.
     pub(crate) fn signed(self, signature: &[u8], cx: &mut Context<'_>) -> Result<Flight2, Fault> {
         let signature = self.identity.check_signature(&self.to_sign, signature)?;
         attest(self.negotiated, &signature, cx)
     }
 }
 
-/// Sends CertificateVerify and what is left.
+/// Sends CertificateVerify and the rest of the flight.
 fn attest(
     mut negotiated: Negotiated,
     signature: &[u8],
@@ -102,10 +102,10 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
     let server_traffic = keys.main.server_traffic(&digest);
     let client_traffic = keys.main.client_traffic(&digest);
     let exporter = keys.main.exporter(&digest);
-    // RFC 9846, 4.5.3: what follows our Finished, alerts about the client's authentication too,
-    // goes out under the application key. Application data does not go out yet, since before the
-    // client's Finished nobody knows who would read it: but for the answer to early data, whose
-    // sender holds the PSK.
+    // RFC 9846, 4.5.3: what follows our Finished, including alerts about the client's
+    // authentication, is sent under the application key. Application data is not sent yet, since
+    // before the client's Finished nobody knows who would read it. The exception is the answer to
+    // early data, whose sender holds the PSK.
     cx.sink
         .install_send(Level::Application, keys.suite, server_traffic);
 
@@ -145,8 +145,8 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
 pub(crate) enum Flight2 {
     /// Early data, and its end.
     EndOfEarlyData(WaitEndOfEarlyData),
-    /// The client was asked who it is.
+    /// A Certificate: the client was asked for one.
     Certificate(WaitCertificate),
-    /// It was not.
+    /// Finished: the client was not asked.
     Finished(WaitFinished),
 }

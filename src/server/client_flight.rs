@@ -18,7 +18,7 @@ use crate::server::post_handshake::Connected;
 use crate::server::ticket;
 use crate::session::Whose;
 
-/// WAIT_EOED: the early data is received under its own keys; the handshake's wait.
+/// WAIT_EOED: early data is received under its own keys, and the handshake's keys wait.
 pub(crate) struct WaitEndOfEarlyData {
     pub(crate) next: WaitFinished,
     pub(crate) client_handshake: TrafficSecret,
@@ -77,8 +77,8 @@ impl WaitCertificate {
             }
             Shown::Nothing => return Err(Fault::CertificateRequired),
         };
-        // Revocation lists may have come since the ClientHello, and others may come before the
-        // Finished: what counts is what the client was accepted under.
+        // Revocation lists may have been replaced since the ClientHello, and may be again before
+        // the Finished: the digest is of those under which the client was accepted.
         if let Some(identity) = &next {
             self.parameters.trust_digest = *identity.trust_digest();
         }
@@ -96,15 +96,15 @@ impl WaitCertificate {
     }
 }
 
-/// Where a client's Certificate leads.
+/// The state that follows a client's Certificate.
 pub(crate) enum AfterCertificate {
-    /// It shows a chain: its signature comes next.
+    /// The client shows a certificate: its signature comes next.
     Verify(WaitCertificateVerify),
-    /// It is empty, which is allowed.
+    /// The Certificate is empty, which is allowed.
     Finished(WaitFinished),
 }
 
-/// WAIT_CV: the chain is trusted; whether the client holds its key is open.
+/// WAIT_CV: the certificate is trusted, but the client has not yet proven that it holds the key.
 pub(crate) struct WaitCertificateVerify {
     known: WaitCertificate,
     identity: VerifiedIdentity,
@@ -141,7 +141,7 @@ impl WaitFinished {
         self.known.keys.suite
     }
 
-    /// What the handshake will have agreed on, for whoever reads its early data.
+    /// Returns what the handshake will have agreed on, for the reader of its early data.
     pub(crate) fn early_negotiated(&self) -> Option<Negotiated> {
         match &self.client {
             Proof::Psk(psk) if self.accepted_early_data() => Some(agreed(
@@ -159,8 +159,8 @@ impl WaitFinished {
         self.known.early_data == EarlyData::Accepted
     }
 
-    /// Verifies the client's Finished, asks the application, and takes the application key for what
-    /// the client sends.
+    /// Verifies the client's Finished, calls the application's hook, and installs the application
+    /// key for receiving.
     pub(crate) fn on_finished(
         self,
         message: &Finished<'_>,

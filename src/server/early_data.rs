@@ -22,9 +22,8 @@ use crate::server::psk::{OfferedPsk, Permit};
 use crate::session::{ReplayEntry, ReplayVerdict};
 use crate::time::Now;
 
-/// How many bytes of early data records are skipped for a client whose early data we do not take. A
-/// client may send as much as a ticket from some other server of this name once allowed; rustls and
-/// OpenSSL allow 16 KiB.
+/// How many bytes of rejected early data records are skipped. A client may send as much as a ticket
+/// of some other server of this name once allowed; rustls and OpenSSL allow 16 KiB.
 const SKIPPED: usize = 64 * 1024;
 
 /// The same for this server: RFC 9846, 4.3.10: "up to the configured max_early_data_size", which
@@ -36,19 +35,19 @@ pub(crate) fn skipped(server: &Server) -> usize {
     SKIPPED.saturating_add(allowed.saturating_mul(2))
 }
 
-/// What becomes of the early data that a ClientHello offers.
+/// The decision about the early data that a ClientHello offers.
 #[derive(Clone, Copy)]
 pub(crate) enum Decision {
     /// None is offered.
     NotOffered,
     /// It is skipped.
     Rejected,
-    /// It is taken, up to this many bytes.
+    /// It is accepted, up to this many bytes.
     Accepted { max_size: u32 },
 }
 
 impl Decision {
-    /// What the application is told of it.
+    /// Returns what the application is told.
     pub(crate) fn outcome(self) -> EarlyData {
         match self {
             Self::NotOffered => EarlyData::NotOffered,
@@ -61,7 +60,7 @@ impl Decision {
 /// What is known about early data when the PSK is selected.
 pub(crate) enum Judgement {
     Decided(Decision),
-    /// It is taken unless this has been seen before.
+    /// It is accepted unless this entry has been seen before.
     Ask(ReplayEntry, Decision),
 }
 
@@ -95,8 +94,8 @@ pub(crate) fn judge(
     if permit.suite != suite || permit.terms.alpn.as_deref() != alpn {
         return rejected;
     }
-    // What a ticket allowed under another configuration may be more than is held in memory under
-    // this one. The client keeps to its ticket.
+    // A ticket of another configuration may allow more than this one holds in memory, and the
+    // client keeps to its ticket.
     if permit.terms.max_size > config.max_size {
         return rejected;
     }
@@ -109,8 +108,8 @@ pub(crate) fn judge(
     let Some(expires) = fresh_until(permit, config.window, cx.now) else {
         return rejected;
     };
-    // Who is not let in any more is told so when the handshake is complete, and not served before.
-    // Asked again then, as this may be a replay.
+    // A client that is no longer admitted learns it when the handshake is complete, and is not
+    // served before. The hook is called again then, as this may be a replay.
     if psk
         .taken
         .selected
@@ -195,7 +194,7 @@ mod tests {
             at(seconds(1_090) - Duration::from_nanos(1), seconds(100)),
             None
         );
-        // An age that wrapped round: a client that says nonsense.
+        // An age that wrapped around: the client sends nonsense.
         assert_eq!(
             at(seconds(1_100), Duration::from_millis(u32::MAX.into())),
             None

@@ -1,6 +1,6 @@
 //! ServerHello out: the PSK, early data, and the handshake keys (RFC 9846, 4.2.3).
 //!
-//! [`answer`] takes the PSK that the client offers, if it is a good one (`psk.rs`), and its early
+//! [`answer`] accepts the PSK that the client offers, if it is valid (`psk.rs`), and its early
 //! data, if that is fresh (`early_data.rs`), and sends the whole first flight: ServerHello here,
 //! the rest in `server_parameters.rs` and `authentication.rs`.
 
@@ -22,20 +22,20 @@ use crate::server::parameters::{Negotiated, Parameters};
 use crate::server::psk::{self, TakenPsk};
 use crate::session::{ReplayEntry, ReplayVerdict};
 
-/// How a ClientHello is answered that needs no retry.
+/// The answer to a ClientHello that needs no retry.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken apart as soon as it is returned"
 )]
 pub(crate) enum Answered {
-    /// The application is to say whether this ClientHello has come before.
+    /// The application must say whether this ClientHello has come before.
     Unchecked(Box<Unchecked>),
     /// The first flight is sent, or begun.
     Flight(Flight),
 }
 
-/// RECVD_CH, waiting for the application to say whether this ClientHello, and its early data, has
-/// come before.
+/// RECVD_CH, waiting for the application to say whether this ClientHello, and so its early data,
+/// has come before.
 pub(crate) struct Unchecked {
     entry: ReplayEntry,
     accepted: Decision,
@@ -45,12 +45,12 @@ pub(crate) struct Unchecked {
 }
 
 impl Unchecked {
-    /// What the store is asked for.
+    /// Returns the entry to look up in the store.
     pub(crate) fn entry(&self) -> ReplayEntry {
         self.entry
     }
 
-    /// Goes on with what the store says.
+    /// Continues with the store's verdict.
     pub(crate) fn checked(
         self,
         verdict: ReplayVerdict,
@@ -83,7 +83,7 @@ pub(crate) fn decode_again(bytes: &[u8]) -> Result<ClientHello<'_>, Fault> {
     }
 }
 
-/// What a ClientHello and the configuration have in common, and the client's share of it.
+/// What a ClientHello and the configuration have in common, and the client's share.
 pub(crate) struct Selected {
     pub(crate) suite: Suite,
     pub(crate) group: Group,
@@ -111,7 +111,7 @@ pub(crate) fn answer(
         &selected.parameters,
         cx.now,
     )?;
-    // Whether a PSK that was offered will do is known only now: without one there must be a
+    // Only now is it known whether an offered PSK is accepted. Without one there must be a
     // signature.
     if offered.is_none() {
         check_without_psk(&selected.parameters, hello)?;
@@ -144,7 +144,7 @@ pub(crate) fn answer(
     }
 }
 
-/// All that is decided before the first flight, but for early data.
+/// Everything that is decided before the first flight, except early data.
 struct Prepared {
     server: Server,
     selected: Selected,
@@ -259,7 +259,7 @@ impl Prepared {
     }
 }
 
-/// The first group of ours that the client sent a share for.
+/// Returns the first group of ours for which the client sent a share.
 pub(crate) fn shared<'a>(server: &Server, hello: &ClientHello<'a>) -> Option<(Group, &'a [u8])> {
     let shares = hello.key_share().unwrap_or_default();
     let share = |group: &Group| {
@@ -274,7 +274,7 @@ pub(crate) fn shared<'a>(server: &Server, hello: &ClientHello<'a>) -> Option<(Gr
     server.config.settings.groups.iter().find_map(share)
 }
 
-/// Without a PSK we show who we are.
+/// Without a PSK, we authenticate with a certificate or a key.
 pub(crate) fn check_without_psk(
     parameters: &Parameters,
     hello: &ClientHello<'_>,

@@ -75,11 +75,11 @@ pub use client_hello::ClientHello;
 pub use config::{ClientAuth, Server, ServerBuilder};
 pub use live::LiveServer;
 
-/// A state of RFC 9846, A.2; each holds exactly what it knows.
+/// A state of RFC 9846, A.2. Each holds exactly what it knows.
 ///
-/// Boxed, but for the last: a connection that is connected is small then, and moving it moves
-/// nothing but what is in use. The unused room of a large enum is moved with it, and whatever stood
-/// there on the stack, keys too, would live as long as the connection.
+/// All but the last are boxed: a connected connection is then small, and moving it moves only what
+/// is in use. The unused room of a large enum is moved with it, and whatever was there on the
+/// stack, including keys, would live as long as the connection.
 pub(crate) enum State {
     Start(Start),
     StartRetried(Box<StartRetried>),
@@ -90,19 +90,19 @@ pub(crate) enum State {
     Connected(Connected),
 }
 
-/// What waits for the application's answer.
+/// A step that waits for the application's answer.
 pub(crate) enum Suspended {
     Configuration(Box<ReceivedClientHello>),
     Replay(Box<Unchecked>),
     Signature(Box<Unsigned>),
 }
 
-/// START: waits for a ClientHello. Without a configuration it asks for one then.
+/// START: waits for a ClientHello. Without a configuration, it then asks for one.
 pub(crate) fn start(server: Option<Server>) -> State {
     State::Start(Start { server })
 }
 
-/// What is legal: any pair not in this table is unexpected_message.
+/// The legal messages of each state. Any pair that is not in this table is unexpected_message.
 pub(crate) fn step(
     state: State,
     message: Message<'_>,
@@ -134,7 +134,7 @@ pub(crate) fn step(
 }
 
 impl Suspended {
-    /// What the application is asked.
+    /// Returns what the application is asked.
     pub(crate) fn question(&self) -> Question {
         match self {
             Self::Configuration(_) => Question::Configuration,
@@ -151,7 +151,8 @@ impl Suspended {
         }
     }
 
-    /// Goes on with the configuration that was chosen; gives itself back if that was not asked.
+    /// Continues with the chosen configuration. Returns the step as it was if no configuration was
+    /// asked for.
     pub(crate) fn choose(
         self,
         server: &Server,
@@ -163,7 +164,8 @@ impl Suspended {
         }
     }
 
-    /// Goes on with the application's answer; gives itself back if that is not one to the question.
+    /// Continues with the application's answer. Returns the step as it was if the answer does not
+    /// fit the question.
     pub(crate) fn answer(
         self,
         answer: Answer,
@@ -229,7 +231,7 @@ impl From<AfterCertificate> for State {
 }
 
 impl State {
-    /// What is known of the handshake while its early data is read.
+    /// Returns what is known of the handshake while its early data is read.
     pub(crate) fn early_negotiated(&self) -> Option<Negotiated> {
         match self {
             Self::WaitEndOfEarlyData(s) => s.next.early_negotiated(),
@@ -238,8 +240,8 @@ impl State {
         }
     }
 
-    /// Whether early data is taken, and our Finished sent, while its end or the client's Finished
-    /// is still to come.
+    /// Returns true if early data is accepted and our Finished is sent, while the end of early data
+    /// or the client's Finished is still to come.
     pub(crate) fn accepted_early_data(&self) -> bool {
         match self {
             Self::WaitEndOfEarlyData(_) => true,
@@ -260,7 +262,7 @@ impl State {
         }
     }
 
-    /// What the table accepts in this state, for an error's text.
+    /// Returns what the table accepts in this state, for an error's text.
     pub(crate) fn expects(&self) -> &'static str {
         match self {
             Self::Start(_) | Self::StartRetried(_) => "ClientHello",

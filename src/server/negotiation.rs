@@ -1,9 +1,9 @@
-//! ClientHello in: the version, and which suite, group and parameters both sides share (RFC 9846,
-//! 4.2.2).
+//! ClientHello in: the version, and the suite, group and parameters that both sides share (RFC
+//! 9846, 4.2.2).
 //!
-//! 1. [`Start::on_client_hello`] takes the hello; without a configuration it asks for one.
+//! 1. [`Start::on_client_hello`] takes the hello. Without a configuration it asks for one.
 //! 2. [`ReceivedClientHello::choose`] checks the hello and selects suite and group.
-//! 3. If that needs another hello, `retry.rs` asks for it. Otherwise `key_exchange.rs` answers.
+//! 3. If that needs another hello, `retry.rs` requests it. Otherwise `key_exchange.rs` answers.
 
 use crate::code_point::{ExtensionType, NamedGroup, ProtocolVersion};
 use crate::crypto::key_exchange::Group;
@@ -24,7 +24,7 @@ use crate::server::server_parameters;
 
 /// START.
 pub(crate) struct Start {
-    /// None where the application chooses when it has seen the ClientHello.
+    /// None if the application chooses after it has seen the ClientHello.
     pub(crate) server: Option<Server>,
 }
 
@@ -47,13 +47,13 @@ impl Start {
     }
 }
 
-/// What a ClientHello leads to.
+/// The reply to a ClientHello.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken apart as soon as it is returned"
 )]
 pub(crate) enum Reply {
-    /// The application is to choose the configuration.
+    /// The application must choose the configuration.
     Undecided(Box<ReceivedClientHello>),
     /// A HelloRetryRequest is sent.
     Retry(StartRetried),
@@ -68,15 +68,15 @@ pub(crate) struct ReceivedClientHello {
 }
 
 impl ReceivedClientHello {
-    /// Goes on with the configuration that was chosen.
+    /// Continues with the chosen configuration.
     pub(crate) fn choose(self, server: &Server, cx: &mut Context<'_>) -> Result<Reply, Fault> {
         let bytes = self.offered.as_bytes();
         negotiate(server, &decode_again(bytes)?, bytes, self.aligned, cx)
     }
 }
 
-/// Selects suite and group, and sends the first flight, or a HelloRetryRequest. Every check comes
-/// before the first byte is written.
+/// Selects suite and group, and sends the first flight or a HelloRetryRequest. Every check comes
+/// before the first byte is sent.
 fn negotiate(
     server: &Server,
     hello: &ClientHello<'_>,
@@ -198,8 +198,8 @@ fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The first suite of our list that the client offers; one that a PSK from outside fits, if there
-/// is one.
+/// Selects the first suite of our list that the client offers, preferring one that fits an external
+/// PSK.
 fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault> {
     let suites = &server.config.settings.suites;
     let mut common = suites
@@ -213,8 +213,8 @@ fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault
     })
 }
 
-/// The group to agree with, and the client's share for it; None where the client has to be asked
-/// for another share.
+/// Selects the group, and the client's share for it. `None` if the client must be asked for another
+/// share.
 ///
 /// The best group that both support is worth a round trip only if it brings what the shares at hand
 /// do not: secrecy against quantum computers, or a key at all.
@@ -238,7 +238,7 @@ fn select_group<'a>(
         .filter(|(group, _)| group.is_post_quantum() || !best.is_post_quantum()))
 }
 
-/// The first group of ours that the client supports.
+/// Returns the first group of ours that the client supports.
 fn best_group(server: &Server, hello: &ClientHello<'_>) -> Option<Group> {
     let supported = hello.supported_groups().unwrap_or_default();
     server

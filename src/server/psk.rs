@@ -1,5 +1,5 @@
-//! Which of a client's PSKs is taken (RFC 9846, 4.3.11): a ticket of ours (`ticket.rs`), or one
-//! from outside.
+//! The selection of one of a client's PSKs (RFC 9846, 4.3.11): a ticket of ours (`ticket.rs`) or an
+//! external one.
 
 use core::time::Duration;
 
@@ -17,22 +17,22 @@ use crate::server::ticket;
 use crate::session::{EarlyTerms, ExternalPsk, OpenedTicket, WirePsk};
 use crate::time::Now;
 
-/// How many of a client's PSKs are looked at: a hello has room for thousands, and each that names a
+/// How many of a client's PSKs are examined: a hello has room for thousands, and each that names a
 /// key of ours costs a decryption.
 const MAX_IDENTITIES: usize = 8;
 
-/// A PSK that the client offers, and has proved to hold.
+/// A PSK that the client offers and has proven to hold.
 pub(crate) struct OfferedPsk<'a> {
     pub(crate) taken: TakenPsk,
     /// The binder that proved it.
     pub(crate) binder: &'a [u8],
-    /// What early data may be under it; none but a ticket allows any.
+    /// What early data is allowed under it. Only tickets allow any.
     pub(crate) early_data: Option<Permit>,
 }
 
-/// The PSK that the handshake goes on with.
+/// The PSK with which the handshake continues.
 pub(crate) struct TakenPsk {
-    /// Where it stands in the client's list.
+    /// Its position in the client's list.
     pub(crate) index: u16,
     pub(crate) early: EarlySecret,
     pub(crate) selected: SelectedPsk,
@@ -41,13 +41,13 @@ pub(crate) struct TakenPsk {
 /// What a ticket says about early data.
 pub(crate) struct Permit {
     pub(crate) terms: EarlyTerms,
-    /// Whose replay guard gave it out.
+    /// The zone of the replay guard that issued it.
     pub(crate) zone: [u8; 16],
-    /// The suite of the connection that it was given out on.
+    /// The suite of the connection on which it was issued.
     pub(crate) suite: Suite,
     /// The unix time at which the ticket was sealed.
     pub(crate) issued: Duration,
-    /// How old the client says it is: obfuscated_ticket_age less ticket_age_add, modulo 2^32 (RFC
+    /// The age that the client states: obfuscated_ticket_age less ticket_age_add, modulo 2^32 (RFC
     /// 9846, 4.3.10).
     pub(crate) age: Duration,
 }
@@ -58,7 +58,7 @@ enum Known<'s> {
     External(&'s ExternalPsk, &'s WirePsk),
 }
 
-/// Finds the PSK to take, if there is one; `before` is the transcript before this ClientHello.
+/// Finds the PSK to accept, if there is one. `before` is the transcript before this ClientHello.
 pub(crate) fn select<'a>(
     server: &Server,
     hello: &ClientHello<'a>,

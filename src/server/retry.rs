@@ -1,8 +1,8 @@
 //! HelloRetryRequest out, the second ClientHello in (RFC 9846, 4.2.4).
 //!
-//! It is sent where the client supports a group that is worth a round trip and sent no share for
-//! it, and where the configuration wants a cookie back. The connection keeps the first ClientHello
-//! meanwhile: over a stream there is nothing to be won by handing that to the client.
+//! It is sent if the client supports a group that is worth a round trip but sent no share for it,
+//! and if the configuration requires a cookie. The connection keeps the first ClientHello
+//! meanwhile: over a stream, nothing is gained by handing it to the client.
 
 use crate::code_point::ProtocolVersion;
 use crate::crypto::key_exchange::Group;
@@ -20,7 +20,7 @@ use crate::server::early_data;
 use crate::server::key_exchange::{self, Answered, Selected};
 use crate::server::parameters::Parameters;
 
-/// How long our cookies are, in bytes: nobody who has not seen one guesses it.
+/// The length of our cookies in bytes: nobody guesses one without having seen it.
 const COOKIE_LEN: usize = 32;
 
 /// START, after a HelloRetryRequest.
@@ -34,16 +34,16 @@ pub(crate) struct StartRetried {
     transcript: Transcript,
 }
 
-/// What the second ClientHello is wanted for.
+/// What the second ClientHello is requested for.
 pub(crate) struct Wanted {
     pub(crate) suite: Suite,
-    /// The group that a share is missing for; None if it is the cookie alone.
+    /// The group whose share is missing. None if only the cookie is.
     pub(crate) group: Option<Group>,
     pub(crate) parameters: Parameters,
 }
 
-/// Asks for another ClientHello: with a share for the group that is wanted, if one is, and with a
-/// cookie if the configuration wants one.
+/// Requests another ClientHello: with a share for the wanted group, if there is one, and with a
+/// cookie if the configuration requires one.
 pub(crate) fn send(
     server: &Server,
     hello: &ClientHello<'_>,
@@ -99,8 +99,8 @@ fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
 }
 
 impl StartRetried {
-    /// Checks that the second ClientHello is the first but for what was asked for, and sends the
-    /// first flight.
+    /// Checks that the second ClientHello equals the first except for what was requested, and sends
+    /// the first flight.
     pub(crate) fn on_client_hello(
         self,
         hello: &ClientHello<'_>,
