@@ -1,7 +1,7 @@
 //! Certificate, CertificateVerify and Finished of the server, then our own flight (RFC 9846, 4.5).
 //!
-//! Our flight is sent in two parts where our key is elsewhere: [`Unsigned`] waits for the signature
-//! between them.
+//! If our key is held elsewhere, our flight is sent in two parts: [`Unsigned`] waits for the
+//! signature between them.
 
 use crate::client::certificate_request::CertificateRequested;
 use crate::client::config::Client;
@@ -63,8 +63,8 @@ impl WaitCertificate {
                 });
             }
         };
-        // Revocation lists may have come since the ClientHello: the session is good as long as what
-        // the server was accepted under now.
+        // Revocation lists may have been replaced since the ClientHello: the session is valid as
+        // long as what the server was accepted under now.
         if let Some(stored) = &mut self.stored {
             let (own, psk) = (
                 self.client.config.identity.as_ref(),
@@ -85,7 +85,7 @@ impl WaitCertificate {
     }
 }
 
-/// WAIT_CV: the chain is trusted; whether the server holds its key is open.
+/// WAIT_CV: the certificate is trusted, but the server has not yet proven that it holds the key.
 pub(crate) struct WaitCertificateVerify {
     known: WaitCertificate,
     identity: VerifiedIdentity,
@@ -115,8 +115,8 @@ pub(crate) struct WaitFinished {
 }
 
 impl WaitFinished {
-    /// Verifies the server's Finished, asks the application, sends our flight and installs the
-    /// application keys.
+    /// Verifies the server's Finished, calls the application's hook, sends our flight and installs
+    /// the application keys.
     pub(crate) fn on_finished(
         self,
         message: &Finished<'_>,
@@ -144,8 +144,8 @@ impl WaitFinished {
             server: keys.main.server_traffic(&digest),
             exporter: keys.main.exporter(&digest),
         };
-        // Before the application is asked: a server that took early data hears what comes next, an
-        // alert too, only behind this.
+        // Before the hook is called: a server that accepted early data reads what comes next, even
+        // an alert, only after this.
         let early_data = early.end(&mut keys, cx)?;
         let server = self.server.confirm(&verified, cx.now);
         if let Some(peer) = server.whose.peer() {
@@ -192,7 +192,7 @@ impl WaitFinished {
     }
 }
 
-/// Where the server's Finished leads.
+/// The state that follows the server's Finished.
 pub(crate) enum AfterFinished {
     Connected(Connected),
     /// Our key is elsewhere.
@@ -285,8 +285,8 @@ impl Flight {
     }
 }
 
-/// Our Certificate is sent; CertificateVerify waits for a signature that the application gets from
-/// elsewhere.
+/// Our Certificate is sent. CertificateVerify waits for a signature that the application obtains
+/// from elsewhere.
 pub(crate) struct Unsigned {
     flight: Flight,
     identity: Identity,
@@ -299,7 +299,7 @@ impl Unsigned {
         &self.to_sign
     }
 
-    /// Goes on with the signature, if it is one.
+    /// Continues with the signature, if it is valid.
     pub(crate) fn signed(self, signature: &[u8], cx: &mut Context<'_>) -> Result<Connected, Fault> {
         let signature = self.identity.check_signature(&self.to_sign, signature)?;
         self.flight.attest(&signature, cx)

@@ -291,7 +291,7 @@ impl ClientBuilder {
                 .collect(),
             Some(_) => {
                 self.settings
-                    .refuse("key_shares", "names a group that groups() does not");
+                    .refuse("key_shares", "it names a group that groups() does not");
                 Vec::new()
             }
             None => default_shares(groups),

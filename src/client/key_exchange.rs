@@ -26,7 +26,7 @@ use crate::message::{HelloRetryRequest, ServerHello};
 /// something older (RFC 9846, 4.2.3).
 const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
 
-/// WAIT_SH: the ClientHello is sent, the [`First`] or the one after a retry, [`Retried`].
+/// WAIT_SH: a ClientHello is sent, the [`First`] or the one after a retry, [`Retried`].
 pub(crate) struct WaitServerHello<Round> {
     offer: Offer,
     round: Round,
@@ -38,7 +38,7 @@ pub(crate) struct First {
     early: Early,
 }
 
-/// Two are sent: the ServerHello must keep what the HelloRetryRequest said.
+/// Two are sent: the ServerHello must agree with the HelloRetryRequest.
 pub(crate) struct Retried {
     suite: Suite,
     /// None if it asked for its cookie alone.
@@ -127,7 +127,7 @@ impl WaitServerHello<First> {
         })
     }
 
-    /// Checks what the server asks for, and sends the second ClientHello.
+    /// Checks what the server requests, and sends the second ClientHello.
     pub(crate) fn on_retry(
         self,
         retry: &HelloRetryRequest<'_>,

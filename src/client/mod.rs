@@ -36,8 +36,8 @@
 //! ```
 //!
 //! K_send = handshake comes with ServerHello here, not with the server's Finished, so that alerts
-//! between the two are encrypted (the note in A.1 asks for it); where early data is sent, an alert
-//! takes the key that waits then.
+//! between the two are encrypted, as the note in A.1 asks. If early data is sent, an alert uses the
+//! key that waits.
 
 pub(crate) mod authentication;
 pub(crate) mod certificate_request;
@@ -63,11 +63,11 @@ use crate::message::Message;
 
 pub use config::{Client, ClientBuilder};
 
-/// A state of RFC 9846, A.1; each holds exactly what it knows.
+/// A state of RFC 9846, A.1. Each holds exactly what it knows.
 ///
-/// Boxed, but for the last: a connection that is connected is small then, and moving it moves
-/// nothing but what is in use. The unused room of a large enum is moved with it, and whatever stood
-/// there on the stack, keys too, would live as long as the connection.
+/// All but the last are boxed: a connected connection is then small, and moving it moves only what
+/// is in use. The unused room of a large enum is moved with it, and whatever was there on the
+/// stack, including keys, would live as long as the connection.
 pub(crate) enum State {
     WaitServerHello(Box<WaitServerHello<First>>),
     WaitServerHelloRetried(Box<WaitServerHello<Retried>>),
@@ -79,12 +79,13 @@ pub(crate) enum State {
     Connected(Connected),
 }
 
-/// What waits for the application's answer.
+/// A step that waits for the application's answer.
 pub(crate) enum Suspended {
     Signature(Box<Unsigned>),
 }
 
-/// START: sends the ClientHello; `early_data` is whether the application could send any.
+/// START: sends the ClientHello. `early_data` is whether the application is able to send early
+/// data.
 pub(crate) fn start(
     client: &Client,
     name: Option<ServerName>,
@@ -99,7 +100,7 @@ pub(crate) fn start(
     )?)))
 }
 
-/// What is legal: any pair not in this table is unexpected_message.
+/// The legal messages of each state. Any pair that is not in this table is unexpected_message.
 pub(crate) fn step(
     state: State,
     message: Message<'_>,
@@ -155,14 +156,15 @@ impl Suspended {
         }
     }
 
-    /// What the application is asked.
+    /// Returns what the application is asked.
     pub(crate) fn question(&self) -> Question {
         match self {
             Self::Signature(_) => Question::Signature,
         }
     }
 
-    /// Goes on with its answer; gives itself back if that is not one to the question.
+    /// Continues with the application's answer. Returns the step as it was if the answer does not
+    /// fit the question.
     pub(crate) fn answer(
         self,
         answer: Answer,
@@ -200,7 +202,7 @@ impl State {
         }
     }
 
-    /// What the table accepts in this state, for an error's text.
+    /// Returns what the table accepts in this state, for an error's text.
     pub(crate) fn expects(&self) -> &'static str {
         match self {
             Self::WaitServerHello(_) => "ServerHello or HelloRetryRequest",

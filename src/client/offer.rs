@@ -22,7 +22,7 @@ use crate::time::Now;
 pub(crate) struct Offer {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
-    /// The sessions with this server; none where none are kept.
+    /// The sessions with this server. None if none are stored.
     pub(crate) stored: Option<StoredSessions>,
     random: [u8; 32],
     /// Empty, or 32 bytes in compatibility mode.

@@ -10,7 +10,7 @@ use crate::key_schedule::ResumptionSecret;
 use crate::message::{KeyUpdate, KeyUpdateRequest, NewSessionTicket};
 use crate::session::{ClientSession, EarlyTerms, Session, StoredSessions, Whose};
 
-/// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
+/// CONNECTED. The connection's keys are in the record layer.
 pub(crate) struct Connected {
     /// None where no sessions are kept.
     pub(crate) memory: Option<Box<Memory>>,
@@ -50,7 +50,7 @@ impl Memory {
 }
 
 impl Connected {
-    /// Keeps the session for another connection.
+    /// Stores the session for another connection.
     pub(crate) fn on_new_session_ticket(
         self,
         message: &NewSessionTicket<'_>,

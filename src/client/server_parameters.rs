@@ -1,5 +1,5 @@
-//! EncryptedExtensions and CertificateRequest: what else the server decided, and whether it wants
-//! to know us (RFC 9846, 4.4).
+//! EncryptedExtensions and CertificateRequest: the server's other decisions, and whether it asks
+//! for our identity (RFC 9846, 4.4).
 
 use crate::client::authentication::{WaitCertificate, WaitFinished};
 use crate::client::certificate_request::CertificateRequested;
@@ -21,15 +21,15 @@ pub(crate) struct WaitEncryptedExtensions {
     pub(crate) early: Early,
 }
 
-/// Where EncryptedExtensions leads.
+/// The state that follows EncryptedExtensions.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken apart as soon as it is returned"
 )]
 pub(crate) enum AfterParameters {
-    /// The server shows who it is.
+    /// The server authenticates with a certificate or a key.
     Certificate(WaitCertificateOrRequest),
-    /// A PSK says who it is.
+    /// The server authenticates with a PSK.
     Finished(WaitFinished),
 }
 
@@ -160,12 +160,12 @@ fn chosen_type(
 pub(crate) struct WaitCertificateOrRequest(WaitCertificate);
 
 impl WaitCertificateOrRequest {
-    /// The Certificate came at once: the server does not ask who we are.
+    /// The Certificate came first: the server does not ask for our identity.
     pub(crate) fn without_request(self) -> WaitCertificate {
         self.0
     }
 
-    /// The server asks who we are; the answer goes out with our Finished.
+    /// The server asks for our identity. The answer is sent with our Finished.
     pub(crate) fn on_certificate_request(
         mut self,
         message: &CertificateRequest<'_>,

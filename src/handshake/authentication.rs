@@ -52,10 +52,10 @@ pub(crate) fn signed_content(role: Role, transcript: &Digest) -> Vec<u8> {
     content
 }
 
-/// The peer holds the key of its certificate: made only by [`verify`].
+/// Proof that the peer holds the key of its certificate. Made only by [`verify`].
 pub(crate) struct SignatureVerified(VerifiedIdentity);
 
-/// Checks a CertificateVerify against the certificate that came before it.
+/// Verifies a CertificateVerify with the certificate that came before it.
 pub(crate) fn verify(
     identity: VerifiedIdentity,
     role: Role,
@@ -76,7 +76,7 @@ pub(crate) fn verify(
     Ok(SignatureVerified(identity))
 }
 
-/// What says who the peer is, but for its Finished.
+/// What authenticates the peer, apart from its Finished.
 pub(crate) enum Proof {
     /// Nothing: a client that was not asked, or did not say.
     None,
@@ -122,7 +122,7 @@ impl Proof {
     }
 }
 
-/// Our own Certificate, of the type that was agreed; the transcript takes it.
+/// Makes our own Certificate, of the negotiated type, and adds it to the transcript.
 pub(crate) fn show(
     identity: &Identity,
     certificate_type: CertificateType,
@@ -148,7 +148,8 @@ pub(crate) fn show(
     Ok(certificate)
 }
 
-/// Our own CertificateVerify, with the signature over [`signed_content`]; the transcript takes it.
+/// Makes our own CertificateVerify, with the signature over [`signed_content`], and adds it to the
+/// transcript.
 pub(crate) fn attest(signature: &[u8], transcript: &mut Transcript) -> Result<Vec<u8>, Fault> {
     let verify = CertificateVerify {
         algorithm: SignatureScheme::ED25519,
@@ -169,8 +170,8 @@ pub(crate) enum Shown<'a> {
     Key(&'a [u8]),
 }
 
-/// What a peer's Certificate message shows, in the type that was agreed, after the checks that hold
-/// for both sides.
+/// Reads what a peer's Certificate message shows, in the negotiated type, after the checks that
+/// apply to both sides.
 pub(crate) fn shown<'a>(
     message: &Certificate<'a>,
     certificate_type: CertificateType,

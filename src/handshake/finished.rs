@@ -6,10 +6,10 @@ use crate::handshake::transcript::Transcript;
 use crate::key_schedule::FinishedKey;
 use crate::message::Finished;
 
-/// The peer saw the same handshake and derived the same keys: made only by [`verify`].
+/// Proof that the peer saw the same handshake and derived the same keys. Made only by [`verify`].
 pub(crate) struct FinishedVerified(());
 
-/// Checks the peer's Finished over the transcript before it.
+/// Verifies the peer's Finished over the transcript before it.
 pub(crate) fn verify(
     key: &FinishedKey,
     transcript: &Digest,
@@ -27,7 +27,7 @@ pub(crate) fn verify(
     }
 }
 
-/// Our own Finished over the transcript so far, which takes it.
+/// Makes our own Finished over the transcript, and adds it.
 pub(crate) fn make(key: &FinishedKey, transcript: &mut Transcript) -> Result<Vec<u8>, Fault> {
     let verify_data = key.verify_data(&transcript.digest());
     let message = Finished {

@@ -1,5 +1,4 @@
-//! What a client's and a server's configuration have in common, and the checks that `build()` makes
-//! of it.
+//! The settings that a client's and a server's configuration share, and the checks of `build()`.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -11,12 +10,12 @@ use crate::error::{ConfigError, Error, Fault, NameError};
 use crate::identity::Peer;
 use crate::record::Padding;
 
-/// How long a handshake may take unless the configuration says otherwise. Long enough for a bad
-/// mobile link, short enough that a peer which says nothing does not hold a connection for long.
+/// The default time for a handshake: long enough for a bad mobile link, short enough that a silent
+/// peer does not hold a connection for long.
 pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest handshake message accepted unless the configuration says otherwise, in bytes: room
-/// for ten Ed25519 certificates with many names each.
+/// The default maximum length of a handshake message in bytes: room for ten Ed25519 certificates
+/// with many names each.
 pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
 
 /// The least that `max_handshake_size` may be, in bytes: a ClientHello with the shares of two
@@ -34,7 +33,7 @@ pub(crate) const MIN_RECORD_SIZE_LIMIT: u16 = 64;
 pub(crate) type Authorize =
     dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
-/// The settings that both sides know.
+/// The settings that both sides have.
 #[derive(Clone)]
 pub(crate) struct Settings {
     /// In order of preference; not empty.
@@ -51,7 +50,7 @@ pub(crate) struct Settings {
     /// In bytes, for one message.
     pub(crate) max_handshake_size: usize,
     authorize: Option<Arc<Authorize>>,
-    /// The first setting that could not be taken, kept until `build()` refuses it.
+    /// The first invalid setting, kept for `build()` to report.
     refused: Option<Error>,
 }
 
@@ -80,25 +79,25 @@ impl Settings {
         for code_point in suites {
             match Suite::from_code_point(code_point) {
                 Some(suite) if self.suites.contains(&suite) => {
-                    self.refuse("cipher_suites", "names a suite twice")
+                    self.refuse("cipher_suites", "it names a suite twice")
                 }
                 Some(suite) => self.suites.push(suite),
-                None => self.refuse("cipher_suites", "names a suite that is not implemented"),
+                None => self.refuse("cipher_suites", "it names a suite that is not implemented"),
             }
         }
         if self.suites.is_empty() {
-            self.refuse("cipher_suites", "names no suite");
+            self.refuse("cipher_suites", "it names no suite");
         }
     }
 
     pub(crate) fn set_groups(&mut self, groups: impl IntoIterator<Item = NamedGroup>) {
         self.groups = self.known_groups("groups", groups);
         if self.groups.is_empty() {
-            self.refuse("groups", "names no group");
+            self.refuse("groups", "it names no group");
         }
     }
 
-    /// The groups of a list, each implemented and named once.
+    /// Returns the groups of a list, each of which must be implemented, available and named once.
     pub(crate) fn known_groups(
         &mut self,
         setting: &'static str,
@@ -108,15 +107,15 @@ impl Settings {
         for code_point in groups {
             match Group::from_code_point(code_point) {
                 Some(group) if known.contains(&group) => {
-                    self.refuse(setting, "names a group twice")
+                    self.refuse(setting, "it names a group twice")
                 }
                 Some(group) if !group.is_available() => self.refuse(
                     setting,
-                    "names secp256r1, which this build does not have on this CPU: turn the crate \
-                     feature `secp256r1` on",
+                    "it names secp256r1, which this build does not have on this CPU: turn the \
+                     crate feature `secp256r1` on",
                 ),
                 Some(group) => known.push(group),
-                None => self.refuse(setting, "names a group that is not implemented"),
+                None => self.refuse(setting, "it names a group that is not implemented"),
             }
         }
         known
@@ -170,7 +169,7 @@ impl Settings {
         self.authorize = Some(Arc::new(move |peer| hook(peer).map_err(Into::into)));
     }
 
-    /// Asks the application whether a peer that has proven who it is may come in.
+    /// Asks the application whether to admit a peer that has authenticated.
     pub(crate) fn authorize(&self, peer: &Peer) -> Result<(), Fault> {
         match &self.authorize {
             Some(hook) => hook(peer).map_err(|reason| Fault::Denied(reason.into())),
@@ -187,7 +186,7 @@ impl Settings {
         self.refused.get_or_insert(error.into());
     }
 
-    /// The check of `build()`.
+    /// Reports an invalid setting, for `build()`.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match &self.refused {
             Some(error) => Err(error.clone()),

@@ -5,7 +5,7 @@ use crate::crypto::hash::{Digest, HashAlgorithm, Hasher};
 use crate::error::Fault;
 use crate::message;
 
-/// The ClientHello, kept as bytes until the cipher suite says which hash to use.
+/// The ClientHello, kept as bytes until the cipher suite determines the hash.
 pub(crate) struct ClientHelloTranscript(Vec<u8>);
 
 impl ClientHelloTranscript {
@@ -13,15 +13,15 @@ impl ClientHelloTranscript {
         Self(client_hello.to_vec())
     }
 
-    /// The suite is known: hashing begins.
+    /// Begins to hash, as the suite is known.
     pub(crate) fn with_hash(self, algorithm: HashAlgorithm) -> Transcript {
         let mut transcript = Transcript::new(algorithm);
         transcript.add(&self.0);
         transcript
     }
 
-    /// A HelloRetryRequest came or goes out, and says which hash it is: a message_hash stands for
-    /// the first ClientHello, the second is to come.
+    /// Begins to hash after a HelloRetryRequest was received or sent, which determines the hash: a
+    /// message_hash replaces the first ClientHello, and the second is to come.
     pub(crate) fn with_retry(
         self,
         algorithm: HashAlgorithm,
@@ -33,7 +33,7 @@ impl ClientHelloTranscript {
         Ok(transcript)
     }
 
-    /// The ClientHello, with its header.
+    /// Returns the ClientHello, with its header.
     pub(crate) fn client_hello(&self) -> &[u8] {
         &self.0
     }
@@ -43,17 +43,17 @@ impl ClientHelloTranscript {
 pub(crate) struct Transcript(Hasher);
 
 impl Transcript {
-    /// Before the first message.
+    /// Begins before the first message.
     pub(crate) fn new(algorithm: HashAlgorithm) -> Self {
         Self(Hasher::new(algorithm))
     }
 
-    /// Appends a message with its header.
+    /// Adds a message with its header.
     pub(crate) fn add(&mut self, message: &[u8]) {
         self.0.update(message);
     }
 
-    /// Transcript-Hash of all messages so far.
+    /// Returns the Transcript-Hash of all messages so far.
     pub(crate) fn digest(&self) -> Digest {
         self.0.digest()
     }

@@ -14,12 +14,12 @@
 //! 3. [`hold`](Deframer::hold): application data waits here until the application takes it:
 //!    [`held`](Deframer::held), [`consume`](Deframer::consume).
 //!
-//! How much is read at once follows the peer. A connection that waits for the first byte of
-//! something does so with a small buffer, as it may wait for days; a read that fills all the space
-//! it was given makes the next one larger, up to several records in one call; one that does not
-//! means that the transport is empty, and with the last record taken the memory goes back. What the
-//! last busy period needed is remembered, so that the next one begins with that, behind the first
-//! small read. So there is no clock in it, and nobody to ask.
+//! The amount read at once follows the peer. A connection that waits for the first byte of
+//! something does so with a small buffer, as it may wait for days. A read that fills all its space
+//! makes the next one larger, up to several records in one call. A read that does not fill it means
+//! that the transport is empty, and once the last record is taken the memory is freed. The size
+//! that the last busy period needed is remembered, and the next one begins with it after the first
+//! small read. So no clock is needed.
 
 use core::ops::Range;
 
@@ -39,7 +39,7 @@ const RECORD: usize = HEADER_LEN + MAX_CIPHERTEXT;
 /// shared.
 const BUSY: usize = 4 * RECORD;
 
-/// The inbound buffer.
+/// The receive buffer.
 pub(crate) struct Deframer {
     /// Initialized over its whole length.
     buffer: Vec<u8>,
@@ -54,7 +54,7 @@ pub(crate) struct Deframer {
 }
 
 impl Deframer {
-    /// An empty one, which allocates nothing before it is used.
+    /// Creates an empty buffer, which allocates nothing before it is used.
     pub(crate) fn new() -> Self {
         Self {
             buffer: Vec::new(),
@@ -66,7 +66,8 @@ impl Deframer {
         }
     }
 
-    /// Where the transport reads into; never empty. What was pending or held may move.
+    /// Returns the space that the transport reads into, never empty. Pending and held bytes may
+    /// move.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         if self.is_empty() {
             self.start_over();
@@ -76,7 +77,7 @@ impl Deframer {
         self.buffer.get_mut(self.pending.end..).unwrap_or_default()
     }
 
-    /// Whether nothing is in the buffer: neither held nor pending.
+    /// Returns true if the buffer holds nothing, neither held nor pending bytes.
     pub(crate) fn is_empty(&self) -> bool {
         self.held.is_empty() && self.pending.is_empty()
     }
@@ -137,8 +138,8 @@ impl Deframer {
         self.pending = held..held + self.pending.len();
     }
 
-    /// The transport has read `count` bytes into the space. More than there was space for counts as
-    /// all of it.
+    /// Accounts for `count` bytes that the transport has read into the space. More than there was
+    /// space for counts as all of it.
     pub(crate) fn filled(&mut self, count: usize) {
         let space = self.buffer.len() - self.pending.end;
         let count = count.min(space);
@@ -151,16 +152,16 @@ impl Deframer {
         self.pending.end += count;
     }
 
-    /// The next record, if it is whole: its header, and where its body is. The body stays there
-    /// until [`space`](Self::space) is called.
+    /// Returns the next record, if it is complete: its header, and the place of its body, where the
+    /// body stays until [`space`](Self::space) is called.
     ///
-    /// `protected` says whether a protected record may come: where there are keys, or where early
-    /// data is skipped.
+    /// `protected` is whether a protected record may come: if there are keys, or if early data is
+    /// skipped.
     ///
     /// # Errors
     ///
-    /// Those of [`Header::parse`], and [`Fault::UnexpectedRecord`] for a protected record where
-    /// none may come: as soon as the header is there.
+    /// Returns the errors of [`Header::parse`], and [`Fault::UnexpectedRecord`] for a protected
+    /// record that may not come, as soon as the header is there.
     #[inline]
     pub(crate) fn next(
         &mut self,
@@ -189,13 +190,13 @@ impl Deframer {
         Some(Header::parse(*bytes))
     }
 
-    /// The body of a record that [`next`](Self::next) has just given.
+    /// Returns the body of a record that [`next`](Self::next) has just returned.
     pub(crate) fn bytes(&mut self, body: Range<usize>) -> &mut [u8] {
         self.buffer.get_mut(body).unwrap_or_default()
     }
 
     /// Keeps these bytes, the content of a record that was just opened, for the application. They
-    /// come after those already held.
+    /// follow those already held.
     pub(crate) fn hold(&mut self, content: Range<usize>) {
         if content.is_empty() || content.end > self.pending.start {
             return;
@@ -209,12 +210,12 @@ impl Deframer {
         }
     }
 
-    /// What the application has not read yet.
+    /// Returns what the application has not read yet.
     pub(crate) fn held(&self) -> &[u8] {
         self.buffer.get(self.held.clone()).unwrap_or_default()
     }
 
-    /// The application has read `count` of the bytes held.
+    /// Removes the first `count` held bytes, which the application has read.
     pub(crate) fn consume(&mut self, count: usize) {
         self.held.start += count.min(self.held.len());
     }

@@ -28,12 +28,13 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Judges a header as soon as it is there, before anything is waited for on its word.
+    /// Checks a header as soon as it is there, before waiting for anything that it announces.
     ///
     /// # Errors
     ///
-    /// [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a length over
-    /// the type's limit, [`Fault::ChangeCipherSpec`] for one that cannot be the single byte 0x01.
+    /// Returns [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a
+    /// length over the type's limit, and [`Fault::ChangeCipherSpec`] for one that cannot be the
+    /// single byte 0x01.
     #[inline]
     pub(crate) fn parse(bytes: [u8; HEADER_LEN]) -> Result<Self, Fault> {
         let [content_type, _, _, high, low] = bytes;
@@ -60,7 +61,7 @@ impl Header {
         })
     }
 
-    /// The header as it came: the AEAD's additional_data.
+    /// Returns the header as it came: the AEAD's additional_data.
     pub(crate) fn bytes(&self) -> &[u8; HEADER_LEN] {
         &self.bytes
     }

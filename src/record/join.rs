@@ -13,13 +13,13 @@ const MESSAGE_HEADER_LEN: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Aligned(());
 
-/// A whole message, header included, and the proof that it ended its record, if it did.
+/// A complete message with its header, and the proof that it ended its record, if it did.
 pub(crate) type Joined = (Vec<u8>, Option<Aligned>);
 
 /// Collects the handshake bytes of one direction.
 ///
-/// Everything is taken out by [`next`](Self::next) before the next record's bytes are pushed, so it
-/// holds one message and one record at most.
+/// [`next`](Self::next) takes everything out before the next record's bytes are pushed, so it holds
+/// at most one message and one record.
 #[derive(Default)]
 pub(crate) struct Joiner {
     buffer: Vec<u8>,
@@ -33,13 +33,13 @@ impl Joiner {
         self.buffer.extend_from_slice(fragment);
     }
 
-    /// Takes the next whole message, with its header, if it is there; and the proof that it ended
+    /// Takes the next complete message with its header, if it is there, and the proof that it ended
     /// its record, if it did.
     ///
     /// # Errors
     ///
-    /// [`Fault::MessageTooLong`] for one longer than `limit`, header included, as soon as its
-    /// header is there.
+    /// Returns [`Fault::MessageTooLong`] if it is longer than `limit`, header included, as soon as
+    /// its header is there.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
         let pending = self.buffer.get(self.start..).unwrap_or_default();
         let Some([_, length @ ..]) = pending.first_chunk::<MESSAGE_HEADER_LEN>() else {
@@ -53,8 +53,7 @@ impl Joiner {
             return Err(Fault::MessageTooLong { length, limit });
         }
         let Some((message, rest)) = pending.split_at_checked(length) else {
-            // The room for what is to come is not made on the word of a header: it grows with what
-            // came.
+            // Room is not made on the word of a header: it grows with the bytes that came.
             self.buffer.drain(..self.start);
             self.start = 0;
             return Ok(None);
@@ -69,8 +68,8 @@ impl Joiner {
         Ok(Some((message, aligned)))
     }
 
-    /// Whether a message has begun and not ended: then a record of another type is a fault (RFC
-    /// 9846, 5.1).
+    /// Returns true if a message has begun and not ended: a record of another type is then a fault
+    /// (RFC 9846, 5.1).
     pub(crate) fn is_mid_message(&self) -> bool {
         self.start < self.buffer.len()
     }

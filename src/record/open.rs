@@ -1,9 +1,8 @@
 //! Opening: a record becomes content (RFC 9846, 5.1, 5.2 and 5.4).
 //!
-//! Application data goes where the application wants it, as far as there is room, and stays in
-//! place beyond that. Everything else stays in place: whether a record is application data shows
-//! only when it is open, so what turns out to be something else is taken back, and nothing of it is
-//! left there.
+//! Application data is placed in the application's buffer, as far as there is room; the rest stays
+//! in place. Everything else stays in place. The type of a record shows only when it is open, so
+//! anything else that was placed is taken back, and nothing of it remains there.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -15,20 +14,20 @@ use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::key_schedule::{Iv, TrafficSecret};
 
-/// What was in a record. Of the content's `len` bytes the first `placed` were put where the caller
-/// wanted them, the others are `body[placed..len]`.
+/// The content of a record. Of its `len` bytes, the first `placed` are in the caller's buffer, and
+/// the others are `body[placed..len]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opened {
-    /// The content's own type. An unprotected ChangeCipherSpec is the only one that may have come
-    /// without protection where there are keys.
+    /// The content's own type. If there are keys, only a ChangeCipherSpec may have come
+    /// unprotected.
     pub(crate) content_type: ContentType,
     /// The content's length.
     pub(crate) len: usize,
-    /// How much of it is in the caller's buffer; of anything but application data nothing is.
+    /// How much of it is in the caller's buffer: nothing, unless it is application data.
     pub(crate) placed: usize,
 }
 
-/// The reading direction: what it opens with, and how far it is.
+/// The receiving direction: its keys and its sequence number.
 pub(crate) struct Open {
     protection: Option<Protection>,
     max_inner: usize,
@@ -36,7 +35,7 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Before there are keys: records come as they are.
+    /// Creates it without keys: records come as they are.
     pub(crate) fn plaintext() -> Self {
         Self {
             protection: None,
@@ -45,7 +44,7 @@ impl Open {
         }
     }
 
-    /// With the keys of this secret, beginning at record 0.
+    /// Creates it with the keys of this secret, beginning at record 0.
     pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
         Self {
             protection: Some(Protection::new(suite, secret)),
@@ -53,15 +52,15 @@ impl Open {
         }
     }
 
-    /// Whether there are keys.
+    /// Returns true if there are keys.
     pub(crate) fn is_protected(&self) -> bool {
         self.protection.is_some()
     }
 
-    /// Whether these keys have opened nothing yet.
+    /// Returns true if these keys have opened nothing yet.
     ///
-    /// New keys are fresh, those of a KeyUpdate too: this alone does not say that the peer may
-    /// still speak without protection.
+    /// New keys are fresh, also after a KeyUpdate. So this alone does not say that the peer may
+    /// still send unprotected records.
     #[cfg(test)]
     pub(super) fn is_fresh(&self) -> bool {
         self.protection
@@ -75,7 +74,7 @@ impl Open {
         self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
     }
 
-    /// The longest TLSInnerPlaintext that has come.
+    /// Returns the length of the longest TLSInnerPlaintext that has come.
     pub(crate) fn longest_inner(&self) -> usize {
         self.longest_inner
     }

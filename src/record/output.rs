@@ -5,21 +5,20 @@
 //!              records, for the transport      where the next record is made
 //! ```
 //!
-//! 1. [`reserve`](Output::reserve): room for all that one call has to say, so that the buffer grows
-//!    once.
-//! 2. [`room`](Output::room), [`append`](Output::append): a record is sealed behind those that
-//!    wait.
+//! 1. [`reserve`](Output::reserve): makes room for everything that one call sends, so that the
+//!    buffer grows once.
+//! 2. [`room`](Output::room), [`append`](Output::append): a record is sealed after those that wait.
 //! 3. [`waiting`](Output::waiting), [`sent`](Output::sent): the transport takes them.
-//! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to: so does its
-//!    memory, elsewhere.
+//! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to wait: the
+//!    memory is freed.
 //!
 //! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep),
-//! [`release`](Output::release). What it has so far is not encrypted yet, so no copy of it stays
-//! behind in the buffer where it was moved from. A record that is made meanwhile goes before it.
+//! [`release`](Output::release). Its content is not encrypted yet, so no copy of it is left in the
+//! buffer when it moves. A record that is made meanwhile goes before it.
 //!
-//! A `Vec` that is cleared and extended would write every byte twice, once as a zero, and the
-//! content a third time on its way to where it is encrypted. So the buffer stays initialized over
-//! its whole length, and a busy connection keeps it: no zero is written after it has grown.
+//! A `Vec` that is cleared and extended would write every byte twice, first as a zero, and copy the
+//! content once more to the place where it is encrypted. So the buffer stays initialized over its
+//! whole length, and a busy connection keeps it: no zero is written after it has grown.
 
 use core::ops::Range;
 
@@ -29,7 +28,7 @@ use zeroize::Zeroize;
 /// nothing.
 const IDLE: usize = 512;
 
-/// The outbound buffer.
+/// The send buffer.
 #[derive(Default)]
 pub(crate) struct Output {
     /// Initialized over its whole length.
@@ -40,12 +39,12 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// What waits for the transport.
+    /// Returns the bytes that wait for the transport.
     pub(crate) fn waiting(&self) -> &[u8] {
         self.buffer.get(self.waiting.clone()).unwrap_or_default()
     }
 
-    /// The transport took `count` bytes; more than waited counts as all of them.
+    /// Accounts for `count` bytes that the transport took. More than waited counts as all of them.
     pub(crate) fn sent(&mut self, count: usize) {
         self.waiting.start += count.min(self.waiting.len());
         if self.waiting.is_empty() && self.draft == 0 {
@@ -53,7 +52,7 @@ impl Output {
         }
     }
 
-    /// Makes room for `length` bytes behind what waits, the draft among them.
+    /// Makes room for `length` bytes after those that wait, including the draft.
     pub(crate) fn reserve(&mut self, length: usize) {
         let (waits, draft) = (self.waiting.len(), self.draft);
         if self.room_left() >= length {
@@ -83,8 +82,8 @@ impl Output {
         self.draft = draft;
     }
 
-    /// `length` bytes behind what waits and the draft, for a record; what stands in them is of no
-    /// meaning.
+    /// Returns `length` bytes after those that wait and the draft, for a record. Their content is
+    /// unspecified.
     pub(crate) fn room(&mut self, length: usize) -> &mut [u8] {
         self.reserve(self.draft.saturating_add(length));
         self.buffer
@@ -98,8 +97,8 @@ impl Output {
         self.buffer.len() - self.waiting.end
     }
 
-    /// The first `length` bytes of the [`room`](Self::room) have become a record, which waits now,
-    /// before the draft.
+    /// Makes the first `length` bytes of the [`room`](Self::room) a record that waits, before the
+    /// draft.
     pub(crate) fn append(&mut self, length: usize) {
         let end = self.waiting.end + self.draft;
         let length = length.min(self.buffer.len() - end);
@@ -111,7 +110,7 @@ impl Output {
         self.waiting.end += length;
     }
 
-    /// The first `length` bytes behind what waits, where the draft is, and may go on.
+    /// Returns the first `length` bytes after those that wait, where the draft is and can grow.
     pub(crate) fn draft(&mut self, length: usize) -> &mut [u8] {
         self.reserve(length);
         self.buffer
@@ -120,23 +119,23 @@ impl Output {
             .unwrap_or_default()
     }
 
-    /// What stands in the first `length` bytes of the place of the [`draft`](Self::draft) is it
-    /// now, and kept.
+    /// Makes the first `length` bytes of the place of the [`draft`](Self::draft) the draft, and
+    /// keeps it.
     pub(crate) fn keep(&mut self, length: usize) {
         self.draft = length.min(self.room_left());
     }
 
-    /// How long the draft is.
+    /// Returns the length of the draft.
     pub(crate) fn drafted(&self) -> usize {
         self.draft
     }
 
-    /// What was a draft is the beginning of the room, for the record that it becomes now.
+    /// Turns the draft into the beginning of the room, for the record that it becomes now.
     pub(crate) fn release(&mut self) {
         self.draft = 0;
     }
 
-    /// Forgets the draft.
+    /// Wipes the draft.
     pub(crate) fn wipe_draft(&mut self) {
         let draft = core::mem::take(&mut self.draft);
         self.buffer

@@ -7,8 +7,8 @@ use crate::crypto::aead::AeadKey;
 use crate::crypto::suite::Suite;
 use crate::key_schedule::{Iv, RestingSecret, TrafficSecret};
 
-/// One direction's keys of one generation. The sequence number belongs to the keys: new keys come
-/// with a new one, which starts at 0.
+/// One direction's keys of one generation. The sequence number belongs to the keys: it starts at 0
+/// with each new key.
 pub(super) struct Protection {
     suite: Suite,
     /// Kept for the next generation.
@@ -39,7 +39,8 @@ impl Protection {
         &self.key
     }
 
-    /// The nonce for the next record, which [`advance`](Self::advance) makes the one after it.
+    /// Writes the nonce of the next record. [`advance`](Self::advance) moves on to the one after
+    /// it.
     #[inline]
     pub(super) fn nonce_into(&self, nonce: &mut Zeroizing<[u8; Iv::LEN]>) {
         self.iv.nonce_into(self.sequence, nonce);
@@ -50,7 +51,7 @@ impl Protection {
         self.iv.nonce(self.sequence)
     }
 
-    /// Counts a record. The last number is never reached, so that there is always a next: see
+    /// Counts a record. The last number is never reached, so there is always a next one: see
     /// [`is_spent`](Self::is_spent).
     pub(super) fn advance(&mut self) {
         self.sequence = self.sequence.saturating_add(1);

@@ -33,13 +33,13 @@ const MAX_UPDATES: u64 = (1 << 48) - 1;
 /// it, or for the alert that says why not.
 const RESERVE: u64 = 2;
 
-/// Why a record was not sealed.
+/// The reason why a record was not sealed.
 #[derive(Clone, Debug)]
 pub(crate) enum SealError {
     /// The key has protected as many records as it may, or was renewed as often as it may be (RFC
     /// 9846, 5.5 and 4.7.3).
     KeyLimit,
-    /// Our own mistake.
+    /// An internal error.
     Internal {
         /// What failed.
         what: &'static str,
@@ -47,7 +47,7 @@ pub(crate) enum SealError {
 }
 
 impl SealError {
-    /// The connection's error; `state` is where it was.
+    /// Makes the connection's error. `state` is the connection's state.
     pub(crate) fn in_state(self, state: &'static str) -> Error {
         match self {
             Self::KeyLimit => Error::KeyLimit,
@@ -59,7 +59,7 @@ impl SealError {
     }
 }
 
-/// The writing direction: what it seals with, and how far it is.
+/// The sending direction: its keys and its sequence number.
 pub(crate) struct Seal {
     protection: Option<Protection>,
     max_inner: usize,
@@ -67,7 +67,7 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
-    /// Before there are keys: records go out as they are.
+    /// Creates it without keys: records are sent as they are.
     pub(crate) fn plaintext() -> Self {
         Self {
             protection: None,
@@ -76,7 +76,7 @@ impl Seal {
         }
     }
 
-    /// With the keys of this secret, beginning at record 0.
+    /// Creates it with the keys of this secret, beginning at record 0.
     pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
         Self {
             protection: Some(Protection::new(suite, secret)),
@@ -84,7 +84,7 @@ impl Seal {
         }
     }
 
-    /// Whether there are keys.
+    /// Returns true if there are keys.
     pub(crate) fn is_protected(&self) -> bool {
         self.protection.is_some()
     }
@@ -95,7 +95,7 @@ impl Seal {
         self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
     }
 
-    /// The longest content that a record may have.
+    /// Returns the longest content that a record may have.
     pub(crate) fn max_fragment(&self) -> usize {
         if self.is_protected() {
             self.max_inner.saturating_sub(1)
@@ -104,7 +104,7 @@ impl Seal {
         }
     }
 
-    /// How many more records these keys may seal: at 0 nothing more goes out. Before there are keys
+    /// Returns how many more records these keys may seal; at 0 nothing more is sent. Without keys
     /// there is no limit.
     pub(crate) fn records_left(&self) -> u64 {
         self.protection
@@ -116,10 +116,10 @@ impl Seal {
     ///
     /// # Errors
     ///
-    /// [`SealError::KeyLimit`] when no record is left; for application data 2 records earlier, so
-    /// that a KeyUpdate or an alert can still be sent. [`SealError::Internal`] for what must not be
-    /// sent: an empty handshake message or alert, a protected ChangeCipherSpec, a record over the
-    /// limit. Then nothing is appended.
+    /// Returns [`SealError::KeyLimit`] if no record is left; for application data 2 records
+    /// earlier, so that a KeyUpdate or an alert can still be sent. Returns [`SealError::Internal`]
+    /// for what must not be sent: an empty handshake message or alert, a protected
+    /// ChangeCipherSpec, a record over the limit. Nothing is appended then.
     pub(crate) fn seal(
         &mut self,
         content_type: ContentType,
@@ -133,9 +133,9 @@ impl Seal {
         self.protect(content_type, content, content.len(), padding, out)
     }
 
-    /// Where the content of the next record may be written, to be [kept](Self::keep_lent) and
-    /// [sealed](Self::seal_lent) there: as many bytes as content and padding will have. It begins
-    /// with what is kept.
+    /// Returns the place where the content of the next record may be written, to be
+    /// [kept](Self::keep_lent) and [sealed](Self::seal_lent) there: as many bytes as content and
+    /// padding will have. It begins with what is kept.
     pub(crate) fn lend(out: &mut Output, length: usize) -> &mut [u8] {
         out.draft(length.saturating_add(OVERHEAD))
             .get_mut(HEADER_LEN..)
@@ -143,13 +143,13 @@ impl Seal {
             .unwrap_or_default()
     }
 
-    /// The first `length` bytes of what was [lent](Self::lend) are application data, and kept until
-    /// they are sealed.
+    /// Keeps the first `length` bytes of what was [lent](Self::lend), which are application data,
+    /// until they are sealed.
     ///
     /// # Errors
     ///
-    /// [`SealError::KeyLimit`] if no record is left for them. Then nothing is kept, nor left of
-    /// what was.
+    /// Returns [`SealError::KeyLimit`] if no record is left for them. Then nothing is kept, and
+    /// what was kept is wiped.
     pub(crate) fn keep_lent(&self, length: usize, out: &mut Output) -> Result<(), SealError> {
         out.keep(HEADER_LEN + length);
         if self.records_left() > RESERVE {
@@ -159,14 +159,14 @@ impl Seal {
         Err(SealError::KeyLimit)
     }
 
-    /// How many bytes are [kept](Self::keep_lent).
+    /// Returns how many bytes are [kept](Self::keep_lent).
     pub(crate) fn lent(out: &Output) -> usize {
         out.drafted().saturating_sub(HEADER_LEN)
     }
 
-    /// Appends one record of application data with what is [kept](Self::keep_lent), of which the
-    /// first bytes are `head` in place of what stands there. Otherwise as [`seal`](Self::seal).
-    /// Nothing is kept afterwards.
+    /// Appends one record of application data with what is [kept](Self::keep_lent), whose first
+    /// bytes are replaced by `head`. Otherwise like [`seal`](Self::seal). Nothing is kept
+    /// afterwards.
     pub(crate) fn seal_lent(
         &mut self,
         head: &[u8],

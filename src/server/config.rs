@@ -251,7 +251,8 @@ impl ServerBuilder {
                         .iter()
                         .any(|named| named.name.as_deref() == Some(dns)) =>
                 {
-                    self.settings.refuse("identity_for", "names a name twice");
+                    self.settings
+                        .refuse("identity_for", "it has this name already");
                 }
                 Some(dns) => self.named.push(Named {
                     name: Some(dns.to_owned()),
@@ -311,7 +312,7 @@ impl ServerBuilder {
         if max_size == 0 {
             self.settings.refuse(
                 "early_data",
-                "0 bytes are none: to take no early data, leave this out",
+                "it must be more than 0 bytes; to accept no early data, leave this out",
             );
         }
         self
@@ -332,7 +333,7 @@ impl ServerBuilder {
         if window.is_zero() || window > MAX_EARLY_DATA_WINDOW {
             self.settings.refuse(
                 "early_data_window",
-                "it must be more than nothing, and at most a minute",
+                "it must be longer than zero, and at most a minute",
             );
         }
         self
@@ -401,7 +402,7 @@ impl ServerBuilder {
         if !(Duration::from_secs(1)..=MAX_TICKET_LIFETIME).contains(&lifetime) {
             self.settings.refuse(
                 "ticket_lifetime",
-                "it must be a second to 7 days; to give out none there is without_tickets()",
+                "it must be 1 second to 7 days; to issue no tickets, use without_tickets()",
             );
         }
         self
@@ -414,7 +415,7 @@ impl ServerBuilder {
         if age < Duration::from_secs(1) {
             self.settings.refuse(
                 "max_session_age",
-                "it must be at least a second; to give out no tickets there is without_tickets()",
+                "it must be at least 1 second; to issue no tickets, use without_tickets()",
             );
         }
         self
@@ -508,8 +509,8 @@ impl ServerBuilder {
                 .iter()
                 .any(|psk| psk.fits_any(&self.settings.suites))
         {
-            let reason = "none of cipher_suites() goes with them: those that are not imported need \
-                          a suite with SHA-256";
+            let reason = "none of the cipher_suites() works with them: those that are not imported \
+                          need a suite with SHA-256";
             return Err(ConfigError::Setting {
                 name: "external_psks",
                 reason,
@@ -517,7 +518,8 @@ impl ServerBuilder {
             .into());
         }
         if self.early_data.is_some() && self.ticket_keys.is_none() {
-            let reason = "early data comes under tickets: it cannot go with without_tickets()";
+            let reason =
+                "early data needs tickets, so it cannot be combined with without_tickets()";
             return Err(ConfigError::Setting {
                 name: "early_data",
                 reason,

@@ -299,7 +299,8 @@ impl AuthorityBuilder {
             };
             let certificate = Certificate::parse(der).map_err(failed)?;
             if let Some(limit) = certificate.check_may_issue().map_err(failed)?.path_length {
-                let reason = "an authority above allows none so far below it (path_length)";
+                let reason =
+                    "an authority above allows no further authority below it (path_length)";
                 path_length = path_length.min(
                     limit
                         .checked_sub(between)

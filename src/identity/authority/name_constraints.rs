@@ -112,7 +112,7 @@ pub(crate) fn narrowed(
             .peekable();
         if same_form.peek().is_some() && !same_form.any(|limit| is_within(base, limit)) {
             return Err(ConfigError::Issue {
-                reason: "an authority above may not issue for a name that this one is to (permit)",
+                reason: "an authority above may not issue for a name that this one permits",
             });
         }
     }

@@ -202,8 +202,8 @@ impl Trust {
             }
             .into()),
             None if !self.0.revocation.is_empty() && !self.holds_roots() => {
-                let reason = "they say nothing about trusted keys, and there is no root; a key is \
-                              taken back by trusting it no longer";
+                let reason = "they do not apply to trusted keys, and there is no root; to revoke a \
+                              key, stop trusting it";
                 Err(ConfigError::Setting {
                     name: "with_revocation_lists",
                     reason,
@@ -406,7 +406,7 @@ impl Trust {
 }
 
 fn defect(key: &PublicKey) -> Option<Error> {
-    let reason = "these 32 bytes are no Ed25519 public key, or one that everybody can sign for";
+    let reason = "these 32 bytes are not an Ed25519 public key, or one for which anyone can sign";
     VerifyingKey::parse(key.as_bytes())
         .is_err()
         .then(|| ConfigError::PublicKey { reason }.into())

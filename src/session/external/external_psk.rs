@@ -363,7 +363,7 @@ impl ExternalPsks {
         if all.by_fingerprint.values().any(accepts_own) {
             return Err(ConfigError::Setting {
                 name: "external_psks",
-                reason: "two of them are the two parties' of one secret: leave out the peer's",
+                reason: "two of them belong to the two parties of one secret: leave out the peer's",
             });
         }
         Ok(all)
