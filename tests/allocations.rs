@@ -1,5 +1,5 @@
-//! A connection that has warmed up allocates nothing for what it writes and reads: no record, no
-//! call. One that waits for its peer holds little.
+//! After its first writes and reads, a connection allocates nothing for a record or a call. A
+//! connection that waits for its peer holds little memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -13,7 +13,7 @@ use fleeting::{
     SystemRandom, WriteHalf,
 };
 
-/// The system's, which counts what each thread asks for, and the bytes that it has.
+/// The system's allocator. It counts each thread's allocations and the bytes that the thread holds.
 struct Counting;
 
 thread_local! {
@@ -22,12 +22,12 @@ thread_local! {
 }
 
 fn count(before: usize, after: usize) {
-    // A thread that ends has no counter any more.
+    // The counter of a thread that ends is gone already.
     let _ = COUNT.try_with(|count| count.set(count.get() + usize::from(after > 0)));
     let _ = HELD.try_with(|held| held.set(held.get().wrapping_add(after).wrapping_sub(before)));
 }
 
-// SAFETY: all is passed on to the system's allocator.
+// SAFETY: every call is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(0, layout.size());
@@ -53,7 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often `work` allocates.
+/// Counts the allocations of `work`.
 fn allocations(work: impl FnOnce()) -> usize {
     let before = COUNT.get();
     work();
@@ -67,8 +67,7 @@ fn now() -> Now {
     )
 }
 
-/// Gives `to` what waits at `from`, and returns the data that comes of it, which is read into
-/// `out`.
+/// Moves the output of `from` to `to`, which reads into `out`. Returns how many bytes were read.
 fn deliver(from: &mut Connection, to: &mut Connection, out: &mut [u8]) -> usize {
     let mut count = 0;
     loop {
@@ -84,7 +83,7 @@ fn deliver(from: &mut Connection, to: &mut Connection, out: &mut [u8]) -> usize 
     }
 }
 
-/// One read of the transport.
+/// Receives as much as one read of the transport would.
 fn receive(to: &mut Connection, bytes: &[u8]) -> usize {
     let space = to.input();
     let count = space.len().min(bytes.len());
@@ -128,7 +127,7 @@ fn an_allocation_is_seen() {
         allocations(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(100)))),
         1
     );
-    // The first write of a connection makes the buffer that the later ones use.
+    // The first write of a connection allocates the buffer that later writes use.
     let (mut client, _) = connected();
     assert!(allocations(|| _ = client.write(&[7; 16_384]).unwrap()) > 0);
 }
@@ -138,7 +137,7 @@ fn a_steady_stream_allocates_nothing() {
     for length in [16_384, 100, 40_000] {
         let data = vec![7; length];
         let (mut client, mut server) = connected();
-        // All that is sent, so that the reader's transport is never empty.
+        // Encrypt everything in advance, so that the reader's transport is never empty.
         let mut wire = Vec::with_capacity(8 << 20);
         let mut write = |times: usize| {
             for _ in 0..times {
@@ -207,7 +206,7 @@ fn gathering_allocates_nothing() {
     };
     gather(2);
     assert_eq!(allocations(|| gather(20)), 0);
-    // Batches that are small, of a connection that waits in between.
+    // Small batches on a connection that waits between them.
     let mut gather = |times: usize| {
         for _ in 0..times {
             for _ in 0..4 {
@@ -232,7 +231,7 @@ fn small_questions_and_answers_allocate_nothing() {
             assert_eq!(deliver(&mut client, &mut server, &mut out), 100);
             server.write(&[8; 400]).unwrap();
             assert_eq!(deliver(&mut server, &mut client, &mut out), 400);
-            // Each waits for the other with what it has then.
+            // Both wait, with their small buffers.
             assert!(client.input().len() <= 512 && server.input().len() <= 512);
         }
     };
@@ -242,7 +241,7 @@ fn small_questions_and_answers_allocate_nothing() {
 
 // ---- streams ----
 
-/// One direction of a pipe that has room for much, and says `WouldBlock` where nothing is.
+/// One direction of a pipe with much room. Returns `WouldBlock` when empty.
 #[derive(Clone)]
 struct Way(Arc<Mutex<VecDeque<u8>>>);
 
@@ -308,7 +307,7 @@ fn streams() -> (End, End) {
     (client, server)
 }
 
-/// Reads until nothing is there, as one does before a wait.
+/// Reads until the transport is empty, as a program does before it waits.
 fn drain(reader: &mut impl Read) -> usize {
     let (mut out, mut total) = ([0; 5000], 0);
     loop {
@@ -322,10 +321,10 @@ fn drain(reader: &mut impl Read) -> usize {
     }
 }
 
-/// The two buffers of a side that waits.
+/// The size in bytes of the two buffers of a side that waits.
 const SMALL: usize = 2 * 512;
 
-/// How much heap `work` leaves behind.
+/// Returns how many more bytes of heap are held after `work`.
 fn kept(work: impl FnOnce()) -> usize {
     let before = HELD.get();
     work();
@@ -389,8 +388,9 @@ fn a_stream_that_was_read_to_its_end_holds_little() {
     server.write_all(b"and the other way").unwrap();
 }
 
-/// In two halves as well: the half that reads looks after both when it waits; `flush` does for who
-/// is not read from; and nothing is left of the half that writes when it is dropped.
+/// The halves hold little too. The reading half frees the memory of both when it waits, `flush`
+/// frees it for a program that does not read, and dropping the writing half frees all that it
+/// holds.
 #[test]
 fn halves_that_wait_hold_little() {
     let (client, mut server) = streams();
@@ -418,7 +418,7 @@ fn halves_that_wait_hold_little() {
     drop(reader);
 }
 
-/// A stream, whole or in two halves.
+/// A stream, whole or as two halves.
 trait Talks {
     fn say(&mut self, data: &[u8]);
     fn hear(&mut self) -> usize;
@@ -444,10 +444,10 @@ impl Talks for (ReadHalf<Way>, WriteHalf<Way>) {
     }
 }
 
-/// What a wait gives back is asked for again: once for sending, and for receiving two or three
-/// times, as that grows in steps and becomes small itself. How much comes between two waits, in how
-/// many records and calls, makes no difference; and what fits into the buffers of one that waits
-/// costs nothing.
+/// Memory that a wait frees is allocated again: once for sending, and two or three times for
+/// receiving, whose buffer grows in steps and starts small. How much data, and how many records and
+/// calls, come between two waits makes no difference. Data that fits the buffers of a waiting
+/// connection costs nothing.
 #[test]
 fn a_wait_costs_few_allocations_however_much_comes_after_it() {
     fn converse(a: &mut impl Talks, b: &mut impl Talks, length: usize, times: usize) {
@@ -493,8 +493,8 @@ fn a_wait_costs_few_allocations_however_much_comes_after_it() {
     }
 }
 
-/// Who only writes, flushing or not, allocates nothing either; but a half that writes gives memory
-/// back when it is flushed, as perhaps nobody else does.
+/// A program that only writes allocates nothing, with or without `flush`. The writing half frees
+/// memory on `flush`, since the reading half may never do it.
 #[test]
 fn writing_without_a_wait_allocates_nothing() {
     for length in [400, 1000, 16_384, 60_000] {

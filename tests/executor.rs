@@ -1,10 +1,10 @@
-//! The sans-IO core under an executor made by hand: what an async stream needs is a thin file.
+//! Runs the sans-IO core under a handmade executor: an async stream needs only a thin layer.
 //!
-//! * [`Executor`] polls a task only when its waker was called. If all sleep and nobody was woken, a
-//!   wake-up was lost, and the test fails.
-//! * [`Pipe`] is a transport in memory with little room, which keeps the wakers of who waits for
-//!   it.
-//! * [`Tls`] joins a `Connection` and a transport: it is all that an async stream would add.
+//! * [`Executor`] polls a task only after its waker was called. If all tasks sleep and none was
+//!   woken, a wake-up was lost, and the test fails.
+//! * [`Pipe`] is a transport in memory with little room. It keeps the wakers of the tasks that wait
+//!   for it.
+//! * [`Tls`] joins a `Connection` and a transport, and is all that an async stream would add.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ use fleeting::{
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Polls tasks that were woken, one after the other, in one thread.
+/// Polls woken tasks one after the other, in one thread.
 #[derive(Default)]
 struct Executor {
     tasks: Vec<Option<Task>>,
@@ -152,7 +152,7 @@ struct Tls {
 }
 
 impl Tls {
-    /// The handshake, for either side.
+    /// Performs the handshake of either side.
     async fn shake(connection: Connection, io: Pipe) -> Result<Self, Error> {
         let mut tls = Self { connection, io };
         poll_fn(|cx| tls.poll_shake(cx)).await?;
@@ -162,7 +162,7 @@ impl Tls {
     fn poll_shake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             let status = self.connection.process(now(), &mut SystemRandom);
-            // Also after an error: the alert is in there.
+            // Flush after an error too: the output holds the alert.
             ready!(self.poll_flush(cx));
             match status? {
                 Status::NeedsInput if self.connection.is_handshaking() => {
@@ -199,7 +199,8 @@ impl Tls {
                     return Poll::Ready(Ok(count));
                 }
                 Status::NeedsInput => {
-                    // Whether it is sent or not: this registers for both.
+                    // Ignore whether everything was sent: this call registers the waker for
+                    // writing.
                     let _ = self.poll_flush(cx);
                     ready!(self.poll_receive(cx));
                 }
@@ -242,7 +243,7 @@ fn now() -> Now {
 
 // ---- the programs ----
 
-/// Says back what it hears, until the client has said all.
+/// Echoes what it receives until the client closes.
 async fn echo(server: Server, io: Pipe) {
     let mut tls = Tls::shake(server.connection(now()), io).await.unwrap();
     assert_eq!(
@@ -265,7 +266,7 @@ async fn echo(server: Server, io: Pipe) {
     tls.close().await;
 }
 
-/// Says `data`, and hears the same, both at once: the pipe has no room for all of it.
+/// Sends `data` and receives the echo at the same time: the pipe has no room for all of it.
 async fn ask(client: Client, io: Pipe, data: Vec<u8>, done: Rc<RefCell<usize>>) {
     let connection = client
         .connection("db.internal", now(), &mut SystemRandom)
@@ -279,7 +280,7 @@ async fn ask(client: Client, io: Pipe, data: Vec<u8>, done: Rc<RefCell<usize>>) 
             if sent < data.len() {
                 if let Poll::Ready(count) = tls.poll_write(cx, &data[sent..]) {
                     let count = count.unwrap();
-                    // Fresh keys when half of it has gone out.
+                    // Renew the keys once half of the data is sent.
                     if sent < data.len() / 2 && sent + count >= data.len() / 2 {
                         tls.connection.rekey().unwrap();
                     }
@@ -344,11 +345,11 @@ fn many_connections_in_one_thread() {
     }
     executor.run();
     assert_eq!(*done.borrow(), cases.len());
-    // Nobody was polled in vain over and over: there is a bound on what a byte may cost.
+    // No task was polled in vain again and again: the number of polls is bounded.
     assert!(executor.polls < 100_000, "{}", executor.polls);
 }
 
-/// A task that is dropped with its connection: the other side sees a cut, not an end.
+/// A task is dropped together with its connection: the other side sees a cut, not an orderly end.
 #[test]
 fn a_task_that_vanishes_is_a_cut() {
     let authority = Authority::new("tests").unwrap();

@@ -58,11 +58,12 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// No data is lost on `WouldBlock` or `TimedOut`: repeat the same call to continue. `Interrupted`
 /// is retried internally.
 ///
-/// * `read` has consumed no plaintext.
-/// * `write` has accepted nothing. `Ok(n)` means that `n` bytes are encrypted (or gathered, see
-///   below). They have been sent, or are sent before anything else by the next call of `write`,
-///   `flush` or `close`. So a program that has nothing more to write must call `flush` until it
-///   returns `Ok`. [`wants_write`](Self::wants_write) returns true if something waits.
+/// * If `read` returns one of these errors, it has consumed no plaintext.
+/// * If `write` returns one of these errors, it has accepted nothing. `Ok(n)` means that `n` bytes
+///   are encrypted (or gathered, see below). They have been sent, or are sent before anything else
+///   by the next call of `write`, `flush` or `close`. So a program that has nothing more to write
+///   must call `flush` until it returns `Ok`. [`wants_write`](Self::wants_write) returns true if
+///   something waits.
 ///
 /// `write_all` and `writeln!` do not report how much was accepted when they return one of these
 /// errors. If such errors are possible, also from a socket's time-out, use `write`.
@@ -82,7 +83,8 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// and stay while bytes move: then neither calls nor records allocate. When `read` has no further
 /// data at hand and must wait for the peer, they are freed: a waiting stream keeps 512 bytes in
 /// each direction. Messages of up to 490 bytes, one at a time, never need more. For longer
-/// messages, each such wait costs one allocation for sending and two or three for receiving.
+/// messages, each such wait costs one allocation for sending and two or three for receiving,
+/// however much data passes between two waits.
 ///
 /// ```
 /// use std::io::{BufRead, Read, Write};
@@ -99,7 +101,7 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// let served = std::thread::spawn(move || -> std::io::Result<String> {
 ///     let mut tls = server.accept(listener.accept()?.0)?;
 ///     let mut line = String::new();
-///     tls.read_line(&mut line)?; // it is a BufRead too
+///     tls.read_line(&mut line)?; // `Stream` implements `BufRead`
 ///     tls.write_all(b"hello, client")?;
 ///     tls.close()?;
 ///     Ok(line)
@@ -109,7 +111,7 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// println!("{} {}", tls.cipher_suite(), tls.group());
 /// tls.write_all(b"hello, server\n")?;
 /// let mut answer = String::new();
-/// tls.read_to_string(&mut answer)?; // up to the server's close(), and known to be complete
+/// tls.read_to_string(&mut answer)?; // until the server's close(), so it is complete
 /// assert_eq!(answer, "hello, client");
 /// assert_eq!(served.join().unwrap()?, "hello, server\n");
 /// # Ok(())
@@ -124,7 +126,7 @@ pub struct Stream<S: Read + Write> {
     now: Now,
     /// Kept here, as a failed connection forgets it.
     negotiated: Negotiated,
-    /// The early data that `accept` collected.
+    /// The early data that `accept` or `finish` collected.
     early_data: Vec<u8>,
     /// The transport's error that ended sending.
     broken: Option<Error>,
@@ -264,8 +266,9 @@ impl<S: Read + Write> Stream<S> {
         self.connection.is_corked()
     }
 
-    /// Returns who the peer is, if it authenticated with a certificate or a key: always a server,
-    /// and a client that was asked. `None` with an [`external_psk`](Self::external_psk).
+    /// Returns who the peer is, as proven by its certificate or key. For a client this is `None`
+    /// only if an [`external_psk`](Self::external_psk) was used; for a server, also if the client
+    /// was not asked or showed neither.
     pub fn peer(&self) -> Option<&Peer> {
         self.negotiated.peer()
     }
@@ -310,12 +313,13 @@ impl<S: Read + Write> Stream<S> {
         self.negotiated.early_data()
     }
 
-    /// Returns, at a server, the early data that came before the handshake was complete, once, if
+    /// Returns, at a server, the early data that arrived before the handshake was complete, if
     /// [`Server::accept`](crate::Server::accept) or [`Handshake::finish`](crate::Handshake::finish)
-    /// collected it. Data that is read from the stream came after it.
+    /// collected it. A second call returns nothing. Data that is read from the stream was sent
+    /// later.
     ///
-    /// Since the handshake is complete, this client sent it, on this connection, now. It may have
-    /// sent the same elsewhere: see [`ReplayGuard`](crate::ReplayGuard).
+    /// The complete handshake proves that this client sent the data, on this connection, now. The
+    /// client may have sent the same data elsewhere too: see [`ReplayGuard`](crate::ReplayGuard).
     pub fn take_early_data(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.early_data)
     }
@@ -408,8 +412,7 @@ impl<S: Read + Write> Stream<S> {
     /// let address = listener.local_addr()?;
     /// let echo = std::thread::spawn(move || -> std::io::Result<u64> {
     ///     let (mut reader, mut writer) = server.accept(listener.accept()?.0)?.into_split()?;
-    ///     // and says close_notify when `writer` is dropped
-    ///     std::io::copy(&mut reader, &mut writer)
+    ///     std::io::copy(&mut reader, &mut writer) // dropping `writer` sends close_notify
     /// });
     ///
     /// let (mut reader, mut writer) =
@@ -554,8 +557,8 @@ impl<S: Read + Write> Stream<S> {
 
     fn receive(&mut self) -> io::Result<()> {
         // Nothing is sent here, not even the answer to a KeyUpdate: a peer that writes and does not
-        // read yet would block us, and we it. RFC 9846, 4.7.3 wants that answer before our next
-        // data, and there it goes.
+        // read yet would block us, and we would block it. RFC 9846, 4.7.3 requires that answer
+        // before our next data, and it is sent there.
         transport::receive(self.io.get_mut(), &mut self.connection)?;
         self.now = self.clock.now();
         Ok(())
@@ -576,7 +579,8 @@ impl<S: Read + Write> Read for Stream<S> {
             let result = self
                 .connection
                 .process_into(out, self.now, &mut SystemRandom);
-            // Not before what came first has been read: the transport may have no room for it.
+            // The alert is sent only after the data before it has been read: the transport may have
+            // no room.
             match result.inspect_err(|_| self.last_words())? {
                 (0, Status::NeedsInput) => self.receive()?,
                 (0, Status::Ask(_) | Status::EarlyData) => return Err(self.unfinished()),
@@ -607,8 +611,8 @@ impl<S: Read + Write> Write for Stream<S> {
 
     /// Like `write`. Small buffers share a record, and all records are sent together.
     fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        // What was accepted earlier goes first. Nothing more is accepted before the transport has
-        // taken it, so that a program which does not flush learns here that it has to wait.
+        // What was accepted earlier is sent first. Nothing more is accepted until the transport has
+        // taken it, so that a program that does not flush learns here that it must wait.
         self.send()?;
         self.write_by(|connection| connection.write_vectored(buffers))
     }

@@ -28,10 +28,10 @@ use crate::stream::transport;
 /// use std::net::TcpStream;
 /// use fleeting::{Client, EarlyData, Stream};
 ///
-/// /// Asks for something that may be asked for twice.
+/// /// Sends a request that may safely be processed twice.
 /// fn ask(client: &Client, request: &[u8]) -> io::Result<Stream<TcpStream>> {
 ///     let mut handshake = client.start("db.internal", TcpStream::connect("db.internal:9846")?)?;
-///     // None where the configuration allows none, or there is no session that does.
+///     // `None` if the configuration or the session does not allow early data.
 ///     let sent = match handshake.early_data() {
 ///         Some(mut early) if early.remaining() >= request.len() => {
 ///             early.write_all(request)?;
@@ -40,7 +40,7 @@ use crate::stream::transport;
 ///         _ => false,
 ///     };
 ///     let mut tls = handshake.finish()?;
-///     // Nothing is sent again by itself.
+///     // Rejected data is not sent again automatically.
 ///     if !sent || tls.early_data() != EarlyData::Accepted {
 ///         tls.write_all(request)?;
 ///     }
@@ -63,13 +63,13 @@ impl<S> EarlyDataWriter<'_, S> {
 impl<S: Read + Write> Write for EarlyDataWriter<'_, S> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let (io, connection) = (&mut *self.io, &mut *self.connection);
-        // What was accepted earlier goes first: there is room then.
+        // What was accepted earlier is sent first, to make room.
         transport::send(io, connection)?;
         let taken = connection
             .write_early_data(data)
             .inspect_err(|_| transport::attempt(io, connection))?;
-        // What is taken counts as written: it waits to be sent. An error is told by the next call,
-        // which sends it first.
+        // What was taken counts as written, even if it still waits. If sending fails here, the next
+        // call fails too, before it takes anything.
         let _ = transport::send(io, connection);
         Ok(taken)
     }

@@ -36,7 +36,7 @@ use crate::stream::transport;
 /// use std::net::{TcpListener, TcpStream};
 /// use fleeting::{Authority, Client, Error, Handshake, Progress, Server, Stream};
 ///
-/// /// Serves each name by a configuration of its own.
+/// /// Serves each name with its own configuration.
 /// fn accept(tcp: TcpStream, shop: &Server, wiki: &Server) -> Result<Stream<TcpStream>, Error> {
 ///     let mut handshake = Handshake::undecided(tcp);
 ///     loop {
@@ -47,10 +47,10 @@ use crate::stream::transport;
 ///                 let server = if name == Some("shop.internal") { shop } else { wiki };
 ///                 handshake = asking.choose(server)?;
 ///             }
-///             // Only from a configuration that takes early data; neither does.
-///             Progress::EarlyData(_, going_on) => handshake = going_on,
-///             // Only with a transport that does not block, or has a time-out. Here one would wait
-///             // until it is ready.
+///             // Only with a configuration that accepts early data; these do not.
+///             Progress::EarlyData(_, next) => handshake = next,
+///             // Only with a transport that does not block or has a time-out. A real program
+///             // waits here until the transport is ready.
 ///             Progress::WouldBlock(waiting) => handshake = waiting,
 ///         }
 ///     }
@@ -117,11 +117,11 @@ impl Client {
     /// # Errors
     ///
     /// Returns [`Error::Name`] if the name is invalid, or the error that the handshake failed with,
-    /// after sending an alert to the server. If the transport does not block or its time-out
-    /// passes, returns [`Error::Io`] of kind `WouldBlock` or `TimedOut`: use [`start`](Self::start)
-    /// for such transports.
+    /// after one attempt to send the server an alert. If the transport does not block or its
+    /// time-out passes, returns [`Error::Io`] of kind `WouldBlock` or `TimedOut`: use
+    /// [`start`](Self::start) for such transports.
     pub fn connect<S: Read + Write>(&self, name: &str, io: S) -> Result<Stream<S>, Error> {
-        // There is no moment at which the caller could send early data.
+        // The caller has no opportunity to send early data.
         Handshake::client(self, Some(ServerName::parse(name)?), false, io)?.finish()
     }
 
@@ -162,7 +162,8 @@ impl Client {
 
 impl Server {
     /// Accepts a client over a transport on which it is about to send its ClientHello. When this
-    /// returns, the client is authenticated, if it was asked, and data can be read and written.
+    /// returns, the client is authenticated if the configuration [requires](crate::ClientAuth) it,
+    /// and data can be read and written.
     ///
     /// Early data, if it is [accepted](crate::ServerBuilder::early_data), is stored until then: see
     /// [`Stream::take_early_data`].
@@ -173,8 +174,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Returns the error that the handshake failed with, after sending an alert to the client. If
-    /// the transport does not block or its time-out passes, returns [`Error::Io`] of kind
+    /// Returns the error that the handshake failed with, after one attempt to send the client an
+    /// alert. If the transport does not block or its time-out passes, returns [`Error::Io`] of kind
     /// `WouldBlock` or `TimedOut`: use [`start`](Self::start) for such transports.
     pub fn accept<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
         self.start(io).finish()
@@ -244,18 +245,19 @@ impl<S: Read + Write> Handshake<S> {
         }
     }
 
-    /// Continues until the handshake is complete, a question must be answered, or the transport
-    /// returns `WouldBlock` or `TimedOut`.
+    /// Continues until the handshake is complete, a question must be answered, early data has
+    /// arrived, or the transport returns `WouldBlock` or `TimedOut`.
     ///
-    /// Call it again when the transport is ready: for writing if [`wants_write`](Self::wants_write)
-    /// returns true, otherwise for reading; and when [`time_left`](Self::time_left) is over. Until
-    /// a question is answered or the time is over, it asks that question again.
+    /// Call it again when the transport is ready, for writing if [`wants_write`](Self::wants_write)
+    /// returns true and otherwise for reading, and when [`time_left`](Self::time_left) is over.
+    /// Until a question is answered, this call returns the same question again, or an error once
+    /// the time is over.
     ///
     /// # Errors
     ///
-    /// Returns the error that the handshake failed with. One attempt was made to send the alert
-    /// that tells the peer. If the peer disappeared while data was being sent to it, the alert that
-    /// it left is returned rather than the transport's error.
+    /// Returns the error that the handshake failed with, after one attempt to send the peer an
+    /// alert. If the peer disappeared while data was being sent to it, returns the alert that it
+    /// left, if there is one, rather than the transport's error.
     pub fn advance(mut self) -> Result<Progress<S>, Error> {
         match self.drive()? {
             Stop::Done => Ok(Progress::Done(Stream::new(
@@ -286,14 +288,15 @@ impl<S: Read + Write> Handshake<S> {
         loop {
             match self.drive()? {
                 Stop::Done => return Stream::new(self.io, self.connection, self.clock, early_data),
-                // No more than the configuration allows.
+                // The configuration limits how much this can be.
                 Stop::EarlyData => self.take_early_data(&mut early_data),
                 Stop::Pause(kind) => {
                     self.give_up();
                     return Err(io::Error::new(kind, Paused).into());
                 }
                 Stop::Ask(question) => {
-                    // The peer has done nothing wrong, and is not to blame the time.
+                    // The reason is neither a mistake of the peer nor the time limit, so no other
+                    // alert fits.
                     if self
                         .connection
                         .refuse(AlertDescription::INTERNAL_ERROR)
@@ -332,8 +335,8 @@ impl<S: Read + Write> Handshake<S> {
                 }
                 Ok(Status::NeedsInput | Status::Data | Status::Closed) => None,
             };
-            // Also before a question, and before early data is handed over: the peer has a use for
-            // what is there already.
+            // Also before a question, and before early data is returned: the peer can use what is
+            // ready.
             let moved = match (self.send(), stop) {
                 (Err(error), _) if transport::is_gone(&error) => return Err(self.last_words(error)),
                 (Ok(()), Some(stop)) => return Ok(stop),
@@ -343,7 +346,7 @@ impl<S: Read + Write> Handshake<S> {
             match moved {
                 Ok(()) => {}
                 Err(error) if transport::is_pause(&error) => {
-                    // The deadline may have passed while the transport was waited for.
+                    // The deadline may have passed during the call of the transport.
                     return match self.connection.process(self.clock.now(), &mut SystemRandom) {
                         Err(error) => Err(self.fail(error)),
                         Ok(_) => Ok(Stop::Pause(error.kind())),
@@ -372,15 +375,15 @@ impl<S: Read + Write> Handshake<S> {
         while transport::receive(&mut self.io, &mut self.connection).is_ok() {
             let status = loop {
                 match self.connection.process(self.clock.now(), &mut SystemRandom) {
-                    // It stands before what the peer said last.
+                    // Early data precedes what the peer sent last.
                     Ok(Status::EarlyData) => self.connection.consume(usize::MAX),
                     status => break status,
                 }
             };
             match status {
                 Ok(Status::NeedsInput) => {}
-                // It ended without a word; or it said something that we could answer, were it still
-                // there.
+                // The peer left no reason, or sent something that could be answered only if it were
+                // still there.
                 Err(Error::Truncated) | Ok(_) => break,
                 Err(reason) => return reason,
             }
@@ -439,7 +442,8 @@ impl<S: Read + Write> Handshake<S> {
         }
     }
 
-    /// Refuses: ends the handshake, sends `alert` to the peer, and returns the transport.
+    /// Refuses: ends the handshake, makes one attempt to send `alert` to the peer, and returns the
+    /// transport.
     pub fn refuse(mut self, alert: AlertDescription) -> S {
         if self.connection.refuse(alert).is_ok() {
             transport::attempt(&mut self.io, &mut self.connection);
@@ -451,7 +455,7 @@ impl<S: Read + Write> Handshake<S> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Connection::answer`], after telling the peer.
+    /// Returns the errors of [`Connection::answer`], after one attempt to send the peer an alert.
     pub fn answer(mut self, answer: Answer) -> Result<Self, Error> {
         match self
             .connection
@@ -512,8 +516,8 @@ struct Paused;
 impl fmt::Display for Paused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "not ready before the handshake was complete: give the transport a longer time-out, \
-             or, if it does not block, use start() and advance()",
+            "the transport was not ready before the handshake was complete: give it a longer \
+             time-out, or, if it does not block, use start() and advance()",
         )
     }
 }

@@ -1,4 +1,4 @@
-//! What applications hold: a connection over a transport, which is anything that is `Read + Write`.
+//! What applications hold: a connection over a transport, which is anything `Read + Write`.
 //!
 //! ```text
 //! Client::connect / Server::accept ─── loops over ───────────────┐
@@ -11,7 +11,7 @@
 //! * `split.rs`: the two halves of a stream, for two threads.
 //! * `transport.rs`: bytes between the sans-IO core and the transport, for both; the meaning of the
 //!   transport's errors.
-//! * `clock.rs`: the system's clocks. Nothing below reads a clock.
+//! * `clock.rs`: the system's clocks. Connections are given the time.
 
 mod blocking;
 mod clock;

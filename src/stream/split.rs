@@ -122,7 +122,7 @@ impl<W: Write> LockedWriter<W> {
                 let Some(error) = notes.failure() else {
                     return Ok(());
                 };
-                // The alert. Nobody is there to hear of another error.
+                // This flushes the alert. Nobody is there to receive another error.
                 let _ = transport::flush(io);
                 return Err(error.clone().into());
             }
@@ -173,7 +173,7 @@ fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
 trait Partner: Send + Sync {
     fn notes(&self) -> &Notes<Error>;
     fn last_words(&self);
-    /// The connection is about to wait, unless the other half is at work.
+    /// Frees memory because the connection is about to wait, unless the other half is at work.
     fn rest(&self);
 }
 
@@ -250,9 +250,9 @@ impl<R: Read> ReadHalf<R> {
         &self.negotiated
     }
 
-    /// Returns, at a server, the early data that came before the handshake was complete, once,
-    /// unless the stream's [`take_early_data`](crate::Stream::take_early_data) returned it already.
-    /// Data that is read came after it.
+    /// Returns, at a server, the early data that arrived before the handshake was complete, unless
+    /// the stream's [`take_early_data`](crate::Stream::take_early_data) has returned it. A second
+    /// call returns nothing. Data that is read was sent later.
     pub fn take_early_data(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.early_data)
     }
@@ -269,7 +269,8 @@ impl<R: Read> ReadHalf<R> {
             let result = self
                 .reading
                 .process_into(out, self.now, self.partner.notes());
-            // Not before what came first has been read: the transport may have no room for it.
+            // The alert is sent only after the data before it has been read: the transport may have
+            // no room.
             match result.inspect_err(|_| self.partner.last_words())? {
                 (0, Status::NeedsInput) => {
                     if self.reading.is_empty() {
@@ -481,13 +482,13 @@ impl<W: Write> Drop for WriteHalf<W> {
         let clock = self.clock;
         self.work(|sender, notes| {
             if !std::thread::panicking() {
-                // The alert, if there is one, takes the place of close_notify.
+                // If there is an alert, it takes the place of close_notify.
                 sender.writing.look(notes);
                 sender.writing.drop_old_tickets(|| clock.now().monotonic);
                 sender.writing.close(notes);
                 sender.last_words(notes);
             }
-            // What it has, stays as long as the other half does.
+            // What this half has allocated remains as long as the other half does.
             sender.writing.abandon();
             sender.io = None;
         });

@@ -1,4 +1,4 @@
-//! Failures: found by one half, told to the peer and to the other half.
+//! One half finds a failure; the peer and the other half learn of it.
 
 use std::io::{self, Read, Write};
 
@@ -15,8 +15,8 @@ fn inner<T>(result: io::Result<T>) -> Option<Error> {
     result.err().map(Error::from)
 }
 
-/// What the half that reads fails with is told to the peer when both have come back, whoever was
-/// inside; and nothing comes behind it.
+/// If the reading half fails, the alert has been sent once both calls have returned, whichever half
+/// held the lock. Nothing is sent after it.
 #[test]
 fn a_failure_is_always_settled() {
     race(
@@ -47,7 +47,7 @@ fn a_failure_is_always_settled() {
     );
 }
 
-/// The first error sticks: both get the same one, and so does the peer.
+/// The first error is final: both halves return it, and the peer receives its alert.
 #[test]
 fn both_fail() {
     race(
@@ -66,7 +66,7 @@ fn both_fail() {
     );
 }
 
-/// The half that reads looks in before it waits, and keeps nobody from settling a failure.
+/// The reading half tries the lock before it waits, and does not keep a failure from being settled.
 #[test]
 fn a_failure_beside_a_wait_is_settled() {
     const OURS: Error = Error::Protocol(AlertDescription::INTERNAL_ERROR);
@@ -87,8 +87,8 @@ fn a_failure_beside_a_wait_is_settled() {
     );
 }
 
-/// RFC 9846, section 6: after a fatal alert of the peer "nothing further" is sent, so what waits is
-/// thrown away; and then `write` and `flush` say so.
+/// RFC 9846, section 6: after a fatal alert of the peer "nothing further" is sent. What waits is
+/// dropped, and `write` and `flush` then return the error.
 #[test]
 fn what_is_said_to_be_sent_was_sent() {
     race(
@@ -113,8 +113,8 @@ fn what_is_said_to_be_sent_was_sent() {
     );
 }
 
-/// Dropping the half that writes, too, says why the connection ends; or that it is closed, if
-/// nobody knew better. Whoever is there: it is said once.
+/// Dropping the writing half too tells the peer why the connection ends, or closes it if no failure
+/// is known yet. Either is sent only once.
 #[test]
 fn what_is_dropped_while_the_other_half_fails_says_one_thing() {
     race(

@@ -1,8 +1,8 @@
-//! The two halves of a stream, run under every interleaving of their threads by loom.
+//! Runs the two halves of a stream under every interleaving of their threads, with loom.
 //!
-//! What runs are the library's own files: `stream/split.rs`, `connection/split/`, and what they
-//! need to know of a KeyUpdate and an alert. What else they import stands in for the library here,
-//! and is as simple as can be: a record is one byte, and what is received is a script.
+//! The tests run the library's own files: `stream/split.rs`, `connection/split/`, and what these
+//! need to know of KeyUpdates and alerts. Stand-ins replace what else these files import. They are
+//! as simple as possible: a record is one byte, and what is received is a script.
 
 #![allow(
     dead_code,
@@ -21,5 +21,5 @@ mod time;
 mod failing;
 mod rekeying;
 
-// Where the library's files look for what stands in.
+// The library's files import the stand-ins by these paths.
 use standins::{crypto, error, handshake, message, record, sync};

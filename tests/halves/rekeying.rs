@@ -1,4 +1,4 @@
-//! KeyUpdates: asked for and answered by one half, received by the other (RFC 9846, 4.7.3).
+//! One half requests and answers KeyUpdates, and the other receives them (RFC 9846, 4.7.3).
 
 use std::io::{Read, Write};
 
@@ -6,8 +6,7 @@ use crate::connection::receive::receiver::Event;
 use crate::connection::send::sender::{ANSWER, DATA, REQUEST};
 use crate::stream::race;
 
-/// A request that the half that reads notes is answered once: by what is written next, if not by
-/// what is written now.
+/// A request noted by the reading half is answered once: by the current write or by the next one.
 #[test]
 fn a_request_is_answered_once() {
     race(
@@ -31,7 +30,7 @@ fn a_request_is_answered_once() {
     );
 }
 
-/// Without data as well: by a flush.
+/// Without data, `flush` answers a request.
 #[test]
 fn a_request_is_answered_by_a_flush() {
     race(
@@ -54,8 +53,8 @@ fn a_request_is_answered_by_a_flush() {
 }
 
 /// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
-/// KeyUpdate with request_update set to update_requested." When it has come, the next one asks
-/// again.
+/// KeyUpdate with request_update set to update_requested." Once one was received, the next `rekey`
+/// requests again.
 #[test]
 fn one_request_at_a_time() {
     race(
@@ -69,7 +68,7 @@ fn one_request_at_a_time() {
         |_, mut writer, wire| {
             writer.rekey().unwrap();
             let wire = wire.records();
-            // The answer has come before the second one, or before the third.
+            // The answer arrived before the second `rekey`, or before the third.
             assert!(
                 wire == [REQUEST, REQUEST, ANSWER] || wire == [REQUEST, ANSWER, REQUEST],
                 "{wire:?}"
@@ -78,8 +77,8 @@ fn one_request_at_a_time() {
     );
 }
 
-/// What is gathered is data that is sent when it is flushed: an answer that was asked for by then
-/// goes before it.
+/// Gathered data is sent when it is flushed: the answer to a request that has arrived by then
+/// precedes it.
 #[test]
 fn what_is_gathered_comes_behind_the_answer() {
     race(

@@ -1,17 +1,17 @@
-//! What the halves import from the rest of the library.
+//! Stand-ins for what the halves import from the rest of the library.
 
 pub(crate) mod sync {
     use std::ops::{Deref, DerefMut};
 
     pub(crate) use loom::sync::atomic::{AtomicU8, Ordering, fence};
-    // Loom has no OnceLock. This one is filled at most once, and looked into only behind a note.
+    // Loom has no OnceLock. This one is filled at most once, and is read only after a note was
+    // seen.
     pub(crate) use std::sync::{OnceLock, PoisonError, TryLockError};
 
     use loom::sync::atomic::AtomicBool;
 
-    /// A lock as the standard library's, which orders no more than acquiring and releasing do.
-    /// Loom's own is sequentially consistent, and a `try_lock` that meets another there waits for
-    /// it.
+    /// A lock that orders no more than acquiring and releasing do, like the standard library's.
+    /// Loom's own is sequentially consistent, and its `try_lock` waits for another `try_lock`.
     pub(crate) struct Mutex<T> {
         locked: AtomicBool,
         inside: std::sync::Mutex<T>,
@@ -92,7 +92,7 @@ pub(crate) mod error {
 
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub enum Error {
-        /// Our own alert.
+        /// A failure for which we send the alert.
         Protocol(AlertDescription),
         AlertReceived(AlertDescription),
         Truncated,
@@ -145,7 +145,7 @@ pub(crate) mod handshake {
 }
 
 pub(crate) mod message {
-    /// As in the library.
+    /// Like the library's type.
     #[derive(Debug, PartialEq, Eq)]
     pub(crate) enum KeyUpdateRequest {
         NotRequested,

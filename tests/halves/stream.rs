@@ -1,4 +1,4 @@
-//! `crate::stream`: the halves over a transport that keeps what is written.
+//! `crate::stream`: the halves over a transport that records what is written.
 
 #[path = "../../src/stream/split.rs"]
 pub(crate) mod split;
@@ -32,7 +32,8 @@ pub(crate) mod clock {
     }
 }
 
-/// What was sent. Each call of the transport takes one record, so that much happens between two.
+/// The records that were sent. Each call of the transport takes one, so that other threads run
+/// between two.
 #[derive(Clone, Default)]
 pub(crate) struct Wire(Arc<Mutex<Vec<u8>>>);
 
@@ -53,7 +54,7 @@ impl Write for Wire {
     }
 }
 
-/// Nothing more comes.
+/// A transport from which nothing more arrives.
 pub(crate) struct Silence;
 
 impl Read for Silence {
@@ -62,11 +63,12 @@ impl Read for Silence {
     }
 }
 
-/// The halves of a connection that receives this script, at work at once, under every interleaving.
-/// `prepare` comes before; `after` has what both return.
+/// Runs both halves of a connection that receives `script`, under every interleaving. `prepare`
+/// runs before; `after` gets what `read` and `write` returned.
 ///
-/// Loom is blind for some that begin in the thread it lets go first: it asks who was last at an
-/// atomic, and a thread that looks and then writes was there itself. So each goes first once.
+/// Loom misses some interleavings that begin in the thread that it runs first: it asks which thread
+/// accessed an atomic last, and a thread that reads and then writes has accessed it itself. So each
+/// half goes first once.
 pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
     script: [Event; N],
     prepare: impl Fn(&mut WriteHalf<Wire>) + Copy + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! What a handshake asks, over transports: by `advance`, which hands questions over, and by
-//! `connect`, `accept` and `finish`, which do not.
+//! Questions of a handshake over a transport. `advance` returns them; `connect`, `accept` and
+//! `finish` cannot.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -30,12 +30,12 @@ fn sign(message: &[u8]) -> Answer {
     Answer::Signature(key().sign(message).to_vec())
 }
 
-/// A client and a server that verify each other, and whose keys are elsewhere.
+/// A client and a server that authenticate each other with keys held elsewhere.
 fn pair() -> (Client, Server) {
     pair_with(Duration::from_secs(10))
 }
 
-/// The same; this is the server's handshake_timeout.
+/// Like `pair`, with this handshake_timeout at the server.
 fn pair_with(timeout: Duration) -> (Client, Server) {
     let authority = Authority::new("tests").unwrap();
     let asking = |chain: String| Identity::asking(chain).unwrap();
@@ -90,7 +90,7 @@ fn kind<S: Read + Write>(progress: &Progress<S>) -> &'static str {
     }
 }
 
-/// One that is asked answers after so many more attempts to go on.
+/// One side of a handshake. It answers a question only after `patience` more calls of `advance`.
 struct Party<S: Read + Write> {
     handshake: Option<Handshake<S>>,
     stream: Option<Stream<S>>,
@@ -132,7 +132,7 @@ impl<S: Read + Write> Party<S> {
                             assert_eq!(again, question);
                             handshake
                         }
-                        // Something waits to be sent.
+                        // The transport is not ready to send.
                         other => waits(other),
                     };
                 }
@@ -152,7 +152,7 @@ impl<S: Read + Write> Party<S> {
     }
 }
 
-/// Until both are through; how many rounds it takes is bounded.
+/// Runs both handshakes until they are complete. The number of rounds is bounded.
 fn meet<A: Read + Write, B: Read + Write>(
     a: &mut Party<A>,
     b: &mut Party<B>,
@@ -167,8 +167,8 @@ fn meet<A: Read + Write, B: Read + Write>(
     panic!("neither done nor failed");
 }
 
-/// Over transports that have moods, and no room: whoever is asked, asks again until it is answered,
-/// and nothing is lost.
+/// Over fickle transports with little room, a question is asked until it is answered, and nothing
+/// is lost.
 #[test]
 fn everything_is_asked_and_answered() {
     use Question::{Configuration, Replay, Signature};
@@ -193,8 +193,8 @@ fn everything_is_asked_and_answered() {
             (vec![Configuration, Signature], &b""[..]),
             (vec![Configuration, Replay], b"GET /"),
         ] {
-            // Early data and the server's flight cross: each needs room, as neither side reads
-            // before it has sent what it has to send.
+            // Early data and the server's flight cross. Each needs room, as neither side reads
+            // before it has sent everything.
             let (a, b) = pipe(
                 if early.is_empty() {
                     capacity
@@ -247,7 +247,7 @@ fn everything_is_asked_and_answered() {
     }
 }
 
-/// Some data from one to the other, over transports that do not wait.
+/// Sends some data over transports that do not wait.
 fn exchange<A: Read + Write, B: Read + Write>(from: &mut Stream<A>, to: &mut Stream<B>) {
     let (mut written, mut flushed, mut read) = (0, false, Vec::new());
     for _ in 0..10_000 {
@@ -274,8 +274,8 @@ fn exchange<A: Read + Write, B: Read + Write>(from: &mut Stream<A>, to: &mut Str
     panic!("{read:?} came");
 }
 
-/// RFC 9846, 2: ServerHello up to Certificate are with the client before there is a signature, and
-/// it works on them.
+/// RFC 9846, 2: the client receives ServerHello to Certificate before there is a signature, and can
+/// process them meanwhile.
 #[test]
 fn what_is_there_goes_out_before_the_answer() {
     let (client, server) = pair();
@@ -287,13 +287,13 @@ fn what_is_there_goes_out_before_the_answer() {
     assert!(b.client_hello().is_none() && b.replay_entry().is_none());
     let (mut end, mut heard) = (a.into_inner(), vec![0; 10_000]);
     let count = end.read(&mut heard).unwrap();
-    // server_hello(2) in a record in the clear, a ChangeCipherSpec, and what is protected.
+    // An unprotected record with server_hello(2), a ChangeCipherSpec, and protected records.
     assert_eq!((heard[0], heard[5]), (22, 2));
     let hello = 5 + usize::from(u16::from_be_bytes([heard[3], heard[4]]));
     assert_eq!(heard[hello..hello + 6], [20, 3, 3, 0, 1, 1]);
     assert_eq!(heard[hello + 6], 23);
-    // A chain is longer than this, and CertificateVerify and Finished, with 8 + 64 and 4 + 32
-    // bytes, are not yet there.
+    // A certificate chain is longer than this. CertificateVerify and Finished, with 8 + 64 and 4 +
+    // 32 bytes, have not been sent yet.
     assert!(count > hello + 6 + 300);
     let answer = sign(b.to_sign().unwrap());
     drop(waits(b.answer(answer).unwrap().advance().unwrap()));
@@ -301,9 +301,9 @@ fn what_is_there_goes_out_before_the_answer() {
     assert_eq!(rest, 5 + 8 + 64 + 4 + 32 + 1 + 16);
 }
 
-// ---- who does not hand questions over ----
+// ---- calls that cannot return questions ----
 
-/// The error says what to do, and the peer is told that it was given up: RFC 9846, 6.1.
+/// The error says what to do, and the peer receives an alert (RFC 9846, 6.1).
 #[test]
 fn without_pauses_there_is_nobody_to_ask() {
     fn assert_asked<T>(result: Result<T, Error>, question: &str) {
@@ -352,7 +352,7 @@ fn without_pauses_there_is_nobody_to_ask() {
         assert_told(a);
     }
 
-    // With early data there is another question, once there is a session.
+    // With a session and early data, there is another question.
     let (a, b) = wide_pipe();
     let (mut a, mut b) = (
         Party::new(client.start(NAME, a).unwrap(), &server, 0),
@@ -368,7 +368,7 @@ fn without_pauses_there_is_nobody_to_ask() {
     assert_told(a);
 }
 
-/// A client that connects is asked once its server has shown who it is. The server is told.
+/// A client's question comes after the server is authenticated. The server receives the alert.
 #[test]
 fn a_client_that_connects_cannot_be_asked() {
     let (client, server) = pair();
@@ -407,9 +407,9 @@ fn a_client_that_connects_cannot_be_asked() {
     }
 }
 
-// ---- no answer, and wrong ones ----
+// ---- wrong answers, and none ----
 
-/// A transport that breaks when it is told to.
+/// A transport that fails once `broken` is set.
 struct Breaks {
     inner: End,
     broken: Option<io::ErrorKind>,
@@ -439,7 +439,7 @@ impl Write for Breaks {
     }
 }
 
-/// A handshake that asks, and its peer, which waits.
+/// Returns a client that waits, and a server's handshake that asks `question`.
 fn standing(question: Question) -> (Handshake<End>, Handshake<Breaks>) {
     let (client, server) = pair();
     let (a, b) = wide_pipe();
@@ -492,7 +492,7 @@ fn a_refusal_reaches_the_peer() {
     for question in QUESTIONS {
         let (a, b) = standing(question);
         let mut transport = b.refuse(AlertDescription::ACCESS_DENIED);
-        // It comes back, and still works.
+        // The transport is returned, and still works.
         transport.write_all(b"").unwrap();
         let told = failure(a.advance());
         assert!(
@@ -500,7 +500,7 @@ fn a_refusal_reaches_the_peer() {
             "{told:?}"
         );
     }
-    // Where nothing is asked, nothing is said; what was begun is given up.
+    // Without a question no alert is sent, and the handshake is abandoned.
     let (client, server) = pair();
     let (a, b) = wide_pipe();
     let a = waits(client.start(NAME, a).unwrap().advance().unwrap());
@@ -508,7 +508,7 @@ fn a_refusal_reaches_the_peer() {
     assert!(matches!(failure(a.advance()), Error::Truncated));
 }
 
-/// The right answer to a question that stands, and how far it goes then.
+/// Answers `question` correctly and advances.
 fn answer_and_advance<S: Read + Write>(
     question: Question,
     handshake: Handshake<S>,
@@ -523,8 +523,8 @@ fn answer_and_advance<S: Read + Write>(
     answered.unwrap().advance()
 }
 
-/// The peer goes while it is waited for: it asks on, as the answer may be on its way, and fails
-/// with what the transport says.
+/// The peer leaves while a question waits. The question is asked again, since the answer may still
+/// come; after it, the handshake fails with the transport's error.
 #[test]
 fn the_peer_is_gone() {
     for question in QUESTIONS {
@@ -553,12 +553,12 @@ fn the_peer_is_gone() {
             );
         }
 
-        // A refusal that nobody hears is one all the same.
+        // A refusal works even if nobody receives it.
         let (a, b) = standing(question);
         drop(a);
         drop(b.refuse(AlertDescription::ACCESS_DENIED));
     }
-    // An answer that is wrong besides is what it fails with.
+    // If the answer is wrong too, the handshake fails with that error.
     let (a, b) = standing(Question::Signature);
     drop(a);
     assert!(matches!(
@@ -567,15 +567,15 @@ fn the_peer_is_gone() {
     ));
 }
 
-/// What the peer said before it went says more than that it went.
+/// The alert that the peer sent before it left is preferred to the transport's error.
 #[test]
 fn the_alert_of_a_peer_that_has_gone_is_preferred() {
     let (a, b) = standing(Question::Signature);
     let mut transport = a.into_inner();
-    // access_denied(49), fatal, from a client that has no keys yet.
+    // access_denied(49), fatal, unprotected: the client has no keys yet.
     transport.write_all(&[21, 3, 3, 0, 2, 2, 49]).unwrap();
     drop(transport);
-    // Nothing is sent now, so nothing is received: this one has not been looked at.
+    // Nothing is sent here, so nothing is received: the alert has not been read yet.
     let (_, b) = asked(b.advance().unwrap());
     let error = failure(answer_and_advance(Question::Signature, b));
     assert!(
@@ -584,8 +584,8 @@ fn the_alert_of_a_peer_that_has_gone_is_preferred() {
     );
 }
 
-/// By the clock, whoever looks at it first: `advance`, or an answer that comes too late. RFC 9846,
-/// 6.1: user_canceled, and close_notify.
+/// `advance` and an answer that comes too late both check the time. RFC 9846, 6.1: user_canceled
+/// and close_notify are sent.
 #[test]
 fn no_answer_in_time() {
     const SHORT: Duration = Duration::from_millis(30);

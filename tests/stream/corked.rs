@@ -1,4 +1,4 @@
-//! Streams that gather what is written: what the transport gets, and when.
+//! Corked streams: what the transport receives, and when.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -10,11 +10,11 @@ use crate::pauses::MOODS;
 use crate::pipe::{End, Fickle, Reader, pipe, wide_pipe};
 use crate::side::{Side, content, converse, inner, is_pause, pair, streams};
 
-/// What a record adds to what is in it.
+/// The bytes that a record adds to its content.
 const OVERHEAD: usize = 22;
 const FULL: usize = 16_384;
 
-/// Notes how many bytes each call of `write` is given.
+/// Records the number of bytes of each call of `write`.
 struct Noting {
     end: End,
     calls: Arc<Mutex<Vec<usize>>>,
@@ -38,7 +38,7 @@ impl Write for Noting {
     }
 }
 
-/// The calls of a stream's transport since this was asked last; 0 is a flush.
+/// The calls of a stream's transport since the last `take`; 0 is a flush.
 struct Calls(Arc<Mutex<Vec<usize>>>);
 
 impl Calls {
@@ -63,14 +63,14 @@ fn noting() -> (Stream<Noting>, Stream<End>, Calls) {
             .unwrap(),
         server.start(b),
     );
-    // The tickets, and what they wait for.
+    // Tickets are sent with the first data: receive both.
     b.write_all(b"x").unwrap();
     a.read_exact(&mut [0]).unwrap();
     calls.lock().unwrap().clear();
     (a, b, Calls(calls))
 }
 
-/// A pipe, and its reader: what a stream is split into.
+/// A pipe and its reader: a transport that can be split.
 type Halved = Pair<Reader, Noting>;
 
 fn halved() -> (Stream<Halved>, Stream<End>, Calls) {
@@ -96,7 +96,7 @@ fn reads(b: &mut Stream<End>, expected: &[u8]) {
     assert!(is_pause(&b.read(&mut [0]).unwrap_err()), "nothing more");
 }
 
-/// Either of those that write.
+/// A stream, or the writing half of one.
 trait Writer: Write {
     fn set_corked(&mut self, corked: bool) -> io::Result<()>;
     fn is_corked(&self) -> bool;
@@ -163,7 +163,7 @@ fn few_calls(mut a: impl Writer, mut b: Stream<End>, calls: &Calls) {
             "what is gathered does not wait for the transport"
         );
     }
-    // One that asks for a place is given all of it, so a record may end a little before it is full.
+    // `write_with` is given its whole length, so a record may end a little before it is full.
     let sent = calls.take();
     assert_eq!(sent.len(), 6);
     assert!(
@@ -175,7 +175,7 @@ fn few_calls(mut a: impl Writer, mut b: Stream<End>, calls: &Calls) {
     a.flush().unwrap();
     assert_eq!(calls.take(), [left + OVERHEAD, 0]);
     reads(&mut b, &data);
-    // Nothing to send is sent in no call.
+    // Nothing is written if there is nothing to send.
     a.flush().unwrap();
     assert_eq!(calls.take(), [0]);
     a.write_all(b"one").unwrap();
@@ -212,7 +212,7 @@ fn small_writes_of_a_half_become_few_calls() {
     few_calls(a, b, &calls);
 }
 
-/// What was gathered goes along into the half.
+/// Gathered data moves to the writing half.
 #[test]
 fn a_stream_is_split_while_it_gathers() {
     let (mut a, mut b, calls) = halved();
@@ -226,7 +226,7 @@ fn a_stream_is_split_while_it_gathers() {
     reads(&mut b, b"before, after");
 }
 
-/// In one call, with close_notify.
+/// Gathered data and close_notify are sent in one call.
 #[test]
 fn dropping_sends() {
     let data = content(5000, 2);
@@ -247,7 +247,7 @@ fn dropping_sends() {
     }
 }
 
-/// What is dropped waits for one call of the transport, however little that takes.
+/// Dropping makes one call of the transport, however little that call sends.
 #[test]
 fn dropping_waits_for_no_second_call() {
     for splits in [false, true] {
@@ -272,8 +272,8 @@ fn dropping_waits_for_no_second_call() {
     }
 }
 
-/// RFC 9846, section 6: nothing is sent after a fatal alert. Where that came behind data, reading
-/// has not told of it yet.
+/// RFC 9846, section 6: nothing is sent after a fatal alert. If the alert follows data, reading has
+/// not reported it yet.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     for splits in [false, true] {
@@ -281,7 +281,7 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
         a.set_corked(true).unwrap();
         a.write_all(b"gathered").unwrap();
         b.write_all(b"data").unwrap();
-        // What makes the other side complain.
+        // A record that makes the other side send an alert.
         a.get_mut()
             .write_all(&[
                 23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
@@ -307,7 +307,7 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     }
 }
 
-/// A thread that panics sends nothing more, and the peer sees that something is missing.
+/// A thread that panics sends nothing more, and the peer sees that data is missing.
 #[test]
 fn unwinding_does_not_send() {
     for splits in [false, true] {
@@ -340,8 +340,8 @@ fn into_inner_sends_nothing() {
     ));
 }
 
-/// A full record waits for the transport, and nothing is accepted behind it; neither corking nor
-/// its end is refused for that.
+/// A full record waits for the transport, and nothing is accepted after it. Corking and uncorking
+/// still succeed.
 #[test]
 fn a_full_transport_takes_nothing_more() {
     let (client, server) = pair();

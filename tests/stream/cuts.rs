@@ -1,4 +1,4 @@
-//! A connection that is cut, at every byte: never a short success.
+//! A connection is cut at every byte: it never looks like an orderly end.
 
 use std::io::{self, Read, Write};
 
@@ -10,8 +10,8 @@ use crate::side::{Side, content, converse, inner, pair, streams};
 const THERE: usize = 300;
 const BACK: usize = 200;
 
-/// One conversation that is cut after so many bytes in each direction. Returns whether each side
-/// came to its end.
+/// Runs a conversation that is cut after this many bytes in each direction. Returns whether each
+/// side saw an orderly end.
 fn conversation(cuts: (Option<usize>, Option<usize>), corked: bool) -> (bool, bool) {
     let (client, server) = pair();
     let (a, b) = pipe(usize::MAX, cuts);
@@ -32,7 +32,7 @@ fn conversation(cuts: (Option<usize>, Option<usize>), corked: bool) -> (bool, bo
     ] {
         assert!(!side || whole, "an end before all was there, with {cuts:?}");
         if let Err(error) = result {
-            // The second to fail may write to one that has gone.
+            // The side that fails second may write to a closed pipe.
             let gone =
                 matches!(&error, Error::Io(error) if error.kind() == io::ErrorKind::BrokenPipe);
             assert!(
@@ -50,14 +50,14 @@ fn at_every_byte_from_the_client() {
         assert_eq!(conversation((None, None), corked), (true, true));
         let mut whole = None;
         for cut in 0.. {
-            // The server must not come to its end before it has got the client's close_notify.
+            // The server sees an end only once it has received the client's close_notify.
             let (_, ended) = conversation((Some(cut), None), corked);
             if ended {
                 whole = Some(cut);
                 break;
             }
         }
-        // Everything, to the last byte, was needed: two hellos, a certificate each, the data.
+        // Every byte was needed: two hellos, a certificate each, the data.
         assert!(whole.unwrap() > 900, "{whole:?}");
     }
 }
@@ -75,7 +75,7 @@ fn at_every_byte_from_the_server() {
     assert!(whole.unwrap() > 900, "{whole:?}");
 }
 
-/// What came before the cut can be read, and then the error comes, every time.
+/// What arrived before the cut can be read. After it, every call returns the error.
 #[test]
 fn what_came_before_can_be_read() {
     let (client, server) = pair();

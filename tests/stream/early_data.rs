@@ -1,4 +1,4 @@
-//! Early data over transports: written before the handshake, answered within it, collected by
+//! Early data over transports: written before the handshake, answered during it, collected by
 //! `accept` (RFC 9846, 4.3.10).
 
 use std::io::{self, Read, Write};
@@ -13,10 +13,10 @@ use fleeting::{
 use crate::pipe::{End, Fickle, Mood, pipe, wide_pipe};
 use crate::side::{content, is_pause, streams};
 
-/// How much a server here takes, in bytes: more than an output holds.
+/// The early data in bytes that these servers accept: more than an output holds.
 const MAX_SIZE: usize = 200_000;
 
-/// A client and a server that have met.
+/// A client and a server, with a session from an earlier connection.
 struct World {
     authority: Authority,
     identity: Identity,
@@ -56,7 +56,7 @@ impl World {
         world
     }
 
-    /// A full handshake, which leaves tickets.
+    /// Performs a full handshake, which leaves tickets.
     fn meet(&self) {
         let (a, b) = wide_pipe();
         let (mut a, mut b) = streams(self.start(a), self.server.start(b));
@@ -73,7 +73,7 @@ impl World {
         self.client.start("db.internal", io).unwrap()
     }
 
-    /// A server with the same tickets, which takes no early data any more.
+    /// A server with the same ticket keys that no longer accepts early data.
     fn strict(&self) -> ServerBuilder {
         Server::builder()
             .identity(self.identity.clone())
@@ -81,7 +81,7 @@ impl World {
     }
 }
 
-/// One call of `advance`; early data goes where it belongs.
+/// Calls `advance` once, and appends early data to `early`.
 #[expect(
     clippy::result_large_err,
     reason = "taken apart as soon as it is returned"
@@ -101,15 +101,15 @@ fn advance<S: Read + Write>(
     }
 }
 
-/// Writes it all, by as many calls as it takes, and completes both handshakes; what came at the
-/// server as early data, before and after it was complete.
+/// Writes all of `data` as early data, in as many calls as it takes, and completes both handshakes.
+/// Returns both streams, and the early data that the server received.
 fn early_handshake<A: Read + Write, B: Read + Write>(
     mut a: Handshake<A>,
     mut b: Handshake<B>,
     data: &[u8],
 ) -> (Stream<A>, Stream<B>, Vec<u8>) {
     let (mut sent, mut early) = (0, Vec::new());
-    // How many it takes is bounded, so that a hang is a failure.
+    // The number of rounds is bounded, so that a hang is a failure.
     let mut rounds = 0..100_000;
     let waits = "a server waits for its client";
     while sent < data.len() {
@@ -132,7 +132,7 @@ fn early_handshake<A: Read + Write, B: Read + Write>(
     };
     loop {
         rounds.next().expect("a server that is done");
-        // What the transport did not take at once.
+        // Send what the transport did not take at once.
         assert!(
             client
                 .flush()
@@ -145,7 +145,7 @@ fn early_handshake<A: Read + Write, B: Read + Write>(
     }
 }
 
-/// `accept` keeps it until the handshake is complete; what is read comes after it.
+/// `accept` collects early data until the handshake is complete. Data that is read was sent later.
 #[test]
 fn accept_collects_it() {
     let world = World::new();
@@ -181,7 +181,7 @@ fn accept_collects_it() {
     assert_eq!(rest, b"after it");
 }
 
-/// In two halves it is the one that reads which has it.
+/// After a split, the reading half has the early data.
 #[cfg(unix)]
 #[test]
 fn it_is_not_lost_where_a_stream_is_split() {
@@ -215,7 +215,7 @@ fn it_is_not_lost_where_a_stream_is_split() {
     }
 }
 
-/// `advance` hands it over, and the server answers by the same writer before the client's Finished.
+/// `advance` returns early data, and the server answers it before the client's Finished.
 #[test]
 fn it_is_answered_within_the_handshake() {
     let world = World::new();
@@ -242,7 +242,7 @@ fn it_is_answered_within_the_handshake() {
         (a.early_data(), b.early_data()),
         (EarlyData::Accepted, EarlyData::Accepted)
     );
-    // It was handed over before.
+    // `advance` has returned it already.
     assert!(b.take_early_data().is_empty());
     a.write_all(b"and more").unwrap();
     let mut more = [0; 8];
@@ -250,7 +250,7 @@ fn it_is_answered_within_the_handshake() {
     assert_eq!(&more, b"and more");
 }
 
-/// `Ok(0)` says that no more is allowed.
+/// `Ok(0)` means that no more early data is allowed.
 #[test]
 fn no_more_than_is_allowed() {
     let world = World::new();
@@ -261,14 +261,14 @@ fn no_more_than_is_allowed() {
     let error = writer.write_all(&vec![7; MAX_SIZE + 1]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::WriteZero);
     assert_eq!((writer.remaining(), writer.write(b"x").unwrap()), (0, 0));
-    // There is nothing wrong with what was sent.
+    // The data that was sent is still valid.
     assert!(a.early_data().is_none());
     let (a, _, early) = early_handshake(a, world.server.start(b), &[]);
     assert!(early == vec![7; MAX_SIZE] && a.early_data() == EarlyData::Accepted);
 }
 
-/// Whoever cannot send any is not offered to: `connect`, a client that has no session, or does not
-/// want to.
+/// There is no early data for `connect`, for a client without a session, and for a client that does
+/// not allow it.
 #[test]
 fn where_there_is_none() {
     let world = World::new();
@@ -312,7 +312,7 @@ fn where_there_is_none() {
     }
 }
 
-/// It is skipped, and nothing of it is sent again.
+/// The server skips early data, and nothing is sent again.
 #[test]
 fn a_server_that_does_not_take_it() {
     for retry in [false, true] {
@@ -338,8 +338,9 @@ fn a_server_that_does_not_take_it() {
     }
 }
 
-/// Transports that move a few bytes at a time, that have little room (a server's flight fits: both
-/// sides send at once here), and that say "not now" and "again" at every other call.
+/// Transports that move a few bytes at a time, that have little room (but enough for a server's
+/// flight, as both sides send at once here), and that fail with "not now" or "again" in every other
+/// call.
 #[test]
 fn over_transports_of_every_temper() {
     use Mood::{Interrupted, TimedOut, Works, WouldBlock};
@@ -385,7 +386,7 @@ fn over_transports_of_every_temper() {
     }
 }
 
-/// `finish` ends on a pause, and says so; the server was told.
+/// `finish` returns an error on a pause, and the server receives an alert.
 #[test]
 fn finish_does_not_wait() {
     let world = World::new();
@@ -397,8 +398,8 @@ fn finish_does_not_wait() {
         matches!(&error, Error::Io(inner) if inner.kind() == io::ErrorKind::WouldBlock),
         "{error:?}"
     );
-    // user_canceled, and close_notify, under the early key, as there is no other: the server finds
-    // them behind the early data, though nobody takes its flight.
+    // user_canceled and close_notify are protected by the early key, as there is no other. The
+    // server finds them after the early data, although nobody receives its flight.
     let told = world.server.accept(b).map(drop).unwrap_err();
     assert!(
         matches!(told, Error::AlertReceived(alert) if alert.0 == 0),
@@ -406,7 +407,7 @@ fn finish_does_not_wait() {
     );
 }
 
-/// A connection that is cut anywhere: neither side takes a part for the whole.
+/// The connection is cut at some byte: neither side takes a part for the whole.
 #[test]
 fn cut_in_the_middle() {
     for cut in (0..1200).step_by(13) {
@@ -430,7 +431,7 @@ fn cut_in_the_middle() {
             }
         };
         assert!(content(300, 7).starts_with(&early));
-        // Where nothing was lost yet, the client's Finished may be.
+        // If the early data is complete, the client's Finished may still be lost.
         if let Some(b) = whole {
             assert!(early.len() == 300, "{cut}");
             let client = a.finish().map(drop);
@@ -447,7 +448,7 @@ fn cut_in_the_middle() {
 /// A transport that fails while early data is written.
 struct Breaks {
     inner: End,
-    /// How many more calls of `write` it takes.
+    /// How many more calls of `write` succeed.
     left: usize,
 }
 
@@ -493,8 +494,8 @@ fn a_transport_that_fails_in_the_middle() {
     }
 }
 
-/// `io::Write`: an error means that nothing was written. What is taken waits to be sent, so the
-/// error is told by the next call, which has taken nothing.
+/// `io::Write`: an error means that nothing was written. Data that was taken waits to be sent, so
+/// the next call returns the error, and has taken nothing.
 #[test]
 fn what_is_taken_is_not_an_error() {
     let world = World::new();
@@ -515,12 +516,11 @@ fn what_is_taken_is_not_an_error() {
     assert_eq!(early.remaining(), remaining - 5);
 }
 
-/// A server that has failed says why: the writer's error is of the transport, or of the connection
-/// once that has heard of it.
+/// A server fails and sends an alert, which `finish` returns.
 #[test]
 fn after_the_servers_alert() {
     let world = World::new();
-    // handshake_failure, fatal, in the clear.
+    // handshake_failure, fatal, unprotected.
     let (a, mut b) = wide_pipe();
     let mut a = world.start(a);
     a.early_data().unwrap().write_all(b"question").unwrap();

@@ -1,4 +1,4 @@
-//! `close`, dropping, and what is left when a stream ends.
+//! `close`, dropping a stream, and what is left when it ends.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn each_direction_ends_for_itself() {
     b.read_to_string(&mut text).unwrap();
     assert_eq!(text, "question");
     assert_eq!(b.read(&mut [0; 10]).unwrap(), 0);
-    // RFC 9846, 6.1: the other direction goes on.
+    // RFC 9846, 6.1: the other direction continues.
     b.write_all(b"answer").unwrap();
     b.rekey().unwrap();
     b.write_all(b", and more").unwrap();
@@ -66,7 +66,7 @@ fn unwinding_does_not_close() {
     assert!(matches!(inner(error), Error::Truncated));
 }
 
-/// Counts calls of `write`, and takes nothing once it is told so.
+/// Counts calls of `write`, and takes nothing once `stuck` is set.
 struct Stuck {
     end: End,
     writes: Arc<AtomicUsize>,

@@ -1,4 +1,4 @@
-//! Transports that fail, and who is told what.
+//! Transports that fail, and what each side learns of it.
 
 use std::io::{self, Read, Write};
 
@@ -7,7 +7,7 @@ use fleeting::{AlertDescription, Authority, Client, ClientAuth, Error, Fault, Pr
 use crate::pipe::{End, pipe, wide_pipe};
 use crate::side::{content, inner, is_pause, pair, streams};
 
-/// A transport whose peer has gone: it has some last words, and takes nothing.
+/// A transport whose peer has left: its last words can be read, and nothing can be written.
 struct Gone {
     last_words: &'static [u8],
     error: io::ErrorKind,
@@ -29,7 +29,7 @@ impl Write for Gone {
     }
 }
 
-/// handshake_failure, fatal, in the clear.
+/// handshake_failure, fatal, unprotected.
 const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
 
 #[test]
@@ -86,7 +86,7 @@ fn the_alert_of_a_peer_that_has_gone_is_preferred() {
             "{half:?}"
         );
     }
-    // Another failure says nothing about the peer.
+    // Another error does not say that the peer has left.
     let other = client
         .connect(
             "db.internal",
@@ -129,8 +129,8 @@ impl Write for TakesNothing {
     }
 }
 
-/// The client of a server that wants a certificate has finished its handshake when it is refused:
-/// it learns by reading, even when writing has failed.
+/// The handshake of a client is complete before the server refuses its missing certificate. The
+/// client learns of it by reading, even after a write has failed.
 #[test]
 fn a_refusal_is_read_after_a_write_has_failed() {
     let authority = Authority::new("tests").unwrap();
@@ -178,14 +178,13 @@ fn a_refusal_is_read_after_a_write_has_failed() {
             Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)
         ));
     }
-    // What was agreed on is still known, for the log.
+    // What was negotiated is still known, for a log.
     assert!(stream.peer().is_some());
     assert!(stream.close().is_err());
     assert!(stream.channel_binding().is_err());
 }
 
-/// A transport that fails for writing and still has something to read; and one that fails once, and
-/// then would work again.
+/// A transport whose `write` fails once. Reading still works, and so would later writes.
 struct Half {
     end: End,
     fails: Option<io::ErrorKind>,
@@ -232,7 +231,7 @@ fn what_came_is_read_after_a_write_has_failed() {
     b.close().unwrap();
     a.get_mut().fails = Some(io::ErrorKind::Other);
     assert_eq!(a.write(b"lost").unwrap_err().kind(), io::ErrorKind::Other);
-    // The transport would work again, but a record is missing now: nothing more goes out.
+    // The transport would work again, but a record is missing: nothing more is sent.
     assert_eq!(
         a.write(b"lost too").unwrap_err().kind(),
         io::ErrorKind::Other
@@ -249,8 +248,8 @@ fn what_came_is_read_after_a_write_has_failed() {
     ));
 }
 
-/// What the peer must not send ends the connection; what it sent before comes first, and it is told
-/// by an alert.
+/// A forged record ends the connection and is answered with an alert. Data that arrived before it
+/// is read first.
 #[test]
 fn a_forged_record_comes_after_what_was_true() {
     let (client, server) = pair();
@@ -264,7 +263,7 @@ fn a_forged_record_comes_after_what_was_true() {
         .unwrap();
     let mut text = [0; 100];
     assert_eq!(b.read(&mut text).unwrap(), 4);
-    // Sending the alert may take its time, and does not keep that back.
+    // The alert may wait for the transport; the data before it does not.
     assert!(is_pause(&a.read(&mut text).unwrap_err()));
     for _ in 0..2 {
         let error = inner(b.read(&mut text).unwrap_err());
@@ -296,8 +295,8 @@ fn a_forged_record_comes_after_what_was_true() {
     );
 }
 
-/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted
-/// before: who asks whether it went out is told so.
+/// RFC 9846, section 6: nothing is sent after a fatal alert, not even data that was accepted
+/// before. `flush` and `close` return the error.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     let (client, server) = pair();
@@ -331,7 +330,7 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     }
 }
 
-/// An `http://` client at the door.
+/// An `http://` client connects.
 #[test]
 fn another_protocol_is_refused_with_an_alert() {
     let (_, server) = pair();

@@ -1,5 +1,4 @@
-//! A server's configuration is replaced while it serves: each connection has one of them, and has
-//! it whole.
+//! A server's configuration is replaced while it serves: each connection uses exactly one of them.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,8 +16,7 @@ use crate::side::streams;
 
 const NAME: &str = "db.internal";
 
-/// Two configurations that have nothing in common but their ticket keys, and a client that takes
-/// either.
+/// Two configurations that share nothing but their ticket keys, and a client that accepts either.
 struct Scene {
     identities: [Identity; 2],
     servers: [Server; 2],
@@ -53,8 +51,8 @@ fn scene() -> Scene {
     }
 }
 
-/// Data both ways, after which the client has its tickets. Which of the two served it; nothing if
-/// it was a bit of each.
+/// Exchanges data, after which the client has its tickets. Returns which of the two configurations
+/// was used, or `None` if it was a mixture.
 fn served_by<S: Read + Write>(
     scene: &Scene,
     (mut a, mut b): (Stream<S>, Stream<S>),
@@ -100,7 +98,7 @@ fn a_thousand_handshakes_while_it_is_swapped() {
             let mut swaps = 0;
             while !done.load(Ordering::Relaxed) {
                 let former = live.replace(scene.servers[(swaps + 1) % 2].clone());
-                // Nobody else replaces it: it is the one from before, and gives way to this one.
+                // No other thread replaces it: `replace` returns the configuration from before.
                 assert_eq!(
                     former.connection(now()).next_timeout(),
                     Some(TIMEOUTS[swaps % 2])
@@ -154,7 +152,7 @@ fn what_began_keeps_its_configuration() {
         )
     });
     assert_eq!(served_by(&scene, accepted), Some(1));
-    // What is replaced comes back, and can return.
+    // `replace` returns the old configuration, which can be used again.
     let second = live.replace(scene.servers[0].clone());
     live.clone().replace(second);
     let (a, b) = wide_pipe();
@@ -167,7 +165,7 @@ fn what_began_keeps_its_configuration() {
     );
 }
 
-/// What LiveServer's documentation says of tickets.
+/// Tests what the documentation of LiveServer says of tickets.
 #[test]
 fn tickets_outlive_a_renewal_with_the_same_keys() {
     let authority = Authority::new("tests").unwrap();
@@ -209,8 +207,8 @@ fn tickets_outlive_a_renewal_with_the_same_keys() {
     }
 }
 
-/// By the ClientHello, with all that it tells, and by the configuration of the moment in which it
-/// is chosen: not of that in which it began.
+/// The choice depends on the whole ClientHello, and uses the configuration that is current at the
+/// choice, not the one at the start.
 #[test]
 fn the_late_choice_takes_what_is_current_then() {
     let scene = scene();
@@ -236,7 +234,7 @@ fn the_late_choice_takes_what_is_current_then() {
     assert_eq!(served_by(&scene, streams(a, b)), Some(1));
 }
 
-/// The same without a transport, for event loops of one's own.
+/// The same without a transport.
 #[test]
 fn a_connection_is_chosen_late_too() {
     let scene = scene();
@@ -252,8 +250,8 @@ fn a_connection_is_chosen_late_too() {
         Status::Ask(Question::Configuration)
     );
     let hello = server.client_hello().unwrap();
-    // RFC 9846, 5.1: the record's header is five bytes; 4.2: the message's type, client_hello(1),
-    // its length and what it says.
+    // RFC 9846, 5.1: the record's header has five bytes. RFC 9846, 4.2: the message consists of its
+    // type, client_hello(1), its length and its content.
     assert_eq!(hello.as_bytes(), &sent[5..]);
     assert_eq!(hello.as_bytes()[0], 1);
     assert_eq!(

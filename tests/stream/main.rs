@@ -1,9 +1,9 @@
-//! Streams and handshakes over transports of every temper.
+//! Streams and handshakes over transports of all kinds.
 //!
-//! * `pipe.rs`: a transport in memory that never waits, can be cut at any byte, and can be made
+//! * `pipe.rs`: a transport in memory that never waits. It can be cut at any byte, and can be made
 //!   fickle.
-//! * `side.rs`: one side of a conversation, moved one call at a time, so that two of them fit in
-//!   one thread.
+//! * `side.rs`: one side of a conversation, driven one call at a time, so that one thread can run
+//!   both.
 
 mod asking;
 mod corked;

@@ -1,4 +1,4 @@
-//! Who proves what to whom, and what is agreed on.
+//! Who authenticates how, and what is negotiated.
 
 use std::io::{Read, Write};
 
@@ -13,7 +13,7 @@ use crate::side::streams;
 
 const NAME: &str = "db.internal";
 
-/// How a handshake ends on each side, and whether the streams then work.
+/// Runs a handshake. Returns how it ends on each side.
 fn shake(
     client: &Client,
     name: &str,
@@ -179,7 +179,7 @@ fn a_server_is_chosen_by_the_client_hello() {
         let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else {
             panic!("expected a question")
         };
-        // Asked until it is answered.
+        // The question is asked again until it is answered.
         let Progress::Ask(Question::Configuration, b) = b.advance().unwrap() else {
             panic!("expected the question again")
         };
@@ -287,7 +287,7 @@ fn identities_are_chosen_by_name() {
             ..
         }
     ));
-    // The default identity answers, and the client sees that it is not who was asked for.
+    // The default identity is used, and the client finds that its name does not match.
     let (left, right) = shake(&client, "c.internal", &lenient);
     let error = left.unwrap_err();
     assert!(
@@ -321,8 +321,8 @@ fn a_client_may_be_asked_who_it_is() {
             .build()
             .unwrap()
     };
-    // One whose authority the server names, though it is another of that name; and one who sees
-    // that his will not do, and shows nothing.
+    // The impostor's authority has the name of the one that the server trusts. The stranger's has
+    // another name, so that client sends no certificate.
     let (impostor, stranger) = (issued_by("tests"), issued_by("elsewhere"));
 
     let unasked = server(&authority).build().unwrap();
@@ -355,7 +355,7 @@ fn a_client_may_be_asked_who_it_is() {
     ] {
         let (left, right) = shake(client, NAME, server);
         assert_eq!(right.unwrap_err().alert(), Some(alert));
-        // The client's handshake was complete before it was judged.
+        // The client's handshake was complete before the server verified its certificate.
         let error = left
             .unwrap()
             .read(&mut [0; 10])
@@ -409,7 +409,7 @@ fn a_hook_keeps_peers_out() {
         Err(format!("{} is not on the list", peer.subject()))
     };
 
-    // A server's refusal of a client.
+    // A server refuses a client.
     let server = server(&authority).client_auth(ClientAuth::Required(authority.trust()));
     let strict = server.authorize(deny).build().unwrap();
     let (left, right) = shake(
@@ -434,7 +434,7 @@ fn a_hook_keeps_peers_out() {
         Error::AlertReceived(AlertDescription::ACCESS_DENIED)
     ));
 
-    // A client's refusal of a server: before the handshake is complete.
+    // A client refuses a server before the handshake is complete.
     let plain = Server::builder()
         .identity(authority.issue_server([NAME]).unwrap())
         .build()
@@ -479,7 +479,7 @@ fn keys_that_know_each_other_need_no_authority() {
     assert_eq!(a.peer().unwrap().public_key(), theirs.public_key());
     assert_eq!(b.peer().unwrap().public_key(), ours.public_key());
 
-    // The key is bound to another name, or it is another key.
+    // The key is bound to another name, or the trusted key is another one.
     for trust in [
         Trust::key_for("other.internal", theirs.public_key()),
         Trust::key_for(NAME, ours.public_key()),
@@ -510,7 +510,7 @@ fn a_server_without_a_name() {
     assert_eq!((a.server_name(), b.server_name()), (None, None));
     assert_eq!(a.peer().unwrap().public_key(), theirs.public_key());
 
-    // Not without leave, and not with a name that is none.
+    // An unnamed server must be allowed by the configuration, and a name must be valid.
     let named = Client::builder()
         .trust(Trust::keys([theirs.public_key()]))
         .build()

@@ -1,5 +1,5 @@
-//! `WouldBlock`, time-outs and `Interrupted`, at every call, and transports that move little at a
-//! time: nothing is lost, nothing comes twice.
+//! `WouldBlock`, time-outs and `Interrupted` in every call, and transports that move little at a
+//! time: nothing is lost, and nothing is repeated.
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -37,7 +37,7 @@ fn nothing_is_lost_and_nothing_comes_twice() {
     for moods in MOODS {
         for chunk in [1, 2, 3, 17, 1021, usize::MAX] {
             for capacity in [1, 5, 100, 20_000, usize::MAX] {
-                // Few bytes a call need many calls.
+                // Small chunks need many calls, so send less.
                 let length = if chunk.min(capacity) < 100 {
                     3_000
                 } else {
@@ -62,7 +62,7 @@ fn nothing_is_lost_and_nothing_comes_twice() {
     }
 }
 
-/// What `write` accepts is sent by later calls, and what it does not accept is not.
+/// Data that `write` accepts is sent by later calls. Data that it does not accept is not sent.
 #[test]
 fn a_full_transport_takes_nothing_more() {
     let (client, server) = pair();
@@ -77,7 +77,7 @@ fn a_full_transport_takes_nothing_more() {
         assert!(is_pause(&a.flush().unwrap_err()));
         assert!(is_pause(&a.rekey().unwrap_err()));
     }
-    // Reading goes on meanwhile, and sends nothing; what waits goes out by flush as there is room.
+    // Reading continues and sends nothing. `flush` sends what waits as there is room.
     b.write_all(b"go on").unwrap();
     let mut buffer = [0; 100];
     assert_eq!(a.read(&mut buffer).unwrap(), 5);
@@ -146,8 +146,8 @@ fn a_read_takes_all_that_is_there() {
     assert_eq!(b.read(&mut buffer).unwrap(), 0);
 }
 
-/// The handshake of a socket with a time-out ends with an error that says what to do, and the peer
-/// is told.
+/// A handshake over a socket with a time-out ends with an error that says what to do, and the peer
+/// receives an alert.
 #[test]
 fn a_blocking_handshake_ends_on_a_time_out() {
     let (client, server) = pair();
@@ -197,8 +197,8 @@ fn a_handshake_has_its_deadline() {
     assert!(began.elapsed() >= limit);
     let mut sent = Vec::new();
     b.read_to_end(&mut sent).unwrap();
-    // RFC 9846, 6.1: user_canceled(90) as a warning(1), then close_notify(0), each in a record of
-    // its own.
+    // RFC 9846, 6.1: user_canceled(90) with level warning(1), then close_notify(0), each in its own
+    // record.
     assert!(sent.ends_with(&[21, 3, 3, 0, 2, 1, 90, 21, 3, 3, 0, 2, 1, 0]));
 }
 
@@ -236,7 +236,7 @@ fn a_read_time_out_of_a_socket_loses_nothing() {
     assert!(pauses > 0);
 }
 
-/// Real sockets that do not block, with buffers that fill.
+/// Real non-blocking sockets, whose buffers fill.
 #[test]
 fn sockets_that_do_not_block() {
     let (client, server) = pair();

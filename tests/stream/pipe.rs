@@ -4,30 +4,30 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-/// One direction.
+/// One direction of a pipe.
 #[derive(Debug)]
 struct Channel {
     bytes: VecDeque<u8>,
-    /// How many bytes may wait.
+    /// How many bytes may be in the pipe.
     capacity: usize,
-    /// How many more bytes get through before the connection is cut here, if it is.
+    /// How many more bytes arrive before the connection is cut, if it is to be cut.
     left: Option<usize>,
-    /// Nothing more comes.
+    /// Nothing more will arrive.
     ended: bool,
-    /// Nobody reads any more.
+    /// The reader is gone.
     deaf: bool,
 }
 
-/// One end of a pipe that never waits: it says `WouldBlock` where a socket would wait. Dropping it
-/// ends both directions.
+/// One end of a pipe that never waits: it returns `WouldBlock` where a socket would wait. Dropping
+/// it ends both directions.
 #[derive(Debug)]
 pub struct End {
     input: Arc<Mutex<Channel>>,
     output: Arc<Mutex<Channel>>,
 }
 
-/// Two ends, with room for `capacity` bytes in each direction. The first one's direction of writing
-/// is cut after `cuts.0` bytes, the other's after `cuts.1`.
+/// Returns two ends, with room for `capacity` bytes in each direction. What the first end sends is
+/// cut after `cuts.0` bytes, what the second sends after `cuts.1`.
 pub fn pipe(capacity: usize, cuts: (Option<usize>, Option<usize>)) -> (End, End) {
     let channel = |left| {
         Arc::new(Mutex::new(Channel {
@@ -51,12 +51,12 @@ pub fn pipe(capacity: usize, cuts: (Option<usize>, Option<usize>)) -> (End, End)
     )
 }
 
-/// Two ends with room for everything.
+/// Returns two ends with unlimited room.
 pub fn wide_pipe() -> (End, End) {
     pipe(usize::MAX, (None, None))
 }
 
-/// What comes to an end, as a reader of its own.
+/// The receiving part of an end, as a separate reader.
 #[derive(Debug)]
 pub struct Reader(Arc<Mutex<Channel>>);
 
@@ -93,7 +93,7 @@ impl Write for End {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let count = data.len().min(room);
-        // What is cut off is lost as it is on a network: the sender does not learn of it.
+        // Bytes after the cut are lost as on a network: the sender does not learn of it.
         let through = channel.left.map_or(count, |left| left.min(count));
         channel.bytes.extend(&data[..through]);
         if let Some(left) = &mut channel.left {
@@ -115,7 +115,7 @@ impl Drop for End {
     }
 }
 
-/// What a fickle transport does instead of working.
+/// What a call of a fickle transport does.
 #[derive(Clone, Copy, Debug)]
 pub enum Mood {
     Works,
@@ -124,13 +124,13 @@ pub enum Mood {
     Interrupted,
 }
 
-/// A transport that follows its moods, one a call of each kind, over and over, and moves at most
-/// `chunk` bytes a call.
+/// A transport whose calls follow its moods in turn, separately for each kind of call, and move at
+/// most `chunk` bytes.
 pub struct Fickle<S> {
     inner: S,
     chunk: usize,
     moods: &'static [Mood],
-    /// Of `read`, `write` and `flush`.
+    /// The number of calls of `read`, `write` and `flush`.
     calls: [usize; 3],
 }
 
@@ -144,7 +144,7 @@ impl<S> Fickle<S> {
         }
     }
 
-    /// One that works, for now.
+    /// Creates one that always works, until its moods are changed.
     pub fn steady(inner: S) -> Self {
         Self::new(inner, usize::MAX, &[Mood::Works])
     }

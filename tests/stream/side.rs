@@ -1,10 +1,10 @@
-//! One side of a conversation, moved one call at a time.
+//! One side of a conversation, driven one call at a time.
 
 use std::io::{self, Read, Write};
 
 use fleeting::{Authority, Client, ClientAuth, Error, Handshake, Progress, Server, Stream};
 
-/// A client and a server that verify each other.
+/// A client and a server that authenticate each other.
 pub fn pair() -> (Client, Server) {
     let authority = Authority::new("tests").unwrap();
     let client = Client::builder()
@@ -20,7 +20,7 @@ pub fn pair() -> (Client, Server) {
     (client, server)
 }
 
-/// Bytes of which no short stretch repeats itself soon.
+/// Returns bytes in which no short sequence is repeated soon.
 pub fn content(length: usize, seed: u8) -> Vec<u8> {
     (0..length)
         .map(|at| (at ^ ((at >> 8) * 7) ^ ((at >> 16) * 13)) as u8 ^ seed)
@@ -32,15 +32,15 @@ pub struct Side<S: Read + Write> {
     stage: Stage<S>,
     outgoing: Vec<u8>,
     sent: usize,
-    /// Where the keys are renewed, if they are.
+    /// After how many bytes the keys are renewed, if they are.
     rekey_at: Option<usize>,
-    /// How much is written and read at once.
+    /// How many bytes are written and read at once.
     chunk: usize,
-    /// Whether what is written is gathered.
+    /// Whether written data is gathered.
     corked: bool,
     closed: bool,
     pub received: Vec<u8>,
-    /// The peer's close_notify came.
+    /// The peer's close_notify has arrived.
     pub ended: bool,
 }
 
@@ -50,7 +50,7 @@ enum Stage<S: Read + Write> {
     Over,
 }
 
-/// Whether a call says "not now".
+/// Returns true if the error means "not now".
 pub fn is_pause(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -58,7 +58,7 @@ pub fn is_pause(error: &io::Error) -> bool {
     )
 }
 
-/// The crate's own error in an `io::Error`.
+/// Returns the crate's own error in an `io::Error`.
 pub fn inner(error: io::Error) -> Error {
     error.downcast().expect("an error of the crate")
 }
@@ -68,7 +68,7 @@ impl<S: Read + Write> Side<S> {
         Self::at(Stage::Handshake(handshake), outgoing)
     }
 
-    /// After the handshake.
+    /// Begins after the handshake.
     pub fn open(stream: Stream<S>, outgoing: Vec<u8>) -> Self {
         Self::at(Stage::Open(stream), outgoing)
     }
@@ -106,7 +106,7 @@ impl<S: Read + Write> Side<S> {
         self.closed && self.ended
     }
 
-    /// Does one thing of each kind that can be done.
+    /// Makes one call of each kind that is possible now.
     pub fn step(&mut self) -> Result<(), Error> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Over => Ok(()),
@@ -167,7 +167,7 @@ impl<S: Read + Write> Side<S> {
     }
 }
 
-/// Moves both until they are done. How many rounds it takes is bounded, so that a hang is a
+/// Drives both sides until they are done. The number of rounds is bounded, so that a hang is a
 /// failure.
 pub fn converse<A: Read + Write, B: Read + Write>(
     a: &mut Side<A>,
@@ -183,7 +183,7 @@ pub fn converse<A: Read + Write, B: Read + Write>(
     panic!("neither done nor failed after {rounds} rounds");
 }
 
-/// Two streams over a pipe, after the handshake of `a`, the client, and `b`.
+/// Completes the handshakes of `a`, a client, and `b`, a server, and returns their streams.
 pub fn streams<A: Read + Write, B: Read + Write>(
     mut a: Handshake<A>,
     mut b: Handshake<B>,

@@ -1,4 +1,4 @@
-//! Two halves, two threads.
+//! The two halves of a stream, in two threads.
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -36,8 +36,8 @@ fn read_all(mut reader: ReadHalf<TcpStream>) -> thread::JoinHandle<Vec<u8>> {
     })
 }
 
-/// Both sides write and read much at once, and renew their keys meanwhile: with one thread a side
-/// that would stand still.
+/// Both sides write and read much data at once and renew their keys meanwhile. With one thread a
+/// side, they would deadlock.
 #[test]
 fn both_directions_at_once() {
     const SIZE: usize = 12 << 20;
@@ -75,8 +75,8 @@ fn both_directions_at_once() {
     }
 }
 
-/// The peer asks for new keys and goes on writing, while our writer waits for a peer that does not
-/// read. Reading waits for nobody.
+/// The peer requests KeyUpdates and continues to write, while our writer waits because the peer
+/// does not read. Reading waits for neither.
 #[test]
 fn reading_goes_on_while_writing_waits() {
     const SIZE: usize = 24 << 20;
@@ -87,7 +87,7 @@ fn reading_goes_on_while_writing_waits() {
         writer.write_all(&content(SIZE, 3)).unwrap();
         say.send(()).unwrap();
     });
-    // No socket buffers that much.
+    // No socket buffers that much data.
     assert!(hear.recv_timeout(Duration::from_millis(300)).is_err());
     for number in 0..50 {
         b.rekey().unwrap();
@@ -97,7 +97,7 @@ fn reading_goes_on_while_writing_waits() {
         assert_eq!(line, format!("line {number}\n"));
     }
     assert!(hear.try_recv().is_err(), "it still waits");
-    // The answer to all of them comes before what is written next; it is read like anything else.
+    // The one answer to all requests precedes the next data, and the peer reads it like any record.
     let mut all = Vec::new();
     b.read_to_end(&mut all).unwrap();
     assert!(all == content(SIZE, 3));
@@ -105,11 +105,10 @@ fn reading_goes_on_while_writing_waits() {
     writing.join().unwrap();
 }
 
-/// As of a whole stream: whatever the transport does at any call, nothing is lost, and nothing
-/// comes twice.
+/// As with a whole stream: whatever a call of the transport returns, nothing is lost or repeated.
 #[test]
 fn over_transports_of_every_temper() {
-    /// What could be done now.
+    /// Returns the result, or `None` on a pause.
     fn now<T>(result: io::Result<T>) -> Option<T> {
         result
             .map_err(|error| assert!(is_pause(&error), "{error}"))
@@ -134,7 +133,7 @@ fn over_transports_of_every_temper() {
                 let mut b = Side::open(b, back.clone()).rekey_at(length / 4);
                 let (mut sent, mut rekeyed, mut closed, mut ended) = (0, false, false, false);
                 let (mut received, mut out) = (Vec::new(), [0; 5000]);
-                // How many it takes is bounded, so that a hang is a failure.
+                // The number of rounds is bounded, so that a hang is a failure.
                 let mut rounds = 0..100_000;
                 while !(closed && ended && b.is_done()) {
                     rounds.next().expect("an end");
@@ -163,8 +162,8 @@ fn over_transports_of_every_temper() {
     }
 }
 
-/// RFC 9846, 4.7.3: an answer is due before the next data. Where none is to come, it goes out when
-/// the program has a moment for it.
+/// RFC 9846, 4.7.3: an answer precedes the next data. A program that sends no data sends the answer
+/// with `flush`.
 #[test]
 fn who_only_reads_can_answer_a_key_update() {
     let (client, server) = pair();
@@ -190,7 +189,7 @@ fn who_only_reads_can_answer_a_key_update() {
         assert!(writer.wants_write());
         writer.flush().unwrap();
         assert!(!writer.wants_write());
-        // The answer: else the next request would not be one.
+        // This reads the answer. Otherwise the next `rekey` would send no request.
         assert!(is_pause(&b.read(&mut [0; 10]).unwrap_err()));
     }
     b.rekey().unwrap();
@@ -230,7 +229,7 @@ fn dropping_the_read_half_leaves_the_other() {
     assert_eq!(text, "still here");
 }
 
-/// Reads what is forged before what came.
+/// Returns forged bytes, if there are any, before those that were received.
 struct Forged {
     reader: Reader,
     forge: mpsc::Receiver<Vec<u8>>,
@@ -245,8 +244,8 @@ impl Read for Forged {
     }
 }
 
-/// RFC 9846, 5.2: a record that does not open ends the connection: the peer hears bad_record_mac,
-/// and the half that writes gets the same error.
+/// RFC 9846, 5.2: a record that cannot be decrypted ends the connection. The peer receives
+/// bad_record_mac, and the writing half returns the same error.
 #[test]
 fn what_reading_fails_with_is_what_writing_gets() {
     let (client, server) = pair();
@@ -299,9 +298,8 @@ fn what_reading_fails_with_is_what_writing_gets() {
     ));
 }
 
-/// Sending the alert may take its time: what came before the record that it is about does not wait
-/// for it. Who never asks for more leaves it to the other half, which says that even where it would
-/// say close_notify.
+/// Data that arrived before a forged record does not wait for the alert. If the reading half is not
+/// called again, the writing half sends the alert, also in place of close_notify.
 #[test]
 fn what_came_before_a_failure_is_read_before_it_is_told() {
     for tells in ["reader", "writer", "drop"] {
@@ -343,8 +341,8 @@ fn what_came_before_a_failure_is_read_before_it_is_told() {
     }
 }
 
-/// RFC 9846, section 6: after a fatal alert nothing further is sent, not even what was accepted
-/// before, nor close_notify behind it: who asks whether it went out is told so.
+/// RFC 9846, section 6: nothing is sent after a fatal alert, neither data that was accepted before
+/// nor close_notify. The writing half returns the error.
 #[test]
 fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     for closes in [false, true] {
@@ -373,7 +371,7 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
             inner(b.read(&mut [0; 10]).unwrap_err()).alert(),
             Some(AlertDescription::BAD_RECORD_MAC)
         );
-        // There is room now.
+        // Make room.
         while b.get_mut().read(&mut [0; 1000]).is_ok() {}
         assert!(matches!(
             inner(reader.read(&mut [0; 10]).unwrap_err()),
@@ -395,7 +393,7 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     }
 }
 
-/// A transport that fails while sending leaves what the peer said.
+/// After the transport fails while sending, what the peer sent can still be read.
 #[test]
 fn a_broken_transport_is_no_failure_of_reading() {
     let (client, server) = pair();
@@ -427,7 +425,7 @@ fn a_broken_transport_is_no_failure_of_reading() {
     assert_eq!(text, "last words");
 }
 
-/// What was accepted goes first: until the transport has taken it, nothing more is.
+/// What was accepted is sent first. Nothing more is accepted until the transport has taken it.
 #[test]
 fn a_full_transport_takes_nothing_more() {
     let (client, server) = pair();
@@ -455,12 +453,12 @@ fn a_full_transport_takes_nothing_more() {
         ));
         assert!(is_pause(&writer.rekey().unwrap_err()));
     }
-    // Nothing is asked of the transport for nothing.
+    // An empty buffer does not call the transport.
     assert_eq!(reader.read(&mut []).unwrap(), 0);
     assert!(is_pause(&reader.read(&mut [0]).unwrap_err()));
 }
 
-/// Fails where it is told to, once.
+/// A transport that fails once each time it is told to.
 struct Faltering {
     end: crate::pipe::End,
     fails: mpsc::Receiver<io::ErrorKind>,
@@ -479,7 +477,8 @@ impl Write for Faltering {
     }
 }
 
-/// Bytes are missing behind an error of the transport, even where it recovers: sending is over.
+/// After an error of the transport, bytes are missing: sending is over, even if the transport
+/// recovers.
 #[test]
 fn what_sending_fails_with_sticks() {
     let (client, server) = pair();
@@ -524,7 +523,7 @@ fn what_sending_fails_with_sticks() {
     ));
 }
 
-/// A cut connection is told to both.
+/// Both halves return the error of a cut connection.
 #[test]
 fn a_cut_connection() {
     let (a, b) = two();

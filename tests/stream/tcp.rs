@@ -1,4 +1,4 @@
-//! Sockets and threads.
+//! Streams over sockets, with threads.
 
 use std::io::{BufRead, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use fleeting::{Error, Stream};
 
 use crate::side::{content, inner, pair};
 
-/// Runs a server's part and a client's part of a conversation over a socket.
+/// Runs `serve` and `ask` on the two ends of a connection over a socket.
 fn over_tcp<A: Send + 'static, B>(
     serve: impl FnOnce(Stream<TcpStream>) -> A + Send + 'static,
     ask: impl FnOnce(Stream<TcpStream>) -> B,
@@ -75,14 +75,14 @@ fn lines_and_answers() {
     );
 }
 
-/// A FIN without a close_notify is what an attacker can forge.
+/// A FIN without close_notify can be forged by an attacker.
 #[test]
 fn the_end_of_tcp_is_not_the_end_of_tls() {
     over_tcp(
         |mut tls| {
             tls.write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
             tls.get_ref().shutdown(Shutdown::Write).unwrap();
-            // The client has refused to go on: this side sees an end that is none, too.
+            // The client has given up, so this side sees a cut too.
             assert!(matches!(
                 inner(tls.read(&mut [0; 10]).unwrap_err()),
                 Error::Truncated
@@ -98,9 +98,9 @@ fn the_end_of_tcp_is_not_the_end_of_tls() {
     );
 }
 
-/// A server that refuses its client's certificate, or that there is none, closes a socket in which
-/// data is still on its way: the client's system answers that with a reset, and yet the alert is
-/// what the client learns. (Linux hands out what came before a reset; others may drop it.)
+/// A server that refuses its client's certificate, or the lack of one, closes a socket while data
+/// is still on its way to it. The connection is reset then, and yet the client reads the alert.
+/// (Linux returns data that arrived before a reset; other systems may drop it.)
 #[cfg(target_os = "linux")]
 #[test]
 fn a_refusal_is_read_from_a_socket_that_was_reset() {
@@ -125,7 +125,8 @@ fn a_refusal_is_read_from_a_socket_that_was_reset() {
                     .unwrap_err()
             });
             let mut tls = client.connect("db.internal", tcp).unwrap();
-            // Its handshake is complete, so it may write; some of this meets a closed socket.
+            // The client's handshake is complete, so it may write. Some of the data arrives at a
+            // closed socket.
             let failed = (0..10_000)
                 .find_map(|_| tls.write_all(&[7; 5_000]).err())
                 .expect("nobody reads 50 MB");
@@ -149,7 +150,7 @@ fn a_refusal_is_read_from_a_socket_that_was_reset() {
     }
 }
 
-/// Who is gone without a word is told apart from who has closed.
+/// A peer that disappears is told apart from one that closes.
 #[test]
 fn a_peer_that_was_killed() {
     let (client, server) = pair();
@@ -161,12 +162,12 @@ fn a_peer_that_was_killed() {
             .map(drop)
             .unwrap_err()
     });
-    // Half of a record's header, and the end.
+    // A part of a record's header, and the end.
     tcp.write_all(&[22, 3, 1]).unwrap();
     drop(tcp);
     assert!(matches!(serving.join().unwrap(), Error::Truncated));
 
-    // Nobody there at all: a transport's error stays what it was.
+    // Nobody answers: the transport's error is returned unchanged.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     drop(listener);

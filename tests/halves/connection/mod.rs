@@ -1,4 +1,4 @@
-//! `crate::connection`: the halves, and stand-ins for what they are halves of.
+//! `crate::connection`: the halves, and stand-ins for what they use.
 
 pub(crate) mod receive;
 pub(crate) mod send;

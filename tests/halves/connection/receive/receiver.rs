@@ -1,4 +1,4 @@
-//! What receives: a script.
+//! The receiving stand-in: it follows a script.
 
 use std::collections::VecDeque;
 
@@ -8,14 +8,14 @@ use crate::crypto::random::SystemRandom;
 use crate::error::Error;
 use crate::time::Now;
 
-/// What comes.
+/// What is received.
 #[derive(Clone)]
 pub(crate) enum Event {
-    /// Nothing is there: the transport is asked.
+    /// Nothing has arrived: the transport is read.
     Wait,
-    /// A KeyUpdate; whether it asks for one of ours.
+    /// A KeyUpdate, which may request one of ours.
     KeyUpdate { asks: bool },
-    /// What ends the connection.
+    /// A fault that ends the connection.
     Fault(Error),
 }
 
@@ -63,7 +63,7 @@ impl Receiver {
         }
     }
 
-    /// One event a call, with a byte of data behind it.
+    /// Processes one event a call, followed by one byte of data.
     pub(crate) fn process_into(
         &mut self,
         _: &mut [u8],

@@ -1,4 +1,5 @@
-//! What sends. A record is one byte, also of data: [`DATA`] and the like, or its alert's number.
+//! The sending stand-in. Every record is one byte: [`DATA`], [`REQUEST`], [`ANSWER`], or the number
+//! of an alert.
 
 use core::ops::Deref;
 use core::time::Duration;
@@ -16,7 +17,7 @@ pub(crate) struct Sender {
     open: bool,
     records: Vec<u8>,
     pub(crate) corked: bool,
-    /// How many records of data are gathered.
+    /// The number of gathered data records.
     gathered: usize,
     pub(crate) key_updates: KeyUpdates,
 }
@@ -61,7 +62,7 @@ impl Sender {
     ) -> Result<usize, SealError> {
         assert!(self.open, "data under no key");
         if buffers.is_empty() {
-            // What the half that sends fails with itself.
+            // A failure that the writing half finds itself.
             return Err(SealError);
         }
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
