@@ -14,8 +14,6 @@ mod conversation;
 mod cut;
 mod disturbed;
 mod early_data;
-mod early_limits;
-mod early_mutated;
 mod external_psk;
 mod failed;
 mod flipped;

@@ -13,13 +13,9 @@
 
 mod curl;
 mod gnutls;
-mod gnutls_psk;
 mod go;
 mod node;
 mod openssl;
-mod openssl4;
-mod openssl_early_data;
-mod openssl_psk;
 mod program;
 mod speaker;
 #[path = "../support/mod.rs"]

@@ -4,6 +4,10 @@
 //! command: renew the keys and ask the peer to do the same; with `k`: renew them without asking;
 //! with `Q`: close. `-msgfile` gets a line for every message.
 
+mod early_data;
+mod psk;
+mod v4;
+
 use std::io::Write;
 
 use fleeting::{

@@ -5,6 +5,8 @@
 //! shares of that and of X25519, or of that alone; the server takes the client's first group,
 //! shared or not.
 
+mod psk;
+
 use std::io::Write;
 
 use fleeting::{
