@@ -221,9 +221,9 @@ impl ServerBuilder {
     /// Adds an identity for clients that ask for one of the names in its certificate (SNI). Can be
     /// called several times.
     ///
-    /// The first identity that matches is used; if the client sends certificate_authorities, then
-    /// the first match that one of them issued. If no [`identity`](Self::identity) is set, other
-    /// names are refused with unrecognized_name, and clients that send no name with
+    /// The first identity that matches is used. If the client sends certificate_authorities, the
+    /// first match that one of them issued is preferred. If no [`identity`](Self::identity) is set,
+    /// other names are refused with unrecognized_name, and clients that send no name with
     /// missing_extension. [`build`](Self::build) refuses a certificate without a DNS name, since no
     /// client could ask for it.
     pub fn identity_by_name(mut self, identity: Identity) -> Self {
