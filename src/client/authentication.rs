@@ -25,17 +25,17 @@ use crate::session::{SessionKey, StoredSessions};
 pub(crate) struct WaitCertificate {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
-    /// None where no sessions are kept.
+    /// `None` if no sessions are stored.
     pub(crate) stored: Option<StoredSessions>,
     pub(crate) keys: Keys,
     pub(crate) alpn: Option<Vec<u8>>,
-    /// How we show who we are, if we are asked (RFC 7250).
+    /// The type of our certificate, if the server requests one (RFC 7250).
     pub(crate) client_certificate_type: CertificateType,
-    /// How the server shows who it is.
+    /// The type of the server's certificate.
     pub(crate) server_certificate_type: CertificateType,
-    /// What became of early data so far.
+    /// The state of early data.
     pub(crate) early: Early,
-    /// What the server wants to know of us, if anything.
+    /// The server's CertificateRequest, if it sent one.
     pub(crate) request: Option<CertificateRequested>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct WaitCertificateVerify {
 }
 
 impl WaitCertificateVerify {
-    /// Verifies that the server holds its certificate's key.
+    /// Verifies that the server holds the private key of its certificate.
     pub(crate) fn on_certificate_verify(
         mut self,
         message: &CertificateVerify<'_>,
@@ -152,8 +152,8 @@ impl WaitFinished {
             client.config.settings.authorize(peer)?;
         }
 
-        // RFC 9846, E.4: "immediately before its second flight", if it has not been sent before
-        // early data, or a second ClientHello.
+        // RFC 9846, E.4: "immediately before its second flight", unless it was sent before early
+        // data or a second ClientHello.
         if client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
@@ -176,8 +176,8 @@ impl WaitFinished {
             (None, _) => {}
             (Some(_), Some(identity)) => return flight.show(identity, client_certificate_type, cx),
             // RFC 9846, 4.5.1: "If ... no suitable certificate is available, the client MUST send a
-            // Certificate message containing no certificates". Whether that will do is the server's
-            // to say.
+            // Certificate message containing no certificates". The server decides whether that is
+            // enough.
             (Some(_), None) => {
                 let empty = Certificate {
                     certificate_request_context: &[],
@@ -195,18 +195,18 @@ impl WaitFinished {
 /// The state that follows the server's Finished.
 pub(crate) enum AfterFinished {
     Connected(Connected),
-    /// Our key is elsewhere.
+    /// Our private key is held elsewhere.
     Unsigned(Box<Unsigned>),
 }
 
-/// What both sides' application keys and the exporter derive from.
+/// The traffic secrets of both sides and the exporter's secret.
 struct Secrets {
     client: TrafficSecret,
     server: TrafficSecret,
     exporter: ExporterSecret,
 }
 
-/// Our flight, until our Finished.
+/// What our flight needs, up to our Finished.
 struct Flight {
     name: Option<ServerName>,
     stored: Option<StoredSessions>,
@@ -219,7 +219,7 @@ struct Flight {
 }
 
 impl Flight {
-    /// Sends Certificate, and CertificateVerify if the signature can be made here.
+    /// Sends Certificate, and the rest if the signature can be made here.
     fn show(
         mut self,
         identity: Identity,
@@ -240,14 +240,14 @@ impl Flight {
         }
     }
 
-    /// Sends CertificateVerify and what is left.
+    /// Sends CertificateVerify and the rest.
     fn attest(mut self, signature: &[u8], cx: &mut Context<'_>) -> Result<Connected, Fault> {
         let verify = authentication::attest(signature, &mut self.keys.transcript)?;
         cx.sink.send(Level::Handshake, &verify);
         self.finish(cx)
     }
 
-    /// Sends Finished, and installs the application keys.
+    /// Sends Finished and installs the application keys.
     fn finish(self, cx: &mut Context<'_>) -> Result<Connected, Fault> {
         let Self {
             name,
@@ -294,7 +294,7 @@ pub(crate) struct Unsigned {
 }
 
 impl Unsigned {
-    /// What is to be signed (RFC 9846, 4.5.2).
+    /// Returns the bytes to sign (RFC 9846, 4.5.2).
     pub(crate) fn to_sign(&self) -> &[u8] {
         &self.to_sign
     }

@@ -1,19 +1,19 @@
-//! [`CertificateRequested`]: what a server's CertificateRequest asks for, and whether we have it
-//! (RFC 9846, 4.4.2).
+//! [`CertificateRequested`]: what a server's CertificateRequest asks for, and whether our
+//! certificate meets it (RFC 9846, 4.4.2).
 
 use crate::code_point::{CertificateType, ExtensionType, SignatureScheme};
 use crate::error::{Fault, Illegal};
 use crate::identity::Identity;
 use crate::message::{CertificateRequest, OidFilter};
 
-/// What a CertificateRequest asked for.
+/// The result of a CertificateRequest.
 pub(crate) struct CertificateRequested {
-    /// Whether our certificate, if we have one, is what the server asks for.
+    /// Whether there is a certificate or key of ours, and it is what the server asks for.
     pub(crate) suits_us: bool,
 }
 
 impl CertificateRequested {
-    /// Reads the request. `certificate_type` is the type in which we would show `identity`.
+    /// Reads the request. `certificate_type` is the type in which `identity` would be sent.
     pub(crate) fn new(
         message: &CertificateRequest<'_>,
         identity: Option<&Identity>,
@@ -34,8 +34,8 @@ impl CertificateRequested {
             })?;
         let suits_us = schemes.contains(&SignatureScheme::ED25519)
             && identity.is_some_and(|identity| match certificate_type {
-                // A raw key has no issuer, no signature and no extensions: filters that it can pass
-                // are none at all.
+                // A raw key has no issuer, no signature and no extensions, so it cannot match a
+                // filter.
                 CertificateType::RAW_PUBLIC_KEY => {
                     message.oid_filters().unwrap_or_default().is_empty()
                 }
@@ -45,19 +45,19 @@ impl CertificateRequested {
     }
 }
 
-/// Whether the certificates of this identity are what a CertificateRequest asks for.
+/// Returns true if the certificates of this identity are what the CertificateRequest asks for.
 fn certificate_suits(identity: &Identity, message: &CertificateRequest<'_>) -> bool {
-    // RFC 9846, 4.3.3: "signature_algorithms_cert" is about the signatures in certificates; without
-    // it "signature_algorithms" is.
+    // RFC 9846, 4.3.3: "signature_algorithms_cert" applies to the signatures in certificates.
+    // Without it, "signature_algorithms" does.
     let signed = message
         .signature_algorithms_cert()
         .is_none_or(|schemes| schemes.contains(&SignatureScheme::ED25519));
-    // RFC 9846, 4.5.1.2: if certificate_authorities is there, "at least one of the certificates in
-    // the certificate chain SHOULD be issued by one of the listed CAs".
+    // RFC 9846, 4.5.1.2: if certificate_authorities is present, "at least one of the certificates
+    // in the certificate chain SHOULD be issued by one of the listed CAs".
     let issued = message
         .certificate_authorities()
         .is_none_or(|authorities| identity.is_issued_by(authorities));
-    // RFC 9846, 4.5.1.2: the certificate MUST match the filters that we know.
+    // RFC 9846, 4.5.1.2: the certificate MUST match the filters that we recognize.
     let filters = message.oid_filters().unwrap_or_default();
     let passes = |filter: &OidFilter<'_>| {
         identity.matches_filter(

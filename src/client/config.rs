@@ -35,14 +35,14 @@ pub struct Client {
     pub(crate) config: Arc<ClientConfig>,
 }
 
-/// What stands in a [`Client`].
+/// The settings of a [`Client`].
 pub(crate) struct ClientConfig {
     pub(crate) settings: Settings,
-    /// None where the PSK is all that is accepted.
+    /// `None` if only the external PSK is accepted.
     pub(crate) trust: Option<Trust>,
     pub(crate) external_psk: Option<ExternalPsk>,
     pub(crate) identity: Option<Identity>,
-    /// Those that the first ClientHello has a share for, in the order of `settings.groups`.
+    /// The groups for which the first ClientHello has a share, in the order of `settings.groups`.
     pub(crate) key_shares: Vec<Group>,
     pub(crate) sessions: SessionCache,
     /// new_session_count and resumption_count (RFC 9149).
@@ -89,7 +89,7 @@ pub struct ClientBuilder {
     trust: Option<Trust>,
     external_psk: Option<ExternalPsk>,
     identity: Option<Identity>,
-    /// None for the default, which depends on the groups.
+    /// `None` for the default, which depends on the groups.
     key_shares: Option<Vec<Group>>,
     sessions: SessionCache,
     tickets: (u8, u8),
@@ -186,8 +186,10 @@ impl ClientBuilder {
     pub fn tickets(mut self, new_session: u8, resumption: u8) -> Self {
         self.tickets = (new_session, resumption);
         if usize::from(new_session.max(resumption)) > PER_SERVER {
-            self.settings
-                .refuse("tickets", "at most 8 each: no more are kept for a server");
+            self.settings.refuse(
+                "tickets",
+                "each must be at most 8: no more are stored for a server",
+            );
         }
         self
     }
@@ -299,7 +301,7 @@ impl ClientBuilder {
         self.settings.check()?;
         if self.trust.is_none() && self.external_psk.is_none() {
             return Err(ConfigError::Missing {
-                what: "trust(), or external_psk(): whom to trust as a server",
+                what: "call trust() or external_psk() to say whom to trust as a server",
             }
             .into());
         }
@@ -309,7 +311,7 @@ impl ClientBuilder {
                 .as_ref()
                 .is_some_and(|psk| psk.fits_any(&self.settings.suites))
         {
-            let reason = "none of cipher_suites() goes with it: one that is not imported needs a \
+            let reason = "it fits none of cipher_suites(): a PSK that is not imported needs a \
                           suite with SHA-256";
             return Err(ConfigError::Setting {
                 name: "external_psk",
@@ -320,8 +322,8 @@ impl ClientBuilder {
         let trust = self.trust;
         trust.iter().try_for_each(Trust::check)?;
         if self.unnamed && !trust.as_ref().is_none_or(Trust::accepts_unnamed) {
-            let reason = "without a name nothing but a key can say who a server is: trust its key \
-                          with Trust::keys, or share an external_psk";
+            let reason = "without a name, only a key can identify a server: trust its key with \
+                          Trust::keys, or share an external_psk";
             return Err(ConfigError::Setting {
                 name: "allow_unnamed",
                 reason,
@@ -345,8 +347,8 @@ impl ClientBuilder {
     }
 }
 
-/// The first group; and where that is a hybrid, which not every server knows, the next one that is
-/// none.
+/// Returns the first group, and, if that is a hybrid, which not every server supports, the next
+/// group that is not.
 fn default_shares(groups: &[Group]) -> Vec<Group> {
     let first = groups.iter().take(1);
     let hybrid = groups.first().is_some_and(|group| group.is_post_quantum());

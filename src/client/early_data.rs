@@ -1,4 +1,4 @@
-//! Early data, which a client sends before the server has said anything (RFC 9846, 4.3.10 and 4.6).
+//! Early data, which a client sends before the server has answered (RFC 9846, 4.3.10 and 4.6).
 //!
 //! ```text
 //! ClientHello + early_data ─> Offered ─┬─ EncryptedExtensions with early_data ─────> Accepted
@@ -7,9 +7,9 @@
 //!                                         EncryptedExtensions without early_data
 //! ```
 //!
-//! What has been sent stays sent: it is sealed when it is written, under keys that protect nothing
-//! else. So none of it can go out again as ordinary data by itself, whatever becomes of it. The
-//! handshake key for what we send waits in the sink until early data is over.
+//! Early data is sealed when it is written, under keys that protect nothing else. So the
+//! library cannot send it again as ordinary data, whether it is accepted or not. The handshake key
+//! for sending waits in the sink until early data ends.
 
 use crate::client::offer::Offer;
 use crate::crypto::suite::Suite;
@@ -19,7 +19,7 @@ use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::message::EndOfEarlyData;
 
-/// What became of early data so far.
+/// The state of early data.
 pub(crate) enum Early {
     NotOffered,
     Offered(Terms),
@@ -27,14 +27,15 @@ pub(crate) enum Early {
     Rejected,
 }
 
-/// What the server must agree on if it accepts: RFC 9846, 4.3.10: the session's own.
+/// The parameters on which the server must agree if it accepts: the session's own (RFC 9846,
+/// 4.3.10).
 pub(crate) struct Terms {
     suite: Suite,
     alpn: Option<Vec<u8>>,
 }
 
 impl Early {
-    /// Behind the ClientHello, if it offers any.
+    /// Begins early data after the ClientHello, if that offers it.
     pub(crate) fn offer(offer: &Offer, hello: &[u8], cx: &mut Context<'_>) -> Self {
         let Some((suite, terms, secret)) = offer.early_data() else {
             return Self::NotOffered;
@@ -55,8 +56,8 @@ impl Early {
         })
     }
 
-    /// A HelloRetryRequest came: RFC 9846, 4.3.10: there is no early data in a second flight, and
-    /// what was sent is skipped.
+    /// Ends early data that was offered. After a HelloRetryRequest there is none in the second
+    /// flight, and the server skips what was sent (RFC 9846, 4.3.10).
     pub(crate) fn reject(self, cx: &mut Context<'_>) -> Self {
         match self {
             Self::Offered(_) => {
@@ -67,8 +68,9 @@ impl Early {
         }
     }
 
-    /// ServerHello came, with the handshake keys for what we send; `first` is whether it selects
-    /// the PSK that early data is under.
+    /// Handles the ServerHello: takes `secret`, the handshake keys for sending. `first` is whether
+    /// the server selected the first PSK, under which early data was sent. If not, early data is
+    /// rejected.
     pub(crate) fn go_on(
         self,
         first: bool,
@@ -89,7 +91,7 @@ impl Early {
         }
     }
 
-    /// EncryptedExtensions came, and `accepts` the early data or not.
+    /// Handles the EncryptedExtensions. `accepts` is whether they accept the early data.
     pub(crate) fn answered(
         self,
         accepts: bool,
@@ -114,7 +116,8 @@ impl Early {
         }
     }
 
-    /// The server's Finished is verified: what follows is under the handshake keys.
+    /// Ends early data after the server's Finished was verified: what follows is sent under the
+    /// handshake keys.
     ///
     /// RFC 9846, 4.6: the client MUST send EndOfEarlyData if the server accepted the early data,
     /// and MUST NOT if it did not.

@@ -1,12 +1,12 @@
 //! ClientHello out, ServerHello in: suite, group and handshake keys (RFC 9846, 4.2).
 //!
-//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers the PSKs
-//!    that there are: a session to resume, and the one from outside. Early data may follow at once
+//! 1. [`WaitServerHello::start`] sends the ClientHello with fresh key shares, and offers the
+//!    available PSKs: a session to resume, and an external one. Early data may follow at once
 //!    (`early_data.rs`).
-//! 2. [`WaitServerHello::on_retry`] sends the second, if the server needs another share, or its
-//!    cookie back.
-//! 3. [`WaitServerHello::on_server_hello`] checks the answer against the offer, derives the
-//!    handshake keys and installs both.
+//! 2. [`WaitServerHello::on_retry`] sends the second ClientHello, if the server needs another share
+//!    or its cookie.
+//! 3. [`WaitServerHello::on_server_hello`] checks the answer against the offer, and derives and
+//!    installs the handshake keys.
 
 use crate::client::config::Client;
 use crate::client::early_data::Early;
@@ -22,8 +22,8 @@ use crate::key_schedule::EarlySecret;
 use crate::level::Level;
 use crate::message::{HelloRetryRequest, ServerHello};
 
-/// The last 8 bytes of ServerHello.random where a server that knows TLS 1.3 negotiated TLS 1.2, or
-/// something older (RFC 9846, 4.2.3).
+/// The last 8 bytes of ServerHello.random if a server that supports TLS 1.3 negotiated TLS 1.2 or
+/// an older version (RFC 9846, 4.2.3).
 const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
 
 /// WAIT_SH: a ClientHello is sent, the [`First`] or the one after a retry, [`Retried`].
@@ -32,7 +32,7 @@ pub(crate) struct WaitServerHello<Round> {
     round: Round,
 }
 
-/// One ClientHello is sent: the server may still choose freely.
+/// One ClientHello is sent. The server may still choose freely.
 pub(crate) struct First {
     transcript: ClientHelloTranscript,
     early: Early,
@@ -41,18 +41,18 @@ pub(crate) struct First {
 /// Two are sent: the ServerHello must agree with the HelloRetryRequest.
 pub(crate) struct Retried {
     suite: Suite,
-    /// None if it asked for its cookie alone.
+    /// `None` if the server asked only for its cookie.
     group: Option<Group>,
     transcript: Transcript,
     early: Early,
 }
 
-/// How many ClientHellos the server has seen.
+/// How many ClientHellos the server has seen: [`First`] or [`Retried`].
 pub(crate) trait Round {
-    /// What is wrong with a ServerHello of an older version.
+    /// Returns the fault of a ServerHello of an older version.
     fn older(hello: &ServerHello<'_>) -> Fault;
 
-    /// The transcript up to the last ClientHello, and what became of early data so far, if the
+    /// Returns the transcript up to the last ClientHello, and the state of early data, if the
     /// server may choose this suite and group.
     fn agree(self, suite: Suite, group: NamedGroup) -> Result<(Transcript, Early), Fault>;
 }
@@ -181,8 +181,8 @@ impl WaitServerHello<First> {
         }
 
         offer.amend(suite, group, cx.rng)?;
-        // A PSK of another hash is not offered again; without trust there is nothing else to go on
-        // with.
+        // A PSK with another hash is not offered again. Without it and without trust, no server
+        // could be accepted.
         if offer.client.config.trust.is_none() && !offer.has_psks() {
             return Err(Fault::PskNotTaken);
         }
@@ -217,7 +217,7 @@ impl<R: Round> WaitServerHello<R> {
         cx: &mut Context<'_>,
     ) -> Result<WaitEncryptedExtensions, Fault> {
         let Self { mut offer, round } = self;
-        // The version is looked at before everything else (RFC 9846, 4.3.1).
+        // The version is checked before everything else (RFC 9846, 4.3.1).
         check_version(
             hello.supported_versions().ok_or_else(|| R::older(hello))?,
             hello.legacy_version,
@@ -228,7 +228,7 @@ impl<R: Round> WaitServerHello<R> {
             hello.cipher_suite,
             hello.compression_method,
         )?;
-        // RFC 9846, 4.3: an answer to what was not asked.
+        // RFC 9846, 4.3: extensions must answer something that was asked.
         let asked = |extension: &ExtensionType| match *extension {
             ExtensionType::SUPPORTED_VERSIONS | ExtensionType::KEY_SHARE => true,
             ExtensionType::PRE_SHARED_KEY => offer.has_psks(),
@@ -249,8 +249,8 @@ impl<R: Round> WaitServerHello<R> {
             None => (EarlySecret::new(suite.hash(), None), None),
         };
         let server_share = hello.key_share().ok_or(match psk {
-            // RFC 9846, 4.3.11: that a "key_share extension is present if required by the
-            // ClientHello psk_key_exchange_modes extension".
+            // RFC 9846, 4.3.11: clients verify that a "key_share extension is present if required
+            // by the ClientHello psk_key_exchange_modes extension".
             Some(_) => Fault::Illegal(Illegal::PskWithoutKeyShare),
             None => Fault::MissingExtension {
                 message: ServerHello::NAME,
@@ -286,7 +286,8 @@ impl<R: Round> WaitServerHello<R> {
     }
 }
 
-/// RFC 9846, 4.3.8: a retry's group is one that was offered, and that no share was sent for.
+/// Returns the group of a retry. RFC 9846, 4.3.8: it must have been offered, without a share for
+/// it.
 fn wanted_group(offer: &Offer, code_point: NamedGroup) -> Result<Group, Fault> {
     let offered = offer
         .client
@@ -302,7 +303,8 @@ fn wanted_group(offer: &Offer, code_point: NamedGroup) -> Result<Group, Fault> {
     Ok(group)
 }
 
-/// What both answers repeat of the ClientHello, and the cipher suite that they choose.
+/// Checks the fields that ServerHello and HelloRetryRequest repeat from the ClientHello, and
+/// returns the cipher suite that they choose.
 fn check_echoes(
     offer: &Offer,
     session_id_echo: &[u8],

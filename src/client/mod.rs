@@ -149,7 +149,7 @@ pub(crate) fn step(
 }
 
 impl Suspended {
-    /// The state's name in RFC 9846, A.1.
+    /// Returns the state's name in RFC 9846, A.1.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Signature(_) => "WAIT_FINISHED",
@@ -189,7 +189,7 @@ impl From<AfterParameters> for State {
 }
 
 impl State {
-    /// The state's name in RFC 9846, A.1.
+    /// Returns the state's name in RFC 9846, A.1.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::WaitServerHello(_) | Self::WaitServerHelloRetried(_) => "WAIT_SH",

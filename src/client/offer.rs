@@ -1,5 +1,5 @@
-//! [`Offer`]: what the client offers, and its ClientHello, the first and after a HelloRetryRequest
-//! the second (RFC 9846, 4.2.2).
+//! [`Offer`]: what the client offers, and its ClientHello: the first, and the second after a
+//! HelloRetryRequest (RFC 9846, 4.2.2).
 
 use crate::client::config::Client;
 use crate::code_point::{CertificateType, ProtocolVersion, PskKeyExchangeMode, SignatureScheme};
@@ -18,7 +18,7 @@ use crate::message::{
 use crate::session::{ClientSession, EarlyTerms, SessionKey, StoredSessions, WirePsk};
 use crate::time::Now;
 
-/// What the server may choose from, and what the second ClientHello must repeat.
+/// The choices that the server has, and what the second ClientHello must repeat.
 pub(crate) struct Offer {
     pub(crate) client: Client,
     pub(crate) name: Option<ServerName>,
@@ -31,15 +31,16 @@ pub(crate) struct Offer {
     pub(crate) shares: Vec<EphemeralKey>,
     /// new_session_count and resumption_count (RFC 9149).
     tickets: (u8, u8),
-    /// The session to resume, if there is one; it was taken out of the cache, and does not go back.
+    /// The session to resume, if there is one. It was taken out of the cache and is not put back.
     session: Option<ClientSession>,
-    /// Those that the server's suite may have: a PSK is offered if its own is among them.
+    /// The hashes of the suites that the server may choose. Only PSKs with one of these hashes are
+    /// offered.
     hashes: Vec<HashAlgorithm>,
     /// Whether early data is offered, under the session.
     early_data: bool,
 }
 
-/// A PSK as it stands in the ClientHello.
+/// A PSK in the ClientHello.
 struct OfferedPsk<'a> {
     identity: &'a [u8],
     obfuscated_ticket_age: u32,
@@ -47,7 +48,7 @@ struct OfferedPsk<'a> {
 }
 
 impl Offer {
-    /// Draws what is random, and takes a session to resume from the cache.
+    /// Generates the random values and key shares, and takes a session to resume from the cache.
     pub(crate) fn new(
         client: Client,
         name: Option<ServerName>,
@@ -64,14 +65,14 @@ impl Offer {
         } else {
             Vec::new()
         };
-        // RFC 9846, 4.3.8: a key share is made for this connection alone.
+        // RFC 9846, 4.3.8: each key share is used for one connection only.
         let shares = config
             .key_shares
             .iter()
             .map(|group| EphemeralKey::generate(*group, rng))
             .collect::<Result<_, _>>()?;
-        // Without a name a session could be anyone's (RFC 9846, 4.7.1), and its ticket would be
-        // shown to all.
+        // Without a name, a session could belong to any server (RFC 9846, 4.7.1), and its ticket
+        // would be sent to every server.
         let stored = name
             .as_ref()
             .filter(|_| config.sessions.capacity() > 0)
@@ -91,8 +92,8 @@ impl Offer {
                 .iter()
                 .any(|suite| suite.hash() == offered.session.suite.hash())
         });
-        // RFC 9149, section 3: without a session "resumption_count to 0". Decided once: the second
-        // ClientHello must not change it.
+        // RFC 9149, section 3: without a session "resumption_count to 0". This is decided once, as
+        // the second ClientHello must not change it.
         let tickets = (
             config.tickets.0,
             if session.is_some() {
@@ -121,8 +122,8 @@ impl Offer {
         Ok(offer)
     }
 
-    /// Whether the application would talk to the server of the session: it is asked before anything
-    /// is sent, and again when the server has shown that it is there.
+    /// Returns true if the application's `authorize` hook admits the session's server. It is asked
+    /// before early data is sent, and again once the server has authenticated.
     fn may_send_early(&self) -> bool {
         let peer = self
             .session
@@ -131,10 +132,11 @@ impl Offer {
         peer.is_none_or(|peer| self.client.config.settings.authorize(peer).is_ok())
     }
 
-    /// The suite of the session, and on which terms early data may go under it.
+    /// Returns the suite of the session, and its terms for early data, if we would agree to both
+    /// now.
     ///
-    /// RFC 9846, 4.3.10: both are the session's. So what we would not agree to now must not be what
-    /// we begin with.
+    /// RFC 9846, 4.3.10: early data uses the session's parameters. So early data must not begin
+    /// with parameters that we would not accept now.
     fn early_terms(&self) -> Option<(Suite, &EarlyTerms)> {
         let settings = &self.client.config.settings;
         let offered = self.session.as_ref()?;
@@ -148,25 +150,24 @@ impl Offer {
         agreeable.then_some((suite, terms))
     }
 
-    /// The early data that is offered: the suite that it goes under, the terms, and the secret that
-    /// its keys come from.
+    /// Returns the suite, the terms and the secret of the early data that is offered.
     pub(crate) fn early_data(&self) -> Option<(Suite, &EarlyTerms, EarlySecret)> {
         let session = &self.session.as_ref().filter(|_| self.early_data)?.session;
         let (suite, terms) = self.early_terms()?;
         Some((suite, terms, Psk::from(session).early_secret()))
     }
 
-    /// Whether the last ClientHello offered early data.
+    /// Returns true if the last ClientHello offered early data.
     pub(crate) fn offers_early_data(&self) -> bool {
         self.early_data
     }
 
-    /// Whether sessions with this server are kept.
+    /// Returns true if sessions with this server are stored.
     pub(crate) fn keeps_sessions(&self) -> bool {
         self.stored.is_some()
     }
 
-    /// After a HelloRetryRequest: what it says to change (RFC 9846, 4.2.2).
+    /// Changes the offer as a HelloRetryRequest requires (RFC 9846, 4.2.2).
     pub(crate) fn amend(
         &mut self,
         suite: Suite,
@@ -189,23 +190,24 @@ impl Offer {
         Ok(())
     }
 
-    /// The server certificate types that we accept, best first (RFC 7250): raw keys only where keys
-    /// are trusted, as no root can vouch for one. Empty where the default, X.509 alone, will do.
+    /// Returns the server certificate types that we accept, best first (RFC 7250). Raw keys are
+    /// accepted only if keys are trusted, as no root can vouch for one. Empty if the default, X.509
+    /// alone, applies.
     pub(crate) fn server_certificate_types(&self) -> &'static [CertificateType] {
         let Some(trust) = &self.client.config.trust else {
             return &[];
         };
         match (trust.holds_keys(), trust.holds_roots()) {
             (false, _) => &[],
-            // A server with both is to show the certificate, since we cannot say which of its keys
-            // are pinned.
+            // A server that has both should send the certificate, since we cannot tell it which of
+            // its keys are pinned.
             (true, true) => &[CertificateType::X509, CertificateType::RAW_PUBLIC_KEY],
             (true, false) => &[CertificateType::RAW_PUBLIC_KEY, CertificateType::X509],
         }
     }
 
-    /// The client certificate types that we can show, best first (RFC 7250). Empty where the
-    /// default, X.509 alone, will do.
+    /// Returns the client certificate types that we can send, best first (RFC 7250). Empty if the
+    /// default, X.509 alone, applies.
     pub(crate) fn client_certificate_types(&self) -> &'static [CertificateType] {
         match &self.client.config.identity {
             Some(identity) if identity.prefers_raw_key() => {
@@ -215,7 +217,7 @@ impl Offer {
         }
     }
 
-    /// The PSKs from outside that the server's suite may fit.
+    /// Returns the external PSKs whose hash the server's suite may have.
     fn external_psks(&self) -> impl Iterator<Item = &WirePsk> {
         let psks = self
             .client
@@ -227,8 +229,7 @@ impl Offer {
         psks.iter().filter(|psk| self.hashes.contains(&psk.hash))
     }
 
-    /// The PSKs that are offered, in their order: RFC 9846, 4.3.10: that of early data is the
-    /// first.
+    /// Returns the PSKs to offer, in order. RFC 9846, 4.3.10: the PSK of early data is the first.
     fn psks(&self, now: Now) -> Vec<OfferedPsk<'_>> {
         let session = self.session.iter().map(|offered| OfferedPsk {
             identity: &offered.ticket,
@@ -245,12 +246,12 @@ impl Offer {
         session.chain(external).collect()
     }
 
-    /// Whether any PSK is offered.
+    /// Returns true if any PSK is offered.
     pub(crate) fn has_psks(&self) -> bool {
         self.session.is_some() || self.external_psks().next().is_some()
     }
 
-    /// The PSK that the server selected, in the key schedule.
+    /// Returns the PSK that the server selected, and its early secret.
     ///
     /// RFC 9846, 4.3.11: "Clients MUST verify that the server's selected_identity is within the
     /// range supplied by the client, that the server selected a cipher suite indicating a Hash
@@ -285,8 +286,8 @@ impl Offer {
         }
     }
 
-    /// The ClientHello; after a HelloRetryRequest with its cookie, and `transcript`, which ends
-    /// with it.
+    /// Returns the encoded ClientHello. After a HelloRetryRequest, `cookie` is the cookie in it,
+    /// and `transcript` ends with it.
     pub(crate) fn hello(
         &self,
         cookie: Option<&[u8]>,
@@ -309,8 +310,8 @@ impl Offer {
                 .map(|group| group.code_point())
                 .collect(),
         ));
-        // RFC 9846, 9.2: it may be missing where a PSK is offered; who trusts nothing else could
-        // not judge a certificate.
+        // RFC 9846, 9.2: it may be missing if a PSK is offered. A client that trusts nothing else
+        // could not verify a certificate.
         if config.trust.is_some() {
             extensions.push(ClientHelloExtension::SignatureAlgorithms(vec![
                 SignatureScheme::ED25519,
@@ -366,8 +367,8 @@ impl Offer {
         if self.early_data {
             extensions.push(ClientHelloExtension::EarlyData);
         }
-        // RFC 9846, 4.3.11.2: all lengths are as if the binders were there, so they stand there as
-        // zeros first. The extension is the last (4.3.11).
+        // RFC 9846, 4.3.11.2: all lengths include the binders, so zeros are encoded in their place
+        // first. The extension is the last (4.3.11).
         let psks = self.psks(now);
         let no_binders: Vec<Vec<u8>> = psks
             .iter()
@@ -401,7 +402,7 @@ impl Offer {
         let mut bytes = hello.encode()?;
         let covered_len = bytes.len().saturating_sub(hello.binders_len());
         let (covered, binders) = bytes.split_at_mut(covered_len);
-        // The list's length, then each binder behind its own.
+        // The binders follow the length of the list, each after its own length byte.
         let mut places = binders.get_mut(2..).unwrap_or_default();
         for OfferedPsk { psk, .. } in &psks {
             let digest = match transcript {

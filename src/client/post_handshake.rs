@@ -1,4 +1,4 @@
-//! CONNECTED: what may still come (RFC 9846, 4.7).
+//! CONNECTED: the messages that may follow the handshake (RFC 9846, 4.7).
 
 use core::time::Duration;
 
@@ -12,24 +12,24 @@ use crate::session::{ClientSession, EarlyTerms, Session, StoredSessions, Whose};
 
 /// CONNECTED. The connection's keys are in the record layer.
 pub(crate) struct Connected {
-    /// None where no sessions are kept.
+    /// `None` if no sessions are stored.
     pub(crate) memory: Option<Box<Memory>>,
 }
 
-/// What a ticket needs to become a session in the cache.
+/// What is needed to turn a ticket into a session in the cache.
 pub(crate) struct Memory {
     pub(crate) stored: StoredSessions,
     suite: Suite,
     resumption: ResumptionSecret,
     whose: Whose,
     since: Duration,
-    /// Early data under one of these tickets is for the same protocol.
+    /// The protocol for early data under one of these tickets.
     alpn: Option<Vec<u8>>,
 }
 
 impl Memory {
-    /// The server's Finished is verified and ours is in the transcript: from here on tickets can be
-    /// used.
+    /// Must be called when the server's Finished is verified and ours is in the transcript. From
+    /// then on tickets can be used.
     pub(crate) fn new(
         stored: StoredSessions,
         keys: Keys,

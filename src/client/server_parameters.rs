@@ -16,7 +16,7 @@ use crate::message::{CertificateRequest, EncryptedExtensions};
 pub(crate) struct WaitEncryptedExtensions {
     pub(crate) offer: Offer,
     pub(crate) keys: Keys,
-    /// The PSK that the server selected: then no certificates are shown.
+    /// The PSK that the server selected. With one, no certificates are sent.
     pub(crate) psk: Option<SelectedPsk>,
     pub(crate) early: Early,
 }
@@ -34,7 +34,7 @@ pub(crate) enum AfterParameters {
 }
 
 impl WaitEncryptedExtensions {
-    /// Checks each answer against what was asked.
+    /// Checks each answer against what was offered.
     pub(crate) fn on_encrypted_extensions(
         mut self,
         message: &EncryptedExtensions<'_>,
@@ -42,7 +42,7 @@ impl WaitEncryptedExtensions {
         cx: &mut Context<'_>,
     ) -> Result<AfterParameters, Fault> {
         let config = &self.offer.client.config;
-        // RFC 9846, 4.3: every answer is to something that was asked.
+        // RFC 9846, 4.3: extensions must answer something that was asked.
         let asked = |extension: &ExtensionType| match *extension {
             ExtensionType::SERVER_NAME => self
                 .offer
@@ -58,11 +58,11 @@ impl WaitEncryptedExtensions {
             }
             ExtensionType::RECORD_SIZE_LIMIT => true,
             ExtensionType::EARLY_DATA => self.offer.offers_early_data(),
-            // RFC 9149, section 3: how many tickets the server expects to send. They are taken as
-            // they come.
+            // RFC 9149, section 3: how many tickets the server expects to send. We accept any
+            // number.
             ExtensionType::TICKET_REQUEST => self.offer.keeps_sessions(),
-            // RFC 9846, 4.3.7: the server's preferences, not to be acted upon before the handshake
-            // is complete; we do not afterwards.
+            // RFC 9846, 4.3.7: the server's preferences, which must not be acted upon before the
+            // handshake is complete. We do not use them afterwards either.
             ExtensionType::SUPPORTED_GROUPS => true,
             _ => false,
         };
@@ -91,7 +91,7 @@ impl WaitEncryptedExtensions {
             if limit < MIN_RECORD_SIZE_LIMIT {
                 return Err(Illegal::RecordSizeLimit(limit).into());
             }
-            // RFC 8449, section 4: from here on both sides keep to what the other one said.
+            // RFC 8449, section 4: from here on both sides keep the other side's limit.
             cx.sink.limit_send(limit.into());
             cx.sink
                 .limit_receive(config.settings.record_size_limit.into());
@@ -118,8 +118,8 @@ impl WaitEncryptedExtensions {
             request: None,
         };
         Ok(match self.psk {
-            // RFC 9846, 4.4.2 and 4.5.1: with a PSK the server neither asks for a certificate nor
-            // shows one.
+            // RFC 9846, 4.4.2 and 4.5.1: with a PSK the server neither requests nor sends a
+            // certificate.
             Some(psk) => AfterParameters::Finished(WaitFinished {
                 known,
                 server: Proof::Psk(psk),
@@ -129,7 +129,7 @@ impl WaitEncryptedExtensions {
     }
 
     fn chosen_protocol(&self, protocol: &[u8]) -> Result<Vec<u8>, Fault> {
-        // RFC 7301, 3.1: the answer is one of those that were offered.
+        // RFC 7301, 3.1: the answer must be one of the protocols that were offered.
         let offered = self
             .offer
             .client
@@ -144,7 +144,7 @@ impl WaitEncryptedExtensions {
     }
 }
 
-/// RFC 7250, 4.2: the server's choice is one of ours; without one it is X.509.
+/// RFC 7250, 4.2: the server's choice must be one that we offered. Without a choice it is X.509.
 fn chosen_type(
     offered: &[CertificateType],
     chosen: Option<CertificateType>,

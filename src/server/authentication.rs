@@ -1,8 +1,8 @@
 //! Our Certificate, CertificateVerify and Finished (RFC 9846, 4.5). The client's are in
 //! `client_flight.rs`.
 //!
-//! If our key is held elsewhere, our flight is sent in two parts: [`Unsigned`] waits for the
-//! signature between them.
+//! If our private key is held elsewhere, our flight is sent in two parts: [`Unsigned`] waits for
+//! the signature between them.
 
 use crate::error::Fault;
 use crate::handshake::authentication::signed_content;
@@ -12,8 +12,8 @@ use crate::level::Level;
 use crate::server::client_flight::{WaitCertificate, WaitEndOfEarlyData, WaitFinished};
 use crate::server::parameters::Negotiated;
 
-/// Sends Certificate, CertificateVerify and Finished, and installs the application key for sending.
-/// With a PSK, sends Finished alone.
+/// Sends Finished, and before it Certificate and CertificateVerify, unless a PSK authenticates us.
+/// Installs the application keys for sending.
 pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight, Fault> {
     if negotiated.psk.is_some() {
         return finish(negotiated, cx).map(Flight::Sent);
@@ -39,7 +39,7 @@ pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<F
     }
 }
 
-/// Our first flight.
+/// How far our first flight is sent.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken apart as soon as it is returned"
@@ -47,11 +47,11 @@ pub(crate) fn send(mut negotiated: Negotiated, cx: &mut Context<'_>) -> Result<F
 pub(crate) enum Flight {
     /// All of it is sent.
     Sent(Flight2),
-    /// Our key is held elsewhere.
+    /// Our private key is held elsewhere.
     Unsigned(Box<Unsigned>),
 }
 
-/// Our Certificate is sent. CertificateVerify waits for a signature that the application obtains
+/// Our Certificate is sent, and CertificateVerify waits for a signature that the application gets
 /// from elsewhere.
 pub(crate) struct Unsigned {
     negotiated: Negotiated,
@@ -60,7 +60,7 @@ pub(crate) struct Unsigned {
 }
 
 impl Unsigned {
-    /// What is to be signed (RFC 9846, 4.5.2).
+    /// Returns the bytes to sign (RFC 9846, 4.5.2).
     pub(crate) fn to_sign(&self) -> &[u8] {
         &self.to_sign
     }
@@ -72,7 +72,7 @@ impl Unsigned {
     }
 }
 
-/// Sends CertificateVerify and the rest of the flight.
+/// Sends CertificateVerify and the rest.
 fn attest(
     mut negotiated: Negotiated,
     signature: &[u8],
@@ -96,16 +96,16 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
     let own = finished::make(&keys.server_finished, &mut keys.transcript)?;
     cx.sink.send(Level::Handshake, &own);
 
-    // RFC 9846, 7.1: both application secrets, and the exporter's, cover the transcript up to the
+    // RFC 9846, 7.1: both application secrets and the exporter's cover the transcript up to the
     // server's Finished.
     let digest = keys.transcript.digest();
     let server_traffic = keys.main.server_traffic(&digest);
     let client_traffic = keys.main.client_traffic(&digest);
     let exporter = keys.main.exporter(&digest);
-    // RFC 9846, 4.5.3: what follows our Finished, including alerts about the client's
-    // authentication, is sent under the application key. Application data is not sent yet, since
-    // before the client's Finished nobody knows who would read it. The exception is the answer to
-    // early data, whose sender holds the PSK.
+    // RFC 9846, 4.5.3: everything after our Finished is sent under the application key, including
+    // alerts about the client's authentication. Application data is not sent yet, since before the
+    // client's Finished nobody knows who would read it. The answer to early data is the exception:
+    // its sender holds the PSK.
     cx.sink
         .install_send(Level::Application, keys.suite, server_traffic);
 
@@ -141,12 +141,12 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
     })
 }
 
-/// WAIT_FLIGHT2: what the client's flight begins with.
+/// WAIT_FLIGHT2: the state that the client's flight begins in.
 pub(crate) enum Flight2 {
-    /// Early data, and its end.
+    /// Early data is accepted: it comes first, then its end.
     EndOfEarlyData(WaitEndOfEarlyData),
-    /// A Certificate: the client was asked for one.
+    /// The client was asked for a certificate.
     Certificate(WaitCertificate),
-    /// Finished: the client was not asked.
+    /// The client was not asked for a certificate.
     Finished(WaitFinished),
 }

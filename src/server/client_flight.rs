@@ -18,14 +18,14 @@ use crate::server::post_handshake::Connected;
 use crate::server::ticket;
 use crate::session::Whose;
 
-/// WAIT_EOED: early data is received under its own keys, and the handshake's keys wait.
+/// WAIT_EOED: early data is received under its own keys, and the handshake keys wait.
 pub(crate) struct WaitEndOfEarlyData {
     pub(crate) next: WaitFinished,
     pub(crate) client_handshake: TrafficSecret,
 }
 
 impl WaitEndOfEarlyData {
-    /// The client has said all that it says early.
+    /// Ends early data: the client's flight continues under the handshake keys.
     pub(crate) fn on_end_of_early_data(
         mut self,
         wire: Wire<'_>,
@@ -51,7 +51,7 @@ pub(crate) struct WaitCertificate {
 }
 
 impl WaitCertificate {
-    /// Verifies the client's chain or key, if it shows one.
+    /// Verifies the client's chain or key, if it sends one.
     pub(crate) fn on_certificate(
         mut self,
         message: &Certificate<'_>,
@@ -77,8 +77,8 @@ impl WaitCertificate {
             }
             Shown::Nothing => return Err(Fault::CertificateRequired),
         };
-        // Revocation lists may have been replaced since the ClientHello, and may be again before
-        // the Finished: the digest is of those under which the client was accepted.
+        // Revocation lists may have been loaded since the ClientHello, and others may be before the
+        // Finished. What counts is the trust with which the client was accepted.
         if let Some(identity) = &next {
             self.parameters.trust_digest = *identity.trust_digest();
         }
@@ -96,22 +96,23 @@ impl WaitCertificate {
     }
 }
 
-/// The state that follows a client's Certificate.
+/// The state that follows the client's Certificate.
 pub(crate) enum AfterCertificate {
-    /// The client shows a certificate: its signature comes next.
+    /// It has a chain or key, and the client's signature comes next.
     Verify(WaitCertificateVerify),
-    /// The Certificate is empty, which is allowed.
+    /// It is empty, which is allowed.
     Finished(WaitFinished),
 }
 
-/// WAIT_CV: the certificate is trusted, but the client has not yet proven that it holds the key.
+/// WAIT_CV: the client's chain or key is trusted. Whether the client holds the private key is not
+/// known yet.
 pub(crate) struct WaitCertificateVerify {
     known: WaitCertificate,
     identity: VerifiedIdentity,
 }
 
 impl WaitCertificateVerify {
-    /// Verifies that the client holds its certificate's key.
+    /// Verifies that the client holds the private key of its certificate.
     pub(crate) fn on_certificate_verify(
         mut self,
         message: &CertificateVerify<'_>,
@@ -134,14 +135,14 @@ pub(crate) struct WaitFinished {
 }
 
 impl WaitFinished {
-    /// The end of early data stands in the transcript before the client's Finished (RFC 9846, 4.1).
-    /// Says which suite the keys are for.
+    /// Adds the end of early data to the transcript, before the client's Finished (RFC 9846, 4.1).
+    /// Returns the suite of the keys.
     pub(crate) fn on_end_of_early_data(&mut self, message: &[u8]) -> Suite {
         self.known.keys.transcript.add(message);
         self.known.keys.suite
     }
 
-    /// Returns what the handshake will have agreed on, for the reader of its early data.
+    /// Returns what the handshake is about to agree on, for the reader of its early data.
     pub(crate) fn early_negotiated(&self) -> Option<Negotiated> {
         match &self.client {
             Proof::Psk(psk) if self.accepted_early_data() => Some(agreed(
@@ -159,8 +160,8 @@ impl WaitFinished {
         self.known.early_data == EarlyData::Accepted
     }
 
-    /// Verifies the client's Finished, calls the application's hook, and installs the application
-    /// key for receiving.
+    /// Verifies the client's Finished, asks the application's `authorize` hook, and installs the
+    /// application keys for receiving.
     pub(crate) fn on_finished(
         self,
         message: &Finished<'_>,

@@ -11,25 +11,24 @@ use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
 use crate::session::{ExternalPsk, ExternalPsks, ReplayGuard, TicketKeys};
 
-/// How long a ticket is good unless the configuration says otherwise: long enough for a client that
-/// comes back in the same sitting. Whoever gets hold of a ticket key learns nothing of what
-/// connections made with it carried (psk_dhe_ke), but can pose as those clients until then, and as
-/// the server to them.
+/// The default lifetime of a ticket: long enough for a client that comes back soon. Whoever obtains
+/// a ticket key cannot decrypt the connections that were made with it (psk_dhe_ke), but until the
+/// ticket expires can impersonate those clients, and the server to them.
 const DEFAULT_TICKET_LIFETIME: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// How long after a full handshake its session may be resumed, by one ticket after the other,
-/// unless the configuration says otherwise.
+/// The default time after a full handshake in which its session may be resumed, by one ticket after
+/// another.
 const DEFAULT_MAX_SESSION_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How far the time at which a ClientHello says it was sent may be from our clock, unless the
-/// configuration says otherwise: RFC 9846, 8.3: "For clients on the Internet, this implies windows
-/// on the order of ten seconds".
+/// The default for how far the time at which a ClientHello claims to have been sent may differ from
+/// our clock. RFC 9846, 8.3: "For clients on the Internet, this implies windows on the order of ten
+/// seconds".
 const DEFAULT_EARLY_DATA_WINDOW: Duration = Duration::from_secs(10);
 
 /// RFC 9846, 4.7.1: "Servers MUST NOT use any value greater than 604800 seconds (7 days)."
 const MAX_TICKET_LIFETIME: Duration = Duration::from_secs(604_800);
 
-/// The longest that it may be set to.
+/// The longest window for early data that can be set.
 const MAX_EARLY_DATA_WINDOW: Duration = Duration::from_secs(60);
 
 /// A server's configuration: who it is, which clients it admits, and what it accepts.
@@ -54,36 +53,36 @@ pub struct Server {
     pub(crate) config: Arc<ServerConfig>,
 }
 
-/// What stands in a [`Server`].
+/// The settings of a [`Server`].
 pub(crate) struct ServerConfig {
     pub(crate) settings: Settings,
     pub(crate) client_auth: ClientAuth,
-    /// None where no tickets are given out or taken.
+    /// `None` if tickets are neither issued nor accepted.
     pub(crate) ticket_keys: Option<TicketKeys>,
     pub(crate) ticket_lifetime: Duration,
     pub(crate) max_session_age: Duration,
-    /// None where early data is not taken.
+    /// `None` if early data is not accepted.
     pub(crate) early_data: Option<EarlyDataConfig>,
     pub(crate) external_psks: ExternalPsks,
     pub(crate) retry_cookie: bool,
-    /// Serves every name that none of `named` does.
+    /// The identity for every name that no entry of `named` serves.
     default_identity: Option<Identity>,
     named: Vec<Named>,
 }
 
-/// Early data, where it is taken.
+/// The settings for early data, if it is accepted.
 pub(crate) struct EarlyDataConfig {
-    /// How much of it tickets allow, in bytes.
+    /// How many bytes of early data tickets allow.
     pub(crate) max_size: u32,
     pub(crate) guard: ReplayGuard,
-    /// How far the time at which a ClientHello says it was sent may be from our clock, on either
-    /// side.
+    /// How far the time at which a ClientHello claims to have been sent may differ from our clock,
+    /// in either direction.
     pub(crate) window: Duration,
 }
 
 /// An identity for some names.
 struct Named {
-    /// The one name, in lower case; None for those in its certificate.
+    /// The one name, in lower case. `None` for the names in the certificate.
     name: Option<String>,
     identity: Identity,
 }
@@ -107,13 +106,13 @@ pub enum ClientAuth {
     /// Clients are asked and may decline: `peer()` is then `None`. A certificate that a client
     /// sends must be valid.
     Optional(Trust),
-    /// Clients without a valid certificate are refused. The exception are clients with an [external
-    /// PSK](ServerBuilder::external_psks): they send no certificate, and `peer()` is `None`.
+    /// Clients without a valid certificate are refused. The exception is a client with an [external
+    /// PSK](ServerBuilder::external_psks): it sends no certificate, and `peer()` is `None`.
     Required(Trust),
 }
 
 impl ClientAuth {
-    /// Whom to trust, if clients are asked.
+    /// Returns whom to trust, if clients are asked for a certificate.
     pub(crate) fn trust(&self) -> Option<&Trust> {
         match self {
             Self::None => None,
@@ -142,8 +141,8 @@ impl Server {
 }
 
 impl ServerConfig {
-    /// Who this server is for a client that asked for `name`, and trusts these `authorities` if it
-    /// names any. Nobody, if it takes PSKs alone.
+    /// Returns the identity for a client that asks for `name`, and that trusts these `authorities`
+    /// if it names any. `None` if the server accepts only PSKs.
     pub(crate) fn identity_for(
         &self,
         name: Option<&str>,
@@ -158,8 +157,8 @@ impl ServerConfig {
             .filter(|named| name.is_some_and(|name| named.serves(name)))
             .map(|named| &named.identity);
         let first = serving.clone().next();
-        // RFC 9846, 4.5.1.2: the server's chain too is one that leads to certificate_authorities,
-        // if there is a choice.
+        // RFC 9846, 4.5.1.2: certificate_authorities applies to the server's chain too, if there is
+        // a choice.
         let named = if authorities.is_empty() {
             first
         } else {
@@ -173,8 +172,8 @@ impl ServerConfig {
             (None, Some(name)) => Err(Fault::UnrecognizedName {
                 name: name.to_owned(),
             }),
-            // RFC 9846, 9.2: a server that requires server_name answers a ClientHello without it by
-            // missing_extension.
+            // RFC 9846, 9.2: a server that requires server_name answers a ClientHello without it
+            // with missing_extension.
             (None, None) => Err(Fault::MissingExtension {
                 message: "ClientHello",
                 extension: ExtensionType::SERVER_NAME,
@@ -222,9 +221,9 @@ impl ServerBuilder {
     /// Adds an identity for clients that ask for one of the names in its certificate (SNI). Can be
     /// called several times.
     ///
-    /// The first identity that matches is used; if the client sends certificate_authorities, then
-    /// the first match that one of them issued. If no [`identity`](Self::identity) is set, other
-    /// names are refused with unrecognized_name, and clients that send no name with
+    /// The first identity that matches is used. If the client sends certificate_authorities, the
+    /// first match that one of them issued is preferred. If no [`identity`](Self::identity) is set,
+    /// other names are refused with unrecognized_name, and clients that send no name with
     /// missing_extension. [`build`](Self::build) refuses a certificate without a DNS name, since no
     /// client could ask for it.
     pub fn identity_by_name(mut self, identity: Identity) -> Self {
@@ -260,7 +259,7 @@ impl ServerBuilder {
                 }),
                 None => self.settings.refuse(
                     "identity_for",
-                    "clients cannot ask for an IP address: give the identity to identity() instead",
+                    "clients cannot ask for an IP address: use identity() instead",
                 ),
             },
             Err(error) => self.settings.refuse_name(error),
@@ -499,7 +498,8 @@ impl ServerBuilder {
         let nameless = self.default_identity.is_none() && self.named.is_empty();
         if nameless && self.external_psks.is_empty() {
             return Err(ConfigError::Missing {
-                what: "identity(), identity_for() or external_psks(): who this server is",
+                what: "call identity(), identity_by_name(), identity_for() or external_psks() to \
+                       say who this server is",
             }
             .into());
         }

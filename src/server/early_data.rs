@@ -22,12 +22,13 @@ use crate::server::psk::{OfferedPsk, Permit};
 use crate::session::{ReplayEntry, ReplayVerdict};
 use crate::time::Now;
 
-/// How many bytes of rejected early data records are skipped. A client may send as much as a ticket
-/// of some other server of this name once allowed; rustls and OpenSSL allow 16 KiB.
+/// How many bytes of early data records are skipped for a client whose early data is rejected. A
+/// client may send as much as a ticket from another server of this name allowed. rustls and OpenSSL
+/// skip 16 KiB.
 const SKIPPED: usize = 64 * 1024;
 
-/// The same for this server: RFC 9846, 4.3.10: "up to the configured max_early_data_size", which
-/// counts neither headers nor padding.
+/// Returns how many bytes are skipped for this server. RFC 9846, 4.3.10: "up to the configured
+/// max_early_data_size", which counts neither headers nor padding.
 pub(crate) fn skipped(server: &Server) -> usize {
     let allowed = server.config.early_data.as_ref().map_or(0, |config| {
         usize::try_from(config.max_size).unwrap_or(usize::MAX)
@@ -35,14 +36,14 @@ pub(crate) fn skipped(server: &Server) -> usize {
     SKIPPED.saturating_add(allowed.saturating_mul(2))
 }
 
-/// The decision about the early data that a ClientHello offers.
+/// What happens to the early data that a ClientHello offers.
 #[derive(Clone, Copy)]
 pub(crate) enum Decision {
-    /// None is offered.
+    /// No early data is offered.
     NotOffered,
-    /// It is skipped.
+    /// The early data is skipped.
     Rejected,
-    /// It is accepted, up to this many bytes.
+    /// The early data is accepted, up to this many bytes.
     Accepted { max_size: u32 },
 }
 
@@ -57,14 +58,15 @@ impl Decision {
     }
 }
 
-/// What is known about early data when the PSK is selected.
+/// What is known about early data once the PSK is selected.
 pub(crate) enum Judgement {
     Decided(Decision),
-    /// It is accepted unless this entry has been seen before.
+    /// The decision holds if this entry has not been seen before.
     Ask(ReplayEntry, Decision),
 }
 
-/// Judges the early data that a ClientHello offers; the PSK's binder has been verified.
+/// Decides about the early data that a ClientHello offers. The PSK's binder must have been
+/// verified.
 pub(crate) fn judge(
     server: &Server,
     hello: &ClientHello<'_>,
@@ -94,8 +96,8 @@ pub(crate) fn judge(
     if permit.suite != suite || permit.terms.alpn.as_deref() != alpn {
         return rejected;
     }
-    // A ticket of another configuration may allow more than this one holds in memory, and the
-    // client keeps to its ticket.
+    // A ticket from another configuration may allow more than this one holds in memory. The client
+    // follows its ticket.
     if permit.terms.max_size > config.max_size {
         return rejected;
     }
@@ -108,8 +110,8 @@ pub(crate) fn judge(
     let Some(expires) = fresh_until(permit, config.window, cx.now) else {
         return rejected;
     };
-    // A client that is no longer admitted learns it when the handshake is complete, and is not
-    // served before. The hook is called again then, as this may be a replay.
+    // A client that is no longer admitted learns that when the handshake is complete, and is not
+    // served before. The hook is asked again then, as this may be a replay.
     if psk
         .taken
         .selected
@@ -132,8 +134,8 @@ pub(crate) fn judge(
 }
 
 impl Decision {
-    /// After what the replay guard says: RFC 9846, 8.2: an apparent replay "accepts the PSK but
-    /// rejects 0-RTT"; so does a guard that cannot tell.
+    /// Applies the replay guard's verdict. RFC 9846, 8.2: on an apparent replay, the server
+    /// "accepts the PSK but rejects 0-RTT". It does the same if the guard cannot tell.
     pub(crate) fn unless_seen(self, verdict: ReplayVerdict) -> Self {
         match verdict {
             ReplayVerdict::Fresh => self,
@@ -142,11 +144,11 @@ impl Decision {
     }
 }
 
-/// The unix time up to which the ClientHello counts as fresh, if it does now.
+/// Returns the unix time until which the ClientHello counts as fresh, if it is fresh now.
 ///
 /// RFC 9846, 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age", which is
-/// compared with the clock. Our tickets do not know the round-trip time, so that goes at the
-/// window's expense.
+/// compared with the clock. Our tickets do not contain the round-trip time, so the window has to
+/// cover it.
 fn fresh_until(permit: &Permit, window: Duration, now: Now) -> Option<Duration> {
     let expected_arrival = permit.issued.saturating_add(permit.age);
     (expected_arrival.abs_diff(now.unix) <= window).then(|| expected_arrival.saturating_add(window))
@@ -194,7 +196,7 @@ mod tests {
             at(seconds(1_090) - Duration::from_nanos(1), seconds(100)),
             None
         );
-        // An age that wrapped around: the client sends nonsense.
+        // An age that wrapped around: the client sent nonsense.
         assert_eq!(
             at(seconds(1_100), Duration::from_millis(u32::MAX.into())),
             None

@@ -1,6 +1,6 @@
 //! ServerHello out: the PSK, early data, and the handshake keys (RFC 9846, 4.2.3).
 //!
-//! [`answer`] accepts the PSK that the client offers, if it is valid (`psk.rs`), and its early
+//! [`answer`] selects a PSK that the client offers, if it is valid (`psk.rs`), accepts its early
 //! data, if that is fresh (`early_data.rs`), and sends the whole first flight: ServerHello here,
 //! the rest in `server_parameters.rs` and `authentication.rs`.
 
@@ -22,7 +22,7 @@ use crate::server::parameters::{Negotiated, Parameters};
 use crate::server::psk::{self, TakenPsk};
 use crate::session::{ReplayEntry, ReplayVerdict};
 
-/// The answer to a ClientHello that needs no retry.
+/// How a ClientHello that needs no retry is answered.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken apart as soon as it is returned"
@@ -30,12 +30,12 @@ use crate::session::{ReplayEntry, ReplayVerdict};
 pub(crate) enum Answered {
     /// The application must say whether this ClientHello has come before.
     Unchecked(Box<Unchecked>),
-    /// The first flight is sent, or begun.
+    /// The first flight is sent, or its first part.
     Flight(Flight),
 }
 
-/// RECVD_CH, waiting for the application to say whether this ClientHello, and so its early data,
-/// has come before.
+/// RECVD_CH, waiting for the application to say whether this ClientHello, and its early data, has
+/// come before.
 pub(crate) struct Unchecked {
     entry: ReplayEntry,
     accepted: Decision,
@@ -58,7 +58,7 @@ impl Unchecked {
     ) -> Result<Flight, Fault> {
         let hello = decode_again(&self.client_hello)?;
         // RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the
-        // window". What says that it is new after that may have forgotten it.
+        // window". A store that calls it new after that may have forgotten it.
         let verdict = if cx.now.unix > self.entry.expires() {
             ReplayVerdict::Unavailable
         } else {
@@ -83,7 +83,7 @@ pub(crate) fn decode_again(bytes: &[u8]) -> Result<ClientHello<'_>, Fault> {
     }
 }
 
-/// What a ClientHello and the configuration have in common, and the client's share.
+/// What the ClientHello and the configuration have in common, and the client's share for it.
 pub(crate) struct Selected {
     pub(crate) suite: Suite,
     pub(crate) group: Group,
@@ -91,7 +91,7 @@ pub(crate) struct Selected {
     pub(crate) parameters: Parameters,
 }
 
-/// Selects the PSK, decides about early data, and sends the first flight; `before` is the
+/// Selects the PSK, decides about early data, and sends the first flight. `before` is the
 /// transcript before this ClientHello.
 pub(crate) fn answer(
     server: &Server,
@@ -111,8 +111,8 @@ pub(crate) fn answer(
         &selected.parameters,
         cx.now,
     )?;
-    // Only now is it known whether an offered PSK is accepted. Without one there must be a
-    // signature.
+    // Only now is it known whether an offered PSK can be used. Without one, a signature is
+    // required.
     if offered.is_none() {
         check_without_psk(&selected.parameters, hello)?;
     }
@@ -144,7 +144,7 @@ pub(crate) fn answer(
     }
 }
 
-/// Everything that is decided before the first flight, except early data.
+/// Everything that is decided before the first flight, except about early data.
 struct Prepared {
     server: Server,
     selected: Selected,
@@ -215,13 +215,13 @@ impl Prepared {
         let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
 
         cx.sink.send(Level::Plaintext, &server_hello);
-        // RFC 9846, E.4: "immediately after its first handshake message", and a must if the session
-        // id is not empty.
+        // RFC 9846, E.4: "immediately after its first handshake message". This is required if the
+        // session id is not empty.
         if !hello.session_id.is_empty() {
             cx.sink.change_cipher_spec();
         }
-        // RFC 8449, section 4: protected records keep to the limit from the first one on; the
-        // client's, from when it knows of ours.
+        // RFC 8449, section 4: protected records keep the client's limit from the first one on. The
+        // client keeps ours once it knows it.
         if let Some(limit) = hello.record_size_limit() {
             cx.sink.limit_send(limit.into());
             cx.sink
@@ -259,7 +259,7 @@ impl Prepared {
     }
 }
 
-/// Returns the first group of ours for which the client sent a share.
+/// Returns the first of our groups that the client sent a share for.
 pub(crate) fn shared<'a>(server: &Server, hello: &ClientHello<'a>) -> Option<(Group, &'a [u8])> {
     let shares = hello.key_share().unwrap_or_default();
     let share = |group: &Group| {
@@ -274,7 +274,7 @@ pub(crate) fn shared<'a>(server: &Server, hello: &ClientHello<'a>) -> Option<(Gr
     server.config.settings.groups.iter().find_map(share)
 }
 
-/// Without a PSK, we authenticate with a certificate or a key.
+/// Checks that we can authenticate without a PSK, and that the client accepts it.
 pub(crate) fn check_without_psk(
     parameters: &Parameters,
     hello: &ClientHello<'_>,
@@ -282,8 +282,8 @@ pub(crate) fn check_without_psk(
     if parameters.identity.is_some() {
         return check_schemes(hello);
     }
-    // RFC 9846, F.6: a server that takes PSKs alone says no more about one that it does not know
-    // than about a wrong binder.
+    // RFC 9846, F.6: a server that accepts only PSKs reveals no more about an unknown one than
+    // about a wrong binder.
     Err(match hello.pre_shared_key() {
         Some(_) => Fault::UnknownPsk,
         None => Fault::MissingExtension {
@@ -293,9 +293,9 @@ pub(crate) fn check_without_psk(
     })
 }
 
-/// RFC 9846, 4.3.3: the client must accept the one kind of signature we make, in CertificateVerify.
-/// (4.5.1.2: a chain that signature_algorithms_cert does not cover is sent all the same, as there
-/// is no other.)
+/// RFC 9846, 4.3.3: the client must accept Ed25519, the only signatures that we make, in
+/// CertificateVerify. (4.5.1.2: a chain that signature_algorithms_cert does not cover is sent
+/// anyway, as there is no other.)
 fn check_schemes(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let missing = Fault::MissingExtension {
         message: "ClientHello",

@@ -35,11 +35,11 @@ use crate::server::config::Server;
 ///     |identity| Server::builder().identity(identity).ticket_keys(keys.clone()).build();
 /// let server = LiveServer::new(configured(first.clone())?);
 ///
-/// // Where connections come in; each thread has a clone.
+/// // Where connections are accepted. Each thread has a clone.
 /// // let mut tls = server.accept(tcp)?;
 ///
-/// // When the certificate is to be renewed, here for the same key. What is wrong with it shows
-/// // before anything is replaced.
+/// // To renew the certificate, here for the same key. An invalid one is reported before anything
+/// // is replaced.
 /// let chain = authority.certificate().server(["db.internal"]).issue_for(first.public_key())?;
 /// let renewed = configured(Identity::from_pem(chain, first.key_pem()?.expose())?)?;
 /// server.replace(renewed);
@@ -66,7 +66,7 @@ impl LiveServer {
 
     /// Sets the configuration for all later connections, of every clone. Returns the former one.
     pub fn replace(&self, server: Server) -> Server {
-        // The former one is not dropped here, under the lock: that could take long.
+        // The former configuration is not dropped under the lock, since that could take long.
         core::mem::replace(
             &mut *self.0.write().unwrap_or_else(PoisonError::into_inner),
             server,

@@ -6,15 +6,17 @@
 //!                                v         |
 //!                            RECVD_CH -----+
 //!                                | ──> Ask: which configuration?
-//!                                | Select parameters              negotiation.rs, psk.rs, ticket.rs
-//!                                | ──> Ask: seen before?          early_data.rs
+//!                                | Select parameters              negotiation.rs, psk.rs,
+//!                                | ──> Ask: seen before?          ticket.rs, early_data.rs
 //!                                v
 //!                            NEGOTIATED
 //!                                | Send ServerHello               key_exchange.rs
 //!                                | K_send = handshake
 //!                                | Send EncryptedExtensions       server_parameters.rs
 //!                                | [Send CertificateRequest]
-//!                                | [Send Certificate + CertificateVerify]   authentication.rs ──> Ask: a signature?
+//!                                | [Send Certificate              authentication.rs
+//!                                |  ──> Ask: a signature?
+//!                                |  + CertificateVerify]
 //!                                | Send Finished
 //!                                | K_send = application
 //!                   +------------+------------+
@@ -42,7 +44,7 @@
 //!                            CONNECTED                            post_handshake.rs
 //! ```
 //!
-//! NEGOTIATED and WAIT_FLIGHT2 are passed through within one step: nothing is received in them.
+//! NEGOTIATED and WAIT_FLIGHT2 are passed within one step: no message is received in them.
 
 pub(crate) mod authentication;
 pub(crate) mod client_flight;
@@ -75,11 +77,11 @@ pub use client_hello::ClientHello;
 pub use config::{ClientAuth, Server, ServerBuilder};
 pub use live::LiveServer;
 
-/// A state of RFC 9846, A.2. Each holds exactly what it knows.
+/// A state of RFC 9846, A.2. Each variant holds exactly what that state knows.
 ///
-/// All but the last are boxed: a connected connection is then small, and moving it moves only what
-/// is in use. The unused room of a large enum is moved with it, and whatever was there on the
-/// stack, including keys, would live as long as the connection.
+/// All but the first and the last are boxed. So the state of an established connection is small,
+/// and moving it copies only what is in use. Moving a large enum also copies its unused space, and
+/// whatever was on the stack there, including keys, would live as long as the connection.
 pub(crate) enum State {
     Start(Start),
     StartRetried(Box<StartRetried>),
@@ -90,19 +92,20 @@ pub(crate) enum State {
     Connected(Connected),
 }
 
-/// A step that waits for the application's answer.
+/// A state that waits for the application's answer.
 pub(crate) enum Suspended {
     Configuration(Box<ReceivedClientHello>),
     Replay(Box<Unchecked>),
     Signature(Box<Unsigned>),
 }
 
-/// START: waits for a ClientHello. Without a configuration, it then asks for one.
+/// START: waits for a ClientHello. Without a configuration, the ClientHello then leads to the
+/// question for one.
 pub(crate) fn start(server: Option<Server>) -> State {
     State::Start(Start { server })
 }
 
-/// The legal messages of each state. Any pair that is not in this table is unexpected_message.
+/// The table of legal messages. Any pair that is not in it is answered with unexpected_message.
 pub(crate) fn step(
     state: State,
     message: Message<'_>,
@@ -134,7 +137,7 @@ pub(crate) fn step(
 }
 
 impl Suspended {
-    /// Returns what the application is asked.
+    /// Returns the question to the application.
     pub(crate) fn question(&self) -> Question {
         match self {
             Self::Configuration(_) => Question::Configuration,
@@ -143,7 +146,7 @@ impl Suspended {
         }
     }
 
-    /// The state's name in RFC 9846, A.2.
+    /// Returns the state's name in RFC 9846, A.2.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Configuration(_) | Self::Replay(_) => "RECVD_CH",
@@ -151,8 +154,7 @@ impl Suspended {
         }
     }
 
-    /// Continues with the chosen configuration. Returns the step as it was if no configuration was
-    /// asked for.
+    /// Continues with the chosen configuration. Returns `self` if none was asked for.
     pub(crate) fn choose(
         self,
         server: &Server,
@@ -164,8 +166,7 @@ impl Suspended {
         }
     }
 
-    /// Continues with the application's answer. Returns the step as it was if the answer does not
-    /// fit the question.
+    /// Continues with the answer. Returns `self` if it does not answer this question.
     pub(crate) fn answer(
         self,
         answer: Answer,
@@ -240,8 +241,8 @@ impl State {
         }
     }
 
-    /// Returns true if early data is accepted and our Finished is sent, while the end of early data
-    /// or the client's Finished is still to come.
+    /// Returns true if early data is accepted and our Finished is sent, but the end of early data
+    /// or the client's Finished has not arrived.
     pub(crate) fn accepted_early_data(&self) -> bool {
         match self {
             Self::WaitEndOfEarlyData(_) => true,
@@ -250,7 +251,7 @@ impl State {
         }
     }
 
-    /// The state's name in RFC 9846, A.2.
+    /// Returns the state's name in RFC 9846, A.2.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Start(_) | Self::StartRetried(_) => "START",
@@ -262,7 +263,7 @@ impl State {
         }
     }
 
-    /// Returns what the table accepts in this state, for an error's text.
+    /// Returns the messages that the table accepts in this state, for the text of an error.
     pub(crate) fn expects(&self) -> &'static str {
         match self {
             Self::Start(_) | Self::StartRetried(_) => "ClientHello",

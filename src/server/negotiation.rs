@@ -1,9 +1,10 @@
 //! ClientHello in: the version, and the suite, group and parameters that both sides share (RFC
 //! 9846, 4.2.2).
 //!
-//! 1. [`Start::on_client_hello`] takes the hello. Without a configuration it asks for one.
-//! 2. [`ReceivedClientHello::choose`] checks the hello and selects suite and group.
-//! 3. If that needs another hello, `retry.rs` requests it. Otherwise `key_exchange.rs` answers.
+//! 1. [`Start::on_client_hello`] receives the ClientHello. Without a configuration it asks for one.
+//! 2. [`ReceivedClientHello::choose`] continues with the configuration that the application chose.
+//! 3. [`negotiate`] checks the ClientHello and selects suite and group. If another ClientHello is
+//!    needed, `retry.rs` requests it. Otherwise `key_exchange.rs` answers.
 
 use crate::code_point::{ExtensionType, NamedGroup, ProtocolVersion};
 use crate::crypto::key_exchange::Group;
@@ -24,7 +25,7 @@ use crate::server::server_parameters;
 
 /// START.
 pub(crate) struct Start {
-    /// None if the application chooses after it has seen the ClientHello.
+    /// `None` if the application chooses once it has seen the ClientHello.
     pub(crate) server: Option<Server>,
 }
 
@@ -47,7 +48,7 @@ impl Start {
     }
 }
 
-/// The reply to a ClientHello.
+/// The outcome of a ClientHello.
 #[expect(
     clippy::large_enum_variant,
     reason = "taken apart as soon as it is returned"
@@ -57,7 +58,7 @@ pub(crate) enum Reply {
     Undecided(Box<ReceivedClientHello>),
     /// A HelloRetryRequest is sent.
     Retry(StartRetried),
-    /// It is answered.
+    /// The first flight is sent, or waits for the application.
     Answered(Answered),
 }
 
@@ -75,7 +76,7 @@ impl ReceivedClientHello {
     }
 }
 
-/// Selects suite and group, and sends the first flight or a HelloRetryRequest. Every check comes
+/// Selects suite and group, and sends the first flight or a HelloRetryRequest. All checks come
 /// before the first byte is sent.
 fn negotiate(
     server: &Server,
@@ -99,8 +100,8 @@ fn negotiate(
     }
     let wants_retry = group.is_none() || server.config.retry_cookie;
     if wants_retry && parameters.identity.is_none() {
-        // RFC 9846, F.6: which suite a retry names says which PSKs are known, so only who holds one
-        // hears of it.
+        // RFC 9846, F.6: the suite in a retry reveals which PSKs are known, so only a client that
+        // holds one receives a retry.
         let before = Transcript::new(suite.hash());
         if psk::select(server, hello, bytes, &before, suite, &parameters, cx.now)?.is_none() {
             check_without_psk(&parameters, hello)?;
@@ -148,7 +149,7 @@ fn negotiate(
     }
 }
 
-/// The version comes first (RFC 9846, 4.3.1 and 4.2.2).
+/// Checks the version, which comes first (RFC 9846, 4.3.1 and 4.2.2).
 fn check_version(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let Some(versions) = hello.supported_versions() else {
         // RFC 9846, 4.3.1: without the extension the client speaks TLS 1.2 or older.
@@ -171,8 +172,8 @@ fn check_version(hello: &ClientHello<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// RFC 9846, 9.2 and 4.3.9: which extensions must be there. Every handshake agrees a key, with a
-/// PSK too, as psk_ke is not accepted.
+/// RFC 9846, 9.2 and 4.3.9: checks that the required extensions are present. Every handshake agrees
+/// on keys, with a PSK too, as psk_ke is not accepted.
 fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let missing = |extension| {
         Err(Fault::MissingExtension {
@@ -180,7 +181,7 @@ fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
             extension,
         })
     };
-    // Without a PSK there must be a signature; whether the PSK will do is seen later.
+    // Without a PSK, a signature is required. Whether the PSK can be used is checked later.
     if hello.signature_algorithms().is_none() && hello.pre_shared_key().is_none() {
         return missing(ExtensionType::SIGNATURE_ALGORITHMS);
     }
@@ -198,8 +199,8 @@ fn check_mandatory_extensions(hello: &ClientHello<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Selects the first suite of our list that the client offers, preferring one that fits an external
-/// PSK.
+/// Returns the first of our suites that the client offers, or, if the client offers external PSKs
+/// that we know, the first that fits one of them.
 fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault> {
     let suites = &server.config.settings.suites;
     let mut common = suites
@@ -213,11 +214,11 @@ fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault
     })
 }
 
-/// Selects the group, and the client's share for it. `None` if the client must be asked for another
-/// share.
+/// Returns the group for the key exchange and the client's share for it, or `None` if the client
+/// must be asked for another share.
 ///
-/// The best group that both support is worth a round trip only if it brings what the shares at hand
-/// do not: secrecy against quantum computers, or a key at all.
+/// The best group that both sides support is worth a round trip only if it brings what the
+/// available shares do not: secrecy against quantum computers, or a key at all.
 fn select_group<'a>(
     server: &Server,
     hello: &ClientHello<'a>,
@@ -238,7 +239,7 @@ fn select_group<'a>(
         .filter(|(group, _)| group.is_post_quantum() || !best.is_post_quantum()))
 }
 
-/// Returns the first group of ours that the client supports.
+/// Returns the first of our groups that the client supports.
 fn best_group(server: &Server, hello: &ClientHello<'_>) -> Option<Group> {
     let supported = hello.supported_groups().unwrap_or_default();
     server
@@ -251,8 +252,8 @@ fn best_group(server: &Server, hello: &ClientHello<'_>) -> Option<Group> {
 }
 
 /// RFC 9846, 4.3.8: each share is for a group in supported_groups, and none is repeated. 4.3.7: nor
-/// is a group. The order of shares is not looked at ("Servers MAY check"): we do not go by it, and
-/// rustls' clients put the group first that a server led them to.
+/// is a group. The order of shares is not checked ("Servers MAY check"): we do not use it, and
+/// clients of rustls put the group first that a server led them to.
 fn check_shares(groups: &[NamedGroup], shares: &[KeyShareEntry<'_>]) -> Result<(), Fault> {
     let mut groups = groups.to_vec();
     groups.sort_unstable();

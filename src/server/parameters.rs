@@ -1,4 +1,5 @@
-//! The decisions made before the first flight, which one step passes to the next.
+//! The decisions that are made before the first flight is sent, and passed from one step to the
+//! next.
 
 use crate::code_point::CertificateType;
 use crate::handshake::psk::SelectedPsk;
@@ -9,20 +10,20 @@ use crate::server::config::Server;
 
 /// What the ClientHello and the configuration decide, apart from the keys.
 pub(crate) struct Parameters {
-    /// None if the server accepts only PSKs.
+    /// `None` if the server accepts only PSKs.
     pub(crate) identity: Option<Identity>,
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
-    /// How we show our identity (RFC 7250).
+    /// The type of our certificate (RFC 7250).
     pub(crate) server_certificate_type: CertificateType,
-    /// How the client shows its identity, if it is asked.
+    /// The type of the client's certificate, if one is requested.
     pub(crate) client_certificate_type: CertificateType,
-    /// Whom we trust, if the client is asked for its identity: at first when the ClientHello
-    /// arrives, then when the client was accepted.
+    /// The digest of whom we trust, if the client is asked for a certificate: first as of the
+    /// ClientHello, then as of the moment when the client's certificate was accepted.
     pub(crate) trust_digest: [u8; 32],
     /// How many tickets the client receives.
     pub(crate) tickets: u8,
-    /// Early data came before a HelloRetryRequest.
+    /// Whether early data was offered before a HelloRetryRequest.
     pub(crate) early_data_skipped: bool,
 }
 
@@ -31,9 +32,9 @@ pub(crate) struct Negotiated {
     pub(crate) server: Server,
     pub(crate) keys: Keys,
     pub(crate) parameters: Parameters,
-    /// The accepted PSK: then nobody shows certificates.
+    /// The selected PSK. With one, no certificates are sent.
     pub(crate) psk: Option<SelectedPsk>,
     pub(crate) early_data: EarlyData,
-    /// The client's handshake secret, if early data comes first.
+    /// The client's handshake secret, if early data comes before it is used.
     pub(crate) client_handshake: Option<TrafficSecret>,
 }

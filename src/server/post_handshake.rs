@@ -1,10 +1,10 @@
-//! CONNECTED: what may still come (RFC 9846, 4.7).
+//! CONNECTED: the messages that may follow the handshake (RFC 9846, 4.7).
 
 use crate::error::Fault;
 use crate::handshake::{Context, Wire};
 use crate::message::{KeyUpdate, KeyUpdateRequest};
 
-/// CONNECTED. What the connection goes on with, its keys, lives in the record layer.
+/// CONNECTED. The keys of the connection are in the record layer.
 pub(crate) struct Connected;
 
 impl Connected {

@@ -1,5 +1,5 @@
-//! The selection of one of a client's PSKs (RFC 9846, 4.3.11): a ticket of ours (`ticket.rs`) or an
-//! external one.
+//! Which of a client's PSKs is selected (RFC 9846, 4.3.11): one of our tickets (`ticket.rs`), or an
+//! external PSK.
 
 use core::time::Duration;
 
@@ -17,20 +17,20 @@ use crate::server::ticket;
 use crate::session::{EarlyTerms, ExternalPsk, OpenedTicket, WirePsk};
 use crate::time::Now;
 
-/// How many of a client's PSKs are examined: a hello has room for thousands, and each that names a
-/// key of ours costs a decryption.
+/// How many of a client's PSKs are tried. A ClientHello has room for thousands, and each that names
+/// one of our ticket keys costs a decryption.
 const MAX_IDENTITIES: usize = 8;
 
-/// A PSK that the client offers and has proven to hold.
+/// A PSK that the client offers, and has proven to hold.
 pub(crate) struct OfferedPsk<'a> {
     pub(crate) taken: TakenPsk,
     /// The binder that proved it.
     pub(crate) binder: &'a [u8],
-    /// What early data is allowed under it. Only tickets allow any.
+    /// The permit for early data. Only tickets have one.
     pub(crate) early_data: Option<Permit>,
 }
 
-/// The PSK with which the handshake continues.
+/// The PSK that the handshake uses.
 pub(crate) struct TakenPsk {
     /// Its position in the client's list.
     pub(crate) index: u16,
@@ -47,18 +47,19 @@ pub(crate) struct Permit {
     pub(crate) suite: Suite,
     /// The unix time at which the ticket was sealed.
     pub(crate) issued: Duration,
-    /// The age that the client states: obfuscated_ticket_age less ticket_age_add, modulo 2^32 (RFC
-    /// 9846, 4.3.10).
+    /// The ticket's age according to the client: obfuscated_ticket_age less ticket_age_add, modulo
+    /// 2^32 (RFC 9846, 4.3.10).
     pub(crate) age: Duration,
 }
 
-/// A PSK of the client that we hold too.
+/// A PSK of the client that we know.
 enum Known<'s> {
     Ticket(OpenedTicket),
     External(&'s ExternalPsk, &'s WirePsk),
 }
 
-/// Finds the PSK to accept, if there is one. `before` is the transcript before this ClientHello.
+/// Finds the PSK to use, if there is one, and verifies its binder. `before` is the transcript
+/// before this ClientHello.
 pub(crate) fn select<'a>(
     server: &Server,
     hello: &ClientHello<'a>,
@@ -68,7 +69,7 @@ pub(crate) fn select<'a>(
     parameters: &Parameters,
     now: Now,
 ) -> Result<Option<OfferedPsk<'a>>, Fault> {
-    // RFC 9846, 4.3.9: only a mode that is offered is used; psk_ke would give up forward secrecy.
+    // RFC 9846, 4.3.9: only an offered mode may be used. psk_ke would give up forward secrecy.
     let (Some(offered), true) = (hello.pre_shared_key(), hello.offers_psk_dhe_ke()) else {
         return Ok(None);
     };
@@ -142,17 +143,17 @@ pub(crate) fn select<'a>(
     }))
 }
 
-/// RFC 9846, F.6: a server that takes PSKs alone treats "the cases where there is no valid PSK
-/// identity and where there is an identity but it has an invalid binder identically": not to know a
-/// PSK takes as long as to find its binder wrong.
+/// RFC 9846, F.6: a server that accepts only PSKs treats "the cases where there is no valid PSK
+/// identity and where there is an identity but it has an invalid binder identically". So an unknown
+/// PSK must take as long as a wrong binder.
 fn spend_a_binder(transcript: &Digest, suite: Suite, binders: &[&[u8]]) {
     let nobodys = Secret::filled(suite.hash().output_len(), |_| {});
     let psk = Psk::new(PskKind::External, suite.hash(), &nobodys);
     let _wrong = psk.verify(transcript, binders.first().copied().unwrap_or_default());
 }
 
-/// Whether a PSK from outside with this hash is offered that we know; if none is at all, any hash
-/// is as good.
+/// Returns true if the client offers an external PSK with this hash that we know, or if it offers
+/// none that we know.
 ///
 /// RFC 9846, 4.3.11: "client-provided, externally established PSKs SHOULD influence cipher suite
 /// selection".

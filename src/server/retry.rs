@@ -1,8 +1,8 @@
 //! HelloRetryRequest out, the second ClientHello in (RFC 9846, 4.2.4).
 //!
-//! It is sent if the client supports a group that is worth a round trip but sent no share for it,
-//! and if the configuration requires a cookie. The connection keeps the first ClientHello
-//! meanwhile: over a stream, nothing is gained by handing it to the client.
+//! A retry is sent if the client supports a group that is worth a round trip but sent no share for
+//! it, or if the configuration requires a cookie. The connection stores the first ClientHello
+//! meanwhile: over a stream, nothing would be gained by leaving that to the client.
 
 use crate::code_point::ProtocolVersion;
 use crate::crypto::key_exchange::Group;
@@ -20,7 +20,7 @@ use crate::server::early_data;
 use crate::server::key_exchange::{self, Answered, Selected};
 use crate::server::parameters::Parameters;
 
-/// The length of our cookies in bytes: nobody guesses one without having seen it.
+/// The length of our cookies in bytes. A client that has not received the cookie cannot guess it.
 const COOKIE_LEN: usize = 32;
 
 /// START, after a HelloRetryRequest.
@@ -30,20 +30,20 @@ pub(crate) struct StartRetried {
     first: Vec<u8>,
     wanted: Wanted,
     cookie: Option<[u8; COOKIE_LEN]>,
-    /// Ends with the HelloRetryRequest.
+    /// The transcript up to the HelloRetryRequest.
     transcript: Transcript,
 }
 
 /// What the second ClientHello is requested for.
 pub(crate) struct Wanted {
     pub(crate) suite: Suite,
-    /// The group whose share is missing. None if only the cookie is.
+    /// The group for which a share is missing. `None` if only the cookie is wanted.
     pub(crate) group: Option<Group>,
     pub(crate) parameters: Parameters,
 }
 
 /// Requests another ClientHello: with a share for the wanted group, if there is one, and with a
-/// cookie if the configuration requires one.
+/// cookie, if the configuration requires it.
 pub(crate) fn send(
     server: &Server,
     hello: &ClientHello<'_>,
@@ -99,8 +99,8 @@ fn make_cookie(rng: &mut Rng<'_>) -> Result<[u8; COOKIE_LEN], Fault> {
 }
 
 impl StartRetried {
-    /// Checks that the second ClientHello equals the first except for what was requested, and sends
-    /// the first flight.
+    /// Checks that the second ClientHello differs from the first only in what was requested, and
+    /// sends the first flight.
     pub(crate) fn on_client_hello(
         self,
         hello: &ClientHello<'_>,
@@ -115,8 +115,7 @@ impl StartRetried {
         let bytes = wire.bytes;
         let aligned = wire.aligned("ClientHello")?;
         check_unchanged(&first, hello)?;
-        // RFC 9846, 4.3.2: the client copies the cookie; what we did not send it must not send
-        // either.
+        // RFC 9846, 4.3.2: the client copies the cookie, and must not send one if we sent none.
         if hello.cookie() != self.cookie.as_ref().map(|cookie| cookie.as_slice()) {
             return Err(Illegal::HelloChanged { field: "cookie" }.into());
         }
@@ -183,8 +182,8 @@ fn check_unchanged(first: &ClientHello<'_>, second: &ClientHello<'_>) -> Result<
     }
 }
 
-/// The extensions that must stay as they are, in their order. Those that may change are looked at
-/// one by one, but for the padding, which may change freely.
+/// Returns the extensions that must not change, in order. Those that may change are checked one by
+/// one, except for the padding, which may change freely.
 fn kept<'s, 'a>(hello: &'s ClientHello<'a>) -> impl Iterator<Item = &'s ClientHelloExtension<'a>> {
     hello.extensions.iter().flatten().filter(|extension| {
         !matches!(
@@ -194,8 +193,8 @@ fn kept<'s, 'a>(hello: &'s ClientHello<'a>) -> impl Iterator<Item = &'s ClientHe
                 | ClientHelloExtension::Cookie(_)
                 | ClientHelloExtension::PreSharedKey(_)
                 | ClientHelloExtension::Padding(_)
-                // RFC 9846, 4.2.2: "Servers MUST ignore unrecognized extensions." What may change
-                // in one is not ours to say: encrypted_client_hello does.
+                // RFC 9846, 4.2.2: "Servers MUST ignore unrecognized extensions." We cannot know
+                // what may change in one: encrypted_client_hello does change.
                 | ClientHelloExtension::Unknown { .. }
         )
     })
@@ -208,8 +207,9 @@ fn identities<'a>(hello: &ClientHello<'a>) -> Vec<&'a [u8]> {
         .unwrap_or_default()
 }
 
-/// "(optionally) removing any PSKs which are incompatible with the server's indicated cipher
-/// suite": what is left stands in the same order.
+/// Returns true if PSKs were removed at most, and the others are in the same order. RFC 9846,
+/// 4.2.2: "(optionally) removing any PSKs which are incompatible with the server's indicated cipher
+/// suite".
 fn only_removed(first: Vec<&[u8]>, second: Vec<&[u8]>) -> bool {
     let mut rest = first.into_iter();
     second
@@ -223,7 +223,7 @@ mod tests {
     use crate::testing::rfc8448::trace;
 
     /// RFC 8448, section 5: the second ClientHello has another share, a cookie and padding, and is
-    /// the first but for that.
+    /// otherwise the same as the first.
     #[test]
     fn the_hellos_of_rfc_8448_differ_as_they_may() {
         let trace = trace("hello_retry_request");

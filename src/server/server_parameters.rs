@@ -51,7 +51,8 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
     })
 }
 
-/// RFC 7250, 4.2: how we show who we are. A client that does not say takes X.509 alone.
+/// Returns the type of our certificate (RFC 7250, 4.2). A client that names none accepts only
+/// X.509.
 fn own_type(
     identity: &Identity,
     offered: Option<&[CertificateType]>,
@@ -64,8 +65,8 @@ fn own_type(
     common_type(offered, &best)
 }
 
-/// RFC 7250, 4.2: how the client shows who it is. Raw keys only where keys are trusted, as no root
-/// can vouch for one.
+/// Returns the type of the client's certificate (RFC 7250, 4.2). Raw keys are accepted only if keys
+/// are trusted, as no root can vouch for one.
 fn client_type(
     trust: &Trust,
     offered: Option<&[CertificateType]>,
@@ -93,14 +94,13 @@ fn common_type(
         })
 }
 
-/// The first protocol of ours that the client offers.
+/// Returns the first of our protocols that the client offers.
 fn select_protocol(
     served: &[Vec<u8>],
     offered: Option<&[&[u8]]>,
 ) -> Result<Option<Vec<u8>>, Fault> {
     match offered {
-        // A server that does not speak ALPN leaves the extension unanswered; so does one whose
-        // client does not.
+        // The extension is answered only if both sides use ALPN.
         None => Ok(None),
         Some(_) if served.is_empty() => Ok(None),
         // RFC 7301, 3.2: "In the event that the server supports no protocols that the client
@@ -118,7 +118,8 @@ fn select_protocol(
 }
 
 impl Negotiated {
-    /// Sends EncryptedExtensions, [CertificateRequest], and what `authentication.rs` adds.
+    /// Sends EncryptedExtensions, CertificateRequest if clients are asked for a certificate, and
+    /// what `authentication.rs` adds.
     pub(crate) fn send_flight(
         mut self,
         hello: &ClientHello<'_>,
@@ -140,8 +141,8 @@ impl Negotiated {
         }
         // RFC 9846, 4.3.7: "If the server has a group it prefers to the ones in the "key_share"
         // extension but is still willing to accept the ClientHello, it SHOULD send
-        // "supported_groups" to update the client's view of its preferences". Where the client does
-        // not support that group there is nothing to update.
+        // "supported_groups" to update the client's view of its preferences". If the client does
+        // not support that group, there is nothing to update.
         let supported = hello.supported_groups().unwrap_or_default();
         let groups: Vec<_> = self
             .server
@@ -157,9 +158,8 @@ impl Negotiated {
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
-        // RFC 7250, 4.2: the types are answered, the client's where it is asked for a certificate.
-        // In a resumed handshake nobody shows anything, but rustls' client fails without the
-        // answer.
+        // RFC 7250, 4.2: the types are answered, the client's only if a certificate is requested. A
+        // resumed handshake sends no certificates, but rustls' client fails without the answer.
         if hello.client_certificate_type().is_some()
             && self.server.config.client_auth.trust().is_some()
         {
@@ -197,7 +197,7 @@ impl Negotiated {
             let mut extensions = vec![CertificateRequestExtension::SignatureAlgorithms(vec![
                 SignatureScheme::ED25519,
             ])];
-            // RFC 9846, 4.3.4: whose certificates we take.
+            // RFC 9846, 4.3.4: the authorities whose certificates we accept.
             let authorities = trust.authorities();
             if !authorities.is_empty() {
                 extensions.push(CertificateRequestExtension::CertificateAuthorities(
@@ -213,7 +213,8 @@ impl Negotiated {
             self.keys.transcript.add(&request);
             cx.sink.send(Level::Handshake, &request);
         }
-        // Where a second ClientHello says nothing of early data, the first may have.
+        // If there was a retry, the first ClientHello may have offered early data; the second does
+        // not.
         if self.parameters.early_data_skipped {
             self.early_data = EarlyData::Rejected;
         }

@@ -1,10 +1,10 @@
-//! Resumption without state of our own (RFC 9846, 4.3.11 and 4.7.1): tickets out after the
-//! handshake, and in with a ClientHello.
+//! Resumption without state on the server (RFC 9846, 4.3.11 and 4.7.1): tickets are sent after the
+//! handshake, and come back with a ClientHello.
 //!
-//! A ticket is bound to what was decided when it was made: the name, our key, whether clients are
-//! asked who they are, and whom we trust then. What does not fit is ignored, and the handshake is a
-//! full one: so a change of roots, or of revocation lists while the server runs, ends what tickets
-//! from before it allowed.
+//! A ticket is bound to what was decided when it was issued: the server name, our key, whether
+//! clients are asked for certificates, and whom we trust. A ticket that does not match is ignored,
+//! and the handshake is a full one. So a change of roots, or of revocation lists while the server
+//! runs, invalidates earlier tickets.
 
 use core::time::Duration;
 
@@ -21,14 +21,14 @@ use crate::server::parameters::Parameters;
 use crate::session::{EarlyTerms, OpenedTicket, Session, TicketContent, Whose};
 use crate::time::Now;
 
-/// How many tickets a client gets after a full handshake, and after a resumed one, if it does not
-/// say how many it wants (RFC 9149).
+/// How many tickets a client receives after a full handshake, and after a resumed one, if it does
+/// not say how many it wants (RFC 9149).
 const DEFAULT_COUNTS: (u8, u8) = (2, 1);
 
-/// How many tickets a client gets at most.
+/// The maximum number of tickets for a client.
 const MAX_COUNT: u8 = 8;
 
-/// The session in a ticket of ours, if this connection may resume it.
+/// Opens one of our tickets. Returns the session in it if this connection may resume it.
 pub(crate) fn open(
     server: &Server,
     ticket: &[u8],
@@ -46,7 +46,7 @@ pub(crate) fn open(
         now,
     )?;
     let session = &opened.session;
-    // The binding says so already; but who is let in should hang on no digest alone.
+    // The binding ensures this already, but admission should not depend on a digest alone.
     let authenticated = !matches!(
         (&session.whose, &config.client_auth),
         (Whose::Nobody, ClientAuth::Required(_))
@@ -59,7 +59,7 @@ pub(crate) fn open(
     good.then_some(opened)
 }
 
-/// How many tickets the client gets (RFC 9149, section 3).
+/// Returns how many tickets the client receives (RFC 9149, section 3).
 pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now: Now) -> u8 {
     // RFC 9846, 4.7.1: "If the client's hello contained a suitable psk_key_exchange_modes
     // extension".
@@ -76,7 +76,7 @@ pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now
     if resumed { resumption } else { new_session }.min(MAX_COUNT)
 }
 
-/// Sends the tickets: the client's Finished is verified and in the transcript.
+/// Sends the tickets. The client's Finished must be verified and in the transcript.
 pub(crate) fn send(
     server: &Server,
     parameters: &Parameters,
@@ -114,8 +114,8 @@ pub(crate) fn send(
     // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
     let resumption = keys.main.into_epoch(&keys.transcript.digest()).resumption;
     for number in 0..parameters.tickets {
-        // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, as
-        // wolfSSL takes 8 at most.
+        // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, because
+        // wolfSSL accepts at most 8.
         let ticket_nonce = [number];
         let session = Session {
             suite: keys.suite,
@@ -130,7 +130,7 @@ pub(crate) fn send(
             age_add: ticket_age_add,
             early: early.as_ref().map(|(terms, zone)| (terms, *zone)),
         };
-        // No key to seal with, or no time left: no ticket.
+        // Without a key to seal with, or without time left, no ticket is sent.
         let Some(sealed) = ticket_keys.seal(&content, &binding, lifetime, cx.now, cx.rng)? else {
             return Ok(());
         };
@@ -146,8 +146,8 @@ pub(crate) fn send(
     Ok(())
 }
 
-/// What must be the same when a ticket comes back: a digest, the same in every process with the
-/// same configuration.
+/// Returns a digest of what must be the same when a ticket comes back. It is the same in every
+/// process with the same configuration.
 fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
     let name = parameters.server_name.as_deref().unwrap_or_default();
     let client_auth = client_auth_digest(&server.config.client_auth, &parameters.trust_digest);
@@ -166,7 +166,8 @@ fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
     sha256(&bound)
 }
 
-/// What decides about clients: whether they are asked, and who is trusted then.
+/// Returns a digest of what decides about clients: whether they are asked for a certificate, and
+/// whom we trust.
 fn client_auth_digest(client_auth: &ClientAuth, trust_digest: &[u8; 32]) -> [u8; 32] {
     let mode = match client_auth {
         ClientAuth::None => 0,
@@ -176,7 +177,7 @@ fn client_auth_digest(client_auth: &ClientAuth, trust_digest: &[u8; 32]) -> [u8;
     sha256(&[&[mode][..], trust_digest].concat())
 }
 
-/// How long ago certificates were looked at. A clock that was set back makes it nothing.
+/// Returns the time since certificates were last verified: zero if the clock was set back.
 fn age(since: Duration, now: Now) -> Duration {
     now.unix.saturating_sub(since)
 }

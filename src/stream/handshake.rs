@@ -74,7 +74,7 @@ use crate::stream::transport;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a handshake goes on when it is advanced"]
+#[must_use = "a handshake does nothing until it is advanced"]
 pub struct Handshake<S> {
     io: S,
     connection: Connection,

@@ -99,7 +99,7 @@ impl<R: Read, W: Write + Send + 'static> Split for Pair<R, W> {
 /// What the lock protects.
 struct LockedWriter<W> {
     writing: SendHalf,
-    /// None when the half that writes is gone.
+    /// `None` after the write half was dropped.
     io: Option<W>,
     /// The transport's error that ended sending.
     broken: Option<Error>,
@@ -116,7 +116,7 @@ impl<W: Write> LockedWriter<W> {
             return Ok(());
         };
         loop {
-            // Each call of the transport may have waited for long.
+            // Each call of the transport may take long, and the other half may fail meanwhile.
             self.writing.look(notes);
             if self.writing.output().is_empty() {
                 let Some(error) = notes.failure() else {
@@ -169,7 +169,7 @@ fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
     broken.insert(error.into()).clone().into()
 }
 
-/// The other half, as the one that reads sees it.
+/// The other half, as the read half sees it.
 trait Partner: Send + Sync {
     fn notes(&self) -> &Notes<Error>;
     fn last_words(&self);
@@ -191,7 +191,7 @@ impl<W: Write + Send> Partner for Shared<LockedWriter<W>, Error> {
     }
 }
 
-/// Makes the halves.
+/// Creates the halves.
 pub(super) fn halves<R: Read, W: Write + Send + 'static>(
     (reader, writer): (R, W),
     (reading, writing, notes): (ReceiveHalf, SendHalf, u8),
@@ -240,7 +240,7 @@ pub struct ReadHalf<R> {
     /// When the transport was last read.
     now: Now,
     negotiated: Arc<Negotiated>,
-    /// What a server's stream had collected.
+    /// The early data that a server's stream collected.
     early_data: Vec<u8>,
 }
 
