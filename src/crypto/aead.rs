@@ -1,9 +1,9 @@
 //! [`AeadKey`]: seals and opens one record.
 //!
-//! The nonce comes from `record`, which makes it from its sequence number and nowhere else. The
-//! expanded key (round keys, powers of the GHASH key) lives on the heap: making it leaves copies on
-//! the stack, which are overwritten. Only the encrypting half of AES's key schedule is kept, all
-//! that GCM uses: 176 bytes less for AES-128, 240 for AES-256, of every connection.
+//! The nonce comes from `record`, which makes it only from its sequence number. The expanded key
+//! (round keys, powers of the GHASH key) is on the heap; making it leaves copies on the stack,
+//! which are overwritten. Only the encrypting half of AES's key schedule is kept, which is all that
+//! GCM uses: this saves 176 bytes for AES-128 and 240 for AES-256, for every connection.
 
 use ::aes_gcm::AesGcm;
 use ::aes_gcm::aead::consts::{U12, U16};
@@ -19,7 +19,7 @@ use crate::error::Fault;
 type Aes128Gcm = AesGcm<Aes128Enc, U12>;
 type Aes256Gcm = AesGcm<Aes256Enc, U12>;
 
-/// A key for one direction's records, ready for use; wiped when dropped.
+/// A key for one direction's records, ready for use. It is wiped on drop.
 pub(crate) struct AeadKey(Cipher);
 
 /// Boxed one by one (the kernel's does it itself), so that AES-128 does not take the room of
@@ -37,7 +37,7 @@ impl AeadKey {
     ///
     /// # Panics
     ///
-    /// If `key` is of another length: a mistake in the calling code, never of a peer.
+    /// Panics if `key` has another length: an error in the calling code, never a peer's.
     pub(crate) fn new(suite: Suite, key: &[u8]) -> Self {
         Self::with(Width::best(), suite, key)
     }
@@ -71,14 +71,14 @@ impl AeadKey {
         }
     }
 
-    /// Encrypts into `buffer`, and returns the tag over that and `aad`. The plaintext is `head`,
-    /// and then what stands in `buffer` behind its length: so a caller's bytes are sealed where
-    /// they are, without a copy before.
+    /// Encrypts into `buffer`, and returns the tag over the result and `aad`. The plaintext is
+    /// `head`, followed by the content of `buffer` after that length. So a caller's bytes are
+    /// sealed from where they are, without a copy.
     ///
     /// # Errors
     ///
-    /// [`Fault::Internal`] for a buffer of 64 GiB or more, which no record is, or one that is
-    /// shorter than `head`; `buffer` may then be changed.
+    /// Returns [`Fault::Internal`] if the buffer has 64 GiB or more, or is shorter than `head`.
+    /// `buffer` may then be changed.
     pub(crate) fn seal(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -116,14 +116,14 @@ impl AeadKey {
         .map(Into::into)
     }
 
-    /// Checks `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes of
-    /// the plaintext go to `head`, where a caller wants them, and the others stay in `buffer`, at
-    /// their place behind that length.
+    /// Verifies `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes
+    /// of the plaintext go to `head`, where a caller wants them, and the others stay in `buffer`,
+    /// in their place after that length.
     ///
     /// # Errors
     ///
-    /// [`Fault::BadRecordMac`]: then neither holds anything of the plaintext, and what they held is
-    /// lost. [`Fault::Internal`] for a `head` that is longer than `buffer`.
+    /// Returns [`Fault::BadRecordMac`]; then neither contains any plaintext, and what they
+    /// contained is lost. Returns [`Fault::Internal`] if `head` is longer than `buffer`.
     pub(crate) fn open(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],

@@ -1,13 +1,13 @@
-//! [`Backend`]: which of the two implementations of a primitive this CPU gets.
+//! [`Backend`]: which of the two implementations of a primitive this CPU uses.
 //!
-//! `Portable` is always there and complete by itself. `Graviola` is proven assembler, about twice
-//! as fast for X25519 and for signing with Ed25519, and four times and more for secp256r1 and
-//! ML-KEM; it panics on a CPU without what it needs, so that is asked first, once. Everything else
-//! has one implementation.
+//! `Portable` is always there and complete by itself, except for secp256r1 without the feature of
+//! that name. `Graviola` is verified assembler, about twice as fast for X25519 and Ed25519 signing,
+//! and four times and more for secp256r1 and ML-KEM. It panics on a CPU without the required
+//! instructions, so these are checked first, once. Everything else has one implementation.
 
 use std::sync::OnceLock;
 
-/// Who computes key exchanges and Ed25519 signatures.
+/// The implementation of key exchanges and Ed25519 signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     /// The dalek crates, `ml-kem` and `p256`: every target.
@@ -21,7 +21,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Every backend that can run on this machine, for tests to compare.
+    /// Returns every backend that can run on this machine, for tests to compare.
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
         let mut all = vec![Self::Portable];
@@ -30,7 +30,7 @@ impl Backend {
     }
 }
 
-/// The fastest backend of this CPU.
+/// Returns the fastest backend of this CPU.
 pub(crate) fn backend() -> Backend {
     static BACKEND: OnceLock<Backend> = OnceLock::new();
     *BACKEND.get_or_init(detect)

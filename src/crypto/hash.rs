@@ -1,5 +1,4 @@
-//! SHA-256 and SHA-384, as the transcript needs them: fed step by step, and read at any point
-//! without stopping.
+//! SHA-256 and SHA-384, as the transcript needs them: updated step by step, and read at any point.
 
 use core::fmt;
 
@@ -36,12 +35,12 @@ impl HashAlgorithm {
     }
 }
 
-/// SHA-256 of one string: for digests of our own, whose length no cipher suite decides.
+/// Returns the SHA-256 of one string, for digests of our own, whose length no cipher suite decides.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
-/// A hash that is being fed.
+/// A running hash.
 #[derive(Clone)]
 pub(crate) enum Hasher {
     Sha256(sha2::Sha256),
@@ -70,7 +69,7 @@ impl Hasher {
         }
     }
 
-    /// The hash of what was fed so far; more may follow.
+    /// Returns the hash of the input so far. More may follow.
     pub(crate) fn digest(&self) -> Digest {
         match self {
             Self::Sha256(hash) => Digest::new(&hash.clone().finalize()),

@@ -1,8 +1,8 @@
-//! HKDF (RFC 5869), writing straight into a [`Secret`].
+//! HKDF (RFC 5869), which writes directly into a [`Secret`].
 //!
 //! A [`Prk`] keeps HMAC's pads, computed once, beside its bytes: most secrets of the key schedule
-//! are expanded two to four times, and each expansion then takes two compressions and not four. The
-//! bytes stay because the key log shows them.
+//! are expanded two to four times, and each expansion then takes two compressions instead of four.
+//! The bytes are kept because the key log shows them.
 
 use ::hkdf::{GenericHkdf, Hkdf, HmacImpl};
 use sha2::{Sha256, Sha384};
@@ -11,7 +11,8 @@ use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::scrub::scrubbed_hash;
 use crate::secret::Secret;
 
-/// A pseudorandom key: what HKDF-Extract makes and HKDF-Expand takes; wiped when dropped.
+/// A pseudorandom key: the output of HKDF-Extract and the input of HKDF-Expand. It is wiped on
+/// drop.
 pub(crate) struct Prk {
     secret: Secret,
     pads: Pads,
@@ -88,7 +89,7 @@ impl Prk {
     ///
     /// # Errors
     ///
-    /// [`OutputTooLong`], and nothing is written.
+    /// Returns [`OutputTooLong`], and writes nothing.
     pub(crate) fn expand_into(&self, info: &[&[u8]], out: &mut [u8]) -> Result<(), OutputTooLong> {
         scrubbed_hash(self.algorithm(), || match &self.pads {
             Pads::Sha256(pads) => pads.expand_multi_info(info, out),

@@ -1,8 +1,8 @@
-//! HMAC (RFC 2104), with the work that depends on the key alone done once.
+//! HMAC (RFC 2104). The work that depends only on the key is done once.
 //!
 //! The key is hashed into an inner and an outer pad when an [`HmacKey`] is made: two of the four
-//! compressions of a short HMAC. Every tag starts from a copy of the two states. They are worth as
-//! much as the key, and live on the heap.
+//! compressions of a short HMAC. Every tag starts from a copy of the two states. They are as secret
+//! as the key, and are on the heap.
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384};
@@ -16,7 +16,7 @@ std::thread_local! {
     pub(crate) static TAGS: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
 }
 
-/// A key for HMAC, ready for use; wiped when dropped.
+/// A key for HMAC, ready for use. It is wiped on drop.
 pub(crate) struct HmacKey(Pads);
 
 /// The state after each pad.
@@ -44,8 +44,8 @@ impl HmacKey {
     ///
     /// # Panics
     ///
-    /// If `out` is not as long as the hash's output: a mistake in the calling code, never of a
-    /// peer.
+    /// Panics if `out` is not as long as the hash's output: an error in the calling code, never a
+    /// peer's.
     pub(crate) fn tag_into(&self, parts: &[&[u8]], out: &mut [u8]) {
         scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => out.copy_from_slice(&fed(&**pads, parts).finalize().into_bytes()),
@@ -53,8 +53,8 @@ impl HmacKey {
         });
     }
 
-    /// Whether `tag` is the whole tag of all `parts`; in constant time, except that a wrong length
-    /// is told at once.
+    /// Returns true if `tag` is the whole tag of all `parts`. Takes constant time, except that a
+    /// wrong length is found at once.
     pub(crate) fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => fed(&**pads, parts).verify_slice(tag).is_ok(),

@@ -18,12 +18,12 @@ impl ExporterSecret {
         Self { hash, secret }
     }
 
-    /// TLS-Exporter(label, context_value, key_length); no context is the same as an empty one.
+    /// TLS-Exporter(label, context_value, key_length). No context is the same as an empty one.
     ///
     /// # Errors
     ///
-    /// A label that is empty or longer than 249 bytes, and a length of 0 or of more than 255 times
-    /// the hash.
+    /// Returns an error if the label is empty or longer than 249 bytes, or if the length is 0 or
+    /// more than 255 times the hash.
     pub(crate) fn export(
         &self,
         label: &[u8],

@@ -1,7 +1,7 @@
 //! The key schedule (RFC 9846, section 7): secrets in, secrets out.
 //!
-//! Down the left side of the standard's diagram stand the stages, consumed in order; to the right
-//! go the leaves, of which each knows its use:
+//! The stages are on the left side of the standard's diagram and are consumed in order. The leaves
+//! are on the right, and each knows its use:
 //!
 //! ```text
 //! external ─> import_psk(identity, target hash)     = an imported PSK
@@ -22,9 +22,9 @@
 //!          Epoch ───────────── resumption             = ResumptionSecret ─> psk()
 //! ```
 //!
-//! A traffic secret comes from the transcript at its moment (section 7.1 says which), as a digest:
-//! nothing here hashes messages. Every intermediate value is written straight into a
-//! [`Secret`](crate::secret::Secret) and wiped with the stage it came from.
+//! A traffic secret is derived from the transcript at its moment (section 7.1), which is passed in
+//! as a digest: nothing here hashes messages. Every intermediate value is written directly into a
+//! [`Secret`](crate::secret::Secret) and wiped with the stage that it came from.
 
 #![cfg_attr(
     not(test),

@@ -7,10 +7,10 @@ use crate::crypto::hash::{Digest, HashAlgorithm};
 use crate::crypto::hkdf::Prk;
 use crate::secret::Secret;
 
-/// Where a PSK comes from. The label differs, so that one kind cannot stand in for the other.
+/// The origin of a PSK. The labels differ, so that one kind cannot replace the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PskKind {
-    /// Provisioned outside of TLS, and used as it is.
+    /// Provisioned outside of TLS, and used directly.
     External,
     /// Provisioned outside of TLS, and imported (RFC 9258, 5.2).
     Imported,
@@ -28,9 +28,9 @@ impl PskKind {
     }
 }
 
-/// binder_key: makes and checks the binder of one PSK.
+/// binder_key: makes and verifies the binder of one PSK.
 ///
-/// A binder is computed like a Finished with the binder_key as its base key, over the ClientHello
+/// A binder is computed like a Finished, with the binder_key as its base key, over the ClientHello
 /// up to its list of binders.
 pub(crate) struct BinderKey(FinishedKey);
 
@@ -39,18 +39,18 @@ impl BinderKey {
         Self(FinishedKey::new(&binder_key))
     }
 
-    /// The binder for the transcript up to the truncated ClientHello.
+    /// Returns the binder for the transcript up to the truncated ClientHello.
     pub(crate) fn binder(&self, transcript: &Digest) -> Vec<u8> {
         self.0.verify_data(transcript)
     }
 
-    /// Whether this is the binder that the transcript asks for, in constant time.
+    /// Returns true if this is the binder for the transcript, in constant time.
     pub(crate) fn verify(&self, transcript: &Digest, binder: &[u8]) -> bool {
         self.0.verify(transcript, binder)
     }
 }
 
-/// resumption_secret: where the PSKs of a connection's tickets come from.
+/// resumption_secret: the source of the PSKs of a connection's tickets.
 #[doc(alias = "resumption_master_secret")]
 pub(crate) struct ResumptionSecret {
     hash: HashAlgorithm,
@@ -62,7 +62,7 @@ impl ResumptionSecret {
         Self { hash, secret }
     }
 
-    /// The PSK that belongs to the ticket with this ticket_nonce, `opaque ticket_nonce<0..255>`.
+    /// Derives the PSK of the ticket with this ticket_nonce, `opaque ticket_nonce<0..255>`.
     pub(crate) fn psk(&self, ticket_nonce: &[u8]) -> Secret {
         let prk = Prk::from_secret(self.hash, Secret::copy_of(self.secret.expose()));
         label::expand(

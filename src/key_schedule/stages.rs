@@ -1,7 +1,7 @@
-//! The stages of the key schedule: what stands down the left side of the diagram.
+//! The stages of the key schedule: the left side of the diagram.
 //!
-//! Each stage is consumed by the step to the next, and wiped with it: what a stage cannot derive
-//! any more, or not yet, does not compile.
+//! Each stage is consumed by the step to the next, and wiped with it: what a stage can no longer
+//! derive, or cannot derive yet, does not compile.
 
 use super::exporter::ExporterSecret;
 use super::label::{self, Label};
@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// available.
 const ZEROS: [u8; HashAlgorithm::MAX_OUTPUT_LEN] = [0; HashAlgorithm::MAX_OUTPUT_LEN];
 
-/// The early_secret: all that is known before the key exchange.
+/// The early_secret: everything that is known before the key exchange.
 pub(crate) struct EarlySecret(Prk);
 
 impl EarlySecret {
@@ -28,7 +28,7 @@ impl EarlySecret {
         ))
     }
 
-    /// The key for the binder of this PSK.
+    /// Derives the key for the binder of this PSK.
     pub(crate) fn binder_key(&self, kind: PskKind) -> BinderKey {
         let empty = self.0.algorithm().hash(b"");
         BinderKey::new(Prk::from_secret(
@@ -61,7 +61,7 @@ impl EarlySecret {
     }
 }
 
-/// The handshake_secret: with the key exchange, before it is known with whom.
+/// The handshake_secret: includes the key exchange; the peer is not authenticated yet.
 pub(crate) struct HandshakeSecret(Prk);
 
 impl HandshakeSecret {
@@ -86,7 +86,7 @@ impl HandshakeSecret {
     }
 }
 
-/// The main_secret: what the application's keys come from.
+/// The main_secret: the source of the application's keys.
 #[doc(alias = "master_secret")]
 pub(crate) struct MainSecret(Prk);
 
@@ -123,7 +123,7 @@ impl MainSecret {
     }
 }
 
-/// What a connected side keeps of the key schedule, besides the traffic secrets in its two
+/// What a connected side keeps of the key schedule, besides the traffic secrets of its two
 /// directions and the exporter_secret.
 pub(crate) struct Epoch {
     /// The resumption_secret, which tickets' PSKs come from.

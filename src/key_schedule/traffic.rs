@@ -29,7 +29,7 @@ impl TrafficSecret {
         )
     }
 
-    /// The key for this side's Finished, whose base key this is.
+    /// Derives the key for this side's Finished, whose base key this secret is.
     pub(crate) fn finished_key(&self) -> FinishedKey {
         FinishedKey::new(&self.0)
     }

@@ -2,21 +2,21 @@
 //!
 //! The dependencies wipe what they own when it is dropped, but not what the compiler spills, moves
 //! or returns by value: copies of keys stay in dead stack frames until something else happens to
-//! stand there. So each call with a secret goes through here: it runs in a frame of its own, and
+//! overwrite them. So each call with a secret goes through here. It runs in a frame of its own, and
 //! then a frame at the same place, as deep as any of those calls was measured to go, is filled with
 //! zeros.
 //!
 //! The closure should leave its result on the heap, by filling a `Secret` or returning a `Box`:
 //! what it returns by value is copied into the caller's frame, which is not overwritten.
 //!
-//! Records too are sealed and opened through here: aes-gcm works on many blocks at once and spills
-//! round keys for each. Once for each key, when it goes, would be cheaper, and was tried: by then a
-//! copy may stand in a frame that still lives, in room that nobody writes to (a `None`, a small
-//! variant), and moves about with it. It costs some 100 ns a record, and some 7 ns under our own
-//! kernel. An AEAD that wipes its own spills is called without.
+//! Records are sealed and opened through here too: aes-gcm works on many blocks at once and spills
+//! round keys for each. Overwriting once for each key, when it is dropped, would be cheaper, and
+//! was tried. By then a copy may be in a frame that is still alive, in room that nothing writes to
+//! (a `None`, a small variant), and moves with it. It costs about 100 ns a record, and about 7 ns
+//! with our own kernel. An AEAD that wipes its own spills is called directly.
 //!
-//! How deep is deep enough depends on how much the compiler optimizes. `just scrub-levels` measures
-//! it at each level.
+//! The required depth depends on how much the compiler optimizes. `just scrub-levels` measures it
+//! at each level.
 
 use zeroize::optimization_barrier;
 
