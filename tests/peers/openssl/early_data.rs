@@ -12,7 +12,7 @@ use fleeting::{
     ServerBuilder, SessionCache, Status, SystemRandom, TicketKeys,
 };
 
-use crate::openssl::{count, exporters_agree, s_client, s_server, with_session};
+use crate::openssl::commands::{count, exporters_agree, s_client, s_server, with_session};
 use crate::program::{
     BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end,
     settle,

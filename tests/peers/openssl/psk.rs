@@ -11,7 +11,9 @@ use fleeting::{
     ReplayGuard, Server, SessionCache,
 };
 
-use crate::openssl::{count, exporters_agree, nameless_s_server, s_client, s_server, with_session};
+use crate::openssl::commands::{
+    count, exporters_agree, nameless_s_server, s_client, s_server, with_session,
+};
 use crate::program::{
     BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end,
     settle,

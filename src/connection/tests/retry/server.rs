@@ -807,7 +807,7 @@ fn early_data_is_removed() {
 
 /// 4.3.10: "The server then ignores early data by skipping all records with an external content
 /// type of "application_data" (indicating that they are encrypted), up to the configured
-/// max_early_data_size." More of what is skipped in `early_data.rs`.
+/// max_early_data_size." More of what is skipped in `early_data/skipped.rs`.
 #[test]
 fn early_data_between_the_hellos_is_skipped() {
     for server in [server(), asking_server(required())] {

@@ -1,0 +1,126 @@
+//! GnuTLS's commands `gnutls-cli` and `gnutls-serv`: how they are started, and what they say.
+//!
+//! The client sends what is typed into it, takes `^rekey^` for a command, and prints what it
+//! receives; the server sends back what it receives. Both put secp256r1 first: the client sends
+//! shares of that and of X25519, or of that alone; the server takes the client's first group,
+//! shared or not.
+
+use std::io::Write;
+
+use crate::program::{Door, Files, Program, Tls, World, expect, expect_end, free_port};
+use crate::support::{SERVER_NAME, Suite, lines};
+
+const INSTALL: &str = "apt-get install gnutls-bin";
+
+/// TLS 1.3 alone, and this suite.
+pub fn priority(suite: Suite) -> String {
+    let cipher = match suite.1 {
+        "TLS_AES_128_GCM_SHA256" => "AES-128-GCM",
+        "TLS_AES_256_GCM_SHA384" => "AES-256-GCM",
+        _ => "CHACHA20-POLY1305",
+    };
+    format!("NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+{cipher}")
+}
+
+/// `gnutls-cli` on its way to us. It checks our certificate and our name.
+pub fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Program {
+    let port = door.port().to_string();
+    let fixed = [
+        "-p",
+        &port,
+        "127.0.0.1",
+        "--sni-hostname",
+        SERVER_NAME,
+        "--verify-hostname",
+        SERVER_NAME,
+        "--x509cafile",
+        &world.ca,
+    ];
+    let rest = [
+        "--priority",
+        priority,
+        "--inline-commands",
+        "--keymatexport",
+        "EXPORTER-test",
+        "--keymatexportsize",
+        "32",
+    ];
+    Program::start("gnutls-cli", INSTALL, fixed.iter().chain(&rest).chain(more))
+}
+
+/// `gnutls-serv`, and its port.
+pub fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) -> (Program, u16) {
+    // It cannot find a free port, so somebody may be faster.
+    for _ in 0..10 {
+        let number = free_port();
+        let port = number.to_string();
+        let fixed = [
+            "--echo",
+            "-p",
+            &port,
+            "--x509certfile",
+            &files.chain,
+            "--x509keyfile",
+            &files.key,
+            "--x509cafile",
+            &world.ca,
+        ];
+        let rest = [
+            "--priority",
+            priority,
+            "--keymatexport",
+            "EXPORTER-test",
+            "--keymatexportsize",
+            "32",
+        ];
+        let program = Program::start(
+            "gnutls-serv",
+            INSTALL,
+            fixed.iter().chain(&rest).chain(more),
+        );
+        let said = program.wait_for_line("Echo Server listening on IPv4 0.0.0.0 port ");
+        if said.ends_with("done") {
+            return (program, number);
+        }
+    }
+    panic!("gnutls-serv found no port in ten attempts");
+}
+
+pub fn exporters_agree(stream: &Tls, program: &Program) {
+    assert_eq!(program.wait_for_line("- Key material: "), exported(stream));
+}
+
+pub fn exported(stream: &Tls) -> String {
+    let ours = stream
+        .export_keying_material("EXPORTER-test", "", 32)
+        .unwrap();
+    ours.expose()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Data to `gnutls-serv` and back.
+pub fn echo(stream: &mut Tls, program: &Program, what: &str, length: usize) {
+    // It sends what it has read before it reads more: all at once would fill both directions.
+    for piece in lines(what, length).chunks(8192) {
+        stream
+            .write_all(piece)
+            .unwrap_or_else(|error| panic!("{error}.{}", program.report()));
+        expect(stream, piece, program);
+    }
+}
+
+pub fn with_identity(files: &Files) -> [&str; 4] {
+    ["--x509certfile", &files.chain, "--x509keyfile", &files.key]
+}
+
+/// `gnutls-cli --resume` connects, disconnects when it has a ticket, and connects again.
+pub const RESUME: [&str; 2] = ["--resume", "--waitresumption"];
+
+/// The first of its two connections. What it says about that it keeps to itself until the second.
+pub fn end_first(mut stream: Tls, program: &Program) {
+    // It waits for a ticket, which goes out with what we send first.
+    stream.close().unwrap();
+    expect_end(&mut stream, program);
+}

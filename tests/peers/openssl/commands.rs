@@ -1,0 +1,101 @@
+//! OpenSSL's commands `s_client` and `s_server`: how they are started, and what they say.
+//!
+//! Both send what is typed into them and print what they receive. A line that begins with `K` is a
+//! command: renew the keys and ask the peer to do the same; with `k`: renew them without asking;
+//! with `Q`: close. `-msgfile` gets a line for every message.
+
+use crate::program::{Door, Files, Program, Tls, World};
+use crate::support::SERVER_NAME;
+
+const INSTALL: &str = "apt-get install openssl";
+
+/// `s_client` on its way to us. It checks our certificate and our name.
+pub fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
+    let target = format!("127.0.0.1:{}", door.port());
+    let messages = world.folder.path("messages");
+    let fixed = [
+        "s_client",
+        "-connect",
+        &target,
+        "-servername",
+        SERVER_NAME,
+        "-verify_hostname",
+        SERVER_NAME,
+        "-verify_return_error",
+    ];
+    let rest = [
+        "-msgfile",
+        &messages,
+        "-msg",
+        "-keymatexport",
+        "EXPORTER-test",
+        "-keymatexportlen",
+        "32",
+    ];
+    Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more))
+}
+
+/// `s_server` with that identity, and its port: for one connection, or as many after one another as
+/// a second `-naccept` says.
+pub fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
+    let mut arguments = vec!["-cert", &files.chain, "-key", &files.key];
+    // An empty file is an error to it.
+    if !std::fs::read(&files.issuers).unwrap().is_empty() {
+        arguments.extend(["-cert_chain", &files.issuers]);
+    }
+    arguments.extend(more);
+    nameless_s_server(world, &arguments)
+}
+
+/// The same with no identity but what the arguments give it.
+pub fn nameless_s_server(world: &World, more: &[&str]) -> (Program, u16) {
+    let messages = world.folder.path("messages");
+    let fixed = [
+        "s_server",
+        "-accept",
+        "127.0.0.1:0",
+        "-naccept",
+        "1",
+        "-msgfile",
+        &messages,
+        "-msg",
+        "-verify_return_error",
+    ];
+    let rest = ["-keymatexport", "EXPORTER-test", "-keymatexportlen", "32"];
+    let program = Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more));
+    let port = program.wait_for_line("ACCEPT 127.0.0.1:").parse().unwrap();
+    (program, port)
+}
+
+/// How many of these messages it has sent (`>>>`) and received (`<<<`).
+pub fn count(world: &World, direction: &str, message: &str) -> usize {
+    world
+        .folder
+        .read("messages")
+        .lines()
+        .filter(|line| line.starts_with(direction) && line.contains(message))
+        .count()
+}
+
+pub fn exporters_agree(stream: &Tls, program: &Program) {
+    let exported = program.wait_for_line("Keying material: ");
+    let ours = stream
+        .export_keying_material("EXPORTER-test", "", 32)
+        .unwrap();
+    assert_eq!(
+        exported,
+        ours.expose()
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect::<String>()
+    );
+}
+
+/// A file that `s_client` keeps its session in, from the second connection on for use.
+pub fn with_session(file: &str, use_it: bool) -> Vec<&str> {
+    if use_it {
+        vec!["-sess_in", file, "-sess_out", file]
+    } else {
+        vec!["-sess_out", file]
+    }
+}
