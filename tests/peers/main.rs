@@ -17,6 +17,7 @@ mod go;
 mod node;
 mod openssl;
 mod program;
+mod psk;
 mod speaker;
 #[path = "../support/mod.rs"]
 mod support;

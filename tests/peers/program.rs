@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fleeting::{Client, Error, Identity, Progress, Server, Stream};
+use fleeting::{AlertDescription, Client, Error, Fault, Identity, Progress, Server, Stream};
 
 use crate::support::{Pki, SERVER_NAME, lines};
 use crate::wire::Wire;
@@ -517,4 +517,35 @@ pub fn read_error(stream: &mut Tls) -> Error {
         .read(&mut [0; 64])
         .expect_err("nothing was refused")
         .into()
+}
+
+/// What we export under the label that the programs are started with, in hexadecimal digits.
+pub fn exported(stream: &Tls) -> String {
+    let ours = stream
+        .export_keying_material("EXPORTER-test", "", 32)
+        .unwrap();
+    ours.expose()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// We failed because the program sent this alert.
+#[track_caller]
+pub fn assert_alert_received(error: &Error, alert: AlertDescription, program: &Program) {
+    assert!(
+        matches!(error, Error::AlertReceived(got) if *got == alert),
+        "{error}, not {alert}.{}",
+        program.report()
+    );
+}
+
+/// We failed because of what the program sent, for this reason.
+#[track_caller]
+pub fn assert_fault(error: &Error, is_reason: impl Fn(&Fault) -> bool, program: &Program) {
+    assert!(
+        matches!(error, Error::Protocol { fault, .. } if is_reason(fault)),
+        "{error}.{}",
+        program.report()
+    );
 }

@@ -9,11 +9,11 @@ use fleeting::{
 };
 
 use crate::gnutls::commands::{
-    RESUME, echo, end_first, exported, exporters_agree, gnutls_cli, gnutls_serv, priority,
-    with_identity,
+    RESUME, echo, end_first, exporters_agree, gnutls_cli, gnutls_serv, priority, with_identity,
 };
 use crate::program::{
-    BULK, Door, Tls, World, connect, cut, exchange, expect, expect_end, read_error, wait_until,
+    BULK, Door, Tls, World, assert_alert_received, assert_fault, connect, cut, exchange, expect,
+    expect_end, exported, read_error, wait_until,
 };
 use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, lines};
@@ -41,12 +41,7 @@ fn gnutls_cli_talks_to_us() {
             let door = Door::open();
             let mut arguments = vec!["--alpn", "z", "--alpn", "y", "--alpn", "x"];
             if shown {
-                arguments.extend([
-                    "--x509certfile",
-                    &world.client.chain,
-                    "--x509keyfile",
-                    &world.client.key,
-                ]);
+                arguments.extend(with_identity(&world.client));
             }
             let mut program = gnutls_cli(&world, &door, &priority(suite), &arguments);
             let mut stream = door.accept(&server, &program).unwrap();
@@ -482,11 +477,7 @@ fn gnutls_cli_refuses_our_certificate() {
         let door = Door::open();
         let program = gnutls_cli(&world, &door, &priority(SUITES[0]), &[]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 
@@ -514,11 +505,7 @@ fn gnutls_serv_refuses_our_certificate() {
         }
         let mut stream = connect(&builder.build().unwrap(), port).unwrap();
         let error = read_error(&mut stream);
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 
@@ -595,12 +582,7 @@ fn we_refuse_gnutls_cli() {
         (
             required(),
             &plain,
-            vec![
-                "--x509certfile",
-                &untrusted.chain,
-                "--x509keyfile",
-                &untrusted.key,
-            ],
+            with_identity(&untrusted).to_vec(),
             |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
             48,
         ),
@@ -638,11 +620,7 @@ fn we_refuse_gnutls_cli() {
         let door = Door::open();
         let program = gnutls_cli(&world, &door, priority, &arguments);
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}.{}",
-            program.report()
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for(format!("*** Received alert [{alert}]"));
     }
 }

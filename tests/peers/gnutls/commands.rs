@@ -7,7 +7,7 @@
 
 use std::io::Write;
 
-use crate::program::{Door, Files, Program, Tls, World, expect, expect_end, free_port};
+use crate::program::{Door, Files, Program, Tls, World, expect, expect_end, exported, free_port};
 use crate::support::{SERVER_NAME, Suite, lines};
 
 const INSTALL: &str = "apt-get install gnutls-bin";
@@ -88,16 +88,6 @@ pub fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) 
 
 pub fn exporters_agree(stream: &Tls, program: &Program) {
     assert_eq!(program.wait_for_line("- Key material: "), exported(stream));
-}
-
-pub fn exported(stream: &Tls) -> String {
-    let ours = stream
-        .export_keying_material("EXPORTER-test", "", 32)
-        .unwrap();
-    ours.expose()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Data to `gnutls-serv` and back.

@@ -5,29 +5,22 @@
 
 use std::io::Write;
 
-use fleeting::{AlertDescription, Client, Error, ExternalPsk, Fault, Server};
+use fleeting::{AlertDescription, Client, Fault, Server};
 
 use crate::gnutls::commands::{
     RESUME, echo, end_first, exporters_agree, gnutls_cli, gnutls_serv, priority,
 };
-use crate::program::{BULK, Door, World, connect, exchange, expect_end, wait_until};
+use crate::program::{
+    BULK, Door, World, assert_alert_received, assert_fault, connect, exchange, expect_end,
+    wait_until,
+};
+use crate::psk::{HEX, WRONG_HEX, psk};
 use crate::support::{SUITES, Suite};
 
 const IDENTITY: &str = "sensor17";
 
-const SECRET: [u8; 32] = *b"32 bytes nobody else knows about";
-
-const HEX: &str = "3332206279746573206e6f626f647920656c7365206b6e6f77732061626f7574";
-
-/// The same but for its last bit.
-const WRONG_HEX: &str = "3332206279746573206e6f626f647920656c7365206b6e6f77732061626f7575";
-
 /// Those that go with SHA-256.
 const SHA256_SUITES: [Suite; 2] = [SUITES[0], SUITES[2]];
-
-fn psk() -> ExternalPsk {
-    ExternalPsk::not_imported(IDENTITY, SECRET).unwrap()
-}
 
 fn with_psks(suite: Suite) -> String {
     format!("{}:+ECDHE-PSK:+DHE-PSK", priority(suite))
@@ -40,7 +33,7 @@ fn gnutls_cli_comes_with_a_psk() {
     for suite in SHA256_SUITES {
         for with_certificate in [false, true] {
             println!("{}, we have a certificate: {with_certificate}", suite.1);
-            let mut server = Server::builder().external_psks([psk()]);
+            let mut server = Server::builder().external_psks([psk(IDENTITY)]);
             if with_certificate {
                 server = server.identity(world.pki.server.clone());
             }
@@ -83,16 +76,15 @@ fn gnutls_cli_comes_with_a_psk() {
         ("sensor18", HEX, |fault| matches!(fault, Fault::UnknownPsk)),
     ];
     for (identity, secret, is_reason) in rows {
-        let server = Server::builder().external_psks([psk()]).build().unwrap();
+        let server = Server::builder()
+            .external_psks([psk(IDENTITY)])
+            .build()
+            .unwrap();
         let door = Door::open();
         let arguments = ["--pskusername", identity, "--pskkey", secret];
         let program = gnutls_cli(&world, &door, &with_psks(SUITES[0]), &arguments);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}.{}",
-            program.report()
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for("*** Received alert [51]");
     }
 }
@@ -108,7 +100,7 @@ fn we_come_to_gnutls_serv_with_a_psk() {
         )
     };
     let known = file("known", IDENTITY, HEX);
-    let alone = || Client::builder().external_psk(psk());
+    let alone = || Client::builder().external_psk(psk(IDENTITY));
     let trusting = || alone().trust(world.pki.authority.trust());
     for suite in SHA256_SUITES {
         for (trusts, client) in [(false, alone()), (true, trusting())] {
@@ -159,10 +151,6 @@ fn we_come_to_gnutls_serv_with_a_psk() {
         );
         let error = connect(&client.build().unwrap(), port).unwrap_err();
         let alert = AlertDescription::ILLEGAL_PARAMETER;
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }

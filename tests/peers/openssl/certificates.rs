@@ -8,9 +8,12 @@ use fleeting::{
     NamedGroup, Server, ServerBuilder,
 };
 
-use crate::openssl::commands::{count, exporters_agree, s_client, s_server, with_session};
+use crate::openssl::commands::{
+    count, exporters_agree, s_client, s_server, with_identity, with_session,
+};
 use crate::program::{
-    BULK, Door, Program, Tls, World, connect, cut, exchange, expect_end, read_error, wait_until,
+    BULK, Door, Program, Tls, World, assert_alert_received, assert_fault, connect, cut, exchange,
+    expect_end, read_error, wait_until,
 };
 use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
@@ -90,14 +93,7 @@ fn s_client_talks_to_us() {
                 "z,y,x",
             ];
             if shown {
-                arguments.extend([
-                    "-cert",
-                    &world.client.chain,
-                    "-key",
-                    &world.client.key,
-                    "-cert_chain",
-                    &world.client.issuers,
-                ]);
+                arguments.extend(with_identity(&world.client));
             }
             let mut program = s_client(&world, &door, &arguments);
             let mut stream = door.accept(&server, &program).unwrap();
@@ -213,14 +209,7 @@ fn s_client_resumes() {
                 let mut arguments = vec!["-CAfile", &world.ca, "-ciphersuites", suite.1];
                 arguments.extend(with_session(&session, number > 1));
                 if shown {
-                    arguments.extend([
-                        "-cert",
-                        &world.client.chain,
-                        "-key",
-                        &world.client.key,
-                        "-cert_chain",
-                        &world.client.issuers,
-                    ]);
+                    arguments.extend(with_identity(&world.client));
                 }
                 let door = Door::open();
                 let mut program = s_client(&world, &door, &arguments);
@@ -322,14 +311,7 @@ fn s_client_is_led_to_a_group() {
         ("X25519:P-256", |ours| ours.groups([P256]), P256, true),
         ("P-384:X25519", |ours| ours.retry_cookie(true), X25519, true),
     ];
-    let identity = [
-        "-cert",
-        &world.client.chain,
-        "-key",
-        &world.client.key,
-        "-cert_chain",
-        &world.client.issuers,
-    ];
+    let identity = with_identity(&world.client);
     for (groups, ours, group, retried) in rows {
         println!("{groups} to {group}, retried: {retried}");
         let server = Server::builder()
@@ -463,11 +445,7 @@ fn s_client_refuses_our_certificate() {
         let door = Door::open();
         let program = s_client(&world, &door, &["-CAfile", &world.ca]);
         let error = door.accept(&server, &program).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 
@@ -511,11 +489,7 @@ fn s_server_refuses_our_certificate() {
         }
         let mut stream = connect(&builder.build().unwrap(), port).unwrap();
         let error = read_error(&mut stream);
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 
@@ -562,10 +536,7 @@ fn we_refuse_s_server() {
         let files = world.files("refused", &server);
         let (program, port) = s_server(&world, &files, &[]);
         let error = connect(&good().build().unwrap(), port).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}"
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for(format!("SSL alert number {alert}\n"));
     }
 }
@@ -644,11 +615,7 @@ fn we_refuse_s_client() {
             &[&["-CAfile", &world.ca], &arguments[..]].concat(),
         );
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}.{}",
-            program.report()
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for(format!("SSL alert number {alert}\n"));
     }
 }
@@ -672,6 +639,7 @@ fn nothing_in_common_with_s_server() {
         ),
         (vec!["-tls1_2"], AlertDescription::PROTOCOL_VERSION),
     ] {
+        println!("{arguments:?}");
         let (program, port) = s_server(&world, &world.server, &arguments);
         let client = Client::builder()
             .trust(world.pki.authority.trust())
@@ -680,11 +648,7 @@ fn nothing_in_common_with_s_server() {
             .build()
             .unwrap();
         let error = connect(&client, port).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{arguments:?}: {error}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
 

@@ -4,7 +4,7 @@
 //! command: renew the keys and ask the peer to do the same; with `k`: renew them without asking;
 //! with `Q`: close. `-msgfile` gets a line for every message.
 
-use crate::program::{Door, Files, Program, Tls, World};
+use crate::program::{BULK, Door, Files, Program, Tls, World, exchange, expect_end, exported};
 use crate::support::SERVER_NAME;
 
 const INSTALL: &str = "apt-get install openssl";
@@ -77,18 +77,14 @@ pub fn count(world: &World, direction: &str, message: &str) -> usize {
         .count()
 }
 
-pub fn exporters_agree(stream: &Tls, program: &Program) {
-    let exported = program.wait_for_line("Keying material: ");
-    let ours = stream
-        .export_keying_material("EXPORTER-test", "", 32)
-        .unwrap();
-    assert_eq!(
-        exported,
-        ours.expose()
-            .iter()
-            .map(|byte| format!("{byte:02X}"))
-            .collect::<String>()
-    );
+/// The arguments with which `s_client` shows this certificate.
+pub fn with_identity(files: &Files) -> [&str; 6] {
+    let Files {
+        chain,
+        key,
+        issuers,
+    } = files;
+    ["-cert", chain, "-key", key, "-cert_chain", issuers]
 }
 
 /// A file that `s_client` keeps its session in, from the second connection on for use.
@@ -98,4 +94,26 @@ pub fn with_session(file: &str, use_it: bool) -> Vec<&str> {
     } else {
         vec!["-sess_out", file]
     }
+}
+
+pub fn exporters_agree(stream: &Tls, program: &Program) {
+    let theirs = program.wait_for_line("Keying material: ");
+    assert_eq!(theirs, exported(stream).to_uppercase());
+}
+
+/// Data and new keys both ways.
+pub fn exchange_and_rekey(stream: &mut Tls, program: &Program, what: &str) {
+    exchange(stream, program, what, BULK);
+    stream.rekey().unwrap();
+    exchange(stream, program, &format!("{what} K"), 100);
+}
+
+/// The same, and the end, which `s_client` begins.
+pub fn end_with_s_client(mut stream: Tls, mut program: Program) {
+    exporters_agree(&stream, &program);
+    exchange_and_rekey(&mut stream, &program, "bulk");
+    program.type_in("Q\n");
+    expect_end(&mut stream, &program);
+    stream.close().unwrap();
+    program.finish_well();
 }

@@ -12,10 +12,11 @@ use fleeting::{
     ServerBuilder, SessionCache, Status, SystemRandom, TicketKeys,
 };
 
-use crate::openssl::commands::{count, exporters_agree, s_client, s_server, with_session};
+use crate::openssl::commands::{
+    count, end_with_s_client, exchange_and_rekey, s_client, s_server, with_identity, with_session,
+};
 use crate::program::{
-    BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end,
-    settle,
+    Door, Program, Tls, World, accept_early, connect, connect_early, expect_end, settle,
 };
 use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SUITES, lines, now};
@@ -29,18 +30,6 @@ const ANSWER: &[u8] = b"1 answer before all else\n";
 
 fn guard() -> ReplayGuard {
     ReplayGuard::in_memory(100)
-}
-
-/// Data both ways, and the end, which `s_client` begins.
-fn end_with_s_client(mut stream: Tls, mut program: Program) {
-    exporters_agree(&stream, &program);
-    exchange(&mut stream, &program, "bulk", BULK);
-    stream.rekey().unwrap();
-    exchange(&mut stream, &program, "rekey", 100);
-    program.type_in("Q\n");
-    expect_end(&mut stream, &program);
-    stream.close().unwrap();
-    program.finish_well();
 }
 
 // ---- s_client to us ----
@@ -77,14 +66,7 @@ fn s_client_sends_early_data() {
                 ];
                 arguments.extend(with_session(&session, number > 1));
                 if shown {
-                    arguments.extend([
-                        "-cert",
-                        &world.client.chain,
-                        "-key",
-                        &world.client.key,
-                        "-cert_chain",
-                        &world.client.issuers,
-                    ]);
+                    arguments.extend(with_identity(&world.client));
                     arguments.extend(["-alpn", "z,y"]);
                 }
                 let door = Door::open();
@@ -311,9 +293,7 @@ fn assert_read(program: &Program, early: &[u8]) {
 /// Data both ways, and the end, which we begin.
 fn end_with_s_server(mut stream: Tls, program: &Program, what: &str) {
     settle(&mut stream, program, what);
-    exchange(&mut stream, program, what, BULK);
-    stream.rekey().unwrap();
-    exchange(&mut stream, program, &format!("{what} K"), 100);
+    exchange_and_rekey(&mut stream, program, what);
     stream.close().unwrap();
     expect_end(&mut stream, program);
 }

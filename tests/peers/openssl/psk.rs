@@ -7,29 +7,24 @@
 use std::io::Write;
 
 use fleeting::{
-    AlertDescription, CipherSuite, Client, EarlyData, Error, ExternalPsk, Fault, NamedGroup,
-    ReplayGuard, Server, SessionCache,
+    AlertDescription, CipherSuite, Client, EarlyData, Fault, NamedGroup, ReplayGuard, Server,
+    SessionCache,
 };
 
 use crate::openssl::commands::{
-    count, exporters_agree, nameless_s_server, s_client, s_server, with_session,
+    count, end_with_s_client, exchange_and_rekey, nameless_s_server, s_client, s_server,
+    with_session,
 };
 use crate::program::{
-    BULK, Door, Program, Tls, World, accept_early, connect, connect_early, exchange, expect_end,
-    settle,
+    Door, Tls, World, accept_early, assert_alert_received, assert_fault, connect, connect_early,
+    expect_end, settle,
 };
+use crate::psk::{HEX, WRONG_HEX, psk};
 use crate::speaker::{P256, X25519};
 use crate::support::{SUITES, Suite, lines};
 use crate::wire::PRE_SHARED_KEY;
 
 const IDENTITY: &str = "sensor 17";
-
-const SECRET: [u8; 32] = *b"32 bytes nobody else knows about";
-
-const HEX: &str = "3332206279746573206e6f626f647920656c7365206b6e6f77732061626f7574";
-
-/// The same but for its last bit.
-const WRONG_HEX: &str = "3332206279746573206e6f626f647920656c7365206b6e6f77732061626f7575";
 
 const KNOWN: [&str; 4] = ["-psk_identity", IDENTITY, "-psk", HEX];
 
@@ -43,10 +38,6 @@ const SHA256_SUITES: [Suite; 2] = [SUITES[2], SUITES[0]];
 /// How much early data is sent, in bytes, and as much is taken.
 const SIZE: usize = 1024;
 
-fn psk() -> ExternalPsk {
-    ExternalPsk::not_imported(IDENTITY, SECRET).unwrap()
-}
-
 /// Authenticated by the PSK and by nothing else.
 fn assert_known(stream: &Tls, resumed: bool) {
     assert_eq!(
@@ -55,22 +46,6 @@ fn assert_known(stream: &Tls, resumed: bool) {
     );
     assert!(stream.peer().is_none());
     assert_eq!(stream.resumed(), resumed);
-}
-
-/// Data and new keys both ways.
-fn converse(stream: &mut Tls, program: &Program, what: &str) {
-    exchange(stream, program, what, BULK);
-    stream.rekey().unwrap();
-    exchange(stream, program, &format!("{what} K"), 100);
-}
-
-fn end_with_s_client(mut stream: Tls, mut program: Program) {
-    exporters_agree(&stream, &program);
-    converse(&mut stream, &program, "bulk");
-    program.type_in("Q\n");
-    expect_end(&mut stream, &program);
-    stream.close().unwrap();
-    program.finish_well();
 }
 
 // ---- what works ----
@@ -84,7 +59,7 @@ fn s_client_comes_with_a_psk() {
     let early = lines("early", SIZE);
     let file = world.folder.write("early", &early);
     let all = SUITES.map(|suite| suite.1).join(":");
-    let alone = || Server::builder().external_psks([psk()]);
+    let alone = || Server::builder().external_psks([psk(IDENTITY)]);
     let beside = || alone().identity(world.pki.server.clone());
     let (chacha, aes) = (SHA256_SUITES[0].0, SHA256_SUITES[1].0);
     // Its suites and groups, ours, and what is agreed upon: with all suites, one that the PSK goes
@@ -182,7 +157,11 @@ fn s_client_comes_with_a_psk() {
 #[ignore = "needs openssl"]
 fn we_come_to_s_server_with_a_psk() {
     let world = World::new();
-    let alone = || Client::builder().external_psk(psk()).early_data(true);
+    let alone = || {
+        Client::builder()
+            .external_psk(psk(IDENTITY))
+            .early_data(true)
+    };
     let trusting = || alone().trust(world.pki.authority.trust());
     let (chacha, aes) = (SHA256_SUITES[0], SHA256_SUITES[1]);
     type Row<'a> = (
@@ -267,7 +246,7 @@ fn we_come_to_s_server_with_a_psk() {
                     program.wait_for(&early);
                 }
                 settle(&mut stream, &program, &format!("{number}"));
-                converse(&mut stream, &program, &format!("{number}"));
+                exchange_and_rekey(&mut stream, &program, &format!("{number}"));
                 assert_eq!(count(&world, ">>>", "Certificate"), 0);
                 stream.close().unwrap();
                 expect_end(&mut stream, &program);
@@ -284,7 +263,7 @@ fn an_unknown_psk_beside_a_certificate_is_ignored() {
     let world = World::new();
     let server = Server::builder()
         .identity(world.pki.server.clone())
-        .external_psks([psk()])
+        .external_psks([psk(IDENTITY)])
         .build()
         .unwrap();
     let door = Door::open();
@@ -300,7 +279,7 @@ fn an_unknown_psk_beside_a_certificate_is_ignored() {
     end_with_s_client(stream, program);
 
     let client = Client::builder()
-        .external_psk(psk())
+        .external_psk(psk(IDENTITY))
         .trust(world.pki.authority.trust())
         .build()
         .unwrap();
@@ -311,7 +290,7 @@ fn an_unknown_psk_beside_a_certificate_is_ignored() {
         stream.peer().unwrap().certificates(),
         world.pki.server.certificates()
     );
-    converse(&mut stream, &program, "bulk");
+    exchange_and_rekey(&mut stream, &program, "bulk");
     stream.write_all(b"1 last line\n").unwrap();
     stream.close().unwrap();
     program.wait_for("1 last line\n");
@@ -325,7 +304,7 @@ fn an_unknown_psk_beside_a_certificate_is_ignored() {
 #[ignore = "needs openssl"]
 fn we_refuse_s_clients_psk() {
     let world = World::new();
-    let alone = || Server::builder().external_psks([psk()]);
+    let alone = || Server::builder().external_psks([psk(IDENTITY)]);
     let beside = || alone().identity(world.pki.server.clone());
     type Row<'a> = (
         fleeting::ServerBuilder,
@@ -377,11 +356,7 @@ fn we_refuse_s_clients_psk() {
             &[&["-CAfile", &world.ca], &arguments[..]].concat(),
         );
         let error = door.accept(&server.build().unwrap(), &program).unwrap_err();
-        assert!(
-            matches!(&error, Error::Protocol { fault, .. } if is_reason(fault)),
-            "{error}.{}",
-            program.report()
-        );
+        assert_fault(&error, is_reason, &program);
         program.wait_for(format!("SSL alert number {alert}\n"));
     }
 }
@@ -390,7 +365,7 @@ fn we_refuse_s_clients_psk() {
 #[ignore = "needs openssl"]
 fn s_server_refuses_our_psk() {
     let world = World::new();
-    let alone = || Client::builder().external_psk(psk());
+    let alone = || Client::builder().external_psk(psk(IDENTITY));
     let trusting = || alone().trust(world.pki.authority.trust());
     for (client, arguments, alert) in [
         (alone(), &WRONG, AlertDescription::ILLEGAL_PARAMETER),
@@ -399,12 +374,9 @@ fn s_server_refuses_our_psk() {
         (alone(), &UNKNOWN, AlertDescription::MISSING_EXTENSION),
         (trusting(), &UNKNOWN, AlertDescription::HANDSHAKE_FAILURE),
     ] {
+        println!("{arguments:?}");
         let (program, port) = nameless_s_server(&world, &[&["-nocert"], &arguments[..]].concat());
         let error = connect(&client.build().unwrap(), port).unwrap_err();
-        assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
-            "{arguments:?}: {error}, not {alert}.{}",
-            program.report()
-        );
+        assert_alert_received(&error, alert, &program);
     }
 }
