@@ -9,7 +9,7 @@ use fleeting::{
     Validity,
 };
 
-use crate::support::{End, NAME, NOW, Pair, Seeded, data};
+use crate::support::{NAME, NOW, Pair, Seeded, data};
 use crate::wire::Transport;
 
 /// The server's certificate has this name as well.
@@ -217,19 +217,9 @@ pub fn cast() -> &'static Cast {
     })
 }
 
-/// A pair before its handshake; the ClientHello waits.
-pub fn pair(client: &Client, server: &Server, seed: u64) -> Pair {
-    let mut rng = Seeded(seed);
-    let connection = client.connection(NAME, NOW, &mut rng).unwrap();
-    Pair {
-        client: End::new(connection, rng),
-        server: End::new(server.connection(NOW), Seeded(!seed)),
-    }
-}
-
 /// A pair after its handshake, whatever became of it.
 pub fn handshake(client: &Client, server: &Server, transport: Transport, seed: u64) -> Pair {
-    let mut pair = pair(client, server, seed);
+    let mut pair = Pair::between(client, server, seed);
     transport.settle(&mut pair, &mut Seeded(seed));
     pair
 }

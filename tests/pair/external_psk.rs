@@ -12,12 +12,7 @@ fn psk(own: &str, peer: &str) -> ExternalPsk {
 }
 
 fn pair(client: &Client, server: &Server) -> Pair {
-    let mut rng = Seeded(1);
-    let connection = client.connection(NAME, NOW, &mut rng).unwrap();
-    let mut pair = Pair {
-        client: End::new(connection, rng),
-        server: End::new(server.connection(NOW), Seeded(2)),
-    };
+    let mut pair = Pair::between(client, server, 1);
     pair.settle();
     pair
 }

@@ -351,7 +351,7 @@ fn run(cell: &Cell) {
 /// answers at once.
 fn meet(cell: &Cell, client: &Client, server: &Server, seed: u64) -> Pair {
     let outcome = expected(cell).early_data;
-    let mut pair = cast::pair(client, server, seed);
+    let mut pair = Pair::between(client, server, seed);
     let mut rng = Seeded(seed);
     let left = if outcome == EarlyData::NotOffered {
         0

@@ -450,7 +450,7 @@ fn with_changed(message: usize, change: Change) -> Pair {
         .retry_cookie(true)
         .build()
         .unwrap();
-    let mut pair = cast::pair(&client, &server, 1);
+    let mut pair = Pair::between(&client, &server, 1);
     let mut number = 0;
     loop {
         let mut moved = 0;
@@ -692,7 +692,7 @@ fn a_second_retry() {
         .groups([NamedGroup::SECP256R1])
         .build()
         .unwrap();
-    let mut pair = cast::pair(&client, &server, 1);
+    let mut pair = Pair::between(&client, &server, 1);
     let hello = pair.client.send(usize::MAX);
     pair.server.receive(&hello, usize::MAX);
     let retry = pair.server.send(usize::MAX);

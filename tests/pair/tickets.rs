@@ -12,7 +12,7 @@ use fleeting::{
 };
 
 use crate::cast::{self, Credential::Certificate, DAY, OTHER_NAME, cast};
-use crate::support::{End, NAME, NOW, Pair, Seeded};
+use crate::support::{NAME, NOW, Pair, Seeded};
 use crate::wire::{COOKIE, KEY_SHARE, PRE_SHARED_KEY, Transport, hellos};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -82,13 +82,7 @@ impl Shared {
         let mut clocks = [NOW; 2];
         clocks[0].unix += setup.client_clock;
         clocks[1].unix += setup.server_clock;
-        let mut rng = Seeded(seed);
-        let connection = client.connection(setup.name, clocks[0], &mut rng).unwrap();
-        let mut pair = Pair {
-            client: End::new(connection, rng),
-            server: End::new(server.connection(clocks[1]), Seeded(!seed)),
-        };
-        [pair.client.now, pair.server.now] = clocks;
+        let mut pair = Pair::between_at(&client, &server, clocks, setup.name, seed);
         Transport::Whole.settle(&mut pair, &mut Seeded(0));
         // Tickets go out with the server's first data, be it none.
         if pair.server.connection.negotiated().is_some() {

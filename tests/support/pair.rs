@@ -297,6 +297,30 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// A connection of this client with this server at [`NOW`], before anything has moved: the
+    /// ClientHello waits.
+    pub fn between(client: &Client, server: &Server, seed: u64) -> Self {
+        Self::between_at(client, server, [NOW; 2], NAME, seed)
+    }
+
+    /// The same under another name, with the clock of the client and that of the server.
+    pub fn between_at(
+        client: &Client,
+        server: &Server,
+        clocks: [Now; 2],
+        name: &str,
+        seed: u64,
+    ) -> Self {
+        let mut rng = Seeded(seed);
+        let connection = client.connection(name, clocks[0], &mut rng).unwrap();
+        let mut pair = Self {
+            client: End::new(connection, rng),
+            server: End::new(server.connection(clocks[1]), Seeded(!seed)),
+        };
+        [pair.client.now, pair.server.now] = clocks;
+        pair
+    }
+
     /// Moves bytes until neither side has any to send.
     pub fn settle(&mut self) {
         self.settle_in(usize::MAX);

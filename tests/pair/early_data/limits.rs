@@ -8,64 +8,36 @@ use std::time::Duration;
 
 use fleeting::{
     Answer, Client, ClientAuth, ClientBuilder, ConfigError, EarlyData, Error, NamedGroup, Now,
-    Question, ReplayEntry, ReplayGuard, ReplayVerdict, Server, ServerBuilder, SessionCache, Status,
-    TicketKeys,
+    Question, ReplayEntry, ReplayGuard, ReplayVerdict, Server, ServerBuilder, Status,
 };
 
+use crate::early_data::world::World;
 use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the connections of a test share.
-struct World {
-    sessions: SessionCache,
-    keys: TicketKeys,
+fn known_client(world: &World) -> ClientBuilder {
+    world
+        .client()
+        .identity(pki().client.clone())
+        .groups([NamedGroup::X25519])
 }
 
-impl World {
-    fn new() -> Self {
-        Self {
-            sessions: SessionCache::new(8),
-            keys: TicketKeys::rotating(),
-        }
-    }
+fn asking_server(world: &World) -> ServerBuilder {
+    world
+        .server()
+        .client_auth(ClientAuth::Required(pki().authority.trust()))
+}
 
-    fn client(&self) -> ClientBuilder {
-        let client = Client::builder()
-            .trust(pki().authority.trust())
-            .identity(pki().client.clone())
-            .groups([NamedGroup::X25519]);
-        client.sessions(self.sessions.clone()).early_data(true)
-    }
+/// A connection that begins so long after the first.
+fn pair_after(client: &Client, server: &Server, after: Duration) -> Pair {
+    let seed = after.as_secs() + 1;
+    Pair::between_at(client, server, [later(after); 2], NAME, seed)
+}
 
-    fn server(&self) -> ServerBuilder {
-        let server = Server::builder()
-            .identity(pki().server.clone())
-            .client_auth(ClientAuth::Required(pki().authority.trust()));
-        server.ticket_keys(self.keys.clone()).alpn(["a"])
-    }
-
-    /// A connection that begins so long after the first.
-    fn pair(client: &Client, server: &Server, after: Duration) -> Pair {
-        let now = later(after);
-        let mut rng = Seeded(after.as_secs() + 1);
-        let connection = client.connection(NAME, now, &mut rng).unwrap();
-        let mut pair = Pair {
-            client: End::new(connection, rng),
-            server: End::new(server.connection(now), Seeded(!after.as_secs())),
-        };
-        [pair.client.now, pair.server.now] = [now; 2];
-        pair
-    }
-
-    /// A full handshake, which leaves tickets.
-    fn visit(&self, client: &Client, server: &Server) {
-        let mut pair = Self::pair(client, server, Duration::ZERO);
-        pair.settle();
-        pair.server.write(b"");
-        pair.settle();
-        assert!(!self.sessions.is_empty());
-    }
+/// A full handshake, which leaves tickets.
+fn visit(world: &World, client: &Client, server: &Server) {
+    world.leave_tickets(&mut pair_after(client, server, Duration::ZERO));
 }
 
 fn later(after: Duration) -> Now {
@@ -93,14 +65,13 @@ impl Store {
 #[test]
 fn a_verdict_that_comes_after_the_window_rejects() {
     let (world, store) = (World::new(), Store::default());
-    let client = world.client().build().unwrap();
-    let server = world
-        .server()
+    let client = known_client(&world).build().unwrap();
+    let server = asking_server(&world)
         .early_data(1000, ReplayGuard::asking("a store"))
         .build()
         .unwrap();
-    world.visit(&client, &server);
-    let mut pair = World::pair(&client, &server, Duration::ZERO);
+    visit(&world, &client, &server);
+    let mut pair = pair_after(&client, &server, Duration::ZERO);
     pair.client.connection.write_early_data(b"pay").unwrap();
     let flight = pair.client.send(usize::MAX);
     let mut taken = Vec::new();
@@ -128,7 +99,7 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
     let world = World::new();
     let denied = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&denied);
-    let client = world.client().authorize(move |_| {
+    let client = known_client(&world).authorize(move |_| {
         if flag.load(Ordering::Relaxed) {
             Err("not that one")
         } else {
@@ -136,14 +107,13 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
         }
     });
     let client = client.build().unwrap();
-    let server = world
-        .server()
+    let server = asking_server(&world)
         .early_data(1000, ReplayGuard::in_memory(10))
         .build()
         .unwrap();
-    world.visit(&client, &server);
+    visit(&world, &client, &server);
     denied.store(true, Ordering::Relaxed);
-    let mut pair = World::pair(&client, &server, SECOND);
+    let mut pair = pair_after(&client, &server, SECOND);
     assert_eq!(pair.client.connection.write_early_data(b"pay").unwrap(), 0);
     pair.settle();
     assert!(matches!(pair.client.error(), Error::Protocol { fault, .. } if fault.alert().0 == 49));
@@ -156,22 +126,21 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
 #[test]
 fn a_ticket_that_allowed_more_allows_none() {
     let (world, guard) = (World::new(), ReplayGuard::in_memory(10));
-    let client = world.client().build().unwrap();
-    world.visit(
+    let client = known_client(&world).build().unwrap();
+    visit(
+        &world,
         &client,
-        &world
-            .server()
+        &asking_server(&world)
             .early_data(11, guard.clone())
             .build()
             .unwrap(),
     );
     for (max_size, expected) in [(10, EarlyData::Rejected), (11, EarlyData::Accepted)] {
-        let server = world
-            .server()
+        let server = asking_server(&world)
             .early_data(max_size, guard.clone())
             .build()
             .unwrap();
-        let mut pair = World::pair(&client, &server, SECOND * max_size);
+        let mut pair = pair_after(&client, &server, SECOND * max_size);
         pair.client.connection.write_early_data(&[7; 11]).unwrap();
         pair.settle();
         assert_eq!(
@@ -185,15 +154,14 @@ fn a_ticket_that_allowed_more_allows_none() {
 #[test]
 fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
     let world = World::new();
-    let client = world.client().build().unwrap();
-    let server = world
-        .server()
+    let client = known_client(&world).build().unwrap();
+    let server = asking_server(&world)
         .early_data(1000, ReplayGuard::in_memory(10))
         .build()
         .unwrap();
     for (waited, expected) in [(9, EarlyData::Accepted), (12, EarlyData::Rejected)] {
         world.sessions.clear();
-        let mut pair = World::pair(&client, &server, Duration::ZERO);
+        let mut pair = pair_after(&client, &server, Duration::ZERO);
         pair.settle();
         for end in [&mut pair.client, &mut pair.server] {
             end.now = later(SECOND * waited);
@@ -201,7 +169,7 @@ fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
         }
         pair.server.write(b"the first data");
         pair.settle();
-        let mut pair = World::pair(&client, &server, SECOND * (waited + 20));
+        let mut pair = pair_after(&client, &server, SECOND * (waited + 20));
         assert!(pair.client.connection.write_early_data(b"GET /").unwrap() > 0);
         pair.settle();
         let negotiated = pair.server.connection.negotiated().unwrap();
@@ -216,14 +184,13 @@ fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
 #[test]
 fn it_is_known_whose_it_is() {
     let world = World::new();
-    let client = world.client().alpn(["a"]).build().unwrap();
-    let server = world
-        .server()
+    let client = known_client(&world).alpn(["a"]).build().unwrap();
+    let server = asking_server(&world)
         .early_data(1000, ReplayGuard::in_memory(10))
         .build()
         .unwrap();
-    world.visit(&client, &server);
-    let mut pair = World::pair(&client, &server, SECOND);
+    visit(&world, &client, &server);
+    let mut pair = pair_after(&client, &server, SECOND);
     assert!(pair.server.connection.early_negotiated().is_none());
     pair.client.connection.write_early_data(b"GET /").unwrap();
     let flight = pair.client.send(usize::MAX);
@@ -260,8 +227,10 @@ fn what_could_never_be_accepted_is_not_offered() {
     let world = World::new();
     let guard = || ReplayGuard::in_memory(10);
     for builder in [
-        world.server().early_data(0, guard()),
-        world.server().early_data(1000, guard()).without_tickets(),
+        asking_server(&world).early_data(0, guard()),
+        asking_server(&world)
+            .early_data(1000, guard())
+            .without_tickets(),
     ] {
         assert!(matches!(
             builder.build(),

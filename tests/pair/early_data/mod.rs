@@ -4,3 +4,4 @@
 mod limits;
 mod mutated;
 mod outcomes;
+mod world;

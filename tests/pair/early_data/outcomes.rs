@@ -6,50 +6,26 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fleeting::{
-    AlertDescription, Client, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup,
-    ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, Server, ServerBuilder, SessionCache,
-    TicketKeys,
+    AlertDescription, ClientAuth, ClientBuilder, EarlyData, Error, Fault, NamedGroup, ReplayEntry,
+    ReplayGuard, ReplayStore, ReplayVerdict, Server, ServerBuilder,
 };
 
-use crate::support::{End, NAME, NOW, Pair, Seeded, pki};
+use crate::early_data::world::World;
+use crate::support::{End, NOW, Pair, Seeded, pki};
 
 /// How much a server here takes, in bytes.
 const MAX_SIZE: u32 = 1000;
 
-/// What the connections of a test share.
-struct World {
-    sessions: SessionCache,
-    keys: TicketKeys,
-}
-
 impl World {
-    fn new() -> Self {
-        Self {
-            sessions: SessionCache::new(8),
-            keys: TicketKeys::rotating(),
-        }
-    }
-
-    fn client(&self) -> ClientBuilder {
-        let client = Client::builder()
-            .trust(pki().authority.trust())
-            .groups([NamedGroup::X25519, NamedGroup::SECP256R1]);
-        client
-            .sessions(self.sessions.clone())
-            .early_data(true)
-            .alpn(["a"])
-    }
-
-    fn server(&self) -> ServerBuilder {
-        Server::builder()
-            .identity(pki().server.clone())
-            .ticket_keys(self.keys.clone())
+    fn visitor(&self) -> ClientBuilder {
+        self.client()
+            .groups([NamedGroup::X25519, NamedGroup::SECP256R1])
             .alpn(["a"])
     }
 
     /// A connection of that client with that server, before anything has moved.
     fn pair(&self, server: &Server, seed: u64) -> Pair {
-        pair(&self.client().build().unwrap(), server, seed)
+        Pair::between(&self.visitor().build().unwrap(), server, seed)
     }
 
     /// Makes a full handshake, which leaves tickets, and no others.
@@ -63,20 +39,8 @@ impl World {
                 .unwrap(),
             0
         );
-        pair.settle();
-        pair.server.write(b"");
-        pair.settle();
+        self.leave_tickets(&mut pair);
         assert_eq!(outcomes(&pair), [EarlyData::NotOffered; 2]);
-        assert!(!self.sessions.is_empty());
-    }
-}
-
-fn pair(client: &Client, server: &Server, seed: u64) -> Pair {
-    let mut rng = Seeded(seed);
-    let connection = client.connection(NAME, NOW, &mut rng).unwrap();
-    Pair {
-        client: End::new(connection, rng),
-        server: End::new(server.connection(NOW), Seeded(!seed)),
     }
 }
 
@@ -227,13 +191,13 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
     let (server, client) = (
         server.build().unwrap(),
         world
-            .client()
+            .visitor()
             .identity(pki().client.clone())
             .build()
             .unwrap(),
     );
     for (seed, expected) in [(1, EarlyData::NotOffered), (2, EarlyData::Accepted)] {
-        let mut pair = pair(&client, &server, seed);
+        let mut pair = Pair::between(&client, &server, seed);
         pair.client.connection.write_early_data(b"GET /").unwrap();
         pair.settle();
         pair.server.write(b"");
@@ -241,7 +205,7 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
         assert_eq!(outcomes(&pair), [expected; 2]);
     }
     closed.store(true, Ordering::Relaxed);
-    let mut pair = pair(&client, &server, 3);
+    let mut pair = Pair::between(&client, &server, 3);
     assert_eq!(
         pair.client.connection.write_early_data(b"GET /").unwrap(),
         5
