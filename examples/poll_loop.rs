@@ -54,8 +54,10 @@ impl Session {
 
     fn work(&mut self, now: Now) -> io::Result<Turn> {
         loop {
+            let status = self.tls.process(now, &mut SystemRandom)?;
+            // Before anything is waited for: the client may be waiting for this output.
             self.send()?;
-            match self.tls.process(now, &mut SystemRandom)? {
+            match status {
                 Status::Data => {
                     let data = self.tls.plaintext().to_vec();
                     let taken = self.tls.write(&data)?;
