@@ -10,11 +10,12 @@ use crate::error::{CertificateError, Error, NameError};
 use crate::identity::der::{inside, malformed};
 use crate::identity::server_name::ServerName;
 
-/// How many names are taken from a certificate, to be shown: the path validation looks at all.
+/// The number of a certificate's names that are read to be shown. Path validation checks all of
+/// them.
 pub(crate) const MAX_NAMES: usize = 256;
 
-/// The longest URI that is taken from a certificate, in bytes. SPIFFE IDs, which are what such URIs
-/// are used for, have the same limit.
+/// The longest URI that is read from a certificate, in bytes. SPIFFE IDs, the usual such URIs, have
+/// the same limit.
 const MAX_URI: usize = 2048;
 
 /// A name of subjectAltName.
@@ -27,8 +28,8 @@ pub(crate) enum AltName {
 }
 
 impl AltName {
-    /// Reads a name as it is given for a new certificate: a DNS name, which may begin with `*.`, or
-    /// an IP address.
+    /// Parses a name for a new certificate: a DNS name, which may begin with `*.`, or an IP
+    /// address.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let (wildcard, rest) = text
             .strip_prefix("*.")
@@ -46,7 +47,7 @@ impl AltName {
     }
 }
 
-/// The names in the extension.
+/// Reads the names in the extension.
 pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
     let mut outer = SliceReader::new(der).map_err(malformed)?;
     let mut list = inside(&mut outer, Tag::Sequence)?;
@@ -65,7 +66,7 @@ pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
         match (number, constructed) {
             (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
             (6, false) => {
-                // RFC 3986, section 2: graphic ASCII; so no line break comes with it into a log.
+                // RFC 3986, section 2: graphic ASCII, so it brings no line break into a log.
                 let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
                 names.extend(
                     core::str::from_utf8(bytes)
@@ -81,14 +82,14 @@ pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
             }
             // otherName, x400Address, directoryName, ediPartyName; rfc822Name, registeredID
             (0 | 3 | 4 | 5, true) | (1 | 8, false) => {}
-            // Path validation stops here as well, so nothing behind this has been looked at.
+            // Path validation stops here too, so it has not checked anything after this.
             _ => return Err(CertificateError::Malformed),
         }
     }
     Ok(names)
 }
 
-/// A dNSName, in lower case, if it is a DNS name or `*.` and one.
+/// Reads a dNSName in lower case: a DNS name, which may begin with `*.`.
 fn dns_name(bytes: &[u8]) -> Option<String> {
     let text = core::str::from_utf8(bytes).ok()?.to_ascii_lowercase();
     let name = ServerName::parse(text.strip_prefix("*.").unwrap_or(&text)).ok()?;

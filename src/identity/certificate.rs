@@ -1,5 +1,4 @@
-//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we look at ourselves,
-//! borrowed from its DER.
+//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we read ourselves, borrowed from its DER.
 //!
 //! ```text
 //! Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }
@@ -9,8 +8,8 @@
 //! }
 //! ```
 //!
-//! Path validation reads the same bytes with a parser of its own. This one is for what that leaves
-//! out (KeyUsage), for pinned keys, which need no path, for names that are shown, and for issuing.
+//! Path validation reads the same bytes with its own parser. This one is for what that leaves out
+//! (KeyUsage), for pinned keys, which need no path, for names that are shown, and for issuing.
 //! Nothing is allocated before the whole certificate has been read.
 
 use der::{Reader, SliceReader, Tag};
@@ -22,30 +21,30 @@ use crate::identity::distinguished_name::DistinguishedName;
 use crate::identity::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use crate::identity::public_key::PublicKey;
 
-/// The longest certificate that is read, in bytes: path validation has the same limit.
+/// The longest certificate that is read, in bytes. Path validation has the same limit.
 const MAX_LEN: usize = 65_535;
 
-/// How many extensions a certificate may have. The profiles in use have some ten; thousands of
-/// empty ones would make a certificate slow to read, and path validation reads it again for each
+/// The maximum number of extensions of a certificate. The profiles in use have about ten. Thousands
+/// of empty ones would make a certificate slow to read, and path validation reads it again for each
 /// step of its search.
 const MAX_EXTENSIONS: usize = 32;
 
-/// How many certificates a peer may send. Chains of private PKIs have two or three; the search for
-/// a path has a budget of its own besides.
+/// The maximum number of certificates that a peer may send. Chains of private PKIs have two or
+/// three. The search for a path has its own limits besides.
 pub(crate) const MAX_CHAIN: usize = 10;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certificate<'a> {
-    /// As DER without tag and length.
+    /// DER without tag and length.
     pub(crate) serial: &'a [u8],
-    /// The object identifier with its parameters, as DER without the SEQUENCE around them.
+    /// The object identifier with its parameters: DER without the SEQUENCE around them.
     pub(crate) signature_algorithm: &'a [u8],
-    /// With their tags and lengths.
+    /// DER with tag and length; so are the next three.
     pub(crate) issuer: &'a [u8],
     pub(crate) subject: &'a [u8],
     pub(crate) spki: &'a [u8],
     pub(crate) validity: &'a [u8],
-    /// The extensions that we know, as the DER inside their OCTET STRING.
+    /// The extensions that we know: the DER inside their OCTET STRING.
     pub(crate) key_usage: Option<&'a [u8]>,
     pub(crate) extended_key_usage: Option<&'a [u8]>,
     pub(crate) basic_constraints: Option<&'a [u8]>,
@@ -116,6 +115,8 @@ impl<'a> Certificate<'a> {
         Ok(parsed)
     }
 
+    /// Stores the content of an extension that we know.
+    ///
     /// `Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }`
     fn remember(&mut self, mut extension: SliceReader<'a>) -> Result<(), CertificateError> {
         let id = value(&mut extension, Tag::ObjectIdentifier)?;
@@ -130,12 +131,12 @@ impl<'a> Certificate<'a> {
             [0x55, 0x1d, 17] => &mut self.subject_alt_name,
             [0x55, 0x1d, 19] => &mut self.basic_constraints,
             [0x55, 0x1d, 37] => &mut self.extended_key_usage,
-            // Path validation's, and read here for issuing alone.
+            // Path validation checks them; we read them only to issue.
             [0x55, 0x1d, 30] => &mut self.name_constraints,
-            // CRL distribution points are path validation's.
+            // Path validation reads CRL distribution points.
             [0x55, 0x1d, 31] => return Ok(()),
-            // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection; behind a
-            // pinned key too.
+            // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection, even if the
+            // key is pinned.
             _ if critical => return Err(CertificateError::UnsupportedExtension),
             _ => return Ok(()),
         };
@@ -151,7 +152,7 @@ impl<'a> Certificate<'a> {
         PublicKey::from_spki(self.spki).ok_or(CertificateError::UnsupportedAlgorithm)
     }
 
-    /// Whether the issuer's name is the subject's: so it is with roots and self-signed
+    /// Returns true if the issuer's name is the subject's, as in roots and self-signed
     /// certificates.
     pub(crate) fn is_self_issued(&self) -> bool {
         self.issuer == self.subject
@@ -161,7 +162,7 @@ impl<'a> Certificate<'a> {
         self.key_usage.map(KeyUsage::read).transpose()
     }
 
-    /// Whether the key may sign a CertificateVerify.
+    /// Returns an error if the key may not sign a CertificateVerify.
     pub(crate) fn check_may_sign(&self) -> Result<(), CertificateError> {
         // RFC 9846, 4.5.1.2: the digitalSignature bit MUST be set if the Key Usage extension is
         // present.
@@ -171,7 +172,7 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether the key may sign certificates.
+    /// Returns an error if the key may not sign certificates.
     pub(crate) fn check_may_issue(&self) -> Result<BasicConstraints, CertificateError> {
         let constraints = self
             .basic_constraints
@@ -190,11 +191,11 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether an OID filter of a CertificateRequest lets this certificate through (RFC 9846,
-    /// 4.3.5). A filter that cannot be read lets nothing through, and one for an extension without
-    /// a matching rule lets all.
+    /// Returns true if the certificate passes an OID filter of a CertificateRequest (RFC 9846,
+    /// 4.3.5). A filter that cannot be read passes none, and one for an extension without a
+    /// matching rule passes all.
     pub(crate) fn matches_filter(&self, oid: &[u8], values: &[u8]) -> bool {
-        // The OIDs stand there as DER, with their tag and length.
+        // The OIDs are DER, with tag and length.
         match oid {
             // All key usage bits asserted in the request are asserted in the certificate.
             [0x06, 0x03, 0x55, 0x1d, 15] => match (self.key_usage(), KeyUsage::read(values)) {
@@ -215,9 +216,8 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// The DNS names, IP addresses and URIs of subjectAltName, at most
-    /// [`MAX_NAMES`](alt_name::MAX_NAMES); others, and those that are not well-formed, are left
-    /// out.
+    /// Returns the DNS names, IP addresses and URIs of subjectAltName, at most
+    /// [`MAX_NAMES`](alt_name::MAX_NAMES). Names of other forms, and malformed ones, are left out.
     pub(crate) fn alt_names(&self) -> Vec<AltName> {
         self.subject_alt_name
             .and_then(|names| alt_name::read_names(names).ok())

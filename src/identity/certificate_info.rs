@@ -39,7 +39,7 @@ pub struct CertificateInfo {
 }
 
 impl CertificateInfo {
-    /// Reads a certificate. `None` if it cannot be read.
+    /// Reads a certificate. Returns `None` if it cannot be read.
     pub(crate) fn read(der: &[u8]) -> Option<Self> {
         let certificate = Certificate::parse(der).ok()?;
         Some(Self {
@@ -51,36 +51,39 @@ impl CertificateInfo {
         })
     }
 
-    /// The subject as text (RFC 4514), such as `CN=alice,O=Example`. Control characters and those
-    /// that change the direction of writing are escaped.
+    /// Returns the subject as text (RFC 4514), such as `CN=alice,O=Example`. Control characters,
+    /// and those that change the direction of writing, are escaped.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The issuer as text, in the form of [`subject`](Self::subject).
+    /// Returns the issuer as text, in the form of [`subject`](Self::subject).
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The serial number, most significant byte first, without leading zeros; at most 20 bytes in
-    /// certificates that follow RFC 5280. `openssl x509 -serial` prints the same bytes.
+    /// Returns the serial number, most significant byte first, without leading zeros. It has at
+    /// most 20 bytes in certificates that follow RFC 5280. `openssl x509 -serial` prints the same
+    /// bytes.
     pub fn serial_number(&self) -> &[u8] {
         &self.serial_number
     }
 
-    /// From when to when the certificate is valid. A peer can be refused earlier, as its path also
-    /// ends with its issuers' certificates: see [`Peer::expires`](crate::Peer::expires).
+    /// Returns the period in which the certificate is valid. A peer can be refused earlier, when a
+    /// certificate of an issuer expires: see [`Peer::expires`](crate::Peer::expires).
     pub fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// The SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints it.
+    /// Returns the SHA-256 of the certificate in DER, as `openssl x509 -fingerprint -sha256` prints
+    /// it.
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
 }
 
-/// DER puts a zero before a number whose first bit is set. The number zero keeps one byte.
+/// Removes the zero that DER puts before a number whose first bit is set. The number zero keeps one
+/// byte.
 fn without_leading_zeros(mut number: &[u8]) -> &[u8] {
     while let [0, rest @ ..] = number
         && !rest.is_empty()

@@ -14,7 +14,7 @@ pub(crate) fn context(number: u32, constructed: bool) -> Tag {
     }
 }
 
-/// The content of the next element, which must have this tag.
+/// Returns the content of the next element, which must have this tag.
 pub(crate) fn value<'a>(
     reader: &mut SliceReader<'a>,
     tag: Tag,
@@ -27,7 +27,7 @@ pub(crate) fn value<'a>(
     }
 }
 
-/// The same, as a reader.
+/// Like [`value`], as a reader.
 pub(crate) fn inside<'a>(
     reader: &mut SliceReader<'a>,
     tag: Tag,
@@ -35,7 +35,7 @@ pub(crate) fn inside<'a>(
     SliceReader::new(value(reader, tag)?).map_err(malformed)
 }
 
-/// The next element with its tag, which must be this one, and its length.
+/// Returns the next element, which must have this tag, with its tag and length.
 pub(crate) fn whole<'a>(
     reader: &mut SliceReader<'a>,
     tag: Tag,

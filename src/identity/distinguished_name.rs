@@ -1,4 +1,4 @@
-//! [`DistinguishedName`]: a name of a subject or an issuer (RFC 5280, 4.1.2.4), as text.
+//! [`DistinguishedName`]: the name of a subject or an issuer (RFC 5280, 4.1.2.4), as text.
 //!
 //! ```text
 //! Name ::= SEQUENCE OF RelativeDistinguishedName

@@ -5,25 +5,25 @@
 //! trust/       whom we trust: Trust, certification paths, revocation lists
 //! authority/   a private PKI: Authority, and the certificates and lists that it issues
 //!
-//! certificate  the fields of an X.509 certificate (RFC 5280) that we read ourselves
-//! certificate_info   CertificateInfo: what an application can ask of it
-//! alt_name     the names in a certificate (subjectAltName)
-//! der          reads DER element by element
+//! certificate         the fields of an X.509 certificate (RFC 5280) that we read ourselves
+//! certificate_info    CertificateInfo: what an application can learn from it
+//! alt_name            the names in a certificate (subjectAltName)
+//! der                 reads DER element by element
 //! distinguished_name  a subject's or issuer's name as text (RFC 4514)
-//! extensions   KeyUsage, BasicConstraints, ExtendedKeyUsage
-//! validity     Validity: from when to when a certificate is valid
-//! profile      what all certificates that we make have in common
-//! pem          PEM sections (RFC 7468)
-//! public_key   PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
-//! server_name  ServerName: whom a client wants to reach (RFC 6066, section 3)
-//! peer         VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
+//! extensions          KeyUsage, BasicConstraints, ExtendedKeyUsage
+//! validity            Validity: the period in which a certificate is valid
+//! profile             what all certificates that we make have in common
+//! pem                 PEM sections (RFC 7468)
+//! public_key          PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
+//! server_name         ServerName: the server that a client wants (RFC 6066, section 3)
+//! peer                VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
 //!
-//! A peer's certificates go one way: `Trust::verify_server` or `verify_client`, or
-//! `verify_server_key` or `verify_client_key` for a raw public key (RFC 7250), turns bytes into a
-//! `VerifiedIdentity`, which has the key that the CertificateVerify is checked with (RFC 9846,
-//! 4.5.2); only after that does the handshake make the [`Peer`] that an application sees. A ticket
-//! carries that past the handshake (`Peer::to_ticket`).
+//! `Trust::verify_server` or `verify_client` turns a peer's certificates into a `VerifiedIdentity`,
+//! and `verify_server_key` or `verify_client_key` does so for a raw public key (RFC 7250). It has
+//! the key that verifies the CertificateVerify (RFC 9846, 4.5.2). Only after that does the
+//! handshake make the [`Peer`] that an application sees. A ticket carries the peer from one
+//! handshake to the next (`Peer::to_ticket`).
 //!
 //! Everything here follows an application profile of our own (RFC 9846, 9.1): keys are Ed25519, and
 //! so are the signatures on a path. Names count only in subjectAltName.

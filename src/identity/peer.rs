@@ -22,8 +22,8 @@ pub(crate) struct VerifiedIdentity {
 }
 
 impl VerifiedIdentity {
-    /// `chain` is empty where the key came raw; `trust_digest` is that of the trust, as it was when
-    /// it was asked.
+    /// `chain` is empty if the peer sent a raw key. `trust_digest` is that of the trust when it
+    /// accepted the peer.
     pub(crate) fn new(
         chain: &[&[u8]],
         public_key: PublicKey,
@@ -55,14 +55,14 @@ impl VerifiedIdentity {
     }
 }
 
-/// Why a peer is trusted, and so who vouches for its names.
+/// The reason why a peer is trusted, which also says who vouches for its names.
 pub(crate) enum Trusted {
-    /// Its certificates lead to a root, until one of them or a revocation list expires (Unix time):
-    /// an authority vouches for what its own certificate says.
+    /// Its certificates lead to a root, until one of them or a revocation list expires (Unix time).
+    /// An authority vouches for the content of the peer's own certificate.
     Path { expires: Duration },
-    /// Its key is bound to these names, of the one that was asked for, if one was.
+    /// Its key is bound to these names: only to the one that was asked for, if there was one.
     Bound(Vec<String>),
-    /// Its key is trusted under every name: nobody vouches for any.
+    /// Its key is trusted for every name. Nobody vouches for a name.
     Key,
 }
 
@@ -100,15 +100,15 @@ struct Inner {
 }
 
 impl Peer {
-    /// The peer, once its CertificateVerify and its Finished have been verified with
+    /// Makes the peer, once its CertificateVerify and its Finished have been verified with
     /// [`VerifiedIdentity::key`].
     pub(crate) fn from_verified(verified: VerifiedIdentity) -> Self {
         verified.peer
     }
 
     /// Returns its certificates in DER, as it sent them, its own first. Empty if it showed a raw
-    /// public key (RFC 7250). For a resumed connection at a server, its own certificate alone, as a
-    /// ticket has no room for a chain.
+    /// public key (RFC 7250). On a resumed connection, a server has only the client's own
+    /// certificate, because a ticket has no room for a chain.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.certificates
     }
@@ -171,15 +171,15 @@ impl Peer {
         self.leaf()?.common_name()
     }
 
-    /// Returns what its certificate says: subject, issuer, serial number, dates and fingerprint.
-    /// `None` if it was accepted for its key, since nobody vouches for its certificate then.
+    /// Returns what its certificate says: subject, issuer, serial number, validity and fingerprint.
+    /// `None` if it was accepted for its key, since then nobody vouches for its certificate.
     pub fn certificate_info(&self) -> Option<CertificateInfo> {
         self.leaf()?;
         CertificateInfo::read(self.0.certificates.first()?)
     }
 
-    /// Its certificate, if somebody vouches for that. Read again for each question: a connection
-    /// that waits keeps the bytes only.
+    /// Returns its certificate, if somebody vouches for it. It is parsed on each call, so that an
+    /// idle connection holds only the bytes.
     fn leaf(&self) -> Option<Certificate<'_>> {
         match self.0.trusted {
             Trusted::Path { .. } => Certificate::parse(self.0.certificates.first()?).ok(),
@@ -192,8 +192,8 @@ impl Peer {
     }
 
     /// Returns until when the peer's certificates lead to a root, as Unix time: the earliest
-    /// notAfter on the path, or nextUpdate of the revocation lists for it. `None` if its key is
-    /// trusted: dates count then as little as the rest of a certificate.
+    /// notAfter on the path, or the earliest nextUpdate of the revocation lists for it. `None` if
+    /// its key is trusted, since the dates of its certificate are then ignored.
     pub fn expires(&self) -> Option<Duration> {
         match self.0.trusted {
             Trusted::Path { expires } => Some(expires),
@@ -273,13 +273,13 @@ impl Peer {
     }
 }
 
-/// What stands first in a ticket's memory of a peer.
+/// The first byte of a peer in a ticket.
 const PATH: u8 = 1;
 const BOUND: u8 = 2;
 const KEY: u8 = 3;
 
-/// The names of [`Trusted::Bound`], at least one, each once and in the order that `Trust` gives
-/// them; and what stands behind them.
+/// Reads the names of [`Trusted::Bound`], at least one, each once and in the order that `Trust`
+/// gives them. Returns them with the bytes that follow.
 fn read_names(mut bytes: &[u8]) -> Option<(Vec<String>, &[u8])> {
     let mut names: Vec<ServerName> = Vec::new();
     loop {

@@ -1,8 +1,8 @@
 //! PEM (RFC 7468): finds the sections of a text and decodes those that are wanted.
 //!
-//! A text with a key in it is secret. So it is never copied: a section is a slice of it, a key is
-//! decoded in constant time straight into a [`Secret`], and only a section that is not a key meets
-//! the lenient decoder, which leaves its buffers behind.
+//! A text that contains a key is secret, so it is never copied: a section is a slice of it, and a
+//! key is decoded in constant time directly into a [`Secret`]. The lenient decoder, which leaves
+//! its buffers behind, only sees sections that are not keys.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,7 +21,7 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 const PUBLIC_KEY: &str = "PUBLIC KEY";
 const REVOCATION_LIST: &str = "X509 CRL";
 
-/// How long a label in an error may be: it could be anything.
+/// The length to which an error cuts a label, which can be anything.
 const LABEL_SHOWN: usize = 32;
 
 /// One section, from its BEGIN line to its END line, or to the end of the text.
@@ -36,7 +36,7 @@ impl Section<'_> {
     }
 }
 
-/// The sections of a text, in their order.
+/// Returns the sections of a text, in order.
 fn sections(mut text: &[u8]) -> impl Iterator<Item = Section<'_>> {
     core::iter::from_fn(move || {
         let mut open: Option<(&[u8], &[u8])> = None;
@@ -77,7 +77,7 @@ fn sections(mut text: &[u8]) -> impl Iterator<Item = Section<'_>> {
     })
 }
 
-/// What to say when a text has no section of the kind that was looked for.
+/// Makes the error for a text without a section of the wanted kind.
 fn missing(wanted: &'static str, pem: &[u8]) -> ConfigError {
     let found = sections(pem).next().map(|section| {
         let label: Vec<u8> = section.label.iter().copied().take(LABEL_SHOWN).collect();
@@ -86,7 +86,7 @@ fn missing(wanted: &'static str, pem: &[u8]) -> ConfigError {
     ConfigError::NoPemSection { wanted, found }
 }
 
-/// All certificates in a text, as DER.
+/// Returns all certificates in a text, as DER.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     let mut certificates = Vec::new();
     for section in sections(pem).filter(|section| section.is(CERTIFICATE)) {
@@ -104,7 +104,7 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     Ok(certificates)
 }
 
-/// All certificate revocation lists in a text, as DER.
+/// Returns all certificate revocation lists in a text, as DER.
 pub(crate) fn revocation_lists(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
     let mut lists = Vec::new();
     for section in sections(pem).filter(|section| section.is(REVOCATION_LIST)) {
@@ -124,7 +124,7 @@ pub(crate) fn revocation_lists(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> 
     }
 }
 
-/// The one public key in a text, as a DER SubjectPublicKeyInfo.
+/// Returns the first public key in a text, as a DER SubjectPublicKeyInfo.
 pub(crate) fn public_key(pem: &[u8]) -> Result<Vec<u8>, ConfigError> {
     let section = sections(pem)
         .find(|section| section.is(PUBLIC_KEY))
@@ -137,7 +137,7 @@ pub(crate) fn public_key(pem: &[u8]) -> Result<Vec<u8>, ConfigError> {
     Ok(spki.to_vec())
 }
 
-/// The one private key in a text, as DER PKCS#8.
+/// Returns the only private key in a text, as DER PKCS#8.
 pub(crate) fn private_key(pem: &[u8]) -> Result<Secret, ConfigError> {
     let mut keys = sections(pem).filter(|section| section.is(PRIVATE_KEY));
     let Some(section) = keys.next() else {
@@ -154,7 +154,7 @@ pub(crate) fn private_key(pem: &[u8]) -> Result<Secret, ConfigError> {
     })
 }
 
-/// A key in another form than PKCS#8, and what to do about it.
+/// Makes the error for a key in another form than PKCS#8, which says what to do about it.
 fn other_key(pem: &[u8]) -> Option<ConfigError> {
     sections(pem).find_map(|section| {
         let reason = match section.label {
@@ -174,8 +174,8 @@ fn other_key(pem: &[u8]) -> Option<ConfigError> {
     })
 }
 
-/// The decoder holds a block of the key on the stack: so all of it stands inside of what is
-/// overwritten.
+/// Decodes a key. The decoder holds a block of it on the stack, so all of this runs where the stack
+/// is overwritten afterwards.
 fn decode_secret(section: &[u8]) -> Option<Secret> {
     scrubbed(|| {
         let mut decoder = rfc7468::Decoder::new_detect_wrap(section).ok()?;
@@ -186,23 +186,23 @@ fn decode_secret(section: &[u8]) -> Option<Secret> {
     })
 }
 
-/// DER certificates as PEM text.
+/// Writes DER certificates as PEM text.
 pub(crate) fn write_certificates<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
-    // It fails for more than 2^62 bytes only.
+    // It fails only for more than 2^62 bytes.
     certificates
         .into_iter()
         .filter_map(|der| rfc7468::encode_string(CERTIFICATE, rfc7468::LineEnding::LF, der).ok())
         .collect()
 }
 
-/// A DER certificate revocation list as PEM text.
+/// Writes a DER certificate revocation list as PEM text.
 #[cfg(any(test, fuzzing, feature = "authority"))]
 pub(crate) fn write_revocation_list(der: &[u8]) -> String {
-    // As with certificates.
+    // It fails only for more than 2^62 bytes.
     rfc7468::encode_string(REVOCATION_LIST, rfc7468::LineEnding::LF, der).unwrap_or_default()
 }
 
-/// A PKCS#8 key as PEM text, written in place.
+/// Writes a PKCS#8 key as PEM text, in place.
 #[expect(
     clippy::expect_used,
     reason = "it fails for a buffer that is too short, and this one is measured"
@@ -219,13 +219,12 @@ pub(crate) fn write_private_key(pkcs8: &Secret) -> Secret {
     })
 }
 
-/// The most that is read from a file of PEM text, in bytes: far more than any chain, far less than
-/// harms.
+/// The longest file of PEM text that is read, in bytes: far more than any chain, and still
+/// harmless.
 const MAX_FILE: usize = 16 * 1024 * 1024;
 
-/// A file's content, as a secret, since it may have a key in it. It is read into a buffer that is
-/// replaced by a larger one, never grown in place, so that no copy stays behind; so a pipe can be
-/// read as well.
+/// Reads a file's content as a secret, since it may contain a key. The buffer is replaced by a
+/// larger one, never grown in place, so that no copy stays behind. This works for a pipe too.
 pub(crate) fn read_file(path: &Path) -> Result<Secret, ConfigError> {
     let failed = |reason: String| ConfigError::File {
         path: path.display().to_string(),

@@ -10,8 +10,8 @@ use ed25519_dalek::pkcs8::{ALGORITHM_OID, spki};
 use crate::error::{CertificateError, ConfigError};
 use crate::identity::pem;
 
-/// What stands before the 32 bytes in a DER SubjectPublicKeyInfo (RFC 8410, section 4): parameters
-/// are absent, so there is one encoding.
+/// The bytes before the 32 of the key in a DER SubjectPublicKeyInfo (RFC 8410, section 4).
+/// Parameters are absent, so there is only one encoding.
 const SPKI_PREFIX: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
@@ -125,15 +125,16 @@ mod tests {
 
     #[test]
     fn other_text_is_refused() {
-        // A key of another algorithm (X25519), a cut one, one byte more, and no base64 at all.
+        // A key of another algorithm (X25519), a truncated one, one byte more, and no base64 at
+        // all.
         for text in [
             "MCowBQYDK2VuAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZg==",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuEA",
             "",
             "no key",
-            // One key has one text: no other trailing bits (E is 000100), no other padding, no line
-            // break, not the alphabet of URLs.
+            // A key has only one text: no other trailing bits (E is 000100), no other padding, no
+            // line break, not the alphabet of URLs.
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuF=",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE",
             "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE==",

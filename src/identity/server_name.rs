@@ -91,7 +91,7 @@ impl ServerName {
     }
 }
 
-/// Without looking for a port.
+/// Parses a name without a port.
 fn parse_bare(name: &str) -> Option<ServerName> {
     if let Some(inner) = name.strip_prefix('[') {
         let ip = inner.strip_suffix(']')?.parse().ok()?;
@@ -100,9 +100,9 @@ fn parse_bare(name: &str) -> Option<ServerName> {
     if let Ok(ip) = name.parse() {
         return Some(ServerName(Kind::Ip(ip)));
     }
-    // RFC 6066, section 3: the name goes out without a trailing dot.
+    // RFC 6066, section 3: the name is sent without a trailing dot.
     let dns = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    // The check below would let another trailing dot pass.
+    // The check below accepts another trailing dot.
     if dns.ends_with('.') {
         return None;
     }
@@ -110,11 +110,11 @@ fn parse_bare(name: &str) -> Option<ServerName> {
     Some(ServerName(Kind::Dns(dns.into())))
 }
 
-/// Whether a dNSName of a certificate, which may begin with `*.`, covers `name`, for choosing among
-/// our own identities. What is checked for security is checked by path validation.
+/// Returns true if a dNSName of a certificate, which may begin with `*.`, covers `name`, to choose
+/// among our own identities. Path validation does the check that security depends on.
 pub(crate) fn covers(pattern: &str, name: &str) -> bool {
     match pattern.strip_prefix("*.") {
-        // RFC 9525, 6.3: a wildcard stands for exactly one label, and that the leftmost.
+        // RFC 9525, 6.3: a wildcard is exactly one label, the leftmost.
         Some(parent) => name
             .split_once('.')
             .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),

@@ -12,7 +12,7 @@ use crate::identity::der::{inside, time};
 /// 4.1.2.5).
 const END_OF_TIME: Duration = Duration::from_secs(253_402_300_799);
 
-/// How long before now a certificate becomes valid: clocks differ.
+/// How long before now a certificate becomes valid, since clocks differ.
 const BACKDATED: Duration = Duration::from_secs(5 * 60);
 
 /// The period in which a certificate is valid, in whole seconds.
@@ -45,7 +45,7 @@ impl Validity {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        // X.509 knows whole seconds only.
+        // X.509 has only whole seconds.
         let now = Duration::from_secs(now.as_secs());
         let not_after = now
             .saturating_add(Duration::from_secs(86_400 * u64::from(days)))
@@ -81,7 +81,8 @@ impl Validity {
         .into())
     }
 
-    /// Returns a validity without an end, for certificates that only carry a key.
+    /// Returns a validity for all times (1970 through 9999), for certificates that only carry a
+    /// key.
     pub fn unlimited() -> Self {
         Self {
             not_before: Duration::ZERO,

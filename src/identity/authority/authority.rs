@@ -22,7 +22,7 @@ use crate::identity::trust::Trust;
 use crate::identity::validity::Validity;
 use crate::secret::Secret;
 
-/// How long an authority is valid if nothing else is said, in days.
+/// How long an authority is valid by default, in days.
 const AUTHORITY_DAYS: u32 = 3650;
 
 /// A private certificate authority: issues Ed25519 certificates to your own servers and clients,
@@ -41,7 +41,7 @@ const AUTHORITY_DAYS: u32 = 3650;
 /// // or, elsewhere, Trust::roots_from_pem(authority.certificate_pem())
 /// let trust = authority.trust();
 ///
-/// // An authority below it, for one department, and a certificate for a week.
+/// // An authority below it for one department, and a certificate that is valid for a week.
 /// let below = Authority::builder("Example CA, databases")
 ///     .permit(["db.internal"])
 ///     .build_under(&authority)?;
@@ -49,7 +49,7 @@ const AUTHORITY_DAYS: u32 = 3650;
 ///     below.certificate().server(["a.db.internal"]).validity(Validity::days(7)).issue()?;
 /// assert_eq!(short.certificates().len(), 2);
 ///
-/// // Another day.
+/// // Later: load the authority again.
 /// let authority = Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose())?;
 /// # Ok::<(), fleeting::Error>(())
 /// ```
@@ -125,14 +125,14 @@ impl Authority {
         })))
     }
 
-    /// Returns its certificate as PEM text, for those who shall trust it.
+    /// Returns its certificate as PEM text, for those who are to trust it.
     pub fn certificate_pem(&self) -> String {
         pem::write_certificates(self.0.chain.first().map(Vec::as_slice))
     }
 
     /// Returns its certificate as PEM text, followed by those above it if it is not a root, to be
-    /// stored for [`from_pem`](Self::from_pem). Do not give it to those who shall trust it: they
-    /// would trust everything that the root does.
+    /// stored for [`from_pem`](Self::from_pem). Do not give it to those who are to trust this
+    /// authority: they would trust everything that the root does.
     pub fn chain_pem(&self) -> String {
         pem::write_certificates(self.0.chain.iter().map(Vec::as_slice))
     }
@@ -169,8 +169,14 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Name`] if a name is invalid, [`Error::Config`] if there is no name, or
-    /// [`Error::Random`].
+    /// Returns [`Error::Name`] if a name is invalid, [`Error::Config`] if there is no name or if no
+    /// peer would accept the certificate, for example because the authority may not issue for a
+    /// name, or [`Error::Random`].
+    ///
+    /// # Panics
+    ///
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`). Use
+    /// [`certificate`](Self::certificate) with a validity there.
     pub fn issue_server<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,
@@ -184,7 +190,12 @@ impl Authority {
     /// # Errors
     ///
     /// Returns [`Error::Config`] if the name is empty, longer than 64 characters, or contains
-    /// control characters, or [`Error::Random`].
+    /// control characters, or if no peer would accept the certificate, for example because the
+    /// authority may not issue for the name; or [`Error::Random`].
+    ///
+    /// # Panics
+    ///
+    /// Panics on targets without a clock, like [`issue_server`](Self::issue_server).
     pub fn issue_client(&self, name: &str) -> Result<Identity, Error> {
         self.certificate().client(name).issue()
     }
@@ -263,6 +274,10 @@ impl AuthorityBuilder {
     /// Returns [`Error::Name`] if a permitted name is invalid; [`Error::Config`] if the authority's
     /// name is empty, longer than 64 characters, or contains control characters; or
     /// [`Error::Random`].
+    ///
+    /// # Panics
+    ///
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`), unless a validity is set.
     pub fn build(self) -> Result<Authority, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let validity = self
@@ -289,6 +304,10 @@ impl AuthorityBuilder {
     ///
     /// Returns the errors of [`build`](Self::build), or [`ConfigError::Issue`] if the one above
     /// allows none below it, or not with these names.
+    ///
+    /// # Panics
+    ///
+    /// Panics like [`build`](Self::build).
     pub fn build_under(self, above: &Authority) -> Result<Authority, Error> {
         let mut path_length = self.path_length.unwrap_or(0);
         let mut constraints = self.constraints()?;
@@ -340,7 +359,7 @@ impl AuthorityBuilder {
         })))
     }
 
-    /// What `permit` was given, as an extension.
+    /// Returns the names given to `permit` as an extension.
     fn constraints(&self) -> Result<Option<NameConstraints>, Error> {
         let mut permitted = Vec::new();
         for text in &self.permitted {

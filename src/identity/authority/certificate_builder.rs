@@ -12,7 +12,7 @@ use crate::identity::trust::path::Role;
 use crate::identity::validity::Validity;
 use crate::identity::{pem, profile};
 
-/// How long a certificate is valid if nothing else is said, in days.
+/// How long a certificate is valid by default, in days.
 const LEAF_DAYS: u32 = 365;
 
 /// The settings of a certificate that an [`Authority`](crate::Authority) issues. Without
@@ -69,7 +69,7 @@ impl CertificateBuilder<'_> {
     }
 
     /// Makes the certificate valid for a client with this common name. If the name is also a valid
-    /// DNS name, it is added to subjectAltName.
+    /// DNS name, it is added to subjectAltName, unless [`server`](Self::server) was called before.
     #[must_use]
     pub fn client(mut self, name: &str) -> Self {
         self.client = true;
@@ -102,6 +102,10 @@ impl CertificateBuilder<'_> {
     /// Returns [`Error::Name`] if a name is invalid; [`Error::Config`] if there is no name, if the
     /// common name is invalid, or if no peer would accept the certificate, for example because the
     /// authority may not issue for a name; or [`Error::Random`].
+    ///
+    /// # Panics
+    ///
+    /// Panics on targets without a clock (`wasm32-unknown-unknown`), unless a validity is set.
     pub fn issue(self) -> Result<Identity, Error> {
         let key = SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)?;
         let leaf = self.leaf(PublicKey::from(key.public_key()))?;
@@ -114,6 +118,10 @@ impl CertificateBuilder<'_> {
     /// # Errors
     ///
     /// Returns the errors of [`issue`](Self::issue).
+    ///
+    /// # Panics
+    ///
+    /// Panics like [`issue`](Self::issue).
     pub fn issue_for(self, key: PublicKey) -> Result<String, Error> {
         let leaf = self.leaf(key)?;
         Ok(pem::write_certificates(

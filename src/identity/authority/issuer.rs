@@ -1,4 +1,4 @@
-//! [`Issuer`]: the key and the certificates behind an `Authority`, for what it signs.
+//! [`Issuer`]: the key and the certificates with which an `Authority` signs.
 
 use core::fmt;
 use core::time::Duration;
@@ -16,16 +16,16 @@ use crate::identity::validity::Validity;
 use crate::identity::{der, profile};
 use crate::time::Now;
 
-/// What an authority issues with.
+/// The key and the certificates of an authority.
 pub(crate) struct Issuer {
     pub(super) key: SigningKey,
-    /// DER: its own certificate, then those above it, up to the root as far as known.
+    /// DER: its own certificate, then those above it, up to the root as far as they are known.
     pub(super) chain: Vec<Vec<u8>>,
     pub(super) validity: Validity,
 }
 
 impl Issuer {
-    /// Its own certificate.
+    /// Returns its own certificate.
     pub(crate) fn own(&self) -> Result<Certificate<'_>, ConfigError> {
         let own = self
             .chain
@@ -36,7 +36,7 @@ impl Issuer {
         })
     }
 
-    /// What the AuthorityKeyIdentifier of what it issues has to say.
+    /// Returns the AuthorityKeyIdentifier for what it issues: its own SubjectKeyIdentifier.
     pub(crate) fn key_identifier<'a>(own: &Certificate<'a>) -> Option<&'a [u8]> {
         der::value(
             &mut SliceReader::new(own.subject_key_identifier?).ok()?,
@@ -45,7 +45,7 @@ impl Issuer {
         .ok()
     }
 
-    /// No longer than its own validity: a path is no better than its shortest certificate.
+    /// Cuts a validity to its own, since a path is valid only while all its certificates are.
     pub(crate) fn limit(&self, validity: Validity) -> Validity {
         let (not_before, not_after) = (self.validity.not_before, self.validity.not_after);
         Validity {
@@ -64,8 +64,8 @@ impl Issuer {
         Ok(certificate::issue(template, &signed_by)?)
     }
 
-    /// Whether a peer that trusts the root would accept a certificate: if not (a name that is not
-    /// permitted, a path too long), better now than then.
+    /// Checks that a peer that trusts the root would accept a certificate. A name that is not
+    /// permitted, or a path that is too long, is reported now rather than by every peer.
     pub(crate) fn check(&self, leaf: &[u8], role: Role, validity: Validity) -> Result<(), Error> {
         let failed = |error| ConfigError::Certificate { index: 0, error };
         let mut roots = Roots::default();
@@ -83,7 +83,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// A certificate, and what a peer needs between it and the root, which it has.
+    /// Returns a certificate followed by those between it and the root. A peer has the root itself.
     pub(crate) fn chain_for(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
         let mut chain: Vec<_> = core::iter::once(leaf)
             .chain(self.chain.iter().cloned())
@@ -106,7 +106,11 @@ impl fmt::Debug for Issuer {
     }
 }
 
-/// A common name for a certificate, which must fit.
+/// Returns the text as a common name.
+///
+/// # Errors
+///
+/// Returns an error if it does not fit into a certificate.
 pub(crate) fn common_name(text: &str) -> Result<&str, Error> {
     profile::fitting_common_name(text).ok_or_else(|| {
         ConfigError::Setting {
@@ -117,7 +121,7 @@ pub(crate) fn common_name(text: &str) -> Result<&str, Error> {
     })
 }
 
-/// A random serial number.
+/// Returns a random serial number.
 pub(crate) fn serial() -> Result<[u8; 16], Error> {
     random::array(&mut SystemRandom)
         .map(profile::serial)

@@ -4,10 +4,9 @@
 //! NameConstraints ::= SEQUENCE { permittedSubtrees [0] OPTIONAL, excludedSubtrees [1] OPTIONAL }
 //! ```
 //!
-//! A path is bound by the constraints of every certificate on it. But a path may begin at an
-//! authority in the middle, for those who trust that one alone
-//! ([`Authority::trust`](crate::Authority::trust)), and then nothing above it is looked at: so
-//! [`narrowed`] repeats below what is said above.
+//! The constraints of every certificate on a path apply. But a peer that trusts only an authority
+//! in the middle ([`Authority::trust`](crate::Authority::trust)) does not look at anything above
+//! it. So [`narrowed`] repeats the constraints from above in the authority below.
 
 use core::net::IpAddr;
 
@@ -20,16 +19,16 @@ use x509_cert::ext::pkix::name::GeneralName;
 use crate::error::ConfigError;
 use crate::identity::alt_name::AltName;
 
-/// These names, and no others. RFC 5280, 4.2.1.10: a form of name that no subtree speaks of is not
-/// restricted, so the forms that are not permitted have to be excluded, each by the subtree that
-/// everything is in.
+/// Permits these names, and no others. RFC 5280, 4.2.1.10: a form of name is not restricted if no
+/// subtree is of that form, so the forms that are not permitted must be excluded, each by the
+/// subtree that contains everything.
 ///
-/// For addresses that is a netmask of zeros. For the others it is empty text, which RFC 5280
-/// defines for DNS names alone; path validation here, and that of Go, takes it to mean the same for
-/// URIs and mail addresses (OpenSSL takes it to exclude none of these). No subtree means all
-/// otherNames, and some implementations refuse any certificate with a critical constraint on one:
-/// they stay free, and nobody here looks at them. Nor does a subtree speak of the subject, which
-/// says who an authority thinks it is.
+/// For addresses this is a netmask of zeros. For the others it is empty text, which RFC 5280
+/// defines for DNS names alone. Path validation here, and that of Go, gives it the same meaning for
+/// URIs and mail addresses (for OpenSSL it excludes none of these). otherName cannot be excluded as
+/// a whole, and some implementations refuse any certificate with a critical constraint on one, so
+/// otherNames stay unrestricted; nothing here reads them. The subject is not restricted either: it
+/// only tells people the name of an authority.
 pub(crate) fn only(permitted: &[AltName]) -> der::Result<NameConstraints> {
     let subnet = |address: &[u8], mask: u8| {
         Ok(GeneralName::IpAddress(OctetString::new(
@@ -82,18 +81,18 @@ fn subtree(base: GeneralName) -> GeneralSubtree {
     }
 }
 
-/// What stands in a certificate.
+/// Reads the extension of a certificate.
 pub(crate) fn read(extension: &[u8]) -> Result<NameConstraints, ConfigError> {
     NameConstraints::from_der(extension).map_err(|_| ConfigError::Issue {
         reason: "the name constraints of an authority above cannot be read",
     })
 }
 
-/// The constraints of an authority below one that has `above`: its own, and those.
+/// Returns the constraints of an authority below one that has `above`: its own, and those.
 ///
-/// Subtrees of one form that are permitted add up, in one certificate; so one from above would
-/// widen what is permitted below, and is left out where there are some of its form below, which
-/// then must lie inside.
+/// Permitted subtrees of one form add up within a certificate, so adding those from above would
+/// permit more below. They are left out if there are some of their form below, which must then lie
+/// inside them.
 pub(crate) fn narrowed(
     own: Option<NameConstraints>,
     above: NameConstraints,
@@ -138,12 +137,13 @@ pub(crate) fn narrowed(
     })
 }
 
-/// Names of one form are compared with each other.
+/// Returns the form of a name. Only names of one form are compared.
 fn form(name: &GeneralName) -> core::mem::Discriminant<GeneralName> {
     core::mem::discriminant(name)
 }
 
-/// Whether a subtree lies inside another one. Of forms that are not ours, only if it is the same.
+/// Returns true if a subtree lies inside another. For forms that we do not use, only if they are
+/// equal.
 fn is_within(inner: &GeneralName, outer: &GeneralName) -> bool {
     match (inner, outer) {
         (GeneralName::DnsName(inner), GeneralName::DnsName(outer)) => {
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(narrowed(None, above.clone()), Ok(above.clone()));
         let below = narrowed(Some(only(&names(&["a.example"])).unwrap()), above.clone()).unwrap();
         assert_eq!(bases(&below.permitted_subtrees), [dns("a.example")]);
-        // Everything is excluded once only.
+        // Each exclusion appears only once.
         assert_eq!(
             bases(&below.excluded_subtrees),
             bases(&above.excluded_subtrees)
@@ -256,7 +256,7 @@ mod tests {
             .is_err()
         );
 
-        // A form that is not spoken of below, and a part that is forbidden above.
+        // A form that does not appear below, and a part that is excluded above.
         let above = NameConstraints {
             permitted_subtrees: Some(vec![subtree(ip(&[0; 8]))]),
             excluded_subtrees: Some(vec![subtree(dns("x.a"))]),

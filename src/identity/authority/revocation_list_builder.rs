@@ -8,7 +8,7 @@ use crate::identity::own::Identity;
 use crate::identity::pem;
 use crate::identity::validity::Validity;
 
-/// How long a list is valid if nothing else is said, in days.
+/// How long a list is valid by default, in days.
 const LIST_DAYS: u32 = 7;
 
 /// A certificate revocation list (CRL) of an [`Authority`](crate::Authority): all its certificates
@@ -41,7 +41,7 @@ pub struct RevocationListBuilder<'a> {
     /// Big-endian.
     serials: Vec<Vec<u8>>,
     validity: Option<Validity>,
-    /// What was wrong with an argument, told when the list is issued.
+    /// The first invalid argument, reported when the list is issued.
     defect: Option<Error>,
 }
 
@@ -172,7 +172,7 @@ impl<'a> RevocationListBuilder<'a> {
     }
 }
 
-/// Whether the certificate's key may sign certificate revocation lists.
+/// Returns true if the certificate's key may sign certificate revocation lists.
 fn may_revoke(own: &Certificate<'_>) -> bool {
     // RFC 5280, 6.3.3 (f): if Key Usage is present, cRLSign is set.
     own.key_usage()

@@ -49,11 +49,11 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     key: Held,
     public_key: PublicKey,
-    /// DER, the certificate of `key` first.
+    /// DER, with the certificate of `key` first.
     chain: Vec<Vec<u8>>,
     /// The DNS names in the first certificate.
     names: Vec<String>,
-    /// Whether the chain says nothing that the key does not say.
+    /// Whether the chain says nothing beyond the key.
     nameless: bool,
 }
 
@@ -134,12 +134,13 @@ impl Identity {
     /// addresses, that never expires. A DNS name may begin with `*.`.
     ///
     /// Nobody vouches for the names, so a peer must know the key
-    /// ([`Trust::key_for`](crate::Trust::key_for)). If several machines shall know each other,
+    /// ([`Trust::key_for`](crate::Trust::key_for)). If several machines are to know each other,
     /// start with an [`Authority`](crate::Authority) instead.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Name`] if a name is invalid, or [`Error::Random`].
+    /// Returns [`Error::Name`] if a name is invalid, [`Error::Config`] if there is no name, or
+    /// [`Error::Random`].
     pub fn self_signed<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
         let names = names
             .into_iter()
@@ -227,7 +228,7 @@ impl Identity {
     }
 
     /// Returns what our own certificate says: subject, issuer, serial number, validity and
-    /// fingerprint.
+    /// fingerprint. `None` if one of these cannot be read.
     pub fn certificate_info(&self) -> Option<CertificateInfo> {
         CertificateInfo::read(self.0.chain.first()?)
     }
@@ -312,7 +313,7 @@ impl Identity {
             .is_some_and(|leaf| leaf.matches_filter(oid, values))
     }
 
-    /// With a chain from somewhere else.
+    /// Creates an identity with a chain from elsewhere, which must be for this key.
     fn checked(chain: Vec<Vec<u8>>, key: SigningKey) -> Result<Self, Error> {
         if *check_chain(&chain)?.as_bytes() != key.public_key() {
             return Err(ConfigError::KeyMismatch.into());
@@ -383,7 +384,7 @@ impl Identity {
     }
 }
 
-/// The key of the first certificate in a chain that peers would not refuse to begin with.
+/// Returns the key of the first certificate in a chain, if peers could accept that certificate.
 fn check_chain(chain: &[Vec<u8>]) -> Result<PublicKey, ConfigError> {
     if chain.len() > MAX_CHAIN {
         return Err(ConfigError::Certificate {
@@ -406,7 +407,7 @@ fn check_chain(chain: &[Vec<u8>]) -> Result<PublicKey, ConfigError> {
     })
 }
 
-/// A fresh key from the system's generator.
+/// Generates a key with the system's generator.
 fn generate() -> Result<SigningKey, Error> {
     SigningKey::generate(&mut SystemRandom).map_err(|_| Error::Random)
 }

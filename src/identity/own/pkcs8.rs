@@ -16,13 +16,13 @@ use crate::crypto::signature::SigningKey;
 use crate::error::ConfigError;
 use crate::secret::Secret;
 
-/// Everything before the seed in version 1, which is what we write: OpenSSL before 3.0 does not
-/// read version 2.
+/// Everything before the seed in version 1, which we write because OpenSSL before 3.0 does not read
+/// version 2.
 const PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
-/// Reads version 1 or 2; the parser borrows, so that the seed is copied once, into its `Secret`.
+/// Reads version 1 or 2. The parser borrows, so the seed is copied only once, into its `Secret`.
 pub(crate) fn read(der: &[u8]) -> Result<SigningKey, ConfigError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| ConfigError::Key {
         reason: "it is not PKCS#8",
@@ -50,8 +50,8 @@ pub(crate) fn read(der: &[u8]) -> Result<SigningKey, ConfigError> {
     let key = SigningKey::from_seed(Secret::copy_of(seed)).map_err(|_| ConfigError::Key {
         reason: "it is not 32 bytes (RFC 8410)",
     })?;
-    // RFC 5958, section 2: publicKey "contains the public key" of this very key; a wrong one would
-    // make signatures that leak the private key.
+    // RFC 5958, section 2: publicKey "contains the public key" of this key. Signing with a wrong
+    // one would reveal the private key.
     if let Some(public) = info.public_key
         && public.as_bytes() != Some(&key.public_key())
     {

@@ -140,7 +140,7 @@ fn extension(id: &[u8], content: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[id, &element(OCTET_STRING, &[content])])
 }
 
-/// RFC 5280, 4.2.1.6.
+/// Encodes a GeneralName (RFC 5280, 4.2.1.6).
 fn general_name(name: &AltName) -> Vec<u8> {
     match name {
         AltName::Dns(text) => element(context(2, false), &[text.as_bytes()]),
@@ -150,12 +150,12 @@ fn general_name(name: &AltName) -> Vec<u8> {
     }
 }
 
-/// A context-specific tag.
+/// Returns a context-specific tag.
 const fn context(number: u8, constructed: bool) -> u8 {
     0x80 | number | if constructed { 0x20 } else { 0 }
 }
 
-/// A DER element: tag, length, and these parts as its content.
+/// Encodes a DER element: tag, length, and the parts as its content.
 fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let mut out = vec![tag];

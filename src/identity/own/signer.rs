@@ -79,11 +79,12 @@ impl<S: Signer + ?Sized> Signer for Arc<S> {
     }
 }
 
-/// Where an identity's private key is.
+/// The place of an identity's private key.
 pub(crate) enum Held {
     /// Here.
     Here(SigningKey),
-    /// Elsewhere: with a signer, or, without one, where only the application can ask for it.
+    /// Elsewhere: with a signer, or, without one, where only the application can have something
+    /// signed.
     Elsewhere {
         key: VerifyingKey,
         signer: Option<Box<dyn Signer>>,
@@ -135,8 +136,8 @@ impl fmt::Debug for Held {
     }
 }
 
-/// The peer would refuse a wrong signature as well; but one that is almost right, of the same
-/// message, would give it the private key.
+/// Verifies a signature before it is sent. The peer would refuse a wrong signature too, but one
+/// that is almost right, of the same message, would reveal the private key to it.
 fn checked(
     key: &VerifyingKey,
     message: &[u8],
@@ -151,7 +152,7 @@ fn checked(
     Ok(signature)
 }
 
-/// What is wrong with a signature that was made elsewhere.
+/// The reason why a signature from elsewhere is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
     Length(usize),

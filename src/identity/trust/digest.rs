@@ -24,13 +24,13 @@ use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
 use crate::identity::trust::revocation_lists::InForce;
 
-/// Apart from everything else that is hashed anywhere.
+/// Separates this digest from everything else that is hashed.
 const DOMAIN: &[u8] = b"fleeting trust";
 
-/// Apart from [`DOMAIN`]'s entries: none is of the kind `b' '`.
+/// Separates this digest from [`DOMAIN`]'s, since no entry is of the kind `b' '`.
 const WITH_LISTS: &[u8] = b"fleeting trust with revocation lists";
 
-/// The digest of what `entries` is that of, while these lists are in force.
+/// Returns the digest for the entries with the digest `entries`, while these lists are in force.
 pub(crate) fn with_lists(entries: &[u8; 32], lists: &InForce) -> [u8; 32] {
     let mut text = WITH_LISTS.to_vec();
     text.extend(entries);
@@ -44,18 +44,19 @@ pub(crate) fn with_lists(entries: &[u8; 32], lists: &InForce) -> [u8; 32] {
 pub(crate) struct Entries(BTreeSet<Vec<u8>>);
 
 impl Entries {
-    /// An authority: its subject, key, name constraints and path length.
+    /// Adds an authority: its subject, key, name constraints and path length.
     pub(crate) fn add_root(&mut self, fields: &[Vec<u8>; 4]) {
         self.add(1, &fields.each_ref().map(Vec::as_slice));
     }
 
-    /// A key for one name.
+    /// Adds a key for one name.
     pub(crate) fn add_bound(&mut self, name: &ServerName, key: &PublicKey) {
-        // As text no name is another's: `ServerName::parse` reads back what this writes.
+        // Different names have different texts, since `ServerName::parse` reads back what this
+        // writes.
         self.add(2, &[name.to_string().as_bytes(), key.as_bytes()]);
     }
 
-    /// A key for every name.
+    /// Adds a key for every name.
     pub(crate) fn add_key(&mut self, key: &PublicKey) {
         self.add(3, &[key.as_bytes()]);
     }
@@ -63,7 +64,7 @@ impl Entries {
     fn add(&mut self, kind: u8, fields: &[&[u8]]) {
         let mut entry = vec![kind];
         for field in fields {
-            // All of them come from certificates, of at most 65,535 bytes, or are shorter.
+            // All fields come from certificates, of at most 65,535 bytes, or are shorter.
             entry.extend(u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
             entry.extend(*field);
         }

@@ -1,6 +1,6 @@
 //! A path from a peer's certificate to a trusted root, by rustls-webpki: issuers, signatures,
-//! dates, names, name constraints, path lengths and extended key usage, revocation. What it does
-//! not look at, KeyUsage, is looked at here.
+//! dates, names, name constraints, path lengths, extended key usage and revocation. KeyUsage, which
+//! webpki does not check, is checked here.
 
 use core::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::identity::trust::revocation_lists::InForce;
 use crate::identity::validity::Validity;
 use crate::time::Now;
 
-/// The only signature algorithm, for certificates and everything else. Of the revocation lists in
-/// force it knows what it has found out.
+/// The only signature algorithm. It uses the verdicts on signatures that the revocation lists in
+/// force have stored.
 struct Ed25519<'a>(Option<&'a InForce>);
 
 impl core::fmt::Debug for Ed25519<'_> {
@@ -58,7 +58,7 @@ impl pki::SignatureVerificationAlgorithm for Ed25519<'_> {
     }
 }
 
-/// Whom the path is for.
+/// The role of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Server,
@@ -71,18 +71,18 @@ pub(crate) struct Roots {
     anchors: Vec<pki::TrustAnchor<'static>>,
     /// Their subjects with tag and length, for certificate_authorities.
     pub(crate) subjects: Vec<Vec<u8>>,
-    /// How many CAs each allows below it; webpki does not keep that.
+    /// How many CAs each root allows below it, which webpki does not store.
     path_lengths: Vec<Option<u8>>,
 }
 
 impl Roots {
-    /// Adds a CA certificate. Its dates are not looked at: it is trusted because it is configured
+    /// Adds a CA certificate. Its dates are not checked: it is trusted because it is configured
     /// (RFC 5280, 6.1.1 (d)).
     pub(crate) fn add(&mut self, der: &[u8]) -> Result<(), CertificateError> {
         let certificate = Certificate::parse(der)?;
         certificate.public_key()?;
-        // Stricter than RFC 5280: a leaf made a root would let its holder issue certificates in any
-        // name. Its key can be trusted instead.
+        // Stricter than RFC 5280: if a leaf became a root, its holder could issue certificates for
+        // any name. Its key can be trusted instead.
         let constraints = certificate.check_may_issue()?;
         let owned = pki::CertificateDer::from(der);
         self.anchors.push(
@@ -101,8 +101,8 @@ impl Roots {
         self.path_lengths.extend(other.path_lengths);
     }
 
-    /// How many CAs may stand below this anchor; if it stands here twice, the more generous one
-    /// counts.
+    /// Returns how many CAs may be below this anchor. If the anchor was added twice, the larger
+    /// number counts.
     fn path_length(&self, anchor: &pki::TrustAnchor<'_>) -> usize {
         let same = self
             .anchors
@@ -118,19 +118,21 @@ impl Roots {
         self.anchors.is_empty()
     }
 
-    /// All that [`verify`] goes by, root by root: subject, key, name constraints, path length.
+    /// Returns everything that [`verify`] decides by, for each root: subject, key, name
+    /// constraints, path length.
     pub(crate) fn fields(&self) -> impl Iterator<Item = [Vec<u8>; 4]> {
         self.anchors
             .iter()
             .zip(&self.path_lengths)
             .map(|(anchor, path_length)| {
-                // Named one by one, so that a field that comes with a new version is not forgotten.
+                // The fields are named one by one, so that a field of a new version is not
+                // forgotten.
                 let pki::TrustAnchor {
                     subject,
                     subject_public_key_info,
                     name_constraints,
                 } = anchor;
-                // No constraints and empty ones are not the same text.
+                // No constraints and empty constraints are different.
                 let constraints = name_constraints
                     .as_ref()
                     .map(|constraints| [&[1], &**constraints].concat());
@@ -144,9 +146,9 @@ impl Roots {
     }
 }
 
-/// Whether `chain`, leaf first, leads to one of `roots`; and whether the leaf is for `name`, if
-/// there is one. Until when it does: the earliest notAfter of the leaf and the issuers on the path
-/// that was found, as Unix time; or the earliest nextUpdate of the lists that vouch for them.
+/// Verifies that `chain`, leaf first, leads to one of `roots`, and that the leaf is for `name`, if
+/// there is one. Returns until when it does, as Unix time: the earliest notAfter of the leaf and
+/// the issuers on the path, or the earliest nextUpdate of the lists that vouch for them.
 pub(crate) fn verify(
     roots: &Roots,
     chain: &[&[u8]],
@@ -195,7 +197,7 @@ pub(crate) fn verify(
                     depth += usize::from(!issuer.is_self_issued());
                 }
                 check_not_revoked(revocation, &below, &path.anchor().subject_public_key_info)?;
-                // RFC 5280, 6.2: a root's own path length may limit its paths; OpenSSL looks at it,
+                // RFC 5280, 6.2: a root's own path length may limit its paths. OpenSSL checks it,
                 // so nobody expects less.
                 if depth > roots.path_length(path.anchor()) {
                     Err(Error::PathLenConstraintViolated)
@@ -205,7 +207,7 @@ pub(crate) fn verify(
             }),
         )
         .map_err(|error| match (reason(&error), unreadable) {
-            // No more than a guess, and a better one than that the issuer is missing.
+            // This is only a guess, but better than saying that the issuer is missing.
             (CertificateError::UnknownIssuer, Some(unreadable)) => unreadable,
             (error, _) => error,
         })?;
@@ -221,15 +223,15 @@ pub(crate) fn verify(
     expires(leaf, &path, revocation, now)
 }
 
-/// Whether no list of its issuer, whose SubjectPublicKeyInfo this is, names the certificate. Path
-/// validation has looked into one of them.
+/// Returns an error if a list of the certificate's issuer, whose SubjectPublicKeyInfo is `issuer`,
+/// revokes it. Path validation has checked only one of these lists.
 fn check_not_revoked(
     revocation: Option<&InForce>,
     certificate: &Certificate<'_>,
     issuer: &[u8],
 ) -> Result<(), Error> {
-    // It has verified a signature with this key, so it is Ed25519, and the last 32 bytes are all of
-    // it (RFC 8410, section 4).
+    // Path validation has verified a signature with this key, so it is Ed25519, and its last 32
+    // bytes are the whole key (RFC 8410, section 4).
     let key = issuer.last_chunk::<32>().ok_or(Error::BadDer)?;
     if revocation.is_some_and(|lists| lists.revokes(certificate, key)) {
         Err(Error::CertRevoked)
@@ -238,8 +240,8 @@ fn check_not_revoked(
     }
 }
 
-/// When the first certificate of a path ends, or the first list that vouches for one. Its root's
-/// dates are not looked at, here as in [`Roots::add`].
+/// Returns when the first certificate of a path expires, or the first list that vouches for one.
+/// The root's dates are not checked, as in [`Roots::add`].
 fn expires(
     leaf: &[u8],
     path: &VerifiedPath<'_>,
@@ -263,15 +265,15 @@ fn expires(
 /// How many distinct certificates of a chain may have the same subject: two, for a CA that renews
 /// its key.
 ///
-/// webpki tries every order of issuers that fit by name, before it looks at a signature. Nine of
-/// one name have 9! orders, which its budget of 200,000 steps cuts off only after seconds. With two
-/// of a name the search has 63 steps at most, in each of which the chain is read once.
+/// webpki tries every order of issuers whose names fit, before it checks a signature. Nine with one
+/// name have 9! orders, and its budget of 200,000 steps ends that only after seconds. With two of a
+/// name, the search has at most 63 steps, each of which reads the chain once.
 const MAX_ONE_SUBJECT: usize = 2;
 
-/// The certificates that may stand between the leaf and a root, each once, and what was wrong with
+/// Returns the certificates that may be between the leaf and a root, each once, and the error of
 /// the first one that cannot be read.
 ///
-/// RFC 9846, 4.5.1: there may be extraneous ones, and they may stand in any order.
+/// RFC 9846, 4.5.1: there may be extraneous ones, in any order.
 fn issuers<'a>(
     others: &[&'a [u8]],
 ) -> Result<(Vec<pki::CertificateDer<'a>>, Option<CertificateError>), CertificateError> {
@@ -305,11 +307,12 @@ fn issuers<'a>(
     Ok((issuers, unreadable))
 }
 
-/// How many of a certificate's names an error repeats.
+/// The number of a certificate's names that an error contains.
 const NAMES_SHOWN: usize = 16;
 
-/// The names are a stranger's words, but none that is not a DNS name or an address gets through: no
-/// control characters, no more than 253 bytes each.
+/// Makes the error for a certificate without the wanted name. The certificate is a stranger's, but
+/// only DNS names and addresses get into the error: no control characters, and at most 253 bytes
+/// each.
 fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
     let mut presented = Certificate::parse(leaf)
         .map(|leaf| leaf.alt_names())
@@ -324,8 +327,8 @@ fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
     }
 }
 
-/// The object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1; and X9.62, for
-/// ECDSA), as DER.
+/// The DER object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1), and of
+/// ECDSA with SHA-1 (X9.62).
 const BROKEN_HASHES: [&[u8]; 3] = [
     &[
         0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04,
@@ -336,7 +339,7 @@ const BROKEN_HASHES: [&[u8]; 3] = [
     &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01],
 ];
 
-/// An algorithm on the path that is not Ed25519.
+/// Makes the error for an algorithm on the path that is not Ed25519.
 pub(crate) fn unsupported(signature_algorithm: &[u8]) -> CertificateError {
     // RFC 9846, 4.5.1.3: a certificate that would have to be validated with MD5 MUST, and with
     // SHA-1 SHOULD, be answered with bad_certificate.
@@ -385,7 +388,7 @@ fn reason(error: &Error) -> CertificateError {
         | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
             CertificateError::RevocationListNotIssuers
         }
-        // Everything else is about encoding; new variants cannot be better.
+        // All other errors are about encoding. New variants cannot be mapped better.
         _ => CertificateError::Malformed,
     }
 }

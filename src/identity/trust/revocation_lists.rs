@@ -1,5 +1,4 @@
-//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a
-//! program runs; [`InForce`]: those of one moment.
+//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a program runs. [`InForce`]: the lists of one moment.
 //!
 //! ```text
 //! CertificateList ::= SEQUENCE { tbsCertList, signatureAlgorithm, signatureValue }
@@ -9,10 +8,10 @@
 //! }
 //! ```
 //!
-//! Path validation looks a certificate up, and checks a list's signature then, when it knows the
-//! issuer's key. What it leaves out is here: of two lists for the same certificates the newer one
-//! counts, whichever was given first; a signature is checked once, as lists may be long; an
-//! issuer's other lists are looked at too; and a digest says which lists were in force.
+//! Path validation looks certificates up, and verifies a list's signature once it knows the
+//! issuer's key. This file adds the rest: of two lists for the same certificates the newer one
+//! counts, in whatever order they are given; a signature is verified only once, since lists may be
+//! long; an issuer's other lists are checked too; and a digest identifies the lists in force.
 
 use core::cmp::Reverse;
 use core::fmt;
@@ -87,33 +86,32 @@ pub struct RevocationLists {
     expired_allowed: bool,
 }
 
-/// One list, read once.
+/// One list, parsed once.
 struct List {
     list: CertRevocationList<'static>,
     /// With tag and length.
     issuer: Vec<u8>,
     age: Age,
     next_update: Duration,
-    /// SHA-256 of all of it.
+    /// SHA-256 of the whole list.
     digest: [u8; 32],
-    /// What is signed, with tag and length.
+    /// The signed part, with tag and length.
     signed: Vec<u8>,
     signature: Vec<u8>,
-    /// Whose signature it was found to be.
+    /// The key that its signature was verified with.
     signer: OnceLock<[u8; KEY_LEN]>,
-    /// Whether it was found not to be an issuer's.
+    /// Whether a check of its signature with an issuer's key has failed.
     refuted: AtomicBool,
-    /// That of the last list before it, for the same certificates, of which it was found whose it
-    /// is.
+    /// The age of the last list before it for the same certificates whose signature was verified.
     floor: Option<Age>,
 }
 
-/// When a list was made: of two, the later one is the newer. RFC 5280, 5.2.3: the number tells what
-/// is newer where the time does not.
+/// The age of a list: of two, the later one is newer. RFC 5280, 5.2.3: the number decides if the
+/// times are equal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Age {
     this_update: Duration,
-    /// How many bytes cRLNumber has from the first that is not zero, and they; none without one.
+    /// The length of cRLNumber without leading zeros, and its bytes. Empty if there is no number.
     number: (usize, Vec<u8>),
 }
 
@@ -181,7 +179,7 @@ impl RevocationLists {
         &self,
         lists: impl IntoIterator<Item = impl AsRef<[u8]>>,
     ) -> Result<(), Error> {
-        // All of them are read before one is taken, and outside of the lock.
+        // All lists are parsed before any is replaced, and outside of the lock.
         let mut lists = read_all(lists)?;
         let mut held = self.lists.write().unwrap_or_else(PoisonError::into_inner);
         for former in held.iter() {
@@ -201,7 +199,7 @@ impl RevocationLists {
             list.floor = same.filter_map(|former| former.proven()).max().cloned();
         }
         let former = core::mem::replace(&mut *held, lists);
-        // They may be long, and nobody has to wait until they are gone.
+        // They may be long, so they are freed outside of the lock.
         drop((held, former));
         Ok(())
     }
@@ -243,14 +241,14 @@ impl fmt::Debug for RevocationLists {
 /// The lists of one moment, the newest of each scope (issuer and distribution point): a peer is
 /// checked against, and its session bound to, one and the same set.
 pub(crate) struct InForce {
-    /// Never empty, but nothing hangs on that.
+    /// Never empty, but nothing depends on that.
     lists: Vec<Arc<List>>,
     unknown_allowed: bool,
     expired_allowed: bool,
 }
 
 impl InForce {
-    /// Those of all handles together; what all of them allow is allowed.
+    /// Returns the lists of all handles together. What all of them allow is allowed.
     pub(crate) fn of(handles: &[RevocationLists]) -> Option<Self> {
         if handles.is_empty() {
             return None;
@@ -266,7 +264,7 @@ impl InForce {
                     .cloned(),
             );
         }
-        // Path validation goes by the first that fits.
+        // Path validation uses the first list that fits.
         lists.sort_by(|one, other| one.order().cmp(&other.order()));
         lists.dedup_by(|later, first| later.scope() == first.scope());
         Some(Self {
@@ -280,12 +278,13 @@ impl InForce {
         self.lists.iter().map(|list| &list.list).collect()
     }
 
-    /// How path validation is to look at `lists`, which are [`lists`](Self::lists).
+    /// Returns the options with which path validation checks `lists`, which are
+    /// [`lists`](Self::lists).
     pub(crate) fn options<'a>(
         &self,
         lists: &'a [&'a CertRevocationList<'a>],
     ) -> Result<RevocationOptions<'a>, CertificateError> {
-        // All of it said, whatever the defaults are: expired lists would pass by them.
+        // Everything is set explicitly: by default, expired lists would be accepted.
         let options = RevocationOptionsBuilder::new(lists)
             .map_err(|_| CertificateError::UnknownRevocation)?;
         let status = if self.unknown_allowed {
@@ -305,9 +304,9 @@ impl InForce {
             .build())
     }
 
-    /// Whether a list of the issuer, which has this key, names the certificate: also one that path
-    /// validation did not look into, as it goes by the first that is for it. Nothing is asked but
-    /// the number, as no two certificates of an issuer have the same (RFC 5280, 4.1.2.2).
+    /// Returns true if a list of the issuer with this key names the certificate. Path validation
+    /// uses only the first list that fits; this checks the others too. It compares only the serial
+    /// number, since no two certificates of an issuer have the same (RFC 5280, 4.1.2.2).
     pub(crate) fn revokes(
         &self,
         certificate: &Certificate<'_>,
@@ -325,9 +324,10 @@ impl InForce {
             .any(|list| named(list) && list.is_signed_by(issuer_key))
     }
 
-    /// Whether a list with this content and signature is signed with this key, if it is one of
-    /// these. Hashing a list of many megabytes anew for each peer would take far longer than all
-    /// else, and anybody who knows a certificate, without its key, could ask for it.
+    /// Returns whether the list with this content and signature is signed with this key. `None` if
+    /// it is not one of these lists. A positive verdict is stored: hashing a list of many megabytes
+    /// for each peer would take far longer than everything else, and anyone who knows a certificate
+    /// could cause it, even without its key.
     pub(crate) fn is_signed(&self, content: &[u8], signature: &[u8], key: &[u8]) -> Option<bool> {
         let list = self
             .lists
@@ -336,8 +336,9 @@ impl InForce {
         Some(list.is_signed_by(key))
     }
 
-    /// The last moment at which the lists by this issuer (with tag and length) have not expired, as
-    /// Unix time, if that matters. Those that have already vouch for nobody.
+    /// Returns the last moment at which none of this issuer's lists has expired, as Unix time.
+    /// `None` if that does not matter. Lists that have already expired vouch for nobody. `issuer`
+    /// has tag and length.
     pub(crate) fn expires(&self, issuer: &[u8], now: Now) -> Option<Duration> {
         let lists = self.lists.iter().filter(|list| {
             !self.expired_allowed && list.issuer == issuer && now.unix < list.next_update
@@ -347,7 +348,7 @@ impl InForce {
             .min()
     }
 
-    /// What [`digest`](crate::identity::trust::digest) makes of them.
+    /// Returns the digests of the lists, for [`digest`](crate::identity::trust::digest).
     pub(crate) fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
         self.lists.iter().map(|list| list.digest)
     }
@@ -362,7 +363,7 @@ impl List {
         (&self.issuer, self.list.issuing_distribution_point())
     }
 
-    /// Scope by scope, and in each the newest first.
+    /// Orders by scope, and within a scope the newest first.
     fn order(&self) -> impl Ord + '_ {
         (self.scope(), Reverse((&self.age, self.digest)))
     }
@@ -377,16 +378,16 @@ impl List {
                 .is_ok_and(|key| key.verify(&self.signed, &self.signature).is_ok())
         });
         match signer {
-            // Another one can be there only if two keys made the same signature.
+            // Another key can be there only if two keys made the same signature.
             Some(signer) => _ = self.signer.set(*signer),
             None => self.refuted.store(true, Ordering::Relaxed),
         }
         signer.is_some()
     }
 
-    /// How old a list may be at most that takes its place. One that nobody was looked up in yet is
-    /// taken for what it says; one that turned out to be from somebody else is not, or whoever
-    /// forged it once would keep the true ones away.
+    /// Returns the age that a list must have at least to replace this one. A list that has not been
+    /// used yet counts with the age it states. One whose signature turned out to be another's does
+    /// not, because a single forged list would otherwise keep out the genuine ones.
     fn least(&self) -> Option<&Age> {
         if self.refuted.load(Ordering::Relaxed) {
             self.proven()
@@ -395,7 +396,8 @@ impl List {
         }
     }
 
-    /// The newest of this list and those before it of which it was found whose they are.
+    /// Returns the age of the newest list, of this one and those before it, whose signature was
+    /// verified.
     fn proven(&self) -> Option<&Age> {
         if self.signer.get().is_some() {
             Some(&self.age)
@@ -426,7 +428,7 @@ impl List {
             next_update: read.next_update,
             digest: hash::sha256(der),
             signed: read.signed.to_vec(),
-            // Without the number of unused bits, which path validation has found to be 0.
+            // Without the number of unused bits, which path validation has checked to be 0.
             signature: read.signature.get(1..).unwrap_or_default().to_vec(),
             signer: OnceLock::new(),
             refuted: AtomicBool::new(false),
@@ -435,9 +437,9 @@ impl List {
     }
 }
 
-/// What of a list we look at ourselves, borrowed from its DER.
+/// The fields of a list that we read ourselves, borrowed from its DER.
 pub(crate) struct Fields<'a> {
-    /// What is signed, with tag and length.
+    /// The signed part, with tag and length.
     pub(crate) signed: &'a [u8],
     signature_algorithm: &'a [u8],
     /// The BIT STRING's content.
@@ -489,7 +491,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// cRLNumber, if it is one that we would have given.
+    /// Returns cRLNumber if it is one that we could have issued.
     #[cfg(any(test, fuzzing, feature = "authority"))]
     pub(crate) fn number(&self) -> Option<u64> {
         let mut bytes = [0; 8];
@@ -508,7 +510,7 @@ impl<'a> Fields<'a> {
 
 const MALFORMED: &str = "it is not a well-formed list (RFC 5280, section 5)";
 
-/// Why a list is none that path validation can go by.
+/// Returns why path validation cannot use a list.
 fn reason(error: &WebpkiError) -> &'static str {
     match error {
         WebpkiError::UnsupportedCrlVersion => "it is not of version 2",
@@ -543,7 +545,7 @@ fn read_all(
         .enumerate()
         .map(read)
         .collect::<Result<Vec<_>, _>>()?;
-    // No list at all would say nothing about anybody.
+    // Without any list, nothing could be said about anybody.
     if lists.is_empty() {
         Err(ConfigError::Missing {
             what: "a certificate revocation list",
@@ -553,7 +555,7 @@ fn read_all(
     }
 }
 
-/// Nothing in it is secret, and the lists of large authorities are long.
+/// Reads a file. Nothing in it is secret, and the lists of large authorities are long.
 fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
     std::fs::read(path).map_err(|error| ConfigError::File {
         path: path.display().to_string(),
@@ -563,7 +565,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
 
 #[cfg(test)]
 impl RevocationLists {
-    /// Whose signature each was found to be.
+    /// Returns the key that each list's signature was verified with.
     pub(crate) fn signers(&self) -> Vec<Option<[u8; KEY_LEN]>> {
         self.lists
             .read()

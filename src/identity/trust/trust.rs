@@ -20,8 +20,8 @@ use crate::identity::trust::path::{self, Role, Roots};
 use crate::identity::trust::revocation_lists::{InForce, RevocationLists};
 use crate::time::Now;
 
-/// How long the list of our authorities may be, in bytes. A message has room for 65,535 bytes of
-/// extensions in all (RFC 9846, 4.3).
+/// The longest list of our authorities, in bytes. A message has room for 65,535 bytes of extensions
+/// in all (RFC 9846, 4.3).
 const MAX_AUTHORITIES_LEN: usize = 16_384;
 
 /// Whom to trust: authorities (roots), and keys.
@@ -49,17 +49,17 @@ pub struct Trust(Arc<Inner>);
 #[derive(Clone, Default)]
 struct Inner {
     roots: Roots,
-    /// Keys that are believed for one name.
+    /// Keys that are trusted for one name.
     bound: Vec<(ServerName, PublicKey)>,
-    /// Keys that are believed for every name.
+    /// Keys that are trusted for every name.
     keys: Vec<PublicKey>,
-    /// What authorities took back; empty where nobody asks.
+    /// Revocation lists; empty if none are checked.
     revocation: Vec<RevocationLists>,
-    /// What was wrong with an argument, told by `check`, so that making a `Trust` from constants
+    /// The first invalid argument, reported by `check`, so that making a `Trust` from constants
     /// needs no `?`.
     defect: Option<Error>,
-    /// Of all but the revocation lists. Made when it is first asked for: with thousands of keys it
-    /// takes a while.
+    /// The digest of everything except the revocation lists. It is made on first use, since it
+    /// takes a while with thousands of keys.
     digest: OnceLock<[u8; 32]>,
 }
 
@@ -168,8 +168,9 @@ impl Trust {
     /// root. [`RevocationLists`] says how; they can be replaced while connections are made. They do
     /// not apply to trusted keys.
     ///
-    /// Can be called several times. All lists are then in force, and an allowance counts only if
-    /// all of them have it.
+    /// It can be called several times. All lists are then in force, and
+    /// [`allow_unknown`](RevocationLists::allow_unknown) or
+    /// [`allow_expired`](RevocationLists::allow_expired) applies only if all of them set it.
     #[must_use]
     #[doc(alias = "crl")]
     pub fn with_revocation_lists(self, lists: RevocationLists) -> Self {
@@ -235,7 +236,7 @@ impl Trust {
 
     fn digest_under(&self, lists: Option<&InForce>) -> [u8; 32] {
         let entries = self.0.digest.get_or_init(|| {
-            // Named one by one, so that none that comes is forgotten.
+            // The fields are named one by one, so that a new one is not forgotten.
             let Inner {
                 roots,
                 bound,
@@ -327,7 +328,7 @@ impl Trust {
         let public_key = PublicKey::from_raw(spki)?;
         let key =
             VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
-        // Roots are not asked: there is nothing here that an authority has signed.
+        // Roots are not used: an authority has signed nothing here.
         let trusted = self
             .vouch(public_key, may_be)
             .ok_or(CertificateError::UntrustedKey)?;
@@ -340,15 +341,14 @@ impl Trust {
         ))
     }
 
-    /// Why a key is trusted, if it is: for those of its names that `may_be` lets pass, or for every
-    /// name.
+    /// Returns why a key is trusted, if it is: for those of its names that `may_be` accepts, or for
+    /// every name.
     fn vouch(
         &self,
         public_key: PublicKey,
         may_be: impl Fn(&ServerName) -> bool,
     ) -> Option<Trusted> {
-        // The proof that the peer holds the key is its CertificateVerify, so there is nothing
-        // secret to compare here.
+        // CertificateVerify proves that the peer holds the key, so nothing compared here is secret.
         let bound = self
             .0
             .bound
@@ -383,8 +383,8 @@ impl Trust {
         leaf.check_may_sign()?;
         let key =
             VerifyingKey::parse(public_key.as_bytes()).map_err(|_| CertificateError::Malformed)?;
-        // Once, so that what the digest says is what the path was looked at with, also if a reload
-        // comes in between.
+        // Taken once, so that the digest names the lists that the path was checked with, even if a
+        // reload comes in between.
         let lists = InForce::of(&self.0.revocation);
         let trusted = match self.vouch(public_key, may_be) {
             Some(trusted) => trusted,

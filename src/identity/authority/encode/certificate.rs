@@ -1,8 +1,9 @@
 //! Makes certificates (RFC 5280, section 4), through the builder of `x509-cert`.
 //!
-//! A leaf says what it is for (KeyUsage, extended key usage) and for whom (subjectAltName; the
-//! subject only repeats it for people); a CA says how far its word reaches. The keys' identifiers
-//! are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not SHA-1.
+//! A leaf states its use (KeyUsage, extended key usage) and its names (subjectAltName; the subject
+//! only repeats them for people). A CA states the limits of what it may issue. The keys'
+//! identifiers are the first 160 bits of SHA-256 of the key (RFC 7093, section 2, method 1), not
+//! SHA-1.
 
 use ed25519_dalek::ed25519::{self, signature};
 use ed25519_dalek::pkcs8::{ALGORITHM_OID, PublicKeyBytes, spki};
@@ -33,20 +34,20 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 
-/// What a certificate is for.
+/// The use of a certificate.
 #[derive(Clone, Debug)]
 pub(crate) enum Purpose {
-    /// A leaf, for these roles; for any, if neither is set.
+    /// A leaf for these roles, or for any role if neither is set.
     Leaf { server: bool, client: bool },
-    /// A CA with so many CAs below it, and the names that it may issue for (any, without
-    /// constraints).
+    /// A CA, the number of CAs allowed below it, and the names that it may issue for (any name,
+    /// without constraints).
     Authority {
         path_length: Option<u8>,
         constraints: Option<NameConstraints>,
     },
 }
 
-/// What goes into a certificate.
+/// The content of a certificate.
 pub(crate) struct Template<'a> {
     pub(crate) serial: [u8; 16],
     pub(crate) common_name: Option<&'a str>,
@@ -56,18 +57,18 @@ pub(crate) struct Template<'a> {
     pub(crate) key: PublicKey,
 }
 
-/// Who signs it: nobody but the key itself, or a CA.
+/// The signer of a certificate: its own key, or a CA.
 pub(crate) enum SignedBy<'a> {
     Itself(&'a SigningKey),
     Authority {
         key: &'a SigningKey,
-        /// The issuer's subject and SubjectKeyIdentifier, as they stand in its certificate.
+        /// The issuer's subject and SubjectKeyIdentifier, as in its certificate.
         subject: &'a [u8],
         key_identifier: Option<&'a [u8]>,
     },
 }
 
-/// Signs a certificate; the result is DER.
+/// Signs a certificate, and returns it in DER.
 pub(crate) fn issue(
     template: &Template<'_>,
     signed_by: &SignedBy<'_>,
@@ -207,7 +208,7 @@ fn extensions(
     Ok(out)
 }
 
-/// Hands ready-made parts to the builder.
+/// Passes ready-made parts to the builder.
 struct Profile {
     issuer: Name,
     subject: Name,
@@ -233,7 +234,7 @@ impl BuilderProfile for Profile {
     }
 }
 
-/// Our key, as the builder wants one.
+/// Our key, in the form that the builder needs.
 struct Signer<'a>(&'a SigningKey);
 
 impl signature::Keypair for Signer<'_> {

@@ -9,7 +9,7 @@ use x509_cert::time::{self, Time};
 
 use crate::identity::validity::Validity;
 
-/// Both moments, in the form of X.509.
+/// Encodes both moments as X.509 times.
 pub(crate) fn validity(validity: Validity) -> der::Result<time::Validity> {
     // RFC 5280, 4.1.2.5: UTCTime through the year 2049, which `Time::from` sees to.
     let time = |at: Duration| {

@@ -19,9 +19,9 @@ use crate::identity::authority::encode::parts;
 use crate::identity::trust::revocation_lists::Fields;
 use crate::identity::validity::Validity;
 
-/// What goes into a certificate revocation list.
+/// The content of a certificate revocation list.
 pub(crate) struct RevocationTemplate<'a> {
-    /// Lists that it takes over, in DER.
+    /// Lists whose entries it takes over, in DER.
     pub(crate) former: &'a [Vec<u8>],
     /// Serial numbers, big-endian.
     pub(crate) serials: &'a [Vec<u8>],
@@ -29,8 +29,8 @@ pub(crate) struct RevocationTemplate<'a> {
     pub(crate) validity: Validity,
 }
 
-/// Signs a certificate revocation list; the result is DER. The builder of `x509-cert` would name,
-/// in place of the issuer's key, the one above it.
+/// Signs a certificate revocation list, and returns it in DER. The builder of `x509-cert` is not
+/// used, because it would name the key above the issuer's instead of the issuer's own.
 pub(crate) fn issue(
     template: &RevocationTemplate<'_>,
     key: &SigningKey,
@@ -43,10 +43,10 @@ pub(crate) fn issue(
     for former in template.former {
         let (list, last, this_update) = former_list(former, issuer, key)?;
         revoked.extend(list);
-        // Who has both goes by the one that begins later.
+        // A peer that has both lists uses the one that begins later.
         validity.not_before = validity.not_before.max(this_update);
-        // RFC 5280, 5.2.3: a monotonically increasing sequence number. Without a former list the
-        // seconds will do.
+        // RFC 5280, 5.2.3: a monotonically increasing sequence number. The first list uses its
+        // thisUpdate in seconds.
         number = number.max(last.saturating_add(1));
     }
     if validity.not_before >= validity.not_after {
@@ -64,7 +64,7 @@ pub(crate) fn issue(
             crl_entry_extensions: None,
         });
     }
-    // Each once, as it was revoked first.
+    // Each serial number once, with its first revocation.
     let mut seen = BTreeSet::new();
     revoked.retain(|entry| seen.insert(entry.serial_number.as_bytes().to_vec()));
 
@@ -99,7 +99,7 @@ pub(crate) fn issue(
     .map_err(failed(unencodable))
 }
 
-/// What stands in a former list of ours, its number, and its thisUpdate.
+/// Returns the entries of a former list of ours, its number, and its thisUpdate.
 fn former_list(
     der: &[u8],
     issuer: &[u8],
@@ -119,7 +119,7 @@ fn former_list(
             reason: "the former list is another authority's",
         });
     }
-    // One with a longer number is not ours, and the seconds are not beyond it.
+    // A list with a longer number is not ours: ours count from a time in seconds.
     let number = fields.number().ok_or(ConfigError::Issue {
         reason: "the number of the former list is too large",
     })?;
@@ -130,7 +130,7 @@ fn former_list(
     ))
 }
 
-/// RFC 5280, 5.2: both are REQUIRED.
+/// Returns the CRL number and the AuthorityKeyIdentifier. RFC 5280, 5.2: both are REQUIRED.
 fn list_extensions(
     number: u64,
     key_identifier: Option<&[u8]>,
