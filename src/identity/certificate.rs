@@ -1,4 +1,5 @@
-//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we read ourselves, borrowed from its DER.
+//! [`Certificate`]: the fields of an X.509 certificate (RFC 5280, 4.1) that we read ourselves,
+//! borrowed from its DER.
 //!
 //! ```text
 //! Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }

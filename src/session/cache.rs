@@ -20,11 +20,11 @@ use crate::session::external::ExternalPsk;
 use crate::session::session::{EarlyTerms, MAX_LIFETIME, MAX_TICKET_LEN, Session, has_happened};
 use crate::time::Now;
 
-/// How many sessions are kept for one key: this many connections can be resumed at the same time,
+/// The number of sessions kept for one key. This many connections can be resumed at the same time,
 /// and no server takes the room of the others. Our own servers send no more on one connection.
 pub(crate) const PER_SERVER: usize = 8;
 
-/// How many servers' sessions are looked through at a call for what has expired.
+/// The number of servers whose sessions one call searches for expired ones.
 const SWEPT: usize = 4;
 
 const DEFAULT_CAPACITY: usize = 256;
@@ -33,11 +33,11 @@ const DEFAULT_CAPACITY: usize = 256;
 ///
 /// A session is used for one connection (RFC 9846, C.4), and only within the lifetime that its
 /// server set, at most 7 days, and while the server's certificate is valid. The cache holds at most
-/// eight sessions for one server, and [a maximum number](Self::new) in all. If it is full, it drops
-/// the sessions of the server whose last ticket is oldest. Dropped sessions are wiped.
+/// eight sessions for one server, and [a maximum number](Self::new) in all. If it is full, a new
+/// session replaces one of the server whose last ticket is oldest. Dropped sessions are wiped.
 ///
 /// Expired sessions are not used. They are removed gradually: each call that stores or looks up a
-/// session removes a few, of any server. There is no background thread, so an idle process keeps
+/// session removes those of a few servers. There is no background thread, so an idle process keeps
 /// expired sessions until the next call.
 ///
 /// A clone is another handle to the same sessions. Clients that share a cache resume each other's
@@ -51,7 +51,7 @@ const DEFAULT_CAPACITY: usize = 256;
 /// let shared = sessions.clone();
 /// assert!(shared.is_empty());
 ///
-/// // After a change of whom one wants to be to servers: all connections begin anew.
+/// // For example, if servers must no longer link new connections to earlier ones.
 /// sessions.clear();
 /// ```
 #[derive(Clone)]
@@ -98,8 +98,8 @@ impl SessionCache {
         };
     }
 
-    /// Every call leaves the sessions in order before anything can panic, so a thread that did
-    /// spoils nothing.
+    /// Locks the sessions. Every call leaves them consistent before anything can panic, so the lock
+    /// of a thread that panicked is still good.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,7 +112,7 @@ impl Default for SessionCache {
     }
 }
 
-/// How many sessions there are; nothing of them.
+/// Shows the number of sessions, and nothing of their content.
 impl fmt::Debug for SessionCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = self.lock();
@@ -128,7 +128,7 @@ impl fmt::Debug for SessionCache {
 pub(crate) struct SessionKey([u8; 32]);
 
 impl SessionKey {
-    /// Without trust, where a PSK is all that is accepted.
+    /// Makes the key. There is no trust if only a PSK is accepted.
     pub(crate) fn new<'t>(
         name: Option<&ServerName>,
         trust: impl Into<Option<&'t Trust>>,
@@ -143,7 +143,7 @@ impl SessionKey {
         )
     }
 
-    /// With the digest that the trust had at some moment.
+    /// Makes the key with the digest that the trust had at some moment.
     pub(crate) fn under(
         name: Option<&ServerName>,
         trust_digest: &[u8; 32],
@@ -152,7 +152,7 @@ impl SessionKey {
     ) -> Self {
         let mut hasher = Hasher::new(HashAlgorithm::Sha256);
         hasher.update(b"fleeting session key v2");
-        // Each part has a length of its own or one before it, so that no two questions are the same
+        // Each part has a fixed length, or a length before it, so different inputs are different
         // bytes.
         match name {
             None => hasher.update(&[0]),
@@ -188,7 +188,7 @@ impl SessionKey {
     }
 }
 
-/// As many bytes as their length says, which comes first.
+/// Hashes bytes, after their length.
 fn opaque(hasher: &mut Hasher, bytes: &[u8]) {
     hasher.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
     hasher.update(bytes);
@@ -197,31 +197,31 @@ fn opaque(hasher: &mut Hasher, bytes: &[u8]) {
 /// A session at the client, with the ticket that represents it at the server.
 pub(crate) struct ClientSession {
     pub(crate) session: Session,
-    /// No secret, for it goes out in the clear; nobody's business before that, so it is wiped.
+    /// Sent in the clear, so no longer secret then. It is private until then, so it is wiped.
     pub(crate) ticket: Zeroizing<Vec<u8>>,
     pub(crate) age_add: u32,
-    /// As the server said.
+    /// The lifetime that the server stated.
     pub(crate) lifetime: Duration,
     /// Unix time.
     pub(crate) received: Duration,
-    /// None where the ticket allows no early data.
+    /// `None` if the ticket allows no early data.
     pub(crate) early: Option<EarlyTerms>,
 }
 
 impl ClientSession {
-    /// `obfuscated_ticket_age` (RFC 9846, 4.3.11.1).
+    /// Returns the `obfuscated_ticket_age` (RFC 9846, 4.3.11.1).
     pub(crate) fn obfuscated_age(&self, now: Now) -> u32 {
-        // In whole milliseconds; no ticket gets as old as 32 bits can tell.
+        // In whole milliseconds. No ticket gets older than 32 bits can count.
         let age =
             u32::try_from(now.unix.saturating_sub(self.received).as_millis()).unwrap_or(u32::MAX);
         age.wrapping_add(self.age_add)
     }
 
-    /// Whether it may be used now.
+    /// Returns true if it may be used now.
     fn is_current(&self, now: Now) -> bool {
-        // RFC 9846, 4.3.11.1: no ticket of an age greater than its lifetime; 4.7.1: none for longer
-        // than 7 days, whatever its lifetime, and 0 means at once. The 7 days hold for the whole
-        // chain of resumptions: nobody has proved anything since it began.
+        // RFC 9846, 4.3.11.1: no ticket older than its lifetime. 4.7.1: none older than 7 days,
+        // whatever its lifetime, and a lifetime of 0 ends at once. The 7 days apply to the whole
+        // chain of resumptions, because nobody has authenticated since it began.
         let age = now.unix.saturating_sub(self.received);
         let chain = now.unix.saturating_sub(self.session.since);
         let within = !self.lifetime.is_zero()
@@ -232,7 +232,7 @@ impl ClientSession {
     }
 }
 
-/// One connection's sessions in a cache: what it takes to be resumed, and what it puts in, to be
+/// One connection's sessions in a cache: it takes one to resume, and stores those that are
 /// forgotten if it fails.
 #[derive(Clone)]
 pub(crate) struct StoredSessions {
@@ -256,25 +256,24 @@ impl StoredSessions {
         }
     }
 
-    /// What is put in from here on is found by this key. Nothing has been put in yet.
+    /// Stores sessions under this key from now on. Nothing has been stored yet.
     pub(crate) fn put_under(&mut self, key: SessionKey) {
         self.key = key;
     }
 
-    /// The newest session, which is not in the cache any more then: RFC 9846, C.4: clients SHOULD
-    /// NOT reuse a ticket.
+    /// Takes the newest session out of the cache. RFC 9846, C.4: clients SHOULD NOT reuse a ticket.
     pub(crate) fn take(&self, now: Now) -> Option<ClientSession> {
         self.cache.lock().take(&self.key, now)
     }
 
-    /// Keeps a session, in the place of others if it has to be.
+    /// Stores a session, and drops others if the cache is full.
     pub(crate) fn put(&self, session: ClientSession, now: Now) {
         self.cache
             .lock()
             .put(self.key, self.connection, session, now);
     }
 
-    /// Takes out what the connection has put in: RFC 9846, 6: what was established in a failed
+    /// Removes what the connection has stored. RFC 9846, 6: what was established in a failed
     /// connection is forgotten, and its tickets discarded.
     pub(crate) fn forget(&self) {
         self.cache.lock().forget(&self.key, self.connection);
@@ -286,14 +285,14 @@ struct Inner {
     capacity: usize,
     len: usize,
     servers: BTreeMap<SessionKey, Server>,
-    /// The keys by the time of their last `put`, counted in those.
+    /// The keys in the order of their last `put`, which is given as a count.
     by_time: BTreeMap<u64, SessionKey>,
     puts: u64,
     /// Where in `by_time` the last sweep ended.
     swept: u64,
-    /// How many connections there have been.
+    /// The number of connections so far.
     begun: u64,
-    /// How many of them were there before the last `clear`.
+    /// The number of connections before the last `clear`.
     cleared: u64,
 }
 
@@ -305,7 +304,7 @@ struct Server {
 }
 
 struct Kept {
-    /// Which connection it comes from.
+    /// The connection that stored it.
     connection: u64,
     session: ClientSession,
 }
@@ -358,8 +357,8 @@ impl Inner {
         self.sweep(now);
     }
 
-    /// Drops what has expired of the next few servers, in turn, so that what nobody asks for any
-    /// more is wiped too.
+    /// Drops the expired sessions of the next few servers, in turn, so that sessions that nobody
+    /// looks up are wiped too.
     fn sweep(&mut self, now: Now) {
         for _ in 0..SWEPT.min(self.servers.len()) {
             let next = self
@@ -413,7 +412,7 @@ impl Inner {
 
 #[cfg(test)]
 impl SessionCache {
-    /// As a thread leaves it that panics where it must not.
+    /// Poisons the lock, like a thread that panics while it holds it.
     pub(super) fn poison(&self) {
         let cache = self.clone();
         let panicked = std::thread::spawn(move || {
@@ -423,7 +422,7 @@ impl SessionCache {
         assert!(panicked.join().is_err() && self.0.is_poisoned());
     }
 
-    /// Whether what is counted is there, and nothing is left of what is not.
+    /// Checks that the counts are right, and that nothing empty is left.
     pub(super) fn assert_in_order(&self) {
         let inner = self.lock();
         assert_eq!(

@@ -43,14 +43,18 @@ use crate::time::Now;
 ///
 /// | guard | accepts early data under | and none |
 /// |---|---|---|
-/// | [`in_memory`](Self::in_memory) | tickets that a server with this guard issued | after a restart, in another process |
-/// | [`with_store`](Self::with_store) | tickets of all servers with a store of this name | if the store is unavailable |
-/// | [`asking`](Self::asking) | the same | the same |
+/// | [`in_memory`] | tickets of servers with this guard | after a restart, in another process |
+/// | [`with_store`] | tickets of servers with a store of this name | if the store is unavailable |
+/// | [`asking`] | the same | the same |
 ///
-/// Sessions resume everywhere all the same, without early data. A clone is another handle to the
-/// same guard: give one to each `Server` of a process that shall accept the others' early data.
-/// Servers with different windows of freshness never accept each other's early data, because what
-/// one may have forgotten could still be fresh for the other.
+/// If a guard accepts no early data, the session still resumes, without it. A clone is another
+/// handle to the same guard: give one to each `Server` of a process that is to accept the others'
+/// early data. Servers with different windows of freshness never accept each other's early data,
+/// because what one may have forgotten could still be fresh for the other.
+///
+/// [`in_memory`]: Self::in_memory
+/// [`with_store`]: Self::with_store
+/// [`asking`]: Self::asking
 ///
 /// # What it does not prevent
 ///
@@ -83,12 +87,12 @@ pub struct ReplayGuard {
     window: Duration,
 }
 
-/// Who remembers.
+/// Where a guard remembers.
 enum Keeper {
     Memory {
         capacity: usize,
         generations: Mutex<Generations>,
-        /// Drawn when it is first needed.
+        /// Drawn on first use.
         place: OnceLock<[u8; 32]>,
     },
     Store {
@@ -138,12 +142,12 @@ impl ReplayGuard {
     /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
     /// use fleeting::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
     ///
-    /// /// A store of one's own. One for several machines would be a database that adds a key only
-    /// /// if it is not there, and says which.
+    /// /// A store in memory. For several machines, use a database that inserts a key only if it is
+    /// /// absent, and says whether it was.
     /// #[derive(Default)]
     /// struct Seen(Mutex<BTreeMap<[u8; 32], Duration>>);
     ///
-    /// /// How far the clocks of all servers may be apart.
+    /// /// The maximum difference between the clocks of all servers.
     /// const SKEW: Duration = Duration::from_secs(5);
     ///
     /// impl ReplayStore for Seen {
@@ -153,7 +157,7 @@ impl ReplayGuard {
     ///         else {
     ///             return ReplayVerdict::Unavailable;
     ///         };
-    ///         // What has expired may have been forgotten already.
+    ///         // An expired entry may have been dropped already.
     ///         if now > entry.expires() {
     ///             return ReplayVerdict::Unavailable;
     ///         }
@@ -165,8 +169,8 @@ impl ReplayGuard {
     ///     }
     /// }
     ///
-    /// // This one forgets all with the process, so it has a new name each time. One that lasts has
-    /// // one that lasts.
+    /// // This store is lost with the process, so it gets a new name each time. A store that
+    /// // persists keeps its name.
     /// let begun = SystemTime::now().duration_since(UNIX_EPOCH)?;
     /// let store = Arc::new(Seen::default());
     /// let guard =
@@ -223,11 +227,11 @@ impl ReplayGuard {
                 Some(place) => place,
                 None => {
                     let drawn = random::array(rng)?;
-                    // A generator that does nothing must not put all processes into one zone.
+                    // A generator that fills in nothing must not put all processes into one zone.
                     if drawn == [0; 32] {
                         return Err(Fault::Random);
                     }
-                    // Another thread may have been faster: then its zone is everybody's.
+                    // If another thread was faster, its zone is used.
                     place.get_or_init(|| drawn)
                 }
             },
@@ -260,7 +264,7 @@ impl ReplayGuard {
                 let expired = generations.turn(now);
                 let verdict = generations.check_and_insert(entry, *capacity);
                 drop(generations);
-                // There may be many, and others wait for the lock.
+                // There may be many entries, so they are freed outside of the lock.
                 drop(expired);
                 Some(verdict)
             }
@@ -270,7 +274,7 @@ impl ReplayGuard {
     }
 }
 
-/// Where it remembers, and how much; nothing of what.
+/// Shows where it remembers, and how much, but not what.
 impl fmt::Debug for ReplayGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("ReplayGuard");
@@ -290,13 +294,13 @@ impl fmt::Debug for ReplayGuard {
     }
 }
 
-/// A store's name in a form that no other name has.
+/// Returns a digest of a store's name, which no other name has.
 fn named(name: &[u8]) -> [u8; 32] {
     sha256(&[b"fleeting replay store 1", name].concat())
 }
 
-/// Every step leaves the generations in order before anything can panic, so a thread that did
-/// spoils nothing.
+/// Locks the generations. Every step leaves them consistent before anything can panic, so the lock
+/// of a thread that panicked is still good.
 fn lock(generations: &Mutex<Generations>) -> MutexGuard<'_, Generations> {
     generations.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -309,9 +313,9 @@ fn lock(generations: &Mutex<Generations>) -> MutexGuard<'_, Generations> {
 /// data through twice:
 ///
 /// * **Forgetting before [`expires`](ReplayEntry::expires)**: to make room, in a restart, or by a
-///   clock that is ahead of the servers'. A store that has lost anything must return
+///   clock that is ahead of the servers'. A store that has lost anything must either return
 ///   [`Unavailable`](ReplayVerdict::Unavailable) until all that it may have lost has expired, or
-///   return under another zone name.
+///   get a new zone name.
 /// * **Copies that disagree**: a replica that is read before it is up to date, or a fail-over to
 ///   one that is not.
 /// * **Reporting an entry as new that has expired by the store's own clock**: a call that comes
@@ -381,17 +385,17 @@ impl ReplayEntry {
     }
 }
 
-/// What was recorded in memory. An entry goes with its generation, when the last of that has
-/// expired.
+/// The entries in memory. They are dropped by generation, when its last entry has expired.
 #[derive(Default)]
 struct Generations {
     young: Generation,
     old: Generation,
-    /// The latest `expires` of all that has been forgotten.
+    /// The latest `expires` of all entries that have been dropped.
     forgotten: Option<Duration>,
 }
 
-/// Sorted, and not hashed: peers choose the keys, and no insertion has to move all that are there.
+/// A sorted set rather than a hash table: peers choose the keys, and no insertion must move all
+/// entries.
 #[derive(Default)]
 struct Generation {
     keys: BTreeSet<[u8; 32]>,
@@ -400,8 +404,8 @@ struct Generation {
 }
 
 impl Generations {
-    /// Takes out the old generation if it has expired, and then the young one takes its place. An
-    /// empty one has.
+    /// Takes out the old generation if it has expired, or is empty, and puts the young one in its
+    /// place.
     fn turn(&mut self, now: Now) -> Option<Generation> {
         if now.unix <= self.old.latest {
             return None;
@@ -417,9 +421,9 @@ impl Generations {
         if self.young.keys.contains(&entry.key) || self.old.keys.contains(&entry.key) {
             return ReplayVerdict::Seen;
         }
-        // What expires no later than something that was forgotten may have been forgotten itself.
-        // Its age should have refused it; that it did not means that the clock was set back. This
-        // looks at no clock, so no clock can undo it.
+        // An entry that expires no later than one that was dropped may have been dropped itself.
+        // Its age should have refused it. If that did not happen, the clock was set back. This
+        // check uses no clock, so no clock can defeat it.
         if self
             .forgotten
             .is_some_and(|forgotten| entry.expires <= forgotten)
@@ -439,7 +443,7 @@ impl Generations {
 
 #[cfg(test)]
 impl ReplayGuard {
-    /// As a thread leaves it that panics where it must not.
+    /// Poisons the lock, like a thread that panics while it holds it.
     pub(super) fn poison(&self) {
         let Keeper::Memory { generations, .. } = &*self.keeper else {
             panic!("not in memory")
@@ -454,7 +458,7 @@ impl ReplayGuard {
         assert!(generations.is_poisoned());
     }
 
-    /// How many entries there are in the young generation, and in the old one.
+    /// Returns the number of entries in the young generation and in the old one.
     pub(super) fn kept(&self) -> (usize, usize) {
         let Keeper::Memory {
             capacity,

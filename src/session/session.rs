@@ -13,17 +13,17 @@ use crate::time::Now;
 /// 604800 seconds, and clients MUST NOT use a ticket for longer.
 pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(604_800);
 
-/// How long a ticket may be, in bytes. It has to go back in a ClientHello, whose extensions have
-/// 2^16-1 bytes together.
+/// The longest ticket, in bytes. It must fit into a ClientHello, whose extensions have 2^16-1 bytes
+/// together.
 pub(super) const MAX_TICKET_LEN: usize = 1 << 14;
 
-/// How far in the future something may have happened: clocks of machines that share keys differ a
-/// little. More means that the clock was set back, so that no age can be told.
+/// How far in the future a past event may seem to be, since the clocks of machines that share keys
+/// differ a little. If it is further, the clock was set back, and no age is known.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// What resumption carries from one connection to the next.
 pub(crate) struct Session {
-    /// The suite of the connection; a resumed one has the same hash (RFC 9846, 4.7.1).
+    /// The suite of the connection. A resumed one has the same hash (RFC 9846, 4.7.1).
     pub(crate) suite: Suite,
     /// As long as the suite's hash.
     pub(crate) psk: Secret,
@@ -34,15 +34,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// How long the peer's certificate is good for still; nothing where none stands in the way.
+    /// Returns how much longer the peer's certificate is valid. `None` if there is none that
+    /// expires.
     pub(super) fn peer_expires_in(&self, now: Now) -> Option<Duration> {
         Some(self.whose.peer()?.expires()?.saturating_sub(now.unix))
     }
 
-    /// Whether its peer's certificate has not expired, and its beginning does not lie in the
-    /// future.
+    /// Returns true if the peer's certificate has not expired, and the session does not begin in
+    /// the future.
     pub(super) fn is_current(&self, now: Now) -> bool {
-        // The last second of a certificate belongs to it (RFC 5280, 4.1.2.5).
+        // A certificate is still valid in its last second (RFC 5280, 4.1.2.5).
         let expires = self.whose.peer().and_then(Peer::expires);
         expires.is_none_or(|expires| now.unix.as_secs() <= expires.as_secs())
             && has_happened(self.since, now)
@@ -89,7 +90,7 @@ pub(crate) struct EarlyTerms {
     pub(crate) alpn: Option<Vec<u8>>,
 }
 
-/// Whether a moment lies in the past, or as good as.
+/// Returns true if a moment is in the past, give or take the clock skew.
 pub(super) fn has_happened(moment: Duration, now: Now) -> bool {
     moment <= now.unix.saturating_add(CLOCK_SKEW)
 }

@@ -1,4 +1,5 @@
-//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a program runs. [`InForce`]: the lists of one moment.
+//! [`RevocationLists`]: certificate revocation lists (CRLs; RFC 5280, section 5), replaced while a
+//! program runs. [`InForce`]: the lists of one moment.
 //!
 //! ```text
 //! CertificateList ::= SEQUENCE { tbsCertList, signatureAlgorithm, signatureValue }

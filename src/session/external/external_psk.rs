@@ -26,15 +26,13 @@ use crate::error::{ConfigError, Error};
 use crate::key_schedule::{EarlySecret, PskKind, import_psk};
 use crate::secret::Secret;
 
-/// The fewest bytes that a secret may have: RFC 9257, section 6: a PSK "MUST be at least 128 bits
-/// long".
+/// The shortest secret in bytes. RFC 9257, section 6: a PSK "MUST be at least 128 bits long".
 const MIN_SECRET_LEN: usize = 16;
 
-/// The longest identity in bytes. It stands in every ClientHello, with the names, once for each
-/// hash.
+/// The longest identity in bytes. It is in every ClientHello, with the names, once for each hash.
 const MAX_IDENTITY_LEN: usize = 1024;
 
-/// The longest name in bytes: its length has one byte.
+/// The longest name in bytes, whose length has one byte.
 const MAX_NAME_LEN: usize = 255;
 
 /// A secret that two parties received outside of TLS (an external pre-shared key). With it each
@@ -92,6 +90,7 @@ pub struct ExternalPsk(Arc<Inner>);
 
 struct Inner {
     identity: Vec<u8>,
+    /// The same in both directions.
     fingerprint: [u8; 32],
     keys: Keys,
 }
@@ -155,7 +154,7 @@ impl ExternalPsk {
         if names.own.len() > MAX_NAME_LEN || names.peer.len() > MAX_NAME_LEN {
             return Err(refused("a name has more than 255 bytes"));
         }
-        // RFC 9258, "Addressing Selfie": with one name in both places a party would accept what it
+        // RFC 9258, "Addressing Selfie": if both names were equal, a party would accept what it
         // offers.
         if names.own == names.peer {
             return Err(refused(
@@ -274,7 +273,7 @@ impl ExternalPsk {
     }
 }
 
-/// The identity and the names, which everybody sees; nothing of the secret.
+/// Shows the identity and the names, which anyone can read, and nothing of the secret.
 impl fmt::Debug for ExternalPsk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExternalPsk")
@@ -292,15 +291,15 @@ impl fmt::Debug for ExternalPsk {
 pub(crate) struct WirePsk {
     /// `PskIdentity.identity`.
     pub(crate) identity: Vec<u8>,
-    /// Of the cipher suites that it goes with.
+    /// The hash of the cipher suites that it works with.
     pub(crate) hash: HashAlgorithm,
     pub(crate) kind: PskKind,
     pub(crate) key: Secret,
 }
 
 impl WirePsk {
-    /// The binder of a text that begins as no ClientHello does: it says as little of the PSK as the
-    /// binders that everybody sees, and is none of them.
+    /// Returns the binder of a text that no ClientHello begins with. It reveals as little of the
+    /// PSK as the binders that anyone can read, and equals none of them.
     ///
     /// A hash of the secret would be shorter, but what is imported MUST NOT be used "for any
     /// purpose other than the importer", nor what comes of it "for any purpose other than TLS PSKs"
@@ -322,18 +321,20 @@ impl WirePsk {
 /// A server's PSKs, found by the identity that a client sends or by the fingerprint in a ticket.
 #[derive(Default)]
 pub(crate) struct ExternalPsks {
-    /// With the place in [`ExternalPsk::as_server`].
+    /// Each with its index in [`ExternalPsk::as_server`].
     by_identity: BTreeMap<Vec<u8>, (ExternalPsk, usize)>,
     by_fingerprint: BTreeMap<[u8; 32], ExternalPsk>,
 }
 
 impl ExternalPsks {
+    /// Collects the PSKs of a server.
+    ///
     /// # Errors
     ///
-    /// [`ConfigError::Setting`] if a client could mean two of them by the same bytes: one of the
-    /// two would never be found, and which one would depend on their order. Also if what is offered
-    /// under one is accepted under another: that is how a list looks that was copied to both
-    /// parties, and then each would take itself for the other.
+    /// Returns [`ConfigError::Setting`] if a client could mean two of them by the same bytes: one
+    /// of the two would never be found, and the order would decide which. Also if one of them
+    /// offers what another accepts, as in a list that was copied to both parties: each would then
+    /// take itself for the other.
     pub(crate) fn new(psks: Vec<ExternalPsk>) -> Result<Self, ConfigError> {
         let mut all = Self::default();
         for psk in psks {
@@ -351,8 +352,7 @@ impl ExternalPsks {
             }
             all.by_fingerprint.insert(*psk.fingerprint(), psk);
         }
-        // RFC 9258, "Addressing Selfie". Without names there is nothing to tell the directions
-        // apart by.
+        // RFC 9258, "Addressing Selfie". Without names, the directions cannot be distinguished.
         let accepts_own = |psk: &ExternalPsk| {
             psk.own_name().is_some()
                 && psk
@@ -387,7 +387,7 @@ impl ExternalPsks {
     }
 }
 
-/// RFC 9258, 5.1, where the names of the parties are the context:
+/// Encodes an ImportedIdentity (RFC 9258, 5.1), with the names of the parties as its context:
 ///
 /// ```text
 /// struct {
@@ -419,7 +419,7 @@ fn imported_identity(external_identity: &[u8], context: &[u8], target: HashAlgor
     .concat()
 }
 
-/// RFC 9258, "Addressing Selfie", with names where the example has MAC addresses:
+/// Encodes the context of RFC 9258, "Addressing Selfie", with names in place of its MAC addresses:
 ///
 /// ```text
 /// struct {
@@ -460,7 +460,7 @@ fn checked_secret(secret: &[u8]) -> Result<Secret, Error> {
             ));
         }
     };
-    // All of it is looked at, so that the time does not tell where the first other byte stands.
+    // All bytes are read, so that the time does not reveal where the first different one is.
     if secret.iter().fold(0, |all, byte| all | (byte ^ first)) == 0 {
         return Err(refused(
             "the secret is one byte repeated: it was never filled",

@@ -10,7 +10,7 @@ use crate::message::Reader;
 /// The imported PSK that a client means, with the names of both parties (RFC 9258): what the client
 /// passed to [`ExternalPsk::new`](crate::ExternalPsk::new). Nothing in it is authenticated yet.
 ///
-/// It is for a server that looks PSKs up: use it with
+/// It is for a server that looks up its PSKs: use it with
 /// [`psk_identities`](crate::ClientHello::psk_identities) before choosing a configuration. To
 /// recognize the tickets of returning clients, which offer a ticket before their PSK, the
 /// configurations must share their [`ticket_keys`](crate::ServerBuilder::ticket_keys).
@@ -18,8 +18,8 @@ use crate::message::Reader;
 /// ```
 /// use fleeting::{ClientHello, Error, ExternalPsk, PskIdentity, PskNames, Server};
 ///
-/// /// A configuration for this client alone; `find` looks the secret up that "collector" shares
-/// /// with it.
+/// /// Makes a configuration for this client alone. `find` looks up the secret that it shares
+/// /// with "collector".
 /// fn configuration(
 ///     hello: &ClientHello,
 ///     find: impl Fn(&str) -> Option<[u8; 32]>,
@@ -61,7 +61,7 @@ impl<'a> PskIdentity<'a> {
         let identity = r.vec16("external_identity", 1..)?;
         let mut context = Reader::new("Context", r.vec16("context", ..)?);
         let target_protocol = r.u16("target_protocol")?;
-        // One for each hash: they name the same PSK.
+        // A client sends one for each hash. They name the same PSK.
         let _target_kdf = r.u16("target_kdf")?;
         r.end("target_kdf")?;
         let (client, server) = (context.vec8("client", 1..)?, context.vec8("server", 1..)?);
@@ -121,8 +121,8 @@ mod tests {
                 None
             );
         }
-        // Written out: an external_identity "a", a context of "b" and "c", TLS 1.3, HKDF_SHA256;
-        // then for TLS 1.2, and with names that are none.
+        // Written out: an external_identity "a", a context of "b" and "c", TLS 1.3, HKDF_SHA256.
+        // Then for TLS 1.2, and with invalid names.
         let imported = |context: &[u8], protocol: u8| {
             [&[0, 1, b'a', 0, 4][..], context, &[3, protocol, 0, 1]].concat()
         };

@@ -1,9 +1,9 @@
-//! Sessions that a server hands to its clients, sealed, and keeps nothing of.
+//! Tickets: sessions that a server seals and hands to its clients, without storing anything itself.
 //!
 //! ```text
-//! ticket_keys   TicketKeys: which key seals now, and which keys open
-//! ticket        TicketContent to a ticket and back
-//! ticket_key    TicketKey: its name, its time, and a one-time key for each ticket
+//! ticket_keys   TicketKeys: the key that seals now, and the keys that open
+//! ticket        a TicketContent to a ticket, and back
+//! ticket_key    TicketKey: its name, its times, and a one-time key for each ticket
 //! ```
 
 pub(super) mod ticket;

@@ -59,35 +59,36 @@ use crate::session::session::{
 use crate::session::tickets::ticket_key::{NAME_LEN, SALT_LEN, TicketKey};
 use crate::time::Now;
 
-/// The format described above. Another one has another number, and neither opens under the other.
+/// The format described above. Another format has another number, and neither opens under the
+/// other.
 const VERSION: u8 = 2;
 
-/// State without its psk, whose it is, and what of early data, in bytes.
+/// The length in bytes of the state without the PSK, whose it is, and the terms of early data.
 const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 4 + 1 + 1 + 1;
 
-/// What of early data, without the protocol's name, in bytes.
+/// The length in bytes of the terms of early data, without the protocol's name.
 const FIXED_EARLY_LEN: usize = 16 + 4 + 1;
 
-/// What a ticket is made of, besides the time.
+/// The content of a ticket, apart from the time.
 pub(crate) struct TicketContent<'a> {
     pub(crate) session: &'a Session,
-    /// The `ticket_age_add` that goes out with it.
+    /// The `ticket_age_add` that is sent with it.
     pub(crate) age_add: u32,
-    /// If early data may come under it: on which terms, and in which zone.
+    /// The terms of early data and its zone, if it is allowed.
     pub(crate) early: Option<(&'a EarlyTerms, [u8; 16])>,
 }
 
-/// What was in a ticket.
+/// The content of a ticket that was opened.
 pub(crate) struct OpenedTicket {
     pub(crate) session: Session,
     /// Unix time, to the millisecond.
     pub(crate) issued: Duration,
     pub(crate) age_add: u32,
-    /// As in [`TicketContent`].
+    /// Like in [`TicketContent`].
     pub(crate) early: Option<(EarlyTerms, [u8; 16])>,
 }
 
-/// What a ticket begins with, in the clear.
+/// The beginning of a ticket, which is not encrypted.
 pub(crate) struct Header<'a> {
     pub(crate) name: &'a [u8; NAME_LEN],
     salt: &'a [u8; SALT_LEN],
@@ -95,7 +96,7 @@ pub(crate) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Nothing for what is too short or too long to be a ticket of ours.
+    /// Splits a ticket. Returns `None` if it is too short or too long to be one of ours.
     pub(crate) fn split(ticket: &'a [u8]) -> Option<Self> {
         if ticket.len() > MAX_TICKET_LEN {
             return None;
@@ -106,8 +107,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Seals a session that may be resumed for `lifetime`, in whole seconds, from now on. Nothing if a
-/// peer's certificate makes it longer than a ticket may be.
+/// Seals a session that may be resumed for `lifetime`, in whole seconds, from now on. Returns
+/// `None` if the peer's certificate makes the ticket too long.
 pub(crate) fn seal(
     key: &TicketKey,
     content: &TicketContent<'_>,
@@ -140,9 +141,9 @@ pub(crate) fn seal(
     };
     let salt = random::array(rng)?;
 
-    // Written where it is sealed, and wiped if it is not. Never moved by growing: all room is
-    // there. No `Secret`, because what the psk stands between is none, and may be met with
-    // elsewhere.
+    // Written where it is sealed, and wiped if that fails. It is never moved by growing, since all
+    // room is allocated at once. It is not a `Secret`, because most of it is not secret, and its
+    // bytes may occur elsewhere.
     let mut ticket = Zeroizing::new(Vec::with_capacity(len));
     ticket.extend_from_slice(key.name());
     ticket.extend_from_slice(&salt);
@@ -186,7 +187,8 @@ pub(crate) fn seal(
     Ok(Some(core::mem::take(&mut *ticket)))
 }
 
-/// The bytes that early data take in a ticket, besides the one that says that they do.
+/// Returns how many bytes the terms of early data take, besides the one that says whether there are
+/// any.
 fn early_len(content: &TicketContent<'_>) -> usize {
     let alpn_len = |terms: &EarlyTerms| terms.alpn.as_ref().map_or(0, Vec::len);
     content.early.as_ref().map_or(0, |(terms, _)| {
@@ -194,8 +196,8 @@ fn early_len(content: &TicketContent<'_>) -> usize {
     })
 }
 
-/// What is in a ticket under this key, if its session may be resumed now, the ticket is no older
-/// than `lifetime`, and the external PSK is there that it was made under, if it was.
+/// Opens a ticket with its key. Returns `None` unless its session may be resumed now, the ticket is
+/// no older than `lifetime`, and the external PSK that it was made under, if any, is still there.
 pub(crate) fn open(
     key: &TicketKey,
     ticket: &Header<'_>,
@@ -216,14 +218,14 @@ fn additional_data(key: &TicketKey, binding: &[u8; 32]) -> Vec<u8> {
     [&[VERSION], &key.name()[..], binding].concat()
 }
 
-/// What was sealed.
+/// The decrypted content of a ticket.
 pub(crate) struct State {
     content: OpenedTicket,
     lifetime: Duration,
 }
 
 impl State {
-    /// Reads what [`seal`] wrote, and nothing else. Nothing either where an external PSK is named
+    /// Reads what [`seal`] wrote, and nothing else. Returns `None` also if it names an external PSK
     /// that is not there.
     pub(crate) fn decode(state: &[u8], psks: &ExternalPsks) -> Option<Self> {
         let mut r = Reader::new("Ticket", state);
@@ -266,11 +268,12 @@ impl State {
         })
     }
 
-    /// All of it, unless the session is over, or begins in a future that a clock set back made.
+    /// Returns the content, unless the session is over, or begins in the future because the clock
+    /// was set back.
     pub(crate) fn into_opened(self, lifetime: Duration, now: Now) -> Option<OpenedTicket> {
-        // RFC 9846, 4.7.1: of the age that equals the lifetime it may still be used, but a server
-        // "MAY treat a ticket as valid for a shorter period of time than what is stated". To the
-        // millisecond, like `issued`.
+        // RFC 9846, 4.7.1: at the age that equals the lifetime it may still be used, but a server
+        // "MAY treat a ticket as valid for a shorter period of time than what is stated". Compared
+        // in milliseconds, like `issued`.
         let OpenedTicket {
             issued,
             ref session,
@@ -282,7 +285,7 @@ impl State {
     }
 }
 
-/// What [`seal`] wrote of early data.
+/// Reads the terms of early data that [`seal`] wrote.
 fn early(r: &mut Reader<'_>) -> Option<(EarlyTerms, [u8; 16])> {
     let zone = r.array("zone").ok()?;
     let max_size = r.u32("max_early_data_size").ok()?;
@@ -296,7 +299,7 @@ fn early(r: &mut Reader<'_>) -> Option<(EarlyTerms, [u8; 16])> {
     ))
 }
 
-/// Whole milliseconds; the rest is cut off, which makes a session look older and never younger.
+/// Returns whole milliseconds. The rest is cut off, so a session looks older, never younger.
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! [`TicketKey`]: what tickets are sealed under, and when.
+//! [`TicketKey`]: the key that seals tickets, and its times.
 //!
 //! ```text
 //! secret ─ HKDF-Extract ─> prk ─┬─ Expand(name)        = 16 bytes, in front of each ticket
@@ -6,9 +6,9 @@
 //!                               └─ Expand(nonce, salt) = its nonce
 //! ```
 //!
-//! Processes that share a key cannot agree on nonces, and 96 random bits are few: GCM breaks with
-//! the first that repeats. So each ticket has a key of its own, from 256 random bits. What is kept
-//! is the prk; a one-time key lives as long as the call.
+//! Processes that share a key cannot coordinate nonces, and 96 random bits are too few: the first
+//! nonce that repeats breaks GCM. So each ticket has its own key, from 256 random bits. Only the
+//! prk is kept; a one-time key lives as long as the call.
 
 use core::fmt;
 use core::time::Duration;
@@ -22,20 +22,20 @@ use crate::error::{ConfigError, Error, Fault};
 use crate::secret::Secret;
 use crate::time::Now;
 
-/// The length of a key's name in bytes: which key a ticket is under is looked up by it.
+/// The length in bytes of a key's name, by which the key of a ticket is found.
 pub(crate) const NAME_LEN: usize = 16;
 
 /// The length of a ticket's salt in bytes.
 pub(crate) const SALT_LEN: usize = 32;
 
-/// The fewest bytes that a secret may have: those of an AES-256 key.
+/// The shortest secret in bytes: the length of an AES-256 key.
 const SECRET_LEN: usize = 32;
 
 /// The suite whose AEAD seals tickets.
 const SUITE: Suite = Suite::Aes256GcmSha384;
 
 /// A key that seals tickets, for [`TicketKeys::install`](crate::TicketKeys::install). Processes
-/// that shall accept each other's tickets need the same key.
+/// that are to accept each other's tickets need the same key.
 ///
 /// Times are counted since 1970-01-01 00:00:00 UTC. The key seals tickets from `encrypt_from` until
 /// before `encrypt_until`, and opens them until before `decrypt_until`;
@@ -53,8 +53,8 @@ const SUITE: Suite = Suite::Aes256GcmSha384;
 /// let hour = Duration::from_secs(60 * 60);
 /// let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
 ///
-/// // Known everywhere before anybody seals with it, and still known while its last tickets are
-/// // good.
+/// // Every process has the key before any of them seals with it, and keeps it until the last
+/// // ticket under it has expired.
 /// let key = TicketKey::new(secret_from_the_store, now + hour, now + 13 * hour, now + 15 * hour)?;
 /// let keys = TicketKeys::empty();
 /// keys.install(key);
@@ -112,7 +112,7 @@ impl TicketKey {
     /// Generates a random key for tickets of this lifetime. It seals for half as long.
     pub(crate) fn generate(lifetime: Duration, now: Now, rng: &mut Rng<'_>) -> Result<Self, Fault> {
         let secret = random::secret(rng, SECRET_LEN)?;
-        // A generator that does nothing must not make a key that everybody knows.
+        // A generator that fills in nothing must not make a key that everybody knows.
         if is_zero(secret.expose()) {
             return Err(Fault::Random);
         }
@@ -180,12 +180,12 @@ impl TicketKey {
     }
 }
 
-/// Without telling by its time where the first byte stands that is none.
+/// Returns true if all bytes are zero. The time does not reveal where the first other byte is.
 fn is_zero(secret: &[u8]) -> bool {
     secret.iter().fold(0, |all, byte| all | byte) == 0
 }
 
-/// Its name, which everybody sees, and its times; nothing of the secret.
+/// Shows the name, which anyone can read, and the times, but nothing of the secret.
 impl fmt::Debug for TicketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TicketKey")

@@ -15,12 +15,12 @@ use crate::session::tickets::ticket::{self, OpenedTicket, TicketContent};
 use crate::session::tickets::ticket_key::TicketKey;
 use crate::time::Now;
 
-/// The most keys of its own that a ring keeps. In the course of things there are three or four; a
-/// clock that jumps about makes more.
+/// The maximum number of generated keys. Usually there are three or four; a clock that jumps makes
+/// more.
 const MAX_OWN: usize = 32;
 
-/// How long an installed key is kept that the clock says is over. It may be the clock that is
-/// wrong, and the key does not come back by itself.
+/// How long an installed key is kept after it has expired by the clock. The clock may be wrong, and
+/// the key does not come back by itself.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest lifetime that a ticket can state.
@@ -29,7 +29,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The keys that seal a server's tickets.
 ///
 /// A ticket contains everything that a server must know of a session, so the server itself stores
-/// nothing. Any other server accepts the ticket that has these keys, the same
+/// nothing. Another server accepts the ticket too if it has these keys, the same
 /// [identity's](crate::Identity) key for the name, and the same [`ClientAuth`](crate::ClientAuth).
 ///
 /// An expired key is not used. It is wiped by the next call that seals or opens a ticket. There is
@@ -37,18 +37,18 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// another day, or until the next one is installed, so that a clock that was wrong for a while does
 /// not cost the key. All keys are wiped with the last clone.
 ///
-/// A clone is another handle to the same keys: give one to each `Server` that shall accept the
+/// A clone is another handle to the same keys: give one to each `Server` that is to accept the
 /// others' tickets. Each server still checks what a ticket allows against its own configuration.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// use fleeting::{TicketKey, TicketKeys};
 ///
-/// // One process: keys are made when they are needed, and replaced in time.
+/// // One process: keys are generated when needed, and replaced in time.
 /// let keys = TicketKeys::rotating();
 ///
-/// // Several processes, or several machines: they share what comes from a common store. Keys can
-/// // be installed while servers are at work.
+/// // Several processes or machines: they share keys from a common store. Keys can be installed
+/// // while servers run.
 /// let shared = TicketKeys::empty();
 /// let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
 /// let hour = Duration::from_secs(60 * 60);
@@ -95,7 +95,7 @@ impl TicketKeys {
     /// times in the past.
     pub fn install(&self, key: TicketKey) {
         let mut keys = self.lock();
-        // There is no clock here; the last call for a ticket brought one.
+        // There is no clock here, so the time of the last call for a ticket is used.
         let seen = keys.seen;
         keys.installed
             .retain(|held| held.name() != key.name() && held.may_decrypt_at(seen));
@@ -189,15 +189,15 @@ impl TicketKeys {
         }
         let made = Arc::new(TicketKey::generate(lifetime, now, rng)?);
         let mut keys = self.current(now);
-        // Another thread may have been faster.
+        // Another thread may have added one meanwhile.
         Ok(Some(keys.to_seal(lifetime, now).unwrap_or_else(|| {
             keys.add_own(Arc::clone(&made));
             made
         })))
     }
 
-    /// The keys, without those of our own whose time is over, and those installed whose time has
-    /// been over for long.
+    /// Returns the keys, after dropping our own that have expired, and the installed ones that
+    /// expired long ago.
     fn current(&self, now: Now) -> MutexGuard<'_, Keys> {
         let mut keys = self.lock();
         keys.own.retain(|key| key.may_decrypt(now));
@@ -207,14 +207,14 @@ impl TicketKeys {
         keys
     }
 
-    /// No step in between leaves the keys in a state that others could not go on from, so a thread
-    /// that panicked spoils nothing.
+    /// Locks the keys. Every step leaves them in a valid state, so the lock of a thread that
+    /// panicked is still good.
     fn lock(&self) -> MutexGuard<'_, Keys> {
         self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The keys by their names and times; nothing of their secrets.
+/// Shows the keys by their names and times, but nothing of their secrets.
 impl fmt::Debug for TicketKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.lock();
@@ -230,7 +230,7 @@ impl fmt::Debug for TicketKeys {
 struct Keys {
     installed: Vec<Arc<TicketKey>>,
     own: Vec<Arc<TicketKey>>,
-    /// Unix time of the last look at them.
+    /// Unix time of the last call that used the keys.
     seen: Duration,
 }
 
@@ -253,8 +253,8 @@ impl Keys {
             .filter(may_seal)
             .filter(|key| lasts(key, SHORTEST))
             .max_by_key(|key| key.encrypt_from());
-        // Of our own the one that is gone first, if that is late enough: lifetimes may differ where
-        // servers do.
+        // Of our own, the one that expires first but late enough, since servers may have different
+        // lifetimes.
         let own = || {
             self.own
                 .iter()
@@ -281,7 +281,7 @@ impl Keys {
 
 #[cfg(test)]
 impl TicketKeys {
-    /// As a thread leaves it that panics where it must not.
+    /// Poisons the lock, like a thread that panics while it holds it.
     pub(crate) fn poison(&self) {
         let keys = self.clone();
         let panicked = std::thread::spawn(move || {
