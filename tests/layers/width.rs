@@ -75,7 +75,11 @@ fn can_be_broken(line: &str) -> bool {
         .trim_start_matches(['/', '!'])
         .trim();
     let is_table_row = text.starts_with('|');
-    let is_link = text.starts_with('[') && text.contains("]: ");
+    // The definition of a link: its name and an address, and no words after them.
+    let is_link = text.starts_with('[')
+        && text
+            .split_once("]: ")
+            .is_some_and(|(_, address)| !address.contains(' '));
     !is_table_row && !is_link && text.contains(' ')
 }
 
@@ -114,5 +118,6 @@ mod tests {
         assert!(!is_too_long(&format!("/// | {word} | {word} |")));
         assert!(!is_too_long(&format!("[the full tables]: {word}")));
         assert!(is_too_long(&format!("//! {word} and {word}")));
+        assert!(is_too_long(&format!("//! [`Sink`]: {word} and {word}")));
     }
 }
