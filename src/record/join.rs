@@ -53,7 +53,8 @@ impl Joiner {
             return Err(Fault::MessageTooLong { length, limit });
         }
         let Some((message, rest)) = pending.split_at_checked(length) else {
-            // Room is not made on the word of a header: it grows with the bytes that came.
+            // A header alone does not reserve memory: the buffer grows with the bytes that have
+            // come.
             self.buffer.drain(..self.start);
             self.start = 0;
             return Ok(None);
@@ -62,7 +63,7 @@ impl Joiner {
         let message = message.to_vec();
         self.start += length;
         if aligned.is_some() {
-            // Handshake bytes are rare once connected: their memory goes back.
+            // Handshake bytes are rare once connected, so their memory is freed.
             *self = Self::default();
         }
         Ok(Some((message, aligned)))
@@ -90,7 +91,7 @@ mod tests {
         bytes
     }
 
-    /// What is there, with whether it ended its record.
+    /// Returns the complete messages, and whether each ended its record.
     fn drain(joiner: &mut Joiner) -> Vec<(Vec<u8>, bool)> {
         core::iter::from_fn(|| joiner.next(LIMIT).unwrap())
             .map(|(bytes, aligned)| (bytes, aligned.is_some()))
