@@ -24,28 +24,27 @@ enum Pads {
     Sha384(Box<Hkdf<Sha384>>),
 }
 
-/// More output was requested than HKDF can give: 255 times the hash's length (RFC 5869, 2.3).
+/// More output was asked for than HKDF can give: 255 times the hash's length (RFC 5869, 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutputTooLong;
 
 impl Prk {
-    /// Computes HKDF-Extract. An empty salt is equivalent to a string of zeros (RFC 5869, 2.2).
+    /// HKDF-Extract. An empty salt is as good as a string of zeros (RFC 5869, 2.2).
     pub(crate) fn extract(algorithm: HashAlgorithm, salt: &[u8], ikm: &[u8]) -> Self {
         let secret = scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => Secret::copy_of(&Hkdf::<Sha256>::extract(Some(salt), ikm).0),
             HashAlgorithm::Sha384 => Secret::copy_of(&Hkdf::<Sha384>::extract(Some(salt), ikm).0),
         });
-        // The pads that extracting leaves are not reused: unused memory in them shows what was on
-        // the stack before, a part of the input.
+        // Not the pads that extracting leaves in passing: unused room in them shows what was on the
+        // stack before, a part of the input.
         Self::from_secret(algorithm, secret)
     }
 
-    /// Makes it from an earlier output of HKDF, which must be at least as long as the hash's output
-    /// (RFC 5869, 2.3).
+    /// A secret that HKDF made before: at least as long as the hash's output (RFC 5869, 2.3).
     ///
     /// # Panics
     ///
-    /// Panics if it is shorter: an error in the calling code, never a peer's.
+    /// If it is shorter: a mistake in the calling code, never of a peer.
     pub(crate) fn from_secret(algorithm: HashAlgorithm, secret: Secret) -> Self {
         let pads = scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => Pads::Sha256(pads(&secret)),
@@ -61,23 +60,22 @@ impl Prk {
         }
     }
 
-    /// Returns the key itself, for the key log and for secrets that are stored without being
-    /// expanded.
+    /// The key itself, for the key log and for secrets that are kept without being expanded.
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// Returns the key itself. The pads are wiped.
+    /// The key itself; the pads are wiped.
     pub(crate) fn into_secret(self) -> Secret {
         self.secret
     }
 
-    /// Computes HKDF-Expand to `len` bytes. `info` is the concatenation of its parts.
+    /// HKDF-Expand to `len` bytes, where `info` is all parts one after the other.
     ///
     /// # Panics
     ///
-    /// Panics if `len` is over 255 times the hash's length. The key schedule uses at most 48 bytes.
-    /// For a length that an application chooses, use [`expand_into`](Self::expand_into).
+    /// If `len` is over 255 times the hash's length. The key schedule asks for 48 bytes at most; an
+    /// application that chooses a length is answered by [`expand_into`](Self::expand_into).
     #[expect(
         clippy::expect_used,
         reason = "the lengths are the key schedule's, all far below the limit"
@@ -87,7 +85,7 @@ impl Prk {
             .expect("the key schedule asks for less than 255 blocks")
     }
 
-    /// Computes HKDF-Expand into `out`.
+    /// HKDF-Expand into `out`.
     ///
     /// # Errors
     ///

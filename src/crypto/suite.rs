@@ -12,7 +12,7 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    /// All suites, in the order of the registry.
+    /// All of them, in the order of the registry.
     pub(crate) const ALL: [Self; 3] = [
         Self::Aes128GcmSha256,
         Self::Aes256GcmSha384,
@@ -40,7 +40,7 @@ impl Suite {
         }
     }
 
-    /// Returns the hash of the key schedule and the transcript.
+    /// The hash of the key schedule and the transcript.
     pub(crate) fn hash(self) -> HashAlgorithm {
         match self {
             Self::Aes128GcmSha256 | Self::ChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
@@ -48,7 +48,7 @@ impl Suite {
         }
     }
 
-    /// Returns the length of the AEAD's key in bytes.
+    /// The length of the AEAD's key in bytes.
     pub(crate) fn key_len(self) -> usize {
         match self {
             Self::Aes128GcmSha256 => 16,
@@ -56,14 +56,14 @@ impl Suite {
         }
     }
 
-    /// Returns how many records one key may protect.
+    /// How many records one key may protect.
     pub(crate) fn record_limit(self) -> u64 {
         match self {
             // RFC 9846, 5.5: 2^24.5 full-size records, rounded down. Short records count as full
             // ones: a margin that costs nothing.
             Self::Aes128GcmSha256 | Self::Aes256GcmSha384 => 23_726_566,
             // RFC 9846, 5.5: the sequence number would wrap first, and 5.3: it must not. The last
-            // number is never used.
+            // number of all is never used.
             Self::ChaCha20Poly1305Sha256 => u64::MAX,
         }
     }

@@ -10,8 +10,8 @@
 //!
 //! Each is made only by the check it names, so a state that holds one cannot have skipped it.
 //!
-//! Our own proof is made in two parts, [`show`] and [`attest`], because somebody else may have to
-//! make the signature in between.
+//! Our own proof is made in two parts, [`show`] and [`attest`]: between them stands a signature,
+//! which may be somebody else's to make.
 
 use core::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::message::{Certificate, CertificateEntry, CertificateVerify};
 use crate::session::Whose;
 use crate::time::Now;
 
-/// The signing side, which decides between the two context strings of RFC 9846, 4.5.2.
+/// Who signs: the two context strings of RFC 9846, 4.5.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
@@ -42,8 +42,8 @@ impl Role {
     }
 }
 
-/// Returns what a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero
-/// byte, and the transcript hash.
+/// What a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero byte,
+/// the transcript hash.
 pub(crate) fn signed_content(role: Role, transcript: &Digest) -> Vec<u8> {
     let mut content = vec![0x20; 64];
     content.extend_from_slice(role.context_string());
@@ -78,7 +78,7 @@ pub(crate) fn verify(
 
 /// What authenticates the peer, apart from its Finished.
 pub(crate) enum Proof {
-    /// Nothing: a client that was not asked, or did not authenticate.
+    /// Nothing: a client that was not asked, or did not say.
     None,
     /// Its signature in this handshake.
     Signature(SignatureVerified),
@@ -86,17 +86,17 @@ pub(crate) enum Proof {
     Psk(SelectedPsk),
 }
 
-/// Who the peer is, and when it authenticated.
+/// Who the peer is, and since when that is known.
 pub(crate) struct Authenticated {
     pub(crate) whose: Whose,
-    /// The unix time of the handshake in which certificates were verified, or an external PSK was
-    /// used.
+    /// The unix time of the handshake in which certificates were looked at, or a PSK from outside
+    /// was used.
     pub(crate) since: Duration,
     pub(crate) resumed: bool,
 }
 
 impl Proof {
-    /// Combines both proofs: the peer has authenticated in this handshake.
+    /// The peer is who it says, in this handshake: both proofs are there.
     pub(crate) fn confirm(self, _: &FinishedVerified, now: Now) -> Authenticated {
         match self {
             Self::None => Authenticated {
@@ -160,7 +160,7 @@ pub(crate) fn attest(signature: &[u8], transcript: &mut Transcript) -> Result<Ve
     Ok(verify)
 }
 
-/// The content of a peer's Certificate message.
+/// What a peer's Certificate message shows.
 pub(crate) enum Shown<'a> {
     /// Nothing: an empty list.
     Nothing,
@@ -181,7 +181,7 @@ pub(crate) fn shown<'a>(
     if !message.certificate_request_context.is_empty() {
         return Err(Illegal::RequestContext.into());
     }
-    // RFC 9846, 4.5.1: extensions here answer ours, and we send none that is answered here.
+    // RFC 9846, 4.5.1: extensions here answer ours, and we ask none.
     if let Some(extension) = message.extension_types().next() {
         return Err(Fault::UnsolicitedExtension {
             message: Certificate::NAME,

@@ -1,17 +1,17 @@
-//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: everything
-//! that it leaves to the connection.
+//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: all that it
+//! leaves to the connection.
 
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
 use crate::key_schedule::ExporterSecret;
 use crate::session::{ExternalPsk, StoredSessions, Whose};
 
-/// Everything that a complete handshake leaves to the connection.
+/// What a complete handshake leaves to the connection.
 pub(crate) struct Established {
     pub(crate) negotiated: Negotiated,
-    /// The secret from which the application's keying material is derived.
+    /// Keying material for the application derives from it.
     pub(crate) exporter: ExporterSecret,
-    /// The sessions that this connection stores in a client's cache, to be forgotten if it fails.
+    /// What this connection's tickets put into a client's cache, to be forgotten if it fails.
     pub(crate) stored: Option<StoredSessions>,
 }
 

@@ -1,5 +1,5 @@
-//! Pre-shared keys (RFC 9846, 4.3.11), from an earlier connection or external: the binder that
-//! proves possession, and the peer that a PSK identifies.
+//! Pre-shared keys (RFC 9846, 4.3.11), from an earlier connection or from outside: the binder that
+//! proves one, and whose it is.
 
 use core::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::secret::Secret;
 use crate::session::{ExternalPsk, Session, Whose, WirePsk};
 use crate::time::Now;
 
-/// A PSK, and what its use depends on.
+/// A PSK, with what its use depends on.
 #[derive(Clone, Copy)]
 pub(crate) struct Psk<'a> {
     pub(crate) kind: PskKind,
-    /// The only hash that it may be used with.
+    /// The one hash that it may be used with.
     pub(crate) hash: HashAlgorithm,
     key: &'a Secret,
 }
@@ -44,18 +44,18 @@ impl<'a> Psk<'a> {
         Self { kind, hash, key }
     }
 
-    /// Puts the PSK into the key schedule: it is offered, or both sides have selected it.
+    /// It goes into the key schedule: both sides have selected it, or it is offered.
     pub(crate) fn early_secret(&self) -> EarlySecret {
         EarlySecret::new(self.hash, Some(self.key))
     }
 
-    /// Returns the binder with which a client offers it. `transcript` ends with the truncated
-    /// ClientHello (RFC 9846, 4.3.11.2).
+    /// The binder with which a client offers it; `transcript` ends with the truncated ClientHello
+    /// (RFC 9846, 4.3.11.2).
     pub(crate) fn binder(&self, transcript: &Digest) -> Vec<u8> {
         self.early_secret().binder_key(self.kind).binder(transcript)
     }
 
-    /// Verifies a client's binder, and puts the PSK into the key schedule.
+    /// Checks a client's binder, and takes the PSK into the key schedule.
     pub(crate) fn verify(&self, transcript: &Digest, binder: &[u8]) -> Result<EarlySecret, Fault> {
         let early = self.early_secret();
         // RFC 9846, 4.3.11: "Prior to accepting PSK key establishment, the server MUST validate the
@@ -68,20 +68,20 @@ impl<'a> Psk<'a> {
     }
 }
 
-/// A PSK that both sides have selected. It is in the key schedule, so a peer that sends a valid
-/// Finished has it.
+/// A PSK that both sides have selected: it is in the key schedule now, so whoever sends a good
+/// Finished held it.
 pub(crate) struct SelectedPsk {
-    /// The other holder.
+    /// Who else holds it.
     pub(crate) whose: Whose,
-    /// The unix time at which the other holder authenticated: in the connection that the PSK comes
-    /// from, or now if it is external.
+    /// The unix time at which they proved to be who they are: in the connection that the PSK comes
+    /// from; now, if it comes from outside.
     pub(crate) since: Duration,
     /// Whether it comes from an earlier connection.
     pub(crate) resumed: bool,
 }
 
 impl SelectedPsk {
-    /// Makes it from a session's PSK.
+    /// That of a session.
     pub(crate) fn session(session: Session) -> Self {
         Self {
             whose: session.whose,
@@ -90,7 +90,7 @@ impl SelectedPsk {
         }
     }
 
-    /// Makes it from an external PSK.
+    /// One from outside.
     pub(crate) fn external(psk: &ExternalPsk, now: Now) -> Self {
         Self {
             whose: Whose::Psk(psk.clone()),

@@ -1,8 +1,8 @@
-//! [`Sink`]: receives the handshake's decisions.
+//! [`Sink`]: where the handshake's decisions go.
 //!
-//! The state machines take nothing out of a connection. They tell a sink what they decided, so
-//! information flows one way. The TCP connection is a sink (it splits messages into records and
-//! protects alerts), and so is a recorder in a test. A QUIC stack could be one.
+//! The state machines pull nothing out of a connection. They tell a sink what they decided, and
+//! facts go one way. The TCP connection is a sink (fragmentation into records, alert protection); a
+//! recorder in a test is one; a QUIC stack could be one.
 
 use crate::crypto::suite::Suite;
 use crate::handshake::negotiated::Established;
@@ -10,7 +10,7 @@ use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
 
-/// Receives the handshake's decisions.
+/// Where the handshake's decisions go.
 pub(crate) trait Sink {
     /// Sends a handshake message, with its header, under the keys of `level`.
     fn send(&mut self, level: Level, message: &[u8]);

@@ -13,11 +13,11 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Now,
     /// Randomness for hellos and key shares.
     pub(crate) rng: &'a mut Rng<'a>,
-    /// Receives decisions.
+    /// Where decisions go.
     pub(crate) sink: &'a mut dyn Sink,
 }
 
-/// A received message as bytes, for use beside its decoded form.
+/// A received message as it came over the wire, beside its decoded form.
 pub(crate) struct Wire<'a> {
     /// The message with its header, for the transcript.
     pub(crate) bytes: &'a [u8],

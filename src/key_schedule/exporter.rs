@@ -18,13 +18,12 @@ impl ExporterSecret {
         Self { hash, secret }
     }
 
-    /// Returns TLS-Exporter(label, context_value, key_length). No context is the same as an empty
-    /// one.
+    /// TLS-Exporter(label, context_value, key_length). No context is the same as an empty one.
     ///
     /// # Errors
     ///
     /// Returns an error if the label is empty or longer than 249 bytes, or if the length is 0 or
-    /// more than 255 times the hash's.
+    /// more than 255 times the hash.
     pub(crate) fn export(
         &self,
         label: &[u8],
@@ -36,7 +35,7 @@ impl ExporterSecret {
             reason,
         };
         let label = Label::new(label).ok_or(refused("a label has 1 to 249 bytes"))?;
-        // Refused before memory is allocated for it.
+        // Refused here, before memory is taken for it.
         if length == 0 || length > label::MAX_BLOCKS * self.hash.output_len() {
             return Err(refused(
                 "a length is 1 byte to 255 times the hash's: 8160 for SHA-256, 12240 for SHA-384",
@@ -55,7 +54,7 @@ impl ExporterSecret {
         ))
     }
 
-    /// Returns the secret itself, for the key log.
+    /// The secret itself, for the key log.
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }

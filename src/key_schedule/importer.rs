@@ -1,13 +1,14 @@
-//! The PSK importer (RFC 9258, 5.1): derives, from a key that was agreed on outside of TLS, one for
-//! a certain protocol, hash and context.
+//! The PSK importer (RFC 9258, 5.1): from a key that was agreed on outside of TLS to one that is
+//! good for one protocol, one hash and one context.
 //!
 //! ```text
 //! epskx = HKDF-Extract(0, epsk)
 //! ipskx = HKDF-Expand-Label(epskx, "derived psk", Hash(ImportedIdentity), L)
 //! ```
 //!
-//! Two hashes are used here, and are easily confused. `Hash`, and HKDF's, is the external key's:
-//! SHA-256, unless another was agreed on with the key. The target's hash only decides `L`.
+//! Two hashes meet here, and are easily confused: `Hash`, and HKDF's, is that of the external key,
+//! which is SHA-256 unless somebody said otherwise when it was agreed on; that of the target
+//! decides `L` alone.
 
 use super::label::{self, Label};
 use crate::crypto::hash::HashAlgorithm;
@@ -18,7 +19,7 @@ use crate::secret::Secret;
 /// hash function, SHA-256 SHOULD be used").
 const EXTERNAL: HashAlgorithm = HashAlgorithm::Sha256;
 
-/// Returns ipskx, the PSK for cipher suites of the hash `target`. The identity is the serialized
+/// ipskx, the PSK for cipher suites of the hash `target`; the identity is the serialized
 /// ImportedIdentity, which names that hash too.
 pub(crate) fn import_psk(
     external: &Secret,
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn is_by_the_book() {
-        // RFC 9258, 5.1, RFC 9846, 7.1 and RFC 5869, using nothing of the code under test.
+        // RFC 9258, 5.1, RFC 9846, 7.1 and RFC 5869, with nothing of what is tested.
         for epsk in [&b"sixteen bytes..."[..], &[0x80; 32], &[7; 64], &[9; 200]] {
             for identity in [&b""[..], b"identity", &[0; 70_000]] {
                 for (target, length) in

@@ -11,14 +11,15 @@ use crate::crypto::hash::{Digest, HashAlgorithm};
 use crate::crypto::hkdf::Prk;
 use crate::secret::Secret;
 
-/// The longest output of our hashes, as zeros: it replaces a secret that is not available.
+/// The longest output of our hashes, as zeros: the value that stands for a secret that is not
+/// available.
 const ZEROS: [u8; HashAlgorithm::MAX_OUTPUT_LEN] = [0; HashAlgorithm::MAX_OUTPUT_LEN];
 
 /// The early_secret: everything that is known before the key exchange.
 pub(crate) struct EarlySecret(Prk);
 
 impl EarlySecret {
-    /// Begins with the PSK that was selected or is being offered, or with zeros if there is none.
+    /// From the PSK that was selected or is being offered; without one, from zeros.
     pub(crate) fn new(hash: HashAlgorithm, psk: Option<&Secret>) -> Self {
         Self(Prk::extract(
             hash,
@@ -36,12 +37,12 @@ impl EarlySecret {
         ))
     }
 
-    /// Derives client_early_traffic_secret. The transcript is ClientHello.
+    /// client_early_traffic_secret; the transcript is ClientHello.
     pub(crate) fn client_early_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::CLIENT_EARLY_TRAFFIC, transcript)
     }
 
-    /// Derives early_exporter_secret. The transcript is ClientHello.
+    /// early_exporter_secret; the transcript is ClientHello.
     pub(crate) fn early_exporter(&self, transcript: &Digest) -> ExporterSecret {
         ExporterSecret::new(
             self.0.algorithm(),
@@ -49,7 +50,7 @@ impl EarlySecret {
         )
     }
 
-    /// Derives the next stage, with the result of the key exchange.
+    /// The next stage, with the result of the key exchange.
     pub(crate) fn into_handshake(self, shared: Secret) -> HandshakeSecret {
         HandshakeSecret(next_stage(&self.0, shared.expose()))
     }
@@ -64,17 +65,17 @@ impl EarlySecret {
 pub(crate) struct HandshakeSecret(Prk);
 
 impl HandshakeSecret {
-    /// Derives client_handshake_traffic_secret. The transcript is ClientHello...ServerHello.
+    /// client_handshake_traffic_secret; the transcript is ClientHello...ServerHello.
     pub(crate) fn client_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::CLIENT_HANDSHAKE_TRAFFIC, transcript)
     }
 
-    /// Derives server_handshake_traffic_secret. The transcript is ClientHello...ServerHello.
+    /// server_handshake_traffic_secret; the transcript is ClientHello...ServerHello.
     pub(crate) fn server_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::SERVER_HANDSHAKE_TRAFFIC, transcript)
     }
 
-    /// Derives the next stage, which adds no secret.
+    /// The next stage, which adds nothing but distance.
     pub(crate) fn into_main(self) -> MainSecret {
         MainSecret(next_stage(&self.0, zeros(self.0.algorithm())))
     }
@@ -90,19 +91,17 @@ impl HandshakeSecret {
 pub(crate) struct MainSecret(Prk);
 
 impl MainSecret {
-    /// Derives client_application_traffic_secret_0. The transcript is ClientHello...server
-    /// Finished.
+    /// client_application_traffic_secret_0; the transcript is ClientHello...server Finished.
     pub(crate) fn client_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::CLIENT_APPLICATION_TRAFFIC, transcript)
     }
 
-    /// Derives server_application_traffic_secret_0. The transcript is ClientHello...server
-    /// Finished.
+    /// server_application_traffic_secret_0; the transcript is ClientHello...server Finished.
     pub(crate) fn server_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::SERVER_APPLICATION_TRAFFIC, transcript)
     }
 
-    /// Derives exporter_secret. The transcript is ClientHello...server Finished.
+    /// exporter_secret; the transcript is ClientHello...server Finished.
     pub(crate) fn exporter(&self, transcript: &Digest) -> ExporterSecret {
         ExporterSecret::new(
             self.0.algorithm(),
@@ -110,7 +109,7 @@ impl MainSecret {
         )
     }
 
-    /// Derives what outlives the handshake. The transcript is ClientHello...client Finished.
+    /// What outlives the handshake; the transcript is ClientHello...client Finished.
     pub(crate) fn into_epoch(self, transcript: &Digest) -> Epoch {
         let resumption = label::derive(&self.0, Label::RESUMPTION_SECRET, transcript);
         Epoch {
@@ -127,7 +126,7 @@ impl MainSecret {
 /// What a connected side keeps of the key schedule, besides the traffic secrets of its two
 /// directions and the exporter_secret.
 pub(crate) struct Epoch {
-    /// The resumption_secret, from which tickets' PSKs are derived.
+    /// The resumption_secret, which tickets' PSKs come from.
     pub(crate) resumption: ResumptionSecret,
 }
 
@@ -145,7 +144,7 @@ fn traffic(stage: &Prk, label: Label<'_>, transcript: &Digest) -> TrafficSecret 
     ))
 }
 
-/// Returns "0": a string of Hash.length zero bytes.
+/// "0": a string of Hash.length zero bytes.
 fn zeros(hash: HashAlgorithm) -> &'static [u8] {
     ZEROS.get(..hash.output_len()).unwrap_or(&ZEROS)
 }

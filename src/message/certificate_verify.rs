@@ -1,4 +1,4 @@
-//! CertificateVerify (RFC 9846, 4.5.2): the proof that the sender has the key of its certificate.
+//! CertificateVerify (RFC 9846, 4.5.2): the proof that the sender holds the key of its certificate.
 
 use crate::code_point::{HandshakeType, SignatureScheme};
 use crate::error::Fault;
@@ -29,7 +29,7 @@ impl<'a> CertificateVerify<'a> {
         })
     }
 
-    /// Encodes the whole message, with its header.
+    /// The whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::CERTIFICATE_VERIFY, Self::NAME, |w| {
             w.u16(self.algorithm.0);

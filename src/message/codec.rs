@@ -7,17 +7,17 @@
 //!                                                        ceiling, then the bytes
 //! ```
 //!
-//! A `Reader` returns slices of the message. Every call names the field it reads, so that an error
-//! says `ClientHello.key_share.client_shares ends early`. A `Writer` inserts the length before a
-//! vector once its content is written. If a content is too long for its length, the whole message
-//! is refused at the end.
+//! A `Reader` borrows: what it hands out are slices of the message. Every call names the field it
+//! reads, so that an error says `ClientHello.key_share.client_shares ends early`. A `Writer` puts
+//! the length before a vector once its content is written, and remembers a content that its length
+//! cannot tell; the message is refused whole then.
 
 use core::ops::RangeBounds;
 
 use crate::code_point::HandshakeType;
 use crate::error::{DecodeProblem, Fault};
 
-/// The bytes of a message, or of a part of it, that have not been read yet.
+/// The bytes of a message, or of a part of it, that are still to be read.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     message: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Creates a reader for `bytes`, which belong to `message`.
+    /// A reader for `bytes`, which belong to `message`.
     pub(crate) fn new(message: &'static str, bytes: &'a [u8]) -> Self {
         Self {
             message,
@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the number of bytes left.
+    /// How many bytes are left.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// Makes the error for a field of this message.
+    /// What is wrong with a field of this message.
     pub(crate) fn fault(&self, field: &'static str, problem: DecodeProblem) -> Fault {
         Fault::Decode {
             message: self.message,
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(*array)
     }
 
-    /// Returns all bytes left.
+    /// All that is left.
     pub(crate) fn remainder(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         self.array(field).map(u32::from_be_bytes)
     }
 
-    /// `uint24 field;`, always a length.
+    /// `uint24 field;`, which is always a length.
     pub(crate) fn u24(&mut self, field: &'static str) -> Result<usize, Fault> {
         self.length::<3>(field)
     }
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         self.vector::<3>(field, allowed)
     }
 
-    /// Returns a reader for a vector of anything but bytes, with a length of one byte.
+    /// A vector of other things than bytes, with a length of one byte: a reader for them.
     pub(crate) fn list8(
         &mut self,
         field: &'static str,
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.message, self.vec8(field, allowed)?))
     }
 
-    /// Returns a reader for a vector of anything but bytes, with a length of two bytes.
+    /// A vector of other things than bytes, with a length of two bytes: a reader for them.
     pub(crate) fn list16(
         &mut self,
         field: &'static str,
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.message, self.vec16(field, allowed)?))
     }
 
-    /// Returns a reader for a vector of anything but bytes, with a length of three bytes.
+    /// A vector of other things than bytes, with a length of three bytes: a reader for them.
     pub(crate) fn list24(
         &mut self,
         field: &'static str,
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.message, self.vec24(field, allowed)?))
     }
 
-    /// Returns everything left as 16-bit numbers of a registry.
+    /// All that is left, as 16-bit numbers of a registry.
     pub(crate) fn code_points<T>(
         &mut self,
         field: &'static str,
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    /// Reads the items of a list until nothing is left.
+    /// Every item of a list, read one after another until nothing is left.
     pub(crate) fn items<T>(
         mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, Fault>,
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// Returns an error if anything is left.
+    /// Nothing may be left.
     pub(crate) fn end(&self, field: &'static str) -> Result<(), Fault> {
         if self.is_empty() {
             Ok(())
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a length of `W` bytes.
+    /// A length of `W` bytes.
     fn length<const W: usize>(&mut self, field: &'static str) -> Result<usize, Fault> {
         // W is 1, 2 or 3: the shift never loses a bit.
         Ok(self
@@ -224,13 +224,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes a whole handshake message: its header, and what `body` writes.
+    /// A whole handshake message: its header, and what `body` writes.
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::DoesNotFit`] if a vector is too long for its length field. A peer can cause
-    /// that: a cookie or a ticket close to 2^16 bytes must go into a ClientHello that has other
-    /// extensions too.
+    /// [`Fault::DoesNotFit`] if a vector is longer than its length field can tell. A peer can cause
+    /// that: a cookie or a ticket close to 2^16 bytes has to go into a ClientHello that has other
+    /// extensions besides.
     pub(crate) fn message(
         msg_type: HandshakeType,
         name: &'static str,
@@ -269,17 +269,17 @@ impl Writer {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// Writes a vector with a length of one byte.
+    /// A vector with a length of one byte.
     pub(crate) fn vec8(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector::<1>(content);
     }
 
-    /// Writes a vector with a length of two bytes.
+    /// A vector with a length of two bytes.
     pub(crate) fn vec16(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector::<2>(content);
     }
 
-    /// Writes a vector with a length of three bytes.
+    /// A vector with a length of three bytes.
     pub(crate) fn vec24(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector::<3>(content);
     }

@@ -28,14 +28,15 @@ use super::limits::{HEADER_LEN, MAX_CIPHERTEXT};
 use crate::code_point::ContentType;
 use crate::error::Fault;
 
-/// The buffer of an idle connection: enough for a small request, and small enough to have
-/// thousands.
+/// The buffer of a connection that waits: enough for a small request, small enough to have
+/// thousands of.
 const IDLE: usize = 512;
 
-/// The longest possible record.
+/// The longest record there can be.
 const RECORD: usize = HEADER_LEN + MAX_CIPHERTEXT;
 
-/// The buffer of a busy connection: a call reads several records, which share its cost.
+/// The buffer of a connection that is busy: several records a call, so that the call's price is
+/// shared.
 const BUSY: usize = 4 * RECORD;
 
 /// The receive buffer.
@@ -44,10 +45,9 @@ pub(crate) struct Deframer {
     buffer: Vec<u8>,
     held: Range<usize>,
     pending: Range<usize>,
-    /// The buffer's size according to the last read: [`IDLE`], [`RECORD`] or [`BUSY`].
+    /// The buffer's size as the last read would have it: [`IDLE`], [`RECORD`] or [`BUSY`].
     appetite: usize,
-    /// The size with which a busy period begins: [`RECORD`], or [`BUSY`] if the last one got that
-    /// busy.
+    /// What a busy period begins with: [`RECORD`], or [`BUSY`] if the last one was that busy.
     habit: usize,
     /// The longest read of this busy period.
     longest: usize,
@@ -82,11 +82,11 @@ impl Deframer {
         self.held.is_empty() && self.pending.is_empty()
     }
 
-    /// Resizes the buffer, which is empty.
+    /// Nothing is in the buffer: it gets the size that fits.
     fn start_over(&mut self) {
         self.held = 0..0;
         self.pending = 0..0;
-        // If the small buffer was filled, that may have been all that there was.
+        // What filled the small buffer was as likely all that there was.
         if self.buffer.len() <= IDLE {
             self.appetite = IDLE;
         }
@@ -94,22 +94,22 @@ impl Deframer {
             self.habit = if self.longest > RECORD { BUSY } else { RECORD };
             self.longest = 0;
         }
-        // A busy connection keeps its buffer.
+        // A busy connection keeps what it has.
         if self.buffer.len() < self.appetite || self.appetite == IDLE && self.buffer.len() > IDLE {
-            // The old buffer is freed first, so that there are never two.
+            // Freed first, so that there are never two.
             self.buffer = Vec::new();
             self.buffer = vec![0; self.appetite];
         }
     }
 
-    /// Makes room in a buffer that is not empty, for the whole record that has begun.
+    /// Something is in the buffer: the record that has begun must fit.
     fn make_room(&mut self) {
         let missing = self
             .pending_record()
             .saturating_sub(self.pending.len())
             .max(1);
-        // With less space than a record, a read would be small, but costs as much as a large one.
-        // Moving the pending bytes is cheaper.
+        // Less than a record behind what is pending is a small read, which costs as much as a large
+        // one; moving what is pending is cheaper.
         if self.buffer.len() - self.pending.end < RECORD {
             self.compact();
         }
@@ -120,16 +120,16 @@ impl Deframer {
         }
     }
 
-    /// Returns the length of the record that the pending bytes begin, as far as it is known.
+    /// The length of the record that pending bytes begin, as far as they say.
     fn pending_record(&self) -> usize {
         match self.peek() {
             Some(Ok(header)) => HEADER_LEN + header.length,
-            // `next` refuses a bad header.
+            // A bad header is refused by `next`, not here.
             Some(Err(_)) | None => HEADER_LEN,
         }
     }
 
-    /// Moves held and pending bytes to the front.
+    /// Moves what is held and pending to the front.
     fn compact(&mut self) {
         let held = self.held.len();
         self.buffer.copy_within(self.held.clone(), 0);
@@ -138,8 +138,8 @@ impl Deframer {
         self.pending = held..held + self.pending.len();
     }
 
-    /// Accounts for `count` bytes that the transport has read into the space. A larger number than
-    /// the space counts as all of it.
+    /// Accounts for `count` bytes that the transport has read into the space. More than there was
+    /// space for counts as all of it.
     pub(crate) fn filled(&mut self, count: usize) {
         let space = self.buffer.len() - self.pending.end;
         let count = count.min(space);
@@ -204,7 +204,7 @@ impl Deframer {
         if self.held.is_empty() {
             self.held = content;
         } else if self.held.end <= content.start {
-            // Two contents are never adjacent: at least a header and a tag are between them.
+            // Two contents never touch: at least a header and a tag lie between.
             self.buffer.copy_within(content.clone(), self.held.end);
             self.held.end += content.len();
         }
@@ -220,15 +220,15 @@ impl Deframer {
         self.held.start += count.min(self.held.len());
     }
 
-    /// Returns the number of pending bytes: records that [`next`](Self::next) has not returned, the
-    /// last perhaps incomplete.
+    /// The bytes that are pending: of records that [`next`](Self::next) has not given, the last
+    /// perhaps cut.
     #[cfg(test)]
     pub(super) fn buffered(&self) -> usize {
         self.pending.len()
     }
 
-    /// Drops pending bytes: after a close_notify, what the peer sends is ignored (RFC 9846, 6.1).
-    /// Held bytes stay; if there are none, the memory is freed.
+    /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846,
+    /// 6.1). What is held stays; where nothing is, the memory goes back.
     pub(crate) fn discard(&mut self) {
         self.pending.start = self.pending.end;
         if self.held.is_empty() {
@@ -255,7 +255,7 @@ mod tests {
         .concat()
     }
 
-    /// Reads as much as fits, and returns how much that was.
+    /// Reads as much as fits, and says how much that was.
     fn read(deframer: &mut Deframer, bytes: &[u8]) -> usize {
         let space = deframer.space();
         assert!(!space.is_empty());
@@ -265,7 +265,7 @@ mod tests {
         count
     }
 
-    /// Returns the bodies of all whole records.
+    /// The bodies of all whole records.
     fn drain(deframer: &mut Deframer) -> Vec<Vec<u8>> {
         core::iter::from_fn(|| {
             let (header, body) = deframer.next(true).unwrap()?;
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(got, 20);
         // 320 KB: the first two calls are small, each later one takes up to four records.
         assert!(calls <= 10, "{calls}");
-        // The last read did not fill its space, so the connection waits with the small buffer.
+        // The last read did not fill its space: the connection waits, with little.
         assert_eq!(deframer.space().len(), IDLE);
         assert_eq!(deframer.buffer.capacity(), IDLE);
     }
@@ -338,8 +338,8 @@ mod tests {
         };
         let stream = record(DATA, &[7; 16_000]).repeat(4);
         assert_eq!([(); 3].map(|()| calls_for(&stream)), [3, 2, 2]);
-        // A small answer in between changes nothing. A single record does, because a larger buffer
-        // would be freed each time.
+        // A small answer in between says nothing of it; one record does, as more would be given
+        // back each time.
         assert_eq!(calls_for(&record(DATA, &[7; 100])), 1);
         assert_eq!(calls_for(&stream), 2);
         assert_eq!(calls_for(&record(DATA, &[7; 16_000])), 2);

@@ -20,15 +20,15 @@ use crate::error::Fault;
 /// a bit that was flipped on the way is found in any of the five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The outer type. A protected record has application_data.
+    /// The outer type: of a protected record, application_data.
     pub(crate) content_type: ContentType,
-    /// The number of bytes that follow the header.
+    /// The bytes that follow the header.
     pub(crate) length: usize,
     bytes: [u8; HEADER_LEN],
 }
 
 impl Header {
-    /// Checks a header as soon as it has arrived, before waiting for the bytes that it announces.
+    /// Checks a header as soon as it is there, before waiting for anything that it announces.
     ///
     /// # Errors
     ///

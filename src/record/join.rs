@@ -53,8 +53,7 @@ impl Joiner {
             return Err(Fault::MessageTooLong { length, limit });
         }
         let Some((message, rest)) = pending.split_at_checked(length) else {
-            // A header alone does not reserve memory: the buffer grows with the bytes that have
-            // come.
+            // Room is not made on the word of a header: it grows with the bytes that came.
             self.buffer.drain(..self.start);
             self.start = 0;
             return Ok(None);
@@ -63,7 +62,7 @@ impl Joiner {
         let message = message.to_vec();
         self.start += length;
         if aligned.is_some() {
-            // Handshake bytes are rare once connected, so their memory is freed.
+            // Handshake bytes are rare once connected: their memory goes back.
             *self = Self::default();
         }
         Ok(Some((message, aligned)))
@@ -91,7 +90,7 @@ mod tests {
         bytes
     }
 
-    /// Returns the complete messages, and whether each ended its record.
+    /// What is there, with whether it ended its record.
     fn drain(joiner: &mut Joiner) -> Vec<(Vec<u8>, bool)> {
         core::iter::from_fn(|| joiner.next(LIMIT).unwrap())
             .map(|(bytes, aligned)| (bytes, aligned.is_some()))

@@ -79,19 +79,19 @@ impl Open {
         self.longest_inner
     }
 
-    /// Opens a record: application data into `into` as far as it has room, everything else in
-    /// place. The part of `into` after what was placed is zeroed or unchanged.
+    /// Opens a record: application data into `into` as far as it goes, all else in place. What
+    /// `into` holds beyond what was placed are zeros, or what it held.
     ///
-    /// If this fails with [`Fault::BadRecordMac`], only the record's bytes have changed: the next
-    /// record can be tried with the same sequence number, as a server does that skips early data
-    /// (RFC 9846, 4.3.10).
+    /// Where that fails with [`Fault::BadRecordMac`], nothing but the record's bytes has changed:
+    /// the next one can be tried with the same sequence number, as a server does that skips early
+    /// data (RFC 9846, 4.3.10).
     ///
-    /// An unprotected ChangeCipherSpec is returned like any record, with or without keys, and is
-    /// not counted. The connection decides when it may come.
+    /// A ChangeCipherSpec that was not protected comes out as such, with or without keys, and
+    /// counts nothing; when it may come is for the connection to say.
     ///
     /// # Errors
     ///
-    /// Returns the faults of RFC 9846, sections 5.1 to 5.4.
+    /// The faults of RFC 9846, sections 5.1 to 5.4.
     pub(crate) fn open(
         &mut self,
         header: &Header,
@@ -99,7 +99,7 @@ impl Open {
         into: &mut [u8],
     ) -> Result<Opened, Fault> {
         let opened = match (&mut self.protection, header.content_type) {
-            // RFC 9846, section 5: checked before the record is opened. Any other value is
+            // RFC 9846, section 5: looked for before the record is opened; any other value is
             // unexpected_message.
             (_, ContentType::CHANGE_CIPHER_SPEC) => match body {
                 [1] => {
@@ -117,11 +117,11 @@ impl Open {
                 opened
             }
             // RFC 9846, section 5: application data before there are keys, or anything unprotected
-            // afterwards.
+            // after.
             (None, got @ ContentType::APPLICATION_DATA) | (Some(_), got) => {
                 return Err(Fault::UnexpectedRecord { got });
             }
-            // RFC 9846, 5.1: `Header::parse` has checked this. It is for a caller with a header
+            // RFC 9846, 5.1: `Header::parse` saw to it already; here for a caller that has a header
             // from elsewhere.
             (None, _) if body.len() > MAX_FRAGMENT => {
                 return Err(Fault::RecordOverflow {
@@ -151,8 +151,8 @@ impl Open {
         }
     }
 
-    /// Changes to the next generation of keys, after a KeyUpdate was received (RFC 9846, 4.7.3).
-    /// Only the sender limits how often: a receiver MUST NOT enforce a limit.
+    /// Changes to the next generation of keys, after a KeyUpdate came (RFC 9846, 4.7.3). How often
+    /// is the sender's concern: a receiver MUST NOT enforce a limit.
     pub(crate) fn update(&mut self) {
         self.protection = self.protection.take().map(Protection::next);
     }
@@ -170,16 +170,16 @@ fn open_protected(
     body: &mut [u8],
     into: &mut [u8],
 ) -> Result<Opened, Fault> {
-    // A record too short for a tag cannot be authentic.
+    // A record without room for a tag cannot have a right one.
     let (inner, tag) = body.split_last_chunk_mut().ok_or(Fault::BadRecordMac)?;
-    // RFC 9846, 5.3: a sequence number does not wrap. In practice this is never reached.
+    // RFC 9846, 5.3: a sequence number does not wrap. Nobody will wait for this.
     if protection.is_spent() {
         return Err(Fault::TooMany {
             what: "records under one key",
             limit: usize::MAX,
         });
     }
-    // The last byte is the type or padding, never content.
+    // The last byte is the type, or padding: never content.
     let room = into.len().min(inner.len().saturating_sub(1));
     let head = into.get_mut(..room).unwrap_or_default();
     let mut nonce = Zeroizing::new([0; Iv::LEN]);
@@ -191,7 +191,7 @@ fn open_protected(
     let (place, rest) = inner.split_at_mut(head.len());
     match judge(head, rest, max_inner) {
         Ok(opened) if opened.content_type == ContentType::APPLICATION_DATA => {
-            // The type and padding that were placed too.
+            // Padding that began in there, and the type before it.
             head.get_mut(opened.placed..).unwrap_or_default().fill(0);
             Ok(opened)
         }
@@ -206,10 +206,10 @@ fn open_protected(
     }
 }
 
-/// Finds the type and the content of the TLSInnerPlaintext that `head` and `rest` form together.
+/// What the TLSInnerPlaintext is that `head` and `rest` make together.
 fn judge(head: &[u8], rest: &[u8], max_inner: usize) -> Result<Opened, Fault> {
-    // RFC 9846, 5.4: the limit is for content, type and padding together. It is checked after the
-    // tag, so the peer itself is at fault.
+    // RFC 9846, 5.4: the limit is one for content, type and padding together. Asked after the tag,
+    // so that it is the peer who erred.
     let length = head.len() + rest.len();
     if length > max_inner {
         return Err(Fault::RecordOverflow {
@@ -217,9 +217,9 @@ fn judge(head: &[u8], rest: &[u8], max_inner: usize) -> Result<Opened, Fault> {
             limit: max_inner,
         });
     }
-    // RFC 9846, 5.4: the last byte that is not zero is the type. The scan reads only the plaintext.
-    // Its time may reveal the length of the padding, but what the application does with the content
-    // reveals the content's length anyway.
+    // RFC 9846, 5.4: the last byte that is not zero is the type; looked for in the cleartext alone.
+    // How long the padding is may show in the time this takes: the time shows the content's length
+    // besides, in what the application does with it.
     let last = |bytes: &[u8]| {
         bytes
             .iter()

@@ -1,4 +1,4 @@
-//! [`Output`]: the buffer in which records are made, and wait for the transport.
+//! [`Output`]: where records are made, and wait for the transport.
 //!
 //! ```text
 //! buffer:  ....[waiting.......................][draft....|room...............]
@@ -9,8 +9,8 @@
 //!    buffer grows once.
 //! 2. [`room`](Output::room), [`append`](Output::append): a record is sealed after those that wait.
 //! 3. [`waiting`](Output::waiting), [`sent`](Output::sent): the transport takes them.
-//! 4. [`give_back`](Output::give_back): nothing waits, and the connection becomes idle: the memory
-//!    is freed.
+//! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to wait: the
+//!    memory is freed.
 //!
 //! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep),
 //! [`release`](Output::release). Its content is not encrypted yet, so no copy of it is left in the
@@ -24,8 +24,8 @@ use core::ops::Range;
 
 use zeroize::Zeroize;
 
-/// The buffer that an idle connection keeps: room for a small answer, so that exchanging small
-/// messages allocates nothing.
+/// What an idle connection keeps: room for a small answer, so that the exchange of such allocates
+/// nothing.
 const IDLE: usize = 512;
 
 /// The send buffer.
@@ -34,7 +34,7 @@ pub(crate) struct Output {
     /// Initialized over its whole length.
     buffer: Vec<u8>,
     waiting: Range<usize>,
-    /// The length of the draft, which follows the bytes that wait.
+    /// How many bytes behind what waits are a record that was begun.
     draft: usize,
 }
 
@@ -59,16 +59,16 @@ impl Output {
             return;
         }
         let kept = self.waiting.start..self.waiting.end + draft;
-        // Fewer bytes are moved than were sent, so that a caller that sends little at a time does
-        // not pay for it each time.
+        // What moves is less than what went, so that a caller who sends little at a time does not
+        // pay for it each time.
         if kept.len() <= kept.start && self.buffer.len() - waits >= length {
             self.buffer.copy_within(kept, 0);
             self.wipe_draft();
         } else {
-            // Twice what waits, so that many small records are seldom moved.
+            // As much again as is kept, so that many small records are moved seldom.
             let size = (2 * waits + draft + length).max(IDLE);
             if kept.is_empty() {
-                // The old buffer is freed first, so that there are never two.
+                // Freed first, so that there are never two.
                 self.buffer = Vec::new();
             }
             let mut grown = vec![0; size];
@@ -92,13 +92,13 @@ impl Output {
             .unwrap_or_default()
     }
 
-    /// Returns the number of bytes after those that wait that are free without moving anything.
+    /// How many bytes there are behind what waits without anything being moved.
     fn room_left(&self) -> usize {
         self.buffer.len() - self.waiting.end
     }
 
-    /// Turns the first `length` bytes of the [`room`](Self::room) into a record that waits, before
-    /// the draft.
+    /// Makes the first `length` bytes of the [`room`](Self::room) a record that waits, before the
+    /// draft.
     pub(crate) fn append(&mut self, length: usize) {
         let end = self.waiting.end + self.draft;
         let length = length.min(self.buffer.len() - end);
@@ -207,10 +207,10 @@ mod tests {
         );
     }
 
-    /// A byte that occurs only in drafts.
+    /// Stands in drafts alone.
     const DRAFT: u8 = 0xdd;
 
-    /// Returns how many bytes of drafts there are, anywhere in the buffer.
+    /// How many bytes of drafts there are, wherever they stand.
     fn traces(output: &Output) -> usize {
         output.buffer.iter().filter(|byte| **byte == DRAFT).count()
     }

@@ -30,7 +30,7 @@ impl Protection {
         }
     }
 
-    /// Returns the next generation (RFC 9846, 7.2). The old secret and its keys are wiped.
+    /// The next generation (RFC 9846, 7.2): the old secret and its keys are wiped.
     pub(super) fn next(self) -> Self {
         Self::new(self.suite, self.secret.next())
     }
@@ -51,14 +51,13 @@ impl Protection {
         self.iv.nonce(self.sequence)
     }
 
-    /// Counts a record. The last number is never reached, so there is always a next one (see
-    /// [`is_spent`](Self::is_spent)).
+    /// Counts a record. The last number is never reached, so there is always a next one: see
+    /// [`is_spent`](Self::is_spent).
     pub(super) fn advance(&mut self) {
         self.sequence = self.sequence.saturating_add(1);
     }
 
-    /// Returns true if no number is left. RFC 9846, 5.3: a sequence number does not wrap. The last
-    /// one is not used.
+    /// RFC 9846, 5.3: a sequence number does not wrap. The last one is not used.
     pub(super) fn is_spent(&self) -> bool {
         self.sequence == u64::MAX
     }
@@ -68,7 +67,7 @@ impl Protection {
         self.sequence
     }
 
-    /// Returns how many more records these keys may seal (RFC 9846, 5.5).
+    /// How many more records these keys may seal (RFC 9846, 5.5).
     pub(super) fn records_left(&self) -> u64 {
         self.suite.record_limit().saturating_sub(self.sequence)
     }

@@ -26,18 +26,18 @@ use crate::key_schedule::{Iv, TrafficSecret};
 const VERSION: u16 = 0x0303;
 const INITIAL_VERSION: u16 = 0x0301;
 
-/// The maximum number of times that a sender's keys are renewed (RFC 9846, 4.7.3).
+/// RFC 9846, 4.7.3: a sender's keys are renewed at most this often.
 const MAX_UPDATES: u64 = (1 << 48) - 1;
 
-/// The number of records that application data may not use at the end of a key's life. They are for
-/// the KeyUpdate that ends it, or for the alert that reports the failure.
+/// Records held back from application data at the end of a key's life: for the KeyUpdate that ends
+/// it, or for the alert that says why not.
 const RESERVE: u64 = 2;
 
 /// The reason why a record was not sealed.
 #[derive(Clone, Debug)]
 pub(crate) enum SealError {
-    /// The key has protected the maximum number of records, or was renewed the maximum number of
-    /// times (RFC 9846, 5.5 and 4.7.3).
+    /// The key has protected as many records as it may, or was renewed as often as it may be (RFC
+    /// 9846, 5.5 and 4.7.3).
     KeyLimit,
     /// An internal error.
     Internal {
@@ -183,8 +183,8 @@ impl Seal {
         sealed
     }
 
-    /// Seals `content_len` bytes: `head`, followed by what is already at the content's place after
-    /// the length of `head`.
+    /// Seals `content_len` bytes: `head`, and what stands behind its length at the content's place
+    /// already.
     fn protect(
         &mut self,
         content_type: ContentType,
@@ -203,7 +203,7 @@ impl Seal {
             ContentType::HANDSHAKE | ContentType::ALERT if content_len > 0 => 0,
             _ => return Err(Self::internal("protecting a record of this type")),
         };
-        // RFC 9846, 5.5: no record over the limit, which is below the end of the sequence number
+        // RFC 9846, 5.5: not one record over the limit, which is below the sequence number's end
         // (5.3).
         if protection.records_left() <= reserve {
             return Err(SealError::KeyLimit);
@@ -257,9 +257,9 @@ impl Seal {
         append_plaintext(ContentType::CHANGE_CIPHER_SPEC, VERSION, &[1], out)
     }
 
-    /// Returns true if the keys may be renewed once more.
+    /// Whether the keys may be renewed once more.
     ///
-    /// RFC 9846, 4.7.3: if they may not, the peer's update_requested is ignored.
+    /// RFC 9846, 4.7.3: when they may not, the peer's update_requested is ignored.
     pub(crate) fn can_update(&self) -> bool {
         self.is_protected() && self.updates < MAX_UPDATES
     }
@@ -290,14 +290,14 @@ impl Seal {
     }
 }
 
-/// Splits the room for a protected record into its header, the part that is encrypted, and its tag.
+/// Splits the room for a protected record into its header, what is encrypted, and its tag.
 fn parts(record: &mut [u8]) -> Option<(&mut [u8; HEADER_LEN], &mut [u8], &mut [u8; TAG_LEN])> {
     let (header, rest) = record.split_first_chunk_mut()?;
     let (inner, tag) = rest.split_last_chunk_mut()?;
     Some((header, inner, tag))
 }
 
-/// Appends a TLSPlaintext.
+/// Appends a TLSPlaintext, which is written as it is.
 fn append_plaintext(
     content_type: ContentType,
     version: u16,

@@ -16,14 +16,13 @@ use crate::crypto::scrub::scrubbed_p256;
 use crate::error::Fault;
 use crate::secret::Secret;
 
-/// The length in bytes of a private key, a coordinate and a shared secret.
+/// Bytes of a private key, a coordinate and a shared secret.
 const LEN: usize = 32;
 
-/// The length of a public key in bytes.
+/// Bytes of a public key.
 pub(super) const PUBLIC_LEN: usize = 1 + 2 * LEN;
 
-/// The number of scalars that are drawn before the generator counts as broken. One in 2^32 is out
-/// of range.
+/// How many scalars are drawn before the generator is called broken. One in 2^32 is out of range.
 const DRAWS: usize = 8;
 
 /// The prime 2^256 - 2^224 + 2^192 + 2^96 - 1 of the field (SP 800-186, 3.2.1.3), big endian.
@@ -45,8 +44,8 @@ pub(super) struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Generates a private key, and returns it with its public key. SP 800-56A, 5.6.1.2.2:
-    /// candidates are tested, never reduced.
+    /// A private key and its public key. SP 800-56A, 5.6.1.2.2: candidates are tested, never
+    /// reduced.
     pub(super) fn generate(
         backend: Backend,
         rng: &mut Rng<'_>,
@@ -59,7 +58,7 @@ impl PrivateKey {
         Err(Fault::Random)
     }
 
-    /// Makes the key of this scalar. `None` if it is not in [1, n-1].
+    /// Nothing if the scalar is not in [1, n-1].
     pub(super) fn from_scalar(
         backend: Backend,
         scalar: Secret,
@@ -73,7 +72,7 @@ impl PrivateKey {
         self.backend
     }
 
-    /// Returns the shared secret. `None` if the peer's share is not a valid point.
+    /// The shared secret, or nothing if the peer's share is no point.
     pub(super) fn agree(self, peer: &[u8]) -> Result<Option<Secret>, Fault> {
         let private = array(&self.scalar)?;
         let Some(peer) = uncompressed(peer) else {
@@ -110,7 +109,7 @@ impl PrivateKey {
     }
 }
 
-/// Returns the public key. `None` if the scalar is out of range.
+/// The public key, or nothing if the scalar is out of range.
 fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
     scrubbed_p256(|| match backend {
         #[cfg(any(test, feature = "secp256r1"))]
@@ -141,9 +140,9 @@ fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
     })
 }
 
-/// Checks a share. RFC 9846, 4.3.8.2: its form and length exclude the point at infinity (1), and
-/// "both integers x and y are in the correct interval" (2), which graviola does not check. The
-/// backend checks that the point is on the curve (3).
+/// RFC 9846, 4.3.8.2: the form and length that leave no point at infinity (1), and "both integers x
+/// and y are in the correct interval" (2), of which graviola does not make sure. That the point is
+/// on the curve (3) is for the backend to see.
 fn uncompressed(share: &[u8]) -> Option<&[u8; PUBLIC_LEN]> {
     let share: &[u8; PUBLIC_LEN] = share.try_into().ok()?;
     let (form, coordinates) = share.split_first()?;

@@ -32,10 +32,10 @@ use crate::message::extensions::server_name::ServerName;
 /// } ClientHello;
 /// ```
 ///
-/// A hello that does not offer TLS 1.3 is read too, so that it can be answered with
+/// A hello that offers no TLS 1.3 is read as well, so that it can be answered with
 /// protocol_version: it may lack the extensions, or have fewer than the 7 bytes that
-/// supported_versions alone takes. The server checks the values of `legacy_version` and
-/// `compression_methods`.
+/// supported_versions alone takes. The values of `legacy_version` and `compression_methods` are for
+/// the server to judge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientHello<'a> {
     pub(crate) legacy_version: ProtocolVersion,
@@ -45,7 +45,7 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) cipher_suites: Vec<CipherSuite>,
     #[doc(alias = "legacy_compression_methods")]
     pub(crate) compression_methods: &'a [u8],
-    /// `None` if the message ends before them, as only hellos from before TLS 1.2 do.
+    /// None if the message ends before them, which only hellos from before TLS 1.2 do.
     pub(crate) extensions: Option<Vec<ClientHelloExtension<'a>>>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> ClientHello<'a> {
             compression_methods: r.vec8("legacy_compression_methods", 1..)?,
             extensions: None,
         };
-        // RFC 9846, 4.2.2: there are extensions if there are bytes here.
+        // RFC 9846, 4.2.2: whether there are extensions is seen from whether there are bytes here.
         if !r.is_empty() {
             let extensions: Vec<ClientHelloExtension<'_>> = block::read(r)?;
             // RFC 9846, 4.3.11: pre_shared_key must be the last extension.
@@ -79,7 +79,7 @@ impl<'a> ClientHello<'a> {
         Ok(hello)
     }
 
-    /// Encodes the whole message, with its header.
+    /// The whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::CLIENT_HELLO, Self::NAME, |w| {
             w.u16(self.legacy_version.0);
@@ -93,7 +93,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// Returns how many bytes at the end of the encoded message the binders do not cover: all after
+    /// How many bytes of the encoded message the binders do not cover: all after
     /// PreSharedKeyExtension.identities (RFC 9846, 4.3.11.2). 0 without PSKs.
     pub(crate) fn binders_len(&self) -> usize {
         self.pre_shared_key().map_or(0, OfferedPsks::binders_len)
@@ -182,7 +182,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// Returns the DNS name in server_name.
+    /// The DNS name in server_name.
     pub(crate) fn server_name(&self) -> Option<&'a str> {
         self.find(|extension| match extension {
             ClientHelloExtension::ServerName(names) => names.iter().find_map(|name| match name {
@@ -221,7 +221,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// Returns new_session_count and resumption_count.
+    /// new_session_count and resumption_count.
     pub(crate) fn ticket_request(&self) -> Option<(u8, u8)> {
         self.find(|extension| match extension {
             ClientHelloExtension::TicketRequest {
@@ -232,7 +232,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// Returns true if there is an extension of this type, known or not.
+    /// Whether there is an extension of this type, known or not.
     pub(crate) fn has(&self, extension_type: ExtensionType) -> bool {
         self.find(|extension| (extension.extension_type() == extension_type).then_some(()))
             .is_some()
@@ -325,7 +325,8 @@ mod tests {
             .extensions,
             Some(vec![])
         );
-        // The server refuses other versions and compression methods, with alerts of their own.
+        // Other versions and compression methods are the server's to refuse, with alerts of their
+        // own.
         let body = hex(SHORTEST);
         let older = [&[3, 1], &body[2..body.len() - 2], &[2, 1, 0]].concat();
         let older = hello(round_trip(message(1, &older).leak()));

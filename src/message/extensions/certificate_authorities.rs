@@ -1,5 +1,4 @@
-//! certificate_authorities (RFC 9846, 4.3.4): the authorities whose certificates an endpoint
-//! prefers.
+//! certificate_authorities (RFC 9846, 4.3.4): whose certificates an endpoint would like to see.
 //!
 //! ```text
 //! opaque DistinguishedName<1..2^16-1>;
@@ -9,7 +8,7 @@
 //! } CertificateAuthoritiesExtension;
 //! ```
 //!
-//! The names are DER, which is not parsed here.
+//! The names are DER; they are not looked into here.
 
 use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};

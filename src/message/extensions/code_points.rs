@@ -151,8 +151,8 @@ mod tests {
             refused(ExtensionType::SUPPORTED_VERSIONS, &vector(1, &[3; 255])),
             (field, DecodeProblem::Length)
         );
-        // RFC 9846, 4.3.1: unknown versions (here one of GREASE) are ignored, so they must be
-        // readable.
+        // RFC 9846, 4.3.1: unknown versions (here, one of GREASE) are ignored, so they must be
+        // read.
         assert!(
             client_hello(ExtensionType::SUPPORTED_VERSIONS, "04 7a7a 0304")
                 .supported_versions()

@@ -14,8 +14,8 @@
 //! } KeyShareServerHello;
 //! ```
 //!
-//! The handshake and the group check whether shares repeat a group, follow the order of
-//! supported_groups and have the right length.
+//! Whether shares repeat a group, stand in the order of supported_groups or have the right length
+//! is for the handshake and the group to say.
 
 use crate::code_point::NamedGroup;
 use crate::error::Fault;
@@ -32,7 +32,7 @@ use crate::message::codec::{Reader, Writer};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyShareEntry<'a> {
     pub(crate) group: NamedGroup,
-    /// The bytes that the group defines: 32 for X25519.
+    /// As the group defines it: 32 bytes for X25519.
     pub(crate) key_exchange: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! [`belongs`]: the table of RFC 9846, 4.3, of the messages in which an extension may appear.
+//! [`belongs`]: the table of RFC 9846, 4.3, which says in which messages an extension may appear.
 
 use crate::code_point::ExtensionType;
 use Place::{
@@ -40,13 +40,13 @@ impl Place {
     }
 }
 
-/// Returns true if an extension of this type may appear in this message.
+/// Whether an extension of this type may stand in this message.
 ///
-/// Types without a row are not recognized here and may appear anywhere. The handshake decides
-/// whether one that was not requested is ignored or refused. For that reason the rows of
+/// Those that have no row are not recognized here: they may stand anywhere, and whether one that
+/// nobody asked for is ignored or refused is for the handshake to say. The rows of
 /// delegated_credential, supported_ekt_ciphers, transparency_info, external_id_hash,
 /// external_session_id, quic_transport_parameters and the two of encrypted_client_hello are left
-/// out.
+/// out for that reason.
 pub(crate) fn belongs(extension_type: ExtensionType, place: Place) -> bool {
     match extension_type {
         ExtensionType::SERVER_NAME => matches!(
