@@ -3,23 +3,22 @@
 //!
 //! ```text
 //! buffer:  ....[held......]....[pending......................][space...........]
-//!              opened, not     records not looked at yet,      where the transport
-//!              read yet        the last perhaps cut            reads into
+//!              opened, not     not opened yet, the last        the transport reads
+//!              read yet        record perhaps incomplete       into this
 //! ```
 //!
-//! 1. [`space`](Deframer::space), [`filled`](Deframer::filled): the transport puts bytes behind
-//!    those that are pending.
-//! 2. [`next`](Deframer::next): the next whole record, opened in place through
+//! 1. [`space`](Deframer::space), [`filled`](Deframer::filled): the transport adds bytes after the
+//!    pending ones.
+//! 2. [`next`](Deframer::next): returns the next whole record, which is opened in place through
 //!    [`bytes`](Deframer::bytes).
-//! 3. [`hold`](Deframer::hold): application data waits here until the application takes it:
-//!    [`held`](Deframer::held), [`consume`](Deframer::consume).
+//! 3. [`hold`](Deframer::hold): application data waits in the buffer until the application takes it
+//!    ([`held`](Deframer::held), [`consume`](Deframer::consume)).
 //!
-//! The amount read at once follows the peer. A connection that waits for the first byte of
-//! something does so with a small buffer, as it may wait for days. A read that fills all its space
-//! makes the next one larger, up to several records in one call. A read that does not fill it means
-//! that the transport is empty, and once the last record is taken the memory is freed. The size
-//! that the last busy period needed is remembered, and the next one begins with it after the first
-//! small read. So no clock is needed.
+//! The amount read at once follows the peer. An idle connection has a small buffer, because it may
+//! wait for days. A read that fills all its space makes the next one larger, up to several records
+//! in one call. A read that does not fill it means that the transport is empty, and the memory is
+//! freed once the last record is taken. The size that the last busy period needed is remembered,
+//! and the next one begins with it after the first small read. So no clock is needed.
 
 use core::ops::Range;
 
@@ -28,15 +27,14 @@ use super::limits::{HEADER_LEN, MAX_CIPHERTEXT};
 use crate::code_point::ContentType;
 use crate::error::Fault;
 
-/// The buffer of a connection that waits: enough for a small request, small enough to have
-/// thousands of.
+/// The buffer of an idle connection: enough for a small request, and small enough to have
+/// thousands.
 const IDLE: usize = 512;
 
-/// The longest record there can be.
+/// The longest possible record.
 const RECORD: usize = HEADER_LEN + MAX_CIPHERTEXT;
 
-/// The buffer of a connection that is busy: several records a call, so that the call's price is
-/// shared.
+/// The buffer of a busy connection: a call reads several records, which share its cost.
 const BUSY: usize = 4 * RECORD;
 
 /// The receive buffer.
@@ -45,9 +43,10 @@ pub(crate) struct Deframer {
     buffer: Vec<u8>,
     held: Range<usize>,
     pending: Range<usize>,
-    /// The buffer's size as the last read would have it: [`IDLE`], [`RECORD`] or [`BUSY`].
+    /// The buffer's size according to the last read: [`IDLE`], [`RECORD`] or [`BUSY`].
     appetite: usize,
-    /// What a busy period begins with: [`RECORD`], or [`BUSY`] if the last one was that busy.
+    /// The size with which a busy period begins: [`RECORD`], or [`BUSY`] if the last one got that
+    /// busy.
     habit: usize,
     /// The longest read of this busy period.
     longest: usize,
@@ -82,11 +81,11 @@ impl Deframer {
         self.held.is_empty() && self.pending.is_empty()
     }
 
-    /// Nothing is in the buffer: it gets the size that fits.
+    /// Resizes the buffer, which is empty.
     fn start_over(&mut self) {
         self.held = 0..0;
         self.pending = 0..0;
-        // What filled the small buffer was as likely all that there was.
+        // If the small buffer was filled, that may have been all that there was.
         if self.buffer.len() <= IDLE {
             self.appetite = IDLE;
         }
@@ -94,22 +93,22 @@ impl Deframer {
             self.habit = if self.longest > RECORD { BUSY } else { RECORD };
             self.longest = 0;
         }
-        // A busy connection keeps what it has.
+        // A busy connection keeps its buffer.
         if self.buffer.len() < self.appetite || self.appetite == IDLE && self.buffer.len() > IDLE {
-            // Freed first, so that there are never two.
+            // The old buffer is freed first, so that there are never two.
             self.buffer = Vec::new();
             self.buffer = vec![0; self.appetite];
         }
     }
 
-    /// Something is in the buffer: the record that has begun must fit.
+    /// Makes room in a buffer that is not empty, for the whole record that has begun.
     fn make_room(&mut self) {
         let missing = self
             .pending_record()
             .saturating_sub(self.pending.len())
             .max(1);
-        // Less than a record behind what is pending is a small read, which costs as much as a large
-        // one; moving what is pending is cheaper.
+        // With less space than a record, a read would be small, but costs as much as a large one.
+        // Moving the pending bytes is cheaper.
         if self.buffer.len() - self.pending.end < RECORD {
             self.compact();
         }
@@ -120,16 +119,16 @@ impl Deframer {
         }
     }
 
-    /// The length of the record that pending bytes begin, as far as they say.
+    /// Returns the length of the record that the pending bytes begin, as far as it is known.
     fn pending_record(&self) -> usize {
         match self.peek() {
             Some(Ok(header)) => HEADER_LEN + header.length,
-            // A bad header is refused by `next`, not here.
+            // `next` refuses a bad header.
             Some(Err(_)) | None => HEADER_LEN,
         }
     }
 
-    /// Moves what is held and pending to the front.
+    /// Moves held and pending bytes to the front.
     fn compact(&mut self) {
         let held = self.held.len();
         self.buffer.copy_within(self.held.clone(), 0);
@@ -138,8 +137,8 @@ impl Deframer {
         self.pending = held..held + self.pending.len();
     }
 
-    /// Accounts for `count` bytes that the transport has read into the space. More than there was
-    /// space for counts as all of it.
+    /// Accounts for `count` bytes that the transport has read into the space. A larger number than
+    /// the space counts as all of it.
     pub(crate) fn filled(&mut self, count: usize) {
         let space = self.buffer.len() - self.pending.end;
         let count = count.min(space);
@@ -204,7 +203,7 @@ impl Deframer {
         if self.held.is_empty() {
             self.held = content;
         } else if self.held.end <= content.start {
-            // Two contents never touch: at least a header and a tag lie between.
+            // Two contents are never adjacent: at least a header and a tag are between them.
             self.buffer.copy_within(content.clone(), self.held.end);
             self.held.end += content.len();
         }
@@ -220,15 +219,15 @@ impl Deframer {
         self.held.start += count.min(self.held.len());
     }
 
-    /// The bytes that are pending: of records that [`next`](Self::next) has not given, the last
-    /// perhaps cut.
+    /// Returns the number of pending bytes: records that [`next`](Self::next) has not returned, the
+    /// last perhaps incomplete.
     #[cfg(test)]
     pub(super) fn buffered(&self) -> usize {
         self.pending.len()
     }
 
-    /// Forgets what is pending: after a close_notify, what the peer sends is ignored (RFC 9846,
-    /// 6.1). What is held stays; where nothing is, the memory goes back.
+    /// Drops pending bytes: after a close_notify, what the peer sends is ignored (RFC 9846, 6.1).
+    /// Held bytes stay; if there are none, the memory is freed.
     pub(crate) fn discard(&mut self) {
         self.pending.start = self.pending.end;
         if self.held.is_empty() {
@@ -255,7 +254,7 @@ mod tests {
         .concat()
     }
 
-    /// Reads as much as fits, and says how much that was.
+    /// Reads as much as fits, and returns how much that was.
     fn read(deframer: &mut Deframer, bytes: &[u8]) -> usize {
         let space = deframer.space();
         assert!(!space.is_empty());
@@ -265,7 +264,7 @@ mod tests {
         count
     }
 
-    /// The bodies of all whole records.
+    /// Returns the bodies of all whole records.
     fn drain(deframer: &mut Deframer) -> Vec<Vec<u8>> {
         core::iter::from_fn(|| {
             let (header, body) = deframer.next(true).unwrap()?;
@@ -317,7 +316,7 @@ mod tests {
         assert_eq!(got, 20);
         // 320 KB: the first two calls are small, each later one takes up to four records.
         assert!(calls <= 10, "{calls}");
-        // The last read did not fill its space: the connection waits, with little.
+        // The last read did not fill its space, so the connection waits with the small buffer.
         assert_eq!(deframer.space().len(), IDLE);
         assert_eq!(deframer.buffer.capacity(), IDLE);
     }
@@ -338,8 +337,8 @@ mod tests {
         };
         let stream = record(DATA, &[7; 16_000]).repeat(4);
         assert_eq!([(); 3].map(|()| calls_for(&stream)), [3, 2, 2]);
-        // A small answer in between says nothing of it; one record does, as more would be given
-        // back each time.
+        // A small answer in between changes nothing. A single record does, because a larger buffer
+        // would be freed each time.
         assert_eq!(calls_for(&record(DATA, &[7; 100])), 1);
         assert_eq!(calls_for(&stream), 2);
         assert_eq!(calls_for(&record(DATA, &[7; 16_000])), 2);
@@ -411,8 +410,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the lengths, however much each read brings, and however late the application
-        /// takes what is held.
+        /// Holds for records and reads of any length, and for any delay before the application
+        /// takes the held bytes.
         #[test]
         fn every_cut_gives_the_same_records(
             bodies in prop::collection::vec(

@@ -15,26 +15,26 @@ use crate::error::Fault;
 
 /// A record's header, whose type and length are legal.
 ///
-/// The bytes are kept as they came. The version in them decides nothing (RFC 9846, 5.1), but the
-/// header is what the AEAD authenticates besides the ciphertext (5.2): with the bytes of the wire,
-/// a bit that was flipped on the way is found in any of the five.
+/// The received bytes are kept. The version in them is ignored (RFC 9846, 5.1), but the AEAD
+/// authenticates the header together with the ciphertext (5.2), so a flipped bit in any of the five
+/// bytes is detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// The outer type: of a protected record, application_data.
+    /// The outer type. A protected record has application_data.
     pub(crate) content_type: ContentType,
-    /// The bytes that follow the header.
+    /// The number of bytes that follow the header.
     pub(crate) length: usize,
     bytes: [u8; HEADER_LEN],
 }
 
 impl Header {
-    /// Checks a header as soon as it is there, before waiting for anything that it announces.
+    /// Checks a header as soon as it has arrived, before waiting for the bytes that it announces.
     ///
     /// # Errors
     ///
     /// Returns [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a
-    /// length over the type's limit, and [`Fault::ChangeCipherSpec`] for one that cannot be the
-    /// single byte 0x01.
+    /// length over the type's limit, and [`Fault::ChangeCipherSpec`] for a ChangeCipherSpec whose
+    /// length is not 1.
     #[inline]
     pub(crate) fn parse(bytes: [u8; HEADER_LEN]) -> Result<Self, Fault> {
         let [content_type, _, _, high, low] = bytes;
@@ -47,7 +47,7 @@ impl Header {
             ContentType::CHANGE_CIPHER_SPEC if length == 1 => 1,
             // RFC 9846, section 5: any other value than the single byte 0x01 is unexpected_message.
             ContentType::CHANGE_CIPHER_SPEC => return Err(Fault::ChangeCipherSpec),
-            // RFC 9846, section 5: so is an unexpected record type.
+            // RFC 9846, section 5: an unexpected record type is unexpected_message too.
             got => return Err(Fault::UnexpectedRecord { got }),
         };
         // RFC 9846, 5.1 and 5.2: record_overflow.
@@ -61,13 +61,13 @@ impl Header {
         })
     }
 
-    /// Returns the header as it came: the AEAD's additional_data.
+    /// Returns the header as received: the AEAD's additional_data.
     pub(crate) fn bytes(&self) -> &[u8; HEADER_LEN] {
         &self.bytes
     }
 }
 
-/// Writes a header. `None` if the length does not fit its two bytes.
+/// Encodes a header. Returns `None` if the length does not fit its two bytes.
 pub(super) fn encode(
     content_type: ContentType,
     version: u16,

@@ -33,13 +33,13 @@ impl Joiner {
         self.buffer.extend_from_slice(fragment);
     }
 
-    /// Takes the next complete message with its header, if it is there, and the proof that it ended
-    /// its record, if it did.
+    /// Takes the next message with its header, if it is complete, and the proof that it ended its
+    /// record, if it did.
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::MessageTooLong`] if it is longer than `limit`, header included, as soon as
-    /// its header is there.
+    /// Returns [`Fault::MessageTooLong`] if the message, header included, is longer than `limit`,
+    /// as soon as its header has arrived.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
         let pending = self.buffer.get(self.start..).unwrap_or_default();
         let Some([_, length @ ..]) = pending.first_chunk::<MESSAGE_HEADER_LEN>() else {
@@ -53,7 +53,8 @@ impl Joiner {
             return Err(Fault::MessageTooLong { length, limit });
         }
         let Some((message, rest)) = pending.split_at_checked(length) else {
-            // Room is not made on the word of a header: it grows with the bytes that came.
+            // A header alone does not reserve memory: the buffer grows with the bytes that have
+            // come.
             self.buffer.drain(..self.start);
             self.start = 0;
             return Ok(None);
@@ -62,13 +63,13 @@ impl Joiner {
         let message = message.to_vec();
         self.start += length;
         if aligned.is_some() {
-            // Handshake bytes are rare once connected: their memory goes back.
+            // Handshake bytes are rare once connected, so their memory is freed.
             *self = Self::default();
         }
         Ok(Some((message, aligned)))
     }
 
-    /// Returns true if a message has begun and not ended: a record of another type is then a fault
+    /// Returns true if a message has begun and not ended. A record of another type is then a fault
     /// (RFC 9846, 5.1).
     pub(crate) fn is_mid_message(&self) -> bool {
         self.start < self.buffer.len()
@@ -90,7 +91,7 @@ mod tests {
         bytes
     }
 
-    /// What is there, with whether it ended its record.
+    /// Returns the complete messages, and whether each ended its record.
     fn drain(joiner: &mut Joiner) -> Vec<(Vec<u8>, bool)> {
         core::iter::from_fn(|| joiner.next(LIMIT).unwrap())
             .map(|(bytes, aligned)| (bytes, aligned.is_some()))

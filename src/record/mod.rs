@@ -8,10 +8,10 @@
 //!
 //! One direction has one owner: [`Seal`] and [`Open`] each have their keys, the sequence number
 //! under them and the traffic secret for the next ones, so that a KeyUpdate touches one side.
-//! Nothing here knows handshake messages, or when a record may come: the connection does.
+//! This module knows neither handshake messages nor when a record may come: the connection does.
 //!
-//! The peer's errors are [`Fault`](crate::error::Fault)s; our own, or what we may no longer do, are
-//! [`SealError`]s.
+//! The peer's errors are [`Fault`](crate::error::Fault)s. Internal errors, and keys that may not
+//! seal any more, are [`SealError`]s.
 
 mod deframe;
 mod header;

@@ -1,8 +1,9 @@
 //! Opening: a record becomes content (RFC 9846, 5.1, 5.2 and 5.4).
 //!
-//! Application data is placed in the application's buffer, as far as there is room; the rest stays
-//! in place. Everything else stays in place. The type of a record shows only when it is open, so
-//! anything else that was placed is taken back, and nothing of it remains there.
+//! Application data is placed in the application's buffer, as far as there is room. The rest, and
+//! all other content, stays in the record's body. The type of a protected record is known only when
+//! it is open, so content of another type is moved back to the body, and the application's buffer
+//! is wiped of it.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -18,12 +19,11 @@ use crate::key_schedule::{Iv, TrafficSecret};
 /// the others are `body[placed..len]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Opened {
-    /// The content's own type. If there are keys, only a ChangeCipherSpec may have come
-    /// unprotected.
+    /// The content's own type. With keys, only a ChangeCipherSpec can have come unprotected.
     pub(crate) content_type: ContentType,
     /// The content's length.
     pub(crate) len: usize,
-    /// How much of it is in the caller's buffer: nothing, unless it is application data.
+    /// The number of bytes of it in the caller's buffer: 0, unless it is application data.
     pub(crate) placed: usize,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Creates it without keys: records come as they are.
+    /// Creates a receiving direction without keys, for unprotected records.
     pub(crate) fn plaintext() -> Self {
         Self {
             protection: None,
@@ -44,7 +44,7 @@ impl Open {
         }
     }
 
-    /// Creates it with the keys of this secret, beginning at record 0.
+    /// Creates a receiving direction with the keys of this secret, beginning at record 0.
     pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
         Self {
             protection: Some(Protection::new(suite, secret)),
@@ -74,24 +74,25 @@ impl Open {
         self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
     }
 
-    /// Returns the length of the longest TLSInnerPlaintext that has come.
+    /// Returns the length of the longest TLSInnerPlaintext received.
     pub(crate) fn longest_inner(&self) -> usize {
         self.longest_inner
     }
 
-    /// Opens a record: application data into `into` as far as it goes, all else in place. What
-    /// `into` holds beyond what was placed are zeros, or what it held.
+    /// Opens a record. Application data is written to `into` as far as there is room; the rest, and
+    /// all other content, stays in `body`. The part of `into` after what was placed is zeroed or
+    /// unchanged.
     ///
-    /// Where that fails with [`Fault::BadRecordMac`], nothing but the record's bytes has changed:
-    /// the next one can be tried with the same sequence number, as a server does that skips early
-    /// data (RFC 9846, 4.3.10).
+    /// If this fails with [`Fault::BadRecordMac`], the record is not counted: the next record can
+    /// be tried with the same sequence number, as a server does that skips early data (RFC 9846,
+    /// 4.3.10).
     ///
-    /// A ChangeCipherSpec that was not protected comes out as such, with or without keys, and
-    /// counts nothing; when it may come is for the connection to say.
+    /// An unprotected ChangeCipherSpec is returned like any record, with or without keys, and is
+    /// not counted. The connection decides when it may come.
     ///
     /// # Errors
     ///
-    /// The faults of RFC 9846, sections 5.1 to 5.4.
+    /// Returns the faults of RFC 9846, sections 5.1 to 5.4.
     pub(crate) fn open(
         &mut self,
         header: &Header,
@@ -99,7 +100,7 @@ impl Open {
         into: &mut [u8],
     ) -> Result<Opened, Fault> {
         let opened = match (&mut self.protection, header.content_type) {
-            // RFC 9846, section 5: looked for before the record is opened; any other value is
+            // RFC 9846, section 5: checked before the record is opened. Any other value is
             // unexpected_message.
             (_, ContentType::CHANGE_CIPHER_SPEC) => match body {
                 [1] => {
@@ -117,11 +118,11 @@ impl Open {
                 opened
             }
             // RFC 9846, section 5: application data before there are keys, or anything unprotected
-            // after.
+            // afterwards.
             (None, got @ ContentType::APPLICATION_DATA) | (Some(_), got) => {
                 return Err(Fault::UnexpectedRecord { got });
             }
-            // RFC 9846, 5.1: `Header::parse` saw to it already; here for a caller that has a header
+            // RFC 9846, 5.1: `Header::parse` has checked this. It is for a caller with a header
             // from elsewhere.
             (None, _) if body.len() > MAX_FRAGMENT => {
                 return Err(Fault::RecordOverflow {
@@ -136,7 +137,7 @@ impl Open {
             },
         };
         match opened.content_type {
-            // RFC 9846, 5.1 and 5.4: not even with padding.
+            // RFC 9846, 5.1 and 5.4: these must not be empty, even with padding.
             ContentType::HANDSHAKE | ContentType::ALERT if opened.len == 0 => {
                 Err(Fault::EmptyFragment {
                     content_type: opened.content_type,
@@ -151,8 +152,8 @@ impl Open {
         }
     }
 
-    /// Changes to the next generation of keys, after a KeyUpdate came (RFC 9846, 4.7.3). How often
-    /// is the sender's concern: a receiver MUST NOT enforce a limit.
+    /// Changes to the next generation of keys, after a KeyUpdate was received (RFC 9846, 4.7.3).
+    /// Only the sender limits how often: a receiver MUST NOT enforce a limit.
     pub(crate) fn update(&mut self) {
         self.protection = self.protection.take().map(Protection::next);
     }
@@ -170,16 +171,16 @@ fn open_protected(
     body: &mut [u8],
     into: &mut [u8],
 ) -> Result<Opened, Fault> {
-    // A record without room for a tag cannot have a right one.
+    // A record too short for a tag cannot be authentic.
     let (inner, tag) = body.split_last_chunk_mut().ok_or(Fault::BadRecordMac)?;
-    // RFC 9846, 5.3: a sequence number does not wrap. Nobody will wait for this.
+    // RFC 9846, 5.3: a sequence number does not wrap. In practice this is never reached.
     if protection.is_spent() {
         return Err(Fault::TooMany {
             what: "records under one key",
             limit: usize::MAX,
         });
     }
-    // The last byte is the type, or padding: never content.
+    // The last byte is the type or padding, never content.
     let room = into.len().min(inner.len().saturating_sub(1));
     let head = into.get_mut(..room).unwrap_or_default();
     let mut nonce = Zeroizing::new([0; Iv::LEN]);
@@ -191,7 +192,7 @@ fn open_protected(
     let (place, rest) = inner.split_at_mut(head.len());
     match judge(head, rest, max_inner) {
         Ok(opened) if opened.content_type == ContentType::APPLICATION_DATA => {
-            // Padding that began in there, and the type before it.
+            // Removes the type and the padding if they were placed too.
             head.get_mut(opened.placed..).unwrap_or_default().fill(0);
             Ok(opened)
         }
@@ -206,10 +207,10 @@ fn open_protected(
     }
 }
 
-/// What the TLSInnerPlaintext is that `head` and `rest` make together.
+/// Finds the type and the content of the TLSInnerPlaintext that `head` and `rest` form together.
 fn judge(head: &[u8], rest: &[u8], max_inner: usize) -> Result<Opened, Fault> {
-    // RFC 9846, 5.4: the limit is one for content, type and padding together. Asked after the tag,
-    // so that it is the peer who erred.
+    // RFC 9846, 5.4: the limit is for content, type and padding together. It is checked after the
+    // tag, so the peer itself is at fault.
     let length = head.len() + rest.len();
     if length > max_inner {
         return Err(Fault::RecordOverflow {
@@ -217,9 +218,9 @@ fn judge(head: &[u8], rest: &[u8], max_inner: usize) -> Result<Opened, Fault> {
             limit: max_inner,
         });
     }
-    // RFC 9846, 5.4: the last byte that is not zero is the type; looked for in the cleartext alone.
-    // How long the padding is may show in the time this takes: the time shows the content's length
-    // besides, in what the application does with it.
+    // RFC 9846, 5.4: the last byte that is not zero is the type. The scan reads only the plaintext.
+    // Its time may reveal the length of the padding, but what the application does with the content
+    // reveals the content's length anyway.
     let last = |bytes: &[u8]| {
         bytes
             .iter()

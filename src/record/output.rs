@@ -1,4 +1,4 @@
-//! [`Output`]: where records are made, and wait for the transport.
+//! [`Output`]: the buffer in which records are made, and wait for the transport.
 //!
 //! ```text
 //! buffer:  ....[waiting.......................][draft....|room...............]
@@ -9,8 +9,8 @@
 //!    buffer grows once.
 //! 2. [`room`](Output::room), [`append`](Output::append): a record is sealed after those that wait.
 //! 3. [`waiting`](Output::waiting), [`sent`](Output::sent): the transport takes them.
-//! 4. [`give_back`](Output::give_back): nothing waits, and the connection is about to wait: the
-//!    memory is freed.
+//! 4. [`give_back`](Output::give_back): frees the memory if nothing waits when the connection
+//!    becomes idle.
 //!
 //! A record can be begun and finished later: [`draft`](Output::draft), [`keep`](Output::keep),
 //! [`release`](Output::release). Its content is not encrypted yet, so no copy of it is left in the
@@ -24,8 +24,8 @@ use core::ops::Range;
 
 use zeroize::Zeroize;
 
-/// What an idle connection keeps: room for a small answer, so that the exchange of such allocates
-/// nothing.
+/// The buffer that an idle connection keeps: room for a small answer, so that exchanging small
+/// messages allocates nothing.
 const IDLE: usize = 512;
 
 /// The send buffer.
@@ -34,7 +34,7 @@ pub(crate) struct Output {
     /// Initialized over its whole length.
     buffer: Vec<u8>,
     waiting: Range<usize>,
-    /// How many bytes behind what waits are a record that was begun.
+    /// The length of the draft, which follows the bytes that wait.
     draft: usize,
 }
 
@@ -44,7 +44,8 @@ impl Output {
         self.buffer.get(self.waiting.clone()).unwrap_or_default()
     }
 
-    /// Accounts for `count` bytes that the transport took. More than waited counts as all of them.
+    /// Accounts for `count` bytes that the transport took. A larger number than waits counts as all
+    /// of them.
     pub(crate) fn sent(&mut self, count: usize) {
         self.waiting.start += count.min(self.waiting.len());
         if self.waiting.is_empty() && self.draft == 0 {
@@ -59,16 +60,16 @@ impl Output {
             return;
         }
         let kept = self.waiting.start..self.waiting.end + draft;
-        // What moves is less than what went, so that a caller who sends little at a time does not
-        // pay for it each time.
+        // Fewer bytes are moved than were sent, so that a caller that sends little at a time does
+        // not pay for it each time.
         if kept.len() <= kept.start && self.buffer.len() - waits >= length {
             self.buffer.copy_within(kept, 0);
             self.wipe_draft();
         } else {
-            // As much again as is kept, so that many small records are moved seldom.
+            // Twice what waits, so that many small records are seldom moved.
             let size = (2 * waits + draft + length).max(IDLE);
             if kept.is_empty() {
-                // Freed first, so that there are never two.
+                // The old buffer is freed first, so that there are never two.
                 self.buffer = Vec::new();
             }
             let mut grown = vec![0; size];
@@ -92,13 +93,13 @@ impl Output {
             .unwrap_or_default()
     }
 
-    /// How many bytes there are behind what waits without anything being moved.
+    /// Returns the number of bytes after those that wait that are free without moving anything.
     fn room_left(&self) -> usize {
         self.buffer.len() - self.waiting.end
     }
 
-    /// Makes the first `length` bytes of the [`room`](Self::room) a record that waits, before the
-    /// draft.
+    /// Turns the first `length` bytes of the [`room`](Self::room) into a record that waits, before
+    /// the draft.
     pub(crate) fn append(&mut self, length: usize) {
         let end = self.waiting.end + self.draft;
         let length = length.min(self.buffer.len() - end);
@@ -119,8 +120,7 @@ impl Output {
             .unwrap_or_default()
     }
 
-    /// Makes the first `length` bytes of the place of the [`draft`](Self::draft) the draft, and
-    /// keeps it.
+    /// Keeps the first `length` bytes of [`draft`](Self::draft) as the draft.
     pub(crate) fn keep(&mut self, length: usize) {
         self.draft = length.min(self.room_left());
     }
@@ -130,7 +130,7 @@ impl Output {
         self.draft
     }
 
-    /// Turns the draft into the beginning of the room, for the record that it becomes now.
+    /// Makes the draft the beginning of the [`room`](Self::room), so that it can become a record.
     pub(crate) fn release(&mut self) {
         self.draft = 0;
     }
@@ -207,10 +207,10 @@ mod tests {
         );
     }
 
-    /// Stands in drafts alone.
+    /// A byte that occurs only in drafts.
     const DRAFT: u8 = 0xdd;
 
-    /// How many bytes of drafts there are, wherever they stand.
+    /// Returns how many bytes of drafts there are, anywhere in the buffer.
     fn traces(output: &Output) -> usize {
         output.buffer.iter().filter(|byte| **byte == DRAFT).count()
     }
@@ -250,8 +250,8 @@ mod tests {
     }
 
     proptest! {
-        /// Also while a record is begun and finished later: it comes where it was finished, and no
-        /// copy of it remains where it was.
+        /// A record can be begun and finished later. It is placed where it is finished, and no copy
+        /// of its draft remains anywhere else.
         #[test]
         fn what_is_begun_stays_apart(
             steps in prop::collection::vec(

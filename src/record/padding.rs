@@ -3,6 +3,9 @@
 /// How records of application data are padded, so that their lengths reveal less about their
 /// content (RFC 9846, 5.4 and F.3).
 ///
+/// Padding never makes a record longer than the maximum: 16 KiB of content and padding, or less if
+/// the peer's record_size_limit is lower (RFC 8449).
+///
 /// ```
 /// use fleeting::Padding;
 ///
@@ -20,7 +23,7 @@ pub enum Padding {
     Block(u16),
     /// Pads to the next power of two: many lengths look alike, at a cost of up to twice the bytes.
     PowerOfTwo,
-    /// Pads every record to the maximum, 16 KiB: only the number of records shows.
+    /// Pads every record to the maximum: only the number of records shows.
     Full,
 }
 

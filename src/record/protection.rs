@@ -30,7 +30,7 @@ impl Protection {
         }
     }
 
-    /// The next generation (RFC 9846, 7.2): the old secret and its keys are wiped.
+    /// Returns the next generation (RFC 9846, 7.2). The old secret and its keys are wiped.
     pub(super) fn next(self) -> Self {
         Self::new(self.suite, self.secret.next())
     }
@@ -51,13 +51,14 @@ impl Protection {
         self.iv.nonce(self.sequence)
     }
 
-    /// Counts a record. The last number is never reached, so there is always a next one: see
-    /// [`is_spent`](Self::is_spent).
+    /// Counts a record. The last number is never reached, so there is always a next one (see
+    /// [`is_spent`](Self::is_spent)).
     pub(super) fn advance(&mut self) {
         self.sequence = self.sequence.saturating_add(1);
     }
 
-    /// RFC 9846, 5.3: a sequence number does not wrap. The last one is not used.
+    /// Returns true if no number is left. RFC 9846, 5.3: a sequence number does not wrap. The last
+    /// one is not used.
     pub(super) fn is_spent(&self) -> bool {
         self.sequence == u64::MAX
     }
@@ -67,7 +68,7 @@ impl Protection {
         self.sequence
     }
 
-    /// How many more records these keys may seal (RFC 9846, 5.5).
+    /// Returns how many more records these keys may seal (RFC 9846, 5.5).
     pub(super) fn records_left(&self) -> u64 {
         self.suite.record_limit().saturating_sub(self.sequence)
     }

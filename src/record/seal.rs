@@ -8,8 +8,8 @@
 //! } TLSInnerPlaintext;
 //! ```
 //!
-//! The content is encrypted from where it is to its place in the record, behind the header; or
-//! where it stands, if that is where it was written.
+//! The content is encrypted from the caller's buffer into its place in the record. If the caller
+//! wrote it there already, it is encrypted in place.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -26,18 +26,18 @@ use crate::key_schedule::{Iv, TrafficSecret};
 const VERSION: u16 = 0x0303;
 const INITIAL_VERSION: u16 = 0x0301;
 
-/// RFC 9846, 4.7.3: a sender's keys are renewed at most this often.
+/// The maximum number of times that a sender's keys are renewed (RFC 9846, 4.7.3).
 const MAX_UPDATES: u64 = (1 << 48) - 1;
 
-/// Records held back from application data at the end of a key's life: for the KeyUpdate that ends
-/// it, or for the alert that says why not.
+/// The number of records that application data may not use at the end of a key's life. They are for
+/// the KeyUpdate that ends it, or for the alert that reports the failure.
 const RESERVE: u64 = 2;
 
 /// The reason why a record was not sealed.
 #[derive(Clone, Debug)]
 pub(crate) enum SealError {
-    /// The key has protected as many records as it may, or was renewed as often as it may be (RFC
-    /// 9846, 5.5 and 4.7.3).
+    /// The key has protected the maximum number of records, or was renewed the maximum number of
+    /// times (RFC 9846, 5.5 and 4.7.3).
     KeyLimit,
     /// An internal error.
     Internal {
@@ -67,7 +67,7 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
-    /// Creates it without keys: records are sent as they are.
+    /// Creates a sending direction without keys: records are not protected.
     pub(crate) fn plaintext() -> Self {
         Self {
             protection: None,
@@ -76,7 +76,7 @@ impl Seal {
         }
     }
 
-    /// Creates it with the keys of this secret, beginning at record 0.
+    /// Creates a sending direction with the keys of this secret, beginning at record 0.
     pub(crate) fn protected(suite: Suite, secret: TrafficSecret) -> Self {
         Self {
             protection: Some(Protection::new(suite, secret)),
@@ -104,7 +104,7 @@ impl Seal {
         }
     }
 
-    /// Returns how many more records these keys may seal; at 0 nothing more is sent. Without keys
+    /// Returns how many more records these keys may seal. At 0 nothing more is sent. Without keys
     /// there is no limit.
     pub(crate) fn records_left(&self) -> u64 {
         self.protection
@@ -116,10 +116,10 @@ impl Seal {
     ///
     /// # Errors
     ///
-    /// Returns [`SealError::KeyLimit`] if no record is left; for application data 2 records
-    /// earlier, so that a KeyUpdate or an alert can still be sent. Returns [`SealError::Internal`]
+    /// Returns [`SealError::KeyLimit`] if no record is left, or for application data if at most 2
+    /// are left, so that a KeyUpdate or an alert can still be sent. Returns [`SealError::Internal`]
     /// for what must not be sent: an empty handshake message or alert, a protected
-    /// ChangeCipherSpec, a record over the limit. Nothing is appended then.
+    /// ChangeCipherSpec, or a record over the limit. On error nothing is appended.
     pub(crate) fn seal(
         &mut self,
         content_type: ContentType,
@@ -133,9 +133,9 @@ impl Seal {
         self.protect(content_type, content, content.len(), padding, out)
     }
 
-    /// Returns the place where the content of the next record may be written, to be
-    /// [kept](Self::keep_lent) and [sealed](Self::seal_lent) there: as many bytes as content and
-    /// padding will have. It begins with what is kept.
+    /// Returns the first `length` bytes of the place of the next record's content, which the caller
+    /// can write, [keep](Self::keep_lent) and [seal](Self::seal_lent) there. They begin with what
+    /// is kept.
     pub(crate) fn lend(out: &mut Output, length: usize) -> &mut [u8] {
         out.draft(length.saturating_add(OVERHEAD))
             .get_mut(HEADER_LEN..)
@@ -165,7 +165,7 @@ impl Seal {
     }
 
     /// Appends one record of application data with what is [kept](Self::keep_lent), whose first
-    /// bytes are replaced by `head`. Otherwise like [`seal`](Self::seal). Nothing is kept
+    /// bytes are replaced by `head`. Otherwise this is like [`seal`](Self::seal). Nothing is kept
     /// afterwards.
     pub(crate) fn seal_lent(
         &mut self,
@@ -183,8 +183,8 @@ impl Seal {
         sealed
     }
 
-    /// Seals `content_len` bytes: `head`, and what stands behind its length at the content's place
-    /// already.
+    /// Seals `content_len` bytes: `head`, followed by what is already at the content's place after
+    /// the length of `head`.
     fn protect(
         &mut self,
         content_type: ContentType,
@@ -203,7 +203,7 @@ impl Seal {
             ContentType::HANDSHAKE | ContentType::ALERT if content_len > 0 => 0,
             _ => return Err(Self::internal("protecting a record of this type")),
         };
-        // RFC 9846, 5.5: not one record over the limit, which is below the sequence number's end
+        // RFC 9846, 5.5: no record over the limit, which is below the end of the sequence number
         // (5.3).
         if protection.records_left() <= reserve {
             return Err(SealError::KeyLimit);
@@ -251,15 +251,15 @@ impl Seal {
         append_plaintext(ContentType::HANDSHAKE, INITIAL_VERSION, message, out)
     }
 
-    /// Appends the ChangeCipherSpec of middlebox compatibility mode to `out`: never protected,
-    /// whatever keys there are (RFC 9846, E.4).
+    /// Appends the ChangeCipherSpec of middlebox compatibility mode to `out`. It is never
+    /// protected, even if there are keys (RFC 9846, E.4).
     pub(crate) fn change_cipher_spec(out: &mut Output) -> Result<(), SealError> {
         append_plaintext(ContentType::CHANGE_CIPHER_SPEC, VERSION, &[1], out)
     }
 
-    /// Whether the keys may be renewed once more.
+    /// Returns true if the keys may be renewed once more.
     ///
-    /// RFC 9846, 4.7.3: when they may not, the peer's update_requested is ignored.
+    /// RFC 9846, 4.7.3: if they may not, the peer's update_requested is ignored.
     pub(crate) fn can_update(&self) -> bool {
         self.is_protected() && self.updates < MAX_UPDATES
     }
@@ -290,14 +290,14 @@ impl Seal {
     }
 }
 
-/// Splits the room for a protected record into its header, what is encrypted, and its tag.
+/// Splits the room for a protected record into its header, the part that is encrypted, and its tag.
 fn parts(record: &mut [u8]) -> Option<(&mut [u8; HEADER_LEN], &mut [u8], &mut [u8; TAG_LEN])> {
     let (header, rest) = record.split_first_chunk_mut()?;
     let (inner, tag) = rest.split_last_chunk_mut()?;
     Some((header, inner, tag))
 }
 
-/// Appends a TLSPlaintext, which is written as it is.
+/// Appends a TLSPlaintext.
 fn append_plaintext(
     content_type: ContentType,
     version: u16,

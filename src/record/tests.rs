@@ -1,5 +1,5 @@
-//! Sealing and opening: against each other, and against everything that the standard says must be
-//! refused.
+//! Sealing and opening: against each other, and with everything that must be refused according to
+//! the standard.
 
 use crate::code_point::{AlertDescription, ContentType};
 use crate::crypto::suite::Suite;
@@ -17,7 +17,7 @@ const ALERT: ContentType = ContentType::ALERT;
 const DATA: ContentType = ContentType::APPLICATION_DATA;
 const CHANGE_CIPHER_SPEC: ContentType = ContentType::CHANGE_CIPHER_SPEC;
 
-/// A traffic secret; the same for the same suite.
+/// Returns a traffic secret, the same one for each call with the same suite.
 fn secret(suite: Suite) -> TrafficSecret {
     EarlySecret::new(suite.hash(), None).client_early_traffic(&suite.hash().hash(b"ClientHello"))
 }
@@ -39,7 +39,7 @@ fn sealed(seal: &mut Seal, content_type: ContentType, content: &[u8], padding: u
     out.waiting().to_vec()
 }
 
-/// The first record under `secret(AES-128)` with this TLSInnerPlaintext, legal or not.
+/// Seals this TLSInnerPlaintext, legal or not, as the first record under `secret(AES-128)`.
 fn forged(inner: &[u8]) -> Vec<u8> {
     let suite = Suite::Aes128GcmSha256;
     let protection = Protection::new(suite, secret(suite));
@@ -52,7 +52,7 @@ fn forged(inner: &[u8]) -> Vec<u8> {
     [&header[..], &inner, &tag].concat()
 }
 
-/// A record as it is.
+/// Makes an unprotected record.
 fn plain(content_type: ContentType, content: &[u8]) -> Vec<u8> {
     [
         &header::encode(content_type, 0x0303, content.len()).unwrap()[..],
@@ -61,7 +61,7 @@ fn plain(content_type: ContentType, content: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// Opens one whole record: its type and its content.
+/// Opens one whole record, and returns its type and its content.
 fn opened(open: &mut Open, record: &[u8]) -> Result<(ContentType, Vec<u8>), Fault> {
     let (header, body) = record.split_first_chunk().unwrap();
     let header = Header::parse(*header)?;
@@ -71,7 +71,7 @@ fn opened(open: &mut Open, record: &[u8]) -> Result<(ContentType, Vec<u8>), Faul
     Ok((opened.content_type, body[..opened.len].to_vec()))
 }
 
-/// Refused, with this alert.
+/// Asserts that opening a record fails with this alert, and returns the fault.
 fn refused(open: &mut Open, record: &[u8], alert: AlertDescription) -> Fault {
     let fault = opened(open, record).unwrap_err();
     assert_eq!(fault.alert(), alert, "{fault}");
@@ -142,8 +142,8 @@ fn what_was_lent_and_not_sealed_is_wiped() {
         (Seal::lent(&out), Seal::lend(&mut out, 100)),
         (0, &mut [0; 100][..])
     );
-    // What is kept is sealed before the keys are at their end; without a record left for it nothing
-    // is kept.
+    // What is kept can be sealed before the keys reach their end. If no record is left for it,
+    // nothing is kept.
     seal.start_at(seal.records_left() - 3);
     for (left, kept) in [(3, 10), (3, 100), (2, 0)] {
         assert_eq!(seal.records_left(), left);
@@ -247,8 +247,8 @@ fn application_data_may_be_empty_and_nothing_else() {
     }
 }
 
-/// Opens one whole record into a buffer of `room` bytes, which held something before: what was
-/// opened, that buffer, and what is left in the body.
+/// Opens one whole record into a buffer of `room` bytes that is filled with [`HELD`]. Returns what
+/// was opened, that buffer, and what is left in the body.
 fn opened_into(
     open: &mut Open,
     record: &[u8],
@@ -260,7 +260,7 @@ fn opened_into(
     (opened, into, body)
 }
 
-/// What the caller's buffer held before.
+/// The content of the caller's buffer before a record is opened.
 const HELD: u8 = 0xee;
 
 fn is_untouched(bytes: &[u8]) -> bool {
@@ -303,7 +303,7 @@ fn application_data_opens_into_buffers_of_any_length() {
                 );
                 let got = [&into[..opened.placed], &body[opened.placed..opened.len]].concat();
                 assert_eq!(got, content(length), "{length} {padding} {room}");
-                // The type least of all.
+                // Not even the type is left there.
                 assert!(
                     is_untouched(&into[opened.placed..]),
                     "{length} {padding} {room}"
@@ -333,12 +333,12 @@ fn nothing_but_application_data_stays_in_the_callers_buffer() {
             );
             assert_eq!(body[..64], content(64));
             assert!(is_untouched(&into));
-            // It counts as any other.
+            // It advances the sequence number like any other record.
             let (opened, ..) = opened_into(&mut open, &sealed(&mut seal, DATA, b"next", 0), room);
             assert_eq!(opened.unwrap().len, 4);
         }
-        // RFC 9846, 5.2 and 5.4: what is refused leaves nothing either; a wrong tag, no type, a
-        // type that may not be there, and a record too long.
+        // RFC 9846, 5.2 and 5.4: a refused record leaves nothing either: a wrong tag, no type, a
+        // type that must not be protected, and a record that is too long.
         let mut wrong = sealed(&mut aes().0, DATA, &content(64), 0);
         *wrong.last_mut().unwrap() ^= 1;
         let unknown = [&content(64)[..], &[99]].concat();
@@ -364,8 +364,8 @@ fn nothing_but_application_data_stays_in_the_callers_buffer() {
 
 #[test]
 fn a_flipped_bit_anywhere_is_found() {
-    // RFC 9846, 5.2: bad_record_mac. In the header another fault may come first, but no bit is
-    // without one.
+    // RFC 9846, 5.2: bad_record_mac. A flipped bit in the header may cause another fault first, but
+    // none is accepted.
     for suite in Suite::ALL {
         let (mut seal, mut open) = pair(suite);
         let record = sealed(&mut seal, DATA, b"attack at dawn", 3);
@@ -383,14 +383,14 @@ fn a_flipped_bit_anywhere_is_found() {
             if header.content_type == DATA {
                 assert!(matches!(fault, Fault::BadRecordMac), "bit {bit}");
                 assert_eq!(fault.alert(), AlertDescription(20));
-                // Nothing of the plaintext is left behind: it was never there, or is overwritten.
+                // Nothing of the plaintext is left: it was never written, or it is overwritten.
                 let inner = body.len() - 16;
                 assert!(
                     body[..inner] == before[..inner] || body[..inner].iter().all(|byte| *byte == 0)
                 );
             }
         }
-        // RFC 9846, 4.3.10: what did not open has not counted.
+        // RFC 9846, 4.3.10: a record that did not open is not counted.
         assert!(open.is_fresh());
         assert_eq!(opened(&mut open, &record).unwrap().1, b"attack at dawn");
         assert!(!open.is_fresh());
@@ -442,11 +442,11 @@ fn the_inner_plaintext_has_its_limit() {
             matches!(fault, Fault::RecordOverflow { length, limit: 16385 } if length == inner.len())
         );
     }
-    // A record that does not open is bad_record_mac, however long.
+    // A record that does not open is bad_record_mac, regardless of its length.
     let mut changed = forged(&vec![1; MAX_FRAGMENT + 2]);
     changed[100] ^= 1;
     refused(&mut aes().1, &changed, AlertDescription::BAD_RECORD_MAC);
-    // We send none either.
+    // We do not send such records either.
     for (length, padding) in [
         (MAX_FRAGMENT + 1, 0),
         (MAX_FRAGMENT, 1),
@@ -496,7 +496,7 @@ fn a_smaller_limit_counts_type_and_padding() {
         &forged(&[23; 65]),
         AlertDescription::RECORD_OVERFLOW,
     );
-    // A limit over the standard's is the standard's, and one below the least is the least.
+    // A limit outside of 64 to 2^14 + 1 counts as the nearer of the two.
     seal.set_max_inner(1 << 20);
     assert_eq!(seal.max_fragment(), MAX_FRAGMENT);
     seal.set_max_inner(0);
@@ -562,7 +562,7 @@ fn a_change_cipher_spec_is_never_protected_and_always_one_byte() {
             );
             assert!(matches!(fault, Fault::ChangeCipherSpec));
         }
-        // It has no sequence number.
+        // It does not use a sequence number.
         assert!(open.is_fresh());
     }
     assert!(
@@ -635,7 +635,7 @@ fn an_update_changes_the_keys_and_starts_at_zero() {
             refused(&mut open, &old, AlertDescription::BAD_RECORD_MAC);
             assert_eq!(opened(&mut open, &new).unwrap().1, b"new");
         }
-        // A generation has the keys of its own secret.
+        // The keys of a generation are derived from its own secret.
         let (mut seal, _) = pair(suite);
         seal.update().unwrap();
         let record = sealed(&mut seal, DATA, b"new", 0);
@@ -662,7 +662,7 @@ fn a_key_seals_as_many_records_as_it_may() {
                 .1,
             b"last"
         );
-        // Two are held back for the end of the key: a KeyUpdate, or an alert.
+        // Two records are reserved for the end of the key: for a KeyUpdate or an alert.
         let mut out = Output::default();
         assert!(matches!(
             seal.seal(DATA, b"no more", 0, &mut out),
@@ -681,7 +681,7 @@ fn a_key_seals_as_many_records_as_it_may() {
             ));
             assert!(out.waiting().is_empty());
         }
-        // New keys have a new count; and the receiver does not enforce the limit.
+        // New keys have a new count. The receiver does not enforce the limit.
         open.start_at(1 << 60);
         seal.update().unwrap();
         open.update();
@@ -750,7 +750,7 @@ fn keys_are_renewed_as_often_as_they_may() {
     seal.update().unwrap();
     assert!(!seal.can_update());
     assert!(matches!(seal.update(), Err(SealError::KeyLimit)));
-    // The keys that are there go on.
+    // The current keys can still be used.
     sealed(&mut seal, DATA, b"data", 0);
     assert!(!Seal::plaintext().can_update());
 }

@@ -23,7 +23,7 @@ struct Channel {
 }
 
 impl Channel {
-    /// `secret` is called twice: secrets are not copied.
+    /// Calls `secret` twice, because secrets cannot be copied.
     fn new(secret: impl Fn() -> TrafficSecret) -> Self {
         Self {
             open: Open::protected(SUITE, secret()),
@@ -31,8 +31,8 @@ impl Channel {
         }
     }
 
-    /// The records of this value carry this content, and no other bytes do. A ChangeCipherSpec
-    /// among them is passed over.
+    /// Checks that the records in this value of the trace contain this content and nothing else,
+    /// and that sealing it gives the same bytes. A ChangeCipherSpec among them is skipped.
     fn carries(&mut self, trace: &Trace, records: &str, content_type: ContentType, content: &[u8]) {
         let Some(bytes) = trace.find(records) else {
             return;
@@ -70,7 +70,7 @@ impl Channel {
     fn carries_messages(&mut self, trace: &Trace, records: &str, names: &[&str]) {
         let messages: Vec<&[u8]> = names.iter().filter_map(|name| trace.find(name)).collect();
         self.carries(trace, records, ContentType::HANDSHAKE, &messages.concat());
-        // A record's messages come apart again.
+        // The joiner separates the messages of a record again.
         let mut joiner = Joiner::default();
         joiner.push(&messages.concat());
         for (index, message) in messages.iter().enumerate() {
@@ -82,7 +82,7 @@ impl Channel {
     }
 }
 
-/// From the key exchange to the close_notify alerts.
+/// Follows a trace from the key exchange to the close_notify alerts.
 fn follows_the_trace(name: &str) {
     let trace = trace(name);
     let psk = trace.find("psk").map(Secret::copy_of);
