@@ -18,12 +18,13 @@ impl ExporterSecret {
         Self { hash, secret }
     }
 
-    /// TLS-Exporter(label, context_value, key_length). No context is the same as an empty one.
+    /// Returns TLS-Exporter(label, context_value, key_length). An empty context is the same as
+    /// none.
     ///
     /// # Errors
     ///
     /// Returns an error if the label is empty or longer than 249 bytes, or if the length is 0 or
-    /// more than 255 times the hash.
+    /// more than 255 times that of the hash.
     pub(crate) fn export(
         &self,
         label: &[u8],
@@ -34,11 +35,11 @@ impl ExporterSecret {
             name: "export_keying_material",
             reason,
         };
-        let label = Label::new(label).ok_or(refused("a label has 1 to 249 bytes"))?;
-        // Refused here, before memory is taken for it.
+        let label = Label::new(label).ok_or(refused("the label must be 1 to 249 bytes long"))?;
+        // Checked before memory is allocated for it.
         if length == 0 || length > label::MAX_BLOCKS * self.hash.output_len() {
             return Err(refused(
-                "a length is 1 byte to 255 times the hash's: 8160 for SHA-256, 12240 for SHA-384",
+                "the length must be 1 to 8160 bytes with SHA-256, or 1 to 12240 bytes with SHA-384",
             ));
         }
         let exporter = Prk::from_secret(self.hash, Secret::copy_of(self.secret.expose()));
@@ -54,7 +55,7 @@ impl ExporterSecret {
         ))
     }
 
-    /// The secret itself, for the key log.
+    /// Returns the secret itself, for the key log.
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }

@@ -1,14 +1,13 @@
-//! The PSK importer (RFC 9258, 5.1): from a key that was agreed on outside of TLS to one that is
-//! good for one protocol, one hash and one context.
+//! The PSK importer (RFC 9258, 5.1): derives, from a key that was agreed on outside of TLS, one for
+//! a certain protocol, hash and context.
 //!
 //! ```text
 //! epskx = HKDF-Extract(0, epsk)
 //! ipskx = HKDF-Expand-Label(epskx, "derived psk", Hash(ImportedIdentity), L)
 //! ```
 //!
-//! Two hashes meet here, and are easily confused: `Hash`, and HKDF's, is that of the external key,
-//! which is SHA-256 unless somebody said otherwise when it was agreed on; that of the target
-//! decides `L` alone.
+//! Two hashes are used here, and are easily confused. `Hash`, which HKDF uses too, is the external
+//! key's: SHA-256, unless another was agreed on with the key. The target's hash only decides `L`.
 
 use super::label::{self, Label};
 use crate::crypto::hash::HashAlgorithm;
@@ -19,7 +18,7 @@ use crate::secret::Secret;
 /// hash function, SHA-256 SHOULD be used").
 const EXTERNAL: HashAlgorithm = HashAlgorithm::Sha256;
 
-/// ipskx, the PSK for cipher suites of the hash `target`; the identity is the serialized
+/// Returns ipskx, the PSK for cipher suites of the hash `target`. The identity is the serialized
 /// ImportedIdentity, which names that hash too.
 pub(crate) fn import_psk(
     external: &Secret,
@@ -43,8 +42,8 @@ mod tests {
     use super::*;
     use crate::message::testing::hex;
 
-    /// From outside: by OpenSSL 3.0 (`openssl kdf ... TLS13-KDF`), and the same by Python's hmac.
-    /// RFC 9258 has no example.
+    /// Computed by OpenSSL 3.0 (`openssl kdf ... TLS13-KDF`), with the same result from Python's
+    /// hmac. RFC 9258 has no example.
     #[test]
     fn known_answers() {
         let epsk = Secret::copy_of(&hex(
@@ -72,7 +71,7 @@ mod tests {
         }
     }
 
-    /// HMAC with SHA-256, which is all of HKDF that there is (RFC 5869).
+    /// HMAC with SHA-256, the only primitive of HKDF (RFC 5869).
     fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).unwrap();
         parts.iter().for_each(|part| mac.update(part));
@@ -81,7 +80,7 @@ mod tests {
 
     #[test]
     fn is_by_the_book() {
-        // RFC 9258, 5.1, RFC 9846, 7.1 and RFC 5869, with nothing of what is tested.
+        // RFC 9258, 5.1, RFC 9846, 7.1 and RFC 5869, using nothing of the code under test.
         for epsk in [&b"sixteen bytes..."[..], &[0x80; 32], &[7; 64], &[9; 200]] {
             for identity in [&b""[..], b"identity", &[0; 70_000]] {
                 for (target, length) in

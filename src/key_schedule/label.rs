@@ -1,4 +1,5 @@
-//! HKDF-Expand-Label and Derive-Secret (RFC 9846, 7.1): the one place where a label meets a secret.
+//! HKDF-Expand-Label and Derive-Secret (RFC 9846, 7.1): the only place where a label is combined
+//! with a secret.
 //!
 //! ```text
 //! struct {
@@ -8,8 +9,8 @@
 //! } HkdfLabel;
 //! ```
 //!
-//! The structure is handed to HKDF in parts, so that it is never put together, and the output is
-//! written straight into a [`Secret`].
+//! The structure is passed to HKDF in parts, so that it is never assembled, and the output is
+//! written directly into a [`Secret`].
 
 use crate::crypto::hash::Digest;
 use crate::crypto::hkdf::Prk;
@@ -17,19 +18,19 @@ use crate::secret::Secret;
 
 const PREFIX: &[u8] = b"tls13 ";
 
-/// HKDF-Expand gives at most so many times the length of its hash (RFC 5869, 2.3).
+/// The maximum output of HKDF-Expand, as a multiple of the length of its hash (RFC 5869, 2.3).
 pub(super) const MAX_BLOCKS: usize = 255;
 
 /// A label of 1 to 249 bytes: with the prefix it fits its length byte.
 #[derive(Clone, Copy)]
 pub(super) struct Label<'a> {
     text: &'a [u8],
-    /// The length byte: of the prefix and the text.
+    /// The length byte: for the prefix and the text together.
     length: u8,
 }
 
-/// The labels of RFC 9846: the diagram's (7.1) from top to bottom, then those of 7.3, 4.5.3, 7.2,
-/// 7.5 and 4.7.1; and among them the two of RFC 9258.
+/// The labels of RFC 9846: those of the diagram (7.1) from top to bottom, then those of 7.3, 4.5.3,
+/// 7.2, 7.5 and 4.7.1. The two labels of RFC 9258 are among them.
 impl Label<'static> {
     pub(super) const EXTERNAL_BINDER: Self = Self::fixed("ext binder");
     pub(super) const RESUMPTION_BINDER: Self = Self::fixed("res binder");
@@ -51,8 +52,8 @@ impl Label<'static> {
     pub(super) const RESUMPTION: Self = Self::fixed("resumption");
     pub(super) const DERIVED_PSK: Self = Self::fixed("derived psk");
 
-    /// A label that is written in this crate: one of a wrong length does not compile, as it is made
-    /// in a constant.
+    /// Makes a label that is written in this crate. All are made in constants, so a wrong length
+    /// does not compile.
     #[expect(
         clippy::panic,
         reason = "called from the constants above alone, where a panic stops the compiler"
@@ -66,26 +67,26 @@ impl Label<'static> {
 }
 
 impl<'a> Label<'a> {
-    /// The longest text of a label, in bytes.
+    /// The maximum length of a label's text, in bytes.
     pub(super) const MAX: usize = 255 - PREFIX.len();
 
-    /// A label that somebody else chose; `None` if it is empty or longer than [`MAX`](Self::MAX).
+    /// Makes a label from the caller's text. `None` if it is empty or longer than
+    /// [`MAX`](Self::MAX).
     pub(super) const fn new(text: &'a [u8]) -> Option<Self> {
         if text.is_empty() || text.len() > Self::MAX {
             return None;
         }
-        // The range was checked, so the lowest byte is the whole number; `u8::try_from` cannot be
+        // The range was checked, so the lowest byte is the whole number. `u8::try_from` cannot be
         // called in a constant.
         let [.., length] = (PREFIX.len() + text.len()).to_be_bytes();
         Some(Self { text, length })
     }
 }
 
-/// HKDF-Expand-Label(Secret, Label, Context, Length).
+/// Computes HKDF-Expand-Label(Secret, Label, Context, Length).
 ///
-/// The context is a digest, or a ticket's nonce, which is `<0..255>` on the wire. The length is the
-/// key schedule's own, or one that the exporter has checked: at most [`MAX_BLOCKS`] times the
-/// hash's.
+/// The context is a digest, or a ticket's nonce, which is `<0..255>` on the wire. The length is at
+/// most [`MAX_BLOCKS`] times the hash's: the key schedule sets it, or the exporter has checked it.
 pub(super) fn expand(prk: &Prk, label: Label<'_>, context: &[u8], length: usize) -> Secret {
     debug_assert!(context.len() <= 255 && length <= MAX_BLOCKS * prk.algorithm().output_len());
     let [.., length_high, length_low] = length.to_be_bytes();
@@ -102,7 +103,7 @@ pub(super) fn expand(prk: &Prk, label: Label<'_>, context: &[u8], length: usize)
     )
 }
 
-/// Derive-Secret(Secret, Label, Messages), where the messages' Transcript-Hash is given.
+/// Computes Derive-Secret(Secret, Label, Messages), from the messages' Transcript-Hash.
 pub(super) fn derive(prk: &Prk, label: Label<'_>, transcript: &Digest) -> Secret {
     expand(
         prk,
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
     use crate::crypto::hash::HashAlgorithm;
 
-    /// The structure as the standard writes it, put together in one piece.
+    /// Computes HKDF-Expand-Label with the structure of the standard, assembled in one piece.
     fn expand_by_the_book(prk: &Prk, label: &[u8], context: &[u8], length: u16) -> Secret {
         let mut info = length.to_be_bytes().to_vec();
         info.push(u8::try_from(6 + label.len()).unwrap());

@@ -30,8 +30,8 @@
     not(test),
     expect(
         dead_code,
-        reason = "what the tests hold against the traces: no early exporter is offered, as it \
-                  repeats with a replay (RFC 9846, F.5.1)"
+        reason = "the tests compare these with the traces: no early exporter is offered, because \
+                  its output repeats with a replay (RFC 9846, F.5.1)"
     )
 )]
 

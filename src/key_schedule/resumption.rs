@@ -1,5 +1,5 @@
-//! Pre-shared keys: where a ticket's PSK comes from, and the binder that proves a PSK (RFC 9846,
-//! 4.3.11.2 and 4.7.1).
+//! Pre-shared keys: the source of a ticket's PSK, and the binder that proves possession of a PSK
+//! (RFC 9846, 4.3.11.2 and 4.7.1).
 
 use super::label::{self, Label};
 use super::traffic::FinishedKey;

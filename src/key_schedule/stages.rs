@@ -11,15 +11,14 @@ use crate::crypto::hash::{Digest, HashAlgorithm};
 use crate::crypto::hkdf::Prk;
 use crate::secret::Secret;
 
-/// The longest output of our hashes, as zeros: the value that stands for a secret that is not
-/// available.
+/// The longest output of our hashes, as zeros: it replaces a secret that is not available.
 const ZEROS: [u8; HashAlgorithm::MAX_OUTPUT_LEN] = [0; HashAlgorithm::MAX_OUTPUT_LEN];
 
 /// The early_secret: everything that is known before the key exchange.
 pub(crate) struct EarlySecret(Prk);
 
 impl EarlySecret {
-    /// From the PSK that was selected or is being offered; without one, from zeros.
+    /// Begins with the PSK that was selected or is being offered, or with zeros if there is none.
     pub(crate) fn new(hash: HashAlgorithm, psk: Option<&Secret>) -> Self {
         Self(Prk::extract(
             hash,
@@ -37,12 +36,12 @@ impl EarlySecret {
         ))
     }
 
-    /// client_early_traffic_secret; the transcript is ClientHello.
+    /// Derives client_early_traffic_secret. The transcript is ClientHello.
     pub(crate) fn client_early_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::CLIENT_EARLY_TRAFFIC, transcript)
     }
 
-    /// early_exporter_secret; the transcript is ClientHello.
+    /// Derives early_exporter_secret. The transcript is ClientHello.
     pub(crate) fn early_exporter(&self, transcript: &Digest) -> ExporterSecret {
         ExporterSecret::new(
             self.0.algorithm(),
@@ -50,7 +49,7 @@ impl EarlySecret {
         )
     }
 
-    /// The next stage, with the result of the key exchange.
+    /// Derives the next stage, with the result of the key exchange.
     pub(crate) fn into_handshake(self, shared: Secret) -> HandshakeSecret {
         HandshakeSecret(next_stage(&self.0, shared.expose()))
     }
@@ -65,17 +64,17 @@ impl EarlySecret {
 pub(crate) struct HandshakeSecret(Prk);
 
 impl HandshakeSecret {
-    /// client_handshake_traffic_secret; the transcript is ClientHello...ServerHello.
+    /// Derives client_handshake_traffic_secret. The transcript is ClientHello...ServerHello.
     pub(crate) fn client_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::CLIENT_HANDSHAKE_TRAFFIC, transcript)
     }
 
-    /// server_handshake_traffic_secret; the transcript is ClientHello...ServerHello.
+    /// Derives server_handshake_traffic_secret. The transcript is ClientHello...ServerHello.
     pub(crate) fn server_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::SERVER_HANDSHAKE_TRAFFIC, transcript)
     }
 
-    /// The next stage, which adds nothing but distance.
+    /// Derives the next stage, which adds no secret.
     pub(crate) fn into_main(self) -> MainSecret {
         MainSecret(next_stage(&self.0, zeros(self.0.algorithm())))
     }
@@ -91,17 +90,19 @@ impl HandshakeSecret {
 pub(crate) struct MainSecret(Prk);
 
 impl MainSecret {
-    /// client_application_traffic_secret_0; the transcript is ClientHello...server Finished.
+    /// Derives client_application_traffic_secret_0. The transcript is ClientHello...server
+    /// Finished.
     pub(crate) fn client_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::CLIENT_APPLICATION_TRAFFIC, transcript)
     }
 
-    /// server_application_traffic_secret_0; the transcript is ClientHello...server Finished.
+    /// Derives server_application_traffic_secret_0. The transcript is ClientHello...server
+    /// Finished.
     pub(crate) fn server_traffic(&self, transcript: &Digest) -> TrafficSecret {
         traffic(&self.0, Label::SERVER_APPLICATION_TRAFFIC, transcript)
     }
 
-    /// exporter_secret; the transcript is ClientHello...server Finished.
+    /// Derives exporter_secret. The transcript is ClientHello...server Finished.
     pub(crate) fn exporter(&self, transcript: &Digest) -> ExporterSecret {
         ExporterSecret::new(
             self.0.algorithm(),
@@ -109,7 +110,7 @@ impl MainSecret {
         )
     }
 
-    /// What outlives the handshake; the transcript is ClientHello...client Finished.
+    /// Derives what outlives the handshake. The transcript is ClientHello...client Finished.
     pub(crate) fn into_epoch(self, transcript: &Digest) -> Epoch {
         let resumption = label::derive(&self.0, Label::RESUMPTION_SECRET, transcript);
         Epoch {
@@ -126,7 +127,7 @@ impl MainSecret {
 /// What a connected side keeps of the key schedule, besides the traffic secrets of its two
 /// directions and the exporter_secret.
 pub(crate) struct Epoch {
-    /// The resumption_secret, which tickets' PSKs come from.
+    /// The resumption_secret, from which tickets' PSKs are derived.
     pub(crate) resumption: ResumptionSecret,
 }
 
@@ -144,7 +145,7 @@ fn traffic(stage: &Prk, label: Label<'_>, transcript: &Digest) -> TrafficSecret 
     ))
 }
 
-/// "0": a string of Hash.length zero bytes.
+/// Returns "0": a string of Hash.length zero bytes.
 fn zeros(hash: HashAlgorithm) -> &'static [u8] {
     ZEROS.get(..hash.output_len()).unwrap_or(&ZEROS)
 }

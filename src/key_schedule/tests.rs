@@ -1,5 +1,5 @@
-//! Every secret, key and Finished of RFC 8448's traces, from what the two sides knew; and what the
-//! traces do not reach, by the book.
+//! Every secret, key and Finished of RFC 8448's traces, derived from what the two sides knew. What
+//! the traces do not cover is compared with the formulas of the standard.
 
 use crate::crypto::hash::{Digest, HashAlgorithm, Hasher};
 use crate::crypto::hkdf::Prk;
@@ -18,7 +18,8 @@ const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 struct Transcript(Hasher);
 
 impl Transcript {
-    /// ClientHello...ServerHello, with what a HelloRetryRequest makes of it (RFC 9846, 4.1).
+    /// Begins with ClientHello...ServerHello. After a HelloRetryRequest a message_hash replaces the
+    /// first ClientHello (RFC 9846, 4.1).
     fn of_hellos(trace: &Trace) -> Self {
         let mut transcript = Self(Hasher::new(HASH));
         let first = trace.message("record_client_hello_1");
@@ -36,7 +37,7 @@ impl Transcript {
         transcript
     }
 
-    /// Adds those of these messages that the trace has.
+    /// Adds those of these messages that are in the trace.
     fn add(&mut self, trace: &Trace, names: &[&str]) -> Digest {
         for message in names.iter().filter_map(|name| trace.find(name)) {
             self.0.update(message);
@@ -49,12 +50,13 @@ fn assert_is(secret: &Secret, trace: &Trace, name: &str) {
     assert_eq!(secret.expose(), trace.get(name), "{name}");
 }
 
-/// `[sender]_write_iv`; of the key, sealing with it tells (see `record::tests`).
+/// Compares `[sender]_write_iv`. The key is tested by sealing with it (see `record::traces`).
 fn assert_iv(secret: &TrafficSecret, trace: &Trace, name: &str) {
     assert_is(secret.keys(Suite::Aes128GcmSha256).1.secret(), trace, name);
 }
 
-/// The verify_data is the trace's Finished without its header, and no other is accepted.
+/// Asserts that the verify_data is the trace's Finished without its header, and that no other is
+/// accepted.
 fn assert_finished(key: &FinishedKey, transcript: &Digest, message: &[u8]) {
     let (header, verify_data) = message.split_at(4);
     assert_eq!(header, [20, 0, 0, 32]);
@@ -70,7 +72,7 @@ fn assert_finished(key: &FinishedKey, transcript: &Digest, message: &[u8]) {
     assert!(!key.verify(transcript, b""));
 }
 
-/// From the key exchange to the end of the handshake.
+/// Follows a trace from the key exchange to the end of the handshake.
 fn follows_the_trace(name: &str, psk: Option<&Secret>) {
     let trace = trace(name);
     let early = EarlySecret::new(HASH, psk);
@@ -158,13 +160,13 @@ fn rfc8448_section_4_resumed_0rtt() {
     let psk = Secret::copy_of(trace.get("psk"));
     let early = EarlySecret::new(HASH, Some(&psk));
     let hello = trace.message("record_client_hello_1");
-    // RFC 9846, 4.3.11.2: up to the list of binders, which is two bytes of length, one of the
-    // binder's, and the binder.
+    // RFC 9846, 4.3.11.2: up to the list of binders, which is two bytes of length, one byte of the
+    // binder's length, and the binder.
     let truncated = HASH.hash(&hello[..hello.len() - 35]);
     let binder_key = early.binder_key(PskKind::Resumption);
     assert_eq!(binder_key.binder(&truncated), trace.get("binder"));
     assert!(binder_key.verify(&truncated, trace.get("binder")));
-    // RFC 9846, 7.1: the label keeps one kind of PSK from standing in for the other.
+    // RFC 9846, 7.1: because of the label, one kind of PSK cannot replace another.
     for kind in [PskKind::External, PskKind::Imported] {
         assert!(
             !early
@@ -202,7 +204,7 @@ fn rfc8448_section_7_middlebox_compatibility() {
     follows_the_trace("middlebox_compatibility", None);
 }
 
-/// HKDF-Expand-Label as RFC 9846, 7.1 writes it, its structure in one piece.
+/// Computes HKDF-Expand-Label as in RFC 9846, 7.1, with its structure in one piece.
 fn expand_label(
     hash: HashAlgorithm,
     secret: &Secret,
@@ -219,7 +221,7 @@ fn expand_label(
     Prk::from_secret(hash, Secret::copy_of(secret.expose())).expand(&[&info], length.into())
 }
 
-/// A connection's secrets, for either hash.
+/// Makes a connection's main_secret for either hash.
 fn main_secret(hash: HashAlgorithm) -> MainSecret {
     EarlySecret::new(hash, None)
         .into_handshake(Secret::copy_of(&[7; 32]))

@@ -20,7 +20,7 @@ impl TrafficSecret {
         Self(secret)
     }
 
-    /// `[sender]_write_key`, expanded for the suite's AEAD, and `[sender]_write_iv`.
+    /// Derives `[sender]_write_key`, expanded for the suite's AEAD, and `[sender]_write_iv`.
     pub(crate) fn keys(&self, suite: Suite) -> (AeadKey, Iv) {
         let key = label::expand(&self.0, Label::KEY, b"", suite.key_len());
         (
@@ -34,12 +34,12 @@ impl TrafficSecret {
         FinishedKey::new(&self.0)
     }
 
-    /// application_traffic_secret_N+1: the secret after a KeyUpdate. This one is wiped.
+    /// Derives application_traffic_secret_N+1, the secret after a KeyUpdate. This one is wiped.
     pub(crate) fn next(self) -> Self {
         self.rest().next()
     }
 
-    /// Keeps what the next generation needs, and no more.
+    /// Keeps only what the next generation needs.
     pub(crate) fn rest(self) -> RestingSecret {
         RestingSecret {
             hash: self.0.algorithm(),
@@ -47,22 +47,22 @@ impl TrafficSecret {
         }
     }
 
-    /// The secret itself, for the key log.
+    /// Returns the secret itself, for the key log.
     pub(crate) fn secret(&self) -> &Secret {
         self.0.secret()
     }
 }
 
-/// A traffic secret whose keys are in use, until the next KeyUpdate: without HMAC's pads, which can
-/// be had again for two compressions of the hash, and which every idle connection would carry
-/// twice.
+/// A traffic secret whose keys are in use, until the next KeyUpdate. It does not keep HMAC's pads,
+/// which cost two compressions of the hash to compute again, and which every idle connection would
+/// hold twice.
 pub(crate) struct RestingSecret {
     hash: HashAlgorithm,
     secret: Secret,
 }
 
 impl RestingSecret {
-    /// application_traffic_secret_N+1 (RFC 9846, 7.2). This one is wiped.
+    /// Derives application_traffic_secret_N+1 (RFC 9846, 7.2). This one is wiped.
     pub(crate) fn next(self) -> TrafficSecret {
         let current = Prk::from_secret(self.hash, self.secret);
         let next = label::expand(&current, Label::TRAFFIC_UPDATE, b"", self.hash.output_len());
@@ -70,21 +70,21 @@ impl RestingSecret {
     }
 }
 
-/// `[sender]_write_iv`: what a record's nonce is made from.
+/// `[sender]_write_iv`, from which a record's nonce is made.
 pub(crate) struct Iv(Secret);
 
 impl Iv {
     /// iv_length: the larger of 8 and N_MIN, which is 12 for each of our AEADs (RFC 9846, 5.3).
     pub(crate) const LEN: usize = Suite::NONCE_LEN;
 
-    /// The nonce of the record with this sequence number: the number, padded to the left with
-    /// zeros, XORed with the IV (RFC 9846, 5.3). It is worth as much as the IV, so it is filled in
-    /// where the caller wipes it: a value that is returned leaves copies behind on the stack.
+    /// Writes the nonce of the record with this sequence number: the number, padded to the left
+    /// with zeros, XORed with the IV (RFC 9846, 5.3). It is as secret as the IV, so it is written
+    /// where the caller wipes it: a value that is returned leaves copies on the stack.
     #[inline]
     pub(crate) fn nonce_into(&self, sequence: u64, nonce: &mut Zeroizing<[u8; Self::LEN]>) {
         nonce.copy_from_slice(self.0.expose());
-        // In the words of 8 and 4 bytes by which it is loaded: the CPU makes a load wait that
-        // stores of other sizes come before.
+        // Written in the words of 8 and 4 bytes by which it is loaded: the CPU delays a load that
+        // follows stores of other sizes.
         let [.., a, b, c, d] = sequence.to_be_bytes();
         if let Some((left, right)) = nonce.split_first_chunk_mut()
             && let Some(right) = right.first_chunk_mut()
@@ -111,13 +111,14 @@ impl Iv {
 pub(crate) struct FinishedKey(HmacKey);
 
 impl FinishedKey {
-    /// From a base key: a handshake traffic secret, or a binder_key (RFC 9846, 4.3.11.2).
+    /// Derives it from a base key: a handshake traffic secret, or a binder_key (RFC 9846,
+    /// 4.3.11.2).
     pub(super) fn new(base: &Prk) -> Self {
         let key = label::expand(base, Label::FINISHED, b"", base.algorithm().output_len());
         Self(HmacKey::new(base.algorithm(), key.expose()))
     }
 
-    /// verify_data for a transcript that ends before the Finished itself.
+    /// Returns the verify_data for a transcript that ends before the Finished itself.
     pub(crate) fn verify_data(&self, transcript: &Digest) -> Vec<u8> {
         // A digest and an HMAC of the same hash have the same length.
         let mut tag = vec![0; transcript.as_bytes().len()];
@@ -125,7 +126,7 @@ impl FinishedKey {
         tag
     }
 
-    /// Whether this is the verify_data that the transcript asks for, in constant time.
+    /// Returns true if this is the verify_data for the transcript, in constant time.
     pub(crate) fn verify(&self, transcript: &Digest, verify_data: &[u8]) -> bool {
         self.0.verify(&[transcript.as_bytes()], verify_data)
     }
