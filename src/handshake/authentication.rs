@@ -5,13 +5,13 @@
 //! CertificateVerify  ─> SignatureVerified  the peer holds its key                  (here)
 //! or a PSK           ─> SelectedPsk        the peer is the other holder            (psk.rs)
 //! Finished           ─> FinishedVerified   both sides saw the same handshake       (finished.rs)
-//! both               ─> Authenticated      whom the application and a ticket learn of
+//! both               ─> Authenticated      what the application and a ticket learn
 //! ```
 //!
-//! Each is made only by the check it names, so a state that holds one cannot have skipped it.
+//! Each type is made only by its own check, so a state that holds one cannot have skipped it.
 //!
-//! Our own proof is made in two parts, [`show`] and [`attest`]: between them stands a signature,
-//! which may be somebody else's to make.
+//! Our own proof is made in two parts, [`show`] and [`attest`], because somebody else may have to
+//! make the signature in between.
 
 use core::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::message::{Certificate, CertificateEntry, CertificateVerify};
 use crate::session::Whose;
 use crate::time::Now;
 
-/// Who signs: the two context strings of RFC 9846, 4.5.2.
+/// The signing side, which decides between the two context strings of RFC 9846, 4.5.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
@@ -42,8 +42,8 @@ impl Role {
     }
 }
 
-/// What a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero byte,
-/// the transcript hash.
+/// Returns what a CertificateVerify signs (RFC 9846, 4.5.2): 64 spaces, the context string, a zero
+/// byte, and the transcript hash.
 pub(crate) fn signed_content(role: Role, transcript: &Digest) -> Vec<u8> {
     let mut content = vec![0x20; 64];
     content.extend_from_slice(role.context_string());
@@ -55,7 +55,7 @@ pub(crate) fn signed_content(role: Role, transcript: &Digest) -> Vec<u8> {
 /// Proof that the peer holds the key of its certificate. Made only by [`verify`].
 pub(crate) struct SignatureVerified(VerifiedIdentity);
 
-/// Verifies a CertificateVerify with the certificate that came before it.
+/// Verifies a CertificateVerify with the certificate that the peer sent before it.
 pub(crate) fn verify(
     identity: VerifiedIdentity,
     role: Role,
@@ -78,7 +78,7 @@ pub(crate) fn verify(
 
 /// What authenticates the peer, apart from its Finished.
 pub(crate) enum Proof {
-    /// Nothing: a client that was not asked, or did not say.
+    /// Nothing: a client that was not asked, or did not authenticate.
     None,
     /// Its signature in this handshake.
     Signature(SignatureVerified),
@@ -86,17 +86,17 @@ pub(crate) enum Proof {
     Psk(SelectedPsk),
 }
 
-/// Who the peer is, and since when that is known.
+/// Who the peer is, and when it authenticated.
 pub(crate) struct Authenticated {
     pub(crate) whose: Whose,
-    /// The unix time of the handshake in which certificates were looked at, or a PSK from outside
-    /// was used.
+    /// The unix time of the handshake in which certificates were verified, or an external PSK was
+    /// used.
     pub(crate) since: Duration,
     pub(crate) resumed: bool,
 }
 
 impl Proof {
-    /// The peer is who it says, in this handshake: both proofs are there.
+    /// Combines both proofs: the peer has authenticated in this handshake.
     pub(crate) fn confirm(self, _: &FinishedVerified, now: Now) -> Authenticated {
         match self {
             Self::None => Authenticated {
@@ -160,7 +160,7 @@ pub(crate) fn attest(signature: &[u8], transcript: &mut Transcript) -> Result<Ve
     Ok(verify)
 }
 
-/// What a peer's Certificate message shows.
+/// The content of a peer's Certificate message.
 pub(crate) enum Shown<'a> {
     /// Nothing: an empty list.
     Nothing,
@@ -181,7 +181,8 @@ pub(crate) fn shown<'a>(
     if !message.certificate_request_context.is_empty() {
         return Err(Illegal::RequestContext.into());
     }
-    // RFC 9846, 4.5.1: extensions here answer ours, and we ask none.
+    // RFC 9846, 4.5.1: extensions here answer those that we sent, and we send none that is answered
+    // here.
     if let Some(extension) = message.extension_types().next() {
         return Err(Fault::UnsolicitedExtension {
             message: Certificate::NAME,
@@ -206,7 +207,8 @@ mod tests {
     use super::*;
     use crate::crypto::hash::HashAlgorithm;
 
-    /// RFC 9846, 4.5.2 gives this example for a transcript hash of 32 bytes of 0x01.
+    /// RFC 9846, 4.5.2 has this example, with a transcript hash of 32 bytes of 0x01. Only the hash
+    /// differs here.
     #[test]
     fn signs_what_the_standard_shows() {
         let digest = HashAlgorithm::Sha256.hash(b"");

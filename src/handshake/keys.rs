@@ -1,4 +1,4 @@
-//! What both sides hold once the two hellos have agreed on a suite and a shared secret.
+//! The keys that both sides have once the two hellos agree on a suite and a shared secret.
 
 use crate::code_point::NamedGroup;
 use crate::crypto::suite::Suite;
@@ -6,7 +6,7 @@ use crate::handshake::transcript::Transcript;
 use crate::key_schedule::{EarlySecret, FinishedKey, MainSecret, TrafficSecret};
 use crate::secret::Secret;
 
-/// The suite, the running transcript, and the secrets that the rest of the handshake derives from.
+/// The suite, the running transcript, and the secrets from which the rest of the handshake derives.
 pub(crate) struct Keys {
     pub(crate) suite: Suite,
     pub(crate) group: NamedGroup,
@@ -23,8 +23,8 @@ pub(crate) struct HandshakeTraffic {
 }
 
 impl Keys {
-    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret; `early` is that of the PSK
-    /// that was selected, or of none, and `transcript` ends with ServerHello.
+    /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret. `early` is for the selected
+    /// PSK, or for none. `transcript` ends with ServerHello.
     pub(crate) fn derive(
         suite: Suite,
         group: NamedGroup,

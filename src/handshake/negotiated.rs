@@ -1,17 +1,17 @@
-//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: all that it
-//! leaves to the connection.
+//! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: everything
+//! that it leaves to the connection.
 
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
 use crate::key_schedule::ExporterSecret;
 use crate::session::{ExternalPsk, StoredSessions, Whose};
 
-/// What a complete handshake leaves to the connection.
+/// Everything that a complete handshake leaves to the connection.
 pub(crate) struct Established {
     pub(crate) negotiated: Negotiated,
-    /// Keying material for the application derives from it.
+    /// The secret from which the application's keying material is derived.
     pub(crate) exporter: ExporterSecret,
-    /// What this connection's tickets put into a client's cache, to be forgotten if it fails.
+    /// The sessions that this connection stores in a client's cache, to be forgotten if it fails.
     pub(crate) stored: Option<StoredSessions>,
 }
 
@@ -33,12 +33,12 @@ pub enum EarlyData {
     /// The client offered none: it was not configured to, or had no session that allows it.
     #[default]
     NotOffered,
-    /// The server accepted all that was sent, before anything else. That may be nothing: only the
-    /// client knows whether it sent any.
+    /// The server accepted all early data, which it receives before any other data. There may be
+    /// none: only the client knows whether it sent any.
     Accepted,
-    /// The server accepted none of it, for reasons that it need not give. Nothing is sent again
-    /// automatically: only the application knows whether that is right, as the connection is now
-    /// another one (F.5).
+    /// The server rejected all early data, for reasons that it need not give. Nothing is sent again
+    /// automatically (F.5): only the application knows whether that is right, because the ALPN
+    /// protocol or other state of the connection may differ now.
     Rejected,
 }
 
@@ -48,37 +48,39 @@ impl Negotiated {
         self.cipher_suite
     }
 
-    /// Returns the group in which the keys were agreed.
+    /// Returns the group of the key exchange.
     pub fn group(&self) -> NamedGroup {
         self.group
     }
 
-    /// Returns the application protocol, if both sides support ALPN (RFC 7301).
+    /// Returns the negotiated application protocol, or `None` if a side does not use ALPN (RFC
+    /// 7301).
     pub fn alpn(&self) -> Option<&[u8]> {
         self.alpn.as_deref()
     }
 
-    /// Returns the DNS name that the client asked for, if any, in lower case.
+    /// Returns the DNS name that the client asked for, in lower case, or `None` if it sent no name.
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }
 
-    /// Returns who the peer is, if it authenticated with a certificate or a key. A server always
-    /// does so, except with an [`external_psk`](Self::external_psk).
+    /// Returns the peer, if it authenticated with a certificate or a key. A server always does,
+    /// unless an [`external_psk`](Self::external_psk) is used.
     pub fn peer(&self) -> Option<&Peer> {
         self.whose.peer()
     }
 
-    /// Returns the external PSK with which both sides authenticated, if they did so. Its
-    /// [`peer_name`](ExternalPsk::peer_name) is then the peer.
+    /// Returns the external PSK with which both sides authenticated, if one was used. Its
+    /// [`peer_name`](ExternalPsk::peer_name) names the peer.
     pub fn external_psk(&self) -> Option<&ExternalPsk> {
         self.whose.psk()
     }
 
     /// Returns true if this connection resumed an earlier one.
     ///
-    /// [`peer`](Self::peer) is then who authenticated in that one, and was not asked again. A
-    /// server knows only the client's own certificate then, not those above it.
+    /// [`peer`](Self::peer) is then the peer that authenticated in the earlier connection; it does
+    /// not prove its identity again. A server then has only the client's own certificate, without
+    /// the chain above it.
     pub fn resumed(&self) -> bool {
         self.resumed
     }

@@ -1,5 +1,5 @@
-//! Pre-shared keys (RFC 9846, 4.3.11), from an earlier connection or from outside: the binder that
-//! proves one, and whose it is.
+//! Pre-shared keys (RFC 9846, 4.3.11), from an earlier connection or external: the binder that
+//! proves possession, and the peer that a PSK identifies.
 
 use core::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::secret::Secret;
 use crate::session::{ExternalPsk, Session, Whose, WirePsk};
 use crate::time::Now;
 
-/// A PSK, with what its use depends on.
+/// A PSK, and what its use depends on.
 #[derive(Clone, Copy)]
 pub(crate) struct Psk<'a> {
     pub(crate) kind: PskKind,
-    /// The one hash that it may be used with.
+    /// The only hash that it may be used with.
     pub(crate) hash: HashAlgorithm,
     key: &'a Secret,
 }
@@ -44,18 +44,19 @@ impl<'a> Psk<'a> {
         Self { kind, hash, key }
     }
 
-    /// It goes into the key schedule: both sides have selected it, or it is offered.
+    /// Begins the key schedule with the PSK, which is being offered or which both sides have
+    /// selected.
     pub(crate) fn early_secret(&self) -> EarlySecret {
         EarlySecret::new(self.hash, Some(self.key))
     }
 
-    /// The binder with which a client offers it; `transcript` ends with the truncated ClientHello
-    /// (RFC 9846, 4.3.11.2).
+    /// Returns the binder with which a client offers it. `transcript` ends with the truncated
+    /// ClientHello (RFC 9846, 4.3.11.2).
     pub(crate) fn binder(&self, transcript: &Digest) -> Vec<u8> {
         self.early_secret().binder_key(self.kind).binder(transcript)
     }
 
-    /// Checks a client's binder, and takes the PSK into the key schedule.
+    /// Verifies a client's binder, and begins the key schedule with the PSK.
     pub(crate) fn verify(&self, transcript: &Digest, binder: &[u8]) -> Result<EarlySecret, Fault> {
         let early = self.early_secret();
         // RFC 9846, 4.3.11: "Prior to accepting PSK key establishment, the server MUST validate the
@@ -68,20 +69,20 @@ impl<'a> Psk<'a> {
     }
 }
 
-/// A PSK that both sides have selected: it is in the key schedule now, so whoever sends a good
-/// Finished held it.
+/// A PSK that both sides have selected. It is in the key schedule, so a peer that sends a valid
+/// Finished has it.
 pub(crate) struct SelectedPsk {
-    /// Who else holds it.
+    /// The other holder of the PSK.
     pub(crate) whose: Whose,
-    /// The unix time at which they proved to be who they are: in the connection that the PSK comes
-    /// from; now, if it comes from outside.
+    /// The unix time at which the other holder authenticated: in the connection that the PSK comes
+    /// from, or now if it is external.
     pub(crate) since: Duration,
     /// Whether it comes from an earlier connection.
     pub(crate) resumed: bool,
 }
 
 impl SelectedPsk {
-    /// That of a session.
+    /// Makes it from a session's PSK.
     pub(crate) fn session(session: Session) -> Self {
         Self {
             whose: session.whose,
@@ -90,7 +91,7 @@ impl SelectedPsk {
         }
     }
 
-    /// One from outside.
+    /// Makes it from an external PSK.
     pub(crate) fn external(psk: &ExternalPsk, now: Now) -> Self {
         Self {
             whose: Whose::Psk(psk.clone()),

@@ -18,18 +18,19 @@ pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// with many names each.
 pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
 
-/// The least that `max_handshake_size` may be, in bytes: a ClientHello with the shares of two
-/// groups has 1500, and a ticket some hundreds to thousands.
+/// The minimum of `max_handshake_size` in bytes. A ClientHello with the shares of two groups has
+/// 1500, and a ticket some hundreds to thousands.
 const MIN_HANDSHAKE_SIZE: usize = 4096;
 
-/// The record_size_limit sent unless the configuration says otherwise: the longest
-/// TLSInnerPlaintext there is (RFC 8449, section 4), in bytes.
+/// The default record_size_limit in bytes: the longest possible TLSInnerPlaintext (RFC 8449,
+/// section 4).
 pub(crate) const DEFAULT_RECORD_SIZE_LIMIT: u16 = 16385;
 
-/// RFC 8449, section 4: "An endpoint MUST treat receipt of a smaller value as a fatal error".
+/// The minimum record_size_limit in bytes. RFC 8449, section 4: "An endpoint MUST treat receipt of
+/// a smaller value as a fatal error".
 pub(crate) const MIN_RECORD_SIZE_LIMIT: u16 = 64;
 
-/// What `authorize` was given: says whether a peer whose certificate is valid may come in.
+/// The hook given to `authorize`: decides whether a peer whose certificate is valid is admitted.
 pub(crate) type Authorize =
     dyn Fn(&Peer) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
@@ -40,14 +41,14 @@ pub(crate) struct Settings {
     pub(crate) suites: Vec<Suite>,
     /// In order of preference; not empty.
     pub(crate) groups: Vec<Group>,
-    /// In order of preference; empty where ALPN is not spoken.
+    /// In order of preference; empty if ALPN is not used.
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) padding: Padding,
     /// The longest TLSInnerPlaintext that the peer may send, in bytes: content, content type and
     /// padding.
     pub(crate) record_size_limit: u16,
     pub(crate) handshake_timeout: Duration,
-    /// In bytes, for one message.
+    /// The maximum length of one message, in bytes.
     pub(crate) max_handshake_size: usize,
     authorize: Option<Arc<Authorize>>,
     /// The first invalid setting, kept for `build()` to report.

@@ -1,8 +1,8 @@
-//! [`Sink`]: where the handshake's decisions go.
+//! [`Sink`]: receives the handshake's decisions.
 //!
-//! The state machines pull nothing out of a connection. They tell a sink what they decided, and
-//! facts go one way. The TCP connection is a sink (fragmentation into records, alert protection); a
-//! recorder in a test is one; a QUIC stack could be one.
+//! The state machines take nothing out of a connection. They tell a sink what they decided, so
+//! information flows one way. The TCP connection is a sink (it splits messages into records and
+//! protects alerts), and so is a recorder in a test. A QUIC stack could be one.
 
 use crate::crypto::suite::Suite;
 use crate::handshake::negotiated::Established;
@@ -10,7 +10,7 @@ use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
 
-/// Where the handshake's decisions go.
+/// Receives the handshake's decisions.
 pub(crate) trait Sink {
     /// Sends a handshake message, with its header, under the keys of `level`.
     fn send(&mut self, level: Level, message: &[u8]);
@@ -33,8 +33,8 @@ pub(crate) trait Sink {
     fn offer_early_data(&mut self, suite: Suite, secret: TrafficSecret, max_size: u32);
 
     /// Keeps new sending keys for later: early data continues under the current ones until
-    /// [`end_early_data`](Self::end_early_data). An alert does not wait (RFC 9846, A.1: clients
-    /// "SHOULD first rekey to the handshake keys if possible").
+    /// [`end_early_data`](Self::end_early_data). An alert is sent under the new keys at once (RFC
+    /// 9846, A.1: clients "SHOULD first rekey to the handshake keys if possible").
     fn defer_send(&mut self, suite: Suite, secret: TrafficSecret);
 
     /// Ends early data. The deferred keys take over; if there are none, after a HelloRetryRequest,
@@ -51,8 +51,8 @@ pub(crate) trait Sink {
         max_size: u32,
     );
 
-    /// Moves on to the next generation of the peer's application keys. `answer` is whether the peer
-    /// asks for ours to be renewed too (RFC 9846, 4.7.3).
+    /// Moves on to the next generation of the peer's application keys. `answer` is true if the peer
+    /// asks us to renew ours too (RFC 9846, 4.7.3).
     fn update_receive(&mut self, aligned: Aligned, answer: bool);
 
     /// Limits the TLSInnerPlaintext of protected records that we send (content, content type and
@@ -60,12 +60,12 @@ pub(crate) trait Sink {
     /// value below 64 or above the standard's maximum counts as that bound.
     fn limit_send(&mut self, limit: usize);
 
-    /// Limits what we receive in the same way, from the next record on. Records that came before
-    /// under the current keys had to keep the limit too. Early data need not: its sender has not
+    /// Limits what we receive in the same way, from the next record on. Records already received
+    /// under the current keys must have kept the limit too, except early data, whose sender has not
     /// seen the limit yet.
     fn limit_receive(&mut self, limit: usize);
 
-    /// Sends the dummy ChangeCipherSpec of middlebox compatibility mode here, unless it was sent
+    /// Sends the dummy ChangeCipherSpec of middlebox compatibility mode now, unless it was sent
     /// before (RFC 9846, E.4).
     fn change_cipher_spec(&mut self);
 
@@ -80,11 +80,11 @@ pub(crate) trait Sink {
 /// How rejected early data is recognized (RFC 9846, 4.3.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SkipMode {
-    /// After a full answer: it does not open under the handshake key. The first record that opens
-    /// ends it.
+    /// After a ServerHello: records that do not open under the handshake key are skipped. The first
+    /// record that opens ends this.
     Trial,
-    /// After a HelloRetryRequest, without keys: its outer type is application_data. The second
-    /// ClientHello ends it.
+    /// After a HelloRetryRequest, without keys: records of outer type application_data are skipped.
+    /// The second ClientHello ends this.
     OuterType,
 }
 

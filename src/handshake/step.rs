@@ -13,11 +13,11 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Now,
     /// Randomness for hellos and key shares.
     pub(crate) rng: &'a mut Rng<'a>,
-    /// Where decisions go.
+    /// Receives decisions.
     pub(crate) sink: &'a mut dyn Sink,
 }
 
-/// A received message as it came over the wire, beside its decoded form.
+/// A received message as bytes, for use beside its decoded form.
 pub(crate) struct Wire<'a> {
     /// The message with its header, for the transcript.
     pub(crate) bytes: &'a [u8],
@@ -44,7 +44,7 @@ impl<'a> Wire<'a> {
 pub(crate) enum Step<State, Suspended> {
     /// The next state.
     Next(State),
-    /// The step that waits for an answer; it knows its question.
+    /// The suspended step, which knows its question and waits for the answer.
     Ask(Suspended),
 }
 

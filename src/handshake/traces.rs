@@ -1,5 +1,5 @@
-//! The traces of RFC 8448 through what this folder has: the transcript of a retry, keys, Finished
-//! and binders, from the messages and private keys alone.
+//! The traces of RFC 8448 through the code of this folder: the transcript of a retry, keys,
+//! Finished and binders, from the messages and private keys alone.
 
 use core::time::Duration;
 
@@ -27,8 +27,8 @@ fn client_hello<'a>(trace: &'a Trace, record: &str) -> ClientHello<'a> {
     }
 }
 
-/// From ServerHello to the client's Finished. `before` ends with the last ClientHello, which had
-/// the share of `key`.
+/// Follows a trace from ServerHello to the client's Finished. `before` ends with the last
+/// ClientHello, which had the share of `key`.
 fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, before: Transcript) {
     let Ok(Message::ServerHello(server_hello)) =
         Message::decode(trace.message("record_server_hello"))
@@ -71,7 +71,7 @@ fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, befor
         finished::verify(&keys.client_finished, &keys.transcript.digest(), &theirs),
         Err(Fault::BadFinished)
     ));
-    // What the server made it from, too.
+    // Made from the same keys, our own Finished is the same.
     let server = finished::make(&keys.server_finished, &mut keys.transcript).unwrap();
     assert_eq!(server, trace.get("server_finished"));
     let digest = keys.transcript.digest();
@@ -133,7 +133,7 @@ fn rfc8448_section_5_hello_retry_request() {
     }
 }
 
-/// Section 4: the binder that a client sends, and the server's way through it.
+/// Section 4: the binder that a client sends, and its verification by the server.
 #[test]
 fn rfc8448_section_4_resumption() {
     let trace = trace("resumed_0rtt");
@@ -150,7 +150,7 @@ fn rfc8448_section_4_resumption() {
     let binder = psk.binder(&truncated);
     assert_eq!(binder, trace.get("binder"));
     assert_eq!(hello.pre_shared_key().unwrap().binders, [&binder[..]]);
-    // With its binder in place it is the trace's ClientHello, to the byte.
+    // With the binder in place, these are the bytes of the trace's ClientHello.
     assert_eq!(bytes[bytes.len() - 32..], binder);
 
     let other = Transcript::new(HASH).digest_with(bytes);

@@ -58,8 +58,8 @@ impl Transcript {
         self.0.digest()
     }
 
-    /// Transcript-Hash of all messages so far and `part`, the beginning of one: what a PSK's binder
-    /// covers (RFC 9846, 4.3.11.2).
+    /// Returns the Transcript-Hash of all messages so far and `part`, the beginning of another,
+    /// which is what a PSK's binder covers (RFC 9846, 4.3.11.2).
     pub(crate) fn digest_with(&self, part: &[u8]) -> Digest {
         let mut hasher = self.0.clone();
         hasher.update(part);
