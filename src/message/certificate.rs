@@ -1,4 +1,4 @@
-//! Certificate (RFC 9846, 4.5.1): who the sender is.
+//! Certificate (RFC 9846, 4.5.1): the sender's identity.
 
 use crate::code_point::{ExtensionType, HandshakeType};
 use crate::error::Fault;
@@ -15,10 +15,10 @@ use crate::message::extensions::placement::Place;
 /// } Certificate;
 /// ```
 ///
-/// Whether the list may be empty (a client's may, a server's not) is for the handshake to say.
+/// The handshake decides whether the list may be empty: a client's may, a server's may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certificate<'a> {
-    /// The one of the CertificateRequest; empty from a server.
+    /// The context of the CertificateRequest. Empty from a server.
     pub(crate) certificate_request_context: &'a [u8],
     pub(crate) certificate_list: Vec<CertificateEntry<'a>>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct CertificateEntry<'a> {
     pub(crate) extensions: Vec<CertificateEntryExtension<'a>>,
 }
 
-/// What can stand beside a certificate. We ask for none of those that exist.
+/// An extension of a certificate. We request none of those that exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CertificateEntryExtension<'a> {
     /// RFC 9846, 4.5.1.1: a CertificateStatus of RFC 6066, section 8, kept as bytes.
@@ -80,7 +80,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::CERTIFICATE, Self::NAME, |w| {
             w.opaque8(self.certificate_request_context);
@@ -93,7 +93,7 @@ impl<'a> Certificate<'a> {
         })
     }
 
-    /// The types of the extensions that are there, to be held against what was asked.
+    /// Returns the types of the extensions, to compare with those that were requested.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
         self.certificate_list
             .iter()
@@ -103,7 +103,7 @@ impl<'a> Certificate<'a> {
 }
 
 impl<'a> CertificateEntry<'a> {
-    /// A certificate with nothing beside it.
+    /// Makes an entry without extensions.
     pub(crate) fn new(cert_data: &'a [u8]) -> Self {
         Self {
             cert_data,
@@ -184,8 +184,8 @@ mod tests {
         );
     }
 
-    /// RFC 9846, 4.5.1: a client's list may be empty; that a server's must not is for the handshake
-    /// to say.
+    /// RFC 9846, 4.5.1: a client's list may be empty. The handshake refuses an empty list from a
+    /// server.
     #[test]
     fn an_empty_one() {
         let certificate = certificate(whole_message(

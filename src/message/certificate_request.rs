@@ -1,4 +1,4 @@
-//! CertificateRequest (RFC 9846, 4.4.2): the server wants to know who the client is.
+//! CertificateRequest (RFC 9846, 4.4.2): the server asks the client to authenticate.
 
 use crate::code_point::{ExtensionType, HandshakeType, SignatureScheme};
 use crate::error::Fault;
@@ -8,7 +8,7 @@ use crate::message::extensions::oid_filters::{self, OidFilter};
 use crate::message::extensions::placement::Place;
 use crate::message::extensions::{certificate_authorities, code_points};
 
-/// The question, and what an answer must be like.
+/// The request, and the requirements for its answer.
 ///
 /// ```text
 /// struct {
@@ -18,21 +18,21 @@ use crate::message::extensions::{certificate_authorities, code_points};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateRequest<'a> {
-    /// Comes back in the Certificate; empty in the main handshake.
+    /// Repeated in the Certificate. Empty in the main handshake.
     pub(crate) certificate_request_context: &'a [u8],
     pub(crate) extensions: Vec<CertificateRequestExtension<'a>>,
 }
 
-/// What can stand in a CertificateRequest, in the order of RFC 9846, 4.3.
+/// The extensions of a CertificateRequest, in the order of RFC 9846, 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CertificateRequestExtension<'a> {
-    /// RFC 9846, 4.3.3: the signatures the server accepts in CertificateVerify; must be there.
+    /// RFC 9846, 4.3.3: the signatures that the server accepts in CertificateVerify. Required.
     SignatureAlgorithms(Vec<SignatureScheme>),
-    /// RFC 9846, 4.3.3: the signatures the server accepts in certificates.
+    /// RFC 9846, 4.3.3: the signatures that the server accepts in certificates.
     SignatureAlgorithmsCert(Vec<SignatureScheme>),
-    /// RFC 9846, 4.3.4: the authorities the server would like to see, in DER.
+    /// RFC 9846, 4.3.4: the authorities that the server prefers, in DER.
     CertificateAuthorities(Vec<&'a [u8]>),
-    /// RFC 9846, 4.3.5: what the client's certificate must have.
+    /// RFC 9846, 4.3.5: what the client's certificate must contain.
     OidFilters(Vec<OidFilter<'a>>),
     /// Any other, which a client must ignore.
     Unknown {
@@ -52,7 +52,7 @@ impl<'a> CertificateRequest<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::CERTIFICATE_REQUEST, Self::NAME, |w| {
             w.opaque8(self.certificate_request_context);
@@ -213,8 +213,8 @@ mod tests {
         );
     }
 
-    /// Those that belong there and that we do not read (RFC 9846, 4.3: server_name, status_request,
-    /// compress_certificate) are kept.
+    /// Extensions that belong there but that we do not read are kept (RFC 9846, 4.3: server_name,
+    /// status_request, compress_certificate).
     #[test]
     fn others_that_belong_there_are_kept() {
         for extension_type in [

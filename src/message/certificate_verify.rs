@@ -1,4 +1,4 @@
-//! CertificateVerify (RFC 9846, 4.5.2): the proof that the sender holds the key of its certificate.
+//! CertificateVerify (RFC 9846, 4.5.2): the proof that the sender has the key of its certificate.
 
 use crate::code_point::{HandshakeType, SignatureScheme};
 use crate::error::Fault;
@@ -29,7 +29,7 @@ impl<'a> CertificateVerify<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::CERTIFICATE_VERIFY, Self::NAME, |w| {
             w.u16(self.algorithm.0);
@@ -58,7 +58,8 @@ mod tests {
         assert_eq!(message, Message::CertificateVerify(expected));
     }
 
-    /// `opaque signature<0..2^16-1>;`: an empty signature is wrong, and for the verifier to refuse.
+    /// `opaque signature<0..2^16-1>;`: the syntax allows an empty signature, which then fails to
+    /// verify.
     #[test]
     fn an_empty_signature_is_read() {
         whole_message(bytes("0f 000004  0807  0000"), "CertificateVerify", |_| {

@@ -7,17 +7,17 @@
 //!                                                        ceiling, then the bytes
 //! ```
 //!
-//! A `Reader` borrows: what it hands out are slices of the message. Every call names the field it
-//! reads, so that an error says `ClientHello.key_share.client_shares ends early`. A `Writer` puts
-//! the length before a vector once its content is written, and remembers a content that its length
-//! cannot tell; the message is refused whole then.
+//! A `Reader` returns slices of the message. Every call names the field it reads, so that an error
+//! says `ClientHello.key_share.client_shares ends early`. A `Writer` inserts the length before a
+//! vector once its content is written. If any content is too long for its length field,
+//! [`Writer::message`] returns an error.
 
 use core::ops::RangeBounds;
 
 use crate::code_point::HandshakeType;
 use crate::error::{DecodeProblem, Fault};
 
-/// The bytes of a message, or of a part of it, that are still to be read.
+/// The bytes of a message, or of a part of it, that have not been read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     message: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader for `bytes`, which belong to `message`.
+    /// Creates a reader for `bytes`, which belong to `message`.
     pub(crate) fn new(message: &'static str, bytes: &'a [u8]) -> Self {
         Self {
             message,
@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How many bytes are left.
+    /// Returns the number of bytes left.
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// What is wrong with a field of this message.
+    /// Makes the error for a field of this message.
     pub(crate) fn fault(&self, field: &'static str, problem: DecodeProblem) -> Fault {
         Fault::Decode {
             message: self.message,
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(*array)
     }
 
-    /// All that is left.
+    /// Reads all bytes left.
     pub(crate) fn remainder(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         self.array(field).map(u32::from_be_bytes)
     }
 
-    /// `uint24 field;`, which is always a length.
+    /// `uint24 field;`, always a length.
     pub(crate) fn u24(&mut self, field: &'static str) -> Result<usize, Fault> {
         self.length::<3>(field)
     }
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         self.vector::<3>(field, allowed)
     }
 
-    /// A vector of other things than bytes, with a length of one byte: a reader for them.
+    /// Reads a vector with a length of one byte, and returns a reader for its elements.
     pub(crate) fn list8(
         &mut self,
         field: &'static str,
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.message, self.vec8(field, allowed)?))
     }
 
-    /// A vector of other things than bytes, with a length of two bytes: a reader for them.
+    /// Reads a vector with a length of two bytes, and returns a reader for its elements.
     pub(crate) fn list16(
         &mut self,
         field: &'static str,
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.message, self.vec16(field, allowed)?))
     }
 
-    /// A vector of other things than bytes, with a length of three bytes: a reader for them.
+    /// Reads a vector with a length of three bytes, and returns a reader for its elements.
     pub(crate) fn list24(
         &mut self,
         field: &'static str,
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.message, self.vec24(field, allowed)?))
     }
 
-    /// All that is left, as 16-bit numbers of a registry.
+    /// Reads everything left as 16-bit code points.
     pub(crate) fn code_points<T>(
         &mut self,
         field: &'static str,
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    /// Every item of a list, read one after another until nothing is left.
+    /// Reads the items of a list until nothing is left.
     pub(crate) fn items<T>(
         mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, Fault>,
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// Nothing may be left.
+    /// Returns an error if anything is left.
     pub(crate) fn end(&self, field: &'static str) -> Result<(), Fault> {
         if self.is_empty() {
             Ok(())
@@ -188,9 +188,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A length of `W` bytes.
+    /// Reads a length of `W` bytes.
     fn length<const W: usize>(&mut self, field: &'static str) -> Result<usize, Fault> {
-        // W is 1, 2 or 3: the shift never loses a bit.
+        // W is 1, 2 or 3, so the shift never loses a bit.
         Ok(self
             .array::<W>(field)?
             .iter()
@@ -224,13 +224,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// A whole handshake message: its header, and what `body` writes.
+    /// Writes a whole handshake message: its header, and what `body` writes.
     ///
     /// # Errors
     ///
-    /// [`Fault::DoesNotFit`] if a vector is longer than its length field can tell. A peer can cause
-    /// that: a cookie or a ticket close to 2^16 bytes has to go into a ClientHello that has other
-    /// extensions besides.
+    /// Returns [`Fault::DoesNotFit`] if a vector is too long for its length field. A peer can cause
+    /// that: a cookie or a ticket close to 2^16 bytes must go into a ClientHello that has other
+    /// extensions too.
     pub(crate) fn message(
         msg_type: HandshakeType,
         name: &'static str,
@@ -269,17 +269,17 @@ impl Writer {
         self.bytes(&value.to_be_bytes());
     }
 
-    /// A vector with a length of one byte.
+    /// Writes a vector with a length of one byte.
     pub(crate) fn vec8(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector::<1>(content);
     }
 
-    /// A vector with a length of two bytes.
+    /// Writes a vector with a length of two bytes.
     pub(crate) fn vec16(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector::<2>(content);
     }
 
-    /// A vector with a length of three bytes.
+    /// Writes a vector with a length of three bytes.
     pub(crate) fn vec24(&mut self, content: impl FnOnce(&mut Self)) {
         self.vector::<3>(content);
     }

@@ -1,4 +1,4 @@
-//! EncryptedExtensions (RFC 9846, 4.4.1): the server's answers that need not be seen by all.
+//! EncryptedExtensions (RFC 9846, 4.4.1): the server's answers that can be encrypted.
 
 use crate::code_point::{CertificateType, ExtensionType, HandshakeType, NamedGroup};
 use crate::error::Fault;
@@ -19,27 +19,27 @@ pub(crate) struct EncryptedExtensions<'a> {
     pub(crate) extensions: Vec<EncryptedExtension<'a>>,
 }
 
-/// What can stand in EncryptedExtensions, in the order of RFC 9846, 4.3.
+/// The extensions of EncryptedExtensions, in the order of RFC 9846, 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EncryptedExtension<'a> {
-    /// RFC 9846, 4.3.7: what the server would have liked; not to be acted on before the handshake
-    /// is done.
+    /// RFC 9846, 4.3.7: the groups that the server prefers. They must not be acted on before the
+    /// handshake is complete.
     SupportedGroups(Vec<NamedGroup>),
     /// RFC 9846, 4.3.10: `struct {} Empty;` the early data was accepted.
     EarlyData,
     /// RFC 6066, section 3: empty; the server has used the name.
     ServerName,
-    /// RFC 7301, 3.1: the one protocol the server chose.
+    /// RFC 7301, 3.1: the protocol that the server chose.
     Alpn(&'a [u8]),
     /// RFC 7250: `CertificateType client_certificate_type;`
     ClientCertificateType(CertificateType),
     /// RFC 7250: `CertificateType server_certificate_type;`
     ServerCertificateType(CertificateType),
-    /// RFC 8449: `uint16 RecordSizeLimit;`. A value under 64 is for the client to refuse.
+    /// RFC 8449: `uint16 RecordSizeLimit;`. The client refuses a value under 64.
     RecordSizeLimit(u16),
     /// RFC 9149: `struct { uint8 expected_count; } ServerTicketRequestHint;`
     TicketRequest { expected_count: u8 },
-    /// Any other, which nobody can have asked for.
+    /// Any other, which nobody can have requested.
     Unknown {
         extension_type: ExtensionType,
         data: &'a [u8],
@@ -56,7 +56,7 @@ impl<'a> EncryptedExtensions<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::ENCRYPTED_EXTENSIONS, Self::NAME, |w| {
             block::write(&self.extensions, w)
@@ -78,7 +78,7 @@ impl<'a> EncryptedExtensions<'a> {
             .any(|extension| matches!(extension, EncryptedExtension::EarlyData))
     }
 
-    /// Whether the server says that it has used the name.
+    /// Returns true if the server says that it has used the name.
     pub(crate) fn server_name(&self) -> bool {
         self.extensions
             .iter()
@@ -125,7 +125,7 @@ impl<'a> EncryptedExtensions<'a> {
             })
     }
 
-    /// expected_count.
+    /// Returns expected_count.
     pub(crate) fn ticket_request(&self) -> Option<u8> {
         self.extensions
             .iter()
@@ -135,7 +135,7 @@ impl<'a> EncryptedExtensions<'a> {
             })
     }
 
-    /// The types of the extensions that are there, to be held against what was asked.
+    /// Returns the types of the extensions, to compare with those that were requested.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
         self.extensions.iter().map(Extension::extension_type)
     }

@@ -1,4 +1,4 @@
-//! Finished (RFC 9846, 4.5.3): the proof that both saw the same handshake. And EndOfEarlyData
+//! Finished (RFC 9846, 4.5.3): the proof that both sides saw the same handshake. EndOfEarlyData
 //! (4.6), which comes before the client's.
 
 use crate::code_point::HandshakeType;
@@ -14,8 +14,8 @@ use crate::message::codec::{Reader, Writer};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finished<'a> {
-    /// All bytes of the message: which hash it is, the syntax does not tell.
-    /// [`verify_data`](Self::verify_data) gives it checked.
+    /// All bytes of the message, since the syntax does not say which hash it is.
+    /// [`verify_data`](Self::verify_data) returns it checked.
     pub(crate) verify_data: &'a [u8],
 }
 
@@ -29,15 +29,15 @@ impl<'a> Finished<'a> {
         }
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::FINISHED, Self::NAME, |w| {
             w.bytes(self.verify_data)
         })
     }
 
-    /// `verify_data`, if it is as long as the hash's output; any other length is a breach of the
-    /// syntax, not a wrong MAC.
+    /// Returns `verify_data` if it is as long as the hash's output. Any other length is a syntax
+    /// error, not a wrong MAC.
     pub(crate) fn verify_data(&self, hash_len: usize) -> Result<&'a [u8], Fault> {
         if self.verify_data.len() == hash_len {
             Ok(self.verify_data)
@@ -62,7 +62,7 @@ pub(crate) struct EndOfEarlyData;
 impl EndOfEarlyData {
     pub(crate) const NAME: &'static str = "EndOfEarlyData";
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::END_OF_EARLY_DATA, Self::NAME, |_| {})
     }

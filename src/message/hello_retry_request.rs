@@ -1,6 +1,7 @@
 //! HelloRetryRequest (RFC 9846, 4.2.4): what the server needs before it can choose.
 //!
-//! A message of type server_hello, with the same fields, which one value of the random sets apart.
+//! It is a message of type server_hello with the same fields, distinguished by one value of the
+//! random.
 
 use crate::code_point::{CipherSuite, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion};
 use crate::error::{DecodeProblem, Fault};
@@ -17,7 +18,7 @@ pub(crate) const RETRY_RANDOM: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
-/// The server's request for another ClientHello: a ServerHello but for the random, which is always
+/// The server's request for another ClientHello: a ServerHello whose random is always
 /// [`RETRY_RANDOM`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HelloRetryRequest<'a> {
@@ -30,7 +31,7 @@ pub(crate) struct HelloRetryRequest<'a> {
     pub(crate) extensions: Vec<RetryExtension<'a>>,
 }
 
-/// What can stand in a HelloRetryRequest.
+/// The extensions of a HelloRetryRequest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RetryExtension<'a> {
     /// RFC 9846, 4.3.1: `ProtocolVersion selected_version;`
@@ -39,7 +40,7 @@ pub(crate) enum RetryExtension<'a> {
     Cookie(&'a [u8]),
     /// RFC 9846, 4.3.8: `NamedGroup selected_group;`
     KeyShare(NamedGroup),
-    /// Any other, which nobody can have asked for.
+    /// Any other, which nobody can have requested.
     Unknown {
         extension_type: ExtensionType,
         data: &'a [u8],
@@ -49,8 +50,8 @@ pub(crate) enum RetryExtension<'a> {
 impl<'a> HelloRetryRequest<'a> {
     pub(crate) const NAME: &'static str = "HelloRetryRequest";
 
-    /// Whether the body of a message of type server_hello is a HelloRetryRequest. RFC 9846, 4.2.3:
-    /// look at the random before anything else.
+    /// Returns true if the body of a message of type server_hello is a HelloRetryRequest. RFC 9846,
+    /// 4.2.3: the random is checked before anything else.
     pub(crate) fn is(body: &[u8]) -> bool {
         body.get(2..34) == Some(&RETRY_RANDOM)
     }
@@ -66,7 +67,7 @@ impl<'a> HelloRetryRequest<'a> {
         } = Fields::read(r)?;
         let extensions: Vec<_> = block::read(r)?;
         if extensions.is_empty() {
-            // Extension extensions<6..2^16-1>; this message exists in TLS 1.3 only.
+            // `Extension extensions<6..2^16-1>;`: this message exists in TLS 1.3 only.
             return Err(r.fault("extensions", DecodeProblem::Empty));
         }
         Ok(Self {
@@ -78,7 +79,7 @@ impl<'a> HelloRetryRequest<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         let Self {
             legacy_version,
@@ -100,7 +101,7 @@ impl<'a> HelloRetryRequest<'a> {
         })
     }
 
-    /// The version the server chose.
+    /// Returns the version that the server chose.
     #[doc(alias = "selected_version")]
     pub(crate) fn supported_versions(&self) -> Option<ProtocolVersion> {
         self.extensions
@@ -120,7 +121,7 @@ impl<'a> HelloRetryRequest<'a> {
             })
     }
 
-    /// The group that the server wants a share for.
+    /// Returns the group for which the server wants a share.
     #[doc(alias = "selected_group")]
     pub(crate) fn key_share(&self) -> Option<NamedGroup> {
         self.extensions
@@ -131,7 +132,7 @@ impl<'a> HelloRetryRequest<'a> {
             })
     }
 
-    /// The types of the extensions that are there, to be held against what was asked.
+    /// Returns the types of the extensions, to compare with those that were requested.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
         self.extensions.iter().map(Extension::extension_type)
     }
@@ -234,7 +235,7 @@ mod tests {
         ]));
     }
 
-    /// RFC 9846, 4.2.3: the random alone decides, and every bit of it.
+    /// RFC 9846, 4.2.3: the random alone decides, and every bit of it counts.
     #[test]
     fn a_random_one_bit_off_is_a_server_hello() {
         let extensions = "0006 002b 0002 0304";

@@ -20,13 +20,13 @@
 //! KeyUpdate*               <------->               KeyUpdate*
 //! ```
 //!
-//! [`Message::decode`] takes one whole message. What it gives borrows from those bytes; only lists
-//! are allocated, and never more than the message is long, times a small number. A breach of the
-//! syntax is a decode_error that names message and field; so is a field out of its range. A few
-//! rules that concern nothing but the message itself are held here too, each where it is read: no
-//! extension twice, none in a message where it does not belong, pre_shared_key last, a binder for
-//! each identity, a server name that is one, a KeyUpdateRequest of 0 or 1. All else (what was
-//! offered, what must be there, legacy versions, compression) is for the handshake.
+//! [`Message::decode`] reads one whole message. The result borrows from its bytes. Only lists are
+//! allocated, and never more than a small multiple of the message's length. A syntax error, or a
+//! field out of its range, is a decode_error that names the message and the field. A few rules that
+//! concern only the message itself are checked here too, where each is read: no extension twice,
+//! none in a message where it does not belong, pre_shared_key last, a binder for each identity, a
+//! valid server name, a KeyUpdateRequest of 0 or 1. The handshake checks everything else (what was
+//! offered, what is required, legacy versions, compression).
 //!
 //! What is decoded encodes to the same bytes again: extensions keep their order, and unknown ones
 //! their content.
@@ -36,8 +36,8 @@
     expect(
         dead_code,
         unused_imports,
-        reason = "messages are read and written whole, also what no handler asks for: the tests \
-                  and the fuzzer do"
+        reason = "messages are read and written whole, including fields that only the tests and \
+                  the fuzzer use"
     )
 )]
 
@@ -101,7 +101,7 @@ use codec::Writer;
 pub(crate) enum Message<'a> {
     ClientHello(ClientHello<'a>),
     ServerHello(ServerHello<'a>),
-    /// A server_hello by its type, told apart by its random.
+    /// A message of type server_hello, distinguished by its random.
     HelloRetryRequest(HelloRetryRequest<'a>),
     EncryptedExtensions(EncryptedExtensions<'a>),
     CertificateRequest(CertificateRequest<'a>),
@@ -164,8 +164,8 @@ impl<'a> Message<'a> {
             HandshakeType::KEY_UPDATE => {
                 whole(KeyUpdate::NAME, |r| KeyUpdate::read(r).map(Self::KeyUpdate))
             }
-            // RFC 9846, section 4: no state accepts any other. message_hash stands in transcripts
-            // and never on the wire.
+            // RFC 9846, section 4: no state accepts any other type. message_hash occurs only in
+            // transcripts, never on the wire.
             other => Err(Fault::Unexpected {
                 expected: "a handshake message of TLS 1.3",
                 got: foreign(other),
@@ -173,7 +173,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message's name in RFC 9846.
+    /// Returns the message's name in RFC 9846.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::ClientHello(_) => ClientHello::NAME,
@@ -190,7 +190,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         match self {
             Self::ClientHello(message) => message.encode(),
@@ -208,8 +208,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What stands in the transcript for the first ClientHello after a HelloRetryRequest (RFC 9846,
-/// 4.1).
+/// Encodes the message that replaces the first ClientHello in the transcript after a
+/// HelloRetryRequest (RFC 9846, 4.1).
 ///
 /// ```text
 /// message_hash ||        /* Handshake type */
@@ -222,8 +222,8 @@ pub(crate) fn message_hash(hash: &[u8]) -> Result<Vec<u8>, Fault> {
     })
 }
 
-/// What to call a message that is none of TLS 1.3: those of older versions by their names (B.3),
-/// for the error's sake.
+/// Returns the name, for an error, of a message that is not part of TLS 1.3. Those of older
+/// versions have names (B.3).
 fn foreign(msg_type: HandshakeType) -> &'static str {
     match msg_type.0 {
         0 => "a HelloRequest of an older version",

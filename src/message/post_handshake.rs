@@ -6,7 +6,7 @@ use crate::message::codec::{Reader, Writer};
 use crate::message::extensions::block::{self, Extension};
 use crate::message::extensions::placement::Place;
 
-/// A ticket to resume the session with.
+/// A ticket with which the client can resume the session.
 ///
 /// ```text
 /// struct {
@@ -19,17 +19,17 @@ use crate::message::extensions::placement::Place;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewSessionTicket<'a> {
-    /// Seconds; at most 604800, which is for the client to hold.
+    /// In seconds, at most 604800. The client checks that.
     pub(crate) ticket_lifetime: u32,
-    /// Added to the ticket's age when it is used.
+    /// Added to the ticket's age, in milliseconds, when the ticket is used.
     pub(crate) ticket_age_add: u32,
-    /// Another one for each ticket of a connection.
+    /// Different for each ticket of a connection.
     pub(crate) ticket_nonce: &'a [u8],
     pub(crate) ticket: &'a [u8],
     pub(crate) extensions: Vec<TicketExtension<'a>>,
 }
 
-/// What can stand in a NewSessionTicket.
+/// The extensions of a NewSessionTicket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TicketExtension<'a> {
     /// RFC 9846, 4.3.10: `uint32 max_early_data_size;`
@@ -41,7 +41,7 @@ pub(crate) enum TicketExtension<'a> {
     },
 }
 
-/// The sender's next records are under its next key.
+/// Announces that the sender's next records are protected with its next keys.
 ///
 /// ```text
 /// struct {
@@ -53,7 +53,7 @@ pub(crate) struct KeyUpdate {
     pub(crate) request_update: KeyUpdateRequest,
 }
 
-/// Whether the other side should renew its key as well.
+/// Whether the receiver should renew its keys too.
 ///
 /// ```text
 /// enum {
@@ -80,7 +80,7 @@ impl<'a> NewSessionTicket<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::NEW_SESSION_TICKET, Self::NAME, |w| {
             w.u32(self.ticket_lifetime);
@@ -91,7 +91,7 @@ impl<'a> NewSessionTicket<'a> {
         })
     }
 
-    /// max_early_data_size, in bytes; None if the ticket allows no early data.
+    /// Returns max_early_data_size in bytes. `None` if the ticket allows no early data.
     pub(crate) fn early_data(&self) -> Option<u32> {
         self.extensions
             .iter()
@@ -154,7 +154,7 @@ impl KeyUpdate {
         Ok(Self { request_update })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::KEY_UPDATE, Self::NAME, |w| {
             w.u8(match self.request_update {

@@ -20,24 +20,24 @@ use crate::message::extensions::placement::Place;
 /// } ServerHello;
 /// ```
 ///
-/// A ServerHello of an older version is read as well, so that it can be answered with
-/// protocol_version: it may lack the extensions, and without supported_versions among them they are
-/// all [`Unknown`](ServerHelloExtension::Unknown) (RFC 9846, 4.3.1: look for that one first).
+/// A ServerHello of an older version is read too, so that it can be answered with protocol_version.
+/// It may lack the extensions. If supported_versions is not among them, all are
+/// [`Unknown`](ServerHelloExtension::Unknown) (RFC 9846, 4.3.1: look for that one first).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerHello<'a> {
     pub(crate) legacy_version: ProtocolVersion,
-    /// Never the one that makes it a HelloRetryRequest.
+    /// Never the random of a HelloRetryRequest.
     pub(crate) random: [u8; 32],
     #[doc(alias = "legacy_session_id_echo")]
     pub(crate) session_id_echo: &'a [u8],
     pub(crate) cipher_suite: CipherSuite,
     #[doc(alias = "legacy_compression_method")]
     pub(crate) compression_method: u8,
-    /// None if the message ends before them, as only those of older versions do.
+    /// `None` if the message ends before them, as only messages of older versions do.
     pub(crate) extensions: Option<Vec<ServerHelloExtension<'a>>>,
 }
 
-/// What can stand in a ServerHello.
+/// The extensions of a ServerHello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ServerHelloExtension<'a> {
     /// RFC 9846, 4.3.1: `ProtocolVersion selected_version;`
@@ -46,14 +46,14 @@ pub(crate) enum ServerHelloExtension<'a> {
     KeyShare(KeyShareEntry<'a>),
     /// RFC 9846, 4.3.11: `uint16 selected_identity;`
     PreSharedKey(u16),
-    /// Any other, which nobody can have asked for.
+    /// Any other, which nobody can have requested.
     Unknown {
         extension_type: ExtensionType,
         data: &'a [u8],
     },
 }
 
-/// The fields before the extensions, which a HelloRetryRequest has as well.
+/// The fields before the extensions, which a HelloRetryRequest has too.
 pub(crate) struct Fields<'a> {
     pub(crate) legacy_version: ProtocolVersion,
     pub(crate) random: [u8; 32],
@@ -111,7 +111,7 @@ impl<'a> ServerHello<'a> {
         })
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         let Self {
             legacy_version,
@@ -136,7 +136,7 @@ impl<'a> ServerHello<'a> {
         })
     }
 
-    /// The version the server chose; None from a server of an older one.
+    /// Returns the version that the server chose. `None` from a server of an older version.
     #[doc(alias = "selected_version")]
     pub(crate) fn supported_versions(&self) -> Option<ProtocolVersion> {
         self.find(|extension| match extension {
@@ -152,7 +152,7 @@ impl<'a> ServerHello<'a> {
         })
     }
 
-    /// The index of the PSK that the server chose.
+    /// Returns the index of the PSK that the server chose.
     #[doc(alias = "selected_identity")]
     pub(crate) fn pre_shared_key(&self) -> Option<u16> {
         self.find(|extension| match extension {
@@ -161,7 +161,7 @@ impl<'a> ServerHello<'a> {
         })
     }
 
-    /// The types of the extensions that are there, to be held against what was asked.
+    /// Returns the types of the extensions, to compare with those that were requested.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
         self.extensions
             .iter()
@@ -246,8 +246,8 @@ mod tests {
             2,
             &body(&random, "0011  002b 0002 0304  0033 0007 001d 0003 a1a2a3"),
         );
-        // 2 + 32 + 3 + 2 + 1 = 40 bytes stand before the extensions, which ServerHellos of older
-        // versions need not have.
+        // The fields before the extensions take 2 + 32 + 3 + 2 + 1 = 40 bytes. ServerHellos of
+        // older versions need not have extensions.
         let Message::ServerHello(hello) =
             whole_message(bytes.leak(), "ServerHello", |cut| cut == 40)
         else {
@@ -279,12 +279,12 @@ mod tests {
         );
     }
 
-    /// RFC 9846, 4.3.1: supported_versions is looked for before the rest, so an older ServerHello
-    /// is read whatever it has.
+    /// RFC 9846, 4.3.1: supported_versions is looked for first, so a ServerHello of an older
+    /// version is read whatever extensions it has.
     #[test]
     fn a_server_hello_of_an_older_version_is_read() {
-        // Of TLS 1.2: ALPN and renegotiation_info, which TLS 1.3 has elsewhere or not at all; and a
-        // key_share that makes no sense.
+        // A ServerHello of TLS 1.2: with ALPN and renegotiation_info, which TLS 1.3 has elsewhere
+        // or not at all, and a key_share that makes no sense.
         let bytes = message_with(
             Place::ServerHello,
             &[

@@ -1,4 +1,4 @@
-//! What the tests of this folder share: messages put together byte by byte, without the code under
+//! Shared by the tests of this folder: messages assembled byte by byte, without the code under
 //! test.
 
 use crate::code_point::ExtensionType;
@@ -6,7 +6,7 @@ use crate::error::{DecodeProblem, Fault};
 use crate::message::Message;
 use crate::message::extensions::placement::Place;
 
-/// Bytes from hexadecimal digits; blanks are for the eye.
+/// Makes bytes from hexadecimal digits. All other characters are ignored.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
         .chars()
@@ -20,22 +20,22 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The same, for as long as the tests run, so that messages can be compared without a lifetime.
+/// Like [`hex`], but returns a leaked slice, so that messages can be compared without a lifetime.
 pub(crate) fn bytes(text: &str) -> &'static [u8] {
     hex(text).leak()
 }
 
-/// A vector with a length of `width` bytes before it.
+/// Makes a vector, with a length of `width` bytes before its content.
 pub(crate) fn vector(width: usize, content: &[u8]) -> Vec<u8> {
     [&content.len().to_be_bytes()[8 - width..], content].concat()
 }
 
-/// A handshake message with the right length in its header.
+/// Makes a handshake message with the right length in its header.
 pub(crate) fn message(msg_type: u8, body: &[u8]) -> Vec<u8> {
     [&[msg_type][..], &vector(3, body)].concat()
 }
 
-/// A block of extensions, with its length.
+/// Makes a block of extensions, with its length.
 pub(crate) fn block(extensions: &[(ExtensionType, &[u8])]) -> Vec<u8> {
     let content: Vec<u8> = extensions
         .iter()
@@ -44,7 +44,7 @@ pub(crate) fn block(extensions: &[(ExtensionType, &[u8])]) -> Vec<u8> {
     vector(2, &content)
 }
 
-/// The smallest message of its kind that has these extensions.
+/// Makes the smallest message of its kind that has these extensions.
 pub(crate) fn message_with(place: Place, extensions: &[(ExtensionType, &[u8])]) -> Vec<u8> {
     let block = block(extensions);
     let (msg_type, before) = match place {
@@ -77,7 +77,8 @@ pub(crate) fn message_with(place: Place, extensions: &[(ExtensionType, &[u8])]) 
     message(msg_type, &[before, block].concat())
 }
 
-/// supported_versions where a message must have it to be read as one of TLS 1.3.
+/// Makes a message with this extension, and with supported_versions if it is needed for the message
+/// to be read as one of TLS 1.3.
 pub(crate) fn message_of_tls13_with(
     place: Place,
     extension_type: ExtensionType,
@@ -95,7 +96,7 @@ pub(crate) fn message_of_tls13_with(
     }
 }
 
-/// What is wrong with a message that must be refused.
+/// Returns the fault of a message that must be refused.
 #[track_caller]
 pub(crate) fn fault(message: &[u8]) -> Fault {
     match Message::decode(message) {
@@ -104,7 +105,7 @@ pub(crate) fn fault(message: &[u8]) -> Fault {
     }
 }
 
-/// The same for a breach of the syntax: message, field and problem. The alert is decode_error.
+/// Returns message, field and problem of a message that must be refused with a decode_error.
 #[track_caller]
 pub(crate) fn breach(bytes: &[u8]) -> (&'static str, &'static str, DecodeProblem) {
     match fault(bytes) {
@@ -117,7 +118,7 @@ pub(crate) fn breach(bytes: &[u8]) -> (&'static str, &'static str, DecodeProblem
     }
 }
 
-/// The message, which also has to encode to the same bytes again.
+/// Decodes a message, and checks that it encodes to the same bytes.
 #[track_caller]
 pub(crate) fn round_trip(bytes: &'static [u8]) -> Message<'static> {
     let message = match Message::decode(bytes) {
@@ -128,8 +129,8 @@ pub(crate) fn round_trip(bytes: &'static [u8]) -> Message<'static> {
     message
 }
 
-/// The three tests of a wire type, for one extension: round trip, cut at every byte, one byte too
-/// many. All lengths outside of the extension are right, so it is the extension itself that ends
+/// Runs the three tests of a wire type for an extension: round trip, cut at every byte, and one
+/// byte too many. All lengths outside of the extension are right, so only the extension itself ends
 /// early or has bytes left over.
 #[track_caller]
 pub(crate) fn extension(
@@ -158,9 +159,9 @@ pub(crate) fn extension(
     message
 }
 
-/// The three tests of a wire type, for a whole message: round trip, cut at every byte, one byte too
-/// many. The header's length is right each time. `also_whole` says where a cut message is a whole
-/// one of another kind.
+/// Runs the three tests of a wire type for a whole message: round trip, cut at every byte, and one
+/// byte too many. The header's length is right each time. `also_whole` returns true for the cuts at
+/// which the message is a whole one of another kind.
 #[track_caller]
 pub(crate) fn whole_message(
     bytes: &'static [u8],
@@ -180,7 +181,8 @@ pub(crate) fn whole_message(
             );
         } else {
             let (refused, _, problem) = breach(&shorter);
-            // A hello is cut before its random tells which of the two it is.
+            // Before the end of its random, a ServerHello and a HelloRetryRequest cannot be told
+            // apart.
             assert!(refused == name || cut < 34, "{refused} at {cut}");
             assert!(
                 matches!(problem, DecodeProblem::Truncated | DecodeProblem::Empty),
@@ -190,7 +192,7 @@ pub(crate) fn whole_message(
     }
     let (refused, _, problem) = breach(&self::message(msg_type, &[body, &[0]].concat()));
     assert_eq!((refused, problem), (name, DecodeProblem::TrailingBytes));
-    // And the message as the header says, with bytes missing or left over after it.
+    // A message shorter or longer than its header says.
     for cut in 0..bytes.len() {
         assert_eq!(breach(&bytes[..cut]).0, "Handshake");
     }

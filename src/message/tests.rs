@@ -1,4 +1,4 @@
-//! Messages as a whole: their header, the traces of RFC 8448, and whatever proptest thinks of.
+//! Messages as a whole: their header, the traces of RFC 8448, and arbitrary messages and bytes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -12,8 +12,8 @@ use crate::code_point::{
 use crate::error::DecodeProblem;
 use crate::testing::rfc8448::{Trace, trace};
 
-/// Every message with one of these names in the traces of RFC 8448; `record_` ones are taken out of
-/// their record.
+/// Returns every message with one of these names in the traces of RFC 8448. A message whose name
+/// begins with `record_` is taken out of its record.
 fn traced(names: &[&str]) -> Vec<&'static [u8]> {
     let traces = [
         "simple_1rtt",
@@ -161,14 +161,14 @@ fn the_header_tells_the_length() {
     );
 }
 
-/// RFC 9846, section 4 and B.3: every other type is of an older version, or of none. message_hash
-/// is never sent.
+/// RFC 9846, section 4 and B.3: every other type belongs to an older version or is unknown.
+/// message_hash is never sent.
 #[test]
 fn messages_that_tls_1_3_does_not_have_are_unexpected() {
     for msg_type in 0..=255 {
         let empty = message(msg_type, &[]);
         match msg_type {
-            // EndOfEarlyData is empty, and Finished may be as far as its syntax goes.
+            // EndOfEarlyData is empty. The syntax allows an empty Finished too.
             5 | 20 => assert!(Message::decode(&empty).is_ok()),
             1 | 2 | 4 | 8 | 11 | 13 | 15 | 24 => assert_eq!(
                 fault(&empty).alert(),
@@ -226,7 +226,7 @@ fn list<T: core::fmt::Debug + 'static>(value: fn(u16) -> T) -> impl Strategy<Val
     vec(any::<u16>().prop_map(value), 1..8)
 }
 
-/// A type that has no meaning here.
+/// Makes an extension of a type that has no meaning here.
 fn unknown() -> impl Strategy<Value = (ExtensionType, &'static [u8])> {
     (1000..u16::MAX, opaque(0..20)).prop_map(|(number, data)| (ExtensionType(number), data))
 }
@@ -263,7 +263,7 @@ fn server_names() -> impl Strategy<Value = Vec<ServerName<'static>>> {
         })
 }
 
-/// Extensions of different types, in any order.
+/// Makes several extensions of different types, in any order.
 fn several<T: Clone + core::fmt::Debug + 'static>(
     all: Vec<BoxedStrategy<T>>,
 ) -> impl Strategy<Value = Vec<T>> {
@@ -377,8 +377,8 @@ fn server_hello() -> impl Strategy<Value = Message<'static>> {
                 compression_method,
                 mut extensions,
             )| {
-                // Without this one it would be a hello of an older version, whose extensions are
-                // all unknown.
+                // Without supported_versions this would be a hello of an older version, whose
+                // extensions are all unknown.
                 if let Some(extensions) = &mut extensions {
                     extensions.push(E::SupportedVersions(ProtocolVersion(selected)));
                 }
@@ -546,7 +546,7 @@ fn new_session_ticket() -> impl Strategy<Value = Message<'static>> {
         )
 }
 
-/// A message of any kind.
+/// Makes a message of any kind.
 fn any_message() -> impl Strategy<Value = Message<'static>> {
     prop_oneof![
         4 => client_hello(),
@@ -573,8 +573,8 @@ fn any_message() -> impl Strategy<Value = Message<'static>> {
     ]
 }
 
-/// Whatever is decoded encodes to the same bytes; whatever is refused is refused as a breach of a
-/// rule of this floor.
+/// Checks that `bytes` are decoded and encode to the same bytes, or are refused with a fault of
+/// this module.
 fn is_read_whole_or_refused(bytes: &[u8]) {
     match Message::decode(bytes) {
         Ok(message) => assert_eq!(message.encode().unwrap(), bytes),

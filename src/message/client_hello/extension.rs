@@ -1,4 +1,4 @@
-//! The extensions of a ClientHello (RFC 9846, 4.3): what each is, and how it is read and written.
+//! The extensions of a ClientHello (RFC 9846, 4.3), and how they are read and written.
 
 use crate::code_point::{
     CertificateType, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
@@ -13,42 +13,42 @@ use crate::message::extensions::pre_shared_key::OfferedPsks;
 use crate::message::extensions::server_name::{self, ServerName};
 use crate::message::extensions::{alpn, certificate_authorities, code_points};
 
-/// What can stand in a ClientHello, in the order of RFC 9846, 4.3.
+/// The extensions of a ClientHello, in the order of RFC 9846, 4.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ClientHelloExtension<'a> {
-    /// 4.3.1: the versions the client speaks.
+    /// 4.3.1: the versions that the client supports.
     SupportedVersions(Vec<ProtocolVersion>),
     /// 4.3.2: `opaque cookie<1..2^16-1>;`, copied from a HelloRetryRequest.
     Cookie(&'a [u8]),
-    /// 4.3.3: the signatures the client accepts in CertificateVerify.
+    /// 4.3.3: the signatures that the client accepts in CertificateVerify.
     SignatureAlgorithms(Vec<SignatureScheme>),
-    /// 4.3.3: the signatures the client accepts in certificates.
+    /// 4.3.3: the signatures that the client accepts in certificates.
     SignatureAlgorithmsCert(Vec<SignatureScheme>),
-    /// 4.3.4: the authorities the client would like to see, in DER.
+    /// 4.3.4: the authorities that the client prefers, in DER.
     CertificateAuthorities(Vec<&'a [u8]>),
     /// 4.3.6: `struct {} PostHandshakeAuth;`
     PostHandshakeAuth,
-    /// 4.3.7: the groups the client supports.
+    /// 4.3.7: the groups that the client supports.
     SupportedGroups(Vec<NamedGroup>),
-    /// 4.3.8: the client's keys for some of them.
+    /// 4.3.8: the client's key shares for some of its groups.
     KeyShare(Vec<KeyShareEntry<'a>>),
-    /// 4.3.9: how the client would use a PSK.
+    /// 4.3.9: the modes in which the client can use a PSK.
     PskKeyExchangeModes(Vec<PskKeyExchangeMode>),
     /// 4.3.10: `struct {} Empty;` early data follows.
     EarlyData,
-    /// 4.3.11: the PSKs the client has; always the last extension.
+    /// 4.3.11: the PSKs that the client offers; always the last extension.
     PreSharedKey(OfferedPsks<'a>),
-    /// RFC 6066: the server the client wants.
+    /// RFC 6066: the name of the server that the client wants.
     ServerName(Vec<ServerName<'a>>),
-    /// RFC 7301: the application protocols the client speaks.
+    /// RFC 7301: the application protocols that the client supports.
     Alpn(Vec<&'a [u8]>),
-    /// RFC 7250: the types of certificate the client can show.
+    /// RFC 7250: the types of certificate that the client can send.
     ClientCertificateType(Vec<CertificateType>),
-    /// RFC 7250: the types of certificate the client accepts.
+    /// RFC 7250: the types of certificate that the client accepts.
     ServerCertificateType(Vec<CertificateType>),
-    /// RFC 7685: bytes without meaning, zeros if the client keeps to its document.
+    /// RFC 7685: bytes without meaning, zeros if the client follows that document.
     Padding(&'a [u8]),
-    /// RFC 8449: `uint16 RecordSizeLimit;`. A value under 64 is for the server to refuse.
+    /// RFC 8449: `uint16 RecordSizeLimit;`. The server refuses a value under 64.
     RecordSizeLimit(u16),
     /// RFC 9149: `struct { uint8 new_session_count; uint8 resumption_count; } ClientTicketRequest;`
     TicketRequest {

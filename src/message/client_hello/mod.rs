@@ -32,10 +32,10 @@ use crate::message::extensions::server_name::ServerName;
 /// } ClientHello;
 /// ```
 ///
-/// A hello that offers no TLS 1.3 is read as well, so that it can be answered with
+/// A hello that does not offer TLS 1.3 is read too, so that it can be answered with
 /// protocol_version: it may lack the extensions, or have fewer than the 7 bytes that
-/// supported_versions alone takes. The values of `legacy_version` and `compression_methods` are for
-/// the server to judge.
+/// supported_versions alone takes. The server checks the values of `legacy_version` and
+/// `compression_methods`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientHello<'a> {
     pub(crate) legacy_version: ProtocolVersion,
@@ -45,7 +45,7 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) cipher_suites: Vec<CipherSuite>,
     #[doc(alias = "legacy_compression_methods")]
     pub(crate) compression_methods: &'a [u8],
-    /// None if the message ends before them, which only hellos from before TLS 1.2 do.
+    /// `None` if the message ends before them, as only hellos from before TLS 1.2 do.
     pub(crate) extensions: Option<Vec<ClientHelloExtension<'a>>>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> ClientHello<'a> {
             compression_methods: r.vec8("legacy_compression_methods", 1..)?,
             extensions: None,
         };
-        // RFC 9846, 4.2.2: whether there are extensions is seen from whether there are bytes here.
+        // RFC 9846, 4.2.2: there are extensions if there are bytes here.
         if !r.is_empty() {
             let extensions: Vec<ClientHelloExtension<'_>> = block::read(r)?;
             // RFC 9846, 4.3.11: pre_shared_key must be the last extension.
@@ -79,7 +79,7 @@ impl<'a> ClientHello<'a> {
         Ok(hello)
     }
 
-    /// The whole message, with its header.
+    /// Encodes the whole message, with its header.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Fault> {
         Writer::message(HandshakeType::CLIENT_HELLO, Self::NAME, |w| {
             w.u16(self.legacy_version.0);
@@ -93,7 +93,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// How many bytes of the encoded message the binders do not cover: all after
+    /// Returns how many bytes at the end of the encoded message the binders do not cover: all after
     /// PreSharedKeyExtension.identities (RFC 9846, 4.3.11.2). 0 without PSKs.
     pub(crate) fn binders_len(&self) -> usize {
         self.pre_shared_key().map_or(0, OfferedPsks::binders_len)
@@ -182,7 +182,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// The DNS name in server_name.
+    /// Returns the DNS name in server_name.
     pub(crate) fn server_name(&self) -> Option<&'a str> {
         self.find(|extension| match extension {
             ClientHelloExtension::ServerName(names) => names.iter().find_map(|name| match name {
@@ -221,7 +221,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// new_session_count and resumption_count.
+    /// Returns new_session_count and resumption_count.
     pub(crate) fn ticket_request(&self) -> Option<(u8, u8)> {
         self.find(|extension| match extension {
             ClientHelloExtension::TicketRequest {
@@ -232,7 +232,7 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// Whether there is an extension of this type, known or not.
+    /// Returns true if there is an extension of this type, known or not.
     pub(crate) fn has(&self, extension_type: ExtensionType) -> bool {
         self.find(|extension| (extension.extension_type() == extension_type).then_some(()))
             .is_some()
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    /// Everything up to the extensions, at its shortest.
+    /// The fields before the extensions, at their shortest.
     const SHORTEST: &str =
         "0303 c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1c1 00 0002 1301 01 00";
 
@@ -273,8 +273,8 @@ mod tests {
             02 5e5f  0004 1303 1301  01 00
             0014  002b 0003 02 0304  ff01 0001 00  002a 0000 1a1a 0000";
         let message = message(1, &hex(body)).leak();
-        // The fields before the extensions take 2 + 32 + 3 + 6 + 2 = 45 bytes; a hello that ends
-        // there is one without extensions.
+        // The fields before the extensions take 2 + 32 + 3 + 6 + 2 = 45 bytes. A message that ends
+        // there is a hello without extensions.
         let hello = hello(whole_message(message, "ClientHello", |cut| cut == 45));
         assert_eq!(
             hello,
@@ -325,8 +325,7 @@ mod tests {
             .extensions,
             Some(vec![])
         );
-        // Other versions and compression methods are the server's to refuse, with alerts of their
-        // own.
+        // The server refuses other versions and compression methods, with alerts of their own.
         let body = hex(SHORTEST);
         let older = [&[3, 1], &body[2..body.len() - 2], &[2, 1, 0]].concat();
         let older = hello(round_trip(message(1, &older).leak()));
@@ -428,7 +427,7 @@ mod tests {
         );
     }
 
-    /// RFC 7685: any number of bytes, none among them.
+    /// RFC 7685: any number of bytes, including none.
     #[test]
     fn padding() {
         for length in [0, 1, 500] {
@@ -467,8 +466,8 @@ mod tests {
         assert_eq!(hello.ticket_request(), None);
     }
 
-    /// A cookie that a peer may send (RFC 9846, 4.3.2) and that leaves no room for the other
-    /// extensions of the hello that has to return it.
+    /// A cookie that a peer may send (RFC 9846, 4.3.2), but that leaves no room for the other
+    /// extensions of the hello that must return it.
     #[test]
     fn a_cookie_that_leaves_no_room_is_an_error() {
         let cookie = vec![7; 65520];

@@ -14,7 +14,7 @@ use crate::message::codec::{Reader, Writer};
 const LIST: &str = "application_layer_protocol_negotiation.protocol_name_list";
 const NAME: &str = "application_layer_protocol_negotiation.protocol_name";
 
-/// What a client offers, in the order of its preference.
+/// Reads what a client offers, in its order of preference.
 pub(crate) fn read_offer<'a>(r: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, Fault> {
     r.list16(LIST, 2..)?.items(|r| r.vec8(NAME, 1..))
 }
@@ -23,7 +23,7 @@ pub(crate) fn write_offer(protocols: &[&[u8]], w: &mut Writer) {
     w.vec16(|w| protocols.iter().for_each(|name| w.opaque8(name)));
 }
 
-/// What a server chose.
+/// Reads what a server chose.
 pub(crate) fn read_answer<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Fault> {
     let mut list = r.list16(LIST, 2..)?;
     let name = list.vec8(NAME, 1..)?;

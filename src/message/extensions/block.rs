@@ -1,4 +1,4 @@
-//! A block of extensions: the rules that hold for every extension in every message.
+//! A block of extensions: the rules for every extension in every message.
 //!
 //! ```text
 //! struct {
@@ -7,9 +7,9 @@
 //! } Extension;
 //! ```
 //!
-//! One pass over the block. For each extension: is it the first of its type, does it belong into
-//! this message, and is nothing left over after its content? What the content is, the message's own
-//! enum says ([`Extension`]); a type that it does not know is kept as bytes.
+//! One pass over the block checks for each extension that it is the first of its type, that it
+//! belongs in this message, and that nothing is left over after its content. The message's own enum
+//! ([`Extension`]) reads the content. A type that it does not know is kept as bytes.
 
 use crate::code_point::ExtensionType;
 use crate::error::Fault;
@@ -19,29 +19,30 @@ use crate::message::extensions::placement::{Place, belongs};
 /// The extensions of one kind of message: an enum with a variant for each that we read there, and
 /// one for all others.
 pub(crate) trait Extension<'a>: Sized {
-    /// The message they stand in.
+    /// The message that contains them.
     const PLACE: Place;
 
-    /// The content of an extension of this type, or None if the type is not known here.
+    /// Reads the content of an extension. Returns `None` if its type is not known here.
     fn read(extension_type: ExtensionType, data: &mut Reader<'a>) -> Result<Option<Self>, Fault>;
 
-    /// An extension of a type that is not known here.
+    /// Keeps an extension of a type that is not known here, as bytes.
     fn unknown(extension_type: ExtensionType, data: &'a [u8]) -> Self;
 
     fn extension_type(&self) -> ExtensionType;
 
-    /// The content.
+    /// Writes the content.
     fn write(&self, w: &mut Writer);
 }
 
-/// `Extension extensions<0..2^16-1>;`
+/// Reads a block: `Extension extensions<0..2^16-1>;`
 pub(crate) fn read<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec<E>, Fault> {
     let block = r.list16("extensions", ..)?;
     let mut seen = Seen::default();
     let mut extensions = Vec::with_capacity(usize::min(block.len() / 4, 16));
     each(block, |extension_type, mut data| {
         seen.add(extension_type, E::PLACE)?;
-        // RFC 9846, 4.3: one that is recognized and not specified for this message is refused.
+        // RFC 9846, 4.3: an extension that is recognized but not specified for this message is
+        // refused.
         if !belongs(extension_type, E::PLACE) {
             return Err(Fault::MisplacedExtension {
                 message: E::PLACE.message(),
@@ -63,7 +64,7 @@ pub(crate) fn read<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec<E>, F
     Ok(extensions)
 }
 
-/// The same for a message of an older version: nothing is known, and nothing is misplaced.
+/// Like [`read`], for a message of an older version: no extension is known, and none is misplaced.
 pub(crate) fn read_older<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec<E>, Fault> {
     let mut seen = Seen::default();
     let mut extensions = Vec::new();
@@ -76,7 +77,7 @@ pub(crate) fn read_older<'a, E: Extension<'a>>(r: &mut Reader<'a>) -> Result<Vec
     Ok(extensions)
 }
 
-/// Whether the block that follows has an extension of this type; nothing is consumed.
+/// Returns true if the block that follows has an extension of this type. Nothing is consumed.
 pub(crate) fn contains(r: &Reader<'_>, wanted: ExtensionType) -> Result<bool, Fault> {
     let mut found = false;
     each(r.clone().list16("extensions", ..)?, |extension_type, _| {
@@ -113,8 +114,8 @@ fn each<'a>(
 
 /// The types that a block has had so far.
 ///
-/// A block can hold 16383 extensions, so a search through those before each one would be work in
-/// the square of what a peer sends. Types under 64 are bits of a number; the others are sorted at
+/// A block can hold 16383 extensions, so searching the earlier ones for each would take time
+/// quadratic in what a peer sends. Types under 64 are bits of a number; the others are sorted at
 /// the end.
 #[derive(Default)]
 struct Seen {
@@ -123,7 +124,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// RFC 9846, 4.3: there must not be more than one extension of the same type in a block.
+    /// Adds a type. RFC 9846, 4.3: there must not be more than one extension of the same type in a
+    /// block.
     fn add(&mut self, extension_type: ExtensionType, place: Place) -> Result<(), Fault> {
         match 1_u64.checked_shl(u32::from(extension_type.0)) {
             Some(bit) if self.small & bit != 0 => Err(duplicate(extension_type, place)),
@@ -243,8 +245,8 @@ mod tests {
         assert_eq!(fault(&bytes).alert(), AlertDescription::DECODE_ERROR);
     }
 
-    /// RFC 9846, 4.3: "This does not apply if the receiver does not implement [...] an extension";
-    /// and 9.3: unrecognized ones are ignored.
+    /// RFC 9846, 4.3: "This does not apply if the receiver does not implement [...] an extension".
+    /// 9.3: unrecognized extensions are ignored.
     #[test]
     fn an_unknown_extension_is_kept_with_its_bytes_in_every_message() {
         for place in PLACES {
@@ -296,8 +298,8 @@ mod tests {
         );
     }
 
-    /// As many extensions as a block can hold: the search for duplicates must not be the square of
-    /// their number.
+    /// As many extensions as a block can hold: the search for duplicates must not take quadratic
+    /// time.
     #[test]
     fn a_block_full_of_extensions_is_read_in_one_pass() {
         let types: Vec<(ExtensionType, &[u8])> = (0..16383)

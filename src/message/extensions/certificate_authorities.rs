@@ -1,4 +1,5 @@
-//! certificate_authorities (RFC 9846, 4.3.4): whose certificates an endpoint would like to see.
+//! certificate_authorities (RFC 9846, 4.3.4): the authorities whose certificates an endpoint
+//! prefers.
 //!
 //! ```text
 //! opaque DistinguishedName<1..2^16-1>;
@@ -8,7 +9,7 @@
 //! } CertificateAuthoritiesExtension;
 //! ```
 //!
-//! The names are DER; they are not looked into here.
+//! The names are DER, which is not parsed here.
 
 use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};

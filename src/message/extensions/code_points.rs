@@ -38,7 +38,7 @@ use crate::code_point::{
 use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};
 
-/// supported_versions in a ClientHello.
+/// Reads supported_versions in a ClientHello.
 pub(crate) fn read_versions(r: &mut Reader<'_>) -> Result<Vec<ProtocolVersion>, Fault> {
     let field = "supported_versions.versions";
     r.list8(field, 2..=254)?.code_points(field, ProtocolVersion)
@@ -48,7 +48,7 @@ pub(crate) fn write_versions(versions: &[ProtocolVersion], w: &mut Writer) {
     w.vec8(|w| versions.iter().for_each(|version| w.u16(version.0)));
 }
 
-/// signature_algorithms and signature_algorithms_cert.
+/// Reads signature_algorithms or signature_algorithms_cert.
 pub(crate) fn read_schemes(
     r: &mut Reader<'_>,
     field: &'static str,
@@ -61,7 +61,7 @@ pub(crate) fn write_schemes(schemes: &[SignatureScheme], w: &mut Writer) {
     w.vec16(|w| schemes.iter().for_each(|scheme| w.u16(scheme.0)));
 }
 
-/// supported_groups.
+/// Reads supported_groups.
 pub(crate) fn read_groups(r: &mut Reader<'_>) -> Result<Vec<NamedGroup>, Fault> {
     let field = "supported_groups.named_group_list";
     r.list16(field, 2..)?.code_points(field, NamedGroup)
@@ -71,7 +71,7 @@ pub(crate) fn write_groups(groups: &[NamedGroup], w: &mut Writer) {
     w.vec16(|w| groups.iter().for_each(|group| w.u16(group.0)));
 }
 
-/// psk_key_exchange_modes.
+/// Reads psk_key_exchange_modes.
 pub(crate) fn read_modes(r: &mut Reader<'_>) -> Result<Vec<PskKeyExchangeMode>, Fault> {
     Ok(r.vec8("psk_key_exchange_modes.ke_modes", 1..)?
         .iter()
@@ -84,7 +84,7 @@ pub(crate) fn write_modes(modes: &[PskKeyExchangeMode], w: &mut Writer) {
     w.vec8(|w| modes.iter().for_each(|mode| w.u8(mode.0)));
 }
 
-/// client_certificate_type or server_certificate_type in a ClientHello.
+/// Reads client_certificate_type or server_certificate_type in a ClientHello.
 pub(crate) fn read_certificate_types(
     r: &mut Reader<'_>,
     field: &'static str,
@@ -151,8 +151,8 @@ mod tests {
             refused(ExtensionType::SUPPORTED_VERSIONS, &vector(1, &[3; 255])),
             (field, DecodeProblem::Length)
         );
-        // RFC 9846, 4.3.1: unknown versions (here, one of GREASE) are ignored, so they must be
-        // read.
+        // RFC 9846, 4.3.1: unknown versions (here one of GREASE) are ignored, so they must be
+        // readable.
         assert!(
             client_hello(ExtensionType::SUPPORTED_VERSIONS, "04 7a7a 0304")
                 .supported_versions()

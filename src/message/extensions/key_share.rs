@@ -14,8 +14,8 @@
 //! } KeyShareServerHello;
 //! ```
 //!
-//! Whether shares repeat a group, stand in the order of supported_groups or have the right length
-//! is for the handshake and the group to say.
+//! The handshake and the group check whether shares repeat a group, follow the order of
+//! supported_groups and have the right length.
 
 use crate::code_point::NamedGroup;
 use crate::error::Fault;
@@ -32,7 +32,7 @@ use crate::message::codec::{Reader, Writer};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyShareEntry<'a> {
     pub(crate) group: NamedGroup,
-    /// As the group defines it: 32 bytes for X25519.
+    /// The bytes that the group defines: 32 for X25519.
     pub(crate) key_exchange: &'a [u8],
 }
 
@@ -50,7 +50,7 @@ impl<'a> KeyShareEntry<'a> {
     }
 }
 
-/// A ClientHello's shares. The list may be empty, which asks for a HelloRetryRequest.
+/// Reads a ClientHello's shares. The list may be empty, which asks for a HelloRetryRequest.
 pub(crate) fn read_client_shares<'a>(r: &mut Reader<'a>) -> Result<Vec<KeyShareEntry<'a>>, Fault> {
     r.list16("key_share.client_shares", ..)?
         .items(KeyShareEntry::read)

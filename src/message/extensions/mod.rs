@@ -1,8 +1,8 @@
-//! Extensions (RFC 9846, 4.3): the block they come in, and what is in each.
+//! Extensions (RFC 9846, 4.3): the block that contains them, and the content of each.
 //!
-//! A file for every extension whose content is more than a number or a list of code points; those
-//! stand in the enum of the message that has them. In the order of RFC 9846, 4.3, then those of
-//! other documents.
+//! Each extension whose content is more than a number or a list of code points has a file. The
+//! others are in the enum of the message that has them. The order is that of RFC 9846, 4.3, then
+//! those of other documents.
 
 pub(crate) mod block;
 pub(crate) mod placement;

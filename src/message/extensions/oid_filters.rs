@@ -1,5 +1,4 @@
-//! oid_filters (RFC 9846, 4.3.5): what a server wants to see in the extensions of a client's
-//! certificate.
+//! oid_filters (RFC 9846, 4.3.5): the required extensions of a client's certificate.
 //!
 //! ```text
 //! struct {
@@ -35,8 +34,8 @@ pub(crate) fn read<'a>(r: &mut Reader<'a>) -> Result<Vec<OidFilter<'a>>, Fault> 
                 .vec16("oid_filters.filters.certificate_extension_values", ..)?,
         })
     })?;
-    // RFC 9846, 4.3.5: any given OID must not appear more than once. Sorted first, so that a long
-    // list is not compared with itself.
+    // RFC 9846, 4.3.5: any given OID must not appear more than once. The OIDs are sorted first, so
+    // that a long list does not take quadratic time.
     let mut oids: Vec<_> = filters
         .iter()
         .map(|filter| filter.certificate_extension_oid)
@@ -95,7 +94,7 @@ mod tests {
             },
         ];
         assert_eq!(request.oid_filters(), Some(&expected[..]));
-        // filters<0..2^16-1>: none is legal.
+        // filters<0..2^16-1>: an empty list is legal.
         extension(Place::CertificateRequest, TYPE, "0000");
     }
 

@@ -1,4 +1,4 @@
-//! [`belongs`]: the table of RFC 9846, 4.3, which says in which messages an extension may appear.
+//! [`belongs`]: the table of RFC 9846, 4.3, of the messages in which an extension may appear.
 
 use crate::code_point::ExtensionType;
 use Place::{
@@ -6,7 +6,7 @@ use Place::{
     NewSessionTicket, ServerHello,
 };
 
-/// A message that has extensions; the table's columns, in its order.
+/// A message that has extensions. The variants are the columns of the table, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// CH
@@ -26,7 +26,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The message's name.
+    /// Returns the message's name.
     pub(crate) fn message(self) -> &'static str {
         match self {
             ClientHello => "ClientHello",
@@ -40,13 +40,13 @@ impl Place {
     }
 }
 
-/// Whether an extension of this type may stand in this message.
+/// Returns true if an extension of this type may appear in this message.
 ///
-/// Those that have no row are not recognized here: they may stand anywhere, and whether one that
-/// nobody asked for is ignored or refused is for the handshake to say. The rows of
+/// Types without a row are not recognized here and may appear anywhere. The handshake decides
+/// whether one that was not requested is ignored or refused. For that reason the rows of
 /// delegated_credential, supported_ekt_ciphers, transparency_info, external_id_hash,
 /// external_session_id, quic_transport_parameters and the two of encrypted_client_hello are left
-/// out for that reason.
+/// out.
 pub(crate) fn belongs(extension_type: ExtensionType, place: Place) -> bool {
     match extension_type {
         ExtensionType::SERVER_NAME => matches!(
@@ -98,7 +98,7 @@ mod tests {
     use crate::error::Fault;
     use crate::message::testing::{fault, message_of_tls13_with};
 
-    /// The table of RFC 9846, 4.3, without the rows that have no name here.
+    /// The table of RFC 9846, 4.3, without the rows whose extensions have no name here.
     const TABLE: [(u16, &str); 23] = [
         (0, "CH, EE, CR"),   // server_name
         (5, "CH, CR, CT"),   // status_request
@@ -135,8 +135,8 @@ mod tests {
         ("HRR", HelloRetryRequest),
     ];
 
-    /// RFC 9846, 4.3: one that is recognized and not specified for the message in which it appears
-    /// is an illegal_parameter.
+    /// RFC 9846, 4.3: a recognized extension in a message for which it is not specified is an
+    /// illegal_parameter.
     #[test]
     fn every_extension_is_refused_in_every_message_where_it_does_not_belong() {
         for (number, places) in TABLE {

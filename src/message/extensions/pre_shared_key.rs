@@ -9,15 +9,15 @@
 //! } PreSharedKeyExtension;
 //! ```
 //!
-//! A binder is made over the ClientHello up to the list of binders, with all lengths as if the list
-//! were there. So a client encodes its hello with binders of the right lengths, hashes all but the
-//! last [`OfferedPsks::binders_len`] bytes, and puts the binders in their place; pre_shared_key is
-//! the last extension for that.
+//! A binder covers the ClientHello up to the list of binders, with all lengths as if the list were
+//! there. So a client encodes its hello with binders of the right lengths, hashes all but the last
+//! [`OfferedPsks::binders_len`] bytes, and inserts the binders. This is why pre_shared_key is the
+//! last extension.
 
 use crate::error::{Fault, Illegal};
 use crate::message::codec::{Reader, Writer};
 
-/// The name of a PSK, and how old it is.
+/// The name of a PSK, and its age.
 ///
 /// ```text
 /// struct {
@@ -29,12 +29,12 @@ use crate::message::codec::{Reader, Writer};
 pub(crate) struct PskIdentity<'a> {
     /// A ticket, or a label agreed upon outside of TLS.
     pub(crate) identity: &'a [u8],
-    /// Milliseconds since the ticket came, plus its ticket_age_add, modulo 2^32 (RFC 9846,
+    /// Milliseconds since the ticket was received, plus its ticket_age_add, modulo 2^32 (RFC 9846,
     /// 4.3.11.1).
     pub(crate) obfuscated_ticket_age: u32,
 }
 
-/// The PSKs a client offers, and a proof for each that it holds it.
+/// The PSKs that a client offers, each with a proof that the client has it.
 ///
 /// ```text
 /// opaque PskBinderEntry<32..255>;
@@ -86,8 +86,8 @@ impl<'a> OfferedPsks<'a> {
         w.vec16(|w| self.binders.iter().for_each(|binder| w.opaque8(binder)));
     }
 
-    /// How many bytes the list of binders takes, with the length before it: what a binder does not
-    /// cover (RFC 9846, 4.3.11.2).
+    /// Returns the length in bytes of the list of binders, including the length before it: the part
+    /// that a binder does not cover (RFC 9846, 4.3.11.2).
     pub(crate) fn binders_len(&self) -> usize {
         self.binders
             .iter()
@@ -106,7 +106,7 @@ mod tests {
 
     const TYPE: ExtensionType = ExtensionType::PRE_SHARED_KEY;
 
-    /// Two identities, with binders of the shortest length there is and of another.
+    /// Two identities, one with a binder of the shortest length and one with a longer binder.
     fn offer() -> String {
         let identities = "0010  0001 aa 00000001  0003 b1b2b3 fffffffe";
         format!(
@@ -135,7 +135,7 @@ mod tests {
             binders: vec![&[0x11; 32], &[0x22; 48]],
         };
         assert_eq!(hello.pre_shared_key(), Some(&expected));
-        // RFC 9846, 4.3.11.2: the binders' list goes, with the two bytes of its length.
+        // RFC 9846, 4.3.11.2: the list of binders is cut off, with the two bytes of its length.
         assert_eq!(hello.binders_len(), 2 + 1 + 32 + 1 + 48);
         let encoded = hello.encode().unwrap();
         assert!(encoded[..encoded.len() - hello.binders_len()].ends_with(&hex("b1b2b3 fffffffe")));

@@ -1,4 +1,4 @@
-//! server_name (RFC 6066, section 3): which of a server's names the client wants.
+//! server_name (RFC 6066, section 3): the server's name that the client wants.
 //!
 //! ```text
 //! enum {
@@ -21,10 +21,10 @@ use crate::message::codec::{Reader, Writer};
 
 const HOST_NAME: u8 = 0;
 
-/// RFC 1035, 2.3.4: the longest DNS name, written without its trailing dot.
+/// The longest DNS name, without its trailing dot (RFC 1035, 2.3.4).
 const MAX_DNS_NAME: usize = 253;
 
-/// A name, of the one type there is or of another.
+/// A name, of the only type that is defined or of another.
 ///
 /// ```text
 /// struct {
@@ -36,15 +36,14 @@ const MAX_DNS_NAME: usize = 253;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ServerName<'a> {
-    /// A DNS name in ASCII, without a trailing dot, and no IP address. Upper case is kept as it
-    /// came.
+    /// A DNS name in ASCII, without a trailing dot, and not an IP address. Upper case is preserved.
     HostName(&'a str),
-    /// A type of the future. RFC 6066 lets all of them begin with a length, so that they can be
+    /// A future type. RFC 6066 requires all of them to begin with a length, so that they can be
     /// skipped.
     Other { name_type: u8, name: &'a [u8] },
 }
 
-/// The names, each of another type.
+/// Reads the names, at most one of each type.
 pub(crate) fn read<'a>(r: &mut Reader<'a>) -> Result<Vec<ServerName<'a>>, Fault> {
     let mut seen = [false; 256];
     r.list16("server_name.server_name_list", 1..)?.items(|r| {
@@ -86,15 +85,15 @@ pub(crate) fn write(names: &[ServerName<'_>], w: &mut Writer) {
     });
 }
 
-/// RFC 6066, 3: ASCII without a trailing dot; literal IPv4 and IPv6 addresses are not permitted.
+/// Checks a DNS name. RFC 6066, 3: ASCII without a trailing dot; literal IPv4 and IPv6 addresses
+/// are not permitted.
 ///
-/// Which characters a DNS name may have beyond that is not for TLS to say (names with an underscore
-/// are in use), but spaces and control characters, the zero byte among them, are in none. A colon
-/// would make it an IPv6 address or bring a port along.
+/// Applications use it as a DNS name, and make paths and keys from it, so only such names are
+/// accepted: labels of letters, digits, hyphens and underscores (which many names have). This
+/// excludes spaces, control characters and the zero byte, and a colon, which would make it an IPv6
+/// address or add a port.
 fn host_name(bytes: &[u8]) -> Result<&str, Illegal> {
     let name = str::from_utf8(bytes).map_err(|_| Illegal::ServerName)?;
-    // Applications take it for a DNS name, and make paths and keys of it: so it is one. The
-    // underscore stands in many.
     let is_label = |label: &str| {
         !label.is_empty()
             && label
