@@ -13,12 +13,26 @@ pub enum ConfigError {
         /// The section that the text has instead, if any, such as `PRIVATE KEY`.
         found: Option<String>,
     },
+    /// A text is not well-formed PEM (RFC 7468).
+    Pem {
+        /// The number of the line, counted from 1.
+        line: usize,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
     /// A file could not be read.
     File {
         /// The path of the file.
         path: String,
         /// Why this failed.
         reason: String,
+    },
+    /// The content of a file cannot be used.
+    InFile {
+        /// The path of the file.
+        path: String,
+        /// Why its content is refused.
+        error: Box<ConfigError>,
     },
     /// A certificate is not well-formed, or cannot be used for its purpose.
     Certificate {
@@ -89,7 +103,9 @@ impl fmt::Display for ConfigError {
                     "expected a PEM section {wanted:?}, found none: check the file or text"
                 )
             }
+            Self::Pem { line, reason } => write!(f, "line {line} of the PEM is refused: {reason}"),
             Self::File { path, reason } => write!(f, "cannot read {path:?}: {reason}"),
+            Self::InFile { path, error } => write!(f, "{path:?}: {error}"),
             Self::Certificate { index, error } => {
                 write!(
                     f,

@@ -78,8 +78,8 @@ variants! {
 
 variants! {
     ConfigError,
-    E::NoPemSection { .. }, E::File { .. }, E::Certificate { .. }, E::RevocationList { .. },
-    E::Key { .. }, E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
+    E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. }, E::Certificate { .. },
+    E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
     E::Setting { .. }, E::Issue { .. },
 }
 
@@ -633,7 +633,7 @@ fn each_configuration_error_says_what_to_do() {
         path: "/etc/key".to_owned(),
         reason: "denied".to_owned(),
     };
-    let rows: [(ConfigError, &[&str]); 12] = [
+    let rows: [(ConfigError, &[&str]); 14] = [
         (
             ConfigError::NoPemSection {
                 wanted: "CERTIFICATE",
@@ -648,7 +648,21 @@ fn each_configuration_error_says_what_to_do() {
             },
             &["CERTIFICATE", "none"],
         ),
+        (
+            ConfigError::Pem {
+                line: 7,
+                reason: "it was cut",
+            },
+            &["line 7", "PEM", "it was cut"],
+        ),
         (file, &["/etc/key", "denied"]),
+        (
+            ConfigError::InFile {
+                path: "/etc/ca".to_owned(),
+                error: Box::new(ConfigError::KeyMismatch),
+            },
+            &["/etc/ca", "does not belong"],
+        ),
         (
             ConfigError::Certificate {
                 index: 3,

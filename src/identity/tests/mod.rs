@@ -8,7 +8,8 @@
 //! digest                   the same trust has the same digest, any other has another
 //! revocation_lists         certificate revocation lists, replaced while they are in force
 //! peer                     a peer that a ticket remembers, and until when it is trusted
-//! identity                 PEM, PKCS#8, chains: what an Identity is made of
+//! pem                      what is read as PEM, and that nothing of it is lost
+//! identity                 PKCS#8, chains: what an Identity is made of
 //! signer                   keys that are held elsewhere
 //! self_signed              the certificate that a key makes for itself
 //! authority                what Authority makes, read again
@@ -25,6 +26,7 @@ mod forge;
 mod identity;
 mod oracle;
 mod peer;
+mod pem;
 mod programs;
 mod raw_keys;
 mod refusals;
