@@ -149,8 +149,8 @@ pub use handshake::{Answer, EarlyData, Negotiated, Question};
 #[cfg_attr(docsrs, doc(cfg(feature = "authority")))]
 pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
 pub use identity::{
-    CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer, Trust,
-    Validity,
+    CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer, SkippedRoot,
+    Trust, Validity,
 };
 pub use record::Padding;
 pub use secret::Secret;

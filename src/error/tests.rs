@@ -78,9 +78,9 @@ variants! {
 
 variants! {
     ConfigError,
-    E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. }, E::Certificate { .. },
-    E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
-    E::Setting { .. }, E::Issue { .. },
+    E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
+    E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere,
+    E::PublicKey { .. }, E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
 }
 
 variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }

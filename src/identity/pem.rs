@@ -1,19 +1,31 @@
 //! PEM (RFC 7468): finds the sections of a text and decodes those that are wanted.
 //!
-//! A text that contains a key is secret, so it is never copied: a section is a slice of it, and a
-//! key is decoded in constant time directly into a [`Secret`]. The lenient decoder, which leaves
-//! its buffers behind, only sees sections that are not keys.
+//! ```text
+//! -----BEGIN label-----
+//! base64, in lines of any length, indented and blank ones too
+//! -----END label-----
+//! ```
+//!
+//! No section is lost in silence: every `-----BEGIN` and `-----END` in a text belongs to a section
+//! that was found, or the text is refused. A byte order mark before a BEGIN line is skipped. END
+//! and BEGIN may share a line, as in a file that was appended to one without a final newline.
+//! DER is taken as it is, since tools do not agree on which of the two a `.crt`, `.crl` or `.key`
+//! file contains.
+//!
+//! A text that contains a key is secret: a section is a slice of it, and everything is decoded in
+//! constant time into a [`Secret`].
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use base64ct::{Base64, Encoding};
+use der::asn1::AnyRef;
 use der::pem as rfc7468;
-use rustls_pki_types as pki;
-use rustls_pki_types::pem::PemObject;
+use der::{Decode, Tag, Tagged};
 
 use crate::crypto::scrub::scrubbed;
-use crate::error::{CertificateError, ConfigError};
+use crate::error::{ConfigError, Error};
 use crate::secret::Secret;
 
 const CERTIFICATE: &str = "CERTIFICATE";
@@ -21,142 +33,234 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 const PUBLIC_KEY: &str = "PUBLIC KEY";
 const REVOCATION_LIST: &str = "X509 CRL";
 
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+
+/// U+FEFF in UTF-8, which some editors put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The length to which an error cuts a label, which can be anything.
 const LABEL_SHOWN: usize = 32;
 
-/// One section, from its BEGIN line to its END line, or to the end of the text.
+const STRAY: &str = "a BEGIN or END in it does not begin the line or has no counterpart: give \
+                     each marker a line of its own, and restore what was cut";
+
+/// One section.
 struct Section<'a> {
     label: &'a [u8],
-    text: &'a [u8],
+    /// Everything between the two markers.
+    body: &'a [u8],
+    /// The number of the BEGIN line, counted from 1.
+    line: usize,
 }
 
-impl Section<'_> {
-    fn is(&self, label: &str) -> bool {
-        self.label == label.as_bytes()
+/// Finds the sections of a text, in order.
+fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, ConfigError> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Err(refused(1, "it is UTF-16: save the text as UTF-8"));
+    }
+    let mut sections = Vec::new();
+    let mut lines = Lines {
+        rest: text,
+        number: 0,
+    };
+    while let Some(line) = lines.next() {
+        let Some(label) = without_mark(line).strip_prefix(BEGIN) else {
+            if has_marker(line) {
+                return Err(refused(lines.number, STRAY));
+            }
+            continue;
+        };
+        let label = label
+            .strip_suffix(DASHES)
+            .filter(|label| !has_marker(label))
+            .ok_or(refused(lines.number, STRAY))?;
+        let line = lines.number;
+        let body = lines.body(label)?;
+        sections.push(Section { label, body, line });
+    }
+    Ok(sections)
+}
+
+/// The lines of a text, without the whitespace around them.
+struct Lines<'a> {
+    rest: &'a [u8],
+    /// The number of the line that was taken last, counted from 1.
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let len = self
+            .rest
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))
+            .unwrap_or(self.rest.len());
+        let (line, end) = self.rest.split_at_checked(len)?;
+        let end_len = if end.starts_with(b"\r\n") { 2 } else { 1 };
+        self.rest = end.get(end_len..).unwrap_or_default();
+        self.number += 1;
+        Some(line.trim_ascii())
+    }
+
+    /// Takes the body of the section whose BEGIN line was taken, and its END marker. What follows
+    /// the marker is the next line, with the same number.
+    fn body(&mut self, label: &[u8]) -> Result<&'a [u8], ConfigError> {
+        let (from, begin) = (self.rest, self.number);
+        loop {
+            let here = self.rest;
+            let Some(line) = self.next() else {
+                return Err(refused(
+                    begin,
+                    "the section that begins there has no END: restore the end of the text",
+                ));
+            };
+            let Some(end) = line.strip_prefix(END) else {
+                if has_marker(line) {
+                    return Err(refused(self.number, STRAY));
+                }
+                continue;
+            };
+            let label = end
+                .strip_prefix(label)
+                .and_then(|end| end.strip_prefix(DASHES))
+                .map(|behind| end.len() - behind.len())
+                .ok_or(refused(self.number, STRAY))?;
+            let indent = here.len() - here.trim_ascii_start().len();
+            self.rest = here.get(indent + END.len() + label..).unwrap_or_default();
+            self.number -= 1;
+            return Ok(from.get(..from.len() - here.len()).unwrap_or_default());
+        }
     }
 }
 
-/// Returns the sections of a text, in order.
-fn sections(mut text: &[u8]) -> impl Iterator<Item = Section<'_>> {
-    core::iter::from_fn(move || {
-        let mut open: Option<(&[u8], &[u8])> = None;
-        while !text.is_empty() {
-            let from_here = text;
-            let len = text
-                .iter()
-                .position(|byte| matches!(byte, b'\n' | b'\r'))
-                .map_or(text.len(), |end| end + 1);
-            let (line, rest) = text.split_at_checked(len)?;
-            text = rest;
-            let line = line.trim_ascii();
-            match open {
-                None => {
-                    if let Some(label) = line
-                        .strip_prefix(b"-----BEGIN ")
-                        .and_then(|line| line.strip_suffix(b"-----"))
-                    {
-                        open = Some((label, from_here));
-                    }
-                }
-                Some((label, begin)) => {
-                    if line
-                        .strip_prefix(b"-----END ")
-                        .and_then(|line| line.strip_suffix(b"-----"))
-                        == Some(label)
-                    {
-                        let (section, _) = begin.split_at_checked(begin.len() - text.len())?;
-                        return Some(Section {
-                            label,
-                            text: section,
-                        });
-                    }
-                }
-            }
-        }
-        open.map(|(label, text)| Section { label, text })
-    })
+fn without_mark(mut line: &[u8]) -> &[u8] {
+    while let Some(rest) = line.strip_prefix(BYTE_ORDER_MARK) {
+        line = rest.trim_ascii_start();
+    }
+    line
 }
 
-/// Makes the error for a text without a section of the wanted kind.
-fn missing(wanted: &'static str, pem: &[u8]) -> ConfigError {
-    let found = sections(pem).next().map(|section| {
-        let label: Vec<u8> = section.label.iter().copied().take(LABEL_SHOWN).collect();
-        String::from_utf8_lossy(&label).into_owned()
-    });
-    ConfigError::NoPemSection { wanted, found }
+fn has_marker(line: &[u8]) -> bool {
+    let contains = |marker: &[u8]| line.windows(marker.len()).any(|part| part == marker);
+    line.contains(&b'-') && (contains(b"-----BEGIN") || contains(b"-----END"))
+}
+
+fn refused(line: usize, reason: &'static str) -> ConfigError {
+    ConfigError::Pem { line, reason }
+}
+
+/// Returns the content of all sections of one kind, or the text itself if it is DER.
+fn contents(text: &[u8], wanted: &'static str) -> Result<Vec<Secret>, ConfigError> {
+    if AnyRef::from_der(text).is_ok_and(|content| content.tag() == Tag::Sequence) {
+        return Ok(vec![Secret::copy_of(text)]);
+    }
+    let sections = sections(text)?;
+    let mut contents = Vec::new();
+    for section in &sections {
+        if kind(section)? == wanted.as_bytes() {
+            let content = decode(section.body).ok_or(refused(
+                section.line,
+                "the section that begins there is not base64: copy it again",
+            ))?;
+            contents.push(content);
+        }
+    }
+    if contents.is_empty() {
+        let found = sections.first().map(|section| {
+            let label = section.label.get(..LABEL_SHOWN).unwrap_or(section.label);
+            String::from_utf8_lossy(label).into_owned()
+        });
+        return Err(
+            other_key(wanted, &sections).unwrap_or(ConfigError::NoPemSection { wanted, found })
+        );
+    }
+    Ok(contents)
+}
+
+/// Returns the label that RFC 7468 gives to what is in a section.
+fn kind<'a>(section: &Section<'a>) -> Result<&'a [u8], ConfigError> {
+    match section.label {
+        // RFC 7468, 5.1, advises against these older labels, and allows them for the sake of old
+        // files.
+        b"X509 CERTIFICATE" | b"X.509 CERTIFICATE" => Ok(CERTIFICATE.as_bytes()),
+        b"TRUSTED CERTIFICATE" => Err(refused(
+            section.line,
+            "a TRUSTED CERTIFICATE has settings of OpenSSL behind the certificate: convert it \
+             (openssl x509 -in FILE)",
+        )),
+        b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => Err(refused(
+            section.line,
+            "the certificates are in a PKCS #7 envelope: take them out (openssl pkcs7 \
+             -print_certs -in FILE)",
+        )),
+        label => Ok(label),
+    }
+}
+
+/// Decodes the content of a section. The decoder holds parts of it on the stack, so all of this
+/// runs where the stack is overwritten afterwards. Only what is whitespace decides a branch.
+fn decode(body: &[u8]) -> Option<Secret> {
+    let digits = || body.iter().filter(|byte| !byte.is_ascii_whitespace());
+    scrubbed(|| {
+        let base64 = Secret::filled(digits().count(), |out| {
+            for (out, digit) in out.iter_mut().zip(digits()) {
+                *out = *digit;
+            }
+        });
+        let padding = digits().rev().take_while(|digit| **digit == b'=').count();
+        let len = (base64.len() / 4 * 3).checked_sub(padding)?;
+        Secret::try_filled(len, |out| Base64::decode(base64.expose(), out).map(drop)).ok()
+    })
 }
 
 /// Returns all certificates in a text, as DER.
-pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let mut certificates = Vec::new();
-    for section in sections(pem).filter(|section| section.is(CERTIFICATE)) {
-        let der = pki::CertificateDer::from_pem_slice(section.text).map_err(|_| {
-            ConfigError::Certificate {
-                index: certificates.len(),
-                error: CertificateError::Malformed,
-            }
-        })?;
-        certificates.push(der.to_vec());
-    }
-    if certificates.is_empty() {
-        return Err(missing(CERTIFICATE, pem));
-    }
-    Ok(certificates)
+pub(crate) fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let certificates = contents(text, CERTIFICATE)?;
+    Ok(certificates
+        .iter()
+        .map(|der| der.expose().to_vec())
+        .collect())
 }
 
 /// Returns all certificate revocation lists in a text, as DER.
-pub(crate) fn revocation_lists(pem: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let mut lists = Vec::new();
-    for section in sections(pem).filter(|section| section.is(REVOCATION_LIST)) {
-        let der =
-            pki::CertificateRevocationListDer::from_pem_slice(section.text).map_err(|_| {
-                ConfigError::RevocationList {
-                    index: lists.len(),
-                    reason: "its PEM is not well-formed",
-                }
-            })?;
-        lists.push(der.to_vec());
-    }
-    if lists.is_empty() {
-        Err(missing(REVOCATION_LIST, pem))
-    } else {
-        Ok(lists)
-    }
+pub(crate) fn revocation_lists(text: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let lists = contents(text, REVOCATION_LIST)?;
+    Ok(lists.iter().map(|der| der.expose().to_vec()).collect())
 }
 
-/// Returns the first public key in a text, as a DER SubjectPublicKeyInfo.
-pub(crate) fn public_key(pem: &[u8]) -> Result<Vec<u8>, ConfigError> {
-    let section = sections(pem)
-        .find(|section| section.is(PUBLIC_KEY))
-        .ok_or_else(|| missing(PUBLIC_KEY, pem))?;
-    let spki = pki::SubjectPublicKeyInfoDer::from_pem_slice(section.text).map_err(|_| {
-        ConfigError::PublicKey {
-            reason: "its PEM is not well-formed",
-        }
-    })?;
-    Ok(spki.to_vec())
+/// Returns the only public key in a text, as a DER SubjectPublicKeyInfo.
+pub(crate) fn public_key(text: &[u8]) -> Result<Vec<u8>, ConfigError> {
+    match contents(text, PUBLIC_KEY)?.as_slice() {
+        [key] => Ok(key.expose().to_vec()),
+        _ => Err(ConfigError::PublicKey {
+            reason: "the PEM has more than one public key; pass them one by one",
+        }),
+    }
 }
 
 /// Returns the only private key in a text, as DER PKCS#8.
-pub(crate) fn private_key(pem: &[u8]) -> Result<Secret, ConfigError> {
-    let mut keys = sections(pem).filter(|section| section.is(PRIVATE_KEY));
-    let Some(section) = keys.next() else {
-        return Err(other_key(pem).unwrap_or_else(|| missing(PRIVATE_KEY, pem)));
-    };
-    if keys.next().is_some() {
-        return Err(ConfigError::Key {
+pub(crate) fn private_key(text: &[u8]) -> Result<Secret, ConfigError> {
+    let mut keys = contents(text, PRIVATE_KEY)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => Ok(key),
+        _ => Err(ConfigError::Key {
             reason: "the PEM has more than one private key; leave the one that belongs to the \
                      certificate",
-        });
+        }),
     }
-    decode_secret(section.text).ok_or(ConfigError::Key {
-        reason: "its PEM is not well-formed",
-    })
 }
 
 /// Makes the error for a key in another form than PKCS#8, which says what to do about it.
-fn other_key(pem: &[u8]) -> Option<ConfigError> {
-    sections(pem).find_map(|section| {
+fn other_key(wanted: &str, sections: &[Section<'_>]) -> Option<ConfigError> {
+    if wanted != PRIVATE_KEY {
+        return None;
+    }
+    sections.iter().find_map(|section| {
         let reason = match section.label {
             b"ENCRYPTED PRIVATE KEY" => {
                 "it is encrypted; decrypt it first (openssl pkey -in KEY -out PLAIN)"
@@ -171,18 +275,6 @@ fn other_key(pem: &[u8]) -> Option<ConfigError> {
             _ => return None,
         };
         Some(ConfigError::Key { reason })
-    })
-}
-
-/// Decodes a key. The decoder holds a block of it on the stack, so all of this runs where the stack
-/// is overwritten afterwards.
-fn decode_secret(section: &[u8]) -> Option<Secret> {
-    scrubbed(|| {
-        let mut decoder = rfc7468::Decoder::new_detect_wrap(section).ok()?;
-        let secret =
-            Secret::try_filled(decoder.remaining_len(), |out| decoder.decode(out).map(drop))
-                .ok()?;
-        decoder.is_finished().then_some(secret)
     })
 }
 
@@ -219,13 +311,32 @@ pub(crate) fn write_private_key(pkcs8: &Secret) -> Secret {
     })
 }
 
+/// Uses the content of a file, which may contain a key. An error names the file.
+pub(crate) fn from_file<T>(
+    path: &Path,
+    with: impl FnOnce(&[u8]) -> Result<T, Error>,
+) -> Result<T, Error> {
+    with(read_file(path)?.expose()).map_err(in_file(path))
+}
+
+/// Makes the error about the content of a file, which names the file.
+pub(crate) fn in_file(path: &Path) -> impl Fn(Error) -> Error {
+    |error| match error {
+        Error::Config(error) => Error::Config(ConfigError::InFile {
+            path: path.display().to_string(),
+            error: Box::new(error),
+        }),
+        other => other,
+    }
+}
+
 /// The longest file of PEM text that is read, in bytes: far more than any chain, and still
 /// harmless.
 const MAX_FILE: usize = 16 * 1024 * 1024;
 
 /// Reads a file's content as a secret, since it may contain a key. The buffer is replaced by a
 /// larger one, never grown in place, so that no copy stays behind. This works for a pipe too.
-pub(crate) fn read_file(path: &Path) -> Result<Secret, ConfigError> {
+fn read_file(path: &Path) -> Result<Secret, ConfigError> {
     let failed = |reason: String| ConfigError::File {
         path: path.display().to_string(),
         reason,

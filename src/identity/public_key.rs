@@ -92,7 +92,7 @@ impl FromStr for PublicKey {
     /// Reads what `Display` writes, or a PEM section `PUBLIC KEY`.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let text = text.trim();
-        let spki = if text.starts_with("-----") {
+        let spki = if text.contains("-----") {
             pem::public_key(text.as_bytes())?
         } else {
             Base64::decode_vec(text).unwrap_or_default()

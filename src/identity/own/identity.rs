@@ -59,13 +59,14 @@ struct Inner {
 
 impl Identity {
     /// Creates an identity from certificates in PEM, the first for the key, and from the key as
-    /// PKCS#8 in PEM. A text that contains both can be given twice.
+    /// PKCS#8 in PEM. A text that contains both can be given twice. DER is accepted for either.
     ///
     /// # Errors
     ///
     /// Returns [`ConfigError`] if a section is missing (for example because the arguments are
-    /// swapped), if a certificate or the key is malformed or not Ed25519, if the key does not
-    /// belong to the first certificate, or if that certificate may not sign (KeyUsage).
+    /// swapped), if a `BEGIN` or `END` in a text is not part of a section, if a certificate or the
+    /// key is malformed or not Ed25519, if the key does not belong to the first certificate, or if
+    /// that certificate may not sign (KeyUsage).
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(chain.as_ref())?;
         Self::checked(
@@ -78,12 +79,17 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `from_pem`, or [`ConfigError::File`].
+    /// Returns the errors of `from_pem`, or [`ConfigError::File`]. An error about the content is in
+    /// [`ConfigError::InFile`].
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::from_pem(
-            pem::read_file(chain.as_ref())?.expose(),
-            pem::read_file(key.as_ref())?.expose(),
-        )
+        let chain = pem::from_file(chain.as_ref(), |text| {
+            let chain = pem::certificates(text)?;
+            check_chain(&chain)?;
+            Ok(chain)
+        })?;
+        pem::from_file(key.as_ref(), |text| {
+            Self::checked(chain, pkcs8::read(pem::private_key(text)?.expose())?)
+        })
     }
 
     /// Like [`from_pem`](Self::from_pem), from DER: certificates, and the key as PKCS#8.

@@ -22,10 +22,19 @@ const PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
+/// How a key begins that old versions of ring wrote: version 2, with a tag around the public key
+/// that RFC 5958 does not have.
+const RING_PREFIX: [u8; 7] = [0x30, 0x53, 0x02, 0x01, 0x01, 0x30, 0x05];
+
 /// Reads version 1 or 2. The parser borrows, so the seed is copied only once, into its `Secret`.
 pub(crate) fn read(der: &[u8]) -> Result<SigningKey, ConfigError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| ConfigError::Key {
-        reason: "it is not PKCS#8",
+        reason: if der.starts_with(&RING_PREFIX) {
+            "its public key is encoded as old versions of ring did it, and not as in RFC 5958; \
+             write the key again as version 1, without the public key"
+        } else {
+            "it is not PKCS#8"
+        },
     })?;
     if info.algorithm.oid != ALGORITHM_OID {
         return Err(ConfigError::Key {

@@ -117,8 +117,10 @@ fn what_is_no_ed25519_key_is_refused() {
     ];
     for (what, text) in cases {
         let error = config_error(Identity::from_key_pem(&text));
+        let damaged_text = matches!(what, "no base64" | "no end");
         assert!(
-            matches!(error, ConfigError::Key { .. }),
+            matches!(error, ConfigError::Pem { line: 1, .. } if damaged_text)
+                || matches!(error, ConfigError::Key { .. } if !damaged_text),
             "{what}: {error:?}"
         );
         // No secret in the error.
@@ -128,6 +130,14 @@ fn what_is_no_ed25519_key_is_refused() {
             "{what}: {shown}"
         );
     }
+    // With an explicit tag around the public key, as old versions of ring wrote it.
+    let mut ring = decode(RFC_8410_V2);
+    let public = ring.split_off(ring.len() - 32);
+    ring.truncate(48);
+    ring[1..5].copy_from_slice(&[0x53, 2, 1, 1]);
+    ring.extend([&[0xa1, 0x23, 0x03, 0x21, 0x00], &public[..]].concat());
+    let ring = config_error(Identity::from_key_pem(pem("PRIVATE KEY", &ring)));
+    assert!(ring.to_string().contains("ring"), "{ring}");
     let encrypted = config_error(Identity::from_key_pem(pem("ENCRYPTED PRIVATE KEY", &good)));
     assert!(
         encrypted.to_string().contains("decrypt it first"),

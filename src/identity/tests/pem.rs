@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 
-use crate::error::{ConfigError, Error};
+use crate::error::{CertificateError, ConfigError, Error};
+use crate::identity::tests::{vector, vector_der};
 use crate::identity::{Authority, Identity, PublicKey, RevocationLists, Trust};
 
 /// Certificates of three authorities.
@@ -220,11 +221,61 @@ fn an_error_about_a_file_names_the_file() {
     std::fs::remove_dir_all(&folder).unwrap();
     for (error, file) in errors {
         let error = error.unwrap_err();
-        assert!(
-            matches!(&error, Error::Config(ConfigError::InFile { path, .. }) if path.contains(file)),
-            "{file}: {error}"
-        );
+        let Error::Config(ConfigError::InFile { path, .. }) = &error else {
+            panic!("{file}: {error}");
+        };
+        assert!(path.contains(file), "{file}: {error}");
     }
+}
+
+#[test]
+fn what_can_be_used_of_a_bundle_is_used_and_the_rest_returned() {
+    let [a, b, _] = three();
+    let rsa = vector("rsa-inter");
+    let leaf = Authority::new("A")
+        .unwrap()
+        .issue_server(["a.example"])
+        .unwrap();
+    let leaf = crate::identity::pem::write_certificates([leaf.certificates()[0].as_slice()]);
+    let nonsense = crate::identity::pem::write_certificates([&b"nonsense"[..]]);
+    let bundle = format!("{rsa}{a}{leaf}{nonsense}{b}");
+    let (trust, skipped) = Trust::usable_roots_from_pem(&bundle).unwrap();
+    assert_eq!(trust.authorities().len(), 2);
+    let skipped_why: Vec<_> = skipped
+        .iter()
+        .map(|root| (root.index, &root.error))
+        .collect();
+    assert_eq!(
+        skipped_why,
+        [
+            (0, &CertificateError::UnsupportedAlgorithm),
+            (2, &CertificateError::PathConstraint),
+            (3, &CertificateError::Malformed),
+        ]
+    );
+    assert_eq!(skipped[0].der, vector_der("rsa-inter"));
+    assert!(skipped[0].to_string().contains("CN="), "{}", skipped[0]);
+    assert!(skipped[2].subject.is_none());
+    // Nothing is left out of a text that is damaged, and a trust in nobody is no trust.
+    assert_eq!(
+        line(Trust::usable_roots_from_pem(format!("{a}-{b}"))),
+        a.lines().count() + 1
+    );
+    assert!(matches!(
+        Trust::usable_roots_from_pem(format!("{nonsense}{rsa}")).map(drop),
+        Err(Error::Config(ConfigError::Certificate {
+            index: 0,
+            error: CertificateError::Malformed
+        }))
+    ));
+    // The strict call says which one it is.
+    assert!(matches!(
+        roots(&bundle),
+        Err(Error::Config(ConfigError::Certificate {
+            index: 0,
+            error: CertificateError::UnsupportedAlgorithm
+        }))
+    ));
 }
 
 proptest! {

@@ -14,4 +14,4 @@ pub(super) mod revocation_lists;
 mod trust;
 
 pub use revocation_lists::RevocationLists;
-pub use trust::Trust;
+pub use trust::{SkippedRoot, Trust};

@@ -117,11 +117,12 @@ struct Age {
 }
 
 impl RevocationLists {
-    /// Reads all lists in a PEM text (`X509 CRL`).
+    /// Reads all lists in a PEM text (`X509 CRL`), or the one that is given as DER.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if there is no list, or if one is malformed, not signed with
+    /// Returns [`ConfigError`] if there is no list, if a `BEGIN` or `END` in the text is not part
+    /// of a section, or if one is malformed, not signed with
     /// Ed25519, or of an unsupported kind.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::from_der(pem::revocation_lists(pem.as_ref())?)
@@ -131,9 +132,11 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `from_pem`, or [`ConfigError::File`].
+    /// Returns the errors of `from_pem`, or [`ConfigError::File`]. An error about the content is in
+    /// [`ConfigError::InFile`].
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::from_pem(read_file(path.as_ref())?)
+        let path = path.as_ref();
+        Self::from_pem(read_file(path)?).map_err(pem::in_file(path))
     }
 
     /// Like [`from_pem`](Self::from_pem), from DER.
@@ -166,9 +169,12 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `reload_pem`, or [`ConfigError::File`].
+    /// Returns the errors of `reload_pem`, or [`ConfigError::File`]. An error about the content is
+    /// in [`ConfigError::InFile`].
     pub fn reload_pem_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        self.reload_pem(read_file(path.as_ref())?)
+        let path = path.as_ref();
+        self.reload_pem(read_file(path)?)
+            .map_err(pem::in_file(path))
     }
 
     /// Like [`reload_pem`](Self::reload_pem), from DER.

@@ -46,6 +46,33 @@ const MAX_AUTHORITIES_LEN: usize = 16_384;
 #[derive(Clone)]
 pub struct Trust(Arc<Inner>);
 
+/// A certificate of a bundle that [`Trust::usable_roots_from_pem`] left out.
+///
+/// `Display` writes its position, its subject and the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedRoot {
+    /// Its position among the certificates of the bundle, counted from 0.
+    pub index: usize,
+    /// Its subject as text (RFC 4514), unless it is too malformed to be read.
+    pub subject: Option<String>,
+    /// The certificate in DER.
+    pub der: Vec<u8>,
+    /// Why it cannot be a root.
+    pub error: CertificateError,
+}
+
+impl fmt::Display for SkippedRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, error, .. } = self;
+        let subject = self.subject.as_deref().unwrap_or("no readable subject");
+        write!(
+            f,
+            "certificate {index} (the first is 0; {subject}) is not used as a root: {error}"
+        )
+    }
+}
+
 #[derive(Clone, Default)]
 struct Inner {
     roots: Roots,
@@ -64,13 +91,16 @@ struct Inner {
 }
 
 impl Trust {
-    /// Trusts the authorities whose certificates are in a PEM text.
+    /// Trusts the authorities whose certificates are in a PEM text, or the one whose certificate is
+    /// given as DER. Sections of other kinds are ignored.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if there is no certificate, or if one is malformed, not an
-    /// authority's (CA), or not Ed25519. A server's own certificate is not an authority's: trust
-    /// its key with [`key_for`](Self::key_for).
+    /// Returns [`ConfigError`] if there is no certificate, if one is malformed, not an authority's
+    /// (CA), or not Ed25519, or if a `BEGIN` or `END` in the text is not part of a section. A
+    /// server's own certificate is not an authority's: trust its key with
+    /// [`key_for`](Self::key_for). To leave out what is not Ed25519, as in a bundle of public CAs,
+    /// use [`usable_roots_from_pem`](Self::usable_roots_from_pem).
     pub fn roots_from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::roots_from_der(pem::certificates(pem.as_ref())?)
     }
@@ -79,9 +109,67 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `roots_from_pem`, or [`ConfigError::File`].
+    /// Returns the errors of `roots_from_pem`, or [`ConfigError::File`]. An error about the content
+    /// is in [`ConfigError::InFile`].
     pub fn roots_from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::roots_from_pem(pem::read_file(path.as_ref())?.expose())
+        pem::from_file(path.as_ref(), |text| Self::roots_from_pem(text))
+    }
+
+    /// Trusts those authorities in a PEM text that can be trusted, and returns the others with the
+    /// reason: for bundles whose content is somebody else's decision.
+    ///
+    /// ```
+    /// # fn load(bundle: &str) -> Result<fleeting::Trust, fleeting::Error> {
+    /// let (trust, skipped) = fleeting::Trust::usable_roots_from_pem(bundle)?;
+    /// for root in skipped {
+    ///     eprintln!("{root}");
+    /// }
+    /// # Ok(trust)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError`] if the text is not well-formed PEM or has no certificate, or the
+    /// error of the first certificate if none can be used.
+    pub fn usable_roots_from_pem(pem: impl AsRef<[u8]>) -> Result<(Self, Vec<SkippedRoot>), Error> {
+        let mut roots = Roots::default();
+        let mut skipped = Vec::new();
+        for (index, der) in pem::certificates(pem.as_ref())?.into_iter().enumerate() {
+            if let Err(error) = roots.add(&der) {
+                let subject = Certificate::parse(&der)
+                    .ok()
+                    .and_then(|root| root.subject_text());
+                skipped.push(SkippedRoot {
+                    index,
+                    subject,
+                    der,
+                    error,
+                });
+            }
+        }
+        match skipped.first() {
+            Some(SkippedRoot { index, error, .. }) if roots.is_empty() => {
+                Err(ConfigError::Certificate {
+                    index: *index,
+                    error: error.clone(),
+                }
+                .into())
+            }
+            _ => Ok((Self::with_roots(roots), skipped)),
+        }
+    }
+
+    /// Like [`usable_roots_from_pem`](Self::usable_roots_from_pem), from a file.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `usable_roots_from_pem`, or [`ConfigError::File`]. An error about the
+    /// content is in [`ConfigError::InFile`].
+    pub fn usable_roots_from_pem_file(
+        path: impl AsRef<Path>,
+    ) -> Result<(Self, Vec<SkippedRoot>), Error> {
+        pem::from_file(path.as_ref(), |text| Self::usable_roots_from_pem(text))
     }
 
     /// Like [`roots_from_pem`](Self::roots_from_pem), from DER.
@@ -104,10 +192,14 @@ impl Trust {
             }
             .into());
         }
-        Ok(Self::from(Inner {
+        Ok(Self::with_roots(roots))
+    }
+
+    fn with_roots(roots: Roots) -> Self {
+        Self::from(Inner {
             roots,
             ..Inner::default()
-        }))
+        })
     }
 
     /// Trusts one key for one name: a server's, if it is reached by that name, or a client's, whose
