@@ -1,7 +1,7 @@
 //! Early data over transports: written before the handshake, answered during it, collected by
 //! `accept` (RFC 9846, 4.3.10).
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -179,6 +179,78 @@ fn accept_collects_it() {
     let (early, rest) = serving.join().unwrap();
     assert!(early == all);
     assert_eq!(rest, b"after it");
+}
+
+/// A program that only reads the stream gets everything that the client was told is accepted, in
+/// the order in which it was sent: from `read`, from `fill_buf`, and from the reading half.
+#[cfg(unix)]
+#[test]
+fn what_is_not_taken_is_read_first() {
+    fn by_lines(mut reader: impl BufRead) -> Vec<u8> {
+        let (mut all, mut line) = (Vec::new(), Vec::new());
+        while reader.read_until(b'\n', &mut line).unwrap() > 0 {
+            all.append(&mut line);
+        }
+        all
+    }
+    fn by_three(mut reader: impl Read) -> Vec<u8> {
+        let (mut all, mut three) = (Vec::new(), [0; 3]);
+        assert_eq!(reader.read(&mut []).unwrap(), 0);
+        loop {
+            match reader.read(&mut three).unwrap() {
+                0 => return all,
+                count => all.extend_from_slice(&three[..count]),
+            }
+        }
+    }
+    type Tls = Stream<std::os::unix::net::UnixStream>;
+    let ways: [fn(Tls) -> Vec<u8>; 6] = [
+        |tls| by_three(tls),
+        |tls| by_lines(tls),
+        |tls| by_three(tls.into_split().unwrap().0),
+        |tls| by_lines(tls.into_split().unwrap().0),
+        // What was read is not taken again, before a split and after it.
+        |mut tls| {
+            let mut all = vec![0; 2];
+            tls.read_exact(&mut all).unwrap();
+            all.append(&mut tls.take_early_data());
+            by_three(&mut tls)
+                .into_iter()
+                .for_each(|byte| all.push(byte));
+            all
+        },
+        |mut tls| {
+            let mut all = vec![0; 2];
+            tls.read_exact(&mut all).unwrap();
+            let (mut reader, _writer) = tls.into_split().unwrap();
+            all.resize(4, 0);
+            reader.read_exact(&mut all[2..]).unwrap();
+            all.append(&mut reader.take_early_data());
+            all.append(&mut by_lines(reader));
+            all
+        },
+    ];
+    for (index, read) in ways.into_iter().enumerate() {
+        let world = World::new();
+        let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
+        let server = world.server.clone();
+        let serving = thread::spawn(move || read(server.accept(b).unwrap()));
+        let mut handshake = world.start(a);
+        handshake
+            .early_data()
+            .unwrap()
+            .write_all(b"early ")
+            .unwrap();
+        let mut tls = handshake.finish().unwrap();
+        assert_eq!(tls.early_data(), EarlyData::Accepted);
+        tls.write_all(b"and\nafter it").unwrap();
+        tls.close().unwrap();
+        assert_eq!(
+            serving.join().unwrap(),
+            b"early and\nafter it",
+            "way {index}"
+        );
+    }
 }
 
 /// After a split, the reading half has the early data.
