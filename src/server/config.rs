@@ -297,8 +297,9 @@ impl ServerBuilder {
     ///
     /// Read it as it arrives, through [`Progress::EarlyData`](crate::Progress::EarlyData) or
     /// [`Status::EarlyData`](crate::Status::EarlyData), in which case it can be answered at once;
-    /// or after the handshake, through [`Stream::take_early_data`](crate::Stream::take_early_data).
-    /// Until it is read it is held in memory, at most `max_size` bytes.
+    /// or after the handshake, from the stream, where it comes before all other data:
+    /// [`Stream::take_early_data`](crate::Stream::take_early_data) tells it apart. Until it is read
+    /// it is held in memory, at most `max_size` bytes.
     ///
     /// A configuration that replaces another one, as in a [`LiveServer`](crate::LiveServer), needs
     /// a clone of the same guard: a new guard rejects the early data of all tickets that were given

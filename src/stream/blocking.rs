@@ -22,6 +22,7 @@ use crate::identity::Peer;
 use crate::secret::Secret;
 use crate::session::ExternalPsk;
 use crate::stream::clock::Clock;
+use crate::stream::collected::Collected;
 use crate::stream::split::{self, ReadHalf, Split, WriteHalf};
 use crate::stream::transport::{self, Transport};
 use crate::time::Now;
@@ -126,8 +127,7 @@ pub struct Stream<S: Read + Write> {
     now: Now,
     /// Kept here, as a failed connection forgets it.
     negotiated: Negotiated,
-    /// The early data that `accept` or `finish` collected.
-    early_data: Vec<u8>,
+    early_data: Collected,
     /// The transport's error that ended sending.
     broken: Option<Error>,
 }
@@ -138,7 +138,7 @@ impl<S: Read + Write> Stream<S> {
         io: S,
         connection: Connection,
         clock: Clock,
-        early_data: Vec<u8>,
+        early_data: Collected,
     ) -> Result<Self, Error> {
         let negotiated = connection
             .negotiated()
@@ -161,7 +161,7 @@ impl<S: Read + Write> Stream<S> {
     /// Creates the stream of a connection whose handshake somebody else has driven.
     #[cfg(test)]
     pub(crate) fn over(io: S, connection: Connection) -> Self {
-        Self::new(io, connection, Clock::start(), Vec::new()).unwrap()
+        Self::new(io, connection, Clock::start(), Collected::default()).unwrap()
     }
 
     /// Closes this side: close_notify is sent after everything that was written, and the sending
@@ -315,13 +315,13 @@ impl<S: Read + Write> Stream<S> {
 
     /// Returns, at a server, the early data that arrived before the handshake was complete, if
     /// [`Server::accept`](crate::Server::accept) or [`Handshake::finish`](crate::Handshake::finish)
-    /// collected it. A second call returns nothing. Data that is read from the stream was sent
-    /// later.
+    /// collected it. A second call returns nothing. What is not taken is read from the stream,
+    /// before the data that was sent later: so take it first to tell the two apart.
     ///
     /// The complete handshake proves that this client sent the data, on this connection, now. The
     /// client may have sent the same data elsewhere too: see [`ReplayGuard`](crate::ReplayGuard).
     pub fn take_early_data(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.early_data)
+        self.early_data.take()
     }
 
     /// Derives keying material for the application: the same on both sides, and known to nobody
@@ -447,7 +447,7 @@ impl<S: Read + Write> Stream<S> {
         }
         let io = self.io.take().split()?;
         let connection = std::mem::replace(&mut self.connection, Connection::undecided(self.now));
-        let early_data = self.take_early_data();
+        let early_data = std::mem::take(&mut self.early_data);
         Ok(split::halves(
             io,
             connection.split(),
@@ -575,6 +575,9 @@ impl<S: Read + Write> Read for Stream<S> {
         if out.is_empty() {
             return Ok(0);
         }
+        if let Some(count) = self.early_data.read(out) {
+            return Ok(count);
+        }
         loop {
             let result = self
                 .connection
@@ -593,12 +596,19 @@ impl<S: Read + Write> Read for Stream<S> {
 impl<S: Read + Write> BufRead for Stream<S> {
     /// Returns received and decrypted data without a copy: at most one record.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if !self.early_data.rest().is_empty() {
+            return Ok(self.early_data.rest());
+        }
         self.fill()?;
         Ok(self.connection.plaintext())
     }
 
     fn consume(&mut self, count: usize) {
-        self.connection.consume(count);
+        if self.early_data.rest().is_empty() {
+            self.connection.consume(count);
+        } else {
+            self.early_data.consume(count);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::server::{ClientHello, LiveServer, Server};
 use crate::session::ReplayEntry;
 use crate::stream::blocking::Stream;
 use crate::stream::clock::Clock;
+use crate::stream::collected::Collected;
 use crate::stream::early_data::EarlyDataWriter;
 use crate::stream::transport;
 
@@ -165,8 +166,8 @@ impl Server {
     /// returns, the client is authenticated if the configuration [requires](crate::ClientAuth) it,
     /// and data can be read and written.
     ///
-    /// Early data, if it is [accepted](crate::ServerBuilder::early_data), is stored until then: see
-    /// [`Stream::take_early_data`].
+    /// Early data, if it is [accepted](crate::ServerBuilder::early_data), is stored until then, and
+    /// is what the stream reads first, unless [`Stream::take_early_data`] takes it.
     ///
     /// The maximum duration is the transport's: see [`Client::connect`]. Without a time-out, a
     /// client that falls silent keeps the server waiting, also after its early data, and
@@ -264,7 +265,7 @@ impl<S: Read + Write> Handshake<S> {
                 self.io,
                 self.connection,
                 self.clock,
-                Vec::new(),
+                Collected::default(),
             )?)),
             Stop::Pause(_) => Ok(Progress::WouldBlock(self)),
             Stop::Ask(question) => Ok(Progress::Ask(question, self)),
@@ -287,7 +288,10 @@ impl<S: Read + Write> Handshake<S> {
         let mut early_data = Vec::new();
         loop {
             match self.drive()? {
-                Stop::Done => return Stream::new(self.io, self.connection, self.clock, early_data),
+                Stop::Done => {
+                    let early_data = Collected::new(early_data);
+                    return Stream::new(self.io, self.connection, self.clock, early_data);
+                }
                 // The configuration limits how much this can be.
                 Stop::EarlyData => self.take_early_data(&mut early_data),
                 Stop::Pause(kind) => {

@@ -18,6 +18,7 @@ use crate::connection::{Notes, ReceiveHalf, SendHalf, Shared, Status};
 use crate::error::Error;
 use crate::handshake::Negotiated;
 use crate::stream::clock::Clock;
+use crate::stream::collected::Collected;
 use crate::stream::transport;
 use crate::time::Now;
 
@@ -198,7 +199,7 @@ pub(super) fn halves<R: Read, W: Write + Send + 'static>(
     broken: Option<Error>,
     clock: Clock,
     negotiated: Negotiated,
-    early_data: Vec<u8>,
+    early_data: Collected,
 ) -> (ReadHalf<R>, WriteHalf<W>) {
     let shared = Arc::new(Shared::new(
         LockedWriter {
@@ -240,8 +241,7 @@ pub struct ReadHalf<R> {
     /// When the transport was last read.
     now: Now,
     negotiated: Arc<Negotiated>,
-    /// The early data that a server's stream collected.
-    early_data: Vec<u8>,
+    early_data: Collected,
 }
 
 impl<R: Read> ReadHalf<R> {
@@ -252,9 +252,9 @@ impl<R: Read> ReadHalf<R> {
 
     /// Returns, at a server, the early data that arrived before the handshake was complete, unless
     /// the stream's [`take_early_data`](crate::Stream::take_early_data) has returned it. A second
-    /// call returns nothing. Data that is read was sent later.
+    /// call returns nothing. What is not taken is read, before the data that was sent later.
     pub fn take_early_data(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.early_data)
+        self.early_data.take()
     }
 
     /// Returns the part of the transport that is read.
@@ -301,9 +301,11 @@ impl<R: Read> Read for ReadHalf<R> {
     /// comes first, and takes as long as the transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
-            Ok(0)
-        } else {
-            self.fill(out)
+            return Ok(0);
+        }
+        match self.early_data.read(out) {
+            Some(count) => Ok(count),
+            None => self.fill(out),
         }
     }
 }
@@ -311,12 +313,19 @@ impl<R: Read> Read for ReadHalf<R> {
 impl<R: Read> BufRead for ReadHalf<R> {
     /// Returns received and decrypted data without a copy: at most one record.
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if !self.early_data.rest().is_empty() {
+            return Ok(self.early_data.rest());
+        }
         self.fill(&mut [])?;
         Ok(self.reading.plaintext())
     }
 
     fn consume(&mut self, count: usize) {
-        self.reading.consume(count);
+        if self.early_data.rest().is_empty() {
+            self.reading.consume(count);
+        } else {
+            self.early_data.consume(count);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `crate::stream`: the halves over a transport that records what is written.
 
+#[path = "../../src/stream/collected.rs"]
+pub(crate) mod collected;
 #[path = "../../src/stream/split.rs"]
 pub(crate) mod split;
 #[path = "../../src/stream/transport.rs"]
@@ -90,7 +92,7 @@ pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
                 None,
                 clock::Clock,
                 Negotiated,
-                Vec::new(),
+                collected::Collected::default(),
             );
             prepare(&mut writer);
             let (read, written) = if reader_first {
