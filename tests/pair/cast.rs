@@ -174,7 +174,7 @@ pub fn client_of(authority: &Authority) -> Identity {
 }
 
 /// From a day before the time of all tests to 30 days after it.
-fn validity() -> Validity {
+pub fn validity() -> Validity {
     Validity::between(NOW.unix - DAY, NOW.unix + 30 * DAY).unwrap()
 }
 

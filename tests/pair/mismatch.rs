@@ -2,7 +2,7 @@
 //! standard says to each, written out.
 
 use fleeting::{
-    AlertDescription, CertificateError, CipherSuite, Client, ClientAuth, ClientBuilder,
+    AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ClientBuilder,
     ConfigError, Error, Fault, Identity, Illegal, NamedGroup, PublicKey, Server, ServerBuilder,
     SessionCache, Trust,
 };
@@ -713,5 +713,53 @@ fn a_second_retry() {
     assert_eq!(
         pair.client.error().alert(),
         Some(AlertDescription::UNEXPECTED_MESSAGE)
+    );
+}
+
+/// All names of a certificate count: a server is selected by the last of many, a client is known by
+/// all of them, and an error says how many there are.
+#[test]
+fn a_certificate_with_many_names() {
+    let authority = Authority::builder("many names")
+        .validity(cast::validity())
+        .build()
+        .unwrap();
+    let issue = |names: &[String]| {
+        let certificate = authority.certificate();
+        let certificate = certificate.server(names.iter().map(String::as_str));
+        certificate.validity(cast::validity()).issue().unwrap()
+    };
+    let names: Vec<String> = (1..1000)
+        .map(|number| format!("host-{number}.example"))
+        .chain([NAME.to_owned()])
+        .collect();
+    let default = issue(&["default.example".to_owned()]);
+    let many = issue(&names);
+    let server = Server::builder()
+        .identity(default)
+        .identity(many.clone())
+        .build()
+        .unwrap();
+    let client = Client::builder().trust(authority.trust()).build().unwrap();
+    let pair = cast::handshake(&client, &server, Transport::Whole, 1);
+    assert!(pair.client.status.is_ok(), "{:?}", pair.client.status);
+    let seen = cast::seen(&pair.client.connection).unwrap();
+    assert_eq!(seen.key, many.public_key());
+    let negotiated = pair.client.connection.negotiated().unwrap();
+    assert!(negotiated.peer().unwrap().names() == names);
+
+    let elsewhere = issue(&names[..999]);
+    let server = Server::builder().identity(elsewhere).build().unwrap();
+    let pair = cast::handshake(&client, &server, Transport::Whole, 2);
+    let Err(Error::Protocol { fault, .. }) = &pair.client.status else {
+        panic!("{:?}", pair.client.status);
+    };
+    assert!(
+        matches!(
+            fault,
+            Fault::Certificate(CertificateError::WrongName { presented, more, .. })
+                if presented.len() + more == 999
+        ),
+        "{fault}"
     );
 }
