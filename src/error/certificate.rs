@@ -22,7 +22,7 @@ pub enum CertificateError {
         expected: String,
         /// The DNS names and IP addresses in the certificate, at most 16 of them.
         presented: Vec<String>,
-        /// How many more names the certificate has, as far as they were read.
+        /// How many more names the certificate has.
         more: usize,
     },
     /// A certificate is not well-formed DER or X.509, or a raw public key is not encoded as in RFC

@@ -10,10 +10,6 @@ use crate::error::{CertificateError, Error, NameError};
 use crate::identity::der::{inside, malformed};
 use crate::identity::server_name::ServerName;
 
-/// The number of a certificate's names that are read to be shown. Path validation checks all of
-/// them.
-pub(crate) const MAX_NAMES: usize = 256;
-
 /// The longest URI that is read from a certificate, in bytes. SPIFFE IDs, the usual such URIs, have
 /// the same limit.
 const MAX_URI: usize = 2048;
@@ -47,13 +43,13 @@ impl AltName {
     }
 }
 
-/// Reads the names in the extension.
+/// Reads all names in the extension. Their number is limited by the size of a handshake message.
 pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
     let mut outer = SliceReader::new(der).map_err(malformed)?;
     let mut list = inside(&mut outer, Tag::Sequence)?;
     outer.finish().map_err(malformed)?;
     let mut names = Vec::new();
-    while !list.is_finished() && names.len() < MAX_NAMES {
+    while !list.is_finished() {
         let name = AnyRef::decode(&mut list).map_err(malformed)?;
         let Tag::ContextSpecific {
             constructed,

@@ -217,8 +217,8 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Returns the DNS names, IP addresses and URIs of subjectAltName, at most
-    /// [`MAX_NAMES`](alt_name::MAX_NAMES). Names of other forms, and malformed ones, are left out.
+    /// Returns the DNS names, IP addresses and URIs of subjectAltName. Names of other forms, and
+    /// malformed ones, are left out.
     pub(crate) fn alt_names(&self) -> Vec<AltName> {
         self.subject_alt_name
             .and_then(|names| alt_name::read_names(names).ok())
