@@ -12,7 +12,7 @@
 //! DER is taken as it is, since tools do not agree on which of the two a `.crt`, `.crl` or `.key`
 //! file contains.
 //!
-//! A text that contains a key is secret: a section is a slice of it, and everything is decoded in
+//! A text that contains a key is secret: a section is a slice of it, and a key is decoded in
 //! constant time into a [`Secret`].
 
 use std::fs::File;
@@ -154,20 +154,64 @@ fn refused(line: usize, reason: &'static str) -> ConfigError {
     ConfigError::Pem { line, reason }
 }
 
+/// What a section contains: public, or a key.
+trait Content: Sized {
+    fn decode(body: &[u8]) -> Option<Self>;
+    fn from_der(der: &[u8]) -> Self;
+}
+
+impl Content for Vec<u8> {
+    fn decode(body: &[u8]) -> Option<Self> {
+        let digits: Self = digits(body).copied().collect();
+        Base64::decode_vec(core::str::from_utf8(&digits).ok()?).ok()
+    }
+
+    fn from_der(der: &[u8]) -> Self {
+        der.to_vec()
+    }
+}
+
+impl Content for Secret {
+    /// The decoder holds parts of the key on the stack, so all of this runs where the stack is
+    /// overwritten afterwards. Only what is whitespace decides a branch.
+    fn decode(body: &[u8]) -> Option<Self> {
+        scrubbed(|| {
+            let base64 = Self::filled(digits(body).count(), |out| {
+                for (out, digit) in out.iter_mut().zip(digits(body)) {
+                    *out = *digit;
+                }
+            });
+            let padding = digits(body)
+                .rev()
+                .take_while(|digit| **digit == b'=')
+                .count();
+            let len = (base64.len() / 4 * 3).checked_sub(padding)?;
+            Self::try_filled(len, |out| Base64::decode(base64.expose(), out).map(drop)).ok()
+        })
+    }
+
+    fn from_der(der: &[u8]) -> Self {
+        Self::copy_of(der)
+    }
+}
+
+fn digits(body: &[u8]) -> impl DoubleEndedIterator<Item = &u8> {
+    body.iter().filter(|byte| !byte.is_ascii_whitespace())
+}
+
 /// Returns the content of all sections of one kind, or the text itself if it is DER.
-fn contents(text: &[u8], wanted: &'static str) -> Result<Vec<Secret>, ConfigError> {
+fn contents<T: Content>(text: &[u8], wanted: &'static str) -> Result<Vec<T>, ConfigError> {
     if AnyRef::from_der(text).is_ok_and(|content| content.tag() == Tag::Sequence) {
-        return Ok(vec![Secret::copy_of(text)]);
+        return Ok(vec![T::from_der(text)]);
     }
     let sections = sections(text)?;
     let mut contents = Vec::new();
     for section in &sections {
         if kind(section)? == wanted.as_bytes() {
-            let content = decode(section.body).ok_or(refused(
+            contents.push(T::decode(section.body).ok_or(refused(
                 section.line,
                 "the section that begins there is not base64: copy it again",
-            ))?;
-            contents.push(content);
+            ))?);
         }
     }
     if contents.is_empty() {
@@ -202,41 +246,21 @@ fn kind<'a>(section: &Section<'a>) -> Result<&'a [u8], ConfigError> {
     }
 }
 
-/// Decodes the content of a section. The decoder holds parts of it on the stack, so all of this
-/// runs where the stack is overwritten afterwards. Only what is whitespace decides a branch.
-fn decode(body: &[u8]) -> Option<Secret> {
-    let digits = || body.iter().filter(|byte| !byte.is_ascii_whitespace());
-    scrubbed(|| {
-        let base64 = Secret::filled(digits().count(), |out| {
-            for (out, digit) in out.iter_mut().zip(digits()) {
-                *out = *digit;
-            }
-        });
-        let padding = digits().rev().take_while(|digit| **digit == b'=').count();
-        let len = (base64.len() / 4 * 3).checked_sub(padding)?;
-        Secret::try_filled(len, |out| Base64::decode(base64.expose(), out).map(drop)).ok()
-    })
-}
-
 /// Returns all certificates in a text, as DER.
 pub(crate) fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let certificates = contents(text, CERTIFICATE)?;
-    Ok(certificates
-        .iter()
-        .map(|der| der.expose().to_vec())
-        .collect())
+    contents(text, CERTIFICATE)
 }
 
 /// Returns all certificate revocation lists in a text, as DER.
 pub(crate) fn revocation_lists(text: &[u8]) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let lists = contents(text, REVOCATION_LIST)?;
-    Ok(lists.iter().map(|der| der.expose().to_vec()).collect())
+    contents(text, REVOCATION_LIST)
 }
 
 /// Returns the only public key in a text, as a DER SubjectPublicKeyInfo.
 pub(crate) fn public_key(text: &[u8]) -> Result<Vec<u8>, ConfigError> {
-    match contents(text, PUBLIC_KEY)?.as_slice() {
-        [key] => Ok(key.expose().to_vec()),
+    let mut keys: Vec<Vec<u8>> = contents(text, PUBLIC_KEY)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(key), true) => Ok(key),
         _ => Err(ConfigError::PublicKey {
             reason: "the PEM has more than one public key; pass them one by one",
         }),
@@ -245,7 +269,7 @@ pub(crate) fn public_key(text: &[u8]) -> Result<Vec<u8>, ConfigError> {
 
 /// Returns the only private key in a text, as DER PKCS#8.
 pub(crate) fn private_key(text: &[u8]) -> Result<Secret, ConfigError> {
-    let mut keys = contents(text, PRIVATE_KEY)?;
+    let mut keys: Vec<Secret> = contents(text, PRIVATE_KEY)?;
     match (keys.pop(), keys.is_empty()) {
         (Some(key), true) => Ok(key),
         _ => Err(ConfigError::Key {
