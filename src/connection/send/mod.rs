@@ -10,7 +10,7 @@
 mod alerts;
 mod data;
 mod early_data;
-pub(super) mod key_updates;
+pub(super) mod pending_key_updates;
 mod rekey;
 pub(super) mod send_side;
 pub(super) mod sender;

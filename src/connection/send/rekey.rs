@@ -1,7 +1,7 @@
 //! KeyUpdates that we send: owed to the peer, asked for by the application, or due before a key's
-//! limit (RFC 9846, 4.7.3 and 5.5). Which of them are owed and awaited is in [`KeyUpdates`].
+//! limit (RFC 9846, 4.7.3 and 5.5). [`PendingKeyUpdates`] records which are owed and awaited.
 //!
-//! [`KeyUpdates`]: super::key_updates::KeyUpdates
+//! [`PendingKeyUpdates`]: super::pending_key_updates::PendingKeyUpdates
 
 use crate::code_point::ContentType;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use crate::code_point::ContentType;
-use crate::connection::send::key_updates::KeyUpdates;
+use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::connection::send::tickets::WaitingTickets;
 use crate::crypto::suite::Suite;
 use crate::error::Error;
@@ -42,7 +42,7 @@ pub(crate) struct Sender {
     pub(crate) padding: Padding,
     /// Data is gathered until it fills a record, in the place where that record will be encrypted.
     pub(crate) corked: bool,
-    pub(crate) key_updates: KeyUpdates,
+    pub(crate) key_updates: PendingKeyUpdates,
     /// A failure to seal for a sink, whose methods return nothing.
     failure: Option<SealError>,
 }
@@ -61,7 +61,7 @@ impl Sender {
             max_inner: MAX_INNER,
             padding: Padding::None,
             corked: false,
-            key_updates: KeyUpdates::default(),
+            key_updates: PendingKeyUpdates::default(),
             failure: None,
         }
     }

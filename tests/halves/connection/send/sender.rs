@@ -5,7 +5,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use crate::code_point::AlertDescription;
-use crate::connection::send::key_updates::KeyUpdates;
+use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::message::KeyUpdateRequest;
 use crate::record::SealError;
 
@@ -19,7 +19,7 @@ pub(crate) struct Sender {
     pub(crate) corked: bool,
     /// The number of gathered data records.
     gathered: usize,
-    pub(crate) key_updates: KeyUpdates,
+    pub(crate) key_updates: PendingKeyUpdates,
 }
 
 impl Default for Sender {
@@ -29,7 +29,7 @@ impl Default for Sender {
             records: Vec::new(),
             corked: false,
             gathered: 0,
-            key_updates: KeyUpdates::default(),
+            key_updates: PendingKeyUpdates::default(),
         }
     }
 }

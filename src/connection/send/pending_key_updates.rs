@@ -1,20 +1,21 @@
-//! [`KeyUpdates`]: which KeyUpdates we owe and await (RFC 9846, 4.7.3).
+//! [`PendingKeyUpdates`]: whether we owe the peer a KeyUpdate, and whether we await one from it
+//! (RFC 9846, 4.7.3). `rekey.rs` sends them.
 //!
 //! The keys themselves are updated where they live: in `record::Seal`, which also counts the
 //! generations, for what we send, and in `record::Open` for what we receive.
 
 use crate::message::KeyUpdateRequest;
 
-/// The KeyUpdates of one connection.
+/// The KeyUpdates of one connection that have been asked for and not sent yet.
 #[derive(Debug, Default)]
-pub(crate) struct KeyUpdates {
-    /// The peer asked for one.
+pub(crate) struct PendingKeyUpdates {
+    /// The peer asked for one that we have not sent yet.
     owed: bool,
     /// We asked for one that has not come yet.
     awaited: bool,
 }
 
-impl KeyUpdates {
+impl PendingKeyUpdates {
     /// Accounts for a KeyUpdate from the peer; `answer` is whether it asks for ours. Returns true
     /// if it answers a request of ours.
     ///
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn several_requests_are_answered_by_one_update() {
-        let mut updates = KeyUpdates::default();
+        let mut updates = PendingKeyUpdates::default();
         assert!(!updates.owed());
         updates.received(true);
         updates.received(true);
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn asking_is_no_answer() {
-        let mut updates = KeyUpdates::default();
+        let mut updates = PendingKeyUpdates::default();
         updates.received(true);
         assert_eq!(updates.send(true), KeyUpdateRequest::Requested);
         assert!(updates.owed());
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn at_most_one_request_is_outstanding() {
-        let mut updates = KeyUpdates::default();
+        let mut updates = PendingKeyUpdates::default();
         assert_eq!(updates.send(true), KeyUpdateRequest::Requested);
         assert_eq!(updates.send(true), KeyUpdateRequest::NotRequested);
         assert!(updates.received(false), "an answer to ours");
