@@ -10,8 +10,8 @@
 mod alerts;
 mod data;
 mod early_data;
+mod key_updates;
 pub(super) mod pending_key_updates;
-mod rekey;
 pub(super) mod send_side;
 pub(super) mod sender;
 mod tickets;

@@ -1,5 +1,5 @@
 //! [`PendingKeyUpdates`]: whether we owe the peer a KeyUpdate, and whether we await one from it
-//! (RFC 9846, 4.7.3). `rekey.rs` sends them.
+//! (RFC 9846, 4.7.3). `key_updates.rs` sends them.
 //!
 //! The keys themselves are updated where they live: in `record::Seal`, which also counts the
 //! generations, for what we send, and in `record::Open` for what we receive.
