@@ -8,6 +8,7 @@ mod compatibility;
 mod early_data;
 mod external_psk;
 mod handshake;
+mod key_updates;
 mod lessons;
 mod puppet;
 mod receive;

@@ -4,8 +4,8 @@
 use crate::code_point::AlertDescription;
 
 use crate::connection::split::{ReceiveHalf, SendHalf, Shared};
+use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now};
-use crate::connection::tests::send::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::connection::{Connection, Status};
 use crate::error::{Error, Fault};
 

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
+use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, server};
 use crate::connection::tests::sans_io::write::{FULL, PADDINGS, bytes};
-use crate::connection::tests::send::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::error::Error;
 use crate::record::Padding;
 
