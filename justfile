@@ -24,7 +24,7 @@ clippy:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-# Runs all tests that need only Rust and the C compiler it links with
+# Runs all tests that need only Rust and its linker
 test *args:
     cargo test --locked {{args}}
 

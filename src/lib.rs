@@ -1,8 +1,10 @@
-//! TLS 1.3 for Rust programs. Session keys that are fresh, fast, renewed, and gone.
+//! TLS 1.3 for Rust programs, with session keys that are renewed and wiped.
 //!
-//! `fleeting` implements TLS 1.3 as [RFC 9846] specifies it. Both sides authenticate with Ed25519
-//! certificates or keys, and with nothing else: it is for your own services, not for the public
-//! web. It is pure Rust, has no global state, and needs no crypto provider.
+//! `fleeting` implements TLS 1.3 as [RFC 9846] specifies it. Servers authenticate with Ed25519
+//! certificates or keys, and so do clients if the server requires it. Two sides that share a secret
+//! can authenticate with that instead. There is no other way to authenticate: the crate is for your
+//! own services, not for the public web. It is pure Rust, has no global state, and needs no crypto
+//! provider.
 //!
 //! ```
 //! use std::io::{Read, Write};

@@ -81,8 +81,8 @@ impl fmt::Debug for Client {
 
 /// Builds a [`Client`].
 ///
-/// Invalid settings are reported by [`build`](Self::build), even if the setting is made again. Of
-/// several, the first is reported.
+/// [`build`](Self::build) reports invalid settings, and of several the first. A later valid call
+/// does not undo the error.
 #[must_use]
 pub struct ClientBuilder {
     settings: Settings,
@@ -125,8 +125,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets who this client is, for servers that request a client certificate. Without an identity,
-    /// such a server receives an empty answer. Replaces an earlier call.
+    /// Sets who this client is, for servers that ask for a client's certificate or key. Without an
+    /// identity, the client sends such a server an empty Certificate. Replaces an earlier call.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
@@ -147,7 +147,7 @@ impl ClientBuilder {
     }
 
     /// Sets the key exchange groups to offer, in order of preference. Defaults to X25519MLKEM768,
-    /// X25519 and secp256r1.
+    /// X25519 and, where it is [available](crate::guide#cargo-features), secp256r1.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self
@@ -170,8 +170,9 @@ impl ClientBuilder {
     /// `SessionCache::new(0)` stores none, so that every handshake is a full one. Tickets arrive
     /// while the client reads: a client that only writes has nothing to resume.
     ///
-    /// A cache can be shared between clients. A session is resumed only by a client with the same
-    /// trust and identity that connects to the same name.
+    /// A cache can be shared between clients. A session is resumed only by a client that connects
+    /// to the same name with the same trust (including its revocation lists), the same identity and
+    /// the same external PSK.
     pub fn sessions(mut self, cache: SessionCache) -> Self {
         self.sessions = cache;
         self
@@ -261,8 +262,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets whether connections look like TLS 1.2 to middleboxes (RFC 9846, E.4). On by default. It
-    /// costs 38 bytes.
+    /// Sets whether connections look like TLS 1.2 to middleboxes (RFC 9846, E.4). On by default.
+    /// Each side then sends 38 bytes more, or 70 if the server sends a HelloRetryRequest.
     pub fn compatibility_mode(mut self, on: bool) -> Self {
         self.compatibility_mode = on;
         self
@@ -281,7 +282,8 @@ impl ClientBuilder {
     /// Checks the settings and creates the client.
     ///
     /// # Errors
-    /// Returns [`Error::Config`] with the setting that is missing or invalid.
+    /// Returns [`Error::Config`] with the setting that is missing or invalid, or [`Error::Name`] if
+    /// a name in the [`Trust`] is invalid.
     pub fn build(mut self) -> Result<Client, Error> {
         let groups = &self.settings.groups;
         let key_shares = match self.key_shares {

@@ -16,9 +16,9 @@
 //! scrub         overwrites the stack after a call that worked on a secret
 //! ```
 //!
-//! The left column is complete by itself on every target. Secrets come in as slices of a
-//! [`Secret`](crate::Secret) and go out in a new one; what a primitive keeps for itself (expanded
-//! keys, HMAC pads) lives on the heap and is wiped when dropped.
+//! The left column is complete by itself on every target that `getrandom` supports. Secrets come in
+//! as slices of a [`Secret`](crate::Secret) and go out in a new one; what a primitive keeps for
+//! itself (expanded keys, HMAC pads) lives on the heap and is wiped when dropped.
 
 #![cfg_attr(
     not(test),

@@ -61,8 +61,8 @@ impl Validity {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Setting`] if the second moment is not after the first, or is later
-    /// than the year 9999.
+    /// Returns [`Error::Config`] with [`ConfigError::Setting`] if the second moment is not after
+    /// the first, or is later than the year 9999.
     pub fn between(not_before: Duration, not_after: Duration) -> Result<Self, Error> {
         let reason = if not_after <= not_before {
             "it ends before it begins"

@@ -23,7 +23,8 @@ pub enum Padding {
     Block(u16),
     /// Pads to the next power of two: many lengths look alike, at a cost of up to twice the bytes.
     PowerOfTwo,
-    /// Pads every record to the maximum: only the number of records shows.
+    /// Pads every record to the maximum: 16 KiB of content and padding, or less if the peer's
+    /// record_size_limit is lower. Only the number of records shows.
     Full,
 }
 

@@ -96,18 +96,19 @@ impl Named {
     }
 }
 
-/// Whether a server requests certificates from its clients, and whom it trusts.
+/// Whether a server asks its clients for a certificate or a key, and whom it trusts.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum ClientAuth {
-    /// Clients are not asked for a certificate.
+    /// Clients are not asked for a certificate or a key.
     #[default]
     None,
-    /// Clients are asked and may decline: `peer()` is then `None`. A certificate that a client
-    /// sends must be valid.
+    /// Clients are asked and may decline: `peer()` is then `None`. A certificate or key that a
+    /// client sends must be valid.
     Optional(Trust),
-    /// Clients without a valid certificate are refused. The exception is a client with an [external
-    /// PSK](ServerBuilder::external_psks): it sends no certificate, and `peer()` is `None`.
+    /// Clients without a valid certificate or a trusted key are refused. The exception is a client
+    /// with an [external PSK](ServerBuilder::external_psks): it sends neither, and `peer()` is
+    /// `None`.
     Required(Trust),
 }
 
@@ -192,8 +193,8 @@ impl fmt::Debug for Server {
 
 /// Builds a [`Server`].
 ///
-/// Invalid settings are reported by [`build`](Self::build), even if the setting is made again. Of
-/// several, the first is reported.
+/// [`build`](Self::build) reports invalid settings, and of several the first. A later valid call
+/// does not undo the error.
 #[must_use]
 pub struct ServerBuilder {
     settings: Settings,
@@ -302,8 +303,9 @@ impl ServerBuilder {
     /// it is held in memory, at most `max_size` bytes.
     ///
     /// A configuration that replaces another one, as in a [`LiveServer`](crate::LiveServer), needs
-    /// a clone of the same guard: a new guard rejects the early data of all tickets that were given
-    /// out before.
+    /// the same [`early_data_window`](Self::early_data_window), and either a clone of the same
+    /// guard or, if the guard uses a store, a guard with the same store and zone name. Otherwise it
+    /// rejects the early data of all tickets that were issued before.
     ///
     /// **Early data can be replayed**, within the limits that [`ReplayGuard`] describes, and has no
     /// forward secrecy. Act on it only if that may happen twice (RFC 9846, section 8 and F.5).
@@ -339,7 +341,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets whether clients must authenticate with a certificate. By default they are not asked.
+    /// Sets whether clients must authenticate with a certificate or a key. By default they are not
+    /// asked.
     pub fn client_auth(mut self, client_auth: ClientAuth) -> Self {
         self.client_auth = client_auth;
         self
@@ -362,11 +365,12 @@ impl ServerBuilder {
     }
 
     /// Sets the key exchange groups to accept, in order of preference. Defaults to X25519MLKEM768,
-    /// X25519 and secp256r1.
+    /// X25519 and, where it is [available](crate::guide#cargo-features), secp256r1.
     ///
-    /// A client that sent a share for one of them is not asked for another, with one exception: if
-    /// X25519MLKEM768 is the first group that both sides support and the client sent only other
-    /// shares, it is worth a round trip.
+    /// If the client sent a share for one of these groups, the server uses it and does not request
+    /// another one. There is one exception: if X25519MLKEM768 is the first group that both sides
+    /// support and the client sent shares only for others, the server requests one for it, which
+    /// costs a round trip.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self
@@ -445,9 +449,9 @@ impl ServerBuilder {
     /// Sets a hook that decides about every client that has authenticated with a certificate or a
     /// key. If it returns `Err`, the connection ends with access_denied.
     ///
-    /// It is called for resumed sessions too. It is not called for clients without a certificate,
-    /// whom [`ClientAuth::Required`] refuses, nor for clients with an [external
-    /// PSK](Self::external_psks), which belongs to one client alone.
+    /// It is called for resumed sessions too. It is not called for clients that sent neither a
+    /// certificate nor a key ([`ClientAuth::Required`] refuses them), nor for clients with an
+    /// [external PSK](Self::external_psks), which belongs to one client alone.
     ///
     /// For a client that sends [early data](Self::early_data) it is called twice: before the data
     /// is accepted, when an `Err` rejects the early data alone, and once the client has proven to
@@ -493,7 +497,8 @@ impl ServerBuilder {
     /// Checks the settings and creates the server.
     ///
     /// # Errors
-    /// Returns [`Error::Config`] with the setting that is missing or invalid.
+    /// Returns [`Error::Config`] with the setting that is missing or invalid, or [`Error::Name`] if
+    /// a name in the settings is invalid.
     pub fn build(self) -> Result<Server, Error> {
         self.settings.check()?;
         let nameless = self.default_identity.is_none() && self.named.is_empty();

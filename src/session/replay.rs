@@ -36,12 +36,12 @@ use crate::time::Now;
 ///
 /// Early data arrives before the server has sent anything, so anyone who recorded it can send it
 /// again, and the copy looks like the original. A guard records each ClientHello whose early data
-/// was accepted, for as long as it would be accepted again; after that its age refuses it. A guard
-/// is of use only if it never forgets early, so a guard that cannot tell refuses. The connection
-/// then continues without the early data. The client learns that, and may send the same after the
-/// handshake.
+/// was accepted, for as long as the server considers that ClientHello fresh. After that, the server
+/// rejects a copy because of its age. A guard that cannot tell whether it has seen a ClientHello
+/// rejects the early data. The connection then continues without it. The client learns that, and
+/// may send the same data after the handshake.
 ///
-/// | guard | accepts early data under | and none |
+/// | guard | accepts early data under | accepts none |
 /// |---|---|---|
 /// | [`in_memory`] | tickets of servers with this guard | after a restart, in another process |
 /// | [`with_store`] | tickets of servers with a store of this name | if the store is unavailable |
@@ -49,12 +49,13 @@ use crate::time::Now;
 ///
 /// If a guard accepts no early data, the session still resumes, without it. A clone is another
 /// handle to the same guard: give one to each `Server` of a process that is to accept the others'
-/// early data. Servers with different windows of freshness never accept each other's early data,
-/// because what one may have forgotten could still be fresh for the other.
+/// early data. Servers with a different [`early_data_window`] never accept each other's early data,
+/// because one server could still consider fresh what the other has forgotten.
 ///
 /// [`in_memory`]: Self::in_memory
 /// [`with_store`]: Self::with_store
 /// [`asking`]: Self::asking
+/// [`early_data_window`]: crate::ServerBuilder::early_data_window
 ///
 /// # What it does not prevent
 ///
@@ -62,15 +63,15 @@ use crate::time::Now;
 /// application. In short:
 ///
 /// * **A client that tries again.** An attacker on the network can let early data through and hold
-///   the answer back. If the client then sends the same data on another connection, or after the
-///   handshake because it was rejected there, the server receives it twice, on two genuine
-///   connections.
+///   the answer back. If the client then sends the same data on another connection, or again after
+///   that connection's handshake because the early data was rejected, the server receives it twice,
+///   on two genuine connections.
 /// * **Delay.** Early data can be held back and delivered later within the window, after data that
 ///   was sent after it.
-/// * **Loss of forward secrecy.** Whoever learns the ticket's key can decrypt early data, even
-///   years later.
+/// * **Loss of forward secrecy.** Whoever learns the key that sealed the ticket can decrypt the
+///   early data sent under it, even years later.
 ///
-/// So accept nothing as early data that must not happen twice or out of order, whatever the guard.
+/// So do not accept as early data what must not happen twice or out of order, whatever the guard.
 ///
 /// ```
 /// use fleeting::ReplayGuard;
@@ -105,20 +106,21 @@ enum Keeper {
 }
 
 impl ReplayGuard {
-    /// Creates a guard that remembers in this process's memory. It begins with a zone of its own:
-    /// tickets of other processes, and of this one before its last start, allow no early data here.
+    /// Creates a guard that remembers in this process's memory. It has a zone of its own: tickets
+    /// of other processes, and of this one before its last start, allow no early data here.
     ///
     /// `capacity` is the number of entries, of 50 to 100 bytes each, which are allocated when
-    /// needed. When the guard is full, early data is refused until some entries have expired; none
-    /// is forgotten to make room. An entry is dropped after one to two times its life. So provide
-    /// twice as many entries as early data arrives within the window, and four times as many if
-    /// clients' clocks are far off. With 0, no early data is ever accepted.
+    /// needed. When the guard is full, it rejects early data until some entries have expired; it
+    /// drops none to make room. An entry is dropped after one to two times its lifetime. So provide
+    /// twice as many entries as connections with early data arrive within the window, or four times
+    /// as many if clients' clocks are far off. With 0, no early data is ever accepted.
     ///
-    /// Setting the clock back brings nothing back: what was forgotten is refused by its date. If
-    /// the clock was far ahead for a while, its entries expire only then; at worst, early data is
-    /// refused until the process restarts.
+    /// Setting the clock back does not make the guard accept a replay: it also rejects what would
+    /// expire no later than an entry that it has dropped. If the clock was far ahead for a while,
+    /// the entries recorded then do not expire before the clock reaches that time again. At worst,
+    /// early data is rejected until the process restarts.
     ///
-    /// **A process that is copied must create its guard after that**: two copies of one guard
+    /// **A process that is copied must create its guard after the copy**: two copies of one guard
     /// (after a `fork`, or in a virtual machine whose snapshot is started twice) each accept the
     /// same early data once. The same holds for a process that is reset to a snapshot.
     pub fn in_memory(capacity: usize) -> Self {

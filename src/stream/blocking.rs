@@ -75,17 +75,18 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 ///
 /// # Many small writes
 ///
-/// Each `write` creates a record and calls the transport. A program that writes small pieces can
-/// [cork](Self::set_corked) the stream, and call `flush` when the peer should receive everything.
+/// Each `write` creates at least one record and calls the transport, unless the stream is
+/// [corked](Self::set_corked). A program that writes small pieces can cork the stream, and call
+/// `flush` when the peer should receive everything.
 ///
 /// # Memory
 ///
-/// The buffers grow with the amounts written and read at once, up to about 66 KB in each direction,
-/// and stay while bytes move: then neither calls nor records allocate. When `read` has no further
-/// data at hand and must wait for the peer, they are freed: a waiting stream keeps 512 bytes in
-/// each direction. Messages of up to 490 bytes, one at a time, never need more. For longer
-/// messages, each such wait costs one allocation for sending and two or three for receiving,
-/// however much data passes between two waits.
+/// The buffers grow with the amounts written and read at once, up to about 66 KB in each direction.
+/// They are kept while data flows, so that neither calls nor records allocate. When `read` has no
+/// data left and must wait for the peer, it shrinks them to 512 bytes in each direction. This is
+/// enough for messages of up to 490 bytes, one at a time. For longer messages the buffers must grow
+/// again after each such wait: one allocation for sending and two or three for receiving, whatever
+/// the amount of data until the next wait.
 ///
 /// ```
 /// use std::io::{BufRead, Read, Write};
@@ -177,8 +178,8 @@ impl<S: Read + Write> Stream<S> {
         self.flush()
     }
 
-    /// Renews the keys of both directions: ours now, the peer's when it answers (RFC 9846, 4.7.3).
-    /// Whoever learns the new keys cannot decrypt what the old keys protected.
+    /// Renews the keys of both directions: this side's now, the peer's when it answers (RFC 9846,
+    /// 4.7.3). Whoever learns the new keys cannot decrypt what the old keys protected.
     ///
     /// # Errors
     ///
@@ -195,8 +196,8 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// `write` receives a buffer of up to `length` bytes, limited by the size of a record (16384
     /// bytes, or what the peer accepts), and returns how many bytes it wrote. A larger number
-    /// counts as the whole buffer. The buffer's initial content is unspecified. Each call creates a
-    /// record, as each `write` does.
+    /// counts as the whole buffer. The buffer's initial content is unspecified. Unless the
+    /// stream is [corked](Self::set_corked), a call that writes anything creates one record.
     ///
     /// ```
     /// # use std::io::{self, Write};
@@ -268,7 +269,7 @@ impl<S: Read + Write> Stream<S> {
 
     /// Returns who the peer is, as proven by its certificate or key. For a client this is `None`
     /// only if an [`external_psk`](Self::external_psk) was used; for a server, also if the client
-    /// was not asked or showed neither.
+    /// was not asked, or sent neither a certificate nor a key.
     pub fn peer(&self) -> Option<&Peer> {
         self.negotiated.peer()
     }
@@ -331,8 +332,8 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Config`] if the label or the length is empty or too long, or the error that
-    /// the connection failed with.
+    /// Returns [`Error::Config`] if the label is empty or too long or if the length is 0 or too
+    /// large, or the error that the connection failed with.
     pub fn export_keying_material(
         &self,
         label: impl AsRef<[u8]>,
@@ -387,16 +388,20 @@ impl<S: Read + Write> Stream<S> {
     }
 
     /// Splits the stream into two halves, one for a thread that reads and one for a thread that
-    /// writes. Neither waits for the other: reading continues while a write waits for its
-    /// transport.
+    /// writes. Only transports that implement [`Split`] can be split.
     ///
-    /// If one half fails, the other one returns the same error next. Errors of the transport are
-    /// the exception: an error while sending is returned by all later writes and leaves reading as
-    /// it is, since reading may tell more, such as the alert of a peer that is gone. Only
-    /// transports that implement [`Split`] can be split. A KeyUpdate that the peer asks for is sent
-    /// with the next data or flush. Early data that [`take_early_data`](Self::take_early_data) has
-    /// not taken is available from [`ReadHalf::take_early_data`]. The halves have no exporters:
-    /// derive keying material before.
+    /// Reading continues while a write waits for the transport. There is one exception: if reading
+    /// fails and no write is in progress, the read half makes one attempt to send the alert, which
+    /// takes as long as the transport lets a write wait.
+    ///
+    /// If the connection fails in one half, the next call of the other half returns the same error.
+    /// Errors of the transport are different. After an error while sending, all later writes return
+    /// that error, but reading continues: it may return data, or the alert of a peer that is gone.
+    ///
+    /// A KeyUpdate that the peer asks for is sent with the next data or flush. Early data that
+    /// [`take_early_data`](Self::take_early_data) has not taken is available from
+    /// [`ReadHalf::take_early_data`]. The halves have no exporters: derive keying material before
+    /// the split.
     ///
     /// ```
     /// use std::io::{Read, Write};

@@ -297,8 +297,8 @@ impl<R: Read> Read for ReadHalf<R> {
     /// close_notify, or if `out` is empty.
     ///
     /// Waits only for the reader of the transport, with one exception: if it fails with an error
-    /// that the peer should know, and the other half is not working, one attempt to send the alert
-    /// comes first, and takes as long as the transport lets a write wait.
+    /// that the peer should know, and the other half is not working, it first makes one attempt to
+    /// send the alert, which takes as long as the transport lets a write wait.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
             return Ok(0);
@@ -389,7 +389,8 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
-    /// Renews the keys of both directions: ours now, the peer's when it answers (RFC 9846, 4.7.3).
+    /// Renews the keys of both directions: this side's now, the peer's when it answers (RFC 9846,
+    /// 4.7.3).
     ///
     /// # Errors
     ///

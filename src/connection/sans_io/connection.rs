@@ -249,8 +249,9 @@ impl Connection {
     /// bytes.
     ///
     /// # Errors
-    /// Returns [`Error::WrongState`] during the handshake, [`Error::Config`] if the label or the
-    /// length is too long, and the error that the connection failed with.
+    /// Returns [`Error::WrongState`] during the handshake, [`Error::Config`] if the label is empty
+    /// or too long or if the length is 0 or too large, or the error that the connection failed
+    /// with.
     pub fn export_keying_material(
         &self,
         label: &[u8],

@@ -38,7 +38,8 @@ impl Connection {
     ///   is [allowed](crate::ClientBuilder::early_data) and a session permits it, up to
     ///   [`early_data_left`](Self::early_data_left) bytes. [`Negotiated::early_data`] tells
     ///   afterwards whether the server accepted or rejected it, always as a whole. Nothing is sent
-    ///   again automatically. Early data can be replayed: see there.
+    ///   again automatically. **Early data can be replayed**: see
+    ///   [`ClientBuilder::early_data`](crate::ClientBuilder::early_data).
     /// * For a server this is an answer to early data that it accepted. Only the holder of the
     ///   session's key can read it, but whether the client is present is known only when the
     ///   handshake is complete.

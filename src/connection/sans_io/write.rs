@@ -103,8 +103,8 @@ impl Connection {
         })
     }
 
-    /// Renews the keys of both directions: ours with the next record, the peer's when it answers
-    /// (RFC 9846, 4.7.3).
+    /// Renews the keys of both directions: this side's with the next record, the peer's when it
+    /// answers (RFC 9846, 4.7.3).
     ///
     /// # Errors
     /// Returns the errors of [`write`](Self::write).

@@ -87,7 +87,7 @@ impl Authority {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Identity::from_pem`], or [`ConfigError`] if the certificate is not
+    /// Returns the errors of [`Identity::from_pem`], or [`Error::Config`] if the certificate is not
     /// an authority's (CA).
     pub fn from_pem(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
         let chain = pem::certificates(certificate.as_ref())?;
@@ -302,8 +302,8 @@ impl AuthorityBuilder {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`build`](Self::build), or [`ConfigError::Issue`] if the one above
-    /// allows none below it, or not with these names.
+    /// Returns the errors of [`build`](Self::build), or [`Error::Config`] with
+    /// [`ConfigError::Issue`] if the one above allows none below it, or not with these names.
     ///
     /// # Panics
     ///

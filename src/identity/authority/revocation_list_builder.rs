@@ -119,7 +119,7 @@ impl<'a> RevocationListBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if the former list or a certificate is malformed or another
+    /// Returns [`Error::Config`] if the former list or a certificate is malformed or another
     /// authority's, if a serial number has more than 20 bytes, or if the authority's certificate
     /// does not allow it (KeyUsage without cRLSign).
     ///

@@ -21,8 +21,8 @@ use crate::secret::Secret;
 /// Who we are: an Ed25519 key, and a chain of certificates for it.
 ///
 /// A key without certificates ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem))
-/// is shown as a raw public key (RFC 7250) to peers that support it, and in a self-signed
-/// certificate without a name to others. All other identities show their chain.
+/// is sent as a raw public key (RFC 7250) to peers that support it, and in a self-signed
+/// certificate without a name to others. All other identities send their chain.
 ///
 /// The key can be held elsewhere, by something that signs with it and never reveals it
 /// ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
@@ -63,7 +63,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if a section is missing (for example because the arguments are
+    /// Returns [`Error::Config`] if a section is missing (for example because the arguments are
     /// swapped), if a `BEGIN` or `END` in a text is not part of a section, if a certificate or the
     /// key is malformed or not Ed25519, if the key does not belong to the first certificate, or if
     /// that certificate may not sign (KeyUsage).
@@ -79,8 +79,8 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `from_pem`, or [`ConfigError::File`]. An error about the content is in
-    /// [`ConfigError::InFile`].
+    /// Returns the errors of `from_pem`, or [`Error::Config`] with [`ConfigError::File`]. An error
+    /// about the content is in [`ConfigError::InFile`].
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
         let chain = pem::from_file(chain.as_ref(), |text| {
             let chain = pem::certificates(text)?;
@@ -110,12 +110,12 @@ impl Identity {
     /// Creates an identity from a key alone, as PKCS#8 in PEM, such as [`key_pem`](Self::key_pem)
     /// returns it, for peers that know the key.
     ///
-    /// Peers that support RFC 7250 are shown the raw key, others a self-signed certificate without
-    /// a name, which is the same each time.
+    /// Peers that support RFC 7250 receive the raw key, others a self-signed certificate without a
+    /// name, which is the same each time.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if there is no key, or if it is malformed or not Ed25519.
+    /// Returns [`Error::Config`] if there is no key, or if it is malformed or not Ed25519.
     pub fn from_key_pem(key: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::self_certified(
             pkcs8::read(pem::private_key(key.as_ref())?.expose())?,
@@ -126,8 +126,8 @@ impl Identity {
 
     /// Generates a new key, for peers that are told its public key.
     ///
-    /// Peers that support RFC 7250 are shown the raw key, others a self-signed certificate without
-    /// a name.
+    /// Peers that support RFC 7250 receive the raw key, others a self-signed certificate without a
+    /// name.
     ///
     /// # Errors
     ///
@@ -228,7 +228,7 @@ impl Identity {
 
     /// Returns the certificates in DER, our own first. For a key alone
     /// ([`generate`](Self::generate), [`from_key_pem`](Self::from_key_pem)) it is the certificate
-    /// without a name that peers without support for raw public keys are shown.
+    /// without a name that peers without support for raw public keys receive.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.chain
     }
@@ -253,7 +253,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::KeyElsewhere`] if the key is not held here
+    /// Returns [`Error::Config`] with [`ConfigError::KeyElsewhere`] if the key is not held here
     /// ([`with_signer`](Self::with_signer), [`asking`](Self::asking)).
     pub fn key_pem(&self) -> Result<Secret, Error> {
         match &self.0.key {

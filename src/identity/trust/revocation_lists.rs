@@ -121,9 +121,8 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if there is no list, if a `BEGIN` or `END` in the text is not part
-    /// of a section, or if one is malformed, not signed with
-    /// Ed25519, or of an unsupported kind.
+    /// Returns [`Error::Config`] if there is no list, if a `BEGIN` or `END` in the text is not part
+    /// of a section, or if one is malformed, not signed with Ed25519, or of an unsupported kind.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Self::from_der(pem::revocation_lists(pem.as_ref())?)
     }
@@ -132,8 +131,8 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `from_pem`, or [`ConfigError::File`]. An error about the content is in
-    /// [`ConfigError::InFile`].
+    /// Returns the errors of `from_pem`, or [`Error::Config`] with [`ConfigError::File`]. An error
+    /// about the content is in [`ConfigError::InFile`].
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         Self::from_pem(read_file(path)?).map_err(pem::in_file(path))
@@ -157,10 +156,11 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`from_pem`](Self::from_pem), or [`ConfigError::RevocationList`] if a
-    /// list is older than the one in force for the same certificates, unless that one turned out
-    /// not to be signed by their issuer. All former lists then stay in force. To return to an older
-    /// list on purpose, first reload the others without it, or create new `RevocationLists`.
+    /// Returns the errors of [`from_pem`](Self::from_pem), or [`Error::Config`] with
+    /// [`ConfigError::RevocationList`] if a list is older than the one in force for the same
+    /// certificates, unless that one turned out not to be signed by their issuer. All former lists
+    /// then stay in force. To return to an older list on purpose, first reload the others without
+    /// it, or create new `RevocationLists`.
     pub fn reload_pem(&self, pem: impl AsRef<[u8]>) -> Result<(), Error> {
         self.reload_der(pem::revocation_lists(pem.as_ref())?)
     }
@@ -169,8 +169,8 @@ impl RevocationLists {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `reload_pem`, or [`ConfigError::File`]. An error about the content is
-    /// in [`ConfigError::InFile`].
+    /// Returns the errors of `reload_pem`, or [`Error::Config`] with [`ConfigError::File`]. An
+    /// error about the content is in [`ConfigError::InFile`].
     pub fn reload_pem_file(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         self.reload_pem(read_file(path)?)

@@ -26,10 +26,10 @@ const MAX_AUTHORITIES_LEN: usize = 16_384;
 
 /// Whom to trust: authorities (roots), and keys.
 ///
-/// A root vouches for the names in the certificates that it issued. A key bound to a name
-/// ([`key_for`](Self::key_for)) replaces path, names and dates of the certificate that it comes in:
-/// a self-signed certificate will do, and so will an expired one. Between peers that support RFC
-/// 7250, the key comes without a certificate (a raw public key).
+/// A root vouches for the names in the certificates that it issued. If a key is bound to a name
+/// ([`key_for`](Self::key_for)), only the key is checked: the issuer, names and dates of a
+/// certificate that contains it are ignored, so the certificate may be self-signed or expired. If
+/// both sides support RFC 7250, the key can also arrive without a certificate (a raw public key).
 ///
 /// It is cheap to clone.
 ///
@@ -96,9 +96,9 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if there is no certificate, if one is malformed, not an authority's
-    /// (CA), or not Ed25519, or if a `BEGIN` or `END` in the text is not part of a section. A
-    /// server's own certificate is not an authority's: trust its key with
+    /// Returns [`Error::Config`] if there is no certificate, if one is malformed, not an
+    /// authority's (CA), or not Ed25519, or if a `BEGIN` or `END` in the text is not part of a
+    /// section. A server's own certificate is not an authority's: trust its key with
     /// [`key_for`](Self::key_for). To leave out what is not Ed25519, as in a bundle of public CAs,
     /// use [`usable_roots_from_pem`](Self::usable_roots_from_pem).
     pub fn roots_from_pem(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
@@ -109,8 +109,8 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `roots_from_pem`, or [`ConfigError::File`]. An error about the content
-    /// is in [`ConfigError::InFile`].
+    /// Returns the errors of `roots_from_pem`, or [`Error::Config`] with [`ConfigError::File`]. An
+    /// error about the content is in [`ConfigError::InFile`].
     pub fn roots_from_pem_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         pem::from_file(path.as_ref(), |text| Self::roots_from_pem(text))
     }
@@ -130,7 +130,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if the text is not well-formed PEM or has no certificate, or the
+    /// Returns [`Error::Config`] if the text is not well-formed PEM or has no certificate, or the
     /// error of the first certificate if none can be used.
     pub fn usable_roots_from_pem(pem: impl AsRef<[u8]>) -> Result<(Self, Vec<SkippedRoot>), Error> {
         let mut roots = Roots::default();
@@ -164,8 +164,8 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// Returns the errors of `usable_roots_from_pem`, or [`ConfigError::File`]. An error about the
-    /// content is in [`ConfigError::InFile`].
+    /// Returns the errors of `usable_roots_from_pem`, or [`Error::Config`] with
+    /// [`ConfigError::File`]. An error about the content is in [`ConfigError::InFile`].
     pub fn usable_roots_from_pem_file(
         path: impl AsRef<Path>,
     ) -> Result<(Self, Vec<SkippedRoot>), Error> {

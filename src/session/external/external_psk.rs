@@ -66,7 +66,7 @@ const MAX_NAME_LEN: usize = 255;
 /// # What an observer sees
 ///
 /// **The identity and both names are sent in the clear**, in the first message of each connection
-/// that begins with the secret. They identify the parties and link their connections. Keep private
+/// that offers the secret. They identify the parties and link their connections. Keep private
 /// data out of them.
 ///
 /// # Examples
@@ -139,8 +139,9 @@ impl ExternalPsk {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Setting`] if the secret has fewer than 16 bytes or repeats a single
-    /// byte, if the identity or a name is empty or too long, or if the two names are equal.
+    /// Returns [`Error::Config`] with [`ConfigError::Setting`] if the secret has fewer than 16
+    /// bytes or repeats a single byte, if the identity or a name is empty or too long, or if the
+    /// two names are equal.
     pub fn new(
         identity: impl AsRef<[u8]>,
         secret: impl AsRef<[u8]>,
@@ -200,8 +201,8 @@ impl ExternalPsk {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Setting`] if the secret has fewer than 16 bytes or repeats a single
-    /// byte, or if the identity is empty or has more than 1024 bytes.
+    /// Returns [`Error::Config`] with [`ConfigError::Setting`] if the secret has fewer than 16
+    /// bytes or repeats a single byte, or if the identity is empty or has more than 1024 bytes.
     pub fn not_imported(
         identity: impl AsRef<[u8]>,
         secret: impl AsRef<[u8]>,

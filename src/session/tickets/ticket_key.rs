@@ -74,8 +74,8 @@ impl TicketKey {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Setting`] if the secret is too short or all zeros, or if the times
-    /// are not in order.
+    /// Returns [`Error::Config`] with [`ConfigError::Setting`] if the secret is too short or all
+    /// zeros, or if the times are not in order.
     pub fn new(
         secret: impl AsRef<[u8]>,
         encrypt_from: Duration,

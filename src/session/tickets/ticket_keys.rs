@@ -32,10 +32,10 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// nothing. Another server accepts the ticket too if it has these keys, the same
 /// [identity's](crate::Identity) key for the name, and the same [`ClientAuth`](crate::ClientAuth).
 ///
-/// An expired key is not used. It is wiped by the next call that seals or opens a ticket. There is
-/// no background thread, so an idle process keeps it until then. An installed key is kept for
-/// another day, or until the next one is installed, so that a clock that was wrong for a while does
-/// not cost the key. All keys are wiped with the last clone.
+/// An expired key is not used. A generated key is wiped by the next call that seals or opens a
+/// ticket: there is no background thread, so an idle process keeps it until then. An installed key
+/// is kept for another day first, so that a clock that was wrong for a while does not cost the key.
+/// The next [`install`](Self::install) wipes it sooner. All keys are wiped with the last clone.
 ///
 /// A clone is another handle to the same keys: give one to each `Server` that is to accept the
 /// others' tickets. Each server still checks what a ticket allows against its own configuration.
@@ -88,11 +88,11 @@ impl TicketKeys {
         Self::new(false)
     }
 
-    /// Adds a key, while servers use the others.
+    /// Adds a key. Servers can be using the others meanwhile.
     ///
-    /// Of several keys that may seal, the one with the latest `encrypt_from` is used. A key with
-    /// the same secret is replaced, with its times: to stop using a key, install it again with
-    /// times in the past.
+    /// If several installed keys may seal, the one with the latest `encrypt_from` is used. The key
+    /// replaces one with the same secret: to stop using a key, install it again with times in the
+    /// past.
     pub fn install(&self, key: TicketKey) {
         let mut keys = self.lock();
         // There is no clock here, so the time of the last call for a ticket is used.
