@@ -9,7 +9,7 @@ import sys
 try:
     from OpenSSL import SSL
 except ImportError as error:
-    sys.exit(f"{error}, and this test is about it: pip install pyopenssl")
+    sys.exit(f"{error}, and this test needs it: pip install pyopenssl")
 if SSL.OPENSSL_VERSION_NUMBER < 0x40000000:
     sys.exit(f"{SSL.SSLeay_version(0).decode()} is too old: pip install --upgrade pyopenssl cryptography")
 
