@@ -1,4 +1,4 @@
-//! Records that go out.
+//! Outgoing records.
 
 pub(super) mod corking;
 pub(super) mod key_updates;
