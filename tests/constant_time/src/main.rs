@@ -2,7 +2,7 @@
 //! other's blind spots:
 //!
 //! ```text
-//! disassemble   the AES-GCM kernel of every width, by what its machine code can do at all
+//! disassemble   the AES-GCM kernel of every width, by analysis of its machine code
 //! valgrind      what valgrind can run (no AVX-512, VAES, SHA or ADX), with the secrets marked as
 //!               undefined: run it under valgrind, as the justfile does
 //! timing        AES-GCM of every width that this CPU has, by the clock

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! program   functions by name, from the executable
-//! value     what is known of a register, of a byte of the stack
-//! follow    where a secret goes in one function, and what must not be done with it
+//! value     what is known about a register or a byte of the stack
+//! follow    where a secret goes in one function, and its forbidden uses
 //! ```
 //!
 //! In the kernel a secret never leaves the vectors for a general register, a mask or the flags. No
