@@ -669,7 +669,7 @@ fn the_client_left_before_the_answer() {
     }
 }
 
-// ---- no answer, to any of them ----
+// ---- questions that are not answered ----
 
 /// Returns each question with a server that asks it. Its alert for the client is in the clear
 /// before there are keys, and under the server's keys after.

@@ -345,7 +345,7 @@ pub fn we_resume(speaker: &Speaker) {
     }
 }
 
-// ---- groups, and the retries to get there ----
+// ---- groups, and retries for them ----
 
 /// Options of the program, our settings, the agreed group, and whether there is a retry.
 pub type ClientRow<'a> = (

@@ -407,7 +407,7 @@ fn a_client_that_connects_cannot_be_asked() {
     }
 }
 
-// ---- wrong answers, and none ----
+// ---- wrong and missing answers ----
 
 /// A transport that fails once `broken` is set.
 struct Breaks {

@@ -303,7 +303,7 @@ fn the_record_that_brings_it_is_within_it() {
     }
 }
 
-// ---- how it is agreed ----
+// ---- negotiation ----
 
 fn with_limit(bytes: u16) -> (Client, Server) {
     let client = Client::builder()

@@ -182,7 +182,7 @@ impl Puppet {
     }
 }
 
-// ---- what is asked ----
+// ---- what is to be signed ----
 
 /// RFC 9846, 4.5.2: 64 spaces, the context string, a zero byte, and the transcript's hash. The same
 /// holds after a HelloRetryRequest.

@@ -264,7 +264,7 @@ fn the_ticket_is_used_up() {
     }
 }
 
-// ---- answers that are none ----
+// ---- invalid answers ----
 
 /// 4.3: an answer to an extension that was not sent is refused. After a retry early data is not
 /// offered any more.

@@ -134,7 +134,7 @@ fn a_changed_binder_of_another_psk_is_still_a_replay() {
     }
 }
 
-// ---- who cannot tell ----
+// ---- guards that do not know ----
 
 /// A full guard refuses until an entry has expired. It does not remove entries for new ones.
 #[test]

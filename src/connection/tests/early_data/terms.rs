@@ -230,7 +230,7 @@ fn at_a_server_that_takes_none() {
     assert!(puppet.us.negotiated().unwrap().resumed());
 }
 
-// ---- the same as before ----
+// ---- the same parameters as before ----
 
 /// "it MUST verify that the following values are the same as those associated with the selected
 /// PSK: ... The selected cipher suite". The same hash, which is enough to resume (4.7.1), is not

@@ -201,7 +201,7 @@ fn session_id() {
     }
 }
 
-// ---- extensions that must be there ----
+// ---- required extensions ----
 
 /// 9.2: "Servers receiving a ClientHello which does not conform to these requirements MUST abort
 /// the handshake with a "missing_extension" alert."
@@ -502,7 +502,7 @@ fn a_client_may_use_its_share_again() {
     assert_ne!(one[one.len() - 32..], other[other.len() - 32..], "share");
 }
 
-// ---- extensions as such ----
+// ---- extensions in general ----
 
 /// 4.3: "There MUST NOT be more than one extension of the same type in a given extension block",
 /// unknown ones included.

@@ -510,7 +510,7 @@ impl Puppet {
         assert_eq!(record, None);
     }
 
-    // ---- what a breach comes to ----
+    // ---- the result of a violation ----
 
     /// Asserts that these bytes are refused in this state: by a typed error, with the alert under
     /// the current keys and nothing else, and permanently.

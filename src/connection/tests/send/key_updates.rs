@@ -43,7 +43,7 @@ impl Puppet {
     }
 }
 
-// ---- what comes ----
+// ---- KeyUpdates of the peer ----
 
 /// "Upon receiving a KeyUpdate, the receiver MUST update its receiving keys"; update_not_requested
 /// is not answered.

@@ -518,7 +518,7 @@ fn the_ticket_that_a_failed_connection_used_is_forgotten() {
     }
 }
 
-// ---- whose they are ----
+// ---- which client may use them ----
 
 /// In a shared cache, a session is used only by a client with the same trust, the same identity and
 /// the same server name.
