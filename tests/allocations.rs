@@ -307,7 +307,7 @@ fn streams() -> (End, End) {
     (client, server)
 }
 
-/// Reads until the transport is empty, as a program does before it waits.
+/// Reads until the transport is empty, as an application does before it waits.
 fn drain(reader: &mut impl Read) -> usize {
     let (mut out, mut total) = ([0; 5000], 0);
     loop {
@@ -389,7 +389,7 @@ fn a_stream_that_was_read_to_its_end_holds_little() {
 }
 
 /// The halves hold little too. The reading half frees the memory of both when it waits, `flush`
-/// frees it for a program that does not read, and dropping the writing half frees all that it
+/// frees it for an application that does not read, and dropping the writing half frees all that it
 /// holds.
 #[test]
 fn halves_that_wait_hold_little() {
@@ -493,8 +493,8 @@ fn a_wait_costs_few_allocations_however_much_comes_after_it() {
     }
 }
 
-/// A program that only writes allocates nothing, with or without `flush`. The writing half frees
-/// memory on `flush`, since the reading half may never do it.
+/// An application that only writes allocates nothing, with or without `flush`. The writing half
+/// frees memory on `flush`, since the reading half may never do it.
 #[test]
 fn writing_without_a_wait_allocates_nothing() {
     for length in [400, 1000, 16_384, 60_000] {

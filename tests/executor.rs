@@ -345,7 +345,7 @@ fn many_connections_in_one_thread() {
     }
     executor.run();
     assert_eq!(*done.borrow(), cases.len());
-    // No task was polled in vain again and again: the number of polls is bounded.
+    // No task is polled endlessly in vain: the number of polls is bounded.
     assert!(executor.polls < 100_000, "{}", executor.polls);
 }
 

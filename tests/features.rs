@@ -1,4 +1,5 @@
-//! What a build without a feature says of what it lacks: `just features` runs this without any.
+//! What a build without a feature reports about what it lacks. `just features` runs this without
+//! any features.
 
 #![cfg(not(any(feature = "secp256r1", feature = "accelerate")))]
 
@@ -23,7 +24,7 @@ fn a_group_that_needs_a_feature_is_refused_by_its_name() {
 
 #[test]
 fn a_group_that_needs_a_feature_is_not_among_the_default_groups() {
-    // Without any setting, and with the groups that are left: both work.
+    // Both the default settings and the groups that are left work.
     Client::builder().trust(trust()).build().unwrap();
     let left = [NamedGroup::X25519_MLKEM768, NamedGroup::X25519];
     Client::builder()

@@ -22,8 +22,7 @@ type Aes256Gcm = AesGcm<Aes256Enc, U12>;
 /// A key for one direction's records, ready for use. It is wiped on drop.
 pub(crate) struct AeadKey(Cipher);
 
-/// Boxed one by one (the kernel's does it itself), so that AES-128 does not take the room of
-/// AES-256.
+/// Each is boxed (the kernel boxes its own), so that AES-128 does not take the space of AES-256.
 enum Cipher {
     /// AES of either size by our own kernel.
     Kernel(GcmKey),
@@ -42,7 +41,7 @@ impl AeadKey {
         Self::with(Width::best(), suite, key)
     }
 
-    /// [`new`](Self::new) with our own kernel of this width for AES-GCM, or without.
+    /// Like [`new`](Self::new), with our own kernel of this width for AES-GCM, or without it.
     pub(crate) fn with(width: Option<Width>, suite: Suite, key: &[u8]) -> Self {
         assert_eq!(
             key.len(),
@@ -99,7 +98,7 @@ impl AeadKey {
         })
     }
 
-    /// By a crate that works in place: the head is copied before.
+    /// Seals with a crate that works in place: the head is copied into the buffer first.
     fn seal_with(
         &self,
         key: &impl Portable,
@@ -116,14 +115,15 @@ impl AeadKey {
         .map(Into::into)
     }
 
-    /// Verifies `tag` over `buffer` and `aad`, and decrypts `buffer`: the first `head.len()` bytes
-    /// of the plaintext go to `head`, where a caller wants them, and the others stay in `buffer`,
-    /// in their place after that length.
+    /// Verifies `tag` over `buffer` and `aad`, and decrypts `buffer`. The first `head.len()` bytes
+    /// of the plaintext go to `head`, and the others stay at their place in `buffer`, after that
+    /// length.
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::BadRecordMac`]; then neither contains any plaintext, and what they
-    /// contained is lost. Returns [`Fault::Internal`] if `head` is longer than `buffer`.
+    /// Returns [`Fault::BadRecordMac`] if the record does not verify. Neither `head` nor `buffer`
+    /// then contains any plaintext, and their former content is lost. Returns [`Fault::Internal`]
+    /// if `head` is longer than `buffer`.
     pub(crate) fn open(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -145,11 +145,11 @@ impl AeadKey {
             Cipher::Aes256Gcm(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
             Cipher::ChaCha20Poly1305(key) => self.open_with(&**key, nonce, aad, buffer, tag, head),
         }
-        // RFC 9846, 5.2: a record that does not open ends the connection with bad_record_mac.
+        // RFC 9846, 5.2: a record that fails to decrypt ends the connection with bad_record_mac.
         .ok_or(Fault::BadRecordMac)
     }
 
-    /// By a crate that works in place: the head is copied afterwards.
+    /// Opens with a crate that works in place: the head is copied out afterwards.
     fn open_with(
         &self,
         key: &impl Portable,
@@ -167,7 +167,7 @@ impl AeadKey {
         Some(())
     }
 
-    /// [`seal`](Self::seal) without a head: the plaintext stands in `buffer`.
+    /// Like [`seal`](Self::seal), without a head: the plaintext is in `buffer`.
     pub(crate) fn seal_in_place(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -177,7 +177,7 @@ impl AeadKey {
         self.seal(nonce, aad, &[], buffer)
     }
 
-    /// [`open`](Self::open) without a head: the plaintext stays in `buffer`.
+    /// Like [`open`](Self::open), without a head: the plaintext stays in `buffer`.
     pub(crate) fn open_in_place(
         &self,
         nonce: &[u8; Suite::NONCE_LEN],
@@ -295,7 +295,7 @@ mod tests {
             let mut buffer = plaintext.clone();
             let tag = key.seal_in_place(&nonce, &aad, &mut buffer).unwrap();
 
-            // One bit of nonce, additional data, ciphertext or tag, as one string.
+            // A bit is flipped in the string of nonce, additional data, ciphertext and tag.
             let mut all = [&nonce[..], &aad, &buffer, &tag].concat();
             let bit = bit.index(8 * all.len());
             all[bit / 8] ^= 1 << (bit % 8);

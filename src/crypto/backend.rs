@@ -3,7 +3,8 @@
 //! `Portable` is always there and complete by itself, except for secp256r1 without the feature of
 //! that name. `Graviola` is verified assembler, about twice as fast for X25519 and Ed25519 signing,
 //! and four times and more for secp256r1 and ML-KEM. It panics on a CPU without the required
-//! instructions, so these are checked first, once. Everything else has one implementation.
+//! instructions, so the CPU is checked once, before the first call. Every other primitive has one
+//! implementation.
 
 use std::sync::OnceLock;
 
@@ -36,8 +37,8 @@ pub(crate) fn backend() -> Backend {
     *BACKEND.get_or_init(detect)
 }
 
-/// What graviola 0.4 asserts in every call (its `low/x86_64/cpu.rs`), and bmi2, which its X25519
-/// uses without asking.
+/// Checks what graviola 0.4 asserts in every call (its `low/x86_64/cpu.rs`), and bmi2, which its
+/// X25519 uses without checking.
 #[cfg(all(feature = "accelerate", target_arch = "x86_64"))]
 fn detect() -> Backend {
     let complete = std::arch::is_x86_feature_detected!("aes")
@@ -55,7 +56,7 @@ fn detect() -> Backend {
     }
 }
 
-/// What graviola 0.4 asserts in every call (its `low/aarch64/cpu.rs`).
+/// Checks what graviola 0.4 asserts in every call (its `low/aarch64/cpu.rs`).
 #[cfg(all(feature = "accelerate", target_arch = "aarch64"))]
 fn detect() -> Backend {
     let complete = std::arch::is_aarch64_feature_detected!("neon")
@@ -69,7 +70,7 @@ fn detect() -> Backend {
     }
 }
 
-/// Other targets have one column.
+/// Other targets have only the portable implementation.
 #[cfg(not(all(
     feature = "accelerate",
     any(target_arch = "x86_64", target_arch = "aarch64")
@@ -82,7 +83,7 @@ fn detect() -> Backend {
 mod tests {
     use super::*;
 
-    /// So that "all backends" in other tests is known to mean two where it should.
+    /// Makes sure that "all backends" in other tests means two where it should.
     #[test]
     fn graviola_is_chosen_exactly_where_it_runs() {
         let found = backend();
@@ -100,7 +101,7 @@ mod tests {
             any(target_arch = "x86_64", target_arch = "aarch64")
         ))]
         {
-            // It asserts what it needs in every call.
+            // graviola asserts its requirements in every call.
             let runs = std::panic::catch_unwind(|| {
                 graviola::key_agreement::x25519::StaticPrivateKey::from_array(&[7; 32]).public_key()
             });

@@ -1,4 +1,4 @@
-//! SHA-256 and SHA-384, as the transcript needs them: updated step by step, and read at any point.
+//! SHA-256 and SHA-384 for the transcript: updated step by step, and read at any point.
 
 use core::fmt;
 
@@ -12,13 +12,13 @@ pub(crate) enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
-    /// Both.
+    /// Both hashes.
     pub(crate) const ALL: [Self; 2] = [Self::Sha256, Self::Sha384];
 
-    /// The longest output of any, in bytes.
+    /// The longest output, in bytes.
     pub(crate) const MAX_OUTPUT_LEN: usize = 48;
 
-    /// `Hash.length` of RFC 9846, section 7, in bytes.
+    /// Returns `Hash.length` of RFC 9846, section 7, in bytes.
     pub(crate) fn output_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -26,7 +26,7 @@ impl HashAlgorithm {
         }
     }
 
-    /// The hash of one string.
+    /// Returns the hash of one string.
     pub(crate) fn hash(self, bytes: &[u8]) -> Digest {
         match self {
             Self::Sha256 => Digest::new(&sha2::Sha256::digest(bytes)),
@@ -35,7 +35,8 @@ impl HashAlgorithm {
     }
 }
 
-/// Returns the SHA-256 of one string, for digests of our own, whose length no cipher suite decides.
+/// Returns the SHA-256 of one string, for our own digests, whose length does not depend on the
+/// cipher suite.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }

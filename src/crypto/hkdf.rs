@@ -24,27 +24,28 @@ enum Pads {
     Sha384(Box<Hkdf<Sha384>>),
 }
 
-/// More output was asked for than HKDF can give: 255 times the hash's length (RFC 5869, 2.3).
+/// More output was requested than HKDF can give: 255 times the hash's length (RFC 5869, 2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutputTooLong;
 
 impl Prk {
-    /// HKDF-Extract. An empty salt is as good as a string of zeros (RFC 5869, 2.2).
+    /// Computes HKDF-Extract. An empty salt is equivalent to a string of zeros (RFC 5869, 2.2).
     pub(crate) fn extract(algorithm: HashAlgorithm, salt: &[u8], ikm: &[u8]) -> Self {
         let secret = scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => Secret::copy_of(&Hkdf::<Sha256>::extract(Some(salt), ikm).0),
             HashAlgorithm::Sha384 => Secret::copy_of(&Hkdf::<Sha384>::extract(Some(salt), ikm).0),
         });
-        // Not the pads that extracting leaves in passing: unused room in them shows what was on the
-        // stack before, a part of the input.
+        // The pads that extracting leaves are not reused: unused memory in them holds what was on
+        // the stack before, which is a part of the input.
         Self::from_secret(algorithm, secret)
     }
 
-    /// A secret that HKDF made before: at least as long as the hash's output (RFC 5869, 2.3).
+    /// Makes a key from an earlier output of HKDF, which must be at least as long as the hash's
+    /// output (RFC 5869, 2.3).
     ///
     /// # Panics
     ///
-    /// If it is shorter: a mistake in the calling code, never of a peer.
+    /// Panics if it is shorter: an error in the calling code, never a peer's.
     pub(crate) fn from_secret(algorithm: HashAlgorithm, secret: Secret) -> Self {
         let pads = scrubbed_hash(algorithm, || match algorithm {
             HashAlgorithm::Sha256 => Pads::Sha256(pads(&secret)),
@@ -60,22 +61,23 @@ impl Prk {
         }
     }
 
-    /// The key itself, for the key log and for secrets that are kept without being expanded.
+    /// Returns the key itself, for the key log and for secrets that are stored without being
+    /// expanded.
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// The key itself; the pads are wiped.
+    /// Returns the key itself. The pads are wiped.
     pub(crate) fn into_secret(self) -> Secret {
         self.secret
     }
 
-    /// HKDF-Expand to `len` bytes, where `info` is all parts one after the other.
+    /// Computes HKDF-Expand to `len` bytes. `info` is the concatenation of its parts.
     ///
     /// # Panics
     ///
-    /// If `len` is over 255 times the hash's length. The key schedule asks for 48 bytes at most; an
-    /// application that chooses a length is answered by [`expand_into`](Self::expand_into).
+    /// Panics if `len` is over 255 times the hash's length. The key schedule uses at most 48 bytes.
+    /// For a length that an application chooses, use [`expand_into`](Self::expand_into).
     #[expect(
         clippy::expect_used,
         reason = "the lengths are the key schedule's, all far below the limit"
@@ -85,7 +87,7 @@ impl Prk {
             .expect("the key schedule asks for less than 255 blocks")
     }
 
-    /// HKDF-Expand into `out`.
+    /// Computes HKDF-Expand into `out`.
     ///
     /// # Errors
     ///
@@ -123,7 +125,7 @@ mod tests {
 
     #[test]
     fn rfc_5869() {
-        // RFC 5869, A.1 and A.3. Wycheproof shows no PRK.
+        // RFC 5869, A.1 and A.3. Wycheproof gives no PRK.
         let salt: Vec<_> = (0x00..=0x0c).collect();
         let info: Vec<_> = (0xf0..=0xf9).collect();
         for (salt, info, prk, okm) in [

@@ -12,7 +12,8 @@ use crate::crypto::scrub::scrubbed_hash;
 
 #[cfg(test)]
 std::thread_local! {
-    /// How many tags this thread has made or checked: what a peer made us work, for tests.
+    /// The number of tags that this thread has made or checked, so that tests see what a peer costs
+    /// us.
     pub(crate) static TAGS: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
 }
 
@@ -54,7 +55,7 @@ impl HmacKey {
     }
 
     /// Returns true if `tag` is the whole tag of all `parts`. Takes constant time, except that a
-    /// wrong length is found at once.
+    /// wrong length is rejected at once.
     pub(crate) fn verify(&self, parts: &[&[u8]], tag: &[u8]) -> bool {
         scrubbed_hash(self.algorithm(), || match &self.0 {
             Pads::Sha256(pads) => fed(&**pads, parts).verify_slice(tag).is_ok(),

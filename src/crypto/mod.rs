@@ -17,12 +17,15 @@
 //! ```
 //!
 //! The left column is complete by itself on every target that `getrandom` supports. Secrets come in
-//! as slices of a [`Secret`](crate::Secret) and go out in a new one; what a primitive keeps for
-//! itself (expanded keys, HMAC pads) lives on the heap and is wiped when dropped.
+//! as slices of a [`Secret`](crate::Secret) and go out in a new one. What a primitive keeps for
+//! itself (expanded keys, HMAC pads) is on the heap and is wiped on drop.
 
 #![cfg_attr(
     not(test),
-    expect(dead_code, reason = "a part serves the tests of both backends alone")
+    expect(
+        dead_code,
+        reason = "some of it is used only by tests of both backends"
+    )
 )]
 
 pub(crate) mod aead;

@@ -12,7 +12,7 @@ pub(crate) enum Suite {
 }
 
 impl Suite {
-    /// All of them, in the order of the registry.
+    /// All suites, in the order of the registry.
     pub(crate) const ALL: [Self; 3] = [
         Self::Aes128GcmSha256,
         Self::Aes256GcmSha384,
@@ -40,7 +40,7 @@ impl Suite {
         }
     }
 
-    /// The hash of the key schedule and the transcript.
+    /// Returns the hash of the key schedule and the transcript.
     pub(crate) fn hash(self) -> HashAlgorithm {
         match self {
             Self::Aes128GcmSha256 | Self::ChaCha20Poly1305Sha256 => HashAlgorithm::Sha256,
@@ -48,7 +48,7 @@ impl Suite {
         }
     }
 
-    /// The length of the AEAD's key in bytes.
+    /// Returns the length of the AEAD's key in bytes.
     pub(crate) fn key_len(self) -> usize {
         match self {
             Self::Aes128GcmSha256 => 16,
@@ -56,14 +56,14 @@ impl Suite {
         }
     }
 
-    /// How many records one key may protect.
+    /// Returns how many records one key may protect.
     pub(crate) fn record_limit(self) -> u64 {
         match self {
             // RFC 9846, 5.5: 2^24.5 full-size records, rounded down. Short records count as full
-            // ones: a margin that costs nothing.
+            // ones, which keeps a margin at no cost.
             Self::Aes128GcmSha256 | Self::Aes256GcmSha384 => 23_726_566,
-            // RFC 9846, 5.5: the sequence number would wrap first, and 5.3: it must not. The last
-            // number of all is never used.
+            // RFC 9846, 5.5: the sequence number would wrap first, and 5.3 forbids that. The last
+            // number is never used.
             Self::ChaCha20Poly1305Sha256 => u64::MAX,
         }
     }
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_record_limit_is_two_to_the_24_and_a_half() {
-        // RFC 9846, 5.5. limit <= 2^24.5 < limit + 1, squared: no floating point.
+        // RFC 9846, 5.5: limit <= 2^24.5 < limit + 1, squared to avoid floating point.
         let limit = u128::from(Suite::Aes128GcmSha256.record_limit());
         assert!(limit * limit <= 1 << 49 && (limit + 1) * (limit + 1) > 1 << 49);
         assert_eq!(

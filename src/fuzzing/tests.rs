@@ -1,4 +1,4 @@
-//! Runs each target over its corpus and over fresh seeds, so that what the fuzzer has found stays
+//! Runs each target on its corpus and on fresh seeds, so that faults that the fuzzer found stay
 //! fixed.
 
 use std::fs;
@@ -38,7 +38,7 @@ fn run_corpus(name: &str) {
         fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
     {
         let file = file.unwrap().path();
-        // A test that fails shows this: which file it was.
+        // A failing test prints which file it was.
         println!("{}", file.display());
         target(&fs::read(file).unwrap());
         count += 1;
@@ -50,7 +50,8 @@ fn run_corpus(name: &str) {
     );
     for (_, _, seed) in seeds().iter().filter(|(target, ..)| *target == name) {
         target(seed);
-        // A little of what the fuzzer does: cuts every seed short and flips a bit, at some places.
+        // This does a little of what the fuzzer does: it cuts every seed short and flips a bit, at
+        // some places.
         for at in (0..seed.len()).step_by(seed.len() / 16 + 1) {
             target(&seed[..at]);
             let mut flipped = seed.clone();
@@ -126,7 +127,7 @@ fn lists_say_what_they_are_called() {
     assert_eq!(verdicts.len(), 5);
 }
 
-/// Otherwise the fuzzer would reach nothing but the first message.
+/// Otherwise the fuzzer would not get beyond the first message.
 #[test]
 fn recorded_conversations_are_understood_to_their_end() {
     for (target, name, seed) in seeds() {
@@ -178,7 +179,7 @@ fn seeds_are_what_they_should_be() {
         .map(|(_, _, seed)| Message::decode(&seed).unwrap().name())
         .collect();
     assert_eq!(kinds.len(), 11, "{kinds:?}");
-    // One from RFC 8448, and ours: by group, by cookie and by both.
+    // One retry is from RFC 8448, and three are ours: by group, by cookie, and by both.
     let retries = of("messages")
         .filter(|(_, name, _)| name.ends_with("HelloRetryRequest"))
         .count();

@@ -1,13 +1,13 @@
 //! Runs the two halves of a stream under every interleaving of their threads, with loom.
 //!
-//! The tests run the library's own files: `stream/split.rs`, `connection/split/`, and what these
-//! need to know of KeyUpdates and alerts. Stand-ins replace what else these files import. They are
-//! as simple as possible: a record is one byte, and what is received is a script.
+//! The tests run the library's own files: `stream/split.rs`, `connection/split/`, and the parts
+//! about KeyUpdates and alerts that these need. Stand-ins replace what else these files import.
+//! They are as simple as possible: a record is one byte, and what is received is a script.
 
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "the library's own files, of which a test uses a part"
+    reason = "the library's own files, of which a test uses only a part"
 )]
 
 #[path = "../../src/code_point.rs"]

@@ -1,7 +1,8 @@
-//! Circles of files: `a` imports from `b`, and `b`, perhaps by way of others, from `a`.
+//! Circles of files: `a` imports from `b`, and `b` imports from `a`, directly or through other
+//! files.
 //!
 //! Files in a circle can only be understood together, however small each of them is. The rule about
-//! floors leaves room for circles inside a folder; this one does not.
+//! floors allows circles inside a folder; this one does not.
 //!
 //! The edges of the graph are the imports of the library's own code. In addition, a `mod.rs` (or
 //! any file that declares modules) leads to the files that it declares, since an import of a folder
@@ -12,11 +13,11 @@ use std::collections::BTreeMap;
 
 use crate::tree::{Tree, module_of};
 
-/// A file to the files that it imports from, each with the import's line and path.
+/// Maps a file to the files that it imports from, each with the import's line and path.
 type Graph<'t> = BTreeMap<&'t str, BTreeMap<&'t str, (usize, String)>>;
 
 impl Tree {
-    /// Every circle that is found, as text: its files, and what each takes from the next.
+    /// Returns every circle as text: its files, and what each imports from the next.
     pub(crate) fn circles(&self) -> Vec<String> {
         let mut graph = self.graph();
         let mut circles = Vec::new();
@@ -27,7 +28,7 @@ impl Tree {
                 format!("  src/{from}:{line}: crate::{path} (src/{to})")
             });
             circles.push(edges.collect::<Vec<_>>().join("\n"));
-            // One edge less, and the next circle shows.
+            // Remove an edge of this circle, so that the next one is found.
             let (first, second) = (circle[0], circle.get(1).unwrap_or(&circle[0]));
             graph.get_mut(first).unwrap().remove(second);
         }
@@ -59,9 +60,9 @@ impl Tree {
     }
 }
 
-/// The files of one circle, in order, if there is one.
+/// Returns the files of one circle, in order, if there is one.
 fn find<'t>(graph: &Graph<'t>) -> Option<Vec<&'t str>> {
-    // What leads nowhere is in no circle; without it, something else may lead nowhere.
+    // A file without imports is in no circle. Removing it may leave other files without imports.
     let mut left: Vec<&str> = graph.keys().copied().collect();
     loop {
         let leads = |name: &&str| graph[name].keys().any(|to| left.contains(to));
@@ -71,7 +72,8 @@ fn find<'t>(graph: &Graph<'t>) -> Option<Vec<&'t str>> {
         }
         left = rest;
     }
-    // Every file that is left leads to another one that is: so the way comes back at last.
+    // Every remaining file imports from another remaining one, so following the imports must lead
+    // back to a file.
     let mut way = vec![*left.first()?];
     loop {
         let to = *graph[way.last()?].keys().find(|to| left.contains(to))?;

@@ -13,18 +13,18 @@ pub(crate) struct Import {
 #[derive(Debug, Default)]
 pub(crate) struct FileImports {
     pub(crate) imports: Vec<Import>,
-    /// Modules declared as files of their own, test code aside, each with its line.
+    /// Modules declared as separate files, except test code, each with its line.
     pub(crate) modules: Vec<(usize, String)>,
-    /// Modules declared under `#[cfg(test)]` as files of their own.
+    /// Modules declared under `#[cfg(test)]` as separate files.
     pub(crate) test_modules: Vec<Vec<String>>,
-    /// What would hide an import from this test.
+    /// Anything that would hide an import from this test.
     pub(crate) banned: Vec<(usize, &'static str)>,
 }
 
 pub(crate) fn imports(module: &[String], text: &str) -> FileImports {
     let words = words(text);
     let mut found = FileImports::default();
-    // Inline modules open around here, with the number of braces open outside each.
+    // The inline modules around this place, with the number of braces open outside each.
     let mut inside: Vec<(usize, String)> = Vec::new();
     let mut braces = 0;
     let mut tests_until = 0;
@@ -77,7 +77,7 @@ pub(crate) fn imports(module: &[String], text: &str) -> FileImports {
                 braces -= 1;
                 inside.pop_if(|(outside, _)| *outside == braces);
             }
-            // `pub(in crate::x)` says who may see, not what is seen.
+            // `pub(in crate::x)` is a visibility, not an import.
             "crate" | "super"
                 if is(at + 1, "::")
                     && !(at > 0 && is(at - 1, "in") && at > 1 && is(at - 2, "(")) =>
@@ -99,7 +99,7 @@ pub(crate) fn imports(module: &[String], text: &str) -> FileImports {
     found
 }
 
-/// Reads the path, or tree of paths, that starts here, and returns the place after it.
+/// Reads the path, or tree of paths, that starts here, and returns the index after it.
 pub(crate) fn read_tree(
     words: &[Word],
     mut at: usize,
@@ -113,8 +113,7 @@ pub(crate) fn read_tree(
             "{" => {
                 at += 1;
                 while at < words.len() && !is(at, "}") {
-                    // A sign that no path starts with (a comma, the name after `as`) is passed
-                    // over.
+                    // A sign that starts no path (a comma, the name after `as`) is skipped.
                     at = read_tree(words, at, &path, paths).max(at + 1);
                     if is(at, "as") {
                         at += 2;
@@ -128,8 +127,8 @@ pub(crate) fn read_tree(
             name if name.starts_with(|first: char| first.is_alphanumeric() || first == '_') => {
                 path.push(name.into())
             }
-            // A glob, or the type parameters of `crate::a::B::<T>`; and the comma in a group, which
-            // is no path at all.
+            // A glob, or the type parameters of `crate::a::B::<T>`, ends the path. A comma in a
+            // group is no path.
             _ if path != prefix || at > 0 && is(at - 1, "::") => break,
             _ => return at,
         }
@@ -143,9 +142,10 @@ pub(crate) fn read_tree(
     at
 }
 
-/// Whether a condition of `cfg` can hold in a build that is neither for tests nor for fuzzing.
+/// Returns true if a condition of `cfg` can hold in a build that is neither for tests nor for
+/// fuzzing.
 pub(crate) fn can_be_true(condition: &[Word]) -> bool {
-    /// (can be true, can be false)
+    /// Returns (can be true, can be false).
     pub(crate) fn eval(words: &[Word]) -> (bool, bool) {
         let Some(name) = words.first() else {
             return (true, true);
@@ -180,7 +180,7 @@ pub(crate) fn can_be_true(condition: &[Word]) -> bool {
     eval(condition).0
 }
 
-/// The place of the bracket that closes the one at `open`.
+/// Returns the index of the bracket that closes the one at `open`.
 pub(crate) fn closing(words: &[Word], open: usize) -> usize {
     let mut depth = 0;
     for (at, word) in words.iter().enumerate().skip(open) {
@@ -192,7 +192,7 @@ pub(crate) fn closing(words: &[Word], open: usize) -> usize {
     words.len()
 }
 
-/// Where the thing that an attribute stands on ends: an item, a field, a variant, an arm or a
+/// Returns the end of what an attribute applies to: an item, a field, a variant, an arm or a
 /// statement.
 pub(crate) fn end_of_item(words: &[Word], mut at: usize) -> usize {
     while words.get(at).is_some_and(|word| word.is("#")) {
@@ -220,7 +220,7 @@ pub(crate) fn end_of_item(words: &[Word], mut at: usize) -> usize {
             "," => depth == 0 && !has_block && !ends_with_semicolon,
             _ => false,
         };
-        // Below zero: the last field of a struct, the last statement of a block.
+        // A negative depth means the end of a struct's last field or a block's last statement.
         if ended || depth < 0 {
             return at + 1;
         }

@@ -1,24 +1,23 @@
-//! The shape of the source tree, held by a test: which file may import from which ([`tree`]), that
-//! files make no circle ([`circles`]), where `unsafe` may stand, and how long a file and a line may
-//! be ([`width`]).
+//! Tests the shape of the source tree: which file may import from which ([`tree`]), that files form
+//! no circle ([`circles`]), where `unsafe` is allowed, and how long a file and a line may be
+//! ([`width`]).
 //!
-//! The floors are those of ARCHITECTURE.md. A file imports only from floors below its own; on its
-//! own floor only inside its own folder; in a folder `mod.rs` may import its children, never the
-//! reverse. The reward is that any floor can be read, tested and replaced with nothing above it in
-//! mind.
+//! The floors are those of ARCHITECTURE.md. A file imports only from lower floors and, on its own
+//! floor, only from its own folder. In a folder `mod.rs` may import its children, never the
+//! reverse. So any floor can be read, tested and replaced without regard to those above it.
 //!
 //! 1. Each file is cut into words and signs, without comments and literals ([`words`]): macro
 //!    bodies count like other code.
 //! 2. Every path from `crate` or `super` in them, groups and inline paths included, is made
 //!    absolute ([`imports`]).
-//! 3. A path belongs to the longest module on it that is a file, and that file must stand below
-//!    ([`Tree::verdict`]). What is re-exported by `lib.rs` belongs to `lib.rs`, which is above
-//!    everything: inside the crate one names the module itself.
+//! 3. A path belongs to the longest module on it that is a file, and that file must be lower
+//!    ([`Tree::verdict`]). What `lib.rs` re-exports belongs to `lib.rs`, which is above everything:
+//!    inside the crate, paths name the module itself.
 //!
-//! Test code (whatever `#[cfg(test)]`, or a condition that needs it, takes out of the library, a
-//! file's whole module included) keeps to the floors too, with three liberties: a test file may
-//! look into the module it tests and is a part of, it may look sideways on its own floor, and up
-//! into what no user of the crate ever compiles ([`TEST_ONLY`]).
+//! Test code is what `#[cfg(test)]`, or a condition that requires it, removes from the library,
+//! including whole files. It obeys the floors too, with three exceptions. A test file may import
+//! from the module that it tests and is a part of. It may import from its own floor. It may import
+//! from modules that no user of the crate compiles ([`TEST_ONLY`]).
 
 mod circles;
 mod imports;

@@ -1,10 +1,10 @@
-//! The checker, checked: what it allows and what it refuses.
+//! Tests of the checker: what it allows and what it refuses.
 
 use std::collections::BTreeMap;
 
 use crate::tree::Tree;
 
-/// What the checker says of one file in a tree that has a file on every floor.
+/// Returns what the checker reports about one file in a tree that has a file on every floor.
 fn said_of(name: &str, text: &str) -> Vec<String> {
     let mut files: BTreeMap<String, String> = [
         "lib.rs",

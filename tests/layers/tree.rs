@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::imports::{FileImports, Import, imports};
 use crate::words::words;
 
-/// The floors, lowest first; `lib.rs` stands above the last. A folder or a file directly in `src/`
-/// that is not here has no floor, and fails.
+/// The floors, lowest first. `lib.rs` is above the last. A folder or file directly in `src/` that
+/// is not listed here has no floor, and fails the test.
 pub(crate) const FLOORS: &[&[&str]] = &[
     &["secret", "code_point", "level", "time", "sync"],
     &["error"],
@@ -23,18 +23,19 @@ pub(crate) const FLOORS: &[&[&str]] = &[
     TEST_ONLY,
 ];
 
-/// What exists under `cfg(test)` or `cfg(fuzzing)` alone: above everything, and open to all test
-/// code.
+/// Modules that exist only under `cfg(test)` or `cfg(fuzzing)`: they are above everything, and all
+/// test code may import them.
 pub(crate) const TEST_ONLY: &[&str] = &["fuzzing", "testing"];
 
-/// Edges that the rule forbids and a reviewer allowed, from file to file, each with its reason:
-/// none.
+/// Imports that the rule forbids but that a reviewer allowed, from file to file, each with its
+/// reason. There are none.
 pub(crate) const EXTRA: &[(&str, &str)] = &[];
 
-/// How many lines a file may have: a longer one has to be split, or this number argued with.
+/// How many lines a file may have. A longer file must be split, or this number changed with good
+/// reason.
 pub(crate) const MOST_LINES: usize = 700;
 
-/// The same for a file of tests, which is read a test at a time.
+/// The same for a file of tests, which is read one test at a time.
 pub(crate) const MOST_TEST_LINES: usize = 1050;
 
 /// The source files by their path below `src/`.
@@ -66,7 +67,7 @@ impl Tree {
         Self { files }
     }
 
-    /// Every file's imports, and whether the file as a whole is test code.
+    /// Returns every file's imports, and whether the whole file is test code.
     pub(crate) fn imports(&self) -> BTreeMap<&str, (FileImports, bool)> {
         let read = |(name, text): (&'_ String, &String)| imports(&module_of(name), text);
         let mut found: BTreeMap<&str, FileImports> = self
@@ -108,7 +109,7 @@ impl Tree {
         wrong
     }
 
-    /// Whether the file called `from` may make this import.
+    /// Returns an error if the file called `from` must not make this import.
     pub(crate) fn verdict(
         &self,
         from: &str,
@@ -126,7 +127,7 @@ impl Tree {
         }
         let Some(away) = there.first() else {
             return Err(
-                "belongs to lib.rs, which stands above everything: name the module it lives in"
+                "belongs to lib.rs, which is above everything: name the module that defines it"
                     .into(),
             );
         };
@@ -152,7 +153,7 @@ impl Tree {
         match allowed {
             true => Ok(()),
             false if other == own => Err(format!(
-                "`{home}` and `{away}` share floor {own}: neither may know the other"
+                "`{home}` and `{away}` share floor {own}: neither may import the other"
             )),
             false => Err(format!(
                 "`{away}` is on floor {other}, above floor {own} of `{home}`"
@@ -160,8 +161,8 @@ impl Tree {
         }
     }
 
-    /// The file that the longest module on this path is: a path that names nothing but an item of
-    /// the crate's root is in `lib.rs`.
+    /// Returns the file of the longest module on this path. A path that names only an item of the
+    /// crate's root is in `lib.rs`.
     pub(crate) fn file_of(&self, path: &[String]) -> &str {
         (1..=path.len())
             .rev()
@@ -189,7 +190,8 @@ impl Tree {
     }
 }
 
-/// `a/b.rs` and `a/b/mod.rs` are the module `a::b`; `lib.rs` is the empty path.
+/// Returns a file's module path: `a/b.rs` and `a/b/mod.rs` are `a::b`, and `lib.rs` is the empty
+/// path.
 pub(crate) fn module_of(file: &str) -> Vec<String> {
     let module = file.trim_end_matches(".rs").trim_end_matches("/mod");
     if module == "lib" {

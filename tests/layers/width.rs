@@ -8,7 +8,7 @@ use std::path::Path;
 
 const MOST_COLUMNS: usize = 100;
 
-/// Where the repository's own text is.
+/// The folders with the repository's own text.
 const FOLDERS: &[&str] = &[
     "src",
     "tests",
@@ -18,7 +18,7 @@ const FOLDERS: &[&str] = &[
     "fuzz/examples",
 ];
 
-/// The lines that are too long, as `file:line`.
+/// Returns the lines that are too long, as `file:line`.
 pub(crate) fn too_long() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -40,7 +40,7 @@ pub(crate) fn too_long() -> Vec<String> {
 }
 
 fn walk(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
-    // A package has no folders of other packages.
+    // The published package does not contain the folders of other packages.
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
@@ -59,7 +59,7 @@ fn is_text(path: &Path) -> bool {
         .is_some_and(|extension| extension == "rs" || extension == "md")
 }
 
-/// The numbers of the lines that are too long and could be broken.
+/// Returns the numbers of the lines that are too long and could be broken.
 fn long_lines(text: &str) -> impl Iterator<Item = usize> {
     let is_long = |line: &str| line.chars().count() > MOST_COLUMNS && can_be_broken(line);
     (1..)
@@ -75,7 +75,7 @@ fn can_be_broken(line: &str) -> bool {
         .trim_start_matches(['/', '!'])
         .trim();
     let is_table_row = text.starts_with('|');
-    // The definition of a link: its name and an address, and no words after them.
+    // This is the definition of a link: its name and an address, without words after them.
     let is_link = text.starts_with('[')
         && text
             .split_once("]: ")

@@ -1,6 +1,6 @@
 //! Source text as words and signs, without comments and literals.
 
-/// A word or a sign of the source, and the line it stands on. `::` is one sign.
+/// A word or a sign of the source, and its line. `::` is one sign.
 #[derive(Debug)]
 pub(crate) struct Word {
     pub(crate) text: String,
@@ -21,8 +21,8 @@ impl Word {
     }
 }
 
-/// Cuts Rust source into words and signs. Comments and whitespace vanish; a string, a character or
-/// a lifetime becomes nothing.
+/// Splits Rust source into words and signs. Comments and whitespace are removed, as are strings,
+/// characters and lifetimes.
 pub(crate) fn words(text: &str) -> Vec<Word> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -83,8 +83,8 @@ pub(crate) fn comment_length(text: &str) -> usize {
     at
 }
 
-/// The length of the string literal that starts here, if one does: `"…"`, `b"…"`, `c"…"`, `r#"…"#`
-/// and their mixtures.
+/// Returns the length of the string literal that starts here, if one does: `"…"`, `b"…"`, `c"…"`,
+/// `r#"…"#` and their combinations.
 pub(crate) fn string_length(text: &str) -> Option<usize> {
     let prefix = ["br", "cr", "b", "c", "r", ""].into_iter().find(|prefix| {
         text.strip_prefix(prefix).is_some_and(|rest| {
@@ -116,7 +116,8 @@ pub(crate) fn string_length(text: &str) -> Option<usize> {
     Some(text.len())
 }
 
-/// `'a'`, `'\''`, `'\u{1F600}'` as a whole; of a lifetime only the tick and its name.
+/// Returns the length of a whole `'a'`, `'\''` or `'\u{1F600}'`. For a lifetime, that of the tick
+/// and its name.
 pub(crate) fn character_or_lifetime_length(text: &str) -> usize {
     let mut characters = text.char_indices().skip(1);
     match (characters.next(), characters.next()) {

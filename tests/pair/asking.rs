@@ -1,8 +1,8 @@
-//! All that a handshake asks, in the orders in which it can be asked: the configuration, then what
-//! is seen before, or a signature; and a signature of the client.
+//! All questions of a handshake, in the orders in which they can be asked: the configuration, then
+//! either whether early data was seen before or a signature; and a signature of the client.
 //!
-//! RFC 9846, 4.5.1: a PSK stands for the certificate, so a server that asks whether early data is
-//! new asks for no signature.
+//! RFC 9846, 4.5.1: a PSK replaces the certificate, so a server that asks whether early data is new
+//! asks for no signature.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const CONFIGURATION: Status = Status::Ask(Question::Configuration);
 const REPLAY: Status = Status::Ask(Question::Replay);
 const SIGNATURE: Status = Status::Ask(Question::Signature);
 
-/// How long a ClientHello is fresh, as the documentation of `early_data_window` has it.
+/// How long a ClientHello is fresh, according to the documentation of `early_data_window`.
 const WINDOW: Duration = Duration::from_secs(10);
 
 fn key(seed: u8) -> SigningKey {
@@ -37,8 +37,8 @@ fn public_key(seed: u8) -> PublicKey {
 const SERVER: u8 = 1;
 const CLIENT: u8 = 2;
 
-/// What the connections of a test share: two that are asked for everything, by an application that
-/// has their keys.
+/// What the connections of a test share. Both sides ask every question, and the application has
+/// their keys.
 #[derive(Clone)]
 struct World {
     client: Identity,
@@ -115,7 +115,7 @@ impl World {
         assert!(!self.sessions.is_empty());
     }
 
-    /// A client that was there before, with early data; its server asks for its configuration.
+    /// A returning client with early data. Its server asks for its configuration.
     fn again(&self, seed: u64, early: &[u8]) -> Pair {
         let mut pair = self.pair(self.client(), seed);
         assert_eq!(
@@ -128,7 +128,7 @@ impl World {
         pair
     }
 
-    /// The same, and it asks whether it has been seen before.
+    /// Like `again`, but the server is chosen and asks whether the early data was seen before.
     fn again_to(&self, server: &Server, seed: u64, early: &[u8]) -> Pair {
         let mut pair = self.again(seed, early);
         choose(&mut pair.server, server);
@@ -137,7 +137,7 @@ impl World {
     }
 }
 
-/// An end that is asked by a copy of what a client sent, up to this question.
+/// Returns a server that received a copy of a client's flight, and has its configuration.
 fn copy(flight: &[u8], server: &Server) -> End {
     let mut end = End::new(Connection::undecided(NOW), Seeded(99));
     end.receive(flight, usize::MAX);
@@ -164,8 +164,8 @@ fn sign(end: &mut End, seed: u8) {
     answer(end, Answer::Signature(signature.to_vec()));
 }
 
-/// Moves bytes and answers whatever is asked until neither side has anything to say; what was
-/// asked, of whom.
+/// Moves bytes and answers all questions until neither side has anything to send. Returns the
+/// questions, and who asked each.
 fn answer_all(
     pair: &mut Pair,
     server: &Server,
@@ -252,7 +252,7 @@ fn everything_is_asked_in_order() {
             }
         );
         converse(&mut pair);
-        // A session without early data asks for nothing but its configuration.
+        // A session without early data asks only for the configuration.
         let mut pair = world.pair(world.client().early_data(false), 3);
         assert_eq!(answer_all(&mut pair, &server, verdict), resumed[..1]);
         assert!(pair.client.connection.negotiated().unwrap().resumed());
@@ -260,8 +260,8 @@ fn everything_is_asked_in_order() {
     }
 }
 
-/// RFC 9846, 4.2.2: a second ClientHello has no early data, so nothing has to be new; and the
-/// configuration is chosen once.
+/// RFC 9846, 4.2.2: a second ClientHello has no early data, so nothing has to be new. The
+/// configuration is chosen only once.
 #[test]
 fn after_a_retry() {
     use Question::{Configuration, Signature};
@@ -283,7 +283,7 @@ fn after_a_retry() {
         assert!(hellos(&pair.server.sent)[0].is_retry());
         converse(&mut pair);
 
-        // Tickets from a server that did not ask for another ClientHello.
+        // The tickets come from a server that did not ask for another ClientHello.
         world.sessions.clear();
         world.visit(world.server());
         let mut pair = world.again(2, b"GET /");
@@ -300,8 +300,8 @@ fn after_a_retry() {
     }
 }
 
-/// A ticket that is no good here: a full handshake, and early data to be skipped while a signature
-/// is waited for.
+/// A ticket that this server cannot use: a full handshake follows, and early data is skipped while
+/// the server waits for a signature.
 #[test]
 fn a_signature_while_early_data_is_skipped() {
     let world = World::new();
@@ -345,7 +345,7 @@ fn an_external_psk_asks_for_no_signature() {
         .external_psks([psk("hub", "sensor")])
         .build()
         .unwrap();
-    // With a share, and without one, so that there is a HelloRetryRequest.
+    // The first client sends a share. The second sends none, so there is a HelloRetryRequest.
     for shares in [vec![NamedGroup::X25519], vec![]] {
         let mut pair = world.pair(
             world
@@ -372,7 +372,7 @@ fn an_external_psk_asks_for_no_signature() {
     }
 }
 
-/// RFC 7250: keys without certificates, shown by identities whose keys are elsewhere.
+/// RFC 7250: keys without certificates, in identities whose private keys are elsewhere.
 #[test]
 fn raw_public_keys() {
     let validity = Validity::between(NOW.unix - DAY, NOW.unix + DAY).unwrap();
@@ -418,7 +418,7 @@ fn raw_public_keys() {
 
 // ---- Question::Replay ----
 
-/// Nothing is sent before the answer, and what comes meanwhile, cut anywhere, is there after it.
+/// Nothing is sent before the answer. What arrives meanwhile, cut anywhere, is available after it.
 #[test]
 fn early_data_waits_for_a_late_answer() {
     for fragment in [usize::MAX, 1] {
@@ -441,7 +441,7 @@ fn early_data_waits_for_a_late_answer() {
             pair.server.connection.to_sign().is_none()
                 && pair.server.connection.client_hello().is_none()
         );
-        // As late as may be.
+        // The answer comes as late as is allowed.
         pair.server.now.unix += WINDOW;
         answer(&mut pair.server, Answer::Replay(ReplayVerdict::Fresh));
         assert_eq!(pair.server.early, b"one, two, three");
@@ -453,8 +453,8 @@ fn early_data_waits_for_a_late_answer() {
     }
 }
 
-/// RFC 9846, 8.2: the key is of what was validated; a copy has the same one, whenever and wherever
-/// it comes, and nothing else has.
+/// RFC 9846, 8.2: the key is derived from what was validated. A copy has the same key, whenever and
+/// wherever it arrives, and nothing else has it.
 #[test]
 fn what_is_looked_for() {
     let world = World::new();
@@ -466,11 +466,11 @@ fn what_is_looked_for() {
     let flight = pair.client.sent.clone();
     choose(&mut pair.server, &server);
     let first = entry(&pair.server);
-    // The ticket was given at NOW, and its age is 0.
+    // The ticket was issued at NOW, and its age is 0.
     assert_eq!(first.expires(), NOW.unix + WINDOW);
 
-    // A copy, at another connection, at another server of that zone, later, and with other early
-    // data behind it.
+    // A copy arrives at another connection, at another server of that zone, later, and followed by
+    // other early data.
     let hello = records(&flight)[0].clone();
     for copied in [
         copy(&flight, &server),
@@ -484,7 +484,7 @@ fn what_is_looked_for() {
     late.receive(&flight, usize::MAX);
     choose(&mut late, &server);
     assert_eq!(entry(&late), first);
-    // After that it is refused by its age, and nobody has to remember it.
+    // After that its age makes the server refuse it, and nobody has to remember it.
     let mut stale = End::new(Connection::undecided(NOW), Seeded(5));
     stale.now.unix += WINDOW + Duration::from_millis(1);
     stale.receive(&flight, usize::MAX);
@@ -494,18 +494,18 @@ fn what_is_looked_for() {
         (Status::NeedsInput, None)
     );
 
-    // Another ClientHello, under another ticket, or the same one.
+    // Another ClientHello, under another ticket, has another key.
     let other = world.again_to(&server, 3, b"pay");
     assert_ne!(entry(&other.server).key(), first.key());
     assert_eq!(entry(&other.server).expires(), first.expires());
 
-    // The answer is the end of it.
+    // After the answer there is no entry.
     answer(&mut pair.server, Answer::Replay(ReplayVerdict::Fresh));
     assert_eq!(pair.server.connection.replay_entry(), None);
 }
 
-/// A store's name makes the zone, and so does the window: elsewhere there is nothing to ask, as
-/// nothing is taken.
+/// The store's name and the window determine the zone. In another zone the server does not ask,
+/// because it takes no early data.
 #[test]
 fn another_zone_does_not_ask() {
     let world = World::new();
@@ -537,7 +537,7 @@ fn another_zone_does_not_ask() {
         let mut pair = world.again(2, b"GET /");
         choose(&mut pair.server, &server.build().unwrap());
         assert_eq!(pair.server.status.clone().unwrap() == REPLAY, asks);
-        // Of tickets that nobody used there are enough.
+        // Another visit, so that there are enough unused tickets.
         world.visit(world.server());
     }
     let world = World::new();
@@ -625,8 +625,8 @@ fn the_wrong_answer_to_a_replay() {
     assert_eq!(pair.server.early, b"GET /");
 }
 
-/// A client that has left is noticed when there is an answer; its early data is what it wanted to
-/// say, and is handed over.
+/// A client that has left is noticed when the answer comes. Its early data, which it wanted to
+/// send, is still delivered.
 #[test]
 fn the_client_left_before_the_answer() {
     let world = World::new();
@@ -648,7 +648,7 @@ fn the_client_left_before_the_answer() {
         );
         world.visit(world.server());
 
-        // One that closes says so behind its early data, RFC 9846, 6.1: user_canceled, and
+        // A client that closes says so after its early data. RFC 9846, 6.1: user_canceled, and
         // close_notify.
         let mut pair = world.again_to(&server, seed + 10, b"GET /");
         pair.client.connection.close();
@@ -669,10 +669,10 @@ fn the_client_left_before_the_answer() {
     }
 }
 
-// ---- no answer, to any of them ----
+// ---- questions that are not answered ----
 
-/// Each question, with the alert for the client in the clear where there are no keys yet, and under
-/// the server's where there are.
+/// Returns each question with a server that asks it. Its alert for the client is in the clear
+/// before there are keys, and under the server's keys after.
 fn each(seed: u64) -> Vec<(Question, Pair)> {
     let world = World::new();
     let server = world.server().build().unwrap();
@@ -719,11 +719,11 @@ fn each_can_be_refused() {
                 );
             }
             assert_eq!(pair.server.error().alert(), Some(alert));
-            // fatal(2), in a record of its own; in the clear it can be read here.
+            // The alert is fatal(2), in a record of its own. In the clear it can be read here.
             let last = records(&pair.server.sent).pop().unwrap();
             if question != Question::Signature {
                 assert_eq!(last, [21, 3, 3, 0, 2, 2, alert.0]);
-                assert_eq!(pair.server.sent, last, "nothing was said before");
+                assert_eq!(pair.server.sent, last, "nothing was sent before");
             } else {
                 assert_eq!(last[0], 23);
             }
@@ -741,8 +741,7 @@ fn each_can_be_refused() {
     }
 }
 
-/// RFC 9846, 6.1: user_canceled, and then close_notify, which is the one that ends it for the
-/// client.
+/// RFC 9846, 6.1: user_canceled, and then close_notify, which ends the connection for the client.
 #[test]
 fn each_can_be_given_up() {
     for by_time in [false, true] {
@@ -775,8 +774,8 @@ fn each_can_be_given_up() {
 
 // ---- Question::Configuration ----
 
-/// All that a client says of itself, as RFC 9846, 4.3 has it on the wire; a choice by each of it is
-/// a choice that holds.
+/// Everything that a client says about itself, as RFC 9846, 4.3 encodes it. A choice by any of it
+/// is valid.
 #[test]
 fn a_choice_by_what_the_client_says() {
     let psk =
@@ -791,7 +790,7 @@ fn a_choice_by_what_the_client_says() {
         1,
     );
     let flight = pair.client.send(usize::MAX);
-    // Cut at every byte: it is asked once all is there, and not before.
+    // The hello is cut at every byte. The server asks once all of it is there, and not before.
     for at in 0..flight.len() {
         pair.server.receive(&flight[at..=at], 1);
         assert_eq!(
@@ -818,7 +817,7 @@ fn a_choice_by_what_the_client_says() {
             .collect::<Vec<_>>(),
         [0x0807]
     );
-    // RFC 9258, 5.1: an identity that names the PSK, and what for.
+    // RFC 9258, 5.1: an identity that names the PSK and its use.
     let identities: Vec<_> = hello.psk_identities().collect();
     let on_the_wire = hellos(&flight)[0]
         .extension(PRE_SHARED_KEY)
@@ -861,8 +860,8 @@ fn a_choice_by_what_the_client_says() {
     converse(&mut pair);
 }
 
-/// A choice that has nothing in common with the client is refused by the alerts of RFC 9846, 4.2.2,
-/// and of RFC 7301, 3.2.
+/// A choice that has nothing in common with the client is refused with the alerts of RFC 9846,
+/// 4.2.2, and of RFC 7301, 3.2.
 #[test]
 fn a_choice_that_does_not_fit() {
     type Change = fn(ServerBuilder) -> ServerBuilder;
@@ -898,7 +897,7 @@ fn a_choice_that_does_not_fit() {
             ) && error.alert().unwrap().0 == alert,
             "{error}"
         );
-        // There is no second choice.
+        // A second choice is refused.
         let again = end
             .connection
             .choose(&world.server().build().unwrap(), NOW, &mut end.rng)
@@ -913,8 +912,8 @@ fn a_choice_that_does_not_fit() {
     }
 }
 
-/// The limits of the configuration hold from when it is chosen: its time counts from when the
-/// connection began.
+/// The limits of the configuration apply once it is chosen. Its timeout counts from the start of
+/// the connection.
 #[test]
 fn the_time_of_the_choice() {
     let world = World::new();
@@ -930,7 +929,7 @@ fn the_time_of_the_choice() {
         pair.server.connection.next_timeout(),
         Some(NOW.monotonic + minute)
     );
-    // One that leaves no time is too late at once.
+    // A configuration whose timeout has already passed fails at once.
     let mut pair = world.pair(world.client(), 2);
     pair.settle();
     pair.server.now.monotonic += Duration::from_secs(5);

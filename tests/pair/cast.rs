@@ -1,5 +1,5 @@
-//! Who takes part in the handshakes of the matrix and of what stands around it: two on each side,
-//! one known by certificates, one by its key; and what both sides share from outside.
+//! The clients and servers of the matrix and related tests: two on each side, one with certificates
+//! and one with a raw key, and the PSK that both sides share.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use fleeting::{
 use crate::support::{NAME, NOW, Pair, Seeded, data};
 use crate::wire::Transport;
 
-/// The server's certificate has this name as well.
+/// The second name in the server's certificate.
 pub const OTHER_NAME: &str = "other.internal";
 /// The common name in the client's certificate.
 const CLIENT_NAME: &str = "a client";
-/// What the key of the client without certificates is bound to.
+/// The name that is bound to the key of the client without certificates.
 const CLIENT_KEY_NAME: &str = "client.internal";
 
-/// The names of the two that share a PSK.
+/// The names of the two sides that share a PSK.
 pub const PSK_CLIENT: &str = "who shares a secret";
 pub const PSK_SERVER: &str = "with whom";
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 
-/// How a side shows who it is, and how the other side knows it.
+/// How a side proves its identity, and how the other side verifies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
-    /// A chain of two certificates, where roots are trusted.
+    /// A chain of two certificates, verified by trusted roots.
     Certificate,
-    /// A raw public key (RFC 7250), where keys are trusted.
+    /// A raw public key (RFC 7250), verified by trusted keys.
     RawKey,
 }
 
@@ -51,7 +51,7 @@ impl Credential {
         }
     }
 
-    /// What a client trusts that knows the server like this.
+    /// What a client trusts to verify a server with this credential.
     pub fn trust_in_server(self) -> Trust {
         match self {
             Self::Certificate => cast().root.trust(),
@@ -59,7 +59,7 @@ impl Credential {
         }
     }
 
-    /// What a server trusts that knows the client like this.
+    /// What a server trusts to verify a client with this credential.
     pub fn trust_in_client(self) -> Trust {
         match self {
             Self::Certificate => cast().root.trust(),
@@ -67,13 +67,13 @@ impl Credential {
         }
     }
 
-    /// How the server looks to the client.
+    /// What the client sees of the server.
     pub fn seen_server(self) -> Seen {
         let certificates = match self {
             Self::Certificate => self.server().certificates().to_vec(),
             Self::RawKey => Vec::new(),
         };
-        // RFC 5280, 4.1.2.6: the subject of a certificate; without another it is the first name. A
+        // RFC 5280, 4.1.2.6: the subject of a certificate, which is the first name by default. A
         // key has none.
         let common_name = (self == Self::Certificate).then(|| NAME.to_owned());
         let names: &[&str] = if self == Self::Certificate {
@@ -89,8 +89,8 @@ impl Credential {
         }
     }
 
-    /// How the client looks to the server, at first hand or by a ticket, which carries no more than
-    /// its own certificate.
+    /// What the server sees of the client, directly or by a ticket, which contains only the
+    /// client's own certificate.
     pub fn seen_client(self, by_ticket: bool) -> Seen {
         let key = self.client().public_key();
         match self {
@@ -119,7 +119,7 @@ impl Credential {
     }
 }
 
-/// What a side is told of the other one.
+/// What a side sees of the other side.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     pub key: PublicKey,
@@ -141,7 +141,7 @@ impl From<&Peer> for Seen {
 
 pub struct Cast {
     pub root: Authority,
-    /// Nobody trusts it.
+    /// An authority that nobody trusts.
     pub stranger: Authority,
     server_certificate: Identity,
     server_key: Identity,
@@ -149,11 +149,11 @@ pub struct Cast {
     client_key: Identity,
     pub psk_at_client: ExternalPsk,
     pub psk_at_server: ExternalPsk,
-    /// The same as far as one can see, but for another client.
+    /// The same names, but for another client.
     pub other_psk_at_server: ExternalPsk,
 }
 
-/// What this authority issues to a server, with a fresh key.
+/// Issues a server's identity, with a fresh key.
 pub fn server_of(authority: &Authority) -> Identity {
     authority
         .certificate()
@@ -163,7 +163,7 @@ pub fn server_of(authority: &Authority) -> Identity {
         .unwrap()
 }
 
-/// What this authority issues to a client, with a fresh key.
+/// Issues a client's identity, with a fresh key.
 pub fn client_of(authority: &Authority) -> Identity {
     authority
         .certificate()
@@ -173,7 +173,7 @@ pub fn client_of(authority: &Authority) -> Identity {
         .unwrap()
 }
 
-/// From a day before the time of all tests to 30 days after it.
+/// The validity of all certificates: from a day before the time of all tests to 30 days after it.
 pub fn validity() -> Validity {
     Validity::between(NOW.unix - DAY, NOW.unix + 30 * DAY).unwrap()
 }
@@ -217,14 +217,14 @@ pub fn cast() -> &'static Cast {
     })
 }
 
-/// A pair after its handshake, whatever became of it.
+/// Returns a pair after its handshake, whatever the outcome.
 pub fn handshake(client: &Client, server: &Server, transport: Transport, seed: u64) -> Pair {
     let mut pair = Pair::between(client, server, seed);
     transport.settle(&mut pair, &mut Seeded(seed));
     pair
 }
 
-/// The connection is complete, and says this of the other side.
+/// Asserts that the connection is complete, and returns what it sees of the other side.
 pub fn seen(connection: &Connection) -> Option<Seen> {
     connection
         .negotiated()

@@ -1,4 +1,4 @@
-//! What went in comes out, in order, once; both sides agree, and both end with `Closed`.
+//! What is written is read, in order, once. Both sides agree, and both end with `Closed`.
 
 use fleeting::{Connection, Error, Padding, Question, Status};
 use proptest::prelude::*;
@@ -12,24 +12,24 @@ enum Side {
     Server,
 }
 
-/// What a program or the transport does.
+/// What an application or the transport does.
 #[derive(Clone, Copy, Debug)]
 enum Action {
-    /// The program writes so many bytes.
+    /// The application writes this many bytes.
     Write(Side, usize),
     Rekey(Side),
     Close(Side),
-    /// The transport takes so many bytes and brings them to the other side in fragments; the
-    /// program does not read.
+    /// The transport takes this many bytes and delivers them to the other side in fragments. The
+    /// application does not read.
     Deliver(Side, usize, usize),
-    /// The program reads so many bytes.
+    /// The application reads this many bytes.
     Read(Side, usize),
 }
 
-/// A pair, and what must come out of it.
+/// A pair, and the data that it must deliver.
 struct Model {
     pair: Pair,
-    /// What each side was given to write.
+    /// The bytes that each side was given to write.
     written: [Vec<u8>; 2],
     closed: [bool; 2],
 }
@@ -66,7 +66,7 @@ impl Model {
                     ),
                 }
             }
-            // Closing during the handshake gives it up: that is another test.
+            // Closing during the handshake ends it, which another test covers.
             Action::Close(side) if self.end(side).connection.is_handshaking() => {}
             Action::Close(side) => {
                 self.end(side).connection.close();
@@ -111,7 +111,7 @@ impl Model {
                 assert!(!closed && !handshaking && taken <= count);
                 assert!(
                     taken == count || end.connection.output().len() >= 65_536,
-                    "it stops at a full output alone"
+                    "only a full output stops it"
                 );
                 assert!(taken > 0 || count == 0 || waiting >= 65_536);
                 self.written[side as usize].extend_from_slice(&bytes[..taken]);
@@ -124,7 +124,7 @@ impl Model {
         }
     }
 
-    /// Lets everything arrive, closes both sides, and compares.
+    /// Delivers everything, closes both sides, and compares.
     fn finish(mut self) {
         self.pair.settle();
         self.pair.client.process();
@@ -137,7 +137,7 @@ impl Model {
         self.pair.settle();
         for end in [&mut self.pair.client, &mut self.pair.server] {
             assert_eq!(*end.status.as_ref().unwrap(), Status::Closed);
-            // And it stays so: at the end of the transport, and with more calls.
+            // The status stays the same at the end of the transport, and with more calls.
             end.end();
             end.process();
             assert_eq!(*end.status.as_ref().unwrap(), Status::Closed);
@@ -155,7 +155,7 @@ impl Model {
     }
 }
 
-/// A conversation with everything in it: several records each way, rekeys by both sides, one end
+/// A conversation with several records each way, rekeys by both sides, and one direction closed
 /// before the other.
 fn converse(options: Options, fragment: usize) -> Pair {
     let mut pair = options.pair();
@@ -264,7 +264,7 @@ fn a_seed_gives_the_same_bytes() {
 
 #[test]
 fn padding_hides_the_length() {
-    // What a protected record adds to its content and padding: header, content type, tag.
+    // The bytes that a protected record adds to its content and padding: header, content type, tag.
     const OVERHEAD: usize = 5 + 1 + 16;
     for (padding, padded) in [
         (Padding::None, [1, 600]),
@@ -309,7 +309,7 @@ fn exporters_depend_on_everything_and_on_nothing_else() {
         secret
     })
     .collect();
-    // RFC 9846, 7.5: the length is part of it too.
+    // RFC 9846, 7.5: the length is an input too.
     for (index, secret) in secrets.iter().enumerate() {
         assert!(
             secrets[..index]
@@ -317,7 +317,7 @@ fn exporters_depend_on_everything_and_on_nothing_else() {
                 .all(|other| other[..32] != secret[..32])
         );
     }
-    // It belongs to the connection, not to a generation of its keys.
+    // The exported secret belongs to the connection, not to a generation of its keys.
     pair.client.connection.rekey().unwrap();
     pair.client.connection.close();
     pair.settle();
@@ -332,7 +332,7 @@ fn a_server_chosen_late_is_the_same_server() {
         let mut client = options.client_end();
         let mut server = End::new(Connection::undecided(NOW), Seeded(!options.seed));
         let hello = client.send(usize::MAX);
-        // Nothing is read while it waits.
+        // The server reads nothing while it waits.
         server.receive(&hello, fragment);
         assert_eq!(
             *server.status.as_ref().unwrap(),
@@ -372,7 +372,7 @@ fn side() -> impl Strategy<Value = Side> {
     prop_oneof![Just(Side::Client), Just(Side::Server)]
 }
 
-/// Sizes of every order of magnitude up to beyond what an output holds.
+/// Sizes of every order of magnitude, up to more than an output holds.
 fn size() -> impl Strategy<Value = usize> {
     prop_oneof![4 => 0..20usize, 4 => 0..2000usize, 2 => 16_370..16_400usize, 1 => 0..100_000usize]
 }

@@ -1,5 +1,5 @@
-//! A connection that is cut is never a short success (RFC 9846, 6.1): wherever it is cut, the end
-//! says `Truncated`, and what was read before is a beginning of what was written.
+//! A connection that is cut never looks like a short success (RFC 9846, 6.1). Wherever it is cut,
+//! the end reports `Truncated`, and what was read before is a prefix of what was written.
 
 use fleeting::{Error, Status};
 
@@ -15,7 +15,7 @@ fn recording(options: Options) -> Pair {
         end.connection.rekey().unwrap();
         end.write(&data(first + 50, 7));
     }
-    // Each answers the other's KeyUpdate with one of its own, before its close_notify.
+    // Each side answers the other's KeyUpdate with one of its own, before its close_notify.
     pair.settle();
     pair.client.connection.close();
     pair.server.connection.close();
@@ -25,8 +25,8 @@ fn recording(options: Options) -> Pair {
     pair
 }
 
-/// One side alone, to which the transport brought this much of what the other side said, and
-/// nothing more.
+/// Returns one side, after the transport delivered this much of what the other side sent, and
+/// ended.
 fn cut(mut end: End, stream: &[u8]) -> End {
     end.receive(stream, usize::MAX);
     end.end();
@@ -34,7 +34,8 @@ fn cut(mut end: End, stream: &[u8]) -> End {
 }
 
 fn cut_everywhere(new: impl Fn() -> End, stream: &[u8], written: &[u8]) {
-    // Byte by byte, so that it answers the KeyUpdate before it sees the close_notify.
+    // The stream is delivered byte by byte, so that the end answers the KeyUpdate before it sees
+    // the close_notify.
     let mut whole = new();
     whole.receive(stream, 1);
     whole.end();
@@ -50,19 +51,19 @@ fn cut_everywhere(new: impl Fn() -> End, stream: &[u8], written: &[u8]) {
             "cut at {at}: {}",
             end.error()
         );
-        // RFC 9846, 6.1: nobody is there to be told.
+        // RFC 9846, 6.1: there is nobody left to alert.
         assert_eq!(end.error().alert(), None);
         end.send(usize::MAX);
         assert!(
             whole.sent.starts_with(&end.sent),
-            "cut at {at}: it says nothing that it would not have said"
+            "cut at {at}: it sends nothing that it would not have sent"
         );
         assert!(
             written.starts_with(&end.read) && end.read.len() >= read,
             "cut at {at}"
         );
         read = end.read.len();
-        // It sticks.
+        // The error is permanent.
         end.process();
         assert!(matches!(end.error(), Error::Truncated));
         assert!(matches!(end.connection.write(b"x"), Err(Error::Truncated)));
@@ -98,8 +99,7 @@ fn without_client_authentication() {
     cut_everywhere(|| options.server_end(), &pair.client.sent, &data(0, 57));
 }
 
-/// What follows a close_notify is ignored, and a transport that ends after it has ended well (RFC
-/// 9846, 6.1).
+/// Bytes after a close_notify are ignored, and the transport may end there (RFC 9846, 6.1).
 #[test]
 fn after_the_close_notify_nothing_matters() {
     let options = Options::default();

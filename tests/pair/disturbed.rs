@@ -1,16 +1,16 @@
-//! Records delayed, reordered, repeated and dropped: each a typed error with its alert, and nothing
-//! is read that was not written there.
+//! Records delayed, reordered, repeated and dropped. Each causes a typed error with its alert, and
+//! only what was written at that place is read.
 
 use fleeting::{AlertDescription, Error, Fault, Illegal, Status};
 
 use crate::support::{End, Options, Pair, SUITES, data, records};
 
-/// What is done to the record at a place.
+/// What is done to one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disturbance {
     Drop,
     Repeat,
-    /// It changes places with the next one.
+    /// It is swapped with the next one.
     Swap,
     /// It comes after all others.
     Delay,
@@ -37,19 +37,19 @@ impl Disturbance {
     }
 }
 
-/// What comes of it.
+/// The result of a disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: the side connects and reads all there is.
+    /// No effect: the side connects and reads all the data.
     Sound,
-    /// What is missing never comes, and the transport ends.
+    /// The missing record never arrives, and the transport ends.
     Truncated,
-    /// A record under keys that are not the reader's, or under a number that is not its own.
+    /// A record under other keys than the reader's, or with another sequence number.
     BadRecordMac,
-    /// A record of this type at the wrong time.
+    /// A record of this type arrives at the wrong time.
     Unexpected(u8),
     ChangeCipherSpec,
-    /// A ClientHello after a HelloRetryRequest that does not answer it.
+    /// A ClientHello does not answer the HelloRetryRequest before it.
     HelloChanged,
 }
 
@@ -95,7 +95,7 @@ fn recording(options: Options) -> Pair {
     for (end, first) in [(&mut pair.client, 0), (&mut pair.server, 1000)] {
         end.write(&data(first, 10));
         end.write(&data(first + 10, 20));
-        // RFC 9846, 4.7.3: the record after it is under other keys.
+        // RFC 9846, 4.7.3: the record after the KeyUpdate is under other keys.
         end.connection.rekey().unwrap();
         end.write(&data(first + 30, 30));
         end.connection.close();
@@ -110,8 +110,8 @@ fn disturbed(mut end: End, stream: &[u8]) -> End {
     end
 }
 
-/// Handshake: hello, ChangeCipherSpec (RFC 9846, E.4), the flight under handshake keys. Then two
-/// records of data, KeyUpdate, data, close_notify.
+/// The handshake is a hello, ChangeCipherSpec (RFC 9846, E.4), and the flight under handshake keys.
+/// Two records of data, KeyUpdate, data and close_notify follow.
 fn check(new: impl Fn() -> End, stream: &[u8], written: &[u8], handshake: [[Outcome; 4]; 3]) {
     let records = records(stream);
     assert_eq!(
@@ -134,15 +134,15 @@ fn check(new: impl Fn() -> End, stream: &[u8], written: &[u8], handshake: [[Outc
         for disturbance in Disturbance::ALL {
             let end = disturbed(new(), &disturbance.disturb(&records, at));
             let expected = match (disturbance, at) {
-                // The last of all: as if cut before it; repeated, it is ignored; and it cannot come
-                // later than it does.
+                // Dropping the last record is like cutting before it. Repeated, it is ignored, and
+                // it cannot be later than it is.
                 (Drop, 7) => Outcome::Truncated,
                 (Repeat | Swap | Delay, 7) => Outcome::Sound,
-                // RFC 9846, 5.3: a record opens under its own number alone.
+                // RFC 9846, 5.3: a record opens only under its own number.
                 _ => Outcome::BadRecordMac,
             };
             assert_eq!(Outcome::of(&end), expected, "{disturbance:?} {at}");
-            // All that came in its place was read, and nothing else.
+            // The records in their right place were read, and nothing else.
             let in_order = if disturbance == Repeat { at + 1 } else { at };
             let lengths = [10, 20, 0, 30, 0];
             assert_eq!(end.read, written[..lengths[..in_order - 3].iter().sum()]);
@@ -164,15 +164,15 @@ fn what_the_client_sends() {
             &pair.client.sent,
             &data(0, 60),
             [
-                // ClientHello. Without one even a ChangeCipherSpec is unexpected (RFC 9846, section
-                // 5); a second one is not protected.
+                // ClientHello: without it even a ChangeCipherSpec is unexpected (RFC 9846, section
+                // 5), and a second one is not protected.
                 [
                     ChangeCipherSpec,
                     Unexpected(HANDSHAKE),
                     ChangeCipherSpec,
                     ChangeCipherSpec,
                 ],
-                // ChangeCipherSpec: dropped where it may come, which ends with Finished (RFC 9846,
+                // ChangeCipherSpec: it may be dropped, and is accepted until Finished (RFC 9846,
                 // section 5).
                 [Sound, Sound, ChangeCipherSpec, Sound],
                 // Certificate, CertificateVerify, Finished.
@@ -196,8 +196,8 @@ fn what_the_server_sends() {
             &pair.server.sent,
             &data(1000, 60),
             [
-                // ServerHello. A client may see the ChangeCipherSpec first; then come protected
-                // records, for which it has no keys.
+                // ServerHello: a client accepts the ChangeCipherSpec before it, but has no keys for
+                // the protected records that follow.
                 [
                     Unexpected(APPLICATION_DATA),
                     Unexpected(HANDSHAKE),
@@ -212,7 +212,8 @@ fn what_the_server_sends() {
     }
 }
 
-/// A record from another connection between the same two, at the same place.
+/// A record is replaced by that of another connection between the same two sides, at the same
+/// place.
 #[test]
 fn records_of_another_connection() {
     let options = Options::default();
@@ -235,7 +236,7 @@ fn records_of_another_connection() {
     }
 }
 
-/// What one side sent comes back to it.
+/// What one side sent is sent back to it.
 #[test]
 fn reflected_records() {
     let options = Options::default();

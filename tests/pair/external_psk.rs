@@ -1,4 +1,4 @@
-//! External PSKs: two that know each other by a secret alone (RFC 9257 and 9258).
+//! External PSKs: two peers that authenticate only by a shared secret (RFC 9257 and 9258).
 
 use fleeting::{
     CipherSuite, Client, ClientAuth, Error, ExternalPsk, Fault, NamedGroup, PskIdentity, PskNames,
@@ -113,7 +113,7 @@ fn beside_a_certificate_an_unknown_one_is_ignored() {
             .peer()
             .is_some()
     );
-    // Who trusts nothing else is not talked into it.
+    // A client that trusts only the PSK does not accept another way.
     let alone = pair(&builder().build().unwrap(), &server);
     assert!(
         matches!(alone.client.error(), Error::AlertReceived(alert) if alert.0 == 109),
@@ -122,13 +122,14 @@ fn beside_a_certificate_an_unknown_one_is_ignored() {
     );
 }
 
-/// As it is, for peers that cannot import: the same both ways round.
+/// Makes a PSK that is used without import, for peers that cannot import: it is the same in both
+/// directions.
 fn as_it_is() -> ExternalPsk {
     ExternalPsk::not_imported("plain", [7, 8].repeat(16)).unwrap()
 }
 
-/// The handshake, of a client that trusts this PSK alone, has come to an end by it on both sides,
-/// and data pass.
+/// A client that trusts only this PSK completed the handshake with it, as did the server, and data
+/// pass.
 fn assert_known(pair: &mut Pair, identity: &[u8]) {
     pair.assert_same_view();
     for end in [&pair.client, &pair.server] {
@@ -151,8 +152,9 @@ fn assert_known(pair: &mut Pair, identity: &[u8]) {
     );
 }
 
-/// Imported it goes with every suite, as it is with those of SHA-256 (RFC 9846, 4.3.11); in every
-/// group, at once and after a retry; with what a server wants of everybody else besides.
+/// An imported PSK works with every suite, and one without import with those of SHA-256 (RFC 9846,
+/// 4.3.11). It works in every group, at once and after a retry, and at a server that requires more
+/// of all other clients.
 #[test]
 fn with_every_suite_and_group() {
     let groups = [
@@ -199,9 +201,9 @@ fn with_every_suite_and_group() {
 }
 
 /// "client-provided, externally established PSKs SHOULD influence cipher suite selection" (RFC
-/// 9846, 4.3.11): a server that prefers SHA-384 takes SHA-256 for a PSK that fits nothing else; and
-/// where it does not know the PSK it is not led by it, so that what it asks for in a retry fits
-/// nothing of the client's.
+/// 9846, 4.3.11): a server that prefers SHA-384 takes SHA-256 for a PSK that fits nothing else. A
+/// server that does not know the PSK ignores it, so the suite of its retry does not fit the
+/// client's PSK.
 #[test]
 fn the_suite_follows_the_psk() {
     let prefers = |server: ServerBuilder| {
@@ -263,8 +265,8 @@ fn the_suite_follows_the_psk() {
     }
 }
 
-/// One secret after the other (RFC 9257, section 6): a server that has both serves who has either.
-/// What the old one's tickets allowed ends with it.
+/// Replacing one secret by another (RFC 9257, section 6): a server that has both accepts clients
+/// with either. When the old secret is removed, its tickets end too.
 #[test]
 fn secrets_are_changed() {
     let [old, new] = ["2026-10", "2026-11"].map(|identity| {
@@ -316,7 +318,7 @@ fn secrets_are_changed() {
     assert!(pair.client.connection.negotiated().unwrap().resumed());
 }
 
-/// Without a name, where the PSK says all.
+/// A server name is not needed if the PSK identifies the server.
 #[test]
 fn a_server_without_a_name() {
     let client = Client::builder()
@@ -342,7 +344,7 @@ fn a_server_without_a_name() {
     );
 }
 
-/// A server that has its PSKs elsewhere chooses its configuration by what the client offers.
+/// A server whose PSKs are elsewhere chooses its configuration by what the client offers.
 #[test]
 fn looked_up_when_the_client_is_there() {
     let client = Client::builder()
@@ -359,7 +361,7 @@ fn looked_up_when_the_client_is_there() {
     pair.settle();
     assert!(matches!(pair.server.status, Ok(Status::Ask(_))));
     let hello = pair.server.connection.client_hello().unwrap();
-    // One for each hash, and both name the same.
+    // There is one identity for each hash, and both contain the same names.
     let named: Vec<_> = hello
         .psk_identities()
         .filter_map(PskIdentity::parse)
@@ -384,8 +386,8 @@ fn looked_up_when_the_client_is_there() {
     assert_known(&mut pair, b"site 4");
 }
 
-/// Two that are client and server to each other with one secret: both ways round at once; and
-/// nobody with himself.
+/// Two peers that are client and server to each other with one secret work in both directions at
+/// once. A peer cannot connect to itself.
 #[test]
 fn both_ways_round() {
     let node = |own, peer| {
@@ -417,8 +419,8 @@ fn both_ways_round() {
     }
 }
 
-/// RFC 9846, F.6: a server that takes PSKs alone says nothing of which it knows to whoever holds
-/// none: not by the suite that a retry names either.
+/// RFC 9846, F.6: a server that accepts only PSKs does not reveal which PSKs it knows to clients
+/// that hold none, not even by the suite of a retry.
 #[test]
 fn a_retry_does_not_tell_which_psks_are_known() {
     let server = Server::builder()
@@ -426,8 +428,8 @@ fn a_retry_does_not_tell_which_psks_are_known() {
         .build()
         .unwrap();
     for peer in ["hub", "another"] {
-        // Who scans knows names, not the secret, and asks by a hello without shares. It names the
-        // one suite that fits the PSK and a better one.
+        // An attacker who scans knows names but not the secret, and sends a hello without shares.
+        // It offers the only suite that fits the PSK, and a better one.
         let wrong = ExternalPsk::new(
             "site 4",
             [9, 8].repeat(16),
@@ -448,7 +450,8 @@ fn a_retry_does_not_tell_which_psks_are_known() {
             .connection(NAME, NOW, &mut rng)
             .unwrap();
         let mut hello = End::new(connection, rng).send(usize::MAX);
-        // Behind the record's header, the message's, legacy_version, random and session id.
+        // The suite follows the headers of the record and the message, legacy_version, random and
+        // session id.
         let suites = 5 + 4 + 2 + 32 + 33;
         assert_eq!(hello[suites..suites + 4], [0, 2, 0x13, 2]);
         hello.splice(suites..suites + 4, [0, 4, 0x13, 1, 0x13, 2]);

@@ -1,4 +1,4 @@
-//! What is left of a connection that failed: its first error, its alert, and what was received
+//! What remains of a connection that failed: its first error, its alert, and what was received
 //! before it.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::support::{End, NAME, NOW, Options, Pair, data, pki, records};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Every call says the same, and nothing moves any more.
+/// Every call returns the same error, and no more bytes move.
 fn assert_stuck(end: &mut End) {
     let first = format!("{:?}", end.error());
     let output = end.connection.output().to_vec();
@@ -33,13 +33,13 @@ fn assert_stuck(end: &mut End) {
         end.connection.close();
         end.now.monotonic = TIMEOUT;
     }
-    assert_eq!(end.connection.output(), output, "it says no more");
+    assert_eq!(end.connection.output(), output, "it sends no more");
     assert!(end.connection.plaintext().is_empty());
     assert_eq!(end.connection.next_timeout(), None);
     assert!(end.connection.negotiated().is_none() && end.connection.client_hello().is_none());
 }
 
-/// The first record of data is sound, the second is not; both come at once.
+/// Sends two records of data at once: the first is sound, the second is not.
 fn with_a_broken_record(pair: &mut Pair) {
     pair.client.write(&data(0, 700));
     pair.client.write(&data(700, 700));
@@ -66,7 +66,7 @@ fn what_came_before_is_still_read() {
     );
     assert_eq!(connection.plaintext(), data(0, 700));
     connection.consume(100);
-    // The error does not come before all of it is read.
+    // The error is not reported before all of the data is read.
     assert_eq!(
         connection.process(NOW, &mut pair.server.rng).unwrap(),
         Status::Data
@@ -84,7 +84,7 @@ fn what_came_before_is_still_read() {
     assert!(pair.server.read == data(100, 600));
     assert_stuck(&mut pair.server);
 
-    // One record with one alert in it, which the client reads.
+    // The output is one record with one alert, which the client reads.
     assert_eq!(records(pair.server.connection.output()).len(), 1);
     pair.settle();
     assert!(matches!(
@@ -127,14 +127,14 @@ fn what_waited_goes_out_before_the_alert() {
     ));
 }
 
-/// The two alerts of RFC 9846, 6.1, as they stand in records that are not protected:
-/// user_canceled(90), then close_notify(0), both warnings.
+/// The two alerts of RFC 9846, 6.1, in unprotected records: user_canceled(90), then
+/// close_notify(0), both warnings.
 const GIVEN_UP: [u8; 14] = [21, 3, 3, 0, 2, 1, 90, 21, 3, 3, 0, 2, 1, 0];
 
 #[test]
 fn a_handshake_that_takes_too_long() {
     let options = Options::default();
-    // A client that hears nothing.
+    // The client receives nothing.
     let mut client = options.client_end();
     assert_eq!(client.connection.next_timeout(), Some(TIMEOUT));
     client.send(usize::MAX);
@@ -151,7 +151,7 @@ fn a_handshake_that_takes_too_long() {
     assert_eq!(client.connection.output(), GIVEN_UP);
     assert_stuck(&mut client);
 
-    // A server that hears nothing at all.
+    // The server receives nothing at all.
     let mut server = options.server_end();
     assert_eq!(server.connection.next_timeout(), Some(TIMEOUT));
     server.now.monotonic = TIMEOUT;
@@ -159,7 +159,7 @@ fn a_handshake_that_takes_too_long() {
     assert!(matches!(server.error(), Error::HandshakeTimeout));
     assert_eq!(server.connection.output(), GIVEN_UP);
 
-    // A server that hears no Finished: its alerts are protected, and the client, which is
+    // The server receives no Finished. Its alerts are protected, and the client, which is
     // connected, reads them as the end of the stream.
     let mut pair = options.pair();
     let hello = pair.client.send(usize::MAX);
@@ -170,7 +170,7 @@ fn a_handshake_that_takes_too_long() {
     pair.settle();
     assert_eq!(*pair.client.status.as_ref().unwrap(), Status::Closed);
 
-    // A server that waits for its configuration.
+    // The server waits for its configuration.
     let mut server = End::new(Connection::undecided(NOW), options.server_end().rng);
     server.receive(&hello, usize::MAX);
     server.now.monotonic = TIMEOUT;
@@ -253,7 +253,7 @@ fn a_generator_that_fails_ends_the_handshake() {
     server.connection.received(hello.len());
     server.status = server.connection.process(NOW, &mut Broken);
     assert!(matches!(server.error(), Error::Random));
-    // RFC 9846, 6.2: internal_error(80), fatal, in the clear, and nothing of a hello before it.
+    // RFC 9846, 6.2: internal_error(80), fatal, in the clear, and no part of a hello before it.
     assert_eq!(server.connection.output(), [21, 3, 3, 0, 2, 2, 80]);
     assert_stuck(&mut server);
 }

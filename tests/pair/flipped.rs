@@ -1,4 +1,4 @@
-//! Every byte of a handshake, changed on the way, in each direction: at least one side fails, and
+//! Every byte of a handshake is changed on the way, in each direction. At least one side fails, and
 //! never do both complete with different views.
 
 use std::time::Duration;
@@ -7,11 +7,11 @@ use fleeting::{AlertDescription, Error, Fault};
 
 use crate::support::{End, NOW, Options, Pair, SUITES, records};
 
-/// Bytes that may change without anybody noticing, and why: the two of legacy_record_version in the
-/// header of a record that is not protected.
+/// Returns true for the bytes that may change unnoticed: the two of legacy_record_version in the
+/// header of an unprotected record.
 ///
 /// RFC 9846, 5.1: it "MUST be ignored for all purposes". In a protected record it is part of the
-/// additional data, so that it cannot change.
+/// additional data, so it cannot change.
 pub fn may_change(stream: &[u8], at: usize) -> bool {
     let mut start = 0;
     records(stream).iter().any(|record| {
@@ -21,8 +21,8 @@ pub fn may_change(stream: &[u8], at: usize) -> bool {
     })
 }
 
-/// Moves the bytes of a handshake, of which the one at `at` in this direction is changed, and then
-/// waits until time is up.
+/// Moves the bytes of a handshake, changes the one at `at` in this direction, and then waits until
+/// the timeout.
 fn handshake(pair: &mut Pair, from_client: bool, at: usize, mask: u8) {
     fn carry(from: &mut End, to: &mut End, change: Option<(usize, u8)>) -> bool {
         let before = from.sent.len();
@@ -44,7 +44,7 @@ fn handshake(pair: &mut Pair, from_client: bool, at: usize, mask: u8) {
         &mut pair.client,
         (!from_client).then_some((at, mask)),
     ) {}
-    // A longer length makes a side wait for bytes that do not come.
+    // With a longer length a side waits for bytes that do not come.
     for end in [&mut pair.client, &mut pair.server] {
         end.now.monotonic = NOW.monotonic + Duration::from_secs(30);
         end.process();
@@ -78,8 +78,8 @@ fn check(pair: &Pair, harmless: bool, what: &str) {
         assert!(errors.iter().all(Option::is_none), "{what}: {errors:?}");
         return pair.assert_same_view();
     }
-    // One side refuses it. The other is told, or refuses in its turn what it cannot read, or was
-    // connected before and waits for what never comes.
+    // One side refuses the change. The other side receives an alert, refuses what it then cannot
+    // read, or was already connected and waits for what never comes.
     let refused: Vec<_> = errors
         .iter()
         .flatten()
@@ -104,8 +104,8 @@ fn check(pair: &Pair, harmless: bool, what: &str) {
     }
     for (told, other) in [(errors[0], errors[1]), (errors[1], errors[0])] {
         if let (Some(Error::AlertReceived(heard)), Some(other)) = (told, other) {
-            // RFC 9846, 6.1: user_canceled is followed by a close_notify, which is what ends the
-            // other side.
+            // RFC 9846, 6.1: user_canceled is followed by a close_notify, which ends the connection
+            // for the other side.
             let timeout = matches!(other, Error::HandshakeTimeout);
             let said = if timeout {
                 AlertDescription::CLOSE_NOTIFY

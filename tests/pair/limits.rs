@@ -1,10 +1,10 @@
-//! What waits is bounded: by the program's own writing, and whatever the peer does.
+//! What waits to be sent is bounded, both when the application writes and whatever the peer does.
 
 use fleeting::{Error, Fault, Status};
 
 use crate::support::{Options, data};
 
-/// Where `write` takes no more: four full records; the last one taken may stand beyond it, and a
+/// Where `write` takes no more: four full records. The last record taken may go beyond it, as may a
 /// KeyUpdate or alert.
 const FULL: usize = 4 * 16_384;
 const MOST: usize = 6 * 16_640;
@@ -20,7 +20,7 @@ fn a_full_output_takes_no_more_until_it_is_sent() {
     assert!((FULL..MOST).contains(&pair.client.connection.output().len()));
     let mut rounds = 0;
     while written < all.len() {
-        // A transport that takes little at a time.
+        // The transport takes little at a time.
         let bytes = pair.client.send(5000);
         pair.server.receive(&bytes, usize::MAX);
         written += pair.client.connection.write(&all[written..]).unwrap();
@@ -39,14 +39,14 @@ fn an_empty_write_sends_nothing() {
     assert!(pair.client.connection.output().is_empty());
 }
 
-/// Answers to KeyUpdates are all that a peer can make a connection say. Here it sees them, so that
-/// it may ask again, and yet the transport takes none.
+/// The only output that a peer can cause is answers to KeyUpdates. Here it sees them, so that it
+/// may ask again, but the transport takes none.
 #[test]
 fn a_peer_that_asks_and_never_reads() {
     let mut pair = Options::default().connected();
     let (mut seen, mut unanswered) = (0, 0);
     while unanswered < 50 {
-        // Data with it, or they would be too many.
+        // Each KeyUpdate is followed by data, as too many without data are refused.
         pair.client.connection.rekey().unwrap();
         pair.client.write(b"x");
         let bytes = pair.client.send(usize::MAX);
@@ -61,15 +61,15 @@ fn a_peer_that_asks_and_never_reads() {
         (FULL..MOST).contains(&seen),
         "it answers until the output is full: {seen}"
     );
-    // Nothing is lost: the question that waits is answered when there is room, and the data after
-    // it arrives.
+    // Nothing is lost: the pending request is answered when there is space, and the data after it
+    // arrives.
     pair.server.send(seen);
     pair.server.write(b"y");
     pair.settle();
     assert_eq!(pair.client.read, b"y");
 }
 
-/// RFC 9846, 4.7.3 sets no limit to KeyUpdates; we do to those that come without any data.
+/// RFC 9846, 4.7.3 sets no limit to KeyUpdates. We limit those that come without any data.
 #[test]
 fn a_peer_that_only_renews_its_keys() {
     let mut pair = Options::default().connected();
@@ -95,7 +95,7 @@ fn a_peer_that_only_renews_its_keys() {
     );
 }
 
-/// Many KeyUpdates that are there at once are answered by one.
+/// Many KeyUpdates that arrive together have one answer.
 #[test]
 fn several_questions_have_one_answer() {
     let mut pair = Options::default().connected();
@@ -105,7 +105,7 @@ fn several_questions_have_one_answer() {
     pair.client.write(b"x");
     let bytes = pair.client.send(usize::MAX);
     pair.server.receive(&bytes, usize::MAX);
-    // One record: header, KeyUpdate, content type, tag.
+    // The answer is one record: header, KeyUpdate, content type, tag.
     assert_eq!(pair.server.connection.output().len(), 5 + 5 + 1 + 16);
     pair.settle();
     assert_eq!(pair.server.read, b"x");
@@ -123,7 +123,7 @@ fn the_space_to_receive_into_is_bounded() {
         assert!(pair.server.connection.input().len() < MOST);
     }
     assert!(pair.server.read == all);
-    // An idle one is small again.
+    // The output of an idle connection is small again.
     pair.client.write(b"x");
     pair.settle();
     assert!(pair.server.connection.input().len() <= 1024);

@@ -1,9 +1,9 @@
-//! A pair of connections in memory: what goes in comes out, in order, once, however it is cut; and
+//! A pair of connections in memory. What is written is read, in order, once, however it is cut, and
 //! what is changed on the way is refused.
 //!
-//! Everything here uses the public API alone, with randomness from a seed, so that a whole
-//! conversation can be played again byte for byte. What goes wrong in one direction is therefore
-//! tried on one side alone, against a recording of the other.
+//! Everything here uses only the public API, with randomness from a seed, so that a whole
+//! conversation can be replayed byte for byte. A disturbance in one direction is therefore tested
+//! on one side alone, against a recording of the other.
 
 #[path = "../support/pair.rs"]
 mod support;

@@ -1,8 +1,7 @@
-//! Every way to a connection that is configured well: it completes, and both sides agree on what it
-//! is.
+//! Every way to make a well configured connection: it completes, and both sides agree about it.
 //!
-//! Each dimension is tried with each value of every other one in `cargo test`; the full product is
-//! ignored there, and run optimized.
+//! `cargo test` tries each value of each dimension with each value of every other dimension. The
+//! full product is ignored there, and runs optimized.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +16,7 @@ use crate::wire::{
     self, COOKIE, EARLY_DATA, KEY_SHARE, PRE_SHARED_KEY, SUPPORTED_VERSIONS, Transport, hellos,
 };
 
-/// What the server asks for another ClientHello for.
+/// Why the server asks for another ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Retry {
     None,
@@ -38,22 +37,22 @@ impl Retry {
     }
 }
 
-/// Where the keys come from, and what is tried with them before the server has answered.
+/// Where the keys come from, and what early data is sent before the server answers.
 ///
-/// Early data goes with a ticket alone (RFC 9846, 4.3.10; we allow none directly under a PSK from
-/// outside), so that it has no values of its own. The connection before tries it as well, with no
-/// ticket yet, and is told that nothing may be sent.
+/// Early data is only sent with a ticket (RFC 9846, 4.3.10; we allow none directly under an
+/// external PSK), so it is not a dimension of its own. The previous connection tries it as well,
+/// still without a ticket, and is told that it may send none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Session {
     Full,
-    /// Another connection was there before, and left a ticket.
+    /// There was a previous connection, which left a ticket.
     Ticket,
-    /// The same, and the client sends early data: to a server that takes it, unless that asks for
+    /// There is a ticket, and the client sends early data. The server takes it, unless it asks for
     /// another ClientHello.
     Early,
-    /// The server took early data when it gave the ticket out, and takes none now.
+    /// The server took early data when it issued the ticket, but takes none now.
     EarlyNotTaken,
-    /// The server that gave the ticket out has another replay guard (RFC 9846, 8.2: another zone).
+    /// The server that issued the ticket has another replay guard (RFC 9846, 8.2: another zone).
     EarlyElsewhere,
 }
 
@@ -74,34 +73,34 @@ impl Session {
     }
 }
 
-/// The PSK from outside that the client offers.
+/// The external PSK that the client offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Psk {
     None,
-    /// Neither has or trusts anything else.
+    /// Neither side has or trusts anything else.
     Alone,
-    /// Each has and trusts something else as well, which is not used.
+    /// Each side also has and trusts something else, which is not used.
     Beside,
-    /// The same, and the server knows another PSK alone: what they have besides is used.
+    /// Like `Beside`, but the server knows only another PSK, so the other credentials are used.
     Unknown,
 }
 
 impl Psk {
     const ALL: [Self; 4] = [Self::None, Self::Alone, Self::Beside, Self::Unknown];
 
-    /// Whether it is how they know each other.
+    /// Returns true if the two sides authenticate by the PSK.
     fn taken(self) -> bool {
         matches!(self, Self::Alone | Self::Beside)
     }
 }
 
-/// What the server wants to know of the client, and what that has.
+/// What the server asks of the client, and what the client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    /// The client could say who it is, and is not asked.
+    /// The client has a credential, and is not asked for it.
     No,
     OptionalShown,
-    /// The client is asked, and has nothing to show.
+    /// The client is asked, and has no credential.
     OptionalNothing,
     Required,
 }
@@ -121,13 +120,12 @@ const GROUPS: [NamedGroup; 3] = [
     NamedGroup::SECP256R1,
 ];
 
-/// Where records are cut, the longest that either side takes: content, content type and padding
-/// (RFC 8449).
+/// The record size limit of each side: content, content type and padding (RFC 8449).
 const CLIENT_LIMIT: u16 = 64;
 const SERVER_LIMIT: u16 = 101;
 
-/// The early data, in a record each: all that the ticket allows, of which one is longer than the
-/// server's limit, that the client has not heard of yet.
+/// The sizes of the early data, a record each, which add up to what the ticket allows. One is
+/// longer than the server's limit, which the client does not know yet.
 const EARLY: [usize; 3] = [1, 199, 100];
 const MAX_EARLY_DATA: usize = EARLY[0] + EARLY[1] + EARLY[2];
 
@@ -144,13 +142,13 @@ struct Cell {
     transport: Transport,
 }
 
-/// How many values each dimension has.
+/// The number of values in each dimension.
 const SIZES: [usize; 9] = [4, 5, 4, 4, 2, 2, 3, 3, 3];
 
-/// A cell as the places of its values.
+/// A cell as the indices of its values.
 type Place = [usize; 9];
 
-/// The full product, of what can be.
+/// Returns the full product, without the impossible cells.
 fn product() -> Vec<Place> {
     let place = |mut number: usize| {
         SIZES.map(|size| {
@@ -192,16 +190,16 @@ impl Cell {
         }
     }
 
-    /// Who has nothing but a PSK is asked for nothing and shows nothing: the first values stand for
-    /// that.
+    /// A client that has only a PSK is asked for nothing and presents nothing, which the first
+    /// values stand for.
     fn is_possible(&self) -> bool {
         self.psk != Psk::Alone
             || (self.asked, self.server, self.client)
                 == (Asked::ALL[0], Credential::ALL[0], Credential::ALL[0])
     }
 
-    /// Offers everything; with a share for the group that will be taken only if no retry is to ask
-    /// for one.
+    /// Returns a client that offers everything. Its share is for the group that will be used,
+    /// unless a retry is to ask for that.
     fn client(&self, sessions: &SessionCache) -> Client {
         let mut client = Client::builder()
             .alpn(["a", "b"])
@@ -228,7 +226,7 @@ impl Cell {
         client.build().unwrap()
     }
 
-    /// Takes one suite and one group; and early data, if it has a guard.
+    /// Returns a server that takes one suite and one group, and early data if it has a guard.
     fn server(&self, ticket_keys: &TicketKeys, guard: Option<&ReplayGuard>) -> Server {
         let mut server = Server::builder()
             .ticket_keys(ticket_keys.clone())
@@ -261,23 +259,24 @@ impl Cell {
     }
 }
 
-/// What a cell leads to.
+/// What a cell must lead to.
 struct Expected {
     resumed: bool,
     early_data: EarlyData,
     /// The extensions of the HelloRetryRequest, if one is sent.
     retry: Option<Vec<u16>>,
-    /// Where the PSK that is taken stands in the last ClientHello.
+    /// The index of the selected PSK in the last ClientHello.
     selected: Option<u8>,
-    /// Whom the client sees, and the server; nobody, where they know each other by the PSK from
-    /// outside.
+    /// What the client sees of the server, and the server of the client. Nothing if they
+    /// authenticate by the external PSK.
     server: Option<Seen>,
     client: Option<Seen>,
 }
 
 fn expected(cell: &Cell) -> Expected {
     let resumed = cell.session != Session::Full;
-    // RFC 9846, 4.2.4: supported_versions is always there, key_share and cookie for what is asked.
+    // RFC 9846, 4.2.4: supported_versions is always there, key_share and cookie if they are asked
+    // for.
     let asks_for = [
         (true, SUPPORTED_VERSIONS),
         (cell.retry.group(), KEY_SHARE),
@@ -287,16 +286,16 @@ fn expected(cell: &Cell) -> Expected {
         .into_iter()
         .filter_map(|(asked, extension)| asked.then_some(extension))
         .collect();
-    // The session is the first that is offered. RFC 9258, section 5.1: a PSK is imported once for
-    // each KDF, here for that of SHA-256 first. RFC 9846, 4.2.2: after a retry those that do not
-    // fit its suite are gone.
+    // The session is offered first. RFC 9258, section 5.1: a PSK is imported once for each KDF,
+    // here for SHA-256 first. RFC 9846, 4.2.2: after a retry, those that do not fit its suite are
+    // left out.
     let behind = cell.suite == CipherSuite::TLS_AES_256_GCM_SHA384 && cell.retry == Retry::None;
     let by_credential = !cell.psk.taken();
     Expected {
         resumed,
         early_data: match cell.session {
             Session::Full | Session::Ticket => EarlyData::NotOffered,
-            // RFC 9846, 4.3.10: the server rejects it by a HelloRetryRequest.
+            // RFC 9846, 4.3.10: a HelloRetryRequest rejects early data.
             Session::Early if cell.retry == Retry::None => EarlyData::Accepted,
             Session::Early | Session::EarlyNotTaken | Session::EarlyElsewhere => {
                 EarlyData::Rejected
@@ -322,7 +321,7 @@ fn run(cell: &Cell) {
     let (sessions, ticket_keys) = (SessionCache::new(8), TicketKeys::rotating());
     let client = cell.client(&sessions);
     let [guard, another] = [(); 2].map(|()| ReplayGuard::in_memory(8));
-    // Of the server that gives the ticket out, and of the one that gets it.
+    // The first is for the server that issues the ticket, the second for the one that receives it.
     let (before, now) = match cell.session {
         Session::Full | Session::Ticket => (None, None),
         Session::Early => (Some(&guard), Some(&guard)),
@@ -343,12 +342,12 @@ fn run(cell: &Cell) {
         cell,
         &mut meet(cell, &client, &cell.server(&ticket_keys, now), 2),
     );
-    // RFC 9149: two tickets were asked for at first; one that is used is replaced.
+    // RFC 9149: two tickets were requested at first; a used one is replaced.
     assert_eq!(sessions.len(), 2);
 }
 
-/// A handshake. The client sends all the early data that it may; what the server takes of it, it
-/// answers at once.
+/// Makes a handshake. The client sends all the early data that it may, and the server at once
+/// echoes what it takes.
 fn meet(cell: &Cell, client: &Client, server: &Server, seed: u64) -> Pair {
     let outcome = expected(cell).early_data;
     let mut pair = Pair::between(client, server, seed);
@@ -389,7 +388,7 @@ fn meet(cell: &Cell, client: &Client, server: &Server, seed: u64) -> Pair {
         );
     }
     cell.transport.settle(&mut pair, &mut rng);
-    // Once, and nothing of it among what comes later.
+    // The early data was read once, and does not occur in the data after it.
     assert_eq!(
         pair.server.early.len(),
         if outcome == EarlyData::Accepted {
@@ -418,7 +417,7 @@ fn check(cell: &Cell, pair: &mut Pair) {
         assert_eq!(negotiated.resumed(), expected.resumed);
         assert_eq!(negotiated.early_data(), expected.early_data);
         assert_eq!(negotiated.alpn(), Some(&b"b"[..]));
-        // In a session of a PSK from outside that is who the other side is, too.
+        // In a session of an external PSK, that PSK identifies the other side too.
         let psk = negotiated
             .external_psk()
             .map(|psk| (psk.own_name(), psk.peer_name()));
@@ -436,8 +435,8 @@ fn check(cell: &Cell, pair: &mut Pair) {
 
     echo(cell.transport, pair);
     if cell.transport == Transport::Cut {
-        // RFC 8449, section 4: protected records alone are limited; RFC 9846, 5.2: the tag's 16
-        // bytes come on top.
+        // RFC 8449, section 4: the limit applies only to protected records. RFC 9846, 5.2: the tag
+        // adds 16 bytes.
         for (sent, limit, early) in [
             (&pair.client.sent, SERVER_LIMIT, early_records),
             (&pair.server.sent, CLIENT_LIMIT, 0),
@@ -453,7 +452,7 @@ fn check(cell: &Cell, pair: &mut Pair) {
     }
 }
 
-/// Looks at the messages in the clear, and at the order of records.
+/// Checks the messages in the clear, and the order of records.
 fn check_hellos(cell: &Cell, expected: &Expected, pair: &Pair) {
     let (of_client, of_server) = (hellos(&pair.client.sent), hellos(&pair.server.sent));
     let rounds = if expected.retry.is_some() { 2 } else { 1 };
@@ -486,21 +485,21 @@ fn check_hellos(cell: &Cell, expected: &Expected, pair: &Pair) {
     };
     assert_eq!(of_client[0].share_groups(), others());
     if let [first, second] = of_client.as_slice() {
-        // RFC 9846, 4.2.2: the one share that was asked for, or else the same shares again; and the
-        // cookie, if there is one.
+        // RFC 9846, 4.2.2: the second hello has the requested share, or else the same shares again,
+        // and the cookie if there is one.
         if cell.retry.group() {
             assert_eq!(second.share_groups(), [cell.group.0]);
         } else {
             assert_eq!(first.extension(KEY_SHARE), second.extension(KEY_SHARE));
         }
         assert_eq!(second.extension(COOKIE), retries[0].extension(COOKIE));
-        // RFC 9846, 4.3.10: no early data with the second hello.
+        // RFC 9846, 4.3.10: there is no early data after the second hello.
         assert_eq!(second.extension(EARLY_DATA), None);
     }
     let early = expected.early_data != EarlyData::NotOffered;
     assert_eq!(of_client[0].extension(EARLY_DATA), early.then_some(&[][..]));
-    // RFC 9846, E.4: each side sends one ChangeCipherSpec, with a retry too: the client before its
-    // second flight, or, with early data, behind the first ClientHello.
+    // RFC 9846, E.4: each side sends one ChangeCipherSpec, even with a retry. The client sends it
+    // before its second flight or, with early data, after the first ClientHello.
     assert_eq!(
         [&pair.client.sent, &pair.server.sent].map(|sent| wire::count(sent, 20)),
         [1, 1]
@@ -518,7 +517,7 @@ fn check_hellos(cell: &Cell, expected: &Expected, pair: &Pair) {
     assert!(types.starts_with(begins), "{types:?}");
 }
 
-/// Data there and back again.
+/// Sends data in both directions.
 fn echo(transport: Transport, pair: &mut Pair) {
     let mut rng = Seeded(3);
     let question = data(0, 1000);
@@ -533,7 +532,7 @@ fn echo(transport: Transport, pair: &mut Pair) {
     }
 }
 
-/// Runs them; a failure says which cell it was.
+/// Runs these cells. A failure names the cell.
 fn run_all(places: &[Place]) {
     struct Running(Cell);
     impl Drop for Running {
@@ -550,7 +549,7 @@ fn run_all(places: &[Place]) {
     println!("{} cells", places.len());
 }
 
-/// Two dimensions and a value of each.
+/// A value in each of two dimensions.
 type Two = [(usize, usize); 2];
 
 fn pairs(place: &Place) -> impl Iterator<Item = Two> {
@@ -558,8 +557,8 @@ fn pairs(place: &Place) -> impl Iterator<Item = Two> {
         .flat_map(move |one| (0..one).map(move |other| [(one, place[one]), (other, place[other])]))
 }
 
-/// Few cells with all pairs in them: one after the other, the last of those that bring the most new
-/// ones.
+/// Returns a few cells that contain all pairs of values. Each added cell is the last of those with
+/// the most new pairs.
 fn pairwise() -> Vec<Place> {
     let all = product();
     let mut missing: BTreeSet<Two> = all.iter().flat_map(pairs).collect();
@@ -576,8 +575,8 @@ fn pairwise() -> Vec<Place> {
 #[test]
 fn every_pair_of_dimensions() {
     let places = pairwise();
-    // Each two of the sizes multiplied, and all of that added up, is 396; of these a PSK alone goes
-    // without 3 ways of being asked and one kind of credential on either side.
+    // The products of each two sizes add up to 396. A PSK alone does not occur with 3 of the ways
+    // of being asked and one kind of credential on either side.
     let covered: BTreeSet<Two> = places.iter().flat_map(pairs).collect();
     assert_eq!(covered.len(), 391);
     run_all(&places);
@@ -589,7 +588,8 @@ fn every_pair_of_dimensions() {
 fn the_full_product() {
     let places = product();
     run_all(&places);
-    // 4 retries, 5 sessions, 3 suites, 3 groups and 3 transports; with each of these a PSK alone,
-    // or 4 * 2 * 2 ways to know each other without one, with one, and with an unknown one.
+    // 4 retries, 5 sessions, 3 suites, 3 groups and 3 transports make 540. Each is combined with a
+    // PSK alone, or with 4 * 2 * 2 ways to authenticate without a PSK, with one, and with an
+    // unknown one.
     assert_eq!(places.len(), 540 * (1 + 3 * 16));
 }

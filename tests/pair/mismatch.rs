@@ -1,5 +1,5 @@
-//! Two configurations that do not fit, and retries that somebody changed on the way: what the
-//! standard says to each, written out.
+//! Configurations that do not fit each other, and retries that somebody changed on the way. The
+//! standard's answer to each is written out.
 
 use fleeting::{
     AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ClientBuilder,
@@ -13,16 +13,17 @@ use crate::wire::{COOKIE, Hello, KEY_SHARE, Transport, hellos};
 use Credential::{Certificate, RawKey};
 use Expected::{ClientRefuses, Connected, ServerRefuses};
 
-/// What comes of it.
+/// The outcome of a handshake.
 enum Expected {
-    /// The client ends it with an error like this one, by this alert (RFC 9846, 6).
+    /// The client ends the handshake with such an error and this alert (RFC 9846, 6).
     ClientRefuses(fn(&Fault) -> bool, AlertDescription),
     ServerRefuses(fn(&Fault) -> bool, AlertDescription),
-    /// It works after all; who the client is to the server, how often it had to ask.
+    /// The handshake completes. Contains the client's key as the server sees it, and how many
+    /// ClientHellos there were.
     Connected(Option<PublicKey>, usize),
 }
 
-/// One side found the fault and said so, and the other one heard it.
+/// One side found the fault and sent an alert, and the other side received it.
 fn assert_refused(
     refuses: &End,
     hears: &End,
@@ -109,7 +110,7 @@ fn no_common_group(fault: &Fault) -> bool {
 
 fn run(rows: impl IntoIterator<Item = (&'static str, ClientBuilder, ServerBuilder, Expected)>) {
     for (what, client, server, expected) in rows {
-        // Nothing is remembered from one transport to the next.
+        // There is no cache, so nothing is remembered from one transport to the next.
         let (client, server) = (
             client.sessions(SessionCache::new(0)).build().unwrap(),
             server.build().unwrap(),
@@ -120,8 +121,8 @@ fn run(rows: impl IntoIterator<Item = (&'static str, ClientBuilder, ServerBuilde
     }
 }
 
-/// Who the server is. RFC 9846, 6.2: unknown_ca where no path leads to a trust anchor, or the key
-/// is none that is known.
+/// The server's identity. RFC 9846, 6.2: unknown_ca if no path leads to a trust anchor, or the key
+/// is not a known one.
 #[test]
 fn servers() {
     let refused_key = || ClientRefuses(untrusted_key, AlertDescription::UNKNOWN_CA);
@@ -132,7 +133,7 @@ fn servers() {
     let both = RawKey.trust_in_server().and(Certificate.trust_in_server());
     run([
         // RFC 7250, 4.1: a client that does not accept raw keys does not offer them, so the key
-        // comes in a certificate that nobody vouches for.
+        // comes in a certificate, which no root issued.
         (
             "a key where roots are trusted",
             client(Certificate),
@@ -157,7 +158,8 @@ fn servers() {
             stranger(),
             refused_chain(),
         ),
-        // The client offers both kinds, and this server shows its key: no root makes up for that.
+        // The client offers both kinds, and this server presents its key. Trusted roots do not make
+        // up for an unknown key.
         (
             "an unknown key where both are trusted",
             client(Certificate).trust(both.clone()),
@@ -177,7 +179,7 @@ fn servers() {
             server(RawKey),
             refused_key(),
         ),
-        // These fit.
+        // The following rows fit.
         (
             "a certificate whose key is trusted",
             Client::builder().trust(pinned),
@@ -199,8 +201,8 @@ fn servers() {
     ]);
 }
 
-/// Who the client is. RFC 9846, 4.5.1.3: without a certificate the server continues or sends
-/// certificate_required; one that is shown is verified in both cases.
+/// The client's identity. RFC 9846, 4.5.1.3: without a certificate the server continues or sends
+/// certificate_required. A certificate that is presented is verified in both cases.
 #[test]
 fn clients() {
     let refused_key = || ServerRefuses(untrusted_key, AlertDescription::UNKNOWN_CA);
@@ -236,8 +238,8 @@ fn clients() {
             ask(optional(RawKey)),
             Connected(None, 1),
         ),
-        // RFC 9846, 4.3.4 and 4.5.1.2: the server names its authorities; what none of them issued
-        // does not suit it, and is not shown.
+        // RFC 9846, 4.3.4 and 4.5.1.2: the server names its authorities. The client does not
+        // present a certificate that none of them issued.
         (
             "a key where roots are required",
             with(RawKey),
@@ -262,7 +264,7 @@ fn clients() {
             ask(optional(Certificate)),
             Connected(None, 1),
         ),
-        // Where keys are trusted there is nothing to tell beforehand.
+        // Where keys are trusted, the server has no authorities to name.
         (
             "a certificate where another key is required",
             with(Certificate),
@@ -287,7 +289,7 @@ fn clients() {
             ask(optional(RawKey)),
             refused_key(),
         ),
-        // These fit.
+        // The following rows fit.
         (
             "a certificate whose key is trusted",
             with(Certificate),
@@ -315,7 +317,7 @@ fn clients() {
 
 /// RFC 9846, 4.2.1: "If there is no overlap between the received "supported_groups" and the groups
 /// supported by the server, then the server MUST abort the handshake with a "handshake_failure" or
-/// an "insufficient_security" alert". A retry helps only where there is a group in common.
+/// an "insufficient_security" alert". A retry helps only if there is a group in common.
 #[test]
 fn suites_and_groups() {
     let (hybrid, x25519, p256) = (
@@ -362,7 +364,7 @@ fn suites_and_groups() {
             takes(&[x25519]).retry_cookie(true),
             refused(),
         ),
-        // These fit.
+        // The following rows fit.
         (
             "no share at all",
             offers(&[x25519, p256], &[]),
@@ -435,7 +437,7 @@ fn a_share_for_a_group_that_is_not_offered_is_refused() {
     );
 }
 
-/// A message in the clear, and what somebody made of it.
+/// Changes a message in the clear.
 type Change = fn(&mut Hello);
 
 /// Runs a handshake with a retry by group and cookie, in which one message is changed: the
@@ -492,12 +494,12 @@ fn set(hello: &mut Hello, kind: u16, value: &[u8]) {
     extension.1 = value.to_vec();
 }
 
-/// Where the two bytes of the chosen suite stand in [`Hello::middle`] of a server in compatibility
-/// mode: behind a session id of 32 bytes.
+/// The position of the two bytes of the chosen suite in [`Hello::middle`] of a server in
+/// compatibility mode: after a session id of 32 bytes.
 const SUITE: usize = 33;
 
-/// RFC 7250: one that the server knows, and a client without an identity does not send. What a
-/// server does not know may come and go.
+/// RFC 7250: an extension that the server knows, and that a client without an identity does not
+/// send. Extensions that a server does not know may be added and removed.
 const CLIENT_CERTIFICATE_TYPE: u16 = 19;
 
 #[test]
@@ -505,7 +507,7 @@ fn a_retry_that_was_changed() {
     let illegal = AlertDescription::ILLEGAL_PARAMETER;
     let rows: [(&str, usize, Change, Expected); 14] = [
         ("nothing", RETRY, |_| {}, Connected(None, 2)),
-        // RFC 9846, 4.3.8: the group was offered, and no share for it was sent.
+        // RFC 9846, 4.3.8: the group was offered, but no share for it was sent.
         (
             "a retry for a group that was shared",
             RETRY,
@@ -530,7 +532,7 @@ fn a_retry_that_was_changed() {
                 illegal,
             ),
         ),
-        // RFC 9846, 4.2.4: a retry that would change nothing.
+        // RFC 9846, 4.2.4: the retry would change nothing.
         (
             "a retry for nothing",
             RETRY,
@@ -540,7 +542,8 @@ fn a_retry_that_was_changed() {
                 illegal,
             ),
         ),
-        // RFC 9846, 4.2.4: no extension that the client did not offer, but for the cookie.
+        // RFC 9846, 4.2.4: the retry may contain no extension that the client did not offer, except
+        // the cookie.
         (
             "a retry with an unknown extension",
             RETRY,
@@ -550,7 +553,7 @@ fn a_retry_that_was_changed() {
                 AlertDescription::UNSUPPORTED_EXTENSION,
             ),
         ),
-        // RFC 9846, 4.2.3: a suite that was not offered, and a session id that is not echoed.
+        // RFC 9846, 4.2.3: the suite was not offered, or the session id is not the client's.
         (
             "a retry with a suite that was not offered",
             RETRY,
@@ -569,7 +572,7 @@ fn a_retry_that_was_changed() {
                 illegal,
             ),
         ),
-        // RFC 9846, 4.2.2: what may not change from one ClientHello to the next.
+        // RFC 9846, 4.2.2: these must not change from one ClientHello to the next.
         (
             "a second hello with another random",
             SECOND_HELLO,
@@ -649,7 +652,8 @@ fn a_retry_that_was_changed() {
                 illegal,
             ),
         ),
-        // RFC 9846, 4.2.4 and 4.3.8: the ServerHello keeps the suite and the group of the retry.
+        // RFC 9846, 4.2.4 and 4.3.8: the ServerHello must keep the suite and the group of the
+        // retry.
         (
             "an answer with another suite",
             SERVER_HELLO,

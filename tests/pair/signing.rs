@@ -1,5 +1,5 @@
 //! Keys that are held elsewhere: by a signer that answers at once, on both sides, with
-//! certificates; and by one that does not sign.
+//! certificates; and by a signer that fails.
 
 use fleeting::{
     AlertDescription, Client, ClientAuth, Error, Identity, PublicKey, Server, Signer, Validity,
@@ -11,7 +11,7 @@ use crate::wire::Transport;
 
 type Answer = Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
 
-/// What answers for a key.
+/// A signer that answers with this function.
 struct Elsewhere(fn(&[u8]) -> Answer);
 
 impl Signer for Elsewhere {
@@ -28,7 +28,7 @@ fn signs(message: &[u8]) -> Answer {
     Ok(ed25519_dalek::Signer::sign(&key(), message).to_vec())
 }
 
-/// As an agent that has another key.
+/// Signs like an agent that has another key.
 fn signs_otherwise(message: &[u8]) -> Answer {
     Ok(
         ed25519_dalek::Signer::sign(&ed25519_dalek::SigningKey::from_bytes(&[8; 32]), message)
@@ -86,8 +86,8 @@ fn both_sides_sign_elsewhere() {
     }
 }
 
-/// The side whose signer fails knows why, and the other is told that it was no fault of its own:
-/// RFC 9846, 6.2, internal_error.
+/// The side whose signer fails knows why, and the other side is told that it was not its fault: RFC
+/// 9846, 6.2, internal_error.
 #[test]
 fn a_signer_that_does_not_sign_ends_the_handshake() {
     let assert_failed = |failed: &Error, told: &Error, reason: &str| {

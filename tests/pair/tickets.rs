@@ -1,6 +1,6 @@
-//! A ticket that comes back when something else has changed: it is resumed where that makes no
-//! difference, and otherwise ignored. The handshake is a full one then, and never fails for the
-//! ticket's sake.
+//! A ticket is offered again after something else has changed. It is resumed if the change makes no
+//! difference, and otherwise ignored: the handshake is then a full one, and never fails because of
+//! the ticket.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -23,14 +23,14 @@ const AES_128: CipherSuite = CipherSuite::TLS_AES_128_GCM_SHA256;
 const AES_256: CipherSuite = CipherSuite::TLS_AES_256_GCM_SHA384;
 const CHACHA: CipherSuite = CipherSuite::TLS_CHACHA20_POLY1305_SHA256;
 
-/// What a connection is made with: changes to a client and a server that know each other by
-/// certificates, and share a cache with those of the connection before and after, and ticket keys.
+/// The configuration of a connection: changes to a client and a server that authenticate by
+/// certificates, and that share a cache and ticket keys with the connections before and after.
 #[derive(Clone, Copy)]
 struct Setup {
     client: fn(ClientBuilder) -> ClientBuilder,
     server: fn(ServerBuilder) -> ServerBuilder,
     name: &'static str,
-    /// What the two clocks show, after the time at which everything begins.
+    /// The time on the two clocks, after the start of the test.
     client_clock: Duration,
     server_clock: Duration,
 }
@@ -43,7 +43,7 @@ const PLAIN: Setup = Setup {
     server_clock: Duration::ZERO,
 };
 
-/// So much later, by both clocks.
+/// This much later, by both clocks.
 const fn at(clock: Duration) -> Setup {
     Setup {
         client_clock: clock,
@@ -84,7 +84,7 @@ impl Shared {
         clocks[1].unix += setup.server_clock;
         let mut pair = Pair::between_at(&client, &server, clocks, setup.name, seed);
         Transport::Whole.settle(&mut pair, &mut Seeded(0));
-        // Tickets go out with the server's first data, be it none.
+        // Tickets are sent with the server's first data, even if it is empty.
         if pair.server.connection.negotiated().is_some() {
             pair.server.write(b"");
             Transport::Whole.settle(&mut pair, &mut Seeded(0));
@@ -93,7 +93,7 @@ impl Shared {
     }
 }
 
-/// A connection that leaves tickets, and another one then.
+/// A connection that leaves tickets (`then`), and another one after it (`now`).
 struct Row<'a> {
     what: &'a str,
     then: Setup,
@@ -101,17 +101,17 @@ struct Row<'a> {
     expected: Expected,
 }
 
-/// What becomes of the ticket.
+/// What happens to the ticket.
 enum Expected {
     /// The client does not offer it.
     NotOffered,
     /// The server ignores it.
     Ignored,
     /// The server asks for another ClientHello with a suite whose hash is not the ticket's, and the
-    /// client leaves the ticket out of that.
+    /// client leaves the ticket out of it.
     LeftOut,
     Resumed,
-    /// The same after a retry.
+    /// The session is resumed after a retry.
     ResumedAfterRetry,
 }
 
@@ -147,7 +147,7 @@ impl Row<'_> {
     }
 }
 
-/// Both sides are connected and know each other, whether they were told now or then.
+/// Both sides are connected and know each other's identity, from this handshake or an earlier one.
 fn assert_connected(pair: &Pair, resumed: bool, what: &str) {
     for end in [&pair.client, &pair.server] {
         assert!(
@@ -258,7 +258,7 @@ fn with_other_suites_and_groups() {
             now: now(|server| server.cipher_suites([AES_256]).retry_cookie(true)),
             expected: LeftOut,
         },
-        // RFC 9846, 4.3.10: a protocol of the application's binds early data alone.
+        // RFC 9846, 4.3.10: the application's protocol only binds early data.
         Row {
             what: "another protocol of the application's",
             then: Setup {
@@ -276,7 +276,8 @@ fn with_other_suites_and_groups() {
     ]);
 }
 
-/// The rules for whom a server lets in: any change of them ends what a ticket from before allowed.
+/// The rules by which a server accepts clients: after any change of them, earlier tickets are
+/// ignored.
 #[test]
 fn where_clients_are_asked_otherwise() {
     fn none(server: ServerBuilder) -> ServerBuilder {
@@ -342,8 +343,8 @@ fn where_clients_are_asked_otherwise() {
     }]);
 }
 
-/// What a client asks for: the name, whom it trusts, who it is. A session is offered only where all
-/// of that is the same.
+/// What a client requires: the server's name, whom it trusts, and its own identity. A session is
+/// offered only if all of these are the same.
 #[test]
 fn where_the_client_asks_for_something_else() {
     let now = |client| Setup { client, ..PLAIN };
@@ -408,7 +409,7 @@ fn where_the_client_asks_for_something_else() {
     ]);
 }
 
-/// As two processes have it from a common store.
+/// Ticket keys as two processes install them from a common store.
 fn installed(
     keys: impl IntoIterator<Item = ([u8; 32], Duration, Duration, Duration)>,
 ) -> TicketKeys {
@@ -517,7 +518,7 @@ fn where_the_server_is_another() {
     ]);
 }
 
-/// A server's certificate that is good for an hour.
+/// Issues a server's certificate that is valid for an hour.
 fn good_for_an_hour() -> Identity {
     static IDENTITY: OnceLock<Identity> = OnceLock::new();
     let validity = Validity::between(NOW.unix - DAY, NOW.unix + HOUR).unwrap();
@@ -534,7 +535,7 @@ fn good_for_an_hour() -> Identity {
         .clone()
 }
 
-/// 2 hours by default; the two clocks need not agree.
+/// A lifetime is 2 hours by default. The two clocks need not agree.
 #[test]
 fn when_it_is_late() {
     let by_server = |server_clock| Setup {
@@ -592,7 +593,7 @@ fn when_it_is_late() {
             },
             expected: Resumed,
         },
-        // The server may have become stricter since.
+        // The server may have become stricter after it issued the ticket.
         Row {
             what: "in time for the ticket, too late for what the server takes now",
             then: PLAIN,
@@ -624,8 +625,8 @@ fn when_it_is_late() {
     ]);
 }
 
-/// One ticket after the other, every hour and a half: 24 hours after the full handshake there has
-/// to be another one.
+/// Each resumption, an hour and a half after the last, gets a new ticket. 24 hours after the full
+/// handshake another one is required.
 #[test]
 fn a_chain_of_resumptions_ends() {
     let shared = Shared::new();
@@ -637,7 +638,8 @@ fn a_chain_of_resumptions_ends() {
     }
 }
 
-/// What a full handshake refuses now is refused, whatever was allowed when the ticket was made.
+/// A full handshake that is refused now stays refused, whatever was allowed when the ticket was
+/// issued.
 #[test]
 fn a_ticket_lets_nobody_in() {
     let expired = |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::Expired));
@@ -658,7 +660,7 @@ fn a_ticket_lets_nobody_in() {
     };
     let later = Duration::from_secs(31 * 86_400);
 
-    // The client's root is not trusted any more, so that it has nothing to show that would do.
+    // The server no longer trusts the client's root, so the client has no suitable certificate.
     let refused = |then, now, by_server: bool, is: fn(&Fault) -> bool, alert| {
         let shared = Shared::new();
         assert_connected(&shared.connect(then, 1), false, "the first");
@@ -699,7 +701,7 @@ fn a_ticket_lets_nobody_in() {
         unknown,
         AlertDescription::UNKNOWN_CA,
     );
-    // By the server's clock the client's certificate has expired meanwhile.
+    // By the server's clock the client's certificate has expired in the meantime.
     refused(
         long,
         Setup {
@@ -713,7 +715,7 @@ fn a_ticket_lets_nobody_in() {
 }
 
 /// RFC 9846, 4.2.2 and 4.3.11: what a retry changes in a ClientHello with a ticket, and what it
-/// does not.
+/// does not change.
 #[test]
 fn the_same_ticket_goes_into_the_second_hello() {
     let shared = Shared::new();

@@ -1,5 +1,5 @@
-//! What goes over the wire in the clear, taken apart by hand: the tests ask it what the connections
-//! did. And ways to carry it.
+//! Messages in the clear, parsed by hand, so that the tests can see what the connections did; and
+//! transports.
 
 use crate::support::{End, Pair, Seeded, records};
 
@@ -21,13 +21,13 @@ const RETRY_RANDOM: [u8; 32] = [
 pub struct Hello {
     client: bool,
     pub random: [u8; 32],
-    /// From the session id to the compression method.
+    /// Everything from the session id to the compression method.
     pub middle: Vec<u8>,
     pub extensions: Vec<(u16, Vec<u8>)>,
 }
 
 impl Hello {
-    /// From a record, which must hold the whole of it and nothing else.
+    /// Parses a record, which must hold exactly one whole message.
     fn read(record: &[u8]) -> Self {
         let (header, body) = record[5..].split_at(4);
         assert_eq!(
@@ -64,7 +64,7 @@ impl Hello {
         }
     }
 
-    /// As a record.
+    /// Encodes the message as a record.
     pub fn write(&self) -> Vec<u8> {
         let two = |length: usize| u16::try_from(length).unwrap().to_be_bytes();
         let with_length = |bytes: &[u8]| [&two(bytes.len())[..], bytes].concat();
@@ -99,8 +99,8 @@ impl Hello {
             .map(|(_, value)| value.as_slice())
     }
 
-    /// The groups of a ClientHello's key_share: a list of group and length, each followed by the
-    /// share.
+    /// Returns the groups of a ClientHello's key_share: a list of group and length, each followed
+    /// by the share.
     pub fn share_groups(&self) -> Vec<u16> {
         let mut rest = &self.extension(KEY_SHARE).unwrap()[2..];
         let mut groups = Vec::new();
@@ -112,7 +112,7 @@ impl Hello {
     }
 }
 
-/// The messages in the clear, in their order.
+/// Returns the messages in the clear, in order.
 pub fn hellos(stream: &[u8]) -> Vec<Hello> {
     records(stream)
         .iter()
@@ -121,7 +121,7 @@ pub fn hellos(stream: &[u8]) -> Vec<Hello> {
         .collect()
 }
 
-/// How many records of a type there are.
+/// Returns the number of records of a type.
 pub fn count(stream: &[u8], content_type: u8) -> usize {
     records(stream)
         .iter()
@@ -129,22 +129,22 @@ pub fn count(stream: &[u8], content_type: u8) -> usize {
         .count()
 }
 
-/// How bytes get from one side to the other.
+/// How bytes are delivered to the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// All that waits, at once.
+    /// All that is available, at once.
     Whole,
     /// Byte by byte.
     Bytes,
-    /// In pieces that end anywhere; and the messages in the clear come in several records each (RFC
-    /// 9846, 5.1: they "MAY be ... fragmented across several records").
+    /// In pieces that end anywhere. The messages in the clear are also split into several records
+    /// (RFC 9846, 5.1: they "MAY be ... fragmented across several records").
     Cut,
 }
 
 impl Transport {
     pub const ALL: [Self; 3] = [Self::Whole, Self::Bytes, Self::Cut];
 
-    /// Brings these whole records to the other side.
+    /// Delivers these whole records to the other side.
     pub fn deliver(self, bytes: &[u8], to: &mut End, rng: &mut Seeded) {
         match self {
             Self::Whole => to.receive(bytes, usize::MAX),
@@ -178,7 +178,7 @@ impl Transport {
     }
 }
 
-/// A record in the clear as several records; a protected one as it is.
+/// Splits a record in the clear into several records. A protected record stays as it is.
 fn cut(record: &[u8], rng: &mut Seeded) -> Vec<u8> {
     let (header, mut rest) = record.split_at(5);
     if header[0] != 22 {

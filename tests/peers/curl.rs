@@ -1,8 +1,8 @@
 //! curl as an HTTP/1.1 client of our server, 7.88 or newer, built with OpenSSL. Debian:
 //! `apt-get install curl`.
 //!
-//! Exit codes of curl: 35 the handshake failed, 56 receiving failed, 60 the server's certificate
-//! was not accepted.
+//! Exit codes of curl: 35 if the handshake failed, 56 if receiving failed, 60 if the server's
+//! certificate was not accepted.
 
 use std::io::{BufRead, Write};
 
@@ -16,11 +16,11 @@ use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, lines};
 
 const INSTALL: &str = "apt-get install curl";
 
-/// curl on its way to us. It checks our certificate and our name.
+/// Starts curl, which connects to us and checks our certificate and our name.
 fn curl(world: &World, door: &Door, more: &[&str]) -> Program {
     let url = format!("https://{SERVER_NAME}:{}/", door.port());
     let resolve = format!("{SERVER_NAME}:{}:127.0.0.1", door.port());
-    // Whoever runs the tests may have a ~/.curlrc and a proxy.
+    // The user who runs the tests may have a ~/.curlrc and a proxy.
     let fixed = [
         "--disable",
         "--noproxy",
@@ -59,7 +59,8 @@ fn exit_code(program: &mut Program) -> i32 {
     program.finish().code().unwrap()
 }
 
-/// A GET whose answer ends with the connection, and a POST on a connection that is used twice.
+/// Covers a GET whose answer ends with the connection, and a POST on a connection that is used
+/// twice.
 #[test]
 #[ignore = "needs curl"]
 fn curl_asks_us() {
@@ -92,7 +93,7 @@ fn curl_asks_us() {
                 );
             };
 
-            // Without a length, close_notify alone says that the answer is complete.
+            // Without a length, only close_notify shows that the answer is complete.
             let door = Door::open();
             let mut program = curl(&world, &door, &arguments);
             let mut stream = door.accept(&server, &program).unwrap();
@@ -134,8 +135,8 @@ fn curl_asks_us() {
                     answer.len()
                 )
                 .unwrap();
-                // In front of what has to be read before the next request, which then comes under
-                // keys that curl has renewed (RFC 9846, 4.7.3).
+                // The KeyUpdate precedes the answer, which curl reads before its next request. That
+                // request then comes under renewed keys (RFC 9846, 4.7.3).
                 stream.rekey().unwrap();
                 stream.write_all(&answer).unwrap();
             }
@@ -172,7 +173,7 @@ fn curl_refuses_our_certificate() {
         assert_eq!(exit_code(&mut program), 60);
     }
 
-    // curl looks at the name itself, when the handshake is over, and closes.
+    // curl itself checks the name, after the handshake, and closes.
     let server = Server::builder()
         .identity(world.pki.wrongly_named_server())
         .build()
@@ -259,7 +260,7 @@ fn we_refuse_curl() {
     }
 }
 
-/// curl itself takes any end for a close_notify, unless the answer has a length.
+/// curl itself treats any end as a close_notify, unless the answer has a length.
 #[test]
 #[ignore = "needs curl"]
 fn we_see_a_cut_connection() {

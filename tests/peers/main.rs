@@ -1,6 +1,6 @@
-//! fleeting against other people's programs, over loopback, each started by the test itself.
+//! fleeting against other TLS programs, over loopback. Each test starts its program.
 //!
-//! They are ignored unless asked for, since they need the programs:
+//! These tests are ignored by default, because they need the programs:
 //!
 //! ```text
 //! apt-get install openssl gnutls-bin curl     (Debian; or what your system calls them)
@@ -9,7 +9,7 @@
 //! cargo test --test peers -- --ignored        (or: just peers)
 //! ```
 //!
-//! Each file says which version it was written against.
+//! Each file names the version against which it was written.
 
 mod curl;
 mod gnutls;

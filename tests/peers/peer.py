@@ -1,4 +1,4 @@
-"""OpenSSL 4 by pyOpenSSL, with the options and the output of peer.go."""
+"""OpenSSL 4 through pyOpenSSL, with the options and the output of peer.go."""
 
 import argparse
 import os
@@ -9,11 +9,11 @@ import sys
 try:
     from OpenSSL import SSL
 except ImportError as error:
-    sys.exit(f"{error}, and this test is about it: pip install pyopenssl")
+    sys.exit(f"{error}, and this test needs it: pip install pyopenssl")
 if SSL.OPENSSL_VERSION_NUMBER < 0x40000000:
     sys.exit(f"{SSL.SSLeay_version(0).decode()} is too old: pip install --upgrade pyopenssl cryptography")
 
-# pyOpenSSL has no names for these two; cryptography, which brings OpenSSL, has.
+# pyOpenSSL has no names for these two, but cryptography, which contains OpenSSL, has.
 set_groups = SSL._lib.SSL_CTX_set1_curves_list
 is_resumed = SSL._lib.SSL_session_reused
 
@@ -77,7 +77,7 @@ def main():
             conn = SSL.Connection(tls, tcp)
             conn.set_tlsext_host_name(NAME.encode())
             conn.set_verify(SSL.VERIFY_PEER)
-            # The name is OpenSSL's to check.
+            # OpenSSL checks the name.
             parameters = SSL._lib.SSL_get0_param(conn._ssl)
             SSL._lib.X509_VERIFY_PARAM_set1_host(parameters, NAME.encode(), len(NAME))
             if session:

@@ -1,7 +1,7 @@
-//! [`Program`]: another program, as a peer: started on loopback, typed to, read, and ended with the
-//! test.
+//! [`Program`]: another program as a peer. It is started on loopback, gets input, its output is
+//! read, and it ends with the test.
 //!
-//! Nothing sleeps for a fixed time and nothing waits for ever: whatever is awaited has
+//! Nothing sleeps for a fixed time and nothing waits for ever: every wait is limited by
 //! [`PATIENCE`].
 
 use std::cell::RefCell;
@@ -21,16 +21,16 @@ use fleeting::{AlertDescription, Client, Error, Fault, Identity, Progress, Serve
 use crate::support::{Pki, SERVER_NAME, lines};
 use crate::wire::Wire;
 
-/// A connection of ours to a program.
+/// Our connection to a program.
 pub type Tls = Stream<Wire>;
 
-/// More than the sockets and any program buffer, in bytes.
+/// More bytes than the sockets and any program buffer.
 pub const BULK: usize = 300_000;
 
-/// How long anything may take; far more than it does.
+/// How long anything may take, which is far more than it does.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Between two looks at something that cannot wake us.
+/// How long to wait before checking again for something that cannot wake us.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// A running program. Dropping it kills it.
@@ -52,13 +52,12 @@ struct Said {
 struct Text {
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// How many of the two have ended.
+    /// How many of the two outputs have ended.
     ended: usize,
 }
 
 impl Program {
-    /// Starts `name` with these arguments. `install` says where it comes from, should it be
-    /// missing.
+    /// Starts `name` with these arguments. `install` says how to install it if it is missing.
     pub fn start<A: AsRef<OsStr>>(
         name: impl AsRef<OsStr>,
         install: &str,
@@ -73,7 +72,7 @@ impl Program {
         let name = name.as_ref().display().to_string();
         let mut child = command.spawn().unwrap_or_else(|error| match error.kind() {
             ErrorKind::NotFound => {
-                panic!("{name} is missing, and this test is about it: {install}")
+                panic!("{name} is missing, and this test needs it: {install}")
             }
             _ => panic!("{name} does not start: {error}"),
         });
@@ -81,7 +80,7 @@ impl Program {
         let said = Arc::new(Said::default());
         listen(child.stdout.take().unwrap(), &said, |text| &mut text.stdout);
         listen(child.stderr.take().unwrap(), &said, |text| &mut text.stderr);
-        // In a thread of its own: a program whose pipe is full may be waiting for us to read what
+        // A separate thread writes: a program whose pipe is full may be waiting for us to read what
         // it sends.
         let (typing, typed) = channel::<Vec<u8>>();
         let mut stdin = child.stdin.take().unwrap();
@@ -104,9 +103,9 @@ impl Program {
         }
     }
 
-    /// Types into its standard input.
+    /// Writes to its standard input.
     pub fn type_in(&self, bytes: impl Into<Vec<u8>>) {
-        // If it has ended, what we wait for next tells.
+        // If the program has ended, the next wait reports it.
         let _ = self
             .typing
             .as_ref()
@@ -114,7 +113,7 @@ impl Program {
             .send(bytes.into());
     }
 
-    /// Waits until it has written this, to its standard output or error.
+    /// Waits until it has written this to its standard output or error.
     pub fn wait_for(&self, wanted: impl AsRef<[u8]>) {
         let wanted = wanted.as_ref();
         let shown = String::from_utf8_lossy(&wanted[..wanted.len().min(60)]).into_owned();
@@ -123,7 +122,7 @@ impl Program {
         });
     }
 
-    /// Waits for a line that begins so, and returns the rest of it.
+    /// Waits for a line that begins with `start`, and returns the rest of it.
     pub fn wait_for_line(&self, start: &str) -> String {
         let mut found = String::new();
         self.wait_until(start, |text| {
@@ -138,7 +137,7 @@ impl Program {
         found
     }
 
-    /// How many times it has written this so far.
+    /// Returns how many times it has written this so far.
     pub fn times(&self, wanted: &str) -> usize {
         let text = self.said.lock();
         [&text.stdout, &text.stderr]
@@ -173,7 +172,7 @@ impl Program {
         self.typing = None;
     }
 
-    /// Closes its standard input and waits for its end.
+    /// Closes its standard input and waits until it exits.
     pub fn finish(&mut self) -> ExitStatus {
         self.end_input();
         let deadline = Instant::now() + PATIENCE;
@@ -191,7 +190,7 @@ impl Program {
         }
     }
 
-    /// Waits for its end, which has to be a success.
+    /// Waits until it exits, which must be with success.
     pub fn finish_well(&mut self) {
         let status = self.finish();
         assert!(
@@ -202,7 +201,7 @@ impl Program {
         );
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would end it.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -212,7 +211,7 @@ impl Program {
         self.said.lock().ended == 2
     }
 
-    /// What it has said, for a failing test to show.
+    /// Returns its output, for a failing test to show.
     pub fn report(&self) -> String {
         self.said.lock().report()
     }
@@ -226,7 +225,7 @@ impl Drop for Program {
 
 impl Said {
     fn lock(&self) -> MutexGuard<'_, Text> {
-        // A test that fails while it looks must not take the readers with it.
+        // A test that panics while it holds the lock must not stop the reader threads.
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -272,18 +271,18 @@ fn line_after(text: &[u8], start: &str) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-/// Looks again and again until it is so.
+/// Checks a condition again and again until it is true.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timed out waiting for {what}");
         thread::sleep(LOOK_AGAIN);
     }
 }
 
 // ---- files ----
 
-/// A folder for what the programs read; gone with the test.
+/// A folder for files that the programs read. It is removed with the test.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -345,15 +344,15 @@ impl World {
         }
     }
 
-    /// The files of another identity.
+    /// Writes the files of another identity.
     pub fn files(&self, name: &str, identity: &Identity) -> Files {
         write_identity(&self.folder, name, identity)
     }
 }
 
-/// An identity's files.
+/// The paths of an identity's files.
 pub struct Files {
-    /// Its certificate and what leads to the root.
+    /// The certificate and those above it, except the root.
     pub chain: String,
     pub key: String,
     /// The chain without the certificate.
@@ -373,7 +372,7 @@ fn write_identity(folder: &Folder, name: &str, identity: &Identity) -> Files {
 
 // ---- our side ----
 
-/// Our server's port, and who knocks there.
+/// The port of our server, for programs to connect to.
 pub struct Door(TcpListener);
 
 impl Door {
@@ -387,7 +386,7 @@ impl Door {
         self.0.local_addr().unwrap().port()
     }
 
-    /// Waits for a program to connect, and serves it.
+    /// Waits for a program to connect, and performs the handshake.
     pub fn accept(&self, server: &Server, program: &Program) -> Result<Tls, Error> {
         server.accept(self.wait(program))
     }
@@ -413,19 +412,19 @@ impl Door {
     }
 }
 
-/// Our client, to a program that is known to listen.
+/// Connects our client to a program that is known to listen.
 pub fn connect(client: &Client, port: u16) -> Result<Tls, Error> {
     client.connect(SERVER_NAME, dial(port))
 }
 
-/// A socket to a program that is known to listen.
+/// Connects a socket to a program that is known to listen.
 pub fn dial(port: u16) -> Wire {
     patient(TcpStream::connect(("127.0.0.1", port)).unwrap())
 }
 
 thread_local! {
-    /// A socket that is closed with unread data in it resets the connection, and the peer loses
-    /// what it has not read yet, such as an alert: so none is closed before its test is over.
+    /// Closing a socket with unread data resets the connection, and the peer loses what it has not
+    /// read yet, such as an alert. So no socket is closed before its test is over.
     static OPEN: RefCell<Vec<TcpStream>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -436,8 +435,8 @@ fn patient(tcp: TcpStream) -> Wire {
     Wire::new(tcp)
 }
 
-/// Serves a program that may send early data, and answers that at once, before the handshake is
-/// complete.
+/// Serves a program that may send early data, and answers the early data at once, before the
+/// handshake is complete.
 pub fn accept_early(server: &Server, wire: Wire, answer: &[u8]) -> Result<(Tls, Vec<u8>), Error> {
     let (mut handshake, mut early_data) = (server.start(wire), Vec::new());
     loop {
@@ -463,13 +462,13 @@ pub fn connect_early(client: &Client, port: u16, data: &[u8]) -> Result<Tls, Err
     handshake.finish()
 }
 
-/// Ends the connection without a word, as a crash would.
+/// Ends the connection without a close_notify, as a crash would.
 pub fn cut(stream: Tls) {
     stream.into_inner().cut();
 }
 
-/// A port that nobody listens on, for programs that cannot find one themselves. Somebody may take
-/// it in between: the caller tries again.
+/// Returns a port on which nobody listens, for programs that cannot find one themselves. Another
+/// program may take it first, in which case the caller tries again.
 pub fn free_port() -> u16 {
     Door::open().port()
 }
@@ -483,16 +482,17 @@ pub fn expect(stream: &mut Tls, expected: &[u8], program: &Program) {
     assert!(received == expected, "received something else");
 }
 
-/// Waits until a program has read a line of ours. OpenSSL's `s_server -early_data` takes what is
-/// typed in before it has the client's Finished, and then waits for more from the client before it
-/// looks again.
+/// Waits until a program has read a line of ours. OpenSSL's `s_server -early_data` reads its
+/// standard input before it has the client's Finished, and then waits for more from the client
+/// before it reads it again.
 pub fn settle(stream: &mut Tls, program: &Program, what: &str) {
     let line = format!("1 settled {what}\n");
     stream.write_all(line.as_bytes()).unwrap();
     program.wait_for(line);
 }
 
-/// Data both ways with a program that sends what is typed into it and prints what it receives.
+/// Sends data in both directions, with a program that sends its standard input and prints what it
+/// receives.
 pub fn exchange(stream: &mut Tls, program: &Program, what: &str, length: usize) {
     let theirs = lines(&format!("them {what}"), length);
     program.type_in(&theirs[..]);
@@ -502,7 +502,7 @@ pub fn exchange(stream: &mut Tls, program: &Program, what: &str, length: usize) 
     program.wait_for(&ours);
 }
 
-/// Reads to the peer's close_notify: nothing comes before it.
+/// Reads the peer's close_notify, before which there must be no data.
 pub fn expect_end(stream: &mut Tls, program: &Program) {
     let count = stream
         .read(&mut [0; 64])
@@ -510,8 +510,8 @@ pub fn expect_end(stream: &mut Tls, program: &Program) {
     assert_eq!(count, 0, "data instead of close_notify");
 }
 
-/// The error that reading ends with: where a server's refusal of a client certificate arrives (RFC
-/// 9846, section 4.5.3: the client has sent all by then).
+/// Returns the error with which reading ends. A server's refusal of a client certificate is found
+/// there (RFC 9846, section 4.5.3: the client has sent everything by then).
 pub fn read_error(stream: &mut Tls) -> Error {
     stream
         .read(&mut [0; 64])
@@ -519,7 +519,8 @@ pub fn read_error(stream: &mut Tls) -> Error {
         .into()
 }
 
-/// What we export under the label that the programs are started with, in hexadecimal digits.
+/// Returns our exporter output under the label with which the programs are started, in hexadecimal
+/// digits.
 pub fn exported(stream: &Tls) -> String {
     let ours = stream
         .export_keying_material("EXPORTER-test", "", 32)
@@ -530,7 +531,7 @@ pub fn exported(stream: &Tls) -> String {
         .collect()
 }
 
-/// We failed because the program sent this alert.
+/// Asserts that we failed because the program sent this alert.
 #[track_caller]
 pub fn assert_alert_received(error: &Error, alert: AlertDescription, program: &Program) {
     assert!(
@@ -540,7 +541,7 @@ pub fn assert_alert_received(error: &Error, alert: AlertDescription, program: &P
     );
 }
 
-/// We failed because of what the program sent, for this reason.
+/// Asserts that we failed because of what the program sent, for this reason.
 #[track_caller]
 pub fn assert_fault(error: &Error, is_reason: impl Fn(&Fault) -> bool, program: &Program) {
     assert!(

@@ -1,5 +1,5 @@
-//! [`Speaker`]: one of `peer.go`, `peer.py` and `peer.mjs`, which take the same options and say the
-//! same things; and the conversations to have with each of them, in both roles.
+//! [`Speaker`]: one of `peer.go`, `peer.py` and `peer.mjs`, which take the same options and print
+//! the same things; and the conversations with each of them, in both roles.
 
 use std::io::Write;
 
@@ -15,16 +15,16 @@ pub const HYBRID: NamedGroup = NamedGroup::X25519_MLKEM768;
 pub const X25519: NamedGroup = NamedGroup::X25519;
 pub const P256: NamedGroup = NamedGroup::SECP256R1;
 
-/// A program that the tests brought with them.
+/// A program that is part of the tests.
 pub struct Speaker {
     /// The program and its first arguments.
     pub command: Vec<String>,
     pub install: &'static str,
-    /// Whether it knows as a server which group was used.
+    /// If true, it knows as a server which group was used.
     pub server_knows_group: bool,
-    /// Whether its client knows in a resumed connection who the server is.
+    /// If true, its client knows the server's identity in a resumed connection.
     pub client_remembers_peer: bool,
-    /// Whether it knows that it was sent to another group, or sent one there.
+    /// If true, it knows whether there was a retry for another group.
     pub knows_retries: bool,
 }
 
@@ -41,13 +41,13 @@ impl Speaker {
         )
     }
 
-    /// On its way to us. It checks our certificate and our name.
+    /// Starts its client, which connects to us and checks our certificate and our name.
     pub fn client(&self, world: &World, door: &Door, more: &[&str]) -> Program {
         let address = format!("127.0.0.1:{}", door.port());
         self.start(&["--connect", &address, "--ca", &world.ca], more)
     }
 
-    /// A server, and its port.
+    /// Starts its server. Returns the server and its port.
     pub fn server(&self, world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
         let program = self.start(
             &[
@@ -64,7 +64,7 @@ impl Speaker {
         (program, port)
     }
 
-    /// What both sides know about their connection of this number.
+    /// Checks that both sides agree about their connection of this number.
     fn agrees(&self, stream: &Tls, program: &Program, number: usize) {
         let says = |what: &str| program.wait_for_line(&format!("{number}. {what}: "));
         let (_, suite) = SUITES
@@ -99,7 +99,7 @@ pub fn with_identity(files: &Files) -> [&str; 4] {
     ["--cert", &files.chain, "--key", &files.key]
 }
 
-/// Data and renewed keys, once they are connected.
+/// Sends data and renews keys on a connection.
 fn converse(stream: &mut Tls, program: &Program) {
     exchange(stream, program, "bulk", BULK);
     for _ in 0..3 {
@@ -109,7 +109,7 @@ fn converse(stream: &mut Tls, program: &Program) {
     exchange(stream, program, "rekeyed", BULK);
 }
 
-/// close_notify from one side and then from the other.
+/// Sends close_notify from one side and then from the other.
 fn close(mut stream: Tls, mut program: Program, we_begin: bool) {
     if we_begin {
         stream.close().unwrap();
@@ -123,7 +123,7 @@ fn close(mut stream: Tls, mut program: Program, we_begin: bool) {
     program.finish_well();
 }
 
-/// The connection of this number of a program that makes several: a line each way, and its end.
+/// Sends a line each way on this connection of a program that makes several, and ends it.
 fn converse_briefly(mut stream: Tls, program: &Program, number: usize) {
     expect(
         &mut stream,
@@ -140,7 +140,7 @@ fn converse_briefly(mut stream: Tls, program: &Program, number: usize) {
 
 // ---- full handshakes ----
 
-/// With all suites and every way to ask for its certificate.
+/// Covers all suites and every way to ask for its certificate.
 pub fn client_talks_to_us(speaker: &Speaker) {
     let world = World::new();
     let trust = || world.pki.authority.trust();
@@ -182,7 +182,7 @@ pub fn client_talks_to_us(speaker: &Speaker) {
     }
 }
 
-/// With all suites and every way to ask for our certificate.
+/// Covers all suites and every way to ask for our certificate.
 pub fn we_talk_to_server(speaker: &Speaker) {
     let world = World::new();
     for suite in SUITES {
@@ -228,7 +228,7 @@ pub fn we_talk_to_server(speaker: &Speaker) {
     }
 }
 
-/// What two sides that know everything agree on at once.
+/// Asserts the choice of two sides that know everything, without a retry.
 fn assert_best(stream: &Tls, suite: Suite) {
     assert_eq!(stream.cipher_suite(), suite.0);
     assert_eq!(stream.group(), HYBRID);
@@ -237,8 +237,8 @@ fn assert_best(stream: &Tls, suite: Suite) {
 
 // ---- resumption ----
 
-/// A full handshake and two that follow from it; then a server with other keys, who has no use for
-/// its ticket; and one resumed there.
+/// A full handshake is followed by two resumed ones, then one at a server with other keys, which
+/// cannot use the ticket, and one resumed there.
 pub fn client_resumes(speaker: &Speaker) {
     let world = World::new();
     let trust = || world.pki.authority.trust();
@@ -298,8 +298,8 @@ pub fn client_resumes(speaker: &Speaker) {
     }
 }
 
-/// A full handshake and one that follows from it; then the server is started anew. (Node gives no
-/// new tickets for old ones.)
+/// A full handshake is followed by a resumed one. Then the server is restarted. (Node gives no new
+/// tickets for old ones.)
 pub fn we_resume(speaker: &Speaker) {
     let world = World::new();
     for suite in SUITES {
@@ -345,9 +345,9 @@ pub fn we_resume(speaker: &Speaker) {
     }
 }
 
-// ---- groups, and the retries to get there ----
+// ---- groups, and retries for them ----
 
-/// Options of the program, settings of ours; what is agreed on, and whether after a retry.
+/// Options of the program, our settings, the agreed group, and whether there is a retry.
 pub type ClientRow<'a> = (
     &'a str,
     fn(ServerBuilder) -> ServerBuilder,
@@ -361,7 +361,8 @@ pub type ServerRow<'a> = (
     bool,
 );
 
-/// Each twice, so that a retry is met by a ticket too, and with a client certificate.
+/// Makes each connection twice, with a client certificate, so that a retry also occurs with a
+/// ticket.
 pub fn client_is_led_to_group(speaker: &Speaker, more: &[ClientRow<'_>]) {
     let world = World::new();
     let rows: [ClientRow<'_>; 6] = [
@@ -412,7 +413,8 @@ pub fn client_is_led_to_group(speaker: &Speaker, more: &[ClientRow<'_>]) {
     }
 }
 
-/// Each twice, so that a retry is met by a ticket too, and with a client certificate.
+/// Makes each connection twice, with a client certificate, so that a retry also occurs with a
+/// ticket.
 pub fn we_are_led_to_group(speaker: &Speaker) {
     let world = World::new();
     let rows: [ServerRow<'_>; 6] = [
@@ -421,8 +423,7 @@ pub fn we_are_led_to_group(speaker: &Speaker) {
         ("P-256", |ours| ours, P256, true),
         ("P-256", |ours| ours.key_shares([P256]), P256, false),
         ("X25519", |ours| ours.key_shares([P256]), X25519, true),
-        // They have a share and want a better group all the same; only by default, where it is
-        // OpenSSL.
+        // The server has a share but wants a better group. OpenSSL does so only by default.
         ("", |ours| ours.key_shares([X25519]), HYBRID, true),
     ];
     for (groups, ours, group, retried) in rows {

@@ -1,5 +1,5 @@
-//! [`Wire`]: a socket that remembers how the connection began, so that a test can say what went
-//! over it in the clear.
+//! [`Wire`]: a socket that records how the connection began, so that a test can see what was sent
+//! in the clear.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,10 +10,10 @@ const RETRY: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
-/// More than two ClientHellos with two tickets each.
+/// How many bytes are recorded: more than two ClientHellos with two tickets each.
 const REMEMBERED: usize = 8192;
 
-/// The extension that brings a ticket back (RFC 9846, 4.3).
+/// The extension with which a ticket is offered (RFC 9846, 4.3).
 pub const PRE_SHARED_KEY: u16 = 41;
 
 /// The extension that announces early data (RFC 9846, 4.3).
@@ -36,24 +36,24 @@ impl Wire {
         }
     }
 
-    /// Ends the connection without a word, as a crash would.
+    /// Ends the connection without a close_notify, as a crash would.
     pub fn cut(&self) {
         self.tcp.shutdown(Shutdown::Both).unwrap();
     }
 
-    /// What has been received since the beginning, as far as it is remembered.
+    /// Returns the recorded bytes that were received from the beginning.
     pub fn received(&self) -> &[u8] {
         &self.received
     }
 
-    /// Whether the server sent a HelloRetryRequest.
+    /// Returns true if the server sent a HelloRetryRequest.
     pub fn retried(&self) -> bool {
         [&self.sent, &self.received]
             .iter()
             .any(|bytes| bytes.windows(RETRY.len()).any(|window| window == RETRY))
     }
 
-    /// Whether the (first) ClientHello has this extension.
+    /// Returns true if the (first) ClientHello has this extension.
     pub fn client_offered(&self, extension: u16) -> bool {
         let hello = [&self.sent, &self.received]
             .into_iter()
@@ -62,7 +62,7 @@ impl Wire {
         extensions(hello).contains(&extension)
     }
 
-    /// How long the longest protected record was that we sent and that we received.
+    /// Returns the lengths of the longest protected records that we sent and that we received.
     pub fn longest_records(&self) -> (usize, usize) {
         (longest_record(&self.sent), longest_record(&self.received))
     }
@@ -103,7 +103,7 @@ fn longest_record(mut bytes: &[u8]) -> usize {
     longest
 }
 
-/// The body of a ClientHello that stands at the beginning, in a record of its own.
+/// Returns the body of a ClientHello at the beginning, in a record of its own.
 fn first_client_hello(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
         [22, 3, _, _, _, 1, _, high, low, body @ ..] => {

@@ -1,4 +1,4 @@
-//! Early data to rustls' server and from its client, and what either server answers before the
+//! Early data to rustls' server and from its client, and what either server sends before the
 //! handshake is complete (RFC 9846, 4.3.10 and 4.5.3).
 
 use std::io::Write;
@@ -15,10 +15,10 @@ use crate::pair::{
 };
 use crate::support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, lines};
 
-/// What a server takes, in bytes: several records.
+/// The early data in bytes that a server accepts: several records.
 const MAX_SIZE: u32 = 40_000;
 
-/// The same in early data: what is offered is cut there.
+/// The same as a length: anything beyond it is not sent early.
 const ALL: usize = 40_000;
 
 fn guard() -> ReplayGuard {
@@ -32,8 +32,8 @@ fn their_early_client(pki: &Pki, setting: &Setting) -> Arc<ClientConfig> {
     Arc::new(theirs)
 }
 
-/// rustls' server with early data; it answers early. Sessions are what these have in common that
-/// get the same storage.
+/// rustls' server with early data, which answers early. Servers with the same storage share their
+/// sessions.
 fn their_early_server(
     pki: &Pki,
     setting: &Setting,
@@ -54,7 +54,7 @@ fn our_early_client(pki: &Pki, setting: &Setting) -> Client {
     our_client(pki, setting).early_data(true).build().unwrap()
 }
 
-/// Sends early data with rustls' client, as much as it takes.
+/// Sends as much early data with rustls' client as it accepts.
 fn they_send_early(pair: &mut Pair, data: &[u8]) -> usize {
     let rustls::Connection::Client(theirs) = &mut pair.theirs else {
         panic!("not a client")
@@ -66,7 +66,7 @@ fn they_send_early(pair: &mut Pair, data: &[u8]) -> usize {
         .unwrap()
 }
 
-/// Sends early data with our client, as much as it takes.
+/// Sends as much early data with our client as it accepts.
 fn we_send_early(pair: &mut Pair, mut data: &[u8]) -> usize {
     let mut sent = 0;
     while let count @ 1.. = pair.ours.write_early_data(data).unwrap() {
@@ -77,7 +77,7 @@ fn we_send_early(pair: &mut Pair, mut data: &[u8]) -> usize {
     sent
 }
 
-/// How it went, as both sides see it.
+/// Returns the outcome on which both sides agree.
 fn outcome(pair: &mut Pair) -> EarlyData {
     pair.assert_connected();
     pair.exporters_agree();
@@ -97,7 +97,7 @@ fn outcome(pair: &mut Pair) -> EarlyData {
     outcome
 }
 
-/// A full handshake that leaves tickets; there is no early data without one.
+/// Runs a full handshake that leaves tickets. There is no early data without one.
 fn visit(mut pair: Pair) {
     if let rustls::Connection::Client(theirs) = &mut pair.theirs {
         assert!(theirs.early_data().is_none());
@@ -155,7 +155,7 @@ fn we_take_theirs_and_answer_it_early() {
                 assert!(pair.ours.is_handshaking() && pair.ours.takes_early_data());
                 assert_eq!(pair.ours.write_early_data(b"at once").unwrap(), 7);
                 while pair.deliver_to_them() {}
-                // After one round trip.
+                // This happens after one round trip.
                 assert_eq!(std::mem::take(&mut pair.their_inbox), b"at once");
                 assert!(!pair.theirs.is_handshaking() && pair.ours.is_handshaking());
                 pair.run();
@@ -184,7 +184,7 @@ fn we_take_theirs_and_answer_it_early() {
 fn we_reject_theirs() {
     let pki = Pki::new();
     let p256 = [NamedGroup::SECP256R1];
-    // Its first group is the one that it has a share of.
+    // The first group is the one for which the client sends a share.
     let setting = Setting {
         our_alpn: &["x", "y"],
         their_alpn: &["x", "y"],
@@ -336,8 +336,8 @@ fn they_reject_ours() {
         ),
     ];
     for (what, change, second, resumed) in rows {
-        // Where it takes none it skips 16 KiB, and counts a record as often as it looks at it: here
-        // twice.
+        // A server that rejects early data skips 16 KiB, and counts a record each time it looks at
+        // it: here twice.
         for length in [1, 8000] {
             println!("{what}, {length} bytes");
             let sessions = their_sessions();
@@ -369,8 +369,8 @@ fn they_reject_ours() {
     }
 }
 
-/// RFC 9846, 4.5.3: a server may send before the client's Finished, also where there is no early
-/// data to answer.
+/// RFC 9846, 4.5.3: a server may send before the client's Finished, even without early data to
+/// answer.
 #[test]
 fn we_read_what_they_say_first() {
     let pki = Pki::new();
@@ -386,7 +386,7 @@ fn we_read_what_they_say_first() {
             assert_eq!(std::mem::take(&mut pair.our_inbox), b"welcome");
             assert!(pair.theirs.is_handshaking() && !pair.ours.is_handshaking());
             pair.run().exchange(BULK);
-            // Offered, since a session allows it, and none came.
+            // Early data was offered, since a session allows it, but none was sent.
             let offered = if resumed {
                 EarlyData::Accepted
             } else {
@@ -397,7 +397,7 @@ fn we_read_what_they_say_first() {
     }
 }
 
-/// RFC 9846, F.5: it takes both sides' applications to ask for it.
+/// RFC 9846, F.5: early data is only used if the applications of both sides ask for it.
 #[test]
 fn none_is_offered_unless_asked_for() {
     let pki = Pki::new();

@@ -1,4 +1,4 @@
-//! Key exchange groups, and the retries to get there.
+//! Key exchange groups, and the retries that lead to them.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ const HYBRID: NamedGroup = NamedGroup::X25519_MLKEM768;
 const X25519: NamedGroup = NamedGroup::X25519;
 const P256: NamedGroup = NamedGroup::SECP256R1;
 
-/// The groups of rustls.
+/// Groups of rustls.
 type Groups = &'static [Theirs];
 
-/// A full handshake and a resumed one come to the same group the same way.
+/// A full handshake and a resumed one use the same group, with or without a retry alike.
 fn meet_twice(meet: impl Fn() -> Pair, group: NamedGroup, retried: bool) {
     for resumed in [false, true] {
         let mut pair = meet();
@@ -36,7 +36,7 @@ fn meet_twice(meet: impl Fn() -> Pair, group: NamedGroup, retried: bool) {
                 .map(|theirs| u16::from(theirs.name())),
             Some(group.0)
         );
-        // Of a resumed one rustls does not tell.
+        // rustls does not report it for a resumed handshake.
         let kind = if resumed {
             HandshakeKind::Resumed
         } else if retried {
@@ -52,7 +52,7 @@ fn meet_twice(meet: impl Fn() -> Pair, group: NamedGroup, retried: bool) {
     }
 }
 
-/// Keeps tickets alone, so that a second connection is retried as the first was.
+/// Keeps only tickets, so that a second connection is retried like the first.
 #[derive(Debug)]
 struct WithoutHints(ClientSessionMemoryCache);
 
@@ -90,8 +90,8 @@ fn setting(pki: &Pki, suite: Suite, groups: Groups) -> Setting {
     }
 }
 
-/// rustls' client shares its first group; with the hybrid also X25519. What a server led it to it
-/// would share at once the next time.
+/// rustls' client sends a share for its first group, and with the hybrid also one for X25519. It
+/// would send a share for a group that a server asked for at once the next time.
 #[test]
 fn their_client_is_led_to_a_group() {
     let pki = Pki::new();
@@ -112,7 +112,7 @@ fn their_client_is_led_to_a_group() {
             X25519,
             false,
         ),
-        // We have a share, and want a better group all the same.
+        // We already have a share, but want a better group.
         (
             &[Theirs::X25519, Theirs::X25519MLKEM768],
             |ours| ours,
@@ -158,8 +158,8 @@ fn their_client_is_led_to_a_group() {
     }
 }
 
-/// What a server led it to rustls' client shares at once the next time, in front of what it prefers
-/// itself (against RFC 9846, 4.3.8).
+/// rustls' client remembers a group that a server asked for, and sends its share first the next
+/// time, before its own preference (against RFC 9846, 4.3.8).
 #[test]
 fn their_client_remembers_what_it_was_led_to() {
     let pki = Pki::new();
@@ -180,7 +180,7 @@ fn their_client_remembers_what_it_was_led_to() {
     }
 }
 
-/// rustls' server takes our first group that it knows, shared or not.
+/// rustls' server takes the first of our groups that it knows, with a share or without.
 #[test]
 fn their_server_leads_us_to_a_group() {
     let pki = Pki::new();
@@ -242,7 +242,7 @@ fn their_server_leads_us_to_a_group() {
     }
 }
 
-/// A retry byte by byte.
+/// Delivers the messages of a retry byte by byte.
 #[test]
 fn retries_at_any_fragmentation() {
     let pki = Pki::new();

@@ -23,13 +23,13 @@ use pair::{
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 use support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, now};
 
-/// More than a connection buffers, so that both directions fill up and go on several times.
+/// More than a connection buffers, so that both directions fill up and continue several times.
 const BULK: usize = 300_000;
 
 // ---- what works ----
 
-/// Both directions, all suites, every way to ask for a client certificate, with one and without:
-/// authentication, exporters, data, closing.
+/// Covers both directions, all suites, and every client certificate policy, with a certificate and
+/// without: authentication, exporters, data, closing.
 #[test]
 fn talks() {
     let pki = Pki::new();
@@ -96,7 +96,7 @@ fn talks() {
     }
 }
 
-/// Bytes one by one, and records in one piece.
+/// Delivers chunks of 1 to 255 bytes, and everything at once.
 #[test]
 fn talks_at_any_fragmentation() {
     let pki = Pki::new();
@@ -120,7 +120,8 @@ fn talks_at_any_fragmentation() {
     }
 }
 
-/// RFC 9846, 4.7.3: from us, from them, from both at once; and the keys do change.
+/// RFC 9846, 4.7.3: a KeyUpdate from us, from them, and from both at once, after which the keys
+/// change.
 #[test]
 fn renews_keys() {
     let pki = Pki::new();
@@ -159,8 +160,8 @@ fn renews_keys() {
                     pair.exchange(BULK);
                 }
                 renew(&mut pair);
-                // What we ask for is answered with the next record, so that two exchanges renew
-                // both directions.
+                // The answer to our request comes with the next record, so two exchanges renew both
+                // directions.
                 pair.exchange(100);
                 pair.exchange(100);
                 pair.exporters_agree();
@@ -181,7 +182,8 @@ fn agrees_on_a_protocol() {
     type Agreed = Option<&'static str>;
     // The server's preference decides (RFC 7301, 3.2).
     let rows: [(Protocols, Protocols, Agreed, Agreed); 5] = [
-        // ours, theirs, when they serve, when we serve
+        // The columns are our protocols, theirs, the choice if they serve, and the choice if we
+        // serve.
         (
             &["h2", "http/1.1"],
             &["http/1.1", "h2"],
@@ -453,7 +455,8 @@ fn they_refuse_our_certificate() {
         }
     }
 
-    // Where rustls names its authorities and ours is another, we show nothing (RFC 9846, 4.3.4).
+    // If rustls names its authorities and ours is not among them, we present no certificate (RFC
+    // 9846, 4.3.4).
     let setting = |auth| Setting {
         auth,
         client: Some(pki.untrusted_client()),
@@ -546,7 +549,7 @@ fn nothing_in_common_is_refused() {
         AlertDescription::UNRECOGNIZED_NAME,
     );
 
-    // The application's own reasons.
+    // The application rejects for its own reasons.
     let ours = Server::builder()
         .identity(pki.server.clone())
         .client_auth(ClientAuth::Required(pki.authority.trust()))

@@ -1,6 +1,6 @@
-//! A connection of ours and one of rustls', joined by memory, and how to make each for a test.
+//! Our connection and one of rustls', joined in memory, and functions to make each for a test.
 //!
-//! rustls runs with the provider rustls-graviola, the one that needs no C compiler; it needs an
+//! rustls runs with the provider rustls-graviola, because it needs no C compiler. It needs an
 //! x86-64 CPU with AES, PCLMULQDQ, SSSE3, AVX2, BMI2 and ADX, or an aarch64 one with the
 //! cryptographic extensions.
 
@@ -23,20 +23,20 @@ use rustls::{
 
 use crate::support::{Pki, SERVER_NAME, SUITES, Suite, lines, now};
 
-/// A connection of ours and one of theirs, joined by memory.
+/// Our connection and one of theirs, joined in memory.
 pub struct Pair {
     pub ours: Connection,
     pub theirs: rustls::Connection,
     /// What each side received.
     pub our_inbox: Vec<u8>,
     pub their_inbox: Vec<u8>,
-    /// What each side received as early data, where it is the server.
+    /// What each side received as early data, if it is the server.
     pub our_early: Vec<u8>,
     pub their_early: Vec<u8>,
-    /// How each side failed, first.
+    /// Each side's first error.
     pub our_error: Option<Error>,
     pub their_error: Option<rustls::Error>,
-    /// How many bytes are given to the other side at once.
+    /// How many bytes are delivered to the other side at once.
     pub chunk: usize,
 }
 
@@ -57,13 +57,13 @@ impl Pair {
         }
     }
 
-    /// Moves bytes until neither side has anything to say.
+    /// Moves bytes until neither side has anything to send.
     pub fn run(&mut self) -> &mut Self {
         while self.deliver_to_them() | self.deliver_to_us() {}
         self
     }
 
-    /// Gives rustls one chunk of what we have to send.
+    /// Delivers one chunk of our output to rustls.
     pub fn deliver_to_them(&mut self) -> bool {
         let output = self.ours.output();
         let mut chunk = &output[..output.len().min(self.chunk)];
@@ -93,7 +93,7 @@ impl Pair {
         true
     }
 
-    /// Gives us all that rustls has to send.
+    /// Delivers all of rustls' output to us.
     pub fn deliver_to_us(&mut self) -> bool {
         let mut wire = Vec::new();
         while self.theirs.wants_write() {
@@ -142,7 +142,7 @@ impl Pair {
         assert!(!self.ours.is_handshaking() && !self.theirs.is_handshaking());
     }
 
-    /// Sends `data` to both sides at once, and looks at what came out.
+    /// Sends `length` bytes in both directions at once, and checks what arrived.
     pub fn exchange(&mut self, length: usize) {
         let (our_data, their_data) = (lines("fleeting", length), lines("rustls", length));
         let (mut ours, mut theirs) = (&our_data[..], &their_data[..]);
@@ -190,8 +190,8 @@ impl Pair {
         );
     }
 
-    /// close_notify from both sides, one after the other: a half-closed connection still carries
-    /// data.
+    /// Sends close_notify from both sides, one after the other. A half-closed connection still
+    /// carries data.
     pub fn close(&mut self, we_begin: bool) {
         if we_begin {
             self.ours.close();
@@ -216,13 +216,13 @@ impl Pair {
         assert_eq!(self.process(), Some(Status::Closed));
     }
 
-    /// How many records rustls' current keys have protected: sent and received.
+    /// Returns how many records rustls' current keys have protected: sent and received.
     pub fn their_sequence_numbers(self) -> (u64, u64) {
         let secrets = self.theirs.dangerous_extract_secrets().unwrap();
         (secrets.tx.0, secrets.rx.0)
     }
 
-    /// We refused for this reason, and rustls read this alert.
+    /// Asserts that we refused for this reason, and rustls read this alert.
     pub fn assert_we_refused(&self, is_reason: impl Fn(&Fault) -> bool, alert: AlertDescription) {
         match &self.our_error {
             Some(Error::Protocol { fault, .. }) if is_reason(fault) => {
@@ -236,7 +236,7 @@ impl Pair {
         );
     }
 
-    /// rustls refused for this reason, and we read this alert.
+    /// Asserts that rustls refused for this reason, and we read this alert.
     pub fn assert_they_refused(
         &self,
         is_reason: impl Fn(&rustls::Error) -> bool,
@@ -278,7 +278,7 @@ pub fn provider() -> CryptoProvider {
     rustls_graviola::default_provider()
 }
 
-/// The provider with the setting's suite and groups.
+/// Returns the provider with the setting's suite and groups.
 pub fn provider_with(setting: &Setting) -> Arc<CryptoProvider> {
     let mut provider = provider();
     provider
@@ -319,7 +319,7 @@ pub fn roots(pki: &Pki) -> RootCertStore {
     roots
 }
 
-/// Whether rustls' server asks for a client certificate.
+/// How rustls' server asks for a client certificate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Auth {
     None,
@@ -327,7 +327,7 @@ pub enum Auth {
     Required,
 }
 
-/// What one conversation is about; everything else is good.
+/// What one conversation varies. Everything else is valid.
 #[derive(Clone)]
 pub struct Setting {
     pub suite: Suite,
@@ -336,10 +336,10 @@ pub struct Setting {
     pub client: Option<Identity>,
     pub our_alpn: &'static [&'static str],
     pub their_alpn: &'static [&'static str],
-    /// The groups of rustls in order of preference, where it is not its own: a client shares the
-    /// first.
+    /// The groups of rustls in order of preference, if not its default. A client sends a share for
+    /// the first.
     pub their_groups: Option<&'static [rustls::NamedGroup]>,
-    /// Whether rustls' server says whose client certificates it takes.
+    /// If true, rustls' server names the authorities of the client certificates that it accepts.
     pub names_authorities: bool,
     pub name: &'static str,
 }
@@ -363,7 +363,7 @@ fn wire(protocols: &[&str]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Our client and rustls' server.
+/// Makes our client and rustls' server.
 pub fn with_their_server(pki: &Pki, setting: Setting) -> Pair {
     with_this_server(pki, their_server(pki, &setting), setting)
 }
@@ -376,7 +376,7 @@ pub fn with_this_server(pki: &Pki, theirs: ServerConfig, setting: Setting) -> Pa
     )
 }
 
-/// The same two may meet several times.
+/// Connects these two, which may meet several times.
 pub fn to_their_server(ours: &Client, theirs: &Arc<ServerConfig>, name: &str) -> Pair {
     Pair::new(
         ours.connection(name, now(), &mut SystemRandom).unwrap(),
@@ -429,7 +429,7 @@ pub fn finish_server(mut theirs: ServerConfig, setting: &Setting) -> ServerConfi
     theirs
 }
 
-/// rustls' client and our server.
+/// Makes rustls' client and our server.
 pub fn with_their_client(pki: &Pki, setting: Setting) -> Pair {
     with_our_server(pki, &our_server(pki, &setting).build().unwrap(), setting)
 }
@@ -438,7 +438,7 @@ pub fn with_our_server(pki: &Pki, ours: &Server, setting: Setting) -> Pair {
     to_our_server(ours, &Arc::new(their_client(pki, &setting)), setting.name)
 }
 
-/// The same two may meet several times.
+/// Connects these two, which may meet several times.
 pub fn to_our_server(ours: &Server, theirs: &Arc<ClientConfig>, name: &'static str) -> Pair {
     Pair::new(
         ours.connection(now()),

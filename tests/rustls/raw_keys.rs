@@ -1,5 +1,5 @@
-//! Raw public keys (RFC 7250). rustls is for all or nothing: a side of its that shows a raw key, or
-//! asks for one, takes part with that alone.
+//! Raw public keys (RFC 7250). In rustls a side uses raw keys only or not at all: if it has one or
+//! asks for one, it accepts nothing else.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::pair::{
 };
 use crate::support::{Pki, SERVER_NAME};
 
-/// Takes this key and no other, and no certificate.
+/// Accepts only this key, and no certificate.
 #[derive(Debug)]
 struct OneKey(PublicKey);
 
@@ -139,7 +139,7 @@ impl ClientCertVerifier for OneKey {
     }
 }
 
-/// What one side shows.
+/// The credential that one side presents.
 #[derive(Clone, Debug)]
 enum Shown {
     Nothing,
@@ -164,7 +164,7 @@ impl Shown {
         }
     }
 
-    /// The chain as our API gives it.
+    /// Returns the chain as our API gives it.
     fn certificates(&self) -> &[Vec<u8>] {
         match self {
             Nothing | RawKey(_) => &[],
@@ -172,7 +172,7 @@ impl Shown {
         }
     }
 
-    /// The same as rustls'.
+    /// Returns the entries as rustls gives them.
     fn entries(&self) -> Option<Vec<Vec<u8>>> {
         match self {
             Nothing => None,
@@ -238,8 +238,8 @@ fn their_client(pki: &Pki, server: &Shown, client: &Shown) -> Arc<ClientConfig> 
     Arc::new(finish_client(theirs, &PLAIN))
 }
 
-/// Trust in what the other side shows; with `both`, in certificates and in a key, one of which is
-/// not shown.
+/// Returns trust in the credential that the other side presents. With `both`, it trusts
+/// certificates and a key, one of which is not presented.
 fn trust(pki: &Pki, shown: &Shown, both: bool) -> Trust {
     let key = |key: PublicKey| Trust::key_for(SERVER_NAME, key);
     match shown.raw_key() {
@@ -277,8 +277,8 @@ fn fresh() -> Identity {
     Identity::generate().unwrap()
 }
 
-/// Certificates and raw keys in every combination, resumed too: who it was is known in each
-/// connection.
+/// Covers certificates and raw keys in every combination, also resumed. The other side's identity
+/// is known in each connection.
 #[test]
 fn raw_keys_and_certificates() {
     let pki = Pki::new();
@@ -323,7 +323,7 @@ fn raw_keys_and_certificates() {
                         we_see.identity().map(|identity| identity.public_key())
                     );
                     let certificates = peer.map_or(&[][..], |peer| peer.certificates());
-                    // A ticket carries the first certificate.
+                    // A ticket contains the first certificate.
                     assert_eq!(certificates.first(), we_see.certificates().first());
                     let theirs = pair
                         .theirs
@@ -391,7 +391,7 @@ fn unknown_raw_keys_are_refused() {
         .assert_they_refused(unknown, AlertDescription::UNKNOWN_CA);
 }
 
-/// Where roots are required no raw key is offered or chosen (RFC 9846, 4.5.1).
+/// If roots are required, no raw key is offered or chosen (RFC 9846, 4.5.1).
 #[test]
 fn no_raw_keys_where_roots_are_required() {
     let pki = Pki::new();
@@ -399,7 +399,7 @@ fn no_raw_keys_where_roots_are_required() {
     let no_common_type =
         |error: &rustls::Error| matches!(error, rustls::Error::PeerIncompatible(_));
 
-    // Our client trusts roots and does not offer raw keys: rustls has nothing else.
+    // Our client trusts roots and does not offer raw keys, but rustls has nothing else.
     let (ours, theirs) = (
         our_client(&pki, &certificate, &Nothing, false),
         their_server(&pki, &key, &Nothing),
@@ -407,7 +407,7 @@ fn no_raw_keys_where_roots_are_required() {
     to_their_server(&ours, &theirs, SERVER_NAME)
         .run()
         .assert_they_refused(no_common_type, AlertDescription::HANDSHAKE_FAILURE);
-    // It has a certificate to show, and rustls wants a key.
+    // Our client has a certificate, but rustls requires a key.
     let (ours, theirs) = (
         our_client(&pki, &certificate, &Certificate(pki.client.clone()), false),
         their_server(&pki, &certificate, &key),
@@ -416,8 +416,7 @@ fn no_raw_keys_where_roots_are_required() {
         .run()
         .assert_they_refused(no_common_type, AlertDescription::HANDSHAKE_FAILURE);
 
-    // Our server trusts roots; rustls' client has a raw key to show, and nothing else (RFC 7250,
-    // 4.2).
+    // Our server trusts roots, but rustls' client has only a raw key (RFC 7250, 4.2).
     let (ours, theirs) = (
         our_server(&pki, &key, &Certificate(pki.client.clone()), false),
         their_client(&pki, &key, &key),

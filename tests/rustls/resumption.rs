@@ -1,4 +1,4 @@
-//! Tickets of ours in rustls' client, and rustls' in ours.
+//! Our tickets in rustls' client, and rustls' tickets in ours.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const CLIENT_AUTH: [(Auth, bool); 4] = [
     (Auth::Required, true),
 ];
 
-/// Whether both sides say that this one was resumed.
+/// Returns true if both sides report a resumed session.
 fn was_resumed(pair: &Pair) -> bool {
     pair.assert_connected();
     let resumed = pair.ours.negotiated().unwrap().resumed();
@@ -32,8 +32,8 @@ fn was_resumed(pair: &Pair) -> bool {
     resumed
 }
 
-/// All suites, every way to ask for a client certificate, with one and without; whose certificate
-/// it was is known in each connection.
+/// Covers all suites and every client certificate policy, with a certificate and without. The
+/// client's certificate is known in each connection.
 #[test]
 fn resumes() {
     let pki = Pki::new();
@@ -103,7 +103,7 @@ fn resumes() {
     }
 }
 
-/// Whose keys do not open the ticket makes a full handshake of it, and gives a ticket of its own.
+/// A server whose keys do not open the ticket makes a full handshake, and issues its own ticket.
 #[test]
 fn other_keys_mean_a_full_handshake() {
     let pki = Pki::new();
@@ -122,7 +122,7 @@ fn other_keys_mean_a_full_handshake() {
         });
         assert_eq!(kinds, [false, true, false, true], "{auth:?}");
 
-        // rustls keeps sessions itself, or else seals them into the tickets.
+        // rustls either keeps sessions itself, or seals them into the tickets.
         for stateless in [false, true] {
             let cache = SessionCache::new(16);
             let ours = our_client(&pki, &setting)
@@ -139,7 +139,7 @@ fn other_keys_mean_a_full_handshake() {
             });
             let kinds = [0, 0, 1, 1].map(|which: usize| {
                 let mut pair = to_their_server(&ours, &servers[which], SERVER_NAME);
-                // A ticket is used once, whatever comes of it.
+                // A ticket is used only once, whatever the outcome.
                 assert!(cache.is_empty());
                 pair.run().exchange(100);
                 assert_eq!(cache.len(), 1);
@@ -154,8 +154,8 @@ fn other_keys_mean_a_full_handshake() {
     }
 }
 
-/// A client that can use tickets says so (RFC 9846, 4.3.9), and takes as many as a server likes to
-/// send; it keeps a few.
+/// A client that can use tickets says so (RFC 9846, 4.3.9). It accepts as many as a server sends,
+/// and keeps a few.
 #[test]
 fn takes_any_number_of_tickets() {
     let pki = Pki::new();
@@ -170,12 +170,12 @@ fn takes_any_number_of_tickets() {
         let mut pair = to_their_server(&ours, &Arc::new(theirs), SERVER_NAME);
         pair.run().exchange(100);
         assert_eq!(cache.len(), kept, "{tickets}");
-        // All tickets in a record, and the data in another.
+        // All tickets are in one record, and the data in another.
         assert_eq!(pair.their_sequence_numbers().0, u64::from(tickets > 0) + 1);
     }
 }
 
-/// What one connection of a `Client` leaves, another `Client` with its own sessions does not use.
+/// A session that one `Client` received is not used by another `Client` with its own cache.
 #[test]
 fn sessions_stay_with_their_client() {
     let pki = Pki::new();

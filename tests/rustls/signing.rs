@@ -1,5 +1,5 @@
-//! Signatures that are made elsewhere, by ed25519-dalek and by rustls' own key: rustls accepts them
-//! from a server and from a client.
+//! Signatures that are made outside the library, by ed25519-dalek and by rustls' own key. rustls
+//! accepts them from a server and from a client.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn by_dalek(message: &[u8]) -> Vec<u8> {
 }
 
 fn by_rustls(message: &[u8]) -> Vec<u8> {
-    // RFC 8410, section 7: PKCS #8, without the public key.
+    // RFC 8410, section 7: PKCS #8 without the public key.
     let header = [
         0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
         0x20,
@@ -46,7 +46,8 @@ fn by_rustls(message: &[u8]) -> Vec<u8> {
         .unwrap()
 }
 
-/// Until neither side has anything to say, with this answer to every question; how many there were.
+/// Runs until neither side has anything to send, with this answer to every question. Returns the
+/// number of questions.
 fn run(pair: &mut Pair, sign: Sign) -> usize {
     let mut asked = 0;
     loop {
@@ -65,7 +66,7 @@ fn run(pair: &mut Pair, sign: Sign) -> usize {
     }
 }
 
-/// Our server, and rustls' client, each with a certificate; ours has its key elsewhere.
+/// Our server and rustls' client, each with a certificate. Our server's key is held elsewhere.
 fn our_server(pki: &Pki, setting: &Setting) -> Pair {
     let chain = pki
         .authority
@@ -81,7 +82,7 @@ fn our_server(pki: &Pki, setting: &Setting) -> Pair {
     to_our_server(&server, &Arc::new(their_client(pki, setting)), SERVER_NAME)
 }
 
-/// The other way round.
+/// Our client and rustls' server. Our client's key is held elsewhere.
 fn our_client(pki: &Pki, setting: &Setting) -> Pair {
     let chain = pki
         .authority
@@ -101,7 +102,7 @@ fn our_client(pki: &Pki, setting: &Setting) -> Pair {
 fn a_signature_made_elsewhere_is_accepted() {
     let pki = Pki::new();
     for suite in SUITES {
-        // Of a client that is not asked who it is, no signature is wanted.
+        // A client that is not asked for a certificate needs no signature.
         for (auth, of_client) in [(Auth::Required, 1), (Auth::Optional, 1), (Auth::None, 0)] {
             for sign in [by_dalek as Sign, by_rustls] {
                 let setting = Setting {
@@ -124,7 +125,7 @@ fn a_signature_made_elsewhere_is_accepted() {
     }
 }
 
-/// Nothing of it goes out, and rustls reads internal_error(80).
+/// A wrong signature is not sent, and rustls reads internal_error(80).
 #[test]
 fn a_wrong_one_is_not_sent() {
     fn of_another_message(_: &[u8]) -> Vec<u8> {

@@ -274,8 +274,8 @@ fn exchange<A: Read + Write, B: Read + Write>(from: &mut Stream<A>, to: &mut Str
     panic!("{read:?} came");
 }
 
-/// RFC 9846, 2: the client receives ServerHello to Certificate before there is a signature, and can
-/// process them meanwhile.
+/// RFC 9846, 2: the client receives ServerHello to Certificate before the signature is made, and
+/// can process them meanwhile.
 #[test]
 fn what_is_there_goes_out_before_the_answer() {
     let (client, server) = pair();
@@ -407,7 +407,7 @@ fn a_client_that_connects_cannot_be_asked() {
     }
 }
 
-// ---- wrong answers, and none ----
+// ---- wrong and missing answers ----
 
 /// A transport that fails once `broken` is set.
 struct Breaks {

@@ -162,8 +162,8 @@ fn over_transports_of_every_temper() {
     }
 }
 
-/// RFC 9846, 4.7.3: an answer precedes the next data. A program that sends no data sends the answer
-/// with `flush`.
+/// RFC 9846, 4.7.3: an answer precedes the next data. An application that sends no data sends the
+/// answer with `flush`.
 #[test]
 fn who_only_reads_can_answer_a_key_update() {
     let (client, server) = pair();

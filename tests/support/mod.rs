@@ -1,17 +1,17 @@
-//! What the tests against other people's stacks share: a small PKI with everything that can be
-//! wrong about a certificate, and a clock.
+//! A small PKI with every error that a certificate can have, and a clock, for the tests against
+//! other TLS implementations.
 
-// Each test binary uses a part of it.
+// Each test binary uses only a part of this.
 #![allow(dead_code)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fleeting::{Authority, CipherSuite, Identity, Now, Validity};
 
-/// The name of every good server certificate.
+/// The name in every valid server certificate.
 pub const SERVER_NAME: &str = "localhost";
 
-/// The name of every good client certificate.
+/// The name in every valid client certificate.
 pub const CLIENT_NAME: &str = "alice";
 
 /// A cipher suite and its name.
@@ -33,8 +33,8 @@ pub const SUITES: [Suite; 3] = [
     ),
 ];
 
-/// One authority that is trusted, with another below it that issues what is good, and one that is
-/// not trusted.
+/// A trusted authority, an authority below it that issues the valid certificates, and an untrusted
+/// authority.
 pub struct Pki {
     pub authority: Authority,
     pub stranger: Authority,
@@ -44,7 +44,7 @@ pub struct Pki {
 
 impl Pki {
     pub fn new() -> Self {
-        // A certificate is valid no longer than its authority, and an expired one is needed.
+        // A certificate is not valid longer than its authority, and an expired one is needed.
         let since_2000 = Validity::between(
             Duration::from_secs(946_684_800),
             now().unix + Duration::from_secs(86_400),
@@ -98,7 +98,7 @@ impl Pki {
     }
 }
 
-/// A day in 2001.
+/// The validity of a day in 2001.
 fn in_2001() -> Validity {
     Validity::between(
         Duration::from_secs(1_000_000_000),
@@ -107,7 +107,7 @@ fn in_2001() -> Validity {
     .unwrap()
 }
 
-/// The system's clock: the peers look at it too.
+/// Returns the time of the system's clock, which the peers use too.
 pub fn now() -> Now {
     Now::new(
         Duration::ZERO,
@@ -115,9 +115,9 @@ pub fn now() -> Now {
     )
 }
 
-/// Lines that say where they stand, so that a piece that is lost, doubled or moved is seen:
-/// `length` bytes, rounded up to a line of 32. They begin with a digit, which no program takes for
-/// a command.
+/// Returns `length` bytes, rounded up to a line of 32. Each line states its position, so that a
+/// piece that is lost, repeated or moved is noticed. It begins with a digit, which no program takes
+/// for a command.
 pub fn lines(from: &str, length: usize) -> Vec<u8> {
     (0..length.div_ceil(32))
         .flat_map(|number| format!("{number:08} from {from:.<17}\n").into_bytes())

@@ -1,7 +1,7 @@
-//! A client and a server joined by memory, on time that stands still and randomness from a seed:
-//! the same seed gives the same bytes.
+//! A client and a server joined in memory, with a clock that stands still and randomness from a
+//! seed: the same seed gives the same bytes.
 
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, reason = "each test binary uses only a part")]
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -20,10 +20,10 @@ pub const SUITES: [CipherSuite; 3] = [
     CipherSuite::TLS_CHACHA20_POLY1305_SHA256,
 ];
 
-/// 2026-11-21, and no time since.
+/// 2026-11-21. The clock stands still.
 pub const NOW: Now = Now::new(Duration::ZERO, Duration::from_secs(1_795_219_200));
 
-/// SplitMix64: random enough for a test, and the same each time.
+/// SplitMix64: random enough for a test, and reproducible.
 #[derive(Clone)]
 pub struct Seeded(pub u64);
 
@@ -35,7 +35,7 @@ impl Seeded {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of 1 to `most`.
+    /// Returns a number from 1 to `most`.
     pub fn up_to(&mut self, most: usize) -> usize {
         1 + usize::try_from(self.next() % u64::try_from(most).unwrap()).unwrap()
     }
@@ -62,7 +62,8 @@ impl TryRng for Seeded {
 
 impl TryCryptoRng for Seeded {}
 
-/// Certificates that are valid at [`NOW`], made once: their keys are from the system's generator.
+/// Certificates that are valid at [`NOW`]. They are made once, with keys from the system's
+/// generator.
 pub struct Pki {
     pub authority: Authority,
     pub server: Identity,
@@ -98,8 +99,8 @@ pub fn pki() -> &'static Pki {
     })
 }
 
-/// What a pair is configured with. Groups and tickets are `tests/pair/matrix.rs`'s; here a
-/// handshake is made thousands of times, so its group is the quickest, and there are no tickets.
+/// The configuration of a pair. `tests/pair/matrix.rs` covers groups and tickets. Here a handshake
+/// is made thousands of times, so it uses the fastest group and no tickets.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     pub suite: CipherSuite,
@@ -145,7 +146,7 @@ impl Options {
         server.build().unwrap()
     }
 
-    /// A client's end; the ClientHello waits in its output.
+    /// Returns a client's end, with the ClientHello in its output.
     pub fn client_end(&self) -> End {
         let mut rng = Seeded(self.seed);
         let connection = self.client().connection(NAME, NOW, &mut rng).unwrap();
@@ -163,7 +164,7 @@ impl Options {
         }
     }
 
-    /// A pair after its handshake.
+    /// Returns a pair after its handshake.
     pub fn connected(&self) -> Pair {
         let mut pair = self.pair();
         pair.settle();
@@ -174,14 +175,14 @@ impl Options {
     }
 }
 
-/// A connection, and the program that holds it.
+/// A connection, and the application that holds it.
 pub struct End {
     pub connection: Connection,
     pub rng: Seeded,
     pub now: Now,
-    /// What the connection said last.
+    /// The connection's last status.
     pub status: Result<Status, Error>,
-    /// Everything it has sent.
+    /// Everything that it has sent.
     pub sent: Vec<u8>,
     /// Everything that was read from it.
     pub read: Vec<u8>,
@@ -202,12 +203,12 @@ impl End {
         }
     }
 
-    /// Lets the connection work and takes all plaintext.
+    /// Processes received bytes and takes all plaintext.
     pub fn process(&mut self) {
         self.work(usize::MAX);
     }
 
-    /// Lets the connection work, and takes at most `count` bytes of plaintext, and all early data.
+    /// Processes received bytes, and takes at most `count` bytes of plaintext and all early data.
     pub fn work(&mut self, mut count: usize) {
         loop {
             self.status = self.connection.process(self.now, &mut self.rng);
@@ -216,7 +217,7 @@ impl End {
                 .as_ref()
                 .is_ok_and(|status| *status == Status::EarlyData)
             {
-                // Never both.
+                // There is never both.
                 assert!(
                     self.connection.plaintext().is_empty()
                         && !self.connection.early_plaintext().is_empty()
@@ -242,7 +243,7 @@ impl End {
         }
     }
 
-    /// Takes at most `count` bytes of output.
+    /// Sends at most `count` bytes of output.
     pub fn send(&mut self, count: usize) -> Vec<u8> {
         let count = self.connection.output().len().min(count);
         let bytes = self.connection.output()[..count].to_vec();
@@ -251,8 +252,7 @@ impl End {
         bytes
     }
 
-    /// Gives these bytes to the connection, at most `fragment` at a time, and lets it work after
-    /// each.
+    /// Receives these bytes, at most `fragment` at a time, and processes each fragment.
     pub fn receive(&mut self, mut bytes: &[u8], fragment: usize) {
         while !bytes.is_empty() {
             let space = self.connection.input();
@@ -266,13 +266,13 @@ impl End {
         }
     }
 
-    /// The transport has ended.
+    /// Reports the end of the transport.
     pub fn end(&mut self) {
         self.connection.received_end();
         self.process();
     }
 
-    /// Writes all of it, which the output must have room for.
+    /// Writes all of `data`, for which the output must have space.
     pub fn write(&mut self, data: &[u8]) {
         assert_eq!(self.connection.write(data).unwrap(), data.len());
     }
@@ -285,7 +285,7 @@ impl End {
             .to_vec()
     }
 
-    /// The error it failed with.
+    /// Returns the error with which the connection failed.
     pub fn error(&self) -> &Error {
         self.status.as_ref().unwrap_err()
     }
@@ -297,13 +297,14 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A connection of this client with this server at [`NOW`], before anything has moved: the
-    /// ClientHello waits.
+    /// Returns a connection between this client and this server at [`NOW`], before anything has
+    /// moved. The ClientHello waits.
     pub fn between(client: &Client, server: &Server, seed: u64) -> Self {
         Self::between_at(client, server, [NOW; 2], NAME, seed)
     }
 
-    /// The same under another name, with the clock of the client and that of the server.
+    /// Like [`between`](Self::between), with another name, and with the clocks of the client and
+    /// the server.
     pub fn between_at(
         client: &Client,
         server: &Server,
@@ -339,7 +340,7 @@ impl Pair {
         }
     }
 
-    /// Both sides are connected and agree on what they can say about it.
+    /// Asserts that both sides are connected and agree about the connection.
     pub fn assert_same_view(&self) {
         let (client, server) = (&self.client.connection, &self.server.connection);
         let (of_client, of_server) = (client.negotiated().unwrap(), server.negotiated().unwrap());
@@ -351,7 +352,7 @@ impl Pair {
     }
 }
 
-/// Cuts a stream into its records, headers included.
+/// Splits a stream into its records, headers included.
 pub fn records(mut stream: &[u8]) -> Vec<Vec<u8>> {
     let mut records = Vec::new();
     while let [_, _, _, high, low, ..] = stream {
@@ -363,7 +364,8 @@ pub fn records(mut stream: &[u8]) -> Vec<Vec<u8>> {
     records
 }
 
-/// Bytes that are all their own: no two places of a stream look alike.
+/// Returns bytes whose content depends on their position, so that no two places of a stream look
+/// alike.
 pub fn data(from: usize, count: usize) -> Vec<u8> {
     let word = |index: usize| {
         u32::try_from(index)

@@ -1,5 +1,5 @@
-//! Alerts (RFC 9846, section 6), in both roles: the two that close, those that end, and the ways in
-//! which one cannot come.
+//! Alerts (RFC 9846, section 6), in both roles: the two that close, those that end the connection,
+//! and the ways in which an alert must not arrive.
 
 use core::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::crypto::random::SystemRandom;
 use crate::error::{DecodeProblem, Error, Fault};
 use crate::time::Now;
 
-/// In the clear, under handshake keys and under application keys, in both roles.
+/// Connections in the clear, under handshake keys and under application keys, in both roles.
 fn all() -> [Puppet; 6] {
     let ([a, b], [c, d], [e, f]) = (
         Puppet::both_in_the_clear(),
@@ -33,7 +33,7 @@ fn error_alerts_end_the_connection() {
         10, 20, 22, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 86, 109, 110, 112, 113,
         115, 116, 117, 120,
     ];
-    // no_certificate and no_renegotiation were warnings once; the others nobody knows.
+    // no_certificate and no_renegotiation were once warnings. The others are unknown.
     let others = [1, 30, 41, 60, 91, 100, 111, 114, 121, 254, 255];
     for description in listed.into_iter().chain(others) {
         for level in [1, 2, 0, 255] {
@@ -52,7 +52,7 @@ fn error_alerts_end_the_connection() {
     }
 }
 
-/// What waited for the transport does not go out any more.
+/// Output that waited for the transport is not sent after an error alert.
 #[test]
 fn an_error_alert_stops_what_waits() {
     for mut puppet in Puppet::both_connected() {
@@ -64,7 +64,7 @@ fn an_error_alert_stops_what_waits() {
     }
 }
 
-/// Data that came before the alert can still be read; then the error comes.
+/// Data that arrived before the alert can still be read. The error is returned after it.
 #[test]
 fn data_before_an_error_alert() {
     for mut puppet in Puppet::both_connected() {
@@ -82,7 +82,7 @@ fn data_before_an_error_alert() {
 
 // ---- alerts of the wrong form ----
 
-/// 5.1: "a record with an Alert type MUST contain exactly one message"; a shorter or longer one
+/// 5.1: "a record with an Alert type MUST contain exactly one message". A shorter or longer one
 /// does not follow the syntax.
 #[test]
 fn an_alert_has_two_bytes() {
@@ -107,8 +107,8 @@ fn an_alert_has_two_bytes() {
 
 // ---- alerts in the clear ----
 
-/// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear": until a
-/// protected record of theirs has opened.
+/// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear". This
+/// ends once one of their protected records has opened.
 #[test]
 fn a_client_may_fail_in_the_clear() {
     for state in ["WAIT_CERT", "WAIT_FINISHED"] {
@@ -136,8 +136,9 @@ fn a_client_may_fail_in_the_clear() {
     }
 }
 
-/// A server has its handshake keys when it has sent ServerHello; and once connected neither side
-/// says anything in the clear. A forged close_notify would cut the conversation unseen.
+/// A server has its handshake keys once it has sent ServerHello, and after the handshake neither
+/// side sends anything in the clear. Otherwise a forged close_notify could cut the conversation
+/// unnoticed.
 #[test]
 fn nobody_else_may() {
     for alert in [[1, 0], [1, 90], [2, 40]] {
@@ -170,7 +171,7 @@ fn nobody_else_may() {
                 got: ContentType(21)
             }
         );
-        // A KeyUpdate brings fresh keys: that is no way back.
+        // A KeyUpdate brings new keys, but does not allow alerts in the clear again.
         for mut puppet in Puppet::both_connected() {
             puppet.say(&key_update(0)).unwrap();
             puppet.write.as_mut().unwrap().update();
@@ -202,7 +203,8 @@ fn what_follows_a_close_notify_is_ignored() {
             ];
             assert_eq!(puppet.feed(&bytes.concat()).unwrap(), Status::Closed);
             assert_eq!(puppet.delivered, b"before");
-            // Whatever it is: data, an alert, a wrong record, no record at all.
+            // This holds for anything: data, an alert, a wrong record, or bytes that are not a
+            // record.
             let data = puppet.record(APPLICATION_DATA, b"after");
             let alert = puppet.record(ALERT, &[2, 80]);
             for more in [
@@ -222,8 +224,8 @@ fn what_follows_a_close_notify_is_ignored() {
     }
 }
 
-/// 6.1: "This does not have any effect on its read side": the peer's close_notify does not throw
-/// our own writes away, and is not answered by itself.
+/// 6.1: "This does not have any effect on its read side": the peer's close_notify does not discard
+/// our own writes, and does not cause a close_notify of ours.
 #[test]
 fn our_side_stays_open_after_the_peers_close_notify() {
     for mut puppet in Puppet::both_connected() {
@@ -244,8 +246,8 @@ fn our_side_stays_open_after_the_peers_close_notify() {
     }
 }
 
-/// 6.1: our close_notify closes our direction alone: "MUST be sent with AlertLevel=warning", once,
-/// and nothing after it.
+/// 6.1: our close_notify closes only our direction. It "MUST be sent with AlertLevel=warning",
+/// once, and nothing follows it.
 #[test]
 fn our_close_notify() {
     for mut puppet in Puppet::both_connected() {
@@ -255,7 +257,7 @@ fn our_close_notify() {
         assert!(matches!(puppet.us.write(b"late"), Err(Error::Closed)));
         assert!(matches!(puppet.us.rekey(), Err(Error::Closed)));
         puppet.hears_nothing();
-        // Reading goes on; a request for new keys cannot be answered any more.
+        // Reading continues. A request for new keys cannot be answered any more.
         puppet.send(b"still here").unwrap();
         puppet.say(&key_update(1)).unwrap();
         puppet.write.as_mut().unwrap().update();
@@ -264,7 +266,7 @@ fn our_close_notify() {
         assert_eq!(puppet.alert(1, 0).unwrap(), Status::Closed);
         puppet.hears_nothing();
     }
-    // A breach after it is an error, and the alert has nowhere to go.
+    // A violation after it is an error, but the alert cannot be sent.
     for mut puppet in Puppet::both_connected() {
         puppet.us.close();
         puppet.hear_type(ALERT);
@@ -281,7 +283,7 @@ fn our_close_notify() {
 }
 
 /// 6.1: without a close_notify "the receiver cannot know that all the data that was sent has been
-/// received". In a handshake it is a failure too.
+/// received". It is a failure in a handshake too.
 #[test]
 fn a_transport_that_ends_is_a_truncation() {
     for mut puppet in all() {
@@ -298,7 +300,8 @@ fn a_transport_that_ends_is_a_truncation() {
     }
 }
 
-/// A close_notify in a handshake: the peer gave up, and there is no end of data to report.
+/// After a close_notify in a handshake, the peer has given up, and there is no end of data to
+/// report.
 #[test]
 fn a_close_notify_in_the_handshake() {
     let ([a, b], [c, d]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake());
@@ -337,7 +340,7 @@ fn user_canceled_is_ignored_until_close_notify() {
             );
         }
     }
-    // And the handshake would go on.
+    // The handshake would continue.
     let mut puppet = Puppet::client_at("WAIT_EE");
     puppet.alert(1, 90).unwrap();
     puppet.say(&encrypted_extensions(&[])).unwrap();

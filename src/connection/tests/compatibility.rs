@@ -9,7 +9,8 @@ use crate::connection::tests::puppet::{
 };
 use crate::error::Fault;
 
-/// The outer types of all that was sent, in order; the keys move on as the standard says.
+/// Returns the outer types of all records that were sent, in order. Keys are changed as the
+/// standard requires.
 fn types_heard(puppet: &mut Puppet) -> Vec<u8> {
     let mut types = Vec::new();
     let output = puppet.us.output().to_vec();
@@ -77,9 +78,9 @@ fn the_servers_change_cipher_spec() {
     }
 }
 
-/// E.4: it stands before the client's second flight, which "may either be before its second
-/// ClientHello or before its encrypted handshake flight", and after the server's first message,
-/// "either ... a ServerHello or a HelloRetryRequest": once.
+/// E.4: it precedes the client's second flight, which "may either be before its second ClientHello
+/// or before its encrypted handshake flight", and follows the server's first message, "either ... a
+/// ServerHello or a HelloRetryRequest". Each side sends it only once.
 #[test]
 fn it_goes_out_once() {
     let mut puppet = Puppet::serving(&client(true));
@@ -96,12 +97,12 @@ fn it_goes_out_once() {
     assert_eq!(types_heard(&mut puppet), [22, 23]);
 }
 
-/// Section 5: "after the first ClientHello message has been sent or received": so between the two
-/// of a client that was asked again.
+/// Section 5: "after the first ClientHello message has been sent or received". So it is also
+/// dropped between the two hellos of a client that received a HelloRetryRequest.
 #[test]
 fn it_is_dropped_between_the_hellos() {
     let mut puppet = Puppet::calling(&server());
-    // What a server decides with its HelloRetryRequest.
+    // A server sends this with its HelloRetryRequest.
     puppet.decide(|sink| sink.change_cipher_spec()).unwrap();
     puppet.hear_type(CHANGE_CIPHER_SPEC);
     puppet.feed(&plain(CHANGE_CIPHER_SPEC, &[1])).unwrap();
@@ -111,8 +112,8 @@ fn it_is_dropped_between_the_hellos() {
 }
 
 /// Section 5: "at any time after the first ClientHello message has been sent or received and before
-/// the peer's Finished message has been received and MUST simply drop it". So it may be in every
-/// state between, compatibility mode or not.
+/// the peer's Finished message has been received and MUST simply drop it". So it may arrive in
+/// every state between, with or without compatibility mode.
 #[test]
 fn it_is_dropped_in_the_handshake() {
     for mode in [true, false] {
@@ -149,7 +150,8 @@ fn it_is_dropped_in_the_handshake() {
     }
 }
 
-/// Ours: dropped up to 32 times, however they are spread; then unexpected_message.
+/// Our limit: up to 32 are dropped, wherever they are. The next one is refused with
+/// unexpected_message.
 #[test]
 fn the_thirty_third_is_refused() {
     for (mut puppet, later) in [
@@ -209,8 +211,8 @@ fn too_early_and_too_late() {
 }
 
 /// Section 5: "An implementation which receives any other change_cipher_spec value ... MUST abort
-/// the handshake with an "unexpected_message" alert." (A protected one:
-/// `receive/record_receiver.rs`; one inside a message: `receive/alignment.rs`.)
+/// the handshake with an "unexpected_message" alert." (`receive/record_receiver.rs` tests a
+/// protected one, `receive/alignment.rs` one inside a message.)
 #[test]
 fn any_other_value() {
     for content in [&[][..], &[0], &[2], &[255], &[1, 1], &[1, 0], &[1; 100]] {
@@ -235,7 +237,7 @@ fn any_other_value() {
             );
         }
     }
-    // By the header alone, if that says enough.
+    // It is refused by its header alone, if that is enough.
     let mut puppet = Puppet::client_at("WAIT_SH");
     refused!(
         puppet,
@@ -246,8 +248,8 @@ fn any_other_value() {
     );
 }
 
-/// It is no handshake message: the transcript does not know it, and between the parts of a flight
-/// it does not break what is packed together.
+/// It is not a handshake message: it is not in the transcript, and messages that belong together
+/// may come before and after it.
 #[test]
 fn it_stands_between_whole_messages() {
     let mut puppet = Puppet::client_at("WAIT_EE");

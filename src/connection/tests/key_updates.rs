@@ -15,7 +15,7 @@ pub(crate) const MOST_UPDATES: u64 = (1 << 48) - 1;
 pub(crate) const MOST_RECORDS: u64 = 23_726_566;
 
 impl Puppet {
-    /// Sends a KeyUpdate under the old keys, and moves on.
+    /// Sends a KeyUpdate under the old keys, and changes the keys.
     pub(crate) fn update(&mut self, request_update: u8) {
         let record = self.take_update(request_update);
         self.feed(&record).unwrap();
@@ -27,7 +27,7 @@ impl Puppet {
         record
     }
 
-    /// Hears a KeyUpdate under the old keys, and moves on.
+    /// Hears a KeyUpdate under the old keys, and changes the keys.
     #[track_caller]
     pub(crate) fn hear_update(&mut self, request_update: u8) {
         assert_eq!(
@@ -43,7 +43,7 @@ impl Puppet {
     }
 }
 
-// ---- what comes ----
+// ---- KeyUpdates of the peer ----
 
 /// "Upon receiving a KeyUpdate, the receiver MUST update its receiving keys"; update_not_requested
 /// is not answered.
@@ -62,7 +62,7 @@ fn the_peers_keys_move_on() {
 }
 
 /// "After sending a KeyUpdate message, the sender SHALL send all its traffic using the next
-/// generation of keys": the old ones do not open any more.
+/// generation of keys". Records under the old keys no longer open.
 #[test]
 fn old_keys_after_a_key_update() {
     for mut puppet in Puppet::both_connected() {
@@ -160,7 +160,7 @@ fn several_requests_get_one_answer() {
     }
 }
 
-/// Also when the application writes before all that came was worked on.
+/// This holds also if the application writes before everything received was processed.
 #[test]
 fn the_answer_comes_before_data() {
     for mut puppet in Puppet::both_connected() {
@@ -188,8 +188,7 @@ fn the_answer_comes_before_data() {
 // ---- what we ask for ----
 
 /// "Until receiving a subsequent KeyUpdate from the peer, the sender MUST NOT send another
-/// KeyUpdate with request_update set to "update_requested"." Our own keys can be renewed all the
-/// same.
+/// KeyUpdate with request_update set to "update_requested"." Our own keys can still be renewed.
 #[test]
 fn at_most_one_request_is_outstanding() {
     for mut puppet in Puppet::both_connected() {
@@ -246,8 +245,7 @@ fn requests_that_cross() {
     }
 }
 
-/// A request of our own is no answer to one that came before it: an answer says
-/// update_not_requested.
+/// Our own request does not answer an earlier one: an answer has update_not_requested.
 #[test]
 fn a_request_is_no_answer() {
     for mut puppet in Puppet::both_connected() {
@@ -270,7 +268,7 @@ fn a_request_is_no_answer() {
     }
 }
 
-/// Before the handshake is complete there is nothing to renew.
+/// Before the handshake is complete, keys cannot be renewed.
 #[test]
 fn no_rekey_in_the_handshake() {
     let ([a, b], [c, d]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake());
@@ -300,7 +298,7 @@ fn requests_at_the_limit_of_updates() {
         puppet.us.sender.start_at(0, MOST_UPDATES - 1);
         puppet.update(1);
         puppet.hear_update(0);
-        // That was the last.
+        // That was the last KeyUpdate.
         for _ in 0..3 {
             puppet.update(1);
             puppet.hears_nothing();
@@ -315,8 +313,8 @@ fn requests_at_the_limit_of_updates() {
     }
 }
 
-/// "receiving implementations MUST NOT enforce this rule": nor 5.5's, "Receiving implementations
-/// SHOULD NOT enforce these limits".
+/// "receiving implementations MUST NOT enforce this rule". 5.5 has the same: "Receiving
+/// implementations SHOULD NOT enforce these limits".
 #[test]
 fn the_peer_may_go_on() {
     let mut puppet = Puppet::client_at("CONNECTED");
@@ -344,7 +342,7 @@ fn keys_are_renewed_before_their_limit() {
                 puppet.us.write(b"x").unwrap();
                 let record = puppet.hear().unwrap();
                 if record.content_type == HANDSHAKE {
-                    // Of our own accord; the peer's keys are the peer's concern.
+                    // We renew our own keys by ourselves. The peer must renew its own.
                     assert_eq!(record.content, key_update(0));
                     assert_eq!(renewed_after.replace(count), None, "renewed twice");
                     puppet.read.as_mut().unwrap().update();
@@ -362,7 +360,7 @@ fn keys_are_renewed_before_their_limit() {
     }
 }
 
-/// Within one call too: a long write crosses the limit unharmed.
+/// Keys are also renewed within one call: a long write may exceed the limit.
 #[test]
 fn keys_are_renewed_within_a_write() {
     for mut puppet in Puppet::both_connected() {
@@ -378,8 +376,8 @@ fn keys_are_renewed_within_a_write() {
     }
 }
 
-/// And if they can be renewed no more, the connection ends before the limit, with room for the
-/// alert: "an eventual need to terminate".
+/// If keys cannot be renewed any more, the connection ends before the limit, while an alert can
+/// still be sent: "an eventual need to terminate".
 #[test]
 fn keys_that_cannot_be_renewed() {
     for mut puppet in Puppet::both_connected() {
@@ -396,7 +394,7 @@ fn keys_that_cannot_be_renewed() {
         };
         assert!(matches!(error, Error::KeyLimit), "{error}");
         assert!((1..10).contains(&sent), "{sent}");
-        // internal_error(80): no fault of the peer's.
+        // internal_error(80): the peer is not at fault.
         puppet.has_failed(&error, Some(80));
         assert!(puppet.read.as_ref().unwrap().sequence <= MOST_RECORDS);
     }

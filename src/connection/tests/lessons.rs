@@ -1,5 +1,5 @@
-//! What went wrong elsewhere, and must not here: a test for each, by the name it is known under.
-//! Those about HelloRetryRequest stand in `retry/server.rs`.
+//! Known faults of other implementations that must not occur here: a test for each, named after the
+//! fault. `retry/server.rs` has those about HelloRetryRequest.
 
 use core::time::Duration;
 
@@ -33,14 +33,15 @@ fn ticket_of(server: &Server) -> Ticket {
     Puppet::tickets_of(server).pop().expect("a ticket")
 }
 
-/// RUSTSEC-2026-0347: plaintext that was buffered as early data left as ordinary data when the
-/// early data was rejected, by itself. Here it is sealed when it is written, and what is left of it
-/// in the output goes out as it is: a server skips it. However it is rejected, and however much of
-/// it had gone by then.
+/// RUSTSEC-2026-0347: if early data was rejected, plaintext that was buffered as early data was
+/// sent automatically as ordinary data. Here early data is encrypted when it is written, and what
+/// is left of it in the output is sent unchanged, so the server skips it. This holds for each way
+/// of rejecting it, and however much had been sent by then.
 #[test]
 fn rustsec_2026_0347_early_data_does_not_leave_as_ordinary_data() {
     for rejection in Rejection::ALL {
-        // Two records, each of 5 bytes, 1 of type, 5 of header and 16 of tag.
+        // These are two records of 5 bytes of data each, with 1 byte of type, 5 of header and 16 of
+        // tag.
         for gone in 0..=2 * (5 + 22) {
             let mut puppet = offered_to_be_rejected(rejection, gone % 2 == 0);
             assert_eq!(
@@ -54,7 +55,7 @@ fn rustsec_2026_0347_early_data_does_not_leave_as_ordinary_data() {
                 puppet.hear_early(b"GET /");
                 puppet.hear_early(b"PUT /");
             });
-            // `lead_to` hears our flight, and that there is nothing besides.
+            // `lead_to` hears our flight, and checks that there is nothing else.
             puppet.lead_to("CONNECTED");
             puppet.send(b"is there more?").unwrap();
             puppet.hears_nothing();
@@ -67,12 +68,12 @@ fn rustsec_2026_0347_early_data_does_not_leave_as_ordinary_data() {
     }
 }
 
-/// RUSTSEC-2026-0349: what a handshake brought was kept before its Finished was verified, and met
-/// with by the next connection. Here a client's cache and the tickets of a server know nothing of a
-/// handshake that ends before, wherever it ends.
+/// RUSTSEC-2026-0349: state from a handshake was stored before its Finished was verified, and used
+/// by the next connection. Here neither a client's cache nor a server's tickets contain anything
+/// from a handshake that did not complete, wherever it ended.
 #[test]
 fn rustsec_2026_0349_nothing_is_remembered_before_finished() {
-    // A server whose Finished is wrong, with a ticket behind it; and one that sends its ticket too
+    // One server's Finished is wrong, with a ticket after it. Another server sends its ticket too
     // early.
     let client = client();
     let mut puppet = Puppet::serving_at(&client, "WAIT_FINISHED");
@@ -114,7 +115,7 @@ fn rustsec_2026_0349_nothing_is_remembered_before_finished() {
     assert!(client.config.sessions.is_empty());
     assert!(Puppet::serving(&client).offered_ticket().is_none());
 
-    // The same where a session is resumed: it is gone, and none is in its place.
+    // The same when a session is resumed: the session is gone, and none replaces it.
     let psk = known(&client);
     let mut puppet = Puppet::resuming_at(&client, &psk, "WAIT_FINISHED");
     let mut finished = puppet.finished();
@@ -123,8 +124,8 @@ fn rustsec_2026_0349_nothing_is_remembered_before_finished() {
     refused!(puppet, finished, "WAIT_FINISHED", 51, Fault::BadFinished);
     assert!(client.config.sessions.is_empty());
 
-    // A client without a good Finished gets no ticket: nothing but the alert is heard. Nor does one
-    // whose certificate is not believed, or not proven.
+    // A client without a right Finished gets no ticket: only the alert is heard. The same holds for
+    // a client whose certificate is refused, or not proven.
     let server = asking_server(required());
     type Breach = fn(&mut Puppet) -> Vec<u8>;
     let breaches: [(&str, Breach, u8); 3] = [
@@ -162,8 +163,8 @@ fn rustsec_2026_0349_nothing_is_remembered_before_finished() {
 }
 
 /// Go CVE-2025-68121: a session that was made when other roots were trusted was resumed after they
-/// had been taken away. Here what a ticket allows ends with the configuration that it was made
-/// under, on both sides.
+/// were removed. Here a ticket is valid only under the configuration under which it was issued, on
+/// both sides.
 #[test]
 fn cve_2025_68121_trust_is_checked_again_on_resumption() {
     let keys = TicketKeys::rotating();
@@ -176,7 +177,7 @@ fn cve_2025_68121_trust_is_checked_again_on_resumption() {
     };
     let both = || WORLD.authority.trust().and(WORLD.stranger.trust());
     let before = with(ClientAuth::Required(both()));
-    // The client is of the authority that goes.
+    // The client's certificate is by the authority that is removed.
     let mut puppet = Puppet::calling_for_tickets(&before);
     puppet.identity = WORLD.stranger.issue_client("me").unwrap();
     let ticket = puppet.finish_for_tickets().remove(0);
@@ -187,7 +188,7 @@ fn cve_2025_68121_trust_is_checked_again_on_resumption() {
     ));
     assert!(Puppet::calling_with_ticket(&same, &ticket).is_resumed());
 
-    // The handshake is a full one, and asks who the client is.
+    // The handshake is a full one, and the server asks for a client certificate.
     let after = with(ClientAuth::Required(WORLD.authority.trust()));
     let mut puppet = Puppet::calling_with_ticket(&after, &ticket);
     puppet.identity = WORLD.stranger.issue_client("me").unwrap();
@@ -204,7 +205,7 @@ fn cve_2025_68121_trust_is_checked_again_on_resumption() {
     let optional = with(ClientAuth::Optional(WORLD.authority.trust()));
     assert!(!Puppet::calling_with_ticket(&optional, &ticket).is_resumed());
 
-    // A client: sessions of another trust are not met with in a cache that both use.
+    // A client does not use sessions made under other trust, even in a shared cache.
     let cache = SessionCache::new(10);
     let trusting = |trust: Trust| {
         Client::builder()
@@ -229,9 +230,9 @@ fn cve_2025_68121_trust_is_checked_again_on_resumption() {
     assert!(Puppet::serving(&before).offered_ticket().is_some());
 }
 
-/// nginx CVE-2025-23419: the ticket of one virtual host, which asked nothing of its clients, was
-/// taken by another that asks for certificates. Here both share their ticket keys, with all the
-/// ways that two hosts can differ.
+/// nginx CVE-2025-23419: the ticket of one virtual host, which did not ask for client certificates,
+/// was accepted by another that does. Here both share their ticket keys, and differ in all ways in
+/// which two hosts can.
 #[test]
 fn cve_2025_23419_a_ticket_of_one_virtual_host_at_another() {
     let keys = TicketKeys::rotating();
@@ -244,7 +245,7 @@ fn cve_2025_23419_a_ticket_of_one_virtual_host_at_another() {
         .issue_server(["one.internal", "two.internal"])
         .unwrap();
     let host = |name: &'static str| ServerName(vec![message::ServerName::HostName(name)]);
-    /// The first flight that this server answers a name with, and a ticket for it.
+    /// Returns the first flight with which this server answers a name, and a ticket for it.
     fn visit(
         server: &Server,
         name: message::ClientHelloExtension<'static>,
@@ -277,7 +278,7 @@ fn cve_2025_23419_a_ticket_of_one_virtual_host_at_another() {
             .unwrap()
     };
 
-    // An open host and a closed one: two certificates, or one for both.
+    // An open host and a closed one have two certificates, or share one.
     for (public, private) in [(open(&one), closed(&two)), (open(&both), closed(&both))] {
         let (_, ticket) = visit(&public, host("one.internal"), None);
         assert_eq!(
@@ -292,14 +293,15 @@ fn cve_2025_23419_a_ticket_of_one_virtual_host_at_another() {
                 [2, 8, 13, 11, 15, 20]
             );
         }
-        // Nor the other way round, which would show a client's name to a host that did not ask.
+        // The other direction is refused too, since it would reveal a client's name to a host that
+        // did not ask.
         let (_, ticket) = visit(&private, host("two.internal"), None);
         assert_eq!(
             visit(&public, host("two.internal"), Some(&ticket)).0,
             [2, 8, 11, 15, 20]
         );
     }
-    // Two closed hosts, each with clients of its own.
+    // Two closed hosts have different clients.
     let theirs = ClientAuth::Required(WORLD.authority.trust().and(WORLD.stranger.trust()));
     let (public, private) = (
         closed(&both),
@@ -315,7 +317,7 @@ fn cve_2025_23419_a_ticket_of_one_virtual_host_at_another() {
         visit(&public, host("two.internal"), Some(&ticket)).0,
         [2, 8, 13, 11, 15, 20]
     );
-    // Two names of one server.
+    // One server has two names.
     let server = Server::builder()
         .identity_by_name(one)
         .identity_by_name(two)
@@ -333,16 +335,15 @@ fn cve_2025_23419_a_ticket_of_one_virtual_host_at_another() {
     );
 }
 
-/// wolfSSL CVE-2026-94419: a client's cache was keyed by a value that the server chose, so that one
-/// server could put its session where another's was looked for. Here the key is what the client
-/// asked for; nothing that a server says moves a session from one place to another, or takes one
-/// out.
+/// wolfSSL CVE-2026-94419: a client's cache was keyed by a value that the server chose, so one
+/// server could store its session where another server's was looked up. Here the key is what the
+/// client requested. Nothing that a server sends can move or remove a session of another.
 #[test]
 fn cve_2026_94419_the_cache_is_keyed_by_what_was_asked() {
     let client = client();
     let honest = known(&client);
-    // A server of another name, whose certificate has the first name as well, sends the same
-    // ticket, nonce and age_add, and echoes the same session id.
+    // A server of another name, whose certificate also has the first name, sends the same ticket,
+    // nonce and age_add, and echoes the same session id.
     for _ in 0..10 {
         let mut puppet = Puppet::serving_name(&client, "evil.internal");
         assert!(
@@ -355,7 +356,7 @@ fn cve_2026_94419_the_cache_is_keyed_by_what_was_asked() {
             .issue_server(["db.internal", "evil.internal"])
             .unwrap();
         puppet.lead_to("WAIT_EE");
-        // The server's name is acknowledged, whatever that says.
+        // The server acknowledges the name.
         puppet
             .say(&encrypted_extensions(
                 &crate::connection::tests::puppet::extension(0, &[]),
@@ -379,10 +380,10 @@ fn cve_2026_94419_the_cache_is_keyed_by_what_was_asked() {
 }
 
 /// GnuTLS CVE-2020-13777: until its first rotation a server sealed its tickets under a key of
-/// zeros. Here there is no key that is not random or given, and one of zeros is refused.
+/// zeros. Here every key is random or given, and one of zeros is refused.
 #[test]
 fn cve_2020_13777_ticket_keys_are_never_default() {
-    // A fresh server's tickets open at no other.
+    // A fresh server's tickets open at no other server.
     let servers = [
         server(),
         server(),
@@ -400,11 +401,11 @@ fn cve_2020_13777_ticket_keys_are_never_default() {
             );
         }
     }
-    // The key's name, which stands first, differs too.
+    // The key's name at the beginning differs too.
     assert!(
         tickets[0].ticket[..16] != tickets[1].ticket[..16] && tickets[0].ticket[..16] != [0; 16]
     );
-    // No ticket can be guessed: none whose every byte is the same.
+    // No ticket consists of a single repeated byte.
     for byte in [0, 0xff] {
         let ticket = Ticket {
             ticket: vec![byte; tickets[0].ticket.len()],
@@ -417,18 +418,18 @@ fn cve_2020_13777_ticket_keys_are_never_default() {
     for length in [0, 16, 31, 32, 64] {
         assert!(TicketKey::new(vec![0; length], unix, unix + hour, unix + hour).is_err());
     }
-    // Without a key there is no ticket, and none is taken.
+    // Without a key no ticket is issued or accepted.
     let keyless = builder().ticket_keys(TicketKeys::empty()).build().unwrap();
     assert_eq!(Puppet::tickets_of(&keyless), []);
     assert!(!Puppet::calling_with_ticket(&keyless, &tickets[0]).is_resumed());
 }
 
-/// wolfSSL CVE-2023-3724: where a ServerHello had neither a key share nor a PSK, keys were derived
-/// from what was known to everybody. Here there is no handshake without a key exchange, on either
-/// side, with a PSK or without.
+/// wolfSSL CVE-2023-3724: if a ServerHello had neither a key share nor a PSK, keys were derived
+/// from public values. Here there is no handshake without a key exchange, on either side, with a
+/// PSK or without.
 #[test]
 fn cve_2023_3724_neither_share_nor_psk() {
-    // Our client, and a ServerHello without key_share.
+    // Our client receives a ServerHello without key_share.
     let mut puppet = Puppet::serving(&client());
     let hello = puppet.server_hello(|hello| hello.extensions.as_mut().unwrap().truncate(1));
     refused!(
@@ -474,7 +475,8 @@ fn cve_2023_3724_neither_share_nor_psk() {
         }
     }
 
-    // Our server: without key_share and supported_groups, with and without a PSK and psk_ke (9.2).
+    // Our server receives a hello without key_share and supported_groups, with and without a PSK
+    // and psk_ke (9.2).
     let server = server();
     let ticket = ticket_of(&server);
     for (modes, psks) in [
@@ -504,7 +506,7 @@ fn cve_2023_3724_neither_share_nor_psk() {
             );
         }
     }
-    // A list of no shares asks for a retry, with a PSK too.
+    // An empty list of shares causes a retry, also with a PSK.
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     let hello = puppet.make_client_hello(|hello| set(hello, KeyShare(vec![])));
     puppet.say(&hello).unwrap();
@@ -517,8 +519,8 @@ fn cve_2023_3724_neither_share_nor_psk() {
     );
 }
 
-/// wolfSSL CVE-2024-5814: a client resumed with a suite that it had not offered. Here the suite is
-/// one of the ClientHello's, whatever the session's was, on both sides.
+/// wolfSSL CVE-2024-5814: a client resumed with a suite that it had not offered. Here the suite
+/// must be one of the ClientHello, whatever the session's was, on both sides.
 #[test]
 fn cve_2024_5814_a_suite_that_was_not_offered() {
     let cache = SessionCache::new(10);
@@ -532,8 +534,8 @@ fn cve_2024_5814_a_suite_that_was_not_offered() {
             .unwrap()
     };
     let (both, chacha) = (with(&[0x1301, 0x1303]), with(&[0x1303]));
-    // The session's suite, which is not offered any more; one of the same hash that never was; one
-    // of another hash.
+    // These are the session's suite, which is no longer offered, one of the same hash that was
+    // never offered, and one of another hash.
     for suite in [0x1301, 0x1304, 0x1302] {
         let psk = known(&both);
         let mut puppet = Puppet::serving(&chacha);
@@ -555,8 +557,8 @@ fn cve_2024_5814_a_suite_that_was_not_offered() {
         );
     }
 
-    // A server takes the session of a suite that is not offered any more with one that is; if it
-    // has none, it is no handshake.
+    // A server resumes a session whose suite is no longer offered with one that is. If it supports
+    // none, the handshake fails.
     let server = builder()
         .cipher_suites([CipherSuite(0x1301), CipherSuite(0x1303)])
         .build()
@@ -584,7 +586,7 @@ fn cve_2024_5814_a_suite_that_was_not_offered() {
             Fault::NoCommonSuite { .. }
         );
     }
-    // A suite that the server's configuration has lost since.
+    // This suite was removed from the server's configuration since.
     let keys = TicketKeys::rotating();
     let ticket = ticket_of(&builder().ticket_keys(keys.clone()).build().unwrap());
     let narrow = builder()
@@ -605,8 +607,9 @@ fn cve_2024_5814_a_suite_that_was_not_offered() {
     );
 }
 
-/// OpenSSL CVE-2024-2511: a session cache grew without an end, in what was to be single use. Here a
-/// client's is bounded for each server and in all, whatever servers send; a server has none.
+/// OpenSSL CVE-2024-2511: a session cache grew without limit, although its sessions were for single
+/// use. Here a client's cache is limited for each server and in total, whatever servers send. A
+/// server has no cache.
 #[test]
 fn cve_2024_2511_the_cache_does_not_grow() {
     let cache = SessionCache::new(20);
@@ -615,7 +618,7 @@ fn cve_2024_2511_the_cache_does_not_grow() {
         .sessions(cache.clone())
         .build()
         .unwrap();
-    // As many tickets as may come without data between them, again and again.
+    // As many tickets as are allowed without data between them arrive repeatedly.
     for _ in 0..5 {
         let mut puppet = Puppet::serving_at(&client, "CONNECTED");
         for _ in 0..20 {
@@ -625,7 +628,7 @@ fn cve_2024_2511_the_cache_does_not_grow() {
         }
     }
     assert_eq!(cache.len(), 8);
-    // Many servers.
+    // There are many servers.
     let names: Vec<String> = (0..50)
         .map(|number| format!("s{number}.internal"))
         .collect();
@@ -643,7 +646,7 @@ fn cve_2024_2511_the_cache_does_not_grow() {
         }
     }
     assert_eq!(cache.len(), 20);
-    // The newest are there, and the oldest are not.
+    // The newest sessions are there, and the oldest are not.
     assert!(
         Puppet::serving_name(&client, "s49.internal")
             .offered_ticket()
@@ -657,8 +660,8 @@ fn cve_2024_2511_the_cache_does_not_grow() {
     assert!(Puppet::serving(&client).offered_ticket().is_none());
 }
 
-/// OpenSSL CVE-2026-14457: a raw public key where no certificate was configured. Here both sides do
-/// without any certificate, whatever the other one says or leaves out.
+/// OpenSSL CVE-2026-14457: a raw public key was used where no certificate was configured. Here both
+/// sides work without any certificate, whatever the other side sends or leaves out.
 #[test]
 fn cve_2026_14457_a_raw_key_and_no_certificate() {
     let (ours, theirs) = (Identity::generate().unwrap(), Identity::generate().unwrap());
@@ -670,7 +673,7 @@ fn cve_2026_14457_a_raw_key_and_no_certificate() {
             .unwrap()
     };
     let keys = || Trust::keys([theirs.public_key()]);
-    // A client that offers raw keys and shows nothing.
+    // The client offers raw keys and presents nothing.
     for (client_auth, required) in [
         (ClientAuth::Optional(keys()), false),
         (ClientAuth::Required(keys()), true),
@@ -690,7 +693,8 @@ fn cve_2026_14457_a_raw_key_and_no_certificate() {
             assert!(puppet.us.negotiated().unwrap().peer().is_none());
         }
     }
-    // A client that offers none of it, nor any authority: our key goes in a certificate of its own.
+    // The client offers neither raw keys nor authorities: our key is presented in a certificate of
+    // its own.
     let mut puppet = Puppet::calling(&server(ClientAuth::None));
     let hello = puppet.make_client_hello(|hello| {
         set(hello, CertificateAuthorities(vec![b"0\0"]));
@@ -698,8 +702,8 @@ fn cve_2026_14457_a_raw_key_and_no_certificate() {
     puppet.say(&hello).unwrap();
     assert_eq!(puppet.hear_flight()[2], certificate_of(&ours));
 
-    // A client of ours without an identity, asked for a raw key; and one with a key that is asked
-    // for a certificate.
+    // Our client without an identity is asked for a raw key, and one with a key is asked for a
+    // certificate.
     for (identity, answered) in [(None, 0), (Some(theirs.clone()), 1)] {
         let builder = Client::builder().trust(Trust::keys([ours.public_key()]));
         let client = match identity {
@@ -730,9 +734,9 @@ fn offering(server: &Server, psk: Psk) -> Puppet {
     puppet
 }
 
-/// GnuTLS CVE-2026-1584: a binder that is wrong, at a server with PSKs, and a crash. Here it is
-/// refused whatever it is: too short for the syntax, of another hash's length, too long, of zeros;
-/// and the server serves the next one.
+/// GnuTLS CVE-2026-1584: a wrong binder crashed a server with PSKs. Here it is refused in every
+/// form: too short for the syntax, of another hash's length, too long, or of zeros. The server then
+/// serves the next client.
 #[test]
 fn cve_2026_1584_a_bad_binder() {
     let secret = b"thirty-two bytes that are random";
@@ -794,8 +798,8 @@ fn cve_2026_1584_a_bad_binder() {
     }
 }
 
-/// GnuTLS CVE-2026-42010: an identity was compared as a C string, so "a\0b" was "a". Here it is
-/// bytes, all of them (RFC 9257, 6.1.1).
+/// GnuTLS CVE-2026-42010: an identity was compared as a C string, so "a\0b" was "a". Here all of
+/// its bytes are compared (RFC 9257, 6.1.1).
 #[test]
 fn cve_2026_42010_nul_in_an_identity() {
     let secret = b"thirty-two bytes that are random";
@@ -844,10 +848,10 @@ fn cve_2026_42010_nul_in_an_identity() {
     }
 }
 
-/// wolfSSL CVE-2025-11932: binders were compared until the first byte that differs. Here that is
-/// `Mac::verify_slice`'s part, in constant time (`crypto::hmac` compares nothing itself); what
-/// shows of it is that a wrong first byte, a wrong last one and all of them wrong are one and the
-/// same: as much work, the same error, the same alert.
+/// wolfSSL CVE-2025-11932: the comparison of binders ended at the first byte that differs. Here
+/// `Mac::verify_slice` compares them in constant time (`crypto::hmac` compares nothing itself). The
+/// test shows that a wrong first byte, a wrong last byte and all bytes wrong have the same result:
+/// the same work, error and alert.
 #[test]
 fn cve_2025_11932_binders_are_compared_to_their_end() {
     use crate::crypto::hmac::TAGS;
@@ -882,10 +886,10 @@ fn cve_2025_11932_binders_are_compared_to_their_end() {
     }
 }
 
-/// Selfie (Drucker and Gueron, 2019; RFC 9257, 4.1; RFC 9258, "Addressing Selfie"): who is client
-/// and server under one PSK had its own ClientHello reflected, and took itself for its peer. Here a
-/// PSK has a direction: what a party offers it does not accept; nor does a third one of a group
-/// that shares a secret, against all advice.
+/// Selfie (Drucker and Gueron, 2019; RFC 9257, 4.1; RFC 9258, "Addressing Selfie"): a node that is
+/// client and server under one PSK received its own ClientHello, reflected, and took itself for its
+/// peer. Here a PSK has a direction, so a node does not accept what it offers. Nor does a third
+/// node of a group that shares a secret, against all advice.
 #[test]
 fn selfie_a_client_is_not_reflected_to_itself() {
     let secret = b"what one of the group has, all do";
@@ -899,7 +903,7 @@ fn selfie_a_client_is_not_reflected_to_itself() {
                 .build()
                 .unwrap();
             for party in parties {
-                // With all whom it may hear from, and besides a certificate.
+                // The server has PSKs for all its clients, with and without a certificate.
                 let psks = || others(party).map(|peer| psk(party, peer));
                 let alone = Server::builder().external_psks(psks()).build().unwrap();
                 let besides = builder().external_psks(psks()).build().unwrap();
@@ -919,7 +923,7 @@ fn selfie_a_client_is_not_reflected_to_itself() {
                         51,
                         Fault::UnknownPsk
                     );
-                    // The client could not judge a certificate, and does not ask for one:
+                    // The client could not verify a certificate, and does not offer it:
                     // missing_extension (9.2).
                     let mut puppet = Puppet::calling(&besides);
                     refused!(
@@ -935,7 +939,7 @@ fn selfie_a_client_is_not_reflected_to_itself() {
                 }
             }
         }
-        // Who is given the lists of both parties is told so.
+        // A server that is configured with the PSKs of both directions gets an error.
         for peer in others(own) {
             let error = Server::builder()
                 .external_psks([psk(own, peer), psk(peer, own)])

@@ -1,6 +1,6 @@
-//! The rules of RFC 9846 that reach a connection, each broken once.
+//! The rules of RFC 9846 that a connection must enforce, each broken once.
 //!
-//! `puppet/` is the peer; the other files hold the tests, by what the peer does wrong.
+//! `puppet/` is the peer. The other files hold the tests, by what the peer does wrong.
 
 mod alerts;
 mod asking;

@@ -1,4 +1,4 @@
-//! A limit for protected records in each direction (RFC 8449, section 4), in both roles: it counts
+//! A limit for protected records in each direction (RFC 8449, section 4), in both roles. It counts
 //! "the content type and padding added in TLS 1.3 (that is, the complete length of
 //! TLSInnerPlaintext)".
 
@@ -28,8 +28,8 @@ impl Puppet {
         self.decide(|sink| sink.limit_receive(limit)).unwrap();
     }
 
-    /// The lengths of the TLSInnerPlaintexts that wait to be sent: what the tag of 16 bytes leaves
-    /// of a record.
+    /// Returns the lengths of the TLSInnerPlaintexts that wait to be sent: the records without the
+    /// tag of 16 bytes.
     fn inner_lengths(&self) -> Vec<usize> {
         let (mut lengths, mut rest) = (Vec::new(), self.us.output());
         while let [content_type, _, _, high, low, ..] = *rest {
@@ -43,7 +43,7 @@ impl Puppet {
     }
 }
 
-/// Each record but the last is as long as may be.
+/// Asserts that each record except the last is as long as allowed.
 #[track_caller]
 fn are_cut_at(limit: usize, lengths: &[usize]) {
     let (last, others) = lengths.split_last().expect("records");
@@ -64,7 +64,7 @@ fn our_handshake_stays_within_it() {
         let mut puppet = Puppet::calling(&asking_server(required()));
         puppet.limit_send(limit);
         puppet.say_client_hello();
-        // ServerHello, which no key protects, is one record of more than 64 bytes.
+        // ServerHello, which is unprotected, is one record of more than 64 bytes.
         let output = puppet.us.output();
         assert!(
             output[0] == HANDSHAKE && output[5] == 2 && usize::from(output[4]) > LEAST,
@@ -92,10 +92,10 @@ fn our_handshake_stays_within_it() {
     }
 }
 
-/// Padding counts, and makes way for it.
+/// Padding counts, and is shortened to stay within the limit.
 #[test]
 fn our_data_and_its_padding_stay_within_it() {
-    // 200 = 3 * 63 + 11 bytes of content, and one of type in each record.
+    // 200 = 3 * 63 + 11 bytes of content, plus one byte of type in each record.
     for (padding, lengths) in [
         (Padding::None, [64, 64, 64, 12]),
         (Padding::PowerOfTwo, [64, 64, 64, 17]),
@@ -123,7 +123,7 @@ fn our_data_and_its_padding_stay_within_it() {
     }
 }
 
-/// Keys come and go; the limit is the connection's.
+/// Keys change, but the limit is the connection's.
 #[test]
 fn it_outlives_our_keys() {
     let mut puppet = Puppet::server_at("START");
@@ -140,7 +140,7 @@ fn it_outlives_our_keys() {
             puppet.read.as_mut().unwrap().update();
             puppet.hear_type(APPLICATION_DATA);
             puppet.hear_type(APPLICATION_DATA);
-            // The answer, so that the next may ask again.
+            // Hear the answer, so that the next request is allowed.
             let answer = puppet.protect(HANDSHAKE, &key_update(0), 0);
             puppet.write.as_mut().unwrap().update();
             puppet.feed(&answer).unwrap();
@@ -148,7 +148,7 @@ fn it_outlives_our_keys() {
     }
 }
 
-/// Under the least limit there is, alerts go out whole.
+/// Even under the smallest limit, alerts are sent whole.
 #[test]
 fn alerts_fit() {
     for mut puppet in Puppet::both_in_handshake()
@@ -222,7 +222,7 @@ fn one_byte_over_is_refused() {
             }
         );
     }
-    // One that does not open is no record of the peer's, however long.
+    // A record that does not open is not treated as the peer's, whatever its length.
     for mut puppet in Puppet::both_connected() {
         puppet.limit_receive(LEAST);
         refused!(
@@ -235,12 +235,12 @@ fn one_byte_over_is_refused() {
     }
 }
 
-/// It holds for protected records alone, and for those of every later key.
+/// The limit applies only to protected records, under every later key too.
 #[test]
 fn it_outlives_the_peers_keys() {
     let mut puppet = Puppet::server_at("START");
     puppet.limit_receive(LEAST);
-    // A ClientHello of more than 64 bytes in one record: no key protects it.
+    // A ClientHello of more than 64 bytes is in one record, which is unprotected.
     puppet.lead_server_to("CONNECTED");
     let mut other = Puppet::client_at("WAIT_EE");
     other.limit_receive(LEAST);
@@ -277,8 +277,8 @@ fn it_outlives_the_peers_keys() {
     }
 }
 
-/// The server's EncryptedExtensions say that it keeps to the limit, and come in a record that it
-/// holds for.
+/// The server's EncryptedExtensions confirm that it obeys our limit, and are in a record to which
+/// that limit already applies.
 #[test]
 fn the_record_that_brings_it_is_within_it() {
     for (padding, within) in [(LEAST - 7, true), (LEAST - 6, false)] {
@@ -303,7 +303,7 @@ fn the_record_that_brings_it_is_within_it() {
     }
 }
 
-// ---- how it is agreed ----
+// ---- negotiation ----
 
 fn with_limit(bytes: u16) -> (Client, Server) {
     let client = Client::builder()
@@ -321,8 +321,8 @@ fn with_limit(bytes: u16) -> (Client, Server) {
     (client, server)
 }
 
-/// "uint16 RecordSizeLimit": what the client's configuration says; the server's is the answer to
-/// it, and to nothing else. 2^14 + 1 is the most there is.
+/// "uint16 RecordSizeLimit": the client sends what its configuration says. The server sends its own
+/// only as an answer. The largest value is 2^14 + 1.
 #[test]
 fn what_is_said() {
     for (limit, bytes) in [(64, [0, 64]), (1000, [3, 0xe8]), (16385, [0x40, 1])] {
@@ -397,8 +397,8 @@ fn below_64_is_refused() {
     }
 }
 
-/// The server's whole flight, and the client's, are cut at what the other one said. More than there
-/// is says nothing: "A server MUST NOT enforce this restriction".
+/// The flights of the server and the client are split at each other's limits. A value above the
+/// protocol's limit has no effect: "A server MUST NOT enforce this restriction".
 #[test]
 fn each_keeps_to_what_the_other_said() {
     for limit in [64, 65, 300, 16385, 16386, u16::MAX] {
@@ -428,8 +428,8 @@ fn each_keeps_to_what_the_other_said() {
 }
 
 /// "An endpoint that receives a record larger than its advertised limit MUST generate a fatal
-/// "record_overflow" alert": from the first protected record that the other side can have cut, in
-/// both roles.
+/// "record_overflow" alert". The limit applies from the first protected record for which the other
+/// side knew it, in both roles.
 #[test]
 fn ours_is_enforced_once_agreed() {
     let (client, server) = with_limit(1000);
@@ -454,7 +454,7 @@ fn ours_is_enforced_once_agreed() {
         [one, two]
     };
     for mut puppet in connected(true) {
-        // Content, type and padding: 1000.
+        // The sum of content, type and padding is 1000.
         puppet.send(&[7; 999]).unwrap();
         let padded = puppet.protect(APPLICATION_DATA, &[7; 500], 499);
         puppet.feed(&padded).unwrap();
@@ -470,7 +470,7 @@ fn ours_is_enforced_once_agreed() {
             }
         );
     }
-    // Where the other side does not know the extension there is no limit but the protocol's.
+    // If the other side does not know the extension, only the protocol's limit applies.
     for mut puppet in connected(false) {
         puppet.send(&[7; 16384]).unwrap();
         assert_eq!(puppet.delivered.len(), 16384);
@@ -510,7 +510,7 @@ fn ours_is_enforced_once_agreed() {
     );
 }
 
-/// A resumed session agrees anew: each side says what it wants this time.
+/// A resumed session negotiates the limits again: each side sends its current one.
 #[test]
 fn it_is_agreed_anew_with_a_session() {
     let (client, server) = with_limit(1000);

@@ -1,4 +1,4 @@
-//! A connection in two halves: what the one hears and the other one has to do about it, in both
+//! A connection in two halves: what one half receives and the other must do about it, in both
 //! roles.
 
 use crate::code_point::AlertDescription;
@@ -9,7 +9,7 @@ use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppe
 use crate::connection::{Connection, Status};
 use crate::error::{Error, Fault};
 
-/// The connection under test, split, and its peer.
+/// The connection under test, split into halves, and its peer.
 struct Halves {
     puppet: Puppet,
     reading: ReceiveHalf,
@@ -31,7 +31,7 @@ impl Halves {
         }
     }
 
-    /// The half that writes does this; the peer hears what comes of it.
+    /// The writing half does this, and the peer hears the result.
     fn writing<T>(
         &mut self,
         work: impl FnOnce(&mut SendHalf, &crate::connection::Notes<Error>) -> T,
@@ -57,7 +57,7 @@ impl Halves {
         assert_eq!(self.try_write(data).unwrap(), data.len());
     }
 
-    /// The half that reads gets this; the data that comes of it.
+    /// The reading half receives this. Returns the resulting data.
     fn reading(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let mut read = Vec::new();
         loop {
@@ -85,7 +85,7 @@ impl Halves {
     fn update(&mut self, request_update: u8) {
         let record = self.puppet.take_update(request_update);
         assert!(self.reading(&record).unwrap().is_empty());
-        // Nothing is sent from here.
+        // Reading sends nothing.
         assert_eq!(
             self.shared
                 .work(|writing, _| writing.output().len(), |_, _| {}),
@@ -97,8 +97,8 @@ impl Halves {
 // ---- RFC 9846, 4.7.3 ----
 
 /// "the receiver MUST send a KeyUpdate of its own with request_update set to "update_not_requested"
-/// prior to sending its next Application Data record": under the old keys, and the data under the
-/// new ones. Once, however often it was asked for meanwhile.
+/// prior to sending its next Application Data record". The answer is under the old keys, and the
+/// data under the new ones. It is sent once, however many requests came in the meantime.
 #[test]
 fn what_is_asked_of_the_one_is_answered_by_the_other() {
     for mut halves in Halves::both() {
@@ -122,7 +122,7 @@ fn what_is_asked_of_the_one_is_answered_by_the_other() {
     }
 }
 
-/// By whichever way data goes out.
+/// This holds for every way of sending data.
 #[test]
 fn the_answer_comes_before_data_of_any_kind() {
     let lent = |place: &mut [u8]| {
@@ -137,7 +137,7 @@ fn the_answer_comes_before_data_of_any_kind() {
         halves.puppet.hear_update(0);
         halves.puppet.hear_data(b"lent");
 
-        // What was gathered before it was asked for is data that is sent afterwards.
+        // Data that was gathered before the request counts as data that is sent afterwards.
         halves
             .writing(|writing, notes| writing.set_corked(true, notes))
             .unwrap();
@@ -184,10 +184,10 @@ fn one_request_at_a_time() {
                     .unwrap();
                 halves.puppet.hear_update(request_update);
             }
-            // The answer is heard by the other half.
+            // The reading half receives the answer.
             halves.update(0);
         }
-        // Gathered data is older.
+        // The gathered data is older.
         halves
             .writing(|writing, notes| writing.set_corked(true, notes))
             .unwrap();
@@ -200,8 +200,7 @@ fn one_request_at_a_time() {
     }
 }
 
-/// A request that was under way when the connection was split is one too, and its answer no idle
-/// message.
+/// A request from before the split counts too, and its answer is not an idle message.
 #[test]
 fn a_request_from_before() {
     for mut puppet in Puppet::both_connected() {
@@ -217,14 +216,14 @@ fn a_request_from_before() {
             .writing(|writing, notes| writing.rekey(notes))
             .unwrap();
         halves.puppet.hear_update(1);
-        // 64 that nobody asked for, and this answer, which does not count.
+        // 64 KeyUpdates without a request of ours are allowed. This answer does not count.
         for _ in 0..65 {
             halves.update(0);
         }
     }
 }
 
-/// What comes of a peer that asks and asks is bounded, unless we have something to say.
+/// Idle messages of a peer are limited, unless we send data.
 #[test]
 fn idle_messages_are_counted_until_something_is_written() {
     for mut halves in Halves::both() {
@@ -254,8 +253,8 @@ fn idle_messages_are_counted_until_something_is_written() {
 
 // ---- failures ----
 
-/// The half that writes says the alert, behind what it had gathered, and nothing else; both halves
-/// get the first error, for good.
+/// The writing half sends the alert after what it had gathered, and nothing else. Both halves
+/// return the first error permanently.
 #[test]
 fn what_reading_fails_with_is_said_by_writing() {
     for mut halves in Halves::both() {
@@ -294,7 +293,8 @@ fn what_reading_fails_with_is_said_by_writing() {
     }
 }
 
-/// RFC 9846, 5.5: what writing fails with is what reading gets next, and the peer hears why.
+/// RFC 9846, 5.5: an error of the writing half is returned by the next read, and the peer receives
+/// its alert.
 #[test]
 fn what_writing_fails_with_is_what_reading_gets() {
     for mut puppet in Puppet::both_connected() {
@@ -314,7 +314,7 @@ fn what_writing_fails_with_is_what_reading_gets() {
     }
 }
 
-/// An error alert is not answered, and stops what waits or is gathered.
+/// An error alert is not answered, and discards waiting and gathered output.
 #[test]
 fn an_error_alert_is_the_end_of_both() {
     for mut halves in Halves::both() {
@@ -338,8 +338,8 @@ fn an_error_alert_is_the_end_of_both() {
 
 // ---- ends ----
 
-/// Each direction ends for itself: reading goes on, through new keys too, and what it is asked for
-/// is not answered any more.
+/// Each direction ends separately: reading continues, also under new keys, but requests are no
+/// longer answered.
 #[test]
 fn reading_goes_on_when_writing_has_ended() {
     for abandons in [false, true] {
@@ -371,8 +371,8 @@ fn reading_goes_on_when_writing_has_ended() {
     }
 }
 
-/// Tickets that wait when a server's connection is split go out with the first data of the half
-/// that writes, unless that comes too late.
+/// Tickets that wait when a server's connection is split are sent with the first data of the
+/// writing half, unless that comes too late.
 #[test]
 fn tickets_go_out_with_the_first_data() {
     for late in [false, true] {

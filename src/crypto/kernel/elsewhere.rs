@@ -1,4 +1,4 @@
-//! No kernel for this target, or without the feature: `aes-gcm` alone.
+//! Without the feature, or on other targets, there is no kernel, and `aes-gcm` is used.
 
 use crate::crypto::kernel::width::Width;
 

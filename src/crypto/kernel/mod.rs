@@ -1,5 +1,5 @@
-//! AES-GCM of our own, where the CPU has the instructions for it: the one folder with `unsafe` in
-//! it.
+//! Our own AES-GCM, for CPUs that have the instructions for it. This is the only folder that
+//! contains `unsafe`.
 //!
 //! ```text
 //! mod.rs              which width this CPU gets
@@ -11,10 +11,10 @@
 //! elsewhere.rs        the same face on other targets, and without the feature: no key is ever made
 //! ```
 //!
-//! `aes-gcm` is always there beside it, and is what the tests compare it with. Compared with that
-//! the kernel joins encryption and authentication in one pass, works with vectors of up to 512
-//! bits, and can read a text in one place and write it in another. It leaves nothing behind in
-//! registers; what the compiler spills to the stack is overwritten by its caller (`scrub`).
+//! `aes-gcm` is always compiled in too, and the tests compare the kernel with it. Unlike `aes-gcm`,
+//! the kernel encrypts and authenticates in one pass, works with vectors of up to 512 bits, and can
+//! read a text in one place and write it in another. It leaves nothing behind in registers. What
+//! the compiler spills to the stack is overwritten by the caller (`scrub`).
 
 #[cfg(not(all(feature = "accelerate", target_arch = "x86_64")))]
 mod elsewhere;
@@ -38,11 +38,11 @@ pub(crate) use width::Width;
 pub(crate) use x86_64::GcmKey;
 
 impl Width {
-    /// The widest that this CPU has, if any.
+    /// Returns the widest width that this CPU has, if any.
     ///
-    /// Builds with debug assertions, so those of the tests, take the one that the environment
-    /// variable `FLEETING_AES_GCM` names: `aes-ni`, `avx2`, `avx512`, or `portable` for none.
-    /// Others do not look at it.
+    /// Builds with debug assertions, and so the tests, use the width that the environment variable
+    /// `FLEETING_AES_GCM` names: `aes-ni`, `avx2`, `avx512`, or `portable` for none. Other builds
+    /// ignore the variable.
     pub(crate) fn best() -> Option<Self> {
         static BEST: OnceLock<Option<Width>> = OnceLock::new();
         *BEST.get_or_init(|| {

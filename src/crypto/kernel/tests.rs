@@ -1,4 +1,4 @@
-//! The kernel against `aes-gcm`: every width that this CPU has, each against the same oracle.
+//! The kernel against `aes-gcm`: every width that this CPU has is compared with the same oracle.
 
 use aes_gcm::AesGcm;
 use aes_gcm::aead::consts::U12;
@@ -18,7 +18,7 @@ fn bytes(len: usize, seed: usize) -> Vec<u8> {
         .collect()
 }
 
-/// What `aes-gcm` makes of it.
+/// Returns what `aes-gcm` makes of the same input.
 fn oracle(key: &[u8], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> (Vec<u8>, [u8; 16]) {
     let mut text = plaintext.to_vec();
     let buffer = (&mut text[..]).into();
@@ -33,7 +33,7 @@ fn oracle(key: &[u8], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> (Vec<u8
     (text, tag.unwrap().into())
 }
 
-/// Seals and opens with one head, and with a wrong tag; `expected` is the oracle's.
+/// Seals and opens with one head, and opens with a wrong tag. `expected` is the oracle's result.
 fn check(
     key: &GcmKey,
     nonce: &[u8; 12],
@@ -45,13 +45,13 @@ fn check(
     let (ciphertext, tag) = expected;
     let what = || {
         format!(
-            "{} bytes, {} of them apart, {} of additional data",
+            "{} bytes, {} of them in a head, {} of additional data",
             plaintext.len(),
             head,
             aad.len()
         )
     };
-    // What stands around is not touched.
+    // The bytes around the text are not touched.
     let mut room = vec![0xee; plaintext.len() + 128];
     let buffer = &mut room[64..][..plaintext.len()];
     buffer[head..].copy_from_slice(&plaintext[head..]);
@@ -112,14 +112,14 @@ fn the_width_is_the_one_asked_for_or_the_widest() {
     match forced {
         Some(forced) => assert_eq!(
             name, forced,
-            "FLEETING_AES_GCM names what this CPU does not have, or no width at all"
+            "FLEETING_AES_GCM names a width that this CPU lacks, or no width at all"
         ),
         None => assert_eq!(Width::best(), widths().last()),
     }
     println!("AES-GCM: {name}");
 }
 
-/// What the system says of the CPU.
+/// Compares with the instructions that the system reports.
 #[cfg(target_os = "linux")]
 #[test]
 fn every_width_is_found_where_it_can_run() {
@@ -258,7 +258,7 @@ proptest! {
         }
     }
 
-    /// One bit of nonce, additional data, ciphertext or tag.
+    /// Flips one bit of nonce, additional data, ciphertext or tag.
     #[test]
     fn any_bit_changes_the_tag(
         plaintext in prop::collection::vec(any::<u8>(), 0..1200),

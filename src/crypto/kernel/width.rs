@@ -1,6 +1,6 @@
 //! [`Width`]: the three widths of the kernel.
 
-/// How wide the kernel works.
+/// How many bits the kernel works on at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Width {
     /// AES-NI, PCLMULQDQ and AVX: 128 bits.
@@ -12,10 +12,10 @@ pub(crate) enum Width {
 }
 
 impl Width {
-    /// The widest last.
+    /// All widths, the widest last.
     pub(crate) const ALL: [Self; 3] = [Self::AesNi, Self::Avx2, Self::Avx512];
 
-    /// By this a test names the width it wants.
+    /// Returns the name by which a test selects this width.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AesNi => "aes-ni",

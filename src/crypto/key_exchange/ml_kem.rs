@@ -7,14 +7,14 @@
 //! ```
 //!
 //! Decapsulation never fails: a ciphertext that was not made for the key gives a secret that nobody
-//! else has (FIPS 203, algorithm 18, the "implicit rejection"), and the handshake ends where the
-//! keys made of it do not fit.
+//! else has (FIPS 203, algorithm 18, "implicit rejection"), and the handshake fails because the
+//! keys derived from it do not match.
 //!
-//! graviola draws the randomness of both operations itself, from the operating system: what takes
-//! it as an argument there is no part of the documented interface. So it computes only where the
-//! caller's generator is the system's too ([`is_system`]). A generator with a state of its own
-//! rules every byte, and then the portable column computes, whatever the CPU: a conversation can be
-//! replayed from a seed, at a few times the price for this group.
+//! graviola draws the randomness of both operations itself, from the operating system: its
+//! functions that take it as an argument are not part of the documented interface. So graviola is
+//! used only if the caller's generator is the system's too ([`is_system`]). A generator with a
+//! state determines every byte, so the portable implementation is used for it on every CPU. A
+//! conversation can then be replayed from a seed, at a few times the cost for this group.
 
 use ml_kem::MlKem768;
 use ml_kem::kem::{Decapsulate, KeyExport};
@@ -25,23 +25,22 @@ use crate::crypto::scrub::scrubbed_kem;
 use crate::error::Fault;
 use crate::secret::Secret;
 
-/// Bytes of an encapsulation key.
+/// The length of an encapsulation key in bytes.
 pub(super) const ENCAPSULATION_KEY_LEN: usize = 1184;
 
-/// Bytes of a ciphertext.
+/// The length of a ciphertext in bytes.
 pub(super) const CIPHERTEXT_LEN: usize = 1088;
 
-/// Bytes of d and z, of which a key pair is made.
+/// The length in bytes of d and z, from which a key pair is made.
 pub(super) const SEED_LEN: usize = 64;
 
-/// Bytes of m, which is encapsulated, and of the shared secret.
+/// The length in bytes of m, which is encapsulated, and of the shared secret.
 const LEN: usize = 32;
 
-/// The private key: in one allocation, where what is secret of it is wiped when it is used or
-/// dropped.
+/// The private key, in one allocation. Its secrets are wiped when it is used or dropped.
 pub(super) enum DecapsulationKey {
-    /// The seed, of which the key is made again when it is used: what waits for the server's answer
-    /// is 64 bytes in a `Secret` then, for the price of one more key generation.
+    /// The seed, from which the key is made again when it is used. So only 64 bytes in a `Secret`
+    /// are kept until the server answers, at the cost of one more key generation.
     Portable(Secret),
     #[cfg(all(
         feature = "accelerate",
@@ -51,7 +50,7 @@ pub(super) enum DecapsulationKey {
 }
 
 impl DecapsulationKey {
-    /// A key, and the encapsulation key that belongs to it.
+    /// Generates a key, and returns it with its encapsulation key.
     pub(super) fn generate(backend: Backend, rng: &mut Rng<'_>) -> Result<(Self, Vec<u8>), Fault> {
         match column(backend, rng) {
             Backend::Portable => portable_key(secret(rng, SEED_LEN)?),
@@ -67,7 +66,7 @@ impl DecapsulationKey {
         }
     }
 
-    /// The key of this seed, for vectors.
+    /// Makes the key of this seed, for test vectors.
     #[cfg(test)]
     pub(super) fn from_seed(backend: Backend, seed: &Secret) -> Result<(Self, Vec<u8>), Fault> {
         match backend {
@@ -97,7 +96,7 @@ impl DecapsulationKey {
         }
     }
 
-    /// The shared secret.
+    /// Returns the shared secret.
     pub(super) fn decapsulate(self, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Result<Secret, Fault> {
         match self {
             Self::Portable(seed) => {
@@ -116,8 +115,8 @@ impl DecapsulationKey {
     }
 }
 
-/// What is sent back for an encapsulation key, and the shared secret; nothing if the key fails the
-/// check of FIPS 203, 7.2: one of its coefficients is not below 3329.
+/// Returns the ciphertext for an encapsulation key, and the shared secret. `None` if the key fails
+/// the check of FIPS 203, 7.2: one of its coefficients is not below 3329.
 pub(super) fn encapsulate(
     backend: Backend,
     encapsulation_key: &[u8; ENCAPSULATION_KEY_LEN],
@@ -147,7 +146,7 @@ pub(super) fn encapsulate(
     }
 }
 
-/// The same with an m that is given, for vectors.
+/// Like [`encapsulate`], with a given m, for test vectors.
 #[cfg(test)]
 pub(super) fn encapsulate_message(
     backend: Backend,
@@ -175,7 +174,7 @@ pub(super) fn encapsulate_message(
     }
 }
 
-/// Who computes for a caller with this generator.
+/// Returns the implementation to use with this generator.
 fn column(backend: Backend, rng: &Rng<'_>) -> Backend {
     if is_system(rng) {
         backend
@@ -213,7 +212,7 @@ fn array<const N: usize>(secret: &Secret) -> Result<&[u8; N], Fault> {
     })
 }
 
-/// graviola's key, whose one operation takes it by value.
+/// graviola's key, whose only operation takes it by value.
 #[cfg(all(
     feature = "accelerate",
     any(target_arch = "x86_64", target_arch = "aarch64")
@@ -226,13 +225,13 @@ mod graviola_key {
     use crate::crypto::scrub::scrubbed;
 
     /// Moving the key out for [`decapsulate`] leaves its bytes where it was. `Option`'s `Zeroize`
-    /// overwrites the room of the value too, whether one is there or not.
+    /// overwrites the memory of the value, even if there is none.
     pub(super) type Held = Box<Option<Key>>;
 
     pub(in crate::crypto::key_exchange) struct Key(DecapKey);
 
     impl Zeroize for Key {
-        /// [`DecapKey`] wipes itself when dropped, which follows.
+        /// Does nothing: [`DecapKey`] wipes itself on drop, which follows.
         fn zeroize(&mut self) {}
     }
 
@@ -253,8 +252,8 @@ mod graviola_key {
                 Secret::copy_of(key.decaps(&Ciphertext::from(*ciphertext)).as_ref())
             })
         });
-        // In a frame of its own, on a stack that was just overwritten: what is written last is a
-        // `None`, whose unused room comes from there.
+        // In its own frame, on a stack that was just overwritten: the last write is a `None`, whose
+        // unused memory comes from that stack.
         scrubbed(|| key.zeroize());
         shared.ok_or(Fault::Internal {
             what: "a decapsulation key used twice",

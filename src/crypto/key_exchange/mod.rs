@@ -1,4 +1,4 @@
-//! Ephemeral key exchange, in the shape of a KEM, which hybrid groups with ML-KEM have too:
+//! Ephemeral key exchange in the shape of a KEM, which fits hybrid groups with ML-KEM too:
 //!
 //! ```text
 //! client                                          server
@@ -18,10 +18,10 @@
 //! ```
 //!
 //! Each key is generated for one handshake and consumed by `agree`; none is pooled. The X25519 half
-//! of the hybrid is a key of its own too, where a client sends an X25519 share beside it: RFC 9846,
-//! 4.3.8, wants the values of all shares "generated independently", and the document of the hybrid
-//! makes no exception. One key for both would save the client one multiplication of the base point,
-//! some 20 us at most, and tie the secrecy of each exchange to what is done with the other.
+//! of the hybrid has its own key, even if a client sends an X25519 share too: RFC 9846, 4.3.8,
+//! requires the values of all shares to be "generated independently", and the document of the
+//! hybrid makes no exception. One key for both would save the client one multiplication of the base
+//! point, at most about 20 us, and make the secrecy of each exchange depend on the other.
 
 mod ml_kem;
 mod secp256r1;
@@ -44,7 +44,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    /// All of them, best first.
+    /// All groups, best first.
     pub(crate) const ALL: [Self; 3] = [Self::X25519MlKem768, Self::X25519, Self::Secp256r1];
 
     pub(crate) fn from_code_point(code_point: NamedGroup) -> Option<Self> {
@@ -69,7 +69,7 @@ impl Group {
         }
     }
 
-    /// Whether what is recorded today stays secret from a quantum computer of tomorrow.
+    /// Returns true if a recorded exchange stays secret from a future quantum computer.
     pub(crate) fn is_post_quantum(self) -> bool {
         match self {
             Self::X25519MlKem768 => true,
@@ -78,7 +78,7 @@ impl Group {
     }
 }
 
-/// The private half of one handshake's key share; wiped when dropped.
+/// The private half of one handshake's key share. It is wiped on drop.
 pub(crate) struct EphemeralKey {
     private: Private,
     public: Vec<u8>,
@@ -121,7 +121,7 @@ impl EphemeralKey {
         }
     }
 
-    /// A key made of these bytes: a scalar, behind ML-KEM's seed in the hybrid.
+    /// Makes a key from these bytes: a scalar, after ML-KEM's seed in the hybrid.
     #[cfg(test)]
     pub(crate) fn from_private(
         backend: Backend,
@@ -183,17 +183,17 @@ impl EphemeralKey {
         }
     }
 
-    /// Our `KeyShareEntry.key_exchange`.
+    /// Returns our `KeyShareEntry.key_exchange`.
     pub(crate) fn public(&self) -> &[u8] {
         &self.public
     }
 
-    /// The shared secret with the `KeyShareEntry.key_exchange` of the peer that was sent ours.
+    /// Computes the shared secret from the peer's `KeyShareEntry.key_exchange`.
     ///
     /// # Errors
     ///
-    /// A share of the wrong length, one that is no point of the curve, or one that leaves nothing
-    /// secret.
+    /// Returns an error if the share has the wrong length, is not a point of the curve, or makes
+    /// the shared secret predictable.
     pub(crate) fn agree(self, peer_share: &[u8]) -> Result<Secret, Fault> {
         let group = self.group();
         match self.private {
@@ -217,11 +217,12 @@ impl EphemeralKey {
     }
 }
 
-/// The answer to a client's share: our share, and the shared secret.
+/// Answers a client's share: returns our share and the shared secret.
 ///
 /// # Errors
 ///
-/// As [`EphemeralKey::agree`], and an encapsulation key that fails its check.
+/// Returns the errors of [`EphemeralKey::agree`], and one for an encapsulation key that fails its
+/// check.
 pub(crate) fn respond(
     group: Group,
     peer_share: &[u8],
@@ -262,16 +263,16 @@ fn agree_x25519(
     key: x25519::PrivateKey,
     peer: &[u8; x25519::LEN],
 ) -> Result<Secret, Fault> {
-    // RFC 9846, 7.4.2: the all-zero shared secret is refused; RFC 10024, "Shared secret": in the
-    // hybrid too.
+    // RFC 9846, 7.4.2: the all-zero shared secret is refused. RFC 10024, "Shared secret": this
+    // holds in the hybrid too.
     key.agree(peer)?
         .ok_or(Fault::Illegal(Illegal::ZeroSharedSecret {
             group: group.code_point(),
         }))
 }
 
-/// RFC 10024, "Shared secret": "the concatenation of the ML-KEM shared secret and the X25519 shared
-/// secret".
+/// Joins the secrets of the hybrid. RFC 10024, "Shared secret": "the concatenation of the ML-KEM
+/// shared secret and the X25519 shared secret".
 fn concatenate(ml_kem: &Secret, x25519: &Secret) -> Secret {
     let (first, second) = (ml_kem.expose(), x25519.expose());
     Secret::filled(first.len() + second.len(), |out| {

@@ -1,4 +1,4 @@
-//! ECDH on secp256r1 (NIST P-256), as RFC 9846, 4.3.8.2 and 7.4.2, has it:
+//! ECDH on secp256r1 (NIST P-256), as in RFC 9846, 4.3.8.2 and 7.4.2:
 //!
 //! ```text
 //! struct {
@@ -8,7 +8,7 @@
 //! } UncompressedPointRepresentation;
 //! ```
 //!
-//! The shared secret is the X coordinate of the product: 32 bytes, its leading zeros kept.
+//! The shared secret is the X coordinate of the product: 32 bytes, including leading zeros.
 
 use crate::crypto::backend::{Backend, backend};
 use crate::crypto::random::{Rng, secret};
@@ -16,13 +16,14 @@ use crate::crypto::scrub::scrubbed_p256;
 use crate::error::Fault;
 use crate::secret::Secret;
 
-/// Bytes of a private key, a coordinate and a shared secret.
+/// The length in bytes of a private key, a coordinate and a shared secret.
 const LEN: usize = 32;
 
-/// Bytes of a public key.
+/// The length of a public key in bytes.
 pub(super) const PUBLIC_LEN: usize = 1 + 2 * LEN;
 
-/// How many scalars are drawn before the generator is called broken. One in 2^32 is out of range.
+/// The number of scalars that are drawn before the generator counts as broken. One in 2^32 is out
+/// of range.
 const DRAWS: usize = 8;
 
 /// The prime 2^256 - 2^224 + 2^192 + 2^96 - 1 of the field (SP 800-186, 3.2.1.3), big endian.
@@ -44,8 +45,8 @@ pub(super) struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A private key and its public key. SP 800-56A, 5.6.1.2.2: candidates are tested, never
-    /// reduced.
+    /// Generates a private key, and returns it with its public key. SP 800-56A, 5.6.1.2.2:
+    /// candidates are tested, never reduced.
     pub(super) fn generate(
         backend: Backend,
         rng: &mut Rng<'_>,
@@ -58,7 +59,7 @@ impl PrivateKey {
         Err(Fault::Random)
     }
 
-    /// Nothing if the scalar is not in [1, n-1].
+    /// Makes the key of this scalar. `None` if it is not in [1, n-1].
     pub(super) fn from_scalar(
         backend: Backend,
         scalar: Secret,
@@ -72,7 +73,7 @@ impl PrivateKey {
         self.backend
     }
 
-    /// The shared secret, or nothing if the peer's share is no point.
+    /// Returns the shared secret. `None` if the peer's share is not a valid point.
     pub(super) fn agree(self, peer: &[u8]) -> Result<Option<Secret>, Fault> {
         let private = array(&self.scalar)?;
         let Some(peer) = uncompressed(peer) else {
@@ -109,7 +110,7 @@ impl PrivateKey {
     }
 }
 
-/// The public key, or nothing if the scalar is out of range.
+/// Returns the public key. `None` if the scalar is out of range.
 fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
     scrubbed_p256(|| match backend {
         #[cfg(any(test, feature = "secp256r1"))]
@@ -140,9 +141,9 @@ fn public(backend: Backend, private: &[u8; LEN]) -> Option<[u8; PUBLIC_LEN]> {
     })
 }
 
-/// RFC 9846, 4.3.8.2: the form and length that leave no point at infinity (1), and "both integers x
-/// and y are in the correct interval" (2), of which graviola does not make sure. That the point is
-/// on the curve (3) is for the backend to see.
+/// Checks a share. RFC 9846, 4.3.8.2: its form and length exclude the point at infinity (1), and
+/// "both integers x and y are in the correct interval" (2), which graviola does not check. The
+/// backend checks that the point is on the curve (3).
 fn uncompressed(share: &[u8]) -> Option<&[u8; PUBLIC_LEN]> {
     let share: &[u8; PUBLIC_LEN] = share.try_into().ok()?;
     let (form, coordinates) = share.split_first()?;

@@ -6,7 +6,7 @@ use crate::crypto::scrub::scrubbed;
 use crate::error::Fault;
 use crate::secret::Secret;
 
-/// Bytes of a private key, a public key and a shared secret.
+/// The length in bytes of a private key, a public key and a shared secret.
 pub(super) const LEN: usize = 32;
 
 pub(super) struct PrivateKey {
@@ -19,7 +19,7 @@ impl PrivateKey {
         Ok(Self::from_scalar(backend, secret(rng, LEN)?))
     }
 
-    /// RFC 7748, section 5: every 32 bytes are a scalar, once clamped.
+    /// Makes a key. RFC 7748, section 5: any 32 bytes are a scalar, once clamped.
     pub(super) fn from_scalar(backend: Backend, scalar: Secret) -> Self {
         Self { scalar, backend }
     }
@@ -48,7 +48,7 @@ impl PrivateKey {
         }))
     }
 
-    /// The shared secret, or nothing if it would be all zeros.
+    /// Returns the shared secret. `None` if it would be all zeros.
     pub(super) fn agree(self, public: &[u8; LEN]) -> Result<Option<Secret>, Fault> {
         let private = array(&self.scalar)?;
         Ok(scrubbed(|| match self.backend {

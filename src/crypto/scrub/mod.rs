@@ -24,12 +24,13 @@ use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::kernel::Width;
 use crate::crypto::suite::Suite;
 
-/// Bytes of stack to overwrite: `fully` at level 3, `partly` at the other levels that optimize and
-/// with debug assertions, `not_at_all` at level 0, where the frames are twenty times as large and
-/// nobody counts nanoseconds, and where nobody knows (`build.rs` asks).
+/// Returns how many bytes of stack to overwrite: `fully` at level 3, `partly` at the other levels
+/// that optimize and with debug assertions, and `not_at_all` at level 0, or if the level is unknown
+/// (`build.rs` asks for it). At level 0 the frames are twenty times as large, and speed does not
+/// matter.
 ///
-/// Measured with the dependencies at the same level, which is how cargo builds all of them for an
-/// application.
+/// The depths were measured with the dependencies at the same level, which is how cargo builds all
+/// of them for an application.
 const fn depth(fully: usize, partly: usize, not_at_all: usize) -> usize {
     if cfg!(all(optimized = "fully", not(debug_assertions))) {
         fully
@@ -42,41 +43,42 @@ const fn depth(fully: usize, partly: usize, not_at_all: usize) -> usize {
 
 const KIB: usize = 1024;
 
-/// After a call into the curve code, or one that hashes with SHA-384.
+/// The depth after a call into the curve code, or one that hashes with SHA-384.
 ///
 /// The tests measure every such call and keep this at twice the deepest, which leaves room for
 /// other compilers and targets.
 const DEEP: usize = depth(10 * KIB, 12 * KIB, 32 * KIB);
 
-/// After ML-KEM, whose matrix and vectors of polynomials stand on the stack, 50 KiB of them with
-/// graviola: half as much again, as each of the three calls of a handshake pays some microseconds.
+/// The depth after ML-KEM, whose matrix and vectors of polynomials are on the stack, 50 KiB of them
+/// with graviola. The margin is a half, because each of the three calls of a handshake takes some
+/// microseconds to overwrite.
 const KEM: usize = depth(96 * KIB, 96 * KIB, 160 * KIB);
 
-/// After the portable secp256r1, which keeps tables of points on the stack.
+/// The depth after the portable secp256r1, which keeps tables of points on the stack.
 const P256: usize = depth(24 * KIB, 24 * KIB, 64 * KIB);
 
-/// After HMAC and HKDF with SHA-256, of which a handshake makes some thirty: there the cost of
-/// `DEEP` would be seen.
+/// The depth after HMAC and HKDF with SHA-256. A handshake makes about thirty such calls, so the
+/// cost of `DEEP` would be noticeable.
 const SHALLOW: usize = depth(6 * KIB, 8 * KIB, 12 * KIB);
 
-/// After expanding a key for one of the crates' AEADs: half as much again, for each direction of a
-/// connection and each KeyUpdate.
+/// The depth after expanding a key for one of the crates' AEADs. The margin is a half, because each
+/// direction of a connection and each KeyUpdate pays for it.
 const KEY: usize = depth(6 * KIB, 12 * KIB, 24 * KIB);
 
-/// After expanding one for our own kernel.
+/// The depth after expanding a key for our own kernel.
 const KERNEL_KEY: usize = depth(2 * KIB, 4 * KIB, 16 * KIB);
 
-/// After a record under AES-GCM by `aes-gcm`, measured where it goes deepest: with AVX-512 it takes
-/// 64 blocks at a time. Every record pays for it, so there is less to spare: a quarter.
+/// The depth after a record under AES-GCM by `aes-gcm`, measured where it goes deepest: with
+/// AVX-512 it takes 64 blocks at a time. Every record pays for it, so the margin is only a quarter.
 const AES_GCM: usize = depth(12 * KIB, 16 * KIB, 48 * KIB);
 
-/// After a record under ChaCha20-Poly1305.
+/// The depth after a record under ChaCha20-Poly1305.
 const CHACHA20: usize = depth(6 * KIB, 12 * KIB, 64 * KIB);
 
-/// After a record under our own kernel, by its width. It keeps little on the stack when it is
-/// optimized: counters, and vectors where registers are few.
+/// The depth after a record under our own kernel, by its width. Optimized, it keeps little on the
+/// stack: counters, and vectors where registers are few.
 const KERNEL: [usize; 3] = if cfg!(target_feature = "avx512f") {
-    // For a CPU that surely has AVX-512 the compiler lets every width have large vectors.
+    // If the target is known to have AVX-512, the compiler uses large vectors at every width.
     [depth(2304, 10 * KIB, 160 * KIB); 3]
 } else {
     [
@@ -146,7 +148,7 @@ fn scrubbed_to<const DEPTH: usize, T>(f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Calls `f` in a frame below the caller's, where [`overwrite`]'s will be.
+/// Calls `f` in a frame below the caller's, where the frame of [`overwrite`] will be.
 #[inline(never)]
 fn apart<T>(f: impl FnOnce() -> T) -> T {
     f()
@@ -156,7 +158,7 @@ fn apart<T>(f: impl FnOnce() -> T) -> T {
 #[inline(never)]
 fn overwrite<const DEPTH: usize>() {
     let stack = [0u8; DEPTH];
-    // The array counts as read, so that it has to be written.
+    // The barrier makes the array count as read, so that it has to be written.
     optimization_barrier(&stack);
     #[cfg(test)]
     tests::note(&stack);

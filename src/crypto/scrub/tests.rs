@@ -1,17 +1,17 @@
-//! How deep the calls go, and that nothing stays: seen by painting the stack and reading it back
-//! through `/proc/self/mem`.
+//! How deep the calls go, and that they leave nothing: measured by painting the stack and reading
+//! it back through `/proc/self/mem`.
 //!
-//! What this sees holds for one level of optimization and one set of widths: `just scrub-levels`
-//! runs it at several.
+//! The results hold for one level of optimization and one set of widths: `just scrub-levels` runs
+//! this at several.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 thread_local! {
-    /// Leaves the stack as it is, to see what would be overwritten.
+    /// If true, the stack is left as it is, to see what would be overwritten.
     pub(super) static OFF: Cell<bool> = const { Cell::new(false) };
 
-    /// The addresses where the stack was overwritten, since this was last taken.
+    /// The addresses where the stack was overwritten since this was last taken.
     static OVERWRITTEN: RefCell<Vec<Range<usize>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -42,11 +42,11 @@ mod linux {
     use crate::secret::Secret;
     use crate::testing::memory::Memory;
 
-    /// How much stack is painted: more than any call uses.
+    /// How much stack is painted, in bytes: more than any call uses.
     const PAINTED: usize = 384 * KIB;
     const PAINT: u8 = 0xa5;
 
-    /// More than reading the stack back uses of it.
+    /// More stack than reading it back uses, in bytes.
     const READING: usize = 16 * KIB;
 
     #[inline(never)]
@@ -55,8 +55,8 @@ mod linux {
         optimization_barrier(&stack);
     }
 
-    /// Calls `f` so far down that reading the stack back does not reach its frames; they begin at
-    /// the address that is returned.
+    /// Calls `f` so far down that reading the stack back does not reach its frames. Returns the
+    /// address where they begin.
     #[inline(never)]
     fn below(f: impl FnOnce()) -> usize {
         let room = [0u8; READING];
@@ -67,9 +67,9 @@ mod linux {
 
     /// The stack after a call.
     struct Stack {
-        /// From the deepest byte that is no longer as it was painted.
+        /// The bytes from the deepest one that was changed.
         used: Vec<u8>,
-        /// Where that stands.
+        /// The address of that byte.
         deepest: usize,
     }
 
@@ -93,7 +93,7 @@ mod linux {
     }
 
     impl Stack {
-        /// Which of these byte strings stand somewhere in it, by their numbers.
+        /// Returns the indices of those byte strings that occur in the stack.
         fn holds(&self, secrets: &[Vec<u8>]) -> Vec<usize> {
             let mut begins = HashMap::<&[u8], Vec<usize>>::new();
             for (number, secret) in secrets.iter().enumerate() {
@@ -115,7 +115,7 @@ mod linux {
         }
     }
 
-    /// Every call that is scrubbed: its name, how much is overwritten after it, itself, and bytes
+    /// A call that is scrubbed: its name, how much is overwritten after it, the call, and bytes
     /// that must not stay.
     struct Call {
         name: String,
@@ -124,8 +124,8 @@ mod linux {
         secrets: Vec<Vec<u8>>,
     }
 
-    /// Bytes that occur nowhere by chance. The secrets themselves are not on the stack of the test:
-    /// they are made inside vectors.
+    /// Returns bytes that do not occur by chance. The secrets themselves are not on the test's
+    /// stack, because they are made inside vectors.
     fn odd(len: usize, seed: u8) -> Vec<u8> {
         (0..len)
             .map(|i| {
@@ -137,18 +137,18 @@ mod linux {
             .collect()
     }
 
-    /// What is done with a record.
+    /// The operation on a record.
     #[derive(Clone, Copy, Debug)]
     enum Act {
         Seal,
         Open,
-        /// To open one with a wrong tag.
+        /// Opens a record with a wrong tag.
         Refuse,
     }
 
     const NONCE: [u8; 12] = *b"record nonce";
 
-    /// A record of this many bytes, half of them in a head.
+    /// Makes a call for a record of this many bytes, of which half are in a head.
     fn record(key: AeadKey, act: Act, len: usize) -> Box<dyn FnOnce()> {
         let mut buffer = plaintext(len);
         let mut head = buffer[..len / 2 + 30].to_vec();
@@ -175,9 +175,9 @@ mod linux {
         odd(len, 6)
     }
 
-    /// The key, and with AES all that the kernel and `aes-gcm` make of it: round keys, powers of H,
-    /// what the tag is masked with, key stream; and plaintext. All of it also with the bytes
-    /// reversed, as GHASH has them.
+    /// Returns the key, the plaintext and, for AES, everything that the kernel and `aes-gcm` derive
+    /// from the key: round keys, powers of H, the tag's mask and key stream. Each is also included
+    /// with its bytes reversed, as GHASH uses them.
     fn record_secrets(suite: Suite, key: &[u8]) -> Vec<Vec<u8>> {
         let mut secrets = vec![key.to_vec()];
         if suite != Suite::ChaCha20Poly1305Sha256 {
@@ -194,8 +194,8 @@ mod linux {
                 block.to_vec()
             };
             secrets.push(encrypt([0; 16]));
-            // RFC 5288, 3, and SP 800-38D, 7.1: the tag's mask is counted 1, the first block of key
-            // stream 2.
+            // RFC 5288, 3, and SP 800-38D, 7.1: the counter is 1 for the tag's mask, and 2 for the
+            // first block of key stream.
             secrets.extend((1_u32..1200).map(|count| {
                 encrypt(
                     [&NONCE[..], &count.to_be_bytes()]
@@ -284,7 +284,8 @@ mod linux {
                     }),
                 );
             }
-            // What is encapsulated is not known here: that nothing stays at all is seen.
+            // The encapsulated secret is not known here, but the test also sees that nothing at all
+            // stays.
             let offer = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom)
                 .unwrap()
                 .public()
@@ -344,7 +345,7 @@ mod linux {
                 }),
             );
         }
-        // By `identity::pem`.
+        // These secrets come from `identity::pem`.
         let der = odd(48, 7);
         let pem = rfc7468::encode_string("PRIVATE KEY", rfc7468::LineEnding::LF, &der).unwrap();
         let secrets: Vec<_> = [der.clone(), pem.as_bytes()[28..92].to_vec()]
@@ -493,9 +494,9 @@ mod linux {
         calls
     }
 
-    /// What is asked of a depth beyond what was measured with it: room for other compilers, targets
-    /// and settings. Between settings that share a depth (units of code generation, link-time
-    /// optimization, overflow checks) a quarter of it was seen to come and go.
+    /// The margin that a depth must leave beyond what was measured with it, for other compilers,
+    /// targets and settings. Between settings that share a depth (units of code generation,
+    /// link-time optimization, overflow checks), the measured use varied by a quarter.
     fn spare(name: &str, used: usize) -> usize {
         match name {
             _ if name.contains("record") => used / 4,
@@ -515,9 +516,9 @@ mod linux {
             assert_eq!(
                 overwritten.iter().map(Range::len).max(),
                 Some(limit),
-                "what {name} overwrites at most"
+                "the most that {name} overwrites"
             );
-            // Two calls of one act begin at places that differ by little.
+            // Two calls of one act may begin at slightly different places.
             let end = overwritten.iter().map(|range| range.end).max().unwrap();
             let used = end.saturating_sub(stack_after(true, call()).deepest);
             println!("{name}: {used} of {limit} bytes");
@@ -548,8 +549,8 @@ mod linux {
                 found.is_empty(),
                 "{name} leaves secrets {found:?} on the stack"
             );
-            // And nothing at all, known or not, below what ran afterwards: another call of the same
-            // act, or next to nothing behind a record.
+            // Nothing at all stays, known or not, below what ran afterwards: another call of the
+            // same act, or almost nothing after a record.
             let afterwards = if name.contains("record") {
                 128
             } else {
@@ -565,11 +566,11 @@ mod linux {
             let other = dead.iter().filter(|byte| **byte != 0).count();
             assert!(
                 other == 0,
-                "{name} leaves {other} bytes of something on the stack"
+                "{name} leaves {other} unknown bytes on the stack"
             );
         }
-        // Without the wrapper many of them do, and AES-GCM of every width: or this test sees
-        // nothing.
+        // If the stack is not overwritten, many calls leave secrets, among them AES-GCM of every
+        // width. Otherwise this test sees nothing.
         println!("{left:#?}");
         for (kind, left) in left
             .iter()
@@ -577,7 +578,7 @@ mod linux {
         {
             assert!(
                 *left > 0,
-                "{kind}: leaves nothing when nothing is overwritten"
+                "{kind}: leaves nothing, although nothing is overwritten"
             );
         }
         assert!(left.values().filter(|left| **left > 0).count() >= 8);

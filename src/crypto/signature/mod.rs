@@ -1,11 +1,11 @@
 //! Ed25519 (RFC 8032): the only signatures that are made or accepted.
 //!
-//! What is valid is the same on every machine, and is what `ed25519_dalek`'s `verify_strict` says:
-//! the equation without cofactor, S below the group order, R in its one canonical encoding, and
-//! neither A nor R of small order. `verify_strict` decompresses R to see its order, a tenth of its
-//! time. The same verdict is had from `verify`, which recomputes R and compares encodings: there
-//! are eight points of small order, and a canonical encoding that equals none of theirs is of none
-//! of them. A is looked at when the key is parsed.
+//! Every machine accepts the same signatures, which are those that `ed25519_dalek`'s
+//! `verify_strict` accepts: the equation without cofactor, S below the group order, R in its only
+//! canonical encoding, and neither A nor R of small order. `verify_strict` decompresses R to find
+//! its order, which takes a tenth of its time. `verify`, which recomputes R and compares encodings,
+//! can give the same verdict: there are eight points of small order, and a canonical encoding that
+//! differs from all of theirs is not one of them. The order of A is checked when the key is parsed.
 
 use ed25519_dalek::Signer;
 
@@ -21,14 +21,14 @@ pub(crate) const SIGNATURE_LEN: usize = 64;
 /// The length of a public key, and of a private key's seed, in bytes.
 pub(crate) const KEY_LEN: usize = 32;
 
-/// A private key; wiped when dropped.
+/// A private key. It is wiped on drop.
 pub(crate) struct SigningKey {
     seed: Secret,
     key: Key,
     public: [u8; KEY_LEN],
 }
 
-/// The key as the backend wants it, so that each signature saves computing the public key again.
+/// The key in the backend's form, so that signing need not compute the public key again.
 enum Key {
     Portable(Box<ed25519_dalek::SigningKey>),
     #[cfg(all(
@@ -39,11 +39,11 @@ enum Key {
 }
 
 impl SigningKey {
-    /// The key that RFC 8032 calls the private key: 32 random bytes.
+    /// Makes the key from what RFC 8032 calls the private key: 32 random bytes.
     ///
     /// # Errors
     ///
-    /// [`InvalidKey`] if it is not 32 bytes.
+    /// Returns [`InvalidKey`] if it is not 32 bytes.
     pub(crate) fn from_seed(seed: Secret) -> Result<Self, InvalidKey> {
         Self::from_seed_with(backend(), seed)
     }
@@ -98,22 +98,22 @@ impl SigningKey {
     }
 }
 
-/// A public key that is a point of the curve, and not of small order.
+/// A public key: a point of the curve, not of small order.
 #[derive(Clone)]
 pub(crate) struct VerifyingKey(ed25519_dalek::VerifyingKey);
 
-/// Not an Ed25519 key.
+/// The bytes are not an Ed25519 key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidKey;
 
-/// Not this key's signature of this message.
+/// The bytes are not this key's signature of this message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidSignature;
 
 impl VerifyingKey {
     pub(crate) fn parse(bytes: &[u8; KEY_LEN]) -> Result<Self, InvalidKey> {
         let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey)?;
-        // A key of small order verifies signatures that nobody made.
+        // A key of small order accepts signatures that nobody made.
         if key.is_weak() {
             Err(InvalidKey)
         } else {
@@ -135,8 +135,8 @@ impl VerifyingKey {
     }
 }
 
-/// The canonical encodings of the points whose order divides 8. Other encodings of them need no
-/// entry: what `verify` recomputes is canonical.
+/// The canonical encodings of the points whose order divides 8. Other encodings need no entry,
+/// because `verify` recomputes a canonical one.
 const SMALL_ORDER: [[u8; 32]; 8] = {
     const fn y(low: u8, middle: u8, high: u8) -> [u8; 32] {
         let mut bytes = [middle; 32];

@@ -1,4 +1,5 @@
-//! What is valid is what `verify_strict` says, and both backends sign alike.
+//! Signatures are accepted exactly if `verify_strict` accepts them, and both backends make the same
+//! ones.
 
 use std::collections::HashSet;
 
@@ -102,7 +103,7 @@ fn the_small_order_encodings_are_those_of_the_eight_torsion() {
     assert_eq!(torsion, SMALL_ORDER.into_iter().collect());
 }
 
-/// What `verify_strict` says, from bytes to verdict.
+/// Returns the verdict of `verify_strict`, starting from bytes.
 fn strict(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     ed25519_dalek::VerifyingKey::from_bytes(key).is_ok_and(|key| {
         key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature))
@@ -110,7 +111,7 @@ fn strict(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     })
 }
 
-/// What RFC 8032's equation without cofactor says, without a look at the order of A and R.
+/// Returns the verdict of RFC 8032's equation without cofactor, which ignores the order of A and R.
 fn lax(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     use ed25519_dalek::Verifier;
     ed25519_dalek::VerifyingKey::from_bytes(key).is_ok_and(|key| {
@@ -123,8 +124,8 @@ fn ours(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     VerifyingKey::parse(key).is_ok_and(|key| key.verify(message, signature).is_ok())
 }
 
-/// A signature under A = aB + T with R = rB + T', whatever the encodings: it satisfies the equation
-/// up to a point of small order.
+/// Makes a signature under A = aB + T with R = rB + T', for any encodings. It satisfies the
+/// equation up to a point of small order.
 fn forge(a: Scalar, public: &[u8; 32], r: Scalar, r_bytes: &[u8; 32], message: &[u8]) -> [u8; 64] {
     let k = Scalar::from_bytes_mod_order_wide(
         &Sha512::new()
@@ -167,14 +168,14 @@ fn says_what_verify_strict_says_of_points_with_a_small_order_part() {
             }
         }
     }
-    // Each of the cases that make a difference did occur.
+    // Each of the cases that make a difference occurred.
     assert!(
         accepted >= 16 && only_lax >= 16 && small_r_under_a_good_key >= 16,
         "{accepted} {only_lax} {small_r_under_a_good_key}"
     );
 }
 
-/// All encodings whose y is not below the field's order, with either sign.
+/// Returns all encodings whose y is not below the field's order, with either sign.
 fn not_canonical() -> impl Iterator<Item = [u8; 32]> {
     (0xed_u8..=0xff).flat_map(|low| {
         [0x7f, 0xff].map(|high| {
@@ -189,7 +190,7 @@ fn not_canonical() -> impl Iterator<Item = [u8; 32]> {
 #[test]
 fn says_what_verify_strict_says_of_encodings_that_are_not_canonical() {
     let mut points = 0;
-    // A sign on x = 0 is one more that RFC 8032, 5.1.3 refuses.
+    // RFC 8032, 5.1.3 also refuses a sign on x = 0.
     let mut negative_zero = [[0; 32], SMALL_ORDER[1]];
     negative_zero[0][0] = 1;
     for encoding in not_canonical().chain(negative_zero.map(|mut bytes| {
@@ -198,8 +199,8 @@ fn says_what_verify_strict_says_of_encodings_that_are_not_canonical() {
     })) {
         points += usize::from(CompressedEdwardsY(encoding).decompress().is_some());
         for message in 0u8..16 {
-            // As A: of small order with a = 0, else nobody knows a, and the signature is wrong in
-            // both eyes.
+            // The encoding is used as A. If its order is small, a = 0. Otherwise nobody knows a,
+            // and both reject the signature.
             for torsion in EIGHT_TORSION {
                 let signature = forge(
                     Scalar::ZERO,
@@ -213,7 +214,7 @@ fn says_what_verify_strict_says_of_encodings_that_are_not_canonical() {
                     strict(&encoding, &[message], &signature)
                 );
             }
-            // As R.
+            // The encoding is used as R.
             let a = Scalar::from(0x1234_5678_9abc_def1_u64);
             for torsion in EIGHT_TORSION {
                 let public = (EdwardsPoint::mul_base(&a) + torsion).compress().to_bytes();

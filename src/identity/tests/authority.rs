@@ -1,4 +1,4 @@
-//! What Authority makes, read again; and by whom it is accepted.
+//! What Authority issues, parsed again, and which parties accept it.
 
 use core::time::Duration;
 
@@ -19,7 +19,7 @@ fn peer(authority: &Authority, client: &Identity) -> Peer {
     )
 }
 
-/// Why a certificate was not even issued.
+/// Returns why a certificate was not issued.
 fn not_issued(result: Result<Identity, Error>) -> CertificateError {
     match result {
         Err(Error::Config(ConfigError::Certificate { index: 0, error })) => error,
@@ -101,7 +101,7 @@ fn a_clients_name_is_text_and_not_syntax() {
 
 #[test]
 fn a_server_with_a_long_name_has_no_subject() {
-    // RFC 5280, 4.2.1.6: subjectAltName is critical then.
+    // RFC 5280, 4.2.1.6: subjectAltName is then critical.
     let authority = Authority::new("CA").unwrap();
     let long = format!("{}.example", "a".repeat(60));
     let server = authority.issue_server([long.as_str()]).unwrap();
@@ -139,7 +139,7 @@ fn both_roles_and_either_role() {
             .verify_client(&chain(&member), now())
             .unwrap();
     }
-    // Without a role there is no extended key usage, and both pass.
+    // Without a role there is no extended key usage, and both purposes are accepted.
     let any = authority.certificate().common_name("any").issue().unwrap();
     authority
         .trust()
@@ -196,7 +196,7 @@ fn no_two_certificates_have_one_serial_number() {
             .position(|bytes| bytes == [0xa0, 3, 2, 1, 2])
             .unwrap()
             + 5;
-        // INTEGER of 16 bytes, positive, no leading zero.
+        // The serial number is a positive INTEGER of 16 bytes, without a leading zero.
         assert_eq!(der[at..at + 2], [2, 16]);
         assert!((0x40..0x80).contains(&der[at + 2]));
         der[at + 2..at + 18].to_vec()
@@ -217,8 +217,8 @@ fn authorities_below_authorities() {
     assert_eq!(server.certificates().len(), 2);
     as_server(&root.trust(), &chain(&server), HOST).unwrap();
     as_server(&below.trust(), &chain(&server), HOST).unwrap();
-    // An authority below another may have none below it, unless it is told so, and never more than
-    // that one.
+    // An authority below another may have none below it by default, and never more than the one
+    // above allows.
     let generous = Authority::builder("generous")
         .path_length(5)
         .build_under(&root)
@@ -229,7 +229,7 @@ fn authorities_below_authorities() {
             refused,
             Err(Error::Config(ConfigError::Issue { .. }))
         ));
-        // Nor for those who trust that one alone.
+        // The limit also applies for parties that trust only that authority.
         assert_eq!(
             Certificate::parse(&above.certificates()[0])
                 .unwrap()
@@ -240,7 +240,7 @@ fn authorities_below_authorities() {
         );
     }
 
-    // Loaded again, with the chain.
+    // The authority is loaded again, with its chain.
     let loaded = Authority::from_pem(below.chain_pem(), below.key_pem().expose()).unwrap();
     as_server(
         &root.trust(),
@@ -258,8 +258,8 @@ fn authorities_below_authorities() {
 
 #[test]
 fn a_root_whose_path_length_only_the_root_knows() {
-    // RFC 5280, 6.2: whoever issues all the same, with longer promises in the middle, is not
-    // believed.
+    // RFC 5280, 6.2: a certificate issued against the limits is refused, even if a lower authority
+    // claims more.
     let constrained = |name, length| {
         let mut params = ca_params(name);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(length));
@@ -306,7 +306,7 @@ fn trust_in_an_authority_is_not_trust_in_those_above() {
             );
         }
     }
-    // The whole house is the root's to give.
+    // The root may allow everything inside.
     for inside in [&root, &one, &other, &below] {
         root.trust()
             .verify_client(&chain(&inside.issue_client("alice").unwrap()), now())
@@ -342,8 +342,8 @@ fn what_is_forbidden_above_is_forbidden_below() {
         .permit(["db.internal"])
         .build_under(&same)
         .unwrap();
-    // By those as well who trust the lowest alone, for whom nothing above counts: signed with its
-    // key, without asking `issue`.
+    // This holds also for parties that trust only the lowest authority, for which nothing above
+    // counts. The certificates are signed with its key, without the checks of `issue`.
     for (authority, called, good, bad) in [
         (
             &same,
@@ -394,8 +394,8 @@ fn what_is_forbidden_above_is_forbidden_below() {
 
 #[test]
 fn names_of_other_forms_are_not_permitted() {
-    // RFC 5280, 4.2.1.10: a form that no subtree speaks of would be free, so an authority for one
-    // name could make anybody's SPIFFE ID.
+    // RFC 5280, 4.2.1.10: a name form without a subtree would be unrestricted, so an authority for
+    // one name could issue any SPIFFE ID.
     let root = Authority::new("root").unwrap();
     let below = Authority::builder("below")
         .permit(["db.internal"])
@@ -487,7 +487,7 @@ fn permitted_names_and_no_others() {
     for host in ["db.internal", "a.db.internal"] {
         assert_eq!(verdict(&["db.internal"], host), Ok(()));
     }
-    // RFC 5280, 4.2.1.10: a form that no subtree speaks of would be free.
+    // RFC 5280, 4.2.1.10: a name form without a subtree would be unrestricted.
     for host in ["internal", "xdb.internal", "a.example", "10.0.0.1", "::1"] {
         assert_eq!(verdict(&["db.internal"], host), no, "{host}");
     }
@@ -496,7 +496,7 @@ fn permitted_names_and_no_others() {
     assert_eq!(verdict(&["db.internal", "10.0.0.1"], "::1"), no);
     assert_eq!(verdict(&["2001:db8::1"], "2001:db8::1"), Ok(()));
     assert_eq!(verdict(&["2001:db8::1"], "a.example"), no);
-    // On a root as well.
+    // The same holds on a root.
     let root = Authority::builder("root")
         .permit(["example"])
         .build()
@@ -545,7 +545,8 @@ fn validity() {
         (Ok(()), Ok(()))
     );
     assert_eq!(verdict(&inside, 3001), Err(CertificateError::Expired));
-    // No longer than its authority, which path validation does not look at, since it is a root.
+    // The leaf is not valid longer than its authority, although path validation ignores the dates
+    // of a root.
     let outside = leaf(0, 9000);
     assert_eq!(verdict(&outside, 999), Err(CertificateError::NotValidYet));
     assert_eq!(
@@ -553,7 +554,7 @@ fn validity() {
         (Ok(()), Ok(()))
     );
     assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
-    // Also after it was loaded.
+    // The same holds after the authority was loaded.
     let loaded =
         Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
     let outside = loaded

@@ -1,4 +1,4 @@
-//! What applications can ask of a certificate: our own, and a peer's.
+//! What applications can read of a certificate: their own, and a peer's.
 
 use core::time::Duration;
 
@@ -54,7 +54,7 @@ fn nobody_vouches_for_the_certificate_of_a_trusted_key() {
     let trust = Trust::keys([own.public_key()]);
     let peer = Peer::from_verified(trust.verify_client(&chain(&own), at(FROM)).unwrap());
     assert_eq!((peer.certificate_info(), peer.expires()), (None, None));
-    // What we say of ourselves is our own affair.
+    // For our own certificate everything is shown.
     let info = own.certificate_info().unwrap();
     assert_eq!(info.validity(), Validity::unlimited());
     assert_eq!(info.subject(), info.issuer());

@@ -1,5 +1,5 @@
-//! Every byte changed, cut and added; random input: never a panic, never accepted, never another
-//! key.
+//! Every byte changed, cut and added, and random input: there is never a panic, an acceptance or
+//! another key.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::identity::{Authority, Identity, PublicKey, ServerName, Trust, pem};
 
 const HOST: &str = "a.example";
 
-/// Each byte of `der` changed in several ways, and each prefix, and one byte more.
+/// Returns `der` with each byte changed in several ways, each prefix, and one byte more.
 pub(super) fn damaged(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let changed = (0..der.len())
         .flat_map(|at| [0x01, 0x80, 0x20, 0xff].map(|mask| (at, mask)))
@@ -56,7 +56,7 @@ fn a_damaged_certificate_with_a_pinned_key_has_that_key_or_is_refused() {
             accepted += 1;
         }
     }
-    // Nobody vouches for the rest of it, and nobody asks: the proof is the CertificateVerify.
+    // The rest of the certificate is neither verified nor needed: CertificateVerify is the proof.
     assert!(accepted > 0);
 }
 
@@ -74,7 +74,7 @@ fn a_damaged_root_or_identity_is_refused_or_harmless_when_loaded() {
         }
     }
     for bad in damaged(key.expose()) {
-        // Changed bytes of the seed make another key, which does not fit.
+        // Changed bytes of the seed make another key, which does not match.
         assert!(Identity::from_der(server.certificates().to_vec(), bad).is_err());
     }
 }
@@ -103,7 +103,7 @@ fn our_reader_and_path_validation_read_the_same_key_and_names() {
             assert!(
                 ours.subject.ends_with(theirs.subject()) && ours.issuer.ends_with(theirs.issuer())
             );
-            // What we show is what was checked; of a list that breaks off in the middle we show
+            // The names that we show were checked. Of a list that ends in the middle we show
             // nothing.
             let names: Vec<_> = theirs
                 .valid_dns_names()

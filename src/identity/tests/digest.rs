@@ -1,4 +1,4 @@
-//! `Trust::digest`: the same for the same trust, another one for any other.
+//! `Trust::digest`: it is the same for the same trust, and different for any other.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, GeneralSubtree, IsCa, NameConstraints,
@@ -49,7 +49,7 @@ fn order_and_duplicates_do_not_matter() {
         Trust::keys([alice, bob]).digest(),
         Trust::keys([bob, alice, bob]).digest()
     );
-    // Names are compared as they are read.
+    // Names are compared after parsing.
     assert_eq!(
         Trust::key_for("A.Example.", alice).digest(),
         Trust::key_for(HOST, alice).digest()
@@ -74,7 +74,7 @@ fn every_single_change_changes_the_digest() {
         Trust::key_for("::ffff:10.0.0.1", alice),
         Trust::key_for(HOST, bob),
         Trust::key_for(HOST, alice).and(Trust::key_for(HOST, bob)),
-        // Who has which name.
+        // It matters which key has which name.
         Trust::key_for(HOST, alice).and(Trust::key_for("b.example", bob)),
         Trust::key_for(HOST, bob).and(Trust::key_for("b.example", alice)),
         Trust::keys([alice]),
@@ -141,8 +141,8 @@ fn everything_about_a_root_that_decides_changes_the_digest() {
         assert!(!digests[..at].contains(one), "{at}");
     }
 
-    // What decides nothing changes nothing: a root that was renewed, with another serial number and
-    // other dates.
+    // Changes that affect no decision change nothing: here a root was renewed, with another serial
+    // number and other dates.
     let renewed = digest(&ca_key, &|params| {
         params.serial_number = Some(SerialNumber::from_slice(&[0x42; 16]));
         params.not_after = date_time_ymd(2040, 1, 1);
@@ -153,15 +153,15 @@ fn everything_about_a_root_that_decides_changes_the_digest() {
 #[test]
 fn go_cve_2025_68121_removing_a_root_changes_the_digest() {
     // Go's crypto/tls resumed sessions after the roots had been changed under a shared ticket key
-    // or cache: what an authority had vouched for was believed when nobody trusted the authority
-    // any more. Here sessions are tied to this digest.
+    // or cache: a certificate by an authority was accepted although the authority was no longer
+    // trusted. Here sessions are tied to this digest.
     let (kept, removed) = (
         Authority::new("kept").unwrap().trust(),
         Authority::new("removed").unwrap().trust(),
     );
     let before = kept.clone().and(removed);
     assert_ne!(before.digest(), kept.digest());
-    // Nor does one stay that was asked for before.
+    // A digest that was already computed is not kept either.
     let mut grown = kept.clone();
     assert_eq!(grown.digest(), kept.digest());
     grown = grown.and(Trust::keys([key()]));

@@ -1,4 +1,4 @@
-//! Certificates that `Authority` would not issue, made by rcgen with a key of ours.
+//! Certificates that `Authority` would not issue, made by rcgen with our own key.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
@@ -79,7 +79,7 @@ impl Ca {
         }
     }
 
-    /// An authority of ours, which is called this, and whose key somebody uses without asking
+    /// Returns one of our authorities under this name, with its key used without the checks of
     /// `Authority`.
     pub(super) fn of(authority: &Authority, called: &str) -> Self {
         let key = pkcs8::read(
@@ -109,8 +109,8 @@ impl Ca {
         }
     }
 
-    /// A revocation list with its key, also if its certificate does not allow it, by the name that
-    /// it is called.
+    /// Returns a revocation list signed with its key, even if its certificate does not allow that,
+    /// under this name.
     pub(super) fn crl(&self, called: &str, params: &CertificateRevocationListParams) -> Vec<u8> {
         let mut issuer = ca_params(called);
         issuer.key_usages = vec![KeyUsagePurpose::CrlSign];
@@ -121,7 +121,7 @@ impl Ca {
             .to_vec()
     }
 
-    /// As one that we issue with.
+    /// Returns it as an `Authority` that issues.
     pub(super) fn authority(&self) -> Authority {
         Authority::from_pem(
             pem::write_certificates([&*self.der]),

@@ -1,4 +1,4 @@
-//! What an Identity is made of: PEM, PKCS#8, chains. Its secrets stay inside.
+//! What an Identity is made from: PEM, PKCS#8, chains. Its secrets are not shown.
 
 use base64ct::{Base64, Encoding as _};
 
@@ -51,7 +51,7 @@ fn both_versions_of_pkcs8() {
     ] {
         let identity = Identity::from_key_pem(&text).unwrap();
         assert_eq!(identity.public_key(), public);
-        // Version 1 is written, whatever was read.
+        // Version 1 is always written.
         assert_eq!(
             core::str::from_utf8(identity.key_pem().unwrap().expose()).unwrap(),
             RFC_8410_V1
@@ -123,7 +123,7 @@ fn what_is_no_ed25519_key_is_refused() {
                 || matches!(error, ConfigError::Key { .. } if !damaged_text),
             "{what}: {error:?}"
         );
-        // No secret in the error.
+        // The error contains no secret.
         let shown = format!("{error} {error:?}");
         assert!(
             !shown.contains("INTuctv5") && !shown.contains("d4ee72db"),
@@ -227,7 +227,7 @@ fn files() {
     );
     std::fs::write(&chain, issued.chain_pem()).unwrap();
     std::fs::write(&key, issued.key_pem().unwrap().expose()).unwrap();
-    // Longer than the first buffer of the reader.
+    // The text is longer than the first buffer of the reader.
     let comment = "a comment\n".repeat(2000);
     std::fs::write(
         &both,
@@ -257,7 +257,7 @@ fn files() {
 fn certificates_that_a_peer_would_refuse_are_refused_when_loaded() {
     let key = decode(vector("leaf-key").trim());
     let load = |chain: Vec<Vec<u8>>| config_error(Identity::from_der(chain, &key));
-    // The same certificate, with everything right, loads.
+    // The same certificate without the fault loads.
     Identity::from_der([vector_der("leaf")], &key).unwrap();
     Identity::from_der(
         [vector_der("leaf-rsa-sha256"), vector_der("rsa-inter")],
@@ -282,7 +282,7 @@ fn certificates_that_a_peer_would_refuse_are_refused_when_loaded() {
         load(vec![vector_der("leaf"); 11]),
         at(10, CertificateError::TooComplex)
     );
-    // RFC 9846, 4.5.1.2: a leaf that must not sign.
+    // RFC 9846, 4.5.1.2: the leaf must be allowed to sign.
     let mut params = leaf_params(&["a.example"]);
     params.key_usages = vec![rcgen::KeyUsagePurpose::KeyAgreement];
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Whole journeys: issue, load, verify; and everything that has to be refused.
+//! Complete scenarios (issue, load, verify), and everything that must be refused.
 //!
 //! ```text
 //! forge                    certificates that `Authority` would not issue, by rcgen
@@ -43,7 +43,7 @@ use crate::error::CertificateError;
 use crate::identity::{Identity, ServerName, Trust, VerifiedIdentity};
 use crate::time::Now;
 
-/// The moment that certificates made a moment ago are looked at.
+/// The current time, for certificates that were just made.
 fn now() -> Now {
     at(SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -65,7 +65,7 @@ fn name(text: &str) -> ServerName {
     ServerName::parse(text).unwrap()
 }
 
-/// As a client that wants to reach `host`.
+/// Verifies as a client that connects to `host`.
 fn as_server(
     trust: &Trust,
     chain: &[&[u8]],
@@ -74,7 +74,7 @@ fn as_server(
     trust.verify_server(chain, Some(&name(host)), now())
 }
 
-/// The PEM text that stands under this name in `tests/vectors/certificates.txt`.
+/// Returns the PEM text under this name in `tests/vectors/certificates.txt`.
 fn vector(name: &str) -> &'static str {
     let all = include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),

@@ -1,5 +1,5 @@
-//! What we read of a certificate, against another reader of the same bytes, `x509-cert`: of whole
-//! fields, of every damage to them, and of random ones.
+//! What we read from a certificate is compared with another reader, `x509-cert`: whole fields,
+//! every damage to them, and random fields.
 
 use proptest::prelude::*;
 use rcgen::{CertificateParams, DistinguishedName as Names, DnType, DnValue, KeyUsagePurpose};
@@ -13,7 +13,7 @@ use crate::identity::distinguished_name::{DistinguishedName, plain};
 use crate::identity::extensions::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 use crate::identity::{Authority, Validity};
 
-/// Certificates with all that we read in them.
+/// Returns certificates with everything that we read in them.
 fn certificates() -> Vec<Vec<u8>> {
     let authority = Authority::builder("Root, \"quoted\"")
         .path_length(3)
@@ -39,7 +39,7 @@ fn certificates() -> Vec<Vec<u8>> {
     all
 }
 
-/// Each type of string, and each character that has to be escaped somewhere.
+/// Returns names with each type of string, and each character that must be escaped somewhere.
 fn names() -> Names {
     let mut names = Names::new();
     let text = |text: &str| DnValue::Utf8String(text.into());
@@ -75,7 +75,7 @@ fn names() -> Names {
     names
 }
 
-/// The name as `x509-cert` writes it, with what it leaves escaped as well.
+/// Returns the name as `x509-cert` writes it, after escaping what it leaves unescaped.
 fn their_text(name: &[u8]) -> der::Result<String> {
     let escaped = |character: char| match plain(character) {
         true => character.to_string(),
@@ -98,7 +98,8 @@ fn their_common_name(name: &[u8]) -> Option<String> {
     name.chars().all(plain).then_some(name)
 }
 
-/// Their reader refuses multi-valued names out of order; ours shows them. Nothing else differs.
+/// Their reader refuses multi-valued names out of order, which ours shows. There is no other
+/// difference.
 #[track_caller]
 fn compare_names(name: &[u8]) {
     let ours = DistinguishedName::read(name);
@@ -142,7 +143,7 @@ fn compare_key_usage(der: &[u8]) {
     assert_eq!(ours, theirs, "{der:02x?}");
 }
 
-/// The key usage with this bit alone, of 0 to 8.
+/// The key usage with only this bit, of 0 to 8.
 fn single(bit: u32) -> KeyUsage {
     let bits = (0x8000_u16 >> bit).to_be_bytes();
     KeyUsage::read(&[3, 3, 7, bits[0], bits[1]]).unwrap()
@@ -237,7 +238,7 @@ fn the_names_are_what_rfc_4514_says() {
     params.distinguished_name = names();
     let der = ca.leaf(&params);
     let text = Certificate::parse(&der).unwrap().subject_text().unwrap();
-    // 2.1: the last one first. 2.4: escapes; BMPString and unknown types as #hex of the DER.
+    // 2.1: the last name comes first. 2.4: escapes; BMPString and unknown types as #hex of the DER.
     assert_eq!(
         text,
         "EMAIL=a@b.example,1.3.6.1.4.1.99999.1=#0c07756e6b6e6f776e,CN=t61,\

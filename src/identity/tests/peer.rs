@@ -12,7 +12,7 @@ use crate::identity::{Authority, Identity, Peer, Trust, Validity};
 
 const HOST: &str = "a.example";
 
-/// A peer of each kind.
+/// Returns a peer of each kind.
 fn peers() -> Vec<Peer> {
     let authority = Authority::builder("below")
         .build_under(&Authority::new("root").unwrap())
@@ -57,7 +57,7 @@ fn a_peer_comes_back_from_a_ticket_as_it_was() {
             (back.pinned_names(), back.expires()),
             (peer.pinned_names(), peer.expires())
         );
-        // The leaf alone.
+        // Only the leaf remains.
         assert_eq!(back.certificates().first(), peer.certificates().first());
         assert!(back.certificates().len() <= 1);
         assert_eq!(back.to_ticket(), ticket);
@@ -125,7 +125,7 @@ fn no_other_bytes_are_a_peer() {
         assert!(Peer::from_ticket(good).is_some());
     }
     for bad in [
-        // No name, the same again, not in order, not as it is written, not a name, not text,
+        // Names that are empty, repeated, out of order, not in normal form, invalid, not text, or
         // without an end.
         [b"\x02\0", raw].concat(),
         [b"\x02a\0a\0\0", raw].concat(),
@@ -135,14 +135,14 @@ fn no_other_bytes_are_a_peer() {
         [b"\x02*.a\0\0", raw].concat(),
         [b"\x02\xff\0\0", raw].concat(),
         [b"\x02a\0", raw].concat(),
-        // A path to a raw key; nothing of the kind.
+        // A path to a raw key, and unknown kinds.
         [b"\x01\0\0\0\0\0\0\0\0", raw].concat(),
         [b"\0", raw].concat(),
         [b"\x04", raw].concat(),
     ] {
         assert!(Peer::from_ticket(&bad).is_none(), "{bad:?}");
     }
-    // A certificate with a key of another algorithm.
+    // A certificate whose key has another algorithm.
     assert!(Peer::from_ticket(&[b"\x03", &super::vector_der("rsa-leaf")[..]].concat()).is_none());
     for ticket in peers().iter().map(Peer::to_ticket) {
         for len in 0..ticket.len() {
@@ -191,7 +191,7 @@ fn a_peer_expires_with_the_first_certificate_on_its_path() {
             (date_time_ymd(2020, 1, 1), date_time_ymd(year, 1, 1));
         params
     };
-    // The root's dates are not looked at, nor is what the peer sent besides.
+    // The root's dates are ignored, as are extra certificates from the peer.
     let root = Ca::new(year(ca_params("root"), 2024));
     let spare = root.below(year(ca_params("spare"), 2026));
     let seconds = |year| {
@@ -223,7 +223,7 @@ fn a_peer_expires_with_the_first_certificate_on_its_path() {
                 Some(seconds(first))
             );
         }
-        // With a root in the middle nothing above it counts.
+        // If a certificate in the middle is a root, nothing above it counts.
         let trust = Trust::roots_from_der([&lower.der]).unwrap();
         let peer = Peer::from_verified(trust.verify_client(&[&leaf], now).unwrap());
         assert_eq!(
@@ -231,7 +231,7 @@ fn a_peer_expires_with_the_first_certificate_on_its_path() {
             Validity::from_der(Certificate::parse(&leaf).unwrap().validity)
                 .map(|validity| validity.not_after())
         );
-        // And nothing at all where the key is trusted.
+        // If the key is trusted, there is no expiry at all.
         let pinned = Trust::keys([peer.public_key()]);
         assert_eq!(
             Peer::from_verified(pinned.verify_client(&shown, now).unwrap()).expires(),
@@ -242,8 +242,8 @@ fn a_peer_expires_with_the_first_certificate_on_its_path() {
 
 #[test]
 fn the_end_is_read_in_either_form() {
-    // Path validation does not mind a GeneralizedTime for a year that has a UTCTime (RFC 5280,
-    // 4.1.2.5), so the end has to be found there too.
+    // Path validation accepts a GeneralizedTime for a year that has a UTCTime (RFC 5280, 4.1.2.5),
+    // so the expiry must be read from that too.
     let read = |der: &[u8]| Validity::from_der(der).unwrap().not_after().as_secs();
     assert_eq!(
         read(b"\x30\x20\x17\x0d200101000000Z\x18\x0f20300101000000Z"),

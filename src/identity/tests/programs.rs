@@ -1,4 +1,4 @@
-//! OpenSSL as judge of what we issue, and as issuer of what we load.
+//! OpenSSL verifies what we issue, and issues what we load.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -101,8 +101,8 @@ fn openssl_accepts_what_we_issue() {
         let (good, output) = openssl(&folder, &arguments);
         assert!(good, "{arguments:?}: {output}");
     }
-    // By those who trust the one in the middle alone, and what is issued by one below, which
-    // repeats what is permitted.
+    // Also verified by a party that trusts only the middle authority, and for what an authority
+    // below it issues, which repeats the permitted names.
     let below = Authority::builder("Below")
         .path_length(1)
         .permit(["internal"])
@@ -144,7 +144,7 @@ fn openssl_accepts_what_we_issue() {
         );
         assert!(good, "{output}");
     }
-    // And it refuses what it should: the wrong purpose.
+    // It also refuses what it should: here the wrong purpose.
     let wrong = folder.write("client.pem", client.chain_pem());
     let (good, _) = openssl(
         &folder,
@@ -160,7 +160,7 @@ fn openssl_accepts_what_we_issue() {
         ],
     );
     assert!(!good);
-    // The root itself, and self-signed leaves.
+    // These are the root itself, and self-signed leaves.
     for own in [
         Identity::self_signed(["db.internal"]).unwrap(),
         Identity::generate().unwrap(),
@@ -361,7 +361,7 @@ fn openssl_reads_our_keys_and_we_read_its() {
     let trust = Trust::roots_from_pem_file(folder.0.join("ca.pem")).unwrap();
     as_server(&trust, &chain(&leaf), "a.example").unwrap();
 
-    // Its authority, in our hands.
+    // Its authority is loaded by us.
     let authority = Authority::from_pem(
         std::fs::read(folder.0.join("ca.pem")).unwrap(),
         std::fs::read(folder.0.join("their.key")).unwrap(),

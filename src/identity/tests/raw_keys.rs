@@ -1,5 +1,5 @@
-//! Raw public keys (RFC 7250): the same trust as for keys in certificates, one encoding, and no
-//! help from roots.
+//! Raw public keys (RFC 7250): the same trust as for keys in certificates, a single encoding, and
+//! no trust by roots.
 
 use super::forge::Ca;
 use super::{chain, name, now, vector_der};
@@ -46,7 +46,7 @@ fn a_raw_key_is_accepted_for_the_names_it_is_bound_to() {
     let client = Peer::from_verified(trust.verify_client_key(&own.spki()).unwrap());
     assert_eq!(client.pinned_names(), [HOST, "b.example"]);
 
-    // RFC 9846, F.9: under no other name, and not without one.
+    // RFC 9846, F.9: the key is not accepted under another name, or without one.
     for other in [Some(name("c.example")), None] {
         let error = trust
             .verify_server_key(&own.spki(), other.as_ref())
@@ -83,7 +83,7 @@ fn a_set_of_keys_counts_for_raw_ones_too() {
 
 #[test]
 fn a_root_vouches_for_no_raw_key() {
-    // Neither for one that it has certified nor for its own.
+    // This holds for a key that it has certified and for its own.
     let authority = Authority::new("CA").unwrap();
     let server = authority.issue_server([HOST]).unwrap();
     let trust = authority.trust().and(Trust::key_for(
@@ -131,7 +131,7 @@ fn another_encoding_of_a_trusted_key_is_refused() {
     for byte in [0x00, 0x30] {
         assert_eq!(refused(&[&good[..], &[byte]].concat()), malformed);
     }
-    // Each byte before the key, changed; a changed OID is another algorithm's.
+    // Each byte before the key is changed. A changed OID is another algorithm's.
     for (at, mask) in (0..12).flat_map(|at| [0x01, 0x80, 0x20, 0xff].map(|mask| (at, mask))) {
         let mut bad = good;
         bad[at] ^= mask;
@@ -145,8 +145,8 @@ fn another_encoding_of_a_trusted_key_is_refused() {
         };
         assert!(fits, "{at} {mask:#x} {error:?}");
     }
-    // RFC 8410, section 3: the parameters MUST be absent. Here is NULL; then the lengths in more
-    // bytes than DER needs; then no SPKI around the key.
+    // RFC 8410, section 3: the parameters MUST be absent. Here they are NULL. Then the lengths have
+    // more bytes than DER allows. Then there is only the key.
     let key = own.public_key();
     let with_null = [
         &[
@@ -159,7 +159,7 @@ fn another_encoding_of_a_trusted_key_is_refused() {
     for bad in [&with_null, &long_form, &key.as_bytes().to_vec()] {
         assert_eq!(refused(bad), malformed);
     }
-    // A whole certificate with the key in it, where a raw key was agreed on.
+    // A whole certificate with the key is sent after agreeing on a raw key.
     assert_eq!(refused(&own.certificates()[0]), malformed);
 }
 
@@ -189,8 +189,8 @@ fn a_raw_key_of_another_algorithm_is_unsupported() {
 
 #[test]
 fn a_raw_key_that_everybody_can_sign_for_is_refused() {
-    // The points 1 and 0 (order 1 and 4), and 2, which is on no curve. `build()` refuses such a
-    // trust; this is what holds without that.
+    // These are the points 1 and 0 (of order 1 and 4), and 2, which is not on the curve. `build()`
+    // refuses such a trust. This tests verification without that check.
     for low in [1, 0, 2] {
         let mut bytes = [0; 32];
         bytes[0] = low;
@@ -216,7 +216,7 @@ fn only_a_key_alone_is_shown_raw() {
         generated.prefers_raw_key() && loaded.prefers_raw_key() && loaded.clone().prefers_raw_key()
     );
     assert_eq!(generated.certificates().len(), 1);
-    // Whoever loads a chain wants it shown, and a name as well.
+    // An identity that was loaded with a chain, or that has a name, presents its certificate.
     let chain =
         Identity::from_pem(generated.chain_pem(), generated.key_pem().unwrap().expose()).unwrap();
     let issued = Authority::new("CA").unwrap().issue_server([HOST]).unwrap();

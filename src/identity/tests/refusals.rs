@@ -41,7 +41,7 @@ fn the_forge_makes_good_ones_too() {
     let middle = root.below(ca_params("middle"));
     let leaf = middle.leaf(&leaf_params(&[HOST]));
     as_server(&trust(&root), &[&leaf, &middle.der], HOST).unwrap();
-    // RFC 9846, 4.5.1: extraneous certificates and other orders, with the leaf first.
+    // RFC 9846, 4.5.1: extra certificates and any order are accepted, with the leaf first.
     let other = Ca::root();
     as_server(
         &trust(&root),
@@ -107,7 +107,7 @@ fn dates() {
         AlertDescription::CERTIFICATE_EXPIRED,
     );
 
-    // An intermediate as well.
+    // The intermediate is expired too.
     let mut expired = ca_params("middle");
     (expired.not_before, expired.not_after) =
         (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
@@ -183,7 +183,7 @@ fn names() {
             AlertDescription::BAD_CERTIFICATE,
         );
     }
-    // The common name does not count: names are in subjectAltName only.
+    // The common name does not count: names are only in subjectAltName.
     let unnamed = root.leaf(&leaf_params(&[]));
     let error = CertificateError::WrongName {
         expected: "leaf".to_owned(),
@@ -219,7 +219,7 @@ fn the_names_in_an_error_are_bounded() {
 
 #[test]
 fn the_names_in_an_error_are_no_syntax() {
-    // Whoever connects can have made them, and the text ends up in somebody's log.
+    // Any client can choose these names, and the text may be logged.
     const ADVICE: &str = ": connect by such a name, or issue one for the expected name";
     let root = Ca::root();
     let mut params = leaf_params(&["n.example"; 20]);
@@ -360,8 +360,8 @@ fn ca_as_leaf_and_leaf_as_ca() {
         AlertDescription::BAD_CERTIFICATE,
     );
 
-    // An intermediate without the CA bit, with it set to false, and with a Key Usage that forbids
-    // to issue (RFC 5280, 6.1.4 (k) and (n)).
+    // The intermediate has no CA bit, has it set to false, or has a Key Usage that does not allow
+    // issuing (RFC 5280, 6.1.4 (k) and (n)).
     for (is_ca, usages) in [
         (IsCa::NoCa, vec![]),
         (IsCa::ExplicitNoCa, vec![]),
@@ -427,8 +427,8 @@ fn too_many_certificates_and_too_much_work() {
         AlertDescription::BAD_CERTIFICATE,
     );
 
-    // Nine CAs of one name, each signed by another of that name, have as many orders as nine things
-    // have: they are not even tried.
+    // Nine CAs of one name, each signed by another of that name, have 9! orders, which are not even
+    // tried.
     let same: Vec<Ca> = (0..9).map(|_| Ca::new(ca_params("same"))).collect();
     let crossed: Vec<Ca> = same.iter().map(|ca| ca.below(ca_params("same"))).collect();
     let leaf = same[0].leaf(&leaf_params(&[HOST]));
@@ -443,7 +443,7 @@ fn too_many_certificates_and_too_much_work() {
             AlertDescription::BAD_CERTIFICATE,
         );
     }
-    // Whoever vouches for a key needs no path.
+    // If the key is trusted, no path is needed.
     let key = Certificate::parse(&leaf).unwrap().public_key().unwrap();
     let chain: Vec<&[u8]> = crossed.iter().map(|ca| ca.der.as_slice()).collect();
     as_server(
@@ -464,7 +464,7 @@ fn a_ca_may_renew_its_key() {
     for ca in [&old, &new] {
         let leaf = ca.leaf(&leaf_params(&[HOST]));
         as_server(&trust(&root), &[&leaf, &old.der, &new.der], HOST).unwrap();
-        // The same certificate twice is one.
+        // The same certificate twice counts once.
         as_server(
             &trust(&root),
             &[&leaf, &old.der, &old.der, &new.der, &new.der, &old.der],
@@ -476,9 +476,9 @@ fn a_ca_may_renew_its_key() {
 
 #[test]
 fn the_longest_search_is_short() {
-    // Of all ways to name nine CAs by five names, at most two by each, and an issuer of theirs: the
-    // one that makes path building take most steps (found by trying, with hill climbing). Each step
-    // finds a root of a fitting name and verifies a signature.
+    // This chain makes path building take the most steps, among all ways to name nine CAs and their
+    // issuers by five names, with at most two CAs for each name (found by hill climbing). Each step
+    // finds a root of a matching name and verifies a signature.
     let names = ["0", "1", "2", "3", "4"];
     let tops = names.map(|name| Ca::new(ca_params(name)));
     let links = [
@@ -502,8 +502,8 @@ fn the_longest_search_is_short() {
     let mut chain: Vec<&[u8]> = vec![&leaf];
     chain.extend(links.iter().map(Vec::as_slice));
     let roots = Trust::roots_from_der(names.map(|name| Ca::new(ca_params(name)).der)).unwrap();
-    // It came to the end, so it took less than the 100 signatures after which path validation gives
-    // up.
+    // The search completed, so it took less than the 100 signatures after which path validation
+    // gives up.
     refused(
         &roots,
         &chain,
@@ -537,7 +537,7 @@ fn too_many_extensions() {
         CertificateError::TooComplex,
         bad,
     );
-    // On the way to a root as well; not in a certificate that nobody needs.
+    // This holds also on the way to a root, but not in a certificate that is not needed.
     let middle = root.below(with(ca_params("middle"), 1000));
     refused(
         &trust(&root),
@@ -581,8 +581,8 @@ fn keys_and_signatures_of_other_algorithms() {
             unsupported,
         );
     }
-    // RFC 9846, 4.5.1.3: what would have to be validated with MD5 MUST be answered with
-    // bad_certificate, SHA-1 is RECOMMENDED to be.
+    // RFC 9846, 4.5.1.3: a signature by MD5 MUST be answered with bad_certificate. For SHA-1 that
+    // is RECOMMENDED.
     for (leaf, issuer) in [
         ("leaf-rsa-md5", "rsa-inter"),
         ("leaf-rsa-sha1", "rsa-inter"),
@@ -646,7 +646,7 @@ fn what_is_no_certificate_at_all() {
         CertificateError::Malformed,
         AlertDescription::BAD_CERTIFICATE,
     );
-    // As an issuer, if there is no other.
+    // It is the only possible issuer.
     let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
     refused(
         &trust,

@@ -1,4 +1,4 @@
-//! The certificate revocation lists that an authority issues, read again.
+//! The certificate revocation lists that an authority issues, parsed again.
 
 use core::time::Duration;
 
@@ -33,7 +33,7 @@ fn a_following_list_says_what_the_former_did() {
         as_client(&trust, client).map(drop),
         Err(CertificateError::Revoked)
     );
-    // Each once, with a higher number.
+    // Each certificate is listed once, and the number is higher.
     let read = |pem: &str| {
         let der = crate::identity::pem::revocation_lists(pem.as_bytes())
             .unwrap()

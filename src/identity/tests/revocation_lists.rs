@@ -1,4 +1,4 @@
-//! Certificate revocation lists: what they refuse, what is wrong about them, and when they are
+//! Certificate revocation lists: what they refuse, how they can be invalid, and when they are
 //! replaced.
 
 use core::time::Duration;
@@ -18,7 +18,7 @@ use crate::identity::{Authority, Identity, RevocationLists, Trust, Validity, Ver
 pub(super) const HOST: &str = "a.example";
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
-/// Two authorities, one below the other, and what the lower one issued.
+/// Two authorities, one below the other, and certificates issued by the lower one.
 pub(super) struct World {
     pub(super) root: Authority,
     pub(super) below: Authority,
@@ -37,7 +37,7 @@ pub(super) fn world() -> World {
     }
 }
 
-/// A list of this authority that says nothing about anybody.
+/// Returns a list of this authority that revokes nothing.
 pub(super) fn none_of(authority: &Authority) -> String {
     authority.revocation_list().issue_pem().unwrap()
 }
@@ -106,7 +106,7 @@ fn every_certificate_up_to_the_root_is_looked_up() {
         CertificateError::Revoked,
     );
 
-    // One of them alone.
+    // Only one of them is revoked.
     let one = trust(
         root,
         &[
@@ -120,7 +120,7 @@ fn every_certificate_up_to_the_root_is_looked_up() {
         Err(CertificateError::Revoked)
     );
 
-    // By its number, as openssl shows it; with zeros before it as well.
+    // The serial number is given as openssl prints it, and with leading zeros.
     let serial = crate::identity::certificate::Certificate::parse(&client.certificates()[0])
         .unwrap()
         .serial;
@@ -135,7 +135,7 @@ fn every_certificate_up_to_the_root_is_looked_up() {
             Err(CertificateError::Revoked)
         );
     }
-    // Who trusts the lower authority itself has nothing to ask of the upper one.
+    // If the lower authority itself is trusted, the list of the upper one is not needed.
     both_accepted(&world, &trust(below, &[none_of(below)]));
 }
 
@@ -143,7 +143,7 @@ fn every_certificate_up_to_the_root_is_looked_up() {
 fn what_no_list_tells_is_refused_unless_allowed() {
     let world = world();
     let World { root, below, .. } = &world;
-    // certificate_unknown(46): it is not the certificate that is wrong.
+    // certificate_unknown(46): the certificate is not at fault.
     assert_eq!(CertificateError::UnknownRevocation.alert().0, 46);
     let other = Authority::new("other").unwrap();
     for pem in [none_of(root), none_of(below), none_of(&other)] {
@@ -159,7 +159,7 @@ fn what_no_list_tells_is_refused_unless_allowed() {
                 .with_revocation_lists(lists(&[pem]).allow_unknown()),
         );
     }
-    // What is known counts all the same.
+    // Known revocations still apply.
     let middle = root
         .revocation_list()
         .revoke_certificate(&below.certificates()[0])
@@ -173,7 +173,7 @@ fn what_no_list_tells_is_refused_unless_allowed() {
         CertificateError::Revoked,
     );
 
-    // Sums: lists count for all of it, and only what all allow is allowed.
+    // In a sum, lists apply to all of it, and only what all parts allow is allowed.
     let lenient = other
         .trust()
         .with_revocation_lists(lists(&[none_of(&other)]).allow_unknown());
@@ -233,7 +233,7 @@ fn a_list_ends_when_the_next_is_due() {
         Err(CertificateError::Revoked)
     );
 
-    // Nor does a session outlive it.
+    // A session does not outlive it either.
     let expires = |trust: &Trust| {
         crate::identity::Peer::from_verified(as_server(trust, &chain(server), HOST).unwrap())
             .expires()
@@ -253,8 +253,8 @@ fn a_list_counts_if_the_issuer_signed_it() {
         ..
     } = &world;
     assert_eq!(CertificateError::RevocationListNotIssuers.alert().0, 46);
-    // Of another authority with the same name: what it revokes is not revoked, and what it does not
-    // is not good.
+    // The list of another authority with the same name has no effect: what it revokes is not
+    // revoked, and what it does not revoke is not thereby valid.
     let impostor = Authority::new("below").unwrap();
     let theirs = impostor.revocation_list().issue_pem().unwrap();
     both_refused(
@@ -271,7 +271,7 @@ fn a_list_counts_if_the_issuer_signed_it() {
         ),
         CertificateError::RevocationListNotIssuers,
     );
-    // Of the root, in whose list the leaf's number does not count.
+    // The root's list does not apply to the leaf's serial number.
     let serial = crate::identity::certificate::Certificate::parse(&server.certificates()[0])
         .unwrap()
         .serial;
@@ -281,7 +281,7 @@ fn a_list_counts_if_the_issuer_signed_it() {
         .issue_pem()
         .unwrap();
     both_accepted(&world, &trust(root, &[upper, none_of(below)]));
-    // With a wrong signature.
+    // The list has a wrong signature.
     let mut der = below.revocation_list().issue_der().unwrap();
     *der.last_mut().unwrap() ^= 1;
     let upper = root.revocation_list().issue_der().unwrap();
@@ -303,8 +303,8 @@ fn a_signature_is_verified_once_for_each_key() {
     let handle = lists(&[none_of(root), none_of(below)]);
     assert_eq!(handle.signers(), [None, None]);
     let trust = root.trust().with_revocation_lists(handle.clone());
-    // Known is the key, not that there is one: another authority with this name is no better for
-    // it.
+    // The key is remembered, not just that there is one: another authority with this name is still
+    // refused.
     let impostor = Authority::new("below").unwrap();
     let theirs = impostor.issue_server([HOST]).unwrap();
     for _ in 0..2 {
@@ -322,7 +322,7 @@ fn a_signature_is_verified_once_for_each_key() {
             Err(CertificateError::RevocationListNotIssuers)
         );
     }
-    // Nor is another list with the same signature.
+    // Another list with the same signature is refused too.
     let mut der = below.revocation_list().issue_der().unwrap();
     let upper = root.revocation_list().issue_der().unwrap();
     let good = root
@@ -383,7 +383,7 @@ fn pinned_keys_are_no_business_of_lists() {
     ];
     let pinned = Trust::key_for(HOST, server.public_key()).and(Trust::keys([client.public_key()]));
     both_accepted(&world, &trust(root, &all).and(pinned.clone()));
-    // Where there is nothing else, they would say nothing at all: better to be told.
+    // Without roots, the lists would have no effect, so this is an error.
     let error = pinned
         .with_revocation_lists(lists(&all))
         .check()
@@ -411,7 +411,7 @@ fn reloading_replaces_them_everywhere() {
     } = &world;
     let first = below.revocation_list().issue_pem().unwrap();
     let handle = lists(&[none_of(root), first.clone()]);
-    // A clone of a clone, set apart by what it allows.
+    // The clone of a clone has another setting.
     let trusts = [
         root.trust().with_revocation_lists(handle.clone()),
         root.trust()
@@ -433,7 +433,7 @@ fn reloading_replaces_them_everywhere() {
         assert_ne!(trust.digest(), before);
     }
 
-    // What cannot be used leaves the others in force.
+    // An unusable list leaves the previous ones in force.
     let after = trusts.clone().map(|trust| trust.digest());
     let half = format!(
         "{}-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n",
@@ -459,7 +459,7 @@ fn reloading_replaces_them_everywhere() {
     assert_eq!(trusts.clone().map(|trust| trust.digest()), after);
     both_refused(&world, &trusts[0], CertificateError::Revoked);
 
-    // And from a file.
+    // The same holds for a list from a file.
     let path = std::env::temp_dir().join(format!("fleeting-reload-{}.pem", std::process::id()));
     let since_now = Validity::between(now().unix, now().unix + DAY).unwrap();
     std::fs::write(&path, [none_of(root), none_in(below, since_now)].concat()).unwrap();
@@ -521,12 +521,12 @@ fn an_older_list_does_not_take_the_place_of_a_newer_one() {
             "{error:?}"
         );
         assert!(error.to_string().contains("older"), "{error}");
-        // Nothing of it is taken.
+        // None of it is used.
         assert_eq!(trust.digest(), before);
         both_refused(&world, &trust, CertificateError::Revoked);
     };
-    // thisUpdate tells, then cRLNumber (RFC 5280, 5.1.2.4 and 5.2.3); also before anybody was
-    // looked up in it.
+    // thisUpdate decides, then cRLNumber (RFC 5280, 5.1.2.4 and 5.2.3). This holds even before
+    // anything was looked up in the list.
     handle
         .reload_pem([upper.clone(), newer.clone()].concat())
         .unwrap();
@@ -535,13 +535,13 @@ fn an_older_list_does_not_take_the_place_of_a_newer_one() {
         .reload_pem([upper.clone(), newest.clone()].concat())
         .unwrap();
     refused(&[&upper, &newer]);
-    // The same once more, or beside an older one, is none that is older.
+    // The same list again, or together with an older one, does not count as older.
     handle
         .reload_pem([older.clone(), newest.clone(), upper.clone()].concat())
         .unwrap();
     refused(&[&upper, &older]);
     both_refused(&world, &trust, CertificateError::Revoked);
-    // One that is left out holds nothing up: what it was for is unknown, and so is how old it was.
+    // A list that is removed blocks nothing: what it covered is then unknown, and so is its age.
     handle.reload_pem(&upper).unwrap();
     both_refused(&world, &trust, CertificateError::UnknownRevocation);
     handle.reload_pem([upper, older].concat()).unwrap();
@@ -571,7 +571,7 @@ fn a_list_that_turned_out_not_to_be_the_issuers_holds_nothing_up() {
     let handle = lists(&[upper.clone(), genuine.clone()]);
     let trust = root.trust().with_revocation_lists(handle.clone());
     handle.reload_pem([upper.clone(), forged].concat()).unwrap();
-    // Nobody knows yet.
+    // The issuer is not known yet.
     handle
         .reload_pem([upper.clone(), genuine.clone()].concat())
         .unwrap_err();
@@ -584,7 +584,7 @@ fn a_list_that_turned_out_not_to_be_the_issuers_holds_nothing_up() {
         .unwrap();
     both_accepted(&world, &trust);
 
-    // And is no way back past the issuer's last one.
+    // This does not allow a list that is older than the issuer's last one.
     let newer = below
         .revocation_list()
         .validity(since(50))
@@ -620,7 +620,8 @@ fn a_list_that_turned_out_not_to_be_the_issuers_holds_nothing_up() {
         Err(CertificateError::Revoked)
     );
 
-    // What was found to be one authority's stays so if another of that name is looked at.
+    // A list that was found to be one authority's stays its own, even if another authority of that
+    // name is looked up.
     let newest = none_in(below, since(40));
     handle.reload_pem([upper.clone(), newest].concat()).unwrap();
     both_accepted(&world, &trust);
@@ -702,7 +703,7 @@ fn the_newer_of_two_lists_counts_in_any_order() {
         .revoke(client)
         .issue_pem()
         .unwrap();
-    // Of the same second: the number tells.
+    // Both are from the same second, so the number decides.
     let same_second = below
         .revocation_list()
         .validity(since(50))
@@ -723,7 +724,7 @@ fn the_newer_of_two_lists_counts_in_any_order() {
         both_refused(&world, &trust, CertificateError::Revoked);
         digests.push(trust.digest());
     }
-    // One that follows begins no earlier, so it is the newer one.
+    // A list that follows another begins no earlier, so it counts as newer.
     let earlier = below
         .revocation_list()
         .validity(since(200))
@@ -737,7 +738,7 @@ fn the_newer_of_two_lists_counts_in_any_order() {
         &trust(root, &[first.clone(), none_in(root, since(100)), earlier]),
         CertificateError::Revoked,
     );
-    // What does not count, or stands there twice, or in another handle, makes no difference.
+    // Lists that do not apply, are repeated, or are in another handle make no difference.
     digests.push(
         trust(
             root,
@@ -768,7 +769,7 @@ fn the_newer_of_two_lists_counts_in_any_order() {
     }
 }
 
-/// Ed25519 signs the same by the same bytes.
+/// Ed25519 makes the same signature for the same bytes.
 fn none_in(authority: &Authority, validity: Validity) -> String {
     authority
         .revocation_list()
@@ -897,8 +898,7 @@ fn lists_of_others_for_some_certificates() {
         verify(vec![root.crl("root", &crl(&[&[0x41; 16]], 1, None))]),
         Err(CertificateError::Revoked)
     );
-    // RFC 5280, 5.2.5: a list for CAs says nothing about a leaf, and does not stand in the way of
-    // the other.
+    // RFC 5280, 5.2.5: a list for CAs does not apply to a leaf, and does not hide the other list.
     let (users, cas) = (
         |revoked, number| crl(revoked, number, Some(CrlScope::UserCertsOnly)),
         |number| crl(&[], number, Some(CrlScope::CaCertsOnly)),
@@ -939,12 +939,13 @@ fn what_any_list_of_the_issuer_names_is_revoked() {
     };
     let (first, second) = ("http://crl.example/1", "http://crl.example/2");
     for (harmless, harmful) in [
-        // An authority's list in two parts.
+        // An authority's list is in two parts.
         (users(first, &[]), users(second, revoked)),
         (users(second, &[]), users(first, revoked)),
-        // One for all certificates, and a later one for those of users.
+        // One list is for all certificates, and a later one for those of users.
         (root.crl("root", &crl(&[], 1, None)), users(first, revoked)),
-        // RFC 5280, 4.1.2.2: a number is one certificate's, whatever the list says it is for.
+        // RFC 5280, 4.1.2.2: a serial number identifies one certificate, whatever the scope of the
+        // list.
         (
             root.crl("root", &crl(&[], 1, None)),
             root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly))),
@@ -958,7 +959,7 @@ fn what_any_list_of_the_issuer_names_is_revoked() {
             verify([&harmful, &harmless]),
             Err(CertificateError::Revoked)
         );
-        // Of another authority with the same name nothing counts.
+        // A list of another authority with the same name has no effect.
         let other = Ca::new(signing(ca_params("root"))).crl(
             "root",
             &crl_at(
@@ -972,7 +973,7 @@ fn what_any_list_of_the_issuer_names_is_revoked() {
         assert_eq!(verify([&all, &other]), Ok(()));
     }
 
-    // The same between the leaf and the root.
+    // The same holds between the leaf and the root.
     let middle = root.below(signing(ca_params("middle"))); // with the same number
     let leaf = middle.leaf(&leaf_params(&[HOST]));
     let cas = root.crl("root", &crl(revoked, 1, Some(CrlScope::CaCertsOnly)));
@@ -1009,7 +1010,7 @@ fn what_is_over_already_ends_no_session() {
         .unwrap()
         .with_revocation_lists(lists);
     let peer = crate::identity::Peer::from_verified(as_server(&trust, &[&leaf], HOST).unwrap());
-    // A second before 2300-01-01.
+    // This is a second before 2300-01-01.
     assert_eq!(peer.expires(), Some(Duration::from_secs(10_413_791_999)));
 }
 
@@ -1031,7 +1032,7 @@ fn damaged_lists_are_refused_or_never_believed() {
         read += 1;
         let trust = root.trust().with_revocation_lists(lists);
         assert!(as_server(&trust, &chain(server), HOST).is_err());
-        // Nobody is let in by a list that is not the issuer's.
+        // A list that is not the issuer's does not lead to acceptance.
         assert!(as_client(&trust, client).is_err());
     }
     assert!(read > 100, "{read}");

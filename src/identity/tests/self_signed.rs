@@ -25,7 +25,7 @@ fn self_signed_names_are_for_pinned_keys() {
     ));
 }
 
-/// What is written by hand is what the general encoder writes, at every form of a length.
+/// The handwritten encoding equals that of the general encoder, for every form of a length.
 #[test]
 fn is_a_leaf_as_an_authority_signs_them() {
     let seeds = (0..40).map(|byte| [byte; 32]);

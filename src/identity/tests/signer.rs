@@ -1,4 +1,4 @@
-//! Keys that are held elsewhere: signers of every temper, and answers to be checked.
+//! Keys that are held elsewhere: signers of every kind, and checks of their answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::secret::Secret;
 
 const MESSAGE: &[u8] = b"what a CertificateVerify covers";
 
-/// Signs by a function of the message and the right signature.
+/// A signer that returns a function of the message and the right signature.
 struct Tempered<F>(SigningKey, F);
 
 impl<F: Fn(&[u8], &SigningKey) -> Result<Vec<u8>, &'static str> + Send + Sync> Signer
@@ -59,7 +59,7 @@ fn defect(result: Result<[u8; 64], Fault>) -> Defect {
     }
 }
 
-/// What is wrong with what a signer made of the message.
+/// Returns what is wrong with a signer's answer for the message.
 #[track_caller]
 fn refused(
     temper: impl Fn(&[u8], &SigningKey) -> Result<Vec<u8>, &'static str> + Send + Sync + 'static,
@@ -112,7 +112,7 @@ fn one_signer_serves_several_identities_and_signs_once_each_time() {
 fn a_signer_that_fails_says_why() {
     match with(|_, _| Err("the agent is gone")).sign(MESSAGE) {
         Err(fault @ Fault::Signer(_)) => {
-            // Not the peer's doing: so it is no Error::Protocol.
+            // The peer is not at fault, so this is not an Error::Protocol.
             let error = fault.in_state("WAIT_CV");
             assert!(
                 matches!(
@@ -142,7 +142,7 @@ fn what_is_no_signature_of_the_message_never_leaves() {
     }
     assert_eq!(refused(|_, _| Ok(vec![0; 64])), Defect::Mismatch);
     assert_eq!(refused(|_, _| Ok(vec![0xff; 64])), Defect::Mismatch);
-    // Of another message; of nothing; by another key.
+    // Signatures of another message, of nothing, or by another key.
     assert_eq!(
         refused(|message, key| Ok(key.sign(&[message, b"."].concat()).to_vec())),
         Defect::Mismatch
@@ -156,7 +156,7 @@ fn what_is_no_signature_of_the_message_never_leaves() {
         refused(move |message, _| Ok(another.sign(message).to_vec())),
         Defect::Mismatch
     );
-    // With any bit turned over, as by a fault of the hardware.
+    // A bit is flipped, as by faulty hardware.
     for bit in 0..512 {
         let flipped = move |message: &[u8], key: &SigningKey| {
             let mut signature = key.sign(message).to_vec();
@@ -184,7 +184,7 @@ fn an_identity_that_asks_checks_the_answer() {
         defect(identity.check_signature(MESSAGE, &signature[1..])),
         Defect::Length(63)
     );
-    // Nobody is asked where the key is here.
+    // Only a key that is held elsewhere is asked for signatures.
     let here = Identity::generate().unwrap();
     assert!(matches!(
         here.check_signature(MESSAGE, &signature),
@@ -250,7 +250,7 @@ fn the_chain_is_looked_at_as_with_a_key() {
         load(pem(&[Ca::root().leaf(&params)])),
         at(0, CertificateError::KeyUsage)
     );
-    // A key of small order signs nothing that anybody takes: the neutral element.
+    // A key of small order makes no signature that anybody accepts. This is the neutral element.
     let mut neutral = [0; 32];
     neutral[0] = 1;
     let weak = Authority::new("CA")
@@ -284,7 +284,8 @@ fn the_key_cannot_be_written_out_and_says_where_it_is() {
             identity.key_pem().map(drop),
             Err(Error::Config(ConfigError::KeyElsewhere))
         ));
-        // The chain can: with the key from where it is held, it is an identity like any other.
+        // The chain can be exported. With the key from its own place, it makes an ordinary
+        // identity.
         let pem = pem::write_private_key(&pkcs8::write(&elsewhere()));
         assert_eq!(
             Identity::from_pem(identity.chain_pem(), pem.expose())

@@ -22,7 +22,7 @@ fn a_key_bound_to_a_name_stands_in_for_path_names_and_dates() {
     );
     assert_eq!(peer.certificates(), server.certificates());
 
-    // A certificate with other names, long expired, from an authority that nobody knows.
+    // The certificate has other names, is long expired, and is by an unknown authority.
     let mut params = leaf_params(&["b.example"]);
     (params.not_before, params.not_after) = (
         rcgen::date_time_ymd(2001, 1, 1),
@@ -35,7 +35,7 @@ fn a_key_bound_to_a_name_stands_in_for_path_names_and_dates() {
         .unwrap();
     as_server(&Trust::key_for(HOST, key), &[&leaf], HOST).unwrap();
 
-    // An IP address is a name as well.
+    // An IP address is a name too.
     as_server(
         &Trust::key_for("::1", server.public_key()),
         &chain(&server),
@@ -46,7 +46,7 @@ fn a_key_bound_to_a_name_stands_in_for_path_names_and_dates() {
 
 #[test]
 fn a_key_bound_to_a_name_counts_for_no_other() {
-    // RFC 9846, F.9: who has a trusted key must not be able to answer in another's name.
+    // RFC 9846, F.9: the owner of a trusted key must not be able to answer under another's name.
     let (one, two) = (Identity::generate().unwrap(), Identity::generate().unwrap());
     let trust = Trust::key_for("one.example", one.public_key())
         .and(Trust::key_for("two.example", two.public_key()));
@@ -65,7 +65,7 @@ fn a_key_bound_to_a_name_counts_for_no_other() {
             (AlertDescription::UNKNOWN_CA, CertificateError::UntrustedKey)
         );
     }
-    // Nor without a name.
+    // It is not accepted without a name either.
     assert!(!trust.accepts_unnamed());
     assert_eq!(
         trust.verify_server(&chain(&one), None, now()).map(drop),
@@ -120,7 +120,7 @@ fn a_client_is_shown_by_the_name_its_key_is_bound_to() {
 
 #[test]
 fn a_trusted_key_cannot_borrow_a_name() {
-    // RFC 9846, F.9. Mallory, whose key is trusted, shows it in a certificate that anybody can
+    // RFC 9846, F.9. Mallory, whose key is trusted, presents it in a certificate that anybody can
     // make.
     let mallory = Authority::new("CA")
         .unwrap()
@@ -185,14 +185,14 @@ fn a_key_with_two_names_is_shown_by_both() {
         client.pinned_names(),
         ["a.example", "b.example", "10.0.0.1"]
     );
-    // A server is the one that was asked for.
+    // The name of a server is the one that was requested.
     let server = Peer::from_verified(as_server(&trust, &chain(&own), "b.example").unwrap());
     assert_eq!(server.pinned_names(), ["b.example"]);
 }
 
 #[test]
 fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
-    // RFC 9846, 4.5.1.2 asks for X.509v3 and digitalSignature, whoever vouches for the key.
+    // RFC 9846, 4.5.1.2 requires X.509v3 and digitalSignature, even for a trusted key.
     let mut params = leaf_params(&[HOST]);
     params.key_usages = vec![rcgen::KeyUsagePurpose::KeyAgreement];
     let leaf = Ca::root().leaf(&params);
@@ -217,7 +217,7 @@ fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
         Err(CertificateError::UnsupportedExtension)
     );
 
-    // Of another algorithm.
+    // The key has another algorithm.
     let rsa = super::vector_der("rsa-leaf");
     assert_eq!(
         as_server(&Trust::keys([key]), &[&rsa], HOST).map(drop),
@@ -227,7 +227,7 @@ fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
 
 #[test]
 fn a_ca_certificate_that_shows_a_pinned_key_is_accepted() {
-    // `openssl req -x509` makes these when it is asked for a self-signed certificate.
+    // `openssl req -x509` makes such self-signed certificates.
     let own = Identity::from_pem(vector("self"), vector("leaf-key")).unwrap();
     as_server(&Trust::key_for(HOST, own.public_key()), &chain(&own), HOST).unwrap();
 }
@@ -249,8 +249,8 @@ fn sums_accept_what_either_part_accepts() {
         as_server(&trust, &chain(&pinned), HOST).map(drop),
         Err(CertificateError::UnknownIssuer)
     );
-    // Keys besides: no list of authorities goes out, since a client with a trusted key would find
-    // none of its own there.
+    // With trusted keys too, no list of authorities is sent, since a client with a trusted key
+    // would not find its own in it.
     assert!(trust.authorities().is_empty());
     let roots = Trust::roots_from_der([&first.der, &second.der, &Ca::root().der]).unwrap();
     assert_eq!(roots.authorities().len(), 2);
@@ -270,7 +270,8 @@ fn sums_accept_what_either_part_accepts() {
 
 #[test]
 fn a_list_of_authorities_that_is_too_long_is_left_out() {
-    // A part of it would make clients of the others believe that they have nothing to show.
+    // With a part of the list, clients of the other authorities would conclude that they have no
+    // suitable certificate.
     let key = Key::new();
     let root = |number: usize| {
         ca_params(&format!("{number:064}"))
@@ -304,7 +305,7 @@ fn a_defect_waits_for_build_and_trusts_nobody() {
             .is_err()
     );
 
-    // Small order: anybody could sign for it.
+    // These points have small order: anybody could sign for them.
     let number = |low| core::array::from_fn(|at| if at == 0 { low } else { 0 });
     for bytes in [number(0), number(1)] {
         for trust in [Trust::key_for(HOST, bytes), Trust::keys([bytes])] {
@@ -317,7 +318,7 @@ fn a_defect_waits_for_build_and_trusts_nobody() {
             );
         }
     }
-    // Of the y coordinates about half belong to no point at all.
+    // About half of all y coordinates belong to no point.
     assert!((2..40).any(|low| Trust::keys([number(low)]).check().is_err()));
     assert!(matches!(
         Trust::keys([] as [PublicKey; 0]).check(),

@@ -1,4 +1,4 @@
-//! What a client remembers, and for whom.
+//! What a client remembers, and for which connections.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn connection(cache: &SessionCache, key: SessionKey) -> StoredSessions {
     StoredSessions::new(cache, key)
 }
 
-/// A session whose ticket is this number.
+/// A session with this number as its ticket.
 fn numbered(number: u16) -> ClientSession {
     ClientSession {
         session: plain(),
@@ -49,7 +49,7 @@ fn trust() -> Trust {
     Trust::keys([[0x58; 32]])
 }
 
-/// The key of a client that asks for this name.
+/// The key of a client that connects to this name.
 fn key(text: &str) -> SessionKey {
     SessionKey::new(Some(&name(text)), &trust(), None, None)
 }
@@ -88,8 +88,7 @@ fn no_server_takes_the_room_of_the_others() {
 
 #[test]
 fn a_cache_does_not_grow() {
-    // OpenSSL CVE-2024-2511: sessions piled up where a limit was believed to be, until the memory
-    // was full.
+    // OpenSSL CVE-2024-2511: sessions accumulated despite a limit, until the memory was full.
     let keys: Vec<_> = (0..500)
         .map(|number| key(&format!("host-{number}")))
         .collect();
@@ -104,7 +103,7 @@ fn a_cache_does_not_grow() {
             assert!(cache.len() <= capacity);
         }
         assert_eq!(cache.len(), capacity);
-        // Others take none of it with them.
+        // Sessions of other servers do not add to that.
         for (number, key) in (0..).zip(&keys) {
             put(&cache, *key, number);
             take(&cache, *key);
@@ -122,7 +121,7 @@ fn the_server_goes_first_that_has_been_silent_for_the_longest() {
     assert_eq!(take(&cache, key("b")), None);
     put(&cache, key("e"), 6);
     put(&cache, key("f"), 7);
-    // Of one server the oldest.
+    // For one server, the oldest is removed.
     assert_eq!(
         (take(&cache, key("a")), take(&cache, key("c"))),
         (None, Some(4))
@@ -132,14 +131,14 @@ fn the_server_goes_first_that_has_been_silent_for_the_longest() {
 
 #[test]
 fn a_server_is_found_by_what_was_asked_for_and_not_by_what_it_says() {
-    // wolfSSL CVE-2026-94419: entries were found by a value that the peer had sent, so that one
-    // server could put a session where another's was looked for.
+    // wolfSSL CVE-2026-94419: entries were found by a value that the peer had sent, so one server
+    // could store a session where another's was looked up.
     let cache = SessionCache::default();
     let peer = peer_until(NOW + DAY);
     assert_eq!(peer.names(), ["db.internal", "*.example"]);
     let asked = SessionKey::new(Some(&name("other.internal")), &trust(), None, None);
     let mut session = numbered(1);
-    // A server that names itself as it likes, and gives the ticket of somebody else.
+    // A server chooses its name freely, and sends another server's ticket.
     session.session.whose = Whose::Peer(peer);
     session.ticket = numbered(2).ticket;
     connection(&cache, asked).put(session, at(NOW));
@@ -214,7 +213,7 @@ fn one_clients_trust_does_not_pass_to_another() {
         )
         .is_none()
     );
-    // The same trust, built elsewhere.
+    // This is the same trust, built separately.
     let again = Trust::roots_from_pem(authority.certificate_pem()).unwrap();
     put(
         &cache,
@@ -238,14 +237,14 @@ fn one_clients_trust_does_not_pass_to_another() {
     );
 }
 
-/// Whether this session can be taken at a time, if it was put in when it came.
+/// Returns true if this session can be taken at this time, after it was stored on receipt.
 fn usable(make: impl Fn() -> ClientSession, now: Duration) -> bool {
     let cache = SessionCache::default();
     let session = make();
     let received = at(session.received);
     connection(&cache, key("a")).put(session, received);
     let taken = connection(&cache, key("a")).take(at(now)).is_some();
-    // It is not there any more, either way.
+    // Either way it is removed.
     assert!(cache.is_empty());
     cache.assert_in_order();
     taken
@@ -280,7 +279,7 @@ fn a_session_expires_after_a_week() {
     };
     assert!(usable(make, NOW + 7 * DAY));
     assert!(!usable(make, NOW + 7 * DAY + MILLI));
-    // Counted from the handshake in which somebody proved something.
+    // The time counts from the handshake in which an identity was proven.
     let make = || ClientSession {
         lifetime,
         session: Session {
@@ -339,7 +338,7 @@ fn what_has_expired_gives_way_to_what_has_not() {
         Some(1)
     );
     cache.assert_in_order();
-    // Nobody asks for b again.
+    // The session for b was removed although nobody requested it.
     assert!(cache.is_empty());
 }
 
@@ -363,7 +362,7 @@ fn what_nobody_asks_for_any_more_goes_too() {
         |cache: &SessionCache| assert!(connection(cache, key("unknown")).take(later).is_none());
     for (call, grows) in [(&putting as &dyn Fn(&SessionCache), 1), (&asking, 0)] {
         let cache = SessionCache::default();
-        // What is good still stands first, and everywhere between.
+        // Valid sessions come first, and between the expired ones.
         for number in 0..20 {
             put(&cache, key(&format!("good-{number}")), number);
             connection(&cache, key(&format!("short-{number}"))).put(short(number), at(NOW));
@@ -373,7 +372,7 @@ fn what_nobody_asks_for_any_more_goes_too() {
         recorder::take();
         call(&cache);
         cache.assert_in_order();
-        // A few at a time.
+        // Each call removes only a few.
         assert_eq!(cache.len(), 38 + grows);
         assert_eq!(
             recorder::take()
@@ -405,7 +404,7 @@ fn what_a_failed_connection_left_is_forgotten() {
     failed.clone().forget();
     cache.assert_in_order();
     assert_eq!(cache.len(), 2);
-    // Others have nothing of it, and the second time there is nothing.
+    // Other connections lose nothing, and a second call does nothing.
     failed.forget();
     assert_eq!(
         (
@@ -424,7 +423,7 @@ fn after_clear_all_connections_begin_anew() {
     before.put(numbered(1), at(NOW));
     cache.clone().clear();
     assert!(cache.is_empty());
-    // It was there before, and is resumed from before perhaps.
+    // This connection began before, and may be resumed from a session before.
     before.put(numbered(2), at(NOW));
     assert!(cache.is_empty() && before.take(at(NOW)).is_none());
     let after = connection(&cache, key("a"));
@@ -485,7 +484,7 @@ fn what_goes_is_wiped() {
     cache.clear();
     assert_eq!(wiped(), 2);
     assert!(cache.is_empty());
-    // As much room as before.
+    // The capacity is the same as before.
     (1..=3).for_each(|number| put(&cache, key("c"), number));
     assert_eq!((cache.len(), wiped()), (2, 1));
     let clone = cache.clone();
@@ -567,16 +566,16 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 }
 
 proptest! {
-    /// Whatever is called: it stays in order, nothing is used twice, and what is taken is the
-    /// newest there is that was put for that key.
+    /// After any calls, the cache is in order, nothing is used twice, and each session taken is the
+    /// newest that was stored for that key.
     #[test]
     fn stays_in_order(capacity in 0..12usize, calls in calls()) {
         let cache = SessionCache::new(capacity);
         let keys = ["a", "b", "c", "d", "e", "f"].map(key);
-        // Three connections for each key.
+        // There are three connections for each key.
         let connections = keys.map(|key| [(); 3].map(|()| connection(&cache, key)));
         let mut now = NOW;
-        // What may be there: number, key, origin, expiry.
+        // The sessions that may be stored: number, key, origin, expiry.
         let mut model: Vec<(u16, usize, usize, Duration)> = Vec::new();
         for (number_of, call) in (0..).zip(calls) {
             match call {
@@ -595,11 +594,11 @@ proptest! {
                         .iter()
                         .rposition(|(_, of, _, expires)| *of == key && now <= *expires);
                     if let Some(taken) = connections[key][0].take(at(now)) {
-                        let newest = newest.expect("something was put for this key");
+                        let newest = newest.expect("a session was stored for this key");
                         prop_assert_eq!(number(&taken), model[newest].0);
                         model.remove(newest);
                     } else {
-                        // Whatever was there had to give way; nothing of it comes back.
+                        // All sessions of this key were evicted, and none of them returns.
                         model.retain(|(_, of, ..)| *of != key);
                     }
                 }

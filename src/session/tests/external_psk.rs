@@ -8,7 +8,7 @@ use crate::key_schedule::{EarlySecret, PskKind};
 use crate::message::testing::hex;
 use crate::session::{ExternalPsk, ExternalPsks, PskNames, WirePsk};
 
-/// 00 to 1f.
+/// The bytes 00 to 1f.
 fn secret() -> Vec<u8> {
     (0..32).collect()
 }
@@ -42,7 +42,8 @@ fn same(ours: &[WirePsk], other: &[WirePsk]) -> bool {
 #[test]
 fn what_goes_over_the_wire() {
     // RFC 9258, 5.1: ImportedIdentity, written out, with the Context of "Addressing Selfie": the
-    // client's name first. The keys are by OpenSSL and by Python, as in the importer's own test.
+    // client's name first. The keys were computed by OpenSSL and by Python, as in the importer's
+    // own test.
     let (identity, sensor_name, collector_name) = (
         "0007 323032362d3037",
         "09 73656e736f72203137",
@@ -85,7 +86,7 @@ fn what_goes_over_the_wire() {
         }
     }
 
-    // RFC 9846, 4.3.11: as it is, and with SHA-256.
+    // RFC 9846, 4.3.11: this PSK is not imported, and used with SHA-256.
     let psk = ExternalPsk::not_imported("2026-07", secret()).unwrap();
     for psks in [psk.as_client(), psk.as_server()] {
         let [psk] = psks else {
@@ -125,7 +126,7 @@ fn what_one_offers_the_other_accepts() {
         (not_imported.own_name(), not_imported.peer_name()),
         (None, None)
     );
-    // As long as they can be.
+    // These have the maximum length.
     let (a, b) = ("a".repeat(255), "b".repeat(255));
     let longest =
         |own, peer| ExternalPsk::new([7; 1024], secret(), PskNames { own, peer }).unwrap();
@@ -141,7 +142,7 @@ fn what_one_offers_the_other_accepts() {
 
 #[test]
 fn what_comes_back_is_unknown() {
-    // RFC 9258, "Addressing Selfie": a party that is client and server is sent its own ClientHello.
+    // RFC 9258, "Addressing Selfie": a node that is client and server receives its own ClientHello.
     for party in [
         sensor(),
         collector(),
@@ -155,7 +156,7 @@ fn what_comes_back_is_unknown() {
             assert!(offered.key.expose() != expected.key.expose());
         }
     }
-    // A third party that has the same secret is somebody else still.
+    // A third node with the same secret is still another node.
     let third =
         ExternalPsks::new(vec![named("2026-07", "another collector", "sensor 17")]).unwrap();
     assert!(
@@ -168,8 +169,8 @@ fn what_comes_back_is_unknown() {
 
 #[test]
 fn nobody_is_both_parties() {
-    // RFC 9258, "Addressing Selfie": what the sensor offers as a client, its own server would
-    // accept.
+    // RFC 9258, "Addressing Selfie": what the sensor offers as a client would be accepted by its
+    // own server.
     let another_secret = ExternalPsk::new(
         "2026-07",
         &secret()[1..],
@@ -191,7 +192,7 @@ fn nobody_is_both_parties() {
                 if reason.contains("two parties")
         ));
     }
-    // Two secrets may well stand for the two directions, and a server may have several names.
+    // The two directions may have two secrets, and a server may have several names.
     let psks = vec![
         sensor(),
         named("2026-08", "collector", "sensor 17"),
@@ -212,7 +213,7 @@ fn no_two_pairs_of_names_are_the_same_bytes() {
         ("\0\0\0", "\0"),
     ];
     let psks = all.iter().map(|(own, peer)| named("identity", own, peer));
-    // An identity that looks as if it had the beginning of a context in it.
+    // This identity looks as if it contained the beginning of a context.
     let psks = psks.chain([
         named("identity\0\u{5}\u{1}a", "b", "c"),
         named("identit", "y", "a"),
@@ -243,7 +244,7 @@ fn what_is_refused() {
         Err(error) => panic!("{error}"),
         Ok(psk) => panic!("{psk:?}"),
     };
-    // RFC 9257, section 6: 128 bits; of which somebody must have drawn some.
+    // RFC 9257, section 6: a secret has at least 128 bits, some of which must be random.
     for len in [0, 1, 15] {
         assert!(
             reason(ExternalPsk::new("x", &secret()[..len], names)).contains("less than 16 bytes")
@@ -286,8 +287,8 @@ fn what_is_refused() {
         );
     }
 
-    // What is just good enough. A single bit makes a secret one that was filled: how well nobody
-    // can tell.
+    // These are just acceptable. With a single bit set, a secret counts as filled, since its
+    // quality cannot be judged.
     let mut one_bit = [0; 16];
     for at in [0, 7, 15] {
         one_bit.fill(0);
@@ -301,8 +302,8 @@ fn what_is_refused() {
 
 #[test]
 fn identities_are_bytes_and_compared_whole() {
-    // RFC 9257, 6.1.1. GnuTLS CVE-2026-42010: an identity was taken for another that is the same up
-    // to a NUL.
+    // RFC 9257, 6.1.1. GnuTLS CVE-2026-42010: an identity was confused with another one that is the
+    // same up to a NUL.
     let identities: [&[u8]; 11] = [
         b"admin",
         b"admin\0",
@@ -418,7 +419,8 @@ fn nobody_is_two() {
         ]));
     }
 
-    // Several of one party, several parties, and of each the one that is meant.
+    // There are several PSKs of one party, and several parties, and each lookup finds the right
+    // one.
     let all = [
         sensor(),
         named("2026-08", "sensor 17", "collector"),
@@ -473,8 +475,8 @@ fn a_thousand_are_found_without_looking_at_each() {
         );
     }
 
-    // Looking at each takes some thirty times as long. The best of several rounds, so that nothing
-    // else that the machine does decides.
+    // Looking at each would take about thirty times as long. The best of several rounds counts, so
+    // that other load on the machine does not matter.
     let best = |work: &dyn Fn(&[u8]) -> bool| {
         let rounds = (0..9).map(|_| {
             let begin = Instant::now();
@@ -510,17 +512,17 @@ fn fingerprints_tell_everything_apart() {
         imported("2026-08", &secret(), "sensor 17", "collector"),
         imported("2026-07", &secret(), "sensor 18", "collector"),
         imported("2026-07", &secret(), "sensor 17", "Collector"),
-        // The other party's.
+        // This is the other party's.
         imported("2026-07", &secret(), "collector", "sensor 17"),
         not_imported(b"2026-07", &secret()),
         not_imported(b"2026-07", &other),
         not_imported(b"2026-08", &secret()),
         not_imported(&on_the_wire.identity, &secret()),
-        // The same key under the same identity on the wire, and yet another PSK: the binder's label
-        // is not the same.
+        // This has the same key and the same identity on the wire, but is another PSK, because the
+        // binder's label differs.
         not_imported(&on_the_wire.identity, on_the_wire.key.expose()),
     ];
-    // In another process, and in this one again.
+    // Fingerprints are the same in another process, and when computed again.
     assert_eq!(all[0], *sensor().fingerprint());
     assert_eq!(all[0], *sensor().clone().fingerprint());
     assert_eq!(all[5], *collector().fingerprint());
@@ -529,7 +531,7 @@ fn fingerprints_tell_everything_apart() {
     all.sort();
     all.dedup();
     assert_eq!(all.len(), count);
-    // None of them is a key, or a part of one.
+    // No fingerprint is a key, or a part of one.
     for wire in sensor().as_client().iter().chain(sensor().as_server()) {
         assert!(all.iter().all(|fingerprint| {
             !wire
@@ -543,9 +545,9 @@ fn fingerprints_tell_everything_apart() {
 
 #[test]
 fn a_fingerprint_stays_the_same() {
-    // Tickets that another version of the crate sealed should open. By Python's hmac:
-    // HKDF-Extract(0, psk); Derive-Secret(., "imp binder", ""); the finished_key of it; and the
-    // HMAC of the hash of "fleeting external PSK v1" and the identity on the wire.
+    // Tickets that another version of the crate sealed should open. The values were computed by
+    // Python's hmac: HKDF-Extract(0, psk); Derive-Secret(., "imp binder", ""); its finished_key;
+    // and the HMAC of the hash of "fleeting external PSK v1" and the identity on the wire.
     assert_eq!(
         sensor().fingerprint()[..],
         hex("1457fdc9a7ed56a205f2cb953ba47247acc7ad74c003cca454538c99c2365cb7")

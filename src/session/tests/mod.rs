@@ -1,5 +1,5 @@
-//! External PSKs, tickets, their keys and the client's cache, with fixed times and peers that are
-//! made here.
+//! Tests of external PSKs, tickets, their keys and the client's cache, with fixed times and peers
+//! that are made here.
 
 mod cache;
 mod external_psk;
@@ -18,7 +18,7 @@ use crate::session::session::MAX_LIFETIME;
 use crate::session::{ExternalPsk, ExternalPsks, PskNames, Session, TicketContent, Whose};
 use crate::time::Now;
 
-/// The middle of 2026, and a little.
+/// A time in the middle of 2026, a quarter of a second after a whole one.
 const NOW: Duration = Duration::from_millis(1_782_864_000_250);
 const SECOND: Duration = Duration::from_secs(1);
 const MILLI: Duration = Duration::from_millis(1);
@@ -51,7 +51,7 @@ fn session_of(suite: Suite, whose: Whose) -> Session {
     }
 }
 
-/// What a server and its client share, as the server sees it.
+/// The PSK that a server and its client share, as the server configures it.
 fn external_psk(identity: &str, secret: u8) -> ExternalPsk {
     let secret = [[secret; 16], [secret ^ 0xff; 16]].concat();
     ExternalPsk::new(
@@ -65,7 +65,7 @@ fn external_psk(identity: &str, secret: u8) -> ExternalPsk {
     .unwrap()
 }
 
-/// None of those.
+/// No external PSKs.
 fn no_psks() -> ExternalPsks {
     ExternalPsks::default()
 }
@@ -83,7 +83,7 @@ fn plain() -> Session {
     session(Suite::Aes128GcmSha256, None)
 }
 
-/// Known by its key, whatever the name.
+/// A peer that is trusted by its key, with any name.
 fn peer_by_key() -> Peer {
     let identity = Identity::self_signed(["key.internal"]).unwrap();
     verified(&Trust::keys([identity.public_key()]), &identity, None)
@@ -98,7 +98,8 @@ fn peer_by_name() -> Peer {
     )
 }
 
-/// Known by a root that is good for ever, and its own certificate until then, in whole seconds.
+/// A peer with a root that never expires, and a certificate that expires at this time, in whole
+/// seconds.
 fn peer_until(expires: Duration) -> Peer {
     let for_ever = Validity::between(NOW - DAY, NOW + 10_000 * DAY).unwrap();
     let authority = Authority::builder("resumption")

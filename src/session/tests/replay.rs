@@ -1,4 +1,4 @@
-//! What is remembered of early data, and what must never be forgotten.
+//! What is remembered about early data, and what must never be forgotten.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ fn entry(number: usize, expires: Duration) -> ReplayEntry {
     ReplayEntry::new(&[7; 16], &number.to_be_bytes(), expires)
 }
 
-/// What a guard that answers at once says of this entry at this time.
+/// Returns what a guard that answers at once says about this entry at this time.
 fn says(guard: &ReplayGuard, entry: &ReplayEntry, now: Duration) -> ReplayVerdict {
     guard
         .check_and_insert(entry, at(now))
@@ -42,7 +42,7 @@ fn an_entry_is_fresh_once() {
     assert_eq!(says(&guard, &first, NOW), Seen);
     assert_eq!(says(&guard.clone(), &first, NOW), Seen);
     assert_eq!(says(&guard, &second, NOW), Fresh);
-    // To the last moment at which its age would not refuse it, and after.
+    // This holds until the last moment at which its age would be accepted, and after it.
     for later in [WINDOW - MILLI, WINDOW, WINDOW + MILLI, HOUR] {
         for entry in [&first, &second] {
             assert_ne!(says(&guard, entry, NOW + later), Fresh, "{later:?}");
@@ -58,7 +58,7 @@ fn an_entry_is_found_in_both_generations() {
         entry(2, NOW + 2 * WINDOW),
         entry(3, NOW + 3 * WINDOW),
     ];
-    // The first becomes the old generation at the next call, since that is empty.
+    // The first becomes the old generation at the next call, because the old one is empty.
     assert_eq!(says(&guard, &entries[0], NOW), Fresh);
     assert_eq!(guard.kept(), (1, 0));
     assert_eq!(says(&guard, &entries[1], NOW), Fresh);
@@ -68,10 +68,10 @@ fn an_entry_is_found_in_both_generations() {
             .iter()
             .all(|entry| says(&guard, entry, NOW) == Seen)
     );
-    // The last moment of the first belongs to it.
+    // The last moment of the first generation is part of it.
     assert_eq!(says(&guard, &entries[0], NOW + WINDOW), Seen);
     assert_eq!(guard.kept(), (1, 1));
-    // The old one goes, the young one becomes old.
+    // The old generation is dropped, and the young one becomes old.
     assert_eq!(says(&guard, &entries[1], NOW + WINDOW + MILLI), Seen);
     assert_eq!(guard.kept(), (0, 1));
     assert_eq!(says(&guard, &entries[2], NOW + WINDOW + MILLI), Fresh);
@@ -109,15 +109,16 @@ fn a_clock_that_goes_back_brings_nothing_back() {
     let guard = ReplayGuard::in_memory(10);
     let (seen, later) = (entry(1, NOW + WINDOW), NOW + HOUR);
     assert_eq!(says(&guard, &seen, NOW), Fresh);
-    // Both generations turn.
+    // Both generations are replaced.
     assert_eq!(says(&guard, &entry(2, later + WINDOW), later), Fresh);
     assert_eq!(says(&guard, &entry(3, later + WINDOW), later), Fresh);
-    // Its age would let it in again now: forgotten, but not what was forgotten.
+    // Its age would be accepted again. The entry was forgotten, but the guard knows until when
+    // entries were forgotten.
     assert_eq!(says(&guard, &seen, NOW), Unavailable);
     assert_eq!(says(&guard, &entry(4, NOW + WINDOW), NOW), Unavailable);
-    // Not even by the smallest step.
+    // Even the smallest step is refused.
     assert_eq!(says(&guard, &seen, NOW + WINDOW), Unavailable);
-    // What expires later cannot have been forgotten, so that is told by what is there.
+    // An entry that expires later cannot have been forgotten, so the stored entries decide.
     assert_eq!(
         says(&guard, &entry(4, NOW + WINDOW + MILLI), NOW + MILLI),
         Fresh
@@ -127,7 +128,7 @@ fn a_clock_that_goes_back_brings_nothing_back() {
         Seen
     );
     assert_eq!(says(&guard, &entry(2, later + WINDOW), NOW), Seen);
-    // Where nothing was forgotten, a clock that goes back costs nothing.
+    // If nothing was forgotten, a clock that goes back has no effect.
     let guard = ReplayGuard::in_memory(10);
     assert_eq!(says(&guard, &seen, NOW), Fresh);
     assert_eq!(
@@ -149,7 +150,7 @@ fn a_full_guard_refuses_until_something_has_expired() {
         verdicts,
         [Fresh, Fresh, Fresh, Fresh, Fresh, Unavailable, Unavailable]
     );
-    // What is there is still known, and what was refused is not there.
+    // Stored entries are still known, and refused ones were not stored.
     assert!(
         entries[..5]
             .iter()
@@ -160,7 +161,7 @@ fn a_full_guard_refuses_until_something_has_expired() {
             .iter()
             .all(|entry| says(&guard, entry, NOW + WINDOW) == Unavailable)
     );
-    // The first generation goes, and the second with the next call.
+    // The first generation is dropped, and the second with the next call.
     let later = NOW + WINDOW + MILLI;
     for number in 10..15 {
         assert_eq!(says(&guard, &entry(number, later + WINDOW), later), Fresh);
@@ -179,7 +180,7 @@ fn no_room_takes_nothing() {
 
 #[test]
 fn a_guard_does_not_grow() {
-    // 100 a second for ten minutes; twice the window has room.
+    // 100 entries a second for ten minutes need twice the window's space.
     let room = 2 * 100 * 10;
     for (capacity, refused) in [(room, false), (room / 2, true)] {
         let guard = ReplayGuard::in_memory(capacity);
@@ -212,8 +213,8 @@ fn of_many_threads_one_is_first() {
                 barrier.wait();
                 zones.lock().unwrap().insert(zone(&guard));
                 for (number, fresh) in fresh.iter().enumerate() {
-                    // Each brings a clock of its own, which turns generations; each entry has one
-                    // and the same time.
+                    // Each thread has its own clock, which replaces generations. Each entry has the
+                    // same time everywhere.
                     let expires = NOW + SECOND * u32::try_from(number).unwrap();
                     let now = expires - WINDOW + SECOND * u32::try_from(thread).unwrap();
                     if says(&guard, &entry(number, expires), now) == Fresh {
@@ -233,7 +234,7 @@ fn of_many_threads_one_is_first() {
         "{fresh:?}"
     );
 
-    // On one clock exactly one, each time.
+    // With a single clock, exactly one thread is told that the entry is fresh, each time.
     let guard = ReplayGuard::in_memory(100_000);
     for number in 0..200 {
         let count = AtomicUsize::new(0);
@@ -267,7 +268,7 @@ fn a_zone_is_a_guards_own() {
     let guard = ReplayGuard::in_memory(10);
     assert_eq!(zone(&guard), zone(&guard.clone()));
     assert_eq!(zone(&guard), zone(&guard));
-    // Two nodes that share nothing, and a restart.
+    // These are two nodes that share nothing, and a node after a restart.
     let zones: BTreeSet<_> = (0..100)
         .map(|_| zone(&ReplayGuard::in_memory(10)))
         .collect();
@@ -284,7 +285,8 @@ fn a_stores_zone_is_its_name() {
         .map(name)
         .into();
     assert_eq!(zones.len(), 6);
-    // As it was in the last version: servers of several share a store.
+    // The zone is the same as in the last version, because servers of several versions share a
+    // store.
     let place = Sha256::digest(b"fleeting replay store 1eu-west");
     let told = Sha256::digest([b"fleeting replay zone 1", &place[..], &[0; 16]].concat());
     assert_eq!(name("eu-west"), told[..16]);
@@ -300,13 +302,13 @@ fn a_stores_zone_is_its_name() {
         zone(&ReplayGuard::asking("eu-west").for_window(WINDOW)),
         told[..16]
     );
-    // It asks for no randomness.
+    // No randomness is needed.
     assert!(ReplayGuard::asking("eu-west").zone(&mut Broken).is_ok());
 }
 
 #[test]
 fn each_window_has_a_zone_of_its_own() {
-    // One server forgets what another would still find fresh.
+    // With a shorter window, one server would forget what another still finds fresh.
     for guard in [
         ReplayGuard::in_memory(10),
         ReplayGuard::with_store("eu-west", Arc::new(Shared::default())),
@@ -317,7 +319,7 @@ fn each_window_has_a_zone_of_its_own() {
             .into();
         assert_eq!(zones.len(), 3);
     }
-    // The memory is one.
+    // The memory is the same.
     let guard = ReplayGuard::in_memory(10);
     assert_eq!(
         says(&guard.for_window(WINDOW), &entry(1, NOW + WINDOW), NOW),
@@ -333,7 +335,7 @@ fn each_window_has_a_zone_of_its_own() {
 fn no_zone_comes_from_a_generator_that_fails() {
     let guard = ReplayGuard::in_memory(10);
     assert!(matches!(guard.zone(&mut Broken), Err(Fault::Random)));
-    // All processes would have the same one.
+    // All processes would have the same zone.
     assert!(matches!(guard.zone(&mut Zeros), Err(Fault::Random)));
     let drawn = zone(&guard);
     assert_eq!(guard.zone(&mut Broken).unwrap(), drawn);
@@ -355,7 +357,7 @@ fn an_entry_is_known_by_its_zone_and_its_binder() {
     ]
     .into();
     assert_eq!(keys.len(), 5);
-    // Its time is no part of what it is known by.
+    // The time is not part of its key.
     let (sooner, later) = (entry(1, NOW), entry(1, NOW + WINDOW));
     assert_eq!(
         (sooner.key(), sooner.expires(), later.expires()),
@@ -363,7 +365,7 @@ fn an_entry_is_known_by_its_zone_and_its_binder() {
     );
 }
 
-/// A store as several servers might share one, which can be out of reach.
+/// A store like one that several servers share, which can be unreachable.
 #[derive(Default)]
 struct Shared {
     seen: Mutex<BTreeMap<[u8; 32], Duration>>,
@@ -400,13 +402,13 @@ fn nodes_that_share_a_store_take_it_once_together() {
         store.seen.lock().unwrap().get(entry.key()),
         Some(&(NOW + WINDOW))
     );
-    // Restarted: the store has not been.
+    // The node was restarted, but not the store.
     let again = ReplayGuard::with_store("eu-west", Arc::clone(&store));
     assert_eq!(
         (zone(&again), says(&again, &entry, NOW)),
         (zone(&nodes[1]), Seen)
     );
-    // What the store says is said.
+    // The store's answer is passed on.
     store.away.store(true, Ordering::Relaxed);
     assert_eq!(says(&nodes[0], &entry, NOW), Unavailable);
 }
@@ -422,10 +424,10 @@ fn nodes_that_share_nothing_do_not_share_a_zone() {
     ];
     let zones: BTreeSet<_> = nodes.iter().map(zone).collect();
     assert_eq!(zones.len(), 3);
-    // Were it not for that, each would take it.
+    // Without separate zones, each node would accept it.
     let entry = ReplayEntry::new(&zone(&nodes[0]), &[1; 32], NOW + WINDOW);
     assert!(nodes.iter().all(|node| says(node, &entry, NOW) == Fresh));
-    // And it is not the same entry under the zones of two.
+    // Under the zones of the two nodes it is not the same entry.
     assert_ne!(
         entry.key(),
         ReplayEntry::new(&zone(&nodes[1]), &[1; 32], NOW + WINDOW).key()
@@ -480,8 +482,7 @@ fn a_guard_shows_how_much_it_keeps_and_nothing_of_it() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// One that was there before, by its place among those, or a new one that lives this long from
-    /// now.
+    /// `Old` is an earlier entry, by its index. `New` is a new one that lives this long from now.
     Old(prop::sample::Index),
     New(u64),
     Forward(u64),
@@ -499,8 +500,8 @@ fn steps(back: u32) -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..120)
 }
 
-/// Runs the steps and returns what was asked, when, what the guard said, and whether a memory
-/// without end would know it.
+/// Runs the steps. Returns what was asked, when, what the guard said, and whether an unlimited
+/// memory would know the entry.
 fn run(guard: &ReplayGuard, steps: Vec<Step>) -> Vec<(ReplayEntry, Duration, ReplayVerdict, bool)> {
     let (mut now, mut all, mut fresh, mut out) = (NOW, Vec::new(), BTreeSet::new(), Vec::new());
     for step in steps {
@@ -529,8 +530,8 @@ fn run(guard: &ReplayGuard, steps: Vec<Step>) -> Vec<(ReplayEntry, Duration, Rep
 }
 
 proptest! {
-    /// While the clock goes on and there is room, a guard says what a memory without end would say
-    /// of all that its age does not refuse.
+    /// While the clock advances and there is space, a guard answers as an unlimited memory would,
+    /// for every entry whose age is accepted.
     #[test]
     fn nothing_is_forgotten_before_it_expires(steps in steps(0)) {
         for (asked, now, verdict, known) in run(&ReplayGuard::in_memory(1000), steps) {
@@ -542,13 +543,14 @@ proptest! {
         }
     }
 
-    /// Whatever the clock does, and however little room there is: nothing is fresh twice.
+    /// Whatever the clock shows, and however little space there is, nothing is fresh twice.
     #[test]
     fn nothing_is_fresh_twice(capacity in 0..12usize, steps in steps(3)) {
         let guard = ReplayGuard::in_memory(capacity);
         for (_, _, verdict, known) in run(&guard, steps) {
             prop_assert!(!known || verdict != Fresh);
-            // Nor is anything seen that was never there: in memory there are no false positives.
+            // An entry that was never stored is not reported as seen either: in memory there are no
+            // false positives.
             prop_assert!(known || verdict != Seen);
         }
         guard.kept();

@@ -1,10 +1,10 @@
-//! Until when a session is good.
+//! Until when a session is valid.
 
 use super::*;
 
 #[test]
 fn a_session_ends_with_its_peers_certificate() {
-    // RFC 9846, 4.7.1; RFC 5280, 4.1.2.5: its last second belongs to the certificate.
+    // RFC 9846, 4.7.1; RFC 5280, 4.1.2.5: the last second is included in a certificate's validity.
     let expires = Duration::from_secs((NOW + DAY).as_secs());
     let session = session(Suite::Aes128GcmSha256, Some(peer_until(expires)));
     assert!(session.is_current(at(expires + SECOND - MILLI)));
@@ -19,7 +19,7 @@ fn a_session_ends_with_its_peers_certificate() {
 
 #[test]
 fn a_session_from_the_future_is_none() {
-    // Somebody set the clock back. A minute may lie between the clocks of two machines.
+    // The clock was set back. The clocks of two machines may differ by a minute.
     let session = plain();
     assert!(session.is_current(at(session.since - 60 * SECOND)));
     assert!(!session.is_current(at(session.since - 60 * SECOND - MILLI)));

@@ -1,4 +1,4 @@
-//! One session in one ticket: what comes out again, and what does not.
+//! One session in one ticket: which content is restored, and which tickets do not open.
 
 use ::hkdf::Hkdf;
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ fn a_session_comes_out_as_it_went_in() {
                 .open(&ticket, &BINDING, MAX_LIFETIME, &no_psks(), at(NOW + HOUR))
                 .unwrap();
             assert_same(&opened.session, &session);
-            // To the millisecond, which NOW is.
+            // Times are exact to the millisecond, like NOW.
             assert_eq!(
                 (opened.issued, opened.age_add, opened.early),
                 (NOW, 0x0102_0304, None)
@@ -61,7 +61,7 @@ fn a_session_comes_out_as_it_went_in() {
     }
 }
 
-/// No protocol, the shortest name of one, and the longest.
+/// No protocol, one with the shortest name, and one with the longest.
 fn terms() -> [EarlyTerms; 3] {
     [
         (0, None),
@@ -83,13 +83,13 @@ fn the_session_of_an_external_psk_ends_with_it() {
     };
     assert_same(&open(&[&ours]).unwrap().session, &session);
     assert_same(&open(&[&other, &ours]).unwrap().session, &session);
-    // In another process.
+    // The same holds in another process.
     assert_same(
         &open(&[&external_psk("2026-07", 1)]).unwrap().session,
         &session,
     );
-    // Taken away; the same secret under another name; another secret under the same name; other
-    // parties; not imported.
+    // The PSK was removed, has the same secret under another name, another secret under the same
+    // name, or other parties, or is not imported.
     assert!(open(&[]).is_none());
     assert!(open(&[&other]).is_none());
     assert!(open(&[&external_psk("2026-07", 2)]).is_none());
@@ -108,7 +108,7 @@ fn the_session_of_an_external_psk_ends_with_it() {
     }
     let not_imported = ExternalPsk::not_imported("2026-07", &secret).unwrap();
     assert!(open(&[&not_imported]).is_none());
-    // One that is not imported has its sessions too.
+    // A PSK that is not imported has sessions too.
     let session = session_of(Suite::Aes128GcmSha256, Whose::Psk(not_imported.clone()));
     let ticket = sealed(&keys, &session);
     let psks = ExternalPsks::new(vec![not_imported]).unwrap();
@@ -120,7 +120,7 @@ fn the_session_of_an_external_psk_ends_with_it() {
         &session,
     );
     assert!(!opens(&keys, &ticket, NOW));
-    // It has no certificate, so nothing of that kind ends it.
+    // The session has no certificate, so no expiry of one ends it.
     assert!(session.is_current(at(NOW + 100 * DAY)) && session.peer_expires_in(at(NOW)).is_none());
 }
 
@@ -253,8 +253,8 @@ fn no_bit_can_be_changed() {
 
 #[test]
 fn another_binding_does_not_open() {
-    // nginx CVE-2025-23419 and Go CVE-2025-68121 at this level: what else a ticket depends on comes
-    // in as its binding.
+    // nginx CVE-2025-23419 and Go CVE-2025-68121, at this level: everything else on which a ticket
+    // depends is in its binding.
     let keys = TicketKeys::rotating();
     let ticket = sealed(&keys, &plain());
     for at_byte in 0..32 {
@@ -278,7 +278,7 @@ fn a_ticket_opens_until_its_lifetime_is_over_and_not_before_it_was_issued() {
     let (ticket, lifetime) = seal(&keys, &plain(), 2 * HOUR + 999 * MILLI).unwrap();
     assert_eq!(lifetime, 2 * HOUR);
     assert!(opens(&keys, &ticket, NOW + lifetime));
-    // Somebody set the clock back: up to a minute it may be the clock of another machine.
+    // The clock was set back. A difference of up to a minute may come from another machine's clock.
     let ticket = sealed(
         &keys,
         &Session {
@@ -303,13 +303,13 @@ fn a_lifetime_that_has_become_shorter_holds_for_tickets_from_before() {
             .is_some()
     };
     assert!(opens(HOUR, NOW + HOUR) && !opens(HOUR, NOW + HOUR + MILLI));
-    // One that has become longer does not.
+    // A longer lifetime does not apply to earlier tickets.
     assert!(opens(2 * DAY, NOW + DAY) && !opens(2 * DAY, NOW + DAY + MILLI));
 }
 
 #[test]
 fn a_session_older_than_its_clock_does_not_open() {
-    // The full handshake was made before the clock was set back, the ticket after.
+    // The full handshake was made before the clock was set back, and the ticket after it.
     let keys = TicketKeys::rotating();
     let session = Session {
         since: NOW + HOUR,
@@ -404,7 +404,7 @@ fn what_is_too_long_for_a_client_hello_is_not_sent() {
     let peer = verified(&Trust::keys([identity.public_key()]), &identity, None);
     let keys = TicketKeys::rotating();
     assert!(seal(&keys, &session(Suite::Aes128GcmSha256, Some(peer)), HOUR).is_none());
-    // Nor is it looked at.
+    // A ticket that is too long is not opened either.
     let ticket = sealed(&keys, &plain());
     assert!(!opens(
         &keys,
@@ -424,7 +424,7 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
             .seal(content, &BINDING, HOUR, at(NOW), &mut SystemRandom)
             .unwrap();
         sealed.map(|sealed| {
-            // All room was there: what was sealed never moved.
+            // The capacity was reserved, so the plaintext never moved.
             assert_eq!(sealed.ticket.len(), sealed.ticket.capacity());
             sealed.ticket.len()
         })
@@ -439,8 +439,8 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
         }),
         Some(without + 16 + 4 + 1 + 255)
     );
-    // A protocol's name that no handshake can agree on; it would take a ticket over what a
-    // ClientHello has room for.
+    // No handshake can agree on a protocol with this name, which would make the ticket longer than
+    // a ClientHello allows.
     let terms = EarlyTerms {
         max_size: 1,
         alpn: Some(vec![b'x'; MAX_TICKET_LEN]),
@@ -454,13 +454,13 @@ fn a_ticket_is_as_long_as_a_ticket_may_be() {
     );
 }
 
-/// What of early data, by the diagram at the top of `ticket.rs`.
+/// Returns the encoding of early data, by the diagram at the top of `ticket.rs`.
 fn early(max_size: u32, alpn: &[u8]) -> Vec<u8> {
     let alpn_len = u8::try_from(alpn.len()).unwrap();
     [&[1], &ZONE[..], &max_size.to_be_bytes(), &[alpn_len], alpn].concat()
 }
 
-/// The state of a ticket, by the same.
+/// Returns the state of a ticket, by the same diagram.
 fn state(suite: u16, lifetime: u32, psk: &[u8], whose: &[u8], early: &[u8]) -> Vec<u8> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap().to_be_bytes();
     let mut out = suite.to_be_bytes().to_vec();
@@ -474,7 +474,7 @@ fn state(suite: u16, lifetime: u32, psk: &[u8], whose: &[u8], early: &[u8]) -> V
     out
 }
 
-/// Whose it is, by the same, if it is a peer's.
+/// Returns the encoding of the owner, by the same diagram, if it is a peer.
 fn by_peer(peer: &[u8]) -> Vec<u8> {
     [
         &[1],
@@ -484,8 +484,8 @@ fn by_peer(peer: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// What seals the ticket with this salt, and what is authenticated with it, under a secret of
-/// sevens.
+/// Returns the key that seals the ticket with this salt, and the data authenticated with it, under
+/// a secret of sevens.
 fn by_hand(salt: &[u8], version: u8) -> (AeadKey, [u8; 12], Vec<u8>) {
     let (_, hkdf) = Hkdf::<Sha256>::extract(Some(b"fleeting ticket v1"), &[7; 32]);
     let expand = |label: &[u8], salt: &[u8], out: &mut [u8]| {
@@ -511,7 +511,7 @@ fn sevens() -> TicketKeys {
 
 #[test]
 fn a_ticket_is_made_as_it_says() {
-    // Processes of different versions may share a key: this must not change without another
+    // Processes of different versions may share a key, so this must not change without a new
     // version.
     let keys = sevens();
     let (peer, psk) = (peer_by_name(), external_psk("one", 1));
@@ -553,8 +553,9 @@ fn a_ticket_is_made_as_it_says() {
 
 #[test]
 fn a_ticket_of_another_version_does_not_open() {
-    // One of the version before, as it was sealed then: no age_add, the peer alone, nothing of
-    // early data. And what is in one now under the number of then.
+    // One is a ticket of the previous version, as it was sealed then: without age_add, with only
+    // the peer, and without early data. The other has the current content under the previous
+    // version's number.
     let keys = sevens();
     let now = state(0x1301, 7200, &[3; 32], &[0], &[0]);
     let then = [&now[..22], &now[26..26 + 1 + 32], &[0, 0]].concat();

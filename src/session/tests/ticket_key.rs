@@ -1,4 +1,4 @@
-//! One key: what is refused, and what is shown of it.
+//! A single key: what is refused, and what is shown of it.
 
 use super::ticket_keys::key;
 use super::*;

@@ -1,4 +1,4 @@
-//! Keys that come and go.
+//! Keys that are added and removed.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Barrier;
@@ -42,24 +42,24 @@ fn opens(keys: &TicketKeys, ticket: &SealedTicket, now: Duration) -> bool {
         .is_some()
 }
 
-/// How many keys a ring holds.
+/// Returns how many keys a ring holds.
 fn held(keys: &TicketKeys) -> usize {
     format!("{keys:?}").matches("TicketKey {").count()
 }
 
 #[test]
 fn keys_never_default() {
-    // GnuTLS CVE-2020-13777: until the first rotation tickets were sealed under zeros, so that
-    // anybody could open them, and make some.
+    // GnuTLS CVE-2020-13777: until the first rotation tickets were sealed under zeros, so anybody
+    // could open and make them.
     let empty = TicketKeys::empty();
     assert!(seal(&empty, NOW).is_none());
-    // A key that may not seal yet, and one that may not any more.
+    // One key must not seal yet, and one must not seal any more.
     empty.install(key(1, NOW + SECOND, NOW + HOUR, NOW + 2 * HOUR));
     empty.install(key(2, NOW - HOUR, NOW, NOW + 2 * HOUR));
     assert!(seal(&empty, NOW).is_none());
     assert!(seal(&empty, NOW + SECOND).is_some());
 
-    // No key of zeros can be made: not by the application, and not by a generator that does
+    // A key of zeros cannot be made, neither by the application nor by a generator that does
     // nothing.
     for len in [32, 48, 100] {
         let refused = TicketKey::new(vec![0; len], NOW, NOW + HOUR, NOW + HOUR);
@@ -82,7 +82,7 @@ fn keys_never_default() {
     ));
     assert_eq!(held(&rotating), 0);
 
-    // A fresh ring opens nothing, and each makes keys of its own.
+    // A fresh ring opens no foreign tickets, and each ring makes its own keys.
     let ticket = seal(&rotating, NOW).unwrap();
     let other = TicketKeys::rotating();
     assert!(!opens(&other, &ticket, NOW));
@@ -113,15 +113,15 @@ fn a_keys_times_are_exact() {
     // No ticket outlives its key.
     assert_eq!(last.lifetime, HOUR);
     assert!(opens(&keys, &last, gone - 2 * MILLI));
-    // Another process whose clock is ahead may have sealed with it already.
+    // Another process whose clock is ahead may already have sealed with the key.
     assert!(opens(&keys, &seal(&keys, from).unwrap(), from - SECOND));
     assert!(!opens(&keys, &last, gone));
-    // A day later it is gone, whatever the clock says then.
+    // A day later the key is removed, whatever the clock shows after that.
     assert!(!opens(&keys, &last, gone + DAY));
     assert_eq!(held(&keys), 0);
     assert!(!opens(&keys, &last, until));
 
-    // Less than a second before the end there is no ticket.
+    // Less than a second before the end no ticket is issued.
     keys.install(key(1, from, gone, gone));
     assert_eq!(seal(&keys, gone - SECOND).unwrap().lifetime, SECOND);
     assert!(seal(&keys, gone - SECOND + MILLI).is_none());
@@ -159,7 +159,7 @@ fn the_newest_key_seals_and_the_others_open() {
     assert!(first.ticket[..16] != second.ticket[..16]);
     assert!(opens(&keys, &first, NOW + 2 * HOUR) && opens(&keys, &second, NOW + 2 * HOUR));
 
-    // Installed again, with other times: that is how a key is taken back.
+    // A key that is installed again gets other times, which is how to revoke a key.
     keys.install(key(2, NOW + HOUR, NOW + HOUR + MILLI, NOW + HOUR + MILLI));
     assert_eq!(held(&keys), 2);
     let third = seal(&keys, NOW + HOUR + MILLI).unwrap();
@@ -173,21 +173,21 @@ fn a_clock_that_was_wrong_for_a_while_costs_no_installed_key() {
     keys.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
     let ticket = seal(&keys, NOW).unwrap();
     let (wrong, too_wrong) = (NOW + 3 * HOUR + DAY - MILLI, NOW + 3 * HOUR + DAY);
-    // It is used for nothing meanwhile.
+    // Meanwhile the key is not used.
     assert!(
         seal(&keys, wrong).is_none() && !opens(&keys, &ticket, wrong) && !keys.may_seal(at(wrong))
     );
     assert_eq!(held(&keys), 1);
     assert!(opens(&keys, &ticket, NOW) && seal(&keys, NOW).is_some());
-    // The next one finds it in its place while the clock is right again, and takes it if it still
-    // says that the time is over.
+    // The next call keeps the key if the clock is right again, and removes it if the clock still
+    // shows that the key has expired.
     keys.install(key(2, NOW, NOW + HOUR, NOW + 6 * DAY));
     assert_eq!(held(&keys), 2);
     assert!(!opens(&keys, &ticket, wrong));
     keys.install(key(3, NOW, NOW + HOUR, NOW + 6 * DAY));
     assert_eq!(held(&keys), 2);
     assert!(!opens(&keys, &ticket, NOW));
-    // Nothing is kept for ever.
+    // No key is kept for ever.
     keys.install(key(1, NOW, NOW + HOUR, NOW + 3 * HOUR));
     assert!(!opens(&keys, &ticket, too_wrong));
     assert_eq!(held(&keys), 2);
@@ -208,7 +208,7 @@ fn all_keys_can_be_forgotten() {
     assert!(recorder::take().contains(&secret));
     assert_eq!(held(&keys), 0);
     assert!(!opens(&keys, &own, NOW) && !opens(&keys, &shared, NOW));
-    // It goes on with a new one, which opens nothing from before.
+    // The ring continues with a new key, which opens none of the earlier tickets.
     let next = seal(&keys, NOW).unwrap();
     assert!(
         next.ticket[..16] != own.ticket[..16]
@@ -249,7 +249,7 @@ fn a_ring_says_whether_it_may_seal() {
     }
     assert!(keys.may_seal(at(NOW)) && !keys.may_seal(at(until - MILLI)));
 
-    // An installed key that has no second left does not stand in the way of others.
+    // An installed key with less than a second left does not block others.
     rotating.install(key(1, NOW, until, until));
     assert!(seal(&rotating, until - MILLI).is_some());
     keys.install(key(2, NOW - HOUR, until, until + HOUR));
@@ -275,7 +275,7 @@ fn a_ring_rotates_by_itself() {
         }
         assert!(held(&keys) <= 4, "{}", held(&keys));
     }
-    // A new one each hour.
+    // There is a new key each hour.
     assert_eq!(names.len(), 24);
 }
 
@@ -318,7 +318,8 @@ fn lifetimes_may_differ_where_servers_do() {
 #[test]
 fn a_clock_that_jumps_makes_no_heap_of_keys() {
     let keys = TicketKeys::rotating();
-    // Back, further each time: no key may seal yet at that moment, and none is over.
+    // The clock jumps back, further each time: at that moment no key may seal yet, and none has
+    // expired.
     for step in 1..1000 {
         let now = NOW - step * HOUR;
         let ticket = seal(&keys, now).unwrap();
@@ -326,7 +327,7 @@ fn a_clock_that_jumps_makes_no_heap_of_keys() {
         assert!(held(&keys) <= 32);
     }
     assert_eq!(held(&keys), 32);
-    // And forth.
+    // The clock jumps forward.
     assert!(seal(&keys, NOW + 30 * DAY).is_some());
     assert_eq!(held(&keys), 1);
     assert!(seal(&keys, Duration::MAX).is_none());
@@ -353,7 +354,7 @@ fn a_key_is_wiped_when_its_time_is_over() {
             .map(|secret| dropped.contains(secret))
             .collect::<Vec<_>>()
     };
-    // A day after its end, by whatever call comes next, a ticket that does not open included.
+    // A day after its end a key is wiped by any call, even one with a ticket that does not open.
     assert!(seal(&keys, NOW + 2 * HOUR - MILLI).is_some());
     assert_eq!(wiped(), [false, false, false]);
     assert!(
@@ -398,8 +399,8 @@ fn threads_share_a_ring() {
             scope.spawn(move || {
                 start.wait();
                 for turn in 0..50 {
-                    // Somewhat over an hour in all: through one rotation, and never so late that a
-                    // key is over before its ticket is opened.
+                    // In total this is a little over an hour: through one rotation, and never so
+                    // late that a key expires before its ticket is opened.
                     let now = NOW + clock.fetch_add(10, Ordering::Relaxed) * SECOND;
                     let ticket = seal(keys, now).unwrap();
                     assert!(opens(keys, &ticket, now));
@@ -410,7 +411,7 @@ fn threads_share_a_ring() {
             });
         }
     });
-    // Whoever comes first makes the key for all.
+    // The first caller makes the key for all.
     let keys = TicketKeys::rotating();
     let start = Barrier::new(THREADS);
     let name = || {

@@ -1,9 +1,9 @@
-//! Functions that leak on purpose: each test has to find them, or it would find nothing else
-//! either.
+//! Functions that leak on purpose. Each test must find them, since otherwise it would find nothing
+//! else either.
 
 use std::hint::black_box;
 
-/// Any table that an index is secret for.
+/// A table for which a secret is an index.
 static TABLE: [u8; 256] = {
     let mut table = [0; 256];
     let mut i = 0;
@@ -14,13 +14,13 @@ static TABLE: [u8; 256] = {
     table
 };
 
-/// What an S-box in a table does: the address depends on the secret.
+/// Looks up a byte as an S-box in a table does: the address depends on the secret.
 #[inline(never)]
 pub fn looks_up(secret: &[u8; 16]) -> u8 {
     TABLE[usize::from(secret[5])]
 }
 
-/// A branch on one byte of a secret that went through a vector and the stack.
+/// Branches on one byte of a secret that went through a vector and the stack.
 #[inline(never)]
 pub fn branches(secret: &[u8; 16]) -> u64 {
     let mut vector = u128::from_ne_bytes(*secret).rotate_left(8).to_ne_bytes();
@@ -31,7 +31,7 @@ pub fn branches(secret: &[u8; 16]) -> u64 {
     }
 }
 
-/// The comparison that everybody writes first.
+/// Compares the way that everybody writes first.
 #[inline(never)]
 pub fn compares(secret: &[u8; 16], other: &[u8; 16]) -> bool {
     for (a, b) in secret.iter().zip(other) {
@@ -42,13 +42,13 @@ pub fn compares(secret: &[u8; 16], other: &[u8; 16]) -> bool {
     true
 }
 
-/// A division, which takes longer for a larger quotient.
+/// Divides, which takes longer for a larger quotient.
 #[inline(never)]
 pub fn divides(secret: &[u8; 16]) -> u64 {
     u64::from_ne_bytes(*secret.first_chunk().expect("16 bytes")) / black_box(1000)
 }
 
-/// A byte of a vector register alone, in a general register.
+/// Moves one byte of a vector register to a general register.
 #[inline(never)]
 pub fn moves(secret: &[u8; 16]) -> i32 {
     use std::arch::x86_64::{

@@ -1,14 +1,14 @@
-//! Looks whether fleeting takes the same time whatever its secrets are, in three ways that make up
-//! for each other's blind spots:
+//! Checks that fleeting takes the same time whatever its secrets are, in three ways that cover each
+//! other's blind spots:
 //!
 //! ```text
-//! disassemble   the AES-GCM kernel of every width, by what its machine code can do at all
+//! disassemble   the AES-GCM kernel of every width, by analysis of its machine code
 //! valgrind      what valgrind can run (no AVX-512, VAES, SHA or ADX), with the secrets marked as
 //!               undefined: run it under valgrind, as the justfile does
 //! timing        AES-GCM of every width that this CPU has, by the clock
 //! ```
 //!
-//! Each first has to find what leaks on purpose (`leaky`). `just constant-time` runs all three.
+//! Each must first find code that leaks on purpose (`leaky`). `just constant-time` runs all three.
 
 mod disassemble;
 mod leaky;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Looks whether fleeting takes the same time whatever its secrets are.
+/// Checks that fleeting takes the same time whatever its secrets are.
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
@@ -34,7 +34,7 @@ enum Way {
         #[arg(long)]
         verbose: bool,
     },
-    /// Runs what works on secrets with them marked: under valgrind
+    /// Runs code that works on marked secrets, under valgrind
     Valgrind,
     /// Measures AES-GCM with inputs of two classes
     Timing,

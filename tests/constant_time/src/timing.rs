@@ -1,5 +1,5 @@
 //! dudect (Reparaz, Balasch, Verbauwhede: "Dude, is my code constant time?", 2017): two classes of
-//! inputs, the same work, and a t-test on the time it took.
+//! inputs, the same work, and a t-test on its times.
 //!
 //! ```text
 //! 1. prepare   the input of one call, of a class drawn at random, at the same addresses for both
@@ -9,9 +9,9 @@
 //! 4. compare   Welch's t for each crop: beyond 10, the classes almost surely take different times
 //! ```
 //!
-//! The machine is not alone, and a t-test over so many calls sees the smallest disturbance. So a
-//! test that fails is made again, twice: what depends on a secret fails each time, and by far, as
-//! the control does.
+//! Other programs run on the machine, and a t-test over so many calls finds the smallest
+//! disturbance. So a test that fails is repeated twice: time that depends on a secret fails each
+//! time, and by far, as the control does.
 
 #![expect(unsafe_code, reason = "reading the time stamp counter")]
 
@@ -23,19 +23,20 @@ use fleeting::internals::Aead;
 
 use crate::leaky;
 
-/// Bytes of a text: two batches of the widest kernel, and a tail.
+/// The length of a text in bytes: two batches of the widest kernel, and a tail.
 const LEN: usize = 1100;
 
-/// Calls measured in a test, half of them in each class, and those before that are not.
+/// The number of calls that a test measures, half of them in each class, and of those before that
+/// are not measured.
 const CALLS: usize = 200_000;
 const WARM_UP: usize = 5_000;
 
-/// Where the paper is sure that two classes differ.
+/// The value of t beyond which the paper is sure that two classes differ.
 const THRESHOLD: f64 = 10.0;
 
 const ATTEMPTS: usize = 3;
 
-/// Measurements that a class must have for a crop to count.
+/// The number of measurements that each class must have for a crop to count.
 const FEWEST: f64 = 500.0;
 
 pub fn run() -> Result<(), String> {
@@ -43,7 +44,7 @@ pub fn run() -> Result<(), String> {
         right: [7; 16],
         other: [7; 16],
     });
-    println!("leaky::compares: |t| up to {control:.1}, which has to be found");
+    println!("leaky::compares: |t| up to {control:.1}, which must be found");
     if control < THRESHOLD {
         return Err("a comparison that ends at the first difference was not found".into());
     }
@@ -94,7 +95,7 @@ trait Work {
     fn call(&mut self);
 }
 
-/// In what the classes differ.
+/// What differs between the classes.
 #[derive(Clone, Copy)]
 enum Classes {
     SealedKey,
@@ -119,7 +120,7 @@ struct Record {
     width: &'static str,
     suite: CipherSuite,
     classes: Classes,
-    /// The keys of both classes, of which the second is drawn anew for each call; and the texts.
+    /// The keys and texts of both classes. The second of each is drawn again for each call.
     keys: [Vec<u8>; 2],
     texts: [Vec<u8>; 2],
     /// What the call reads and writes.
@@ -156,7 +157,8 @@ impl Record {
 }
 
 impl Work for Record {
-    /// For both classes the same steps: bytes are drawn and copied, and a key expanded, for either.
+    /// Takes the same steps for both classes: for either it draws and copies bytes, and expands a
+    /// key.
     fn prepare(&mut self, second: bool, random: &mut Random) {
         random.fill(&mut self.keys[1]);
         random.fill(&mut self.texts[1]);
@@ -165,10 +167,11 @@ impl Work for Record {
             Classes::SealedText => [0, usize::from(second)],
             Classes::WrongTag => [0, 0],
         };
-        // The old one goes first: the new one takes its place in memory.
+        // The old key is dropped first, so that the new one takes its place in memory.
         self.key = None;
         let key = self.key.insert(
-            Aead::with_width(self.width, self.suite, &self.keys[key]).expect("as it was before"),
+            Aead::with_width(self.width, self.suite, &self.keys[key])
+                .expect("the width was there before"),
         );
         self.buffer.copy_from_slice(&self.texts[text]);
         match self.classes {
@@ -194,7 +197,7 @@ impl Work for Record {
     }
 }
 
-/// The control.
+/// The control: a comparison that leaks.
 struct Comparison {
     right: [u8; 16],
     other: [u8; 16],
@@ -226,7 +229,8 @@ fn largest_t(work: &mut dyn Work) -> f64 {
         }
     }
     times.sort_by_key(|(time, _)| *time);
-    // The percentiles of the paper's own program, ever closer to the longest; and all.
+    // The percentiles are those of the paper's own program, closer and closer to the longest time,
+    // and all measurements.
     let crops = (1..=100)
         .map(|number| (CALLS as f64 * (1.0 - 0.5_f64.powf(f64::from(number) / 10.0))) as usize)
         .chain([CALLS]);
@@ -241,7 +245,7 @@ fn largest_t(work: &mut dyn Work) -> f64 {
     })
 }
 
-/// Of the times of one class.
+/// Sums over the times of one class.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     count: f64,
@@ -260,7 +264,7 @@ impl Sums {
         self.sum / self.count
     }
 
-    /// Of the mean.
+    /// Returns the variance of the mean.
     fn variance(&self) -> f64 {
         (self.squares / self.count - self.mean() * self.mean()) / (self.count - 1.0)
     }
@@ -270,14 +274,14 @@ fn welch([first, second]: &[Sums; 2]) -> f64 {
     if first.count < FEWEST || second.count < FEWEST {
         return 0.0;
     }
-    // Where a crop has one time alone there is no variance, and no difference either.
+    // A crop in which all times are equal has no variance, and no difference either.
     (first.mean() - second.mean()) / (first.variance() + second.variance()).max(1e-9).sqrt()
 }
 
-/// The time, when all before is done and nothing behind has begun.
+/// Reads the time after everything before is done and before anything after it begins.
 fn ticks() -> u64 {
-    // SAFETY: SSE2 is part of x86-64; each CPU that has AES-NI has RDTSCP, and the systems that
-    // Rust's `std` runs on leave it to programs.
+    // SAFETY: SSE2 is part of x86-64. Every CPU with AES-NI has RDTSCP, and the systems on which
+    // Rust's `std` runs allow programs to use it.
     unsafe {
         _mm_lfence();
         let now = __rdtscp(&mut 0);

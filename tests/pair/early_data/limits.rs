@@ -1,6 +1,5 @@
-//! Where early data ends: a verdict that comes too late, a server or a client that is not let in
-//! any more, a configuration that takes less, tickets that waited; and what is known of whose it
-//! is.
+//! Where early data ends: a verdict that comes too late, a server or a client that is no longer
+//! accepted, a configuration that takes less, tickets that are old; and whose early data it is.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,13 +28,13 @@ fn asking_server(world: &World) -> ServerBuilder {
         .client_auth(ClientAuth::Required(pki().authority.trust()))
 }
 
-/// A connection that begins so long after the first.
+/// Returns a connection that begins this long after the first.
 fn pair_after(client: &Client, server: &Server, after: Duration) -> Pair {
     let seed = after.as_secs() + 1;
     Pair::between_at(client, server, [later(after); 2], NAME, seed)
 }
 
-/// A full handshake, which leaves tickets.
+/// Makes a full handshake, which leaves tickets.
 fn visit(world: &World, client: &Client, server: &Server) {
     world.leave_tickets(&mut pair_after(client, server, Duration::ZERO));
 }
@@ -44,7 +43,7 @@ fn later(after: Duration) -> Now {
     Now::new(after, NOW.unix + after)
 }
 
-/// A store that forgets what has expired, and not before.
+/// A store that forgets entries once they expire.
 #[derive(Default)]
 struct Store(Mutex<Vec<ReplayEntry>>);
 
@@ -60,8 +59,8 @@ impl Store {
     }
 }
 
-/// RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the window": a
-/// verdict that comes after it says nothing.
+/// RFC 9846, 8.2: an entry is kept "as long as the expected_arrival_time is inside the window", so
+/// a verdict after that proves nothing.
 #[test]
 fn a_verdict_that_comes_after_the_window_rejects() {
     let (world, store) = (World::new(), Store::default());
@@ -75,8 +74,8 @@ fn a_verdict_that_comes_after_the_window_rejects() {
     pair.client.connection.write_early_data(b"pay").unwrap();
     let flight = pair.client.send(usize::MAX);
     let mut taken = Vec::new();
-    // The window is 10 seconds. The second copy is within it when it comes, and not when the store
-    // is asked, which has forgotten the first.
+    // The window is 10 seconds. The second copy arrives within it, but the store is asked after it,
+    // and has forgotten the first.
     for (received, asked) in [(0, 0), (9, 11)] {
         let mut end = End::new(server.connection(later(SECOND * received)), Seeded(3));
         end.now = later(SECOND * received);
@@ -121,8 +120,8 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
     assert!(pair.server.early.is_empty());
 }
 
-/// What a server holds in memory is what it says, whatever its tickets said once. (It cannot be
-/// cut: the client keeps to its ticket.)
+/// The server's configuration limits the early data that it holds in memory, whatever its tickets
+/// allowed. (It cannot take a part: the client uses the limit of its ticket.)
 #[test]
 fn a_ticket_that_allowed_more_allows_none() {
     let (world, guard) = (World::new(), ReplayGuard::in_memory(10));
@@ -150,7 +149,7 @@ fn a_ticket_that_allowed_more_allows_none() {
     }
 }
 
-/// As the docs of `early_data_window` say: a ticket is as old as its handshake.
+/// According to the docs of `early_data_window`, a ticket is as old as its handshake.
 #[test]
 fn a_ticket_that_waited_for_longer_than_the_window_resumes_without() {
     let world = World::new();

@@ -1,6 +1,6 @@
-//! A conversation with early data of which any byte or record is changed, dropped, repeated or
-//! moved on the way: an error, or the same result, and never early data twice, or among ordinary
-//! data.
+//! A conversation with early data in which any byte or record is changed, dropped, repeated or
+//! moved on the way. The result is an error or the same as without the change, and early data is
+//! never read twice, or as ordinary data.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,8 +13,8 @@ use crate::disturbed::{Disturbance, Outcome};
 use crate::flipped::may_change;
 use crate::support::{End, NAME, NOW, Pair, Seeded, data, pki, records};
 
-/// Has seen nothing: so that one recording can be played to it again and again, and what is taken
-/// twice would be seen.
+/// A store that remembers nothing, so that one recording can be replayed again and again, and early
+/// data that is taken twice is noticed.
 struct Forgetful;
 
 impl ReplayStore for Forgetful {
@@ -23,7 +23,7 @@ impl ReplayStore for Forgetful {
     }
 }
 
-/// What becomes of the early data.
+/// The outcome of the early data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Accepted,
@@ -56,12 +56,12 @@ impl Kind {
         .unwrap()
     }
 
-    /// A server's end; the same bytes make it say the same.
+    /// Returns a server's end. The same input makes it send the same bytes.
     fn server_end(self) -> End {
         End::new(self.server().connection(NOW), Seeded(4))
     }
 
-    /// What the server reads early.
+    /// Returns the early data that the server reads.
     fn early(self) -> Vec<u8> {
         if self == Accepted {
             early()
@@ -71,8 +71,8 @@ impl Kind {
     }
 }
 
-/// Sent early, in two records; the server's early answer; and what the client says when it is
-/// connected.
+/// The early data, in two records. After it: the server's early answer, and what the client sends
+/// once it is connected.
 fn early() -> Vec<u8> {
     data(0, 30)
 }
@@ -85,7 +85,7 @@ fn later() -> Vec<u8> {
     data(2000, 40)
 }
 
-/// Clients that come back, each with a ticket of its own.
+/// Returning clients, each with its own ticket.
 struct Returning {
     client: Client,
     sessions: SessionCache,
@@ -117,12 +117,12 @@ impl Returning {
         }
     }
 
-    /// The next one, after it has sent its early data.
+    /// Returns the next client, after it has sent its early data.
     fn next(&self, kind: Kind) -> Pair {
         if self.sessions.is_empty() {
             let mut before = self.connect(Accepted.server_end(), 1);
             before.settle();
-            // The tickets come with it.
+            // The server's data brings the tickets.
             before.server.write(b"come back");
             before.settle();
         }
@@ -137,7 +137,7 @@ impl Returning {
     }
 }
 
-/// All that the client says: early data, two records more, and close_notify.
+/// Returns all that the client sends: early data, two more records, and close_notify.
 fn recording(kind: Kind) -> Vec<u8> {
     let mut pair = Returning::new().next(kind);
     pair.settle();
@@ -149,18 +149,19 @@ fn recording(kind: Kind) -> Vec<u8> {
     pair.client.sent
 }
 
-/// Plays this to the server.
+/// Plays this stream to the server.
 fn play(kind: Kind, stream: &[u8]) -> End {
     let mut end = kind.server_end();
     end.receive(stream, usize::MAX);
     end.end();
-    // Whatever came: each byte once, in its order, and as what it was sent.
+    // Whatever arrived, each byte is read once, in order, and as the kind of data that was sent.
     assert!(kind.early().starts_with(&end.early) && later().starts_with(&end.read));
     assert!(end.read.is_empty() || end.early == kind.early());
     end
 }
 
-/// It heard all, and took the early data for what this kind takes it for.
+/// Returns true if the server received everything, and treated the early data as this kind
+/// requires.
 fn is_sound(kind: Kind, end: &End) -> bool {
     let sound = end.status.is_ok();
     if sound {
@@ -176,7 +177,7 @@ fn is_sound(kind: Kind, end: &End) -> bool {
     sound
 }
 
-/// Everything that is done to a byte.
+/// Returns everything that is done to a byte.
 fn mutations(stream: &[u8], at: usize) -> impl Iterator<Item = (String, Vec<u8>)> {
     let (before, rest) = stream.split_at(at);
     let with = |bytes: &[u8], rest: &[u8]| [before, bytes, rest].concat();
@@ -202,8 +203,8 @@ fn mutations(stream: &[u8], at: usize) -> impl Iterator<Item = (String, Vec<u8>)
         .chain(others.map(|(what, stream)| (format!("byte {at} {what}"), stream)))
 }
 
-/// Where the records of early data are that is rejected: what does not open is skipped, whatever it
-/// was (RFC 9846, 4.3.10).
+/// Returns the range of rejected early data: records that do not open are skipped, whatever they
+/// contain (RFC 9846, 4.3.10).
 fn skipped(kind: Kind, stream: &[u8]) -> core::ops::Range<usize> {
     let lengths: Vec<usize> = records(stream).iter().map(Vec::len).collect();
     let start = lengths[0] + lengths[1];
@@ -223,7 +224,7 @@ fn every_byte_that_the_client_sends() {
         for at in 0..stream.len() {
             for (what, mutated) in mutations(&stream, at) {
                 let sound = is_sound(kind, &play(kind, &mutated));
-                // What comes after the close_notify is ignored: the last byte again.
+                // Bytes after the close_notify are ignored. Here the last byte is repeated.
                 let harmless = stream == mutated
                     || may_change(&stream, at)
                     || skipped.contains(&at)
@@ -234,11 +235,12 @@ fn every_byte_that_the_client_sends() {
     }
 }
 
-/// What the server says in its first flight: then it is the client that notices.
+/// The server's first flight is changed, so the client must notice.
 #[test]
 fn every_byte_that_the_server_sends() {
     let returning = Returning::new();
-    // What the client gets, after what has been done to it; and whether it noticed nothing.
+    // Changes what the client receives. Returns whether neither side noticed, and the unchanged
+    // flight.
     let play = |kind, mutated: &dyn Fn(&[u8]) -> Vec<u8>| {
         let mut pair = returning.next(kind);
         let flight = pair.client.send(usize::MAX);
@@ -262,7 +264,7 @@ fn every_byte_that_the_server_sends() {
             pair.assert_same_view();
             assert!(pair.server.read == later());
         }
-        // Who noticed nothing yet, waits for what does not come.
+        // A side that has noticed nothing yet waits for what does not come.
         pair.client.end();
         pair.server.end();
         assert!(pair.client.status.is_err() && pair.server.status.is_err());
@@ -277,7 +279,7 @@ fn every_byte_that_the_server_sends() {
                 let (sound, flight) = play(kind, &|flight| mutated(flight).1);
                 let (what, mutated) = mutated(&flight);
                 let harmless = flight == mutated || may_change(&flight, at);
-                // A byte more at the end begins a record that does not come.
+                // An extra byte at the end begins a record that does not come.
                 assert!(
                     !sound || harmless || mutated.starts_with(&flight),
                     "{kind:?}, {what}: nobody noticed"
@@ -287,7 +289,7 @@ fn every_byte_that_the_server_sends() {
     }
 }
 
-/// Cut anywhere, it is no short success.
+/// A cut anywhere never looks like a short success.
 #[test]
 fn cut_anywhere() {
     for kind in [Accepted, Rejected, Retried] {
@@ -324,17 +326,18 @@ fn records_that_are_dropped_repeated_and_moved() {
             }
         }
     };
-    // In each line: dropped, repeated, changing places with the next, coming last.
+    // Each line has the outcomes of dropping, repeating, swapping with the next, and delaying to
+    // the end.
     let hello = [
         ChangeCipherSpec,
         Unexpected(22),
         ChangeCipherSpec,
         ChangeCipherSpec,
     ];
-    // A ChangeCipherSpec may come until Finished has; and after the close_notify anything may.
+    // A ChangeCipherSpec is accepted until Finished arrives. After the close_notify anything is.
     let change_cipher_spec = [Sound; 4];
     let close = [Truncated, Sound, Sound, Sound];
-    // RFC 9846, 5.3: a record opens under its own number alone.
+    // RFC 9846, 5.3: a record opens only under its own number.
     let [first, second, end_of_early_data, finished, data] = [[Bad; 4]; 5];
     check(
         Accepted,
@@ -351,9 +354,9 @@ fn records_that_are_dropped_repeated_and_moved() {
         ],
     );
 
-    // RFC 9846, 4.3.10: until a record opens, all that do not are skipped. So early data may be
-    // missing, repeated, or come in any order before the Finished; behind it nothing else opens any
-    // more. Where the Finished is missing all is skipped, and where it is late, all before it.
+    // RFC 9846, 4.3.10: records that do not open are skipped until one does. So early data may be
+    // missing, repeated, or in any order before the Finished, but not after it. Without the
+    // Finished everything is skipped, and if it is late, everything before it.
     let first = [Sound; 4];
     let second = [Sound, Sound, Bad, Sound];
     let finished = [Truncated, Bad, Bad, Truncated];
@@ -371,7 +374,7 @@ fn records_that_are_dropped_repeated_and_moved() {
         ],
     );
 
-    // After a retry it is skipped by its type until the second ClientHello has come.
+    // After a retry, early data is skipped by its type until the second ClientHello arrives.
     let hello = [
         ChangeCipherSpec,
         HelloChanged,

@@ -13,7 +13,7 @@ use fleeting::{
 use crate::early_data::world::World;
 use crate::support::{End, NOW, Pair, Seeded, pki};
 
-/// How much a server here takes, in bytes.
+/// How much early data a server here takes, in bytes.
 const MAX_SIZE: u32 = 1000;
 
 impl World {
@@ -23,12 +23,12 @@ impl World {
             .alpn(["a"])
     }
 
-    /// A connection of that client with that server, before anything has moved.
+    /// A connection of this world's client with that server, before anything has moved.
     fn pair(&self, server: &Server, seed: u64) -> Pair {
         Pair::between(&self.visitor().build().unwrap(), server, seed)
     }
 
-    /// Makes a full handshake, which leaves tickets, and no others.
+    /// Makes a full handshake, which leaves tickets and removes those before it.
     fn visit(&self, server: &Server) {
         self.sessions.clear();
         let mut pair = self.pair(server, 1);
@@ -75,7 +75,7 @@ fn is_accepted_and_answered_before_the_handshake_is_complete() {
     assert_eq!(pair.server.connection.write_early_data(b"200").unwrap(), 3);
     let answer = pair.server.send(usize::MAX);
     pair.client.receive(&answer, usize::MAX);
-    // One round trip after it began the client has its answer.
+    // The client has its answer one round trip after it began.
     assert_eq!(pair.client.read, b"200");
     assert!(!pair.client.connection.is_handshaking());
     pair.settle();
@@ -93,8 +93,8 @@ fn is_accepted_and_answered_before_the_handshake_is_complete() {
 
 #[test]
 fn is_rejected_and_not_sent_again() {
-    // The server takes none any more; it takes none of this guard's; it wants another share; it
-    // speaks something else.
+    // The server takes no early data any more, has another guard, wants another share, or speaks
+    // another protocol.
     type Change = fn(ServerBuilder) -> ServerBuilder;
     let changes: [Change; 4] = [
         |server| server,
@@ -169,8 +169,8 @@ fn a_replay_is_not_taken_twice() {
     }
 }
 
-/// The client holds its session still, so it is known who asks; but `authorize` does not let it in
-/// any more.
+/// The client still holds its session, so the server knows its identity, but `authorize` no longer
+/// accepts it.
 #[test]
 fn of_a_client_that_is_not_let_in_is_not_taken() {
     let world = World::new();
@@ -227,7 +227,7 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
 
 // ---- several servers ----
 
-/// A store that several servers share, and that can be out of reach.
+/// A store that several servers share, and that can be unreachable.
 #[derive(Default)]
 struct Store {
     seen: Mutex<HashSet<[u8; 32]>>,
@@ -244,8 +244,8 @@ impl ReplayStore for Store {
     }
 }
 
-/// What this server takes of a client's first flight: all of its early data, or none; the handshake
-/// goes on in either case.
+/// Returns true if this server takes the early data of a client's first flight. Asserts that it
+/// takes all or none, and that the handshake continues in either case.
 fn takes(server: &Server, flight: &[u8]) -> bool {
     let mut end = End::new(server.connection(NOW), Seeded(3));
     end.receive(flight, usize::MAX);
@@ -267,7 +267,7 @@ impl World {
         self.server().early_data(MAX_SIZE, guard).build().unwrap()
     }
 
-    /// The first flight of a client that has been at this server.
+    /// Returns the first flight of a client that has been at this server.
     fn flight(&self, server: &Server, seed: u64) -> Vec<u8> {
         self.visit(server);
         let mut pair = self.pair(server, seed);
@@ -275,15 +275,15 @@ impl World {
         pair.client.send(usize::MAX)
     }
 
-    /// A client offers early data to this server; whether it was taken. Its session is resumed
-    /// anyway.
+    /// A client offers early data to this server. Returns whether the server takes it. The session
+    /// is resumed anyway.
     fn is_taken(&self, server: &Server, seed: u64) -> bool {
         let mut pair = self.pair(server, seed);
         assert_eq!(pair.client.connection.write_early_data(b"pay").unwrap(), 3);
         pair.settle();
         pair.assert_same_view();
         assert!(pair.server.connection.negotiated().unwrap().resumed());
-        // For the next one there are new tickets.
+        // New tickets for the next connection.
         pair.server.write(b"");
         pair.settle();
         let taken = outcomes(&pair) == [EarlyData::Accepted; 2];
@@ -293,8 +293,8 @@ impl World {
     }
 }
 
-/// RFC 9846, section 8: "sharing state to guarantee that the 0-RTT data is accepted at most once":
-/// wherever it comes first.
+/// RFC 9846, section 8: "sharing state to guarantee that the 0-RTT data is accepted at most once",
+/// wherever it arrives first.
 #[test]
 fn nodes_that_share_a_store_take_it_once_together() {
     let world = World::new();
@@ -310,8 +310,8 @@ fn nodes_that_share_a_store_take_it_once_together() {
             assert!(!takes(node, &flight));
         }
     }
-    // A ticket of one is good at another; while the store is away none takes anything, and
-    // afterwards nothing that was refused is taken by mistake.
+    // A ticket of one node is valid at another. While the store is unreachable no node takes early
+    // data, and afterwards none takes by mistake what was refused.
     world.visit(&nodes[0]);
     assert!(world.is_taken(&nodes[1], 20));
     store.away.store(true, Ordering::SeqCst);
@@ -321,8 +321,8 @@ fn nodes_that_share_a_store_take_it_once_together() {
 }
 
 /// "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for that
-/// ticket in any other zone" (8.2): nodes that share ticket keys and nothing else resume each
-/// other's sessions, and take early data under their own tickets alone.
+/// ticket in any other zone" (8.2): nodes that share only ticket keys resume each other's sessions,
+/// but take early data only under their own tickets.
 #[test]
 fn nodes_that_share_nothing_take_their_own_alone() {
     let world = World::new();
@@ -334,7 +334,7 @@ fn nodes_that_share_nothing_take_their_own_alone() {
     ] {
         let (one, other) = (world.node(one), world.node(other));
         for (home, away) in [(&one, &other), (&other, &one)] {
-            // Delivered to the other first, too.
+            // This holds also if the other node receives it first.
             for (seed, away_first) in [(30, false), (31, true)] {
                 let flight = world.flight(home, seed);
                 if away_first {
@@ -350,8 +350,8 @@ fn nodes_that_share_nothing_take_their_own_alone() {
 }
 
 /// "When implementations are freshly started, they SHOULD reject 0-RTT as long as any portion of
-/// their recording window overlaps the startup time" (8.2): a guard in memory is empty then, while
-/// the ticket keys may have stayed.
+/// their recording window overlaps the startup time" (8.2): after a restart a guard in memory is
+/// empty, but the ticket keys may be the same.
 #[test]
 fn nothing_from_before_a_restart_is_taken() {
     let world = World::new();
@@ -362,14 +362,14 @@ fn nothing_from_before_a_restart_is_taken() {
     drop(before);
 
     let after = world.node(guard());
-    // What had been taken, and what had not come yet; and what is under a ticket from before,
-    // though it is new.
+    // Rejected are a flight that was taken before, one that had not arrived yet, and a new one
+    // under an old ticket.
     assert!(!takes(&after, &seen) && !takes(&after, &held_back));
     assert!(!world.is_taken(&after, 42));
-    // That connection brought tickets of the new guard.
+    // That connection left tickets of the new guard.
     assert!(world.is_taken(&after, 43));
 
-    // A store outlives the server, and so does what it remembers.
+    // A store outlives the server, and so do its entries.
     let world = World::new();
     let store = Arc::new(Store::default());
     let node = || world.node(ReplayGuard::with_store("here", Arc::clone(&store)));

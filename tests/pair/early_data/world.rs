@@ -35,7 +35,7 @@ impl World {
     /// Makes the handshake of this pair, which leaves tickets.
     pub fn leave_tickets(&self, pair: &mut Pair) {
         pair.settle();
-        // Tickets go out with the server's first data, be it none.
+        // Tickets are sent with the server's first data, even if it is empty.
         pair.server.write(b"");
         pair.settle();
         assert!(!self.sessions.is_empty());

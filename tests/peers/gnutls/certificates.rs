@@ -57,7 +57,7 @@ fn gnutls_cli_talks_to_us() {
             exporters_agree(&stream, &program);
 
             exchange(&mut stream, &program, "bulk", BULK);
-            // It asks for ours too (RFC 9846, 4.7.3).
+            // It requests that we renew our keys too (RFC 9846, 4.7.3).
             program.type_in("^rekey^\n");
             program.wait_for("- Rekey was completed");
             exchange(&mut stream, &program, "^rekey^", 100);
@@ -66,14 +66,14 @@ fn gnutls_cli_talks_to_us() {
             exchange(&mut stream, &program, "rekeyed", 100);
 
             if shown {
-                // The end of its input is the end of the connection.
+                // The connection ends at the end of its input.
                 program.end_input();
                 expect_end(&mut stream, &program);
                 stream.close().unwrap();
             } else {
                 stream.close().unwrap();
                 program.wait_for("- Peer has closed the GnuTLS connection");
-                // It goes without a word then.
+                // It then ends without a close_notify.
                 let error = read_error(&mut stream);
                 assert!(matches!(error, Error::Truncated), "{error:?}");
             }
@@ -130,7 +130,7 @@ fn we_talk_to_gnutls_serv() {
 
 // ---- resumption, groups, retries ----
 
-/// A server with other keys has no use for the ticket.
+/// A server with other keys cannot use the ticket.
 #[test]
 #[ignore = "needs gnutls-cli"]
 fn gnutls_cli_resumes() {
@@ -195,7 +195,7 @@ fn gnutls_cli_resumes() {
     }
 }
 
-/// A full handshake and two that follow from it; then the server is started anew.
+/// A full handshake is followed by two resumed ones. Then the server is restarted.
 #[test]
 #[ignore = "needs gnutls-serv"]
 fn we_resume_with_gnutls_serv() {
@@ -240,7 +240,8 @@ fn we_resume_with_gnutls_serv() {
     }
 }
 
-/// Each twice, so that a retry is met by a ticket too, and with a client certificate.
+/// Makes each connection twice, with a client certificate, so that a retry also occurs with a
+/// ticket.
 #[test]
 #[ignore = "needs gnutls-cli"]
 fn gnutls_cli_is_led_to_a_group() {
@@ -253,7 +254,7 @@ fn gnutls_cli_is_led_to_a_group() {
         bool,
     );
     let rows: [Row; 6] = [
-        // It shares secp256r1 and X25519.
+        // It sends shares for secp256r1 and X25519.
         ("", &[], |ours| ours, X25519, false),
         ("", &[], |ours| ours.groups([P256]), P256, false),
         (
@@ -334,7 +335,8 @@ fn gnutls_cli_is_led_to_a_group() {
     }
 }
 
-/// Each twice, so that a retry is met by a ticket too, and with a client certificate.
+/// Makes each connection twice, with a client certificate, so that a retry also occurs with a
+/// ticket.
 #[test]
 #[ignore = "needs gnutls-serv"]
 fn gnutls_serv_leads_us_to_a_group() {
@@ -406,8 +408,8 @@ fn gnutls_serv_leads_us_to_a_group() {
 
 // ---- record_size_limit ----
 
-/// Each side keeps to the other's limit (RFC 8449): of content and its type, to which a record adds
-/// 16 bytes. (GnuTLS adds the type to its option.)
+/// Asserts that each side obeys the other's limit (RFC 8449) on content and its type, to which a
+/// record adds 16 bytes. (GnuTLS adds the type to its option.)
 fn assert_kept(stream: &Tls, ours: usize, theirs: usize) {
     assert_eq!(
         stream.get_ref().longest_records(),
@@ -429,7 +431,7 @@ fn gnutls_cli_and_we_keep_to_record_sizes() {
     let mut program = gnutls_cli(&world, &door, &priority(SUITES[0]), &arguments);
     let mut stream = door.accept(&server, &program).unwrap();
     exchange(&mut stream, &program, "a line", 32);
-    // It cuts its certificates; what is typed in and does not fit it loses.
+    // It splits its certificates, but loses input that is longer than a record.
     let bulk = lines("bulk", BULK);
     stream.write_all(&bulk).unwrap();
     program.wait_for(&bulk);
@@ -466,7 +468,7 @@ fn gnutls_serv_and_we_keep_to_record_sizes() {
 #[ignore = "needs gnutls-cli"]
 fn gnutls_cli_refuses_our_certificate() {
     let world = World::new();
-    // Whatever the reason.
+    // The alert is the same for any reason.
     let alert = AlertDescription::BAD_CERTIFICATE;
     for server in [
         world.pki.untrusted_server(),
@@ -486,7 +488,8 @@ fn gnutls_cli_refuses_our_certificate() {
 fn gnutls_serv_refuses_our_certificate() {
     let world = World::new();
     for (client, alert) in [
-        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        // It names its authority, which is not ours, so we present no certificate (RFC 9846,
+        // 4.3.4).
         (
             Some(world.pki.untrusted_client()),
             AlertDescription::CERTIFICATE_REQUIRED,

@@ -1,9 +1,9 @@
-//! GnuTLS's commands `gnutls-cli` and `gnutls-serv`: how they are started, and what they say.
+//! GnuTLS's commands `gnutls-cli` and `gnutls-serv`: how they are started, and what they print.
 //!
-//! The client sends what is typed into it, takes `^rekey^` for a command, and prints what it
-//! receives; the server sends back what it receives. Both put secp256r1 first: the client sends
-//! shares of that and of X25519, or of that alone; the server takes the client's first group,
-//! shared or not.
+//! The client sends its standard input, treats `^rekey^` as a command, and prints what it receives.
+//! The server sends back what it receives. Both prefer secp256r1. The client sends shares of that
+//! and of X25519, or of secp256r1 only. The server takes the client's first group, with or without
+//! a share.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use crate::support::{SERVER_NAME, Suite, lines};
 
 const INSTALL: &str = "apt-get install gnutls-bin";
 
-/// TLS 1.3 alone, and this suite.
+/// The priority string for TLS 1.3 only, with this suite.
 pub fn priority(suite: Suite) -> String {
     let cipher = match suite.1 {
         "TLS_AES_128_GCM_SHA256" => "AES-128-GCM",
@@ -22,7 +22,7 @@ pub fn priority(suite: Suite) -> String {
     format!("NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+{cipher}")
 }
 
-/// `gnutls-cli` on its way to us. It checks our certificate and our name.
+/// Starts `gnutls-cli`, which connects to us and checks our certificate and our name.
 pub fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> Program {
     let port = door.port().to_string();
     let fixed = [
@@ -48,9 +48,9 @@ pub fn gnutls_cli(world: &World, door: &Door, priority: &str, more: &[&str]) -> 
     Program::start("gnutls-cli", INSTALL, fixed.iter().chain(&rest).chain(more))
 }
 
-/// `gnutls-serv`, and its port.
+/// Starts `gnutls-serv`. Returns the server and its port.
 pub fn gnutls_serv(world: &World, files: &Files, priority: &str, more: &[&str]) -> (Program, u16) {
-    // It cannot find a free port, so somebody may be faster.
+    // It cannot find a free port, so another program may take the port first.
     for _ in 0..10 {
         let number = free_port();
         let port = number.to_string();
@@ -90,9 +90,10 @@ pub fn exporters_agree(stream: &Tls, program: &Program) {
     assert_eq!(program.wait_for_line("- Key material: "), exported(stream));
 }
 
-/// Data to `gnutls-serv` and back.
+/// Sends data to `gnutls-serv`, which sends it back.
 pub fn echo(stream: &mut Tls, program: &Program, what: &str, length: usize) {
-    // It sends what it has read before it reads more: all at once would fill both directions.
+    // It sends back what it has read before it reads more, so sending everything at once would fill
+    // both directions.
     for piece in lines(what, length).chunks(8192) {
         stream
             .write_all(piece)
@@ -108,9 +109,10 @@ pub fn with_identity(files: &Files) -> [&str; 4] {
 /// `gnutls-cli --resume` connects, disconnects when it has a ticket, and connects again.
 pub const RESUME: [&str; 2] = ["--resume", "--waitresumption"];
 
-/// The first of its two connections. What it says about that it keeps to itself until the second.
+/// Ends the first of its two connections. It prints what it knows about that one only after the
+/// second.
 pub fn end_first(mut stream: Tls, program: &Program) {
-    // It waits for a ticket, which goes out with what we send first.
+    // It waits for a ticket, which is sent with our first data.
     stream.close().unwrap();
     expect_end(&mut stream, program);
 }

@@ -1,7 +1,7 @@
 //! Early data (0-RTT) from GnuTLS's `gnutls-cli` and to its `gnutls-serv`.
 //!
-//! `gnutls-cli --earlydata` sends a file when it resumes; `gnutls-serv --earlydata` takes such data
-//! and says nothing of it.
+//! `gnutls-cli --earlydata` sends a file when it resumes. `gnutls-serv --earlydata` accepts such
+//! data and prints nothing about it.
 
 use fleeting::{Client, EarlyData, ReplayGuard, Server, TicketKeys};
 
@@ -12,12 +12,12 @@ use crate::program::{
 use crate::support::{SUITES, lines};
 use crate::wire::EARLY_DATA;
 
-/// How much early data is sent, in bytes, and as much is taken: several records.
+/// How much early data is sent and accepted, in bytes: several records.
 const SIZE: usize = 40_000;
 
 const MAX_SIZE: u32 = 40_000;
 
-/// Its second connection is to a server that takes early data, or to one that does not.
+/// The second connection is to a server that accepts early data, or to one that does not.
 #[test]
 #[ignore = "needs gnutls-cli"]
 fn gnutls_cli_sends_early_data() {
@@ -80,8 +80,8 @@ fn gnutls_cli_sends_early_data() {
     }
 }
 
-/// Under a ticket of the server that is there; then the server is started anew and knows nothing of
-/// it.
+/// Early data is sent under a ticket of the running server. Then the server is restarted, and does
+/// not know the ticket.
 #[test]
 #[ignore = "needs gnutls-serv"]
 fn we_send_early_data_to_gnutls_serv() {
@@ -100,8 +100,8 @@ fn we_send_early_data_to_gnutls_serv() {
             for number in 1..=3 {
                 let mut stream = match (anew, number) {
                     (false, 1) => connect(&client, port).unwrap(),
-                    // What it skips it counts with all that is round it, and skips no more than it
-                    // would take.
+                    // It counts skipped data with the bytes that records add, and skips no more
+                    // than it would accept.
                     (true, 1) => {
                         connect_early(&client, port, &lines("early", SIZE - 1000)).unwrap()
                     }

@@ -1,7 +1,7 @@
 //! External PSKs with GnuTLS's `gnutls-cli` and `gnutls-serv`.
 //!
-//! Both use PSKs as they are, with SHA-256. To `gnutls-serv` an unknown PSK and a wrong one are the
-//! same: it makes a secret up.
+//! Both use PSKs without import, with SHA-256. `gnutls-serv` does not distinguish an unknown PSK
+//! from a wrong one: it invents a secret.
 
 use std::io::Write;
 
@@ -19,7 +19,7 @@ use crate::support::{SUITES, Suite};
 
 const IDENTITY: &str = "sensor17";
 
-/// Those that go with SHA-256.
+/// The suites with SHA-256.
 const SHA256_SUITES: [Suite; 2] = [SUITES[0], SUITES[2]];
 
 fn with_psks(suite: Suite) -> String {
@@ -67,7 +67,7 @@ fn gnutls_cli_comes_with_a_psk() {
         }
     }
 
-    // RFC 9846, F.6: where there are PSKs alone, a wrong one and an unknown one look alike.
+    // RFC 9846, F.6: if only PSKs are accepted, a wrong one and an unknown one look alike.
     type Row = (&'static str, &'static str, fn(&Fault) -> bool);
     let rows: [Row; 2] = [
         (IDENTITY, WRONG_HEX, |fault| {

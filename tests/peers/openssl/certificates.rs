@@ -19,13 +19,13 @@ use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SERVER_NAME, SUITES, Suite};
 use crate::wire::PRE_SHARED_KEY;
 
-/// In how many connections `s_server` has seen our client certificate.
+/// Returns in how many connections `s_server` has seen our client certificate.
 fn times_seen(program: &Program) -> usize {
     program.times(&format!("\nsubject=CN = {CLIENT_NAME}\n"))
         + program.times(&format!("\nsubject=CN={CLIENT_NAME}\n"))
 }
 
-/// What both directions have in common once they are connected: exporter, data, KeyUpdate.
+/// Covers what both roles share once connected: exporter, data, KeyUpdate.
 fn converse(world: &World, stream: &mut Tls, program: &Program, suite: Suite) {
     assert_eq!(stream.cipher_suite(), suite.0);
     assert_eq!(stream.group(), X25519);
@@ -33,7 +33,7 @@ fn converse(world: &World, stream: &mut Tls, program: &Program, suite: Suite) {
 
     exchange(stream, program, "bulk", BULK);
 
-    // From them, without a question (RFC 9846, 4.7.3).
+    // OpenSSL sends a KeyUpdate without a request (RFC 9846, 4.7.3).
     program.type_in("k\n");
     wait_until("OpenSSL's KeyUpdate", || {
         count(world, ">>>", "KeyUpdate") == 1
@@ -42,16 +42,16 @@ fn converse(world: &World, stream: &mut Tls, program: &Program, suite: Suite) {
     assert_eq!(
         count(world, "<<<", "KeyUpdate"),
         0,
-        "answered what was not asked"
+        "we answered without a request"
     );
-    // With one: we answer before our next data.
+    // OpenSSL sends one with a request, which we answer before our next data.
     program.type_in("K\n");
     wait_until("OpenSSL's KeyUpdate", || {
         count(world, ">>>", "KeyUpdate") == 2
     });
     exchange(stream, program, "K", 100);
     assert_eq!(count(world, "<<<", "KeyUpdate"), 1);
-    // From us, who always ask: it answers before its next data.
+    // Our KeyUpdate always has a request, which OpenSSL answers before its next data.
     stream.rekey().unwrap();
     exchange(stream, program, "rekey", BULK);
     exchange(stream, program, "rekeyed", BULK);
@@ -165,7 +165,7 @@ fn we_talk_to_s_server() {
                 program.wait_for("shutting down SSL");
                 expect_end(&mut stream, &program);
             } else {
-                // `s_server` closes the socket and says nothing.
+                // `s_server` closes the socket without an alert.
                 program.type_in("Q\n");
                 let error = read_error(&mut stream);
                 assert!(matches!(error, Error::Truncated), "{error:?}");
@@ -177,8 +177,8 @@ fn we_talk_to_s_server() {
 
 // ---- resumption, groups, retries ----
 
-/// A full handshake and two that follow from it; then a server with other keys, who has no use for
-/// its ticket; and one resumed there.
+/// A full handshake is followed by two resumed ones, then one at a server with other keys, which
+/// cannot use the ticket, and one resumed there.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_resumes() {
@@ -241,7 +241,7 @@ fn s_client_resumes() {
     }
 }
 
-/// A full handshake and two that follow from it; then the server is started anew.
+/// A full handshake is followed by two resumed ones. Then the server is restarted.
 #[test]
 #[ignore = "needs openssl"]
 fn we_resume_with_s_server() {
@@ -276,7 +276,7 @@ fn we_resume_with_s_server() {
                         &format!("anew: {anew} {number}"),
                         100,
                     );
-                    // It says this before it looks at what is typed.
+                    // It prints this before it reads its standard input.
                     assert_eq!(program.times("\nReused session-id\n"), number - 1);
                     assert_eq!(
                         times_seen(&program),
@@ -291,8 +291,8 @@ fn we_resume_with_s_server() {
     }
 }
 
-/// It sends a share of its first group alone. Each twice, so that a retry is met by a ticket too,
-/// and with a client certificate.
+/// It sends a share for its first group only. Makes each connection twice, with a client
+/// certificate, so that a retry also occurs with a ticket.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_is_led_to_a_group() {
@@ -361,7 +361,8 @@ fn s_client_is_led_to_a_group() {
     }
 }
 
-/// Each twice, so that a retry is met by a ticket too, and with a client certificate.
+/// Makes each connection twice, with a client certificate, so that a retry also occurs with a
+/// ticket.
 #[test]
 #[ignore = "needs openssl"]
 fn s_server_leads_us_to_a_group() {
@@ -387,7 +388,7 @@ fn s_server_leads_us_to_a_group() {
             X25519,
             true,
         ),
-        // It knows neither the hybrid nor a reason to look for another share.
+        // It does not know the hybrid, and has no reason to ask for another share.
         ("P-256:X25519", |ours| ours, X25519, false),
     ];
     for (groups, ours, group, retried) in rows {
@@ -460,7 +461,8 @@ fn s_server_refuses_our_certificate() {
             Some(world.pki.untrusted_client()),
             AlertDescription::UNKNOWN_CA,
         ),
-        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        // It names its authority, which is not ours, so we present no certificate (RFC 9846,
+        // 4.3.4).
         (
             "-CAfile",
             Some(world.pki.untrusted_client()),

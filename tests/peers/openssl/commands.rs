@@ -1,15 +1,15 @@
-//! OpenSSL's commands `s_client` and `s_server`: how they are started, and what they say.
+//! OpenSSL's commands `s_client` and `s_server`: how they are started, and what they print.
 //!
-//! Both send what is typed into them and print what they receive. A line that begins with `K` is a
-//! command: renew the keys and ask the peer to do the same; with `k`: renew them without asking;
-//! with `Q`: close. `-msgfile` gets a line for every message.
+//! Both send their standard input and print what they receive. A line that begins with `K` is a
+//! command: renew the keys and request the same of the peer. With `k`: renew them without a
+//! request. With `Q`: close. `-msgfile` gets a line for every message.
 
 use crate::program::{BULK, Door, Files, Program, Tls, World, exchange, expect_end, exported};
 use crate::support::SERVER_NAME;
 
 const INSTALL: &str = "apt-get install openssl";
 
-/// `s_client` on its way to us. It checks our certificate and our name.
+/// Starts `s_client`, which connects to us and checks our certificate and our name.
 pub fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
     let target = format!("127.0.0.1:{}", door.port());
     let messages = world.folder.path("messages");
@@ -35,11 +35,11 @@ pub fn s_client(world: &World, door: &Door, more: &[&str]) -> Program {
     Program::start("openssl", INSTALL, fixed.iter().chain(&rest).chain(more))
 }
 
-/// `s_server` with that identity, and its port: for one connection, or as many after one another as
-/// a second `-naccept` says.
+/// Starts `s_server` with this identity. Returns the server and its port. It serves one connection,
+/// or as many in sequence as a second `-naccept` says.
 pub fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
     let mut arguments = vec!["-cert", &files.chain, "-key", &files.key];
-    // An empty file is an error to it.
+    // An empty file would be an error.
     if !std::fs::read(&files.issuers).unwrap().is_empty() {
         arguments.extend(["-cert_chain", &files.issuers]);
     }
@@ -47,7 +47,7 @@ pub fn s_server(world: &World, files: &Files, more: &[&str]) -> (Program, u16) {
     nameless_s_server(world, &arguments)
 }
 
-/// The same with no identity but what the arguments give it.
+/// Like `s_server`, but without an identity unless the arguments give one.
 pub fn nameless_s_server(world: &World, more: &[&str]) -> (Program, u16) {
     let messages = world.folder.path("messages");
     let fixed = [
@@ -67,7 +67,7 @@ pub fn nameless_s_server(world: &World, more: &[&str]) -> (Program, u16) {
     (program, port)
 }
 
-/// How many of these messages it has sent (`>>>`) and received (`<<<`).
+/// Returns how many of these messages it has sent (`>>>`) or received (`<<<`).
 pub fn count(world: &World, direction: &str, message: &str) -> usize {
     world
         .folder
@@ -77,7 +77,7 @@ pub fn count(world: &World, direction: &str, message: &str) -> usize {
         .count()
 }
 
-/// The arguments with which `s_client` shows this certificate.
+/// The arguments with which `s_client` presents this certificate.
 pub fn with_identity(files: &Files) -> [&str; 6] {
     let Files {
         chain,
@@ -87,7 +87,8 @@ pub fn with_identity(files: &Files) -> [&str; 6] {
     ["-cert", chain, "-key", key, "-cert_chain", issuers]
 }
 
-/// A file that `s_client` keeps its session in, from the second connection on for use.
+/// The arguments for a file in which `s_client` keeps its session. With `use_it`, it resumes that
+/// session.
 pub fn with_session(file: &str, use_it: bool) -> Vec<&str> {
     if use_it {
         vec!["-sess_in", file, "-sess_out", file]
@@ -101,14 +102,14 @@ pub fn exporters_agree(stream: &Tls, program: &Program) {
     assert_eq!(theirs, exported(stream).to_uppercase());
 }
 
-/// Data and new keys both ways.
+/// Sends data and renews keys in both directions.
 pub fn exchange_and_rekey(stream: &mut Tls, program: &Program, what: &str) {
     exchange(stream, program, what, BULK);
     stream.rekey().unwrap();
     exchange(stream, program, &format!("{what} K"), 100);
 }
 
-/// The same, and the end, which `s_client` begins.
+/// Like `exchange_and_rekey`, after which `s_client` ends the connection.
 pub fn end_with_s_client(mut stream: Tls, mut program: Program) {
     exporters_agree(&stream, &program);
     exchange_and_rekey(&mut stream, &program, "bulk");

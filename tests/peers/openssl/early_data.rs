@@ -1,9 +1,9 @@
 //! Early data (0-RTT) from OpenSSL's `s_client` and to its `s_server`, 3.0 or newer. Debian:
 //! `apt-get install openssl`.
 //!
-//! `s_client` sends a file when its session allows it, and says what became of that. `s_server`
-//! prints early data, and answers none; with anti-replay, which is its default, it keeps its
-//! sessions itself and uses each once.
+//! `s_client` sends a file if its session allows it, and prints the outcome. `s_server` prints
+//! early data, and does not answer it. With anti-replay, its default, it keeps the sessions itself
+//! and uses each once.
 
 use std::io::Write;
 
@@ -22,7 +22,7 @@ use crate::speaker::{P256, X25519};
 use crate::support::{CLIENT_NAME, SUITES, lines, now};
 use crate::wire::{EARLY_DATA, PRE_SHARED_KEY};
 
-/// What a server takes, in bytes, and what is sent: several records.
+/// How much early data a server accepts and a client sends, in bytes: several records.
 const MAX_SIZE: u32 = 40_000;
 const SIZE: usize = 40_000;
 
@@ -34,8 +34,8 @@ fn guard() -> ReplayGuard {
 
 // ---- s_client to us ----
 
-/// A full handshake, and then early data under tickets, also under those of connections that had
-/// some.
+/// A full handshake is followed by early data under its tickets, and under the tickets of
+/// connections that had early data.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_sends_early_data() {
@@ -115,7 +115,7 @@ fn s_client_sends_early_data() {
     }
 }
 
-/// Whatever the reason is, the handshake goes on, and what follows is read.
+/// The handshake continues whatever the reason for the rejection, and the data after it is read.
 #[test]
 #[ignore = "needs openssl"]
 fn we_reject_s_clients_early_data() {
@@ -123,7 +123,7 @@ fn we_reject_s_clients_early_data() {
     let file = world.folder.write("early", lines("early", SIZE));
     let takes_it = |server: ServerBuilder| server.early_data(MAX_SIZE, guard());
     type Change<'a> = &'a dyn Fn(ServerBuilder) -> ServerBuilder;
-    // What our server changes; whether it takes the ticket then; whether it retries.
+    // The change to our server, whether it then accepts the ticket, and whether it retries.
     let rows: [(&str, Change<'_>, bool, bool); 6] = [
         ("no early data", &|server| server, true, false),
         ("another guard, as after a restart", &takes_it, true, false),
@@ -206,7 +206,7 @@ fn we_reject_s_clients_early_data() {
     }
 }
 
-/// A store that takes everything to be new.
+/// A store that reports everything as new.
 struct Forgetful;
 
 impl ReplayStore for Forgetful {
@@ -215,8 +215,8 @@ impl ReplayStore for Forgetful {
     }
 }
 
-/// What someone recorded of a connection, played to the same server (RFC 9846, 8.2), which takes
-/// the PSK and no early data.
+/// A recorded connection is replayed to the same server (RFC 9846, 8.2), which accepts the PSK but
+/// no early data.
 #[test]
 #[ignore = "needs openssl"]
 fn s_clients_early_data_is_not_taken_twice() {
@@ -233,7 +233,8 @@ fn s_clients_early_data_is_not_taken_twice() {
             .build()
             .unwrap();
         let session = world.folder.path("session");
-        // A client may use a ticket twice: that is no replay, since it is another ClientHello.
+        // A client may use a ticket twice, which is not a replay, since its ClientHello is another
+        // one.
         for number in 1..=3 {
             let arguments = if number == 1 {
                 with_session(&session, false)
@@ -280,9 +281,9 @@ fn s_clients_early_data_is_not_taken_twice() {
 
 // ---- us to s_server ----
 
-/// The early data of a connection, if it said that there was some.
+/// Asserts that the program printed this early data.
 fn assert_read(program: &Program, early: &[u8]) {
-    // What it says first comes after the first record of 16 KiB.
+    // Its first message comes after the first record of 16 KiB.
     program.wait_for("Early data received:\n");
     early
         .chunks(16_384)
@@ -290,7 +291,7 @@ fn assert_read(program: &Program, early: &[u8]) {
     program.wait_for("\nEnd of early data\n");
 }
 
-/// Data both ways, and the end, which we begin.
+/// Sends data in both directions, and ends the connection from our side.
 fn end_with_s_server(mut stream: Tls, program: &Program, what: &str) {
     settle(&mut stream, program, what);
     exchange_and_rekey(&mut stream, program, what);
@@ -350,14 +351,14 @@ fn we_send_early_data_to_s_server() {
     }
 }
 
-/// What a connection leaves, one to the same server with another wish, to one that takes none, or
-/// to one that was started anew.
+/// A connection leaves a session. The next one is to the same server with another request, to a
+/// server that accepts no early data, or to a restarted one.
 #[test]
 #[ignore = "needs openssl"]
 fn s_server_rejects_our_early_data() {
     let world = World::new();
-    // What the server is told besides; what the second client speaks and shares; whether the server
-    // is started anew, and retries.
+    // The additional arguments of the server, the protocols and the share of the second client,
+    // whether the server is restarted, and whether it retries.
     type Row = (
         &'static str,
         &'static [&'static str],
@@ -383,7 +384,7 @@ fn s_server_rejects_our_early_data() {
             false,
             false,
         ),
-        // With anti-replay it forgets its session at the first ClientHello.
+        // With anti-replay it would forget its session at the first ClientHello.
         (
             "another group",
             &["-early_data", "-groups", "X25519", "-no_anti_replay"],
@@ -444,7 +445,7 @@ fn s_server_rejects_our_early_data() {
             .key_shares([share])
             .build()
             .unwrap();
-        // After a retry it skips no record that is longer than one in the clear may be.
+        // After a retry it does not skip records that are longer than an unprotected one may be.
         let size = if retried { 16_000 } else { SIZE };
         let stream = connect_early(&client, port, &lines("early", size)).unwrap();
         assert_eq!(stream.early_data(), EarlyData::Rejected);
@@ -463,7 +464,7 @@ fn s_server_rejects_our_early_data() {
     }
 }
 
-/// What is written beyond a server's limit does not go out early.
+/// Data beyond a server's limit is not sent early.
 #[test]
 #[ignore = "needs openssl"]
 fn s_server_is_sent_no_more_than_it_takes() {

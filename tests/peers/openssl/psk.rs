@@ -1,8 +1,8 @@
 //! External PSKs with OpenSSL's `s_client` and `s_server`, 3.0 or newer. Debian:
 //! `apt-get install openssl`.
 //!
-//! Both take an identity and a secret in hexadecimal digits, use them as they are, and with SHA-256
-//! alone. (They cannot import.)
+//! Both take an identity and a secret in hexadecimal digits. They use PSKs only without import, and
+//! with SHA-256.
 
 use std::io::Write;
 
@@ -32,13 +32,13 @@ const UNKNOWN: [&str; 4] = ["-psk_identity", "sensor 18", "-psk", HEX];
 
 const WRONG: [&str; 4] = ["-psk_identity", IDENTITY, "-psk", WRONG_HEX];
 
-/// Those that go with SHA-256, in OpenSSL's order.
+/// The suites with SHA-256, in OpenSSL's order.
 const SHA256_SUITES: [Suite; 2] = [SUITES[2], SUITES[0]];
 
-/// How much early data is sent, in bytes, and as much is taken.
+/// How much early data is sent and accepted, in bytes.
 const SIZE: usize = 1024;
 
-/// Authenticated by the PSK and by nothing else.
+/// Asserts that only the PSK authenticated the peer.
 fn assert_known(stream: &Tls, resumed: bool) {
     assert_eq!(
         stream.external_psk().unwrap().identity(),
@@ -50,8 +50,8 @@ fn assert_known(stream: &Tls, resumed: bool) {
 
 // ---- what works ----
 
-/// With the PSK alone, and beside certificates; then with the tickets that came with it, and with
-/// early data under them.
+/// A client offers only the PSK, or has certificates too. Then it uses the tickets of that
+/// connection, with early data.
 #[test]
 #[ignore = "needs openssl"]
 fn s_client_comes_with_a_psk() {
@@ -62,8 +62,8 @@ fn s_client_comes_with_a_psk() {
     let alone = || Server::builder().external_psks([psk(IDENTITY)]);
     let beside = || alone().identity(world.pki.server.clone());
     let (chacha, aes) = (SHA256_SUITES[0].0, SHA256_SUITES[1].0);
-    // Its suites and groups, ours, and what is agreed upon: with all suites, one that the PSK goes
-    // with.
+    // Its suites and groups, our configuration, and the suite and group agreed on. If all suites
+    // are offered, the PSK's hash limits the choice.
     type Row<'a> = (
         &'a str,
         &'a str,
@@ -201,7 +201,7 @@ fn we_come_to_s_server_with_a_psk() {
             println!(
                 "{suites}, {groups}, retried: {retried}, it has a certificate: {with_certificate}"
             );
-            // Those with the server before are nothing to this one.
+            // Sessions of the previous server do not fit this one.
             sessions.clear();
             let fixed = [
                 "-naccept",
@@ -256,7 +256,7 @@ fn we_come_to_s_server_with_a_psk() {
     }
 }
 
-/// Who does not know the PSK goes by certificate, if both sides do.
+/// A PSK that the server does not know is ignored, and certificates are used if both sides do that.
 #[test]
 #[ignore = "needs openssl"]
 fn an_unknown_psk_beside_a_certificate_is_ignored() {
@@ -314,7 +314,7 @@ fn we_refuse_s_clients_psk() {
     );
     let rows: [Row<'_>; 5] = [
         // RFC 9846, 4.3.11: "If this value is not present or does not validate, the server MUST
-        // abort the handshake"; F.6: both look alike where there are PSKs alone.
+        // abort the handshake"; F.6: both look alike if only PSKs are accepted.
         (
             alone(),
             WRONG.to_vec(),
@@ -339,7 +339,7 @@ fn we_refuse_s_clients_psk() {
             |fault| matches!(fault, Fault::MissingExtension { .. }),
             109,
         ),
-        // It does not go with the only suite that is offered.
+        // The PSK does not fit the only suite that is offered.
         (
             alone(),
             [&KNOWN[..], &["-ciphersuites", SUITES[1].1]].concat(),
@@ -370,7 +370,7 @@ fn s_server_refuses_our_psk() {
     for (client, arguments, alert) in [
         (alone(), &WRONG, AlertDescription::ILLEGAL_PARAMETER),
         (trusting(), &WRONG, AlertDescription::ILLEGAL_PARAMETER),
-        // We say nothing of signatures, and it has nothing but a certificate.
+        // We offer no signature algorithms, and the server has only a certificate.
         (alone(), &UNKNOWN, AlertDescription::MISSING_EXTENSION),
         (trusting(), &UNKNOWN, AlertDescription::HANDSHAKE_FAILURE),
     ] {

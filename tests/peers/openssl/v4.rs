@@ -1,6 +1,6 @@
-//! OpenSSL 4 by pyOpenSSL and the program `peer.py`: what `openssl` of Debian is too old for.
-//! `pip install pyopenssl`; the package `cryptography` that comes with it brings OpenSSL. It begins
-//! no KeyUpdate.
+//! OpenSSL 4 through pyOpenSSL and the program `peer.py`, because Debian's `openssl` is too old.
+//! Install it by `pip install pyopenssl`: the package `cryptography` that it requires contains
+//! OpenSSL. It starts no KeyUpdate.
 
 use crate::speaker::{self, HYBRID, Speaker};
 
@@ -49,7 +49,7 @@ fn we_resume_with_openssl4_server() {
 #[test]
 #[ignore = "needs pyopenssl"]
 fn openssl4_client_is_led_to_a_group() {
-    // It shares the first alone: we want a better group all the same.
+    // It sends a share only for the first group, but we want a better one.
     speaker::client_is_led_to_group(
         &openssl4(),
         &[("X25519,X25519MLKEM768", |ours| ours, HYBRID, true)],

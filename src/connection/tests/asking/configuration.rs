@@ -1,5 +1,5 @@
-//! A server that chooses its configuration by the ClientHello: while it asks, nothing is read; what
-//! is wrong shows when it has chosen.
+//! A server that chooses its configuration by the ClientHello. While it asks, nothing is read, and
+//! faults are found once it has chosen.
 
 use crate::code_point::CipherSuite;
 use crate::connection::tests::puppet::client::{asking_server, required};
@@ -23,7 +23,7 @@ fn nothing_is_read_while_it_asks() {
     let mut puppet = undecided();
     let hello = puppet.make_client_hello(|_| {});
     puppet.transcript.extend_from_slice(&hello);
-    // Behind the ClientHello lies what may come then, and what may not.
+    // After the ClientHello come records that may follow it, and records that may not.
     let bytes = [
         plain(22, &hello),
         plain(CHANGE_CIPHER_SPEC, &[1]),
@@ -86,8 +86,8 @@ fn the_choice_is_made_once_and_when_asked() {
     assert_eq!(puppet.delivered, b"data");
 }
 
-/// The checks of RFC 9846, 4.2.2 and 4.3 come with the configuration: by the same alerts, in
-/// RECVD_CH.
+/// The checks of RFC 9846, 4.2.2 and 4.3 are made with the configuration: they send the same
+/// alerts, in RECVD_CH.
 #[test]
 fn what_is_wrong_shows_with_the_choice() {
     let other = Server::builder()

@@ -1,4 +1,4 @@
-//! What the handshake asks the application, in both roles.
+//! The questions of a handshake to the application, in both roles.
 
 pub(super) mod configuration;
 pub(super) mod signature;

@@ -1,7 +1,7 @@
 //! Signatures that the application makes (RFC 9846, 4.5.2), for a server and for a client: late,
 //! wrong, or never.
 //!
-//! They are made by ed25519-dalek here, whatever the crate itself signs with.
+//! ed25519-dalek makes them here, whatever the crate itself signs with.
 
 use core::time::Duration;
 
@@ -67,7 +67,7 @@ fn our_client() -> Client {
 }
 
 impl Puppet {
-    /// Our server asks, and has nothing unheard.
+    /// Returns our server with its question, and everything that it sent has been heard.
     fn server_asks(suite: Suite) -> Self {
         let mut puppet = Self::calling(&our_server());
         puppet.suite = suite;
@@ -84,7 +84,7 @@ impl Puppet {
         self.waits()
     }
 
-    /// Our client asks, and has nothing unheard.
+    /// Returns our client with its question, and everything that it sent has been heard.
     fn client_asks(suite: Suite) -> Self {
         let mut puppet = Self::serving(&our_client());
         puppet.suite = suite;
@@ -96,7 +96,7 @@ impl Puppet {
         puppet.waits()
     }
 
-    /// Both, each asking.
+    /// Returns one of each, with its question.
     fn both_ask() -> [Self; 2] {
         [
             Self::server_asks(Suite::Aes128GcmSha256),
@@ -104,7 +104,8 @@ impl Puppet {
         ]
     }
 
-    /// What is there went out, in whole records, and the question stands.
+    /// Checks that everything before the signature was sent, in whole records, and that the
+    /// question remains.
     fn waits(mut self) -> Self {
         assert!(self.heard_all_messages());
         self.hears_nothing();
@@ -117,7 +118,7 @@ impl Puppet {
         self
     }
 
-    /// Which side is asked.
+    /// Returns the side that asks.
     fn asked(&self) -> Side {
         if self.side == Side::Client {
             Side::Server
@@ -126,7 +127,7 @@ impl Puppet {
         }
     }
 
-    /// The state in which it asks: RFC 9846, A.1 and A.2.
+    /// Returns the state in which it asks: RFC 9846, A.1 and A.2.
     fn asks_in(&self) -> &'static str {
         if self.asked() == Side::Server {
             "NEGOTIATED"
@@ -143,7 +144,7 @@ impl Puppet {
         self.us.answer(answer, now(), &mut SystemRandom)
     }
 
-    /// What comes with the right answer, and that the connection works then.
+    /// Checks what follows the right answer, and that the connection then works.
     fn goes_on(&mut self) {
         let signature = self.sign();
         self.answer(signature).unwrap();
@@ -181,10 +182,10 @@ impl Puppet {
     }
 }
 
-// ---- what is asked ----
+// ---- what is to be signed ----
 
-/// RFC 9846, 4.5.2: 64 spaces, the context string, a zero byte, and the transcript's hash; after a
-/// HelloRetryRequest too.
+/// RFC 9846, 4.5.2: 64 spaces, the context string, a zero byte, and the transcript's hash. The same
+/// holds after a HelloRetryRequest.
 #[test]
 fn what_is_to_be_signed() {
     for (suite, length) in [
@@ -231,8 +232,8 @@ fn what_is_to_be_signed() {
     }
 }
 
-/// A client that nobody asks who it is, one that has nothing suitable, and sessions that go on,
-/// sign nothing.
+/// No signature is needed from a client that is not asked for a certificate or has no suitable one,
+/// or for a resumed session.
 #[test]
 fn what_is_not_asked() {
     let mut puppet = Puppet::serving_at(&our_client(), "CONNECTED");
@@ -246,7 +247,7 @@ fn what_is_not_asked() {
     ));
     puppet.send(b"data").unwrap();
 
-    // RFC 9846, 4.5.1: what is asked for is ecdsa_secp256r1_sha256(0x0403), so the answer is an
+    // RFC 9846, 4.5.1: the server asks for ecdsa_secp256r1_sha256(0x0403), so the answer is an
     // empty Certificate.
     let mut puppet = Puppet::serving_at(&our_client(), "WAIT_CERT_CR");
     puppet
@@ -274,11 +275,12 @@ fn what_is_not_asked() {
 
 // ---- late ----
 
-/// What comes while it asks is not looked at, and is there afterwards: right or wrong.
+/// What arrives while it asks is not processed, and is available afterwards, whether right or
+/// wrong.
 #[test]
 fn what_comes_meanwhile_waits() {
     let [mut server, mut client] = Puppet::both_ask();
-    // A server may send data before our Finished (RFC 9846, 4.5.3); a client can say no more than
+    // A server may send data before our Finished (RFC 9846, 4.5.3). A client can send no more than
     // this.
     let data = [
         client.protect(APPLICATION_DATA, b"early ", 7),
@@ -300,7 +302,7 @@ fn what_comes_meanwhile_waits() {
     );
 
     for mut puppet in Puppet::both_ask() {
-        // RFC 9846, 5: an unknown record type is unexpected_message(10).
+        // RFC 9846, 5: an unknown record type is answered with unexpected_message(10).
         assert_eq!(puppet.feed(&[99, 3, 3, 0, 1, 0]).unwrap(), ASKS);
         puppet.goes_on();
         let error = puppet.feed(&[]).unwrap_err();
@@ -318,8 +320,8 @@ fn what_comes_meanwhile_waits() {
     }
 }
 
-/// A peer that has left is noticed after the answer, by what it said; what we would have sent stays
-/// here after its alert.
+/// If the peer left with an alert, that is noticed after the answer. What we would have sent is
+/// discarded after its alert.
 #[test]
 fn the_peer_left_meanwhile() {
     for (level, alert) in [(2, 40), (2, 80), (2, 255), (1, 48)] {
@@ -336,14 +338,15 @@ fn the_peer_left_meanwhile() {
             puppet.has_failed(&error, None);
         }
     }
-    // In the clear, from a client that does not have our keys.
+    // The alert is in the clear, from a client that does not have our keys.
     let mut puppet = Puppet::server_asks(Suite::Aes128GcmSha256);
     assert_eq!(puppet.feed(&plain(ALERT, &[2, 50])).unwrap(), ASKS);
     let signature = puppet.sign();
     puppet.answer(signature).unwrap();
     assert!(matches!(puppet.feed(&[]), Err(Error::AlertReceived(alert)) if alert.0 == 50));
 
-    // Without a word; an answer that is no better than the peer's absence is what it failed with.
+    // The peer left without an alert. In the last case the answer is wrong too, and the connection
+    // fails because of that.
     for mut puppet in Puppet::both_ask() {
         puppet.us.received_end();
         assert_eq!(puppet.feed(&[]).unwrap(), ASKS);
@@ -361,8 +364,8 @@ fn the_peer_left_meanwhile() {
     }
 }
 
-/// RFC 9846, 6.1: a close_notify in the handshake is the end of it; to a client that has said all,
-/// it is the end of what the server says.
+/// RFC 9846, 6.1: a close_notify in the handshake ends it. For a client that has sent everything,
+/// it ends the server's data.
 #[test]
 fn the_peer_closed_meanwhile() {
     let [mut server, mut client] = Puppet::both_ask();
@@ -385,8 +388,8 @@ fn the_peer_closed_meanwhile() {
     assert_eq!(client.hear_type(APPLICATION_DATA).content, b"still");
 }
 
-/// RFC 9846, 6.1: user_canceled(90), and the close_notify(0) that MUST follow it; whether it is
-/// `process` that is late or the answer.
+/// RFC 9846, 6.1: user_canceled(90), and the close_notify(0) that MUST follow it. They are sent
+/// whether `process` is late or the answer.
 #[test]
 fn never_is_too_late() {
     for by_answer in [false, true] {
@@ -414,7 +417,8 @@ fn never_is_too_late() {
     }
 }
 
-/// It said user_canceled and close_notify under the keys of now, and nothing else.
+/// Checks that the connection sent user_canceled and close_notify under the current keys, and
+/// nothing else.
 fn gave_up(puppet: &mut Puppet, error: &Error) {
     for alert in [90, 0] {
         let record = puppet.hear().expect("an alert");
@@ -443,8 +447,8 @@ fn who_closes_gives_up() {
 
 // ---- wrong ----
 
-/// Whatever is no signature of ours over what is to be signed: RFC 9846, 6.2: internal_error(80),
-/// "unrelated to the peer", and none of it on the wire.
+/// Anything but our signature over the content to be signed is refused. RFC 9846, 6.2:
+/// internal_error(80), "unrelated to the peer". None of it is sent.
 #[test]
 fn a_wrong_signature() {
     type Make = fn(&[u8]) -> Vec<u8>;
@@ -477,8 +481,8 @@ fn a_wrong_signature() {
             |content| SigningKey::from_bytes(&[8; 32]).sign(content).to_vec(),
             "another key",
         ),
-        // The other side's context; a message that an agent hashed before; one that it was not
-        // given whole.
+        // Signatures over the other side's context, over a message that an agent hashed first, and
+        // over an incomplete message.
         (|content| good(&of_the_other_side(content)), "another key"),
         (|content| good(&Sha512::digest(content)), "another key"),
         (|content| good(&content[98..]), "another key"),
@@ -493,14 +497,14 @@ fn a_wrong_signature() {
             );
             assert_eq!(error.alert(), Some(AlertDescription(80)));
             puppet.has_failed(&error, Some(80));
-            // A better one comes too late.
+            // A better signature afterwards is too late.
             let again = puppet.answer(Answer::Signature(vec![0; 64])).unwrap_err();
             assert_eq!(again.to_string(), error.to_string());
         }
     }
 }
 
-/// What is not an answer to this question changes nothing; the right one, once.
+/// An answer to another question changes nothing. The right answer is accepted once.
 #[test]
 fn the_wrong_kind_of_answer() {
     for mut puppet in Puppet::both_ask() {
@@ -566,7 +570,7 @@ fn the_wrong_kind_of_answer() {
     }
 }
 
-/// The application may have no signature, and says so by the alert of its choice.
+/// The application may be unable to sign, and chooses the alert.
 #[test]
 fn no_signature() {
     for alert in [80, 49, 112, 200] {
@@ -588,7 +592,7 @@ fn no_signature() {
             );
         }
     }
-    // Nothing is refused where nothing is asked.
+    // Without a question nothing is refused.
     for mut puppet in Puppet::both_in_handshake() {
         let state = puppet.state();
         let error = puppet

@@ -1,5 +1,5 @@
-//! What our server sends before the handshake is complete: an answer to early data that it has
-//! accepted, under its application key, and nothing else.
+//! What our server sends before the handshake is complete: only an answer to early data that it
+//! accepted, under its application key.
 
 use crate::connection::tests::puppet::client::{add, asking_server, required};
 use crate::connection::tests::puppet::early_client::{builder, guard, taking, ticket_of};
@@ -15,12 +15,12 @@ fn answer(puppet: &mut Puppet, data: &[u8]) -> Record {
     puppet.hear_type(APPLICATION_DATA)
 }
 
-/// 4.5.3: what follows the server's Finished is under its application key; before the client's
-/// there is a complete handshake for nobody, and nothing that needs one.
+/// 4.5.3: what follows the server's Finished is under its application key. Before the client's
+/// Finished neither side has completed the handshake, and nothing that requires that is allowed.
 #[test]
 fn it_goes_before_the_clients_finished() {
     let mut puppet = Puppet::accepted(1000);
-    // Before anything came, while it comes, and when it is over.
+    // The server answers before early data arrives, while it arrives, and after its end.
     assert_eq!(answer(&mut puppet, b"one").content, b"one");
     puppet.send(b"early").unwrap();
     assert_eq!(answer(&mut puppet, b"two").content, b"two");
@@ -44,8 +44,8 @@ fn it_goes_before_the_clients_finished() {
     puppet.say_end_of_early_data();
     assert_eq!(answer(&mut puppet, b"three").content, b"three");
     unfinished(&mut puppet, "WAIT_FINISHED");
-    // With the client's Finished it is over: what is written then is ordinary data, before which
-    // the tickets go out.
+    // The client's Finished ends this: what is written then is ordinary data, before which the
+    // tickets are sent.
     puppet.say_client_finished();
     assert!(!puppet.us.takes_early_data());
     assert_eq!(puppet.us.write_early_data(b"four").unwrap(), 0);
@@ -64,8 +64,8 @@ fn no_ticket_goes_with_it() {
     assert_eq!(puppet.finish_for_tickets().len(), 1);
 }
 
-/// Nothing was accepted: no early data offered, or rejected; with a full handshake, a client
-/// certificate that is asked for, and a session resumed.
+/// Nothing can be sent if no early data was accepted: none offered, or rejected; with a full
+/// handshake, with a request for a client certificate, and in a resumed session.
 #[test]
 fn nothing_goes_where_nothing_was_accepted() {
     let nothing = |puppet: &mut Puppet| {
@@ -96,7 +96,8 @@ fn nothing_goes_where_nothing_was_accepted() {
         puppet.lead_server_to("WAIT_FINISHED");
         nothing(&mut puppet);
     }
-    // A server that would take it, of a client that offers none; and before it has heard of it.
+    // A server that would accept early data, before and after the hello of a client that offers
+    // none.
     let server = taking(1000);
     let ticket = ticket_of(&server);
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
@@ -105,8 +106,7 @@ fn nothing_goes_where_nothing_was_accepted() {
     nothing(&mut puppet);
 }
 
-/// As much as may wait in the output, and no more than that; how much the client may send has
-/// nothing to do with it.
+/// As much may be written as may wait in the output, whatever the client may send.
 #[test]
 fn it_waits_for_the_output() {
     let mut puppet = Puppet::accepted(1);
@@ -128,8 +128,8 @@ fn it_waits_for_the_output() {
     assert_eq!(answer(&mut puppet, b"more").content, b"more");
 }
 
-/// RFC 8449, section 4: the client's limit is known from its ClientHello, and kept to; RFC 9846,
-/// 5.4: so is the padding that was asked for.
+/// RFC 8449, section 4: the client's limit is known from its ClientHello and obeyed. RFC 9846, 5.4:
+/// so is the padding policy.
 #[test]
 fn limit_and_padding_hold_for_it() {
     let server = builder()
@@ -153,12 +153,12 @@ fn limit_and_padding_hold_for_it() {
         heard += record.content.len();
     }
     assert_eq!(heard, 200);
-    // What the client sends is held to the limit that we sent, which was none.
+    // The client's records have no limit, since we sent none.
     let record = puppet.protect(APPLICATION_DATA, &[7; 1000], 5000);
     puppet.feed(&record).unwrap();
 }
 
-/// After a failure and after `close` nothing is sent any more.
+/// After a failure and after `close` nothing more is sent.
 #[test]
 fn nothing_goes_after_a_failure() {
     let mut puppet = Puppet::accepted(1000);
@@ -194,8 +194,8 @@ fn nothing_goes_after_a_failure() {
     puppet.hears_nothing();
 }
 
-/// 6: what waits does not go out after an alert of the client; an answer that went before a wrong
-/// Finished did go.
+/// 6: after an alert from the client, waiting output is not sent. An answer that was sent before a
+/// wrong Finished remains sent.
 #[test]
 fn a_wrong_finished_after_an_answer() {
     let mut puppet = Puppet::accepted(1000);

@@ -1,5 +1,5 @@
-//! Early data that our client sends (RFC 9846, 4.3.10 and 4.6): when it is offered, what goes out,
-//! and what follows when it is taken.
+//! Early data that our client sends (RFC 9846, 4.3.10 and 4.6): when it is offered, what is sent,
+//! and what follows if the server accepts it.
 
 use crate::client::Client;
 use crate::code_point::CipherSuite;
@@ -26,8 +26,8 @@ use crate::secret::Secret;
 use crate::session::SessionCache;
 use crate::testing::rfc8448::trace;
 
-/// How much may wait in the output before no more is taken: a policy of ours, in records of 2^14
-/// bytes and what each has besides: 5 bytes of header, 1 of type and 16 of tag.
+/// How much may wait in the output before no more is accepted. This is our policy, in records of
+/// 2^14 bytes and the bytes added to each: 5 of header, 1 of type and 16 of tag.
 const MAX_WAITING: usize = 4 * (16384 + 22);
 
 /// RFC 9846, 5.5: 2^24.5 records.
@@ -45,7 +45,7 @@ fn early_data_of(puppet: &Puppet) -> EarlyData {
 
 /// 4.3.10: the client "MUST supply both the "pre_shared_key" and "early_data" extensions". 4.3.11:
 /// "The "pre_shared_key" extension MUST be the last". E.4: in compatibility mode ChangeCipherSpec
-/// stands "immediately after the first ClientHello", and nowhere else.
+/// comes "immediately after the first ClientHello", and nowhere else.
 #[test]
 fn what_goes_out() {
     for suite in Suite::ALL {
@@ -106,14 +106,14 @@ fn no_more_than_the_ticket_allows() {
         assert!(puppet.us.early_data_left() == 0 && !puppet.us.takes_early_data());
         assert_eq!(puppet.us.write_early_data(b"wo").unwrap(), 0);
         puppet.hears_nothing();
-        // There is no more of it: the end is the same.
+        // The limit is reached, but the end is the same.
         puppet.takes_early_data = true;
         puppet.lead_to("CONNECTED");
         assert_eq!(early_data_of(&puppet), EarlyData::Accepted);
     }
 }
 
-/// As much as may wait; the rest when that has gone.
+/// As much is accepted as may wait, and the rest after that was sent.
 #[test]
 fn no_more_than_the_output_has_room_for() {
     let client = early_client();
@@ -161,8 +161,8 @@ fn it_is_padded_as_all_data_is() {
     }
 }
 
-/// 5.5: there is no KeyUpdate before the handshake is over, so a limit must not be reached: no more
-/// is taken, and EndOfEarlyData has its place still.
+/// 5.5: there is no KeyUpdate before the handshake is complete, so the limit must not be reached.
+/// No more is accepted, and EndOfEarlyData can still be sent.
 #[test]
 fn the_limit_of_the_aead_is_not_reached() {
     let mut puppet = Puppet::offered();
@@ -181,18 +181,18 @@ fn the_limit_of_the_aead_is_not_reached() {
     assert_eq!(early_data_of(&puppet), EarlyData::Accepted);
 }
 
-/// One that may only not be offered: the session is all the same.
+/// Checks that only early data is not offered: the session is offered all the same.
 #[track_caller]
 fn offers_psk_alone(puppet: &mut Puppet) {
     assert!(!puppet.offer().early_data() && puppet.offered_ticket().is_some());
     assert!(!puppet.us.takes_early_data() && puppet.us.early_data_left() == 0);
     assert_eq!(puppet.us.write_early_data(b"data").unwrap(), 0);
-    // E.4: nor is there a ChangeCipherSpec.
+    // E.4: there is no ChangeCipherSpec either.
     puppet.hears_nothing();
 }
 
 /// F.5: not "unless specifically requested by the application". 4.7.1: not after a ticket without
-/// early_data, and none of 0 bytes.
+/// early_data, or with a limit of 0 bytes.
 #[test]
 fn not_where_it_is_not_allowed() {
     let off = builder().early_data(false).build().unwrap();
@@ -208,7 +208,7 @@ fn not_where_it_is_not_allowed() {
         puppet.lead_to("CONNECTED");
         assert_eq!(early_data_of(&puppet), EarlyData::NotOffered);
     }
-    // `Client::connect`, whose caller could not send any.
+    // `Client::connect` does not offer it, since its caller could not send any.
     let client = early_client();
     known_early(&client, 1000);
     let name = Some(ServerName::parse("db.internal").unwrap());
@@ -218,7 +218,7 @@ fn not_where_it_is_not_allowed() {
     offers_psk_alone(&mut puppet);
 }
 
-/// Without a session there is no key for it. Without a name no session is kept.
+/// Without a session there is no key for early data. Without a name no session is kept.
 #[test]
 fn not_without_a_session() {
     let mut puppet = Puppet::serving(&early_client());
@@ -251,8 +251,8 @@ fn not_without_a_session() {
 }
 
 /// 4.3.10: "The parameters for the 0-RTT data (version, symmetric cipher suite, ... (ALPN)
-/// protocol, etc.) are those associated with the PSK in use": what is not offered any more is not
-/// what we begin with.
+/// protocol, etc.) are those associated with the PSK in use". Early data is not sent with
+/// parameters that are no longer offered.
 #[test]
 fn not_on_terms_that_are_not_offered_any_more() {
     let cache = SessionCache::new(10);
@@ -266,7 +266,7 @@ fn not_on_terms_that_are_not_offered_any_more() {
             .unwrap()
     };
     let before = client(&[0x1301, 0x1303], &["a", "b"]);
-    // What the session was made with, what is offered now, and whether early data is.
+    // The parameters of the session, the parameters offered now, and whether early data is offered.
     let cases: [(Option<&[u8]>, Client, bool); 8] = [
         (Some(b"a"), client(&[0x1301, 0x1303], &["a", "b"]), true),
         (Some(b"b"), client(&[0x1303, 0x1301], &["c", "b"]), true),
@@ -326,8 +326,8 @@ fn it_is_taken() {
                 }
                 puppet.lead_to("WAIT_FINISHED");
                 puppet.say_finished();
-                // EndOfEarlyData and Finished alone, the one under the early key and the other
-                // under the handshake key.
+                // EndOfEarlyData is alone under the early key, and Finished is alone under the
+                // handshake key.
                 puppet.hear_end_of_early_data();
                 let flight = puppet.hear_client_flight();
                 assert_eq!(
@@ -349,8 +349,8 @@ fn it_is_taken() {
     }
 }
 
-/// The server's flight may be one record, or be cut anywhere: what is answered is the same, and not
-/// before it is whole.
+/// The server's flight may be one record, or be cut anywhere. The answer is the same, and is not
+/// sent before the flight is complete.
 #[test]
 fn it_ends_with_the_servers_finished_and_not_before() {
     for together in [true, false] {
@@ -387,8 +387,8 @@ fn it_ends_with_the_servers_finished_and_not_before() {
 }
 
 /// RFC 8449, section 4: "Records are subject to the limits that were set in the handshake that
-/// produces the keys that are used to protect those records", so what went out before is as long as
-/// it was; what comes after EncryptedExtensions keeps to it.
+/// produces the keys that are used to protect those records". So records sent before
+/// EncryptedExtensions may be longer, and those after it obey the limit.
 #[test]
 fn the_servers_record_size_limit() {
     let client = builder().padding(Padding::Full).build().unwrap();
@@ -416,7 +416,7 @@ fn the_servers_record_size_limit() {
     puppet.hears_nothing();
 }
 
-/// A session is used once; what was sent under it says nothing about the next.
+/// A session is used only once, and what was sent under it does not affect the next connection.
 #[test]
 fn the_next_connection_has_keys_of_its_own() {
     let client = early_client();
@@ -435,8 +435,8 @@ fn the_next_connection_has_keys_of_its_own() {
     offers_psk_alone(&mut puppet);
 }
 
-/// RFC 8448, section 4: all that the client sends until its Finished, to the byte, from the
-/// messages and secrets alone.
+/// RFC 8448, section 4: everything that the client sends until its Finished is the same byte for
+/// byte, computed only from the messages and secrets.
 #[test]
 fn rfc8448_section_4_resumed_0rtt() {
     let trace = trace("resumed_0rtt");

@@ -1,5 +1,5 @@
-//! Early data that our client offers and the server does not take (RFC 9846, 4.3.10), or takes
-//! where it may not; and how a connection with early data ends before its time.
+//! Early data that our client offers and the server rejects (RFC 9846, 4.3.10), or accepts when it
+//! must not; and how a connection with early data fails.
 
 use core::mem;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -28,19 +28,19 @@ use crate::secret::Secret;
 use crate::session::{ExternalPsk, PskNames, SessionCache};
 use crate::time::Now;
 
-/// How a server does not take early data.
+/// How a server rejects early data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
     /// EncryptedExtensions has no early_data.
     Silence,
     /// No PSK is selected: a full handshake.
     NoPsk,
-    /// The PSK that is selected is not the first.
+    /// The selected PSK is not the first.
     OtherPsk,
-    /// A HelloRetryRequest, for another share, or with a cookie.
+    /// A HelloRetryRequest, for another share or with a cookie.
     Group,
     Cookie,
-    /// And no PSK after it.
+    /// No PSK is selected after the retry.
     RetryWithoutPsk,
 }
 
@@ -55,7 +55,7 @@ impl Rejection {
     ];
 }
 
-/// The PSK from outside that may be offered behind the session's.
+/// The external PSK that may be offered after that of the session.
 fn external() -> ExternalPsk {
     ExternalPsk::new(
         "us and them",
@@ -68,11 +68,11 @@ fn external() -> ExternalPsk {
     .unwrap()
 }
 
-/// A client that offers early data to a server that will reject it so, has said its hello.
+/// A client that offers early data to a server that will reject it in this way has sent its hello.
 pub(crate) fn offered_to_be_rejected(rejection: Rejection, mode: bool) -> Puppet {
     let cache = SessionCache::new(10);
     let client = || builder().compatibility_mode(mode).sessions(cache.clone());
-    // The session is one that goes with the same PSK.
+    // The session is one of a client with the same PSK.
     let client = if rejection == Rejection::OtherPsk {
         client().external_psk(external())
     } else {
@@ -89,12 +89,12 @@ pub(crate) fn offered_to_be_rejected(rejection: Rejection, mode: bool) -> Puppet
 }
 
 impl Puppet {
-    /// Rejects the early data, all of which has been heard.
+    /// Rejects the early data, after all of it has been heard.
     pub(crate) fn reject(&mut self, rejection: Rejection) {
         self.reject_late(rejection, |_| {});
     }
 
-    /// Rejects the early data; `hear` hears what was left of it when our client was told.
+    /// Rejects the early data. `hear` hears the rest of it after our client was told.
     pub(crate) fn reject_late(&mut self, rejection: Rejection, hear: impl Fn(&mut Self)) {
         let (session, early) = (self.psk.take(), self.read.take());
         match rejection {
@@ -127,7 +127,7 @@ impl Puppet {
                 self.read = handshake;
             }
             Rejection::Group | Rejection::Cookie | Rejection::RetryWithoutPsk => {
-                // The cookie is for the same shares (4.2.4).
+                // The cookie comes without a request for another share (4.2.4).
                 let retry = if rejection == Rejection::Cookie {
                     self.retry(&[cookie(b"a cookie")])
                 } else {
@@ -137,7 +137,7 @@ impl Puppet {
                 self.say_retry_alone(&retry);
                 self.read = early;
                 hear(self);
-                // What comes is in the clear again.
+                // The next messages are in the clear again.
                 self.read = None;
                 self.hear_second_hello();
                 // 4.3.10: "A client MUST NOT include the "early_data" extension in its followup
@@ -187,7 +187,7 @@ fn it_is_rejected() {
             ));
             puppet.lead_to("WAIT_FINISHED");
             puppet.say_finished();
-            // E.4: ChangeCipherSpec stood behind the first hello; there is no second.
+            // E.4: ChangeCipherSpec followed the first hello, and is not repeated.
             let flight = puppet.hear_client_flight();
             assert_eq!(
                 flight.iter().map(|message| message[0]).collect::<Vec<_>>(),
@@ -216,8 +216,8 @@ fn it_is_rejected() {
     }
 }
 
-/// E.4, and 5.1: after early data the second hello is in the clear, in a record of 0x0303, and no
-/// ChangeCipherSpec stands before it.
+/// E.4, and 5.1: after early data the second hello is in the clear, in a record of version 0x0303,
+/// without a ChangeCipherSpec before it.
 #[test]
 fn the_second_hello_is_in_the_clear() {
     for mode in [true, false] {
@@ -227,8 +227,8 @@ fn the_second_hello_is_in_the_clear() {
         let retry = puppet.retry(&[cookie(b"a cookie")]);
         puppet.feed(&plain(HANDSHAKE, &retry)).unwrap();
         let output = puppet.us.output();
-        // A record of handshake(22), version 0x0303, that begins with client_hello(1) and is all
-        // that there is.
+        // There is one record of handshake(22), version 0x0303, that begins with client_hello(1),
+        // and nothing else.
         assert_eq!((&output[..3], output[5]), (&[22, 3, 3][..], 1));
         assert_eq!(
             usize::from(u16::from_be_bytes([output[3], output[4]])),
@@ -237,7 +237,7 @@ fn the_second_hello_is_in_the_clear() {
     }
 }
 
-/// 4.7.1 and F.1: a ticket is used once, whatever became of its early data.
+/// 4.7.1 and F.1: a ticket is used once, whatever happened to its early data.
 #[test]
 fn the_ticket_is_used_up() {
     for rejection in Rejection::ALL {
@@ -264,9 +264,10 @@ fn the_ticket_is_used_up() {
     }
 }
 
-// ---- answers that are none ----
+// ---- invalid answers ----
 
-/// 4.3: an answer to what was not asked. After a retry nothing is offered any more.
+/// 4.3: an answer to an extension that was not sent is refused. After a retry early data is not
+/// offered any more.
 #[test]
 fn an_answer_that_was_not_asked() {
     let off = builder().early_data(false).build().unwrap();
@@ -284,7 +285,8 @@ fn an_answer_that_was_not_asked() {
     };
     unsolicited(Puppet::serving(&off));
     unsolicited(Puppet::serving(&early_client()));
-    // Resumed, by a client that offers none, and under a ticket that allows none.
+    // The session is resumed by a client that does not offer early data, or under a ticket that
+    // allows none.
     for client in [off, early_client()] {
         let psk = if client.config.early_data {
             known(&client)
@@ -307,7 +309,7 @@ fn an_answer_that_was_not_asked() {
     }
 }
 
-/// Early data is accepted in this EncryptedExtensions, and refused by illegal_parameter(47) under
+/// These EncryptedExtensions accept early data, and are refused with illegal_parameter(47) under
 /// the handshake key.
 #[track_caller]
 fn refused_terms(puppet: &mut Puppet, extensions: &[u8], what: &str) {
@@ -343,21 +345,21 @@ fn accepted_under_another_psk_or_none() {
 
 /// 4.3.10: "it MUST verify that the following values are the same as those associated with the
 /// selected PSK: The selected TLS version number; The selected cipher suite; The selected ALPN
-/// protocol, if any". So must we: what was sent was for those.
+/// protocol, if any". We check this too, because the data was sent for those values.
 #[test]
 fn accepted_on_other_terms() {
-    // TLS_CHACHA20_POLY1305_SHA256, which has the hash of the session's TLS_AES_128_GCM_SHA256.
+    // TLS_CHACHA20_POLY1305_SHA256 has the same hash as the session's TLS_AES_128_GCM_SHA256.
     let mut puppet = Puppet::offered();
     puppet.suite = Suite::ChaCha20Poly1305Sha256;
     puppet.lead_to("WAIT_EE");
     refused_terms(&mut puppet, &[], "the cipher suite");
-    // It is a handshake all the same, if the early data is rejected.
+    // Without accepting early data, the handshake is valid.
     let mut puppet = Puppet::offered();
     puppet.suite = Suite::ChaCha20Poly1305Sha256;
     puppet.lead_to("CONNECTED");
     assert_eq!(early_data_of(&puppet), EarlyData::Rejected);
 
-    // The session's protocol, and the answer's.
+    // The session's protocol, and the server's answer.
     for (before, now) in [
         (Some(&b"a"[..]), Some(&b"b"[..])),
         (Some(b"a"), None),
@@ -381,8 +383,8 @@ fn accepted_on_other_terms() {
     }
 }
 
-/// 4.3.10: `struct {} Empty;` in EncryptedExtensions. 4.3: elsewhere in the server's handshake it
-/// is not specified.
+/// 4.3.10: `struct {} Empty;` in EncryptedExtensions. 4.3: the server's other handshake messages
+/// must not contain it.
 #[test]
 fn an_answer_of_the_wrong_shape_or_place() {
     let mut puppet = Puppet::offered();
@@ -436,8 +438,8 @@ fn end_of_early_data_from_a_server() {
 
 /// A.1: "clients may send alerts that derive from post-ServerHello messages in the clear or with
 /// the early data keys. If clients need to send such alerts, they SHOULD first rekey to the
-/// handshake keys if possible." `has_failed` hears them: the early key until ServerHello, then the
-/// handshake key, with and without early data that has not gone out yet.
+/// handshake keys if possible." `has_failed` hears the alert under the early key until ServerHello,
+/// then under the handshake key. Early data may or may not be waiting to be sent.
 #[test]
 fn a_breach_in_each_state() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED", "CONNECTED"] {
@@ -471,8 +473,8 @@ fn a_breach_in_each_state() {
     );
 }
 
-/// 6.1: user_canceled, "followed by a close_notify", by `close` and by a handshake that takes too
-/// long.
+/// 6.1: user_canceled, "followed by a close_notify", after `close` and after a timeout of the
+/// handshake.
 #[test]
 fn given_up_in_each_state() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED"] {
@@ -519,7 +521,7 @@ fn given_up_in_each_state() {
     }
 }
 
-/// 6.2: after an alert of the server's nothing goes out any more, not even what waits.
+/// 6.2: after an alert from the server nothing is sent any more, not even waiting output.
 #[test]
 fn an_alert_of_the_servers() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED", "CONNECTED"] {
@@ -532,7 +534,7 @@ fn an_alert_of_the_servers() {
     }
 }
 
-/// A client whose application comes to think otherwise of the server.
+/// A client whose application can change its mind about the server.
 fn doubtful() -> (Client, Arc<AtomicBool>) {
     let refuses = Arc::new(AtomicBool::new(false));
     let hook = refuses.clone();
@@ -546,9 +548,9 @@ fn doubtful() -> (Client, Arc<AtomicBool>) {
     (client.build().unwrap(), refuses)
 }
 
-/// The application refuses when the server's Finished is verified. 4.6: a server that took early
-/// data hears EndOfEarlyData before what is under the handshake key, which the alert is (A.1); one
-/// that did not hears the alert alone. access_denied(49).
+/// The application refuses when the server's Finished is verified. 4.6: a server that accepted
+/// early data receives EndOfEarlyData before the alert, which is under the handshake key (A.1). A
+/// server that rejected it receives only the alert. access_denied(49).
 #[test]
 fn refused_by_the_application() {
     for accepted in [true, false] {
@@ -578,7 +580,7 @@ fn refused_by_the_application() {
 }
 
 /// Section 6: implementations "MUST forget the secret values and keys established in failed
-/// connections", and what tickets of theirs there are.
+/// connections". This includes their tickets.
 #[test]
 fn tickets_of_a_connection_that_failed() {
     for accepted in [true, false] {
@@ -601,7 +603,7 @@ fn tickets_of_a_connection_that_failed() {
         assert!(client.config.sessions.is_empty());
         assert!(Puppet::serving(&client).offered_ticket().is_none());
     }
-    // Nor does the session come back that a handshake was begun with.
+    // The session with which a handshake began is not returned to the cache either.
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED"] {
         let client = early_client();
         let mut puppet = Puppet::offered_by(&client);

@@ -1,5 +1,5 @@
-//! EndOfEarlyData at our server (RFC 9846, 4.6): where it stands, and what may not stand in its
-//! place, or behind it.
+//! EndOfEarlyData at our server (RFC 9846, 4.6): where it must be, and what must not be in its
+//! place or after it.
 
 use crate::code_point::ContentType;
 use crate::connection::tests::early_data::received::{END, about_to, completes};
@@ -11,8 +11,8 @@ use crate::connection::tests::puppet::{
 };
 use crate::error::{DecodeProblem, Fault};
 
-/// A.2: WAIT_EOED takes EndOfEarlyData alone, under the early key (4.6); all other messages:
-/// `states.rs`.
+/// A.2: WAIT_EOED accepts only EndOfEarlyData, under the early key (4.6). `states.rs` tests all
+/// other messages.
 #[test]
 fn finished_without_an_end() {
     let mut puppet = Puppet::accepted(1000);
@@ -28,8 +28,8 @@ fn finished_without_an_end() {
             got: "Finished"
         }
     );
-    // 4.5: "Client | ClientHello ... later of server Finished/EndOfEarlyData": one that leaves it
-    // out of the transcript is wrong.
+    // 4.5: "Client | ClientHello ... later of server Finished/EndOfEarlyData". A Finished whose
+    // transcript lacks EndOfEarlyData is wrong.
     let mut puppet = Puppet::accepted(1000);
     let finished = puppet.finished();
     puppet.say_end_of_early_data();
@@ -85,7 +85,7 @@ fn the_end_ends_its_record() {
             message: "EndOfEarlyData"
         }
     );
-    // The ClientHello ends its record as well, whatever it offers.
+    // The ClientHello also ends its record, whatever it offers.
     let (mut puppet, hello) = about_to(&taking(1000));
     refused!(
         puppet,
@@ -140,7 +140,7 @@ fn the_end_in_pieces() {
             Fault::Interleaved { got } if got.0 == content_type
         );
     }
-    // Half of it under the next key.
+    // The second half is under the next key.
     let mut puppet = Puppet::accepted(1000);
     let part = puppet.protect(HANDSHAKE, &END[..2], 0);
     puppet.feed(&part).unwrap();
@@ -186,7 +186,7 @@ fn the_end_where_it_does_not_belong() {
         20,
         Fault::BadRecordMac
     );
-    // Twice, under either key.
+    // EndOfEarlyData is sent twice, under either key.
     let mut puppet = Puppet::accepted(1000);
     puppet.feed_record(HANDSHAKE, &END);
     refused!(
@@ -209,8 +209,8 @@ fn the_end_where_it_does_not_belong() {
             got: "EndOfEarlyData"
         }
     );
-    // Where none was offered; and where it was rejected, after which what is under the early key is
-    // skipped.
+    // EndOfEarlyData is sent where no early data was offered, and where it was rejected, after
+    // which records under the early key are skipped.
     for (server, state, expects) in [
         (server(), "WAIT_FINISHED", "Finished"),
         (asking_server(required()), "WAIT_CERT", "Certificate"),
@@ -286,7 +286,7 @@ fn data_between_its_end_and_finished() {
         puppet.feed_record(HANDSHAKE, &END);
         let record = puppet.protect(APPLICATION_DATA, content, 0);
         refused!(puppet, record, "WAIT_FINISHED", 20, Fault::BadRecordMac);
-        // Nor after it: the early key is gone.
+        // After EndOfEarlyData there is none either: the early key is gone.
         let mut puppet = Puppet::accepted(1000);
         puppet.feed_record(HANDSHAKE, &END);
         puppet.transcript.extend_from_slice(&END);
@@ -304,7 +304,7 @@ fn data_between_its_end_and_finished() {
 }
 
 impl Puppet {
-    /// A record, of which nothing is remembered.
+    /// Feeds a record that the transcript does not include.
     fn feed_record(&mut self, content_type: u8, content: &[u8]) {
         let record = self.record(content_type, content);
         self.feed(&record).unwrap();

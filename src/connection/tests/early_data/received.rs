@@ -1,5 +1,5 @@
-//! Early data that our server has accepted (RFC 9846, 4.3.10): what may come, and how it is read.
-//! Its end: `end.rs`; what is not taken, and skipped: `skipped.rs`.
+//! Early data that our server has accepted (RFC 9846, 4.3.10): what may arrive, and how it is read.
+//! `end.rs` tests its end, and `skipped.rs` rejected early data, which is skipped.
 
 use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::Status;
@@ -18,12 +18,12 @@ use crate::server::Server;
 /// 4.6: `struct {} EndOfEarlyData;`
 pub(crate) const END: [u8; 4] = [5, 0, 0, 0];
 
-/// `length` bytes, no two places of which look alike.
+/// Returns `length` bytes, no two places of which look alike.
 fn data(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at / 251) as u8 ^ at as u8).collect()
 }
 
-/// A client that offers early data, with the hello that it has not said yet, and its early keys.
+/// Returns a client that offers early data, the hello that it has not sent yet, and its early keys.
 pub(crate) fn about_to(server: &Server) -> (Puppet, Vec<u8>) {
     let mut puppet = Puppet::calling_early(server, &ticket_of(server));
     let hello = puppet.make_client_hello(|_| {});
@@ -32,7 +32,7 @@ pub(crate) fn about_to(server: &Server) -> (Puppet, Vec<u8>) {
     (puppet, hello)
 }
 
-/// From WAIT_EOED to data both ways.
+/// Completes the handshake from WAIT_EOED, and sends data both ways.
 #[track_caller]
 pub(crate) fn completes(puppet: &mut Puppet) {
     let before = puppet.early_data.clone();
@@ -52,8 +52,8 @@ pub(crate) fn completes(puppet: &mut Puppet) {
 
 // ---- what may come ----
 
-/// With every suite, with and without a client that has shown a certificate before, and the
-/// client's compatibility mode.
+/// Covers every suite, with and without a client certificate in the first handshake, and with and
+/// without the client's compatibility mode.
 #[test]
 fn it_is_received() {
     for server in [
@@ -75,7 +75,7 @@ fn it_is_received() {
                 puppet.session_id = session_id;
                 puppet.say_client_hello();
                 // 4.3.10: "Return its own "early_data" extension in EncryptedExtensions", which is
-                // Empty there; server_name stands before it.
+                // Empty there. server_name precedes it.
                 assert_eq!(
                     puppet.hear_flight()[1],
                     [8, 0, 0, 10, 0, 8, 0, 0, 0, 0, 0, 42, 0, 0]
@@ -93,7 +93,7 @@ fn it_is_received() {
     }
 }
 
-/// None at all is as good.
+/// Early data may be empty.
 #[test]
 fn nothing_but_its_end() {
     let mut puppet = Puppet::accepted(1000);
@@ -101,8 +101,8 @@ fn nothing_but_its_end() {
     assert!(puppet.early_data.is_empty());
 }
 
-/// In records of every length, of the longest too; with the ChangeCipherSpec of E.4 before it, and
-/// others wherever they like to come.
+/// Early data may be in records of every length, up to the longest. The ChangeCipherSpec of E.4
+/// comes before it, and others may come anywhere.
 #[test]
 fn in_many_records() {
     let bytes = data(50_000);
@@ -121,8 +121,8 @@ fn in_many_records() {
     }
 }
 
-/// In one read with the ClientHello, and with all that a client can say before it has heard
-/// anything.
+/// One read may contain the ClientHello and everything that a client can send before it has
+/// received anything.
 #[test]
 fn in_one_read_with_the_client_hello() {
     let (mut puppet, hello) = about_to(&taking(20_000));
@@ -170,8 +170,8 @@ fn byte_by_byte() {
     completes(&mut puppet);
 }
 
-/// All of the client's second flight in one read, with its first data behind it: what is early and
-/// what is not are told apart.
+/// One read may contain the client's whole second flight and its first data. Early data is told
+/// apart from the rest.
 #[test]
 fn its_end_and_what_follows_in_one_read() {
     let mut puppet = Puppet::accepted(1000);
@@ -191,8 +191,8 @@ fn its_end_and_what_follows_in_one_read() {
     assert_eq!(puppet.state(), "CONNECTED");
 }
 
-/// 5.1: "Zero-length fragments of Application Data ... MAY be sent": as many in a row as ever,
-/// which is a bound of ours.
+/// 5.1: "Zero-length fragments of Application Data ... MAY be sent". The limit to those in a row is
+/// ours, and the usual one.
 #[test]
 fn empty_records() {
     let mut puppet = Puppet::accepted(1000);
@@ -221,7 +221,7 @@ fn empty_records() {
 
 /// 4.3.11.3: "servers MUST process the client's ClientHello and then immediately send their flight
 /// of messages, rather than waiting for the client's EndOfEarlyData message before sending its
-/// ServerHello"; nor for early data to come, or to be read.
+/// ServerHello". It also waits neither for early data to arrive nor for it to be read.
 #[test]
 fn the_flight_goes_at_once() {
     let (mut puppet, hello) = about_to(&taking(1000));
@@ -257,7 +257,7 @@ fn no_more_than_the_ticket_allows() {
             puppet.feed(&record).unwrap();
         }
         assert_eq!(puppet.early_data.len(), 1000);
-        // One byte more; a record without any is none.
+        // There is one byte more than allowed. An empty record does not count.
         puppet.send(b"").unwrap();
         refused!(
             puppet,
@@ -268,7 +268,7 @@ fn no_more_than_the_ticket_allows() {
         );
         assert_eq!(puppet.early_data.len(), 1000);
     }
-    // All of a record that goes over it is refused.
+    // A record that exceeds the limit is refused as a whole.
     for (before, over) in [(0, 1001), (0, 16384), (1000, 16384), (999, 2), (1, 1000)] {
         let mut puppet = Puppet::accepted(1000);
         puppet.send(&vec![7; before]).unwrap();
@@ -281,7 +281,7 @@ fn no_more_than_the_ticket_allows() {
             Fault::TooMuchEarlyData { limit: 1000 }
         );
     }
-    // Exactly as much, then the handshake; after that as much as anybody likes.
+    // Exactly the limit is accepted, and the handshake completes. After it, data is not limited.
     let mut puppet = Puppet::accepted(1000);
     puppet.send(&[7; 1000]).unwrap();
     completes(&mut puppet);
@@ -289,8 +289,8 @@ fn no_more_than_the_ticket_allows() {
     assert_eq!(puppet.delivered.len(), 4 + 16384);
 }
 
-/// "The maximum amount of 0-RTT data that the client is allowed to send when using this ticket":
-/// what the ticket said counts, not what a later one will.
+/// "The maximum amount of 0-RTT data that the client is allowed to send when using this ticket".
+/// The limit in the ticket applies, not that of a later one.
 #[test]
 fn what_the_ticket_said_counts() {
     let (guard, keys) = (guard(), crate::session::TicketKeys::rotating());
@@ -319,8 +319,8 @@ fn what_the_ticket_said_counts() {
     }
 }
 
-/// RFC 8449, section 4: the limit that we send is not known to a client yet that sends early data;
-/// it is when the client sends what comes after.
+/// RFC 8449, section 4: a client that sends early data does not know our limit yet. It knows it for
+/// what it sends after that.
 #[test]
 fn our_record_size_limit_is_not_held_against_it() {
     let server = builder()
@@ -353,7 +353,7 @@ fn our_record_size_limit_is_not_held_against_it() {
     };
     let mut puppet = negotiated();
     completes(&mut puppet);
-    // content, content type and padding: 64 are well, one more is not.
+    // The limit includes content, content type and padding: 64 bytes are accepted, one more is not.
     let record = puppet.protect(APPLICATION_DATA, &[7; 63], 0);
     puppet.feed(&record).unwrap();
     refused!(
@@ -384,7 +384,7 @@ fn our_record_size_limit_is_not_held_against_it() {
 // ---- records that do not open ----
 
 /// 4.3.10: "if the server fails to decrypt a 0-RTT record following an accepted "early_data"
-/// extension, it MUST terminate the connection with a "bad_record_mac" alert": nothing is skipped.
+/// extension, it MUST terminate the connection with a "bad_record_mac" alert". Nothing is skipped.
 #[test]
 fn a_flipped_record() {
     for at in 5..5 + 4 + 1 + 16 {
@@ -395,7 +395,7 @@ fn a_flipped_record() {
         refused!(puppet, record, "WAIT_EOED", 20, Fault::BadRecordMac);
         assert_eq!(puppet.early_data, b"good");
     }
-    // The first one as well, and the last.
+    // This holds also for the first and the last record.
     let mut puppet = Puppet::accepted(1000);
     let mut record = puppet.protect(APPLICATION_DATA, b"data", 0);
     record[7] ^= 1;
@@ -406,7 +406,7 @@ fn a_flipped_record() {
     refused!(puppet, record, "WAIT_EOED", 20, Fault::BadRecordMac);
 }
 
-/// One that is missing, comes twice, or in another order.
+/// A record is missing, repeated, or in another order.
 #[test]
 fn records_in_another_order() {
     for order in [&[1][..], &[0, 0], &[0, 2], &[0, 1, 1], &[0, 1, 0]] {
@@ -428,8 +428,8 @@ fn records_in_another_order() {
     }
 }
 
-/// Under any other key: the client's next ones, the server's own, another hello's; and garbage, of
-/// no length too.
+/// Records are refused under any other key: the client's next ones, the server's own, or those of
+/// another hello. So is garbage, also of length zero.
 #[test]
 fn records_under_other_keys() {
     let handshake = |puppet: &mut Puppet, content_type, content: &[u8]| {
@@ -461,7 +461,7 @@ fn records_under_other_keys() {
     let record = early(puppet.read.as_mut().unwrap(), b"data");
     puppet.read.as_mut().unwrap().sequence = 0;
     refused!(puppet, record, "WAIT_EOED", 20, Fault::BadRecordMac);
-    // The same ticket, another hello.
+    // These are for the same ticket but another hello.
     let server = taking(1000);
     let ticket = ticket_of(&server);
     let mut other = Puppet::calling_early(&server, &ticket);
@@ -568,8 +568,8 @@ fn other_records_are_what_they_always_are() {
 
 // ---- alerts ----
 
-/// 6.1: close_notify during the handshake gives it up; section 6: all others are fatal whatever
-/// level they claim, and are not answered.
+/// 6.1: close_notify during the handshake ends it. Section 6: all other alerts are fatal whatever
+/// their level, and are not answered.
 #[test]
 fn alerts_under_the_early_key() {
     for (level, description) in [(1, 0), (2, 0), (2, 40), (1, 40), (2, 255)] {
@@ -583,7 +583,7 @@ fn alerts_under_the_early_key() {
         assert_eq!(puppet.early_data, b"early");
         puppet.has_failed(&error, None);
     }
-    // 6.1: user_canceled is followed by a close_notify, and ends nothing before.
+    // 6.1: user_canceled is followed by a close_notify, and ends nothing by itself.
     let mut puppet = Puppet::accepted(1000);
     puppet.alert(1, 90).unwrap();
     puppet.send(b"early").unwrap();
@@ -608,8 +608,8 @@ fn alerts_under_the_early_key() {
     }
 }
 
-/// A.1: a client that has not got our flight, or cannot use it, has no other way; once a record of
-/// its own has opened, it says so under a key.
+/// A.1: a client that did not receive our flight, or cannot use it, can only send alerts in the
+/// clear. Once one of its records has opened, its alerts must be protected.
 #[test]
 fn alerts_in_the_clear() {
     let mut puppet = Puppet::accepted(1000);
@@ -634,9 +634,9 @@ fn alerts_in_the_clear() {
     }
 }
 
-/// A.1, the client's side of it: "SHOULD first rekey to the handshake keys if possible": an alert
-/// under its handshake key, with no end of early data before it, does not open, and comes to the
-/// same.
+/// A.1, the client's side of it: "SHOULD first rekey to the handshake keys if possible". An alert
+/// under its handshake key without EndOfEarlyData before it does not open, which ends the
+/// connection too.
 #[test]
 fn alerts_under_the_handshake_key() {
     let mut puppet = Puppet::accepted(1000);
@@ -657,7 +657,7 @@ fn alerts_under_the_handshake_key() {
 
 // ---- reading it ----
 
-/// Gives bytes to the connection, which does not work on them yet.
+/// Hands bytes to the connection without processing them.
 fn hand_over(puppet: &mut Puppet, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let space = puppet.us.input();
@@ -686,7 +686,7 @@ fn nothing_is_processed_while_it_is_unread() {
     bytes.extend(plain(HANDSHAKE, b"wrong"));
     hand_over(&mut puppet, &bytes);
     let work = |puppet: &mut Puppet| puppet.us.process(now(), &mut SystemRandom);
-    // Byte by byte, and however often it is asked.
+    // The flight is fed byte by byte, with any number of calls.
     let mut taken = Vec::new();
     while taken.len() < 10 {
         for _ in 0..2 {
@@ -726,11 +726,12 @@ fn nothing_is_processed_while_it_is_unread() {
     ));
 }
 
-/// What came before a failure can still be read, as early data; then the error comes.
+/// Early data that arrived before a failure can still be read, as early data. The error is returned
+/// after it.
 #[test]
 fn it_stays_readable_after_a_failure() {
     let work = |puppet: &mut Puppet| puppet.us.process(now(), &mut SystemRandom);
-    // A record that does not open, behind it.
+    // A record follows that does not open.
     let mut puppet = Puppet::accepted(1000);
     let mut bytes = puppet.protect(APPLICATION_DATA, b"early", 0);
     bytes.extend(plain(APPLICATION_DATA, &[7; 30]));
@@ -776,7 +777,7 @@ fn it_stays_readable_after_a_failure() {
     puppet.has_failed(&error, None);
 }
 
-/// A stream that is cut, and one that does not go on: early data is no end of the handshake.
+/// A stream that is cut or stops does not complete the handshake, despite its early data.
 #[test]
 fn it_does_not_complete_the_handshake() {
     let mut puppet = Puppet::accepted(1000);

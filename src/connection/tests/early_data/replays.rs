@@ -1,5 +1,6 @@
-//! Early data at most once, at our server (RFC 9846, section 8), and where a HelloRetryRequest or
-//! the budget ends it. Whatever is not taken is skipped, and the session is resumed all the same.
+//! Early data is accepted at most once by our server (RFC 9846, section 8), and not after a
+//! HelloRetryRequest or beyond the budget. What is not accepted is skipped, and the session is
+//! resumed all the same.
 
 use core::time::Duration;
 
@@ -19,17 +20,17 @@ use crate::message::ClientHelloExtension::{EarlyData as Offered, KeyShare};
 use crate::server::Server;
 use crate::session::{ReplayGuard, ReplayVerdict, TicketKeys};
 
-/// When all is said here, but for what is said later; no clock goes on by itself.
+/// The time of everything here, unless a test says otherwise. The clock does not advance by itself.
 const THEN: Duration = Duration::from_secs(1_800_000_000);
 
-/// The tickets of a full handshake.
+/// Returns the tickets of a full handshake.
 fn tickets_then(server: &Server) -> Vec<Ticket> {
     let mut puppet = Puppet::calling_for_tickets(server);
     puppet.clock = Some(THEN);
     puppet.finish_for_tickets()
 }
 
-/// A client with early data under this ticket, whose age it tells right.
+/// Returns a client with early data under this ticket, whose age it states correctly.
 fn offering(server: &Server, ticket: &Ticket, seconds: u32) -> Puppet {
     let mut puppet = Puppet::calling_early(server, ticket);
     puppet.clock = Some(THEN + Duration::from_secs(seconds.into()));
@@ -37,7 +38,7 @@ fn offering(server: &Server, ticket: &Ticket, seconds: u32) -> Puppet {
     puppet
 }
 
-/// Whether a server takes the early data of this hello.
+/// Returns true if a server accepts the early data of this hello.
 fn takes(server: &Server, hello: &[u8], seconds: u32) -> bool {
     let mut puppet = Puppet::calling(server);
     puppet.clock = Some(THEN + Duration::from_secs(seconds.into()));
@@ -48,8 +49,9 @@ fn takes(server: &Server, hello: &[u8], seconds: u32) -> bool {
 
 // ---- seen before ----
 
-/// 8.2: "If one is found, it ... accepts the PSK but rejects 0-RTT": at the server that took it, at
-/// another with the same guard, and for as long as it would be fresh; later its age refuses it.
+/// 8.2: "If one is found, it ... accepts the PSK but rejects 0-RTT". This holds at the server that
+/// accepted it, at another one with the same guard, and for as long as it would be fresh. After
+/// that it is too old.
 #[test]
 fn a_replay_is_resumed_without() {
     let (guard, keys) = (guard(), TicketKeys::rotating());
@@ -69,16 +71,16 @@ fn a_replay_is_resumed_without() {
         assert!(!takes(&server, &hello, seconds), "{seconds}");
         assert!(!takes(&build(), &hello, seconds), "{seconds}");
     }
-    // All of a replay: its early data are skipped, and the one who can goes on.
+    // A whole replay: its early data is skipped, and the client that has the keys can continue.
     puppet.derive_early_keys(&hello);
     puppet.say(&hello).unwrap();
     assert!(!puppet.completes_early());
     assert!(puppet.us.negotiated().unwrap().resumed());
-    // Another hello under the same ticket is none.
+    // Another hello under the same ticket is not a replay.
     assert!(offering(&server, &ticket, 1).would_be_accepted());
 }
 
-/// What a replay brings is not read even where the original's has not come.
+/// Early data of a replay is not read even if that of the original has not arrived.
 #[test]
 fn a_replay_brings_nothing() {
     let server = taking(1000);
@@ -100,7 +102,7 @@ fn a_replay_brings_nothing() {
 
 /// "The server MUST derive the storage key only from validated sections of the ClientHello. ... if
 /// the client sends PSKs A and B but the server prefers A, then the attacker can change the binder
-/// for B without affecting the binder for A": it is a replay still.
+/// for B without affecting the binder for A". It is still a replay.
 #[test]
 fn a_changed_binder_of_another_psk_is_still_a_replay() {
     let server = taking(1000);
@@ -132,9 +134,9 @@ fn a_changed_binder_of_another_psk_is_still_a_replay() {
     }
 }
 
-// ---- who cannot tell ----
+// ---- guards that do not know ----
 
-/// A guard that is full refuses until something has expired; it forgets nothing for another.
+/// A full guard refuses until an entry has expired. It does not remove entries for new ones.
 #[test]
 fn a_full_guard() {
     let server = builder()
@@ -151,7 +153,7 @@ fn a_full_guard() {
         assert!(puppet.us.negotiated().unwrap().resumed());
     }
     assert!(!takes(&server, &first, 1));
-    // Two windows and a bit later there is room again.
+    // After a little more than two windows there is room again.
     assert!(offering(&server, &ticket, 60).would_be_accepted());
     assert!(
         !takes(&server, &first, 1),
@@ -166,8 +168,8 @@ fn a_full_guard() {
     assert!(!offering(&none, &ticket, 1).would_be_accepted());
 }
 
-/// A clock that is set back behind what was forgotten: the age is right again, and the memory of it
-/// gone; so nothing is taken that could have been there.
+/// The clock is set back to before an entry that was removed, so that its age is right again.
+/// Nothing is accepted that could have been recorded then.
 #[test]
 fn a_clock_set_back_brings_nothing_back() {
     let server = taking(1000);
@@ -182,8 +184,8 @@ fn a_clock_set_back_brings_nothing_back() {
     assert!(offering(&server, &ticket, 91).would_be_accepted());
 }
 
-/// The application is asked: nothing is sent and nothing read before it answers, and a copy asks
-/// the same.
+/// The application is asked. Nothing is sent and nothing read before its answer, and a copy leads
+/// to the same question.
 #[test]
 fn the_application_is_asked() {
     let server = builder()
@@ -209,7 +211,7 @@ fn the_application_is_asked() {
         assert!(puppet.early_data.is_empty() && !puppet.us.takes_early_data());
         puppet.hears_nothing();
         let entry = puppet.us.replay_entry().unwrap();
-        // The ticket's birth, its age, and the window.
+        // The ticket's creation, its age, and the window.
         assert_eq!(entry.expires(), THEN + Duration::from_secs(1 + 10));
         assert!(!entries.contains(&entry));
         let mut copy = Puppet::calling(&server);
@@ -232,7 +234,7 @@ fn the_application_is_asked() {
         puppet.lead_server_to("CONNECTED");
         assert!(puppet.us.negotiated().unwrap().resumed());
     }
-    // One that would be rejected anyway asks nothing.
+    // Early data that would be rejected anyway leads to no question.
     let mut late = offering(&server, &ticket, 1);
     late.clock = Some(THEN + Duration::from_secs(12));
     assert!(!late.would_be_accepted());
@@ -240,7 +242,8 @@ fn the_application_is_asked() {
 
 // ---- after a HelloRetryRequest ----
 
-/// A client with early data under a good ticket, whose share does not fit: it was asked again.
+/// Returns a client with early data under a valid ticket and an unsuitable share, after the
+/// HelloRetryRequest.
 fn asked_again(server: &Server, ticket: &Ticket) -> Puppet {
     let mut puppet = Puppet::calling_without_share(server);
     puppet.modes = vec![1];
@@ -257,7 +260,7 @@ fn asked_again(server: &Server, ticket: &Ticket) -> Puppet {
 }
 
 /// 4.3.10: "The server then ignores early data by skipping all records with an external content
-/// type of "application_data"", though it could open them; and the session is resumed.
+/// type of "application_data"". It does so although it could open them, and resumes the session.
 #[test]
 fn after_a_retry_it_is_skipped() {
     let server = taking(1000);
@@ -278,7 +281,7 @@ fn after_a_retry_it_is_skipped() {
         assert!(negotiated.resumed());
         assert_eq!(negotiated.early_data(), EarlyData::Rejected);
     }
-    // Behind the second hello it is no early data any more.
+    // After the second hello, records are no longer early data.
     let mut puppet = asked_again(&server, &ticket);
     puppet.say_client_hello();
     puppet.hear_flight();
@@ -303,7 +306,7 @@ fn after_a_retry_it_is_not_offered_again() {
             field: "early_data"
         })
     );
-    // Nor is it new there.
+    // It must not be added there either.
     let mut puppet = Puppet::calling_without_share(&server);
     puppet.modes = vec![1];
     puppet.psks = vec![ticket.psk()];
@@ -321,7 +324,7 @@ fn after_a_retry_it_is_not_offered_again() {
     );
 }
 
-/// A retry records nothing: a guard with room for one has it still.
+/// A retry records nothing: a guard with space for one entry is still empty.
 #[test]
 fn a_retry_records_nothing() {
     let server = builder()
@@ -338,9 +341,9 @@ fn a_retry_records_nothing() {
     assert!(!Puppet::calling_early(&server, &ticket).would_be_accepted());
 }
 
-/// GnuTLS CVE-2025-6395: a second ClientHello without the PSK that the first one had ended in a
-/// null pointer. The same where that PSK brought early data: what was sent of it is skipped, and
-/// the handshake is a full one.
+/// GnuTLS CVE-2025-6395: a null pointer was used if a second ClientHello lacked the PSK of the
+/// first one. The same is tested with early data under that PSK: it is skipped, and the handshake
+/// is a full one.
 #[test]
 fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
     let server = taking(1000);
@@ -354,7 +357,8 @@ fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
             puppet.modes.clone_from(&modes);
             let hello = puppet.make_client_hello(|_| {});
             if !more.is_empty() || modes.is_empty() {
-                // A PSK that was not there; psk_key_exchange_modes, which may not go.
+                // A PSK was added that was not there before, or psk_key_exchange_modes was removed,
+                // which is not allowed.
                 let field = if modes.is_empty() {
                     "extensions"
                 } else {
@@ -381,8 +385,9 @@ fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
 
 // ---- the budget ----
 
-/// 4.3.10: "up to the configured max_early_data_size": what a client may have sent under a ticket
-/// of ours is skipped on top of what any may, twice, as padding cannot be told from content.
+/// 4.3.10: "up to the configured max_early_data_size". What a client may have sent under our ticket
+/// is skipped in addition to what any client may send. It counts twice, because padding cannot be
+/// distinguished from content.
 #[test]
 fn what_is_configured_is_skipped_on_top() {
     const BUDGET: usize = 64 * 1024 + 2 * 10_000;
@@ -395,7 +400,7 @@ fn what_is_configured_is_skipped_on_top() {
             .unwrap()
     };
     let (ticket, server) = (ticket_of(&build()), build());
-    // 5 records of 16 KiB of ciphertext, and the rest.
+    // 5 records of 16 KiB of ciphertext, and the remainder.
     let spend = |puppet: &mut Puppet| {
         let keys = puppet.early.as_mut().unwrap();
         let mut records: Vec<_> = (0..5).map(|_| early(keys, &[0xed; 16384 - 17])).collect();
@@ -439,7 +444,7 @@ fn what_is_configured_is_skipped_on_top() {
     );
 }
 
-/// A limit that no client comes near is no overflow.
+/// A limit that no client reaches causes no overflow.
 #[test]
 fn the_largest_limit() {
     let keys = TicketKeys::rotating();

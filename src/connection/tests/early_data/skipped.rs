@@ -1,4 +1,4 @@
-//! Early data that our server does not take (RFC 9846, 4.3.10): "Ignore the extension and return a
+//! Early data that our server rejects (RFC 9846, 4.3.10): "Ignore the extension and return a
 //! regular 1-RTT response. The server then skips past early data by attempting to deprotect
 //! received records using the handshake traffic key, discarding records which fail deprotection (up
 //! to the configured max_early_data_size)."
@@ -16,10 +16,10 @@ use crate::message::{ClientHelloExtension, OfferedPsks, PskIdentity};
 use crate::secret::Secret;
 use crate::server::Server;
 
-/// How much our server skips, counted in bytes of ciphertext: a policy of ours.
+/// How much our server skips, in bytes of ciphertext. This is our policy.
 const BUDGET: usize = 64 * 1024;
 
-/// A client that offers early data under a ticket nobody knows, and the keys it protects them with.
+/// Returns a client that offers early data under an unknown ticket, and the keys of its early data.
 fn offering(server: &Server) -> (Puppet, Vec<u8>, Keys) {
     let puppet = Puppet::calling(server);
     let hello = puppet.make_client_hello(|hello| {
@@ -46,13 +46,13 @@ fn offering(server: &Server) -> (Puppet, Vec<u8>, Keys) {
     (puppet, hello, keys)
 }
 
-/// The hello is said; the server's flight is heard.
+/// Returns such a client after it has sent its hello and heard the server's flight.
 fn rejected(server: &Server) -> (Puppet, Keys) {
     let (mut puppet, hello, keys) = offering(server);
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    // ServerHello has no pre_shared_key(41), EncryptedExtensions no early_data(42): server_name
-    // alone.
+    // ServerHello has no pre_shared_key(41). EncryptedExtensions has only server_name, and no
+    // early_data(42).
     assert_eq!(flight[1], [8, 0, 0, 6, 0, 4, 0, 0, 0, 0]);
     (puppet, keys)
 }
@@ -61,9 +61,9 @@ fn early(keys: &mut Keys, content: &[u8]) -> Vec<u8> {
     keys.seal(0x0303, &[content, &[APPLICATION_DATA]].concat())
 }
 
-/// A full handshake, with and without a client certificate, whatever early data came: of any
-/// length, with the ChangeCipherSpec of a client that offers early data (E.4), an EndOfEarlyData
-/// even.
+/// A full handshake follows, with and without a client certificate, whatever early data arrived: of
+/// any length, with the ChangeCipherSpec of a client that offers early data (E.4), even with an
+/// EndOfEarlyData.
 #[test]
 fn it_is_skipped() {
     for server in [server(), asking_server(required())] {
@@ -83,7 +83,8 @@ fn it_is_skipped() {
     }
 }
 
-/// In one read with the ClientHello; and records too short for a tag, which cannot open either.
+/// Early data may arrive in one read with the ClientHello. Records too short for a tag are skipped
+/// too, as they do not open either.
 #[test]
 fn it_may_come_with_the_client_hello() {
     let (mut puppet, hello, mut keys) = offering(&server());
@@ -103,7 +104,7 @@ fn it_may_come_with_the_client_hello() {
 }
 
 /// "Once a record is deprotected successfully, it is treated as the start of the client's second
-/// flight": from there on nothing is skipped.
+/// flight". After that nothing is skipped.
 #[test]
 fn nothing_is_skipped_after_the_second_flight_began() {
     let (mut puppet, mut keys) = rejected(&asking_server(required()));
@@ -118,7 +119,7 @@ fn nothing_is_skipped_after_the_second_flight_began() {
         Fault::BadRecordMac
     );
 
-    // A fragment of a message is a record as well.
+    // A record with a fragment of a message counts too.
     let (mut puppet, mut keys) = rejected(&server());
     let finished = puppet.finished();
     let part = puppet.record(HANDSHAKE, &finished[..5]);
@@ -132,7 +133,7 @@ fn nothing_is_skipped_after_the_second_flight_began() {
     );
 }
 
-/// Nor where no early data was offered.
+/// Nothing is skipped if no early data was offered.
 #[test]
 fn nothing_is_skipped_that_was_not_offered() {
     let (_, _, mut keys) = offering(&server());
@@ -148,8 +149,8 @@ fn nothing_is_skipped_that_was_not_offered() {
     }
 }
 
-/// "up to the configured max_early_data_size": the budget counts ciphertext, as nothing can be told
-/// from padding.
+/// "up to the configured max_early_data_size". The budget counts ciphertext, because content cannot
+/// be distinguished from padding.
 #[test]
 fn the_budget() {
     // 4 records of 16 KiB of ciphertext: 16384 - 16 of tag - 1 of type.
@@ -176,7 +177,7 @@ fn the_budget() {
     );
 }
 
-/// An empty record is no way around it.
+/// Empty records count too.
 #[test]
 fn the_budget_in_empty_records() {
     let (mut puppet, _) = rejected(&server());
@@ -185,7 +186,7 @@ fn the_budget_in_empty_records() {
     refused!(puppet, empty, "WAIT_FINISHED", 20, Fault::BadRecordMac);
 }
 
-/// Skipping forgives a record that does not open, and nothing else: limits and types are as ever.
+/// Only records that do not open are skipped. Limits and types are checked as usual.
 #[test]
 fn other_rules_hold_while_skipping() {
     let (mut puppet, _) = rejected(&server());
@@ -224,7 +225,7 @@ fn other_rules_hold_while_skipping() {
         10,
         Fault::UnexpectedRecord { .. }
     );
-    // A client that gives up says so in the clear, or under its handshake key.
+    // A client that gives up sends an alert in the clear, or under its handshake key.
     let (mut puppet, mut keys) = rejected(&server());
     puppet.feed(&early(&mut keys, b"data")).unwrap();
     assert!(matches!(
@@ -238,8 +239,8 @@ fn other_rules_hold_while_skipping() {
 
 // ---- after a HelloRetryRequest ----
 
-/// A server that asks again and offers no keys yet: "The server then ignores early data by skipping
-/// all records with an external content type of "application_data"".
+/// Returns a client after a HelloRetryRequest, before there are keys: "The server then ignores
+/// early data by skipping all records with an external content type of "application_data"".
 fn asked_again() -> (Puppet, Keys) {
     let (mut puppet, _, keys) = offering(&server());
     puppet
@@ -248,8 +249,8 @@ fn asked_again() -> (Puppet, Keys) {
     (puppet, keys)
 }
 
-/// Until the second ClientHello, whatever is in them; the ChangeCipherSpec of a client that offers
-/// early data stands before them.
+/// Such records are skipped until the second ClientHello, whatever they contain. The
+/// ChangeCipherSpec of a client that offers early data comes before them.
 #[test]
 fn records_of_its_outer_type_are_skipped_before_the_second_hello() {
     for count in [0, 1, 10] {
@@ -269,8 +270,8 @@ fn records_of_its_outer_type_are_skipped_before_the_second_hello() {
     }
 }
 
-/// The second ClientHello ends it, with its first record: there is nothing to skip inside of it,
-/// and behind it nothing that would not open.
+/// The first record of the second ClientHello ends the skipping: records between its parts are
+/// refused, and so are records after it that do not open.
 #[test]
 fn the_second_hello_ends_the_skipping() {
     let (mut puppet, mut keys) = asked_again();
@@ -297,8 +298,8 @@ fn the_second_hello_ends_the_skipping() {
     );
 }
 
-/// Without it such a record is what it always is before there are keys, and the other rules hold
-/// with it.
+/// Without an offer of early data, such a record is refused as always before there are keys. With
+/// it, the other rules hold.
 #[test]
 fn without_keys_nothing_else_is_forgiven() {
     let mut puppet = Puppet::server_at("START");
@@ -344,7 +345,7 @@ fn without_keys_nothing_else_is_forgiven() {
     ));
 }
 
-/// The budget is the same; over it the record is one that must not come.
+/// The budget is the same. A record that exceeds it is refused as unexpected.
 #[test]
 fn the_budget_before_the_second_hello() {
     for (record, count) in [

@@ -1,7 +1,6 @@
-//! Whether our server takes early data that is offered (RFC 9846, 4.3.10 and 8.3). What it does not
-//! take is skipped, the handshake goes on without, and the session is resumed all the same where it
-//! can be. In all these tests a store tells whether anything was recorded: nothing is, but for what
-//! is taken.
+//! Whether our server accepts early data that is offered (RFC 9846, 4.3.10 and 8.3). What it
+//! rejects is skipped, the handshake continues without it, and the session is resumed if possible.
+//! In all these tests a store shows whether anything was recorded: only accepted early data is.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
@@ -23,7 +22,7 @@ use crate::message::{ClientHello, KeyShareEntry};
 use crate::server::{ClientAuth, Server, ServerBuilder};
 use crate::session::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict, TicketKeys};
 
-/// Counts what it is asked, and calls all of it fresh.
+/// Counts the entries that it is asked about, and reports all of them as fresh.
 #[derive(Default)]
 struct Store(Mutex<Vec<ReplayEntry>>);
 
@@ -63,7 +62,7 @@ impl Zone {
         self.builder().build().unwrap()
     }
 
-    /// How many were recorded.
+    /// Returns how many entries were recorded.
     fn recorded(&self) -> usize {
         self.store.0.lock().unwrap().len()
     }
@@ -78,7 +77,7 @@ impl Zone {
         self.offered(puppet, |_| {}, false);
     }
 
-    /// The puppet offers early data in its ClientHello, as edited; gives it back connected.
+    /// The puppet offers early data in its ClientHello, as edited. Returns it connected.
     #[track_caller]
     fn offered(
         &self,
@@ -96,7 +95,7 @@ impl Zone {
     }
 }
 
-/// A ticket of a connection that began with this ClientHello.
+/// Returns a ticket of a connection that began with this ClientHello.
 fn ticket_after(server: &Server, edit: impl FnOnce(&mut ClientHello<'_>)) -> Ticket {
     let mut puppet = Puppet::calling_for_tickets(server);
     let hello = puppet.make_client_hello(edit);
@@ -120,7 +119,7 @@ fn alpn(protocol: &'static [u8]) -> impl Fn(&mut ClientHello<'_>) {
 // ---- the PSK ----
 
 /// "If the client opts to do so, it MUST supply both the "pre_shared_key" and "early_data"
-/// extensions": without a PSK there is nothing to take.
+/// extensions". Without a PSK no early data can be accepted.
 #[test]
 fn without_a_psk() {
     let zone = Zone::new();
@@ -147,7 +146,7 @@ fn without_a_psk() {
     assert_eq!(zone.recorded(), 0);
 }
 
-/// And without early_data there is none, whatever the ticket allows.
+/// Without early_data there is no early data, whatever the ticket allows.
 #[test]
 fn that_is_not_offered() {
     let zone = Zone::new();
@@ -180,21 +179,21 @@ fn under_another_psk_than_the_first() {
     zone.rejects(offering(vec![Psk::unknown(), one.psk()]));
     zone.rejects(offering(vec![Psk::unknown(), one.psk(), two.psk()]));
     zone.rejects(offering(vec![Psk::unknown()]));
-    // A ticket of ours that another hash belongs to, before one that is selected.
+    // One of our tickets for another hash precedes the one that is selected.
     let mut puppet = Puppet::calling_for_tickets(&server);
     puppet.suite = suite(0x1302);
     let other_hash = puppet.finish_for_tickets().remove(0);
     let puppet = zone.offered(offering(vec![other_hash.psk(), one.psk()]), |_| {}, false);
     assert!(puppet.us.negotiated().unwrap().resumed());
-    // A PSK that cannot be used in the one mode that we have.
+    // The PSK cannot be used in the only mode that we support.
     let mut puppet = offering(vec![one.psk()]);
     puppet.modes = vec![0];
     let puppet = zone.offered(puppet, |_| {}, false);
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
-/// Early data under a ticket of another virtual host, or that other client authentication belongs
-/// to, which does not open there.
+/// Early data under a ticket of another virtual host, or for other client authentication, which
+/// does not open there.
 #[test]
 fn under_a_ticket_that_is_not_taken() {
     let zone = Zone::new();
@@ -206,7 +205,7 @@ fn under_a_ticket_that_is_not_taken() {
     }
 }
 
-/// The PSK is resumed; but its ticket said nothing of early data.
+/// The PSK is resumed, but its ticket did not allow early data.
 #[test]
 fn under_a_ticket_that_allows_none() {
     let zone = Zone::new();
@@ -231,10 +230,11 @@ fn at_a_server_that_takes_none() {
     assert!(puppet.us.negotiated().unwrap().resumed());
 }
 
-// ---- the same as before ----
+// ---- the same parameters as before ----
 
 /// "it MUST verify that the following values are the same as those associated with the selected
-/// PSK: ... The selected cipher suite": the hash alone, which is enough to resume (4.7.1), is not.
+/// PSK: ... The selected cipher suite". The same hash, which is enough to resume (4.7.1), is not
+/// enough.
 #[test]
 fn with_another_suite() {
     let zone = Zone::new();
@@ -253,7 +253,7 @@ fn with_another_suite() {
         puppet.suite = suite(later);
         let puppet = zone.offered(puppet, |_| {}, then == later);
         assert!(puppet.us.negotiated().unwrap().resumed());
-        // What is offered beside it does not matter: what is selected does.
+        // The other suites that are offered do not matter: the selected one does.
         let mut puppet = Puppet::calling_early(&server, &ticket);
         puppet.suite = suite(later);
         let other = CipherSuite(if later == 0x1302 { 0x1303 } else { 0x1302 });
@@ -289,8 +289,8 @@ fn with_another_protocol() {
             assert_eq!(negotiated.alpn().unwrap_or_default(), later);
         }
     }
-    // The first of the server's that the client offers is selected, not the one that the early data
-    // speak.
+    // The server selects the first of its protocols that the client offers, not that of the early
+    // data.
     let ticket = ticket_after(&server, alpn(b"b"));
     zone.offered(
         Puppet::calling_early(&server, &ticket),
@@ -311,7 +311,7 @@ fn in_another_zone() {
         build(guard()),
         build(ReplayGuard::with_store("there", Arc::clone(&zone.store))),
         build(ReplayGuard::with_store("", Arc::clone(&zone.store))),
-        // What is forgotten after one window must not be fresh in another.
+        // An entry that is forgotten after one window must not be fresh in another.
         build(here()).early_data_window(Duration::from_secs(11)),
         build(here()).early_data_window(Duration::from_secs(9)),
     ];
@@ -327,7 +327,7 @@ fn in_another_zone() {
         &build(here()).build().unwrap(),
         &ticket,
     ));
-    // Two guards in memory are two zones; a clone of one is not.
+    // Two guards in memory are two zones, but a clone of one is the same zone.
     let (one, other) = (guard(), guard());
     let ticket = ticket_of(&build(one.clone()).build().unwrap());
     zone.rejects(Puppet::calling_early(
@@ -338,8 +338,8 @@ fn in_another_zone() {
     assert!(puppet.would_be_accepted());
 }
 
-/// Who is not let in any more is told so when the handshake is complete (6.2: access_denied), and
-/// its early data is not taken before.
+/// A client that is no longer accepted is told so when the handshake is complete (6.2:
+/// access_denied), and its early data is not accepted before that.
 #[test]
 fn of_a_client_that_is_not_let_in() {
     let zone = Zone::new();
@@ -364,7 +364,7 @@ fn of_a_client_that_is_not_let_in() {
 
 // ---- freshness ----
 
-/// When tickets are given out here; no clock goes on by itself.
+/// The time when tickets are issued here. The clock does not advance by itself.
 const THEN: Duration = Duration::from_secs(1_800_000_000);
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -375,8 +375,8 @@ fn ticket_then(server: &Server) -> Ticket {
     puppet.finish_for_tickets().remove(0)
 }
 
-/// A client that says that the ticket is so many milliseconds old, to a server whose clock shows
-/// this.
+/// Returns a client that states this age of the ticket in milliseconds, and a server whose clock
+/// shows this time.
 fn aged(server: &Server, ticket: &Ticket, clock: Duration, age: u32) -> Puppet {
     let mut puppet = Puppet::calling_early(server, ticket);
     puppet.clock = Some(clock);
@@ -387,7 +387,8 @@ fn aged(server: &Server, ticket: &Ticket, clock: Duration, age: u32) -> Puppet {
 
 /// 8.3: "expected_arrival_time = adjusted_creation_time + clients_ticket_age ... is then compared
 /// against the current server wall clock time and if they differ by more than a certain amount,
-/// 0-RTT is rejected": by 10 seconds, or what was set, to the millisecond and on both sides.
+/// 0-RTT is rejected". The limit is 10 seconds or what was set, exact to the millisecond, in both
+/// directions.
 #[test]
 fn at_the_edges_of_the_window() {
     let zone = Zone::new();
@@ -448,7 +449,7 @@ fn with_an_age_that_wraps() {
         puppet.hear_flight();
         puppet.finish_for_tickets()
     });
-    // One in eight does.
+    // One of eight does.
     let (mut wrapped, mut others) = (false, false);
     for ticket in tickets {
         let seen = if ticket.age_add.checked_add(age).is_none() {
@@ -471,8 +472,8 @@ fn with_an_age_that_wraps() {
     panic!("no such ticket");
 }
 
-/// A server whose clock was set back, or is not that of the one that gave out the ticket: within
-/// the window it goes, and not outside.
+/// The server's clock was set back, or differs from that of the server that issued the ticket.
+/// Early data is accepted within the window, and not outside it.
 #[test]
 fn with_a_clock_set_back() {
     let zone = Zone::new();
@@ -480,7 +481,7 @@ fn with_a_clock_set_back() {
     let ticket = ticket_then(&server);
     zone.takes(aged(&server, &ticket, THEN - 10 * SECOND, 0));
     zone.rejects(aged(&server, &ticket, THEN - 10 * SECOND, 1));
-    // Further back than clocks differ, the ticket is from the future, and not taken at all.
+    // A ticket from further in the future than clocks may differ is not accepted at all.
     let puppet = zone.offered(
         aged(&server, &ticket, THEN - 3600 * SECOND, 0),
         |_| {},
@@ -489,7 +490,7 @@ fn with_a_clock_set_back() {
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
-/// A ticket that is over brings no early data either.
+/// An expired ticket brings no early data either.
 #[test]
 fn under_a_ticket_that_is_over() {
     let zone = Zone::new();
@@ -506,8 +507,8 @@ fn under_a_ticket_that_is_over() {
 
 // ---- what is refused altogether ----
 
-/// 8.2: "the server first verifies the PSK binder"; one that is wrong is refused (4.3.11), and
-/// nothing is recorded; so is what is refused for any other reason.
+/// 8.2: "the server first verifies the PSK binder". A wrong one is refused (4.3.11), and nothing is
+/// recorded. The same holds for hellos that are refused for other reasons.
 #[test]
 fn a_hello_that_is_refused_records_nothing() {
     let zone = Zone::new();
@@ -549,7 +550,7 @@ fn a_hello_that_is_refused_records_nothing() {
         let hello = puppet.make_client_hello(edit);
         refused!(puppet, plain(HANDSHAKE, &hello), "START", alert, _);
     }
-    // early_data behind pre_shared_key, which "MUST be the last extension" (4.3.11).
+    // early_data follows pre_shared_key, which "MUST be the last extension" (4.3.11).
     let mut puppet = Puppet::calling_early(&server, &ticket);
     puppet.offers_early_data = false;
     let mut hello = puppet.make_client_hello(|_| {});
@@ -565,7 +566,7 @@ fn a_hello_that_is_refused_records_nothing() {
     assert_eq!(zone.recorded(), 1);
 }
 
-/// The lengths of message and extensions of a ClientHello of ours grow by this.
+/// Increases the lengths of the message and the extensions in one of our ClientHellos.
 fn grow(hello: &mut [u8], by: usize) {
     // msg_type and length; version, random, session id of 32, one suite, compression.
     for at in [2, 4 + 2 + 32 + 33 + 4 + 2] {

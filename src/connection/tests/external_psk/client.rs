@@ -1,5 +1,5 @@
-//! External PSKs at our client (RFC 9846, 4.3.11; RFC 9258): how it offers them, and what it
-//! refuses of the answer.
+//! External PSKs at our client (RFC 9846, 4.3.11; RFC 9258): how it offers them, and which answers
+//! it refuses.
 
 use crate::client::{Client, ClientBuilder};
 use crate::code_point::CipherSuite;
@@ -40,12 +40,12 @@ fn as_it_is() -> ExternalPsk {
     ExternalPsk::not_imported("plain", SECRET).unwrap()
 }
 
-/// Trusts its PSK alone.
+/// A client that trusts only its PSK.
 fn alone() -> ClientBuilder {
     Client::builder().external_psk(at_the_sensor())
 }
 
-/// Trusts certificates too.
+/// A client that also trusts certificates.
 fn besides() -> ClientBuilder {
     alone().trust(WORLD.authority.trust())
 }
@@ -54,7 +54,7 @@ fn client(builder: ClientBuilder) -> Client {
     builder.build().unwrap()
 }
 
-/// The client has taken this PSK and waits for EncryptedExtensions.
+/// The client has accepted this PSK and waits for EncryptedExtensions.
 fn selected(client: &Client, index: u16, psk: &Psk) -> Puppet {
     let mut puppet = Puppet::serving(client);
     puppet.say_selected(index, psk);
@@ -65,8 +65,8 @@ fn selected(client: &Client, index: u16, psk: &Psk) -> Puppet {
 
 /// One for each hash, SHA-256 first; 4.3.11.1: "For identities established externally, an
 /// obfuscated_ticket_age of 0 SHOULD be used"; "The "pre_shared_key" extension MUST be the last
-/// extension"; 4.3.9: psk_dhe_ke(1) alone; 9.2: signature_algorithms only from who could judge a
-/// signature.
+/// extension"; 4.3.9: psk_dhe_ke(1) alone; 9.2: signature_algorithms only from a client that can
+/// verify a signature.
 #[test]
 fn what_is_offered() {
     for (builder, trusts) in [
@@ -102,7 +102,7 @@ fn what_is_offered() {
         assert!(offer.server_certificate_type().is_none() && !offer.early_data());
         assert!(offer.supported_groups().is_some() && offer.key_share().is_some());
     }
-    // 4.3.11: none whose hash no suite has that is offered.
+    // 4.3.11: PSKs whose hash belongs to no offered suite are left out.
     let suites = |builder: ClientBuilder, suites: &[u16]| {
         client(builder.cipher_suites(suites.iter().copied().map(CipherSuite)))
     };
@@ -114,7 +114,8 @@ fn what_is_offered() {
     Puppet::serving(&suites(besides().external_psk(as_it_is()), &[0x1302])).offers(&[], &[]);
 }
 
-/// One that no suite fits could not be offered, and without trust there would be nothing to offer.
+/// A PSK that fits no suite could not be offered, and without other trust there would be nothing to
+/// offer.
 #[test]
 fn a_client_without_anything_to_offer_is_refused() {
     let builder = || Client::builder().external_psk(as_it_is());
@@ -143,8 +144,8 @@ fn a_client_without_anything_to_offer_is_refused() {
         .unwrap();
 }
 
-/// The whole way, whichever the server selects, with every suite that it fits: neither side shows a
-/// certificate, and no hook is asked.
+/// A complete handshake, whichever PSK the server selects, with every suite that it fits. Neither
+/// side presents a certificate, and no hook is called.
 #[test]
 fn the_server_takes_it() {
     for builder in [alone(), besides(), alone().identity(WORLD.client.clone())] {
@@ -234,7 +235,7 @@ fn a_wrong_choice() {
     }
 }
 
-/// A server that selects another than it uses does not come far: its messages are under other keys.
+/// A server that selects another PSK than it uses fails: its messages are under other keys.
 #[test]
 fn the_keys_are_of_the_psk() {
     let mut puppet = selected(
@@ -260,8 +261,8 @@ fn the_keys_are_of_the_psk() {
     assert_eq!(error.alert().unwrap().0, 20);
 }
 
-/// A ServerHello without a PSK: who trusts nothing else ends it there, before any certificate; who
-/// does looks at the certificate as ever.
+/// A ServerHello without a PSK: a client that trusts nothing else ends the handshake before any
+/// certificate. Another client verifies the certificate as usual.
 #[test]
 fn the_server_does_not_take_it() {
     for suite in Suite::ALL {
@@ -288,7 +289,7 @@ fn the_server_does_not_take_it() {
     }
 }
 
-/// 4.4.2 and 4.5.1: neither CertificateRequest nor Certificate, nor its proof, with a PSK.
+/// 4.4.2 and 4.5.1: with a PSK there is no CertificateRequest, Certificate or CertificateVerify.
 #[test]
 fn no_certificates_with_a_psk() {
     for client in [
@@ -312,7 +313,7 @@ fn no_certificates_with_a_psk() {
     }
 }
 
-/// Early data: 4.3: none was offered. 4.3.11: where it was, under a session: "the client MUST
+/// Early data: 4.3: none was offered. 4.3.11: if it was offered under a session: "the client MUST
 /// verify that the server's selected_identity is 0"; "illegal_parameter".
 #[test]
 fn early_data_is_not_for_it() {
@@ -356,8 +357,8 @@ fn early_data_is_not_for_it() {
 
 // ---- beside a session ----
 
-/// A session stands before them (4.3.10: early data is under the first), and the server may select
-/// any.
+/// A session is offered before them (4.3.10: early data uses the first PSK), and the server may
+/// select any.
 #[test]
 fn beside_a_session() {
     for (index, suite) in [(0, AES128), (1, AES128), (2, AES256)] {
@@ -390,14 +391,14 @@ fn beside_a_session() {
         puppet.say_selected(index, &psk);
         puppet.lead_to("CONNECTED");
         let negotiated = puppet.us.negotiated().unwrap();
-        // Resumed or not, it is the hub.
+        // The server's identity is the hub, resumed or not.
         assert_eq!(negotiated.resumed(), index == 0);
         assert_eq!(negotiated.external_psk().unwrap().peer_name(), Some("hub"));
         assert!(negotiated.peer().is_none());
     }
 }
 
-/// A shared cache: a session is met with by no client that has another PSK, or none.
+/// Clients that share a cache do not use a session if they have another PSK, or none.
 #[test]
 fn whose_sessions_they_are() {
     let cache = SessionCache::new(100);
@@ -419,7 +420,7 @@ fn whose_sessions_they_are() {
     let clients = clients.map(|builder| client(builder.sessions(cache.clone())));
     for (one, first) in clients.iter().enumerate() {
         cache.clear();
-        // The last accepts no certificate.
+        // The last client accepts no certificate.
         let mut puppet = if one == 7 {
             selected(first, 0, &offered(AES128))
         } else {
@@ -450,8 +451,7 @@ fn whose_sessions_they_are() {
     }
 }
 
-/// Without a name it is the PSK that says who the server is. Sessions are kept by name, so there
-/// are none.
+/// Without a name, the PSK identifies the server. Sessions are kept by name, so there are none.
 #[test]
 fn a_server_without_a_name() {
     let unnamed = |client: &Client| {
@@ -484,8 +484,8 @@ fn a_server_without_a_name() {
         );
         assert!(client.config.sessions.is_empty());
     }
-    // A certificate says nothing without a name, so roots besides do not go; and it has to be
-    // allowed.
+    // A certificate proves nothing without a name, so roots cannot be trusted as well. Connecting
+    // without a name must be allowed.
     let error = besides().allow_unnamed().build().unwrap_err();
     assert!(matches!(
         error,
@@ -509,8 +509,8 @@ fn a_server_without_a_name() {
 // ---- after a HelloRetryRequest ----
 
 /// 4.2.2: "recomputing the obfuscated_ticket_age and binder values and (optionally) removing any
-/// PSKs which are incompatible with the server's indicated cipher suite": those of that hash stay,
-/// with binders over the first ClientHello and the retry too (4.3.11.2).
+/// PSKs which are incompatible with the server's indicated cipher suite". PSKs of that hash stay,
+/// and their binders also cover the first ClientHello and the retry (4.3.11.2).
 #[test]
 fn a_retry_keeps_what_fits() {
     for builder in [alone, besides] {
@@ -518,8 +518,8 @@ fn a_retry_keeps_what_fits() {
             let mut puppet = Puppet::serving(&client(builder()));
             puppet.suite = suite;
             let first = puppet.ask_for(Group::Secp256r1);
-            // What the puppet computes of the first ClientHello and the retry stands before the
-            // second.
+            // The transcript before the second ClientHello is what the puppet computes from the
+            // first and the retry.
             let before = puppet.transcript.len() - puppet.client_hello.len();
             assert_ne!(first, puppet.client_hello);
             puppet.offers(&[&offered(suite)], &puppet.transcript[..before]);
@@ -541,8 +541,8 @@ fn selected_after_retry(puppet: &mut Puppet, suite: Suite) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Where none fits, who trusts certificates goes on without; who trusts nothing else sends no
-/// ClientHello without a PSK, which could come to nothing.
+/// If none fits, a client that trusts certificates continues without a PSK. A client that trusts
+/// nothing else fails, and does not send a ClientHello without a PSK.
 #[test]
 fn a_retry_that_nothing_fits() {
     let builder = || Client::builder().external_psk(as_it_is());
@@ -564,8 +564,8 @@ fn a_retry_that_nothing_fits() {
     puppet.lead_to("CONNECTED");
     assert!(puppet.us.negotiated().unwrap().peer().is_some());
 
-    // It is as before where it does fit; and an index that the first ClientHello had and the second
-    // has not is out of range.
+    // If a PSK fits, the rules are as before. An index that was valid in the first ClientHello but
+    // not in the second is out of range.
     let mut puppet = Puppet::serving(&client(alone()));
     puppet.suite = AES256;
     puppet.ask_for(Group::Secp256r1);
@@ -583,7 +583,7 @@ fn a_retry_that_nothing_fits() {
         47,
         Fault::Illegal(Illegal::PskIndex(1))
     );
-    // Nor may the server change its mind and do without.
+    // The server must not change its mind and use no PSK either.
     let mut puppet = Puppet::serving(&client(alone()));
     puppet.ask_for(Group::Secp256r1);
     let hello = puppet.server_hello(|_| {});

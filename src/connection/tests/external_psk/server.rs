@@ -1,5 +1,5 @@
-//! External PSKs at our server (RFC 9846, 4.3.9, 4.3.11 and F.6; RFC 9258): which it takes, and
-//! what becomes of the others.
+//! External PSKs at our server (RFC 9846, 4.3.9, 4.3.11 and F.6; RFC 9258): which it accepts, and
+//! what happens to the others.
 
 use crate::code_point::{CipherSuite, ExtensionType};
 use crate::connection::tests::puppet::client::{add, remove, required, set};
@@ -41,17 +41,17 @@ pub(crate) fn at_the_hub() -> ExternalPsk {
     .unwrap()
 }
 
-/// What the sensor offers.
+/// The PSK that the sensor offers.
 pub(crate) fn offered(suite: Suite) -> Psk {
     Psk::imported(b"site 4", &SECRET, ["sensor", "hub"], suite)
 }
 
-/// Takes its PSK alone.
+/// A server that accepts only its PSK.
 fn alone() -> ServerBuilder {
     Server::builder().external_psks([at_the_hub()])
 }
 
-/// Has a certificate too.
+/// A server that also has a certificate.
 fn besides() -> ServerBuilder {
     alone().identity(WORLD.server.clone())
 }
@@ -60,7 +60,7 @@ fn both() -> [Server; 2] {
     [alone().build().unwrap(), besides().build().unwrap()]
 }
 
-/// A client that offers these, and the suite of the first.
+/// A client that offers these PSKs, and the suite of the first.
 fn calling(server: &Server, psks: &[Psk]) -> Puppet {
     let mut puppet = Puppet::calling_for_tickets(server);
     puppet.suite = psks.first().map_or(AES128, |psk| psk.suite);
@@ -68,7 +68,7 @@ fn calling(server: &Server, psks: &[Psk]) -> Puppet {
     puppet
 }
 
-/// Completes the handshake; whether it is under a PSK, from outside or from a ticket.
+/// Completes the handshake. Returns true if it uses a PSK, from outside or from a ticket.
 fn is_taken_with(puppet: &mut Puppet, edit: impl FnOnce(&mut ClientHello<'_>)) -> bool {
     let hello = puppet.make_client_hello(edit);
     puppet.say(&hello).unwrap();
@@ -78,8 +78,8 @@ fn is_taken_with(puppet: &mut Puppet, edit: impl FnOnce(&mut ClientHello<'_>)) -
         .map(|message| message[0])
         .collect();
     let taken = puppet.psk.is_some();
-    // RFC 9846, 4.5.1 and 4.4.2: ServerHello, EncryptedExtensions and Finished alone: neither
-    // Certificate nor CertificateRequest with a PSK.
+    // RFC 9846, 4.5.1 and 4.4.2: with a PSK there are only ServerHello, EncryptedExtensions and
+    // Finished, without Certificate and CertificateRequest.
     assert_eq!(taken, flight == [2, 8, 20], "{flight:?}");
     puppet.lead_server_to("CONNECTED");
     puppet.send(b"data").unwrap();
@@ -99,7 +99,7 @@ fn is_taken(mut puppet: Puppet) -> bool {
     is_taken_with(&mut puppet, |_| {})
 }
 
-/// Such a ClientHello is refused; the alert is in the clear, and there is nothing before it.
+/// Asserts that such a ClientHello is refused. The alert is in the clear, and nothing precedes it.
 macro_rules! refused_hello {
     ($puppet:expr, $edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {{
         let mut puppet = $puppet;
@@ -117,9 +117,10 @@ fn is_missing(fault: &Fault, extension: ExtensionType) -> bool {
 
 // ---- what is taken ----
 
-/// Imported ("imp binder") it goes with every suite, by the PSK for that suite's hash (RFC 9258,
-/// 5.1); as it is ("ext binder") with those of SHA-256. Nothing is asked for besides: RFC 9846, 9.2
-/// wants signature_algorithms only where certificates may be needed.
+/// An imported PSK ("imp binder") works with every suite, through the PSK for that suite's hash
+/// (RFC 9258, 5.1). One without import ("ext binder") works with those of SHA-256. No other
+/// extensions are needed: RFC 9846, 9.2 requires signature_algorithms only if certificates may be
+/// needed.
 #[test]
 fn with_every_suite() {
     let secret = b"not to be imported";
@@ -192,14 +193,14 @@ fn the_label_of_the_binder() {
     }
 }
 
-/// "the first one that is known" of several, and its index given back, tickets among them; what is
-/// unknown is ignored (4.3.11).
+/// "the first one that is known" of several is selected, and its index is returned, also among
+/// tickets. Unknown ones are ignored (4.3.11).
 #[test]
 fn the_first_that_it_knows() {
     let server = besides().build().unwrap();
     let ticket = Puppet::tickets_of(&server).remove(0).psk();
     let (psk, unknown) = (offered(AES128), Psk::unknown());
-    // The same secret for other parties, and between the same in the other direction.
+    // These have the same secret, but other parties, or the same parties in the other direction.
     let others = [["sensor", "another"], ["hub", "sensor"], ["another", "hub"]];
     let [other, reflected, stranger] =
         others.map(|names| Psk::imported(b"site 4", &SECRET, names, AES128));
@@ -231,8 +232,8 @@ fn the_first_that_it_knows() {
     ] {
         let mut puppet = calling(&server, &psks);
         puppet.suite = AES128;
-        // `hear_flight` goes on with the PSK of the index that the server says: a wrong one would
-        // have other keys.
+        // `hear_flight` continues with the PSK that the server's index selects: a wrong one would
+        // lead to other keys.
         puppet.say_client_hello();
         assert_eq!(puppet.hear_flight().len(), 3);
         puppet.lead_server_to("CONNECTED");
@@ -248,7 +249,7 @@ fn the_first_that_it_knows() {
     )));
 }
 
-/// No more are looked at than 8 (ours): a hello of thousands costs no more than a small one.
+/// At most 8 are tried (our limit): a hello with thousands costs no more than a small one.
 #[test]
 fn a_thousand_identities() {
     for server in [alone(), besides()] {
@@ -272,7 +273,7 @@ fn a_thousand_identities() {
             }
         }
     }
-    // With the usual limit of 32 KiB such a hello does not come to that.
+    // The usual limit of 32 KiB refuses such a hello before that.
     let puppet = calling(&both()[0], &vec![Psk::unknown(); 1000]);
     let hello = puppet.make_client_hello(|_| {});
     let mut puppet = puppet;
@@ -304,7 +305,7 @@ fn the_age_is_ignored() {
 
 /// 4.3.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension, servers
 /// MUST abort the handshake", and: "MUST NOT select a key exchange mode that is not listed by the
-/// client": psk_ke(0) alone is as if nothing were offered.
+/// client". With psk_ke(0) alone it is as if no PSK were offered.
 #[test]
 fn modes() {
     for server in both() {
@@ -325,7 +326,7 @@ fn modes() {
     assert!(!is_taken(psk_ke(&besides)));
 }
 
-/// 9.2: supported_groups and key_share come with every mode of ours.
+/// 9.2: supported_groups and key_share are required in every mode that we support.
 #[test]
 fn what_must_be_there_besides() {
     for server in both() {
@@ -347,7 +348,7 @@ fn what_must_be_there_besides() {
 
 // ---- the hash ----
 
-/// 4.3.11: a PSK is for one hash: with a suite of another it is not taken.
+/// 4.3.11: a PSK is for one hash, and is not accepted with a suite of another.
 #[test]
 fn a_suite_of_another_hash() {
     for psk in [
@@ -375,8 +376,8 @@ fn a_suite_of_another_hash() {
     }
 }
 
-/// 4.3.11: "client-provided, externally established PSKs SHOULD influence cipher suite selection":
-/// ours before it, unless that would lose the PSK.
+/// 4.3.11: "client-provided, externally established PSKs SHOULD influence cipher suite selection".
+/// Our order comes first, unless the PSK would then be unusable.
 #[test]
 fn the_choice_of_the_suite() {
     let sha256 = || Psk::not_imported(b"plain", &SECRET);
@@ -385,7 +386,7 @@ fn the_choice_of_the_suite() {
         ([aes128, aes256, chacha], vec![offered(AES256)], aes256),
         ([aes256, aes128, chacha], vec![offered(AES128)], aes128),
         ([aes256, chacha, aes128], vec![sha256()], chacha),
-        // Either will do: the server's own order.
+        // Either suite fits, so the server's own order decides.
         (
             [aes256, aes128, chacha],
             vec![offered(AES128), offered(AES256)],
@@ -396,7 +397,7 @@ fn the_choice_of_the_suite() {
             vec![offered(AES256), offered(AES128)],
             chacha,
         ),
-        // What is not known has no say; nor what stands too far behind.
+        // An unknown PSK has no influence, nor does one too far back in the list.
         ([aes256, aes128, chacha], vec![Psk::unknown()], aes256),
         (
             [aes256, aes128, chacha],
@@ -431,12 +432,12 @@ fn the_choice_of_the_suite() {
             .take(8)
             .any(|psk| *psk.identity != *Psk::unknown().identity);
         assert_eq!(choose(&[1]), (known, chosen), "{served:?}");
-        // Nor has any a say that cannot be taken.
+        // A PSK that cannot be accepted has no influence either.
         assert_eq!(choose(&[0]), (false, served[0]));
     }
 }
 
-/// A server of PSKs alone that none of its suites fits could serve nobody.
+/// A server that accepts only PSKs but has no suite that fits one could serve nobody.
 #[test]
 fn a_server_whose_suites_fit_none() {
     let server = |psks: &[ExternalPsk]| {
@@ -465,10 +466,11 @@ fn a_server_whose_suites_fit_none() {
 
 // ---- what is refused ----
 
-/// A server of PSKs alone: 4.3.11: "If no acceptable PSKs are found, the server SHOULD perform a
-/// non-PSK handshake if possible", which it is not; F.6: "treat the cases where there is no valid
-/// PSK identity and where there is an identity but it has an invalid binder identically". The
-/// client hears one and the same, decrypt_error; the error tells them apart.
+/// A server that accepts only PSKs. 4.3.11: "If no acceptable PSKs are found, the server SHOULD
+/// perform a non-PSK handshake if possible", which is not possible here. F.6: "treat the cases
+/// where there is no valid PSK identity and where there is an identity but it has an invalid binder
+/// identically". The client receives the same alert, decrypt_error, but the error distinguishes the
+/// cases.
 #[test]
 fn unknown_and_wrong_are_told_alike() {
     let server = alone().build().unwrap();
@@ -496,7 +498,7 @@ fn unknown_and_wrong_are_told_alike() {
             51,
             Fault::BadBinder
         );
-        // Of the right bytes, another number of them.
+        // These are the right bytes with another length.
         for length in [32, 33, 47, 49, 255]
             .into_iter()
             .filter(|length| *length != suite.hash().output_len())
@@ -505,8 +507,8 @@ fn unknown_and_wrong_are_told_alike() {
             refused!(puppet, hello, "START", 51, Fault::BadBinder);
         }
     }
-    // `opaque PskBinderEntry<32..255>`: that is not the PSK's fault, and is seen before anything is
-    // looked for.
+    // `opaque PskBinderEntry<32..255>`: a violation does not depend on the PSK, and is noticed
+    // before any lookup.
     for psk in [offered(AES128), Psk::unknown()] {
         for length in [0, 1, 31] {
             let (mut puppet, hello) = with_binder(&server, &psk, length);
@@ -524,7 +526,7 @@ fn unknown_and_wrong_are_told_alike() {
     }
 }
 
-/// A ClientHello with this PSK, and of its binder so many bytes, zeros behind.
+/// Returns a ClientHello with this PSK and a binder of this length, padded with zeros.
 fn with_binder(server: &Server, psk: &Psk, length: usize) -> (Puppet, Vec<u8>) {
     let mut puppet = calling(server, std::slice::from_ref(psk));
     let hello = puppet.make_client_hello(|_| {});
@@ -547,8 +549,8 @@ fn with_binder(server: &Server, psk: &Psk, length: usize) -> (Puppet, Vec<u8>) {
     (puppet, plain(HANDSHAKE, &hello))
 }
 
-/// F.6 once more: as much is computed for an identity that nobody knows as for a wrong binder.
-/// Counted in HMACs, as clocks say little in a test.
+/// F.6: an unknown identity takes as much computation as a wrong binder. This is counted in HMACs,
+/// because times say little in a test.
 #[test]
 fn unknown_and_wrong_cost_the_same() {
     let server = alone().build().unwrap();
@@ -587,7 +589,7 @@ fn unknown_and_wrong_cost_the_same() {
     }
 }
 
-/// 9.2: who requires an extension that is missing says missing_extension.
+/// 9.2: a server that requires a missing extension sends missing_extension.
 #[test]
 fn no_psk_at_a_server_of_psks_alone() {
     let server = alone().build().unwrap();
@@ -605,9 +607,9 @@ fn no_psk_at_a_server_of_psks_alone() {
     );
 }
 
-/// Besides a certificate: 4.3.11: "Any unknown PSKs (e.g., ones not in the PSK database or
-/// encrypted with an unknown key) SHOULD simply be ignored", and a known one whose binder is wrong
-/// is not: "MUST abort the handshake"; 6.2: decrypt_error.
+/// A server that also has a certificate. 4.3.11: "Any unknown PSKs (e.g., ones not in the PSK
+/// database or encrypted with an unknown key) SHOULD simply be ignored". A known one with a wrong
+/// binder is not ignored: "MUST abort the handshake"; 6.2: decrypt_error.
 #[test]
 fn beside_a_certificate() {
     let server = besides().build().unwrap();
@@ -622,8 +624,7 @@ fn beside_a_certificate() {
         51,
         Fault::BadBinder
     );
-    // Another one that is right does not help it; what stands behind the one that is taken does not
-    // count.
+    // A later PSK with a right binder does not help. PSKs after the selected one do not count.
     refused_hello!(
         calling(&server, &[wrong.clone(), offered(AES128)]),
         |_| {},
@@ -631,7 +632,7 @@ fn beside_a_certificate() {
         Fault::BadBinder
     );
     assert!(is_taken(calling(&server, &[offered(AES128), wrong])));
-    // Who could not judge the certificate is not shown it.
+    // A client that could not verify the certificate does not receive it.
     refused_hello!(
         calling(&server, &[Psk::unknown()]),
         |hello| remove(hello, SignatureAlgorithms(vec![])),
@@ -640,7 +641,7 @@ fn beside_a_certificate() {
     );
 }
 
-/// 4.5.1: no certificates with a PSK, also where they are required of everybody else.
+/// 4.5.1: with a PSK there are no certificates, even if all other clients need one.
 #[test]
 fn no_certificate_with_a_psk() {
     let messages: [fn(&Puppet) -> Vec<u8>; 3] = [
@@ -669,9 +670,9 @@ fn no_certificate_with_a_psk() {
     }
 }
 
-/// Early data directly under such a PSK is never taken: it has no age that would bound how long a
-/// replay is to be remembered (8.2 and 8.3). 4.3.10: "return a regular 1-RTT response", and skip
-/// it.
+/// Early data directly under such a PSK is never accepted: the PSK has no age that would limit how
+/// long a replay must be remembered (8.2 and 8.3). 4.3.10: "return a regular 1-RTT response", and
+/// skip it.
 #[test]
 fn early_data_is_rejected() {
     for server in [alone(), besides()] {
@@ -688,7 +689,7 @@ fn early_data_is_rejected() {
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
         assert!(puppet.psk.is_some());
-        // EncryptedExtensions has server_name(0) alone, and no early_data(42).
+        // EncryptedExtensions has only server_name(0), and no early_data(42).
         assert_eq!(flight[1], [8, 0, 0, 6, 0, 4, 0, 0, 0, 0]);
         let record = keys.seal(0x0303, &[&b"GET /"[..], &[APPLICATION_DATA]].concat());
         puppet.feed(&record).unwrap();
@@ -703,7 +704,7 @@ fn early_data_is_rejected() {
 
 // ---- after a HelloRetryRequest ----
 
-/// Our server has asked for a share of secp256r1, and waits for it.
+/// Our server has requested a share for secp256r1, and waits for it.
 fn retried(server: &Server, psks: &[Psk], suites: &[u16]) -> Puppet {
     let mut puppet = Puppet::calling_without_share(server);
     puppet.modes = vec![1];
@@ -752,14 +753,14 @@ fn retries() {
                 (vec![Psk::unknown(), this.clone()], vec![this.clone()]),
             ] {
                 let mut puppet = with(&psks, &second);
-                // The suite that the PSK fits, already in the retry.
+                // The retry already has the suite that the PSK fits.
                 assert_eq!(puppet.suite, suite);
                 let same = |hello: &mut ClientHello<'_>| {
                     hello.cipher_suites = suites.map(CipherSuite).to_vec()
                 };
                 assert!(is_taken_with(&mut puppet, same));
             }
-            // That of the other hash goes, or stays.
+            // The PSK of the other hash may be removed or kept.
             let both = [this.clone(), other.clone()];
             for second in [&both[..], &both[..1]]
                 .into_iter()
@@ -770,7 +771,7 @@ fn retries() {
                     suites.map(CipherSuite).to_vec()));
             }
         }
-        // A binder over the second ClientHello alone.
+        // This binder covers only the second ClientHello.
         let mut puppet = retried(&server, &[offered(AES128)], &[0x1301]);
         let transcript = std::mem::take(&mut puppet.transcript);
         let hello = puppet.make_client_hello(|_| {});
@@ -783,7 +784,8 @@ fn retries() {
             Fault::BadBinder
         );
     }
-    // One that was not there before. (Alone, the server has not even asked for another hello.)
+    // This PSK was not in the first ClientHello. (A server that accepts only PSKs did not even send
+    // a retry.)
     let [alone, besides] = both();
     let mut puppet = retried(&besides, &[Psk::unknown()], &[0x1301]);
     puppet.psks = vec![offered(AES128)];
@@ -795,7 +797,7 @@ fn retries() {
             field: "pre_shared_key"
         })
     );
-    // None is left.
+    // No PSK is left.
     let mut puppet = retried(&alone, &[offered(AES128)], &[0x1301]);
     puppet.psks.clear();
     refused_hello!(puppet, |_| {}, 109, fault if is_missing(&fault, ExtensionType(41)));
@@ -818,8 +820,8 @@ fn ticket_under_psk(server: &Server) -> Ticket {
         .remove(0)
 }
 
-/// A session that was made under a PSK is resumed as that PSK's, by whatever process has it, and so
-/// is one that follows; also where everybody else needs a certificate.
+/// A session that was made under a PSK is resumed as that PSK's, by any process that has it. So is
+/// a session that follows it, even if all other clients need a certificate.
 #[test]
 fn a_ticket_knows_the_psk() {
     let keys = TicketKeys::rotating();
@@ -845,8 +847,8 @@ fn a_ticket_knows_the_psk() {
     }
 }
 
-/// It ends with the PSK: where that is taken away, or is another secret, name or identity now, the
-/// ticket is nobody's.
+/// A ticket ends with its PSK: if that is removed, or has another secret, name or identity, no
+/// client can use the ticket.
 #[test]
 fn a_ticket_ends_with_its_psk() {
     let keys = TicketKeys::rotating();
@@ -886,7 +888,8 @@ fn a_ticket_ends_with_its_psk() {
             51,
             Fault::UnknownPsk
         );
-        // With a certificate the handshake is a full one, and asks who the client is.
+        // If the server has a certificate, the handshake is a full one, and asks for a client
+        // certificate.
         let ticket = ticket_under_psk(
             &with_keys(&keys, vec![at_the_hub()])
                 .identity(WORLD.server.clone())
@@ -903,7 +906,7 @@ fn a_ticket_ends_with_its_psk() {
         assert!(!puppet.would_be_resumed());
         assert_eq!(puppet.state(), "WAIT_CERT");
     }
-    // Others may come and go.
+    // Other PSKs may be added and removed.
     let server = with_keys(&keys, vec![another, at_the_hub()])
         .build()
         .unwrap();
@@ -912,7 +915,7 @@ fn a_ticket_ends_with_its_psk() {
 
 // ---- a choice by the PSK ----
 
-/// A server that looks the PSK up once the ClientHello is there: by what `PskIdentity` reads of it.
+/// A server that looks the PSK up after it has the ClientHello, by what `PskIdentity` parses.
 #[test]
 fn a_configuration_chosen_by_the_psk() {
     let mut puppet = calling(&both()[0], &[Psk::unknown(), offered(AES128)]);
@@ -963,7 +966,7 @@ fn a_configuration_chosen_by_the_psk() {
         Some("sensor")
     );
 
-    // Chosen wrongly it is refused as ever, in RECVD_CH.
+    // A wrong choice is refused as usual, in RECVD_CH.
     let mut puppet = calling(&server, &[Psk::unknown()]);
     puppet.us = Connection::undecided(now());
     puppet.say_client_hello();

@@ -1,5 +1,5 @@
 //! certificate_authorities and signature_algorithms_cert (RFC 9846, 4.3.3 and 4.3.4): what both
-//! sides ask for by them, and choose by them. (oid_filters: `server_flight.rs`.)
+//! sides request with them, and how both choose by them. (`server_flight.rs` tests oid_filters.)
 
 use crate::client::Client;
 use crate::code_point::SignatureScheme;
@@ -35,7 +35,7 @@ fn authorities(names: &[Vec<u8>]) -> Vec<u8> {
     )
 }
 
-/// What our client shows for a request with Ed25519 and these extensions.
+/// Returns what our client presents for a request with Ed25519 and these extensions.
 fn shown(request: &[Vec<u8>]) -> Vec<u8> {
     let client = Client::builder()
         .trust(WORLD.authority.trust())
@@ -73,8 +73,8 @@ fn our_client_shows_what_the_server_would_take() {
     ] {
         assert_eq!(shown(&[authorities(others)]), nothing);
     }
-    // 4.3.3: the signatures in certificates; without the extension signature_algorithms is about
-    // them too.
+    // 4.3.3: this extension is for the signatures in certificates. Without it signature_algorithms
+    // applies to them too.
     assert_eq!(shown(&[extension(50, &[0, 2, 8, 7])]), all);
     assert_eq!(shown(&[extension(50, &[0, 4, 4, 3, 8, 7])]), all);
     assert_eq!(shown(&[extension(50, &[0, 4, 4, 3, 8, 4])]), nothing);
@@ -142,7 +142,7 @@ fn syntax() {
     );
 }
 
-/// The Certificate of our server for a client that trusts these.
+/// Returns the Certificate of our server for a client that trusts these authorities.
 fn chosen(server: &Server, names: &[&str]) -> Vec<u8> {
     let mut puppet = Puppet::calling(server);
     let hello = puppet.make_client_hello(|hello| {
@@ -158,8 +158,8 @@ fn chosen(server: &Server, names: &[&str]) -> Vec<u8> {
     puppet.hear_flight().swap_remove(2)
 }
 
-/// 4.5.1.2, of a server with two certificates for one name: the one that the client's authorities
-/// lead to, the first where none does.
+/// 4.5.1.2: a server with two certificates for one name presents the one that the client's
+/// authorities lead to, or the first if they lead to none.
 #[test]
 fn our_server_chooses_between_two_identities_of_a_name() {
     let (two, three) = (
@@ -180,7 +180,7 @@ fn our_server_chooses_between_two_identities_of_a_name() {
         (&["two"], 1),
         (&["three"], 2),
         (&["other", "three"], 2),
-        // Ours is the order among several.
+        // Our order decides among several.
         (&["three", "two"], 1),
         (&["other"], 0),
     ] {
@@ -190,7 +190,7 @@ fn our_server_chooses_between_two_identities_of_a_name() {
             "{names:?}"
         );
     }
-    // A certificate for the name comes before one for every name, whatever issued them.
+    // A certificate for the name is preferred to a wildcard, whatever issued them.
     let server = Server::builder()
         .identity(issue(&two))
         .identity_by_name(WORLD.server.clone())
@@ -218,8 +218,8 @@ fn our_server_has_no_other_signatures() {
     }
 }
 
-/// The CertificateRequest of our server: the names of its roots, if keys are not trusted as well,
-/// whose holders have no authority; and not of very many.
+/// The CertificateRequest of our server contains the names of its roots, unless it also trusts
+/// keys, whose holders have no authority. It does not contain very many.
 #[test]
 fn what_our_server_asks_for() {
     let request = |client_auth: ClientAuth| {

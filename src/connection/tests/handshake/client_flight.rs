@@ -19,7 +19,7 @@ use crate::error::{CertificateError, DecodeProblem, Fault, Illegal};
 use crate::identity::Validity;
 use crate::server::{ClientAuth, Server};
 
-/// A message is refused in a state of a server that requires a certificate.
+/// Asserts that a message is refused in a state of a server that requires a certificate.
 macro_rules! refused_message {
     ($state:expr, $message:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {
         refused_by!(
@@ -82,7 +82,7 @@ fn no_certificate() {
     );
 }
 
-/// A good one: the application learns who it is, and not before the Finished.
+/// The application learns who the client is from a valid certificate, but not before the Finished.
 #[test]
 fn a_good_certificate() {
     for client_auth in [required(), ClientAuth::Optional(WORLD.authority.trust())] {
@@ -102,7 +102,7 @@ fn a_good_certificate() {
     }
 }
 
-/// 4.5.1: the context is the one of the CertificateRequest, which was empty; extensions "MUST
+/// 4.5.1: the context is that of the CertificateRequest, which was empty; extensions "MUST
 /// correspond to extensions in the CertificateRequest".
 #[test]
 fn certificate_context_and_extensions() {
@@ -136,7 +136,7 @@ fn certificate_context_and_extensions() {
     );
 }
 
-/// 6.2: bad certificates by their alerts; "Optional" is no excuse for a bad one.
+/// 6.2: each invalid certificate has its alert. "Optional" does not allow an invalid one.
 #[test]
 fn certificates_that_are_refused() {
     let (hour, unix) = (Duration::from_secs(3600), now().unix);
@@ -210,7 +210,8 @@ fn certificate_verify_that_does_not_verify() {
             certificate_verify_of(0x0807, &signature)
         });
     }
-    // The server's context string, as in a reflection; another key; another length.
+    // These are over the server's context string, as in a reflection, by another key, or of another
+    // length.
     refused(&|puppet| certificate_verify_of(0x0807, &sign(&puppet.signed_content(Side::Server))));
     refused(&|puppet| {
         certificate_verify_of(
@@ -308,7 +309,7 @@ fn wrong_finished() {
     }
 }
 
-/// A hook that refuses: access_denied (6.2).
+/// A hook that refuses is reported as access_denied (6.2).
 #[test]
 fn client_that_is_not_authorized() {
     let server = Server::builder()
@@ -328,7 +329,7 @@ fn client_that_is_not_authorized() {
 
 /// 4.2.2: "if a server has negotiated TLS 1.3 and receives a ClientHello at any other time, it MUST
 /// terminate the connection with an "unexpected_message" alert." 4.7.3: KeyUpdate before Finished.
-/// 4.7.1: tickets are the server's to send.
+/// 4.7.1: only servers send tickets.
 #[test]
 fn messages_at_the_wrong_time() {
     for state in ["WAIT_CERT", "WAIT_CV", "WAIT_FINISHED", "CONNECTED"] {
@@ -351,7 +352,7 @@ fn messages_at_the_wrong_time() {
                 ..
             }
         );
-        // 4.6: only where early data was accepted, which it never is yet.
+        // 4.6: EndOfEarlyData is allowed only if early data was accepted, which it is not here.
         refused_message!(
             state,
             message(5, &[]),
@@ -375,8 +376,7 @@ fn messages_at_the_wrong_time() {
     }
 }
 
-/// What our server's flight is like: RFC 9846, 4.4 and 4.5; `hear_flight` has verified its
-/// Finished.
+/// Checks our server's flight: RFC 9846, 4.4 and 4.5. `hear_flight` has verified its Finished.
 #[test]
 fn the_flight_is_as_it_must_be() {
     let types = |server: &Server| -> Vec<u8> {
@@ -393,9 +393,9 @@ fn the_flight_is_as_it_must_be() {
     let mut puppet = Puppet::calling(&asking_server(required()));
     puppet.say_client_hello();
     let flight = puppet.hear_flight();
-    // EncryptedExtensions: server_name(0), empty. CertificateRequest: an empty context,
-    // signature_algorithms(13) with Ed25519 alone, and certificate_authorities(47) with the one
-    // name, CN=test.
+    // EncryptedExtensions has an empty server_name(0). CertificateRequest has an empty context,
+    // signature_algorithms(13) with only Ed25519, and certificate_authorities(47) with only the
+    // name CN=test.
     assert_eq!(flight[1], message(8, &[0, 4, 0, 0, 0, 0]));
     let name = [
         &[0x30, 15, 0x31, 13, 0x30, 11, 6, 3, 0x55, 4, 3, 0x0c, 4][..],

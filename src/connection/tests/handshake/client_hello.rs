@@ -1,5 +1,4 @@
-//! What our server refuses of a ClientHello (RFC 9846, 4.2.2, 4.3 and 9.2), and what it does not
-//! mind.
+//! What our server refuses in a ClientHello (RFC 9846, 4.2.2, 4.3 and 9.2), and what it accepts.
 
 use crate::code_point::{
     CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode, SignatureScheme,
@@ -16,8 +15,8 @@ use crate::message::ClientHelloExtension::{
 use crate::message::{self, ClientHello, KeyShareEntry, OfferedPsks, PskIdentity};
 use crate::server::Server;
 
-/// A ClientHello with one change is refused in START, and the alert is in the clear: there are no
-/// keys yet.
+/// Asserts that a ClientHello with one change is refused in START. The alert is in the clear, as
+/// there are no keys yet.
 macro_rules! refused_hello {
     ($edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {
         refused_by!(&server(), $edit, $alert, $fault $(if $guard)?)
@@ -32,7 +31,7 @@ macro_rules! refused_by {
     }};
 }
 
-/// A ClientHello with one change leads to a whole handshake and data both ways.
+/// Asserts that a ClientHello with one change leads to a complete handshake and data both ways.
 #[track_caller]
 fn accepted(server: &Server, edit: impl FnOnce(&mut ClientHello<'_>)) -> Puppet {
     let mut puppet = Puppet::calling(server);
@@ -62,7 +61,7 @@ fn share(group: u16, key_exchange: &'static [u8]) -> KeyShareEntry<'static> {
     }
 }
 
-/// The shares of a hello, to be changed.
+/// Returns the shares of a hello, to be changed.
 fn shares<'a, 'b>(hello: &'b mut ClientHello<'a>) -> &'b mut Vec<KeyShareEntry<'a>> {
     let mut extensions = hello.extensions.as_mut().unwrap().iter_mut();
     extensions
@@ -133,7 +132,7 @@ fn supported_versions_without_tls_1_3() {
     }
 }
 
-/// 4.3.1: unknown versions are ignored, in any place; fallbacks do no harm.
+/// 4.3.1: unknown versions are ignored in any place, and older ones do not matter.
 #[test]
 fn supported_versions_with_others() {
     for list in [
@@ -183,7 +182,7 @@ fn compression_methods() {
     );
 }
 
-/// `opaque legacy_session_id<0..32>`, echoed whatever it is (4.2.3); `hear_flight` looks at the
+/// `opaque legacy_session_id<0..32>`, echoed with any content (4.2.3). `hear_flight` checks the
 /// echo.
 #[test]
 fn session_id() {
@@ -202,7 +201,7 @@ fn session_id() {
     }
 }
 
-// ---- extensions that must be there ----
+// ---- required extensions ----
 
 /// 9.2: "Servers receiving a ClientHello which does not conform to these requirements MUST abort
 /// the handshake with a "missing_extension" alert."
@@ -297,7 +296,7 @@ fn no_common_scheme() {
                 if offered.iter().map(|scheme| scheme.0).eq(list.iter().copied())
         );
     }
-    // 9.1: our profile is Ed25519 alone, and the error says so.
+    // 9.1: our profile has only Ed25519, which the error states.
     let fault = Fault::NoCommonScheme {
         offered: vec![SignatureScheme(0x0403)],
     };
@@ -322,7 +321,7 @@ fn no_common_protocol() {
         120,
         Fault::NoCommonProtocol { offered } if offered == [b"h3".to_vec(), b"H2".to_vec()]
     );
-    // The server's order counts; a GREASE name is ignored; a client without ALPN is served.
+    // The server's order decides, a GREASE name is ignored, and a client without ALPN is accepted.
     let puppet = accepted(&server, |hello| {
         add(hello, Alpn(vec![&[0x0a, 0x0a], b"http/1.1", b"h2"]))
     });
@@ -444,14 +443,14 @@ fn key_shares() {
         shares(hello).insert(0, share(0x0a0a, &[0]));
         shares(hello).push(share(0x0018, &[4; 97]));
     });
-    // Each "MUST appear in the same order": that we do not check.
+    // Each "MUST appear in the same order", which we do not check.
     accepted(&server(), |hello| {
         set(hello, SupportedGroups(groups(&[0x001d, 0x0017])));
         shares(hello).insert(0, share(0x0017, &[4; 65]));
     });
 }
 
-/// 4.3.8.2: 32 bytes. 7.4.2: the all-zero shared secret.
+/// 4.3.8.2: a share has 32 bytes. 7.4.2: the all-zero shared secret is refused.
 #[test]
 fn key_share_that_is_none() {
     for length in [1, 31, 33, 64] {
@@ -485,8 +484,8 @@ fn key_share_that_is_none() {
     }
 }
 
-/// 4.3.8: "receiving implementations MUST permit reuse by the peer". Our own share is another one
-/// each time.
+/// 4.3.8: "receiving implementations MUST permit reuse by the peer". Our own share is new each
+/// time.
 #[test]
 fn a_client_may_use_its_share_again() {
     let mut puppet = Puppet::calling(&server());
@@ -497,13 +496,13 @@ fn a_client_may_use_its_share_again() {
     puppet.say(&hello).unwrap();
     let one = puppet.hear_flight().swap_remove(0);
     puppet.lead_server_to("CONNECTED");
-    // ServerHello: header, version, random, echo, suite, compression, extensions with a share of 32
-    // bytes at the end.
+    // ServerHello has a header, version, random, echo, suite and compression. Its extensions end
+    // with a share of 32 bytes.
     assert_ne!(one[6..38], other[6..38], "random");
     assert_ne!(one[one.len() - 32..], other[other.len() - 32..], "share");
 }
 
-// ---- extensions as such ----
+// ---- extensions in general ----
 
 /// 4.3: "There MUST NOT be more than one extension of the same type in a given extension block",
 /// unknown ones included.
@@ -512,7 +511,7 @@ fn duplicate_extensions() {
     for extension_type in [0, 10, 13, 43, 51] {
         refused_hello!(
             |hello| {
-                // The content does not matter: types are counted before it is read.
+                // The content does not matter, because duplicates are found before it is parsed.
                 add_raw(hello, extension_type, &[0, 2, 0, 0]);
             },
             47,
@@ -532,7 +531,7 @@ fn duplicate_extensions() {
     }
 }
 
-/// 4.3: the one row of the table without CH.
+/// 4.3: the only row of the table without CH.
 #[test]
 fn misplaced_extension() {
     refused_hello!(
@@ -547,7 +546,7 @@ fn misplaced_extension() {
 
 /// 9.3: "A server receiving a ClientHello MUST correctly ignore all unrecognized cipher suites,
 /// extensions, and other parameters." The GREASE values of RFC 8701, and what TLS 1.2 would have
-/// wanted, in every list at once.
+/// required, are in every list at once.
 #[test]
 fn unknown_values_are_ignored() {
     let puppet = accepted(&server(), |hello| {
@@ -588,8 +587,8 @@ fn unknown_values_are_ignored() {
         ] {
             add_raw(hello, extension_type, data);
         }
-        // Known ones with no answer of ours: post_handshake_auth, record_size_limit,
-        // status_request, padding, certificate types.
+        // These are known but not answered: post_handshake_auth, record_size_limit, status_request,
+        // padding, certificate types.
         for (extension_type, data) in [
             (49, &[][..]),
             (28, &[0x40, 1]),
@@ -610,8 +609,8 @@ fn unknown_values_are_ignored() {
     );
 }
 
-/// 4.3.2 speaks of no check for a cookie that was not sent; a server without HelloRetryRequest has
-/// nothing to hold it against.
+/// 4.3.2 requires no check for a cookie that was not sent, and a server without a HelloRetryRequest
+/// has nothing to compare it with.
 #[test]
 fn cookie_that_was_not_sent() {
     accepted(&server(), |hello| add(hello, Cookie(b"crumbs")));
@@ -697,8 +696,8 @@ fn syntax() {
         );
     };
     refused(&[&body[..], &[0]].concat());
-    // All cuts but the one before the extensions: version, random, session id, one suite, one
-    // compression method.
+    // All cuts are tried except the one before the extensions: version, random, session id, one
+    // suite, one compression method.
     let before_extensions = 2 + 32 + 33 + 4 + 2;
     for cut in (0..body.len()).filter(|cut| *cut != before_extensions) {
         refused(&body[..cut]);
@@ -764,7 +763,8 @@ fn psk_that_is_not_last() {
     );
 }
 
-/// 4.3.11: binders are "one for each value in the identities list"; the lists' syntax.
+/// 4.3.11: binders are "one for each value in the identities list". The syntax of both lists is
+/// checked.
 #[test]
 fn psk_syntax() {
     for (identities, binders) in [(1, 2), (2, 1), (3, 30)] {
@@ -807,7 +807,7 @@ fn psk_syntax() {
     );
 }
 
-/// All three suites, on the server's side and the client's.
+/// All three suites work in both roles.
 #[test]
 fn every_suite() {
     for suite in crate::crypto::suite::Suite::ALL {

@@ -1,5 +1,5 @@
 //! The groups (RFC 9846, 4.3.7, 4.3.8 and 7.4; RFC 10024) in both roles: what is offered, that each
-//! completes, and shares that are refused.
+//! works, and shares that are refused.
 
 use crate::client::Client;
 use crate::code_point::NamedGroup;
@@ -19,7 +19,7 @@ fn named(groups: &[u16]) -> Vec<NamedGroup> {
     groups.iter().copied().map(NamedGroup).collect()
 }
 
-/// Our client with a share for this group alone.
+/// Our client with a share only for this group.
 fn client_with(share: Group) -> Client {
     Client::builder()
         .trust(WORLD.authority.trust())
@@ -28,7 +28,7 @@ fn client_with(share: Group) -> Client {
         .unwrap()
 }
 
-/// What our client offers: the groups in this order, and shares for these.
+/// What our client offers: the groups and the groups of its shares, each in order.
 fn offered(client: &Client) -> (Vec<u16>, Vec<(u16, usize)>) {
     let puppet = Puppet::serving(client);
     let offer = puppet.offer();
@@ -49,8 +49,8 @@ fn offered(client: &Client) -> (Vec<u16>, Vec<(u16, usize)>) {
     )
 }
 
-/// X25519MLKEM768 first, with a share for it and for X25519; secp256r1 for those that ask. RFC
-/// 10024: the client's share of the hybrid has 1184 + 32 bytes.
+/// The first is X25519MLKEM768, with shares for it and for X25519. secp256r1 is offered if it is
+/// configured. RFC 10024: the client's share of the hybrid has 1184 + 32 bytes.
 #[test]
 fn what_our_client_offers() {
     assert_eq!(
@@ -79,7 +79,7 @@ fn what_our_client_offers() {
         ),
         (&[SECP256R1, X25519], None, &[(SECP256R1, 65)]),
         (&[X25519, HYBRID], None, &[(X25519, 32)]),
-        // 4.3.8: "MUST appear in the same order", whatever the setting's.
+        // 4.3.8: "MUST appear in the same order", whatever the order of the setting.
         (
             &[SECP256R1, X25519, HYBRID],
             Some(&[HYBRID, X25519, SECP256R1][..]),
@@ -108,7 +108,7 @@ fn what_our_client_offers() {
 }
 
 /// 4.3.8: "The key_exchange values ... MUST be generated independently": the X25519 half of the
-/// hybrid is not the X25519 share beside it, nor the one of another connection.
+/// hybrid is neither the X25519 share that is sent too, nor that of another connection.
 #[test]
 fn shares_are_independent() {
     let shares = || {
@@ -141,8 +141,7 @@ fn each_group_completes() {
     }
 }
 
-/// The shares that no group takes, of the length that is right otherwise, and what is wrong with
-/// them.
+/// Returns invalid shares of the right length for a group, and what is wrong with each.
 fn bad_shares(group: Group, length: usize) -> Vec<(Vec<u8>, Illegal)> {
     let group_code = group.code_point();
     let malformed = || Illegal::KeyShare { group: group_code };
@@ -152,15 +151,16 @@ fn bad_shares(group: Group, length: usize) -> Vec<(Vec<u8>, Illegal)> {
         .map(|other| (vec![4; other], malformed()))
         .collect();
     match group {
-        // RFC 7748, 6.1, and RFC 10024, "Shared secret": all-zero, also inside the hybrid.
+        // RFC 7748, 6.1, and RFC 10024, "Shared secret": the shared secret is all-zero, also inside
+        // the hybrid.
         Group::X25519 => bad.push((
             vec![0; length],
             Illegal::ZeroSharedSecret { group: group_code },
         )),
         Group::X25519MlKem768 => {}
         Group::Secp256r1 => {
-            // 4.3.8.2: "legacy_form = 4"; not on the curve; a coordinate that is not below the
-            // prime; a point at infinity.
+            // 4.3.8.2: "legacy_form = 4"; these have another form, are not on the curve, have a
+            // coordinate not below the prime, or are the point at infinity.
             for form in [0, 2, 3, 5, 6, 7] {
                 bad.push(([&[form][..], &[4; 64]].concat(), malformed()));
             }
@@ -172,7 +172,7 @@ fn bad_shares(group: Group, length: usize) -> Vec<(Vec<u8>, Illegal)> {
     bad
 }
 
-/// 4.3.8.2 and 7.4: illegal_parameter, and a share that is empty does not follow the syntax.
+/// 4.3.8.2 and 7.4: illegal_parameter. An empty share does not follow the syntax.
 #[test]
 fn shares_that_our_client_refuses() {
     for (group, length) in [
@@ -269,8 +269,8 @@ fn shares_that_our_server_refuses() {
                 47,
                 &|fault| matches!(fault, Fault::Illegal(got) if *got == zero),
             );
-            // RFC 10024, "Server share": "the server MUST perform the encapsulation key check": a
-            // coefficient of 3329 or more.
+            // RFC 10024, "Server share": "the server MUST perform the encapsulation key check".
+            // This key has a coefficient of 3329 or more.
             let malformed = Illegal::KeyShare {
                 group: NamedGroup(HYBRID),
             };
@@ -283,8 +283,8 @@ fn shares_that_our_server_refuses() {
     }
 }
 
-/// A ciphertext that was not made for the key is no error of the exchange (FIPS 203's implicit
-/// rejection): the two sides' keys differ, and nothing opens.
+/// A ciphertext that was not made for the key causes no error in the exchange (FIPS 203, implicit
+/// rejection). The keys of the two sides differ, so nothing can be decrypted.
 #[test]
 fn a_ciphertext_that_was_changed() {
     let mut puppet = Puppet::serving(&client());

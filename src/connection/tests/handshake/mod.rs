@@ -1,4 +1,4 @@
-//! Hellos, flights and what is agreed in them, in both roles.
+//! Hellos, flights and the negotiated parameters, in both roles.
 
 pub(super) mod authorities;
 pub(super) mod client_flight;

@@ -1,5 +1,5 @@
 //! Raw public keys (RFC 7250; RFC 9846, 4.5.1) in both directions: when they are offered, chosen
-//! and shown, and what is refused.
+//! and presented, and what is refused.
 
 use crate::client::Client;
 use crate::code_point::{CertificateType, ExtensionType};
@@ -33,7 +33,7 @@ fn spki(identity: &Identity) -> Vec<u8> {
     [&prefix[..], identity.public_key().as_bytes()].concat()
 }
 
-/// RFC 9846, 4.5.1: one entry, with the SubjectPublicKeyInfo in place of a certificate.
+/// RFC 9846, 4.5.1: there is one entry, with the SubjectPublicKeyInfo instead of a certificate.
 fn raw_certificate(identity: &Identity) -> Vec<u8> {
     certificate_message(&[], &[(&spki(identity), &[])])
 }
@@ -42,12 +42,12 @@ fn types(types: &[u8]) -> Vec<CertificateType> {
     types.iter().copied().map(CertificateType).collect()
 }
 
-/// A client that would rather show, and see, raw keys.
+/// Makes this hello prefer raw keys in both directions.
 pub(crate) fn offers_raw_keys(hello: &mut ClientHello<'_>) {
     offer(hello, &[RAW, X509], &[RAW, X509]);
 }
 
-/// Empty lists stand for no extension.
+/// Sets the certificate types of a hello. An empty list removes the extension.
 fn offer(hello: &mut ClientHello<'_>, client: &[u8], server: &[u8]) {
     if !client.is_empty() {
         add(hello, ClientCertificateType(types(client)));
@@ -63,7 +63,7 @@ fn trusting(trust: Trust) -> Client {
     Client::builder().trust(trust).build().unwrap()
 }
 
-/// Our client trusts this key, and the server has answered that it shows one; WAIT_CERT_CR.
+/// Our client trusts this key and waits in WAIT_CERT_CR. The server's answer announced a raw key.
 fn shown_a_key(trust: Trust) -> Puppet {
     let mut puppet = Puppet::serving_at(&trusting(trust), "WAIT_EE");
     puppet
@@ -72,8 +72,8 @@ fn shown_a_key(trust: Trust) -> Puppet {
     puppet
 }
 
-/// Offered where keys are trusted, best first, and never where roots alone are: no root can vouch
-/// for one.
+/// Raw keys are offered if keys are trusted, in order of preference. They are not offered if only
+/// roots are trusted, because no root can vouch for one.
 #[test]
 fn what_our_client_offers() {
     let key = || Identity::generate().unwrap().public_key();
@@ -112,7 +112,7 @@ fn what_our_client_offers() {
     }
 }
 
-/// A key alone, without a certificate or an authority anywhere; `Peer` has no certificates then.
+/// A key alone works without any certificate or authority. `Peer` then has no certificates.
 #[test]
 fn a_server_by_its_key() {
     let identity = Identity::generate().unwrap();
@@ -132,8 +132,8 @@ fn a_server_by_its_key() {
         assert_eq!(peer.public_key(), identity.public_key());
         assert!(peer.certificates().is_empty());
     }
-    // A server without RFC 7250 shows the same key in a certificate: no answer means X.509, and so
-    // does X.509.
+    // A server without RFC 7250 presents the same key in a certificate. It sends no answer or
+    // X.509, with the same meaning.
     for answer in [vec![], extension(SERVER_TYPE, &[X509])] {
         let mut puppet = Puppet::serving_at(
             &trusting(Trust::key_for("db.internal", identity.public_key())),
@@ -156,8 +156,8 @@ fn a_server_by_its_key() {
     }
 }
 
-/// RFC 9846, 4.3: an answer to what was not asked is unsupported_extension; RFC 7250, 4.2: the
-/// answer is one of the types that were offered.
+/// RFC 9846, 4.3: an answer to an extension that was not sent is unsupported_extension. RFC 7250,
+/// 4.2: the answer must be one of the types that were offered.
 #[test]
 fn answers_that_are_refused() {
     let key = Trust::keys([WORLD.server.public_key()]);
@@ -219,7 +219,8 @@ fn answers_that_are_refused() {
     }
 }
 
-/// 4.5.1: "the certificate_list MUST contain no more than one CertificateEntry"; 4.5.1.3: nor none.
+/// 4.5.1: "the certificate_list MUST contain no more than one CertificateEntry"; 4.5.1.3: it must
+/// not be empty.
 #[test]
 fn more_keys_than_one_and_none() {
     let trust = Trust::keys([WORLD.server.public_key()]);
@@ -250,7 +251,7 @@ fn more_keys_than_one_and_none() {
             ..
         }
     );
-    // The rules of every Certificate hold: no context, no extensions that were not asked.
+    // The rules of every Certificate apply: no context, and no extensions that were not requested.
     let mut puppet = shown_a_key(trust.clone());
     let record = puppet.record(HANDSHAKE, &certificate_message(b"x", &[(&key, &[])]));
     refused!(
@@ -277,8 +278,8 @@ fn more_keys_than_one_and_none() {
     );
 }
 
-/// What is no SubjectPublicKeyInfo of Ed25519 (RFC 8410), and what is one of a key that is not
-/// trusted under this name.
+/// Contents that are not an Ed25519 SubjectPublicKeyInfo (RFC 8410), and keys that are not trusted
+/// under this name.
 #[test]
 fn keys_that_are_refused() {
     let trust = || Trust::keys([WORLD.server.public_key()]);
@@ -303,7 +304,7 @@ fn keys_that_are_refused() {
             42,
             CertificateError::Malformed,
         ),
-        // A certificate where a key was agreed.
+        // The server presents a certificate after agreeing on a key.
         (
             trust(),
             WORLD.server.certificates()[0].clone(),
@@ -323,7 +324,7 @@ fn keys_that_are_refused() {
             48,
             CertificateError::UntrustedKey,
         ),
-        // A root vouches for no raw key, though it has issued a certificate for it.
+        // A root does not vouch for a raw key, even if it issued a certificate for that key.
         (
             WORLD
                 .authority
@@ -345,14 +346,14 @@ fn keys_that_are_refused() {
             Fault::Certificate(error) if error == expected
         );
     }
-    // Parameters, which RFC 8410 forbids: whatever it is called, it is refused.
+    // RFC 8410 forbids parameters, so this is refused, with any name for the error.
     let mut puppet = shown_a_key(trust());
     let record = puppet.record(
         HANDSHAKE,
         &certificate_message(&[], &[(&with_parameters, &[])]),
     );
     assert!(puppet.feed(&record).is_err());
-    // A key where a certificate was agreed.
+    // The server presents a key after agreeing on a certificate.
     let mut puppet = Puppet::serving_at(&trusting(trust()), "WAIT_CERT_CR");
     let record = puppet.record(HANDSHAKE, &raw_certificate(&WORLD.server));
     refused!(
@@ -364,7 +365,7 @@ fn keys_that_are_refused() {
     );
 }
 
-/// Whoever repeats a key does not hold it: decrypt_error (4.5.2).
+/// A server that repeats another server's key cannot sign with it: decrypt_error (4.5.2).
 #[test]
 fn a_key_that_the_server_does_not_hold() {
     let mut puppet = shown_a_key(Trust::keys([WORLD.server.public_key()]));
@@ -378,7 +379,7 @@ fn a_key_that_the_server_does_not_hold() {
     refused!(puppet, record, "WAIT_CV", 51, Fault::BadSignature);
 }
 
-/// The peer of a session that was made by a key is the same key.
+/// The peer of a resumed session is the key of the first handshake.
 #[test]
 fn a_session_made_by_a_key() {
     let client = trusting(Trust::key_for("db.internal", WORLD.server.public_key()));
@@ -397,7 +398,8 @@ fn a_session_made_by_a_key() {
 
 // ---- our client, and its own key ----
 
-/// The Certificate that our client answers a request with, in the type that the server chose.
+/// Returns the Certificate with which our client answers a request, in the type that the server
+/// chose.
 fn answer(identity: &Identity, chosen: Option<u8>, request: &[u8]) -> Vec<u8> {
     let client = Client::builder()
         .trust(WORLD.authority.trust())
@@ -417,7 +419,7 @@ fn answer(identity: &Identity, chosen: Option<u8>, request: &[u8]) -> Vec<u8> {
     flight[0].clone()
 }
 
-/// RFC 7250, 4.2: in the type that the server has chosen; without a choice it is X.509.
+/// RFC 7250, 4.2: our client uses the type that the server chose, and X.509 without a choice.
 #[test]
 fn what_our_client_shows() {
     let identity = Identity::generate().unwrap();
@@ -439,11 +441,11 @@ fn what_our_client_shows() {
         certificate_of(&WORLD.client)
     );
 
-    // No Ed25519 (4.5.2).
+    // The server does not accept Ed25519 (4.5.2).
     let others = certificate_request_with(&[], &extension(13, &[0, 2, 4, 3]));
     assert_eq!(answer(&identity, Some(RAW), &others), nothing);
-    // What the server wants of issuers and signatures in certificates says nothing of a key (4.3.3,
-    // 4.3.4).
+    // The server's requirements for issuers and for signatures in certificates do not apply to a
+    // key (4.3.3, 4.3.4).
     let schemes = extension(13, &[0, 2, 8, 7]);
     let issuers = [
         schemes.clone(),
@@ -459,7 +461,8 @@ fn what_our_client_shows() {
         ),
         raw_certificate(&identity)
     );
-    // A filter cannot match what has no extensions (4.3.5); a list without any is none.
+    // A filter does not match a key, which has no extensions (4.3.5). An empty list is not a
+    // filter.
     let filter = [
         vector(1, &[6, 3, 0x55, 0x1d, 15]),
         vector(2, &[3, 2, 7, 0x80]),
@@ -476,8 +479,8 @@ fn what_our_client_shows() {
 
 // ---- our server, and its own key ----
 
-/// What our server answers, and shows: EncryptedExtensions' server_certificate_type, and
-/// Certificate.
+/// Returns what our server answers and presents: server_certificate_type of EncryptedExtensions,
+/// and the Certificate.
 fn shown(server: &Server, client: &[u8], server_types: &[u8]) -> (Option<u8>, Option<u8>, Vec<u8>) {
     let mut puppet = Puppet::calling(server);
     let hello = puppet.make_client_hello(|hello| offer(hello, client, server_types));
@@ -498,8 +501,8 @@ fn shown(server: &Server, client: &[u8], server_types: &[u8]) -> (Option<u8>, Op
     )
 }
 
-/// RFC 7250, 4.2: our preference among what the client offers; a client that offers nothing takes
-/// X.509.
+/// RFC 7250, 4.2: our preference decides among what the client offers. A client that offers nothing
+/// accepts X.509.
 #[test]
 fn what_our_server_shows() {
     let key = Identity::generate().unwrap();
@@ -519,7 +522,8 @@ fn what_our_server_shows() {
     ] {
         assert_eq!(&shown(&by_key, &[], offered), expected, "{offered:?}");
     }
-    // With a certificate from somebody else the key alone is for clients that take nothing else.
+    // If there is a certificate by another issuer, the key alone is only for clients that accept
+    // nothing else.
     let raw = (None, Some(RAW), raw_certificate(&WORLD.server));
     let (unasked, certificate) = (
         (None, None, certificate_of(&WORLD.server)),
@@ -559,7 +563,7 @@ fn no_common_type() {
     };
     refused(&server(), &[], &[1], &[1]);
     refused(&server(), &[], &[3, 255], &[3, 255]);
-    // Roots alone vouch for no raw key.
+    // Roots alone do not vouch for a raw key.
     refused(&asking(WORLD.authority.trust()), &[RAW], &[], &[RAW]);
     refused(&asking(WORLD.authority.trust()), &[RAW, 1], &[], &[RAW, 1]);
     refused(
@@ -590,7 +594,7 @@ fn no_common_type() {
 }
 
 /// RFC 9846, F.9: a server with raw keys can require that server_name is its own name:
-/// unrecognized_name for others, missing_extension for none (9.2).
+/// unrecognized_name for others, missing_extension if there is none (9.2).
 #[test]
 fn a_key_for_a_name() {
     let key = Identity::generate().unwrap();
@@ -643,7 +647,7 @@ fn a_key_for_a_name() {
             extension: ExtensionType(0)
         }
     );
-    // Nobody can ask for an address by server_name (RFC 6066, section 3), or for what is no name.
+    // A client cannot request an address by server_name (RFC 6066, section 3), or an invalid name.
     for name in ["10.0.0.1", "::1", "", "db internal"] {
         assert!(
             Server::builder()
@@ -652,7 +656,7 @@ fn a_key_for_a_name() {
                 .is_err()
         );
     }
-    // The second of two for a name would never be shown.
+    // The second of two identities for a name would never be presented.
     assert!(
         Server::builder()
             .identity_for("db.internal", key.clone())
@@ -672,8 +676,8 @@ fn asking(client_auth: ClientAuth) -> Server {
         .unwrap()
 }
 
-/// Chosen only where keys are trusted, and before X.509 only where roots are not; answered only
-/// where the client is asked.
+/// The server chooses raw keys only if it trusts keys, and prefers them to X.509 only if it trusts
+/// no roots. It answers only if it asks for a client certificate.
 #[test]
 fn what_our_server_asks_for() {
     let keys = || Trust::keys([WORLD.client.public_key()]);
@@ -698,7 +702,7 @@ fn what_our_server_asks_for() {
     }
 }
 
-/// Our server is in WAIT_CERT for a raw key.
+/// Our server waits in WAIT_CERT for a raw key.
 fn asked_for_a_key(client_auth: ClientAuth) -> Puppet {
     let mut puppet = Puppet::calling(&asking(client_auth));
     puppet.modes = vec![1];
@@ -727,7 +731,7 @@ fn a_client_by_its_key() {
         assert_eq!(peer.public_key(), WORLD.client.public_key());
         assert!(peer.certificates().is_empty());
     }
-    // A session remembers the key.
+    // A session contains the key.
     let mut puppet = Puppet::calling_for_tickets(&server);
     let hello = puppet.make_client_hello(|hello| offer(hello, &[RAW], &[]));
     puppet.say(&hello).unwrap();
@@ -743,7 +747,7 @@ fn a_client_by_its_key() {
     );
 }
 
-/// The same breaches as a server's; the alert is under the application key (4.5.3).
+/// The same violations as a server's are refused. The alert is under the application key (4.5.3).
 #[test]
 fn client_keys_that_are_refused() {
     let required = || ClientAuth::Required(Trust::keys([WORLD.client.public_key()]));

@@ -1,5 +1,5 @@
-//! Certificate revocation lists that come while the program runs: at the certificates (RFC 9846,
-//! 4.5.1), between a ticket and its return, and in the middle of a handshake.
+//! Certificate revocation lists that are replaced while the application runs: before certificates
+//! are verified (RFC 9846, 4.5.1), between issuing a ticket and its use, and during a handshake.
 
 use crate::client::Client;
 use crate::connection::tests::puppet::client::asking_server;
@@ -57,7 +57,8 @@ fn resumes(server: &Server, ticket: &Ticket) -> bool {
     Puppet::calling_with_ticket(server, ticket).is_resumed()
 }
 
-/// Each with its alert (6.2): certificate_revoked(44), certificate_unknown(46).
+/// Each revoked peer is refused with its alert (6.2): certificate_revoked(44),
+/// certificate_unknown(46).
 #[test]
 fn a_revoked_peer() {
     let lists = lists();
@@ -107,7 +108,8 @@ fn a_revoked_peer() {
     );
 }
 
-/// A server: the ticket is not taken, and the client that shows its certificate instead is refused.
+/// A server does not accept the ticket after a new list, and refuses the client that presents its
+/// certificate instead.
 #[test]
 fn a_list_that_comes_between_ticket_and_resumption() {
     let lists = lists();
@@ -127,17 +129,16 @@ fn a_list_that_comes_between_ticket_and_resumption() {
         Fault::Certificate(CertificateError::Revoked)
     );
 
-    // One that says nothing about this client ends its tickets as well: the handshake is a full
-    // one.
+    // A list that does not mention this client ends its tickets too: the handshake is a full one.
     lists.reload_pem(list(&[8])).unwrap();
     assert!(!resumes(&server, &tickets[1]));
-    // Back to what was in force when the ticket was made.
+    // The list that applied when the ticket was issued applies again.
     lists.reload_pem(harmless()).unwrap();
     assert!(resumes(&server, &tickets[1]));
 }
 
-/// A client: its session is not offered, and the server that shows its certificate instead is
-/// refused.
+/// A client does not offer its session after a new list, and refuses the server that presents its
+/// certificate instead.
 #[test]
 fn a_list_that_comes_between_session_and_resumption() {
     let lists = lists();
@@ -159,8 +160,8 @@ fn a_list_that_comes_between_session_and_resumption() {
     );
 }
 
-/// Another process with the same keys or cache, and the same lists read from elsewhere; and one
-/// whose lists are newer.
+/// Another process with the same keys or cache, and the same lists from another source, resumes
+/// sessions. One with newer lists does not.
 #[test]
 fn the_same_lists_in_another_process() {
     let keys = TicketKeys::rotating();
@@ -195,8 +196,8 @@ fn the_same_lists_in_another_process() {
     );
 }
 
-/// In the middle of the handshake, after the certificate was accepted: what the session allows is
-/// bound to the lists of that moment, so nobody gets a ticket past a list by being slow.
+/// The list is replaced during the handshake, after the certificate was accepted. The session is
+/// bound to the lists at that moment, so a peer cannot avoid a list by being slow.
 #[test]
 fn a_list_that_comes_before_finished() {
     let lists = lists();
@@ -212,7 +213,7 @@ fn a_list_that_comes_before_finished() {
             "{state}"
         );
     }
-    // A resumed one.
+    // The next one is a resumed session.
     lists.reload_pem(harmless()).unwrap();
     let ticket = Puppet::tickets_of(&server).remove(0);
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
@@ -233,7 +234,7 @@ fn a_list_that_comes_before_finished() {
             Puppet::serving(&client).offered_ticket().is_none(),
             "{state}"
         );
-        // It is there all the same, for what it was made under.
+        // The session is still there for the lists under which it was made.
         lists.reload_pem(harmless()).unwrap();
         assert!(
             Puppet::serving(&client).offered_ticket().is_some(),
@@ -242,8 +243,8 @@ fn a_list_that_comes_before_finished() {
     }
 }
 
-/// In the middle of the handshake, before the certificate: the new list is the one that counts, for
-/// the certificate and for the session.
+/// The list is replaced during the handshake, before the certificate. The new list applies to the
+/// certificate and to the session.
 #[test]
 fn a_list_that_comes_before_the_certificate() {
     let lists = lists();

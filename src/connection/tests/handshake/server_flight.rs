@@ -1,4 +1,4 @@
-//! What our client refuses of EncryptedExtensions, CertificateRequest, Certificate,
+//! What our client refuses in EncryptedExtensions, CertificateRequest, Certificate,
 //! CertificateVerify and Finished (RFC 9846, 4.4 and 4.5), and after the handshake (4.7).
 
 use core::time::Duration;
@@ -16,8 +16,8 @@ use crate::connection::tests::puppet::{
 use crate::error::{CertificateError, DecodeProblem, Fault, Illegal};
 use crate::identity::{Identity, Trust, Validity};
 
-/// A message is refused in a state, and the alert is protected: handshake keys until the client's
-/// Finished, application keys after (A.1).
+/// Asserts that a message is refused in a state. The alert is protected by handshake keys until the
+/// client's Finished, and by application keys after it (A.1).
 macro_rules! refused_message {
     ($state:expr, $message:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {
         refused_by!(&client(), $state, |_: &Puppet| $message, $alert, $fault $(if $guard)?)
@@ -43,10 +43,10 @@ fn alpn_client() -> Client {
 
 // ---- EncryptedExtensions ----
 
-/// 4.3: "unsupported_extension" for an answer that nobody asked for.
+/// 4.3: an answer to an extension that was not sent is refused with "unsupported_extension".
 #[test]
 fn encrypted_extensions_unsolicited() {
-    // ALPN is not offered by this client; neither are the others.
+    // This client offers neither ALPN nor the others.
     for (extension_type, data) in [
         (16, &[0, 3, 2, b'h', b'2'][..]),
         (19, &[0]),
@@ -65,7 +65,8 @@ fn encrypted_extensions_unsolicited() {
                 if extension.0 == extension_type
         );
     }
-    // A client that asked for no name, as an IP address is none (RFC 6066, section 3).
+    // This client sent no server_name, because an IP address is not allowed in it (RFC 6066,
+    // section 3).
     let mut puppet = Puppet::serving_name(&client(), "192.0.2.7");
     assert_eq!(puppet.offer().server_name(), None);
     puppet.lead_to("WAIT_EE");
@@ -80,7 +81,7 @@ fn encrypted_extensions_unsolicited() {
 }
 
 /// 4.4.1: "The client MUST check EncryptedExtensions for the presence of any forbidden extensions
-/// and if any are found ... illegal_parameter". The rows of 4.3's table without EE.
+/// and if any are found ... illegal_parameter". These are the rows of 4.3's table without EE.
 #[test]
 fn encrypted_extensions_forbidden() {
     for extension_type in [5, 13, 21, 27, 41, 43, 44, 45, 47, 48, 49, 50, 51] {
@@ -94,7 +95,7 @@ fn encrypted_extensions_forbidden() {
     }
 }
 
-/// 4.3: no extension twice.
+/// 4.3: no extension may occur twice.
 #[test]
 fn encrypted_extensions_twice() {
     let twice = [extension(0, &[]), extension(0, &[])].concat();
@@ -150,13 +151,13 @@ fn alpn_answer() {
         puppet.us.negotiated().unwrap().alpn(),
         Some(&b"http/1.1"[..])
     );
-    // A server that does not speak ALPN says nothing.
+    // A server that does not support ALPN does not answer.
     let puppet = Puppet::serving_at(&alpn_client(), "CONNECTED");
     assert_eq!(puppet.us.negotiated().unwrap().alpn(), None);
 }
 
-/// 4.3: no "data left over after parsing the structure"; the acknowledgement of server_name is
-/// empty (RFC 6066, section 3).
+/// 4.3: there must be no "data left over after parsing the structure". The acknowledgement of
+/// server_name is empty (RFC 6066, section 3).
 #[test]
 fn encrypted_extensions_syntax() {
     refused_message!(
@@ -198,8 +199,8 @@ fn encrypted_extensions_syntax() {
     );
 }
 
-/// 4.3.7: "servers are permitted to send the "supported_groups" extension"; and the name may be
-/// acknowledged.
+/// 4.3.7: "servers are permitted to send the "supported_groups" extension". They may also
+/// acknowledge the name.
 #[test]
 fn encrypted_extensions_that_are_fine() {
     let mut puppet = Puppet::client_at("WAIT_EE");
@@ -241,7 +242,7 @@ fn certificate_request_without_signature_algorithms() {
     }
 }
 
-/// 4.3: the rows of the table without CR; no extension twice; nothing left over.
+/// 4.3: the rows of the table without CR are refused, as are repeated extensions and trailing data.
 #[test]
 fn certificate_request_extensions() {
     let schemes = extension(13, &[0, 2, 8, 7]);
@@ -293,8 +294,8 @@ fn certificate_request_extensions() {
     );
 }
 
-/// What our client answers to a request: a Certificate of so many certificates, and
-/// CertificateVerify if there is one.
+/// Returns the number of certificates in our client's answer to a request. Asserts that
+/// CertificateVerify follows if there is one.
 fn answer_to(client: &Client, request: &[u8]) -> usize {
     let mut puppet = Puppet::serving_at(client, "WAIT_CERT_CR");
     puppet.say(request).unwrap();
@@ -337,8 +338,8 @@ fn what_the_client_shows() {
         WORLD.client.certificates().len()
     );
     assert_eq!(answer_to(&client(), &certificate_request()), 0);
-    // 4.5.2: the scheme "MUST be one of those present in ... signature_algorithms": a server that
-    // takes no Ed25519 gets no signature.
+    // 4.5.2: the scheme "MUST be one of those present in ... signature_algorithms". A server that
+    // does not accept Ed25519 gets no signature.
     let others = certificate_request_with(&[], &extension(13, &[0, 4, 4, 3, 8, 4]));
     assert_eq!(answer_to(&with_identity, &others), 0);
     // Section 9.3: "a client receiving a CertificateRequest ... MUST also ignore all unrecognized
@@ -387,7 +388,7 @@ fn oid_filters() {
     // SEQUENCE OF OBJECT IDENTIFIER: id-kp-clientAuth 1.3.6.1.5.5.7.3.2, id-kp-serverAuth .1.
     let client_auth = &[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 2][..];
     let server_auth = &[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1][..];
-    // "If the server has included a non-empty filters list": this one is not.
+    // "If the server has included a non-empty filters list". This list is empty.
     assert_eq!(answer_to(&with_identity, &request(&[])), all);
     assert_eq!(
         answer_to(&with_identity, &request(&[(KEY_USAGE, digital_signature)])),
@@ -526,7 +527,7 @@ fn certificate_refused(identity: &Identity, alert: u8) -> CertificateError {
     }
 }
 
-/// 6.2 and the alert table: each kind of bad certificate by its alert.
+/// 6.2 and the alert table: each kind of invalid certificate has its alert.
 #[test]
 fn certificates_that_are_refused() {
     let authority = &WORLD.authority;
@@ -569,7 +570,7 @@ fn certificates_that_are_refused() {
     );
 }
 
-/// A chain of garbage, and one whose bytes were changed: bad_certificate.
+/// A chain of garbage, and a chain with changed bytes, cause bad_certificate.
 #[test]
 fn certificates_that_are_corrupt() {
     refused_message!(
@@ -588,7 +589,7 @@ fn certificates_that_are_corrupt() {
     );
 }
 
-/// A pinned key that is not the one shown.
+/// A pinned key that is not the presented one is refused.
 #[test]
 fn key_that_is_not_trusted() {
     let trusted = Identity::generate().unwrap();
@@ -622,7 +623,8 @@ fn certificate_verify_that_does_not_verify() {
             certificate_verify_of(0x0807, &signature)
         });
     }
-    // The client's context string; another transcript; without the 64 spaces; by another key.
+    // These sign the client's context string, another transcript, or content without the 64 spaces,
+    // or use another key.
     refused(&|puppet| certificate_verify_of(0x0807, &sign(&puppet.signed_content(Side::Client))));
     refused(&|puppet| {
         let mut content = puppet.signed_content(Side::Server);
@@ -642,7 +644,7 @@ fn certificate_verify_that_does_not_verify() {
                 .unwrap(),
         )
     });
-    // No signature of Ed25519 has another length.
+    // These lengths are impossible for an Ed25519 signature.
     for length in [0, 1, 63] {
         refused(&|puppet| {
             certificate_verify_of(
@@ -742,7 +744,7 @@ fn wrong_finished() {
             Fault::BadFinished
         );
     }
-    // The other side's key.
+    // The Finished is made with the other side's key.
     refused_by!(
         &client(),
         "WAIT_FINISHED",
@@ -758,7 +760,7 @@ fn wrong_finished() {
         51,
         Fault::BadFinished
     );
-    // `opaque verify_data[Hash.length]`: another length does not follow the syntax.
+    // `opaque verify_data[Hash.length]`: another length violates the syntax.
     for length in [0, 12, 31, 33, 48] {
         refused_message!(
             "WAIT_FINISHED",
@@ -772,7 +774,7 @@ fn wrong_finished() {
     }
 }
 
-/// A hook that refuses: access_denied (6.2), before anything of ours is sent.
+/// A hook that refuses causes access_denied (6.2), before anything of ours is sent.
 #[test]
 fn server_that_is_not_authorized() {
     let client = Client::builder()
@@ -792,7 +794,7 @@ fn server_that_is_not_authorized() {
 // ---- after the handshake ----
 
 /// 4.5.3: "Servers MAY send data after sending their first flight"; 4.7.1: and a ticket
-/// "immediately upon sending its Finished". Both can lie right behind the Finished.
+/// "immediately upon sending its Finished". Both may directly follow the Finished.
 #[test]
 fn data_right_behind_finished() {
     let mut puppet = Puppet::client_at("WAIT_FINISHED");
@@ -809,7 +811,7 @@ fn data_right_behind_finished() {
     assert_eq!(puppet.state(), "CONNECTED");
 }
 
-/// 4.7.1: clients that do not resume "MUST silently ignore this message", whatever the lifetime and
+/// 4.7.1: clients that do not resume "MUST silently ignore this message", with any lifetime and
 /// unknown extensions.
 #[test]
 fn tickets_are_ignored() {
@@ -828,7 +830,7 @@ fn tickets_are_ignored() {
         puppet.say(&ticket).unwrap();
         assert_eq!(puppet.state(), "CONNECTED");
     }
-    // Several in one record, and one split over three.
+    // Several tickets are in one record, and one is split over three records.
     let record = puppet.together(&[&new_session_ticket(), &new_session_ticket()]);
     puppet.feed(&record).unwrap();
     for part in new_session_ticket().chunks(10) {
@@ -870,7 +872,7 @@ fn tickets_that_are_malformed() {
             ..
         }
     );
-    // 4.3's table: NST may have early_data alone of those we know.
+    // 4.3's table: of the extensions that we know, NewSessionTicket may contain only early_data.
     for extension_type in [0, 10, 13, 16, 28, 41, 43, 51] {
         refused_message!(
             "CONNECTED",

@@ -1,5 +1,5 @@
-//! What our client refuses of a ServerHello (RFC 9846, 4.2.3, 4.3.1 and 4.3.8), and what it does
-//! not mind.
+//! What our client refuses in a ServerHello (RFC 9846, 4.2.3, 4.3.1 and 4.3.8), and what it
+//! accepts.
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion};
@@ -10,8 +10,8 @@ use crate::crypto::random::SystemRandom;
 use crate::error::{DecodeProblem, Fault, Illegal};
 use crate::message::{KeyShareEntry, ServerHello, ServerHelloExtension};
 
-/// A ServerHello with one change is refused in WAIT_SH, and the alert is in the clear: there are no
-/// keys yet.
+/// Asserts that a ServerHello with one change is refused in WAIT_SH. The alert is in the clear, as
+/// there are no keys yet.
 macro_rules! refused_hello {
     ($edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {{
         let mut puppet = Puppet::serving(&client());
@@ -73,7 +73,7 @@ fn session_id_echo() {
         fault if fault.to_string() == too_long.to_string()
     );
 
-    // Without compatibility mode nothing was sent, so nothing may come back.
+    // Without compatibility mode no session id was sent, so none may be returned.
     let client = Client::builder()
         .trust(WORLD.authority.trust())
         .compatibility_mode(false)
@@ -102,7 +102,7 @@ fn cipher_suite() {
             Fault::Illegal(Illegal::SuiteNotOffered(got)) if got.0 == suite
         );
     }
-    // One that is implemented, and was not offered.
+    // This suite is implemented, but was not offered.
     let client = Client::builder()
         .trust(WORLD.authority.trust())
         .cipher_suites([CipherSuite(0x1301)])
@@ -154,7 +154,7 @@ fn older_version() {
         70,
         Fault::Version { got } if got == [ProtocolVersion(0x0303)]
     );
-    // Without any extensions, as TLS 1.0 allows; and with those of TLS 1.2 (renegotiation_info,
+    // These have no extensions, which TLS 1.0 allows, or those of TLS 1.2 (renegotiation_info,
     // ec_point_formats).
     for version in [0x0300, 0x0301, 0x0302, 0x0303] {
         refused_hello!(
@@ -202,7 +202,7 @@ fn downgrade_mark() {
             Fault::Illegal(Illegal::Downgrade)
         );
     }
-    // In a TLS 1.3 ServerHello it means nothing; nor does a mark that is none.
+    // A TLS 1.3 ServerHello may contain the mark. Other bytes in its place are not a mark.
     let mut puppet = Puppet::serving(&client());
     let hello = puppet.server_hello(|hello| hello.random[24..].copy_from_slice(b"DOWNGRD\x01"));
     puppet.say(&hello).unwrap();
@@ -216,7 +216,8 @@ fn downgrade_mark() {
     );
 }
 
-/// 4.3: an answer to what was not asked is unsupported_extension; a PSK was not offered.
+/// 4.3: an answer to an extension that was not sent is unsupported_extension. Here no PSK was
+/// offered.
 #[test]
 fn unsolicited_extension() {
     refused_hello!(
@@ -239,7 +240,7 @@ fn unsolicited_extension() {
 
 /// 4.3: "If an implementation receives an extension which it recognizes and which is not specified
 /// for the message in which it appears, it MUST abort the handshake with an "illegal_parameter"
-/// alert." The table's rows without SH.
+/// alert." These are the table's rows without SH.
 #[test]
 fn misplaced_extension() {
     for extension_type in [
@@ -364,7 +365,8 @@ fn share_of_small_order() {
     }
 }
 
-/// Section 6: what "cannot be parsed according to the syntax" is decode_error.
+/// Section 6: a message that "cannot be parsed according to the syntax" is refused with
+/// decode_error.
 #[test]
 fn syntax() {
     // 4.3: "receivers MUST abort the handshake with a "decode_error" alert if there is data left
@@ -388,7 +390,7 @@ fn syntax() {
         }
     );
     let whole = |puppet: &mut Puppet| puppet.server_hello(|_| {})[4..].to_vec();
-    // One byte more, and cut anywhere, with the message's length to match.
+    // The message has one more byte, or is cut anywhere, with its length changed accordingly.
     let mut puppet = Puppet::serving(&client());
     let body = [whole(&mut puppet), vec![0]].concat();
     refused!(
@@ -404,7 +406,7 @@ fn syntax() {
     for cut in [0, 1, 2, 33, 34, 35, 66, 67, 69, 70, 71, 72, 75, 100] {
         let mut puppet = Puppet::serving(&client());
         let body = whole(&mut puppet);
-        // Cut before the extensions it is a ServerHello of an older version, and not malformed.
+        // Cut before the extensions, it is a ServerHello of an older version, not a malformed one.
         let alert = if cut == 70 { 70 } else { 50 };
         refused!(
             puppet,
@@ -414,7 +416,7 @@ fn syntax() {
             Fault::Decode { .. } | Fault::Version { .. }
         );
     }
-    // A block of extensions that is longer than the message.
+    // The block of extensions is longer than the message.
     let mut puppet = Puppet::serving(&client());
     let mut body = whole(&mut puppet);
     body[71] += 1;
@@ -430,7 +432,7 @@ fn syntax() {
     );
 }
 
-/// What our client offers: RFC 9846, 4.2.2, 4.3 and 9.2.
+/// Checks what our client offers: RFC 9846, 4.2.2, 4.3 and 9.2.
 #[test]
 fn the_client_hello_is_as_it_must_be() {
     let mut puppet = Puppet::new(
@@ -491,8 +493,7 @@ fn the_client_hello_is_as_it_must_be() {
     assert_ne!(hello.session_id, again.session_id);
 }
 
-/// A trailing message in the same record, whatever it is: the record boundary is where keys change
-/// (5.1). More in `alignment.rs`.
+/// The length of any handshake message is limited before its content arrives.
 #[test]
 fn unknown_handshake_length_is_bounded_before_it_is_waited_for() {
     // A header that announces 2^24-1 bytes is refused at once.

@@ -13,8 +13,8 @@ use crate::error::Fault;
 use crate::message::{RETRY_RANDOM, ServerHello, ServerHelloExtension};
 use crate::server::ClientAuth;
 
-/// The "Recv" arrows of A.1 on the way without a PSK, and what 4.7 allows in CONNECTED: state,
-/// message, next state.
+/// The "Recv" arrows of A.1 without a PSK, and what 4.7 allows in CONNECTED: state, message, next
+/// state.
 const CLIENT_ARROWS: [(&str, &str, &str); 10] = [
     ("WAIT_SH", "HelloRetryRequest", "WAIT_SH"),
     ("WAIT_SH", "ServerHello", "WAIT_EE"),
@@ -28,7 +28,7 @@ const CLIENT_ARROWS: [(&str, &str, &str); 10] = [
     ("CONNECTED", "KeyUpdate", "CONNECTED"),
 ];
 
-/// The same of A.2, where client certificates are asked for.
+/// The same arrows of A.2, for a server that asks for client certificates.
 const SERVER_ARROWS: [(&str, &str, &str); 5] = [
     ("START", "ClientHello", "WAIT_CERT"),
     ("WAIT_CERT", "Certificate", "WAIT_CV"),
@@ -37,7 +37,7 @@ const SERVER_ARROWS: [(&str, &str, &str); 5] = [
     ("CONNECTED", "KeyUpdate", "CONNECTED"),
 ];
 
-/// Every message of section 4, by the name it has in an error; then types that are none of TLS 1.3.
+/// Every message of section 4, by its name in an error; then types that TLS 1.3 does not have.
 const MESSAGES: [&str; 16] = [
     "ClientHello",
     "ServerHello",
@@ -57,8 +57,8 @@ const MESSAGES: [&str; 16] = [
     "a handshake message of an unknown type",
 ];
 
-/// Makes a HelloRetryRequest of a ServerHello, for secp256r1: our client supports it, and sends no
-/// share for it.
+/// Changes a ServerHello to a HelloRetryRequest for secp256r1, which our client supports but sends
+/// no share for.
 fn retry(hello: &mut ServerHello<'_>) {
     hello.random = RETRY_RANDOM;
     let extensions = hello.extensions.as_mut().unwrap();
@@ -69,8 +69,8 @@ fn retry(hello: &mut ServerHello<'_>) {
     });
 }
 
-/// A message of this name: the right one where the puppet's turn is to send it, otherwise one that
-/// can be read.
+/// Returns a message of this name: the right one if it is the puppet's turn to send it, otherwise
+/// one that can be parsed.
 fn make(puppet: &mut Puppet, name: &str) -> Vec<u8> {
     match name {
         "ClientHello" if puppet.state() == "START" => puppet.make_client_hello(|_| {}),
@@ -97,7 +97,7 @@ fn make(puppet: &mut Puppet, name: &str) -> Vec<u8> {
     }
 }
 
-/// Tries every message in every state; `at` leads there.
+/// Tries every message in every state. `at` leads to a state.
 fn try_all(
     states: &[&str],
     arrows: &[(&str, &str, &str)],
@@ -177,7 +177,8 @@ fn server_accepts_the_arrows_of_a_2_and_nothing_else() {
     );
 }
 
-/// A.2: without client authentication WAIT_FINISHED follows at once, and takes a Finished alone.
+/// A.2: without client authentication WAIT_FINISHED follows immediately, and accepts only a
+/// Finished.
 #[test]
 fn server_without_client_auth_waits_for_finished_alone() {
     for name in MESSAGES.into_iter().filter(|name| *name != "Finished") {
@@ -194,8 +195,8 @@ fn server_without_client_auth_waits_for_finished_alone() {
     }
 }
 
-/// A.2: an empty Certificate leads from WAIT_CERT to WAIT_FINISHED, where no CertificateVerify may
-/// come (RFC 9846, 4.5.2).
+/// A.2: an empty Certificate leads from WAIT_CERT to WAIT_FINISHED, where CertificateVerify is not
+/// allowed (RFC 9846, 4.5.2).
 #[test]
 fn server_expects_no_certificate_verify_after_an_empty_certificate() {
     let optional =
@@ -225,8 +226,8 @@ fn server_expects_no_certificate_verify_after_an_empty_certificate() {
 
 // ---- after a HelloRetryRequest ----
 
-/// A.1 has one arrow from WAIT_SH back to it; then a ServerHello alone may come. 4.2.4: a second
-/// HelloRetryRequest is an "unexpected_message".
+/// A.1 has one arrow from WAIT_SH back to WAIT_SH, after which only a ServerHello is allowed.
+/// 4.2.4: a second HelloRetryRequest is an "unexpected_message".
 #[test]
 fn client_after_a_retry_waits_for_server_hello_alone() {
     for name in MESSAGES {
@@ -250,7 +251,8 @@ fn client_after_a_retry_waits_for_server_hello_alone() {
     }
 }
 
-/// A.2 has one arrow from RECVD_CH back to START; then a ClientHello alone may come, and leads on.
+/// A.2 has one arrow from RECVD_CH back to START, after which only a ClientHello is allowed, and
+/// leads on.
 #[test]
 fn server_after_a_retry_waits_for_client_hello_alone() {
     for name in MESSAGES {
@@ -298,7 +300,7 @@ fn client_with_a_psk_waits_for_finished_alone() {
     );
 }
 
-/// A.2: with a PSK there is no authentication by certificate, though this server requires one:
+/// A.2: with a PSK there is no authentication by certificate, even if this server requires one:
 /// WAIT_FINISHED follows.
 #[test]
 fn server_with_a_psk_waits_for_finished_alone() {
@@ -324,7 +326,7 @@ fn server_with_a_psk_waits_for_finished_alone() {
     );
 }
 
-/// A.2, "K_recv = early data": where early data is accepted, WAIT_EOED takes its end alone, and
+/// A.2, "K_recv = early data": if early data is accepted, WAIT_EOED accepts only its end, and
 /// WAIT_FINISHED follows.
 #[test]
 fn server_with_early_data_waits_for_its_end_alone() {

@@ -1,4 +1,4 @@
-//! The puppet as a client, for the tests of our server: one method a message, each with a way to
+//! The puppet as a client, for the tests of our server: one method for each message, with a way to
 //! change it.
 
 use core::mem::discriminant;
@@ -14,7 +14,7 @@ use crate::message::{self, ClientHello, ClientHelloExtension, KeyShareEntry, Mes
 use crate::secret::Secret;
 use crate::server::{ClientAuth, Server};
 
-/// The states of our server, in the order of RFC 9846, A.2; it passes through the others without
+/// The states of our server, in the order of RFC 9846, A.2. It passes through the others without
 /// receiving anything.
 pub(crate) const SERVER_STATES: [&str; 5] = [
     "START",
@@ -24,7 +24,7 @@ pub(crate) const SERVER_STATES: [&str; 5] = [
     "CONNECTED",
 ];
 
-/// Our server, asking for a client certificate.
+/// Our server, which asks for a client certificate.
 pub(crate) fn asking_server(client_auth: ClientAuth) -> Server {
     Server::builder()
         .identity(WORLD.server.clone())
@@ -46,15 +46,15 @@ impl Puppet {
         puppet
     }
 
-    /// Our server is in this state, with nothing unheard. For WAIT_CERT and WAIT_CV it has to ask
-    /// for a certificate.
+    /// Our server is in this state, and all its output was heard. For WAIT_CERT and WAIT_CV it must
+    /// ask for a certificate.
     pub(crate) fn calling_at(server: &Server, state: &str) -> Self {
         let mut puppet = Self::calling(server);
         puppet.lead_server_to(state);
         puppet
     }
 
-    /// Our server is in this state, asking for a certificate where the state needs it.
+    /// Our server is in this state. It asks for a certificate if the state requires that.
     pub(crate) fn server_at(state: &str) -> Self {
         match state {
             "WAIT_CERT" | "WAIT_CV" => Self::calling_at(&asking_server(required()), state),
@@ -87,7 +87,7 @@ impl Puppet {
         self.hears_nothing();
     }
 
-    /// A ClientHello that our server accepts, but for what `edit` changes.
+    /// Returns a ClientHello that our server accepts, except for what `edit` changes.
     pub(crate) fn make_client_hello(&self, edit: impl FnOnce(&mut ClientHello<'_>)) -> Vec<u8> {
         let key = self.key.as_ref().unwrap();
         let mut hello = ClientHello {
@@ -130,8 +130,8 @@ impl Puppet {
         self.say(&hello).unwrap();
     }
 
-    /// The server's first flight, up to its Finished, verified; the messages are given back. From
-    /// here on both read and write keys follow A.2.
+    /// Hears the server's first flight up to its Finished, which is verified. Returns the messages.
+    /// The keys in both directions then follow A.2.
     pub(crate) fn hear_flight(&mut self) -> Vec<Vec<u8>> {
         let mut flight = vec![self.hear_server_hello()];
         flight.extend(self.hear_to_finished());
@@ -139,7 +139,7 @@ impl Puppet {
         flight
     }
 
-    /// The server's ServerHello, and the keys that follow from it.
+    /// Hears the server's ServerHello, and derives the keys.
     pub(crate) fn hear_server_hello(&mut self) -> Vec<u8> {
         let server_hello = self.hear_message();
         {
@@ -168,7 +168,7 @@ impl Puppet {
         server_hello
     }
 
-    /// What is left of the server's first flight.
+    /// Hears the rest of the server's first flight.
     pub(crate) fn hear_to_finished(&mut self) -> Vec<Vec<u8>> {
         let mut flight = Vec::new();
         while flight
@@ -190,19 +190,19 @@ impl Puppet {
             self.heard_all_messages(),
             "RFC 9846, 5.1: Finished ends its record"
         );
-        // RFC 9846, 4.5.3: what follows is under the application key.
+        // RFC 9846, 4.5.3: the server's next records are under the application key.
         self.derive_application_secrets();
         self.install_application_keys(Side::Server);
         flight
     }
 
-    /// Our Finished, and our application key.
+    /// Sends our Finished, and installs our application key.
     pub(crate) fn say_client_finished(&mut self) {
         let finished = self.finished();
         self.say(&finished).unwrap();
         self.install_application_keys(Side::Client);
-        // RFC 9846, 4.7.1: to a client that can use them, tickets. They are in no transcript, and
-        // go out with the first data, be it none.
+        // RFC 9846, 4.7.1: a client that can use tickets receives them. They are in no transcript,
+        // and are sent with the first data, even if it is empty.
         self.us.write(b"").unwrap();
         while let Some(record) = self.hear() {
             assert_eq!(
@@ -214,7 +214,7 @@ impl Puppet {
     }
 }
 
-/// Puts an extension in the place of the one of the same kind, or at the end.
+/// Replaces the extension of the same kind, or adds it at the end.
 pub(crate) fn set<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtension<'a>) {
     let extensions = hello.extensions.as_mut().unwrap();
     match extensions
@@ -226,7 +226,7 @@ pub(crate) fn set<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtensi
     }
 }
 
-/// Adds an extension, whatever there is.
+/// Adds an extension, even if there is one of the same kind.
 pub(crate) fn add<'a>(hello: &mut ClientHello<'a>, extension: ClientHelloExtension<'a>) {
     hello.extensions.as_mut().unwrap().push(extension);
 }
@@ -242,7 +242,7 @@ pub(crate) fn add_raw(hello: &mut ClientHello<'_>, extension_type: u16, data: &'
     );
 }
 
-/// Takes away the extensions of the kind that this is an example of.
+/// Removes the extensions of the same kind as this example.
 pub(crate) fn remove<'a>(hello: &mut ClientHello<'a>, example: ClientHelloExtension<'a>) {
     hello
         .extensions

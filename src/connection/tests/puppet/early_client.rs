@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::server::{Server, ServerBuilder};
 use crate::session::ReplayGuard;
 
-/// A guard with room enough.
+/// A guard with enough space.
 pub(crate) fn guard() -> ReplayGuard {
     ReplayGuard::in_memory(1000)
 }
@@ -24,12 +24,12 @@ pub(crate) fn builder() -> ServerBuilder {
     Server::builder().identity(WORLD.server.clone())
 }
 
-/// A server that takes so much early data.
+/// A server that accepts this much early data.
 pub(crate) fn taking(max_size: u32) -> Server {
     builder().early_data(max_size, guard()).build().unwrap()
 }
 
-/// A ticket of this server.
+/// Returns a ticket of this server.
 pub(crate) fn ticket_of(server: &Server) -> Ticket {
     Puppet::tickets_of(server).pop().expect("a ticket")
 }
@@ -40,20 +40,20 @@ pub(crate) fn early(keys: &mut Keys, content: &[u8]) -> Vec<u8> {
 }
 
 impl Puppet {
-    /// A client that offers early data under this ticket.
+    /// Returns a client that offers early data under this ticket.
     pub(crate) fn calling_early(server: &Server, ticket: &Ticket) -> Self {
         let mut puppet = Self::calling_with_ticket(server, ticket);
         puppet.offers_early_data = true;
         puppet
     }
 
-    /// A server that takes so much early data has accepted it, and waits for it.
+    /// A server with this limit has accepted early data, and waits for it.
     pub(crate) fn accepted(max_size: u32) -> Self {
         let server = taking(max_size);
         Self::accepted_by(&server, &ticket_of(&server))
     }
 
-    /// The same under this ticket.
+    /// The same, with this server and under this ticket.
     pub(crate) fn accepted_by(server: &Server, ticket: &Ticket) -> Self {
         let mut puppet = Self::calling_early(server, ticket);
         puppet.say_client_hello();
@@ -62,8 +62,8 @@ impl Puppet {
         puppet
     }
 
-    /// RFC 9846, 7.1: client_early_traffic_secret covers the ClientHello, and comes of the first
-    /// PSK.
+    /// RFC 9846, 7.1: client_early_traffic_secret covers the ClientHello, and is derived from the
+    /// first PSK.
     pub(crate) fn derive_early_keys(&mut self, hello: &[u8]) {
         if self.offers_early_data {
             let psk = &self.psks[0];
@@ -75,8 +75,8 @@ impl Puppet {
         }
     }
 
-    /// RFC 9846, 4.3.10: early_data in EncryptedExtensions accepts it; our handshake key waits for
-    /// its end then.
+    /// RFC 9846, 4.3.10: early_data in EncryptedExtensions accepts it. Our handshake key then waits
+    /// for its end.
     pub(crate) fn defer_if_accepted(&mut self, encrypted_extensions: &[u8]) {
         let Message::EncryptedExtensions(answers) = Message::decode(encrypted_extensions).unwrap()
         else {
@@ -88,7 +88,8 @@ impl Puppet {
         }
     }
 
-    /// RFC 9846, 4.6: the last under our early key; from here on our handshake key is used.
+    /// RFC 9846, 4.6: sends the last message under our early key. After it our handshake key is
+    /// used.
     pub(crate) fn say_end_of_early_data(&mut self) {
         self.say(&message(5, &[])).unwrap();
         self.install_deferred_keys();
@@ -98,8 +99,8 @@ impl Puppet {
         self.write = Some(self.deferred.take().expect("handshake keys that wait"));
     }
 
-    /// Whether early data was accepted, the flight being heard: what the server is told, and what
-    /// it then says itself.
+    /// Returns true if early data was accepted, according to the flight. Checks that the server
+    /// reports the same.
     pub(crate) fn is_accepted(&self) -> bool {
         let accepted = self.deferred.is_some();
         assert_eq!(self.us.takes_early_data(), accepted);
@@ -107,14 +108,14 @@ impl Puppet {
         accepted
     }
 
-    /// Says the ClientHello; whether its early data is accepted. Some is sent all the same, and the
-    /// handshake is completed.
+    /// Sends the ClientHello and some early data, and completes the handshake. Returns true if the
+    /// early data is accepted.
     pub(crate) fn would_be_accepted(&mut self) -> bool {
         self.say_client_hello();
         self.completes_early()
     }
 
-    /// The same when the ClientHello is said.
+    /// The same after the ClientHello was sent.
     pub(crate) fn completes_early(&mut self) -> bool {
         self.hear_flight();
         let accepted = self.is_accepted();

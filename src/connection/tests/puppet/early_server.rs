@@ -17,7 +17,7 @@ use crate::crypto::suite::Suite;
 use crate::key_schedule::EarlySecret;
 use crate::secret::Secret;
 
-/// A client that offers early data where it can.
+/// A client that offers early data if it can.
 pub(crate) fn builder() -> ClientBuilder {
     Client::builder()
         .trust(WORLD.authority.trust())
@@ -34,7 +34,7 @@ pub(crate) fn ticket_for(max_size: u32) -> Vec<u8> {
     new_session_ticket_with(3600, &extension(42, &max_size.to_be_bytes()))
 }
 
-/// `ProtocolName protocol_name_list<2..2^16-1>;` of the one that was chosen (RFC 7301).
+/// `ProtocolName protocol_name_list<2..2^16-1>;` with the chosen protocol (RFC 7301).
 pub(crate) fn alpn(protocol: &[u8]) -> Vec<u8> {
     let name = [&[u8::try_from(protocol.len()).unwrap()], protocol].concat();
     extension(
@@ -43,8 +43,8 @@ pub(crate) fn alpn(protocol: &[u8]) -> Vec<u8> {
     )
 }
 
-/// A client that was connected once, with this suite and these answers in EncryptedExtensions, and
-/// the PSK that it holds since.
+/// A client was connected once, with this suite and these extensions in EncryptedExtensions.
+/// Returns the PSK that it now has.
 pub(crate) fn visited(client: &Client, suite: Suite, extensions: &[u8], ticket: &[u8]) -> Psk {
     let mut puppet = Puppet::serving(client);
     puppet.suite = suite;
@@ -54,31 +54,31 @@ pub(crate) fn visited(client: &Client, suite: Suite, extensions: &[u8], ticket: 
     puppet.say_ticket(ticket)
 }
 
-/// The same, for so much early data.
+/// The same, with this limit for early data.
 pub(crate) fn known_early(client: &Client, max_size: u32) -> Psk {
     visited(client, Suite::Aes128GcmSha256, &[], &ticket_for(max_size))
 }
 
 impl Puppet {
-    /// A client that offers early data, as much as is usual, has said its hello.
+    /// A client that offers early data, with the usual limit, has sent its hello.
     pub(crate) fn offered() -> Self {
         Self::offered_by(&early_client())
     }
 
-    /// This one has, after its first connection.
+    /// This client has sent its hello, after a first connection.
     pub(crate) fn offered_by(client: &Client) -> Self {
         let psk = known_early(client, 1000);
         Self::offered_under(client, &psk)
     }
 
-    /// It has, under this session.
+    /// This client has sent its hello, under this session.
     pub(crate) fn offered_under(client: &Client, psk: &Psk) -> Self {
         let mut puppet = Self::serving(client);
         puppet.select(psk);
         puppet.hear_offer(psk)
     }
 
-    /// It has, with a PSK of its own behind that of this session.
+    /// This client has sent its hello, with its own PSK after that of this session.
     pub(crate) fn offered_before(client: &Client, psk: &Psk) -> Self {
         let mut puppet = Self::serving(client);
         let offer = puppet.offer();
@@ -103,7 +103,7 @@ impl Puppet {
         self
     }
 
-    /// A client whose early data is taken is in this state, where all of it has been heard.
+    /// A client whose early data is accepted is in this state, and all its early data was heard.
     pub(crate) fn accepted_at(state: &str) -> Self {
         let mut puppet = Self::offered();
         puppet.takes_early_data = true;
@@ -112,7 +112,7 @@ impl Puppet {
         puppet
     }
 
-    /// ServerHello is said: a client whose early data may still be taken goes on under its early
+    /// After ServerHello, a client whose early data may still be accepted continues under its early
     /// key.
     pub(crate) fn install_handshake_keys_for_client(&mut self) {
         let early = self.read.take();
@@ -122,7 +122,7 @@ impl Puppet {
         }
     }
 
-    /// Says EncryptedExtensions with these extensions, and the answer to early data.
+    /// Sends EncryptedExtensions with these extensions, and the answer to early data.
     pub(crate) fn say_parameters(&mut self, extensions: &[u8]) {
         let answer = if self.takes_early_data {
             extension(42, &[])
@@ -136,15 +136,15 @@ impl Puppet {
         }
     }
 
-    /// What our client sends is under its handshake keys from here on, if it was not before.
+    /// Our client's next records are under its handshake keys, if they were not before.
     pub(crate) fn end_early_data(&mut self) {
         if let Some(keys) = self.deferred_read.take() {
             self.read = Some(keys);
         }
     }
 
-    /// RFC 9846, 4.6: EndOfEarlyData, if early data was taken, in a record of its own and the last
-    /// "under keys derived from the client_early_traffic_secret".
+    /// RFC 9846, 4.6: hears EndOfEarlyData if early data was accepted. It is in its own record, the
+    /// last "under keys derived from the client_early_traffic_secret".
     pub(crate) fn hear_end_of_early_data(&mut self) {
         if self.deferred_read.is_some() {
             assert_eq!(self.hear_message(), [5, 0, 0, 0]);
@@ -153,7 +153,7 @@ impl Puppet {
         }
     }
 
-    /// Our client sends this as early data, and it is heard.
+    /// Our client sends this as early data, and the puppet hears it.
     pub(crate) fn write_early(&mut self, data: &[u8]) {
         assert_eq!(self.us.write_early_data(data).unwrap(), data.len());
         self.hear_early(data);

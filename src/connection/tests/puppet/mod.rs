@@ -1,17 +1,16 @@
-//! A peer moved by hand: every message, record, key, padding and boundary of it is the test's to
-//! choose.
+//! A peer that the test controls: it chooses every message, record, key, padding and boundary.
 //!
-//! 1. [`Puppet::say`] sends a handshake message as a proper peer would; [`Puppet::protect`] and
-//!    [`plain`] make any record there can be.
-//! 2. [`Puppet::feed`] hands bytes to the connection under test, and takes the plaintext that comes
-//!    out.
+//! 1. [`Puppet::say`] sends a handshake message as a correct peer would; [`Puppet::protect`] and
+//!    [`plain`] make any possible record.
+//! 2. [`Puppet::feed`] passes bytes to the connection under test, and takes the resulting
+//!    plaintext.
 //! 3. [`Puppet::hear`] opens what the connection under test sends, record by record, under the keys
-//!    that the standard says.
-//! 4. [`Puppet::refused`] is what every test of a breach ends with: the typed error, the alert that
-//!    the peer decrypts, and nothing else.
+//!    that the standard requires.
+//! 4. [`Puppet::refused`] ends every test of a violation: it checks the typed error, the alert that
+//!    the peer decrypts, and that nothing else is sent.
 //!
-//! The puppet has record protection of its own, as `record::Seal` would refuse most of what has to
-//! be tried here; primitives and key schedule are the crate's, which RFC 8448 has proven.
+//! The puppet has its own record protection, because `record::Seal` would refuse most of what must
+//! be tried here. The primitives and the key schedule are the crate's, which RFC 8448 has proven.
 
 pub(super) mod client;
 pub(super) mod early_client;
@@ -46,7 +45,7 @@ pub(crate) const ALERT: u8 = 21;
 pub(crate) const HANDSHAKE: u8 = 22;
 pub(crate) const APPLICATION_DATA: u8 = 23;
 
-/// Who plays in these tests, made once.
+/// The identities in these tests, made once.
 pub(crate) struct World {
     pub(crate) authority: Authority,
     pub(crate) stranger: Authority,
@@ -79,7 +78,7 @@ pub(crate) fn now() -> Now {
     }
 }
 
-/// So much later; nobody waits for it, so the handshake does not time out.
+/// This much later. Nobody waits for the time to pass, so the handshake does not time out.
 pub(crate) fn in_the_future(by: Duration) -> Now {
     let Now { monotonic, unix } = now();
     Now {
@@ -142,13 +141,13 @@ impl Keys {
         record
     }
 
-    /// The TLSInnerPlaintext of a record.
+    /// Opens a record, and returns its TLSInnerPlaintext.
     fn open(&mut self, header: &[u8], body: &[u8]) -> Vec<u8> {
         let (inner, tag) = body.split_last_chunk::<16>().expect("room for a tag");
         let mut inner = inner.to_vec();
         self.key
             .open_in_place(&self.iv.nonce(self.sequence), header, &mut inner, tag)
-            .expect("a record under the keys that the standard says");
+            .expect("a record under the keys that the standard requires");
         self.sequence += 1;
         inner
     }
@@ -195,12 +194,12 @@ pub(crate) enum Side {
     Server,
 }
 
-/// What the key schedule gave.
+/// The state of the key schedule.
 pub(crate) struct Schedule {
     pub(crate) client_finished: FinishedKey,
     pub(crate) server_finished: FinishedKey,
     pub(crate) main: crate::key_schedule::MainSecret,
-    /// Waits for the client's Finished.
+    /// It waits for the client's Finished.
     pub(crate) client_application: Option<TrafficSecret>,
     pub(crate) server_application: Option<TrafficSecret>,
 }
@@ -214,7 +213,7 @@ pub(crate) struct Puppet {
     pub(crate) read: Option<Keys>,
     pub(crate) transcript: Vec<u8>,
     pub(crate) schedule: Option<Schedule>,
-    /// The group that keys are agreed in.
+    /// The group of the key exchange.
     pub(crate) group: Group,
     /// The key exchange's result, until the hellos are in the transcript.
     pub(crate) shared: Option<Secret>,
@@ -223,33 +222,33 @@ pub(crate) struct Puppet {
     pub(crate) key: Option<crate::crypto::key_exchange::EphemeralKey>,
     pub(crate) client_hello: Vec<u8>,
     pub(crate) session_id: Vec<u8>,
-    /// supported_groups of our ClientHello.
+    /// The supported_groups of our ClientHello.
     pub(crate) groups: Vec<NamedGroup>,
-    /// psk_key_exchange_modes of our ClientHello; empty for none.
+    /// The psk_key_exchange_modes of our ClientHello. If empty, the extension is not sent.
     pub(crate) modes: Vec<u8>,
     /// The PSKs that our ClientHello offers, with binders.
     pub(crate) psks: Vec<Psk>,
-    /// Our ClientHello offers early data, under the first of them.
+    /// If true, our ClientHello offers early data, under the first of them.
     pub(crate) offers_early_data: bool,
-    /// The keys of the early data that were offered.
+    /// The keys of the offered early data.
     pub(crate) early: Option<Keys>,
-    /// While early data is accepted: our handshake keys, which wait for its end.
+    /// Our handshake keys, while accepted early data has not ended.
     pub(crate) deferred: Option<Keys>,
-    /// The dummy ChangeCipherSpec was heard: it goes out once (RFC 9846, E.4).
+    /// If true, the dummy ChangeCipherSpec was heard, which is sent only once (RFC 9846, E.4).
     pub(crate) changed_cipher_spec: bool,
-    /// What we show in Certificate.
+    /// The identity that we present in Certificate.
     pub(crate) identity: Identity,
-    /// Our client's handshake keys, while its early data goes on.
+    /// Our client's handshake keys, while its early data has not ended.
     pub(crate) deferred_read: Option<Keys>,
-    /// We are a server that takes early data.
+    /// If true, we are a server that accepts early data.
     pub(crate) takes_early_data: bool,
-    /// The plaintext that came out of the connection under test.
+    /// The plaintext that the connection under test has received.
     pub(crate) delivered: Vec<u8>,
-    /// The early data that came out of it.
+    /// The early data that it has received.
     pub(crate) early_data: Vec<u8>,
     /// How far the clock of the connection under test is ahead.
     pub(crate) later: Duration,
-    /// What it shows, where that is not to go on by itself: Unix time.
+    /// The time that its clock shows, if it must not advance by itself: Unix time.
     pub(crate) clock: Option<Duration>,
     pub(crate) raw: Vec<u8>,
     pub(crate) messages: Vec<u8>,
@@ -295,7 +294,7 @@ impl Puppet {
         }
     }
 
-    /// Our client and our server, in the clear: they have heard nothing yet.
+    /// Our client and our server in the clear, before they have received anything.
     pub(crate) fn both_in_the_clear() -> [Self; 2] {
         [Self::client_at("WAIT_SH"), Self::server_at("START")]
     }
@@ -321,7 +320,7 @@ impl Puppet {
 
     // ---- towards the connection under test ----
 
-    /// A record with this content under the keys of now, protected if there are any.
+    /// Returns a record with this content under the current keys, protected if there are any.
     pub(crate) fn record(&mut self, content_type: u8, content: &[u8]) -> Vec<u8> {
         match &self.write {
             Some(_) => self.protect(content_type, content, 0),
@@ -329,17 +328,17 @@ impl Puppet {
         }
     }
 
-    /// A protected record with this content and padding.
+    /// Returns a protected record with this content and padding.
     pub(crate) fn protect(&mut self, content_type: u8, content: &[u8], padding: usize) -> Vec<u8> {
         self.protect_inner(&[content, &[content_type], &vec![0; padding]].concat())
     }
 
-    /// A protected record with this TLSInnerPlaintext.
+    /// Returns a protected record with this TLSInnerPlaintext.
     pub(crate) fn protect_inner(&mut self, inner: &[u8]) -> Vec<u8> {
         self.write.as_mut().expect("keys").seal(0x0303, inner)
     }
 
-    /// Hands bytes over and takes the plaintext that comes of them.
+    /// Passes bytes to the connection and takes the resulting plaintext.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<Status, Error> {
         loop {
             let space = self.us.input();
@@ -399,7 +398,7 @@ impl Puppet {
         self.feed(&record)
     }
 
-    /// The connection under test does what a step has decided.
+    /// Makes the connection under test do what a step has decided.
     pub(crate) fn decide(&mut self, step: impl FnOnce(&mut dyn Sink)) -> Result<(), Error> {
         let mut sink = ConnectionSink {
             sender: Some(&mut self.us.sender),
@@ -412,20 +411,20 @@ impl Puppet {
 
     // ---- from the connection under test ----
 
-    /// Whether there is more that it sent.
+    /// Returns true if there is more output to hear.
     pub(crate) fn has_more_to_hear(&mut self) -> bool {
         self.raw.extend_from_slice(self.us.output());
         self.us.sent(usize::MAX);
         !self.raw.is_empty() || !self.messages.is_empty()
     }
 
-    /// So many bytes of what it has to send have gone; they are heard with the others.
+    /// Takes this many bytes of its output. They are heard with the rest.
     pub(crate) fn take(&mut self, count: usize) {
         self.raw.extend_from_slice(&self.us.output()[..count]);
         self.us.sent(count);
     }
 
-    /// The next record that it sent, if any.
+    /// Hears the next record that it sent, if any.
     pub(crate) fn hear(&mut self) -> Option<Record> {
         self.raw.extend_from_slice(self.us.output());
         self.us.sent(usize::MAX);
@@ -467,14 +466,14 @@ impl Puppet {
         })
     }
 
-    /// The next record, which has to be of this type.
+    /// Hears the next record, which must have this type.
     pub(crate) fn hear_type(&mut self, content_type: u8) -> Record {
         let record = self.hear().expect("a record");
         assert_eq!(record.content_type, content_type, "{record:?}");
         record
     }
 
-    /// The next handshake message; the transcript takes it.
+    /// Hears the next handshake message, and adds it to the transcript.
     pub(crate) fn hear_message(&mut self) -> Vec<u8> {
         loop {
             if let [_, high, middle, low, ..] = self.messages[..] {
@@ -491,7 +490,8 @@ impl Puppet {
         }
     }
 
-    /// RFC 9846, E.4: the dummy ChangeCipherSpec, a must if the session id is not empty, once.
+    /// RFC 9846, E.4: hears the dummy ChangeCipherSpec, which is required if the session id is not
+    /// empty, and is sent only once.
     pub(crate) fn hear_change_cipher_spec(&mut self) {
         if !self.session_id.is_empty() && !self.changed_cipher_spec {
             assert_eq!(self.hear_type(CHANGE_CIPHER_SPEC).content, [1]);
@@ -499,21 +499,21 @@ impl Puppet {
         }
     }
 
-    /// Whether the messages heard so far ended with their record.
+    /// Returns true if the messages heard so far ended with their record.
     pub(crate) fn heard_all_messages(&self) -> bool {
         self.messages.is_empty()
     }
 
-    /// Nothing was sent.
+    /// Asserts that nothing was sent.
     pub(crate) fn hears_nothing(&mut self) {
         let record = self.hear();
         assert_eq!(record, None);
     }
 
-    // ---- what a breach comes to ----
+    // ---- the result of a violation ----
 
-    /// These bytes are refused in this state: a typed error, the alert under the keys of now and
-    /// nothing else, and no way back.
+    /// Asserts that these bytes are refused in this state: by a typed error, with the alert under
+    /// the current keys and nothing else, and permanently.
     #[track_caller]
     pub(crate) fn refused(&mut self, bytes: &[u8], state: &str, alert: u8) -> Fault {
         let (delivered, handshaking) = (
@@ -532,18 +532,18 @@ impl Puppet {
         assert_eq!(
             self.delivered.len() + self.early_data.len(),
             delivered,
-            "plaintext came out of what was refused"
+            "refused bytes gave plaintext"
         );
         assert!(
             self.us.plaintext().is_empty() && self.us.early_plaintext().is_empty(),
-            "plaintext is held of what was refused"
+            "plaintext of refused bytes is held"
         );
         self.has_failed(&error, Some(alert));
         assert!(!handshaking || self.us.negotiated().is_none());
         fault
     }
 
-    /// The connection has failed with this error, and said so by this alert: for good.
+    /// Asserts that the connection has failed permanently with this error, and sent this alert.
     #[track_caller]
     pub(crate) fn has_failed(&mut self, error: &Error, alert: Option<u8>) {
         // RFC 9846, A.1: clients "SHOULD first rekey to the handshake keys if possible".
@@ -565,7 +565,7 @@ impl Puppet {
         self.hears_nothing();
         let same = |other: Error| assert_eq!(other.to_string(), error.to_string());
         same(self.process().expect_err("the first error sticks"));
-        // Whatever follows is not looked at, be it right or wrong.
+        // Nothing that follows is processed, whether right or wrong.
         let more = if self.write.is_some() {
             self.protect(APPLICATION_DATA, b"more", 0)
         } else {
@@ -597,7 +597,8 @@ impl Puppet {
 
     // ---- keys ----
 
-    /// The hellos are in the transcript: both handshake keys, for us (RFC 9846, 7.1 and 7.3).
+    /// Once the hellos are in the transcript, installs both handshake keys for us (RFC 9846, 7.1
+    /// and 7.3).
     pub(crate) fn install_handshake_keys(&mut self) {
         let shared = self.shared.take().expect("a shared secret");
         let secret = EarlySecret::new(self.suite.hash(), self.psk.as_ref()).into_handshake(shared);
@@ -622,7 +623,7 @@ impl Puppet {
         self.read = Some(Keys::new(self.suite, read));
     }
 
-    /// The server's Finished is in the transcript: both application secrets are there.
+    /// Once the server's Finished is in the transcript, derives both application secrets.
     pub(crate) fn derive_application_secrets(&mut self) {
         let digest = self.digest();
         let schedule = self.schedule.as_mut().expect("handshake keys");
@@ -630,7 +631,7 @@ impl Puppet {
         schedule.server_application = Some(schedule.main.server_traffic(&digest));
     }
 
-    /// Application keys for the records that a side sends.
+    /// Installs the application keys for the records of one side.
     pub(crate) fn install_application_keys(&mut self, sender: Side) {
         let schedule = self.schedule.as_mut().expect("handshake keys");
         let secret = if sender == Side::Client {
@@ -648,7 +649,7 @@ impl Puppet {
 
     // ---- messages that both sides send ----
 
-    /// RFC 9846, 4.5.2: what a CertificateVerify signs, written out from the standard.
+    /// RFC 9846, 4.5.2: returns what a CertificateVerify signs, written out from the standard.
     pub(crate) fn signed_content(&self, signer: Side) -> Vec<u8> {
         let context: &[u8] = match signer {
             Side::Client => b"TLS 1.3, client CertificateVerify",
@@ -657,7 +658,7 @@ impl Puppet {
         [&[0x20; 64], context, &[0], self.digest().as_bytes()].concat()
     }
 
-    /// Certificate with one entry for each chain element, without extensions.
+    /// Returns a Certificate with an entry for each certificate of the chain, without extensions.
     pub(crate) fn certificate(&self) -> Vec<u8> {
         certificate_of(&self.identity)
     }
@@ -684,7 +685,7 @@ impl Puppet {
     }
 }
 
-/// RFC 9846, 4.5.1: a Certificate message.
+/// RFC 9846, 4.5.1: returns a Certificate message.
 pub(crate) fn certificate_of(identity: &Identity) -> Vec<u8> {
     let entries: Vec<_> = identity
         .certificates()
@@ -694,7 +695,7 @@ pub(crate) fn certificate_of(identity: &Identity) -> Vec<u8> {
     certificate_message(&[], &entries)
 }
 
-/// One with a context, certificates, and the extensions of each as they stand on the wire.
+/// Returns a Certificate with a context, certificates, and the encoded extensions of each.
 pub(crate) fn certificate_message(context: &[u8], entries: &[(&[u8], &[u8])]) -> Vec<u8> {
     let list: Vec<u8> = entries
         .iter()
@@ -711,7 +712,7 @@ pub(crate) fn certificate_verify_of(scheme: u16, signature: &[u8]) -> Vec<u8> {
     )
 }
 
-/// `opaque vector<..>` with a length of so many bytes.
+/// `opaque vector<..>` with a length field of this many bytes.
 pub(crate) fn vector(width: usize, bytes: &[u8]) -> Vec<u8> {
     let length = bytes.len().to_be_bytes();
     [&length[length.len() - width..], bytes].concat()
@@ -722,7 +723,7 @@ pub(crate) fn extension(extension_type: u16, data: &[u8]) -> Vec<u8> {
     [&extension_type.to_be_bytes()[..], &vector(2, data)].concat()
 }
 
-/// Asserts that a breach is refused in this state, by this alert and as this fault.
+/// Asserts that a violation is refused in this state, with this alert and this fault.
 macro_rules! refused {
     ($puppet:expr, $bytes:expr, $state:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {{
         let bytes = $bytes;

@@ -1,5 +1,4 @@
-//! The puppet where a HelloRetryRequest comes between two ClientHellos (RFC 9846, 4.2.4), as either
-//! side.
+//! The puppet with a HelloRetryRequest between two ClientHellos (RFC 9846, 4.2.4), in both roles.
 
 use core::mem;
 
@@ -18,7 +17,7 @@ const RANDOM: [u8; 32] = [
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];
 
-/// What stands in a HelloRetryRequest, for tests to change.
+/// The content of a HelloRetryRequest, for tests to change.
 pub(crate) struct Retry {
     pub(crate) legacy_version: u16,
     pub(crate) session_id_echo: Vec<u8>,
@@ -42,16 +41,16 @@ pub(crate) fn cookie(cookie: &[u8]) -> Vec<u8> {
     extension(44, &vector(2, cookie))
 }
 
-/// What our server asked for.
+/// What our server requested.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) group: Option<NamedGroup>,
     pub(crate) cookie: Option<Vec<u8>>,
 }
 
-/// As a server.
+/// The puppet as a server.
 impl Puppet {
-    /// A HelloRetryRequest with supported_versions and these extensions.
+    /// Returns a HelloRetryRequest with supported_versions and these extensions.
     pub(crate) fn retry(&self, extensions: &[Vec<u8>]) -> Vec<u8> {
         self.retry_with(|retry| retry.extensions.extend_from_slice(extensions))
     }
@@ -76,14 +75,14 @@ impl Puppet {
         message(2, &fields.concat())
     }
 
-    /// Says it, and hears the second ClientHello, which `offer` decodes from then on; the first is
-    /// given back.
+    /// Sends a HelloRetryRequest, and hears the second ClientHello, which `offer` decodes from then
+    /// on. Returns the first.
     pub(crate) fn say_retry(&mut self, retry: &[u8]) -> Vec<u8> {
         self.say_retry_alone(retry);
         self.hear_second_hello()
     }
 
-    /// Says it.
+    /// Sends a HelloRetryRequest only.
     pub(crate) fn say_retry_alone(&mut self, retry: &[u8]) {
         self.transcript = message_hash(self.suite, &self.transcript);
         self.say(retry).unwrap();
@@ -103,7 +102,7 @@ impl Puppet {
         mem::replace(&mut self.client_hello, second)
     }
 
-    /// Asks for a share of this group, and hears it.
+    /// Requests a share of this group, and hears it.
     pub(crate) fn ask_for(&mut self, group: Group) -> Vec<u8> {
         self.group = group;
         let retry = self.retry(&[selected_group(group.code_point().0)]);
@@ -111,7 +110,7 @@ impl Puppet {
     }
 }
 
-/// As a client.
+/// The puppet as a client.
 impl Puppet {
     /// A client that supports these groups, and has a share for one of them.
     pub(crate) fn calling_with(server: &Server, groups: &[Group], share: Group) -> Self {
@@ -121,13 +120,13 @@ impl Puppet {
         puppet
     }
 
-    /// Our share is a new one, for this group.
+    /// Makes a new share, for this group.
     pub(crate) fn share(&mut self, group: Group) {
         self.group = group;
         self.key = Some(EphemeralKey::generate(group, &mut SystemRandom).unwrap());
     }
 
-    /// Our server's answer to the first ClientHello, which is a HelloRetryRequest.
+    /// Hears our server's answer to the first ClientHello, which is a HelloRetryRequest.
     pub(crate) fn hear_retry(&mut self) -> Asked {
         let first = mem::take(&mut self.transcript);
         let retry = self.hear_message();
@@ -160,8 +159,8 @@ impl Puppet {
         asked
     }
 
-    /// Our server was made to ask for a share of secp256r1, and waits for the second ClientHello,
-    /// which has it.
+    /// Our server has requested a share of secp256r1, and waits for the second ClientHello, which
+    /// contains it.
     pub(crate) fn asked_again(server: &Server) -> Self {
         let mut puppet = Self::calling_without_share(server);
         assert_eq!(
@@ -175,8 +174,8 @@ impl Puppet {
         puppet
     }
 
-    /// A client that supports secp256r1 alone of the groups of our server, and has a share for a
-    /// group that our server does not know.
+    /// A client that supports only secp256r1 of our server's groups, and has a share for a group
+    /// that our server does not know.
     pub(crate) fn calling_without_share(server: &Server) -> Self {
         let mut puppet = Self::calling(server);
         puppet.groups = vec![NamedGroup(0x001e), NamedGroup(0x0017)];
@@ -184,7 +183,7 @@ impl Puppet {
     }
 
     pub(crate) fn say_first(&mut self) -> Asked {
-        // x448 has shares of 56 bytes.
+        // A share for x448 has 56 bytes.
         let hello = self.make_client_hello(|hello| {
             use crate::message::{ClientHelloExtension, KeyShareEntry};
             let share = KeyShareEntry {

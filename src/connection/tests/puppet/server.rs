@@ -1,4 +1,4 @@
-//! The puppet as a server, for the tests of our client: one method a message, each with a way to
+//! The puppet as a server, for the tests of our client: one method for each message, with a way to
 //! change it.
 
 use crate::client::Client;
@@ -38,7 +38,7 @@ impl Puppet {
         puppet
     }
 
-    /// Our client is in this state, with nothing unheard.
+    /// Our client is in this state, and all its output was heard.
     pub(crate) fn serving_at(client: &Client, state: &str) -> Self {
         let mut puppet = Self::serving(client);
         puppet.lead_to(state);
@@ -50,7 +50,7 @@ impl Puppet {
         Self::serving_at(&client(), state)
     }
 
-    /// Says what leads to this state.
+    /// Sends everything that leads to this state.
     pub(crate) fn lead_to(&mut self, state: &str) {
         while self.state() != state {
             let message = match self.state() {
@@ -85,7 +85,7 @@ impl Puppet {
         }
     }
 
-    /// A ServerHello that answers our client, but for what `edit` changes.
+    /// Returns a ServerHello that answers our client, except for what `edit` changes.
     pub(crate) fn server_hello(&mut self, edit: impl FnOnce(&mut ServerHello<'_>)) -> Vec<u8> {
         let offered = self.offer();
         let group = self.group.code_point();
@@ -132,7 +132,7 @@ impl Puppet {
         self.install_handshake_keys_for_client();
     }
 
-    /// Our Finished: what follows is under the application key, in both directions.
+    /// Sends our Finished. What follows is under the application key, in both directions.
     pub(crate) fn say_finished(&mut self) {
         let finished = self.finished();
         self.say(&finished).unwrap();
@@ -140,7 +140,7 @@ impl Puppet {
         self.install_application_keys(Side::Server);
     }
 
-    /// The client's second flight, its Finished verified; its names of messages are given back.
+    /// Hears the client's second flight, and verifies its Finished. Returns the messages.
     pub(crate) fn hear_client_flight(&mut self) -> Vec<Vec<u8>> {
         let mut flight = Vec::new();
         self.hear_end_of_early_data();
@@ -164,7 +164,7 @@ impl Puppet {
         }
     }
 
-    /// Our client with another suite, and everything said.
+    /// Our client with another suite, after a complete handshake.
     pub(crate) fn client_with_suite(suite: Suite) -> Self {
         let mut puppet = Self::serving(&client());
         assert!(
@@ -178,7 +178,7 @@ impl Puppet {
         puppet
     }
 
-    /// A handshake record of several messages, which the transcript takes.
+    /// Returns a handshake record of several messages, which are added to the transcript.
     pub(crate) fn together(&mut self, messages: &[&[u8]]) -> Vec<u8> {
         let content = messages.concat();
         self.transcript.extend_from_slice(&content);

@@ -1,4 +1,4 @@
-//! The puppet with tickets and PSKs (RFC 9846, 4.3.11 and 4.7.1), as either side.
+//! The puppet with tickets and PSKs (RFC 9846, 4.3.11 and 4.7.1), in both roles.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::message::{
 use crate::secret::Secret;
 use crate::server::Server;
 
-/// A PSK that is offered, with the binder that it makes.
+/// A PSK that is offered, with which the binder is made.
 #[derive(Clone)]
 pub(crate) struct Psk {
     pub(crate) identity: Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Psk {
 }
 
 impl Psk {
-    /// One that no server knows.
+    /// A PSK that no server knows.
     pub(crate) fn unknown() -> Self {
         let identity = b"a ticket nobody knows".to_vec();
         Self {
@@ -38,8 +38,8 @@ impl Psk {
         }
     }
 
-    /// A secret from outside, for suites with the hash of this one, and for a client and a server
-    /// of these names: RFC 9258, 5.1: "struct { opaque external_identity<1...2^16-1>; opaque
+    /// An imported external PSK, for suites with the hash of this one, and for a client and a
+    /// server of these names. RFC 9258, 5.1: "struct { opaque external_identity<1...2^16-1>; opaque
     /// context<0..2^16-1>; uint16 target_protocol; uint16 target_kdf; } ImportedIdentity;"
     pub(crate) fn imported(
         identity: &[u8],
@@ -73,7 +73,7 @@ impl Psk {
         }
     }
 
-    /// A secret from outside that is used as it is.
+    /// An external PSK without import.
     pub(crate) fn not_imported(identity: &[u8], secret: &[u8]) -> Self {
         let (identity, key) = (identity.to_vec(), secret.to_vec());
         Self {
@@ -92,7 +92,7 @@ impl Psk {
         }
     }
 
-    /// RFC 9846, 4.3.11.2: over the transcript up to the list of binders.
+    /// RFC 9846, 4.3.11.2: returns the binder over the transcript up to the list of binders.
     fn binder(&self, transcript: &[u8]) -> Vec<u8> {
         let hash = self.suite.hash();
         let early = EarlySecret::new(hash, Some(&Secret::copy_of(&self.key)));
@@ -107,7 +107,7 @@ pub(crate) struct Ticket {
     pub(crate) age_add: u32,
     pub(crate) nonce: Vec<u8>,
     pub(crate) ticket: Vec<u8>,
-    /// What the resumption_secret makes of the nonce.
+    /// The PSK that is derived from the resumption_secret and the nonce.
     pub(crate) key: Vec<u8>,
     pub(crate) suite: Suite,
     /// max_early_data_size, if it allows any.
@@ -115,7 +115,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// At the age of 0.
+    /// Returns the PSK with an age of 0.
     pub(crate) fn psk(&self) -> Psk {
         let (identity, key) = (self.ticket.clone(), self.key.clone());
         Psk {
@@ -128,9 +128,9 @@ impl Ticket {
     }
 }
 
-/// As a client.
+/// The puppet as a client.
 impl Puppet {
-    /// A client that offers psk_dhe_ke.
+    /// A client that offers psk_dhe_ke, and so can receive tickets.
     pub(crate) fn calling_for_tickets(server: &Server) -> Self {
         let mut puppet = Self::calling(server);
         puppet.modes = vec![1];
@@ -145,7 +145,7 @@ impl Puppet {
         puppet
     }
 
-    /// The ClientHello with the PSKs at its end, and their binders.
+    /// Returns the ClientHello with the PSKs at its end, and their binders.
     pub(crate) fn encode_with_psks<'a>(&'a self, mut hello: ClientHello<'a>) -> Vec<u8> {
         if self.psks.is_empty() {
             return hello.encode().unwrap();
@@ -190,13 +190,13 @@ impl Puppet {
         self.say(&finished).unwrap();
         self.install_application_keys(Side::Client);
         assert_eq!(self.state(), "CONNECTED");
-        // They go out with the first data, be it none.
+        // Tickets are sent with the first data, even if it is empty.
         self.hears_nothing();
         self.us.write(b"").unwrap();
         self.hear_tickets()
     }
 
-    /// RFC 9846, 4.7.1: our Finished was the last message; what comes now are tickets.
+    /// RFC 9846, 4.7.1: hears the tickets that follow our Finished.
     pub(crate) fn hear_tickets(&mut self) -> Vec<Ticket> {
         let digest = self.digest();
         let resumption = self
@@ -229,19 +229,20 @@ impl Puppet {
         tickets
     }
 
-    /// The tickets of a full handshake with this server.
+    /// Returns the tickets of a full handshake with this server.
     pub(crate) fn tickets_of(server: &Server) -> Vec<Ticket> {
         Self::calling_for_tickets(server).finish_for_tickets()
     }
 
-    /// Says the ClientHello, and whether our server takes the PSK.
+    /// Sends the ClientHello. Returns true if our server accepts the PSK.
     pub(crate) fn would_be_resumed(&mut self) -> bool {
         self.say_client_hello();
         self.hear_flight();
         self.psk.is_some()
     }
 
-    /// Says the ClientHello, and whether our server takes the PSK; the handshake is then completed.
+    /// Sends the ClientHello and completes the handshake. Returns true if our server accepts the
+    /// PSK.
     pub(crate) fn is_resumed(&mut self) -> bool {
         self.say_client_hello();
         let flight: Vec<u8> = self
@@ -250,7 +251,8 @@ impl Puppet {
             .map(|message| message[0])
             .collect();
         let resumed = self.psk.is_some();
-        // RFC 9846, 4.5.1 and 4.4.2: neither Certificate nor CertificateRequest with a PSK.
+        // RFC 9846, 4.5.1 and 4.4.2: with a PSK there is neither Certificate nor
+        // CertificateRequest.
         assert_eq!(resumed, flight == [2, 8, 20]);
         self.finish_for_tickets();
         assert_eq!(self.us.negotiated().unwrap().resumed(), resumed);
@@ -258,7 +260,7 @@ impl Puppet {
     }
 }
 
-/// As a server.
+/// The puppet as a server.
 impl Puppet {
     /// Our client is connected, and was sent a ticket for this session.
     pub(crate) fn serving_a_ticket(client: &Client) -> (Self, Psk) {
@@ -267,8 +269,7 @@ impl Puppet {
         (puppet, psk)
     }
 
-    /// Says a NewSessionTicket, the first message after the client's Finished; the PSK that belongs
-    /// to it.
+    /// Sends a NewSessionTicket, the first message after the client's Finished. Returns its PSK.
     pub(crate) fn say_ticket(&mut self, ticket: &[u8]) -> Psk {
         let digest = self.digest();
         let resumption = self
@@ -306,12 +307,12 @@ impl Puppet {
         puppet
     }
 
-    /// The identity that our client offers, and its obfuscated_ticket_age.
+    /// Returns the identity that our client offers, and its obfuscated_ticket_age.
     pub(crate) fn offered_ticket(&self) -> Option<(Vec<u8>, u32)> {
         let offer = self.offer();
         let psks = offer.pre_shared_key()?;
         assert_eq!((psks.identities.len(), psks.binders.len()), (1, 1));
-        // RFC 9846, 4.3.9: what is offered with it is psk_dhe_ke(1) alone.
+        // RFC 9846, 4.3.9: only psk_dhe_ke(1) is offered with it.
         assert_eq!(
             offer
                 .psk_key_exchange_modes()
@@ -327,7 +328,7 @@ impl Puppet {
         ))
     }
 
-    /// Selects the PSK that our client offers; its binder is right.
+    /// Selects the PSK that our client offers, and verifies its binder.
     pub(crate) fn select(&mut self, psk: &Psk) {
         assert_eq!(self.offered_ticket().expect("a PSK").0, psk.identity);
         let length = psk.suite.hash().output_len();
@@ -339,8 +340,8 @@ impl Puppet {
         self.psk = Some(Secret::copy_of(&psk.key));
     }
 
-    /// The PSKs that our client offers, in its order, have these identities and ages, and their
-    /// binders are right (4.3.11.2); `before` is the transcript before the ClientHello.
+    /// Asserts that the PSKs that our client offers have these identities and ages, in its order,
+    /// and right binders (4.3.11.2). `before` is the transcript before the ClientHello.
     pub(crate) fn offers(&self, psks: &[&Psk], before: &[u8]) {
         let offer = self.offer();
         let offered = offer
@@ -359,8 +360,8 @@ impl Puppet {
         assert_eq!(offered.1, expected);
     }
 
-    /// Says the ServerHello that selects this PSK, which stands at this place of what our client
-    /// offers, under the PSK's suite.
+    /// Sends the ServerHello that selects this PSK, which has this index among those that our
+    /// client offers, under the PSK's suite.
     pub(crate) fn say_selected(&mut self, index: u16, psk: &Psk) {
         self.suite = psk.suite;
         self.psk = Some(Secret::copy_of(&psk.key));
@@ -384,7 +385,7 @@ impl Puppet {
     }
 }
 
-/// A client that was connected once, and the PSK that it holds since.
+/// A client was connected once. Returns the PSK that it now has.
 pub(crate) fn known(client: &Client) -> Psk {
     Puppet::serving_a_ticket(client).1
 }

@@ -1,4 +1,4 @@
-//! How handshake messages lie in records (RFC 9846, 5.1), in both roles.
+//! How handshake messages are divided into records (RFC 9846, 5.1), in both roles.
 
 use crate::code_point::ContentType;
 use crate::connection::Connection;
@@ -12,7 +12,7 @@ use crate::connection::tests::puppet::{
 };
 use crate::error::Fault;
 
-/// Asserts that a message with something behind it in its record is refused.
+/// Asserts that a message with something after it in its record is refused.
 macro_rules! refused_to_align {
     ($puppet:expr, $message:expr, $follower:expr, $state:expr, $name:literal) => {{
         let record = $puppet.record(22, &[&$message[..], &$follower[..]].concat());
@@ -26,7 +26,8 @@ macro_rules! refused_to_align {
     }};
 }
 
-/// What can follow a message in its record: a byte of the next, half of it, all of it, and more.
+/// Returns what may follow a message in its record: a byte of the next message, half of it, all of
+/// it, and more.
 fn followers() -> Vec<Vec<u8>> {
     let ticket = new_session_ticket();
     vec![
@@ -89,11 +90,11 @@ fn an_undecided_server_checks_too() {
     refused_to_align!(puppet, hello, [1], "START", "ClientHello");
 }
 
-/// The message that changes keys may begin in the middle of a record, after others; and be split,
-/// as long as it ends its record.
+/// The message that changes keys may begin in the middle of a record, after others, and may be
+/// split, as long as it ends its record.
 #[test]
 fn messages_may_be_coalesced_and_split() {
-    // All of a server's messages but ServerHello in one record.
+    // All of a server's messages except ServerHello are in one record.
     let mut puppet = Puppet::client_at("WAIT_EE");
     let mut messages = Vec::new();
     let add = |puppet: &mut Puppet, messages: &mut Vec<u8>, message: Vec<u8>| {
@@ -115,7 +116,7 @@ fn messages_may_be_coalesced_and_split() {
     puppet.hear_client_flight();
     assert_eq!(puppet.state(), "CONNECTED");
 
-    // Every message in records of so many bytes, in both roles.
+    // Every message is split into records of this many bytes, in both roles.
     for size in [1, 2, 3, 4, 5, 7, 31, 100] {
         let mut puppet = Puppet::client_at("WAIT_SH");
         let hello = puppet.server_hello(|_| {});
@@ -150,7 +151,7 @@ fn messages_may_be_coalesced_and_split() {
     }
 }
 
-/// Says a message in handshake records of so many bytes.
+/// Sends a message in handshake records of this many bytes.
 fn in_pieces(puppet: &mut Puppet, message: &[u8], size: usize) {
     puppet.transcript.extend_from_slice(message);
     for piece in message.chunks(size) {
@@ -215,7 +216,7 @@ fn nothing_comes_between_the_parts_of_a_message() {
     }
 }
 
-/// A transport that ends inside a message has been cut.
+/// A transport that ends inside a message was cut.
 #[test]
 fn a_message_that_does_not_end() {
     for mut puppet in Puppet::both_connected() {

@@ -1,5 +1,5 @@
-//! What is legal and brings nothing is bounded, and the bound does not reach who has something to
-//! say.
+//! Legal records and messages without content are limited, but a peer that sends data does not
+//! reach the limit.
 
 use crate::connection::tests::puppet::server::{key_update, new_session_ticket};
 use crate::connection::tests::puppet::{
@@ -8,10 +8,10 @@ use crate::connection::tests::puppet::{
 use crate::error::Fault;
 use crate::server::Server;
 
-/// So many idle records or messages in a row are let through: a policy of ours.
+/// How many idle records or messages in a row are accepted. This is our policy.
 const IDLE: usize = 64;
 
-/// Sends what is idle, of one kind; after a KeyUpdate the keys move on.
+/// Sends an idle record or message of this kind. After a KeyUpdate the keys change.
 fn idle(puppet: &mut Puppet, kind: &str) -> Vec<u8> {
     match kind {
         "empty data" => puppet.protect(APPLICATION_DATA, &[], 5),
@@ -26,7 +26,7 @@ fn idle(puppet: &mut Puppet, kind: &str) -> Vec<u8> {
     }
 }
 
-/// All kinds that may come to this side.
+/// Returns all kinds that this side may receive.
 fn kinds(puppet: &Puppet) -> &'static [&'static str] {
     let all = &[
         "empty data",
@@ -42,7 +42,7 @@ fn kinds(puppet: &Puppet) -> &'static [&'static str] {
     }
 }
 
-/// Our answers to requests, for the keys to follow.
+/// Hears our answers to requests, so that the keys follow.
 fn hear_answers(puppet: &mut Puppet) {
     while let Some(record) = puppet.hear() {
         assert_eq!(record.content, key_update(0));
@@ -95,9 +95,9 @@ fn a_mixture_is_bounded() {
     }
 }
 
-/// One byte of data, either way, and it may begin again: RFC 9846, 4.7.3 lets a peer renew its keys
-/// as often as it likes, "receiving implementations MUST NOT enforce this rule", and one that only
-/// listens may ask for ours as often.
+/// One byte of data, in either direction, resets the count. RFC 9846, 4.7.3 lets a peer renew its
+/// keys as often as it likes, "receiving implementations MUST NOT enforce this rule", and a peer
+/// that only receives may request ours as often.
 #[test]
 fn data_either_way_starts_the_count_anew() {
     for ours in [false, true] {
@@ -119,7 +119,7 @@ fn data_either_way_starts_the_count_anew() {
     }
 }
 
-/// The answers to our own requests are not idle.
+/// The answers to our own requests do not count as idle.
 #[test]
 fn answers_are_not_counted() {
     for mut puppet in Puppet::both_connected() {
@@ -136,8 +136,8 @@ fn answers_are_not_counted() {
     }
 }
 
-/// Handshake messages are bounded by the configuration, as soon as the header is there; in whatever
-/// pieces they come.
+/// The configuration limits handshake messages as soon as the header has arrived, however they are
+/// split.
 #[test]
 fn long_messages() {
     let server = Server::builder()
@@ -175,8 +175,8 @@ fn long_messages() {
     }
 }
 
-/// A peer that asks for new keys and does not read cannot make us heap up answers: one waits at
-/// most, beyond what the application wrote.
+/// A peer that requests new keys and does not read cannot make answers accumulate: at most one
+/// waits, beyond what the application wrote.
 #[test]
 fn requests_of_a_peer_that_does_not_read() {
     for mut puppet in Puppet::both_connected() {
@@ -191,7 +191,7 @@ fn requests_of_a_peer_that_does_not_read() {
         while let Some(record) = puppet.hear() {
             assert_eq!(record.content_type, APPLICATION_DATA);
         }
-        // Now there is room: one answer for all.
+        // Now there is space, and one answer for all requests is sent.
         puppet.feed(&[]).unwrap();
         assert_eq!(puppet.hear_type(HANDSHAKE).content, key_update(0));
         puppet.read.as_mut().unwrap().update();

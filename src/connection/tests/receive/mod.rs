@@ -1,4 +1,4 @@
-//! Records that come in.
+//! Incoming records.
 
 pub(super) mod alignment;
 pub(super) mod flood_limit;

@@ -1,4 +1,4 @@
-//! What our record layer refuses and does not mind, in both roles (RFC 9846, section 5).
+//! What our record layer refuses and accepts, in both roles (RFC 9846, section 5).
 
 use crate::client::Client;
 use crate::code_point::ContentType;
@@ -17,7 +17,7 @@ const CONTENT: usize = 16384;
 const INNER: usize = 16385;
 const CIPHERTEXT: usize = 16640;
 
-/// Under handshake keys and under application keys, in both roles.
+/// Connections under handshake keys and under application keys, in both roles.
 fn all_protected() -> [Puppet; 4] {
     let [a, b] = Puppet::both_in_handshake();
     let [c, d] = Puppet::both_connected();
@@ -30,7 +30,7 @@ fn all() -> [Puppet; 6] {
     [a, b, c, d, e, f]
 }
 
-/// A record that would be in order: the next handshake message, or data.
+/// Returns a record that would be valid: the next handshake message, or data.
 fn next_record(puppet: &mut Puppet) -> Vec<u8> {
     match puppet.state() {
         "WAIT_EE" => puppet.record(HANDSHAKE, &encrypted_extensions(&[])),
@@ -62,8 +62,7 @@ fn a_flipped_bit_anywhere() {
     }
 }
 
-/// The same for a record that was cut, with its length made to fit: it has another tag, or no room
-/// for one.
+/// A record was cut, and its length changed accordingly: it has another tag, or no space for one.
 #[test]
 fn a_record_that_was_cut() {
     for length in [0, 1, 15, 16, 17, 20] {
@@ -77,7 +76,7 @@ fn a_record_that_was_cut() {
     }
 }
 
-/// 5.3: the nonce counts records: none may come twice, out of order, or not at all.
+/// 5.3: the nonce counts records, so none may be repeated, reordered or missing.
 #[test]
 fn records_repeated_exchanged_or_dropped() {
     for mut puppet in Puppet::both_connected() {
@@ -112,7 +111,7 @@ fn old_keys_after_finished() {
     refused!(puppet, record, "CONNECTED", 20, Fault::BadRecordMac);
 }
 
-/// New keys before their time.
+/// Records under new keys arrive too early.
 #[test]
 fn new_keys_before_finished() {
     let mut puppet = Puppet::server_at("WAIT_FINISHED");
@@ -124,7 +123,7 @@ fn new_keys_before_finished() {
 // ---- what is too long ----
 
 /// 5.2: "An endpoint that receives a record that exceeds this length MUST terminate the connection
-/// with a "record_overflow" alert": by its header alone.
+/// with a "record_overflow" alert". The header alone is enough.
 #[test]
 fn ciphertext_over_the_limit() {
     for mut puppet in all_protected() {
@@ -145,7 +144,7 @@ fn ciphertext_over_the_limit() {
             }
         );
     }
-    // At the limit it is a record that does not open.
+    // A record of exactly the limit is read, but does not open.
     for mut puppet in all_protected() {
         let state = puppet.state();
         refused!(
@@ -225,7 +224,7 @@ fn plaintext_over_the_limit() {
             );
         }
     }
-    // A ClientHello of more than one record, the first as long as may be.
+    // A ClientHello has more than one record, of which the first is as long as allowed.
     let mut puppet = Puppet::calling(&server());
     let hello = puppet.make_client_hello(|hello| add_raw(hello, 21, &[0; 20_000]));
     puppet.transcript.extend_from_slice(&hello);
@@ -239,8 +238,8 @@ fn plaintext_over_the_limit() {
 // ---- types ----
 
 /// Section 5: "If a TLS implementation receives an unexpected record type, it MUST terminate the
-/// connection with an "unexpected_message" alert": by its header alone, so that nothing is waited
-/// for.
+/// connection with an "unexpected_message" alert". The header alone is enough, so the rest is not
+/// awaited.
 #[test]
 fn unknown_record_types() {
     for content_type in [0, 1, 19, 24, 25, 26, 0x16 | 0x80, b'G', 255] {
@@ -365,7 +364,7 @@ fn application_data_before_its_time() {
     }
 }
 
-/// What must be protected and is not, though there are keys.
+/// Unprotected records are refused when there are keys.
 #[test]
 fn unprotected_records_under_keys() {
     for mut puppet in all_protected() {
@@ -465,7 +464,7 @@ fn padding_is_read() {
             puppet.feed(&record).unwrap();
         }
         for mut puppet in Puppet::both_connected() {
-            // Content that ends with zeros is not taken for padding.
+            // Zeros at the end of the content are not treated as padding.
             let record = puppet.protect(APPLICATION_DATA, b"data\0\0\0", padding);
             puppet.feed(&record).unwrap();
             assert_eq!(puppet.delivered, b"data\0\0\0");
@@ -478,7 +477,7 @@ fn padding_is_read() {
     }
 }
 
-/// 5.4: what our own policies write; never over the limit.
+/// 5.4: our own policies write padding, but never beyond the limit.
 #[test]
 fn padding_is_written() {
     let client = |padding| {

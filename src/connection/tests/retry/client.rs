@@ -1,5 +1,4 @@
-//! HelloRetryRequest at our client (RFC 9846, 4.2.4): what it refuses of one, and what its second
-//! ClientHello is like.
+//! HelloRetryRequest at our client (RFC 9846, 4.2.4): what it refuses, and its second ClientHello.
 
 use crate::client::Client;
 use crate::code_point::{CipherSuite, NamedGroup, ProtocolVersion};
@@ -13,11 +12,11 @@ use crate::crypto::suite::Suite;
 use crate::error::{DecodeProblem, Fault, Illegal};
 use crate::message::{ClientHello, ClientHelloExtension, Message, ServerHelloExtension};
 
-/// What the clients of these tests offer and have no share for, unless their test says otherwise.
+/// The group that the clients of these tests offer without a share, unless a test says otherwise.
 const SECP256R1: u16 = 0x0017;
 
-/// A HelloRetryRequest that asks for secp256r1, with one change, is refused in WAIT_SH; the alert
-/// is in the clear.
+/// Asserts that a HelloRetryRequest for secp256r1, with one change, is refused in WAIT_SH. The
+/// alert is in the clear.
 macro_rules! refused_retry {
     ($edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {
         refused_by!(&client(), $edit, $alert, $fault $(if $guard)?)
@@ -36,7 +35,7 @@ macro_rules! refused_by {
     }};
 }
 
-/// After a retry for secp256r1, or in another group, a ServerHello with one change is refused.
+/// Asserts that after a retry for secp256r1 a ServerHello with one change is refused.
 macro_rules! refused_hello {
     ($edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {{
         let mut puppet = Puppet::serving(&client());
@@ -63,7 +62,7 @@ fn is_of(extension: &ClientHelloExtension<'_>, extension_type: u16) -> bool {
     }
 }
 
-/// 4.2.2: "the client MUST send the same ClientHello without modification", but for these
+/// 4.2.2: "the client MUST send the same ClientHello without modification", except for these
 /// extensions.
 #[track_caller]
 fn is_the_same_but_for(first: &[u8], second: &[u8], changed: &[u16]) {
@@ -83,7 +82,7 @@ fn is_the_same_but_for(first: &[u8], second: &[u8], changed: &[u16]) {
 // ---- the second ClientHello ----
 
 /// 4.2.2: "replacing the list of shares with a list containing a single KeyShareEntry from the
-/// indicated group"; and all the rest follows, with the transcript of 4.1, which the puppet
+/// indicated group". The handshake then completes with the transcript of 4.1, which the puppet
 /// computes.
 #[test]
 fn a_retry_for_a_group() {
@@ -120,8 +119,8 @@ fn a_retry_for_a_group() {
     }
 }
 
-/// The other groups can be asked for as well, by each suite (whose hash the message_hash has), if
-/// the client starts with another share, or none.
+/// The server may also request the other groups, with each suite (whose hash the message_hash
+/// uses), if the client starts with another share or none.
 #[test]
 fn a_retry_for_each_group() {
     for suite in Suite::ALL {
@@ -163,7 +162,7 @@ fn a_retry_for_each_group() {
 }
 
 /// 4.3.2: "the client MUST copy the contents of the extension received". 4.3.8: without a group the
-/// shares stay as they are, to the byte, so the keys of both have outlived the retry.
+/// shares stay as they are, to the byte, so their private keys are kept during the retry.
 #[test]
 fn a_retry_for_a_cookie() {
     for group in [Group::X25519, Group::X25519MlKem768] {
@@ -210,17 +209,17 @@ fn a_cookie_is_used_once() {
     for _ in 0..2 {
         let mut puppet = Puppet::serving(&client);
         assert_eq!(puppet.offer().cookie(), None);
-        // And the next retry brings its own, or none.
+        // The next retry has its own cookie, or none.
         puppet.ask_for(Group::Secp256r1);
         assert_eq!(puppet.offer().cookie(), None);
     }
 }
 
-/// A cookie that leaves the ClientHello no room: `Extension extensions<7..2^16-1>`. Nobody but the
-/// server is to blame, but what fails is ours.
+/// A cookie that leaves the ClientHello no space: `Extension extensions<7..2^16-1>`. Only the
+/// server is to blame, but the failure is in our own encoding.
 #[test]
 fn a_cookie_that_does_not_fit() {
-    // `HelloRetryRequest.extensions` has room for it: 6 bytes of supported_versions and 6 bytes
+    // `HelloRetryRequest.extensions` has space for it: 6 bytes of supported_versions and 6 bytes
     // before the cookie.
     let crumbs = vec![7; 65535 - 12];
     let client = Client::builder()
@@ -246,8 +245,8 @@ fn a_cookie_that_does_not_fit() {
 }
 
 /// E.4: the client sends ChangeCipherSpec "immediately before its second flight. This may either be
-/// before its second ClientHello or before its encrypted handshake flight": once (`say_retry` and
-/// `hear_client_flight` hear it), and not without compatibility mode.
+/// before its second ClientHello or before its encrypted handshake flight". It is sent once
+/// (`say_retry` and `hear_client_flight` hear it), and not without compatibility mode.
 #[test]
 fn one_change_cipher_spec() {
     for mode in [true, false] {
@@ -295,8 +294,8 @@ fn a_retry_with_a_session() {
     assert!(!puppet.us.negotiated().unwrap().resumed());
 }
 
-/// A PSK that the second ClientHello does not offer any more was not offered: an answer to what was
-/// not asked (4.3).
+/// A PSK that the second ClientHello no longer offers counts as not offered: selecting it answers
+/// an extension that was not sent (4.3).
 #[test]
 fn a_session_that_was_taken_back_is_not_selected() {
     let client = client();
@@ -353,7 +352,7 @@ fn group_not_offered() {
             Fault::Illegal(Illegal::GroupNotOffered(got)) if got.0 == group
         );
     }
-    // One that is implemented, and was not offered.
+    // This group is implemented, but was not offered.
     let client = Client::builder()
         .trust(WORLD.authority.trust())
         .groups([NamedGroup(0x001d)])
@@ -400,7 +399,7 @@ fn nothing_changes() {
 }
 
 /// 4.2.4: "MUST NOT contain any extensions that were not first offered by the client in its
-/// ClientHello". 4.3: those that were have no place in it.
+/// ClientHello". 4.3: those that were offered are not allowed in it either.
 #[test]
 fn other_extensions() {
     for extension_type in [0x0a0a, 23, 34, 0xff01, 0xfe0d] {
@@ -528,7 +527,7 @@ fn syntax() {
             ..
         }
     );
-    // A KeyShareServerHello, which belongs into a ServerHello.
+    // A KeyShareServerHello, which is only allowed in a ServerHello.
     refused_retry!(
         |retry| retry.extensions[1] = extension(51, &[&[0, 0x17, 0, 65][..], &[4; 65]].concat()),
         50,
@@ -540,8 +539,8 @@ fn syntax() {
     );
 }
 
-/// 4.2.3: the random decides, and nothing else: a ServerHello's extensions under it are a malformed
-/// retry, and one bit off it is a ServerHello.
+/// 4.2.3: only the random decides. With this random, the extensions of a ServerHello make a
+/// malformed retry. With one bit changed, the message is a ServerHello.
 #[test]
 fn the_random_decides() {
     let mut puppet = Puppet::serving(&client());
@@ -562,7 +561,7 @@ fn the_random_decides() {
 // ---- what is wrong with a ServerHello after it ----
 
 /// 4.2.4: "If a client receives a second HelloRetryRequest in the same connection ...
-/// "unexpected_message"". Whatever it asks for.
+/// "unexpected_message"". This holds whatever it requests.
 #[test]
 fn a_second_retry() {
     for extensions in [
@@ -610,7 +609,7 @@ fn the_suite_changed() {
 }
 
 /// 4.3.8: "the client MUST verify that the selected NamedGroup in the ServerHello is the same as
-/// that in the HelloRetryRequest": not one whose share stood in the first ClientHello either.
+/// that in the HelloRetryRequest". A group with a share in the first ClientHello is refused too.
 #[test]
 fn the_group_changed() {
     for group in [0x001d, 0x11ec, 0x0018] {
@@ -625,7 +624,7 @@ fn the_group_changed() {
                 if got.0 == group
         );
     }
-    // After a cookie alone the group is one of those that there are shares for.
+    // After a cookie alone, the group must be one that has a share.
     let mut puppet = Puppet::serving(&client());
     let retry = puppet.retry(&[cookie(b"crumbs")]);
     puppet.say_retry(&retry);
@@ -675,7 +674,7 @@ fn the_version_changed() {
     );
 }
 
-/// The other checks of a ServerHello hold as ever.
+/// The other checks of a ServerHello are unchanged.
 #[test]
 fn other_rules_hold_after_a_retry() {
     refused_hello!(
@@ -698,7 +697,7 @@ fn other_rules_hold_after_a_retry() {
         109,
         Fault::MissingExtension { message: "ServerHello", extension } if extension.0 == 51
     );
-    // The cookie is the retry's alone.
+    // Only a retry may contain a cookie.
     let crumbs = ServerHelloExtension::Unknown {
         extension_type: crate::code_point::ExtensionType(44),
         data: &[0, 1, 7],

@@ -1,4 +1,4 @@
-//! HelloRetryRequest of our server (RFC 9846, 4.2.4): when it is sent, and what is refused of the
+//! HelloRetryRequest of our server (RFC 9846, 4.2.4): when it is sent, and what is refused in the
 //! second ClientHello.
 
 use crate::code_point::{
@@ -24,7 +24,7 @@ use crate::message::{self, ClientHello, KeyShareEntry};
 use crate::secret::Secret;
 use crate::server::{Server, ServerBuilder};
 
-/// How much our server skips of early data, in bytes of ciphertext: a policy of ours.
+/// How much early data our server skips, in bytes of ciphertext. This is our policy.
 const BUDGET: usize = 64 * 1024;
 
 fn builder() -> ServerBuilder {
@@ -39,7 +39,7 @@ fn named(groups: &[u16]) -> Vec<NamedGroup> {
     groups.iter().copied().map(NamedGroup).collect()
 }
 
-/// The second ClientHello leads to a whole handshake, and data both ways.
+/// Asserts that the second ClientHello leads to a complete handshake, and data both ways.
 #[track_caller]
 fn completes(puppet: &mut Puppet) {
     puppet.hear_flight();
@@ -55,8 +55,8 @@ fn completes(puppet: &mut Puppet) {
 // ---- when it is sent ----
 
 /// 4.2.4: "if it is able to find an acceptable set of parameters but the ClientHello does not
-/// contain sufficient information": our server's first choice of what the client supports, with
-/// each suite, with and without client authentication and the client's compatibility mode.
+/// contain sufficient information". Our server requests its first choice of the client's groups,
+/// with each suite, with and without client authentication and the client's compatibility mode.
 #[test]
 fn no_share_fits() {
     for server in [server(), asking_server(required())] {
@@ -81,8 +81,8 @@ fn no_share_fits() {
     }
 }
 
-/// 4.3.8: client_shares "MAY be empty if the client is requesting a HelloRetryRequest": our
-/// server's order counts then.
+/// 4.3.8: client_shares "MAY be empty if the client is requesting a HelloRetryRequest". Our
+/// server's order then decides.
 #[test]
 fn no_share_at_all() {
     for (groups, expected) in [
@@ -108,14 +108,14 @@ fn no_share_at_all() {
     }
 }
 
-/// OpenSSL CVE-2026-2673: a server took the share that was there, though both sides preferred, and
-/// supported, a better group. Ours asks for the share that brings secrecy against quantum
+/// OpenSSL CVE-2026-2673: a server used the share that was sent, although both sides supported and
+/// preferred a better group. Ours requests a share of the group that is secure against quantum
 /// computers.
 #[test]
 fn cve_2026_2673_retry_to_the_better_group() {
     for (groups, share) in [
         (&[Group::X25519MlKem768, Group::X25519][..], Group::X25519),
-        // Whatever the client's order.
+        // The client's order does not matter.
         (&[Group::X25519, Group::X25519MlKem768], Group::X25519),
         (
             &[Group::Secp256r1, Group::X25519, Group::X25519MlKem768],
@@ -137,8 +137,8 @@ fn cve_2026_2673_retry_to_the_better_group() {
     }
 }
 
-/// A round trip for a group that is no better is none: nor one that the configuration does not
-/// have, or puts behind the one at hand.
+/// There is no retry for a group that is no better, that is not configured, or that the
+/// configuration puts after the group of the share.
 #[test]
 fn a_share_that_will_do_is_taken() {
     let groups = |groups: &[u16]| builder().groups(named(groups)).build().unwrap();
@@ -171,7 +171,7 @@ fn a_share_that_will_do_is_taken() {
     }
 }
 
-/// Nothing in common is handshake_failure (4.2.1), and no retry.
+/// Without a common group the server sends handshake_failure (4.2.1), and no retry.
 #[test]
 fn no_group_in_common_is_no_retry() {
     let mut puppet = Puppet::calling(&builder().groups(named(&[0x11ec])).build().unwrap());
@@ -188,7 +188,7 @@ fn no_group_in_common_is_no_retry() {
 
 // ---- the cookie ----
 
-/// 4.3.2: one for each connection, alone, or with a group.
+/// 4.3.2: each connection has its own cookie, alone or with a group.
 #[test]
 fn a_cookie_is_asked_for() {
     let mut seen = Vec::new();
@@ -230,7 +230,7 @@ fn a_cookie_is_asked_for() {
     completes(&mut puppet);
 }
 
-/// A cookie that is missing, wrong, cut, longer, another connection's, or was not given.
+/// A cookie that is missing, wrong, cut, longer, of another connection, or was not issued.
 #[test]
 fn wrong_cookies() {
     let asked = || {
@@ -277,7 +277,7 @@ fn wrong_cookies() {
 
 // ---- what is wrong with the second ClientHello ----
 
-/// The first and the second ClientHello with one difference, that 4.2.2 does not allow.
+/// Asserts that a difference between the ClientHellos that 4.2.2 does not allow is refused.
 macro_rules! refused_change {
     ($first:expr, $second:expr, $field:expr) => {{
         let mut puppet = Puppet::calling_without_share(&server());
@@ -433,7 +433,7 @@ fn changed_extensions() {
                 SignatureAlgorithmsCert(vec![SignatureScheme(0x0403)]),
             )
         },
-        // One less; another order.
+        // One suite is missing, or the order is another.
         |hello| drop(hello.extensions.as_mut().unwrap().remove(0)),
         |hello| hello.extensions.as_mut().unwrap().swap(0, 1),
     ];
@@ -462,7 +462,7 @@ fn changed_extensions() {
     }
 }
 
-/// 4.2.2: "Servers MUST ignore unrecognized extensions": what may change in one we cannot know.
+/// 4.2.2: "Servers MUST ignore unrecognized extensions". We cannot know which of them may change.
 /// encrypted_client_hello must change.
 #[test]
 fn unknown_extensions_may_change() {
@@ -515,8 +515,8 @@ fn padding_may_change() {
     }
 }
 
-/// 4.2.2: "a list containing a single KeyShareEntry from the indicated group"; if none was
-/// indicated, the shares are those of before.
+/// 4.2.2: "a list containing a single KeyShareEntry from the indicated group". If none was
+/// indicated, the shares must be the same as before.
 #[test]
 fn wrong_shares() {
     fn share(group: u16, key_exchange: &'static [u8]) -> KeyShareEntry<'static> {
@@ -556,7 +556,7 @@ fn wrong_shares() {
         Fault::Illegal(Illegal::HelloChanged { field: "key_share" })
     );
 
-    // No point of the curve (4.3.8.2), of the right length and of another.
+    // These are not points of the curve (4.3.8.2), with the right length and with another.
     for point in [&[4; 65][..], &[4; 64], &[9; 32], &[2; 33]] {
         let mut puppet = Puppet::asked_again(&server());
         let point: &'static [u8] = point.to_vec().leak();
@@ -595,8 +595,8 @@ fn a_third_client_hello() {
     );
 }
 
-/// wolfSSL CVE-2022-39173: suites repeated in both ClientHellos went into a list of what they had
-/// in common, and over its end.
+/// wolfSSL CVE-2022-39173: suites that were repeated in both ClientHellos overflowed a list of
+/// common suites.
 #[test]
 fn cve_2022_39173_duplicate_suites_in_both_client_hellos() {
     let many = |hello: &mut ClientHello<'_>| {
@@ -630,7 +630,7 @@ fn cve_2022_39173_duplicate_suites_in_both_client_hellos() {
 
 // ---- PSKs ----
 
-/// A ticket of this server, whose holder has no share that fits.
+/// Our server has sent a retry to a client with one of its tickets and no suitable share.
 fn retried_with(server: &Server, psks: impl FnOnce(&Ticket) -> Vec<Psk>) -> (Puppet, Ticket) {
     let [ticket, _] = &Puppet::tickets_of(server)[..] else {
         panic!("not two tickets")
@@ -653,7 +653,7 @@ fn a_session_is_resumed_after_a_retry() {
     assert!(puppet.is_resumed());
     assert_eq!(puppet.us.negotiated().unwrap().group(), NamedGroup(0x0017));
 
-    // Over the second ClientHello alone it is wrong.
+    // A binder over only the second ClientHello is wrong.
     let (mut puppet, _) = retried_with(&server, |ticket| vec![ticket.psk()]);
     let transcript = core::mem::take(&mut puppet.transcript);
     let hello = puppet.make_client_hello(|_| {});
@@ -667,8 +667,8 @@ fn a_session_is_resumed_after_a_retry() {
     );
 }
 
-/// GnuTLS CVE-2025-6395: a second ClientHello without the PSK that the first one had ended in a
-/// null pointer. It is allowed: "(optionally) removing any PSKs".
+/// GnuTLS CVE-2025-6395: a null pointer was used if a second ClientHello lacked the PSK of the
+/// first one. Removing it is allowed: "(optionally) removing any PSKs".
 #[test]
 fn cve_2025_6395_psk_removed_in_the_second_client_hello() {
     for psks in 1..4 {
@@ -678,7 +678,7 @@ fn cve_2025_6395_psk_removed_in_the_second_client_hello() {
             assert!(!puppet.is_resumed());
         }
     }
-    // Where one that is known is left, it is taken.
+    // If a known PSK is left, it is selected.
     let server = server();
     for before in [0, 1, 2] {
         let (mut puppet, ticket) = retried_with(&server, |ticket| {
@@ -690,13 +690,13 @@ fn cve_2025_6395_psk_removed_in_the_second_client_hello() {
         puppet.psks = vec![ticket.psk()];
         assert!(puppet.is_resumed());
     }
-    // All of them, and psk_key_exchange_modes, which stays.
+    // All PSKs are removed, but psk_key_exchange_modes stays.
     let (mut puppet, _) = retried_with(&server, |ticket| vec![ticket.psk()]);
     puppet.psks.clear();
     assert!(!puppet.is_resumed());
 }
 
-/// PSKs that were not there before, or stand in another order.
+/// PSKs must not be added or reordered.
 #[test]
 fn psks_are_not_added() {
     let server = server();
@@ -736,7 +736,7 @@ fn psks_are_not_added() {
             })
         );
     }
-    // None before.
+    // There were none before.
     let ticket = Puppet::tickets_of(&server).remove(0);
     let mut puppet = Puppet::calling_without_share(&server);
     puppet.modes = vec![1];
@@ -757,8 +757,8 @@ fn psks_are_not_added() {
 
 // ---- early data ----
 
-/// A client that offers early data, was asked again, and has removed what it must; and its early
-/// keys.
+/// Returns a client that offered early data and received a retry, with the required changes made,
+/// and its early keys.
 fn retried_with_early_data(server: &Server) -> (Puppet, Keys) {
     let mut puppet = Puppet::calling_without_share(server);
     puppet.modes = vec![1];
@@ -778,7 +778,7 @@ fn retried_with_early_data(server: &Server) -> (Puppet, Keys) {
 }
 
 /// 4.2.2: "Removing the "early_data" extension ... if one was present. Early data is not permitted
-/// after a HelloRetryRequest." Nor is it new then.
+/// after a HelloRetryRequest." It must not be added then either.
 #[test]
 fn early_data_is_removed() {
     let (mut puppet, _) = retried_with_early_data(&server());
@@ -807,7 +807,7 @@ fn early_data_is_removed() {
 
 /// 4.3.10: "The server then ignores early data by skipping all records with an external content
 /// type of "application_data" (indicating that they are encrypted), up to the configured
-/// max_early_data_size." More of what is skipped in `early_data/skipped.rs`.
+/// max_early_data_size." `early_data/skipped.rs` has more tests of what is skipped.
 #[test]
 fn early_data_between_the_hellos_is_skipped() {
     for server in [server(), asking_server(required())] {
@@ -842,8 +842,8 @@ fn early_data_between_the_hellos_is_skipped() {
     );
 }
 
-/// After the second ClientHello nothing more is skipped, and without early_data in the first
-/// nothing is.
+/// After the second ClientHello nothing more is skipped, and nothing at all if the first offered no
+/// early data.
 #[test]
 fn early_data_after_the_second_hello_is_refused() {
     let (mut puppet, mut keys) = retried_with_early_data(&server());
@@ -864,8 +864,8 @@ fn early_data_after_the_second_hello_is_refused() {
     );
 }
 
-/// A choice of configuration after the first ClientHello: the second one is held against it, and
-/// asks nothing again.
+/// A configuration is chosen after the first ClientHello. The second one is compared with the
+/// first, and causes no further question.
 #[test]
 fn a_configuration_that_is_chosen_late() {
     use crate::connection::tests::puppet::{Side, now};

@@ -1,4 +1,4 @@
-//! Reading into a buffer of the application's: what is not data leaves nothing there.
+//! Reading into a buffer of the application: bytes that are not data leave nothing there.
 
 use crate::connection::Status;
 use crate::connection::tests::puppet::server::key_update;
@@ -6,11 +6,11 @@ use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppe
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
 
-/// What the buffer held before.
+/// The content of the buffer before.
 const HELD: u8 = 0xee;
 
 impl Puppet {
-    /// Everything is received, and nothing processed.
+    /// Receives everything without processing it.
     fn receive(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let space = self.us.input();
@@ -21,7 +21,7 @@ impl Puppet {
         }
     }
 
-    /// Reads once; what is beyond the data is as it was, or zero.
+    /// Reads once. The buffer beyond the data must be unchanged or zero.
     #[track_caller]
     fn read(&mut self, room: usize) -> Result<(Vec<u8>, Status), Error> {
         let mut out = vec![HELD; room];
@@ -35,7 +35,7 @@ impl Puppet {
         result.map(|(_, status)| (out, status))
     }
 
-    /// The keys of the next generation, behind a KeyUpdate.
+    /// Returns a KeyUpdate, and installs the keys of the next generation.
     fn renewal(&mut self) -> Vec<u8> {
         let record = self.protect(HANDSHAKE, &key_update(0), 40);
         self.write.as_mut().unwrap().update();
@@ -141,7 +141,7 @@ fn what_came_before_an_error_or_the_end_is_read() {
     }
 }
 
-/// RFC 9846, 5.1: nothing may come inside a handshake message; 4.5.3: and no data before the peer's
+/// RFC 9846, 5.1: no data is allowed inside a handshake message; 4.5.3: nor before the peer's
 /// Finished.
 #[test]
 fn data_where_none_may_come_leaves_nothing() {

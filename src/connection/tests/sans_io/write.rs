@@ -1,5 +1,5 @@
-//! Writing from several buffers, and where the record is made: the records carry the same bytes,
-//! whatever they are padded to (RFC 9846, 5.4).
+//! Writing from several buffers, and writing directly into the record. The records contain the same
+//! bytes, with any padding (RFC 9846, 5.4).
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ pub(crate) const PADDINGS: [Padding; 5] = [
 ];
 
 impl Puppet {
-    /// The contents of the records that were sent.
+    /// Returns the contents of the records that were sent.
     pub(crate) fn hear_all(&mut self) -> Vec<Vec<u8>> {
         let mut contents = Vec::new();
         while let Some(record) = self.hear() {
@@ -34,7 +34,7 @@ impl Puppet {
     }
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their position.
 pub(crate) fn bytes(length: usize, seed: u8) -> Vec<u8> {
     (0..length)
         .map(|i| i.to_le_bytes()[0] ^ i.to_le_bytes()[1] ^ seed)
@@ -77,9 +77,9 @@ fn small_buffers_share_a_record_and_large_ones_stay_where_they_are() {
     }
 }
 
-/// Tickets repeat the client's certificate, so several can be longer than what may wait. They leave
-/// room for what they go out with: where nothing waited before, "0 bytes written" would be the end
-/// to who writes.
+/// Tickets contain the client's certificate, so several together can exceed what may wait. They
+/// leave space for the data with which they are sent: if nothing waited before, a caller would take
+/// "0 bytes written" for the end.
 #[test]
 fn long_tickets_leave_room_for_data() {
     type Writes = fn(&mut Connection) -> Result<usize, Error>;
@@ -152,7 +152,7 @@ fn what_is_lent_goes_out_as_far_as_it_was_written() {
             };
             assert_eq!(puppet.us.write_with(asked, write).unwrap(), sent);
             assert_eq!(puppet.hear_all().concat(), bytes(sent, 9));
-            // What was written and not sent is not there any more.
+            // Data that was written but not sent is discarded.
             let count = |place: &mut [u8]| {
                 assert!(sent > 0 || place.iter().all(|byte| *byte == 0));
                 0
@@ -161,7 +161,7 @@ fn what_is_lent_goes_out_as_far_as_it_was_written() {
             puppet.hears_nothing();
         }
     }
-    // The peer's limit (RFC 8449, section 4), type and padding included.
+    // The peer's limit (RFC 8449, section 4) includes type and padding.
     let [mut puppet, _] = Puppet::both_connected();
     puppet.us.sender.limit(64);
     puppet.us.sender.padding = Padding::Full;

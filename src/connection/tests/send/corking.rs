@@ -1,4 +1,4 @@
-//! Small writes, gathered: the records that come of them, and what goes before, between and behind.
+//! Gathered small writes: the records that result, and what is sent before, between and after them.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::record::Padding;
 
 impl Puppet {
-    /// Our client and our server under application keys, which gather.
+    /// Our client and our server under application keys, corked.
     fn both_corked() -> [Self; 2] {
         let mut both = Self::both_connected();
         for puppet in &mut both {
@@ -99,7 +99,7 @@ fn what_is_gathered_is_filled_up() {
     }
 }
 
-/// What is lent is as long as was asked for: where the record that was begun has no room for it,
+/// The lent buffer is as long as requested. If the record that was begun has no space for it,
 /// another one begins.
 #[test]
 fn what_is_lent_joins_what_is_gathered() {
@@ -129,7 +129,7 @@ fn what_is_lent_joins_what_is_gathered() {
     }
 }
 
-/// The end of being corked, and that of the connection.
+/// Data is sent when uncorking, and when the connection closes.
 #[test]
 fn what_ends_it_sends() {
     for mut puppet in Puppet::both_corked() {
@@ -154,8 +154,8 @@ fn what_ends_it_sends() {
     }
 }
 
-/// A transport that takes nothing: four records may wait, and one is gathered behind them. What
-/// waits can go without what is gathered.
+/// The transport accepts nothing: four records may wait, and one more is gathered after them. The
+/// waiting records can be sent without it.
 #[test]
 fn what_may_wait_is_bounded() {
     let [mut puppet, _] = Puppet::both_corked();
@@ -180,8 +180,7 @@ fn what_may_wait_is_bounded() {
     assert!(heard.len() >= sent && heard.iter().all(|byte| *byte == 7));
 }
 
-/// RFC 8449, section 4, and RFC 9846, 5.4: limit and padding are those of the record that comes of
-/// it.
+/// RFC 8449, section 4, and RFC 9846, 5.4: the limit and the padding apply to the resulting record.
 #[test]
 fn limit_and_padding() {
     for padding in PADDINGS {
@@ -215,8 +214,8 @@ fn limit_and_padding() {
 
 // ---- what is not data ----
 
-/// RFC 9846, 4.7.3: the answer goes out "prior to sending its next Application Data record", which
-/// is the one that is being gathered: it is under the new keys.
+/// RFC 9846, 4.7.3: the answer is sent "prior to sending its next Application Data record", which
+/// is the one that is being gathered. So that record is under the new keys.
 #[test]
 fn the_answer_to_a_key_update_comes_before_what_is_gathered() {
     for length in [1, 10, 100, 16_000] {
@@ -233,7 +232,7 @@ fn the_answer_to_a_key_update_comes_before_what_is_gathered() {
     }
 }
 
-/// Also where `flush` or `close` comes before what was received is worked on.
+/// This holds also if `flush` or `close` is called before received bytes are processed.
 #[test]
 fn an_answer_that_is_owed_comes_before_what_is_gathered() {
     for closes in [false, true] {
@@ -256,7 +255,7 @@ fn an_answer_that_is_owed_comes_before_what_is_gathered() {
     }
 }
 
-/// What was written before keys are renewed is protected by the old ones.
+/// Data that was written before keys are renewed is protected by the old ones.
 #[test]
 fn new_keys_come_behind_what_is_gathered() {
     for mut puppet in Puppet::both_corked() {
@@ -270,7 +269,7 @@ fn new_keys_come_behind_what_is_gathered() {
     }
 }
 
-/// Tickets go out with the first data: not before it, in a call of the transport of their own.
+/// Tickets are sent with the first data, not before it in a separate call of the transport.
 #[test]
 fn tickets_wait_for_what_is_gathered() {
     let mut puppet = Puppet::with_tickets();
@@ -283,8 +282,8 @@ fn tickets_wait_for_what_is_gathered() {
     puppet.hears_nothing();
 }
 
-/// RFC 9846, section 6: with a fatal alert both sides forget their tickets. What was gathered goes
-/// out before, and takes none along.
+/// RFC 9846, section 6: after a fatal alert both sides forget their tickets. Gathered data is sent
+/// before the alert, without tickets.
 #[test]
 fn no_tickets_with_a_fatal_alert() {
     let mut puppet = Puppet::with_tickets();
@@ -299,7 +298,8 @@ fn no_tickets_with_a_fatal_alert() {
     puppet.has_failed(&error, Some(20));
 }
 
-/// What a closure wrote before it panicked is not there for the next one, who counts too much.
+/// Bytes that a closure wrote before it panicked are not visible to the next closure, which claims
+/// to have written more than it did.
 #[test]
 fn a_panic_leaves_nothing_in_what_was_lent() {
     for mut puppet in Puppet::both_corked() {
@@ -317,7 +317,7 @@ fn a_panic_leaves_nothing_in_what_was_lent() {
     }
 }
 
-/// What was accepted goes out as if it had not been gathered: before our alert, and not after the
+/// Accepted data is sent as if it had not been gathered: before our alert, and not after the
 /// peer's.
 #[test]
 fn alerts() {
@@ -341,7 +341,7 @@ fn alerts() {
     }
 }
 
-/// RFC 9846, 5.5: what no record is left for is not accepted.
+/// RFC 9846, 5.5: data is not accepted if no record is left for it.
 #[test]
 fn what_is_gathered_can_be_sealed() {
     for mut puppet in Puppet::both_corked() {
@@ -357,7 +357,7 @@ fn what_is_gathered_can_be_sealed() {
         assert!(matches!(error, Error::KeyLimit), "{error}");
         puppet.has_failed(&error, Some(80));
     }
-    // As long as they can be, keys are renewed.
+    // While keys can be renewed, they are.
     for lends in [false, true] {
         for mut puppet in Puppet::both_corked() {
             let start = MOST_RECORDS - 1024;
@@ -386,7 +386,7 @@ fn a_buffer_is_kept_as_long_as_something_is_gathered() {
         let data = bytes(3000, 9);
         for part in data.chunks(500) {
             puppet.gather(part);
-            // The connection waits, and gives back what it can.
+            // The connection waits, and frees the memory that it can.
             assert!(!puppet.us.input().is_empty());
         }
         puppet.us.flush().unwrap();
@@ -407,7 +407,7 @@ fn early_data_is_not_gathered() {
     puppet.hear_data(b"answer");
 }
 
-/// What a program does with a connection that gathers.
+/// What an application does with a corked connection.
 #[derive(Clone, Debug)]
 enum Deed {
     Write(Vec<usize>),
@@ -415,9 +415,9 @@ enum Deed {
     Cork(bool),
     Flush,
     Rekey,
-    /// The peer asks for new keys.
+    /// The peer requests new keys.
     Asked,
-    /// The transport takes this part of what waits.
+    /// The transport takes this part of the waiting output.
     Send(prop::sample::Index),
 }
 

@@ -1,3 +1,3 @@
-//! Records that go out.
+//! Outgoing records.
 
 pub(super) mod corking;

@@ -1,5 +1,5 @@
 //! Tickets at our client (RFC 9846, 4.3.11 and 4.7.1; RFC 9149): which it keeps, how it offers
-//! them, and what it refuses of the answer.
+//! them, and what it refuses in the answer.
 
 use core::time::Duration;
 
@@ -28,7 +28,7 @@ fn builder() -> ClientBuilder {
     Client::builder().trust(WORLD.authority.trust())
 }
 
-/// A ticket with everything to choose.
+/// A NewSessionTicket with these fields.
 fn ticket(lifetime: u32, age_add: u32, nonce: &[u8], ticket: &[u8]) -> Vec<u8> {
     let parts = [
         &lifetime.to_be_bytes()[..],
@@ -48,8 +48,8 @@ fn sends_ticket(hello: &mut ServerHello<'_>) {
         .push(ServerHelloExtension::PreSharedKey(0));
 }
 
-/// A ServerHello that selects our client's PSK, with one change, is refused in WAIT_SH; the alert
-/// is in the clear.
+/// Asserts that a ServerHello that selects our client's PSK, with one change, is refused in
+/// WAIT_SH. The alert is in the clear.
 macro_rules! refused_hello {
     ($edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {{
         let client = client();
@@ -67,8 +67,8 @@ macro_rules! refused_hello {
 
 // ---- the offer ----
 
-/// 4.3.9 and RFC 9149: a client that keeps sessions says so, and how many tickets it wants; one
-/// that does not offers nothing of it.
+/// 4.3.9 and RFC 9149: a client that keeps sessions says so, and how many tickets it wants. A
+/// client that keeps none sends none of these extensions.
 #[test]
 fn what_a_client_asks_for() {
     // RFC 9149, section 3: "new_session_count to the desired number of session tickets and
@@ -98,7 +98,7 @@ fn what_a_client_asks_for() {
     );
 }
 
-/// As many can be asked for as are kept for one server.
+/// A client may request as many tickets as it keeps for one server.
 #[test]
 fn as_many_tickets_as_are_kept() {
     for (new_session, resumption) in [(9, 1), (2, 9), (255, 255)] {
@@ -119,8 +119,8 @@ fn as_many_tickets_as_are_kept() {
     assert_eq!(client.config.sessions.len(), 8);
 }
 
-/// A cache that is cleared takes nothing more from connections that were begun before: they may go
-/// back to what was to be forgotten.
+/// A cleared cache accepts nothing from connections that began before: they may depend on what was
+/// to be forgotten.
 #[test]
 fn a_cleared_cache_stays_cleared() {
     let client = client();
@@ -146,8 +146,8 @@ fn a_cleared_cache_stays_cleared() {
     assert_eq!(cache.len(), 1);
 }
 
-/// The whole way: the PSK is offered with a right binder, the server proves by its Finished that it
-/// holds it, and neither shows a certificate.
+/// A complete resumption: the PSK is offered with a right binder, the server proves with its
+/// Finished that it has it, and neither side presents a certificate.
 #[test]
 fn a_session_is_resumed() {
     for suite in Suite::ALL {
@@ -176,8 +176,8 @@ fn a_session_is_resumed() {
     }
 }
 
-/// A server that does not take it makes a full handshake (4.3.11), whose certificate is verified as
-/// ever.
+/// A server that does not accept the PSK makes a full handshake (4.3.11), whose certificate is
+/// verified as usual.
 #[test]
 fn a_server_that_declines() {
     let client = client();
@@ -205,7 +205,7 @@ fn a_server_that_declines() {
     );
 }
 
-/// C.4: each ticket is for one connection, whatever becomes of that; the newest goes first.
+/// C.4: each ticket is for one connection, whatever its outcome. The newest is used first.
 #[test]
 fn each_ticket_is_used_once() {
     let client = client();
@@ -236,12 +236,12 @@ fn obfuscated_ticket_age() {
         puppet.say(&ticket(7200, age_add, &[0], b"ticket")).unwrap();
         let puppet = Puppet::serving_later(&client, "db.internal", Duration::from_secs(later));
         let (_, age) = puppet.offered_ticket().unwrap();
-        // The time that the test takes comes on top.
+        // The time that the test takes is added.
         assert!(age.wrapping_sub(expected) < 60_000, "{age} {expected}");
     }
 }
 
-/// 4.7.1: nonces of any length, the empty one too: each has a PSK of its own.
+/// 4.7.1: nonces may have any length, also zero. Each leads to another PSK.
 #[test]
 fn ticket_nonces() {
     for length in [0, 1, 8, 9, 255] {
@@ -302,7 +302,8 @@ fn no_ticket_is_used_after_its_time() {
 }
 
 /// 4.7.1: "Clients MUST only resume if the new SNI value is valid for the server certificate
-/// presented in the original session": not after it has expired.
+/// presented in the original session". The client does not resume after that certificate has
+/// expired.
 #[test]
 fn no_longer_than_the_certificate() {
     let unix = now().unix;
@@ -327,8 +328,8 @@ fn no_longer_than_the_certificate() {
     assert!(after.offered_ticket().is_none());
 }
 
-/// Nobody proves anything in a resumed handshake, so the 7 days are those of the first, however
-/// many tickets followed.
+/// A resumed handshake does not prove an identity, so the 7 days begin with the first handshake,
+/// however many tickets followed.
 #[test]
 fn a_chain_of_sessions_ends() {
     let client = client();
@@ -348,7 +349,7 @@ fn a_chain_of_sessions_ends() {
     assert!(puppet.offered_ticket().is_none());
 }
 
-/// A ticket has to fit into a ClientHello with all else; what is too long is as if it had not come.
+/// A ticket must fit in a ClientHello with everything else. Longer tickets are ignored.
 #[test]
 fn oversized_tickets() {
     for (length, kept) in [
@@ -384,7 +385,7 @@ fn a_client_without_sessions_ignores_tickets() {
     puppet.send(b"data").unwrap();
     assert_eq!(puppet.delivered, b"data");
     assert!(Puppet::serving(&client).offered_ticket().is_none());
-    // It has not asked for any (RFC 9149).
+    // This client did not request any (RFC 9149).
     let mut puppet = Puppet::serving_at(&client, "WAIT_EE");
     let record = puppet.record(HANDSHAKE, &encrypted_extensions(&extension(58, &[2])));
     refused!(
@@ -397,8 +398,8 @@ fn a_client_without_sessions_ignores_tickets() {
     );
 }
 
-/// RFC 9149, section 3: "struct { uint8 expected_count; } ServerTicketRequestHint;", and what comes
-/// need not be what was expected.
+/// RFC 9149, section 3: "struct { uint8 expected_count; } ServerTicketRequestHint;". The number of
+/// tickets that arrive may differ.
 #[test]
 fn the_answer_to_a_ticket_request() {
     for expected in [0, 1, 255] {
@@ -425,8 +426,8 @@ fn the_answer_to_a_ticket_request() {
     }
 }
 
-/// Section 6: "forget the secret values and keys established in failed connections", tickets too:
-/// those of this connection and of no other.
+/// Section 6: "forget the secret values and keys established in failed connections". This includes
+/// the tickets of this connection, but of no other.
 #[test]
 fn the_tickets_of_a_failed_connection_are_forgotten() {
     type Failure = fn(&mut Puppet) -> Error;
@@ -443,7 +444,7 @@ fn the_tickets_of_a_failed_connection_are_forgotten() {
         ),
         (|puppet| puppet.alert(2, 40).unwrap_err(), true),
         (|puppet| puppet.say(&message(99, b"?")).unwrap_err(), true),
-        // Neither a close_notify nor a cut is a failure of what was agreed.
+        // Neither a close_notify nor a cut is a failure in this sense.
         (
             |puppet| {
                 puppet.alert(1, 0).unwrap();
@@ -472,7 +473,7 @@ fn the_tickets_of_a_failed_connection_are_forgotten() {
     }
 }
 
-/// Also where the connection is in two halves, and it is the one that writes which has failed.
+/// The same holds for a connection in two halves, if the writing half failed.
 #[test]
 fn the_tickets_of_a_half_that_failed_are_forgotten() {
     let client = client();
@@ -503,7 +504,7 @@ fn the_tickets_of_a_half_that_failed_are_forgotten() {
     assert_eq!(client.config.sessions.len(), 0);
 }
 
-/// Section 6: nor does the ticket that a failed connection was made with go back.
+/// Section 6: the ticket with which a failed connection began is not returned either.
 #[test]
 fn the_ticket_that_a_failed_connection_used_is_forgotten() {
     for state in ["WAIT_SH", "WAIT_EE", "WAIT_FINISHED"] {
@@ -517,10 +518,10 @@ fn the_ticket_that_a_failed_connection_used_is_forgotten() {
     }
 }
 
-// ---- whose they are ----
+// ---- which client may use them ----
 
-/// A cache that is shared: a session is met with only by who trusts the same, is the same, and asks
-/// for the same name.
+/// In a shared cache, a session is used only by a client with the same trust, the same identity and
+/// the same server name.
 #[test]
 fn a_shared_cache() {
     let authority = Authority::builder("test")
@@ -564,7 +565,8 @@ fn a_shared_cache() {
             );
         }
     }
-    // The same question of another `Client`, whatever its other settings, and of its clone.
+    // Another `Client` that requires the same, whatever its other settings, and a clone of the
+    // client use it.
     for other in [
         with(builder()),
         with(builder().alpn(["h2"]).tickets(5, 5)),
@@ -576,7 +578,7 @@ fn a_shared_cache() {
     }
 }
 
-/// An IP address is no DNS name, though it may look like one; and each name is another.
+/// An IP address is not a DNS name, even if it looks like one. Each name is separate.
 #[test]
 fn each_name_has_its_own() {
     let client = client();
@@ -601,7 +603,7 @@ fn each_name_has_its_own() {
             );
         }
     }
-    // A trailing dot and capitals are not part of a name.
+    // A trailing dot and case do not matter.
     client.config.sessions.clear();
     known(&client);
     assert!(
@@ -611,7 +613,7 @@ fn each_name_has_its_own() {
     );
 }
 
-/// Nor is no name one of the names.
+/// A connection without a name does not match any name.
 #[test]
 fn a_server_without_a_name() {
     let client = Client::builder()
@@ -631,8 +633,8 @@ fn a_server_without_a_name() {
     let mut puppet = unnamed();
     puppet.lead_to("CONNECTED");
     puppet.say_ticket(&new_session_ticket());
-    // Whose session it would be nobody knows: 4.7.1 binds it to a name. So it is not kept, and none
-    // is asked for.
+    // A session without a name could not be assigned: 4.7.1 binds it to a name. So it is neither
+    // kept nor requested.
     let puppet = unnamed();
     assert!(
         puppet.offered_ticket().is_none() && Puppet::serving(&client).offered_ticket().is_none()
@@ -645,7 +647,8 @@ fn a_server_without_a_name() {
     assert!(unnamed().offered_ticket().is_none());
 }
 
-/// A session whose hash none of our suites has is not offered (4.3.11: it could not be selected).
+/// A session whose hash none of our suites has is not offered, because it could not be selected
+/// (4.3.11).
 #[test]
 fn a_session_of_a_suite_that_is_not_offered() {
     let cache = SessionCache::new(10);
@@ -660,7 +663,7 @@ fn a_session_of_a_suite_that_is_not_offered() {
     known(&aes128);
     assert!(Puppet::serving(&aes256).offered_ticket().is_none());
     cache.clear();
-    // The same hash: it may be selected with the suite that is offered.
+    // With the same hash, it may be selected with the offered suite.
     let psk = known(&aes128);
     let mut puppet = Puppet::serving(&chacha);
     puppet.select(&psk);
@@ -694,7 +697,7 @@ fn index_out_of_range() {
             Fault::Illegal(Illegal::PskIndex(got)) if got == index
         );
     }
-    // 4.3: where nothing was offered it is unsupported_extension.
+    // 4.3: if nothing was offered, this is unsupported_extension.
     let mut puppet = Puppet::serving(&client());
     let hello = puppet.server_hello(sends_ticket);
     refused!(
@@ -732,7 +735,7 @@ fn no_key_share() {
     );
 }
 
-/// The checks of every other ServerHello hold as well.
+/// The checks of every other ServerHello are made too.
 #[test]
 fn other_rules_hold_with_a_psk() {
     refused_hello!(
@@ -764,7 +767,7 @@ fn other_rules_hold_with_a_psk() {
 }
 
 /// 4.4.2: "Servers which are authenticating with a resumption PSK MUST NOT send the
-/// CertificateRequest message in the main handshake"; 4.5.1: nor Certificate.
+/// CertificateRequest message in the main handshake"; 4.5.1: they do not send Certificate either.
 #[test]
 fn certificates_with_a_psk() {
     let client = builder().identity(WORLD.client.clone()).build().unwrap();
@@ -807,7 +810,7 @@ fn early_data_that_was_not_offered() {
     );
 }
 
-/// A server that says that it resumes, and does not hold the PSK: its keys are others.
+/// A server that claims to resume without the PSK uses other keys.
 #[test]
 fn a_server_that_does_not_hold_the_psk() {
     let client = client();
@@ -830,7 +833,8 @@ fn a_server_that_does_not_hold_the_psk() {
     );
 }
 
-/// Asked "also when a session is resumed, before anything is sent": access_denied (6.2).
+/// The hook is called "also when a session is resumed, before anything is sent": access_denied
+/// (6.2).
 #[test]
 fn the_authorize_hook_is_asked_again() {
     use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Tickets that our server gives out (RFC 9846, 4.7.1; RFC 9149): to whom, how many, and what they
-//! are like. What becomes of them: `server.rs`.
+//! Tickets that our server issues (RFC 9846, 4.7.1; RFC 9149): to whom, how many, and their
+//! content. `server.rs` tests how they are used.
 
 use core::time::Duration;
 
@@ -28,8 +28,7 @@ fn ticket_of(server: &Server) -> Ticket {
     Puppet::tickets_of(server).pop().expect("a ticket")
 }
 
-/// How many are sent is a policy of ours: 2 after a full handshake, 1 after a resumed one, in each
-/// suite.
+/// Our policy is to send 2 after a full handshake and 1 after a resumed one, with each suite.
 #[test]
 fn two_and_one() {
     for suite in Suite::ALL {
@@ -45,7 +44,7 @@ fn two_and_one() {
                 let [next] = &puppet.finish_for_tickets()[..] else {
                     panic!("not one ticket")
                 };
-                // The chain goes on.
+                // The next session is resumed with the new ticket.
                 assert!(Puppet::calling_with_ticket(&server, next).is_resumed());
             }
         }
@@ -79,7 +78,7 @@ fn each_is_another() {
     };
     different(&tickets, |ticket| ticket.nonce.clone());
     different(&tickets, |ticket| ticket.key.clone());
-    // Also between connections.
+    // This holds also between connections.
     tickets.extend(Puppet::tickets_of(&server));
     different(&tickets, |ticket| ticket.ticket.clone());
     different(&tickets, |ticket| ticket.age_add.to_be_bytes().to_vec());
@@ -107,13 +106,13 @@ fn their_lifetime() {
                 .is_err()
         );
     }
-    // Never longer than the session may still be resumed.
+    // The lifetime never exceeds the time for which the session may be resumed.
     let server = builder().max_session_age(HOUR).build().unwrap();
     assert_eq!(ticket_of(&server).lifetime, 3600);
 }
 
-/// The keys' time is a limit too: the ticket would be useless after it. And without a key there is
-/// no ticket.
+/// The validity of the ticket key is a limit too, because the ticket would be useless after it.
+/// Without a key there are no tickets.
 #[test]
 fn no_longer_than_their_key() {
     let unix = now().unix;
@@ -134,7 +133,7 @@ fn no_longer_than_their_key() {
 }
 
 /// "If the client's hello contained a suitable "psk_key_exchange_modes" extension, the server MAY
-/// send": otherwise none. psk_ke(0) is not ours.
+/// send". Otherwise it sends none. We do not support psk_ke(0).
 #[test]
 fn none_for_clients_that_cannot_use_them() {
     for modes in [&[][..], &[0], &[0x0b], &[0, 0x0b, 2]] {
@@ -153,11 +152,11 @@ fn none_for_clients_that_cannot_use_them() {
     );
 }
 
-/// RFC 9149, section 3: "the minimum of the server's self-imposed limit and the number requested";
-/// the answer says how many. Ours is 8.
+/// RFC 9149, section 3: "the minimum of the server's self-imposed limit and the number requested".
+/// The answer contains the number. Our limit is 8.
 #[test]
 fn as_many_as_are_asked_for() {
-    /// `expected_count` of EncryptedExtensions, and the tickets that came.
+    /// Returns `expected_count` of EncryptedExtensions, and the number of tickets that arrived.
     fn asked(
         mut puppet: Puppet,
         new_session_count: u8,
@@ -191,8 +190,8 @@ fn as_many_as_are_asked_for() {
         );
         assert_eq!((expected, tickets.len()), (Some(sent), usize::from(sent)));
     }
-    // A server that sends none for want of a mode says so; one that has no tickets does not know
-    // the extension.
+    // A server that sends none because the client lacks a mode says so. A server without tickets
+    // does not know the extension.
     let (expected, tickets) = asked(Puppet::calling(&server), 3, 3);
     assert_eq!((expected, tickets.len()), (Some(0), 0));
     let (expected, tickets) = asked(
@@ -201,14 +200,14 @@ fn as_many_as_are_asked_for() {
         3,
     );
     assert_eq!((expected, tickets.len()), (None, 0));
-    // One without a key to seal them with knows that none will come.
+    // A server without a key to seal tickets answers that none will come.
     let (expected, tickets) = asked(
         Puppet::calling_for_tickets(&builder().ticket_keys(TicketKeys::empty()).build().unwrap()),
         3,
         3,
     );
     assert_eq!((expected, tickets.len()), (Some(0), 0));
-    // Nor is it answered where it was not sent.
+    // Without the extension there is no answer.
     let mut puppet = Puppet::calling_for_tickets(&server);
     puppet.say_client_hello();
     assert_eq!(puppet.hear_flight()[1], message(8, &[0, 4, 0, 0, 0, 0]));
@@ -224,12 +223,12 @@ fn not_before_finished() {
         let mut finished = puppet.finished();
         finished[10] ^= 1;
         let record = puppet.record(HANDSHAKE, &finished);
-        // `refused` hears the alert and nothing else.
+        // `refused` hears only the alert.
         refused!(puppet, record, "WAIT_FINISHED", 51, Fault::BadFinished);
     }
 }
 
-/// A client with its handshake done, and tickets waiting for it.
+/// A client has completed its handshake, and tickets wait for it.
 fn waiting() -> Puppet {
     let mut puppet = Puppet::calling_for_tickets(&server());
     puppet.lead_server_to("WAIT_FINISHED");
@@ -245,7 +244,8 @@ fn hears_two_tickets(puppet: &mut Puppet) {
     }
 }
 
-/// Ours: what it leaves unread when it closes a TCP connection would cost it what it sent last.
+/// Our policy: if the client closes a TCP connection with unread tickets, it could lose the data
+/// that it sent last.
 #[test]
 fn a_client_that_only_sends_is_sent_nothing() {
     let mut puppet = waiting();
@@ -262,8 +262,8 @@ fn a_client_that_only_sends_is_sent_nothing() {
     puppet.hears_nothing();
 }
 
-/// Ours: for a minute. Time passes when the connection is told so, by `process` or by the stream
-/// that is about to send.
+/// Our policy: tickets wait for at most a minute. Time passes when the connection is told so, by
+/// `process` or by a stream that is about to send.
 #[test]
 fn they_do_not_wait_for_ever() {
     let processed = |puppet: &mut Puppet, now| {
@@ -305,8 +305,8 @@ fn they_do_not_wait_for_ever() {
             assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
         }
     }
-    // The minute begins when they wait, not with the clock, and not again each time that the
-    // connection looks.
+    // The minute begins when they start to wait, independent of the clock's value, and does not
+    // begin again each time that the connection checks.
     let started = Duration::from_secs(25);
     for (last, come) in [(59, true), (60, false)] {
         let mut puppet = Puppet::calling_for_tickets(&server());
@@ -333,8 +333,8 @@ fn they_do_not_wait_for_ever() {
     }
 }
 
-/// Ours: with the first data, in front of it, or of the close_notify, under the key of then; not at
-/// all where the connection fails.
+/// Our policy: tickets are sent before the first data or the close_notify, under the key at that
+/// time. If the connection fails, they are not sent.
 #[test]
 fn they_wait_for_the_first_data() {
     let mut puppet = waiting();
@@ -351,7 +351,7 @@ fn they_wait_for_the_first_data() {
     hears_two_tickets(&mut puppet);
     assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
 
-    // 4.7.3: behind a KeyUpdate it is the next key.
+    // 4.7.3: after a KeyUpdate it is the next key.
     let mut puppet = waiting();
     puppet.us.rekey().unwrap();
     assert_eq!(puppet.hear_message()[0], 24);
@@ -360,13 +360,13 @@ fn they_wait_for_the_first_data() {
     hears_two_tickets(&mut puppet);
     assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"answer");
 
-    // `refused` hears the alert alone.
+    // `refused` hears only the alert.
     let mut puppet = waiting();
     let record = puppet.record(HANDSHAKE, &message(99, b"?"));
     refused!(puppet, record, "CONNECTED", 10, Fault::Unexpected { .. });
 }
 
-/// RFC 8449, section 4: records that carry tickets keep to the client's limit.
+/// RFC 8449, section 4: records with tickets obey the client's limit.
 #[test]
 fn they_keep_to_the_record_size_limit() {
     let mut puppet = Puppet::calling_for_tickets(&asking_server(required()));

@@ -1,5 +1,5 @@
-//! Tickets at our server (RFC 9846, 4.3.9, 4.3.11 and 4.7.1): which it takes, and what becomes of
-//! the others. Which it gives out: `given.rs`.
+//! Tickets at our server (RFC 9846, 4.3.9, 4.3.11 and 4.7.1): which it accepts, and what happens to
+//! the others. `given.rs` tests which ones it issues.
 
 use core::time::Duration;
 
@@ -32,12 +32,12 @@ fn builder() -> ServerBuilder {
     Server::builder().identity(WORLD.server.clone())
 }
 
-/// A ticket of this server, given to the client that the puppet is.
+/// Returns a ticket of this server, issued to the puppet as a client.
 fn ticket_of(server: &Server) -> Ticket {
     Puppet::tickets_of(server).pop().expect("a ticket")
 }
 
-/// Whether this server, some time later, resumes the session of this ticket.
+/// Returns true if this server, some time later, resumes the session of this ticket.
 fn takes_later(server: &Server, ticket: &Ticket, later: Duration) -> bool {
     let mut puppet = Puppet::calling_with_ticket(server, ticket);
     puppet.later = later;
@@ -48,7 +48,7 @@ fn takes(server: &Server, ticket: &Ticket) -> bool {
     takes_later(server, ticket, Duration::ZERO)
 }
 
-/// A PSK is refused in START; the alert is in the clear.
+/// Asserts that a PSK is refused in START. The alert is in the clear.
 macro_rules! refused_hello {
     ($puppet:expr, $edit:expr, $alert:expr, $fault:pat $(if $guard:expr)?) => {{
         let mut puppet = $puppet;
@@ -59,8 +59,8 @@ macro_rules! refused_hello {
 
 // ---- what is taken ----
 
-/// The peer of a resumed connection is the one of the first, as it was proven there; of its chain
-/// the leaf is left.
+/// The peer of a resumed connection is that of the first handshake, which proved it. Of its chain
+/// only the leaf remains.
 #[test]
 fn the_peer_is_the_earlier_one() {
     for client_auth in [required(), ClientAuth::Optional(WORLD.authority.trust())] {
@@ -78,7 +78,7 @@ fn the_peer_is_the_earlier_one() {
             assert_eq!(peer.public_key(), WORLD.client.public_key());
         }
     }
-    // A client that said nothing stays nobody.
+    // A client without a certificate stays anonymous.
     let optional = asking_server(ClientAuth::Optional(WORLD.authority.trust()));
     let mut puppet = Puppet::calling_for_tickets(&optional);
     puppet.lead_server_to("WAIT_CERT");
@@ -89,7 +89,7 @@ fn the_peer_is_the_earlier_one() {
     assert!(puppet.us.negotiated().unwrap().peer().is_none());
 }
 
-/// "also when its session is resumed": a hook that has changed its mind refuses by access_denied
+/// "also when its session is resumed": a hook that has changed its mind refuses with access_denied
 /// (6.2).
 #[test]
 fn the_authorize_hook_is_asked_again() {
@@ -132,7 +132,7 @@ fn the_authorize_hook_is_asked_again() {
     );
 }
 
-/// 4.5.1: no Certificate with a PSK; the alert comes under the application key.
+/// 4.5.1: there is no Certificate with a PSK. The alert is under the application key.
 #[test]
 fn no_certificate_with_a_psk() {
     let server = asking_server(required());
@@ -161,7 +161,7 @@ fn no_certificate_with_a_psk() {
 }
 
 /// 4.7.1: "Any ticket MUST only be resumed with a cipher suite that has the same KDF hash
-/// algorithm": another with the same will do.
+/// algorithm". Another suite with the same hash is allowed.
 #[test]
 fn the_suite_may_change_and_the_hash_may_not() {
     let (aes128, aes256, chacha) = (0x1301, 0x1302, 0x1303);
@@ -184,8 +184,8 @@ fn the_suite_may_change_and_the_hash_may_not() {
     }
 }
 
-/// The first known one of several is taken, and its index given back (4.3.11); unknown ones are
-/// ignored. No more than 8 are looked at, which is ours.
+/// The first known ticket of several is selected, and its index is returned (4.3.11). Unknown ones
+/// are ignored. At most 8 are tried, which is our limit.
 #[test]
 fn the_first_known_of_several() {
     let server = server();
@@ -196,7 +196,7 @@ fn the_first_known_of_several() {
         let mut puppet = Puppet::calling_with_ticket(&server, one);
         puppet.psks.splice(0..0, vec![Psk::unknown(); before]);
         puppet.psks.push(two.psk());
-        // `hear_flight` takes the PSK of the index that the server says: the wrong one would have
+        // `hear_flight` uses the PSK that the server's index selects: a wrong one would lead to
         // other keys.
         assert!(puppet.is_resumed());
     }
@@ -205,7 +205,7 @@ fn the_first_known_of_several() {
         puppet.psks.splice(0..0, vec![Psk::unknown(); before]);
         assert!(!puppet.is_resumed());
     }
-    // With binders of different lengths.
+    // The binders have different lengths.
     let mut puppet = Puppet::calling_with_ticket(&server, one);
     puppet.psks.insert(
         0,
@@ -261,7 +261,7 @@ fn wrong_binders() {
             Fault::BadBinder
         );
     }
-    // Another ticket's key; none at all; what an external PSK would say.
+    // The binder uses another ticket's key, or zeros, or the label of an external PSK.
     let mut puppet = Puppet::calling_with_ticket(&server, ticket);
     puppet.psks[0].key = other.key.clone();
     refused_hello!(puppet, |_| {}, 51, Fault::BadBinder);
@@ -283,7 +283,7 @@ fn wrong_binders() {
         51,
         Fault::BadBinder
     );
-    // It covers all that stands before it.
+    // The binder covers everything before it.
     for at in [6, 40, 100] {
         let mut puppet = Puppet::calling_with_ticket(&server, ticket);
         let mut hello = puppet.make_client_hello(|hello| hello.random = [0; 32]);
@@ -298,8 +298,8 @@ fn wrong_binders() {
     }
 }
 
-/// `opaque PskBinderEntry<32..255>`: what is shorter does not follow the syntax; what has not the
-/// hash's length is wrong.
+/// `opaque PskBinderEntry<32..255>`: a shorter binder violates the syntax. One of another length
+/// than the hash's is wrong.
 #[test]
 fn binders_of_the_wrong_length() {
     let server = server();
@@ -346,7 +346,7 @@ fn binders_of_the_wrong_length() {
 
 /// 4.3.9: "If clients offer "pre_shared_key" without a "psk_key_exchange_modes" extension, servers
 /// MUST abort the handshake", whether the PSK is known or not; "MUST NOT select a key exchange mode
-/// that is not listed": psk_ke alone ends in a full handshake.
+/// that is not listed". With psk_ke alone the handshake is a full one.
 #[test]
 fn modes() {
     let server = server();
@@ -370,8 +370,8 @@ fn modes() {
         assert_eq!(puppet.finish_for_tickets(), []);
         assert!(!puppet.us.negotiated().unwrap().resumed());
     }
-    // The server "MUST NOT send a "psk_key_exchange_modes" extension", and takes psk_dhe_ke
-    // wherever it stands.
+    // The server "MUST NOT send a "psk_key_exchange_modes" extension", and accepts psk_dhe_ke
+    // anywhere in the list.
     let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
     puppet.modes = vec![0x0b, 0, 1];
     assert!(puppet.is_resumed());
@@ -387,8 +387,8 @@ fn modes() {
     );
 }
 
-/// 9.2: what a ClientHello with a PSK must have as well. A key share is asked for in every mode of
-/// ours; signature_algorithms only where the PSK will not do.
+/// 9.2: the extensions that a ClientHello with a PSK must also have. A key share is required in
+/// every mode that we support, signature_algorithms only if the PSK cannot be used.
 #[test]
 fn extensions_beside_a_psk() {
     let server = server();
@@ -436,7 +436,7 @@ fn extensions_beside_a_psk() {
         109,
         fault if missing(fault.clone(), 13)
     );
-    // The same for schemes that we do not have.
+    // The same holds for schemes that we do not support.
     let mut puppet = resuming();
     let hello = puppet
         .make_client_hello(|hello| set(hello, SignatureAlgorithms(vec![SignatureScheme(0x0403)])));
@@ -452,8 +452,8 @@ fn extensions_beside_a_psk() {
     );
 }
 
-/// RFC 7250 says nothing of resumption, where nobody shows anything; rustls' clients want the
-/// answer of a full handshake there too.
+/// RFC 7250 does not cover resumption, where no certificate is presented. rustls' clients expect
+/// the same answer as in a full handshake.
 #[test]
 fn certificate_types_with_a_psk() {
     let server = Server::builder()
@@ -481,8 +481,8 @@ fn certificate_types_with_a_psk() {
     assert_eq!(flight.len(), 3);
 }
 
-/// A configuration that is chosen by the ClientHello takes the tickets of its own kind, as if it
-/// had been there from the start.
+/// A configuration that is chosen by the ClientHello accepts its own tickets, as if it had been
+/// there from the start.
 #[test]
 fn a_configuration_that_is_chosen_late() {
     let chosen = asking_server(required());
@@ -504,8 +504,8 @@ fn a_configuration_that_is_chosen_late() {
 
 // ---- what is ignored ----
 
-/// 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored": one that was changed in any place is
-/// unknown, of another length too.
+/// 4.3.11: "Any unknown PSKs ... SHOULD simply be ignored". A ticket with any change, or with
+/// another length, is unknown.
 #[test]
 fn tampered_tickets() {
     let server = server();
@@ -528,8 +528,8 @@ fn tampered_tickets() {
     assert!(takes(&server, &ticket));
 }
 
-/// 4.7.1: a lifetime that is over; of the age that equals it a ticket may still be used. The
-/// client's own idea of its age does not count (8.2).
+/// 4.7.1: an expired ticket is not accepted. A ticket whose age equals its lifetime still is. The
+/// age that the client states does not count (8.2).
 #[test]
 fn expired_tickets() {
     let server = server();
@@ -551,8 +551,8 @@ fn expired_tickets() {
     }
 }
 
-/// 4.7.1: "A server MAY treat a ticket as valid for a shorter period of time than what is stated":
-/// one whose lifetime has become shorter does.
+/// 4.7.1: "A server MAY treat a ticket as valid for a shorter period of time than what is stated".
+/// Our server does so after its lifetime setting was reduced.
 #[test]
 fn a_shorter_lifetime_holds_for_tickets_from_before() {
     let keys = TicketKeys::rotating();
@@ -582,8 +582,8 @@ fn a_shorter_lifetime_holds_for_tickets_from_before() {
     ));
 }
 
-/// A chain of resumptions has an end: after max_session_age the client proves again who it is, and
-/// then a new chain begins.
+/// A chain of resumptions ends: after max_session_age the client must authenticate again, and then
+/// a new chain begins.
 #[test]
 fn the_age_of_a_chain_is_bounded() {
     let server = builder()
@@ -601,7 +601,7 @@ fn the_age_of_a_chain_is_bounded() {
         ticket = puppet.finish_for_tickets().remove(0);
         lifetimes.push(ticket.lifetime);
     }
-    // 2 hours, and then what is left of 3; a second or so goes by while the test runs.
+    // The lifetime is 2 hours, and then what is left of 3. The test itself takes about a second.
     for (lifetime, expected) in lifetimes.iter().zip([7200, 7200, 3600, 60]) {
         assert!(
             (expected - 50..=expected).contains(lifetime),
@@ -616,7 +616,7 @@ fn the_age_of_a_chain_is_bounded() {
     assert_eq!(puppet.finish_for_tickets()[0].lifetime, 7200);
 }
 
-/// What counts is the age that the server allows now, not the one that allowed the ticket.
+/// The age that the server allows now counts, not the one when the ticket was issued.
 #[test]
 fn a_server_that_has_become_stricter() {
     let keys = TicketKeys::rotating();
@@ -632,7 +632,7 @@ fn a_server_that_has_become_stricter() {
     assert!(takes_later(&before, &ticket, HOUR + Duration::from_secs(1)));
 }
 
-/// A client's certificate ends its session with it.
+/// A session ends when the client's certificate expires.
 #[test]
 fn no_longer_than_the_certificate() {
     let unix = now().unix;
@@ -658,8 +658,8 @@ fn no_longer_than_the_certificate() {
     assert!(!puppet.is_resumed());
 }
 
-/// What a ticket is bound to: server name, our key, and what is asked of clients. Each of these
-/// servers has the same ticket keys.
+/// A ticket is bound to the server name, our key, and the rules for clients. All of these servers
+/// have the same ticket keys.
 #[test]
 fn a_ticket_of_another_configuration() {
     let keys = TicketKeys::rotating();
@@ -700,7 +700,7 @@ fn a_ticket_of_another_configuration() {
             assert_eq!(takes(server, ticket), one == two, "{one} {two}");
         }
     }
-    // What is not bound: settings that say nothing about who is who.
+    // A ticket is not bound to settings that do not concern identities.
     let same = builder()
         .ticket_keys(keys)
         .alpn(["h2"])
@@ -710,7 +710,7 @@ fn a_ticket_of_another_configuration() {
     assert!(takes(&same, &tickets[0]));
 }
 
-/// In another name, or none, than that of the first ClientHello; in what case it is written does
+/// The ticket is offered with another name than that of the first ClientHello, or none. Case does
 /// not matter.
 #[test]
 fn a_ticket_of_another_name() {
@@ -755,7 +755,8 @@ fn a_ticket_of_another_name() {
 
 // ---- early data ----
 
-/// 4.3.10: the server ignores it, also under a PSK that it takes: it skips what does not open.
+/// 4.3.10: the server ignores early data, also under a PSK that it accepts. It skips what does not
+/// open.
 #[test]
 fn early_data_under_a_good_ticket_is_skipped() {
     for server in [server(), asking_server(required())] {

@@ -8,17 +8,17 @@
 //! In each of the first N rounds of a batch, one vector is multiplied by its powers of H.
 //! ```
 //!
-//! * **Powers.** A batch of b blocks is multiplied by H^b ... H^1 and reduced once. They stand in
-//!   one table, highest first; a tail of fewer blocks begins further on in it, so that every group
-//!   of blocks ends at the power where it should.
-//! * **The tail first.** What no batch holds is encrypted and hashed before the batches: it is too
-//!   little to keep the AES units busy, which so begin with the first batch beside it, and its sum
-//!   is only added in the end.
-//! * **One sum in the end.** What was hashed so far and the block of lengths are each multiplied by
-//!   the power that their place calls for, and reduced together.
-//! * **Bits.** GHASH counts bits from the left, so blocks are reversed bytewise. What the product
-//!   of reversed polynomials is off by, one bit, is in the powers: they are stored times x.
-//! * Nothing here branches on, or indexes by, anything but lengths.
+//! * **Powers.** A batch of b blocks is multiplied by H^b ... H^1 and reduced once. The powers are
+//!   in one table, highest first. A tail of fewer blocks begins further on in it, so that every
+//!   group of blocks ends at the right power.
+//! * **The tail first.** The rest that fills no batch is encrypted and hashed before the batches.
+//!   It is too little to keep the AES units busy, so the CPU begins the first batch beside it. Its
+//!   sum is only added at the end.
+//! * **One sum at the end.** The hash so far and the block of lengths are each multiplied by the
+//!   power for their place, and reduced together.
+//! * **Bits.** GHASH counts bits from the left, so the bytes of blocks are reversed. The product of
+//!   reversed polynomials is off by one bit, which the powers correct: they are stored times x.
+//! * Branches and indices depend only on lengths.
 
 use core::arch::x86_64::{_mm_set_epi64x, _mm_storeu_si128};
 
@@ -26,15 +26,15 @@ use zeroize::Zeroize;
 
 use super::vector::{Block, Narrow, Wide};
 
-/// How many powers of H are kept: as many as the widest batch has blocks.
+/// The number of powers of H: as many as the widest batch has blocks.
 pub(super) const POWERS: usize = 32;
 
 const BLOCK: usize = 16;
 
 /// An expanded key: the powers of H times x, the highest first; then the round keys, in order. A
-/// part of a vector may be loaded beyond the powers: what stands there is multiplied by zero.
+/// part of a vector may be loaded from beyond the powers: the blocks there are multiplied by zero.
 ///
-/// Blocks in numbers of 128 bits, as they are in memory: so they are wiped by sixteen bytes at a
+/// The blocks are numbers of 128 bits, in memory order, so that they are wiped sixteen bytes at a
 /// time, not one by one.
 #[repr(C, align(64))]
 pub(super) struct Expanded<const ROUND_KEYS: usize> {
@@ -50,7 +50,7 @@ impl<const ROUND_KEYS: usize> Zeroize for Expanded<ROUND_KEYS> {
 }
 
 impl<const ROUND_KEYS: usize> Expanded<ROUND_KEYS> {
-    /// A vector of powers that begins with the given one, from 1 to [`POWERS`].
+    /// Returns a vector of powers that begins with the given one, from 1 to [`POWERS`].
     #[inline(always)]
     fn power<W: Wide>(&self, w: W, exponent: usize) -> W::Vector {
         debug_assert!((1..=POWERS).contains(&exponent));
@@ -73,12 +73,12 @@ impl<const ROUND_KEYS: usize> Expanded<ROUND_KEYS> {
         })
     }
 
-    /// The same key, of which the compiler does not know that: it would load all round keys before
-    /// a loop, and spill them to the stack.
+    /// Returns the same key, but the compiler does not know that. Otherwise it would load all round
+    /// keys before a loop, and spill them to the stack.
     #[inline(always)]
     fn again(&self) -> &Self {
         let mut same = core::ptr::from_ref(self);
-        // SAFETY: no instruction at all: the pointer stays what it was, a reference.
+        // SAFETY: the assembly contains no instruction: the pointer stays what it was, a reference.
         unsafe {
             core::arch::asm!(
                 "/* {} */",
@@ -90,16 +90,16 @@ impl<const ROUND_KEYS: usize> Expanded<ROUND_KEYS> {
     }
 }
 
-/// The text: where it comes from, and where it goes to. At the first `split` bytes one of the two
-/// is the head, everywhere else both are the buffer.
+/// The text: where it is read, and where it is written. For the first `split` bytes one of the two
+/// is the head. Everything else is read from and written to the buffer.
 ///
-/// So `split` bytes of the head are readable where the text is sealed, and writable where it is
-/// opened; `len` bytes of the buffer are both; and they are apart.
+/// So `split` bytes of the head must be readable when the text is sealed, and writable when it is
+/// opened. `len` bytes of the buffer must be both. Head and buffer must not overlap.
 #[derive(Clone, Copy)]
 pub(super) struct Text {
     pub(super) head: *mut u8,
-    /// A multiple of 64, at most `len`, and on the edge of a batch or behind all of them: so that
-    /// no vector lies on both sides, and no batch.
+    /// A multiple of 64, at most `len`, and at the edge of a batch or after all of them: so no
+    /// vector and no batch spans it.
     pub(super) split: usize,
     pub(super) buffer: *mut u8,
     pub(super) len: usize,
@@ -135,7 +135,7 @@ impl Text {
     }
 }
 
-/// The three parts of a sum of carry-less products, not reduced: worth 1, x^64 and x^128.
+/// The three parts of an unreduced sum of carry-less products: of weight 1, x^64 and x^128.
 #[derive(Clone, Copy)]
 struct Sum<V> {
     low: V,
@@ -162,7 +162,8 @@ impl<V: Copy> Sum<V> {
         }
     }
 
-    /// Modulo x^128 + x^7 + x^2 + x + 1, whose reversed form is a carry-less product for each half.
+    /// Reduces modulo x^128 + x^7 + x^2 + x + 1, whose reversed form takes a carry-less product for
+    /// each half.
     #[inline(always)]
     fn reduce<W: Wide<Vector = V>>(self, w: W) -> V {
         // SAFETY: SSE2 is part of x86-64.
@@ -179,7 +180,7 @@ impl<V: Copy> Sum<V> {
     }
 }
 
-/// a times the element whose power this is.
+/// Returns `a` times the element that this power represents.
 #[inline(always)]
 pub(super) fn multiply(w: Narrow, a: Block, power: Block) -> Block {
     Sum::product(w, a, power).reduce(w)
@@ -195,7 +196,7 @@ pub(super) fn encrypt<const R: usize>(w: Narrow, key: &Expanded<R>, block: Block
     w.aes_last(state, key.round(w, R - 1))
 }
 
-/// The next N vectors of key stream, and what is left of them to count on from.
+/// Returns the first states of the next N vectors of key stream, and advances the counter.
 #[inline(always)]
 fn stream<W: Wide, const N: usize, const R: usize>(
     w: W,
@@ -241,7 +242,7 @@ fn finish<W: Wide, const N: usize, const R: usize>(
     }
 }
 
-/// The product of vector `at` of a batch of ciphertext, into whose first block `y` is added.
+/// Multiplies vector `at` of a batch of ciphertext, after adding `y` to its first block.
 #[inline(always)]
 fn hash_one<W: Wide, const N: usize, const R: usize>(
     w: W,
@@ -257,7 +258,7 @@ fn hash_one<W: Wide, const N: usize, const R: usize>(
     Sum::product(w, blocks, key.power(w, (N - at) * W::BLOCKS))
 }
 
-/// GHASH of a whole batch.
+/// Computes GHASH of a whole batch.
 #[inline(always)]
 fn hash<W: Wide, const N: usize, const R: usize>(
     w: W,
@@ -272,8 +273,8 @@ fn hash<W: Wide, const N: usize, const R: usize>(
     w.fold(sum.reduce(w))
 }
 
-/// Rounds of AES, and in each of the first N the product of one vector: two units of the CPU that
-/// work side by side.
+/// Computes rounds of AES, and in each of the first N the product of one vector: the two units of
+/// the CPU work side by side.
 #[inline(always)]
 fn finish_and_hash<W: Wide, const N: usize, const R: usize>(
     w: W,
@@ -295,10 +296,10 @@ fn finish_and_hash<W: Wide, const N: usize, const R: usize>(
     y
 }
 
-/// The text of a whole batch.
+/// Loads the text of a whole batch.
 ///
 /// # Safety
-/// It is there.
+/// The batch is within the text.
 #[inline(always)]
 unsafe fn load_batch<W: Wide, const N: usize, const SEAL: bool>(
     w: W,
@@ -389,7 +390,8 @@ fn tail<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
 /// Encrypts or decrypts the text, and returns the tag over its ciphertext and `aad`.
 ///
 /// # Safety
-/// [`Text`] says what must be there. There are no more blocks than the counter has numbers for.
+/// The pointers must be as [`Text`] requires. The text must not have more blocks than the counter
+/// has numbers.
 #[inline(always)]
 pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: bool>(
     w: W,
@@ -405,13 +407,13 @@ pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: 
     // SAFETY: SSE2 is part of x86-64.
     let number = |number: usize| unsafe { _mm_set_epi64x(0, number as i64) };
 
-    // The counter stands reversed, so that it counts in the lowest 32 bits.
+    // The counter is reversed, so that it counts in the lowest 32 bits.
     let base = narrow.reverse(block(narrow, nonce));
     let mask = encrypt(narrow, key, narrow.reverse(narrow.add(base, number(1))));
     let mut counter = w.add(w.add(w.broadcast(base), w.broadcast(number(2))), w.lanes());
     let step = w.broadcast(number(W::BLOCKS));
 
-    // The block of lengths is hashed together with the tail, if there is a power left for it.
+    // The block of lengths is hashed together with the tail, if a power is left for it.
     let joined = usize::from(blocks < POWERS);
     let mut tail_sum = number(0);
     let mut left = rest.div_ceil(vector);
@@ -432,11 +434,12 @@ pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: 
     }
 
     let h = key.power(narrow, 1);
-    // What is to be added to the next block, and then multiplied.
+    // The value to add to the next block, before the product.
     let mut y = hash_aad(narrow, h, aad);
     if batches > 0 {
         y = multiply(narrow, y, h);
-        // Sealing, a batch is hashed when the next one is encrypted: the first is encrypted alone.
+        // When sealing, a batch is hashed while the next one is encrypted, so the first is
+        // encrypted alone.
         let mut batch = [step; N];
         if SEAL {
             let mut states = stream::<W, N, R>(w, key, &mut counter, step);
@@ -461,7 +464,7 @@ pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: 
         }
     }
 
-    // By what power: one for each block behind it, and one for itself, if that is still the
+    // The exponent is one for each block after it, and one more for itself if it is still the
     // additional data.
     let mut exponent = blocks + joined + usize::from(batches == 0);
     if exponent > POWERS {
@@ -481,7 +484,7 @@ pub(super) unsafe fn crypt<W: Wide, const N: usize, const R: usize, const SEAL: 
     narrow.xor(narrow.reverse(y), mask)
 }
 
-/// The additional data, up to and without the last multiplication.
+/// Hashes the additional data, without the last multiplication.
 #[inline(always)]
 fn hash_aad(w: Narrow, h: Block, aad: &[u8]) -> Block {
     let mut chunks = aad.chunks(BLOCK);
@@ -492,7 +495,7 @@ fn hash_aad(w: Narrow, h: Block, aad: &[u8]) -> Block {
     y
 }
 
-/// Up to 16 bytes, and zeros behind them.
+/// Loads up to 16 bytes, followed by zeros.
 #[inline(always)]
 fn block(w: Narrow, bytes: &[u8]) -> Block {
     let bytes = bytes.get(..BLOCK).unwrap_or(bytes);

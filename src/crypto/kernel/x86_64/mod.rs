@@ -1,4 +1,4 @@
-//! [`GcmKey`]: AES-GCM by the vector instructions of x86-64.
+//! [`GcmKey`]: AES-GCM with the vector instructions of x86-64.
 
 #![cfg_attr(
     not(test),
@@ -20,17 +20,17 @@ use self::gcm::{Expanded, POWERS, Text, crypt, tag_bytes};
 use self::vector::{Broad, Middle, Narrow, Wide};
 use crate::crypto::kernel::width::Width;
 
-/// Vectors in a batch: as many as keep the CPU's AES units busy.
+/// The number of vectors in a batch: enough to keep the CPU's AES units busy.
 const VECTORS: usize = 8;
 
 /// The split of a text is a multiple of this: the widest vector, in bytes.
 const WIDEST: usize = 64;
 
-/// Blocks of a text, so few that the counter does not wrap (SP 800-38D, 5.2.1.1). No record comes
-/// near it.
+/// The limit on a text in blocks, so that the counter does not wrap (SP 800-38D, 5.2.1.1). No
+/// record comes near it.
 const MAX_BLOCKS: usize = u32::MAX as usize - 2;
 
-/// An expanded key, on the heap and wiped when dropped; and the proof that this CPU can use it.
+/// An expanded key, on the heap and wiped on drop, with the proof that this CPU can use it.
 pub(crate) struct GcmKey {
     expanded: Tables,
     proof: Proof,
@@ -65,7 +65,7 @@ impl Proof {
         }
     }
 
-    /// Bytes in a batch.
+    /// Returns the number of bytes in a batch.
     fn batch(self) -> usize {
         match self {
             Self::Narrow(_) => 16 * VECTORS,
@@ -76,12 +76,13 @@ impl Proof {
 }
 
 impl GcmKey {
-    /// Whether this CPU has what that width needs.
+    /// Returns true if this CPU supports the width.
     pub(crate) fn runs(width: Width) -> bool {
         Proof::new(width).is_some()
     }
 
-    /// Expands a key of 16 or 32 bytes. None for another length, or where the CPU cannot.
+    /// Expands a key of 16 or 32 bytes. `None` for another length, or if the CPU does not support
+    /// the width.
     pub(crate) fn new(width: Width, key: &[u8]) -> Option<Self> {
         let proof = Proof::new(width)?;
         let expanded = if let Ok(key) = key.try_into() {
@@ -113,8 +114,8 @@ impl GcmKey {
         }
     }
 
-    /// The powers of H times x and the round keys, as they stand in memory: what must not stay
-    /// behind.
+    /// Returns the powers of H times x and the round keys, as they are in memory: they must not
+    /// stay behind.
     #[cfg(test)]
     pub(crate) fn blocks(&self) -> Vec<u128> {
         match &self.expanded {
@@ -127,8 +128,8 @@ impl GcmKey {
         matches!(self.expanded, Tables::Aes128(_))
     }
 
-    /// Encrypts `head`, then what stands in `buffer` behind its length, into `buffer`; returns the
-    /// tag. None for a head that is longer than the buffer, or for 64 GiB or more.
+    /// Encrypts `head`, followed by the content of `buffer` after that length, into `buffer`, and
+    /// returns the tag. `None` if the head is longer than the buffer, or for 64 GiB or more.
     pub(crate) fn seal(
         &self,
         nonce: &[u8; 12],
@@ -138,7 +139,7 @@ impl GcmKey {
     ) -> Option<[u8; 16]> {
         let split = self.split(head.len(), buffer.len())?;
         buffer[split..head.len()].copy_from_slice(&head[split..]);
-        // It is read alone: a text that is sealed is written to the buffer.
+        // The head is only read: sealing writes to the buffer.
         let head = head.as_ptr().cast_mut();
         // SAFETY: both are slices, of these lengths.
         Some(unsafe {
@@ -155,9 +156,9 @@ impl GcmKey {
         })
     }
 
-    /// Decrypts `buffer`, the first bytes into `head` and the others in place. None if the tag is
-    /// wrong, and for what [`seal`](Self::seal) refuses: then what was decrypted is overwritten
-    /// with zeros.
+    /// Decrypts `buffer`, the first bytes into `head` and the others in place. `None` if the tag is
+    /// wrong, after overwriting the decrypted bytes with zeros. `None` also for lengths that
+    /// [`seal`](Self::seal) refuses.
     pub(crate) fn open(
         &self,
         nonce: &[u8; 12],
@@ -175,7 +176,7 @@ impl GcmKey {
         };
         // SAFETY: both are slices, of these lengths.
         let expected = unsafe { self.crypt::<false>(nonce, aad, text) };
-        // One comparison of 128 bits.
+        // This is one comparison of 128 bits.
         if u128::from_ne_bytes(expected) != u128::from_ne_bytes(*tag) {
             head[..split].zeroize();
             buffer.zeroize();
@@ -186,8 +187,8 @@ impl GcmKey {
         Some(())
     }
 
-    /// Up to where a head of this length is worked on in its own place: a batch is on one side of
-    /// it, and so is a vector of what no batch holds. The few bytes behind are copied.
+    /// Returns up to which length the head is processed in its own place. No batch spans that
+    /// point, and no vector of the tail does. The few bytes after it are copied.
     fn split(&self, head: usize, len: usize) -> Option<usize> {
         if head > len || len / 16 >= MAX_BLOCKS {
             return None;
@@ -201,7 +202,7 @@ impl GcmKey {
     }
 
     /// # Safety
-    /// As for [`crypt`].
+    /// See [`crypt`].
     unsafe fn crypt<const SEAL: bool>(&self, nonce: &[u8; 12], aad: &[u8], text: Text) -> [u8; 16] {
         // SAFETY: the proof says that the CPU has the instructions; the rest as the caller
         // promises, and `split` is as `split()` has it.
@@ -240,7 +241,7 @@ impl Drop for GcmKey {
 }
 
 /// # Safety
-/// As for [`crypt`]; of the three alike.
+/// See [`crypt`]. This holds for all three widths.
 #[target_feature(enable = "aes,pclmulqdq,avx")]
 unsafe fn narrow<const R: usize, const SEAL: bool>(
     w: Narrow,
@@ -291,8 +292,8 @@ mod tests {
     use super::*;
     use crate::testing::memory::Memory;
 
-    /// The words of an expanded key that are still there after it was dropped and its memory freed;
-    /// the first two belong to the allocator.
+    /// Counts the words of an expanded key that are still there after it was dropped and its memory
+    /// freed. The first two belong to the allocator.
     fn left(key: GcmKey, forget: bool) -> usize {
         let memory = Memory::own();
         let (address, len) = match &key.expanded {
@@ -339,7 +340,7 @@ mod tests {
         }
     }
 
-    /// SP 800-38D, 5.2.1.1: a text of 2^39 - 256 bits at most, which is 2^32 - 2 blocks.
+    /// SP 800-38D, 5.2.1.1: a text has at most 2^39 - 256 bits, which is 2^32 - 2 blocks.
     #[test]
     fn a_text_is_not_longer_than_the_counter_counts() {
         let width = Width::ALL.into_iter().find(|width| GcmKey::runs(*width));

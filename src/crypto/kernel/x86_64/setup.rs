@@ -57,7 +57,7 @@ fn put(w: Narrow, to: &mut u128, block: Block) {
     unsafe { w.store(core::ptr::from_mut(to).cast(), block) }
 }
 
-/// The running sum of the four words, and what comes from the word before.
+/// Returns the running sum of the four words, plus the word derived from the previous one.
 #[inline]
 #[target_feature(enable = "aes,pclmulqdq,avx")]
 fn next(key: Block, word: Block) -> Block {
@@ -66,13 +66,13 @@ fn next(key: Block, word: Block) -> Block {
     _mm_xor_si128(key, word)
 }
 
-/// The powers of H, from the round keys: each from two halves as large, so that many are made at
-/// once.
+/// Computes the powers of H, from the round keys. Each is the product of two powers of half its
+/// exponent, so that many are computed at once.
 #[inline]
 #[target_feature(enable = "aes,pclmulqdq,avx")]
 fn powers<const ROUND_KEYS: usize>(w: Narrow, out: &mut Expanded<ROUND_KEYS>) {
     let h = w.reverse(encrypt(w, out, _mm_setzero_si128()));
-    // Times x: shifted by one bit, and where that falls out the polynomial is added, without a
+    // Multiplies by x: shifts by one bit and, if a bit falls out, adds the polynomial, without a
     // branch.
     let carry = _mm_srai_epi32::<31>(_mm_shuffle_epi32::<0xff>(h));
     let polynomial = _mm_set_epi64x(0xc200_0000_0000_0000_u64.cast_signed(), 1);

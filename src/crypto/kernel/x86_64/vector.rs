@@ -1,10 +1,10 @@
-//! [`Wide`]: what the kernel needs of a vector, for each of its three widths.
+//! [`Wide`]: the vector operations that the kernel uses, for each of its three widths.
 //!
-//! A value of these types is a proof that the CPU has the instructions: it is made by
-//! [`detect`](Wide::detect) alone, after asking. So its methods are safe to call; they are compiled
-//! into the callers, which enable the instructions for themselves (`kernel/mod.rs`).
+//! A value of these types proves that the CPU has the instructions: only [`detect`](Wide::detect)
+//! makes one, after checking. So its methods are safe to call. They are inlined into callers that
+//! enable the instructions (`kernel/mod.rs`).
 //!
-//! Lanes are the blocks of 16 bytes; `clmul` and the like work in each of them.
+//! Lanes are the blocks of 16 bytes. `clmul` and the like work in each lane.
 
 use core::arch::x86_64::*;
 
@@ -15,13 +15,13 @@ pub(super) type Block = __m128i;
 pub(super) trait Wide: Copy {
     type Vector: Copy;
 
-    /// Blocks in a vector.
+    /// The number of blocks in a vector.
     const BLOCKS: usize;
 
-    /// Whether the CPU, and the operating system, have what this width needs.
+    /// Returns a proof if the CPU and the operating system support this width.
     fn detect() -> Option<Self>;
 
-    /// The narrow one, which every width has too.
+    /// Returns the narrow width, which every width includes.
     fn narrow(self) -> Narrow;
 
     /// # Safety
@@ -32,7 +32,7 @@ pub(super) trait Wide: Copy {
     /// A whole vector is writable at `to`.
     unsafe fn store(self, to: *mut u8, vector: Self::Vector);
 
-    /// The first `len` bytes, at most a vector, and zeros behind them.
+    /// Loads the first `len` bytes, at most a vector, followed by zeros.
     ///
     /// # Safety
     /// `len` bytes are readable at `from`.
@@ -44,52 +44,52 @@ pub(super) trait Wide: Copy {
     /// `len` bytes are writable at `to`.
     unsafe fn store_part(self, to: *mut u8, len: usize, vector: Self::Vector);
 
-    /// The first `len` bytes, and zeros in place of the others.
+    /// Keeps the first `len` bytes, and sets the others to zero.
     fn keep(self, vector: Self::Vector, len: usize) -> Self::Vector;
 
-    /// The same block in every lane.
+    /// Repeats the block in every lane.
     fn broadcast(self, block: Block) -> Self::Vector;
-    /// This block in the first lane, zeros in the others.
+    /// Puts the block in the first lane, and zeros in the others.
     fn widen(self, block: Block) -> Self::Vector;
-    /// The sum of all lanes.
+    /// Returns the sum of all lanes.
     fn fold(self, vector: Self::Vector) -> Block;
 
     fn xor(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Adds numbers of 32 bits.
     fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// Turns the order of the bytes in each lane round.
+    /// Reverses the bytes of each lane.
     fn reverse(self, a: Self::Vector) -> Self::Vector;
     /// Exchanges the halves of each lane.
     fn swap(self, a: Self::Vector) -> Self::Vector;
-    /// Carry-less product of two halves: those of `a` and of `b` that `HALVES` names (0x01: the
-    /// high one of `a`, 0x10: of `b`).
+    /// Carry-less product of one half of `a` and one of `b`, selected by `HALVES` (0x01: the high
+    /// half of `a`, 0x10: that of `b`).
     fn clmul<const HALVES: i32>(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     fn aes_round(self, state: Self::Vector, key: Self::Vector) -> Self::Vector;
     fn aes_last(self, state: Self::Vector, key: Self::Vector) -> Self::Vector;
-    /// The numbers 0, 1, 2 ... in the lowest 32 bits of each lane.
+    /// Returns the numbers 0, 1, 2 ... in the lowest 32 bits of each lane.
     fn lanes(self) -> Self::Vector;
 
-    /// Nothing, which the compiler does not know: what is computed from the result stays behind it,
-    /// and what these are computed from before.
+    /// Does nothing, but the compiler does not know that: what uses the results is computed after
+    /// this point, and what `a` and `b` are computed from before it.
     fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector);
 
-    /// Clears every vector register, and with that the penalty for code that knows no AVX.
+    /// Clears every vector register, and so avoids the penalty for later code without AVX.
     fn clear(self);
 }
 
-/// AES-NI, PCLMULQDQ and AVX: a block at a time.
+/// AES-NI, PCLMULQDQ and AVX: one block at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Narrow(());
 
-/// VAES, VPCLMULQDQ and AVX2: two blocks.
+/// VAES, VPCLMULQDQ and AVX2: two blocks at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Middle(());
 
-/// VAES, VPCLMULQDQ and AVX-512: four blocks.
+/// VAES, VPCLMULQDQ and AVX-512: four blocks at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Broad(());
 
-/// The bytes 0, 1, 2 ... of a vector: which of them are within a length.
+/// The bytes 0, 1, 2 ... of a vector, to compare with a length.
 static NUMBERS: [u8; 32] = {
     let mut numbers = [0; 32];
     let mut i = 0;
@@ -400,8 +400,8 @@ impl Wide for Broad {
 
     #[inline(always)]
     fn clear(self) {
-        // SAFETY: there is a `self` only where the CPU has these instructions; the registers are
-        // named as overwritten.
+        // SAFETY: there is a `self` only where the CPU has these instructions, and the registers
+        // are declared as overwritten.
         unsafe {
             core::arch::asm!(
                 "vpxord zmm16, zmm16, zmm16", "vpxord zmm17, zmm17, zmm17",
@@ -423,9 +423,9 @@ impl Wide for Broad {
     }
 }
 
-/// Less than 16 bytes, in pieces of 8, 4, 2 and 1 as the length has them in its binary digits, and
-/// zeros behind them. So no byte goes through memory of our own, where it would stay, and where a
-/// vector would wait for it.
+/// Loads less than 16 bytes, followed by zeros, in pieces of 8, 4, 2 and 1 bytes: one for each
+/// binary digit of the length. So no byte goes through memory of our own, where it would stay
+/// behind, and where a vector load would have to wait for it.
 ///
 /// # Safety
 /// `len` bytes are readable at `from`.
@@ -434,7 +434,7 @@ impl Wide for Broad {
 unsafe fn load_pieces(from: *const u8, len: usize) -> __m128i {
     let mut vector = _mm_setzero_si128();
     let mut end = len;
-    // The last piece first: each that is before it pushes it along.
+    // The last piece is loaded first: each earlier piece shifts it up.
     macro_rules! piece {
         ($type:ty, $len:literal, $insert:ident, $as:ty) => {
             if len & $len != 0 {
@@ -452,7 +452,7 @@ unsafe fn load_pieces(from: *const u8, len: usize) -> __m128i {
     vector
 }
 
-/// Stores the first `len` bytes, less than 16, as [`load_pieces`] loads them.
+/// Stores the first `len` bytes, less than 16, in the pieces of [`load_pieces`].
 ///
 /// # Safety
 /// `len` bytes are writable at `to`.
@@ -483,14 +483,14 @@ unsafe fn store_pieces(to: *mut u8, len: usize, mut vector: __m128i) {
     }
 }
 
-/// For `reverse`.
+/// The order of bytes for `reverse`.
 #[inline(always)]
 fn reversed() -> __m128i {
     // SAFETY: SSE2 is part of x86-64.
     unsafe { _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) }
 }
 
-/// The mask of the first `len` of 64 bytes.
+/// Returns the mask of the first `len` of 64 bytes.
 #[inline(always)]
 fn first(len: usize) -> u64 {
     !(u64::MAX.checked_shl(len as u32).unwrap_or(0))
@@ -499,7 +499,7 @@ fn first(len: usize) -> u64 {
 #[inline]
 #[target_feature(enable = "avx")]
 fn pin_narrow(a: &mut __m128i, b: &mut __m128i) {
-    // SAFETY: no instruction at all.
+    // SAFETY: the assembly contains no instruction.
     unsafe {
         core::arch::asm!(
             "/* {} {} */",
@@ -513,7 +513,7 @@ fn pin_narrow(a: &mut __m128i, b: &mut __m128i) {
 #[inline]
 #[target_feature(enable = "avx")]
 fn pin_middle(a: &mut __m256i, b: &mut __m256i) {
-    // SAFETY: no instruction at all.
+    // SAFETY: the assembly contains no instruction.
     unsafe {
         core::arch::asm!(
             "/* {} {} */",
@@ -527,7 +527,7 @@ fn pin_middle(a: &mut __m256i, b: &mut __m256i) {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn pin_broad(a: &mut __m512i, b: &mut __m512i) {
-    // SAFETY: no instruction at all.
+    // SAFETY: the assembly contains no instruction.
     unsafe {
         core::arch::asm!(
             "/* {} {} */",

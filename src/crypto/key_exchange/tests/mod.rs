@@ -1,5 +1,5 @@
-//! What the groups promise, on both backends: here that both sides agree, and the private keys;
-//! then vectors, and shares that are none.
+//! The guarantees of the groups, on both backends. Here: both sides agree, and private keys. In the
+//! submodules: vectors, and invalid shares.
 
 mod refusals;
 mod vectors;
@@ -20,7 +20,7 @@ fn hex<const N: usize>(text: &str) -> [u8; N] {
     bytes.try_into().unwrap()
 }
 
-/// A key of any group from the bytes that it is made of.
+/// Makes a key of any group from its private bytes.
 fn key(backend: Backend, group: Group, private: &[u8]) -> EphemeralKey {
     let key = EphemeralKey::from_private(backend, group, private).unwrap();
     assert_eq!(key.backends(), backend_of_each_part(backend, group));
@@ -28,7 +28,7 @@ fn key(backend: Backend, group: Group, private: &[u8]) -> EphemeralKey {
 }
 
 impl EphemeralKey {
-    /// Who computes each part.
+    /// Returns the backend of each part.
     fn backends(&self) -> Vec<Backend> {
         match &self.private {
             Private::X25519MlKem768(key, x25519) => vec![key.backend(), x25519.backend()],
@@ -42,7 +42,7 @@ fn backend_of_each_part(backend: Backend, group: Group) -> Vec<Backend> {
     vec![backend; if group == Group::X25519MlKem768 { 2 } else { 1 }]
 }
 
-/// Randomness from a seed: a counter, well mixed.
+/// Randomness from a seed: a counter, mixed.
 struct Seeded(u64);
 
 impl TryRng for Seeded {
@@ -69,7 +69,7 @@ impl TryRng for Seeded {
 
 impl TryCryptoRng for Seeded {}
 
-/// Randomness that is all the same byte.
+/// Randomness whose bytes are all the same.
 struct Stuck(u8);
 
 impl TryRng for Stuck {
@@ -153,7 +153,8 @@ fn both_sides_agree() {
     }
 }
 
-/// A generator that carries a seed rules every byte; the system's leaves each part to the fastest.
+/// A generator with a seed determines every byte. With the system's generator, each part uses the
+/// fastest backend.
 #[test]
 fn a_seed_decides_everything() {
     for group in Group::ALL {
@@ -190,8 +191,8 @@ fn each_half_is_fresh() {
     assert!(one[..1088] != other[..1088] && one[1088..] != other[1088..]);
 }
 
-/// RFC 10024, "Shared secret": ML-KEM's first. In the client's share the encapsulation key is
-/// first, in the server's the ciphertext.
+/// RFC 10024, "Shared secret": ML-KEM's secret comes first. In the client's share the encapsulation
+/// key is first, in the server's the ciphertext.
 #[test]
 fn the_hybrid_is_what_its_parts_are() {
     for backend in Backend::all() {
@@ -233,7 +234,8 @@ fn the_hybrid_is_what_its_parts_are() {
     }
 }
 
-/// FIPS 203, 6.3: a ciphertext that is damaged gives another secret, and no error that would tell.
+/// FIPS 203, 6.3: a damaged ciphertext gives another secret, and no error that would reveal the
+/// damage.
 #[test]
 fn a_damaged_ciphertext_is_rejected_implicitly() {
     let private = [&[5; 64][..], &[6; 32]].concat();
@@ -260,7 +262,7 @@ fn a_damaged_ciphertext_is_rejected_implicitly() {
 
 // ---- private keys ----
 
-/// SP 800-56A, 5.6.1.2.2: a scalar is in [1, n-1], and none is reduced.
+/// SP 800-56A, 5.6.1.2.2: a scalar is in [1, n-1], and no other is reduced to one.
 #[test]
 fn a_scalar_out_of_range_is_not_taken() {
     let order = hex::<32>("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
@@ -280,7 +282,7 @@ fn a_scalar_out_of_range_is_not_taken() {
                 .into_iter()
                 .any(|scalar| taken(backend, scalar))
         );
-        // A generator that gives nothing else is broken, and does not keep us for ever.
+        // A generator that gives nothing else is broken, and must not keep us drawing for ever.
         for byte in [0, 0xff] {
             let fault =
                 EphemeralKey::generate_on(backend, Group::Secp256r1, &mut Stuck(byte)).err();
@@ -309,8 +311,8 @@ fn a_generator_that_fails() {
     }
 }
 
-/// What either backend's ML-KEM key holds is gone from the heap once it was used, or dropped
-/// without.
+/// The secrets in either backend's ML-KEM key are gone from the heap after it is used, or dropped
+/// without being used.
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_stays_of_a_decapsulation_key() {
@@ -321,7 +323,7 @@ fn nothing_stays_of_a_decapsulation_key() {
     ))]
     use crate::testing::memory::image;
 
-    /// Where the key lies, and its bytes.
+    /// Returns the address of the key, and its bytes.
     fn held(key: &EphemeralKey) -> (usize, Vec<u8>) {
         match &key.private {
             Private::X25519MlKem768(ml_kem::DecapsulationKey::Portable(seed), _) => {
@@ -346,8 +348,8 @@ fn nothing_stays_of_a_decapsulation_key() {
         let peer = key(Backend::Portable, Group::X25519, &[3; 32])
             .public()
             .to_vec();
-        // What does not depend on the key is no secret. Nor is what belongs to the encapsulation
-        // key, but who could tell the two apart here?
+        // What does not depend on the key is not secret. The encapsulation key is not secret
+        // either, but it cannot be told apart here.
         let (_, other) = held(&key(backend, Group::X25519MlKem768, &other));
         let key = key(backend, Group::X25519MlKem768, &one);
         let (at, alive) = held(&key);
@@ -368,7 +370,7 @@ fn nothing_stays_of_a_decapsulation_key() {
         let left = words
             .filter(|((alive, other), freed)| alive != other && alive == freed)
             .count();
-        // In words: d and z; or z and the vector s^, encoded, as graviola keeps no d.
+        // The secret in words: d and z; or, as graviola keeps no d, z and the vector s^, encoded.
         let secret = if backend == Backend::Portable {
             4 + 4
         } else {
@@ -391,7 +393,7 @@ fn private_len(group: Group) -> usize {
     }
 }
 
-/// A share and what comes of it, with a key of these bytes.
+/// Returns the share, and the outcome of agreeing, for a key of these bytes.
 fn outcome(
     backend: Backend,
     group: Group,
@@ -444,7 +446,7 @@ proptest! {
                 }
                 shared.push((share, secret.expose().to_vec()));
             }
-            // The seed rules, whoever computes.
+            // The seed determines everything, on every backend.
             prop_assert!(shared.iter().all(|one| *one == shared[0]));
         }
         let encapsulation_key = ml_kem::DecapsulationKey::from_seed(

@@ -1,9 +1,9 @@
-//! Shares that are none: of another length, off the curve, too large, of small order.
+//! Invalid shares: of another length, off the curve, too large, or of small order.
 
 use super::*;
 
-/// This share is refused by a client that sent one of this group, and by a server, on every
-/// backend.
+/// Checks that a client that sent a share of this group refuses `from_server`, and that a server
+/// refuses `from_client`, on every backend.
 #[track_caller]
 fn refused_by_both(group: Group, from_server: &[u8], from_client: &[u8], expected: &Illegal) {
     for backend in Backend::all() {
@@ -51,8 +51,8 @@ fn a_share_of_another_length() {
     }
 }
 
-/// Every encoding of a point of small order (RFC 7748, 6.1), with the highest bit too, which is
-/// masked.
+/// Returns every encoding of a point of small order (RFC 7748, 6.1), also with the highest bit set,
+/// which is masked.
 fn small_order() -> Vec<[u8; 32]> {
     let eight = [
         "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
@@ -101,8 +101,8 @@ fn a_point_of_small_order() {
     }
 }
 
-/// FIPS 203, 7.2, the modulus check: a coefficient of the encapsulation key that is not below 3329,
-/// wherever it stands.
+/// FIPS 203, 7.2, the modulus check: a coefficient of the encapsulation key that is not below 3329
+/// is refused, wherever it is.
 #[test]
 fn a_coefficient_that_is_too_large() {
     let share = EphemeralKey::generate(Group::X25519MlKem768, &mut SystemRandom)
@@ -113,7 +113,7 @@ fn a_coefficient_that_is_too_large() {
         for coefficient in [0, 1, 255, 256, 511, 767] {
             for value in [3329_u16, 3330, 4095] {
                 let mut share = share.clone();
-                // Two coefficients of 12 bits in three bytes, the low bits first.
+                // Three bytes hold two coefficients of 12 bits, the low bits first.
                 let at = coefficient / 2 * 3;
                 if coefficient % 2 == 0 {
                     share[at] = value.to_le_bytes()[0];
@@ -147,22 +147,22 @@ fn what_is_no_point() {
         .public()
         .to_vec();
     let mut bad = Vec::new();
-    // Off the curve: (X, Y) with one bit wrong; (0, 0), which some take for infinity.
+    // These are off the curve: (X, Y) with one bit wrong, and (0, 0), which some take for infinity.
     for at in [1, 32, 33, 64] {
         bad.push(good.clone());
         bad.last_mut().unwrap()[at] ^= 1;
     }
     bad.push([&[4][..], &[0; 64]].concat());
-    // The point at infinity (SEC 1, 2.3.3): one byte, or the form of that byte.
+    // The point at infinity (SEC 1, 2.3.3) is one byte. The second has that byte as its form.
     bad.push(vec![0]);
     bad.push(vec![0; 65]);
-    // Compressed, and the other forms with both coordinates.
+    // These are the compressed form, and the other forms with both coordinates.
     bad.push([&[2 + (good[64] & 1)][..], &good[1..33]].concat());
     for form in [0, 1, 2, 3, 5, 6, 7, 0xff] {
         bad.push([&[form][..], &good[1..]].concat());
     }
-    // Coordinates "in the correct interval": X = 5 in one of these points, Y = 5 in the other, so
-    // that p can be added to it in 32 bytes.
+    // Coordinates must be "in the correct interval". One of these points has X = 5, the other Y =
+    // 5, so that p can be added to it in 32 bytes.
     for [x, y, x_with_p, y_with_p] in [
         [
             "0000000000000000000000000000000000000000000000000000000000000005",

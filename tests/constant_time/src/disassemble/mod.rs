@@ -1,17 +1,17 @@
-//! Follows the secrets through the machine code of the AES-GCM kernel, in this very program: what
-//! the compiler made of it.
+//! Follows the secrets through the machine code of the AES-GCM kernel in this program, as the
+//! compiler made it.
 //!
 //! ```text
 //! program   functions by name, from the executable
-//! value     what is known of a register, of a byte of the stack
-//! follow    where a secret goes in one function, and what must not be done with it
+//! value     what is known about a register or a byte of the stack
+//! follow    where a secret goes in one function, and its forbidden uses
 //! ```
 //!
-//! In the kernel a secret never comes out of the vectors: into a general register, a mask, the
-//! flags; nor is an address computed from one, or a branch taken. So for every width that is
-//! compiled, whether this CPU has it or not. The one exception is the comparison of tags in
-//! `GcmKey::open`, behind the kernel's call: whether a tag was right is no secret, and each of its
-//! two ways is taken by the whole record.
+//! In the kernel a secret never leaves the vectors for a general register, a mask or the flags. No
+//! address is computed from one, and no branch depends on one. This holds for every width that is
+//! compiled, whether this CPU has it or not. The only exception is the comparison of tags in
+//! `GcmKey::open`, after the kernel's call: whether a tag was right is not secret, and either way
+//! applies to the whole record.
 
 mod follow;
 mod program;
@@ -27,14 +27,15 @@ use self::follow::{Arguments, Leak, follow};
 use self::program::Program;
 use crate::leaky;
 
-/// A function that has to be there: one that is missing was compiled into another, where it would
-/// go unseen.
+/// A function that must be found. If it is missing, it was inlined into another one, where this
+/// test would not see it.
 struct Expected {
     name: &'static str,
-    /// How often: for sealing and for opening, each with the rounds of AES-128 and of AES-256.
+    /// How often it occurs: for sealing and for opening, each with the rounds of AES-128 and of
+    /// AES-256.
     count: usize,
     arguments: Arguments,
-    /// What it is allowed, and how often.
+    /// The leaks that are allowed, and how often.
     allowed: &'static [(Leak, usize)],
 }
 
@@ -56,7 +57,7 @@ const fn kernel(name: &'static str) -> Expected {
     }
 }
 
-/// Called by the safe face: a key is a structure of pointers there.
+/// A function of the safe interface, where a key is a structure of pointers.
 const fn face(name: &'static str, allowed: &'static [(Leak, usize)]) -> Expected {
     Expected {
         name,
@@ -66,7 +67,7 @@ const fn face(name: &'static str, allowed: &'static [(Leak, usize)]) -> Expected
     }
 }
 
-/// Those that are called first.
+/// The functions, each after those that it calls.
 const EXPECTED: [Expected; 8] = [
     expand("fleeting::crypto::kernel::x86_64::setup::expand_128"),
     expand("fleeting::crypto::kernel::x86_64::setup::expand_256"),
@@ -75,19 +76,19 @@ const EXPECTED: [Expected; 8] = [
     kernel("fleeting::crypto::kernel::x86_64::broad"),
     face("fleeting::crypto::kernel::x86_64::GcmKey::new", &[]),
     face("fleeting::crypto::kernel::x86_64::GcmKey::seal", &[]),
-    // The comparison of tags: its result comes into one general register, or both halves of a tag
-    // do, and decides.
+    // The comparison of tags: its result, or both halves of a tag, moves to general registers and
+    // decides a branch.
     face(
         "fleeting::crypto::kernel::x86_64::GcmKey::open",
         &[(Leak::LeavesVectors, 2), (Leak::Branch, 1)],
     ),
 ];
 
-/// Lines about one function; `--verbose` shows all.
+/// How many lines are printed about one function. `--verbose` prints all.
 const MOST_SHOWN: usize = 10;
 
 pub fn run(verbose: bool) -> Result<(), String> {
-    // So that they are in this program.
+    // This makes the compiler include the functions in this program.
     black_box((
         Aead::new as fn(_, &_) -> _,
         Aead::seal as fn(&_, &_, &_, &_, &mut _) -> _,
@@ -110,7 +111,7 @@ pub fn run(verbose: bool) -> Result<(), String> {
         let functions = program.functions(name);
         if functions.len() != count {
             wrong.push(format!(
-                "{name} was found {} times, not {count}: where was it compiled into?",
+                "{name} was found {} times, not {count}: which function was it inlined into?",
                 functions.len()
             ));
         }
@@ -133,7 +134,7 @@ pub fn run(verbose: bool) -> Result<(), String> {
                     Some((_, left)) => *left -= 1,
                     None => {
                         others += 1;
-                        // Where one thing is not understood, many follow.
+                        // One instruction that is not understood leads to many more leaks.
                         if others <= MOST_SHOWN {
                             wrong.push(format!("{name}, at {ip:x}: {text}: {kind:?}"));
                         }
@@ -157,9 +158,9 @@ pub fn run(verbose: bool) -> Result<(), String> {
     }
 }
 
-/// What leaks on purpose is found, each in its own way.
+/// Checks that code that leaks on purpose is found, each kind in its own way.
 fn finds_leaks(program: &Program<'_>) -> Result<(), String> {
-    // Taken by address, so that the compiler leaves their arguments as they are written.
+    // The functions are used by address, so that the compiler keeps their arguments as written.
     black_box((
         leaky::looks_up as fn(&_) -> _,
         leaky::branches as fn(&_) -> _,

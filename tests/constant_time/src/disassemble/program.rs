@@ -1,5 +1,5 @@
-//! [`Program`]: the machine code of an executable, by function, and what its calls through a table
-//! of addresses lead to.
+//! [`Program`]: the machine code of an executable, by function, and the targets of its calls
+//! through a table of addresses.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use iced_x86::{Decoder, DecoderOptions};
 use object::read::elf::ElfFile64;
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
 
-/// An executable file for Linux on x86-64, its own symbols not stripped.
+/// An executable file for Linux on x86-64 that still has its own symbols.
 pub struct Program<'a> {
     file: ElfFile64<'a>,
-    /// Each function's name without the compiler's hash; and each slot of the table of addresses
-    /// that the dynamic linker fills, under what it is filled with.
+    /// The name of each function without the compiler's hash, and of each slot of the table of
+    /// addresses that the dynamic linker fills, named after its target.
     names: BTreeMap<u64, String>,
     /// The slots that are filled with an address in the program itself.
     slots: BTreeMap<u64, u64>,
 }
 
-/// Where a function stands, and its bytes.
+/// The address of a function, and its bytes.
 pub struct Function<'a> {
     pub address: u64,
     pub code: &'a [u8],
@@ -47,7 +47,7 @@ impl<'a> Program<'a> {
         Ok(Self { file, names, slots })
     }
 
-    /// All functions of which this is the name.
+    /// Returns all functions with this name.
     pub fn functions(&self, name: &str) -> Vec<Function<'a>> {
         let symbols = self
             .file
@@ -72,8 +72,8 @@ impl<'a> Program<'a> {
             .collect()
     }
 
-    /// What stands at an address: a function, a slot that a function is called through, or a jump
-    /// through such a slot.
+    /// Returns the name of what is at an address: a function, a slot through which a function is
+    /// called, or a jump through such a slot.
     pub fn name_at(&self, address: u64) -> Option<&str> {
         let named = self
             .names
@@ -89,7 +89,7 @@ impl<'a> Program<'a> {
             .then(|| first.ip_rel_memory_address())
     }
 
-    /// A number in the program's constants.
+    /// Reads a number from the program's constants.
     pub fn read(&self, address: u64) -> Option<i32> {
         self.bytes(address, 4)?
             .try_into()
@@ -103,14 +103,15 @@ impl<'a> Program<'a> {
             .find_map(|section| section.data_range(address, len).ok().flatten())
     }
 
-    /// Where the pointer in this slot leads, or the slot itself for what comes from elsewhere.
+    /// Returns the target of the pointer in this slot, or the slot itself if it is filled from
+    /// elsewhere.
     pub fn follow(&self, slot: u64) -> u64 {
         self.slots.get(&slot).copied().unwrap_or(slot)
     }
 }
 
-/// Without the hash, the version of a symbol of libc, and what only the newer of Rust's two ways of
-/// mangling tells: type parameters at the end, and that a type stands before a method.
+/// Returns a symbol without the hash, the version of a libc symbol, and what only the newer of
+/// Rust's two manglings contains: type parameters at the end, and brackets around a method's type.
 fn readable(symbol: &str) -> String {
     let name = symbol.split('@').next().unwrap_or(symbol);
     let name = format!("{:#}", rustc_demangle::demangle(name));

@@ -1,32 +1,32 @@
-//! [`Value`]: what is known of a register or of a byte of the stack. And [`State`]: of all of them,
-//! at one place of a function.
+//! [`Value`]: what is known about a register or a byte of the stack. [`State`]: what is known about
+//! all of them at one place of a function.
 
 use std::collections::BTreeMap;
 
 use iced_x86::Register;
 
-/// Of two that come together more is known by neither than by both: everything here grows, so that
-/// going round a loop comes to an end.
+/// Joining two values keeps only what is known about both. So values change in one direction only,
+/// and following a loop ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Value {
     pub secret: bool,
-    /// A word that was read through an argument: a length, or a pointer to what is secret.
+    /// A word that was read through an argument: a length, or a pointer to secrets.
     pub word: bool,
-    /// The arguments it is computed from, one bit for each.
+    /// The arguments from which it is computed, one bit for each.
     pub arguments: u32,
-    /// Computed from the address of a constant of the program.
+    /// It is computed from the address of a constant of the program.
     pub constant: bool,
-    /// An address that is known: for calls.
+    /// A known address, for calls.
     pub address: Option<u64>,
-    /// Read from a table at this address, or computed from that: for jumps.
+    /// The address of the table from which it was read or computed, for jumps.
     pub table: Option<u64>,
     pub stack: Option<Place>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// In which frame (a new one begins where the stack pointer is aligned), and how far from where
-    /// it began.
+    /// The frame (a new one begins where the stack pointer is aligned), and the offset from its
+    /// beginning.
     At(u8, i64),
     Somewhere,
 }
@@ -56,7 +56,7 @@ impl Value {
         }
     }
 
-    /// One or the other: where two ways through the function meet.
+    /// Returns either value: where two ways through the function meet.
     pub fn or(self, other: Self) -> Self {
         Self {
             constant: self.constant && other.constant,
@@ -65,7 +65,7 @@ impl Value {
         .kept(self, other)
     }
 
-    /// Computed from both.
+    /// Returns a value computed from both.
     pub fn with(self, other: Self) -> Self {
         Self {
             secret: self.secret || other.secret,
@@ -103,13 +103,14 @@ impl Value {
 pub struct State {
     registers: Vec<Value>,
     pub flags: Value,
-    /// Bytes that were written.
+    /// The bytes that were written.
     stack: BTreeMap<(u8, i64), Value>,
-    /// What was written to the stack, nobody knows where.
+    /// What was written to unknown places of the stack.
     anywhere: Value,
 }
 
-/// The registers that System V's calling convention passes arguments in, which Rust's follows here.
+/// The registers in which System V's calling convention passes arguments. Rust's convention is the
+/// same here.
 pub const ARGUMENTS: [Register; 6] = [
     Register::RDI,
     Register::RSI,
@@ -131,14 +132,14 @@ impl State {
             state.set(register, Value::argument(number));
         }
         state.set(Register::RSP, Value::at(Place::At(0, 0)));
-        // What was passed by value.
+        // These arguments are passed by value.
         Register::values()
             .filter(|register| register.is_zmm())
             .for_each(|register| state.set(register, Value::SECRET));
         state
     }
 
-    /// Where two ways meet. Whether that told something new.
+    /// Joins the state of another way to this place. Returns true if that changed anything.
     pub fn join(&mut self, other: &Self) -> bool {
         let before = self.clone();
         self.registers
@@ -172,7 +173,7 @@ impl State {
 
     fn byte(&self, place: (u8, i64)) -> Value {
         self.stack.get(&place).copied().unwrap_or(match place {
-            // Behind the return address stand the arguments that no register has room for.
+            // After the return address are the arguments that do not fit in registers.
             (0, offset @ 8..) => Value::argument(5 + u32::try_from(offset / 8).unwrap_or(26)),
             _ => Value::default(),
         })
@@ -194,7 +195,7 @@ impl State {
         }
     }
 
-    /// `whole`: nothing is left of what stood there.
+    /// Stores a value. With `whole`, it replaces everything that was there.
     pub fn store(&mut self, place: Place, size: usize, value: Value, whole: bool) {
         match place {
             Place::At(frame, offset) => {
@@ -211,7 +212,7 @@ impl State {
         }
     }
 
-    /// What a call leaves of the registers.
+    /// Keeps the registers that a call preserves.
     pub fn after_call(&mut self) {
         let kept = [
             Register::RBX,
@@ -230,7 +231,7 @@ impl State {
     }
 }
 
-/// The general registers, the vectors, the masks.
+/// Returns the index of a general register, a vector or a mask.
 fn slot(register: Register) -> Option<usize> {
     let full = register.full_register();
     if full.is_gpr64() {

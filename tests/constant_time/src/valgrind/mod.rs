@@ -1,15 +1,15 @@
-//! Marks secrets as undefined, for valgrind's memcheck: it reports a branch on one, and an address
-//! that is computed from one.
+//! Marks secrets as undefined for valgrind's memcheck, which reports each branch on one and each
+//! address computed from one.
 //!
-//! Ahead of all what leaks on purpose has to be reported. Then each path counts its reports: there
-//! must be none. Declared public is what the standard sends or shows: ciphertexts and tags, shares
-//! and public keys, signatures, binders, verify_data, and whether a tag was right. The last is
-//! decided inside of what is tested: those branches, one for each implementation, are the ones that
-//! `valgrind.supp` names, with the reasons.
+//! First, code that leaks on purpose must be reported. Then the reports of each path are counted,
+//! and there must be none. What the standard sends or reveals is declared public: ciphertexts and
+//! tags, shares and public keys, signatures, binders, verify_data, and whether a tag was right. The
+//! tested code decides the last with a branch in each implementation. `valgrind.supp` names these
+//! branches, with the reasons.
 //!
-//! What valgrind 3.19 does not know, the CPU does not seem to have: AES-GCM runs with `aes-ni` at
-//! most, SHA without SHA-NI. graviola runs if it was built with `VALGRIND_BUG_494162` in the
-//! environment (the recipe's way): valgrind does know ADX, without saying so.
+//! Instructions that valgrind 3.19 does not know appear missing on the CPU: AES-GCM runs with
+//! `aes-ni` at most, SHA without SHA-NI. graviola runs if it was built with `VALGRIND_BUG_494162`
+//! in the environment, as the recipe does: valgrind knows ADX, but does not report it.
 
 mod paths;
 mod request;

@@ -1,4 +1,4 @@
-//! What is run with its secrets marked.
+//! The code that runs with its secrets marked.
 
 use fleeting::internals::{Aead, Column, Ed25519, KeySchedule, KeyShare};
 use fleeting::{CipherSuite, NamedGroup};
@@ -7,7 +7,7 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use super::request::{public, secret};
 
-/// What is run, and how many reports are allowed that `valgrind.supp` cannot name.
+/// The code to run, and how many reports are allowed that `valgrind.supp` cannot name.
 pub struct Path {
     pub name: String,
     pub run: Box<dyn FnOnce()>,
@@ -52,9 +52,9 @@ pub fn all() -> Vec<Path> {
             NamedGroup::SECP256R1,
             NamedGroup::X25519_MLKEM768,
         ] {
-            // p256 asks some four times whether a public key is the point at infinity before it
-            // encodes it, in code that has no name of its own; two are made here. In the
-            // multiplication a leak would be reported for every digit of the scalar.
+            // p256 checks about four times whether a public key is the point at infinity before it
+            // encodes it, in inlined code without a name of its own. Two keys are made here. A leak
+            // in the multiplication would be reported for every digit of the scalar.
             let allowed = if (column, group) == (Column::Portable, NamedGroup::SECP256R1) {
                 12
             } else {
@@ -74,21 +74,21 @@ pub fn all() -> Vec<Path> {
     all
 }
 
-/// Secret bytes, not all alike.
+/// Returns secret bytes, not all alike.
 fn secrets<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     Seeded(N as u8).try_fill_bytes(&mut bytes).unwrap();
     bytes
 }
 
-/// What a check came to: an alert tells it, or its absence.
+/// Declares the result of a check public: an alert, or its absence, reveals it.
 fn outcome(passed: bool) -> bool {
     let byte = std::hint::black_box([u8::from(passed)]);
     public(&byte);
     std::hint::black_box(&byte)[0] == 1
 }
 
-/// A record of each kind of length, sealed, opened, and opened with a wrong tag.
+/// Seals records of each kind of length, opens them, and opens them with a wrong tag.
 fn records(width: &str, suite: CipherSuite) {
     let (key, nonce) = (secrets::<32>(), secrets::<12>());
     let len = if suite == CipherSuite::TLS_AES_128_GCM_SHA256 {
@@ -97,7 +97,7 @@ fn records(width: &str, suite: CipherSuite) {
         32
     };
     let key = Aead::with_width(width, suite, &key[..len]).expect("valgrind has this width");
-    // Nothing, parts of a block, tails, a batch, several and a rest.
+    // The lengths are nothing, parts of a block, tails, a batch, and several batches with a rest.
     for len in [0, 1, 15, 16, 17, 100, 128, 257, 512, 1000, 4096, 16_401] {
         for head in [0, len / 2, len] {
             let mut buffer = vec![3; len];
@@ -105,7 +105,7 @@ fn records(width: &str, suite: CipherSuite) {
             let mut text = vec![5; head];
             secret(&mut text);
             let tag = key.seal(&nonce, b"aad, public", &text, &mut buffer);
-            // What is sent.
+            // These bytes are sent.
             public(&buffer);
             public(&tag);
             let mut wrong = (buffer.clone(), tag);
@@ -128,7 +128,8 @@ fn records(width: &str, suite: CipherSuite) {
     }
 }
 
-/// From a PSK and a shared secret to traffic keys, a record under each, and the Finished.
+/// Derives traffic keys from a PSK and a shared secret, seals a record under each, and computes the
+/// Finished.
 fn key_schedule(suite: CipherSuite) {
     let (psk, shared) = (secrets::<48>(), secrets::<64>());
     let schedule = KeySchedule::new(
@@ -151,8 +152,8 @@ fn key_schedule(suite: CipherSuite) {
             &mut []
         )));
     }
-    // What is sent: under a key that a passive attacker does not have, but not to be protected from
-    // the peer.
+    // verify_data is sent. It is encrypted under a key that a passive attacker does not have, but
+    // needs no protection from the peer.
     let mut finished = schedule.verify_data();
     public(&finished);
     assert!(outcome(schedule.verify(&finished)));
@@ -160,7 +161,7 @@ fn key_schedule(suite: CipherSuite) {
     assert!(!outcome(schedule.verify(&finished)));
 }
 
-/// A client's share, a server's answer, and both shared secrets.
+/// Makes a client's share and a server's answer, and computes both shared secrets.
 fn key_exchange(column: Column, group: NamedGroup) {
     let client = KeyShare::generate(column, group, &mut Seeded(1)).unwrap();
     public(client.public());
@@ -168,12 +169,13 @@ fn key_exchange(column: Column, group: NamedGroup) {
         KeyShare::respond(column, group, client.public(), &mut Seeded(2)).unwrap();
     public(&answer);
     let client_shared = client.agree(&answer).unwrap();
-    // Only now, to see that they are the same.
+    // The secrets are made public only now, to compare them.
     public(client_shared.expose());
     public(server_shared.expose());
     assert!(client_shared.expose() == server_shared.expose());
     if group == NamedGroup::X25519_MLKEM768 {
-        // A ciphertext that was changed on the way, which must not show before the handshake fails.
+        // This ciphertext was changed on the way, which must not be visible before the handshake
+        // fails.
         let mut changed = answer;
         changed[100] ^= 1;
         let rejected = KeyShare::generate(column, group, &mut Seeded(1))
@@ -193,7 +195,7 @@ fn signature(column: Column) {
     assert!(signature != [0; 64]);
 }
 
-/// A generator whose every byte is a secret.
+/// A generator whose bytes are all secret.
 struct Seeded(u8);
 
 impl TryRng for Seeded {

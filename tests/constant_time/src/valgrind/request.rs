@@ -1,12 +1,12 @@
-//! What a program can ask of the valgrind that runs it: its client requests, as `valgrind.h` and
-//! `memcheck.h` define them for x86-64 Linux.
+//! Requests that a program can make to the valgrind that runs it: its client requests, as
+//! `valgrind.h` and `memcheck.h` define them for x86-64 Linux.
 
 #![expect(
     unsafe_code,
-    reason = "four rotations that come to nothing: valgrind knows a request by them"
+    reason = "four rotations without effect, by which valgrind recognizes a request"
 )]
 
-/// Whether, and how deep, this is run by valgrind.
+/// Asks under how many valgrinds this program runs.
 const RUNNING_ON_VALGRIND: usize = 0x1001;
 const COUNT_ERRORS: usize = 0x1201;
 const MAKE_MEM_UNDEFINED: usize = memcheck(1);
@@ -20,29 +20,28 @@ pub fn is_running() -> bool {
     request(RUNNING_ON_VALGRIND, 0, 0) != 0
 }
 
-/// How many errors were reported so far, each time that it happened.
+/// Returns how many errors were reported so far, counting repetitions.
 pub fn errors() -> usize {
     request(COUNT_ERRORS, 0, 0)
 }
 
-/// Marks as a secret: from now on valgrind reports each branch on it, each address from it, and
-/// follows it through all that is computed from it.
+/// Marks the bytes as secret. From now on valgrind reports each branch on them and each address
+/// computed from them, and follows them through all computations.
 pub fn secret(bytes: &mut [u8]) {
     request(MAKE_MEM_UNDEFINED, bytes.as_ptr().addr(), bytes.len());
 }
 
-/// Marks as known to everybody.
+/// Marks the bytes as public.
 pub fn public(bytes: &[u8]) {
     request(MAKE_MEM_DEFINED, bytes.as_ptr().addr(), bytes.len());
 }
 
-/// Zero where no valgrind hears it.
+/// Makes a request. Returns zero if valgrind does not run this program.
 fn request(number: usize, address: usize, len: usize) -> usize {
     let words = [number, address, len, 0, 0, 0];
     let mut answer = 0;
-    // SAFETY: by itself it exchanges a register with itself, and rotates another by 128 bits;
-    // valgrind reads six words. What it is asked to mark are bytes of a slice, and it changes none
-    // of them.
+    // SAFETY: the instructions exchange a register with itself, and rotate another by 128 bits.
+    // valgrind reads six words. It marks the bytes of a slice, and does not change them.
     unsafe {
         std::arch::asm!(
             "rol rdi, 3", "rol rdi, 13", "rol rdi, 61", "rol rdi, 51", "xchg rbx, rbx",

@@ -62,7 +62,7 @@ impl Sender {
     ) -> Result<usize, SealError> {
         assert!(self.open, "data under no key");
         if buffers.is_empty() {
-            // A failure that the writing half finds itself.
+            // A failure that the writing half itself finds.
             return Err(SealError);
         }
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
