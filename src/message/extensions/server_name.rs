@@ -196,22 +196,75 @@ mod tests {
         );
     }
 
-    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot";
-    /// literal addresses "are not permitted".
+    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot".
+    /// Some clients send the dot.
+    #[test]
+    fn a_trailing_dot_is_left_out() {
+        for name in ["server.", "Server.Example.", "192.0.2.1.example."] {
+            let bytes = with_name(name.as_bytes());
+            let Message::ClientHello(hello) = Message::decode(&bytes).unwrap() else {
+                panic!("not a ClientHello")
+            };
+            assert_eq!(hello.server_name(), Some(&name[..name.len() - 1]));
+            // A second ClientHello is compared with what came.
+            assert_eq!(Message::ClientHello(hello).encode().unwrap(), bytes);
+        }
+    }
+
+    /// RFC 6066, 3: "Literal IPv4 and IPv6 addresses are not permitted". Some clients send them.
+    #[test]
+    fn an_ip_address_is_no_name() {
+        for name in [
+            "192.0.2.1",
+            "192.0.2.1.",
+            "2001:db8::1",
+            "2001:DB8::1",
+            "::1",
+            "::ffff:192.0.2.1",
+            "[::1]",
+            "[2001:db8::1]",
+            "fe80::1%eth0",
+            "[fe80::1%2]",
+        ] {
+            let bytes = with_name(name.as_bytes());
+            let Message::ClientHello(hello) = Message::decode(&bytes).unwrap() else {
+                panic!("not a ClientHello")
+            };
+            assert_eq!(hello.server_name(), None, "{name}");
+            assert_eq!(Message::ClientHello(hello).encode().unwrap(), bytes);
+        }
+    }
+
+    /// RFC 6066, 3: "the fully qualified DNS hostname of the server".
     #[test]
     fn what_is_no_dns_name_is_refused() {
+        // RFC 1035, 2.3.4: 255 bytes with all lengths, so 253 as text.
+        let long = ["abc"; 63].join(".");
+        let (longest, too_long) = (format!("a.{long}"), format!("ab.{long}"));
+        assert_eq!((longest.len(), too_long.len()), (253, 254));
         for name in [
-            "server.",
             ".",
-            "192.0.2.1",
-            "2001:db8::1",
-            "::1",
-            "[::1]",
+            "..",
+            "server..",
+            ".server",
+            "a..b",
             "server:443",
+            "192.0.2.1:443",
+            "[192.0.2.1]",
+            "[::1]:443",
+            "[::1",
+            "::1]",
+            "[]",
+            "[server]",
+            "192.0.2.1%eth0",
+            "server%eth0",
+            "fe80::1%",
+            "fe80::1%a b",
             "m\u{fc}nchen.example",
             "a b",
             "a\0b",
             "a\n",
+            &too_long,
         ] {
             let fault = fault(&with_name(name.as_bytes()));
             assert!(
@@ -231,6 +284,8 @@ mod tests {
             "xn--mnchen-3ya.example",
             "1.example",
             "192.0.2.1.example",
+            &longest,
+            &format!("{longest}."),
         ] {
             assert!(
                 Message::decode(&with_name(name.as_bytes())).is_ok(),
