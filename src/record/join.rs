@@ -139,7 +139,7 @@ mod tests {
                 fault,
                 Fault::MessageTooLong { length: got, limit: LIMIT } if got == length + 4
             ));
-            assert_eq!(fault.alert(), AlertDescription::DECODE_ERROR);
+            assert_eq!(fault.alert(), AlertDescription::INTERNAL_ERROR);
         }
         let mut joiner = Joiner::default();
         joiner.push(&message(11, LIMIT - 4));

@@ -2,11 +2,8 @@
 //! say.
 
 use crate::connection::tests::puppet::server::{key_update, new_session_ticket};
-use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, plain, refused,
-};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, refused};
 use crate::error::Fault;
-use crate::server::Server;
 
 /// So many idle records or messages in a row are let through: a policy of ours.
 const IDLE: usize = 64;
@@ -133,45 +130,6 @@ fn answers_are_not_counted() {
         }
         puppet.send(b"data").unwrap();
         assert_eq!(puppet.delivered, b"data");
-    }
-}
-
-/// Handshake messages are bounded by the configuration, as soon as the header is there; in whatever
-/// pieces they come.
-#[test]
-fn long_messages() {
-    let server = Server::builder()
-        .identity(WORLD.server.clone())
-        .max_handshake_size(5000)
-        .build()
-        .unwrap();
-    let mut puppet = Puppet::calling(&server);
-    let length = u16::try_from(5000 - 4 + 1).unwrap().to_be_bytes();
-    for byte in [1, 0, length[0]] {
-        puppet.feed(&plain(HANDSHAKE, &[byte])).unwrap();
-    }
-    refused!(
-        puppet,
-        plain(HANDSHAKE, &[length[1]]),
-        "START",
-        50,
-        Fault::MessageTooLong {
-            length: 5001,
-            limit: 5000
-        }
-    );
-    for mut puppet in Puppet::both_connected() {
-        let record = puppet.protect(HANDSHAKE, &[24, 1, 0, 0], 0);
-        refused!(
-            puppet,
-            record,
-            "CONNECTED",
-            50,
-            Fault::MessageTooLong {
-                length: 65540,
-                limit: 32768
-            }
-        );
     }
 }
 

@@ -358,7 +358,7 @@ fn oversized_tickets() {
         (30_000, false),
         (65535, false),
     ] {
-        let client = builder().max_handshake_size(1 << 17).build().unwrap();
+        let client = builder().build().unwrap();
         let mut puppet = Puppet::serving_at(&client, "CONNECTED");
         for part in ticket(3600, 7, &[0], &vec![0x71; length]).chunks(16384) {
             let record = puppet.protect(HANDSHAKE, part, 0);
