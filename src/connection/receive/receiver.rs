@@ -24,6 +24,9 @@ use crate::record::{Open, SealError};
 use crate::server;
 use crate::time::Now;
 
+/// What comes too often, if that is tickets.
+const TICKETS: &str = "tickets without application data";
+
 /// All of a connection except what is sent.
 pub(crate) struct Receiver {
     pub(crate) machine: Machine,
@@ -191,11 +194,22 @@ impl Receiver {
         rng: &mut Rng<'_>,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
-        while let Some((bytes, aligned)) = self
-            .records
-            .next_message(self.settings.max_handshake_size)
-            .map_err(|fault| self.protocol(fault))?
-        {
+        while let Some(header) = self.records.joiner.header() {
+            let limit = self.settings.max_handshake_size;
+            if header.length > limit {
+                if !self.machine.may_skip(header) {
+                    return Err(self.protocol(Fault::MessageTooLong {
+                        length: header.length,
+                        limit,
+                    }));
+                }
+                self.records.joiner.skip();
+                self.count_without_data(TICKETS, now, send_side)?;
+                continue;
+            }
+            let Some((bytes, aligned)) = self.records.joiner.next() else {
+                return Ok(());
+            };
             let state = self.machine.state_name();
             let in_state = |fault: Fault| fault.in_state(state);
             let message =
@@ -263,7 +277,7 @@ impl Receiver {
             // A message that changes no key, such as a ticket, carries no data once the handshake
             // is complete.
             None if !self.is_handshaking() => {
-                self.count_without_data("tickets without application data", now, send_side)?;
+                self.count_without_data(TICKETS, now, send_side)?;
             }
             None => {}
         }
