@@ -80,8 +80,8 @@ pub(crate) fn send(
     // RFC 9846, 4.3.10: "The server then ignores early data by skipping all records with an
     // external content type of "application_data"".
     if hello.early_data() {
-        cx.sink
-            .skip_early_data(SkipMode::OuterType, early_data::skipped(server));
+        let budget = early_data::skipped(server, hello, &wanted.parameters, cx.now);
+        cx.sink.skip_early_data(SkipMode::OuterType, budget);
     }
     let bytes = first.client_hello().to_vec();
     let transcript = first.with_retry(wanted.suite.hash(), &retry)?;

@@ -37,14 +37,7 @@ pub(crate) fn open(
     now: Now,
 ) -> Option<OpenedTicket> {
     let config = &server.config;
-    let keys = config.ticket_keys.as_ref()?;
-    let opened = keys.open(
-        ticket,
-        &binding(server, parameters),
-        config.ticket_lifetime,
-        &config.external_psks,
-        now,
-    )?;
+    let opened = unseal(server, ticket, parameters, now)?;
     let session = &opened.session;
     // The binding ensures this already, but admission should not depend on a digest alone.
     let authenticated = !matches!(
@@ -57,6 +50,34 @@ pub(crate) fn open(
         && session.suite.hash() == suite.hash()
         && age(session.since, now) < config.max_session_age;
     good.then_some(opened)
+}
+
+/// Returns how many bytes of early data one of our tickets allows. The session in it need not be
+/// one that this connection may resume.
+pub(crate) fn early_data_size(
+    server: &Server,
+    ticket: &[u8],
+    parameters: &Parameters,
+    now: Now,
+) -> Option<u32> {
+    let (terms, _) = unseal(server, ticket, parameters, now)?.early?;
+    Some(terms.max_size)
+}
+
+fn unseal(
+    server: &Server,
+    ticket: &[u8],
+    parameters: &Parameters,
+    now: Now,
+) -> Option<OpenedTicket> {
+    let config = &server.config;
+    config.ticket_keys.as_ref()?.open(
+        ticket,
+        &binding(server, parameters),
+        config.ticket_lifetime,
+        &config.external_psks,
+        now,
+    )
 }
 
 /// Returns how many tickets the client receives (RFC 9149, section 3).
