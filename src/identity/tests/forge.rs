@@ -109,6 +109,15 @@ impl Ca {
         }
     }
 
+    /// Another certificate for the key of `other`, by this CA.
+    pub(super) fn certify(&self, other: &Self, params: &CertificateParams) -> Vec<u8> {
+        params
+            .signed_by(other.issuer.key(), &self.issuer)
+            .unwrap()
+            .der()
+            .to_vec()
+    }
+
     /// A revocation list with its key, also if its certificate does not allow it, by the name that
     /// it is called.
     pub(super) fn crl(&self, called: &str, params: &CertificateRevocationListParams) -> Vec<u8> {
