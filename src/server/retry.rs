@@ -19,6 +19,7 @@ use crate::server::config::Server;
 use crate::server::early_data;
 use crate::server::key_exchange::{self, Answered, Selected};
 use crate::server::parameters::Parameters;
+use crate::server::ticket;
 
 /// The length of our cookies in bytes. A client that has not received the cookie cannot guess it.
 const COOKIE_LEN: usize = 32;
@@ -135,6 +136,8 @@ impl StartRetried {
         };
         let mut parameters = self.wanted.parameters;
         parameters.early_data_skipped = first.early_data();
+        let next_hello_len = ticket::next_hello_len(&self.server, hello, bytes.len());
+        parameters.next_hello_len = parameters.next_hello_len.max(next_hello_len);
         let selected = Selected {
             suite: self.wanted.suite,
             group,
