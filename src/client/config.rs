@@ -256,7 +256,7 @@ impl ClientBuilder {
     }
 
     /// Sets the longest handshake message that is accepted, in bytes, at least 4 KiB. Defaults to
-    /// 32 KiB.
+    /// 80 KiB. A longer ticket is ignored, and the connection continues.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self

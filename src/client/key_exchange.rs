@@ -114,8 +114,14 @@ impl WaitServerHello<First> {
         early_data: bool,
         cx: &mut Context<'_>,
     ) -> Result<Self, Fault> {
-        let offer = Offer::new(client, name, early_data, cx.now, cx.rng)?;
-        let hello = offer.hello(None, None, cx.now)?;
+        let mut offer = Offer::new(client, name, early_data, cx.now, cx.rng)?;
+        let hello = match offer.hello(None, None, cx.now) {
+            // The ticket may be too long beside the other extensions.
+            Err(Fault::DoesNotFit { .. }) if offer.drop_session() => {
+                offer.hello(None, None, cx.now)
+            }
+            hello => hello,
+        }?;
         cx.sink.send(Level::Plaintext, &hello);
         let early = Early::offer(&offer, &hello, cx);
         Ok(Self {

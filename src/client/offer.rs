@@ -157,6 +157,13 @@ impl Offer {
         Some((suite, terms, Psk::from(session).early_secret()))
     }
 
+    /// Drops the session, before anything was offered. Returns true if there was one.
+    pub(crate) fn drop_session(&mut self) -> bool {
+        self.early_data = false;
+        self.tickets.1 = 0;
+        self.session.take().is_some()
+    }
+
     /// Returns true if the last ClientHello offered early data.
     pub(crate) fn offers_early_data(&self) -> bool {
         self.early_data

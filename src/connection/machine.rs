@@ -1,8 +1,11 @@
 //! [`Machine`]: the state machine that a connection runs, and its state.
 
 use crate::client;
+use crate::code_point::HandshakeType;
 use crate::error::Fault;
 use crate::handshake::{Answer, Context, Question, Step};
+use crate::message::NewSessionTicket;
+use crate::record::MessageHeader;
 use crate::server::{self, ClientHello, Server};
 use crate::session::ReplayEntry;
 
@@ -44,6 +47,13 @@ impl Machine {
             Self::ClientAsking(_) | Self::ServerAsking(_) => true,
             Self::Failed => false,
         }
+    }
+
+    /// Returns true if the message need not be read: a client may ignore tickets (RFC 9846, 4.7.1).
+    pub(crate) fn may_skip(&self, header: MessageHeader) -> bool {
+        matches!(self, Self::Client(client::State::Connected(_)))
+            && header.message_type == HandshakeType::NEW_SESSION_TICKET
+            && header.length <= NewSessionTicket::MAX_LEN
     }
 
     pub(crate) fn client_hello(&self) -> Option<&ClientHello> {

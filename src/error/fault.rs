@@ -218,7 +218,7 @@ impl Fault {
             | Self::TooMuchEarlyData { .. } => AlertDescription::UNEXPECTED_MESSAGE,
             Self::BadRecordMac => AlertDescription::BAD_RECORD_MAC,
             Self::RecordOverflow { .. } => AlertDescription::RECORD_OVERFLOW,
-            Self::Decode { .. } | Self::MessageTooLong { .. } => AlertDescription::DECODE_ERROR,
+            Self::Decode { .. } => AlertDescription::DECODE_ERROR,
             Self::DuplicateExtension { .. }
             | Self::MisplacedExtension { .. }
             | Self::Illegal(_) => AlertDescription::ILLEGAL_PARAMETER,
@@ -240,9 +240,15 @@ impl Fault {
             Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
-            Self::DoesNotFit { .. } | Self::Internal { .. } | Self::Random | Self::Signer(_) => {
-                AlertDescription::INTERNAL_ERROR
-            }
+            // 6.2: decode_error "should never be observed in communication between proper
+            // implementations". A proper one may send a message that is too long for us: that we
+            // do not have the memory for it is "unrelated to the peer or the correctness of the
+            // protocol".
+            Self::MessageTooLong { .. }
+            | Self::DoesNotFit { .. }
+            | Self::Internal { .. }
+            | Self::Random
+            | Self::Signer(_) => AlertDescription::INTERNAL_ERROR,
         }
     }
 }

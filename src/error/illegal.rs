@@ -104,8 +104,8 @@ pub enum Illegal {
         /// What differs.
         field: &'static str,
     },
-    /// A host_name in server_name is not a DNS name: it is not ASCII, has a trailing dot, or is an
-    /// IP address (RFC 6066, section 3).
+    /// A host_name in server_name is neither a DNS name in ASCII nor an IP address (RFC 6066,
+    /// section 3).
     ServerName,
 }
 
@@ -239,7 +239,7 @@ impl fmt::Display for Illegal {
                 )
             }
             Self::ServerName => f.write_str(
-                "the client's server_name is not a DNS name in ASCII without a trailing dot",
+                "the client's server_name is neither a DNS name in ASCII nor an IP address",
             ),
         }
     }

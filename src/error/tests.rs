@@ -242,11 +242,11 @@ fn faults() -> Vec<Row> {
         ),
         (
             Fault::MessageTooLong {
-                length: 40_000,
-                limit: 32_768,
+                length: 100_000,
+                limit: 81_920,
             },
-            50,
-            &["40000", "32768", "max_handshake_size"],
+            80,
+            &["100000", "81920", "max_handshake_size"],
         ),
         (Fault::BadSignature, 51, &["CertificateVerify"]),
         (Fault::BadFinished, 51, &["Finished"]),

@@ -168,7 +168,7 @@ fn receive(
             .concat();
             if opened.content_type == ContentType::HANDSHAKE {
                 joiner.push(&content);
-                while let Ok(Some((message, _))) = joiner.next(1 << 14) {
+                while let Some((message, _)) = joiner.next() {
                     let _ = Message::decode(&message);
                 }
             }

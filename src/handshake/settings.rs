@@ -14,9 +14,10 @@ use crate::record::Padding;
 /// peer does not hold a connection for long.
 pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default maximum length of a handshake message in bytes: room for ten Ed25519 certificates
-/// with many names each.
-pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 32 * 1024;
+/// The default maximum length of a handshake message in bytes: room for a ClientHello whose
+/// extensions are as long as they can be (64 KiB), beside a long list of cipher suites. The memory
+/// is taken only as the bytes arrive.
+pub(crate) const DEFAULT_MAX_HANDSHAKE_SIZE: usize = 80 * 1024;
 
 /// The minimum of `max_handshake_size` in bytes. A ClientHello with the shares of two groups has
 /// 1500, and a ticket some hundreds to thousands.

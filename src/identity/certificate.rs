@@ -30,8 +30,8 @@ const MAX_LEN: usize = 65_535;
 /// step of its search.
 const MAX_EXTENSIONS: usize = 32;
 
-/// The maximum number of certificates that a peer may send. Chains of private PKIs have two or
-/// three. The search for a path has its own limits besides.
+/// The maximum number of certificates that we send, and that are used of those that a peer sends.
+/// Chains of private PKIs have two or three. The search for a path has its own limits besides.
 pub(crate) const MAX_CHAIN: usize = 10;
 
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::crypto::signature::VerifyingKey;
 use crate::identity::alt_name::AltName;
-use crate::identity::certificate::Certificate;
+use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
@@ -31,7 +31,8 @@ impl VerifiedIdentity {
         trusted: Trusted,
         trust_digest: [u8; 32],
     ) -> Self {
-        let certificates = chain.iter().map(|der| der.to_vec()).collect();
+        let held = chain.iter().take(MAX_CHAIN);
+        let certificates = held.map(|der| der.to_vec()).collect();
         Self {
             key,
             peer: Peer(Arc::new(Inner {
@@ -106,9 +107,9 @@ impl Peer {
         verified.peer
     }
 
-    /// Returns its certificates in DER, as it sent them, its own first. Empty if it showed a raw
-    /// public key (RFC 7250). On a resumed connection, a server has only the client's own
-    /// certificate, because a ticket has no room for a chain.
+    /// Returns its certificates in DER, as it sent them, its own first, and at most ten. Empty if
+    /// it showed a raw public key (RFC 7250). On a resumed connection, a server has only the
+    /// client's own certificate, because a ticket has no room for a chain.
     pub fn certificates(&self) -> &[Vec<u8>] {
         &self.0.certificates
     }

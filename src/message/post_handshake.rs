@@ -69,6 +69,9 @@ pub(crate) enum KeyUpdateRequest {
 impl<'a> NewSessionTicket<'a> {
     pub(crate) const NAME: &'static str = "NewSessionTicket";
 
+    /// The longest that its syntax allows, in bytes, with its handshake header.
+    pub(crate) const MAX_LEN: usize = 4 + 4 + 4 + (1 + 255) + (2 + 65535) + (2 + 65535);
+
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Result<Self, Fault> {
         Ok(Self {

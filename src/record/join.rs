@@ -1,7 +1,7 @@
 //! Joining: handshake bytes, however they were cut into records, become whole messages (RFC 9846,
 //! 5.1).
 
-use crate::error::Fault;
+use crate::code_point::HandshakeType;
 
 /// The header of a handshake message: its type and a length of three bytes (RFC 9846, section 4).
 const MESSAGE_HEADER_LEN: usize = 4;
@@ -16,73 +16,100 @@ pub(crate) struct Aligned(());
 /// A complete message with its header, and the proof that it ended its record, if it did.
 pub(crate) type Joined = (Vec<u8>, Option<Aligned>);
 
+/// The header of a message, some of which may not have come yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MessageHeader {
+    pub(crate) message_type: HandshakeType,
+    /// The length of the message in bytes, header included.
+    pub(crate) length: usize,
+}
+
 /// Collects the handshake bytes of one direction.
 ///
-/// [`next`](Self::next) takes everything out before the next record's bytes are pushed, so it holds
-/// at most one message and one record.
+/// Everything is taken out before the next record's bytes are pushed, and a message that is too
+/// long is refused or skipped by its header. So it holds at most one message and one record.
 #[derive(Default)]
 pub(crate) struct Joiner {
     buffer: Vec<u8>,
     /// Where the next message begins.
     start: usize,
+    /// How many bytes of a skipped message are still to come.
+    skipping: usize,
 }
 
 impl Joiner {
     /// Adds the content of a handshake record.
     pub(crate) fn push(&mut self, fragment: &[u8]) {
-        self.buffer.extend_from_slice(fragment);
+        let skipped = fragment.len().min(self.skipping);
+        self.skipping -= skipped;
+        self.buffer
+            .extend_from_slice(fragment.get(skipped..).unwrap_or_default());
+    }
+
+    /// Returns the header of the next message, as soon as it has arrived.
+    pub(crate) fn header(&self) -> Option<MessageHeader> {
+        let [message_type, high, middle, low] = *self
+            .buffer
+            .get(self.start..)?
+            .first_chunk::<MESSAGE_HEADER_LEN>()?;
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        Some(MessageHeader {
+            message_type: HandshakeType(message_type),
+            length: usize::try_from(length)
+                .unwrap_or(usize::MAX)
+                .saturating_add(MESSAGE_HEADER_LEN),
+        })
     }
 
     /// Takes the next message with its header, if it is complete, and the proof that it ended its
     /// record, if it did.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Fault::MessageTooLong`] if the message, header included, is longer than `limit`,
-    /// as soon as its header has arrived.
-    pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
+    pub(crate) fn next(&mut self) -> Option<Joined> {
+        let length = self.header()?.length;
         let pending = self.buffer.get(self.start..).unwrap_or_default();
-        let Some([_, length @ ..]) = pending.first_chunk::<MESSAGE_HEADER_LEN>() else {
-            return Ok(None);
-        };
-        let [high, middle, low] = *length;
-        let length = usize::try_from(u32::from_be_bytes([0, high, middle, low]))
-            .unwrap_or(usize::MAX)
-            .saturating_add(MESSAGE_HEADER_LEN);
-        if length > limit {
-            return Err(Fault::MessageTooLong { length, limit });
-        }
         let Some((message, rest)) = pending.split_at_checked(length) else {
             // A header alone does not reserve memory: the buffer grows with the bytes that have
             // come.
             self.buffer.drain(..self.start);
             self.start = 0;
-            return Ok(None);
+            return None;
         };
         let aligned = rest.is_empty().then_some(Aligned(()));
         let message = message.to_vec();
-        self.start += length;
-        if aligned.is_some() {
-            // Handshake bytes are rare once connected, so their memory is freed.
-            *self = Self::default();
+        self.advance(length);
+        Some((message, aligned))
+    }
+
+    /// Drops the next message, whose header has arrived: what has come of it, and what is still to
+    /// come.
+    pub(crate) fn skip(&mut self) {
+        if let Some(MessageHeader { length, .. }) = self.header() {
+            let pending = self.buffer.len().saturating_sub(self.start);
+            self.skipping = length.saturating_sub(pending);
+            self.advance(length.min(pending));
         }
-        Ok(Some((message, aligned)))
+    }
+
+    /// Moves on by so many bytes of the buffer.
+    fn advance(&mut self, count: usize) {
+        self.start += count;
+        if self.start >= self.buffer.len() {
+            // Handshake bytes are rare once connected, so their memory is freed.
+            self.buffer = Vec::new();
+            self.start = 0;
+        }
     }
 
     /// Returns true if a message has begun and not ended. A record of another type is then a fault
     /// (RFC 9846, 5.1).
     pub(crate) fn is_mid_message(&self) -> bool {
-        self.start < self.buffer.len()
+        self.skipping > 0 || self.start < self.buffer.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code_point::AlertDescription;
     use proptest::prelude::*;
-
-    const LIMIT: usize = 1 << 16;
 
     fn message(message_type: u8, length: usize) -> Vec<u8> {
         let [.., high, middle, low] = length.to_be_bytes();
@@ -93,7 +120,7 @@ mod tests {
 
     /// Returns the complete messages, and whether each ended its record.
     fn drain(joiner: &mut Joiner) -> Vec<(Vec<u8>, bool)> {
-        core::iter::from_fn(|| joiner.next(LIMIT).unwrap())
+        core::iter::from_fn(|| joiner.next())
             .map(|(bytes, aligned)| (bytes, aligned.is_some()))
             .collect()
     }
@@ -127,31 +154,81 @@ mod tests {
     }
 
     #[test]
-    fn a_message_over_the_limit_is_refused_by_its_header() {
-        for length in [LIMIT - 3, (1 << 24) - 1] {
+    fn the_header_is_known_before_the_message() {
+        // RFC 9846, section 4: "uint24 length".
+        for length in [0, 1, 65536, (1 << 24) - 1] {
             let mut joiner = Joiner::default();
             let bytes = message(11, length);
             joiner.push(&bytes[..3]);
-            assert!(joiner.next(LIMIT).unwrap().is_none());
+            assert_eq!(joiner.header(), None);
+            assert!(joiner.next().is_none());
             joiner.push(&bytes[3..4]);
-            let fault = joiner.next(LIMIT).unwrap_err();
-            assert!(matches!(
-                fault,
-                Fault::MessageTooLong { length: got, limit: LIMIT } if got == length + 4
-            ));
-            assert_eq!(fault.alert(), AlertDescription::DECODE_ERROR);
+            let (message_type, length) = (HandshakeType::CERTIFICATE, length + 4);
+            assert_eq!(
+                joiner.header(),
+                Some(MessageHeader {
+                    message_type,
+                    length
+                })
+            );
         }
-        let mut joiner = Joiner::default();
-        joiner.push(&message(11, LIMIT - 4));
-        assert_eq!(drain(&mut joiner), [(message(11, LIMIT - 4), true)]);
     }
 
     #[test]
     fn a_header_alone_reserves_nothing() {
         let mut joiner = Joiner::default();
-        joiner.push(&message(11, LIMIT - 4)[..4]);
-        assert!(joiner.next(LIMIT).unwrap().is_none());
+        joiner.push(&message(11, 65536)[..4]);
+        assert!(joiner.next().is_none());
         assert!(joiner.buffer.capacity() < 64);
+    }
+
+    #[test]
+    fn a_skipped_message_is_not_held() {
+        let mut joiner = Joiner::default();
+        let long = message(4, 65536);
+        joiner.push(&[&message(8, 5)[..], &long[..100]].concat());
+        assert_eq!(joiner.next().unwrap().0, message(8, 5));
+        joiner.skip();
+        for part in long[100..].chunks(10_000) {
+            assert!(joiner.is_mid_message() && joiner.header().is_none());
+            assert!(joiner.next().is_none());
+            joiner.push(part);
+            assert_eq!(joiner.buffer.capacity(), 0);
+        }
+        assert!(!joiner.is_mid_message());
+    }
+
+    #[test]
+    fn a_message_after_a_skipped_one_is_read() {
+        let bytes = [
+            message(4, 300),
+            message(24, 1),
+            message(4, 7),
+            message(8, 2),
+        ]
+        .concat();
+        for cut in 4..bytes.len() {
+            let mut joiner = Joiner::default();
+            let mut got = Vec::new();
+            for part in [&bytes[..cut], &bytes[cut..]] {
+                joiner.push(part);
+                while let Some(header) = joiner.header() {
+                    if header.message_type == HandshakeType::NEW_SESSION_TICKET {
+                        joiner.skip();
+                    } else if let Some((message, aligned)) = joiner.next() {
+                        got.push((message, aligned.is_some()));
+                    } else {
+                        break;
+                    }
+                }
+            }
+            assert!(!joiner.is_mid_message());
+            let first_ends_record = cut == 4 + 300 + 4 + 1;
+            assert_eq!(
+                got,
+                [(message(24, 1), first_ends_record), (message(8, 2), true)]
+            );
+        }
     }
 
     proptest! {

@@ -30,7 +30,7 @@ mod traces;
 
 pub(crate) use deframe::Deframer;
 pub(crate) use header::Header;
-pub(crate) use join::{Aligned, Joined, Joiner};
+pub(crate) use join::{Aligned, Joiner, MessageHeader};
 pub(crate) use limits::{MAX_FRAGMENT, MAX_INNER, OVERHEAD};
 pub(crate) use open::Open;
 pub(crate) use output::Output;

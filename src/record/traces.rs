@@ -74,7 +74,7 @@ impl Channel {
         let mut joiner = Joiner::default();
         joiner.push(&messages.concat());
         for (index, message) in messages.iter().enumerate() {
-            let (got, aligned) = joiner.next(1 << 14).unwrap().unwrap();
+            let (got, aligned) = joiner.next().unwrap();
             assert_eq!(got, *message);
             assert_eq!(aligned.is_some(), index + 1 == messages.len());
         }

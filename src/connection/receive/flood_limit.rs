@@ -9,14 +9,27 @@ use crate::error::Fault;
 /// How many records and messages in a row may carry no application data.
 const MAX_IDLE_MESSAGES: usize = 64;
 
+/// How many tickets in a row are of use to a client, which stores a few of them.
+const MAX_USEFUL_TICKETS: usize = 64;
+
+/// How many tickets in a row may come. Those beyond use are skipped, which costs little.
+const MAX_IDLE_TICKETS: usize = 1024;
+
 /// How long it takes to forgive one of them. The bound is a rate, not a number: a connection that
 /// renews its keys now and then, or hides in cover traffic, may live as long as it likes (RFC 9846,
 /// 4.7.3 and 5.1).
 const FORGIVEN_AFTER: Duration = Duration::from_secs(1);
 
-/// Counts what came since the last application data, less what time has forgiven.
+/// Counts what came since the last application data, less what time has forgiven: tickets, and all
+/// else.
 #[derive(Debug, Default)]
 pub(crate) struct FloodLimit {
+    messages: Count,
+    tickets: Count,
+}
+
+#[derive(Debug, Default)]
+struct Count {
     count: usize,
     /// Up to when time has been counted.
     since: Duration,
@@ -25,26 +38,45 @@ pub(crate) struct FloodLimit {
 impl FloodLimit {
     /// Starts again from zero: application data was received or sent.
     pub(crate) fn reset(&mut self) {
-        self.count = 0;
+        self.messages.count = 0;
+        self.tickets.count = 0;
     }
 
-    /// Counts one record or message. `now` is monotonic.
+    /// Counts one record or message that is not a ticket. `now` is monotonic.
     pub(crate) fn add(&mut self, what: &'static str, now: Duration) -> Result<(), Fault> {
+        self.messages.add(what, MAX_IDLE_MESSAGES, now)
+    }
+
+    /// Counts one ticket. `now` is monotonic.
+    pub(crate) fn add_ticket(&mut self, now: Duration) -> Result<(), Fault> {
+        let what = "tickets without application data";
+        self.tickets.add(what, MAX_IDLE_TICKETS, now)
+    }
+
+    /// Returns true if one more ticket is of no use. `now` is monotonic.
+    pub(crate) fn has_enough_tickets(&mut self, now: Duration) -> bool {
+        self.tickets.forgive(now);
+        self.tickets.count >= MAX_USEFUL_TICKETS
+    }
+}
+
+impl Count {
+    fn add(&mut self, what: &'static str, limit: usize, now: Duration) -> Result<(), Fault> {
+        self.forgive(now);
+        if self.count >= limit {
+            return Err(Fault::TooMany { what, limit });
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    fn forgive(&mut self, now: Duration) {
         while self.count > 0 && now.saturating_sub(self.since) >= FORGIVEN_AFTER {
             self.count -= 1;
             self.since += FORGIVEN_AFTER;
         }
         if self.count == 0 {
             self.since = now;
-        }
-        self.count += 1;
-        if self.count > MAX_IDLE_MESSAGES {
-            Err(Fault::TooMany {
-                what,
-                limit: MAX_IDLE_MESSAGES,
-            })
-        } else {
-            Ok(())
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
 use crate::connection::receive::caller_buffer::CallerBuffer;
+use crate::connection::receive::flood_limit::FloodLimit;
 use crate::connection::receive::record_receiver::{Received, RecordReceiver};
 use crate::connection::send::send_side::SendSide;
 use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
@@ -191,11 +192,28 @@ impl Receiver {
         rng: &mut Rng<'_>,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
-        while let Some((bytes, aligned)) = self
-            .records
-            .next_message(self.settings.max_handshake_size)
-            .map_err(|fault| self.protocol(fault))?
-        {
+        while let Some(header) = self.records.joiner.header() {
+            let limit = self.settings.max_handshake_size;
+            let is_too_long = header.length > limit;
+            if self.machine.may_skip(header)
+                && (is_too_long
+                    || self
+                        .flood_limit(send_side)
+                        .has_enough_tickets(now.monotonic))
+            {
+                self.records.joiner.skip();
+                self.count_ticket(now, send_side)?;
+                continue;
+            }
+            if is_too_long {
+                return Err(self.protocol(Fault::MessageTooLong {
+                    length: header.length,
+                    limit,
+                }));
+            }
+            let Some((bytes, aligned)) = self.records.joiner.next() else {
+                return Ok(());
+            };
             let state = self.machine.state_name();
             let in_state = |fault: Fault| fault.in_state(state);
             let message =
@@ -263,7 +281,7 @@ impl Receiver {
             // A message that changes no key, such as a ticket, carries no data once the handshake
             // is complete.
             None if !self.is_handshaking() => {
-                self.count_without_data("tickets without application data", now, send_side)?;
+                self.count_ticket(now, send_side)?;
             }
             None => {}
         }
@@ -318,13 +336,24 @@ impl Receiver {
         now: Now,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
+        self.flood_limit(send_side)
+            .add(what, now.monotonic)
+            .map_err(|fault| self.protocol(fault))
+    }
+
+    /// Counts a ticket.
+    fn count_ticket(&mut self, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
+        self.flood_limit(send_side)
+            .add_ticket(now.monotonic)
+            .map_err(|fault| self.protocol(fault))
+    }
+
+    /// Returns the flood limit, which knows of what was written.
+    fn flood_limit(&mut self, send_side: &mut impl SendSide) -> &mut FloodLimit {
         if send_side.has_written() {
             self.records.flood_limit.reset();
         }
-        self.records
-            .flood_limit
-            .add(what, now.monotonic)
-            .map_err(|fault| self.protocol(fault))
+        &mut self.records.flood_limit
     }
 
     /// Ends the connection: the alert goes out, all keys are wiped, and the error is final.

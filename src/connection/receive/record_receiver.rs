@@ -14,7 +14,7 @@ use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::receive::flood_limit::FloodLimit;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::SkipMode;
-use crate::record::{Deframer, Header, Joined, Joiner, MAX_INNER, Open};
+use crate::record::{Deframer, Header, Joiner, MAX_INNER, Open};
 
 /// RFC 9846, section 5 asks to drop a ChangeCipherSpec; no peer needs more than one or two.
 const MAX_CHANGE_CIPHER_SPECS: usize = 32;
@@ -25,7 +25,7 @@ pub(crate) struct RecordReceiver {
     /// None after the peer's close_notify or a failure: nothing more is read, and the keys are
     /// gone.
     open: Option<Open>,
-    joiner: Joiner,
+    pub(crate) joiner: Joiner,
     /// From the first ClientHello until the peer's Finished: a ChangeCipherSpec is allowed.
     pub(crate) in_handshake: bool,
     change_cipher_specs: usize,
@@ -187,11 +187,6 @@ impl RecordReceiver {
         }
         self.deframer.consume(count);
         count
-    }
-
-    /// Takes the next complete handshake message of at most `limit` bytes.
-    pub(crate) fn next_message(&mut self, limit: usize) -> Result<Option<Joined>, Fault> {
-        self.joiner.next(limit)
     }
 
     /// Installs new keys, from the next record on.

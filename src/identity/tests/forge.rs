@@ -109,6 +109,15 @@ impl Ca {
         }
     }
 
+    /// Returns another certificate for the key of `other`, issued by this CA.
+    pub(super) fn certify(&self, other: &Self, params: &CertificateParams) -> Vec<u8> {
+        params
+            .signed_by(other.issuer.key(), &self.issuer)
+            .unwrap()
+            .der()
+            .to_vec()
+    }
+
     /// Returns a revocation list signed with its key, even if its certificate does not allow that,
     /// under this name.
     pub(super) fn crl(&self, called: &str, params: &CertificateRevocationListParams) -> Vec<u8> {

@@ -12,8 +12,8 @@ use super::forge::{Ca, Key, ca_params, leaf_params};
 use super::{as_server, at, name, now, vector, vector_der};
 use crate::code_point::AlertDescription;
 use crate::error::CertificateError;
-use crate::identity::Trust;
 use crate::identity::certificate::Certificate;
+use crate::identity::{Peer, Trust};
 
 const HOST: &str = "a.example";
 
@@ -401,15 +401,41 @@ fn a_path_longer_than_a_ca_allows() {
     );
 }
 
+/// RFC 9846, 4.5.1: "all implementations SHOULD be prepared to handle potentially extraneous
+/// certificates": any number behind those that are needed, of one subject or of many.
 #[test]
-fn too_many_certificates_and_too_much_work() {
+fn surplus_certificates_are_ignored() {
     let root = Ca::root();
-    let leaf = root.leaf(&leaf_params(&[HOST]));
-    let filler = Ca::root();
-    let mut chain: Vec<&[u8]> = vec![&leaf];
-    chain.resize(10, &filler.der);
+    let middle = root.below(ca_params("middle"));
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    let strangers: Vec<Ca> = (0..12)
+        .map(|index| Ca::new(ca_params(&format!("stranger {index}"))))
+        .collect();
+    let namesakes: Vec<Ca> = (0..12).map(|_| root.below(ca_params("middle"))).collect();
+    for surplus in [strangers, namesakes] {
+        let mut chain = vec![leaf.as_slice(), &middle.der];
+        chain.extend(surplus.iter().map(|ca| ca.der.as_slice()));
+        let verified = as_server(&trust(&root), &chain, HOST).unwrap();
+        // No more than these are held.
+        let peer = Peer::from_verified(verified);
+        assert_eq!(peer.certificates(), &chain[..10]);
+    }
+}
+
+/// The first ten certificates are looked at, and of each subject two keys: policies of ours.
+#[test]
+fn a_needed_certificate_among_the_surplus() {
+    let root = Ca::root();
+    let middle = root.below(ca_params("middle"));
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    let surplus: Vec<Ca> = (0..9)
+        .map(|index| Ca::new(ca_params(&format!("stranger {index}"))))
+        .collect();
+    let mut chain = vec![leaf.as_slice()];
+    chain.extend(surplus.iter().map(|ca| ca.der.as_slice()));
+    chain[9] = &middle.der;
     as_server(&trust(&root), &chain, HOST).unwrap();
-    chain.push(&filler.der);
+    chain.insert(1, &surplus[8].der);
     refused(
         &trust(&root),
         &chain,
@@ -418,6 +444,73 @@ fn too_many_certificates_and_too_much_work() {
         AlertDescription::BAD_CERTIFICATE,
     );
 
+    let others: Vec<Ca> = (0..2).map(|_| root.below(ca_params("middle"))).collect();
+    let (one, two) = (others[0].der.as_slice(), others[1].der.as_slice());
+    as_server(&trust(&root), &[&leaf, one, &middle.der, two], HOST).unwrap();
+    refused(
+        &trust(&root),
+        &[&leaf, one, two, &middle.der],
+        HOST,
+        CertificateError::TooComplex,
+        AlertDescription::BAD_CERTIFICATE,
+    );
+    // Where nothing was left out, that is no reason.
+    let elsewhere = Ca::new(ca_params("elsewhere"));
+    refused(
+        &trust(&elsewhere),
+        &[&leaf, &middle.der],
+        HOST,
+        CertificateError::UnknownIssuer,
+        AlertDescription::UNKNOWN_CA,
+    );
+}
+
+/// RFC 4210, 4.4: a root CA that renews its key publishes its old and its new key, each certified
+/// by itself and by the other. All four are sent, in any order, to whoever trusts one of the two.
+#[test]
+fn a_root_that_renews_its_key() {
+    let (old, new) = (Ca::root(), Ca::root());
+    let old_with_new = new.certify(&old, &ca_params("root"));
+    let new_with_old = old.certify(&new, &ca_params("root"));
+    let four = [&old.der, &new.der, &old_with_new, &new_with_old].map(Vec::as_slice);
+    for issuer in [&old, &new] {
+        let leaf = issuer.leaf(&leaf_params(&[HOST]));
+        for trusted in [&old, &new] {
+            for order in 0..24 {
+                let mut left = four.to_vec();
+                let mut chain = vec![leaf.as_slice()];
+                let mut order = order;
+                for count in (1..=4).rev() {
+                    chain.push(left.remove(order % count));
+                    order /= count;
+                }
+                as_server(&trust(trusted), &chain, HOST).unwrap();
+            }
+        }
+    }
+}
+
+/// A CA below the root that renews its certificate and keeps its key.
+#[test]
+fn a_ca_that_is_renewed_again_and_again() {
+    let root = Ca::root();
+    let middle = root.below(ca_params("middle"));
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    let renewed: Vec<_> = (1_u64..=5)
+        .map(|serial| {
+            let mut params = ca_params("middle");
+            params.serial_number = Some(serial.into());
+            root.certify(&middle, &params)
+        })
+        .collect();
+    let mut chain = vec![leaf.as_slice()];
+    chain.extend(renewed.iter().map(Vec::as_slice));
+    as_server(&trust(&root), &chain, HOST).unwrap();
+}
+
+#[test]
+fn too_much_work() {
+    let root = Ca::root();
     let huge = vec![0x30; 70_000];
     refused(
         &trust(&root),
@@ -427,8 +520,8 @@ fn too_many_certificates_and_too_much_work() {
         AlertDescription::BAD_CERTIFICATE,
     );
 
-    // Nine CAs of one name, each signed by another of that name, have 9! orders, which are not even
-    // tried.
+    // Nine CAs of one name, each signed by another of that name, have 9! orders. Most of them are
+    // not even tried.
     let same: Vec<Ca> = (0..9).map(|_| Ca::new(ca_params("same"))).collect();
     let crossed: Vec<Ca> = same.iter().map(|ca| ca.below(ca_params("same"))).collect();
     let leaf = same[0].leaf(&leaf_params(&[HOST]));
@@ -476,41 +569,50 @@ fn a_ca_may_renew_its_key() {
 
 #[test]
 fn the_longest_search_is_short() {
-    // This chain makes path building take the most steps, among all ways to name nine CAs and their
-    // issuers by five names, with at most two CAs for each name (found by hill climbing). Each step
-    // finds a root of a matching name and verifies a signature.
+    // This chain makes path building take the most steps (213), among all ways to name nine CAs and
+    // their issuers by five names, with at most four certificates and two keys for each name (found
+    // by hill climbing). Each step to the name of a trusted root verifies a signature.
     let names = ["0", "1", "2", "3", "4"];
-    let tops = names.map(|name| Ca::new(ca_params(name)));
+    let keys: Vec<[Ca; 2]> = names
+        .map(|name| [Ca::new(ca_params(name)), Ca::new(ca_params(name))])
+        .into();
     let links = [
-        (0, 1),
-        (0, 1),
-        (1, 2),
-        (1, 2),
-        (2, 3),
-        (2, 3),
-        (3, 0),
-        (3, 3),
-        (4, 3),
+        (0, 0, 2),
+        (0, 0, 2),
+        (0, 1, 2),
+        (0, 1, 2),
+        (2, 0, 3),
+        (2, 1, 3),
+        (3, 0, 3),
+        (3, 1, 0),
+        (3, 1, 0),
     ];
     let links: Vec<Vec<u8>> = links
         .iter()
-        .map(|&(subject, issuer): &(usize, usize)| {
-            tops[issuer].below(ca_params(names[subject])).der
-        })
+        .zip(1_u64..)
+        .map(
+            |(&(subject, key, issuer), serial): (&(usize, usize, usize), _)| {
+                let mut params = ca_params(names[subject]);
+                params.serial_number = Some(serial.into());
+                keys[issuer][0].certify(&keys[subject][key], &params)
+            },
+        )
         .collect();
-    let leaf = tops[0].leaf(&leaf_params(&[HOST]));
+    let leaf = keys[0][0].leaf(&leaf_params(&[HOST]));
     let mut chain: Vec<&[u8]> = vec![&leaf];
     chain.extend(links.iter().map(Vec::as_slice));
-    let roots = Trust::roots_from_der(names.map(|name| Ca::new(ca_params(name)).der)).unwrap();
-    // The search completed, so it took less than the 100 signatures after which path validation
-    // gives up.
-    refused(
-        &roots,
-        &chain,
-        HOST,
-        CertificateError::BadSignature,
-        AlertDescription::BAD_CERTIFICATE,
-    );
+    // Path validation gives up after 100 signatures: 33 of the steps are to the name "0", 68 to "2"
+    // and 112 to "3".
+    for (name, error) in [
+        ("0", CertificateError::BadSignature),
+        ("1", CertificateError::UnknownIssuer),
+        ("2", CertificateError::BadSignature),
+        ("3", CertificateError::TooComplex),
+        ("4", CertificateError::UnknownIssuer),
+    ] {
+        let root = Ca::new(ca_params(name));
+        refused(&trust(&root), &chain, HOST, error.clone(), error.alert());
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use webpki::{EndEntityCert, Error, VerifiedPath};
 use crate::crypto::signature::VerifyingKey;
 use crate::error::CertificateError;
 use crate::identity::alt_name::AltName;
-use crate::identity::certificate::Certificate;
+use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::server_name::ServerName;
 use crate::identity::trust::revocation_lists::InForce;
 use crate::identity::validity::Validity;
@@ -158,7 +158,7 @@ pub(crate) fn verify(
     now: Now,
 ) -> Result<Duration, CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
-    let (issuers, unreadable) = issuers(others)?;
+    let Issuers { issuers, left_out } = Issuers::among(others);
     let leaf_der = pki::CertificateDer::from(*leaf);
     let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error))?;
     let usage = match role {
@@ -206,9 +206,13 @@ pub(crate) fn verify(
                 }
             }),
         )
-        .map_err(|error| match (reason(&error), unreadable) {
-            // This is only a guess, but better than saying that the issuer is missing.
-            (CertificateError::UnknownIssuer, Some(unreadable)) => unreadable,
+        .map_err(|error| match (reason(&error), left_out) {
+            // These are only guesses, but better than saying that the issuer is missing, or that
+            // another of its name did not sign.
+            (CertificateError::UnknownIssuer, Some(left_out)) => left_out,
+            (CertificateError::BadSignature, Some(CertificateError::TooComplex)) => {
+                CertificateError::TooComplex
+            }
             (error, _) => error,
         })?;
     if let Some(name) = name {
@@ -262,49 +266,66 @@ fn expires(
         })
 }
 
-/// How many distinct certificates of a chain may have the same subject: two, for a CA that renews
-/// its key.
+/// How many distinct certificates of a chain with one subject are used, and how many keys they may
+/// have: four and two, for a CA that renews its key and certifies the old one and the new one with
+/// each of them (RFC 4210, 4.4).
 ///
 /// webpki tries every order of issuers whose names fit, before it checks a signature. Nine with one
-/// name have 9! orders, and its budget of 200,000 steps ends that only after seconds. With two of a
-/// name, the search has at most 63 steps, each of which reads the chain once.
-const MAX_ONE_SUBJECT: usize = 2;
+/// name have 9! orders, and its budget of 200,000 steps ends that only after seconds. It uses a key
+/// under one name once in a path, so with these limits the search has at most 213 steps, each of
+/// which reads the chain once.
+const MAX_ONE_SUBJECT: usize = 4;
+const MAX_KEYS_OF_SUBJECT: usize = 2;
 
-/// Returns the certificates that may be between the leaf and a root, each once, and the error of
-/// the first one that cannot be read.
-///
-/// RFC 9846, 4.5.1: there may be extraneous ones, in any order.
-fn issuers<'a>(
-    others: &[&'a [u8]],
-) -> Result<(Vec<pki::CertificateDer<'a>>, Option<CertificateError>), CertificateError> {
-    let (mut issuers, mut subjects, mut unreadable) = (Vec::new(), Vec::new(), None);
-    for &der in others {
-        let read = match Certificate::parse(der) {
-            Ok(certificate)
-                if !issuers
-                    .iter()
-                    .any(|known: &pki::CertificateDer<'_>| **known == *der) =>
-            {
-                certificate
+/// The certificates of a chain that may be between the leaf and a root.
+#[derive(Default)]
+struct Issuers<'a> {
+    /// Each once.
+    issuers: Vec<pki::CertificateDer<'a>>,
+    /// Why the first of those that were left out was.
+    left_out: Option<CertificateError>,
+}
+
+impl<'a> Issuers<'a> {
+    /// RFC 9846, 4.5.1: there may be extraneous ones, in any order. Those beyond the limits are
+    /// left out, so a path that needs none of them is found.
+    fn among(others: &[&'a [u8]]) -> Self {
+        let (others, surplus) = others
+            .split_at_checked(MAX_CHAIN - 1)
+            .unwrap_or((others, &[]));
+        let (mut found, mut read) = (Self::default(), Vec::new());
+        for &der in others {
+            match Certificate::parse(der) {
+                Ok(_) if found.issuers.iter().any(|known| **known == *der) => {}
+                Ok(certificate) if is_surplus(&read, &certificate) => {
+                    found.left_out.get_or_insert(CertificateError::TooComplex);
+                }
+                Ok(certificate) => {
+                    found.issuers.push(der.into());
+                    read.push(certificate);
+                }
+                Err(error) => {
+                    found.left_out.get_or_insert(error);
+                }
             }
-            Ok(_) => continue,
-            Err(error) => {
-                unreadable = unreadable.or(Some(error));
-                continue;
-            }
-        };
-        if subjects
-            .iter()
-            .filter(|subject| **subject == read.subject)
-            .count()
-            == MAX_ONE_SUBJECT
-        {
-            return Err(CertificateError::TooComplex);
         }
-        issuers.push(pki::CertificateDer::from(der));
-        subjects.push(read.subject);
+        if !surplus.is_empty() {
+            found.left_out.get_or_insert(CertificateError::TooComplex);
+        }
+        found
     }
-    Ok((issuers, unreadable))
+}
+
+/// Returns true if there are enough certificates with the subject of this one.
+fn is_surplus(read: &[Certificate<'_>], certificate: &Certificate<'_>) -> bool {
+    let same = read
+        .iter()
+        .filter(|known| known.subject == certificate.subject);
+    let mut keys: Vec<_> = same.clone().map(|known| known.spki).collect();
+    keys.push(certificate.spki);
+    keys.sort_unstable();
+    keys.dedup();
+    same.count() >= MAX_ONE_SUBJECT || keys.len() > MAX_KEYS_OF_SUBJECT
 }
 
 /// The number of a certificate's names that an error contains.

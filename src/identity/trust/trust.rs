@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::crypto::signature::VerifyingKey;
 use crate::error::{CertificateError, ConfigError, Error};
-use crate::identity::certificate::{Certificate, MAX_CHAIN};
+use crate::identity::certificate::Certificate;
 use crate::identity::peer::{Trusted, VerifiedIdentity};
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
@@ -465,9 +465,6 @@ impl Trust {
         name: Option<&ServerName>,
         may_be: impl Fn(&ServerName) -> bool,
     ) -> Result<VerifiedIdentity, CertificateError> {
-        if chain.len() > MAX_CHAIN {
-            return Err(CertificateError::TooComplex);
-        }
         let leaf = Certificate::parse(chain.first().ok_or(CertificateError::Malformed)?)?;
         let public_key = leaf
             .public_key()

@@ -182,13 +182,10 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// Returns the DNS name in server_name.
+    /// Returns the DNS name in server_name, if there is one.
     pub(crate) fn server_name(&self) -> Option<&'a str> {
         self.find(|extension| match extension {
-            ClientHelloExtension::ServerName(names) => names.iter().find_map(|name| match name {
-                ServerName::HostName(name) => Some(*name),
-                ServerName::Other { .. } => None,
-            }),
+            ClientHelloExtension::ServerName(names) => names.iter().find_map(ServerName::dns_name),
             _ => None,
         })
     }

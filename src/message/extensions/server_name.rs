@@ -14,7 +14,7 @@
 //!
 //! A server that used the name answers with an empty extension in EncryptedExtensions.
 
-use core::net::IpAddr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::{Fault, Illegal};
 use crate::message::codec::{Reader, Writer};
@@ -36,11 +36,29 @@ const MAX_DNS_NAME: usize = 253;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ServerName<'a> {
-    /// A DNS name in ASCII, without a trailing dot, and not an IP address. Upper case is preserved.
+    /// A DNS name in ASCII, or what some clients send instead: a DNS name with a trailing dot, or
+    /// an IP address. The text is as it came; [`dns_name`](Self::dns_name) returns the name.
     HostName(&'a str),
     /// A future type. RFC 6066 requires all of them to begin with a length, so that they can be
     /// skipped.
     Other { name_type: u8, name: &'a [u8] },
+}
+
+impl<'a> ServerName<'a> {
+    /// Returns the DNS name, without a trailing dot. Upper case is preserved.
+    ///
+    /// RFC 6066, 3, permits neither a trailing dot nor literal addresses, but does not say what a
+    /// server does about them. An address counts as no name, as in rustls: clients that were given
+    /// an address to connect to send it as it is (`mosquitto_pub -h 127.0.0.1`, stunnel), so a
+    /// refusal would stop them, and one name for every address would be chosen by the client.
+    pub(crate) fn dns_name(&self) -> Option<&'a str> {
+        match self {
+            Self::HostName(name) => {
+                Some(without_trailing_dot(name)).filter(|name| !is_ip_address(name))
+            }
+            Self::Other { .. } => None,
+        }
+    }
 }
 
 /// Reads the names, at most one of each type.
@@ -85,27 +103,45 @@ pub(crate) fn write(names: &[ServerName<'_>], w: &mut Writer) {
     });
 }
 
-/// Checks a DNS name. RFC 6066, 3: ASCII without a trailing dot; literal IPv4 and IPv6 addresses
-/// are not permitted.
+/// Checks the text of a host_name: a DNS name, perhaps with a trailing dot, or an IP address.
 ///
 /// Applications use it as a DNS name, and make paths and keys from it, so only such names are
 /// accepted: labels of letters, digits, hyphens and underscores (which many names have). This
-/// excludes spaces, control characters and the zero byte, and a colon, which would make it an IPv6
-/// address or add a port.
+/// excludes spaces, control characters and the zero byte, and a colon, which would add a port.
 fn host_name(bytes: &[u8]) -> Result<&str, Illegal> {
-    let name = str::from_utf8(bytes).map_err(|_| Illegal::ServerName)?;
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
+    let text = str::from_utf8(bytes).map_err(|_| Illegal::ServerName)?;
+    let name = without_trailing_dot(text);
     let is_name = name.len() <= MAX_DNS_NAME && name.split('.').all(is_label);
-    if is_name && name.parse::<IpAddr>().is_err() {
-        Ok(name)
+    if is_name || is_ip_address(name) {
+        Ok(text)
     } else {
         Err(Illegal::ServerName)
     }
+}
+
+fn without_trailing_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Returns true for an IPv4 address, and for an IPv6 address, which may have a zone and be in
+/// brackets, as in a URL.
+fn is_ip_address(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let v6 = inner.unwrap_or(text);
+    let is_v6 = match v6.split_once('%') {
+        Some((address, zone)) => address.parse::<Ipv6Addr>().is_ok() && is_label(zone),
+        None => v6.parse::<Ipv6Addr>().is_ok(),
+    };
+    is_v6 || text.parse::<Ipv4Addr>().is_ok()
 }
 
 #[cfg(test)]
@@ -196,22 +232,75 @@ mod tests {
         );
     }
 
-    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot";
-    /// literal addresses "are not permitted".
+    /// RFC 6066, 3: "represented as a byte string using ASCII encoding without a trailing dot".
+    /// Some clients send the dot.
+    #[test]
+    fn a_trailing_dot_is_left_out() {
+        for name in ["server.", "Server.Example.", "192.0.2.1.example."] {
+            let bytes = with_name(name.as_bytes());
+            let Message::ClientHello(hello) = Message::decode(&bytes).unwrap() else {
+                panic!("not a ClientHello")
+            };
+            assert_eq!(hello.server_name(), Some(&name[..name.len() - 1]));
+            // A second ClientHello is compared with what came.
+            assert_eq!(Message::ClientHello(hello).encode().unwrap(), bytes);
+        }
+    }
+
+    /// RFC 6066, 3: "Literal IPv4 and IPv6 addresses are not permitted". Some clients send them.
+    #[test]
+    fn an_ip_address_is_no_name() {
+        for name in [
+            "192.0.2.1",
+            "192.0.2.1.",
+            "2001:db8::1",
+            "2001:DB8::1",
+            "::1",
+            "::ffff:192.0.2.1",
+            "[::1]",
+            "[2001:db8::1]",
+            "fe80::1%eth0",
+            "[fe80::1%2]",
+        ] {
+            let bytes = with_name(name.as_bytes());
+            let Message::ClientHello(hello) = Message::decode(&bytes).unwrap() else {
+                panic!("not a ClientHello")
+            };
+            assert_eq!(hello.server_name(), None, "{name}");
+            assert_eq!(Message::ClientHello(hello).encode().unwrap(), bytes);
+        }
+    }
+
+    /// RFC 6066, 3: "the fully qualified DNS hostname of the server".
     #[test]
     fn what_is_no_dns_name_is_refused() {
+        // RFC 1035, 2.3.4: 255 bytes with all lengths, so 253 as text.
+        let long = ["abc"; 63].join(".");
+        let (longest, too_long) = (format!("a.{long}"), format!("ab.{long}"));
+        assert_eq!((longest.len(), too_long.len()), (253, 254));
         for name in [
-            "server.",
             ".",
-            "192.0.2.1",
-            "2001:db8::1",
-            "::1",
-            "[::1]",
+            "..",
+            "server..",
+            ".server",
+            "a..b",
             "server:443",
+            "192.0.2.1:443",
+            "[192.0.2.1]",
+            "[::1]:443",
+            "[::1",
+            "::1]",
+            "[]",
+            "[server]",
+            "192.0.2.1%eth0",
+            "server%eth0",
+            "fe80::1%",
+            "fe80::1%a b",
             "m\u{fc}nchen.example",
             "a b",
             "a\0b",
             "a\n",
+            &too_long,
         ] {
             let fault = fault(&with_name(name.as_bytes()));
             assert!(
@@ -231,6 +320,8 @@ mod tests {
             "xn--mnchen-3ya.example",
             "1.example",
             "192.0.2.1.example",
+            &longest,
+            &format!("{longest}."),
         ] {
             assert!(
                 Message::decode(&with_name(name.as_bytes())).is_ok(),

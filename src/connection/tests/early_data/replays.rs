@@ -387,61 +387,101 @@ fn cve_2025_6395_psk_of_early_data_removed_in_the_second_client_hello() {
 
 /// 4.3.10: "up to the configured max_early_data_size". What a client may have sent under our ticket
 /// is skipped in addition to what any client may send. It counts twice, because padding cannot be
-/// distinguished from content.
+/// distinguished from content. A ticket may be older than the configuration, and then its own limit
+/// counts.
 #[test]
-fn what_is_configured_is_skipped_on_top() {
+fn what_was_allowed_is_skipped_on_top() {
+    const ALLOWED: u32 = 10_000;
     const BUDGET: usize = 64 * 1024 + 2 * 10_000;
+    for (allowed, configured, known) in [
+        (ALLOWED, Some(ALLOWED), true),
+        (1000, Some(ALLOWED), true),
+        (1000, Some(ALLOWED), false),
+        (ALLOWED, Some(1000), true),
+        (ALLOWED, None, true),
+    ] {
+        let keys = TicketKeys::rotating();
+        let build = |size: Option<u32>| {
+            let builder = builder().ticket_keys(keys.clone());
+            let builder = match size {
+                Some(size) => builder.early_data(size, guard()),
+                None => builder,
+            };
+            builder.build().unwrap()
+        };
+        let (ticket, server) = (ticket_of(&build(Some(allowed))), build(configured));
+        if !known {
+            keys.clear();
+        }
+        // 5 records of 16 KiB of ciphertext, and the rest.
+        let spend = |puppet: &mut Puppet| {
+            let keys = puppet.early.as_mut().unwrap();
+            let mut records: Vec<_> = (0..5).map(|_| early(keys, &[0xed; 16384 - 17])).collect();
+            records.push(early(keys, &[0xed; BUDGET - 5 * 16384 - 17]));
+            assert_eq!(
+                records.iter().map(|record| record.len() - 5).sum::<usize>(),
+                BUDGET
+            );
+            puppet.feed(&records.concat()).unwrap();
+        };
+        let rejected = || {
+            let mut puppet = Puppet::calling_early(&server, &ticket);
+            puppet.say_client_hello();
+            puppet.hear_flight();
+            assert!(!puppet.is_accepted());
+            spend(&mut puppet);
+            puppet
+        };
+        rejected().lead_server_to("CONNECTED");
+        let mut puppet = rejected();
+        let record = early(puppet.early.as_mut().unwrap(), b"");
+        refused!(puppet, record, "WAIT_FINISHED", 20, Fault::BadRecordMac);
+
+        let retried = || {
+            let mut puppet = asked_again(&server, &ticket);
+            spend(&mut puppet);
+            puppet
+        };
+        let mut puppet = retried();
+        puppet.say_client_hello();
+        puppet.hear_flight();
+        puppet.lead_server_to("CONNECTED");
+        let mut puppet = retried();
+        let record = early(puppet.early.as_mut().unwrap(), b"");
+        refused!(
+            puppet,
+            record,
+            "START",
+            10,
+            Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
+        );
+    }
+}
+
+/// The client's early data is under its first PSK (4.3.10), so no other ticket adds to the budget.
+#[test]
+fn only_the_first_ticket_adds_to_what_is_skipped() {
+    const BUDGET: usize = 64 * 1024;
     let keys = TicketKeys::rotating();
-    let build = || {
-        builder()
+    let ticket = ticket_of(
+        &builder()
             .ticket_keys(keys.clone())
             .early_data(10_000, guard())
             .build()
-            .unwrap()
-    };
-    let (ticket, server) = (ticket_of(&build()), build());
-    // 5 records of 16 KiB of ciphertext, and the remainder.
-    let spend = |puppet: &mut Puppet| {
-        let keys = puppet.early.as_mut().unwrap();
-        let mut records: Vec<_> = (0..5).map(|_| early(keys, &[0xed; 16384 - 17])).collect();
-        records.push(early(keys, &[0xed; BUDGET - 5 * 16384 - 17]));
-        assert_eq!(
-            records.iter().map(|record| record.len() - 5).sum::<usize>(),
-            BUDGET
-        );
-        puppet.feed(&records.concat()).unwrap();
-    };
-    let rejected = || {
-        let mut puppet = Puppet::calling_early(&server, &ticket);
-        puppet.say_client_hello();
-        puppet.hear_flight();
-        assert!(!puppet.is_accepted());
-        spend(&mut puppet);
-        puppet
-    };
-    rejected().lead_server_to("CONNECTED");
-    let mut puppet = rejected();
-    let record = early(puppet.early.as_mut().unwrap(), b"");
-    refused!(puppet, record, "WAIT_FINISHED", 20, Fault::BadRecordMac);
-
-    let retried = || {
-        let mut puppet = asked_again(&server, &ticket);
-        spend(&mut puppet);
-        puppet
-    };
-    let mut puppet = retried();
+            .unwrap(),
+    );
+    let server = builder().ticket_keys(keys).build().unwrap();
+    let mut puppet = Puppet::calling_early(&server, &ticket);
+    puppet.psks.insert(0, Psk::unknown());
     puppet.say_client_hello();
     puppet.hear_flight();
-    puppet.lead_server_to("CONNECTED");
-    let mut puppet = retried();
-    let record = early(puppet.early.as_mut().unwrap(), b"");
-    refused!(
-        puppet,
-        record,
-        "START",
-        10,
-        Fault::UnexpectedRecord { got } if got.0 == APPLICATION_DATA
-    );
+    let keys = puppet.early.as_mut().unwrap();
+    let records: Vec<_> = (0..BUDGET / 16384)
+        .map(|_| early(keys, &[0xed; 16384 - 17]))
+        .collect();
+    let over = early(keys, b"");
+    puppet.feed(&records.concat()).unwrap();
+    refused!(puppet, over, "WAIT_FINISHED", 20, Fault::BadRecordMac);
 }
 
 /// A limit that no client reaches causes no overflow.

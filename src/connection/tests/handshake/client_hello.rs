@@ -351,8 +351,7 @@ fn no_common_protocol() {
     );
 }
 
-/// RFC 6066, section 3: "unrecognized_name"; not more than one name of a type; no IP addresses, no
-/// trailing dot.
+/// RFC 6066, section 3: "unrecognized_name"; not more than one name of a type.
 #[test]
 fn server_names() {
     let by_name = Server::builder()
@@ -368,13 +367,7 @@ fn server_names() {
     );
     accepted(&by_name, |hello| set(hello, host("DB.Internal")));
     accepted(&server(), |hello| set(hello, host("other.internal")));
-    for name in [
-        "db.internal.",
-        "192.0.2.1",
-        "2001:db8::1",
-        "db internal",
-        "dü.internal",
-    ] {
+    for name in ["db.internal:443", "db internal", "dü.internal"] {
         refused_hello!(
             |hello| set(hello, host(name)),
             47,
@@ -403,6 +396,55 @@ fn server_names() {
             problem: DecodeProblem::Empty,
             ..
         }
+    );
+}
+
+/// RFC 6066, section 3: "without a trailing dot"; "Literal IPv4 and IPv6 addresses are not
+/// permitted". Clients send both: the dot is left out, and an address counts as no name at all.
+#[test]
+fn server_names_that_are_not_permitted() {
+    let host = |name: &'static str| ServerName(vec![message::ServerName::HostName(name)]);
+    let by_name = || Server::builder().identity_by_name(WORLD.server.clone());
+    // The default identity serves a client that names nobody.
+    let with_default = by_name().identity(WORLD.server.clone()).build().unwrap();
+    for (name, meant) in [
+        ("DB.Internal.", Some("db.internal")),
+        ("192.0.2.1", None),
+        ("2001:db8::1", None),
+        ("[::1]", None),
+    ] {
+        for retried in [false, true] {
+            let mut puppet = Puppet::calling(&with_default);
+            if retried {
+                let hello = puppet.make_client_hello(|hello| {
+                    shares(hello).clear();
+                    set(hello, host(name));
+                });
+                puppet.say(&hello).unwrap();
+                puppet.hear_retry();
+            }
+            let hello = puppet.make_client_hello(|hello| set(hello, host(name)));
+            puppet.say(&hello).unwrap();
+            // EncryptedExtensions: the answer to server_name(0), where there was a name.
+            let answer: &[u8] = match meant {
+                Some(_) => &[0, 4, 0, 0, 0, 0],
+                None => &[0, 0],
+            };
+            let flight = puppet.hear_flight();
+            assert_eq!(flight[1], message(8, answer), "{name}");
+            puppet.lead_server_to("CONNECTED");
+            assert_eq!(puppet.us.negotiated().unwrap().server_name(), meant);
+        }
+    }
+    accepted(&by_name().build().unwrap(), |hello| {
+        set(hello, host("db.internal."));
+    });
+    // RFC 9846, 9.2: "a ClientHello lacking a "server_name" extension".
+    refused_by!(
+        &by_name().build().unwrap(),
+        |hello| set(hello, host("192.0.2.1")),
+        109,
+        Fault::MissingExtension { extension, .. } if extension.0 == 0
     );
 }
 

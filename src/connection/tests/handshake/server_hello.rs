@@ -502,22 +502,22 @@ fn unknown_handshake_length_is_bounded_before_it_is_waited_for() {
         puppet,
         plain(22, &[2, 0xff, 0xff, 0xff]),
         "WAIT_SH",
-        50,
+        80,
         Fault::MessageTooLong {
             length: 0x100_0003,
-            limit: 32768
+            limit: 81920
         }
     );
     let mut puppet = Puppet::serving(&client());
-    let length = vector(3, &[0; 32765]);
+    let length = vector(3, &[0; 81917]);
     refused!(
         puppet,
         plain(22, &[&[2], &length[..3]].concat()),
         "WAIT_SH",
-        50,
+        80,
         Fault::MessageTooLong {
-            length: 32769,
-            limit: 32768
+            length: 81921,
+            limit: 81920
         }
     );
 }

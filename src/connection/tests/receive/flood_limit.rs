@@ -1,12 +1,16 @@
 //! Legal records and messages without content are limited, but a peer that sends data does not
 //! reach the limit.
 
-use crate::connection::tests::puppet::server::{key_update, new_session_ticket};
+use core::time::Duration;
+
+use crate::client::Client;
+use crate::connection::tests::puppet::server::key_update;
 use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, plain, refused,
+    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, message, now, refused, vector,
 };
+use crate::crypto::random::SystemRandom;
 use crate::error::Fault;
-use crate::server::Server;
+use crate::time::Now;
 
 /// How many idle records or messages in a row are accepted. This is our policy.
 const IDLE: usize = 64;
@@ -16,7 +20,6 @@ fn idle(puppet: &mut Puppet, kind: &str) -> Vec<u8> {
     match kind {
         "empty data" => puppet.protect(APPLICATION_DATA, &[], 5),
         "user_canceled" => puppet.protect(ALERT, &[1, 90], 0),
-        "tickets" => puppet.protect(HANDSHAKE, &new_session_ticket(), 0),
         "KeyUpdates" | "requests" => {
             let record = puppet.protect(HANDSHAKE, &key_update(u8::from(kind == "requests")), 0);
             puppet.write.as_mut().unwrap().update();
@@ -26,21 +29,8 @@ fn idle(puppet: &mut Puppet, kind: &str) -> Vec<u8> {
     }
 }
 
-/// Returns all kinds that this side may receive.
-fn kinds(puppet: &Puppet) -> &'static [&'static str] {
-    let all = &[
-        "empty data",
-        "user_canceled",
-        "KeyUpdates",
-        "requests",
-        "tickets",
-    ];
-    if puppet.side == crate::connection::tests::puppet::Side::Server {
-        all
-    } else {
-        &all[..4]
-    }
-}
+/// All kinds that may come to either side.
+const KINDS: [&str; 4] = ["empty data", "user_canceled", "KeyUpdates", "requests"];
 
 /// Hears our answers to requests, so that the keys follow.
 fn hear_answers(puppet: &mut Puppet) {
@@ -52,11 +42,8 @@ fn hear_answers(puppet: &mut Puppet) {
 
 #[test]
 fn each_kind_is_bounded() {
-    for index in 0..5 {
+    for kind in KINDS {
         for mut puppet in Puppet::both_connected() {
-            let Some(kind) = kinds(&puppet).get(index) else {
-                continue;
-            };
             for _ in 0..IDLE {
                 let record = idle(&mut puppet, kind);
                 puppet.feed(&record).unwrap();
@@ -78,9 +65,8 @@ fn each_kind_is_bounded() {
 #[test]
 fn a_mixture_is_bounded() {
     for mut puppet in Puppet::both_connected() {
-        let kinds = kinds(&puppet);
         for index in 0..IDLE {
-            let record = idle(&mut puppet, kinds[index % kinds.len()]);
+            let record = idle(&mut puppet, KINDS[index % KINDS.len()]);
             puppet.feed(&record).unwrap();
             hear_answers(&mut puppet);
         }
@@ -136,43 +122,97 @@ fn answers_are_not_counted() {
     }
 }
 
-/// The configuration limits handshake messages as soon as the header has arrived, however they are
-/// split.
+/// So many tickets in a row are let through; no more than `IDLE` of them are used.
+const TICKETS: usize = 1024;
+
+/// A ticket that can be told from the others.
+fn ticket(number: usize) -> Vec<u8> {
+    let parts = [
+        &3600_u32.to_be_bytes()[..],
+        &[1, 2, 3, 4],
+        &vector(1, &[0]),
+        &vector(2, format!("ticket {number}").as_bytes()),
+        &vector(2, &[]),
+    ];
+    message(4, &parts.concat())
+}
+
+/// The newest ticket that this client has stored.
+fn newest(client: &Client) -> Option<String> {
+    let (ticket, _) = Puppet::serving(client).offered_ticket()?;
+    Some(String::from_utf8(ticket).unwrap())
+}
+
+/// RFC 9846, 4.7.1: "The server MAY send multiple tickets", and a client need not use them: those
+/// that come beyond use are ignored, in one record or many, and the connection goes on.
 #[test]
-fn long_messages() {
-    let server = Server::builder()
-        .identity(WORLD.server.clone())
-        .max_handshake_size(5000)
-        .build()
-        .unwrap();
-    let mut puppet = Puppet::calling(&server);
-    let length = u16::try_from(5000 - 4 + 1).unwrap().to_be_bytes();
-    for byte in [1, 0, length[0]] {
-        puppet.feed(&plain(HANDSHAKE, &[byte])).unwrap();
+fn tickets_beyond_use_are_ignored() {
+    for at_once in [1, 7, TICKETS] {
+        let client = Client::builder()
+            .trust(WORLD.authority.trust())
+            .build()
+            .unwrap();
+        let mut puppet = Puppet::serving_at(&client, "CONNECTED");
+        let tickets: Vec<_> = (1..=TICKETS).map(ticket).collect();
+        for some in tickets.chunks(at_once) {
+            for part in some.concat().chunks(16384) {
+                let record = puppet.protect(HANDSHAKE, part, 0);
+                puppet.feed(&record).unwrap();
+            }
+        }
+        assert_eq!(newest(&client).as_deref(), Some("ticket 64"));
+        // They use up none of what other messages may.
+        for _ in 0..IDLE {
+            let record = idle(&mut puppet, "requests");
+            puppet.feed(&record).unwrap();
+            hear_answers(&mut puppet);
+        }
+        puppet.send(b"data").unwrap();
+        assert_eq!(puppet.delivered, b"data");
+        // After data they are used again.
+        let record = puppet.protect(HANDSHAKE, &ticket(5000), 0);
+        puppet.feed(&record).unwrap();
+        assert_eq!(newest(&client).as_deref(), Some("ticket 5000"));
     }
+}
+
+/// A flood of them is bounded all the same.
+#[test]
+fn too_many_tickets() {
+    let mut puppet = Puppet::client_at("CONNECTED");
+    for number in 0..TICKETS {
+        let record = puppet.protect(HANDSHAKE, &ticket(number), 0);
+        puppet.feed(&record).unwrap();
+    }
+    let record = puppet.protect(HANDSHAKE, &ticket(TICKETS), 0);
     refused!(
         puppet,
-        plain(HANDSHAKE, &[length[1]]),
-        "START",
-        50,
-        Fault::MessageTooLong {
-            length: 5001,
-            limit: 5000
-        }
+        record,
+        "CONNECTED",
+        10,
+        Fault::TooMany { limit: TICKETS, .. }
     );
-    for mut puppet in Puppet::both_connected() {
-        let record = puppet.protect(HANDSHAKE, &[24, 1, 0, 0], 0);
-        refused!(
-            puppet,
-            record,
-            "CONNECTED",
-            50,
-            Fault::MessageTooLong {
-                length: 65540,
-                limit: 32768
-            }
-        );
+}
+
+/// Time makes up for them too: a server may give out a ticket now and then for as long as it likes.
+#[test]
+fn tickets_now_and_then() {
+    let client = Client::builder()
+        .trust(WORLD.authority.trust())
+        .build()
+        .unwrap();
+    let mut puppet = Puppet::serving_at(&client, "CONNECTED");
+    for number in 0..3 * TICKETS {
+        let record = puppet.protect(HANDSHAKE, &ticket(number), 0);
+        puppet.us.input()[..record.len()].copy_from_slice(&record);
+        puppet.us.received(record.len());
+        let later = Now {
+            monotonic: Duration::from_secs(number.try_into().unwrap()),
+            ..now()
+        };
+        puppet.us.process(later, &mut SystemRandom).unwrap();
     }
+    assert_eq!(newest(&client).as_deref(), Some("ticket 3071"));
 }
 
 /// A peer that requests new keys and does not read cannot make answers accumulate: at most one

@@ -224,7 +224,6 @@ fn a_cookie_that_does_not_fit() {
     let crumbs = vec![7; 65535 - 12];
     let client = Client::builder()
         .trust(WORLD.authority.trust())
-        .max_handshake_size(1 << 17)
         .build()
         .unwrap();
     let mut puppet = Puppet::serving(&client);

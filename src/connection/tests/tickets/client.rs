@@ -359,7 +359,7 @@ fn oversized_tickets() {
         (30_000, false),
         (65535, false),
     ] {
-        let client = builder().max_handshake_size(1 << 17).build().unwrap();
+        let client = builder().build().unwrap();
         let mut puppet = Puppet::serving_at(&client, "CONNECTED");
         for part in ticket(3600, 7, &[0], &vec![0x71; length]).chunks(16384) {
             let record = puppet.protect(HANDSHAKE, part, 0);
@@ -372,6 +372,28 @@ fn oversized_tickets() {
                 .map(|(ticket, _)| ticket.len()),
             kept.then_some(length)
         );
+    }
+}
+
+/// The same if it is the rest of the ClientHello that is long: `Extension extensions<8..2^16-1>`
+/// (4.2.2).
+#[test]
+fn a_ticket_beside_long_extensions() {
+    for (protocols, kept) in [(190, true), (200, false), (250, false)] {
+        // Each takes 256 bytes.
+        let protocols = (0..protocols).map(|number| format!("{number:0>255}"));
+        let client = builder().alpn(protocols).build().unwrap();
+        let mut puppet = Puppet::serving_at(&client, "CONNECTED");
+        let record = puppet.protect(HANDSHAKE, &ticket(3600, 7, &[0], &[0x71; 15_000]), 0);
+        puppet.feed(&record).unwrap();
+        let mut puppet = Puppet::serving(&client);
+        assert_eq!(puppet.offered_ticket().is_some(), kept);
+        // RFC 9149, section 3: without a session "resumption_count to 0".
+        let (_, resumption_count) = puppet.offer().ticket_request().unwrap();
+        assert_eq!(resumption_count > 0, kept);
+        puppet.lead_to("CONNECTED");
+        puppet.send(b"data").unwrap();
+        assert_eq!(puppet.delivered, b"data");
     }
 }
 

@@ -4,17 +4,18 @@
 use core::time::Duration;
 
 use crate::connection::Status;
-use crate::connection::tests::puppet::client::{add, asking_server, required};
+use crate::connection::tests::puppet::client::{add, add_raw, asking_server, required};
 use crate::connection::tests::puppet::session::Ticket;
 use crate::connection::tests::puppet::{
-    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, now, refused, server,
+    ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, message, now, plain, refused, server,
 };
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
+use crate::identity::{Identity, Trust};
 use crate::message::ClientHelloExtension::{RecordSizeLimit, TicketRequest};
 use crate::message::Message;
-use crate::server::{Server, ServerBuilder};
+use crate::server::{ClientAuth, Server, ServerBuilder};
 use crate::session::{TicketKey, TicketKeys};
 use crate::time::Now;
 
@@ -388,4 +389,80 @@ fn they_keep_to_the_record_size_limit() {
     }
     assert!(rest.is_empty() && records > 4, "{records}");
     assert_eq!(puppet.hear_tickets().len(), 2);
+}
+
+// ---- what fits ----
+
+/// A client with a certificate that has so many names, and so is long.
+fn with_names(count: usize) -> Identity {
+    let names: Vec<_> = (0..count)
+        .map(|number| format!("a-rather-long-label-{number:04}.internal"))
+        .collect();
+    Identity::self_signed(names.iter().map(String::as_str)).unwrap()
+}
+
+/// A server that knows this client by its key, and accepts messages of this length.
+fn with_limit(client: &Identity, keys: &TicketKeys, limit: Option<usize>) -> Server {
+    let server = builder()
+        .client_auth(ClientAuth::Required(Trust::keys([client.public_key()])))
+        .ticket_keys(keys.clone());
+    match limit {
+        Some(limit) => server.max_handshake_size(limit),
+        None => server,
+    }
+    .build()
+    .unwrap()
+}
+
+/// 4.7.1: a ticket comes back in a ClientHello, so it is given only if that is not too long for us:
+/// `max_handshake_size`, with 192 bytes to spare (ours). Clients that got a longer one would be
+/// refused once for each such ticket. Beside the ticket, pre_shared_key has 63 bytes at most, and
+/// early_data 4.
+#[test]
+fn a_ticket_fits_our_own_limit() {
+    const LIMIT: usize = 4096;
+    let (mut given, mut not_given) = (0, 0);
+    for count in [1, 20, 40, 50, 60, 70, 80, 85, 90, 95, 100] {
+        let (client, keys) = (with_names(count), TicketKeys::rotating());
+        let calling = |limit| {
+            let mut puppet = Puppet::calling_for_tickets(&with_limit(&client, &keys, limit));
+            puppet.identity = client.clone();
+            puppet
+        };
+        let ticket_len = calling(None).finish_for_tickets()[0].ticket.len();
+        let mut puppet = calling(Some(LIMIT));
+        let hello_len = puppet.make_client_hello(|_| {}).len();
+        let tickets = puppet.finish_for_tickets();
+        let fits = hello_len + 63 + 4 + ticket_len + 192 <= LIMIT;
+        assert_eq!(tickets.len(), if fits { 2 } else { 0 }, "{count} names");
+        given += usize::from(fits);
+        not_given += usize::from(!fits);
+        // Each is worth another connection, and leaves another ticket, which takes its place.
+        for ticket in tickets {
+            let server = with_limit(&client, &keys, Some(LIMIT));
+            let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+            puppet.say_client_hello();
+            assert_eq!(puppet.hear_flight().len(), 3);
+            assert_eq!(puppet.finish_for_tickets().len(), 1);
+        }
+    }
+    assert!(given >= 5 && not_given >= 2, "{given} and {not_given}");
+}
+
+/// The same for a limit that is not ours: `Extension extensions<8..2^16-1>` (4.2.2).
+#[test]
+fn a_ticket_fits_the_extensions_of_a_client_hello() {
+    let (client, keys) = (with_names(150), TicketKeys::rotating());
+    for (extension, expected) in [(50_000, 2), (62_000, 0)] {
+        let mut puppet = Puppet::calling_for_tickets(&with_limit(&client, &keys, None));
+        puppet.identity = client.clone();
+        let hello =
+            puppet.make_client_hello(|hello| add_raw(hello, 0xfafa, vec![0; extension].leak()));
+        puppet.transcript.extend_from_slice(&hello);
+        for part in hello.chunks(16384) {
+            puppet.feed(&plain(HANDSHAKE, part)).unwrap();
+        }
+        puppet.hear_flight();
+        assert_eq!(puppet.finish_for_tickets().len(), expected);
+    }
 }

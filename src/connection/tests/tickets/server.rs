@@ -714,6 +714,8 @@ fn a_ticket_of_another_configuration() {
 /// not matter.
 #[test]
 fn a_ticket_of_another_name() {
+    /// No name, though clients send it in the place of one.
+    const ADDRESS: &str = "192.0.2.1";
     let server = server();
     let host = |name: &'static str| ServerName(vec![message::ServerName::HostName(name)]);
     let ticket_for = |name: Option<&'static str>| {
@@ -736,9 +738,12 @@ fn a_ticket_of_another_name() {
         let resumed = puppet.hear_flight().len() == 3;
         puppet.finish_for_tickets();
         // 4.7.1: "implementations MUST use the value sent in the resumption ClientHello".
+        let meant = name.filter(|name| *name != ADDRESS);
         assert_eq!(
             puppet.us.negotiated().unwrap().server_name(),
-            name.map(str::to_ascii_lowercase).as_deref()
+            meant
+                .map(|name| name.trim_end_matches('.').to_ascii_lowercase())
+                .as_deref()
         );
         resumed
     };
@@ -751,6 +756,10 @@ fn a_ticket_of_another_name() {
     assert!(taken(&two, Some("other.internal")) && taken(&none, None));
     assert!(!taken(&one, Some("other.internal")) && !taken(&one, None));
     assert!(!taken(&two, Some("db.internal")) && !taken(&none, Some("db.internal")));
+    let (dotted, address) = (ticket_for(Some("db.internal.")), ticket_for(Some(ADDRESS)));
+    assert!(taken(&dotted, Some("db.internal")) && taken(&one, Some("db.internal.")));
+    assert!(taken(&address, None) && taken(&none, Some(ADDRESS)));
+    assert!(!taken(&address, Some("db.internal")) && !taken(&one, Some(ADDRESS)));
 }
 
 // ---- early data ----
