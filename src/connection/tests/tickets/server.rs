@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::code_point::{CertificateType, CipherSuite, ExtensionType, SignatureScheme};
 use crate::connection::tests::puppet::client::{add, asking_server, remove, required, set};
+use crate::connection::tests::puppet::server::encrypted_extensions;
 use crate::connection::tests::puppet::session::{Psk, Ticket};
 use crate::connection::tests::puppet::{
     APPLICATION_DATA, HANDSHAKE, Keys, Puppet, WORLD, certificate_message, extension, message, now,
@@ -18,7 +19,7 @@ use crate::handshake::Question;
 use crate::identity::{Identity, Validity};
 use crate::key_schedule::EarlySecret;
 use crate::message::ClientHelloExtension::{
-    EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType, ServerName,
+    Alpn, EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType, ServerName,
     SignatureAlgorithms, SupportedGroups,
 };
 use crate::message::{self, ClientHello};
@@ -452,6 +453,43 @@ fn extensions_beside_a_psk() {
     );
 }
 
+/// RFC 6066, section 3: "When resuming a session, the server MUST NOT include a server_name
+/// extension". A full handshake answers it.
+#[test]
+fn server_name_is_not_answered_again() {
+    let server = builder().alpn(["h2"]).build().unwrap();
+    let alpn = |hello: &mut ClientHello<'_>| add(hello, Alpn(vec![b"h2"]));
+    // `ProtocolName protocol_name_list<2..2^16-1>`
+    let chosen = extension(16, &[0, 3, 2, b'h', b'2']);
+    let answers = |puppet: &mut Puppet| {
+        let hello = puppet.make_client_hello(alpn);
+        puppet.say(&hello).unwrap();
+        puppet.hear_flight()[1].clone()
+    };
+    let mut puppet = Puppet::calling_for_tickets(&server);
+    assert_eq!(
+        answers(&mut puppet),
+        encrypted_extensions(&[extension(0, &[]), chosen.clone()].concat())
+    );
+    let mut ticket = puppet.finish_for_tickets().remove(0);
+    // The name is still the connection's, and the session's.
+    for _ in 0..2 {
+        let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+        assert_eq!(answers(&mut puppet), encrypted_extensions(&chosen));
+        ticket = puppet.finish_for_tickets().remove(0);
+        let negotiated = puppet.us.negotiated().unwrap();
+        assert!(negotiated.resumed());
+        assert_eq!(negotiated.server_name(), Some("db.internal"));
+    }
+    // A ticket that is not taken resumes nothing.
+    let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+    puppet.psks = vec![Psk::unknown()];
+    assert_eq!(
+        answers(&mut puppet),
+        encrypted_extensions(&[extension(0, &[]), chosen].concat())
+    );
+}
+
 /// RFC 7250 says nothing of resumption, where nobody shows anything; rustls' clients want the
 /// answer of a full handshake there too.
 #[test]
@@ -474,10 +512,7 @@ fn certificate_types_with_a_psk() {
     let hello = puppet.make_client_hello(raw);
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    assert_eq!(
-        flight[1],
-        message(8, &[&[0, 9, 0, 0, 0, 0][..], &extension(20, &[2])].concat())
-    );
+    assert_eq!(flight[1], encrypted_extensions(&extension(20, &[2])));
     assert_eq!(flight.len(), 3);
 }
 
@@ -770,7 +805,7 @@ fn early_data_under_a_good_ticket_is_skipped() {
         );
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
-        assert_eq!(flight[1], message(8, &[0, 4, 0, 0, 0, 0]));
+        assert_eq!(flight[1], encrypted_extensions(&[]));
         assert_eq!(flight.len(), 3);
         for _ in 0..3 {
             puppet
