@@ -133,10 +133,11 @@ impl Negotiated {
             .client_auth
             .trust()
             .filter(|_| self.psk.is_none());
+        let resumed = self.psk.as_ref().is_some_and(|psk| psk.resumed);
         let mut extensions = Vec::new();
         // RFC 6066, section 3: a server that used the name "SHALL include an extension of type
-        // server_name", empty.
-        if self.parameters.server_name.is_some() {
+        // server_name", empty; "When resuming a session, the server MUST NOT".
+        if self.parameters.server_name.is_some() && !resumed {
             extensions.push(EncryptedExtension::ServerName);
         }
         // RFC 9846, 4.3.7: "If the server has a group it prefers to the ones in the "key_share"
@@ -180,7 +181,6 @@ impl Negotiated {
         if self.client_handshake.is_some() {
             extensions.push(EncryptedExtension::EarlyData);
         }
-        let resumed = self.psk.as_ref().is_some_and(|psk| psk.resumed);
         self.parameters.tickets = ticket::count(&self.server, hello, resumed, cx.now);
         // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension
         // MUST also send" it.
