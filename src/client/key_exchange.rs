@@ -277,6 +277,11 @@ impl<R: Round> WaitServerHello<R> {
         cx.sink
             .install_receive(aligned, Level::Handshake, suite, traffic.server);
         let early = early.go_on(hello.pre_shared_key() == Some(0), suite, traffic.client, cx);
+        // RFC 9846, E.4: "immediately before its second flight", unless it was sent before early
+        // data or a second ClientHello. The flight may turn out to be an alert.
+        if offer.client.config.compatibility_mode {
+            cx.sink.owe_change_cipher_spec();
+        }
         Ok(WaitEncryptedExtensions {
             offer,
             keys,
