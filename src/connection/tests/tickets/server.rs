@@ -16,13 +16,13 @@ use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::Question;
-use crate::identity::{Identity, Validity};
+use crate::identity::{Identity, Trust, Validity};
 use crate::key_schedule::EarlySecret;
 use crate::message::ClientHelloExtension::{
-    Alpn, EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType, ServerName,
-    SignatureAlgorithms, SupportedGroups,
+    Alpn, ClientCertificateType, EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType,
+    ServerName, SignatureAlgorithms, SupportedGroups,
 };
-use crate::message::{self, ClientHello};
+use crate::message::{self, ClientHello, Message};
 use crate::secret::Secret;
 use crate::server::{ClientAuth, Server, ServerBuilder};
 use crate::session::TicketKeys;
@@ -490,8 +490,8 @@ fn server_name_is_not_answered_again() {
     );
 }
 
-/// RFC 7250 says nothing of resumption, where nobody shows anything; rustls' clients want the
-/// answer of a full handshake there too.
+/// RFC 7250 says nothing of the server's type in a resumption, where nobody shows anything; rustls'
+/// clients want the answer of a full handshake there too.
 #[test]
 fn certificate_types_with_a_psk() {
     let server = Server::builder()
@@ -514,6 +514,49 @@ fn certificate_types_with_a_psk() {
     let flight = puppet.hear_flight();
     assert_eq!(flight[1], encrypted_extensions(&extension(20, &[2])));
     assert_eq!(flight.len(), 3);
+}
+
+/// RFC 7250, 4.2: "If the TLS server does not send a certificate_request payload ... the
+/// client_certificate_type payload in the server hello MUST be omitted". It is answered all the
+/// same to a client that offers raw keys alone: no answer means X.509, which such a client (rustls)
+/// refuses in every handshake.
+#[test]
+fn the_clients_certificate_type_with_a_psk() {
+    let server = asking_server(ClientAuth::Optional(Trust::keys([WORLD
+        .client
+        .public_key()])));
+    for (offered, full, resumed) in [
+        (&[][..], None, None),
+        (&[0], Some(0), None),
+        (&[0, 2], Some(2), None),
+        (&[2, 0], Some(2), None),
+        (&[2, 1], Some(2), Some(2)),
+        (&[2], Some(2), Some(2)),
+    ] {
+        let answers = |puppet: &mut Puppet| {
+            let hello = puppet.make_client_hello(|hello| {
+                if !offered.is_empty() {
+                    let types = offered.iter().copied().map(CertificateType).collect();
+                    add(hello, ClientCertificateType(types));
+                }
+            });
+            puppet.say(&hello).unwrap();
+            match Message::decode(&puppet.hear_flight()[1]).unwrap() {
+                Message::EncryptedExtensions(answers) => {
+                    answers.client_certificate_type().map(|answer| answer.0)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut puppet = Puppet::calling_for_tickets(&server);
+        assert_eq!(answers(&mut puppet), full, "{offered:?}");
+        puppet.say(&certificate_message(&[], &[])).unwrap();
+        let ticket = puppet.finish_for_tickets().remove(0);
+        let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+        assert_eq!(answers(&mut puppet), resumed, "{offered:?}");
+        puppet.finish_for_tickets();
+        assert!(puppet.us.negotiated().unwrap().resumed());
+    }
 }
 
 /// A configuration that is chosen by the ClientHello takes the tickets of its own kind, as if it
