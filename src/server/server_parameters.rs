@@ -159,10 +159,12 @@ impl Negotiated {
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
-        // RFC 7250, 4.2: the types are answered, the client's only if a certificate is requested. A
-        // resumed handshake sends no certificates, but rustls' client fails without the answer.
-        if hello.client_certificate_type().is_some()
+        // RFC 7250, 4.2: the types are answered, the client's only if a certificate is requested.
+        // No answer means X.509. A client that offers no X.509 may look at that under a PSK too,
+        // as rustls 0.23 does, and would then fail to resume.
+        if let Some(offered) = hello.client_certificate_type()
             && self.server.config.client_auth.trust().is_some()
+            && (self.psk.is_none() || !offered.contains(&CertificateType::X509))
         {
             extensions.push(EncryptedExtension::ClientCertificateType(
                 self.parameters.client_certificate_type,
