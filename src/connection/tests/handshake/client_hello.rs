@@ -160,6 +160,24 @@ fn legacy_version() {
     }
 }
 
+/// What is wrong is the field, and not the version of the peer; 0x0304 there without
+/// supported_versions too.
+#[test]
+fn a_wrong_legacy_version_is_called_that() {
+    for with_supported_versions in [true, false] {
+        let mut puppet = Puppet::calling(&server());
+        let hello = puppet.make_client_hello(|hello| {
+            hello.legacy_version = ProtocolVersion(0x0304);
+            if !with_supported_versions {
+                remove(hello, SupportedVersions(Vec::new()));
+            }
+        });
+        let text = puppet.say(&hello).unwrap_err().to_string();
+        let expected = "legacy_version must be TLS 1.2 in every hello, but is TLS 1.3";
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
 // ---- the legacy fields ----
 
 /// 4.2.2: "this list MUST contain exactly one byte, set to zero ... illegal_parameter".
