@@ -67,9 +67,7 @@ impl Round for First {
         {
             return Illegal::Downgrade.into();
         }
-        Fault::Version {
-            got: vec![hello.legacy_version],
-        }
+        Fault::without_supported_versions(hello.legacy_version)
     }
 
     fn agree(self, suite: Suite, _: NamedGroup) -> Result<(Transcript, Early), Fault> {
@@ -344,7 +342,7 @@ fn check_version(selected: ProtocolVersion, legacy: ProtocolVersion) -> Result<(
     // RFC 9846, 4.2.3: "a legacy_version value not equal to 0x0303 MUST abort the handshake with a
     // protocol_version alert".
     if legacy != ProtocolVersion::TLS1_2 {
-        return Err(Fault::Version { got: vec![legacy] });
+        return Err(Fault::LegacyVersion(legacy));
     }
     Ok(())
 }

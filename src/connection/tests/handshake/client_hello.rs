@@ -111,7 +111,7 @@ fn older_versions_alone() {
             remove(hello, SupportedVersions(Vec::new()));
         },
         70,
-        Fault::Version { .. }
+        Fault::LegacyVersion(ProtocolVersion(0x0304))
     );
 }
 
@@ -155,7 +155,7 @@ fn legacy_version() {
         refused_hello!(
             |hello| hello.legacy_version = ProtocolVersion(legacy),
             70,
-            Fault::Version { got } if got == versions(&[legacy])
+            Fault::LegacyVersion(got) if got.0 == legacy
         );
     }
 }

@@ -181,7 +181,7 @@ fn legacy_version() {
         refused_hello!(
             |hello| hello.legacy_version = ProtocolVersion(version),
             70,
-            Fault::Version { got } if got == [ProtocolVersion(version)]
+            Fault::LegacyVersion(got) if got.0 == version
         );
     }
 }
