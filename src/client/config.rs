@@ -148,6 +148,10 @@ impl ClientBuilder {
 
     /// Sets the key exchange groups to offer, in order of preference. Defaults to X25519MLKEM768,
     /// X25519 and secp256r1.
+    ///
+    /// This holds for all data. Early data, which is encrypted before a key exchange, is sent only
+    /// under a session whose connection used one of these groups. A session of another group is
+    /// still resumed, since a resumed handshake exchanges keys in one of these groups.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self

@@ -366,6 +366,10 @@ impl ServerBuilder {
     /// A client that sent a share for one of them is not asked for another, with one exception: if
     /// X25519MLKEM768 is the first group that both sides support and the client sent only other
     /// shares, it is worth a round trip.
+    ///
+    /// This holds for all data. Early data, which is encrypted before a key exchange, is accepted
+    /// only under a session whose connection used one of these groups. A session of another group
+    /// is still resumed, since a resumed handshake exchanges keys in one of these groups.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self
