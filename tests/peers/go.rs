@@ -123,10 +123,10 @@ fn go_client_refuses_our_certificate() {
 fn go_server_refuses_our_certificate() {
     let world = World::new();
     for (client, alert) in [
-        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        // It names its authority, and ours is another; it decides (RFC 9846, 4.3.4).
         (
             Some(world.pki.untrusted_client()),
-            AlertDescription::CERTIFICATE_REQUIRED,
+            AlertDescription::UNKNOWN_CA,
         ),
         (
             Some(world.pki.expired_client()),

@@ -460,11 +460,11 @@ fn s_server_refuses_our_certificate() {
             Some(world.pki.untrusted_client()),
             AlertDescription::UNKNOWN_CA,
         ),
-        // It names its authority, and ours is another: we show nothing (RFC 9846, 4.3.4).
+        // It names its authority, and ours is another; it decides (RFC 9846, 4.3.4).
         (
             "-CAfile",
             Some(world.pki.untrusted_client()),
-            AlertDescription::CERTIFICATE_REQUIRED,
+            AlertDescription::UNKNOWN_CA,
         ),
         (
             "-CAfile",
