@@ -127,6 +127,9 @@ impl ClientBuilder {
 
     /// Sets who this client is, for servers that request a client certificate. Without an identity,
     /// such a server receives an empty answer. Replaces an earlier call.
+    ///
+    /// The certificate is shown even if the server names only other authorities: those may be above
+    /// the ones in this client's chain. A server that does not accept it refuses the connection.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
