@@ -152,11 +152,6 @@ impl WaitFinished {
             client.config.settings.authorize(peer)?;
         }
 
-        // RFC 9846, E.4: "immediately before its second flight", unless it was sent before early
-        // data or a second ClientHello.
-        if client.config.compatibility_mode {
-            cx.sink.change_cipher_spec();
-        }
         let identity = client
             .config
             .identity

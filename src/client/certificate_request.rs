@@ -52,11 +52,10 @@ fn certificate_suits(identity: &Identity, message: &CertificateRequest<'_>) -> b
     let signed = message
         .signature_algorithms_cert()
         .is_none_or(|schemes| schemes.contains(&SignatureScheme::ED25519));
-    // RFC 9846, 4.5.1.2: if certificate_authorities is present, "at least one of the certificates
-    // in the certificate chain SHOULD be issued by one of the listed CAs".
-    let issued = message
-        .certificate_authorities()
-        .is_none_or(|authorities| identity.is_issued_by(authorities));
+    // RFC 9846, 4.3.4: certificate_authorities is there "to guide certificate selection", and there
+    // is one certificate. It may name a root above authorities that only the server has, or write a
+    // name with other string types, so the server decides whether it accepts the chain.
+    //
     // RFC 9846, 4.5.1.2: the certificate MUST match the filters that we recognize.
     let filters = message.oid_filters().unwrap_or_default();
     let passes = |filter: &OidFilter<'_>| {
@@ -65,5 +64,5 @@ fn certificate_suits(identity: &Identity, message: &CertificateRequest<'_>) -> b
             filter.certificate_extension_values,
         )
     };
-    signed && issued && filters.iter().all(passes)
+    signed && filters.iter().all(passes)
 }

@@ -127,6 +127,9 @@ impl ClientBuilder {
 
     /// Sets who this client is, for servers that ask for a client's certificate or key. Without an
     /// identity, the client sends such a server an empty Certificate. Replaces an earlier call.
+    ///
+    /// The certificate is sent even if the server names only other authorities: those may be above
+    /// the ones in this client's chain. A server that does not accept it refuses the connection.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
         self
@@ -148,6 +151,10 @@ impl ClientBuilder {
 
     /// Sets the key exchange groups to offer, in order of preference. Defaults to X25519MLKEM768,
     /// X25519 and, where it is [available](crate::guide#cargo-features), secp256r1.
+    ///
+    /// This holds for all data. Early data, which is encrypted before a key exchange, is sent only
+    /// under a session whose connection used one of these groups. A session of another group is
+    /// still resumed, since a resumed handshake exchanges keys in one of these groups.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self

@@ -67,9 +67,7 @@ impl Round for First {
         {
             return Illegal::Downgrade.into();
         }
-        Fault::Version {
-            got: vec![hello.legacy_version],
-        }
+        Fault::without_supported_versions(hello.legacy_version)
     }
 
     fn agree(self, suite: Suite, _: NamedGroup) -> Result<(Transcript, Early), Fault> {
@@ -283,6 +281,11 @@ impl<R: Round> WaitServerHello<R> {
         cx.sink
             .install_receive(aligned, Level::Handshake, suite, traffic.server);
         let early = early.go_on(hello.pre_shared_key() == Some(0), suite, traffic.client, cx);
+        // RFC 9846, E.4: "immediately before its second flight", unless it was sent before early
+        // data or a second ClientHello. The flight may turn out to be an alert.
+        if offer.client.config.compatibility_mode {
+            cx.sink.owe_change_cipher_spec();
+        }
         Ok(WaitEncryptedExtensions {
             offer,
             keys,
@@ -345,7 +348,7 @@ fn check_version(selected: ProtocolVersion, legacy: ProtocolVersion) -> Result<(
     // RFC 9846, 4.2.3: "a legacy_version value not equal to 0x0303 MUST abort the handshake with a
     // protocol_version alert".
     if legacy != ProtocolVersion::TLS1_2 {
-        return Err(Fault::Version { got: vec![legacy] });
+        return Err(Fault::LegacyVersion(legacy));
     }
     Ok(())
 }

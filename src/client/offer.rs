@@ -136,13 +136,15 @@ impl Offer {
     /// now.
     ///
     /// RFC 9846, 4.3.10: early data uses the session's parameters. So early data must not begin
-    /// with parameters that we would not accept now.
+    /// with parameters that we would not accept now. The group is one of them: early data has no
+    /// key exchange of its own.
     fn early_terms(&self) -> Option<(Suite, &EarlyTerms)> {
         let settings = &self.client.config.settings;
         let offered = self.session.as_ref()?;
         let terms = offered.early.as_ref().filter(|terms| terms.max_size > 0)?;
         let suite = offered.session.suite;
         let agreeable = settings.suites.contains(&suite)
+            && settings.allows_group(offered.session.group)
             && terms
                 .alpn
                 .as_ref()

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::code_point::NamedGroup;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::authentication::Authenticated;
@@ -20,6 +21,7 @@ pub(crate) struct Connected {
 pub(crate) struct Memory {
     pub(crate) stored: StoredSessions,
     suite: Suite,
+    group: NamedGroup,
     resumption: ResumptionSecret,
     whose: Whose,
     since: Duration,
@@ -39,6 +41,7 @@ impl Memory {
         Self {
             stored,
             suite: keys.suite,
+            group: keys.group,
             // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's
             // Finished.
             resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
@@ -66,6 +69,7 @@ impl Connected {
             let session = ClientSession {
                 session: Session {
                     suite: memory.suite,
+                    group: memory.group,
                     psk,
                     since: memory.since,
                     whose: memory.whose.clone(),

@@ -105,6 +105,10 @@ impl Sink for ConnectionSink<'_> {
         self.sender(|sender| sender.change_cipher_spec());
     }
 
+    fn owe_change_cipher_spec(&mut self) {
+        self.sender(|sender| sender.owe_change_cipher_spec());
+    }
+
     fn skip_early_data(&mut self, mode: SkipMode, budget: usize) {
         self.decided.skip_early_data = Some((mode, budget));
     }

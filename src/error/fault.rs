@@ -121,12 +121,14 @@ pub enum Fault {
     },
     /// A field has a value that is not allowed.
     Illegal(Illegal),
-    /// The peer does not offer or choose TLS 1.3, or does so in the wrong field (RFC 9846, 4.2.2,
-    /// 4.2.3 and 4.3.1).
+    /// The peer does not offer or choose TLS 1.3 (RFC 9846, 4.3.1).
     Version {
         /// The versions that the peer offered or chose.
         got: Vec<ProtocolVersion>,
     },
+    /// A hello's legacy_version is not that of TLS 1.2, or it alone names TLS 1.3 (RFC 9846, 4.2.2
+    /// and 4.2.3).
+    LegacyVersion(ProtocolVersion),
     /// The two sides have no cipher suite in common.
     NoCommonSuite {
         /// What the client offered.
@@ -224,7 +226,7 @@ impl Fault {
             | Self::Illegal(_) => AlertDescription::ILLEGAL_PARAMETER,
             Self::UnsolicitedExtension { .. } => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::MissingExtension { .. } => AlertDescription::MISSING_EXTENSION,
-            Self::Version { .. } => AlertDescription::PROTOCOL_VERSION,
+            Self::Version { .. } | Self::LegacyVersion(_) => AlertDescription::PROTOCOL_VERSION,
             Self::NoCommonSuite { .. }
             | Self::NoCommonGroup { .. }
             | Self::NoCommonScheme { .. }
@@ -257,6 +259,16 @@ impl Fault {
 const REPORT: &str = "report this to the maintainers of the peer's TLS implementation";
 
 impl Fault {
+    /// Returns the fault of a hello without supported_versions, which chooses or offers the version
+    /// in its legacy_version (RFC 9846, 4.3.1). TLS 1.3 cannot be negotiated there.
+    pub(crate) fn without_supported_versions(legacy: ProtocolVersion) -> Self {
+        if legacy > ProtocolVersion::TLS1_2 {
+            Self::LegacyVersion(legacy)
+        } else {
+            Self::Version { got: vec![legacy] }
+        }
+    }
+
     /// Returns what the reader of the error can do, unless the fault's text says so itself.
     pub(super) fn advice(&self) -> Option<&'static str> {
         Some(match self {
@@ -271,7 +283,8 @@ impl Fault {
             | Self::Decode { .. }
             | Self::DuplicateExtension { .. }
             | Self::MisplacedExtension { .. }
-            | Self::UnsolicitedExtension { .. } => REPORT,
+            | Self::UnsolicitedExtension { .. }
+            | Self::LegacyVersion(_) => REPORT,
             Self::Illegal(Illegal::Downgrade) => "connect again over a network that can be trusted",
             Self::Illegal(_) => REPORT,
             Self::UnexpectedRecord { .. } | Self::RecordOverflow { .. } => {
@@ -440,6 +453,11 @@ impl fmt::Display for Fault {
             Self::Version { got } => {
                 write!(f, "expected TLS 1.3, but the peer speaks {}", List(got))
             }
+            Self::LegacyVersion(got) => write!(
+                f,
+                "legacy_version must be {} in every hello, but is {got}",
+                ProtocolVersion::TLS1_2
+            ),
             Self::NoCommonSuite { offered, accepted } => {
                 write!(
                     f,

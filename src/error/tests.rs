@@ -42,7 +42,8 @@ variants! {
     E::TooMany { .. },
     E::TooMuchEarlyData { .. },
     E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. },
-    E::MissingExtension { .. }, E::Illegal(_), E::Version { .. }, E::NoCommonSuite { .. },
+    E::MissingExtension { .. }, E::Illegal(_), E::Version { .. }, E::LegacyVersion(_),
+    E::NoCommonSuite { .. },
     E::NoCommonGroup { .. }, E::NoCommonScheme { .. }, E::NoCommonCertificateType { .. },
     E::NoCommonProtocol { .. }, E::UnrecognizedName { .. }, E::BadSignature, E::BadFinished,
     E::BadBinder, E::UnknownPsk, E::PskNotTaken, E::CertificateRequired, E::Certificate(_),
@@ -263,6 +264,11 @@ fn faults() -> Vec<Row> {
             },
             70,
             &["TLS 1.3", "TLS 1.2"],
+        ),
+        (
+            Fault::LegacyVersion(ProtocolVersion(0x0304)),
+            70,
+            &["legacy_version", "TLS 1.2", "TLS 1.3"],
         ),
         // internal_error(80): ours.
         (

@@ -294,6 +294,7 @@ fn session() -> ClientSession {
     });
     let Session {
         suite,
+        group,
         psk,
         since,
         whose,
@@ -301,6 +302,7 @@ fn session() -> ClientSession {
     ClientSession {
         session: Session {
             suite: *suite,
+            group: *group,
             psk: Secret::copy_of(psk.expose()),
             since: *since,
             whose: whose.clone(),

@@ -123,6 +123,13 @@ impl Settings {
         known
     }
 
+    /// Returns true if this group is allowed.
+    pub(crate) fn allows_group(&self, group: NamedGroup) -> bool {
+        self.groups
+            .iter()
+            .any(|allowed| allowed.code_point() == group)
+    }
+
     pub(crate) fn set_record_size_limit(&mut self, bytes: u16) {
         self.record_size_limit = bytes;
         if !(MIN_RECORD_SIZE_LIMIT..=DEFAULT_RECORD_SIZE_LIMIT).contains(&bytes) {

@@ -69,6 +69,10 @@ pub(crate) trait Sink {
     /// before (RFC 9846, E.4).
     fn change_cipher_spec(&mut self);
 
+    /// Sends the dummy ChangeCipherSpec immediately before the next message or alert, unless it was
+    /// sent before.
+    fn owe_change_cipher_spec(&mut self);
+
     /// Drops records of early data that we rejected, up to `budget` bytes of ciphertext (RFC 9846,
     /// 4.3.10).
     fn skip_early_data(&mut self, mode: SkipMode, budget: usize);

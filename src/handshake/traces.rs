@@ -139,6 +139,7 @@ fn rfc8448_section_4_resumption() {
     let trace = trace("resumed_0rtt");
     let session = Session {
         suite: SUITE,
+        group: NamedGroup::X25519,
         psk: Secret::copy_of(trace.get("psk")),
         since: Duration::ZERO,
         whose: Whose::Nobody,

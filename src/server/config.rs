@@ -371,6 +371,10 @@ impl ServerBuilder {
     /// another one. There is one exception: if X25519MLKEM768 is the first group that both sides
     /// support and the client sent shares only for others, the server requests one for it, which
     /// costs a round trip.
+    ///
+    /// This holds for all data. Early data, which is encrypted before a key exchange, is accepted
+    /// only under a session whose connection used one of these groups. A session of another group
+    /// is still resumed, since a resumed handshake exchanges keys in one of these groups.
     pub fn groups(mut self, groups: impl IntoIterator<Item = NamedGroup>) -> Self {
         self.settings.set_groups(groups);
         self

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! offered, under a ticket that allows it, which is the client's first PSK
-//!   ─> judge: the same suite and ALPN protocol, the zone of our replay guard, a fresh age,
-//!      a client that `authorize` admits
+//!   ─> judge: the same suite and ALPN protocol, a group that is still accepted, the zone of our
+//!      replay guard, a fresh age, a client that `authorize` admits
 //!   ─> not seen before: the ReplayGuard answers, or the application (Question::Replay)
 //!   ─> accepted: ... EndOfEarlyData (client_flight.rs)
 //! ```
@@ -115,6 +115,11 @@ pub(crate) fn judge(
     if permit.suite != suite || permit.terms.alpn.as_deref() != alpn {
         return rejected;
     }
+    // Early data has no key exchange of its own, so its secrecy is that of the session's. A resumed
+    // handshake exchanges keys again.
+    if !server.config.settings.allows_group(permit.group) {
+        return rejected;
+    }
     // A ticket from another configuration may allow more than this one holds in memory. The client
     // follows its ticket.
     if permit.terms.max_size > config.max_size {
@@ -176,6 +181,7 @@ fn fresh_until(permit: &Permit, window: Duration, now: Now) -> Option<Duration> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code_point::NamedGroup;
     use crate::session::EarlyTerms;
 
     /// RFC 9846, 8.3, with seconds counted here: within the window on either side, its ends
@@ -191,6 +197,7 @@ mod tests {
             terms: terms.clone(),
             zone: [0; 16],
             suite: Suite::Aes128GcmSha256,
+            group: NamedGroup::X25519,
             issued: seconds(1_000),
             age,
         };

@@ -155,9 +155,7 @@ fn negotiate(
 fn check_version(hello: &ClientHello<'_>) -> Result<(), Fault> {
     let Some(versions) = hello.supported_versions() else {
         // RFC 9846, 4.3.1: without the extension the client speaks TLS 1.2 or older.
-        return Err(Fault::Version {
-            got: vec![hello.legacy_version],
-        });
+        return Err(Fault::without_supported_versions(hello.legacy_version));
     };
     if !versions.contains(&ProtocolVersion::TLS1_3) {
         return Err(Fault::Version {
@@ -167,9 +165,7 @@ fn check_version(hello: &ClientHello<'_>) -> Result<(), Fault> {
     // RFC 9846, 4.2.2: "A server which receives a legacy_version value not equal to 0x0303 MUST
     // abort the handshake with a protocol_version".
     if hello.legacy_version != ProtocolVersion::TLS1_2 {
-        return Err(Fault::Version {
-            got: vec![hello.legacy_version],
-        });
+        return Err(Fault::LegacyVersion(hello.legacy_version));
     }
     Ok(())
 }

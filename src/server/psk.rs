@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::code_point::NamedGroup;
 use crate::crypto::hash::{Digest, HashAlgorithm};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
@@ -43,8 +44,9 @@ pub(crate) struct Permit {
     pub(crate) terms: EarlyTerms,
     /// The zone of the replay guard that issued it.
     pub(crate) zone: [u8; 16],
-    /// The suite of the connection on which it was issued.
+    /// The suite and the group of the connection on which it was issued.
     pub(crate) suite: Suite,
+    pub(crate) group: NamedGroup,
     /// The unix time at which the ticket was sealed.
     pub(crate) issued: Duration,
     /// The ticket's age according to the client: obfuscated_ticket_age less ticket_age_add, modulo
@@ -110,11 +112,12 @@ pub(crate) fn select<'a>(
             let early_secret = Psk::from(&session).verify(&transcript, binder)?;
             let age =
                 Duration::from_millis(identity.obfuscated_ticket_age.wrapping_sub(age_add).into());
-            let suite = session.suite;
+            let (suite, group) = (session.suite, session.group);
             let early_data = early.map(|(terms, zone)| Permit {
                 terms,
                 zone,
                 suite,
+                group,
                 issued,
                 age,
             });

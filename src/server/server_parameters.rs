@@ -134,10 +134,11 @@ impl Negotiated {
             .client_auth
             .trust()
             .filter(|_| self.psk.is_none());
+        let resumed = self.psk.as_ref().is_some_and(|psk| psk.resumed);
         let mut extensions = Vec::new();
         // RFC 6066, section 3: a server that used the name "SHALL include an extension of type
-        // server_name", empty.
-        if self.parameters.server_name.is_some() {
+        // server_name", empty; "When resuming a session, the server MUST NOT".
+        if self.parameters.server_name.is_some() && !resumed {
             extensions.push(EncryptedExtension::ServerName);
         }
         // RFC 9846, 4.3.7: "If the server has a group it prefers to the ones in the "key_share"
@@ -159,10 +160,12 @@ impl Negotiated {
         if let Some(protocol) = &self.parameters.alpn {
             extensions.push(EncryptedExtension::Alpn(protocol));
         }
-        // RFC 7250, 4.2: the types are answered, the client's only if a certificate is requested. A
-        // resumed handshake sends no certificates, but rustls' client fails without the answer.
-        if hello.client_certificate_type().is_some()
+        // RFC 7250, 4.2: the types are answered, the client's only if a certificate is requested.
+        // No answer means X.509. A client that offers no X.509 may look at that under a PSK too,
+        // as rustls 0.23 does, and would then fail to resume.
+        if let Some(offered) = hello.client_certificate_type()
             && self.server.config.client_auth.trust().is_some()
+            && (self.psk.is_none() || !offered.contains(&CertificateType::X509))
         {
             extensions.push(EncryptedExtension::ClientCertificateType(
                 self.parameters.client_certificate_type,
@@ -181,7 +184,6 @@ impl Negotiated {
         if self.client_handshake.is_some() {
             extensions.push(EncryptedExtension::EarlyData);
         }
-        let resumed = self.psk.as_ref().is_some_and(|psk| psk.resumed);
         self.parameters.tickets = ticket::count(&self.server, hello, resumed, cx.now);
         // RFC 9149, section 3: "A server which supports and uses a client ticket_request extension
         // MUST also send" it.

@@ -171,6 +171,7 @@ pub(crate) fn send(
         let ticket_nonce = [number];
         let session = Session {
             suite: keys.suite,
+            group: keys.group,
             psk: resumption.psk(&ticket_nonce),
             since: client.since,
             whose: client.whose.clone(),

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::code_point::NamedGroup;
 use crate::crypto::suite::Suite;
 use crate::identity::Peer;
 use crate::secret::Secret;
@@ -25,6 +26,8 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 pub(crate) struct Session {
     /// The suite of the connection. A resumed one has the same hash (RFC 9846, 4.7.1).
     pub(crate) suite: Suite,
+    /// The group of the connection's own key exchange, which bounds how secret the PSK is.
+    pub(crate) group: NamedGroup,
     /// As long as the suite's hash.
     pub(crate) psk: Secret,
     /// Unix time of the full handshake at the beginning of the chain of resumptions.
@@ -81,7 +84,7 @@ impl Whose {
 
 /// The terms on which early data is allowed under a ticket (RFC 9846, 4.3.10). A resumption that
 /// does not agree on the same terms sends none, or accepts none. The cipher suite, which must be
-/// the same too, is the session's.
+/// the same too, and the group, which must still be allowed, are the session's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EarlyTerms {
     /// The maximum size in bytes (RFC 9846, 4.7.1, `max_early_data_size`).

@@ -31,6 +31,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::client::Client;
+use crate::code_point::NamedGroup;
 use crate::connection::{Connection, Status};
 use crate::crypto::aead::AeadKey;
 use crate::crypto::hash::HashAlgorithm;
@@ -261,6 +262,7 @@ fn types(_: &Path, run: &mut dyn Run) {
     );
     let mut session = || Session {
         suite: Suite::Aes128GcmSha256,
+        group: NamedGroup::X25519,
         psk: secret(32),
         since: never,
         whose: Whose::Nobody,

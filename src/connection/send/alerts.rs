@@ -23,6 +23,9 @@ impl Sender {
             out.flush_messages()?;
             out.flush()?;
             out.send_tickets()?;
+            if !alerts.is_empty() {
+                out.send_owed_change_cipher_spec()?;
+            }
             let Some(seal) = &mut out.seal else {
                 return Ok(());
             };

@@ -35,8 +35,7 @@ pub(crate) struct Sender {
     /// The next message is a client's first ClientHello (RFC 9846, 5.1: its record has version
     /// 0x0301).
     initial: bool,
-    /// The dummy ChangeCipherSpec was sent.
-    changed_cipher_spec: bool,
+    change_cipher_spec: ChangeCipherSpec,
     /// The peer's limit for a protected record, for the current and all later keys.
     max_inner: usize,
     pub(crate) padding: Padding,
@@ -45,6 +44,17 @@ pub(crate) struct Sender {
     pub(crate) key_updates: PendingKeyUpdates,
     /// A failure to seal for a sink, whose methods return nothing.
     failure: Option<SealError>,
+}
+
+/// The dummy ChangeCipherSpec of RFC 9846, E.4, which is sent at most once a connection: with a
+/// HelloRetryRequest it stands before the second ClientHello or after the retry, and not where it
+/// would stand without one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ChangeCipherSpec {
+    NotSent,
+    /// It precedes the next message or alert.
+    Owed,
+    Sent,
 }
 
 impl Sender {
@@ -57,7 +67,7 @@ impl Sender {
             early_data_left: None,
             deferred: None,
             initial: is_client,
-            changed_cipher_spec: false,
+            change_cipher_spec: ChangeCipherSpec::NotSent,
             max_inner: MAX_INNER,
             padding: Padding::None,
             corked: false,
@@ -106,6 +116,9 @@ impl Sender {
     /// message ends its record.
     pub(crate) fn flush_messages(&mut self) -> Result<(), SealError> {
         let messages = core::mem::take(&mut self.messages);
+        if !messages.is_empty() {
+            self.send_owed_change_cipher_spec()?;
+        }
         let Some(seal) = &mut self.seal else {
             return Ok(());
         };
@@ -154,17 +167,28 @@ impl Sender {
         }
     }
 
-    /// Sends the dummy ChangeCipherSpec, once a connection (RFC 9846, E.4). With a
-    /// HelloRetryRequest it stands before the second ClientHello or after the retry, and not where
-    /// it would stand without one.
+    /// Sends the dummy ChangeCipherSpec, unless it was sent before.
     pub(crate) fn change_cipher_spec(&mut self) {
-        if core::mem::replace(&mut self.changed_cipher_spec, true) {
-            return;
+        self.owe_change_cipher_spec();
+        self.note(Self::send_owed_change_cipher_spec);
+    }
+
+    /// Sends the dummy ChangeCipherSpec before the next message or alert, unless it was sent
+    /// before.
+    pub(crate) fn owe_change_cipher_spec(&mut self) {
+        self.note(Self::flush_messages);
+        if self.change_cipher_spec == ChangeCipherSpec::NotSent {
+            self.change_cipher_spec = ChangeCipherSpec::Owed;
         }
-        self.note(|out| {
-            out.flush_messages()?;
-            Seal::change_cipher_spec(&mut out.records)
-        });
+    }
+
+    /// Sends the dummy ChangeCipherSpec if it is owed.
+    pub(super) fn send_owed_change_cipher_spec(&mut self) -> Result<(), SealError> {
+        if self.change_cipher_spec != ChangeCipherSpec::Owed || self.seal.is_none() {
+            return Ok(());
+        }
+        self.change_cipher_spec = ChangeCipherSpec::Sent;
+        Seal::change_cipher_spec(&mut self.records)
     }
 
     /// Acts as if `sequence` records had been sealed under the current keys and `updates`

@@ -354,7 +354,7 @@ fn our_user_canceled() {
     let ([a, b], [c, d]) = (Puppet::both_in_the_clear(), Puppet::both_in_handshake());
     for mut puppet in [a, b, c, d] {
         puppet.us.close();
-        assert_eq!(puppet.hear_type(ALERT).content, [1, 90]);
+        assert_eq!(puppet.hear_alert().content, [1, 90]);
         assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
         puppet.has_failed(&Error::Closed, None);
     }
@@ -372,7 +372,7 @@ fn our_user_canceled() {
             .process(at(deadline), &mut SystemRandom)
             .unwrap_err();
         assert!(matches!(error, Error::HandshakeTimeout));
-        assert_eq!(puppet.hear_type(ALERT).content, [1, 90]);
+        assert_eq!(puppet.hear_alert().content, [1, 90]);
         assert_eq!(puppet.hear_type(ALERT).content, [1, 0]);
         puppet.has_failed(&error, None);
     }

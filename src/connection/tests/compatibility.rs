@@ -3,10 +3,12 @@
 
 use crate::client::Client;
 use crate::connection::tests::puppet::client::{asking_server, required};
+use crate::connection::tests::puppet::early_server::early_client;
 use crate::connection::tests::puppet::server::certificate_request;
 use crate::connection::tests::puppet::{
-    CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, plain, refused, server,
+    CHANGE_CIPHER_SPEC, HANDSHAKE, Puppet, Side, WORLD, message, plain, refused, server,
 };
+use crate::crypto::key_exchange::Group;
 use crate::error::Fault;
 
 /// Returns the outer types of all records that were sent, in order. Keys are changed as the
@@ -58,6 +60,81 @@ fn the_clients_change_cipher_spec() {
         puppet.hear_client_flight();
         puppet.us.write(b"data").unwrap();
         assert_eq!(types_heard(&mut puppet), [23]);
+    }
+}
+
+/// E.4: it stands before the client's second flight, and so before a protected alert in its place:
+/// a middlebox must not see a protected record first. An alert in the clear needs none.
+#[test]
+fn it_stands_before_the_first_protected_alert() {
+    let refused = |mut puppet: Puppet| {
+        let state = puppet.state();
+        // A message that comes in no state: HelloRequest of TLS 1.2.
+        let record = puppet.record(HANDSHAKE, &message(0, &[]));
+        puppet.feed(&record).unwrap_err();
+        (state, types_heard(&mut puppet))
+    };
+    let closed = |mut puppet: Puppet| {
+        let state = puppet.state();
+        puppet.us.close();
+        (state, types_heard(&mut puppet))
+    };
+    for (mode, first) in [(true, &[20][..]), (false, &[])] {
+        let at = |state| Puppet::serving_at(&client(mode), state);
+        for state in [
+            "WAIT_EE",
+            "WAIT_CERT_CR",
+            "WAIT_CERT",
+            "WAIT_CV",
+            "WAIT_FINISHED",
+        ] {
+            assert_eq!(refused(at(state)), (state, [first, &[23]].concat()));
+            // 6.1: user_canceled and close_notify.
+            assert_eq!(closed(at(state)), (state, [first, &[23, 23]].concat()));
+        }
+        assert_eq!(refused(at("WAIT_SH")), ("WAIT_SH", vec![21]));
+        assert_eq!(closed(at("WAIT_SH")), ("WAIT_SH", vec![21, 21]));
+        assert_eq!(refused(at("CONNECTED")), ("CONNECTED", vec![23]));
+    }
+    // The server's Finished is right, and the application does not let the server in.
+    let denying = Client::builder()
+        .trust(WORLD.authority.trust())
+        .authorize(|_| Err::<(), _>("no"))
+        .build()
+        .unwrap();
+    let mut puppet = Puppet::serving_at(&denying, "WAIT_FINISHED");
+    let finished = puppet.finished();
+    puppet.say(&finished).unwrap_err();
+    assert_eq!(types_heard(&mut puppet), [20, 23]);
+}
+
+/// E.4: not again before an alert, if it went out with the early data or before the second
+/// ClientHello. (`hear_offer` and `ask_for` hear it there.)
+#[test]
+fn it_does_not_go_out_again_with_an_alert() {
+    let refused = |mut puppet: Puppet| {
+        let record = puppet.record(HANDSHAKE, &message(0, &[]));
+        puppet.feed(&record).unwrap_err();
+        types_heard(&mut puppet)
+    };
+    let early = || Puppet::offered_by(&early_client());
+    // Under the early key, as there is no other yet.
+    assert_eq!(refused(early()), [23]);
+    for state in ["WAIT_EE", "WAIT_FINISHED"] {
+        let mut puppet = early();
+        puppet.lead_to(state);
+        assert_eq!(refused(puppet), [23]);
+    }
+    let retried = || {
+        let mut puppet = Puppet::serving(&client(true));
+        puppet.ask_for(Group::Secp256r1);
+        puppet
+    };
+    assert_eq!(refused(retried()), [21]);
+    for state in ["WAIT_EE", "WAIT_FINISHED"] {
+        let mut puppet = retried();
+        puppet.lead_to(state);
+        assert_eq!(refused(puppet), [23]);
     }
 }
 

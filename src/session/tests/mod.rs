@@ -11,6 +11,7 @@ mod ticket_keys;
 
 use core::time::Duration;
 
+use crate::code_point::NamedGroup;
 use crate::crypto::suite::Suite;
 use crate::identity::{Authority, Identity, Peer, ServerName, Trust, Validity};
 use crate::secret::Secret;
@@ -45,6 +46,7 @@ fn session_of(suite: Suite, whose: Whose) -> Session {
     });
     Session {
         suite,
+        group: NamedGroup::X25519,
         psk,
         since: NOW - HOUR,
         whose,
@@ -127,7 +129,7 @@ fn verified(trust: &Trust, identity: &Identity, name: Option<&str>) -> Peer {
 }
 
 fn assert_same(ours: &Session, other: &Session) {
-    assert_eq!(ours.suite, other.suite);
+    assert_eq!((ours.suite, ours.group), (other.suite, other.group));
     assert!(ours.psk.expose() == other.psk.expose());
     assert_eq!(ours.since, other.since);
     let told = |session: &Session| {

@@ -165,6 +165,7 @@ proptest! {
     #[test]
     fn any_session_comes_out_as_it_went_in(
         suite in prop::sample::select(&Suite::ALL[..]),
+        group: u16,
         psk in prop::collection::vec(any::<u8>(), 48),
         binding: [u8; 32],
         now in 0..1u64 << 42,
@@ -175,6 +176,7 @@ proptest! {
         let now = Duration::from_millis(now);
         let session = Session {
             suite,
+            group: NamedGroup(group),
             psk: Secret::copy_of(&psk[..suite.hash().output_len()]),
             since: now.saturating_sub(Duration::from_millis(before)),
             whose: Whose::Nobody,
@@ -464,6 +466,8 @@ fn early(max_size: u32, alpn: &[u8]) -> Vec<u8> {
 fn state(suite: u16, lifetime: u32, psk: &[u8], whose: &[u8], early: &[u8]) -> Vec<u8> {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap().to_be_bytes();
     let mut out = suite.to_be_bytes().to_vec();
+    // x25519(0x001d)
+    out.extend([0x00, 0x1d]);
     out.extend([millis(NOW - HOUR), millis(NOW)].concat());
     out.extend(lifetime.to_be_bytes());
     out.extend(0x0102_0304_u32.to_be_bytes());
@@ -541,7 +545,7 @@ fn a_ticket_is_made_as_it_says() {
                 .unwrap()
                 .unwrap()
                 .ticket;
-            let (key, nonce, aad) = by_hand(&ticket[16..48], 2);
+            let (key, nonce, aad) = by_hand(&ticket[16..48], 3);
             assert_eq!(ticket[..16], aad[1..17]);
             let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
             let mut opened = sealed.to_vec();
@@ -553,18 +557,17 @@ fn a_ticket_is_made_as_it_says() {
 
 #[test]
 fn a_ticket_of_another_version_does_not_open() {
-    // One is a ticket of the previous version, as it was sealed then: without age_add, with only
-    // the peer, and without early data. The other has the current content under the previous
-    // version's number.
+    // One is a ticket of the previous version, as it was sealed then: without a group. The other
+    // has the current content under the previous version's number.
     let keys = sevens();
     let now = state(0x1301, 7200, &[3; 32], &[0], &[0]);
-    let then = [&now[..22], &now[26..26 + 1 + 32], &[0, 0]].concat();
+    let then = [&now[..2], &now[4..]].concat();
     for (version, state, expected) in [
-        (1, &then, false),
-        (1, &now, false),
         (2, &then, false),
-        (2, &now, true),
-        (3, &now, false),
+        (2, &now, false),
+        (3, &then, false),
+        (3, &now, true),
+        (4, &now, false),
     ] {
         let salt = [9; 32];
         let (key, nonce, aad) = by_hand(&salt, version);

@@ -11,6 +11,7 @@
 //!
 //! struct {                                   what is encrypted
 //!     CipherSuite cipher_suite;
+//!     NamedGroup group;
 //!     uint64 since;                          unix time in milliseconds
 //!     uint64 issued;                         the same
 //!     uint32 ticket_lifetime;                seconds
@@ -45,7 +46,7 @@ use core::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::code_point::CipherSuite;
+use crate::code_point::{CipherSuite, NamedGroup};
 use crate::crypto::random::{self, Rng};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
@@ -61,10 +62,10 @@ use crate::time::Now;
 
 /// The format described above. Another format has another number, and neither opens under the
 /// other.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The length in bytes of the state without the PSK, whose it is, and the terms of early data.
-const FIXED_LEN: usize = 2 + 8 + 8 + 4 + 4 + 1 + 1 + 1;
+const FIXED_LEN: usize = 2 + 2 + 8 + 8 + 4 + 4 + 1 + 1 + 1;
 
 /// The length in bytes of the terms of early data, without the protocol's name.
 const FIXED_EARLY_LEN: usize = 16 + 4 + 1;
@@ -148,6 +149,7 @@ pub(crate) fn seal(
     ticket.extend_from_slice(key.name());
     ticket.extend_from_slice(&salt);
     ticket.extend_from_slice(&session.suite.code_point().0.to_be_bytes());
+    ticket.extend_from_slice(&session.group.0.to_be_bytes());
     ticket.extend_from_slice(&millis(session.since).to_be_bytes());
     ticket.extend_from_slice(&millis(now.unix).to_be_bytes());
     ticket.extend_from_slice(
@@ -230,6 +232,7 @@ impl State {
     pub(crate) fn decode(state: &[u8], psks: &ExternalPsks) -> Option<Self> {
         let mut r = Reader::new("Ticket", state);
         let suite = Suite::from_code_point(CipherSuite(r.u16("cipher_suite").ok()?))?;
+        let group = NamedGroup(r.u16("group").ok()?);
         let since = Duration::from_millis(u64::from_be_bytes(r.array("since").ok()?));
         let issued = Duration::from_millis(u64::from_be_bytes(r.array("issued").ok()?));
         let lifetime = Duration::from_secs(r.u32("ticket_lifetime").ok()?.into());
@@ -253,6 +256,7 @@ impl State {
         r.end("early").ok()?;
         let session = Session {
             suite,
+            group,
             psk,
             since,
             whose,

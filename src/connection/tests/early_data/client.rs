@@ -2,7 +2,7 @@
 //! and what follows if the server accepts it.
 
 use crate::client::Client;
-use crate::code_point::CipherSuite;
+use crate::code_point::{CipherSuite, NamedGroup};
 use crate::connection::send::sender::Sender;
 use crate::connection::tests::puppet::early_server::{
     alpn, builder, early_client, known_early, ticket_for, visited,
@@ -14,6 +14,7 @@ use crate::connection::tests::puppet::{
 };
 use crate::connection::{Connection, Status};
 use crate::crypto::hash::HashAlgorithm;
+use crate::crypto::key_exchange::Group;
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::Error;
@@ -291,6 +292,47 @@ fn not_on_terms_that_are_not_offered_any_more() {
         } else {
             offers_psk_alone(&mut Puppet::serving(&now));
         }
+    }
+}
+
+/// The session's group is one of these parameters: early data is as secret as the key exchange of
+/// the connection that the session comes from. A resumption exchanges keys anew.
+#[test]
+fn not_under_a_group_that_is_not_offered_any_more() {
+    let cache = SessionCache::new(10);
+    let client = |groups: &[u16]| {
+        let groups = groups.iter().copied().map(NamedGroup);
+        builder()
+            .sessions(cache.clone())
+            .groups(groups)
+            .build()
+            .unwrap()
+    };
+    let before = client(&[0x001d, 0x0017]);
+    for (groups, offered) in [
+        (&[0x001d, 0x0017][..], true),
+        (&[0x11ec, 0x001d], true),
+        (&[0x001d], true),
+        (&[0x11ec], false),
+        (&[0x11ec, 0x0017], false),
+    ] {
+        let (psk, now) = (known_early(&before, 1000), client(groups));
+        if offered {
+            Puppet::offered_under(&now, &psk);
+            continue;
+        }
+        let mut puppet = Puppet::serving(&now);
+        offers_psk_alone(&mut puppet);
+        puppet.select(&psk);
+        puppet.group = Group::X25519MlKem768;
+        puppet.lead_to("CONNECTED");
+        let negotiated = puppet.us.negotiated().unwrap();
+        assert!(negotiated.resumed());
+        assert_eq!(negotiated.early_data(), EarlyData::NotOffered);
+        // The session that follows is of the new group.
+        let psk = puppet.say_ticket(&ticket_for(1000));
+        Puppet::offered_under(&now, &psk);
+        cache.clear();
     }
 }
 

@@ -12,6 +12,7 @@ use crate::connection::tests::puppet::session::{Psk, Ticket};
 use crate::connection::tests::puppet::{
     APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, now, plain, refused,
 };
+use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
 use crate::handshake::EarlyData;
@@ -297,6 +298,53 @@ fn with_another_protocol() {
         |hello| add(hello, Alpn(vec![b"b", b"a"])),
         false,
     );
+}
+
+/// "etc.": the session's group. Early data has no key exchange of its own, so it is as secret as
+/// the one that the session comes from, which must be one that we accept now. A resumption
+/// exchanges keys anew.
+#[test]
+fn under_a_group_that_is_not_accepted_any_more() {
+    let zone = Zone::new();
+    let with = |groups: &[Group]| {
+        let groups = groups.iter().map(|group| group.code_point());
+        zone.builder().groups(groups).build().unwrap()
+    };
+    let (hybrid, x25519) = (Group::X25519MlKem768, Group::X25519);
+    let both = with(&[hybrid, x25519]);
+    let with_share = |mut puppet: Puppet, share: Group| {
+        puppet.groups = vec![share.code_point()];
+        puppet.share(share);
+        puppet
+    };
+    for (then, server, now, taken) in [
+        (x25519, &both, x25519, true),
+        (x25519, &both, hybrid, true),
+        (hybrid, &both, x25519, true),
+        (x25519, &with(&[x25519]), x25519, true),
+        (hybrid, &with(&[hybrid]), hybrid, true),
+        (x25519, &with(&[hybrid]), hybrid, false),
+        (hybrid, &with(&[x25519]), x25519, false),
+    ] {
+        let ticket = with_share(Puppet::calling_for_tickets(&both), then)
+            .finish_for_tickets()
+            .remove(0);
+        let puppet = with_share(Puppet::calling_early(server, &ticket), now);
+        let puppet = zone.offered(puppet, |_| {}, taken);
+        assert!(
+            puppet.us.negotiated().unwrap().resumed(),
+            "{then:?} {now:?}"
+        );
+    }
+    // The tickets of a resumed connection are of its own group.
+    let ticket = with_share(Puppet::calling_for_tickets(&both), x25519)
+        .finish_for_tickets()
+        .remove(0);
+    let strict = with(&[hybrid]);
+    let mut puppet = with_share(Puppet::calling_with_ticket(&strict, &ticket), hybrid);
+    let ticket = puppet.finish_for_tickets().remove(0);
+    assert!(puppet.us.negotiated().unwrap().resumed());
+    zone.takes(with_share(Puppet::calling_early(&strict, &ticket), hybrid));
 }
 
 /// 8.2: "having a single storage zone be authoritative for a given ticket and refusing 0-RTT for

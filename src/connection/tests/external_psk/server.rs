@@ -678,7 +678,8 @@ fn early_data_is_rejected() {
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
         assert!(puppet.psk.is_some());
-        // EncryptedExtensions has only server_name(0), and no early_data(42).
+        // EncryptedExtensions has server_name(0) alone, as no session is resumed, and no
+        // early_data(42).
         assert_eq!(flight[1], [8, 0, 0, 6, 0, 4, 0, 0, 0, 0]);
         let record = keys.seal(0x0303, &[&b"GET /"[..], &[APPLICATION_DATA]].concat());
         puppet.feed(&record).unwrap();

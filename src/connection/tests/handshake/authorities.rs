@@ -15,7 +15,12 @@ use crate::server::{ClientAuth, Server};
 
 /// `opaque DistinguishedName<1..2^16-1>`: a Name of one commonName, as UTF8String.
 fn name(common_name: &str) -> Vec<u8> {
-    let text = [&[0x0c, common_name.len() as u8][..], common_name.as_bytes()].concat();
+    name_as(0x0c, common_name)
+}
+
+/// The same, with a string of this tag.
+fn name_as(tag: u8, common_name: &str) -> Vec<u8> {
+    let text = [&[tag, common_name.len() as u8][..], common_name.as_bytes()].concat();
     let attribute = [&[0x30, 5 + text.len() as u8, 6, 3, 0x55, 4, 3][..], &text].concat();
     let set = [&[0x31, attribute.len() as u8][..], &attribute].concat();
     [&[0x30, set.len() as u8][..], &set].concat()
@@ -37,9 +42,14 @@ fn authorities(names: &[Vec<u8>]) -> Vec<u8> {
 
 /// Returns what our client presents for a request with Ed25519 and these extensions.
 fn shown(request: &[Vec<u8>]) -> Vec<u8> {
+    shown_of(&WORLD.client, request)
+}
+
+/// The same with this identity.
+fn shown_of(identity: &Identity, request: &[Vec<u8>]) -> Vec<u8> {
     let client = Client::builder()
         .trust(WORLD.authority.trust())
-        .identity(WORLD.client.clone())
+        .identity(identity.clone())
         .build()
         .unwrap();
     let mut puppet = Puppet::serving_at(&client, "WAIT_CERT_CR");
@@ -55,8 +65,37 @@ fn shown(request: &[Vec<u8>]) -> Vec<u8> {
     puppet.hear_client_flight().swap_remove(0)
 }
 
-/// 4.5.1.2: "at least one of the certificates in the certificate chain SHOULD be issued by one of
-/// the listed CAs"; 4.5.1: an empty Certificate otherwise.
+/// 4.3.4: the names are there "to guide certificate selection", and with one certificate there is
+/// nothing to select. They may be those of a root (4.3.4: "for a trust anchor or subordinate CA")
+/// whose authorities the server has and the client does not, or be written with other string types:
+/// only the server can tell whether it accepts the chain.
+#[test]
+fn our_client_shows_its_only_certificate() {
+    let below = Authority::builder("below")
+        .build_under(&WORLD.authority)
+        .unwrap();
+    let issued = below.issue_client("me").unwrap();
+    let key = issued.key_pem().unwrap();
+    let alone = Identity::from_pem(&issued.certificates()[0], key.expose()).unwrap();
+    assert_eq!(
+        (issued.certificates().len(), alone.certificates().len()),
+        (2, 1)
+    );
+    for identity in [&issued, &alone] {
+        for names in [
+            &[name("test")][..],
+            &[name_as(0x13, "below")],
+            &[name("other")],
+        ] {
+            assert_eq!(
+                shown_of(identity, &[authorities(names)]),
+                certificate_of(identity)
+            );
+        }
+    }
+}
+
+/// 4.5.1: an empty Certificate if it cannot be verified.
 #[test]
 fn our_client_shows_what_the_server_would_take() {
     let (all, nothing) = (certificate_of(&WORLD.client), message(11, &[0, 0, 0, 0]));
@@ -71,7 +110,7 @@ fn our_client_shows_what_the_server_would_take() {
         &[name("tes"), name("test2"), name("Test")],
         &[vec![0x30, 0]],
     ] {
-        assert_eq!(shown(&[authorities(others)]), nothing);
+        assert_eq!(shown(&[authorities(others)]), all);
     }
     // 4.3.3: this extension is for the signatures in certificates. Without it signature_algorithms
     // applies to them too.

@@ -110,7 +110,7 @@ fn older_versions_alone() {
             remove(hello, SupportedVersions(Vec::new()));
         },
         70,
-        Fault::Version { .. }
+        Fault::LegacyVersion(ProtocolVersion(0x0304))
     );
 }
 
@@ -154,8 +154,26 @@ fn legacy_version() {
         refused_hello!(
             |hello| hello.legacy_version = ProtocolVersion(legacy),
             70,
-            Fault::Version { got } if got == versions(&[legacy])
+            Fault::LegacyVersion(got) if got.0 == legacy
         );
+    }
+}
+
+/// What is wrong is the field, and not the version of the peer; 0x0304 there without
+/// supported_versions too.
+#[test]
+fn a_wrong_legacy_version_is_called_that() {
+    for with_supported_versions in [true, false] {
+        let mut puppet = Puppet::calling(&server());
+        let hello = puppet.make_client_hello(|hello| {
+            hello.legacy_version = ProtocolVersion(0x0304);
+            if !with_supported_versions {
+                remove(hello, SupportedVersions(Vec::new()));
+            }
+        });
+        let text = puppet.say(&hello).unwrap_err().to_string();
+        let expected = "legacy_version must be TLS 1.2 in every hello, but is TLS 1.3";
+        assert!(text.contains(expected), "{text}");
     }
 }
 

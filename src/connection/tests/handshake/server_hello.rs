@@ -181,9 +181,32 @@ fn legacy_version() {
         refused_hello!(
             |hello| hello.legacy_version = ProtocolVersion(version),
             70,
-            Fault::Version { got } if got == [ProtocolVersion(version)]
+            Fault::LegacyVersion(got) if got.0 == version
         );
     }
+}
+
+/// What is wrong is the field, and not the version of the peer; 0x0304 there without
+/// supported_versions too.
+#[test]
+fn a_wrong_legacy_version_is_called_that() {
+    for (version, name) in [(0x0304, "TLS 1.3"), (0x0302, "TLS 1.1")] {
+        let mut puppet = Puppet::serving(&client());
+        let hello = puppet.server_hello(|hello| hello.legacy_version = ProtocolVersion(version));
+        let text = puppet.say(&hello).unwrap_err().to_string();
+        let expected = format!("legacy_version must be TLS 1.2 in every hello, but is {name}");
+        assert!(text.contains(&expected), "{text}");
+    }
+    let mut puppet = Puppet::serving(&client());
+    let hello = puppet.server_hello(|hello| {
+        hello.legacy_version = ProtocolVersion(0x0304);
+        without(hello, 0);
+    });
+    let text = puppet.say(&hello).unwrap_err().to_string();
+    assert!(
+        text.contains("legacy_version must be TLS 1.2 in every hello, but is TLS 1.3"),
+        "{text}"
+    );
 }
 
 /// 4.2.3: "TLS 1.3 clients receiving a ServerHello indicating TLS 1.2 or below MUST check that the

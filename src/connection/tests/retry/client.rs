@@ -459,7 +459,7 @@ fn legacy_fields() {
         refused_retry!(
             |retry| retry.legacy_version = version,
             70,
-            Fault::Version { got } if got == [ProtocolVersion(version)]
+            Fault::LegacyVersion(got) if got.0 == version
         );
     }
     refused_retry!(
@@ -689,7 +689,7 @@ fn other_rules_hold_after_a_retry() {
     refused_hello!(
         |hello| hello.legacy_version = ProtocolVersion(0x0304),
         70,
-        Fault::Version { .. }
+        Fault::LegacyVersion(ProtocolVersion(0x0304))
     );
     refused_hello!(
         |hello| hello.extensions.as_mut().unwrap().truncate(1),

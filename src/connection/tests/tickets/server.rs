@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::code_point::{CertificateType, CipherSuite, ExtensionType, SignatureScheme};
 use crate::connection::tests::puppet::client::{add, asking_server, remove, required, set};
+use crate::connection::tests::puppet::server::encrypted_extensions;
 use crate::connection::tests::puppet::session::{Psk, Ticket};
 use crate::connection::tests::puppet::{
     APPLICATION_DATA, HANDSHAKE, Keys, Puppet, WORLD, certificate_message, extension, message, now,
@@ -15,13 +16,13 @@ use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::Question;
-use crate::identity::{Identity, Validity};
+use crate::identity::{Identity, Trust, Validity};
 use crate::key_schedule::EarlySecret;
 use crate::message::ClientHelloExtension::{
-    EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType, ServerName,
-    SignatureAlgorithms, SupportedGroups,
+    Alpn, ClientCertificateType, EarlyData, KeyShare, PskKeyExchangeModes, ServerCertificateType,
+    ServerName, SignatureAlgorithms, SupportedGroups,
 };
-use crate::message::{self, ClientHello};
+use crate::message::{self, ClientHello, Message};
 use crate::secret::Secret;
 use crate::server::{ClientAuth, Server, ServerBuilder};
 use crate::session::TicketKeys;
@@ -452,8 +453,45 @@ fn extensions_beside_a_psk() {
     );
 }
 
-/// RFC 7250 does not cover resumption, where no certificate is presented. rustls' clients expect
-/// the same answer as in a full handshake.
+/// RFC 6066, section 3: "When resuming a session, the server MUST NOT include a server_name
+/// extension". A full handshake answers it.
+#[test]
+fn server_name_is_not_answered_again() {
+    let server = builder().alpn(["h2"]).build().unwrap();
+    let alpn = |hello: &mut ClientHello<'_>| add(hello, Alpn(vec![b"h2"]));
+    // `ProtocolName protocol_name_list<2..2^16-1>`
+    let chosen = extension(16, &[0, 3, 2, b'h', b'2']);
+    let answers = |puppet: &mut Puppet| {
+        let hello = puppet.make_client_hello(alpn);
+        puppet.say(&hello).unwrap();
+        puppet.hear_flight()[1].clone()
+    };
+    let mut puppet = Puppet::calling_for_tickets(&server);
+    assert_eq!(
+        answers(&mut puppet),
+        encrypted_extensions(&[extension(0, &[]), chosen.clone()].concat())
+    );
+    let mut ticket = puppet.finish_for_tickets().remove(0);
+    // The name is still the connection's, and the session's.
+    for _ in 0..2 {
+        let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+        assert_eq!(answers(&mut puppet), encrypted_extensions(&chosen));
+        ticket = puppet.finish_for_tickets().remove(0);
+        let negotiated = puppet.us.negotiated().unwrap();
+        assert!(negotiated.resumed());
+        assert_eq!(negotiated.server_name(), Some("db.internal"));
+    }
+    // A ticket that is not taken resumes nothing.
+    let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+    puppet.psks = vec![Psk::unknown()];
+    assert_eq!(
+        answers(&mut puppet),
+        encrypted_extensions(&[extension(0, &[]), chosen].concat())
+    );
+}
+
+/// RFC 7250 does not cover the server's type in a resumption, where no certificate is presented.
+/// rustls' clients expect the same answer as in a full handshake.
 #[test]
 fn certificate_types_with_a_psk() {
     let server = Server::builder()
@@ -474,11 +512,51 @@ fn certificate_types_with_a_psk() {
     let hello = puppet.make_client_hello(raw);
     puppet.say(&hello).unwrap();
     let flight = puppet.hear_flight();
-    assert_eq!(
-        flight[1],
-        message(8, &[&[0, 9, 0, 0, 0, 0][..], &extension(20, &[2])].concat())
-    );
+    assert_eq!(flight[1], encrypted_extensions(&extension(20, &[2])));
     assert_eq!(flight.len(), 3);
+}
+
+/// RFC 7250, 4.2: "If the TLS server does not send a certificate_request payload ... the
+/// client_certificate_type payload in the server hello MUST be omitted". It is answered all the
+/// same to a client that offers raw keys alone: no answer means X.509, which such a client (rustls)
+/// refuses in every handshake.
+#[test]
+fn the_clients_certificate_type_with_a_psk() {
+    let server = asking_server(ClientAuth::Optional(Trust::keys([WORLD
+        .client
+        .public_key()])));
+    for (offered, full, resumed) in [
+        (&[][..], None, None),
+        (&[0], Some(0), None),
+        (&[0, 2], Some(2), None),
+        (&[2, 0], Some(2), None),
+        (&[2, 1], Some(2), Some(2)),
+        (&[2], Some(2), Some(2)),
+    ] {
+        let answers = |puppet: &mut Puppet| {
+            let hello = puppet.make_client_hello(|hello| {
+                if !offered.is_empty() {
+                    let types = offered.iter().copied().map(CertificateType).collect();
+                    add(hello, ClientCertificateType(types));
+                }
+            });
+            puppet.say(&hello).unwrap();
+            match Message::decode(&puppet.hear_flight()[1]).unwrap() {
+                Message::EncryptedExtensions(answers) => {
+                    answers.client_certificate_type().map(|answer| answer.0)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let mut puppet = Puppet::calling_for_tickets(&server);
+        assert_eq!(answers(&mut puppet), full, "{offered:?}");
+        puppet.say(&certificate_message(&[], &[])).unwrap();
+        let ticket = puppet.finish_for_tickets().remove(0);
+        let mut puppet = Puppet::calling_with_ticket(&server, &ticket);
+        assert_eq!(answers(&mut puppet), resumed, "{offered:?}");
+        puppet.finish_for_tickets();
+        assert!(puppet.us.negotiated().unwrap().resumed());
+    }
 }
 
 /// A configuration that is chosen by the ClientHello accepts its own tickets, as if it had been
@@ -780,7 +858,7 @@ fn early_data_under_a_good_ticket_is_skipped() {
         );
         puppet.say(&hello).unwrap();
         let flight = puppet.hear_flight();
-        assert_eq!(flight[1], message(8, &[0, 4, 0, 0, 0, 0]));
+        assert_eq!(flight[1], encrypted_extensions(&[]));
         assert_eq!(flight.len(), 3);
         for _ in 0..3 {
             puppet
