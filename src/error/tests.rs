@@ -627,6 +627,27 @@ fn each_error_travels_through_io_error_and_back() {
     ));
 }
 
+/// Who connects by an IP address sends no server_name (RFC 6066, section 3). Both sides say so where
+/// the server needed one. A peer that speaks TLS 1.2 alone may say so by handshake_failure.
+#[test]
+fn an_error_names_the_likely_cause() {
+    let missing = Fault::MissingExtension {
+        message: "ClientHello",
+        extension: ExtensionType::SERVER_NAME,
+    };
+    says(
+        &missing.in_state("START").to_string(),
+        &["ClientHello", "server_name", "IP address", "identity()"],
+    );
+    for (alert, words) in [
+        (AlertDescription::MISSING_EXTENSION, "IP address"),
+        (AlertDescription::UNRECOGNIZED_NAME, "IP address"),
+        (AlertDescription::HANDSHAKE_FAILURE, "TLS 1.2"),
+    ] {
+        says(&Error::AlertReceived(alert).to_string(), &[words]);
+    }
+}
+
 #[test]
 fn each_configuration_error_says_what_to_do() {
     let file = ConfigError::File {

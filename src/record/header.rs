@@ -125,6 +125,44 @@ mod tests {
         }
     }
 
+    /// What programs of other protocols send first to a TLS port, and what a client finds at a port
+    /// that is not TLS's.
+    #[test]
+    fn another_protocol_is_named() {
+        for (bytes, name) in [
+            (b"GET /", "HTTP"),
+            (b"POST ", "HTTP"),
+            (b"DELET", "HTTP"),
+            (b"PRI *", "HTTP"),
+            (b"HTTP/", "HTTP"),
+            (b"SSH-2", "SSH"),
+            (b"220 m", "SMTP or FTP"),
+            (b"220-m", "SMTP or FTP"),
+            (b"EHLO ", "SMTP or FTP"),
+            (b"* OK ", "IMAP"),
+            (b"+OK D", "POP3"),
+            (b"<?xml", "XMPP"),
+            (b"PROXY", "the PROXY protocol"),
+            (b"\r\n\r\n\0", "the PROXY protocol"),
+            (b"\0\0\0\x08\x04", "PostgreSQL"),
+            (b"\x4a\0\0\0\x0a", "MySQL"),
+            (b"\x10\x1a\0\x04M", "MQTT"),
+            (b"*1\r\n$", "Redis"),
+            (b"\x80\x2e\x01\x03\x01", "SSL 2.0"),
+            (b"hello", "plain text"),
+        ] {
+            let fault = Header::parse(*bytes).unwrap_err();
+            let text = fault.to_string();
+            assert!(text.contains(name) && text.contains("not TLS"), "{text}");
+            assert_eq!(fault.alert(), AlertDescription(10));
+        }
+        // Anything else is what its first byte says.
+        for bytes in [b"\xff\x03\x03\0\x01", b"\x18\x03\x03\0\x03", b"GET \0"] {
+            let text = Header::parse(*bytes).unwrap_err().to_string();
+            assert!(!text.contains("not TLS"), "{text}");
+        }
+    }
+
     #[test]
     fn the_version_decides_nothing_and_is_kept() {
         for version in [0x0000, 0x0301, 0x0303, 0x0304, 0xffff] {

@@ -14,6 +14,7 @@
 //! self_signed              the certificate that a key makes for itself
 //! authority                what Authority makes, read again
 //! revocation_list_builder  and the lists that it makes
+//! words                    what errors say
 //! damage                   every byte changed, cut and added; random input
 //! programs                 openssl as judge (ignored: it may be missing)
 //! ```
@@ -35,6 +36,7 @@ mod revocation_lists;
 mod self_signed;
 mod signer;
 mod trust;
+mod words;
 
 use core::time::Duration;
 use std::time::SystemTime;
