@@ -1,6 +1,8 @@
 //! Tests of every variant of every error: its alert against the standard's number, which is written
 //! out here, and its text.
 
+use core::time::Duration;
+
 use super::*;
 use crate::code_point::{
     CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion,
@@ -36,7 +38,7 @@ macro_rules! variants {
 
 variants! {
     Fault,
-    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. },
+    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::NotTls { .. }, E::ChangeCipherSpec, E::NotAligned { .. },
     E::Interleaved { .. }, E::EmptyFragment { .. }, E::NoContentType, E::BadRecordMac,
     E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. },
     E::TooMany { .. },
@@ -63,15 +65,17 @@ variants! {
 
 variants! {
     CertificateError,
-    E::UnknownIssuer, E::UntrustedKey, E::Expired, E::NotValidYet, E::WrongName { .. },
-    E::Malformed, E::BadSignature, E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedExtension,
-    E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::PathConstraint, E::TooComplex,
+    E::UnknownIssuer, E::SelfSigned, E::UntrustedKey, E::Expired { .. }, E::NotValidYet { .. },
+    E::DateBefore1970 { .. }, E::WrongName { .. }, E::Malformed, E::BadSignature,
+    E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion, E::UnsupportedExtension { .. },
+    E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::AuthorityAsLeaf, E::NotAnAuthority,
+    E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
     E::Revoked, E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
 }
 
 variants! {
     Error,
-    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_),
+    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::NothingReceived, E::HandshakeTimeout, E::Io(_),
     E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed, E::Refused(_),
     E::Asked(_), E::WrongState { .. },
 }
@@ -129,6 +133,11 @@ fn faults() -> Vec<Row> {
             },
             10,
             &["application_data"],
+        ),
+        (
+            Fault::NotTls { protocol: "HTTP" },
+            10,
+            &["speaks HTTP", "not TLS"],
         ),
         (Fault::ChangeCipherSpec, 10, &["ChangeCipherSpec"]),
         (
@@ -463,11 +472,37 @@ fn each_certificate_error_has_its_alert() {
     };
     // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44),
     // certificate_expired(45), certificate_unknown(46), unknown_ca(48).
-    let rows: [(CertificateError, u8, &[&str]); 19] = [
+    let id = Some("2.5.29.32".to_owned());
+    let date = "1950-01-01".to_owned();
+    let (expired, early) = (
+        CertificateError::Expired {
+            subject: "CN=a".to_owned(),
+            not_after: Duration::from_secs(1_900_000_000),
+        },
+        CertificateError::NotValidYet {
+            subject: "CN=b".to_owned(),
+            not_before: Duration::MAX,
+        },
+    );
+    let rows: [(CertificateError, u8, &[&str]); 26] = [
         (CertificateError::UnknownIssuer, 48, &["trusted root"]),
+        (
+            CertificateError::SelfSigned,
+            48,
+            &["self-signed", "Trust::key_for"],
+        ),
         (CertificateError::UntrustedKey, 48, &["key", "trusted"]),
-        (CertificateError::Expired, 45, &["expired"]),
-        (CertificateError::NotValidYet, 45, &["not valid yet"]),
+        (expired, 45, &["CN=a expired at 2030-03-17T17:46:40Z"]),
+        (
+            early,
+            45,
+            &["CN=b", "not valid before", "18446744073709551615"],
+        ),
+        (
+            CertificateError::DateBefore1970 { date },
+            42,
+            &["1950-01-01", "1970"],
+        ),
         (wrong_name, 42, &["a.example", "b.example", "2"]),
         (CertificateError::Malformed, 42, &["not a well-formed"]),
         (CertificateError::BadSignature, 42, &["signature"]),
@@ -475,10 +510,16 @@ fn each_certificate_error_has_its_alert() {
         // SHA-1 are bad_certificate.
         (CertificateError::UnsupportedAlgorithm, 43, &["not Ed25519"]),
         (CertificateError::BrokenHash, 42, &["MD5", "SHA-1"]),
+        (CertificateError::UnsupportedVersion, 43, &["X.509 version"]),
         (
-            CertificateError::UnsupportedExtension,
+            CertificateError::UnsupportedExtension { id },
             43,
-            &["critical extension"],
+            &["critical extension 2.5.29.32 that"],
+        ),
+        (
+            CertificateError::UnsupportedExtension { id: None },
+            43,
+            &["critical extension that"],
         ),
         (CertificateError::KeyUsage, 43, &["digitalSignature"]),
         (
@@ -487,7 +528,22 @@ fn each_certificate_error_has_its_alert() {
             &["extended key usage"],
         ),
         (CertificateError::NameConstraint, 42, &["name constraint"]),
-        (CertificateError::PathConstraint, 42, &["CA"]),
+        (
+            CertificateError::AuthorityAsLeaf,
+            42,
+            &["CA", "Trust::key_for"],
+        ),
+        (
+            CertificateError::NotAnAuthority,
+            42,
+            &["CA", "Trust::key_for"],
+        ),
+        (
+            CertificateError::IssuerNotAnAuthority,
+            42,
+            &["issuer", "CA"],
+        ),
+        (CertificateError::PathTooLong, 42, &["longer"]),
         (CertificateError::TooComplex, 42, &["more"]),
         (CertificateError::Revoked, 44, &["revoked"]),
         // Missing or expired lists are not the certificate's fault: certificate_unknown(46).
@@ -542,6 +598,12 @@ fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> 
             None,
             Kind::UnexpectedEof,
             &["close_notify", "incomplete"],
+        ),
+        (
+            Error::NothingReceived,
+            None,
+            Kind::UnexpectedEof,
+            &["without sending anything", "health checks"],
         ),
         // RFC 9846, 6.1: user_canceled(90), then close_notify.
         (

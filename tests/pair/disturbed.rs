@@ -44,6 +44,8 @@ pub enum Outcome {
     Sound,
     /// What is missing never comes, and the transport ends.
     Truncated,
+    /// A server, to which nothing comes at all.
+    NothingReceived,
     /// A record under keys that are not the reader's, or under a number that is not its own.
     BadRecordMac,
     /// A record of this type at the wrong time.
@@ -81,6 +83,7 @@ impl Outcome {
                 }
             }
             Err(Error::Truncated) => Self::Truncated,
+            Err(Error::NothingReceived) => Self::NothingReceived,
             Err(error) => panic!("{error}"),
         }
     }

@@ -640,7 +640,8 @@ fn a_chain_of_resumptions_ends() {
 /// What a full handshake refuses now is refused, whatever was allowed when the ticket was made.
 #[test]
 fn a_ticket_lets_nobody_in() {
-    let expired = |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::Expired));
+    let expired =
+        |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::Expired { .. }));
     let nothing = |fault: &Fault| matches!(fault, Fault::CertificateRequired);
     let unknown =
         |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer));

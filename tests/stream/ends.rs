@@ -175,8 +175,8 @@ impl Write for Probe {
     }
 }
 
-/// Load balancers connect to see whether a server lives, and close or reset the connection. A server
-/// can tell that from a client that is cut off in its ClientHello.
+/// Load balancers connect to see whether a server lives, and close or reset the connection. A
+/// server can tell that from a client that is cut off in its ClientHello.
 #[test]
 fn a_health_check_is_told_from_a_failure() {
     let (client, server) = pair();

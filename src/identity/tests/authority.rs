@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::forge::{Ca, ca_params, leaf_params};
-use super::{as_server, at, chain, name, now};
+use super::{as_server, at, chain, expired, name, not_valid_yet, now};
 use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::certificate::Certificate;
 use crate::identity::{Authority, Identity, Peer, Trust, Validity, pem};
@@ -272,7 +272,7 @@ fn a_root_whose_path_length_only_the_root_knows() {
     let trust = |ca: &Ca| Trust::roots_from_der([&ca.der]).unwrap();
     as_server(&trust(&upper), &[&leaf, &lower.der], HOST).unwrap();
     let verdict = as_server(&trust(&root), &[&leaf, &lower.der, &upper.der], HOST);
-    assert_eq!(verdict.map(drop), Err(CertificateError::PathConstraint));
+    assert_eq!(verdict.map(drop), Err(CertificateError::PathTooLong));
 }
 
 #[test]
@@ -539,20 +539,26 @@ fn validity() {
             .map(drop)
     };
     let inside = leaf(2000, 3000);
-    assert_eq!(verdict(&inside, 1999), Err(CertificateError::NotValidYet));
+    assert_eq!(
+        verdict(&inside, 1999),
+        Err(not_valid_yet("CN=a.example", 2000))
+    );
     assert_eq!(
         (verdict(&inside, 2000), verdict(&inside, 3000)),
         (Ok(()), Ok(()))
     );
-    assert_eq!(verdict(&inside, 3001), Err(CertificateError::Expired));
+    assert_eq!(verdict(&inside, 3001), Err(expired("CN=a.example", 3000)));
     // No longer than its authority, which path validation does not look at, since it is a root.
     let outside = leaf(0, 9000);
-    assert_eq!(verdict(&outside, 999), Err(CertificateError::NotValidYet));
+    assert_eq!(
+        verdict(&outside, 999),
+        Err(not_valid_yet("CN=a.example", 1000))
+    );
     assert_eq!(
         (verdict(&outside, 1000), verdict(&outside, 5000)),
         (Ok(()), Ok(()))
     );
-    assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
+    assert_eq!(verdict(&outside, 5001), Err(expired("CN=a.example", 5000)));
     // Also after it was loaded.
     let loaded =
         Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
@@ -562,7 +568,7 @@ fn validity() {
         .validity(Validity::unlimited())
         .issue()
         .unwrap();
-    assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
+    assert_eq!(verdict(&outside, 5001), Err(expired("CN=a.example", 5000)));
 
     assert!(Validity::between(seconds(5), seconds(5)).is_err());
     assert!(Validity::between(seconds(5), seconds(253_402_300_800)).is_err());
@@ -634,7 +640,7 @@ fn what_cannot_be_an_authority() {
         refused(leaf.chain_pem(), &leaf),
         ConfigError::Certificate {
             index: 0,
-            error: CertificateError::PathConstraint
+            error: CertificateError::NotAnAuthority
         }
     );
     assert_eq!(

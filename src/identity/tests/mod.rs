@@ -76,6 +76,22 @@ fn as_server(
     trust.verify_server(chain, Some(&name(host)), now())
 }
 
+/// The error for a certificate with this subject, whose last moment was this, as Unix time.
+fn expired(subject: &str, not_after: u64) -> CertificateError {
+    CertificateError::Expired {
+        subject: subject.to_owned(),
+        not_after: Duration::from_secs(not_after),
+    }
+}
+
+/// The error for a certificate with this subject, whose first moment will be this.
+fn not_valid_yet(subject: &str, not_before: u64) -> CertificateError {
+    CertificateError::NotValidYet {
+        subject: subject.to_owned(),
+        not_before: Duration::from_secs(not_before),
+    }
+}
+
 /// The PEM text that stands under this name in `tests/vectors/certificates.txt`.
 fn vector(name: &str) -> &'static str {
     let all = include_str!(concat!(

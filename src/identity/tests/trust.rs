@@ -214,7 +214,7 @@ fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
     version1[at] = 0;
     assert_eq!(
         as_server(&Trust::keys([key]), &[&version1], HOST).map(drop),
-        Err(CertificateError::UnsupportedExtension)
+        Err(CertificateError::UnsupportedVersion)
     );
 
     // Of another algorithm.
@@ -247,7 +247,7 @@ fn sums_accept_what_either_part_accepts() {
     as_server(&trust, &chain(&pinned), "pinned.example").unwrap();
     assert_eq!(
         as_server(&trust, &chain(&pinned), HOST).map(drop),
-        Err(CertificateError::UnknownIssuer)
+        Err(CertificateError::SelfSigned)
     );
     // Keys besides: no list of authorities goes out, since a client with a trusted key would find
     // none of its own there.
@@ -338,14 +338,14 @@ fn roots_that_cannot_be_roots_are_refused_when_loaded() {
     refused(
         Trust::roots_from_der([&root.der, &leaf.der().to_vec()]),
         1,
-        CertificateError::PathConstraint,
+        CertificateError::NotAnAuthority,
     );
     let mut params = ca_params("no issuer");
     params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
     refused(
         Trust::roots_from_der([Ca::new(params).der]),
         0,
-        CertificateError::PathConstraint,
+        CertificateError::NotAnAuthority,
     );
     refused(
         Trust::roots_from_pem(vector("rsa-inter")),
