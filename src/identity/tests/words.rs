@@ -4,10 +4,14 @@ use core::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, date_time_ymd};
 
+use ::der::{SliceReader, Tag};
+
 use super::forge::{Ca, Key, ca_params, leaf_params};
-use super::{as_server, at, name, vector_der};
+use super::{as_server, at, name, now, vector_der};
 use crate::error::Error;
-use crate::identity::{Authority, RevocationLists, Trust};
+use crate::identity::certificate::Certificate;
+use crate::identity::der::{context, inside, whole};
+use crate::identity::{Authority, Identity, RevocationLists, Trust, pem};
 
 const HOST: &str = "a.example";
 
@@ -284,4 +288,61 @@ fn each_list_that_cannot_be_used_has_its_reason() {
         text.contains("well-formed") && !text.contains("version"),
         "{text}"
     );
+}
+
+/// The certificate as one of X.509 version 1: without the version, the extensions, and a signature
+/// that fits. `openssl x509 -req` makes these if it is given no extensions.
+fn version1(der: &[u8]) -> Vec<u8> {
+    let mut outer = SliceReader::new(der).unwrap();
+    let mut certificate = inside(&mut outer, Tag::Sequence).unwrap();
+    let mut tbs = inside(&mut certificate, Tag::Sequence).unwrap();
+    whole(&mut tbs, context(0, true)).unwrap();
+    let fields = [Tag::Integer].into_iter().chain([Tag::Sequence; 5]);
+    let fields: Vec<&[u8]> = fields.map(|tag| whole(&mut tbs, tag).unwrap()).collect();
+    let tbs = tlv(0x30, &fields);
+    let algorithm = whole(&mut certificate, Tag::Sequence).unwrap();
+    let signature = whole(&mut certificate, Tag::BitString).unwrap();
+    tlv(0x30, &[&tbs, algorithm, signature])
+}
+
+/// RFC 9846, 4.5.1.2: the certificate type MUST be X.509v3.
+#[test]
+fn x509_version_1_is_named() {
+    let words = ["version 1", "version 3", "extensions"];
+    let root = Ca::root();
+    let key = Key::new();
+    let leaf = leaf_params(&[HOST]).self_signed(&key).unwrap();
+    let old = version1(leaf.der());
+
+    // From a peer, also if its key is trusted.
+    let public = Certificate::parse(leaf.der())
+        .unwrap()
+        .public_key()
+        .unwrap();
+    for trust in [trust(&root), Trust::key_for(HOST, public)] {
+        let (text, alert) = refusal(&trust, &[&old], HOST);
+        says(&text, &words);
+        assert_eq!(alert, 43);
+        let error = trust.verify_client(&[&old], now()).map(drop).unwrap_err();
+        says(&error.to_string(), &words);
+        assert_eq!(error.alert().0, 43);
+    }
+    // As a root, and as one's own.
+    let old_root = version1(&root.der);
+    let error = Trust::roots_from_der([&old_root]).map(drop).unwrap_err();
+    says(&error.to_string(), &words);
+    let own = Identity::from_pem(
+        pem::write_certificates([&*old]),
+        Identity::generate().unwrap().key_pem().unwrap().expose(),
+    );
+    says(&own.map(drop).unwrap_err().to_string(), &words);
+
+    // A stranger in the chain does no harm, and an issuer that is needed is named.
+    let middle = root.below(ca_params("middle"));
+    let leaf = middle.leaf(&leaf_params(&[HOST]));
+    let old_middle = version1(&middle.der);
+    as_server(&trust(&root), &[&leaf, &old, &middle.der, &old_root], HOST).unwrap();
+    let (text, alert) = refusal(&trust(&root), &[&leaf, &old_middle], HOST);
+    says(&text, &words);
+    assert_eq!(alert, 43);
 }
