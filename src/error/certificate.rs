@@ -57,8 +57,12 @@ pub enum CertificateError {
     UnsupportedAlgorithm,
     /// A signature on the path is made with MD5 or SHA-1 (RFC 9846, 4.5.1.3).
     BrokenHash,
-    /// A certificate's version is not supported.
-    UnsupportedVersion,
+    /// A certificate is not of X.509 version 3, as RFC 9846, 4.5.1.2 requires it, even if its key
+    /// is trusted.
+    UnsupportedVersion {
+        /// The version, such as 1, or 0 if it is no version at all.
+        version: u8,
+    },
     /// A certificate has a critical extension that is not supported.
     UnsupportedExtension {
         /// The extension's object identifier, such as `2.5.29.32`, if it can be read.
@@ -113,7 +117,7 @@ impl CertificateError {
             | Self::PathTooLong
             | Self::TooComplex => AlertDescription::BAD_CERTIFICATE,
             Self::UnsupportedAlgorithm
-            | Self::UnsupportedVersion
+            | Self::UnsupportedVersion { .. }
             | Self::UnsupportedExtension { .. }
             | Self::KeyUsage
             | Self::ExtendedKeyUsage => AlertDescription::UNSUPPORTED_CERTIFICATE,
@@ -203,8 +207,10 @@ impl fmt::Display for CertificateError {
                 "a signature on its path uses MD5 or SHA-1, which are not secure any more: have it \
                  issued with Ed25519",
             ),
-            Self::UnsupportedVersion => f.write_str(
-                "its X.509 version is not supported: have it issued with version 3",
+            Self::UnsupportedVersion { version } => write!(
+                f,
+                "it is of X.509 version {version}, but TLS 1.3 requires version 3: have it issued \
+                 with extensions (for openssl x509 -req, add -extfile)"
             ),
             Self::UnsupportedExtension { id } => write!(
                 f,

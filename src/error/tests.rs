@@ -67,7 +67,7 @@ variants! {
     CertificateError,
     E::UnknownIssuer, E::SelfSigned, E::UntrustedKey, E::Expired { .. }, E::NotValidYet { .. },
     E::DateBefore1970 { .. }, E::WrongName { .. }, E::Malformed, E::BadSignature,
-    E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion, E::UnsupportedExtension { .. },
+    E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion { .. }, E::UnsupportedExtension { .. },
     E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::AuthorityAsLeaf, E::NotAnAuthority,
     E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
     E::Revoked, E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
@@ -510,7 +510,11 @@ fn each_certificate_error_has_its_alert() {
         // SHA-1 are bad_certificate.
         (CertificateError::UnsupportedAlgorithm, 43, &["not Ed25519"]),
         (CertificateError::BrokenHash, 42, &["MD5", "SHA-1"]),
-        (CertificateError::UnsupportedVersion, 43, &["X.509 version"]),
+        (
+            CertificateError::UnsupportedVersion { version: 1 },
+            43,
+            &["X.509 version 1", "requires version 3"],
+        ),
         (
             CertificateError::UnsupportedExtension { id },
             43,

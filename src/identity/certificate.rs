@@ -70,11 +70,16 @@ impl<'a> Certificate<'a> {
         certificate.finish().map_err(malformed)?;
 
         // RFC 9846, 4.5.1.2: the certificate type MUST be X.509v3.
-        if Tag::peek(&tbs).map_err(malformed)? != context(0, true) {
-            return Err(CertificateError::UnsupportedVersion);
-        }
-        if value(&mut tbs, context(0, true))? != [0x02, 0x01, 0x02] {
-            return Err(CertificateError::UnsupportedVersion);
+        let version = if Tag::peek(&tbs).map_err(malformed)? == context(0, true) {
+            match value(&mut tbs, context(0, true))? {
+                [0x02, 0x01, number @ 0..0x80] => number + 1,
+                _ => 0,
+            }
+        } else {
+            1
+        };
+        if version != 3 {
+            return Err(CertificateError::UnsupportedVersion { version });
         }
         let serial = value(&mut tbs, Tag::Integer)?;
         // RFC 5280, 4.1.2.3: both places MUST have the same algorithm.

@@ -214,7 +214,7 @@ fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
     version1[at] = 0;
     assert_eq!(
         as_server(&Trust::keys([key]), &[&version1], HOST).map(drop),
-        Err(CertificateError::UnsupportedVersion)
+        Err(CertificateError::UnsupportedVersion { version: 1 })
     );
 
     // Of another algorithm.

@@ -388,8 +388,8 @@ fn reason(error: &Error, chain: &[&[u8]]) -> CertificateError {
         Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
             unsupported(&context.signature_algorithm_id)
         }
-        Error::UnsupportedCertVersion => CertificateError::UnsupportedVersion,
-        // Our own reader, which names the extension, has accepted it.
+        // Our own reader, which names the extension, has accepted it; versions it accepts as path
+        // validation does.
         Error::UnsupportedCriticalExtension => CertificateError::UnsupportedExtension { id: None },
         Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
             CertificateError::ExtendedKeyUsage
