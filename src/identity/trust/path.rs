@@ -153,7 +153,7 @@ pub(crate) fn verify(
     roots: &Roots,
     chain: &[&[u8]],
     role: Role,
-    name: Option<&ServerName>,
+    names: &[ServerName],
     revocation: Option<&InForce>,
     now: Now,
 ) -> Result<Duration, CertificateError> {
@@ -216,7 +216,7 @@ pub(crate) fn verify(
             (CertificateError::UnknownIssuer, Some(unreadable)) => unreadable,
             (error, _) => error,
         })?;
-    if let Some(name) = name {
+    for name in names {
         let wanted = name.to_pki().ok_or(CertificateError::Malformed)?;
         leaf_end
             .verify_is_valid_for_subject_name(&wanted)
@@ -311,6 +311,11 @@ fn issuers<'a>(
     }
     Ok((issuers, unreadable))
 }
+
+/// The number of authorities that may be between a certificate and its root. It is path
+/// validation's own limit.
+#[cfg(any(test, fuzzing, feature = "authority"))]
+pub(crate) const MAX_AUTHORITIES: usize = 6;
 
 /// The number of a certificate's names that an error contains.
 const NAMES_SHOWN: usize = 16;

@@ -4,6 +4,7 @@
 //! to a root and contain the wanted name.
 
 use core::fmt;
+use core::slice;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -484,7 +485,14 @@ impl Trust {
                 return Err(CertificateError::UntrustedKey);
             }
             None => Trusted::Path {
-                expires: path::verify(&self.0.roots, chain, role, name, lists.as_ref(), now)?,
+                expires: path::verify(
+                    &self.0.roots,
+                    chain,
+                    role,
+                    name.map(slice::from_ref).unwrap_or_default(),
+                    lists.as_ref(),
+                    now,
+                )?,
             },
         };
         Ok(VerifiedIdentity::new(
