@@ -414,3 +414,27 @@ fn debug_says_whom_and_is_short() {
         "{text}"
     );
 }
+
+#[test]
+fn an_expired_root_stays_trusted() {
+    let mut params = ca_params("old");
+    (params.not_before, params.not_after) = (
+        rcgen::date_time_ymd(2001, 1, 1),
+        rcgen::date_time_ymd(2002, 1, 1),
+    );
+    let old = Ca::new(params);
+    let trust = Trust::roots_from_der([&old.der]).unwrap();
+    as_server(&trust, &[&old.leaf(&leaf_params(&[HOST]))], HOST).unwrap();
+}
+
+#[test]
+fn a_set_of_keys_may_hold_ones_own() {
+    // Replicas may share one key. A name tells whether the peer is the wanted one.
+    let own = Identity::generate().unwrap();
+    as_server(&Trust::keys([own.public_key()]), &chain(&own), HOST).unwrap();
+    let bound = Trust::key_for("own.example", own.public_key());
+    assert_eq!(
+        as_server(&bound, &chain(&own), HOST).map(drop),
+        Err(CertificateError::UntrustedKey)
+    );
+}

@@ -25,7 +25,10 @@ use crate::time::Now;
 /// in all (RFC 9846, 4.3).
 const MAX_AUTHORITIES_LEN: usize = 16_384;
 
-/// Whom to trust: authorities (roots), and keys.
+/// Whom to trust: authorities (roots), and keys. A root is trusted for as long as it is configured:
+/// its own dates are not checked, so an expired root stays trusted until it is removed. A set of
+/// keys ([`keys`](Self::keys)) does not tell their holders apart: if it contains this side's own
+/// key, a connection that is led back to this side is accepted too.
 ///
 /// A root vouches for the names in the certificates that it issued. A key bound to a name
 /// ([`key_for`](Self::key_for)) replaces path, names and dates of the certificate that it comes in:
@@ -93,7 +96,8 @@ struct Inner {
 
 impl Trust {
     /// Trusts the authorities whose certificates are in a PEM text, or the one whose certificate is
-    /// given as DER. Sections of other kinds are ignored.
+    /// given as DER. Sections of other kinds are ignored. The dates of a root are not checked (RFC
+    /// 5280, 6.1.1 (d)): to end trust in a root, remove it.
     ///
     /// # Errors
     ///
@@ -237,6 +241,9 @@ impl Trust {
     /// another. Use it if that makes no difference, for example among equal members of a mesh, or
     /// if the application compares [`Peer::public_key`](crate::Peer::public_key) itself. Otherwise
     /// use [`key_for`](Self::key_for).
+    ///
+    /// This side's own key is no exception: leave it out unless other holders share it. Otherwise
+    /// whoever controls the network can connect this side to itself.
     pub fn keys(keys: impl IntoIterator<Item = impl Into<PublicKey>>) -> Self {
         let keys: Vec<PublicKey> = keys.into_iter().map(Into::into).collect();
         Self::from(Inner {
