@@ -41,6 +41,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         error: super::certificate::CertificateError,
     },
+    /// Certificates that were checked with [`Trust::check_server`](crate::Trust::check_server) or
+    /// [`Trust::check_client`](crate::Trust::check_client) would not be accepted.
+    NotAccepted {
+        /// Why they would be refused.
+        error: super::certificate::CertificateError,
+    },
     /// A certificate revocation list (CRL) cannot be used.
     RevocationList {
         /// Its position in the file, counted from 0.
@@ -111,6 +117,9 @@ impl fmt::Display for ConfigError {
                     f,
                     "certificate {index} (the first is 0) cannot be used: {error}"
                 )
+            }
+            Self::NotAccepted { error } => {
+                write!(f, "the certificate would not be accepted: {error}")
             }
             Self::RevocationList { index, reason } => {
                 write!(

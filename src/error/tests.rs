@@ -83,7 +83,7 @@ variants! {
 variants! {
     ConfigError,
     E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
-    E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere,
+    E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere,
     E::PublicKey { .. }, E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
 }
 
@@ -720,7 +720,7 @@ fn each_configuration_error_says_what_to_do() {
         path: "/etc/key".to_owned(),
         reason: "denied".to_owned(),
     };
-    let rows: [(ConfigError, &[&str]); 14] = [
+    let rows: [(ConfigError, &[&str]); 15] = [
         (
             ConfigError::NoPemSection {
                 wanted: "CERTIFICATE",
@@ -756,6 +756,12 @@ fn each_configuration_error_says_what_to_do() {
                 error: CertificateError::Malformed,
             },
             &["certificate 3", "well-formed"],
+        ),
+        (
+            ConfigError::NotAccepted {
+                error: CertificateError::UnknownIssuer,
+            },
+            &["would not be accepted", "trusted root"],
         ),
         (
             ConfigError::RevocationList {

@@ -5,6 +5,7 @@
 //! refusals                 RULES: each wrong certificate with its typed error and its alert
 //! trust                    roots, keys bound to names, sets of keys, and their sums
 //! raw_keys                 raw public keys (RFC 7250)
+//! acceptance               the offline check of certificates
 //! digest                   the same trust has the same digest, any other has another
 //! revocation_lists         certificate revocation lists, replaced while they are in force
 //! peer                     a peer that a ticket remembers, and until when it is trusted
@@ -19,6 +20,7 @@
 //! programs                 openssl as judge (ignored: it may be missing)
 //! ```
 
+mod acceptance;
 mod authority;
 mod certificate_info;
 mod damage;
