@@ -182,7 +182,8 @@ impl fmt::Display for NameError {
             }
             Self::NotAscii => f.write_str("it is not ASCII: write it in Punycode (xn--...)"),
             Self::Invalid => f.write_str(
-                "it is neither a DNS name nor an IP address: pass one without scheme or path",
+                "it is neither a DNS name nor an IP address: pass one without scheme or path; the \
+                 last label of a DNS name is not a number",
             ),
         }
     }

@@ -38,10 +38,10 @@ macro_rules! variants {
 
 variants! {
     Fault,
-    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::NotTls { .. }, E::ChangeCipherSpec, E::NotAligned { .. },
-    E::Interleaved { .. }, E::EmptyFragment { .. }, E::NoContentType, E::BadRecordMac,
-    E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. },
-    E::TooMany { .. },
+    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::NotTls { .. }, E::ChangeCipherSpec,
+    E::NotAligned { .. }, E::Interleaved { .. }, E::EmptyFragment { .. }, E::NoContentType,
+    E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. },
+    E::DoesNotFit { .. }, E::TooMany { .. },
     E::TooMuchEarlyData { .. },
     E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. },
     E::MissingExtension { .. }, E::Illegal(_), E::Version { .. }, E::NoCommonSuite { .. },
@@ -67,24 +67,25 @@ variants! {
     CertificateError,
     E::UnknownIssuer, E::SelfSigned, E::UntrustedKey, E::Expired { .. }, E::NotValidYet { .. },
     E::DateBefore1970 { .. }, E::WrongName { .. }, E::Malformed, E::BadSignature,
-    E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion { .. }, E::UnsupportedExtension { .. },
-    E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::AuthorityAsLeaf, E::NotAnAuthority,
-    E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
+    E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion { .. },
+    E::UnsupportedExtension { .. }, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint,
+    E::AuthorityAsLeaf, E::NotAnAuthority, E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
     E::Revoked, E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
 }
 
 variants! {
     Error,
-    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::NothingReceived, E::HandshakeTimeout, E::Io(_),
-    E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed, E::Refused(_),
-    E::Asked(_), E::WrongState { .. },
+    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::NothingReceived, E::HandshakeTimeout,
+    E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed,
+    E::Refused(_), E::Asked(_), E::WrongState { .. },
 }
 
 variants! {
     ConfigError,
     E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
-    E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere,
-    E::PublicKey { .. }, E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
+    E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. },
+    E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
+    E::Setting { .. }, E::Issue { .. },
 }
 
 variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
@@ -693,8 +694,8 @@ fn each_error_travels_through_io_error_and_back() {
     ));
 }
 
-/// Who connects by an IP address sends no server_name (RFC 6066, section 3). Both sides say so where
-/// the server needed one. A peer that speaks TLS 1.2 alone may say so by handshake_failure.
+/// Who connects by an IP address sends no server_name (RFC 6066, section 3). Both sides say so
+/// where the server needed one. A peer that speaks TLS 1.2 alone may say so by handshake_failure.
 #[test]
 fn an_error_names_the_likely_cause() {
     let missing = Fault::MissingExtension {
@@ -824,7 +825,10 @@ fn each_configuration_error_says_what_to_do() {
             &["port", "a.example"],
         ),
         (NameError::NotAscii, &["ASCII", "xn--"]),
-        (NameError::Invalid, &["DNS name", "IP address"]),
+        (
+            NameError::Invalid,
+            &["DNS name", "IP address", "not a number"],
+        ),
     ];
     complete(rows.iter().map(|(error, _)| error));
     for (error, words) in rows {
