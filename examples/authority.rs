@@ -94,7 +94,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn write(dir: &Path, name: &str, identity: &Identity) -> Result<(), Failure> {
-    // "*.internal" and "::1" are inconvenient as file names, and "../x" is dangerous.
+    // "*.db.internal" and "::1" are inconvenient as file names, and "../x" is dangerous.
     let name: String = name
         .chars()
         .map(|c| {

@@ -118,7 +118,11 @@ fn serve(server: &Server, tcp: TcpStream, from: SocketAddr, echo: bool) -> Resul
     tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(PATIENCE))?;
     tcp.set_write_timeout(Some(PATIENCE))?;
-    let mut tls = server.accept(tcp)?;
+    let mut tls = match server.accept(tcp) {
+        // A health check or a port scan.
+        Err(fleeting::Error::NothingReceived) => return Ok(()),
+        accepted => accepted?,
+    };
     let report = common::report(&tls);
     println!("{from}: connected\n{report}");
     let talk = if echo {

@@ -147,13 +147,13 @@ pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
+pub use identity::{
+    Acceptance, CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer,
+    SkippedRoot, Trust, Validity,
+};
 #[cfg(any(test, fuzzing, feature = "authority"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "authority")))]
 pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
-pub use identity::{
-    CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer, SkippedRoot,
-    Trust, Validity,
-};
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};

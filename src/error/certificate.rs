@@ -1,6 +1,10 @@
 //! [`CertificateError`]: why a peer's certificate or key was not accepted.
 
 use core::fmt;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use der::DateTime;
 
 use crate::code_point::AlertDescription;
 
@@ -10,12 +14,31 @@ use crate::code_point::AlertDescription;
 pub enum CertificateError {
     /// No path from the certificate to a trusted root was found.
     UnknownIssuer,
+    /// The certificate is its own issuer's, so no root vouches for it, and its key is not trusted.
+    SelfSigned,
     /// The key is not among the keys that are trusted for this name.
     UntrustedKey,
     /// The certificate, or one on its path, has expired.
-    Expired,
+    Expired {
+        /// The subject of the expired certificate as text (RFC 4514), or its first name if the
+        /// subject is empty, at most 128 characters of it.
+        subject: String,
+        /// Its last moment, as time since 1970-01-01 00:00:00 UTC.
+        not_after: Duration,
+    },
     /// The certificate, or one on its path, is not valid yet.
-    NotValidYet,
+    NotValidYet {
+        /// The subject of the certificate that is not valid yet, as in
+        /// [`Expired`](Self::Expired).
+        subject: String,
+        /// Its first moment, as time since 1970-01-01 00:00:00 UTC.
+        not_before: Duration,
+    },
+    /// The certificate, or one on its path, has a date before 1970.
+    DateBefore1970 {
+        /// The date, such as `1950-01-01`.
+        date: String,
+    },
     /// The certificate does not name the expected peer.
     WrongName {
         /// The expected name.
@@ -34,17 +57,31 @@ pub enum CertificateError {
     UnsupportedAlgorithm,
     /// A signature on the path is made with MD5 or SHA-1 (RFC 9846, 4.5.1.3).
     BrokenHash,
-    /// A certificate has a critical extension or a version that is not supported.
-    UnsupportedExtension,
+    /// A certificate is not of X.509 version 3, as RFC 9846, 4.5.1.2 requires it, even if its key
+    /// is trusted.
+    UnsupportedVersion {
+        /// The version, such as 1, or 0 if it is no version at all.
+        version: u8,
+    },
+    /// A certificate has a critical extension that is not supported.
+    UnsupportedExtension {
+        /// The extension's object identifier, such as `2.5.29.32`, if it can be read.
+        id: Option<String>,
+    },
     /// The certificate's key usage does not allow digitalSignature (RFC 9846, 4.5.1.2).
     KeyUsage,
     /// The certificate's extended key usage does not allow its role (server or client).
     ExtendedKeyUsage,
     /// A name constraint on the path forbids a name.
     NameConstraint,
-    /// A CA certificate is used as a leaf, a leaf is used as a CA, or the path is longer than a
-    /// certificate on it allows.
-    PathConstraint,
+    /// The peer's own certificate is an authority's (CA).
+    AuthorityAsLeaf,
+    /// The certificate is given as an authority's (CA), but it is not one.
+    NotAnAuthority,
+    /// A certificate on the path issued another one, but is not an authority's (CA).
+    IssuerNotAnAuthority,
+    /// The path is longer than an authority on it, or its root, allows (pathLenConstraint).
+    PathTooLong,
     /// The chain has more certificates, or takes more work to find a path, than is allowed.
     TooComplex,
     /// The certificate, or one on its path, was revoked by its issuer.
@@ -62,17 +99,26 @@ impl CertificateError {
     /// Returns the alert that answers this error (RFC 9846, 6.2).
     pub fn alert(&self) -> AlertDescription {
         match self {
-            Self::UnknownIssuer | Self::UntrustedKey => AlertDescription::UNKNOWN_CA,
-            Self::Expired | Self::NotValidYet => AlertDescription::CERTIFICATE_EXPIRED,
+            Self::UnknownIssuer | Self::SelfSigned | Self::UntrustedKey => {
+                AlertDescription::UNKNOWN_CA
+            }
+            Self::Expired { .. } | Self::NotValidYet { .. } => {
+                AlertDescription::CERTIFICATE_EXPIRED
+            }
             Self::WrongName { .. }
             | Self::Malformed
             | Self::BadSignature
             | Self::BrokenHash
+            | Self::DateBefore1970 { .. }
             | Self::NameConstraint
-            | Self::PathConstraint
+            | Self::AuthorityAsLeaf
+            | Self::NotAnAuthority
+            | Self::IssuerNotAnAuthority
+            | Self::PathTooLong
             | Self::TooComplex => AlertDescription::BAD_CERTIFICATE,
             Self::UnsupportedAlgorithm
-            | Self::UnsupportedExtension
+            | Self::UnsupportedVersion { .. }
+            | Self::UnsupportedExtension { .. }
             | Self::KeyUsage
             | Self::ExtendedKeyUsage => AlertDescription::UNSUPPORTED_CERTIFICATE,
             Self::Revoked => AlertDescription::CERTIFICATE_REVOKED,
@@ -93,19 +139,31 @@ impl fmt::Display for CertificateError {
             Self::UnknownIssuer => f.write_str(
                 "no path leads from it to a trusted root: add its root to the trust, or configure \
                  the peer to send its whole chain; a peer without an authority is trusted by its \
-                 key",
+                 key (Trust::key_for)",
+            ),
+            Self::SelfSigned => f.write_str(
+                "it is self-signed, so no root vouches for it: trust its key with Trust::key_for",
             ),
             Self::UntrustedKey => f.write_str(
                 "its key is not among the trusted keys (for the expected name, if there is one): \
-                 add the key to the trust",
+                 add the key to the trust (Trust::key_for)",
             ),
-            Self::Expired => f.write_str(
-                "it, or a certificate on its path, has expired: renew it, or correct the clock of \
+            Self::Expired { subject, not_after } => write!(
+                f,
+                "the certificate of {subject} expired at {}: renew it, or correct the clock of \
                  this machine",
+                Date(*not_after)
             ),
-            Self::NotValidYet => f.write_str(
-                "it, or a certificate on its path, is not valid yet: compare the clocks of this \
+            Self::NotValidYet { subject, not_before } => write!(
+                f,
+                "the certificate of {subject} is not valid before {}: compare the clocks of this \
                  machine and of the issuer",
+                Date(*not_before)
+            ),
+            Self::DateBefore1970 { date } => write!(
+                f,
+                "it, or a certificate on its path, has the date {date}, but dates before 1970 are \
+                 not supported: have it issued with a later one"
             ),
             Self::WrongName { expected, presented, .. } if presented.is_empty() => {
                 write!(
@@ -121,6 +179,16 @@ impl fmt::Display for CertificateError {
                 }
                 if *more > 0 {
                     write!(f, " and {more} more")?;
+                }
+                // RFC 6066, section 3: server_name carries no literal addresses.
+                if expected.parse::<IpAddr>().is_ok() {
+                    f.write_str(
+                        " (an IP address is not sent as server_name, so the server could not \
+                         choose a certificate by it)",
+                    )?;
+                }
+                if presented.iter().any(|name| is_too_wide(name)) {
+                    f.write_str(" (a wildcard must have two labels after it)")?;
                 }
                 f.write_str(": connect by such a name, or issue one for the expected name")
             }
@@ -139,9 +207,17 @@ impl fmt::Display for CertificateError {
                 "a signature on its path uses MD5 or SHA-1, which are not secure any more: have it \
                  issued with Ed25519",
             ),
-            Self::UnsupportedExtension => f.write_str(
-                "it has a critical extension or a version that is not supported: have it issued \
-                 without that",
+            Self::UnsupportedVersion { version } => write!(
+                f,
+                "it is of X.509 version {version}, but TLS 1.3 requires version 3: have it issued \
+                 with extensions (for openssl x509 -req, add -extfile)"
+            ),
+            Self::UnsupportedExtension { id } => write!(
+                f,
+                "it has a critical extension{}{} that is not supported: have it issued without it, \
+                 or not critical",
+                if id.is_some() { " " } else { "" },
+                id.as_deref().unwrap_or_default()
             ),
             Self::KeyUsage => f.write_str(
                 "its key usage does not allow digitalSignature: have it issued with that"
@@ -154,9 +230,22 @@ impl fmt::Display for CertificateError {
                 "a name constraint on its path forbids one of its names: have it issued by an \
                  authority that may name it",
             ),
-            Self::PathConstraint => f.write_str(
-                "its path is not allowed: a CA certificate is used as a leaf, a leaf as a CA, or \
-                 the path is longer than a CA on it allows",
+            Self::AuthorityAsLeaf => f.write_str(
+                "it is an authority's (CA), which is not accepted as a peer's own: have one issued \
+                 that is not a CA, or trust its key with Trust::key_for",
+            ),
+            Self::NotAnAuthority => f.write_str(
+                "it is not an authority's (basicConstraints CA, key usage keyCertSign): give the \
+                 certificate of its issuer, or trust a peer by its own certificate with \
+                 Trust::key_for",
+            ),
+            Self::IssuerNotAnAuthority => f.write_str(
+                "an issuer on its path is not an authority (basicConstraints CA, key usage \
+                 keyCertSign): have it issued by one",
+            ),
+            Self::PathTooLong => f.write_str(
+                "its path is longer than an authority on it allows (path length in \
+                 basicConstraints): have it issued by an authority that is nearer to the root",
             ),
             Self::TooComplex => f.write_str(
                 "its chain takes more certificates or more work than is allowed: shorten it"
@@ -181,3 +270,23 @@ impl fmt::Display for CertificateError {
 }
 
 impl std::error::Error for CertificateError {}
+
+/// A moment since 1970, as text in the form of RFC 3339.
+struct Date(Duration);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_unix_duration(self.0) {
+            Ok(date) => date.fmt(f),
+            // After the year 9999.
+            Err(_) => write!(f, "{} seconds after 1970-01-01", self.0.as_secs()),
+        }
+    }
+}
+
+/// Returns true for a wildcard with a single label after it, such as `*.internal`, which path
+/// validation does not accept for any name.
+fn is_too_wide(name: &str) -> bool {
+    name.strip_prefix("*.")
+        .is_some_and(|rest| !rest.contains('.'))
+}

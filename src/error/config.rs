@@ -41,6 +41,12 @@ pub enum ConfigError {
         /// What is wrong with it.
         error: super::certificate::CertificateError,
     },
+    /// Certificates that were checked with [`Trust::check_server`](crate::Trust::check_server) or
+    /// [`Trust::check_client`](crate::Trust::check_client) would not be accepted.
+    NotAccepted {
+        /// Why they would be refused.
+        error: super::certificate::CertificateError,
+    },
     /// A certificate revocation list (CRL) cannot be used.
     RevocationList {
         /// Its position in the file, counted from 0.
@@ -112,6 +118,9 @@ impl fmt::Display for ConfigError {
                     "certificate {index} (the first is 0) cannot be used: {error}"
                 )
             }
+            Self::NotAccepted { error } => {
+                write!(f, "the certificate would not be accepted: {error}")
+            }
             Self::RevocationList { index, reason } => {
                 write!(
                     f,
@@ -173,7 +182,8 @@ impl fmt::Display for NameError {
             }
             Self::NotAscii => f.write_str("it is not ASCII: write it in Punycode (xn--...)"),
             Self::Invalid => f.write_str(
-                "it is neither a DNS name nor an IP address: pass one without scheme or path",
+                "it is neither a DNS name nor an IP address: pass one without scheme or path; the \
+                 last label of a DNS name is not a number",
             ),
         }
     }

@@ -26,6 +26,11 @@ pub enum Fault {
         /// The type that came.
         got: ContentType,
     },
+    /// The peer does not speak TLS, but another protocol.
+    NotTls {
+        /// The protocol, as far as its first bytes tell, such as `HTTP`.
+        protocol: &'static str,
+    },
     /// A ChangeCipherSpec is not the single byte 0x01, is protected, or comes where it is not
     /// allowed (RFC 9846, section 5).
     ChangeCipherSpec,
@@ -211,6 +216,7 @@ impl Fault {
         match self {
             Self::Unexpected { .. }
             | Self::UnexpectedRecord { .. }
+            | Self::NotTls { .. }
             | Self::ChangeCipherSpec
             | Self::NotAligned { .. }
             | Self::Interleaved { .. }
@@ -290,11 +296,23 @@ impl Fault {
             Self::UnexpectedRecord { .. } | Self::RecordOverflow { .. } => {
                 "check that the peer speaks TLS at this address and port"
             }
+            Self::NotTls { .. } => {
+                "check the address and the port; if the peer sends something before TLS begins \
+                 (STARTTLS, a PROXY header), read that first and hand the transport over then"
+            }
             Self::BadRecordMac | Self::BadFinished => {
                 "connect again, and if that fails look for what changes the traffic"
             }
             Self::MessageTooLong { .. } => "raise it if the peer needs more",
             Self::DoesNotFit { .. } => "make the peer send a shorter one",
+            // RFC 6066, section 3: an address is not sent.
+            Self::MissingExtension {
+                extension: ExtensionType::SERVER_NAME,
+                ..
+            } => {
+                "a client that connects by an IP address sends no name: let it connect by a name, \
+                 or configure an identity for every client with identity()"
+            }
             Self::MissingExtension { .. } => {
                 "configure the peer to offer it, or this side not to require it"
             }
@@ -360,6 +378,7 @@ impl fmt::Display for Fault {
                     "the peer sent a record of type {got}, which is not allowed at this point"
                 )
             }
+            Self::NotTls { protocol } => write!(f, "the peer speaks {protocol}, not TLS"),
             Self::ChangeCipherSpec => f.write_str(
                 "the peer sent a ChangeCipherSpec that is malformed, protected or not allowed at \
                  this point",

@@ -42,6 +42,9 @@ pub enum Error {
     /// The transport ended without the peer's close_notify: what was read so far may be incomplete
     /// (RFC 9846, 6.1).
     Truncated,
+    /// A client connected to this server and closed or reset the connection without sending a byte,
+    /// as health checks of load balancers and port scans do. It is rarely worth a line in a log.
+    NothingReceived,
     /// The handshake took longer than the configuration allows.
     HandshakeTimeout,
     /// The transport failed.
@@ -90,6 +93,7 @@ impl Error {
             Self::Refused(alert) => Some(*alert),
             Self::AlertReceived(_)
             | Self::Truncated
+            | Self::NothingReceived
             | Self::Io(_)
             | Self::Config(_)
             | Self::Name(_)
@@ -138,6 +142,10 @@ impl fmt::Display for Error {
                  incomplete: the peer crashed, was cut off or closes without close_notify, or this \
                  side shut the transport down; connect and ask again",
             ),
+            Self::NothingReceived => f.write_str(
+                "the client closed the connection without sending anything, as health checks and \
+                 port scans do",
+            ),
             Self::HandshakeTimeout => f.write_str(
                 "the handshake took longer than handshake_timeout allows: the peer is slow or \
                  speaks another protocol, or the answer of this side to a question took too long",
@@ -185,7 +193,7 @@ fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
         AlertDescription::HANDSHAKE_FAILURE => {
             "it has no cipher suite, group or signature scheme in common with this side; fleeting \
-             authenticates by Ed25519 alone"
+             authenticates by Ed25519 alone, and does not speak TLS 1.2"
         }
         AlertDescription::UNKNOWN_CA => {
             "it does not trust the issuer or the key of this side's certificate; add the root or \
@@ -215,7 +223,9 @@ fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
         }
         AlertDescription::MISSING_EXTENSION => {
             "it requires an extension that this side did not send; a client that has an external \
-             PSK alone gets this from a server that does not know the PSK and has a certificate"
+             PSK alone gets this from a server that does not know the PSK and has a certificate, \
+             and one that connects by an IP address, so without server_name, from a server that \
+             chooses its certificate by name"
         }
         AlertDescription::INTERNAL_ERROR => {
             "it failed for a reason that is not the fault of this side; see its log"
@@ -225,7 +235,8 @@ fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
             "it serves none of the ALPN protocols that this side offered; configure one of its own"
         }
         AlertDescription::UNRECOGNIZED_NAME => {
-            "it does not serve the name that this side asked for; check the name"
+            "it does not serve the name that this side asked for; check the name, and connect by a \
+             name rather than by an IP address, which is not sent"
         }
         AlertDescription::ACCESS_DENIED => {
             "it knows who this side is and does not let it in; have it authorized there"
@@ -244,6 +255,7 @@ impl std::error::Error for Error {
             Self::Signer(reason) => Some(&**reason),
             Self::AlertReceived(_)
             | Self::Truncated
+            | Self::NothingReceived
             | Self::HandshakeTimeout
             | Self::Random
             | Self::KeyLimit
@@ -270,7 +282,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::Protocol { .. } | Error::AlertReceived(_) => io::ErrorKind::InvalidData,
-            Error::Truncated => io::ErrorKind::UnexpectedEof,
+            Error::Truncated | Error::NothingReceived => io::ErrorKind::UnexpectedEof,
             Error::HandshakeTimeout => io::ErrorKind::TimedOut,
             Error::Io(error) => error.kind(),
             Error::Config(_) | Error::Name(_) | Error::Asked(_) | Error::WrongState { .. } => {

@@ -1,6 +1,8 @@
 //! Tests of every variant of every error: its alert against the standard's number, which is written
 //! out here, and its text.
 
+use core::time::Duration;
+
 use super::*;
 use crate::code_point::{
     CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup, ProtocolVersion,
@@ -36,10 +38,10 @@ macro_rules! variants {
 
 variants! {
     Fault,
-    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::ChangeCipherSpec, E::NotAligned { .. },
-    E::Interleaved { .. }, E::EmptyFragment { .. }, E::NoContentType, E::BadRecordMac,
-    E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. }, E::DoesNotFit { .. },
-    E::TooMany { .. },
+    E::Unexpected { .. }, E::UnexpectedRecord { .. }, E::NotTls { .. }, E::ChangeCipherSpec,
+    E::NotAligned { .. }, E::Interleaved { .. }, E::EmptyFragment { .. }, E::NoContentType,
+    E::BadRecordMac, E::RecordOverflow { .. }, E::Decode { .. }, E::MessageTooLong { .. },
+    E::DoesNotFit { .. }, E::TooMany { .. },
     E::TooMuchEarlyData { .. },
     E::DuplicateExtension { .. }, E::MisplacedExtension { .. }, E::UnsolicitedExtension { .. },
     E::MissingExtension { .. }, E::Illegal(_), E::Version { .. }, E::LegacyVersion(_),
@@ -64,24 +66,27 @@ variants! {
 
 variants! {
     CertificateError,
-    E::UnknownIssuer, E::UntrustedKey, E::Expired, E::NotValidYet, E::WrongName { .. },
-    E::Malformed, E::BadSignature, E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedExtension,
-    E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint, E::PathConstraint, E::TooComplex,
+    E::UnknownIssuer, E::SelfSigned, E::UntrustedKey, E::Expired { .. }, E::NotValidYet { .. },
+    E::DateBefore1970 { .. }, E::WrongName { .. }, E::Malformed, E::BadSignature,
+    E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion { .. },
+    E::UnsupportedExtension { .. }, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint,
+    E::AuthorityAsLeaf, E::NotAnAuthority, E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
     E::Revoked, E::UnknownRevocation, E::RevocationListExpired, E::RevocationListNotIssuers,
 }
 
 variants! {
     Error,
-    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::HandshakeTimeout, E::Io(_),
-    E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed, E::Refused(_),
-    E::Asked(_), E::WrongState { .. },
+    E::Protocol { .. }, E::AlertReceived(_), E::Truncated, E::NothingReceived, E::HandshakeTimeout,
+    E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed,
+    E::Refused(_), E::Asked(_), E::WrongState { .. },
 }
 
 variants! {
     ConfigError,
     E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
-    E::Certificate { .. }, E::RevocationList { .. }, E::Key { .. }, E::KeyMismatch, E::KeyElsewhere,
-    E::PublicKey { .. }, E::Missing { .. }, E::Setting { .. }, E::Issue { .. },
+    E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. },
+    E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
+    E::Setting { .. }, E::Issue { .. },
 }
 
 variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
@@ -130,6 +135,11 @@ fn faults() -> Vec<Row> {
             },
             10,
             &["application_data"],
+        ),
+        (
+            Fault::NotTls { protocol: "HTTP" },
+            10,
+            &["speaks HTTP", "not TLS"],
         ),
         (Fault::ChangeCipherSpec, 10, &["ChangeCipherSpec"]),
         (
@@ -469,11 +479,37 @@ fn each_certificate_error_has_its_alert() {
     };
     // RFC 9846, 6.2: bad_certificate(42), unsupported_certificate(43), certificate_revoked(44),
     // certificate_expired(45), certificate_unknown(46), unknown_ca(48).
-    let rows: [(CertificateError, u8, &[&str]); 19] = [
+    let id = Some("2.5.29.32".to_owned());
+    let date = "1950-01-01".to_owned();
+    let (expired, early) = (
+        CertificateError::Expired {
+            subject: "CN=a".to_owned(),
+            not_after: Duration::from_secs(1_900_000_000),
+        },
+        CertificateError::NotValidYet {
+            subject: "CN=b".to_owned(),
+            not_before: Duration::MAX,
+        },
+    );
+    let rows: [(CertificateError, u8, &[&str]); 26] = [
         (CertificateError::UnknownIssuer, 48, &["trusted root"]),
+        (
+            CertificateError::SelfSigned,
+            48,
+            &["self-signed", "Trust::key_for"],
+        ),
         (CertificateError::UntrustedKey, 48, &["key", "trusted"]),
-        (CertificateError::Expired, 45, &["expired"]),
-        (CertificateError::NotValidYet, 45, &["not valid yet"]),
+        (expired, 45, &["CN=a expired at 2030-03-17T17:46:40Z"]),
+        (
+            early,
+            45,
+            &["CN=b", "not valid before", "18446744073709551615"],
+        ),
+        (
+            CertificateError::DateBefore1970 { date },
+            42,
+            &["1950-01-01", "1970"],
+        ),
         (wrong_name, 42, &["a.example", "b.example", "2"]),
         (CertificateError::Malformed, 42, &["not a well-formed"]),
         (CertificateError::BadSignature, 42, &["signature"]),
@@ -482,9 +518,19 @@ fn each_certificate_error_has_its_alert() {
         (CertificateError::UnsupportedAlgorithm, 43, &["not Ed25519"]),
         (CertificateError::BrokenHash, 42, &["MD5", "SHA-1"]),
         (
-            CertificateError::UnsupportedExtension,
+            CertificateError::UnsupportedVersion { version: 1 },
             43,
-            &["critical extension"],
+            &["X.509 version 1", "requires version 3"],
+        ),
+        (
+            CertificateError::UnsupportedExtension { id },
+            43,
+            &["critical extension 2.5.29.32 that"],
+        ),
+        (
+            CertificateError::UnsupportedExtension { id: None },
+            43,
+            &["critical extension that"],
         ),
         (CertificateError::KeyUsage, 43, &["digitalSignature"]),
         (
@@ -493,7 +539,22 @@ fn each_certificate_error_has_its_alert() {
             &["extended key usage"],
         ),
         (CertificateError::NameConstraint, 42, &["name constraint"]),
-        (CertificateError::PathConstraint, 42, &["CA"]),
+        (
+            CertificateError::AuthorityAsLeaf,
+            42,
+            &["CA", "Trust::key_for"],
+        ),
+        (
+            CertificateError::NotAnAuthority,
+            42,
+            &["CA", "Trust::key_for"],
+        ),
+        (
+            CertificateError::IssuerNotAnAuthority,
+            42,
+            &["issuer", "CA"],
+        ),
+        (CertificateError::PathTooLong, 42, &["longer"]),
         (CertificateError::TooComplex, 42, &["more"]),
         (CertificateError::Revoked, 44, &["revoked"]),
         // Missing or expired lists are not the certificate's fault: certificate_unknown(46).
@@ -548,6 +609,12 @@ fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> 
             None,
             Kind::UnexpectedEof,
             &["close_notify", "incomplete"],
+        ),
+        (
+            Error::NothingReceived,
+            None,
+            Kind::UnexpectedEof,
+            &["without sending anything", "health checks"],
         ),
         // RFC 9846, 6.1: user_canceled(90), then close_notify.
         (
@@ -633,13 +700,34 @@ fn each_error_travels_through_io_error_and_back() {
     ));
 }
 
+/// Who connects by an IP address sends no server_name (RFC 6066, section 3). Both sides say so
+/// where the server needed one. A peer that speaks TLS 1.2 alone may say so by handshake_failure.
+#[test]
+fn an_error_names_the_likely_cause() {
+    let missing = Fault::MissingExtension {
+        message: "ClientHello",
+        extension: ExtensionType::SERVER_NAME,
+    };
+    says(
+        &missing.in_state("START").to_string(),
+        &["ClientHello", "server_name", "IP address", "identity()"],
+    );
+    for (alert, words) in [
+        (AlertDescription::MISSING_EXTENSION, "IP address"),
+        (AlertDescription::UNRECOGNIZED_NAME, "IP address"),
+        (AlertDescription::HANDSHAKE_FAILURE, "TLS 1.2"),
+    ] {
+        says(&Error::AlertReceived(alert).to_string(), &[words]);
+    }
+}
+
 #[test]
 fn each_configuration_error_says_what_to_do() {
     let file = ConfigError::File {
         path: "/etc/key".to_owned(),
         reason: "denied".to_owned(),
     };
-    let rows: [(ConfigError, &[&str]); 14] = [
+    let rows: [(ConfigError, &[&str]); 15] = [
         (
             ConfigError::NoPemSection {
                 wanted: "CERTIFICATE",
@@ -675,6 +763,12 @@ fn each_configuration_error_says_what_to_do() {
                 error: CertificateError::Malformed,
             },
             &["certificate 3", "well-formed"],
+        ),
+        (
+            ConfigError::NotAccepted {
+                error: CertificateError::UnknownIssuer,
+            },
+            &["would not be accepted", "trusted root"],
         ),
         (
             ConfigError::RevocationList {
@@ -737,7 +831,10 @@ fn each_configuration_error_says_what_to_do() {
             &["port", "a.example"],
         ),
         (NameError::NotAscii, &["ASCII", "xn--"]),
-        (NameError::Invalid, &["DNS name", "IP address"]),
+        (
+            NameError::Invalid,
+            &["DNS name", "IP address", "not a number"],
+        ),
     ];
     complete(rows.iter().map(|(error, _)| error));
     for (error, words) in rows {

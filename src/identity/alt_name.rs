@@ -43,6 +43,21 @@ impl AltName {
     }
 }
 
+#[cfg(any(test, fuzzing, feature = "authority"))]
+impl AltName {
+    /// Returns a server's name that this name is to cover: itself, or one below a wildcard.
+    pub(crate) fn example(&self) -> Option<ServerName> {
+        match self {
+            Self::Dns(name) => match name.strip_prefix("*.") {
+                Some(parent) => ServerName::parse(&format!("a.{parent}")).ok(),
+                None => ServerName::parse(name).ok(),
+            },
+            Self::Ip(ip) => Some(ServerName::from(*ip)),
+            Self::Uri(_) => None,
+        }
+    }
+}
+
 /// Reads all names in the extension. Their number is limited by the size of a handshake message.
 pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
     let mut outer = SliceReader::new(der).map_err(malformed)?;

@@ -13,6 +13,7 @@
 //! (KeyUsage), for pinned keys, which need no path, for names that are shown, and for issuing.
 //! Nothing is allocated before the whole certificate has been read.
 
+use der::asn1::ObjectIdentifier;
 use der::{Reader, SliceReader, Tag};
 
 use crate::error::CertificateError;
@@ -69,11 +70,16 @@ impl<'a> Certificate<'a> {
         certificate.finish().map_err(malformed)?;
 
         // RFC 9846, 4.5.1.2: the certificate type MUST be X.509v3.
-        if Tag::peek(&tbs).map_err(malformed)? != context(0, true) {
-            return Err(CertificateError::UnsupportedExtension);
-        }
-        if value(&mut tbs, context(0, true))? != [0x02, 0x01, 0x02] {
-            return Err(CertificateError::UnsupportedExtension);
+        let version = if Tag::peek(&tbs).map_err(malformed)? == context(0, true) {
+            match value(&mut tbs, context(0, true))? {
+                [0x02, 0x01, number @ 0..0x80] => number + 1,
+                _ => 0,
+            }
+        } else {
+            1
+        };
+        if version != 3 {
+            return Err(CertificateError::UnsupportedVersion { version });
         }
         let serial = value(&mut tbs, Tag::Integer)?;
         // RFC 5280, 4.1.2.3: both places MUST have the same algorithm.
@@ -138,7 +144,13 @@ impl<'a> Certificate<'a> {
             [0x55, 0x1d, 31] => return Ok(()),
             // RFC 5280, 4.2: an unrecognized critical extension MUST lead to rejection, even if the
             // key is pinned.
-            _ if critical => return Err(CertificateError::UnsupportedExtension),
+            _ if critical => {
+                return Err(CertificateError::UnsupportedExtension {
+                    id: ObjectIdentifier::from_bytes(id)
+                        .ok()
+                        .map(|id| id.to_string()),
+                });
+            }
             _ => return Ok(()),
         };
         // RFC 5280, 4.2: not more than one instance of an extension.
@@ -188,7 +200,7 @@ impl<'a> Certificate<'a> {
             {
                 Ok(constraints)
             }
-            _ => Err(CertificateError::PathConstraint),
+            _ => Err(CertificateError::NotAnAuthority),
         }
     }
 

@@ -57,5 +57,5 @@ pub use peer::Peer;
 pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
 pub use server_name::ServerName;
-pub use trust::{RevocationLists, SkippedRoot, Trust};
+pub use trust::{Acceptance, RevocationLists, SkippedRoot, Trust};
 pub use validity::Validity;

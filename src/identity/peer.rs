@@ -49,6 +49,11 @@ impl VerifiedIdentity {
         &self.key
     }
 
+    /// Returns the peer that it becomes if whoever sent it proves to hold the key.
+    pub(crate) fn claimed(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Returns [`Trust::digest`](crate::Trust::digest) at the moment when it accepted the peer:
     /// later revocation lists are not in it.
     pub(crate) fn trust_digest(&self) -> &[u8; 32] {

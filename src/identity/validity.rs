@@ -3,7 +3,8 @@
 use core::time::Duration;
 use std::time::SystemTime;
 
-use der::{Reader, SliceReader, Tag};
+use der::asn1::AnyRef;
+use der::{Decode, Reader, SliceReader, Tag, Tagged};
 
 use crate::error::{ConfigError, Error};
 use crate::identity::der::{inside, time};
@@ -112,4 +113,25 @@ impl Validity {
             not_after,
         })
     }
+}
+
+/// Returns the first date before 1970 in the Validity of a certificate (with tag and length), such
+/// as `1950-01-01`. [`Validity`] counts from 1970, and so does path validation.
+pub(crate) fn date_before_1970(der: &[u8]) -> Option<String> {
+    let mut outer = SliceReader::new(der).ok()?;
+    let mut validity = inside(&mut outer, Tag::Sequence).ok()?;
+    core::iter::from_fn(|| AnyRef::decode(&mut validity).ok()).find_map(|time| {
+        let text = core::str::from_utf8(time.value()).ok()?;
+        let text = match time.tag() {
+            // RFC 5280, 4.1.2.5.1: from 50 on, the two digits are those of a year before 2000.
+            Tag::UtcTime if text < "50" => format!("20{text}"),
+            Tag::UtcTime => format!("19{text}"),
+            _ => text.to_owned(),
+        };
+        let date = text
+            .get(..8)
+            .filter(|date| date.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+        (year < "1970").then(|| format!("{year}-{month}-{day}"))
+    })
 }

@@ -32,7 +32,8 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::UnexpectedRecord`] for an unknown type, [`Fault::RecordOverflow`] for a
+    /// Returns [`Fault::NotTls`] for bytes of another protocol, [`Fault::UnexpectedRecord`] for
+    /// another unknown type, [`Fault::RecordOverflow`] for a
     /// length over the type's limit, and [`Fault::ChangeCipherSpec`] for a ChangeCipherSpec whose
     /// length is not 1.
     #[inline]
@@ -48,7 +49,12 @@ impl Header {
             // RFC 9846, section 5: any other value than the single byte 0x01 is unexpected_message.
             ContentType::CHANGE_CIPHER_SPEC => return Err(Fault::ChangeCipherSpec),
             // RFC 9846, section 5: an unexpected record type is unexpected_message too.
-            got => return Err(Fault::UnexpectedRecord { got }),
+            got => {
+                return Err(match other_protocol(&bytes) {
+                    Some(protocol) => Fault::NotTls { protocol },
+                    None => Fault::UnexpectedRecord { got },
+                });
+            }
         };
         // RFC 9846, 5.1 and 5.2: record_overflow.
         if length > limit {
@@ -65,6 +71,37 @@ impl Header {
     pub(crate) fn bytes(&self) -> &[u8; HEADER_LEN] {
         &self.bytes
     }
+}
+
+/// Returns the protocol whose first bytes, from a client or from a server, these can be. None of
+/// them begins with a record's type, so this decides nothing but words.
+fn other_protocol(bytes: &[u8; HEADER_LEN]) -> Option<&'static str> {
+    Some(match bytes {
+        b"GET /" | b"GET h" | b"HEAD " | b"POST " | b"PUT /" | b"PATCH" | b"DELET" | b"OPTIO"
+        | b"CONNE" | b"TRACE" | b"PRI *" | b"HTTP/" => "HTTP",
+        b"SSH-2" | b"SSH-1" => "SSH",
+        b"EHLO " | b"HELO " | [b'2', b'2', b'0', b' ' | b'-', _] => "SMTP or FTP",
+        b"* OK " => "IMAP",
+        [b'+', b'O', b'K', b' ', _] => "POP3",
+        b"<?xml" | b"<stre" => "XMPP",
+        b"PROXY" | b"\r\n\r\n\0" => "the PROXY protocol",
+        b"*1\r\n$" | b"*2\r\n$" | b"*3\r\n$" | b"PING\r" => "Redis",
+        // The start of SSLRequest, whose length is 8.
+        [0, 0, 0, 8, 4] => "PostgreSQL",
+        // A packet's length and its number, 0; then the protocol's version.
+        [_, 0, 0, 0, 10] => "MySQL",
+        // CONNECT, its length, and the beginning of "MQTT".
+        [0x10, _, 0, 4, b'M'] => "MQTT",
+        // A length with the first bit set, client_hello, and the version (RFC 6101, appendix E).
+        [0x80..=0xff, _, 1, 0 | 3, _] => "SSL 2.0",
+        text if text
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n')) =>
+        {
+            "plain text"
+        }
+        _ => return None,
+    })
 }
 
 /// Encodes a header. Returns `None` if the length does not fit its two bytes.
@@ -122,6 +159,44 @@ mod tests {
             let fault = parse(content_type, 1).unwrap_err();
             assert!(matches!(fault, Fault::UnexpectedRecord { got } if got.0 == content_type));
             assert_eq!(fault.alert(), AlertDescription(10));
+        }
+    }
+
+    /// What programs of other protocols send first to a TLS port, and what a client finds at a port
+    /// that is not TLS's.
+    #[test]
+    fn another_protocol_is_named() {
+        for (bytes, name) in [
+            (b"GET /", "HTTP"),
+            (b"POST ", "HTTP"),
+            (b"DELET", "HTTP"),
+            (b"PRI *", "HTTP"),
+            (b"HTTP/", "HTTP"),
+            (b"SSH-2", "SSH"),
+            (b"220 m", "SMTP or FTP"),
+            (b"220-m", "SMTP or FTP"),
+            (b"EHLO ", "SMTP or FTP"),
+            (b"* OK ", "IMAP"),
+            (b"+OK D", "POP3"),
+            (b"<?xml", "XMPP"),
+            (b"PROXY", "the PROXY protocol"),
+            (b"\r\n\r\n\0", "the PROXY protocol"),
+            (b"\0\0\0\x08\x04", "PostgreSQL"),
+            (b"\x4a\0\0\0\x0a", "MySQL"),
+            (b"\x10\x1a\0\x04M", "MQTT"),
+            (b"*1\r\n$", "Redis"),
+            (b"\x80\x2e\x01\x03\x01", "SSL 2.0"),
+            (b"hello", "plain text"),
+        ] {
+            let fault = Header::parse(*bytes).unwrap_err();
+            let text = fault.to_string();
+            assert!(text.contains(name) && text.contains("not TLS"), "{text}");
+            assert_eq!(fault.alert(), AlertDescription(10));
+        }
+        // Anything else is what its first byte says.
+        for bytes in [b"\xff\x03\x03\0\x01", b"\x18\x03\x03\0\x03", b"GET \0"] {
+            let text = Header::parse(*bytes).unwrap_err().to_string();
+            assert!(!text.contains("not TLS"), "{text}");
         }
     }
 

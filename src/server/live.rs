@@ -20,6 +20,9 @@ use crate::server::config::Server;
 /// [`ReplayGuard`](crate::ReplayGuard) too: a new one rejects the early data of all clients that
 /// hold tickets.
 ///
+/// [`Trust::check_server`](crate::Trust::check_server) tells before a replacement whether clients
+/// would accept a new certificate.
+///
 /// To replace revocation lists alone, use
 /// [`RevocationLists::reload_pem`](crate::RevocationLists::reload_pem) instead.
 ///

@@ -356,6 +356,12 @@ impl<S: Read + Write> Handshake<S> {
                         Ok(_) => Ok(Stop::Pause(error.kind())),
                     };
                 }
+                // A health check often resets the connection instead of closing it.
+                Err(error)
+                    if transport::is_gone(&error) && self.connection.is_untouched_server() =>
+                {
+                    self.connection.received_end();
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -388,7 +394,7 @@ impl<S: Read + Write> Handshake<S> {
                 Ok(Status::NeedsInput) => {}
                 // The peer left no reason, or sent something that could be answered only if it were
                 // still there.
-                Err(Error::Truncated) | Ok(_) => break,
+                Err(Error::Truncated | Error::NothingReceived) | Ok(_) => break,
                 Err(reason) => return reason,
             }
         }

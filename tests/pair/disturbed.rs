@@ -44,6 +44,8 @@ pub enum Outcome {
     Sound,
     /// The missing record never arrives, and the transport ends.
     Truncated,
+    /// The side is a server, and nothing arrives at all.
+    NothingReceived,
     /// A record under other keys than the reader's, or with another sequence number.
     BadRecordMac,
     /// A record of this type arrives at the wrong time.
@@ -81,6 +83,7 @@ impl Outcome {
                 }
             }
             Err(Error::Truncated) => Self::Truncated,
+            Err(Error::NothingReceived) => Self::NothingReceived,
             Err(error) => panic!("{error}"),
         }
     }

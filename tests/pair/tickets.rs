@@ -642,7 +642,8 @@ fn a_chain_of_resumptions_ends() {
 /// issued.
 #[test]
 fn a_ticket_lets_nobody_in() {
-    let expired = |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::Expired));
+    let expired =
+        |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::Expired { .. }));
     let unknown =
         |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer));
     let untrusted = Setup {

@@ -223,7 +223,7 @@ fn we_refuse_curl() {
         (
             required(),
             with_identity(&expired).to_vec(),
-            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
+            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired { .. })),
             56,
             "certificate expired",
         ),

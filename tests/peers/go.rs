@@ -164,7 +164,7 @@ fn we_refuse_go_server() {
         ),
         (
             pki.expired_server(),
-            |error| *error == CertificateError::Expired,
+            |error| matches!(error, CertificateError::Expired { .. }),
             "expired certificate",
         ),
         (
@@ -228,7 +228,7 @@ fn we_refuse_go_client() {
         (
             required(),
             with_identity(&expired).to_vec(),
-            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
+            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired { .. })),
             "expired certificate",
         ),
         (

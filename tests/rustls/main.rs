@@ -301,7 +301,7 @@ fn we_refuse_their_certificate() {
         ),
         (
             pki.expired_server(),
-            |error| *error == Expired,
+            |error| matches!(error, Expired { .. }),
             AlertDescription::CERTIFICATE_EXPIRED,
         ),
         (
@@ -329,24 +329,24 @@ fn we_refuse_their_certificate() {
         );
     }
 
-    let rows: [(Identity, CertificateError, AlertDescription); 3] = [
+    let rows: [Row; 3] = [
         (
             pki.untrusted_client(),
-            UnknownIssuer,
+            |error| *error == UnknownIssuer,
             AlertDescription::UNKNOWN_CA,
         ),
         (
             pki.expired_client(),
-            Expired,
+            |error| matches!(error, Expired { .. }),
             AlertDescription::CERTIFICATE_EXPIRED,
         ),
         (
             pki.server.clone(),
-            CertificateError::ExtendedKeyUsage,
+            |error| *error == CertificateError::ExtendedKeyUsage,
             AlertDescription::UNSUPPORTED_CERTIFICATE,
         ),
     ];
-    for (client, reason, alert) in rows {
+    for (client, is_reason, alert) in rows {
         for auth in [Auth::Optional, Auth::Required] {
             let mut pair = with_their_client(
                 &pki,
@@ -357,7 +357,7 @@ fn we_refuse_their_certificate() {
                 },
             );
             pair.run().assert_we_refused(
-                |fault| matches!(fault, Fault::Certificate(error) if *error == reason),
+                |fault| matches!(fault, Fault::Certificate(error) if is_reason(error)),
                 alert,
             );
         }

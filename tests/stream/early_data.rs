@@ -496,7 +496,12 @@ fn cut_in_the_middle() {
                 }
                 Ok(Progress::WouldBlock(again)) => break Some(again),
                 Err(error) => {
-                    assert!(matches!(error, Error::Truncated), "{cut}: {error}");
+                    let is_cut = match error {
+                        Error::NothingReceived => cut == 0,
+                        Error::Truncated => cut > 0,
+                        _ => false,
+                    };
+                    assert!(is_cut, "{cut}: {error}");
                     break None;
                 }
                 Ok(other) => panic!("{other:?}"),
@@ -562,7 +567,12 @@ fn a_transport_that_fails_in_the_middle() {
             "{error:?}"
         );
         let told = world.server.accept(b).map(drop).unwrap_err();
-        assert!(matches!(told, Error::Truncated), "{left}: {told}");
+        let is_cut = match told {
+            Error::NothingReceived => left == 0,
+            Error::Truncated => left > 0,
+            _ => false,
+        };
+        assert!(is_cut, "{left}: {told}");
     }
 }
 

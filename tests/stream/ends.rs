@@ -155,3 +155,50 @@ fn streams_and_handshakes_go_to_other_threads() {
     goes::<fleeting::Client>();
     goes::<fleeting::Server>();
 }
+
+/// A transport on which nothing ever comes: it ends, or was reset.
+struct Probe(Option<io::ErrorKind>);
+
+impl Read for Probe {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.map_or(Ok(0), |kind| Err(kind.into()))
+    }
+}
+
+impl Write for Probe {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Load balancers connect to see whether a server lives, and close or reset the connection. A
+/// server can tell that from a client that is cut off in its ClientHello.
+#[test]
+fn a_health_check_is_told_from_a_failure() {
+    let (client, server) = pair();
+    for kind in [None, Some(io::ErrorKind::ConnectionReset)] {
+        let text = server
+            .accept(Probe(kind))
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("health check"), "{text}");
+    }
+    let broken = server.accept(Probe(Some(io::ErrorKind::Other)));
+    assert!(matches!(broken.map(drop), Err(Error::Io(_))));
+    let (mut a, b) = wide_pipe();
+    a.write_all(&[22, 3, 1]).unwrap();
+    drop(a);
+    let error = server.accept(b).map(drop);
+    assert!(matches!(error, Err(Error::Truncated)), "{error:?}");
+
+    // A server that closes or resets the connection has failed, or is none.
+    let error = client.connect("db.internal", Probe(None)).map(drop);
+    assert!(matches!(error, Err(Error::Truncated)), "{error:?}");
+    let error = client.connect("db.internal", Probe(Some(io::ErrorKind::ConnectionReset)));
+    assert!(matches!(error.map(drop), Err(Error::Io(_))));
+}

@@ -57,6 +57,11 @@ impl Receiver {
         self.machine.is_handshaking()
     }
 
+    /// Returns true for a server to which no client has sent anything.
+    pub(crate) fn is_untouched_server(&self) -> bool {
+        matches!(self.machine, Machine::Server(_)) && !self.records.began
+    }
+
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
         self.is_handshaking()
             .then(|| self.began.saturating_add(self.settings.handshake_timeout))
@@ -149,7 +154,13 @@ impl Receiver {
             .next_record(into)
             .map_err(|fault| self.protocol(fault))?
         {
-            None if self.records.ended => return Err(Error::Truncated),
+            None if self.records.ended => {
+                return Err(if self.is_untouched_server() {
+                    Error::NothingReceived
+                } else {
+                    Error::Truncated
+                });
+            }
             None => {
                 // All that was received is processed: one answer serves all KeyUpdates in it.
                 if let Some(sender) = send_side.sender() {

@@ -40,6 +40,8 @@ pub(crate) struct RecordReceiver {
     /// Our limit for a protected record, for the current and all later keys.
     max_inner: usize,
     pub(crate) flood_limit: FloodLimit,
+    /// Anything came from the transport.
+    pub(crate) began: bool,
     /// The transport has ended.
     pub(crate) ended: bool,
 }
@@ -80,6 +82,7 @@ impl RecordReceiver {
             early_data_left: None,
             max_inner: MAX_INNER,
             flood_limit: FloodLimit::default(),
+            began: false,
             ended: false,
         }
     }
@@ -87,6 +90,7 @@ impl RecordReceiver {
     /// Accounts for `count` bytes from the transport. Bytes after the peer's close_notify are
     /// ignored (RFC 9846, 6.1).
     pub(crate) fn received(&mut self, count: usize) {
+        self.began |= count > 0;
         self.deframer.filled(count);
         if !self.is_open() {
             self.deframer.discard();

@@ -193,6 +193,11 @@ impl Connection {
         self.receiver.records.ended = true;
     }
 
+    /// Returns true for a server to which no client has sent anything.
+    pub(crate) fn is_untouched_server(&self) -> bool {
+        self.receiver.is_untouched_server()
+    }
+
     /// Returns the bytes that wait to be sent.
     pub fn output(&self) -> &[u8] {
         self.sender.waiting()

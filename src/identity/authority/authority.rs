@@ -19,6 +19,7 @@ use crate::identity::own::{Identity, pkcs8};
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
 use crate::identity::trust::Trust;
+use crate::identity::trust::path::MAX_AUTHORITIES;
 use crate::identity::validity::Validity;
 use crate::secret::Secret;
 
@@ -165,7 +166,7 @@ impl Authority {
     }
 
     /// Issues a server's identity: a new key, and a certificate for these names, DNS names or IP
-    /// addresses, valid for a year. A DNS name may begin with `*.`.
+    /// addresses, valid for a year. A DNS name may begin with `*.`, followed by two labels or more.
     ///
     /// # Errors
     ///
@@ -303,7 +304,9 @@ impl AuthorityBuilder {
     /// # Errors
     ///
     /// Returns the errors of [`build`](Self::build), or [`Error::Config`] with
-    /// [`ConfigError::Issue`] if the one above allows none below it, or not with these names.
+    /// [`ConfigError::Issue`] if the one above allows none below it, or not with these names; if
+    /// the validity lies outside of that one's own; or if there would be more than 6 authorities
+    /// below the root, which peers do not accept.
     ///
     /// # Panics
     ///
@@ -333,9 +336,10 @@ impl AuthorityBuilder {
                 )?);
             }
         }
-        if above.0.chain.len() + 2 > MAX_CHAIN {
+        // The top of the chain is the root.
+        if above.0.chain.len() > MAX_AUTHORITIES {
             return Err(ConfigError::Issue {
-                reason: "a chain would have more certificates than are accepted",
+                reason: "peers accept at most 6 authorities between a root and a certificate",
             }
             .into());
         }
@@ -343,7 +347,7 @@ impl AuthorityBuilder {
         let validity = above.0.limit(
             self.validity
                 .unwrap_or_else(|| Validity::days(AUTHORITY_DAYS)),
-        );
+        )?;
         let template = self.template(
             PublicKey::from(key.public_key()),
             validity,

@@ -40,6 +40,8 @@ pub struct CertificateBuilder<'a> {
     authority: &'a Issuer,
     common_name: Option<String>,
     names: Vec<String>,
+    /// Names given to [`client`](Self::client): names of the certificate only if it is no server's.
+    client_names: Vec<String>,
     server: bool,
     client: bool,
     validity: Option<Validity>,
@@ -51,6 +53,7 @@ impl<'a> CertificateBuilder<'a> {
             authority,
             common_name: None,
             names: Vec::new(),
+            client_names: Vec::new(),
             server: false,
             client: false,
             validity: None,
@@ -60,7 +63,7 @@ impl<'a> CertificateBuilder<'a> {
 
 impl CertificateBuilder<'_> {
     /// Makes the certificate valid for a server with these names, DNS names or IP addresses. A DNS
-    /// name may begin with `*.`.
+    /// name may begin with `*.`, followed by two labels or more.
     #[must_use]
     pub fn server<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.server = true;
@@ -69,13 +72,12 @@ impl CertificateBuilder<'_> {
     }
 
     /// Makes the certificate valid for a client with this common name. If the name is also a valid
-    /// DNS name, it is added to subjectAltName, unless [`server`](Self::server) was called before.
+    /// DNS name, it is added to subjectAltName, unless [`server`](Self::server) is called too: a
+    /// client's name does not become a server's.
     #[must_use]
     pub fn client(mut self, name: &str) -> Self {
         self.client = true;
-        if !self.server && matches!(AltName::parse(name), Ok(AltName::Dns(_))) {
-            self.names.push(name.to_owned());
-        }
+        self.client_names.push(name.to_owned());
         self.common_name(name)
     }
 
@@ -87,8 +89,8 @@ impl CertificateBuilder<'_> {
         self
     }
 
-    /// Sets how long the certificate is valid, at most as long as the authority. Defaults to a year
-    /// from now.
+    /// Sets when the certificate is valid. It is cut to the authority's own validity. Defaults to a
+    /// year from now.
     #[must_use]
     pub fn validity(mut self, validity: Validity) -> Self {
         self.validity = Some(validity);
@@ -100,8 +102,9 @@ impl CertificateBuilder<'_> {
     /// # Errors
     ///
     /// Returns [`Error::Name`] if a name is invalid; [`Error::Config`] if there is no name, if the
-    /// common name is invalid, or if no peer would accept the certificate, for example because the
-    /// authority may not issue for a name; or [`Error::Random`].
+    /// common name is invalid, or if no peer would accept the certificate: the authority may not
+    /// issue for a name, a wildcard has a single label after it, or the validity lies outside of
+    /// the authority's own; or [`Error::Random`].
     ///
     /// # Panics
     ///
@@ -130,11 +133,19 @@ impl CertificateBuilder<'_> {
     }
 
     fn leaf(&self, key: PublicKey) -> Result<Vec<u8>, Error> {
-        let names = self
+        let mut names = self
             .names
             .iter()
             .map(|name| AltName::parse(name))
             .collect::<Result<Vec<_>, _>>()?;
+        if !self.server {
+            let client_names = self.client_names.iter();
+            names.extend(
+                client_names
+                    .filter_map(|name| AltName::parse(name).ok())
+                    .filter(|name| matches!(name, AltName::Dns(_))),
+            );
+        }
         if self.server && names.is_empty() {
             return Err(ConfigError::Missing {
                 what: "a name for the server's certificate",
@@ -154,7 +165,7 @@ impl CertificateBuilder<'_> {
         }
         let validity = self
             .authority
-            .limit(self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)));
+            .limit(self.validity.unwrap_or_else(|| Validity::days(LEAF_DAYS)))?;
         let purpose = Purpose::Leaf {
             server: self.server,
             client: self.client,
@@ -167,12 +178,16 @@ impl CertificateBuilder<'_> {
             validity,
             key,
         })?;
-        let role = if self.client && !self.server {
-            Role::Client
+        let (role, names) = if self.client && !self.server {
+            // A client's names are not compared with a wanted one.
+            (Role::Client, Vec::new())
         } else {
-            Role::Server
+            (
+                Role::Server,
+                names.iter().filter_map(AltName::example).collect(),
+            )
         };
-        self.authority.check(&leaf, role, validity)?;
+        self.authority.check(&leaf, role, &names, validity)?;
         Ok(leaf)
     }
 }

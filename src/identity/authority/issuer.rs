@@ -11,6 +11,7 @@ use crate::error::{ConfigError, Error};
 use crate::identity::authority::encode::certificate::{self, SignedBy, Template};
 use crate::identity::certificate::Certificate;
 use crate::identity::public_key::PublicKey;
+use crate::identity::server_name::ServerName;
 use crate::identity::trust::path::{self, Role, Roots};
 use crate::identity::validity::Validity;
 use crate::identity::{der, profile};
@@ -46,12 +47,19 @@ impl Issuer {
     }
 
     /// Cuts a validity to its own, since a path is valid only while all its certificates are.
-    pub(crate) fn limit(&self, validity: Validity) -> Validity {
-        let (not_before, not_after) = (self.validity.not_before, self.validity.not_after);
-        Validity {
-            not_before: validity.not_before.max(not_before),
-            not_after: validity.not_after.min(not_after),
-        }
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if nothing is left.
+    pub(crate) fn limit(&self, validity: Validity) -> Result<Validity, Error> {
+        let not_before = validity.not_before.max(self.validity.not_before);
+        let not_after = validity.not_after.min(self.validity.not_after);
+        Validity::between(not_before, not_after).map_err(|_| {
+            ConfigError::Issue {
+                reason: "its validity lies outside of the authority's own",
+            }
+            .into()
+        })
     }
 
     pub(crate) fn sign(&self, template: &Template<'_>) -> Result<Vec<u8>, Error> {
@@ -64,9 +72,16 @@ impl Issuer {
         Ok(certificate::issue(template, &signed_by)?)
     }
 
-    /// Checks that a peer that trusts the root would accept a certificate. A name that is not
-    /// permitted, or a path that is too long, is reported now rather than by every peer.
-    pub(crate) fn check(&self, leaf: &[u8], role: Role, validity: Validity) -> Result<(), Error> {
+    /// Checks that a peer that trusts the root would accept a certificate, for each of these names.
+    /// A name that is not permitted, or a path that is too long, is reported now rather than by
+    /// every peer.
+    pub(crate) fn check(
+        &self,
+        leaf: &[u8],
+        role: Role,
+        names: &[ServerName],
+        validity: Validity,
+    ) -> Result<(), Error> {
         let failed = |error| ConfigError::Certificate { index: 0, error };
         let mut roots = Roots::default();
         roots
@@ -79,7 +94,7 @@ impl Issuer {
             monotonic: Duration::ZERO,
             unix: validity.not_before(),
         };
-        path::verify(&roots, &chain, role, None, None, now).map_err(failed)?;
+        path::verify(&roots, &chain, role, names, None, now).map_err(failed)?;
         Ok(())
     }
 

@@ -120,8 +120,8 @@ impl<'a> RevocationListBuilder<'a> {
     /// # Errors
     ///
     /// Returns [`Error::Config`] if the former list or a certificate is malformed or another
-    /// authority's, if a serial number has more than 20 bytes, or if the authority's certificate
-    /// does not allow it (KeyUsage without cRLSign).
+    /// authority's, if a serial number has more than 20 bytes, if the validity lies outside of the
+    /// authority's own, or if its certificate does not allow it (KeyUsage without cRLSign).
     ///
     /// # Panics
     ///
@@ -153,7 +153,7 @@ impl<'a> RevocationListBuilder<'a> {
         }
         let validity = self
             .authority
-            .limit(self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)));
+            .limit(self.validity.unwrap_or_else(|| Validity::days(LIST_DAYS)))?;
         let template = RevocationTemplate {
             former: &self.former,
             serials: &self.serials,

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::forge::{Ca, ca_params, leaf_params};
-use super::{as_server, at, chain, name, now};
+use super::{as_server, at, chain, expired, name, not_valid_yet, now};
 use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::certificate::Certificate;
 use crate::identity::{Authority, Identity, Peer, Trust, Validity, pem};
@@ -272,7 +272,7 @@ fn a_root_whose_path_length_only_the_root_knows() {
     let trust = |ca: &Ca| Trust::roots_from_der([&ca.der]).unwrap();
     as_server(&trust(&upper), &[&leaf, &lower.der], HOST).unwrap();
     let verdict = as_server(&trust(&root), &[&leaf, &lower.der, &upper.der], HOST);
-    assert_eq!(verdict.map(drop), Err(CertificateError::PathConstraint));
+    assert_eq!(verdict.map(drop), Err(CertificateError::PathTooLong));
 }
 
 #[test]
@@ -539,21 +539,27 @@ fn validity() {
             .map(drop)
     };
     let inside = leaf(2000, 3000);
-    assert_eq!(verdict(&inside, 1999), Err(CertificateError::NotValidYet));
+    assert_eq!(
+        verdict(&inside, 1999),
+        Err(not_valid_yet("CN=a.example", 2000))
+    );
     assert_eq!(
         (verdict(&inside, 2000), verdict(&inside, 3000)),
         (Ok(()), Ok(()))
     );
-    assert_eq!(verdict(&inside, 3001), Err(CertificateError::Expired));
+    assert_eq!(verdict(&inside, 3001), Err(expired("CN=a.example", 3000)));
     // The leaf is not valid longer than its authority, although path validation ignores the dates
     // of a root.
     let outside = leaf(0, 9000);
-    assert_eq!(verdict(&outside, 999), Err(CertificateError::NotValidYet));
+    assert_eq!(
+        verdict(&outside, 999),
+        Err(not_valid_yet("CN=a.example", 1000))
+    );
     assert_eq!(
         (verdict(&outside, 1000), verdict(&outside, 5000)),
         (Ok(()), Ok(()))
     );
-    assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
+    assert_eq!(verdict(&outside, 5001), Err(expired("CN=a.example", 5000)));
     // The same holds after the authority was loaded.
     let loaded =
         Authority::from_pem(authority.certificate_pem(), authority.key_pem().expose()).unwrap();
@@ -563,7 +569,7 @@ fn validity() {
         .validity(Validity::unlimited())
         .issue()
         .unwrap();
-    assert_eq!(verdict(&outside, 5001), Err(CertificateError::Expired));
+    assert_eq!(verdict(&outside, 5001), Err(expired("CN=a.example", 5000)));
 
     assert!(Validity::between(seconds(5), seconds(5)).is_err());
     assert!(Validity::between(seconds(5), seconds(253_402_300_800)).is_err());
@@ -635,7 +641,7 @@ fn what_cannot_be_an_authority() {
         refused(leaf.chain_pem(), &leaf),
         ConfigError::Certificate {
             index: 0,
-            error: CertificateError::PathConstraint
+            error: CertificateError::NotAnAuthority
         }
     );
     assert_eq!(
@@ -645,4 +651,134 @@ fn what_cannot_be_an_authority() {
     let swapped =
         Authority::from_pem(authority.key_pem().expose(), authority.certificate_pem()).map(drop);
     assert!(swapped.unwrap_err().to_string().contains("swapped"));
+}
+
+fn not_issuable<T>(result: Result<T, Error>) -> &'static str {
+    match result.map(drop) {
+        Err(Error::Config(ConfigError::Issue { reason })) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_wildcard_that_nobody_accepts_is_not_issued() {
+    let authority = Authority::new("CA").unwrap();
+    let refused = |result: Result<Identity, Error>| {
+        let error = not_issued(result);
+        let text = error.to_string();
+        assert!(
+            text.contains("*.internal") && text.contains("two labels"),
+            "{text}"
+        );
+    };
+    for names in [&["*.internal"][..], &["db.internal", "*.internal"]] {
+        refused(authority.issue_server(names.iter().copied()));
+    }
+    let server = authority.issue_server(["*.db.internal"]).unwrap();
+    as_server(&authority.trust(), &chain(&server), "a.db.internal").unwrap();
+    // Whether it is the only role or not.
+    let both = authority.certificate().client("me").server(["*.internal"]);
+    refused(both.issue());
+}
+
+#[test]
+fn every_name_of_a_server_is_accepted() {
+    let authority = Authority::new("CA").unwrap();
+    let names = [
+        "a",
+        "localhost",
+        "_srv.example",
+        "A.Example.",
+        "10.0.0.1",
+        "::1",
+    ];
+    let server = authority.issue_server(names).unwrap();
+    for name in names {
+        as_server(&authority.trust(), &chain(&server), name).unwrap();
+    }
+}
+
+#[test]
+fn a_path_that_is_too_long_for_everybody_is_not_begun() {
+    let mut authorities = vec![Authority::new("0").unwrap()];
+    // RFC 5280 sets no limit; peers that validate as this library does accept six.
+    for depth in 1..=6u8 {
+        let above = authorities.last().unwrap();
+        let below = Authority::builder(&depth.to_string())
+            .path_length(200)
+            .build_under(above)
+            .unwrap();
+        let server = below.issue_server([HOST]).unwrap();
+        as_server(&authorities[0].trust(), &chain(&server), HOST).unwrap();
+        authorities.push(below);
+    }
+    let lowest = authorities.last().unwrap();
+    let reason = not_issuable(Authority::builder("7").path_length(200).build_under(lowest));
+    assert!(reason.contains('6'), "{reason}");
+
+    // Nor with an authority that somebody else made.
+    let mut chain_pem = String::new();
+    let mut ca = Ca::root();
+    for depth in 0..7 {
+        chain_pem.insert_str(0, &pem::write_certificates([&*ca.der]));
+        ca = ca.below(ca_params(&depth.to_string()));
+    }
+    chain_pem.insert_str(0, &pem::write_certificates([&*ca.der]));
+    let deep = Authority::from_pem(chain_pem, ca.authority().key_pem().expose()).unwrap();
+    assert_eq!(
+        not_issued(deep.issue_server([HOST])),
+        CertificateError::TooComplex
+    );
+}
+
+#[test]
+fn a_validity_outside_of_the_authoritys_is_refused() {
+    let seconds = Duration::from_secs;
+    let between = |from, to| Validity::between(seconds(from), seconds(to)).unwrap();
+    let authority = Authority::builder("CA")
+        .validity(between(1000, 5000))
+        .build()
+        .unwrap();
+    // By default it begins now, when the authority has long expired.
+    for validity in [Some(between(10, 1000)), Some(between(5000, 9000)), None] {
+        let mut leaf = authority.certificate().server([HOST]);
+        let mut below = Authority::builder("below");
+        let mut list = authority.revocation_list();
+        if let Some(validity) = validity {
+            leaf = leaf.validity(validity);
+            below = below.validity(validity);
+            list = list.validity(validity);
+        }
+        for reason in [
+            not_issuable(leaf.issue()),
+            not_issuable(below.build_under(&authority)),
+            not_issuable(list.issue_pem()),
+        ] {
+            assert!(reason.contains("validity"), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn a_clients_name_becomes_a_servers_in_no_order() {
+    let authority = Authority::new("CA").unwrap();
+    let builder = || authority.certificate();
+    for both in [
+        builder().server([HOST]).client("alice.example"),
+        builder().client("alice.example").server([HOST]),
+    ] {
+        let identity = both.issue().unwrap();
+        let trust = authority.trust();
+        as_server(&trust, &chain(&identity), HOST).unwrap();
+        let refused = as_server(&trust, &chain(&identity), "alice.example").map(drop);
+        assert!(matches!(refused, Err(CertificateError::WrongName { .. })));
+        let peer = peer(&authority, &identity);
+        assert_eq!(peer.common_name().as_deref(), Some("alice.example"));
+        assert_eq!(peer.names(), [HOST]);
+    }
+    // A client alone keeps its name, whatever its common name becomes.
+    let client = builder().client("alice.example").common_name("Alice");
+    let client = peer(&authority, &client.issue().unwrap());
+    assert_eq!(client.names(), ["alice.example"]);
+    assert_eq!(client.common_name().as_deref(), Some("Alice"));
 }

@@ -5,6 +5,7 @@
 //! refusals                 RULES: each wrong certificate with its typed error and its alert
 //! trust                    roots, keys bound to names, sets of keys, and their sums
 //! raw_keys                 raw public keys (RFC 7250)
+//! acceptance               the offline check of certificates
 //! digest                   the same trust has the same digest, any other has another
 //! revocation_lists         certificate revocation lists, replaced while they are in force
 //! peer                     a peer that a ticket remembers, and until when it is trusted
@@ -14,10 +15,12 @@
 //! self_signed              the certificate that a key makes for itself
 //! authority                what Authority makes, read again
 //! revocation_list_builder  and the lists that it makes
+//! words                    what errors say
 //! damage                   every byte changed, cut and added; random input
 //! programs                 openssl as judge (ignored: it may be missing)
 //! ```
 
+mod acceptance;
 mod authority;
 mod certificate_info;
 mod damage;
@@ -35,6 +38,7 @@ mod revocation_lists;
 mod self_signed;
 mod signer;
 mod trust;
+mod words;
 
 use core::time::Duration;
 use std::time::SystemTime;
@@ -72,6 +76,22 @@ fn as_server(
     host: &str,
 ) -> Result<VerifiedIdentity, CertificateError> {
     trust.verify_server(chain, Some(&name(host)), now())
+}
+
+/// Makes the error for a certificate with this subject that expired at this Unix time.
+fn expired(subject: &str, not_after: u64) -> CertificateError {
+    CertificateError::Expired {
+        subject: subject.to_owned(),
+        not_after: Duration::from_secs(not_after),
+    }
+}
+
+/// Makes the error for a certificate with this subject that is not valid before this Unix time.
+fn not_valid_yet(subject: &str, not_before: u64) -> CertificateError {
+    CertificateError::NotValidYet {
+        subject: subject.to_owned(),
+        not_before: Duration::from_secs(not_before),
+    }
 }
 
 /// Returns the PEM text under this name in `tests/vectors/certificates.txt`.

@@ -249,7 +249,7 @@ fn what_can_be_used_of_a_bundle_is_used_and_the_rest_returned() {
         skipped_why,
         [
             (0, &CertificateError::UnsupportedAlgorithm),
-            (2, &CertificateError::PathConstraint),
+            (2, &CertificateError::NotAnAuthority),
             (3, &CertificateError::Malformed),
         ]
     );

@@ -9,7 +9,7 @@ use rcgen::{
 };
 
 use super::forge::{Ca, Key, ca_params, leaf_params};
-use super::{as_server, at, name, now, vector, vector_der};
+use super::{as_server, at, expired, name, not_valid_yet, now, vector, vector_der};
 use crate::code_point::AlertDescription;
 use crate::error::CertificateError;
 use crate::identity::certificate::Certificate;
@@ -95,7 +95,7 @@ fn dates() {
         &trust(&root),
         &[&root.leaf(&params)],
         HOST,
-        CertificateError::Expired,
+        expired("CN=leaf", 1_009_843_200),
         AlertDescription::CERTIFICATE_EXPIRED,
     );
     (params.not_before, params.not_after) = (date_time_ymd(2901, 1, 1), date_time_ymd(2902, 1, 1));
@@ -103,21 +103,20 @@ fn dates() {
         &trust(&root),
         &[&root.leaf(&params)],
         HOST,
-        CertificateError::NotValidYet,
+        not_valid_yet("CN=leaf", 29_379_542_400),
         AlertDescription::CERTIFICATE_EXPIRED,
     );
 
     // The intermediate is expired too.
-    let mut expired = ca_params("middle");
-    (expired.not_before, expired.not_after) =
-        (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
-    let middle = root.below(expired);
+    let mut params = ca_params("middle");
+    (params.not_before, params.not_after) = (date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1));
+    let middle = root.below(params);
     let leaf = middle.leaf(&leaf_params(&[HOST]));
     refused(
         &trust(&root),
         &[&leaf, &middle.der],
         HOST,
-        CertificateError::Expired,
+        expired("CN=middle", 1_009_843_200),
         AlertDescription::CERTIFICATE_EXPIRED,
     );
 }
@@ -134,9 +133,9 @@ fn the_first_and_the_last_second_belong_to_it() {
             .map(drop)
     };
     let (first, last) = (1_893_456_000, 1_924_992_000);
-    assert_eq!(verdict(first - 1), Err(CertificateError::NotValidYet));
+    assert_eq!(verdict(first - 1), Err(not_valid_yet("CN=leaf", first)));
     assert_eq!((verdict(first), verdict(last)), (Ok(()), Ok(())));
-    assert_eq!(verdict(last + 1), Err(CertificateError::Expired));
+    assert_eq!(verdict(last + 1), Err(expired("CN=leaf", last)));
 }
 
 #[test]
@@ -356,7 +355,7 @@ fn ca_as_leaf_and_leaf_as_ca() {
         &trust(&root),
         &[&root.leaf(&params)],
         HOST,
-        CertificateError::PathConstraint,
+        CertificateError::AuthorityAsLeaf,
         AlertDescription::BAD_CERTIFICATE,
     );
 
@@ -378,7 +377,7 @@ fn ca_as_leaf_and_leaf_as_ca() {
             &trust(&root),
             &[&leaf, &middle.der],
             HOST,
-            CertificateError::PathConstraint,
+            CertificateError::IssuerNotAnAuthority,
             AlertDescription::BAD_CERTIFICATE,
         );
     }
@@ -396,7 +395,7 @@ fn a_path_longer_than_a_ca_allows() {
         &trust(&root),
         &[&leaf, &lower.der, &upper.der],
         HOST,
-        CertificateError::PathConstraint,
+        CertificateError::PathTooLong,
         AlertDescription::BAD_CERTIFICATE,
     );
 }
@@ -716,7 +715,9 @@ fn unknown_critical_extensions() {
         &trust(&root),
         &[&leaf],
         HOST,
-        CertificateError::UnsupportedExtension,
+        CertificateError::UnsupportedExtension {
+            id: Some("1.3.6.1.4.1.99999.1".to_owned()),
+        },
         AlertDescription::UNSUPPORTED_CERTIFICATE,
     );
 }
@@ -774,7 +775,7 @@ fn self_signed_is_no_path() {
         &trust(&Ca::root()),
         &[certificate.der()],
         HOST,
-        CertificateError::UnknownIssuer,
+        CertificateError::SelfSigned,
         AlertDescription::UNKNOWN_CA,
     );
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::forge::{Ca, ca_params};
 use super::revocation_lists::{DAY, HOST, World, as_client, none_of, trust, world};
-use super::{as_server, chain};
+use super::{as_server, chain, now};
 use crate::error::CertificateError;
 use crate::identity::{Authority, Validity};
 
@@ -63,6 +63,10 @@ fn what_cannot_be_issued_says_why() {
     } = &world();
     let other = Authority::new("root").unwrap();
     let in_1970 = Validity::between(Duration::ZERO, DAY).unwrap();
+    let unix = now().unix;
+    let soon = Validity::between(unix, unix + DAY).unwrap();
+    let later = Validity::between(unix + 2 * DAY, unix + 3 * DAY).unwrap();
+    let later = root.revocation_list().validity(later).issue_pem().unwrap();
     let strange = Ca::new(ca_params("root")).authority(); // keyCertSign alone
     for (built, words) in [
         (
@@ -85,10 +89,12 @@ fn what_cannot_be_issued_says_why() {
         ),
         (strange.revocation_list(), "cRLSign"),
         (
-            root.revocation_list()
-                .following(none_of(root))
-                .validity(in_1970),
-            "the former list, begins",
+            root.revocation_list().validity(in_1970),
+            "outside of the authority's own",
+        ),
+        (
+            root.revocation_list().following(later).validity(soon),
+            "the former list begins",
         ),
     ] {
         let error = built.issue_pem().unwrap_err().to_string();

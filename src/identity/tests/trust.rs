@@ -214,7 +214,7 @@ fn a_pinned_key_still_needs_a_certificate_that_may_sign() {
     version1[at] = 0;
     assert_eq!(
         as_server(&Trust::keys([key]), &[&version1], HOST).map(drop),
-        Err(CertificateError::UnsupportedExtension)
+        Err(CertificateError::UnsupportedVersion { version: 1 })
     );
 
     // The key has another algorithm.
@@ -247,7 +247,7 @@ fn sums_accept_what_either_part_accepts() {
     as_server(&trust, &chain(&pinned), "pinned.example").unwrap();
     assert_eq!(
         as_server(&trust, &chain(&pinned), HOST).map(drop),
-        Err(CertificateError::UnknownIssuer)
+        Err(CertificateError::SelfSigned)
     );
     // With trusted keys too, no list of authorities is sent, since a client with a trusted key
     // would not find its own in it.
@@ -339,14 +339,14 @@ fn roots_that_cannot_be_roots_are_refused_when_loaded() {
     refused(
         Trust::roots_from_der([&root.der, &leaf.der().to_vec()]),
         1,
-        CertificateError::PathConstraint,
+        CertificateError::NotAnAuthority,
     );
     let mut params = ca_params("no issuer");
     params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
     refused(
         Trust::roots_from_der([Ca::new(params).der]),
         0,
-        CertificateError::PathConstraint,
+        CertificateError::NotAnAuthority,
     );
     refused(
         Trust::roots_from_pem(vector("rsa-inter")),
@@ -413,5 +413,29 @@ fn debug_says_whom_and_is_short() {
     assert!(
         text.contains(HOST) && text.contains(&key.to_string()) && text.len() < 300,
         "{text}"
+    );
+}
+
+#[test]
+fn an_expired_root_stays_trusted() {
+    let mut params = ca_params("old");
+    (params.not_before, params.not_after) = (
+        rcgen::date_time_ymd(2001, 1, 1),
+        rcgen::date_time_ymd(2002, 1, 1),
+    );
+    let old = Ca::new(params);
+    let trust = Trust::roots_from_der([&old.der]).unwrap();
+    as_server(&trust, &[&old.leaf(&leaf_params(&[HOST]))], HOST).unwrap();
+}
+
+#[test]
+fn a_set_of_keys_may_hold_ones_own() {
+    // Replicas may share one key. A name tells whether the peer is the wanted one.
+    let own = Identity::generate().unwrap();
+    as_server(&Trust::keys([own.public_key()]), &chain(&own), HOST).unwrap();
+    let bound = Trust::key_for("own.example", own.public_key());
+    assert_eq!(
+        as_server(&bound, &chain(&own), HOST).map(drop),
+        Err(CertificateError::UntrustedKey)
     );
 }

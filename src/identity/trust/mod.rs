@@ -7,11 +7,13 @@
 //! digest             two `Trust`s have the same digest if they decide the same
 //! ```
 
+mod acceptance;
 mod digest;
 pub(super) mod path;
 pub(super) mod revocation_lists;
 #[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod trust;
 
+pub use acceptance::Acceptance;
 pub use revocation_lists::RevocationLists;
 pub use trust::{SkippedRoot, Trust};

@@ -13,7 +13,7 @@ use crate::identity::alt_name::AltName;
 use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::server_name::ServerName;
 use crate::identity::trust::revocation_lists::InForce;
-use crate::identity::validity::Validity;
+use crate::identity::validity::{Validity, date_before_1970};
 use crate::time::Now;
 
 /// The only signature algorithm. It uses the verdicts on signatures that the revocation lists in
@@ -87,7 +87,7 @@ impl Roots {
         let owned = pki::CertificateDer::from(der);
         self.anchors.push(
             webpki::anchor_from_trusted_cert(&owned)
-                .map_err(|error| reason(&error))?
+                .map_err(|error| reason(&error, &[der]))?
                 .to_owned(),
         );
         self.subjects.push(certificate.subject.to_vec());
@@ -153,14 +153,14 @@ pub(crate) fn verify(
     roots: &Roots,
     chain: &[&[u8]],
     role: Role,
-    name: Option<&ServerName>,
+    names: &[ServerName],
     revocation: Option<&InForce>,
     now: Now,
 ) -> Result<Duration, CertificateError> {
     let (leaf, others) = chain.split_first().ok_or(CertificateError::Malformed)?;
     let Issuers { issuers, left_out } = Issuers::among(others);
     let leaf_der = pki::CertificateDer::from(*leaf);
-    let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error))?;
+    let leaf_end = EndEntityCert::try_from(&leaf_der).map_err(|error| reason(&error, chain))?;
     let usage = match role {
         Role::Server => webpki::KeyUsage::server_auth(),
         Role::Client => webpki::KeyUsage::client_auth(),
@@ -206,7 +206,12 @@ pub(crate) fn verify(
                 }
             }),
         )
-        .map_err(|error| match (reason(&error), left_out) {
+        .map_err(|error| match (reason(&error, chain), left_out) {
+            (CertificateError::UnknownIssuer, _)
+                if Certificate::parse(leaf).is_ok_and(|leaf| leaf.is_self_issued()) =>
+            {
+                CertificateError::SelfSigned
+            }
             // These are only guesses, but better than saying that the issuer is missing, or that
             // another of its name did not sign.
             (CertificateError::UnknownIssuer, Some(left_out)) => left_out,
@@ -215,13 +220,13 @@ pub(crate) fn verify(
             }
             (error, _) => error,
         })?;
-    if let Some(name) = name {
+    for name in names {
         let wanted = name.to_pki().ok_or(CertificateError::Malformed)?;
         leaf_end
             .verify_is_valid_for_subject_name(&wanted)
             .map_err(|error| match error {
                 Error::CertNotValidForName(_) => wrong_name(name, leaf),
-                other => reason(&other),
+                other => reason(&other, chain),
             })?;
     }
     expires(leaf, &path, revocation, now)
@@ -328,6 +333,11 @@ fn is_surplus(read: &[Certificate<'_>], certificate: &Certificate<'_>) -> bool {
     same.count() >= MAX_ONE_SUBJECT || keys.len() > MAX_KEYS_OF_SUBJECT
 }
 
+/// The number of authorities that may be between a certificate and its root. It is path
+/// validation's own limit.
+#[cfg(any(test, fuzzing, feature = "authority"))]
+pub(crate) const MAX_AUTHORITIES: usize = 6;
+
 /// The number of a certificate's names that an error contains.
 const NAMES_SHOWN: usize = 16;
 
@@ -374,10 +384,28 @@ pub(crate) fn unsupported(signature_algorithm: &[u8]) -> CertificateError {
     }
 }
 
-fn reason(error: &Error) -> CertificateError {
+/// Returns the error of path validation as ours. `chain` is what was validated.
+fn reason(error: &Error, chain: &[&[u8]]) -> CertificateError {
     match error {
-        Error::CertExpired { .. } => CertificateError::Expired,
-        Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
+        Error::CertExpired { not_after, .. } => {
+            let not_after = Duration::from_secs(not_after.as_secs());
+            CertificateError::Expired {
+                subject: subject_with(chain, |validity| validity.not_after() == not_after),
+                not_after,
+            }
+        }
+        Error::CertNotValidYet { not_before, .. } => {
+            let not_before = Duration::from_secs(not_before.as_secs());
+            CertificateError::NotValidYet {
+                subject: subject_with(chain, |validity| validity.not_before() == not_before),
+                not_before,
+            }
+        }
+        Error::BadDerTime => certificates(chain)
+            .find_map(|certificate| date_before_1970(certificate.validity))
+            .map_or(CertificateError::Malformed, |date| {
+                CertificateError::DateBefore1970 { date }
+            }),
         Error::UnknownIssuer | Error::CertDistrusted => CertificateError::UnknownIssuer,
         Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
         Error::UnsupportedSignatureAlgorithmContext(context) => {
@@ -386,16 +414,16 @@ fn reason(error: &Error) -> CertificateError {
         Error::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
             unsupported(&context.signature_algorithm_id)
         }
-        Error::UnsupportedCertVersion | Error::UnsupportedCriticalExtension => {
-            CertificateError::UnsupportedExtension
-        }
+        // Our own reader, which names the extension, has accepted it; versions it accepts as path
+        // validation does.
+        Error::UnsupportedCriticalExtension => CertificateError::UnsupportedExtension { id: None },
         Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
             CertificateError::ExtendedKeyUsage
         }
         Error::NameConstraintViolation => CertificateError::NameConstraint,
-        Error::CaUsedAsEndEntity | Error::EndEntityUsedAsCa | Error::PathLenConstraintViolated => {
-            CertificateError::PathConstraint
-        }
+        Error::CaUsedAsEndEntity => CertificateError::AuthorityAsLeaf,
+        Error::EndEntityUsedAsCa => CertificateError::IssuerNotAnAuthority,
+        Error::PathLenConstraintViolated => CertificateError::PathTooLong,
         Error::MaximumSignatureChecksExceeded
         | Error::MaximumPathBuildCallsExceeded
         | Error::MaximumPathDepthExceeded
@@ -411,5 +439,33 @@ fn reason(error: &Error) -> CertificateError {
         }
         // All other errors are about encoding. New variants cannot be mapped better.
         _ => CertificateError::Malformed,
+    }
+}
+
+fn certificates<'a>(chain: &[&'a [u8]]) -> impl Iterator<Item = Certificate<'a>> {
+    chain.iter().filter_map(|der| Certificate::parse(der).ok())
+}
+
+/// The longest subject that an error contains, in characters.
+const SUBJECT_SHOWN: usize = 128;
+
+/// Returns the subject of the certificate with this validity, or its first name if the subject is
+/// empty. It is a stranger's, but control characters are escaped in it.
+fn subject_with(chain: &[&[u8]], has: impl Fn(Validity) -> bool) -> String {
+    let subject = certificates(chain)
+        .find(|certificate| Validity::from_der(certificate.validity).is_some_and(&has))
+        .and_then(|certificate| {
+            let subject = certificate.subject_text().filter(|text| !text.is_empty());
+            subject.or_else(|| certificate.alt_names().first().map(AltName::to_string))
+        });
+    match subject {
+        Some(mut subject) => {
+            if let Some((end, _)) = subject.char_indices().nth(SUBJECT_SHOWN) {
+                subject.truncate(end);
+                subject.push_str("...");
+            }
+            subject
+        }
+        None => "no readable name".to_owned(),
     }
 }

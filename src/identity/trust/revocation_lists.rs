@@ -414,8 +414,13 @@ impl List {
     }
 
     fn read(der: &[u8]) -> Result<Self, &'static str> {
+        let read = Fields::read(der);
+        // Path validation takes these for malformed.
+        if let Some(reason) = read.as_ref().ok().and_then(Fields::lacks) {
+            return Err(reason);
+        }
         let list = OwnedCertRevocationList::from_der(der).map_err(|error| reason(&error))?;
-        let read = Fields::read(der).map_err(|_| MALFORMED)?;
+        let read = read.map_err(|_| MALFORMED)?;
         if read.signature_algorithm != pki::alg_id::ED25519.as_ref() {
             return Err("it is not signed with Ed25519");
         }
@@ -432,7 +437,7 @@ impl List {
                 this_update: read.this_update,
                 number: (number.len(), number),
             },
-            next_update: read.next_update,
+            next_update: read.next_update.ok_or(MALFORMED)?,
             digest: hash::sha256(der),
             signed: read.signed.to_vec(),
             // Without the number of unused bits, which path validation has checked to be 0.
@@ -448,13 +453,17 @@ impl List {
 pub(crate) struct Fields<'a> {
     /// The signed part, with tag and length.
     pub(crate) signed: &'a [u8],
+    /// The INTEGER's content. `None` means version 1.
+    version: Option<&'a [u8]>,
     signature_algorithm: &'a [u8],
     /// The BIT STRING's content.
     pub(crate) signature: &'a [u8],
     /// With tag and length.
     pub(crate) issuer: &'a [u8],
     pub(crate) this_update: Duration,
-    next_update: Duration,
+    next_update: Option<Duration>,
+    has_extensions: bool,
+    /// Empty if there is none.
     number: &'a [u8],
 }
 
@@ -469,15 +478,25 @@ impl<'a> Fields<'a> {
             &mut SliceReader::new(signed).map_err(malformed)?,
             Tag::Sequence,
         )?;
-        value(&mut tbs, Tag::Integer)?;
+        let version = follows(&tbs, &[Tag::Integer])
+            .then(|| value(&mut tbs, Tag::Integer))
+            .transpose()?;
         value(&mut tbs, Tag::Sequence)?;
         let issuer = whole(&mut tbs, Tag::Sequence)?;
-        let (this_update, next_update) = (time(&mut tbs)?, time(&mut tbs)?);
-        if Tag::peek(&tbs).map_err(malformed)? == Tag::Sequence {
+        let this_update = time(&mut tbs)?;
+        let next_update = follows(&tbs, &[Tag::UtcTime, Tag::GeneralizedTime])
+            .then(|| time(&mut tbs))
+            .transpose()?;
+        if follows(&tbs, &[Tag::Sequence]) {
             value(&mut tbs, Tag::Sequence)?;
         }
         let mut number = &[][..];
-        let mut extensions = inside(&mut inside(&mut tbs, context(0, true))?, Tag::Sequence)?;
+        let has_extensions = !tbs.is_finished();
+        let mut extensions = if has_extensions {
+            inside(&mut inside(&mut tbs, context(0, true))?, Tag::Sequence)?
+        } else {
+            tbs
+        };
         while !extensions.is_finished() {
             let mut extension = inside(&mut extensions, Tag::Sequence)?;
             // id-ce-cRLNumber, 2.5.29.20, which is never critical.
@@ -489,13 +508,37 @@ impl<'a> Fields<'a> {
         }
         Ok(Self {
             signed,
+            version,
             signature_algorithm,
             signature,
             issuer,
             this_update,
             next_update,
+            has_extensions,
             number,
         })
+    }
+
+    /// Returns what a list of the profile has and this one has not.
+    fn lacks(&self) -> Option<&'static str> {
+        if matches!(self.version, None | Some([0])) {
+            // RFC 5280, 5.1.2.1: the version MUST be 2 where extensions are used, as they MUST be.
+            Some(
+                "it is of version 1: have the authority write version 2 (for openssl ca, set \
+                 crl_extensions)",
+            )
+        } else if self.next_update.is_none() {
+            // RFC 5280, 5.1.2.5: "Conforming CRL issuers MUST include the nextUpdate field".
+            Some("it has no nextUpdate: have the authority state when the next list is due")
+        } else if !self.has_extensions {
+            // RFC 5280, 5.2: both are REQUIRED.
+            Some(
+                "it has no extensions: have the authority add a CRL number and its key identifier \
+                 (for openssl ca, set crl_extensions)",
+            )
+        } else {
+            None
+        }
     }
 
     /// Returns cRLNumber if it is one that we could have issued.
@@ -515,6 +558,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Returns true if the next element has one of these tags.
+fn follows(reader: &SliceReader<'_>, tags: &[Tag]) -> bool {
+    Tag::peek(reader).is_ok_and(|tag| tags.contains(&tag))
+}
+
 const MALFORMED: &str = "it is not a well-formed list (RFC 5280, section 5)";
 
 /// Returns why path validation cannot use a list.
@@ -522,7 +570,7 @@ fn reason(error: &WebpkiError) -> &'static str {
     match error {
         WebpkiError::UnsupportedCrlVersion => "it is not of version 2",
         WebpkiError::UnsupportedDeltaCrl => {
-            "it is a delta list, which is not supported; give the complete one"
+            "it is a delta list, which is not supported: give the complete list alone"
         }
         WebpkiError::UnsupportedIndirectCrl => {
             "it is an indirect list, which is not supported: each authority has to sign its own"
@@ -536,6 +584,10 @@ fn reason(error: &WebpkiError) -> &'static str {
         WebpkiError::UnsupportedCriticalExtension => {
             "it has a critical extension that is not supported"
         }
+        // RFC 5280, 5.2.3: "Conforming CRL issuers MUST NOT use CRLNumber values longer than 20
+        // octets".
+        WebpkiError::InvalidCrlNumber => "its CRL number is negative or longer than 20 bytes",
+        WebpkiError::BadDerTime => "it has a date that is malformed or before 1970",
         _ => MALFORMED,
     }
 }

@@ -4,6 +4,7 @@
 //! to a root and contain the wanted name.
 
 use core::fmt;
+use core::slice;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +25,10 @@ use crate::time::Now;
 /// in all (RFC 9846, 4.3).
 const MAX_AUTHORITIES_LEN: usize = 16_384;
 
-/// Whom to trust: authorities (roots), and keys.
+/// Whom to trust: authorities (roots), and keys. A root is trusted for as long as it is configured:
+/// its own dates are not checked, so an expired root stays trusted until it is removed. A set of
+/// keys ([`keys`](Self::keys)) does not tell their holders apart: if it contains this side's own
+/// key, a connection that is led back to this side is accepted too.
 ///
 /// A root vouches for the names in the certificates that it issued. If a key is bound to a name
 /// ([`key_for`](Self::key_for)), only the key is checked: the issuer, names and dates of a
@@ -92,7 +96,8 @@ struct Inner {
 
 impl Trust {
     /// Trusts the authorities whose certificates are in a PEM text, or the one whose certificate is
-    /// given as DER. Sections of other kinds are ignored.
+    /// given as DER. Sections of other kinds are ignored. The dates of a root are not checked (RFC
+    /// 5280, 6.1.1 (d)): to end trust in a root, remove it.
     ///
     /// # Errors
     ///
@@ -236,6 +241,9 @@ impl Trust {
     /// another. Use it if that makes no difference, for example among equal members of a mesh, or
     /// if the application compares [`Peer::public_key`](crate::Peer::public_key) itself. Otherwise
     /// use [`key_for`](Self::key_for).
+    ///
+    /// This side's own key is no exception: leave it out unless other holders share it. Otherwise
+    /// whoever controls the network can connect this side to itself.
     pub fn keys(keys: impl IntoIterator<Item = impl Into<PublicKey>>) -> Self {
         let keys: Vec<PublicKey> = keys.into_iter().map(Into::into).collect();
         Self::from(Inner {
@@ -481,7 +489,14 @@ impl Trust {
                 return Err(CertificateError::UntrustedKey);
             }
             None => Trusted::Path {
-                expires: path::verify(&self.0.roots, chain, role, name, lists.as_ref(), now)?,
+                expires: path::verify(
+                    &self.0.roots,
+                    chain,
+                    role,
+                    name.map(slice::from_ref).unwrap_or_default(),
+                    lists.as_ref(),
+                    now,
+                )?,
             },
         };
         Ok(VerifiedIdentity::new(

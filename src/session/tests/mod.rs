@@ -113,7 +113,7 @@ fn peer_until(expires: Duration) -> Peer {
     let chain = authority
         .certificate()
         .validity(validity)
-        .server(["db.internal", "*.example"])
+        .server(["db.internal", "*.a.example"])
         .issue_for(identity.public_key())
         .unwrap();
     let identity = Identity::from_pem(chain, identity.key_pem().unwrap().expose()).unwrap();

@@ -516,7 +516,11 @@ fn we_refuse_s_server() {
         ),
         (
             pki.expired_server(),
-            &|fault| certificate(fault, |error| *error == CertificateError::Expired),
+            &|fault| {
+                certificate(fault, |error| {
+                    matches!(error, CertificateError::Expired { .. })
+                })
+            },
             45,
         ),
         (
@@ -574,7 +578,7 @@ fn we_refuse_s_client() {
         (
             required(),
             vec!["-cert", &expired.chain, "-key", &expired.key],
-            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired)),
+            |fault| matches!(fault, Fault::Certificate(CertificateError::Expired { .. })),
             45,
         ),
         (

@@ -160,12 +160,18 @@ fn certificates_that_are_refused() {
         (
             certificate_of(&issue(unix - 2 * hour, unix - hour)),
             45,
-            CertificateError::Expired,
+            CertificateError::Expired {
+                subject: "CN=me".to_owned(),
+                not_after: Duration::from_secs((unix - hour).as_secs()),
+            },
         ),
         (
             certificate_of(&issue(unix + hour, unix + 2 * hour)),
             45,
-            CertificateError::NotValidYet,
+            CertificateError::NotValidYet {
+                subject: "CN=me".to_owned(),
+                not_before: Duration::from_secs((unix + hour).as_secs()),
+            },
         ),
         (
             certificate_of(&WORLD.server),

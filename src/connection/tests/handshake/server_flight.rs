@@ -547,11 +547,17 @@ fn certificates_that_are_refused() {
     };
     assert_eq!(
         certificate_refused(&issue(unix - 2 * hour, unix - hour), 45),
-        CertificateError::Expired
+        CertificateError::Expired {
+            subject: "CN=db.internal".to_owned(),
+            not_after: Duration::from_secs((unix - hour).as_secs()),
+        }
     );
     assert_eq!(
         certificate_refused(&issue(unix + hour, unix + 2 * hour), 45),
-        CertificateError::NotValidYet
+        CertificateError::NotValidYet {
+            subject: "CN=db.internal".to_owned(),
+            not_before: Duration::from_secs((unix + hour).as_secs()),
+        }
     );
     assert!(matches!(
         certificate_refused(&authority.issue_server(["other.internal"]).unwrap(), 42),

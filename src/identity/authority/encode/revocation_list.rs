@@ -51,7 +51,7 @@ pub(crate) fn issue(
     }
     if validity.not_before >= validity.not_after {
         return Err(ConfigError::Issue {
-            reason: "it ends before the authority, or the former list, begins",
+            reason: "it ends before the former list begins",
         });
     }
     let validity = parts::validity(validity).map_err(failed("its dates cannot be encoded"))?;
