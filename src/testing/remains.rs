@@ -325,14 +325,21 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
         .identity(client)
         .cipher_suites([suite.code_point()]);
     let client = client.early_data(true).build().unwrap();
-    // One server accepts only a group that the client sent no share for, so it asks for a retry.
+    // The second server prefers another group, and still allows that of the session, under which
+    // early data is encrypted. The third accepts only a group that the client sent no share for, so
+    // it asks for a retry.
     let (ticket_keys, guard) = (TicketKeys::rotating(), ReplayGuard::in_memory(10));
-    let servers = [Group::X25519MlKem768, Group::X25519, Group::Secp256r1].map(|group| {
+    let groups: [&[Group]; 3] = [
+        &[Group::X25519MlKem768],
+        &[Group::X25519, Group::X25519MlKem768],
+        &[Group::Secp256r1],
+    ];
+    let servers = groups.map(|groups| {
         let builder = Server::builder()
             .identity(server.clone())
             .client_auth(ClientAuth::Required(authority.trust()));
         builder
-            .groups([group.code_point()])
+            .groups(groups.iter().map(|group| group.code_point()))
             .ticket_keys(ticket_keys.clone())
             .early_data(100, guard.clone())
             .build()
