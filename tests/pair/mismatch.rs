@@ -212,6 +212,7 @@ fn servers() {
 fn clients() {
     let refused_key = || ServerRefuses(untrusted_key, AlertDescription::UNKNOWN_CA);
     let refused_chain = || ServerRefuses(unknown_issuer, AlertDescription::UNKNOWN_CA);
+    let refused_self_signed = || ServerRefuses(self_signed, AlertDescription::UNKNOWN_CA);
     let nothing = || ServerRefuses(certificate_required, AlertDescription::CERTIFICATE_REQUIRED);
     let with = |credential: Credential| client(Certificate).identity(credential.client().clone());
     let ask = |client_auth| server(Certificate).client_auth(client_auth);
@@ -250,13 +251,13 @@ fn clients() {
             "a key where roots are required",
             with(RawKey),
             ask(required(Certificate)),
-            refused_chain(),
+            refused_self_signed(),
         ),
         (
             "a key where roots are optional",
             with(RawKey),
             ask(optional(Certificate)),
-            refused_chain(),
+            refused_self_signed(),
         ),
         (
             "a stranger's certificate where one is required",
