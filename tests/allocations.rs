@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fleeting::{
-    Authority, Client, Connection, Now, Pair, Progress, ReadHalf, Server, Status, Stream,
-    SystemRandom, WriteHalf,
+    Authority, Client, ClientAuth, Connection, Identity, Now, Pair, Progress, ReadHalf, Server,
+    Status, Stream, SystemRandom, Trust, WriteHalf,
 };
 
 /// The system's allocator. It counts each thread's allocations and the bytes that the thread holds.
@@ -104,6 +104,10 @@ fn pair() -> (Client, Server) {
 
 fn connected() -> (Connection, Connection) {
     let (client, server) = pair();
+    connected_as(&client, &server)
+}
+
+fn connected_as(client: &Client, server: &Server) -> (Connection, Connection) {
     let (mut client, mut server) = (
         client
             .connection("db.internal", now(), &mut SystemRandom)
@@ -349,6 +353,41 @@ fn a_stream_that_waits_holds_little() {
         assert_eq!(drain(&mut server), 0);
     });
     assert!(kept <= 2 * SMALL, "{kept}");
+}
+
+/// Tickets wait until something is sent. A client with a long certificate that asks for many must
+/// not make an idle connection hold much.
+#[test]
+fn tickets_that_wait_hold_little() {
+    let names: Vec<_> = (0..400)
+        .map(|number| format!("a-rather-long-label-{number:04}.internal"))
+        .collect();
+    let long = Identity::self_signed(names.iter().map(String::as_str)).unwrap();
+    assert!(long.certificates()[0].len() > 14_000);
+    let key = Identity::generate().unwrap();
+    let client = Client::builder()
+        .trust(Trust::key_for("db.internal", key.public_key()))
+        .identity(long.clone())
+        .tickets(8, 8)
+        .build()
+        .unwrap();
+    let [with, without] = [true, false].map(|tickets| {
+        let server = Server::builder()
+            .identity(key.clone())
+            .client_auth(ClientAuth::Required(Trust::keys([long.public_key()])));
+        let server = if tickets {
+            server
+        } else {
+            server.without_tickets()
+        };
+        let server = server.build().unwrap();
+        // What is made once for all connections is not counted.
+        drop(connected_as(&client, &server));
+        let mut waiting = None;
+        kept(|| waiting = Some(connected_as(&client, &server).1))
+    });
+    assert!(with > without, "{with} and {without}");
+    assert!(with - without <= 17_000, "{with} and {without}");
 }
 
 #[test]
