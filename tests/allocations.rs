@@ -355,6 +355,43 @@ fn a_stream_that_waits_holds_little() {
     assert!(kept <= 2 * SMALL, "{kept}");
 }
 
+/// Before the handshake is complete, anyone can be the peer. A peer that stalls inside a record makes
+/// this side hold no more than the record, and no more than 4 KiB or twice what has come of it.
+#[test]
+fn a_peer_that_stalls_in_its_handshake_makes_us_hold_little() {
+    let (client, server) = pair();
+    let hello = client
+        .connection("db.internal", now(), &mut SystemRandom)
+        .unwrap()
+        .output()
+        .to_vec();
+    assert!((1000..2000).contains(&hello.len()));
+    let after = |bytes: &[u8]| {
+        let mut connection = server.connection(now());
+        kept(|| {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                rest = &rest[receive(&mut connection, rest)..];
+                let status = connection.process(now(), &mut SystemRandom).unwrap();
+                assert_eq!(status, Status::NeedsInput);
+            }
+            // It waits for more.
+            assert!(!connection.input().is_empty());
+        })
+    };
+    // The room is for this record and nothing else.
+    for length in [1, 5, 511, 512, 600, hello.len() - 1] {
+        let held = after(&hello[..length]);
+        assert!(held <= hello.len().max(512), "{length} bytes: {held}");
+    }
+    // A header that promises much takes nothing.
+    let long = [&[22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc][..], &[0; 16_379]].concat();
+    for length in [5, 512, 513, 2000, 4096, 5000, 9000, 16_388] {
+        let held = after(&long[..length]);
+        assert!(held <= (2 * length).max(4096), "{length} bytes: {held}");
+    }
+}
+
 /// Tickets wait until something is sent. A client with a long certificate that asks for many must
 /// not make an idle connection hold much.
 #[test]

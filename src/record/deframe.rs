@@ -321,6 +321,49 @@ mod tests {
         assert_eq!(deframer.buffer.capacity(), IDLE);
     }
 
+    /// The buffer has room for the record that has begun and nothing else, and no more than 4 KiB or
+    /// twice what has come.
+    #[test]
+    fn a_handshake_gets_room_as_its_bytes_come() {
+        for (body, expected) in [
+            (&[7; 100][..], &[512][..]),
+            (&[7; 507], &[512]),
+            (&[7; 1700], &[512, 1705]),
+            (&[7; 4091], &[512, 4096]),
+            (&[7; 10_000], &[512, 4096, 8192, 10_005]),
+            (&[7; 16_384], &[512, 4096, 8192, 16_384, 16_389]),
+        ] {
+            let whole = record(HANDSHAKE, body);
+            for cut in [1, 5, 400, usize::MAX] {
+                let (mut deframer, mut rest) = (Deframer::new(), &whole[..]);
+                let mut sizes = Vec::new();
+                while !rest.is_empty() {
+                    let next = &rest[..rest.len().min(cut)];
+                    rest = &rest[read(&mut deframer, next)..];
+                    sizes.push(deframer.buffer.capacity());
+                    let come = whole.len() - rest.len();
+                    assert!(deframer.buffer.capacity() <= (2 * come).max(4096), "{come}");
+                }
+                assert_eq!(drain(&mut deframer), [body]);
+                sizes.dedup();
+                assert_eq!(sizes, expected, "{} by {cut}", body.len());
+            }
+        }
+        // A flight of many records does not need many reads.
+        let flight = [900, 50, 1200, 150, 80].map(|length| record(DATA, &vec![7; length]));
+        let flight = flight.concat();
+        let (mut deframer, mut rest, mut calls) = (Deframer::new(), &flight[..], 0);
+        while !rest.is_empty() {
+            rest = &rest[read(&mut deframer, rest)..];
+            drain(&mut deframer);
+            calls += 1;
+        }
+        assert!(calls <= 5, "{calls}");
+        // What waits for the next flight is small again.
+        assert_eq!(deframer.space().len(), IDLE);
+        assert_eq!(deframer.buffer.capacity(), IDLE);
+    }
+
     #[test]
     fn what_was_busy_before_is_so_at_once() {
         let mut deframer = Deframer::new();
