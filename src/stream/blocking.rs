@@ -88,6 +88,9 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// again after each such wait: one allocation for sending and two or three for receiving, whatever
 /// the amount of data until the next wait.
 ///
+/// During the handshake, the receiving buffer grows only as the bytes of a record arrive: to 4 KiB
+/// at first, and then to at most twice what has come.
+///
 /// ```
 /// use std::io::{BufRead, Read, Write};
 /// use std::net::{TcpListener, TcpStream};
