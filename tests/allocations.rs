@@ -355,8 +355,9 @@ fn a_stream_that_waits_holds_little() {
     assert!(kept <= 2 * SMALL, "{kept}");
 }
 
-/// Before the handshake is complete, anyone can be the peer. A peer that stalls inside a record makes
-/// this side hold no more than the record, and no more than 4 KiB or twice what has come of it.
+/// Before the handshake is complete, anyone can be the peer. A peer that stalls inside a record
+/// makes this side hold no more than the record, and no more than 4 KiB or twice what has come of
+/// it.
 #[test]
 fn a_peer_that_stalls_in_its_handshake_makes_us_hold_little() {
     let (client, server) = pair();

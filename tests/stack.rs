@@ -1,7 +1,7 @@
 //! The stack that connections need is no more than the guide says, section "Stack".
 //!
-//! Each step runs on a thread with that much and nothing else. A stack that overflows ends the whole
-//! program; the message names the thread.
+//! Each step runs on a thread with that much and nothing else. A stack that overflows ends the
+//! whole program; the message names the thread.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -53,8 +53,8 @@ pub(crate) struct Deframer {
     pending: Range<usize>,
     /// Whether the handshake is complete.
     connected: bool,
-    /// The buffer's size according to the last read: [`IDLE`], [`RECORD`] or [`BUSY`], or during the
-    /// handshake as it is.
+    /// The buffer's size according to the last read: [`IDLE`], [`RECORD`] or [`BUSY`], or during
+    /// the handshake as it is.
     appetite: usize,
     /// The size with which a busy period begins: [`RECORD`], or [`BUSY`] if the last one got that
     /// busy.
@@ -352,8 +352,8 @@ mod tests {
         assert_eq!(deframer.buffer.capacity(), IDLE);
     }
 
-    /// The buffer has room for the record that has begun and nothing else, and no more than 4 KiB or
-    /// twice what has come.
+    /// The buffer has room for the record that has begun and nothing else, and no more than 4 KiB
+    /// or twice what has come.
     #[test]
     fn a_handshake_gets_room_as_its_bytes_come() {
         for (body, expected) in [
@@ -484,8 +484,8 @@ mod tests {
     }
 
     proptest! {
-        /// Holds for records and reads of any length, for any delay before the application takes the
-        /// held bytes, and wherever the handshake ends.
+        /// Holds for records and reads of any length, for any delay before the application takes
+        /// the held bytes, and wherever the handshake ends.
         #[test]
         fn every_cut_gives_the_same_records(
             bodies in prop::collection::vec(
