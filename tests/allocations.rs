@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fleeting::{
-    Authority, Client, Connection, Now, Pair, Progress, ReadHalf, Server, Status, Stream,
-    SystemRandom, WriteHalf,
+    Authority, Client, ClientAuth, Connection, Identity, Now, Pair, Progress, ReadHalf, Server,
+    Status, Stream, SystemRandom, Trust, WriteHalf,
 };
 
 /// The system's allocator. It counts each thread's allocations and the bytes that the thread holds.
@@ -104,6 +104,10 @@ fn pair() -> (Client, Server) {
 
 fn connected() -> (Connection, Connection) {
     let (client, server) = pair();
+    connected_as(&client, &server)
+}
+
+fn connected_as(client: &Client, server: &Server) -> (Connection, Connection) {
     let (mut client, mut server) = (
         client
             .connection("db.internal", now(), &mut SystemRandom)
@@ -349,6 +353,79 @@ fn a_stream_that_waits_holds_little() {
         assert_eq!(drain(&mut server), 0);
     });
     assert!(kept <= 2 * SMALL, "{kept}");
+}
+
+/// Before the handshake is complete, anyone can be the peer. A peer that stalls inside a record
+/// makes this side hold no more than the record, and no more than 4 KiB or twice what has come of
+/// it.
+#[test]
+fn a_peer_that_stalls_in_its_handshake_makes_us_hold_little() {
+    let (client, server) = pair();
+    let hello = client
+        .connection("db.internal", now(), &mut SystemRandom)
+        .unwrap()
+        .output()
+        .to_vec();
+    assert!((1000..2000).contains(&hello.len()));
+    let after = |bytes: &[u8]| {
+        let mut connection = server.connection(now());
+        kept(|| {
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                rest = &rest[receive(&mut connection, rest)..];
+                let status = connection.process(now(), &mut SystemRandom).unwrap();
+                assert_eq!(status, Status::NeedsInput);
+            }
+            // It waits for more.
+            assert!(!connection.input().is_empty());
+        })
+    };
+    // The room is for this record and nothing else.
+    for length in [1, 5, 511, 512, 600, hello.len() - 1] {
+        let held = after(&hello[..length]);
+        assert!(held <= hello.len().max(512), "{length} bytes: {held}");
+    }
+    // A header that promises much takes nothing.
+    let long = [&[22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc][..], &[0; 16_379]].concat();
+    for length in [5, 512, 513, 2000, 4096, 5000, 9000, 16_388] {
+        let held = after(&long[..length]);
+        assert!(held <= (2 * length).max(4096), "{length} bytes: {held}");
+    }
+}
+
+/// Tickets wait until something is sent. A client with a long certificate that asks for many must
+/// not make an idle connection hold much.
+#[test]
+fn tickets_that_wait_hold_little() {
+    let names: Vec<_> = (0..400)
+        .map(|number| format!("a-rather-long-label-{number:04}.internal"))
+        .collect();
+    let long = Identity::self_signed(names.iter().map(String::as_str)).unwrap();
+    assert!(long.certificates()[0].len() > 14_000);
+    let key = Identity::generate().unwrap();
+    let client = Client::builder()
+        .trust(Trust::key_for("db.internal", key.public_key()))
+        .identity(long.clone())
+        .tickets(8, 8)
+        .build()
+        .unwrap();
+    let [with, without] = [true, false].map(|tickets| {
+        let server = Server::builder()
+            .identity(key.clone())
+            .client_auth(ClientAuth::Required(Trust::keys([long.public_key()])));
+        let server = if tickets {
+            server
+        } else {
+            server.without_tickets()
+        };
+        let server = server.build().unwrap();
+        // What is made once for all connections is not counted.
+        drop(connected_as(&client, &server));
+        let mut waiting = None;
+        kept(|| waiting = Some(connected_as(&client, &server).1))
+    });
+    assert!(with > without, "{with} and {without}");
+    assert!(with - without <= 17_000, "{with} and {without}");
 }
 
 #[test]

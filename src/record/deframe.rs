@@ -19,6 +19,10 @@
 //! in one call. A read that does not fill it means that the transport is empty, and the memory is
 //! freed once the last record is taken. The size that the last busy period needed is remembered,
 //! and the next one begins with it after the first small read. So no clock is needed.
+//!
+//! During the handshake, when anyone can be the peer, there is room only for the record that has
+//! begun, and not for all of a long one before its bytes come. A peer that announces a record and
+//! stalls makes this side hold little.
 
 use core::ops::Range;
 
@@ -30,6 +34,10 @@ use crate::error::Fault;
 /// The buffer of an idle connection: enough for a small request, and small enough to have
 /// thousands.
 const IDLE: usize = 512;
+
+/// The buffer that a record gets during the handshake when its header has come: enough for the
+/// usual ClientHello and for a server's certificates. It doubles each time that it is full.
+const HANDSHAKING: usize = 4096;
 
 /// The longest possible record.
 const RECORD: usize = HEADER_LEN + MAX_CIPHERTEXT;
@@ -43,7 +51,10 @@ pub(crate) struct Deframer {
     buffer: Vec<u8>,
     held: Range<usize>,
     pending: Range<usize>,
-    /// The buffer's size according to the last read: [`IDLE`], [`RECORD`] or [`BUSY`].
+    /// Whether the handshake is complete.
+    connected: bool,
+    /// The buffer's size according to the last read: [`IDLE`], [`RECORD`] or [`BUSY`], or during
+    /// the handshake as it is.
     appetite: usize,
     /// The size with which a busy period begins: [`RECORD`], or [`BUSY`] if the last one got that
     /// busy.
@@ -59,10 +70,17 @@ impl Deframer {
             buffer: Vec::new(),
             held: 0..0,
             pending: 0..0,
+            connected: false,
             appetite: IDLE,
             habit: RECORD,
             longest: 0,
         }
+    }
+
+    /// The handshake is complete: from now on, the buffer may take the room for fast reads.
+    pub(crate) fn connected(&mut self) {
+        self.connected = true;
+        self.appetite = IDLE;
     }
 
     /// Returns the space that the transport reads into, never empty. Pending and held bytes may
@@ -101,7 +119,8 @@ impl Deframer {
         }
     }
 
-    /// Makes room in a buffer that is not empty, for the whole record that has begun.
+    /// Makes room in a buffer that is not empty, for the whole record that has begun, or during the
+    /// handshake for the next part of it.
     fn make_room(&mut self) {
         let missing = self
             .pending_record()
@@ -112,7 +131,11 @@ impl Deframer {
         if self.buffer.len() - self.pending.end < RECORD {
             self.compact();
         }
-        let length = self.appetite.max(self.pending.end + missing);
+        let mut length = self.appetite.max(self.pending.end + missing);
+        if !self.connected {
+            // At most twice what has come.
+            length = length.min(HANDSHAKING.max((self.pending.end + 1).next_power_of_two()));
+        }
         if self.buffer.len() < length {
             self.buffer.reserve_exact(length - self.buffer.len());
             self.buffer.resize(length, 0);
@@ -145,6 +168,7 @@ impl Deframer {
         self.longest = self.longest.max(count);
         self.appetite = match self.appetite {
             _ if count < space => IDLE,
+            _ if !self.connected => self.buffer.len(),
             IDLE => self.habit,
             _ => BUSY,
         };
@@ -254,6 +278,13 @@ mod tests {
         .concat()
     }
 
+    /// Returns the buffer of a connection whose handshake is complete.
+    fn connected() -> Deframer {
+        let mut deframer = Deframer::new();
+        deframer.connected();
+        deframer
+    }
+
     /// Reads as much as fits, and returns how much that was.
     fn read(deframer: &mut Deframer, bytes: &[u8]) -> usize {
         let space = deframer.space();
@@ -298,7 +329,7 @@ mod tests {
 
     #[test]
     fn an_idle_connection_holds_little_and_a_busy_one_reads_much() {
-        let mut deframer = Deframer::new();
+        let mut deframer = connected();
         assert_eq!(deframer.buffer.capacity(), 0);
         assert_eq!(deframer.space().len(), IDLE);
         let stream = record(DATA, &[7; 16_000]).repeat(20);
@@ -321,9 +352,52 @@ mod tests {
         assert_eq!(deframer.buffer.capacity(), IDLE);
     }
 
+    /// The buffer has room for the record that has begun and nothing else, and no more than 4 KiB
+    /// or twice what has come.
+    #[test]
+    fn a_handshake_gets_room_as_its_bytes_come() {
+        for (body, expected) in [
+            (&[7; 100][..], &[512][..]),
+            (&[7; 507], &[512]),
+            (&[7; 1700], &[512, 1705]),
+            (&[7; 4091], &[512, 4096]),
+            (&[7; 10_000], &[512, 4096, 8192, 10_005]),
+            (&[7; 16_384], &[512, 4096, 8192, 16_384, 16_389]),
+        ] {
+            let whole = record(HANDSHAKE, body);
+            for cut in [1, 5, 400, usize::MAX] {
+                let (mut deframer, mut rest) = (Deframer::new(), &whole[..]);
+                let mut sizes = Vec::new();
+                while !rest.is_empty() {
+                    let next = &rest[..rest.len().min(cut)];
+                    rest = &rest[read(&mut deframer, next)..];
+                    sizes.push(deframer.buffer.capacity());
+                    let come = whole.len() - rest.len();
+                    assert!(deframer.buffer.capacity() <= (2 * come).max(4096), "{come}");
+                }
+                assert_eq!(drain(&mut deframer), [body]);
+                sizes.dedup();
+                assert_eq!(sizes, expected, "{} by {cut}", body.len());
+            }
+        }
+        // A flight of many records does not need many reads.
+        let flight = [900, 50, 1200, 150, 80].map(|length| record(DATA, &vec![7; length]));
+        let flight = flight.concat();
+        let (mut deframer, mut rest, mut calls) = (Deframer::new(), &flight[..], 0);
+        while !rest.is_empty() {
+            rest = &rest[read(&mut deframer, rest)..];
+            drain(&mut deframer);
+            calls += 1;
+        }
+        assert!(calls <= 5, "{calls}");
+        // What waits for the next flight is small again.
+        assert_eq!(deframer.space().len(), IDLE);
+        assert_eq!(deframer.buffer.capacity(), IDLE);
+    }
+
     #[test]
     fn what_was_busy_before_is_so_at_once() {
-        let mut deframer = Deframer::new();
+        let mut deframer = connected();
         let mut calls_for = |stream: &[u8]| {
             let (mut rest, mut calls) = (stream, 0);
             while !rest.is_empty() {
@@ -347,7 +421,7 @@ mod tests {
 
     #[test]
     fn small_records_never_leave_the_small_buffer() {
-        let mut deframer = Deframer::new();
+        let mut deframer = connected();
         for _ in 0..100 {
             assert_eq!(read(&mut deframer, &record(DATA, &[7; 200])), 205);
             assert_eq!(drain(&mut deframer), [[7; 200]]);
@@ -357,7 +431,7 @@ mod tests {
 
     #[test]
     fn nor_does_one_that_fills_it() {
-        let mut deframer = Deframer::new();
+        let mut deframer = connected();
         for _ in 0..100 {
             assert_eq!(
                 read(&mut deframer, &record(DATA, &[7; IDLE - HEADER_LEN])),
@@ -370,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_record_that_has_begun_gets_its_room_at_once() {
-        let mut deframer = Deframer::new();
+        let mut deframer = connected();
         let whole = record(DATA, &[7; MAX_CIPHERTEXT]);
         assert_eq!(read(&mut deframer, &whole[..5]), 5);
         assert_eq!(read(&mut deframer, &whole[5..]), whole.len() - 5);
@@ -410,8 +484,8 @@ mod tests {
     }
 
     proptest! {
-        /// Holds for records and reads of any length, and for any delay before the application
-        /// takes the held bytes.
+        /// Holds for records and reads of any length, for any delay before the application takes
+        /// the held bytes, and wherever the handshake ends.
         #[test]
         fn every_cut_gives_the_same_records(
             bodies in prop::collection::vec(
@@ -426,6 +500,7 @@ mod tests {
                 prop_oneof![Just(0usize), 1usize..50, 1usize..50_000],
                 1..16,
             ),
+            handshake in 0usize..24,
         ) {
             let bodies: Vec<Vec<u8>> = (0..)
                 .zip(&bodies)
@@ -439,6 +514,9 @@ mod tests {
                 let now = rest.len().min(reads.next().unwrap());
                 rest = &rest[read(&mut deframer, &rest[..now])..];
                 while let Some((header, body)) = deframer.next(true).unwrap() {
+                    if records == handshake {
+                        deframer.connected();
+                    }
                     prop_assert_eq!(header.length, body.len());
                     prop_assert_eq!(deframer.bytes(body.clone()), &bodies[records][..]);
                     // The content is shorter than the record, as where there is a tag.

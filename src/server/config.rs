@@ -390,6 +390,9 @@ impl ServerBuilder {
     /// a minute of the handshake. A client that never reads receives none. (Over a
     /// [`Connection`](crate::Connection), the minute passes when
     /// [`process`](crate::Connection::process) is told so.)
+    ///
+    /// The tickets of one connection have at most 16 KiB together, so a client with a long
+    /// certificate receives fewer than it asks for.
     pub fn ticket_keys(mut self, keys: TicketKeys) -> Self {
         self.ticket_keys = Some(keys);
         self

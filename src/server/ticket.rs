@@ -18,7 +18,7 @@ use crate::level::Level;
 use crate::message::{ClientHello, NewSessionTicket, TicketExtension};
 use crate::server::config::{ClientAuth, Server};
 use crate::server::parameters::Parameters;
-use crate::session::{EarlyTerms, OpenedTicket, Session, TicketContent, Whose};
+use crate::session::{EarlyTerms, MAX_TICKET_LEN, OpenedTicket, Session, TicketContent, Whose};
 use crate::time::Now;
 
 /// How many tickets a client receives after a full handshake, and after a resumed one, if it does
@@ -27,6 +27,10 @@ const DEFAULT_COUNTS: (u8, u8) = (2, 1);
 
 /// The maximum number of tickets for a client.
 const MAX_COUNT: u8 = 8;
+
+/// How many bytes the tickets of one connection have together, at most. They wait until something
+/// is sent, so an idle connection holds them. One always fits.
+const MAX_TOTAL_LEN: usize = MAX_TICKET_LEN;
 
 /// The longest ClientHello, in bytes, whose extensions are no longer than they may be
 /// (`Extension extensions<8..2^16-1>`), whatever else is in it.
@@ -165,6 +169,7 @@ pub(crate) fn send(
     });
     // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
     let resumption = keys.main.into_epoch(&keys.transcript.digest()).resumption;
+    let mut left_len = MAX_TOTAL_LEN;
     for number in 0..parameters.tickets {
         // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, because
         // wolfSSL accepts at most 8.
@@ -188,9 +193,11 @@ pub(crate) fn send(
             return Ok(());
         };
         // The others would be as long.
-        if sealed.ticket.len() > max_len {
+        let len = sealed.ticket.len();
+        if len > max_len.min(left_len) {
             return Ok(());
         }
+        left_len -= len;
         let message = NewSessionTicket {
             ticket_lifetime: sealed.lifetime.as_secs().try_into().unwrap_or(u32::MAX),
             ticket_age_add,

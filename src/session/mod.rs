@@ -30,6 +30,6 @@ pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
 pub use external::{ExternalPsk, PskIdentity, PskNames};
 pub(crate) use external::{ExternalPsks, WirePsk};
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
-pub(crate) use session::{EarlyTerms, Session, Whose};
+pub(crate) use session::{EarlyTerms, MAX_TICKET_LEN, Session, Whose};
 pub(crate) use tickets::{OpenedTicket, TicketContent};
 pub use tickets::{TicketKey, TicketKeys};

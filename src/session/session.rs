@@ -16,7 +16,7 @@ pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(604_800);
 
 /// The longest ticket, in bytes. It must fit into a ClientHello, whose extensions have 2^16-1 bytes
 /// together.
-pub(super) const MAX_TICKET_LEN: usize = 1 << 14;
+pub(crate) const MAX_TICKET_LEN: usize = 1 << 14;
 
 /// How far in the future a past event may seem to be, since the clocks of machines that share keys
 /// differ a little. If it is further, the clock was set back, and no age is known.

@@ -88,6 +88,14 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// again after each such wait: one allocation for sending and two or three for receiving, whatever
 /// the amount of data until the next wait.
 ///
+/// During the handshake, the receiving buffer grows only as the bytes of a record arrive: to 4 KiB
+/// at first, and then to at most twice what has come.
+///
+/// # Stack
+///
+/// A handshake needs up to 144 KiB of stack, and 320 KiB in an unoptimized build. Reading and
+/// writing need up to 48 and 256 KiB. The [guide](crate::guide#stack) has the details.
+///
 /// ```
 /// use std::io::{BufRead, Read, Write};
 /// use std::net::{TcpListener, TcpStream};

@@ -306,6 +306,7 @@ impl Receiver {
         }
         if let Some(Event::Connected(established)) = decided.event {
             self.established = Some(established);
+            self.records.deframer.connected();
         }
         // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ...
         // and before the peer's Finished message".

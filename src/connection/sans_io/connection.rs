@@ -46,6 +46,10 @@ use crate::time::Now;
 /// The first error is final: every later call returns it again. Plaintext that was received before
 /// the error can still be read.
 ///
+/// Beginning a client's connection and processing a handshake need up to 144 KiB of stack, and
+/// 320 KiB in an unoptimized build. The calls after it need up to 48 and 256 KiB. The
+/// [guide](crate::guide#stack) has the details.
+///
 /// ```
 /// use std::time::Instant;
 /// use fleeting::{Authority, Client, Connection, Now, Server, Status, SystemRandom};

@@ -28,6 +28,8 @@ pub(super) struct WaitingTickets {
 impl WaitingTickets {
     /// Adds one NewSessionTicket message.
     pub(super) fn add(&mut self, message: &[u8]) {
+        // Not more than that, because it may be held for long.
+        self.messages.reserve_exact(message.len());
         self.messages.extend_from_slice(message);
     }
 

@@ -466,3 +466,29 @@ fn a_ticket_fits_the_extensions_of_a_client_hello() {
         assert_eq!(puppet.finish_for_tickets().len(), expected);
     }
 }
+
+/// Our policy: the tickets of a connection have at most 16 KiB together, because they wait until
+/// something is sent. One always fits.
+#[test]
+fn long_tickets_are_fewer() {
+    for (names, expected) in [(1, 8), (40, 8), (100, 4), (150, 2), (400, 1)] {
+        let client = with_names(names);
+        let server = with_limit(&client, &TicketKeys::rotating(), None);
+        let mut puppet = Puppet::calling_for_tickets(&server);
+        puppet.identity = client;
+        let hello = puppet.make_client_hello(|hello| {
+            add(
+                hello,
+                TicketRequest {
+                    new_session_count: 8,
+                    resumption_count: 8,
+                },
+            )
+        });
+        puppet.say(&hello).unwrap();
+        puppet.hear_flight();
+        let tickets = puppet.finish_for_tickets();
+        let length = tickets[0].ticket.len();
+        assert_eq!(tickets.len(), expected, "{names} names, {length} bytes");
+    }
+}
