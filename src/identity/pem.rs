@@ -57,8 +57,11 @@ struct Section<'a> {
 
 /// Finds the sections of a text, in order.
 fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, ConfigError> {
-    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
-        return Err(refused(1, "it is UTF-16: save the text as UTF-8"));
+    // A part in UTF-16 has no marker that would be found.
+    if let Some(at) = text.iter().position(|byte| *byte == 0) {
+        let before = text.get(..at).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        return Err(refused(line, "it is UTF-16 or no text: save it as UTF-8"));
     }
     let mut sections = Vec::new();
     let mut lines = Lines {
@@ -74,7 +77,7 @@ fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, ConfigError> {
         };
         let label = label
             .strip_suffix(DASHES)
-            .filter(|label| !has_marker(label))
+            .filter(|label| !has_marker(label) && label.trim_ascii() == *label)
             .ok_or(refused(lines.number, STRAY))?;
         let line = lines.number;
         let body = lines.body(label)?;
@@ -128,6 +131,8 @@ impl<'a> Lines<'a> {
             let label = end
                 .strip_prefix(label)
                 .and_then(|end| end.strip_prefix(DASHES))
+                // The next marker needs dashes of its own.
+                .filter(|behind| !behind.starts_with(b"BEGIN") && !behind.starts_with(b"END"))
                 .map(|behind| end.len() - behind.len())
                 .ok_or(refused(self.number, STRAY))?;
             let indent = here.len() - here.trim_ascii_start().len();
@@ -207,7 +212,7 @@ fn contents<T: Content>(text: &[u8], wanted: &'static str) -> Result<Vec<T>, Con
     let sections = sections(text)?;
     let mut contents = Vec::new();
     for section in &sections {
-        if kind(section)? == wanted.as_bytes() {
+        if kind(section, wanted)? == wanted.as_bytes() {
             contents.push(T::decode(section.body).ok_or(refused(
                 section.line,
                 "the section that begins there is not base64: copy it again",
@@ -226,22 +231,28 @@ fn contents<T: Content>(text: &[u8], wanted: &'static str) -> Result<Vec<T>, Con
     Ok(contents)
 }
 
-/// Returns the label that RFC 7468 gives to what is in a section.
-fn kind<'a>(section: &Section<'a>) -> Result<&'a [u8], ConfigError> {
+/// Returns the label that RFC 7468 gives to what is in a section. Fails for a section that contains
+/// what is wanted in a form that is not read.
+fn kind<'a>(section: &Section<'a>, wanted: &str) -> Result<&'a [u8], ConfigError> {
     match section.label {
-        // RFC 7468, 5.1, advises against these older labels, and allows them for the sake of old
-        // files.
+        // RFC 7468, 5.1 and 6, advises against these older labels, and allows them for the sake of
+        // old files.
         b"X509 CERTIFICATE" | b"X.509 CERTIFICATE" => Ok(CERTIFICATE.as_bytes()),
-        b"TRUSTED CERTIFICATE" => Err(refused(
+        b"CRL" => Ok(REVOCATION_LIST.as_bytes()),
+        b"TRUSTED CERTIFICATE" if wanted == CERTIFICATE => Err(refused(
             section.line,
             "a TRUSTED CERTIFICATE has settings of OpenSSL behind the certificate: convert it \
              (openssl x509 -in FILE)",
         )),
-        b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA" => Err(refused(
-            section.line,
-            "the certificates are in a PKCS #7 envelope: take them out (openssl pkcs7 \
-             -print_certs -in FILE)",
-        )),
+        b"PKCS7" | b"CMS" | b"PKCS #7 SIGNED DATA"
+            if wanted == CERTIFICATE || wanted == REVOCATION_LIST =>
+        {
+            Err(refused(
+                section.line,
+                "certificates or lists are in a PKCS #7 envelope: take them out (openssl pkcs7 \
+                 -print_certs -in FILE)",
+            ))
+        }
         label => Ok(label),
     }
 }

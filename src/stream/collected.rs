@@ -4,9 +4,9 @@
 use std::io::Read;
 
 /// The early data that a server collected until the handshake was complete. Reading gives it before
-/// all other data: who only reads the stream misses nothing. This is safe from replays, as the
-/// complete handshake proves that the client is present (the same as RFC 8470, section 3, allows
-/// for HTTP).
+/// all other data: who only reads the stream misses nothing. The complete handshake proves that
+/// nobody else replays it on this connection (RFC 8470, section 3, relies on the same for HTTP).
+/// The client may have sent it elsewhere too.
 #[derive(Default)]
 pub(super) struct Collected {
     data: Vec<u8>,

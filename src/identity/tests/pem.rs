@@ -169,6 +169,26 @@ fn other_encodings_of_text_and_other_forms_are_named() {
     for label in ["X509 CERTIFICATE", "X.509 CERTIFICATE"] {
         assert_eq!(count(a.replace("CERTIFICATE", label)), Some(1));
     }
+    // A part in UTF-16, as a shell appends it.
+    assert_eq!(
+        line(roots([a.as_bytes(), &utf16(u16::to_le_bytes)].concat())),
+        1 + a.lines().count()
+    );
+    let list = Authority::new("A")
+        .unwrap()
+        .revocation_list()
+        .issue_pem()
+        .unwrap();
+    let lists = RevocationLists::from_pem(list.replace("X509 CRL", "CRL")).unwrap();
+    assert_eq!(lists.signers().len(), 1);
+    let padded = a.replace("CERTIFICATE-", "CERTIFICATE -");
+    assert_eq!(line(roots(format!("{a}{padded}"))), 1 + a.lines().count());
+    let shared = format!("{}BEGIN CERTIFICATE-----\nMIIB", a.trim_end());
+    assert_eq!(line(roots(shared)), a.lines().count());
+    let key = Identity::generate().unwrap().key_pem().unwrap();
+    let trusted = a.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+    let both = [trusted.as_bytes(), key.expose()].concat();
+    assert!(Identity::from_key_pem(both).is_ok());
     for label in ["TRUSTED CERTIFICATE", "PKCS7", "CMS", "PKCS #7 SIGNED DATA"] {
         let other = a.replace("CERTIFICATE", label);
         assert_eq!(line(roots(format!("{a}{other}"))), a.lines().count() + 1);
@@ -287,7 +307,8 @@ proptest! {
         let three = three();
         let odd = [
             "", "\n", "\r\n", " ", "\u{feff}", "# a comment\n", "-----BEGIN ",
-            "-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\n", "-",
+            "-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\n",
+            "BEGIN CERTIFICATE-----\n",
         ];
         let text: String = parts
             .iter()
