@@ -261,6 +261,7 @@ mod tests {
             "[2001:db8::1]",
             "fe80::1%eth0",
             "[fe80::1%2]",
+            "fe80::1%eth0.100",
         ] {
             let bytes = with_name(name.as_bytes());
             let Message::ClientHello(hello) = Message::decode(&bytes).unwrap() else {

@@ -139,18 +139,87 @@ fn a_message_over_the_limit_is_refused_by_its_header() {
             limit: 5000
         }
     );
-    for mut puppet in Puppet::both_connected() {
-        let record = puppet.protect(HANDSHAKE, &[24, 2, 0, 0], 0);
+}
+
+/// The header of a message of this type, with so many bytes after it.
+fn header(message_type: u8, length: usize) -> Vec<u8> {
+    let length = u32::try_from(length).unwrap().to_be_bytes();
+    [&[message_type], &length[1..]].concat()
+}
+
+/// RFC 9846, 6.2, decode_error: "some field was out of the specified range or the length of the
+/// message was incorrect". No limit of ours is needed to say so of a length that the syntax does
+/// not allow.
+#[test]
+fn a_length_that_the_syntax_forbids_is_a_syntax_error() {
+    const EXTENSIONS: usize = 2 + 65535;
+    type Expecting = fn() -> Puppet;
+    let cases: [(u8, usize, Expecting); 4] = [
+        (
+            1,
+            2 + 32 + (1 + 32) + (2 + 65534) + (1 + 255) + EXTENSIONS,
+            || Puppet::calling(&server()),
+        ),
+        (2, 2 + 32 + (1 + 32) + 2 + 1 + EXTENSIONS, || {
+            Puppet::client_at("WAIT_SH")
+        }),
+        (8, EXTENSIONS, || Puppet::client_at("WAIT_EE")),
+        (13, (1 + 255) + EXTENSIONS, || {
+            Puppet::client_at("WAIT_CERT_CR")
+        }),
+    ];
+    // The smallest limit that can be set is below all of them.
+    for (message_type, longest, expecting) in cases {
+        let mut puppet = expecting();
+        puppet.us.receiver.settings.max_handshake_size = 4096;
+        let state = puppet.state();
+        let record = puppet.record(HANDSHAKE, &header(message_type, longest));
+        refused!(puppet, record, state, 80, Fault::MessageTooLong { .. });
+        let mut puppet = expecting();
+        puppet.us.receiver.settings.max_handshake_size = 4096;
+        let record = puppet.record(HANDSHAKE, &header(message_type, longest + 1));
         refused!(
             puppet,
             record,
-            "CONNECTED",
-            80,
-            Fault::MessageTooLong {
-                length: 131_076,
-                limit: LIMIT
+            state,
+            50,
+            Fault::Decode {
+                field: "length",
+                ..
             }
         );
+    }
+    // A Certificate may have any length (4.5.1), the others are short.
+    let mut puppet = Puppet::client_at("WAIT_CERT_CR");
+    let record = puppet.protect(HANDSHAKE, &header(11, 0xff_ffff), 0);
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT_CR",
+        80,
+        Fault::MessageTooLong { .. }
+    );
+    for message_type in [2, 5, 8, 13, 15, 20, 24] {
+        for mut puppet in Puppet::both_connected() {
+            let record = puppet.protect(HANDSHAKE, &header(message_type, 131_072), 0);
+            refused!(
+                puppet,
+                record,
+                "CONNECTED",
+                50,
+                Fault::Decode {
+                    field: "length",
+                    ..
+                }
+            );
+        }
+    }
+    // RFC 9846, section 4: a message of another type is unexpected, however long.
+    for message_type in [0, 3, 25, 254] {
+        for mut puppet in Puppet::both_connected() {
+            let record = puppet.protect(HANDSHAKE, &header(message_type, 0xff_ffff), 0);
+            refused!(puppet, record, "CONNECTED", 10, Fault::Unexpected { .. });
+        }
     }
 }
 
@@ -210,20 +279,16 @@ fn nothing_comes_inside_a_skipped_ticket() {
 /// A ticket is skipped only where one may come, and only if it can be one.
 #[test]
 fn what_is_not_a_ticket_is_not_skipped() {
-    let header = |length: usize| -> Vec<u8> {
-        let length = u32::try_from(length).unwrap().to_be_bytes();
-        [&[4], &length[1..]].concat()
-    };
     let mut puppet = Puppet::client_at("CONNECTED");
-    let record = puppet.protect(HANDSHAKE, &header(LONGEST_TICKET + 1 - 4), 0);
+    let record = puppet.protect(HANDSHAKE, &header(4, LONGEST_TICKET + 1 - 4), 0);
     refused!(
         puppet,
         record,
         "CONNECTED",
-        80,
-        Fault::MessageTooLong {
-            length: 131_343,
-            limit: LIMIT
+        50,
+        Fault::Decode {
+            field: "length",
+            ..
         }
     );
     for mut puppet in [
@@ -233,7 +298,7 @@ fn what_is_not_a_ticket_is_not_skipped() {
         Puppet::server_at("CONNECTED"),
     ] {
         let state = puppet.state();
-        let record = puppet.record(HANDSHAKE, &header(100_000));
+        let record = puppet.record(HANDSHAKE, &header(4, 100_000));
         refused!(puppet, record, state, 80, Fault::MessageTooLong { .. });
     }
 }

@@ -256,6 +256,22 @@ fn unknown_record_types() {
     }
 }
 
+/// What no record begins with is taken for another protocol only where TLS has not begun.
+#[test]
+fn text_in_the_middle_of_a_connection() {
+    let mut puppet = Puppet::calling(&server());
+    refused!(puppet, *b"hello", "START", 10, Fault::NotTls { .. });
+    for mut puppet in Puppet::both_connected() {
+        refused!(
+            puppet,
+            *b"hello",
+            "CONNECTED",
+            10,
+            Fault::UnexpectedRecord { got } if got.0 == b'h'
+        );
+    }
+}
+
 #[test]
 fn unknown_inner_types() {
     for content_type in [1, 19, 24, 26, 255] {
