@@ -17,7 +17,7 @@ use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
 use crate::handshake::EarlyData;
 use crate::message::ClientHelloExtension::{
-    Alpn, EarlyData as Offered, KeyShare, RecordSizeLimit, SupportedVersions, TicketRequest,
+    Alpn, EarlyData as Offered, KeyShare, RecordSizeLimit, SupportedVersions,
 };
 use crate::message::{ClientHello, KeyShareEntry};
 use crate::server::{ClientAuth, Server, ServerBuilder};
@@ -484,17 +484,7 @@ fn with_an_age_that_wraps() {
     let tickets = (0..1000).flat_map(|_| {
         let mut puppet = Puppet::calling_for_tickets(&server);
         puppet.clock = Some(THEN);
-        let hello = puppet.make_client_hello(|hello| {
-            add(
-                hello,
-                TicketRequest {
-                    new_session_count: 8,
-                    resumption_count: 8,
-                },
-            )
-        });
-        puppet.say(&hello).unwrap();
-        puppet.hear_flight();
+        puppet.request_tickets(8, 8);
         puppet.finish_for_tickets()
     });
     // One of eight does.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::client::Client;
+use crate::connection::tests::puppet::client::add;
 use crate::connection::tests::puppet::server::new_session_ticket;
 use crate::connection::tests::puppet::{Puppet, Side, in_the_future, vector};
 use crate::crypto::hash::HashAlgorithm;
@@ -181,6 +182,25 @@ impl Puppet {
         }
         assert_eq!(bytes.len(), length + binders);
         bytes
+    }
+
+    /// Sends a ClientHello that asks for so many tickets (RFC 9149), and returns the server's flight.
+    pub(crate) fn request_tickets(
+        &mut self,
+        new_session_count: u8,
+        resumption_count: u8,
+    ) -> Vec<Vec<u8>> {
+        let hello = self.make_client_hello(|hello| {
+            add(
+                hello,
+                ClientHelloExtension::TicketRequest {
+                    new_session_count,
+                    resumption_count,
+                },
+            )
+        });
+        self.say(&hello).unwrap();
+        self.hear_flight()
     }
 
     /// Completes the handshake, and hears the tickets that follow.

@@ -13,7 +13,7 @@ use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::identity::{Identity, Trust};
-use crate::message::ClientHelloExtension::{RecordSizeLimit, TicketRequest};
+use crate::message::ClientHelloExtension::RecordSizeLimit;
 use crate::message::Message;
 use crate::server::{ClientAuth, Server, ServerBuilder};
 use crate::session::{TicketKey, TicketKeys};
@@ -59,17 +59,7 @@ fn two_and_one() {
 fn each_is_another() {
     let server = server();
     let mut puppet = Puppet::calling_for_tickets(&server);
-    let hello = puppet.make_client_hello(|hello| {
-        add(
-            hello,
-            TicketRequest {
-                new_session_count: 8,
-                resumption_count: 0,
-            },
-        )
-    });
-    puppet.say(&hello).unwrap();
-    puppet.hear_flight();
+    puppet.request_tickets(8, 0);
     let mut tickets = puppet.finish_for_tickets();
     assert_eq!(tickets.len(), 8);
     assert!(tickets.iter().all(|ticket| ticket.nonce.len() <= 8));
@@ -163,17 +153,7 @@ fn as_many_as_are_asked_for() {
         new_session_count: u8,
         resumption_count: u8,
     ) -> (Option<u8>, Vec<Ticket>) {
-        let hello = puppet.make_client_hello(|hello| {
-            add(
-                hello,
-                TicketRequest {
-                    new_session_count,
-                    resumption_count,
-                },
-            )
-        });
-        puppet.say(&hello).unwrap();
-        let flight = puppet.hear_flight();
+        let flight = puppet.request_tickets(new_session_count, resumption_count);
         let Message::EncryptedExtensions(answers) = Message::decode(&flight[1]).unwrap() else {
             panic!("{flight:?}")
         };
@@ -476,17 +456,7 @@ fn long_tickets_are_fewer() {
         let server = with_limit(&client, &TicketKeys::rotating(), None);
         let mut puppet = Puppet::calling_for_tickets(&server);
         puppet.identity = client;
-        let hello = puppet.make_client_hello(|hello| {
-            add(
-                hello,
-                TicketRequest {
-                    new_session_count: 8,
-                    resumption_count: 8,
-                },
-            )
-        });
-        puppet.say(&hello).unwrap();
-        puppet.hear_flight();
+        puppet.request_tickets(8, 8);
         let tickets = puppet.finish_for_tickets();
         let length = tickets[0].ticket.len();
         assert_eq!(tickets.len(), expected, "{names} names, {length} bytes");
