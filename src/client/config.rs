@@ -263,7 +263,8 @@ impl ClientBuilder {
     }
 
     /// Sets the longest handshake message that is accepted, in bytes, at least 4 KiB. Defaults to
-    /// 80 KiB. A longer ticket is ignored, and the connection continues.
+    /// 80 KiB. A longer ticket is ignored, and the connection continues. Tickets of more than 16
+    /// KiB are never stored.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {
         self.settings.set_max_handshake_size(bytes);
         self

@@ -14,7 +14,8 @@ use crate::code_point::AlertDescription;
 pub enum CertificateError {
     /// No path from the certificate to a trusted root was found.
     UnknownIssuer,
-    /// The certificate is its own issuer's, so no root vouches for it, and its key is not trusted.
+    /// The certificate names itself as its issuer, no root vouches for it, and its key is not
+    /// trusted.
     SelfSigned,
     /// The key is not among the keys that are trusted for this name.
     UntrustedKey,
@@ -142,7 +143,9 @@ impl fmt::Display for CertificateError {
                  key (Trust::key_for)",
             ),
             Self::SelfSigned => f.write_str(
-                "it is self-signed, so no root vouches for it: trust its key with Trust::key_for",
+                "it names itself as its issuer, so it is self-signed, and no root vouches for it: \
+                 trust its key with Trust::key_for (or, if an authority of the same name issued \
+                 it, add that one's certificate as a root)",
             ),
             Self::UntrustedKey => f.write_str(
                 "its key is not among the trusted keys (for the expected name, if there is one): \

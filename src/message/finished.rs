@@ -22,6 +22,9 @@ pub(crate) struct Finished<'a> {
 impl<'a> Finished<'a> {
     pub(crate) const NAME: &'static str = "Finished";
 
+    /// The longest `Hash.length`: that of SHA-384.
+    pub(crate) const MAX_LEN: usize = 48;
+
     /// Reads the body, without the handshake header.
     pub(crate) fn read(r: &mut Reader<'a>) -> Self {
         Self {

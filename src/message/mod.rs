@@ -74,7 +74,7 @@ pub(crate) use post_handshake::{KeyUpdate, KeyUpdateRequest, NewSessionTicket, T
 pub(crate) use server_hello::{ServerHello, ServerHelloExtension};
 
 use crate::code_point::HandshakeType;
-use crate::error::Fault;
+use crate::error::{DecodeProblem, Fault};
 use codec::Writer;
 
 /// A handshake message.
@@ -171,6 +171,56 @@ impl<'a> Message<'a> {
                 got: foreign(other),
             }),
         }
+    }
+
+    /// Checks by its header a message that will not be read: the length is that of what follows the
+    /// header.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Fault::Decode`] for a length that the syntax of its type does not allow, and
+    /// [`Fault::Unexpected`] for a type that no state accepts.
+    pub(crate) fn check_header(msg_type: HandshakeType, length: usize) -> Result<(), Fault> {
+        const RANDOM: usize = 32;
+        const SESSION_ID: usize = 1 + 32;
+        const EXTENSIONS: usize = 2 + 65535;
+        let (message, longest) = match msg_type {
+            HandshakeType::CLIENT_HELLO => (
+                ClientHello::NAME,
+                2 + RANDOM + SESSION_ID + (2 + 65534) + (1 + 255) + EXTENSIONS,
+            ),
+            HandshakeType::SERVER_HELLO => (
+                ServerHello::NAME,
+                2 + RANDOM + SESSION_ID + 2 + 1 + EXTENSIONS,
+            ),
+            HandshakeType::ENCRYPTED_EXTENSIONS => (EncryptedExtensions::NAME, EXTENSIONS),
+            HandshakeType::CERTIFICATE_REQUEST => {
+                (CertificateRequest::NAME, (1 + 255) + EXTENSIONS)
+            }
+            // Its list may be as long as any message.
+            HandshakeType::CERTIFICATE => (Certificate::NAME, 0xff_ffff),
+            HandshakeType::CERTIFICATE_VERIFY => (CertificateVerify::NAME, 2 + (2 + 65535)),
+            HandshakeType::FINISHED => (Finished::NAME, Finished::MAX_LEN),
+            HandshakeType::END_OF_EARLY_DATA => (EndOfEarlyData::NAME, 0),
+            HandshakeType::NEW_SESSION_TICKET => {
+                (NewSessionTicket::NAME, NewSessionTicket::MAX_LEN - 4)
+            }
+            HandshakeType::KEY_UPDATE => (KeyUpdate::NAME, 1),
+            other => {
+                return Err(Fault::Unexpected {
+                    expected: "a handshake message of TLS 1.3",
+                    got: foreign(other),
+                });
+            }
+        };
+        if length > longest {
+            return Err(Fault::Decode {
+                message,
+                field: "length",
+                problem: DecodeProblem::Length,
+            });
+        }
+        Ok(())
     }
 
     /// Returns the message's name in RFC 9846.

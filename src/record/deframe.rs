@@ -210,7 +210,13 @@ impl Deframer {
     #[inline]
     fn peek(&self) -> Option<Result<Header, Fault>> {
         let bytes = self.buffer.get(self.pending.clone())?.first_chunk()?;
-        Some(Header::parse(*bytes))
+        Some(Header::parse(*bytes).map_err(|fault| match fault {
+            // The peer does speak TLS, or this would not be connected.
+            Fault::NotTls { .. } if self.connected => Fault::UnexpectedRecord {
+                got: ContentType(bytes[0]),
+            },
+            fault => fault,
+        }))
     }
 
     /// Returns the body of a record that [`next`](Self::next) has just returned.

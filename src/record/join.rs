@@ -24,6 +24,13 @@ pub(crate) struct MessageHeader {
     pub(crate) length: usize,
 }
 
+impl MessageHeader {
+    /// Returns how many bytes follow the header.
+    pub(crate) fn body_length(self) -> usize {
+        self.length - MESSAGE_HEADER_LEN
+    }
+}
+
 /// Collects the handshake bytes of one direction.
 ///
 /// Everything is taken out before the next record's bytes are pushed, and a message that is too

@@ -495,7 +495,10 @@ impl ServerBuilder {
     }
 
     /// Sets the longest handshake message that is accepted, in bytes, at least 4 KiB. Defaults to
-    /// 80 KiB. A client can occupy this much memory before it is authenticated, by sending as much.
+    /// 80 KiB. Before it is authenticated, a client that sends as much can occupy about three times
+    /// this memory: a buffer that grows by doubling, and the first ClientHello if it is asked for a
+    /// second one. For the moment in which a ClientHello of many empty extensions is read, it is
+    /// about ten times.
     ///
     /// Tickets with which the client's next ClientHello would be longer are not sent.
     pub fn max_handshake_size(mut self, bytes: usize) -> Self {

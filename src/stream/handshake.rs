@@ -96,9 +96,9 @@ pub enum Progress<S: Read + Write> {
     /// answer counts as part of the handshake.
     Ask(Question, Handshake<S>),
     /// A part of the client's early data, before the client has proven to be present: **it may be a
-    /// replay**. More may follow. It can be answered at once through [`Handshake::early_data`]. To
-    /// be safe from replays, keep the data until the handshake is [`Done`](Self::Done), as
-    /// [`Server::accept`] does.
+    /// replay**. More may follow. It can be answered at once through [`Handshake::early_data`]. If
+    /// the data is kept until the handshake is [`Done`](Self::Done), as [`Server::accept`] does,
+    /// nobody but the client itself can have sent it twice.
     EarlyData(Vec<u8>, Handshake<S>),
 }
 

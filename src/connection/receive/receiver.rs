@@ -217,10 +217,14 @@ impl Receiver {
                 continue;
             }
             if is_too_long {
-                return Err(self.protocol(Fault::MessageTooLong {
+                let too_long = Fault::MessageTooLong {
                     length: header.length,
                     limit,
-                }));
+                };
+                // What no peer may send is its fault, whatever our limit is.
+                let fault = Message::check_header(header.message_type, header.body_length())
+                    .map_or_else(|fault| self.machine.expecting(fault), |()| too_long);
+                return Err(self.protocol(fault));
             }
             let Some((bytes, aligned)) = self.records.joiner.next() else {
                 return Ok(());

@@ -11,8 +11,8 @@ impl Connection {
     /// consumed, so that it is never mixed with data from after the handshake.
     ///
     /// The sender holds the session's key, but **the data may be a replay**: until
-    /// [`is_handshaking`](Self::is_handshaking) returns false, nobody has proven to be present. To
-    /// be safe from replays, keep the data until then.
+    /// [`is_handshaking`](Self::is_handshaking) returns false, nobody has proven to be present. If
+    /// the data is kept until then, nobody but the client itself can have sent it twice.
     pub fn early_plaintext(&self) -> &[u8] {
         if self.receiver.records.is_early_data() {
             self.receiver.records.deframer.held()

@@ -207,14 +207,14 @@ pub(crate) fn verify(
             }),
         )
         .map_err(|error| match (reason(&error, chain), left_out) {
-            (CertificateError::UnknownIssuer, _)
+            // These are only guesses, but better than saying that the issuer is missing, or that
+            // another of its name did not sign.
+            (CertificateError::UnknownIssuer, Some(left_out)) => left_out,
+            (CertificateError::UnknownIssuer, None)
                 if Certificate::parse(leaf).is_ok_and(|leaf| leaf.is_self_issued()) =>
             {
                 CertificateError::SelfSigned
             }
-            // These are only guesses, but better than saying that the issuer is missing, or that
-            // another of its name did not sign.
-            (CertificateError::UnknownIssuer, Some(left_out)) => left_out,
             (CertificateError::BadSignature, Some(CertificateError::TooComplex)) => {
                 CertificateError::TooComplex
             }

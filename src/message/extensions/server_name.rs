@@ -130,15 +130,17 @@ fn is_label(label: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// Returns true for an IPv4 address, and for an IPv6 address, which may have a zone and be in
-/// brackets, as in a URL.
+/// Returns true for an IPv4 address, and for an IPv6 address, which may be in brackets, as in a
+/// URL, and have a zone, also one with a dot, such as `eth0.100`.
 fn is_ip_address(text: &str) -> bool {
     let inner = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));
     let v6 = inner.unwrap_or(text);
     let is_v6 = match v6.split_once('%') {
-        Some((address, zone)) => address.parse::<Ipv6Addr>().is_ok() && is_label(zone),
+        Some((address, zone)) => {
+            address.parse::<Ipv6Addr>().is_ok() && zone.split('.').all(is_label)
+        }
         None => v6.parse::<Ipv6Addr>().is_ok(),
     };
     is_v6 || text.parse::<Ipv4Addr>().is_ok()

@@ -184,7 +184,8 @@ impl Puppet {
         bytes
     }
 
-    /// Sends a ClientHello that asks for so many tickets (RFC 9149), and returns the server's flight.
+    /// Sends a ClientHello that asks for so many tickets (RFC 9149), and returns the server's
+    /// flight.
     pub(crate) fn request_tickets(
         &mut self,
         new_session_count: u8,
