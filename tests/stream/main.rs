@@ -15,6 +15,7 @@ mod live;
 mod negotiation;
 mod pauses;
 mod pipe;
+mod renewing;
 mod side;
 mod split;
 mod tcp;
