@@ -87,10 +87,6 @@ impl Connection {
         write: impl FnOnce(&mut Sender) -> Result<usize, SealError>,
     ) -> Result<usize, Error> {
         self.check_writable(call)?;
-        // A peer that only listens may ask for new keys as often as it likes (RFC 9846, 4.7.3: a
-        // receiver does not limit updates). What it sends counts as a flood only while no data goes
-        // the other way either.
-        self.receiver.records.flood_limit.reset();
         let written = write(&mut self.sender);
         self.or_fail(written)
     }

@@ -20,6 +20,7 @@ pub(crate) struct Sender {
     /// The number of gathered data records.
     gathered: usize,
     pub(crate) key_updates: PendingKeyUpdates,
+    pub(crate) sealed: usize,
 }
 
 impl Default for Sender {
@@ -30,6 +31,7 @@ impl Default for Sender {
             corked: false,
             gathered: 0,
             key_updates: PendingKeyUpdates::default(),
+            sealed: 0,
         }
     }
 }
@@ -87,6 +89,7 @@ impl Sender {
         if self.gathered > 0 {
             self.answer_key_update()?;
             let gathered = std::mem::take(&mut self.gathered);
+            self.sealed += gathered;
             self.records.resize(self.records.len() + gathered, DATA);
         }
         Ok(())
