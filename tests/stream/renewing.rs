@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use fleeting::{Pair, Stream};
 
 use crate::pipe::{End, Reader, wide_pipe};
-use crate::side::{pair, streams};
+use crate::side::{is_pause, pair, streams};
 
 type Transport = Pair<Reader, End>;
 
@@ -73,4 +73,39 @@ fn what_was_written_before_the_split_counts() {
     b.write_all(b"done").unwrap();
     let (mut reader, _writer) = a.into_split().unwrap();
     reader.read_exact(&mut [0; 4]).unwrap();
+}
+
+/// A program that only reads sends the answer by `flush`, and `wants_write` tells it to, even if
+/// the request came together with data. Reading itself sends nothing.
+#[test]
+fn a_stream_that_only_reads_answers_by_flush() {
+    let (mut a, mut b) = two();
+    for _ in 0..3 {
+        b.rekey().unwrap();
+        b.write_all(b"x").unwrap();
+        a.read_exact(&mut [0]).unwrap();
+        assert!(is_silent(&b), "reading has sent something");
+        assert!(a.wants_write());
+        a.flush().unwrap();
+        assert!(!a.wants_write() && !is_silent(&b));
+        assert!(is_pause(&b.read(&mut [0]).unwrap_err()), "no data");
+    }
+
+    let (a, mut b) = two();
+    let (mut reader, mut writer) = a.into_split().unwrap();
+    for _ in 0..3 {
+        b.rekey().unwrap();
+        b.write_all(b"x").unwrap();
+        reader.read_exact(&mut [0]).unwrap();
+        assert!(is_silent(&b), "reading has sent something");
+        assert!(writer.wants_write());
+        writer.flush().unwrap();
+        assert!(!writer.wants_write() && !is_silent(&b));
+        assert!(is_pause(&b.read(&mut [0]).unwrap_err()), "no data");
+    }
+}
+
+/// Returns true if nothing has arrived for this stream that it has not read.
+fn is_silent(stream: &Stream<Transport>) -> bool {
+    stream.get_ref().reader.is_empty()
 }
