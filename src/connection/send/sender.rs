@@ -88,6 +88,7 @@ impl Sender {
     /// Accounts for `count` bytes that the transport took.
     pub(crate) fn sent(&mut self, count: usize) {
         self.records.sent(count);
+        self.key_updates.sent(count);
         if !self.is_open() {
             self.rest();
         }

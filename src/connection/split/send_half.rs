@@ -95,7 +95,7 @@ impl SendHalf {
         self.hear(notes);
         self.seal(notes, |sender| {
             sender.flush()?;
-            sender.answer_key_update()
+            sender.pay_key_update()
         })
     }
 
