@@ -73,6 +73,20 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// write returns the error again. What the peer sent before can still be read, such as the alert
 /// that says why it left.
 ///
+/// # Peers that renew their keys
+///
+/// When the peer asks for new keys (a KeyUpdate; RFC 9846, 4.7.3), the answer is sent before the
+/// next data, or by `flush`. Reading does not send it, because it could then wait for a peer that
+/// waits for this side to read. A program that only reads should flush now and then:
+/// [`wants_write`](Self::wants_write) returns true if there is an answer to send.
+///
+/// A program that only writes does not notice that the peer asks. Some peers then ask again and
+/// again: a JDK does so with every record that it receives after the first 2^37 bytes, or after the
+/// limit in its `jdk.tls.keyLimits`. Once the socket buffers are full in both directions, the JDK
+/// waits for this side to read, this side waits for the JDK to read, and both stand still. To
+/// prevent that, read now and then, or [split](Self::into_split) the stream and let another thread
+/// read.
+///
 /// # Many small writes
 ///
 /// Each `write` creates at least one record and calls the transport, unless the stream is
@@ -374,7 +388,7 @@ impl<S: Read + Write> Stream<S> {
     /// should be called when the transport is ready for writing. Data that is
     /// [gathered](Self::set_corked) does not count.
     pub fn wants_write(&self) -> bool {
-        self.broken.is_none() && !self.connection.output().is_empty()
+        self.broken.is_none() && self.connection.wants_write()
     }
 
     /// Returns the transport.
@@ -569,9 +583,8 @@ impl<S: Read + Write> Stream<S> {
     }
 
     fn receive(&mut self) -> io::Result<()> {
-        // Nothing is sent here, not even the answer to a KeyUpdate: a peer that writes and does not
-        // read yet would block us, and we would block it. RFC 9846, 4.7.3 requires that answer
-        // before our next data, and it is sent there.
+        // Nothing is sent here, not even the answer to a KeyUpdate:
+        // `connection/send/key_updates.rs` says why.
         transport::receive(self.io.get_mut(), &mut self.connection)?;
         self.now = self.clock.now();
         Ok(())
@@ -640,9 +653,9 @@ impl<S: Read + Write> Write for Stream<S> {
         self.write_by(|connection| connection.write_vectored(buffers))
     }
 
-    /// Sends everything that was accepted, including data that was [gathered](Stream::set_corked),
-    /// and flushes the transport. If the connection has failed, some of it may not have been sent,
-    /// so the error is returned.
+    /// Sends everything that was accepted, including data that was [gathered](Stream::set_corked)
+    /// and the answer to a KeyUpdate, and flushes the transport. If the connection has failed, some
+    /// of it may not have been sent, so the error is returned.
     fn flush(&mut self) -> io::Result<()> {
         self.drop_old_tickets();
         self.connection.flush().inspect_err(|_| self.last_words())?;

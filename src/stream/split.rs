@@ -345,6 +345,13 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 /// [corked](Self::set_corked), unless the thread panics; and wipes its keys. The other half
 /// continues to read.
 ///
+/// # Peers that renew their keys
+///
+/// The answer to a KeyUpdate that the [`ReadHalf`] has received is sent before the next data, or by
+/// `flush`. If nobody reads the other half, a peer that asks again and again makes both sides stand
+/// still, as with a [`Stream`](crate::Stream#peers-that-renew-their-keys) that only writes: let a
+/// thread read, even if no data is expected.
+///
 /// # Memory
 ///
 /// Its buffer grows with the amount written at once, up to about 66 KB. It is freed, except for 512

@@ -3,7 +3,7 @@
 pub(crate) mod sync {
     use std::ops::{Deref, DerefMut};
 
-    pub(crate) use loom::sync::atomic::{AtomicU8, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
     // Loom has no OnceLock. This one is filled at most once, and is read only after a note was
     // seen.
     pub(crate) use std::sync::{OnceLock, PoisonError, TryLockError};

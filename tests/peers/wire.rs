@@ -4,6 +4,8 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
+use fleeting::Split;
+
 /// ServerHello.random of a HelloRetryRequest: SHA-256 of "HelloRetryRequest" (RFC 9846, 4.2.4).
 const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
@@ -12,6 +14,10 @@ const RETRY: [u8; 32] = [
 
 /// How many bytes are recorded: more than two ClientHellos with two tickets each.
 const REMEMBERED: usize = 8192;
+
+/// The length of a JDK's record with a KeyUpdate: a message of five bytes, the content type, the
+/// padding that it adds to every record, and the tag.
+const KEY_UPDATE: usize = 5 + 1 + 16 + 16;
 
 /// The extension with which a ticket is offered (RFC 9846, 4.3).
 pub const PRE_SHARED_KEY: u16 = 41;
@@ -25,6 +31,37 @@ pub struct Wire {
     tcp: TcpStream,
     sent: Vec<u8>,
     received: Vec<u8>,
+    lengths: Lengths,
+}
+
+/// Finds the records in what is received.
+#[derive(Debug, Default)]
+struct Lengths {
+    header: Vec<u8>,
+    /// How much of the record's content is still to come.
+    rest: usize,
+    key_updates: usize,
+}
+
+impl Lengths {
+    fn follow(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let inside = self.rest.min(bytes.len());
+            self.rest -= inside;
+            bytes = &bytes[inside..];
+            let needed = (5 - self.header.len()).min(bytes.len());
+            if self.rest > 0 || needed == 0 {
+                continue;
+            }
+            self.header.extend(&bytes[..needed]);
+            bytes = &bytes[needed..];
+            if let [content_type, _, _, high, low] = self.header[..] {
+                self.rest = usize::from(u16::from_be_bytes([high, low]));
+                self.key_updates += usize::from(content_type == 23 && self.rest == KEY_UPDATE);
+                self.header.clear();
+            }
+        }
+    }
 }
 
 impl Wire {
@@ -33,7 +70,13 @@ impl Wire {
             tcp,
             sent: Vec::new(),
             received: Vec::new(),
+            lengths: Lengths::default(),
         }
+    }
+
+    /// Returns how many records were received that have the length of a JDK's KeyUpdate.
+    pub fn key_updates(&self) -> usize {
+        self.lengths.key_updates
     }
 
     /// Ends the connection without a close_notify, as a crash would.
@@ -72,6 +115,7 @@ impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.tcp.read(buffer)?;
         remember(&mut self.received, &buffer[..count]);
+        self.lengths.follow(&buffer[..count]);
         Ok(count)
     }
 }
@@ -85,6 +129,16 @@ impl Write for Wire {
 
     fn flush(&mut self) -> io::Result<()> {
         self.tcp.flush()
+    }
+}
+
+impl Split for Wire {
+    type Reader = Self;
+    type Writer = TcpStream;
+
+    fn split(self) -> io::Result<(Self, TcpStream)> {
+        let writer = self.tcp.try_clone()?;
+        Ok((self, writer))
     }
 }
 

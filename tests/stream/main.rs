@@ -4,6 +4,7 @@
 //!   fickle.
 //! * `side.rs`: one side of a conversation, driven one call at a time, so that one thread can run
 //!   both.
+//! * `waiting.rs`: blocking programs over pipes of limited size, which may wait for each other.
 
 mod asking;
 mod corked;
@@ -15,6 +16,8 @@ mod live;
 mod negotiation;
 mod pauses;
 mod pipe;
+mod renewing;
 mod side;
 mod split;
 mod tcp;
+mod waiting;

@@ -66,6 +66,13 @@ impl End {
     }
 }
 
+impl Reader {
+    /// Returns true if nothing is there to read.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap().bytes.is_empty()
+    }
+}
+
 impl Read for End {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         self.reader().read(out)

@@ -80,6 +80,7 @@ impl Receiver {
         rng: &mut Rng<'_>,
         send_side: &mut impl SendSide,
     ) -> Result<Status, Error> {
+        self.records.flood_limit.tick(now.monotonic);
         loop {
             if self.records.is_early_data() && !self.records.deframer.held().is_empty() {
                 return Ok(Status::EarlyData);
@@ -172,7 +173,7 @@ impl Receiver {
             }
             Some(Received::Nothing) => {}
             Some(Received::Handshake) => self.on_messages(now, rng, send_side)?,
-            Some(Received::Alert(alert)) => self.on_alert(alert, now, send_side)?,
+            Some(Received::Alert(alert)) => self.on_alert(alert, send_side)?,
             // RFC 9846, 4.5.3: application data comes after the peer's Finished, or is early data.
             // Checked on what only a complete handshake leaves behind, so that even a caught panic
             // in the application's hook does not let data through.
@@ -186,12 +187,10 @@ impl Receiver {
             }
             Some(Received::Data { placed }) => {
                 out.advance(placed);
-                self.records.flood_limit.reset();
+                self.records.flood_limit.data();
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
-            Some(Received::EmptyData) => {
-                self.count_without_data("empty records", now, send_side)?
-            }
+            Some(Received::EmptyData) => self.count_without_data("empty records", send_side)?,
         }
         Ok(None)
     }
@@ -207,13 +206,10 @@ impl Receiver {
             let limit = self.settings.max_handshake_size;
             let is_too_long = header.length > limit;
             if self.machine.may_skip(header)
-                && (is_too_long
-                    || self
-                        .flood_limit(send_side)
-                        .has_enough_tickets(now.monotonic))
+                && (is_too_long || self.flood_limit(send_side).has_enough_tickets())
             {
                 self.records.joiner.skip();
-                self.count_ticket(now, send_side)?;
+                self.count_ticket(send_side)?;
                 continue;
             }
             if is_too_long {
@@ -258,7 +254,7 @@ impl Receiver {
                 }
             };
             let decided = sink.decided;
-            self.apply(decided, now, send_side)?;
+            self.apply(decided, send_side)?;
         }
         Ok(())
     }
@@ -267,7 +263,6 @@ impl Receiver {
     pub(crate) fn apply(
         &mut self,
         decided: Decided,
-        now: Now,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
         let state = self.machine.state_name();
@@ -290,13 +285,13 @@ impl Receiver {
             Some(ReceiveKey::Update { answer }) => {
                 self.records.update();
                 if !send_side.key_update(answer) {
-                    self.count_without_data("KeyUpdates without application data", now, send_side)?;
+                    self.count_without_data("KeyUpdates without application data", send_side)?;
                 }
             }
             // A message that changes no key, such as a ticket, carries no data once the handshake
             // is complete.
             None if !self.is_handshaking() => {
-                self.count_ticket(now, send_side)?;
+                self.count_ticket(send_side)?;
             }
             None => {}
         }
@@ -321,7 +316,6 @@ impl Receiver {
     fn on_alert(
         &mut self,
         alert: AlertDescription,
-        now: Now,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
         match alert {
@@ -337,7 +331,7 @@ impl Receiver {
             // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer
             // until a close_notify is received".
             AlertDescription::USER_CANCELED => {
-                self.count_without_data("user_canceled alerts", now, send_side)
+                self.count_without_data("user_canceled alerts", send_side)
             }
             // RFC 9846, section 6: all others, unknown ones included, are fatal whatever level they
             // claim.
@@ -349,26 +343,24 @@ impl Receiver {
     fn count_without_data(
         &mut self,
         what: &'static str,
-        now: Now,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
         self.flood_limit(send_side)
-            .add(what, now.monotonic)
+            .add(what)
             .map_err(|fault| self.protocol(fault))
     }
 
     /// Counts a ticket.
-    fn count_ticket(&mut self, now: Now, send_side: &mut impl SendSide) -> Result<(), Error> {
+    fn count_ticket(&mut self, send_side: &mut impl SendSide) -> Result<(), Error> {
         self.flood_limit(send_side)
-            .add_ticket(now.monotonic)
+            .add_ticket()
             .map_err(|fault| self.protocol(fault))
     }
 
-    /// Returns the flood limit, which knows of what was written.
-    fn flood_limit(&mut self, send_side: &mut impl SendSide) -> &mut FloodLimit {
-        if send_side.has_written() {
-            self.records.flood_limit.reset();
-        }
+    /// Returns the flood limit, which knows of all that was sealed.
+    pub(crate) fn flood_limit(&mut self, send_side: &mut impl SendSide) -> &mut FloodLimit {
+        let sealed = send_side.take_sealed();
+        self.records.flood_limit.sealed(sealed);
         &mut self.records.flood_limit
     }
 

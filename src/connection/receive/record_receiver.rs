@@ -90,7 +90,10 @@ impl RecordReceiver {
     /// Accounts for `count` bytes from the transport. Bytes after the peer's close_notify are
     /// ignored (RFC 9846, 6.1).
     pub(crate) fn received(&mut self, count: usize) {
-        self.began |= count > 0;
+        if count > 0 {
+            self.began = true;
+            self.flood_limit.arrived();
+        }
         self.deframer.filled(count);
         if !self.is_open() {
             self.deframer.discard();

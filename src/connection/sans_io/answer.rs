@@ -113,7 +113,7 @@ impl Connection {
             }
             Ok(Ok(machine)) => {
                 self.receiver.machine = machine;
-                self.receiver.apply(decided, now, &mut self.sender)
+                self.receiver.apply(decided, &mut self.sender)
             }
             Ok(Err(fault)) => Err(fault.in_state(state)),
         };

@@ -208,6 +208,9 @@ impl Connection {
     }
 
     /// Tells the connection that the first `count` bytes of [`output`](Self::output) were sent.
+    ///
+    /// Call this before [`received`](Self::received) reports what the peer may have sent in answer:
+    /// a KeyUpdate in the output answers all requests for one that arrive until it is sent.
     pub fn sent(&mut self, count: usize) {
         self.sender.sent(count);
     }

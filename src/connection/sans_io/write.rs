@@ -71,14 +71,23 @@ impl Connection {
     }
 
     /// Seals the data that was gathered while [corked](Self::set_corked), if there is any, into the
-    /// output.
+    /// output, and the answer to a KeyUpdate if one is owed.
     ///
     /// # Errors
     /// Returns [`Error::KeyLimit`]. Returns no error once the connection has failed or was closed,
     /// as nothing is gathered then.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let flushed = self.sender.flush();
+        let flushed = self
+            .sender
+            .flush()
+            .and_then(|()| self.sender.pay_key_update());
         self.or_fail(flushed)
+    }
+
+    /// Returns true if something waits for the transport, or would after [`flush`](Self::flush)
+    /// because the peer asked for it.
+    pub(crate) fn wants_write(&self) -> bool {
+        !self.output().is_empty() || self.sender.owes_key_update()
     }
 
     fn write_by(
@@ -87,10 +96,6 @@ impl Connection {
         write: impl FnOnce(&mut Sender) -> Result<usize, SealError>,
     ) -> Result<usize, Error> {
         self.check_writable(call)?;
-        // A peer that only listens may ask for new keys as often as it likes (RFC 9846, 4.7.3: a
-        // receiver does not limit updates). What it sends counts as a flood only while no data goes
-        // the other way either.
-        self.receiver.records.flood_limit.reset();
         let written = write(&mut self.sender);
         self.or_fail(written)
     }
@@ -111,7 +116,8 @@ impl Connection {
     pub fn rekey(&mut self) -> Result<(), Error> {
         self.check_writable("rekey")?;
         // What was written before is protected by the old keys.
-        self.flush()?;
+        let flushed = self.sender.flush();
+        self.or_fail(flushed)?;
         self.sender
             .key_update(true)
             .map_err(|error| self.seal_error(error))

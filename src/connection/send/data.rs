@@ -76,16 +76,7 @@ impl Sender {
             }
             if length == head.len() {
                 self.before_data()?;
-                let padding = self.padding.amount(length, max);
-                let Some(seal) = &mut self.seal else {
-                    return Ok(taken);
-                };
-                seal.seal(
-                    ContentType::APPLICATION_DATA,
-                    head,
-                    padding,
-                    &mut self.records,
-                )?;
+                self.seal_data(head)?;
             } else {
                 seal.keep_lent(length, &mut self.records)?;
                 if !corked || length == max {
@@ -144,6 +135,22 @@ impl Sender {
         }
     }
 
+    /// Seals a record of application data.
+    pub(super) fn seal_data(&mut self, data: &[u8]) -> Result<(), SealError> {
+        let Some(seal) = &mut self.seal else {
+            return Ok(());
+        };
+        let padding = self.padding.amount(data.len(), seal.max_fragment());
+        seal.seal(
+            ContentType::APPLICATION_DATA,
+            data,
+            padding,
+            &mut self.records,
+        )?;
+        self.sealed = self.sealed.saturating_add(1);
+        Ok(())
+    }
+
     /// Seals what was gathered into a record that begins with `head`.
     fn seal_gathered(&mut self, head: &[u8]) -> Result<(), SealError> {
         self.before_data()?;
@@ -153,7 +160,9 @@ impl Sender {
         let padding = self
             .padding
             .amount(Seal::lent(&self.records), seal.max_fragment());
-        seal.seal_lent(head, padding, &mut self.records)
+        seal.seal_lent(head, padding, &mut self.records)?;
+        self.sealed = self.sealed.saturating_add(1);
+        Ok(())
     }
 
     /// Sends what must precede a record of data.

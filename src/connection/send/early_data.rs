@@ -1,6 +1,5 @@
 //! Early data that a client sends, and the keys that replace it (RFC 9846, 4.3.10).
 
-use crate::code_point::ContentType;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
 use crate::crypto::suite::Suite;
 use crate::key_schedule::TrafficSecret;
@@ -51,18 +50,12 @@ impl Sender {
             && self.waiting().len() < MAX_WAITING
             && let Some(seal) = self
                 .seal
-                .as_mut()
+                .as_ref()
                 .filter(|seal| seal.records_left() > RENEWAL_RESERVE)
         {
             let rest = data.get(taken..).unwrap_or_default();
             let fragment = rest.get(..seal.max_fragment().min(left)).unwrap_or(rest);
-            let padding = self.padding.amount(fragment.len(), seal.max_fragment());
-            seal.seal(
-                ContentType::APPLICATION_DATA,
-                fragment,
-                padding,
-                &mut self.records,
-            )?;
+            self.seal_data(fragment)?;
             taken += fragment.len();
             self.early_data_left = Some(left - fragment.len());
         }

@@ -1,11 +1,22 @@
 //! KeyUpdates that we send: owed to the peer, asked for by the application, or due before a key's
 //! limit (RFC 9846, 4.7.3 and 5.5). [`PendingKeyUpdates`] records which are owed and awaited.
 //!
+//! When the peer's request is answered:
+//!
+//! 1. before our next data, as RFC 9846 requires, and by `flush`;
+//! 2. once all that was received is processed, the answer is put in the output, for a program that
+//!    sends its output when the transport takes it;
+//! 3. never by a call of a stream that reads: if that waited for the peer to read while the peer
+//!    waits for us to read, neither would return, and a transport cannot be asked whether it would
+//!    wait. So two programs that use blocking streams wait for each other for ever only if they
+//!    would without KeyUpdates that need an answer too (`tests/stream/waiting.rs`);
+//! 4. at most one answer is unsent. It also answers what arrives until it is sent.
+//!
 //! [`PendingKeyUpdates`]: super::pending_key_updates::PendingKeyUpdates
 
 use crate::code_point::ContentType;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
-use crate::message::KeyUpdate;
+use crate::message::{KeyUpdate, KeyUpdateRequest};
 use crate::record::{Seal, SealError};
 
 impl Sender {
@@ -34,7 +45,7 @@ impl Sender {
     }
 
     /// Sends the KeyUpdate that the peer asked for, if we still may.
-    pub(super) fn pay_key_update(&mut self) -> Result<(), SealError> {
+    pub(crate) fn pay_key_update(&mut self) -> Result<(), SealError> {
         if self.owes_key_update() {
             self.key_update(false)
         } else {
@@ -60,14 +71,17 @@ impl Sender {
         if !seal.can_update() {
             return Err(SealError::KeyLimit);
         }
-        let message = KeyUpdate {
-            request_update: self.key_updates.send(ask),
-        }
-        .encode()
-        .map_err(|_| SealError::Internal {
-            what: "writing a KeyUpdate",
-        })?;
+        let request_update = self.key_updates.send(ask);
+        let message = KeyUpdate { request_update }
+            .encode()
+            .map_err(|_| SealError::Internal {
+                what: "writing a KeyUpdate",
+            })?;
         seal.seal(ContentType::HANDSHAKE, &message, 0, &mut self.records)?;
-        seal.update()
+        seal.update()?;
+        if request_update == KeyUpdateRequest::NotRequested {
+            self.key_updates.waits(self.records.waiting().len());
+        }
+        Ok(())
     }
 }

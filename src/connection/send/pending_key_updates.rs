@@ -13,6 +13,8 @@ pub(crate) struct PendingKeyUpdates {
     owed: bool,
     /// We asked for one that has not come yet.
     awaited: bool,
+    /// How many bytes wait for the transport up to the end of the last one that can be an answer.
+    unsent: usize,
 }
 
 impl PendingKeyUpdates {
@@ -21,14 +23,20 @@ impl PendingKeyUpdates {
     ///
     /// RFC 9846, 4.7.3: several requests before our answer are answered by a single update.
     pub(crate) fn received(&mut self, answer: bool) -> bool {
-        self.owed |= answer;
+        self.asked(answer);
         core::mem::take(&mut self.awaited)
+    }
+
+    /// Accounts for whether the peer asked. An answer that has not gone out yet is sent after what
+    /// it asked, and so answers that too: at most one waits, however often the peer asks.
+    fn asked(&mut self, asked: bool) {
+        self.owed |= asked && self.unsent == 0;
     }
 
     /// Takes over what another thread received: whether an update was asked for, and whether the
     /// answer to ours is still to come.
     pub(crate) fn heard(&mut self, asked: bool, awaited: bool) {
-        self.owed |= asked;
+        self.asked(asked);
         self.awaited = awaited;
     }
 
@@ -59,6 +67,17 @@ impl PendingKeyUpdates {
             KeyUpdateRequest::NotRequested
         }
     }
+
+    /// Accounts for a KeyUpdate that can be an answer and is the last of `waiting` bytes that wait
+    /// for the transport.
+    pub(crate) fn waits(&mut self, waiting: usize) {
+        self.unsent = waiting;
+    }
+
+    /// Accounts for `count` bytes that the transport took.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.unsent = self.unsent.saturating_sub(count);
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +93,22 @@ mod tests {
         assert!(updates.owed());
         assert_eq!(updates.send(false), KeyUpdateRequest::NotRequested);
         assert!(!updates.owed());
+    }
+
+    #[test]
+    fn an_unsent_answer_answers_what_is_asked_meanwhile() {
+        let mut updates = PendingKeyUpdates::default();
+        updates.received(true);
+        updates.send(false);
+        updates.waits(100);
+        updates.received(true);
+        updates.heard(true, false);
+        updates.sent(99);
+        updates.received(true);
+        assert!(!updates.owed());
+        updates.sent(1);
+        updates.received(true);
+        assert!(updates.owed());
     }
 
     #[test]

@@ -15,9 +15,8 @@ pub(crate) trait SendSide {
     /// data. Returns true if it answers a request of ours.
     fn key_update(&mut self, answer: bool) -> bool;
 
-    /// Returns true if application data was written since the last call, unless the receiver knows
-    /// of it already.
-    fn has_written(&mut self) -> bool;
+    /// Returns how many records of application data were sealed since the last call.
+    fn take_sealed(&mut self) -> usize;
 
     /// Returns the error that the connection failed with, if the sending side found it.
     fn failure(&self) -> Option<&Error>;
@@ -36,8 +35,8 @@ impl SendSide for Sender {
         self.key_updates.received(answer)
     }
 
-    fn has_written(&mut self) -> bool {
-        false
+    fn take_sealed(&mut self) -> usize {
+        core::mem::take(&mut self.sealed)
     }
 
     fn failure(&self) -> Option<&Error> {

@@ -42,6 +42,9 @@ pub(crate) struct Sender {
     /// Data is gathered until it fills a record, in the place where that record will be encrypted.
     pub(crate) corked: bool,
     pub(crate) key_updates: PendingKeyUpdates,
+    /// How many records of application data were sealed that the receiving side has not counted
+    /// yet.
+    pub(crate) sealed: usize,
     /// A failure to seal for a sink, whose methods return nothing.
     failure: Option<SealError>,
 }
@@ -72,6 +75,7 @@ impl Sender {
             padding: Padding::None,
             corked: false,
             key_updates: PendingKeyUpdates::default(),
+            sealed: 0,
             failure: None,
         }
     }
@@ -84,6 +88,7 @@ impl Sender {
     /// Accounts for `count` bytes that the transport took.
     pub(crate) fn sent(&mut self, count: usize) {
         self.records.sent(count);
+        self.key_updates.sent(count);
         if !self.is_open() {
             self.rest();
         }

@@ -17,7 +17,8 @@ pub(crate) use shared::Shared;
 
 impl Connection {
     /// Splits a connection after its handshake. Returns the halves, and the notes to begin with.
-    pub(crate) fn split(self) -> (ReceiveHalf, SendHalf, u8) {
+    pub(crate) fn split(mut self) -> (ReceiveHalf, SendHalf, u8) {
+        self.receiver.flood_limit(&mut self.sender);
         let notes = if self.sender.key_updates.awaited() {
             notes::AWAITED
         } else {

@@ -1,20 +1,25 @@
 //! [`Notes`]: what the two halves of a connection tell each other without a lock.
 
-use crate::sync::{AtomicU8, OnceLock, Ordering};
+use crate::sync::{AtomicU8, AtomicU32, OnceLock, Ordering};
 
 /// The peer asked for a KeyUpdate of ours.
 pub(crate) const ASKED: u8 = 1;
 /// We asked for a KeyUpdate of the peer's that has not come. The sending half sets this note, the
 /// receiving half clears it.
 pub(crate) const AWAITED: u8 = 2;
-/// Application data was written.
-pub(crate) const WROTE: u8 = 4;
 /// The connection has failed.
-const FAILED: u8 = 8;
+const FAILED: u8 = 4;
+
+/// So many sealed records are counted at most while nobody takes them. It is more than the
+/// receiving half uses, and far from the end of the number.
+const MAX_SEALED: u32 = 1 << 20;
 
 /// What the halves tell each other without a lock.
 pub(crate) struct Notes<E> {
     bits: AtomicU8,
+    /// How many records of application data the sending half has sealed since the receiving half
+    /// last asked.
+    sealed: AtomicU32,
     failure: OnceLock<E>,
 }
 
@@ -23,6 +28,7 @@ impl<E> Notes<E> {
     pub(super) fn new(notes: u8) -> Self {
         Self {
             bits: AtomicU8::new(notes),
+            sealed: AtomicU32::new(0),
             failure: OnceLock::new(),
         }
     }
@@ -41,6 +47,23 @@ impl<E> Notes<E> {
     /// Removes a note. Returns true if it was there.
     pub(crate) fn take(&self, note: u8) -> bool {
         self.has(note) && self.bits.fetch_and(!note, Ordering::AcqRel) & note != 0
+    }
+
+    /// Notes that `count` records of application data were sealed.
+    pub(crate) fn add_sealed(&self, count: usize) {
+        if count > 0 && self.sealed.load(Ordering::Relaxed) < MAX_SEALED {
+            let count = u32::try_from(count).unwrap_or(MAX_SEALED).min(MAX_SEALED);
+            self.sealed.fetch_add(count, Ordering::AcqRel);
+        }
+    }
+
+    /// Returns how many were sealed since the last call. Without any, it costs no more than a load.
+    pub(crate) fn take_sealed(&self) -> usize {
+        if self.sealed.load(Ordering::Acquire) == 0 {
+            return 0;
+        }
+        let count = self.sealed.swap(0, Ordering::AcqRel);
+        usize::try_from(count).unwrap_or(usize::MAX)
     }
 
     pub(super) fn has_failed(&self) -> bool {

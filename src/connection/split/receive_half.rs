@@ -9,7 +9,7 @@
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
-use crate::connection::split::notes::{ASKED, AWAITED, Notes, WROTE};
+use crate::connection::split::notes::{ASKED, AWAITED, Notes};
 use crate::connection::status::Status;
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
@@ -71,8 +71,8 @@ impl SendSide for &Notes<Error> {
         self.take(AWAITED)
     }
 
-    fn has_written(&mut self) -> bool {
-        self.take(WROTE)
+    fn take_sealed(&mut self) -> usize {
+        Notes::take_sealed(self)
     }
 
     fn failure(&self) -> Option<&Error> {

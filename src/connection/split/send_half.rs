@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::code_point::AlertDescription;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
-use crate::connection::split::notes::{ASKED, AWAITED, Notes, WROTE};
+use crate::connection::split::notes::{ASKED, AWAITED, Notes};
 use crate::error::Error;
 use crate::record::SealError;
 
@@ -64,8 +64,19 @@ impl SendHalf {
         write: impl FnOnce(&mut Sender) -> Result<usize, SealError>,
     ) -> Result<usize, Error> {
         self.begin(notes)?;
-        notes.leave(WROTE);
-        write(&mut self.sender).map_err(|error| self.fail(error, notes))
+        self.seal(notes, write)
+    }
+
+    /// Seals records. Those of application data are noted before they can be sent, so that nothing
+    /// that the peer sends in answer is read before.
+    fn seal<T>(
+        &mut self,
+        notes: &Notes<Error>,
+        seal: impl FnOnce(&mut Sender) -> Result<T, SealError>,
+    ) -> Result<T, Error> {
+        let result = seal(&mut self.sender);
+        notes.add_sealed(self.sender.take_sealed());
+        result.map_err(|error| self.fail(error, notes))
     }
 
     /// Like [`Connection::set_corked`](crate::Connection::set_corked).
@@ -82,10 +93,10 @@ impl SendHalf {
     pub(crate) fn flush(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.look(notes);
         self.hear(notes);
-        self.sender
-            .flush()
-            .and_then(|()| self.sender.answer_key_update())
-            .map_err(|error| self.fail(error, notes))
+        self.seal(notes, |sender| {
+            sender.flush()?;
+            sender.pay_key_update()
+        })
     }
 
     /// Returns true if something waits for the transport, or would after [`flush`](Self::flush)
@@ -98,9 +109,7 @@ impl SendHalf {
     /// Renews the keys of both directions, like [`Connection::rekey`](crate::Connection::rekey).
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
-        self.sender
-            .flush()
-            .map_err(|error| self.fail(error, notes))?;
+        self.seal(notes, Sender::flush)?;
         let asks = !self.sender.key_updates.awaited();
         self.sender
             .key_update(true)
@@ -117,6 +126,7 @@ impl SendHalf {
     pub(crate) fn close(&mut self, notes: &Notes<Error>) {
         self.hear(notes);
         self.sender.end(&[AlertDescription::CLOSE_NOTIFY]);
+        notes.add_sealed(self.sender.take_sealed());
     }
 
     /// Sends nothing more, not even what waits: wipes the keys and frees the memory.

@@ -14,6 +14,9 @@ pub(crate) const MOST_UPDATES: u64 = (1 << 48) - 1;
 /// 5.5: 2^24.5 records, rounded down, for AES-GCM.
 pub(crate) const MOST_RECORDS: u64 = 23_726_566;
 
+/// The length of a record with a KeyUpdate: header, message, content type and tag.
+const ANSWER: usize = 5 + 5 + 1 + 16;
+
 impl Puppet {
     /// Sends a KeyUpdate under the old keys, and changes the keys.
     pub(crate) fn update(&mut self, request_update: u8) {
@@ -182,6 +185,89 @@ fn the_answer_comes_before_data() {
         puppet.us.consume(usize::MAX);
         puppet.feed(&[]).unwrap();
         puppet.hears_nothing();
+    }
+}
+
+/// While an answer has not gone out, requests that arrive add none: it is sent after them, and
+/// before our next data. So a peer that asks again and again cannot make answers accumulate.
+#[test]
+fn a_request_adds_no_answer_to_one_that_is_unsent() {
+    for mut puppet in Puppet::both_connected() {
+        for _ in 0..3 {
+            for _ in 0..100 {
+                puppet.update(1);
+                puppet.send(b"x").unwrap();
+                assert_eq!(puppet.us.output().len(), ANSWER);
+            }
+            // Its last byte counts.
+            puppet.take(ANSWER - 1);
+            puppet.update(1);
+            assert_eq!(puppet.us.output().len(), 1);
+            puppet.us.write(b"data").unwrap();
+            puppet.hear_update(0);
+            puppet.hear_data(b"data");
+            puppet.hears_nothing();
+        }
+        // A request that arrives afterwards has an answer of its own.
+        puppet.update(1);
+        puppet.take(ANSWER);
+        puppet.update(1);
+        puppet.hear_update(0);
+        puppet.hear_update(0);
+        puppet.hears_nothing();
+    }
+}
+
+/// Neither does one behind data that waits, nor one that a `rekey` has asked the peer to answer.
+#[test]
+fn an_answer_can_wait_behind_data() {
+    for mut puppet in Puppet::both_connected() {
+        puppet.us.write(b"before").unwrap();
+        puppet.update(1);
+        puppet.us.write(b"between").unwrap();
+        puppet.update(1);
+        puppet.us.write(b"after").unwrap();
+        puppet.hear_data(b"before");
+        puppet.hear_update(0);
+        puppet.hear_data(b"between");
+        puppet.hear_data(b"after");
+        puppet.hears_nothing();
+    }
+    // A request of ours is no answer, however long it waits.
+    for mut puppet in Puppet::both_connected() {
+        puppet.us.rekey().unwrap();
+        puppet.update(1);
+        puppet.update(1);
+        puppet.hear_update(1);
+        puppet.hear_update(0);
+        puppet.hears_nothing();
+    }
+}
+
+/// A program that only reads answers by `flush`, even if it has not processed all that it received.
+#[test]
+fn a_flush_answers() {
+    for mut puppet in Puppet::both_connected() {
+        for _ in 0..3 {
+            let bytes = [
+                puppet.take_update(1),
+                puppet.record(APPLICATION_DATA, b"data"),
+            ]
+            .concat();
+            puppet.us.input()[..bytes.len()].copy_from_slice(&bytes);
+            puppet.us.received(bytes.len());
+            assert_eq!(
+                puppet.us.process(now(), &mut SystemRandom).unwrap(),
+                Status::Data
+            );
+            puppet.us.consume(usize::MAX);
+            puppet.hears_nothing();
+            for _ in 0..2 {
+                puppet.us.flush().unwrap();
+            }
+            puppet.hear_update(0);
+            puppet.hears_nothing();
+        }
     }
 }
 

@@ -223,17 +223,35 @@ fn a_request_from_before() {
     }
 }
 
-/// Idle messages of a peer are limited, unless we send data.
+/// Each record of data that the writing half seals, in whatever way, allows one idle message more.
 #[test]
-fn idle_messages_are_counted_until_something_is_written() {
+fn sealed_records_are_counted() {
     for mut halves in Halves::both() {
-        for writes in [true, true, false] {
-            for _ in 0..64 {
-                halves.update(1);
-            }
-            if writes {
-                halves.write(b"data");
-            }
+        for _ in 0..64 {
+            halves.update(1);
+        }
+        halves.write(b"one");
+        halves
+            .writing(|writing, notes| writing.write_with(5, |_| 5, notes))
+            .unwrap();
+        halves
+            .writing(|writing, notes| writing.set_corked(true, notes))
+            .unwrap();
+        for renew in [false, true] {
+            halves.write(b"gathered");
+            halves
+                .writing(|writing, notes| {
+                    if renew {
+                        writing.rekey(notes)
+                    } else {
+                        writing.flush(notes)
+                    }
+                })
+                .unwrap();
+        }
+        // The answer to the `rekey`, which does not count, and one for each record.
+        for _ in 0..1 + 4 {
+            halves.update(1);
         }
         let record = halves.puppet.take_update(1);
         let error = halves.reading(&record).unwrap_err();

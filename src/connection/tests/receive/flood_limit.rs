@@ -4,12 +4,13 @@
 use core::time::Duration;
 
 use crate::client::Client;
+use crate::connection::Status;
 use crate::connection::tests::puppet::server::key_update;
 use crate::connection::tests::puppet::{
     ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, message, now, refused, vector,
 };
 use crate::crypto::random::SystemRandom;
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::time::Now;
 
 /// How many idle records or messages in a row are accepted. This is our policy.
@@ -81,27 +82,248 @@ fn a_mixture_is_bounded() {
     }
 }
 
-/// One byte of data, in either direction, resets the count. RFC 9846, 4.7.3 lets a peer renew its
-/// keys as often as it likes, "receiving implementations MUST NOT enforce this rule", and a peer
-/// that only receives may request ours as often.
+/// One byte of the peer's data refills the bucket. RFC 9846, 4.7.3 lets a peer renew its keys as
+/// often as it likes, "receiving implementations MUST NOT enforce this rule".
 #[test]
-fn data_either_way_starts_the_count_anew() {
-    for ours in [false, true] {
-        for mut puppet in Puppet::both_connected() {
-            for _ in 0..10 {
-                for _ in 0..IDLE {
-                    let record = idle(&mut puppet, "requests");
-                    puppet.feed(&record).unwrap();
-                    hear_answers(&mut puppet);
-                }
-                if ours {
-                    puppet.us.write(b"x").unwrap();
-                    assert_eq!(puppet.hear_type(APPLICATION_DATA).content, b"x");
-                } else {
-                    puppet.send(b"x").unwrap();
-                }
+fn data_from_the_peer_refills_the_bucket() {
+    for mut puppet in Puppet::both_connected() {
+        for _ in 0..10 {
+            for _ in 0..IDLE {
+                let record = idle(&mut puppet, "requests");
+                puppet.feed(&record).unwrap();
+                hear_answers(&mut puppet);
+            }
+            puppet.send(b"x").unwrap();
+        }
+    }
+}
+
+/// How many records we may seal, and how many seconds may pass between two reads, for the peer to
+/// get one idle message more for each. This is our policy.
+const MOST_SEALED: usize = 1 << 17;
+const MOST_SECONDS: u64 = 1024;
+
+/// So many seconds after the handshake.
+fn at(seconds: u64) -> Now {
+    let Now { monotonic, unix } = now();
+    Now {
+        monotonic: monotonic + Duration::from_secs(seconds),
+        unix,
+    }
+}
+
+/// Receives these bytes without processing them.
+fn receive(puppet: &mut Puppet, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let space = puppet.us.input();
+        let count = space.len().min(bytes.len());
+        space[..count].copy_from_slice(&bytes[..count]);
+        puppet.us.received(count);
+        bytes = &bytes[count..];
+    }
+}
+
+/// Sends `count` idle messages, which are accepted, and one more, which is not.
+#[track_caller]
+fn exactly(puppet: Puppet, count: usize, kind: &str) {
+    exactly_at(puppet, 0, count, kind);
+}
+
+/// Like `exactly`, so many seconds after the handshake.
+#[track_caller]
+fn exactly_at(mut puppet: Puppet, seconds: u64, count: usize, kind: &str) {
+    for number in 0..count {
+        let record = idle(&mut puppet, kind);
+        receive(&mut puppet, &record);
+        let result = puppet.us.process(at(seconds), &mut SystemRandom);
+        assert!(result.is_ok(), "number {number} of {count}: {result:?}");
+        hear_answers(&mut puppet);
+    }
+    // No time has passed since.
+    let record = idle(&mut puppet, kind);
+    receive(&mut puppet, &record);
+    let result = puppet.us.process(at(seconds), &mut SystemRandom);
+    let error = result.expect_err("one too many");
+    assert!(
+        matches!(
+            error,
+            Error::Protocol {
+                fault: Fault::TooMany { limit: 64, .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
+    puppet.has_failed(&error, Some(10));
+}
+
+/// Writes `count` records of application data, which the puppet does not open.
+fn seal(puppet: &mut Puppet, count: usize) {
+    for _ in 0..count {
+        puppet.us.write(b"x").unwrap();
+        puppet.us.sent(usize::MAX);
+        puppet.read.as_mut().unwrap().sequence += 1;
+    }
+}
+
+/// A peer may send an idle message for each record of ours: while it only receives, it has no other
+/// occasion to ask for new keys.
+#[test]
+fn each_record_that_we_seal_allows_one_more() {
+    for kind in KINDS {
+        for sealed in [0, 1, 100] {
+            for mut puppet in Puppet::both_connected() {
+                seal(&mut puppet, sealed);
+                exactly(puppet, IDLE + sealed, kind);
             }
         }
+    }
+}
+
+/// Records count, not bytes and not calls.
+#[test]
+fn each_record_counts_whatever_made_it() {
+    for mut puppet in Puppet::both_connected() {
+        // Two records, and a third by way of the cork.
+        assert_eq!(puppet.us.write(&[7; 20_000]).unwrap(), 20_000);
+        puppet.us.set_corked(true).unwrap();
+        for _ in 0..50 {
+            puppet.us.write(b"gathered").unwrap();
+        }
+        puppet.us.flush().unwrap();
+        // A fourth. What is gathered is no record yet.
+        puppet.us.write_with(10, |_| 10).unwrap();
+        puppet.us.flush().unwrap();
+        puppet.us.write(b"gathered").unwrap();
+        while let Some(record) = puppet.hear() {
+            assert_eq!(record.content_type, APPLICATION_DATA);
+        }
+        let answered = IDLE + 4;
+        for _ in 0..answered {
+            let record = idle(&mut puppet, "KeyUpdates");
+            puppet.feed(&record).unwrap();
+        }
+        let record = idle(&mut puppet, "KeyUpdates");
+        assert!(puppet.feed(&record).is_err());
+    }
+}
+
+/// What is spent is spent: the same record of ours does not count twice, and writing does not
+/// refill the bucket.
+#[test]
+fn a_record_counts_once() {
+    for mut puppet in Puppet::both_connected() {
+        for _ in 0..10 {
+            seal(&mut puppet, 10);
+            for _ in 0..10 {
+                let record = idle(&mut puppet, "requests");
+                puppet.feed(&record).unwrap();
+                hear_answers(&mut puppet);
+            }
+        }
+        exactly(puppet, IDLE, "requests");
+    }
+}
+
+#[test]
+fn the_most_that_sealing_allows() {
+    for (sealed, allowed) in [
+        (MOST_SEALED - 1, MOST_SEALED - 1),
+        (MOST_SEALED, MOST_SEALED),
+        (MOST_SEALED + 1, MOST_SEALED),
+    ] {
+        let mut puppet = Puppet::client_at("CONNECTED");
+        seal(&mut puppet, sealed);
+        exactly(puppet, IDLE + allowed, "empty data");
+    }
+}
+
+/// A second without a read allows one more, since the peer may have sent it meanwhile.
+#[test]
+fn the_most_that_time_allows() {
+    for (seconds, allowed) in [
+        (1, 1),
+        (MOST_SECONDS - 1, MOST_SECONDS - 1),
+        (MOST_SECONDS, MOST_SECONDS),
+        (MOST_SECONDS + 1, MOST_SECONDS),
+        (1 << 40, MOST_SECONDS),
+    ] {
+        let allowed = usize::try_from(allowed).unwrap();
+        for kind in KINDS {
+            let puppet = Puppet::client_at("CONNECTED");
+            exactly_at(puppet, seconds, IDLE + allowed, kind);
+        }
+        // The same, with an empty bucket.
+        let mut puppet = Puppet::client_at("CONNECTED");
+        for _ in 0..IDLE {
+            let record = idle(&mut puppet, "empty data");
+            puppet.feed(&record).unwrap();
+        }
+        exactly_at(puppet, seconds, allowed, "empty data");
+    }
+}
+
+/// A part of a second counts once it is whole, even if bytes arrive meanwhile.
+#[test]
+fn parts_of_seconds_are_kept() {
+    let mut puppet = Puppet::client_at("CONNECTED");
+    let mut send_at = |milliseconds| {
+        let record = idle(&mut puppet, "empty data");
+        receive(&mut puppet, &record);
+        let later = Now {
+            monotonic: now().monotonic + Duration::from_millis(milliseconds),
+            ..now()
+        };
+        puppet.us.process(later, &mut SystemRandom).is_ok()
+    };
+    // 127 of them: 64, and 63 for as many seconds.
+    for milliseconds in (0..=63_000).step_by(500) {
+        assert!(send_at(milliseconds), "after {milliseconds} ms");
+    }
+    assert!(!send_at(63_999));
+}
+
+/// All three add up.
+#[test]
+fn what_is_allowed_adds_up() {
+    for mut puppet in Puppet::both_connected() {
+        seal(&mut puppet, 30);
+        exactly_at(puppet, 20, IDLE + 30 + 20, "KeyUpdates");
+    }
+}
+
+/// Time runs between the arrivals of bytes, not between calls: however slowly the application takes
+/// what came at once, it came at once, and a call without bytes ends no wait.
+#[test]
+fn time_counts_between_arrivals() {
+    let process = |puppet: &mut Puppet, seconds| puppet.us.process(at(seconds), &mut SystemRandom);
+    for mut puppet in Puppet::both_connected() {
+        let mut batch = [
+            puppet.protect(APPLICATION_DATA, b"one", 0),
+            puppet.protect(APPLICATION_DATA, b"two", 0),
+        ]
+        .concat();
+        for _ in 0..=IDLE {
+            batch.extend(puppet.protect(APPLICATION_DATA, &[], 0));
+        }
+        receive(&mut puppet, &batch);
+        for seconds in [0, 3600] {
+            assert_eq!(process(&mut puppet, seconds).unwrap(), Status::Data);
+            puppet.us.consume(usize::MAX);
+        }
+        assert!(matches!(
+            process(&mut puppet, 3600),
+            Err(Error::Protocol {
+                fault: Fault::TooMany { limit: 64, .. },
+                ..
+            })
+        ));
+    }
+    for mut puppet in Puppet::both_connected() {
+        for seconds in 1..3600 {
+            assert_eq!(process(&mut puppet, seconds).unwrap(), Status::NeedsInput);
+        }
+        exactly_at(puppet, 3600, IDLE + 1024, "KeyUpdates");
     }
 }
 

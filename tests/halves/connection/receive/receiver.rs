@@ -24,6 +24,8 @@ pub(crate) struct Receiver {
     script: VecDeque<Event>,
     pub(crate) records: RecordReceiver,
     failed: Option<Error>,
+    /// How many records it knows to be sealed.
+    pub(crate) sealed: usize,
 }
 
 #[derive(Default)]
@@ -63,6 +65,10 @@ impl Receiver {
         }
     }
 
+    pub(crate) fn flood_limit(&mut self, sending: &mut impl SendSide) {
+        self.sealed += sending.take_sealed();
+    }
+
     /// Processes one event a call, followed by one byte of data.
     pub(crate) fn process_into(
         &mut self,
@@ -77,7 +83,10 @@ impl Receiver {
         match self.script.pop_front() {
             None => return Ok((0, Status::Closed)),
             Some(Event::Wait) => return Ok((0, Status::NeedsInput)),
-            Some(Event::KeyUpdate { asks }) => _ = sending.key_update(asks),
+            Some(Event::KeyUpdate { asks }) => {
+                sending.key_update(asks);
+                self.flood_limit(sending);
+            }
             Some(Event::Fault(error)) => {
                 return Err(self.failed.insert(sending.fail(error)).clone());
             }

@@ -20,6 +20,7 @@ pub(crate) struct Sender {
     /// The number of gathered data records.
     gathered: usize,
     pub(crate) key_updates: PendingKeyUpdates,
+    pub(crate) sealed: usize,
 }
 
 impl Default for Sender {
@@ -30,6 +31,7 @@ impl Default for Sender {
             corked: false,
             gathered: 0,
             key_updates: PendingKeyUpdates::default(),
+            sealed: 0,
         }
     }
 }
@@ -41,6 +43,7 @@ impl Sender {
 
     pub(crate) fn sent(&mut self, count: usize) {
         self.records.drain(..count);
+        self.key_updates.sent(count);
     }
 
     pub(crate) fn rest(&mut self) {}
@@ -85,14 +88,15 @@ impl Sender {
 
     pub(crate) fn flush(&mut self) -> Result<(), SealError> {
         if self.gathered > 0 {
-            self.answer_key_update()?;
+            self.pay_key_update()?;
             let gathered = std::mem::take(&mut self.gathered);
+            self.sealed += gathered;
             self.records.resize(self.records.len() + gathered, DATA);
         }
         Ok(())
     }
 
-    pub(crate) fn answer_key_update(&mut self) -> Result<(), SealError> {
+    pub(crate) fn pay_key_update(&mut self) -> Result<(), SealError> {
         if self.owes_key_update() {
             self.key_update(false)
         } else {
@@ -105,10 +109,13 @@ impl Sender {
     }
 
     pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
-        self.records.push(match self.key_updates.send(ask) {
-            KeyUpdateRequest::Requested => REQUEST,
-            KeyUpdateRequest::NotRequested => ANSWER,
-        });
+        match self.key_updates.send(ask) {
+            KeyUpdateRequest::Requested => self.records.push(REQUEST),
+            KeyUpdateRequest::NotRequested => {
+                self.records.push(ANSWER);
+                self.key_updates.waits(self.records.len());
+            }
+        }
         Ok(())
     }
 
