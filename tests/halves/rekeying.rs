@@ -1,9 +1,12 @@
 //! One half requests and answers KeyUpdates, and the other receives them (RFC 9846, 4.7.3).
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
+use crate::connection::Shared;
 use crate::connection::receive::receiver::Event;
 use crate::connection::send::sender::{ANSWER, DATA, REQUEST};
+use crate::error::Error;
 use crate::stream::race;
 
 /// A request noted by the reading half is answered once: by the current write or by the next one.
@@ -102,4 +105,33 @@ fn what_is_gathered_comes_behind_the_answer() {
             );
         },
     );
+}
+
+/// The reading half knows of each record of data before the record is sent, and counts it once.
+#[test]
+fn sealed_records_are_counted_once() {
+    loom::model(|| {
+        let shared = Arc::new(Shared::<usize, Error>::new(0, 0));
+        let there = shared.clone();
+        let writing = loom::thread::spawn(move || {
+            for count in [1, 2] {
+                there.work(
+                    |sent, notes| {
+                        notes.add_sealed(count);
+                        *sent += count;
+                    },
+                    |_, _| (),
+                );
+            }
+        });
+        let mut known = 0;
+        for _ in 0..2 {
+            let mut sent = 0;
+            shared.try_work(|inside| sent = *inside, |_, _| ());
+            known += shared.notes.take_sealed();
+            assert!(known >= sent, "{known} of {sent}");
+        }
+        writing.join().unwrap();
+        assert_eq!(known + shared.notes.take_sealed(), 3);
+    });
 }

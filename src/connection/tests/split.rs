@@ -1,6 +1,8 @@
 //! A connection in two halves: what one half receives and the other must do about it, in both
 //! roles.
 
+use core::time::Duration;
+
 use crate::code_point::AlertDescription;
 
 use crate::connection::split::{ReceiveHalf, SendHalf, Shared};
@@ -8,6 +10,7 @@ use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now};
 use crate::connection::{Connection, Status};
 use crate::error::{Error, Fault};
+use crate::time::Now;
 
 /// The connection under test, split into halves, and its peer.
 struct Halves {
@@ -58,13 +61,17 @@ impl Halves {
     }
 
     /// The reading half receives this. Returns the resulting data.
-    fn reading(&mut self, mut bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    fn reading(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        self.reading_at(bytes, now())
+    }
+
+    fn reading_at(&mut self, mut bytes: &[u8], now: Now) -> Result<Vec<u8>, Error> {
         let mut read = Vec::new();
         loop {
             let mut out = [0; 10];
             match self
                 .reading
-                .process_into(&mut out, now(), &self.shared.notes)?
+                .process_into(&mut out, now, &self.shared.notes)?
             {
                 (0, Status::NeedsInput) if bytes.is_empty() => return Ok(read),
                 (0, Status::NeedsInput) => {
@@ -266,6 +273,48 @@ fn sealed_records_are_counted() {
             "{error}"
         );
         assert!(halves.try_write(b"too late").is_err());
+    }
+}
+
+/// What the writing half sealed reaches the reading half up to 2^17 records, and time up to 1,024
+/// seconds, as in one piece.
+#[test]
+fn the_most_that_sealing_and_time_allow() {
+    const MOST_SEALED: usize = 1 << 17;
+    for (sealed, seconds, allowed) in [
+        (0, 0, 0),
+        (MOST_SEALED - 1, 0, MOST_SEALED - 1),
+        (MOST_SEALED, 0, MOST_SEALED),
+        (MOST_SEALED + 1, 0, MOST_SEALED),
+        (0, 1023, 1023),
+        (0, 1024, 1024),
+        (0, 1025, 1024),
+    ] {
+        let mut halves = Halves::of(Puppet::client_at("CONNECTED"));
+        for _ in 0..sealed {
+            halves.write(b"x");
+            halves.puppet.raw.clear();
+        }
+        let later = Now {
+            monotonic: now().monotonic + Duration::from_secs(seconds),
+            ..now()
+        };
+        for number in 0..64 + allowed {
+            let record = halves.puppet.protect(APPLICATION_DATA, &[], 0);
+            let result = halves.reading_at(&record, later);
+            assert!(result.is_ok(), "{sealed}, {seconds}: {number}, {result:?}");
+        }
+        let record = halves.puppet.protect(APPLICATION_DATA, &[], 0);
+        assert!(
+            matches!(
+                halves.reading_at(&record, later),
+                Err(Error::Protocol {
+                    fault: Fault::TooMany { limit: 64, .. },
+                    ..
+                })
+            ),
+            "{sealed}, {seconds}"
+        );
     }
 }
 
