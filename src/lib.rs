@@ -161,6 +161,12 @@ pub use session::{
     ExternalPsk, PskIdentity, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict,
     SessionCache, TicketKey, TicketKeys,
 };
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use stream::{
+    AsyncEarlyDataWriter, AsyncHandshake, AsyncProgress, AsyncReadHalf, AsyncSplit, AsyncStream,
+    AsyncWriteHalf,
+};
 pub use stream::{EarlyDataWriter, Handshake, Pair, Progress, ReadHalf, Split, Stream, WriteHalf};
 pub use time::Now;
 

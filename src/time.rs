@@ -47,9 +47,14 @@ impl Now {
     ///
     /// Panics on targets without a clock (`wasm32-unknown-unknown`). Use [`new`](Self::new) there.
     pub fn since(start: Instant) -> Self {
+        Self::elapsed(start, Instant::now())
+    }
+
+    /// Like [`since`](Self::since), if the monotonic clock shows `now`.
+    pub(crate) fn elapsed(start: Instant, now: Instant) -> Self {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Self::new(start.elapsed(), unix)
+        Self::new(now.saturating_duration_since(start), unix)
     }
 }

@@ -539,6 +539,20 @@ impl<S: Read + Write> Stream<S> {
         }
     }
 
+    /// Sends what waits, and the answer to a KeyUpdate, as far as the transport takes it now. Data
+    /// that is gathered stays. For transports that never wait.
+    #[cfg(feature = "tokio")]
+    pub(super) fn send_meanwhile(&mut self) {
+        // An error is kept for the next call that writes.
+        if self.wants_write()
+            && self.connection.answer_key_update().is_ok()
+            && self.send().is_ok()
+            && let Err(error) = transport::flush(self.io.get_mut())
+        {
+            self.note(error);
+        }
+    }
+
     /// Keeps an error that ends sending: a caller may try again, and a record that the transport
     /// has partly lost cannot be repeated.
     fn note(&mut self, error: io::Error) -> io::Error {

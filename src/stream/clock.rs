@@ -8,16 +8,23 @@ use crate::time::Now;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     origin: Instant,
+    monotonic: fn() -> Instant,
 }
 
 impl Clock {
     pub(super) fn start() -> Self {
+        Self::start_by(Instant::now)
+    }
+
+    /// Starts with the monotonic clock that `monotonic` reads, such as an async runtime's.
+    pub(super) fn start_by(monotonic: fn() -> Instant) -> Self {
         Self {
-            origin: Instant::now(),
+            origin: monotonic(),
+            monotonic,
         }
     }
 
     pub(super) fn now(self) -> Now {
-        Now::since(self.origin)
+        Now::elapsed(self.origin, (self.monotonic)())
     }
 }

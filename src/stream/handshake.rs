@@ -123,7 +123,7 @@ impl Client {
     /// [`start`](Self::start) for such transports.
     pub fn connect<S: Read + Write>(&self, name: &str, io: S) -> Result<Stream<S>, Error> {
         // The caller has no opportunity to send early data.
-        Handshake::client(self, Some(ServerName::parse(name)?), false, io)?.finish()
+        Handshake::client(self, Some(name), false, io, Clock::start())?.finish()
     }
 
     /// Like [`connect`](Self::connect), to a server that has no name and is known by its key alone.
@@ -133,8 +133,7 @@ impl Client {
     /// Returns the errors of `connect`, or [`Error::Config`] if the configuration does not
     /// [allow](crate::ClientBuilder::allow_unnamed) it.
     pub fn connect_unnamed<S: Read + Write>(&self, io: S) -> Result<Stream<S>, Error> {
-        self.check_unnamed()?;
-        Handshake::client(self, None, false, io)?.finish()
+        Handshake::client(self, None, false, io, Clock::start())?.finish()
     }
 
     /// Begins what [`connect`](Self::connect) does, to be [advanced](Handshake::advance) as the
@@ -146,7 +145,7 @@ impl Client {
     ///
     /// Returns [`Error::Name`] if the name is invalid, or [`Error::Random`].
     pub fn start<S: Read + Write>(&self, name: &str, io: S) -> Result<Handshake<S>, Error> {
-        Handshake::client(self, Some(ServerName::parse(name)?), true, io)
+        Handshake::client(self, Some(name), true, io, Clock::start())
     }
 
     /// Begins what [`connect_unnamed`](Self::connect_unnamed) does.
@@ -156,8 +155,7 @@ impl Client {
     /// Returns [`Error::Config`] if the configuration does not
     /// [allow](crate::ClientBuilder::allow_unnamed) it, or [`Error::Random`].
     pub fn start_unnamed<S: Read + Write>(&self, io: S) -> Result<Handshake<S>, Error> {
-        self.check_unnamed()?;
-        Handshake::client(self, None, true, io)
+        Handshake::client(self, None, true, io, Clock::start())
     }
 }
 
@@ -185,12 +183,7 @@ impl Server {
     /// Begins what [`accept`](Self::accept) does, to be [advanced](Handshake::advance) as the
     /// transport allows.
     pub fn start<S: Read + Write>(&self, io: S) -> Handshake<S> {
-        let clock = Clock::start();
-        Handshake {
-            io,
-            connection: self.connection(clock.now()),
-            clock,
-        }
+        Handshake::server(Some(self), io, Clock::start())
     }
 }
 
@@ -210,8 +203,8 @@ impl LiveServer {
     }
 }
 
-/// How driving a handshake over its transport ended.
-enum Stop {
+/// Where driving a handshake over its transport stopped.
+pub(super) enum Stop {
     Done,
     Pause(io::ErrorKind),
     Ask(Question),
@@ -219,13 +212,18 @@ enum Stop {
 }
 
 impl<S: Read + Write> Handshake<S> {
-    fn client(
+    /// Begins a client's handshake. `early_data` says whether the caller is able to send some.
+    pub(super) fn client(
         client: &Client,
-        name: Option<ServerName>,
+        name: Option<&str>,
         early_data: bool,
         io: S,
+        clock: Clock,
     ) -> Result<Self, Error> {
-        let clock = Clock::start();
+        let name = name.map(ServerName::parse).transpose()?;
+        if name.is_none() {
+            client.check_unnamed()?;
+        }
         let connection =
             Connection::client(client, name, early_data, clock.now(), &mut SystemRandom)?;
         Ok(Self {
@@ -238,10 +236,17 @@ impl<S: Read + Write> Handshake<S> {
     /// Begins a server's handshake whose configuration is chosen when the ClientHello has arrived:
     /// [`advance`](Self::advance) then returns [`Progress::Ask`].
     pub fn undecided(io: S) -> Self {
-        let clock = Clock::start();
+        Self::server(None, io, Clock::start())
+    }
+
+    pub(super) fn server(server: Option<&Server>, io: S, clock: Clock) -> Self {
+        let now = clock.now();
         Self {
             io,
-            connection: Connection::undecided(clock.now()),
+            connection: server.map_or_else(
+                || Connection::undecided(now),
+                |server| server.connection(now),
+            ),
             clock,
         }
     }
@@ -261,12 +266,7 @@ impl<S: Read + Write> Handshake<S> {
     /// left, if there is one, rather than the transport's error.
     pub fn advance(mut self) -> Result<Progress<S>, Error> {
         match self.drive()? {
-            Stop::Done => Ok(Progress::Done(Stream::new(
-                self.io,
-                self.connection,
-                self.clock,
-                Collected::default(),
-            )?)),
+            Stop::Done => Ok(Progress::Done(self.into_stream(Vec::new())?)),
             Stop::Pause(_) => Ok(Progress::WouldBlock(self)),
             Stop::Ask(question) => Ok(Progress::Ask(question, self)),
             Stop::EarlyData => {
@@ -288,28 +288,14 @@ impl<S: Read + Write> Handshake<S> {
         let mut early_data = Vec::new();
         loop {
             match self.drive()? {
-                Stop::Done => {
-                    let early_data = Collected::new(early_data);
-                    return Stream::new(self.io, self.connection, self.clock, early_data);
-                }
+                Stop::Done => return self.into_stream(early_data),
                 // The configuration limits how much this can be.
                 Stop::EarlyData => self.take_early_data(&mut early_data),
                 Stop::Pause(kind) => {
                     self.give_up();
                     return Err(io::Error::new(kind, Paused).into());
                 }
-                Stop::Ask(question) => {
-                    // The reason is neither a mistake of the peer nor the time limit, so no other
-                    // alert fits.
-                    if self
-                        .connection
-                        .refuse(AlertDescription::INTERNAL_ERROR)
-                        .is_ok()
-                    {
-                        transport::attempt(&mut self.io, &mut self.connection);
-                    }
-                    return Err(Error::Asked(question.name()));
-                }
+                Stop::Ask(question) => return Err(self.cannot_answer(question)),
             }
         }
     }
@@ -319,14 +305,35 @@ impl<S: Read + Write> Handshake<S> {
         transport::attempt(&mut self.io, &mut self.connection);
     }
 
-    fn take_early_data(&mut self, into: &mut Vec<u8>) {
+    /// Refuses, because the caller answers no questions.
+    pub(super) fn cannot_answer(&mut self, question: Question) -> Error {
+        // The reason is neither a mistake of the peer nor the time limit, so no other alert fits.
+        let alert = AlertDescription::INTERNAL_ERROR;
+        if self.connection.refuse(alert).is_ok() {
+            transport::attempt(&mut self.io, &mut self.connection);
+        }
+        Error::Asked(question.name())
+    }
+
+    /// Makes the stream after [`Stop::Done`], with the early data that was collected.
+    pub(super) fn into_stream(self, early_data: Vec<u8>) -> Result<Stream<S>, Error> {
+        Stream::new(
+            self.io,
+            self.connection,
+            self.clock,
+            Collected::new(early_data),
+        )
+    }
+
+    pub(super) fn take_early_data(&mut self, into: &mut Vec<u8>) {
         let data = self.connection.early_plaintext();
         into.extend_from_slice(data);
         let count = data.len();
         self.connection.consume(count);
     }
 
-    fn drive(&mut self) -> Result<Stop, Error> {
+    /// Continues as far as the transport and the application allow.
+    pub(super) fn drive(&mut self) -> Result<Stop, Error> {
         loop {
             let stop = match self.connection.process(self.clock.now(), &mut SystemRandom) {
                 Err(error) => return Err(self.fail(error)),

@@ -11,6 +11,7 @@
 //! * `split.rs`: the two halves of a stream, for two threads.
 //! * `transport.rs`: bytes between the sans-IO core and the transport, for both; the meaning of the
 //!   transport's errors.
+//! * `tokio/` (feature `tokio`): the same for async transports.
 //! * `clock.rs`: the system's clocks. Connections are given the time.
 
 mod blocking;
@@ -19,9 +20,16 @@ mod collected;
 mod early_data;
 mod handshake;
 mod split;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod transport;
 
 pub use blocking::Stream;
 pub use early_data::EarlyDataWriter;
 pub use handshake::{Handshake, Progress};
 pub use split::{Pair, ReadHalf, Split, WriteHalf};
+#[cfg(feature = "tokio")]
+pub use tokio::{
+    AsyncEarlyDataWriter, AsyncHandshake, AsyncProgress, AsyncReadHalf, AsyncSplit, AsyncStream,
+    AsyncWriteHalf,
+};

@@ -140,6 +140,21 @@ impl<W: Write> LockedWriter<W> {
         }
     }
 
+    /// Sends what waits, and the answer to a KeyUpdate, as far as the transport takes it now.
+    #[cfg(feature = "tokio")]
+    fn send_meanwhile(&mut self, notes: &Notes<Error>) {
+        // An error is kept for the next call that writes.
+        if self.broken.is_none()
+            && self.writing.wants_write(notes)
+            && self.writing.answer_key_update(notes).is_ok()
+            && self.send(notes).is_ok()
+            && let Some(io) = &mut self.io
+            && let Err(error) = transport::flush(io)
+        {
+            note(&mut self.broken, error);
+        }
+    }
+
     fn flush(&mut self, notes: &Notes<Error>) -> io::Result<()> {
         self.writing.flush(notes)?;
         self.send(notes)?;
@@ -176,6 +191,9 @@ trait Partner: Send + Sync {
     fn last_words(&self);
     /// Frees memory because the connection is about to wait, unless the other half is at work.
     fn rest(&self);
+    /// Sends what waits, and the answer to a KeyUpdate, unless the other half is at work.
+    #[cfg(feature = "tokio")]
+    fn send_meanwhile(&self);
 }
 
 impl<W: Write + Send> Partner for Shared<LockedWriter<W>, Error> {
@@ -189,6 +207,14 @@ impl<W: Write + Send> Partner for Shared<LockedWriter<W>, Error> {
 
     fn rest(&self) {
         self.try_work(|writer| writer.writing.rest(), LockedWriter::last_words);
+    }
+
+    #[cfg(feature = "tokio")]
+    fn send_meanwhile(&self) {
+        self.try_work(
+            |writer| writer.send_meanwhile(&self.notes),
+            LockedWriter::last_words,
+        );
     }
 }
 
@@ -260,6 +286,18 @@ impl<R: Read> ReadHalf<R> {
     /// Returns the part of the transport that is read.
     pub fn get_ref(&self) -> &R {
         &self.io
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn get_mut(&mut self) -> &mut R {
+        &mut self.io
+    }
+
+    /// Sends what waits, and the answer to a KeyUpdate, as far as the transport takes it now. For
+    /// transports that never wait.
+    #[cfg(feature = "tokio")]
+    pub(super) fn send_meanwhile(&self) {
+        self.partner.send_meanwhile();
     }
 
     /// Processes what was received, and receives until there is data for `out`, or data to hold if
@@ -466,6 +504,12 @@ impl<W: Write> WriteHalf<W> {
             sender.send_or_wait(notes)?;
             Ok(accepted)
         })
+    }
+
+    /// Works on the transport's writer.
+    #[cfg(feature = "tokio")]
+    pub(super) fn with_io(&self, work: impl FnOnce(&mut W)) {
+        self.work(|sender, _| sender.io.as_mut().map(work));
     }
 
     fn work<T>(&self, work: impl FnOnce(&mut LockedWriter<W>, &Notes<Error>) -> T) -> T {

@@ -84,6 +84,13 @@ impl Connection {
         self.or_fail(flushed)
     }
 
+    /// Seals the answer to a KeyUpdate into the output if one is owed, and nothing else.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn answer_key_update(&mut self) -> Result<(), Error> {
+        let answered = self.sender.pay_key_update();
+        self.or_fail(answered)
+    }
+
     /// Returns true if something waits for the transport, or would after [`flush`](Self::flush)
     /// because the peer asked for it.
     pub(crate) fn wants_write(&self) -> bool {

@@ -99,6 +99,13 @@ impl SendHalf {
         })
     }
 
+    /// Seals the answer to a KeyUpdate if one is owed, and nothing else.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn answer_key_update(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
+        self.hear(notes);
+        self.seal(notes, Sender::pay_key_update)
+    }
+
     /// Returns true if something waits for the transport, or would after [`flush`](Self::flush)
     /// because the peer asked for it.
     pub(crate) fn wants_write(&mut self, notes: &Notes<Error>) -> bool {
