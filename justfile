@@ -18,11 +18,12 @@ fmt:
 clippy:
     cargo clippy --locked --all-targets -- -D warnings
     cargo clippy --locked --all-targets --no-default-features --features authority,secp256r1 -- -D warnings
+    cargo clippy --locked --all-targets --all-features -- -D warnings
     cargo clippy --locked --package constant_time -- -D warnings
 
 # Builds the documentation; a broken link is an error
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features tokio
 
 # Runs all tests that need only Rust and its linker
 test *args:
@@ -49,6 +50,11 @@ scrub-levels *levels="0 s":
 loom:
     cargo test --locked --test halves
 
+# Tests the async streams, their documentation's examples, and what their halves share
+tokio:
+    cargo test --locked --features tokio --test tokio --test halves
+    cargo test --locked --features tokio --doc tokio
+
 # Like `test`, but optimized: overflow checks and debug assertions are off
 test-release *args:
     cargo test --locked --release {{args}}
@@ -65,7 +71,7 @@ no-default-features *args:
 # dependencies are on.
 # Lints every combination of the features; runs the unit tests with none, and with `accelerate` alone
 features:
-    for features in "" accelerate authority secp256r1 accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
+    for features in "" accelerate authority secp256r1 tokio accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
         echo "features: $features"; \
         cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings; \
         cargo clippy --locked --all-targets --no-default-features --features "$features" -- -D warnings; \
@@ -118,7 +124,7 @@ semver rev:
 
 # Builds all examples and runs those that need no arguments
 examples:
-    cargo build --locked --release --examples
+    cargo build --locked --release --examples --features tokio
     cargo run --locked --release --example quickstart
     cargo run --locked --release --example sans_io
     cargo run --locked --release --example poll_loop
@@ -127,6 +133,7 @@ examples:
     cargo run --locked --release --example early_data
     cargo run --locked --release --example psk
     cargo run --locked --release --example remote_signer
+    cargo run --locked --release --features tokio --example async_echo
 
 # Tests against openssl, gnutls, go, node and curl (CONTRIBUTING.md says what to install)
 peers *args:

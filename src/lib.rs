@@ -55,6 +55,7 @@
 //! | connect over a `TcpStream` or anything `Read + Write` | [`Client`], [`Server`], [`Stream`] |
 //! | read and write in two threads | [`Stream::into_split`], [`ReadHalf`], [`WriteHalf`] |
 //! | use non-blocking transports, deadlines | [`Client::start`], [`Server::start`], [`Handshake`] |
+//! | use tokio (feature `tokio`) | `Client::connect_async`, `Server::accept_async`, `AsyncStream` |
 //! | drive an event loop of your own | [`Connection`]: no socket, clock or thread inside |
 //! | say who you are | [`Identity`] |
 //! | keep the private key in an agent or HSM | [`Signer`], [`Identity::asking`] |

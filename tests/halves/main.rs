@@ -19,6 +19,8 @@ mod stream;
 mod time;
 
 mod failing;
+#[cfg(feature = "tokio")]
+mod polling;
 mod rekeying;
 
 // The library's files import the stand-ins by these paths.

@@ -7,6 +7,10 @@ pub(crate) mod split;
 #[path = "../../src/stream/transport.rs"]
 pub(crate) mod transport;
 
+#[cfg(feature = "tokio")]
+#[path = "polled.rs"]
+pub(crate) mod tokio;
+
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
@@ -65,6 +69,25 @@ impl Read for Silence {
     }
 }
 
+/// The halves of a connection that receives `script`, over these parts of a transport.
+pub(crate) fn halves<const N: usize, R: Read, W: Write + Send + 'static>(
+    script: [Event; N],
+    io: (R, W),
+) -> (ReadHalf<R>, WriteHalf<W>) {
+    let connection = Connection {
+        receiver: Receiver::new(script),
+        sender: Sender::default(),
+    };
+    split::halves(
+        io,
+        connection.split(),
+        None,
+        clock::Clock,
+        Negotiated,
+        collected::Collected::default(),
+    )
+}
+
 /// Runs both halves of a connection that receives `script`, under every interleaving. `prepare`
 /// runs before; `after` gets what `read` and `write` returned.
 ///
@@ -81,19 +104,8 @@ pub(crate) fn race<const N: usize, R: 'static, W: 'static>(
     for reader_first in [true, false] {
         let script = script.clone();
         loom::model(move || {
-            let connection = Connection {
-                receiver: Receiver::new(script.clone()),
-                sender: Sender::default(),
-            };
             let wire = Wire::default();
-            let (reader, mut writer) = split::halves(
-                (Silence, wire.clone()),
-                connection.split(),
-                None,
-                clock::Clock,
-                Negotiated,
-                collected::Collected::default(),
-            );
+            let (reader, mut writer) = halves(script.clone(), (Silence, wire.clone()));
             prepare(&mut writer);
             let (read, written) = if reader_first {
                 let writing = loom::thread::spawn(move || write(writer));

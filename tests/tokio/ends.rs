@@ -12,7 +12,7 @@ use tokio::io::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
-use crate::{connected, inner, project, soon};
+use crate::{NAME, connected, inner, pair, soon};
 
 async fn streams() -> (AsyncStream<DuplexStream>, AsyncStream<DuplexStream>) {
     let (here, there) = duplex(1 << 16);
@@ -135,7 +135,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Failing<S> {
     ) -> Poll<io::Result<()>> {
         match self.kind {
             Some(kind) => Poll::Ready(Err(kind.into())),
-            None => project(&mut self.io).poll_read(cx, out),
+            None => Pin::new(&mut self.io).poll_read(cx, out),
         }
     }
 }
@@ -148,16 +148,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Failing<S> {
     ) -> Poll<io::Result<usize>> {
         match self.kind {
             Some(kind) => Poll::Ready(Err(kind.into())),
-            None => project(&mut self.io).poll_write(cx, data),
+            None => Pin::new(&mut self.io).poll_write(cx, data),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        project(&mut self.io).poll_flush(cx)
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        project(&mut self.io).poll_shutdown(cx)
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -189,8 +189,8 @@ async fn the_transports_errors_are_told() {
         io: here,
         kind: Some(io::ErrorKind::TimedOut),
     };
-    let (client, _) = crate::pair();
-    let error = soon("connect", client.connect_async(crate::NAME, failing)).await;
+    let (client, _) = pair();
+    let error = soon("connect", client.connect_async(NAME, failing)).await;
     assert!(
         matches!(error.unwrap_err(), Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
     );

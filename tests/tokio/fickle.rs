@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{Seeded, project};
+use crate::Seeded;
 
 pub struct Fickle<S> {
     io: S,
@@ -50,7 +50,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Fickle<S> {
             return Poll::Pending;
         };
         let mut part = out.take(limit);
-        let polled = project(&mut self.io).poll_read(cx, &mut part);
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut part);
         let count = part.filled().len();
         out.advance(count);
         polled
@@ -67,7 +67,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Fickle<S> {
             return Poll::Pending;
         };
         let data = &data[..data.len().min(limit)];
-        let polled = project(&mut self.io).poll_write(cx, data);
+        let polled = Pin::new(&mut self.io).poll_write(cx, data);
         if let Poll::Ready(Ok(count)) = polled {
             self.written.fetch_add(count, Ordering::Relaxed);
         }
@@ -78,13 +78,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Fickle<S> {
         if self.limit(cx).is_none() {
             return Poll::Pending;
         }
-        project(&mut self.io).poll_flush(cx)
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.limit(cx).is_none() {
             return Poll::Pending;
         }
-        project(&mut self.io).poll_shutdown(cx)
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

@@ -12,7 +12,7 @@ mod soak;
 mod time;
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -100,9 +100,4 @@ impl Seeded {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) as usize % limit
     }
-}
-
-/// `poll_` calls of a transport inside another one.
-fn project<S: Unpin>(io: &mut S) -> Pin<&mut S> {
-    Pin::new(io)
 }

@@ -49,7 +49,8 @@ use crate::stream::tokio::polled::{Caller, Polled};
 ///
 /// When the peer asks for new keys (a KeyUpdate; RFC 9846, 4.7.3), the answer is sent before the
 /// next data, by `flush`, or while a `read` waits. A program that only writes should read now and
-/// then, or [split](Self::into_split) the stream: see [`Stream`](Stream#peers-that-renew-their-keys).
+/// then, or [split](Self::into_split) the stream:
+/// [`Stream`](Stream#peers-that-renew-their-keys) says why.
 ///
 /// # Memory, stack, errors
 ///

@@ -69,10 +69,13 @@ use crate::stream::tokio::polled::{Caller, Polled};
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// let tcp = TcpStream::connect(listener.local_addr()?).await?;
-/// let server = tokio::spawn(async move { accept(listener.accept().await?.0, &shop, &wiki).await });
+/// let serving = tokio::spawn(async move {
+///     let (tcp, _) = listener.accept().await?;
+///     accept(tcp, &shop, &wiki).await
+/// });
 /// let stream = client.connect_async("shop.internal", tcp).await?;
 /// assert_eq!(stream.alpn(), Some(&b"shop"[..]));
-/// # server.await??;
+/// # serving.await??;
 /// # Ok(())
 /// # }
 /// ```
