@@ -17,6 +17,7 @@
 //! ```
 
 mod apart;
+mod asynchronous;
 mod ciphers;
 mod harness;
 mod plot;
@@ -151,11 +152,33 @@ fn main() {
         });
         table::render(&names, reference, &[loopback::block(figures.remove(0))])
     });
+    let tokio = options.measures(Group::Tokio).then(|| {
+        let stacks = stack::asynchronous(&credentials);
+        let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
+        let runtime = asynchronous::runtime();
+        let measures = [
+            asynchronous::Measure::Echo {
+                mebibytes: options.loopback,
+            },
+            asynchronous::Measure::Requests {
+                count: options.requests * 1000,
+            },
+        ];
+        let figures = interleaved(&measures, &names, rounds, &bar, |measure, at| {
+            measure.run(&runtime, &stacks[at])
+        });
+        let blocks: Vec<Block> = measures
+            .iter()
+            .zip(figures)
+            .map(|(measure, rounds)| measure.block(rounds))
+            .collect();
+        table::render(&names, 0, &blocks)
+    });
     bar.finish_and_clear();
 
     let first = (!blocks.is_empty()).then(|| table::render(&names, reference, &blocks));
     let mut text = String::new();
-    for table in [first, aead, loopback].into_iter().flatten() {
+    for table in [first, aead, loopback, tokio].into_iter().flatten() {
         text += &format!("{table}\n");
     }
     let paragraphs = description(&options, apart.as_ref());
@@ -194,7 +217,7 @@ fn interleaved<M>(
     all
 }
 
-fn description(options: &Options, apart: Option<&Apart>) -> [String; 4] {
+fn description(options: &Options, apart: Option<&Apart>) -> [String; 5] {
     let apart = apart.map_or_else(String::new, |apart| {
         format!(
             "; {} in a process of its own, which runs while the other waits",
@@ -231,6 +254,11 @@ fn description(options: &Options, apart: Option<&Apart>) -> [String; 4] {
         "Loopback TCP: one direction between two threads, by the library's own stream, 64 KiB for \
          each call. The CPU time of both threads in user mode is what TLS costs; the rest is the \
          kernel's. In the row of throughput, a stack with a ratio above 1x is the faster one."
+            .into(),
+        "Tokio: a runtime with two threads, both sides in it, by tokio's traits. Echo: one \
+         connection, 64 KiB for each write. Requests: 32 connections, 200 bytes there and 1000 \
+         back, one request at a time. In the rows of throughput and requests, a stack with a ratio \
+         above 1x is the faster one."
             .into(),
     ]
 }

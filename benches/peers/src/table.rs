@@ -55,6 +55,7 @@ pub fn render(names: &[String], reference: usize, blocks: &[Block]) -> String {
                 Unit::Microseconds => "CPU us",
                 Unit::Nanoseconds => "ns",
                 Unit::GigabytesPerSecond => "GB/s",
+                Unit::ThousandsPerSecond => "thousands a second",
                 Unit::NanosecondsPerByte if ticks.is_some() => "ns / cycles a byte",
                 Unit::NanosecondsPerByte => "ns a byte",
                 Unit::Bytes => "bytes",
@@ -69,6 +70,7 @@ fn show(value: f64, unit: Unit, ticks: Option<f64>) -> String {
     match unit {
         Unit::Microseconds | Unit::Nanoseconds => format!("{value:.1}"),
         Unit::GigabytesPerSecond => format!("{value:.2}"),
+        Unit::ThousandsPerSecond => format!("{value:.1}"),
         Unit::Bytes => format!("{value:.0}"),
         Unit::NanosecondsPerByte => match ticks {
             Some(ticks) => format!("{value:.3} / {:.3}", value * ticks),

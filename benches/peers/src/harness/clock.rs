@@ -17,14 +17,23 @@ pub fn thread_cpu() -> u64 {
 /// CPU time that this thread has used in user mode and in the kernel, in nanoseconds. Where the
 /// kernel counts by its tick, much has to happen between two calls.
 pub fn thread_usage() -> (u64, u64) {
+    usage(libc::RUSAGE_THREAD)
+}
+
+/// The same for all threads of the process.
+pub fn process_usage() -> (u64, u64) {
+    usage(libc::RUSAGE_SELF)
+}
+
+fn usage(who: libc::c_int) -> (u64, u64) {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is to a struct of our own, which the call fills; zeros are a value of it
     // too.
     let usage = unsafe {
         assert_eq!(
-            libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()),
+            libc::getrusage(who, usage.as_mut_ptr()),
             0,
-            "the thread's usage cannot be read"
+            "the usage cannot be read"
         );
         usage.assume_init()
     };

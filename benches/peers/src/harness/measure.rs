@@ -27,6 +27,8 @@ pub enum Unit {
     NanosecondsPerByte,
     /// 10^9 bytes in a second of the clock on the wall.
     GigabytesPerSecond,
+    /// 10^3 in a second of the clock on the wall.
+    ThousandsPerSecond,
     Bytes,
 }
 

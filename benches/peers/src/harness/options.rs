@@ -30,6 +30,9 @@ pub struct Options {
     /// MiB that each stack sends over TCP in a round
     #[arg(long, default_value_t = 512)]
     pub loopback: u32,
+    /// Thousands of requests that each stack answers in a round, in tokio
+    #[arg(long, default_value_t = 50)]
+    pub requests: u32,
     /// Idle connections whose memory is measured
     #[arg(long, default_value_t = 1000)]
     pub connections: u32,
@@ -64,6 +67,8 @@ pub enum Group {
     Aead,
     /// TCP between two threads
     Loopback,
+    /// TCP between tasks of tokio: echo and requests
+    Tokio,
     /// Heap of idle connections
     Memory,
 }

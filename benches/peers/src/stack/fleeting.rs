@@ -57,6 +57,17 @@ impl Fleeting {
     }
 }
 
+impl Fleeting {
+    /// The name to ask for, and the client of `Kind::Full`.
+    pub fn full_client(&self) -> (&'static str, Client) {
+        (SERVER_NAME, self.clients[Kind::Full as usize].clone())
+    }
+
+    pub fn full_server(&self) -> Server {
+        self.servers[Kind::Full as usize].clone()
+    }
+}
+
 fn group(kind: Kind) -> NamedGroup {
     if kind == Kind::Hybrid {
         NamedGroup::X25519_MLKEM768

@@ -103,6 +103,20 @@ impl Rustls {
         }
     }
 
+    pub fn stack_name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name to ask for, and the client of `Kind::Full`.
+    pub fn full_client(&self) -> (ServerName<'static>, Arc<ClientConfig>) {
+        let name = ServerName::try_from(SERVER_NAME).expect("a name");
+        (name, self.configs(Kind::Full).0.clone())
+    }
+
+    pub fn full_server(&self) -> Arc<ServerConfig> {
+        self.configs(Kind::Full).1.clone()
+    }
+
     fn configs(&self, kind: Kind) -> &(Arc<ClientConfig>, Arc<ServerConfig>) {
         self.configs[kind as usize]
             .as_ref()
