@@ -20,6 +20,12 @@
 //! freed once the last record is taken. The size that the last busy period needed is remembered,
 //! and the next one begins with it after the first small read. So no clock is needed.
 //!
+//! A transport that never waits says when it has nothing ([`filled_nothing`]). Then the buffer is
+//! freed, and until then it may be as large as the last message needed: a read of a thousand bytes
+//! is one call.
+//!
+//! [`filled_nothing`]: Deframer::filled_nothing
+//!
 //! During the handshake, when anyone can be the peer, there is room only for the record that has
 //! begun, and not for all of a long one before its bytes come. A peer that announces a record and
 //! stalls makes this side hold little.
@@ -61,6 +67,11 @@ pub(crate) struct Deframer {
     habit: usize,
     /// The longest read of this busy period.
     longest: usize,
+    /// Whether the transport never waits, and what was read from it since it last had nothing.
+    never_waits: bool,
+    period: usize,
+    /// With how much space a period begins: [`IDLE`], or more if the transport never waits.
+    begin: usize,
 }
 
 impl Deframer {
@@ -74,7 +85,17 @@ impl Deframer {
             appetite: IDLE,
             habit: RECORD,
             longest: 0,
+            never_waits: false,
+            period: 0,
+            begin: IDLE,
         }
+    }
+
+    /// The transport returns at once if it has nothing, and then says so: from now on, no memory is
+    /// held while nothing comes.
+    #[cfg(any(test, feature = "tokio"))]
+    pub(crate) fn never_waits(&mut self) {
+        self.never_waits = true;
     }
 
     /// The handshake is complete: from now on, the buffer may take the room for fast reads.
@@ -103,6 +124,14 @@ impl Deframer {
     fn start_over(&mut self) {
         self.held = 0..0;
         self.pending = 0..0;
+        if self.never_waits {
+            let length = self.appetite.max(self.begin);
+            if self.buffer.len() < length {
+                self.buffer = Vec::new();
+                self.buffer = vec![0; length];
+            }
+            return;
+        }
         // If the small buffer was filled, that may have been all that there was.
         if self.buffer.len() <= IDLE {
             self.appetite = IDLE;
@@ -173,6 +202,28 @@ impl Deframer {
             _ => BUSY,
         };
         self.pending.end += count;
+        self.period = self.period.saturating_add(count);
+    }
+
+    /// Accounts for a read that found nothing.
+    pub(crate) fn filled_nothing(&mut self) {
+        if !self.never_waits {
+            return;
+        }
+        if self.period > 0 {
+            // One byte more than a message: a read that does not fill its space was the last one.
+            self.begin = self
+                .period
+                .saturating_add(1)
+                .min(RECORD)
+                .next_power_of_two()
+                .clamp(IDLE, RECORD);
+            self.period = 0;
+        }
+        if self.is_empty() && self.buffer.len() > IDLE {
+            self.appetite = IDLE;
+            self.buffer = Vec::new();
+        }
     }
 
     /// Returns the next record, if it is complete: its header, and the place of its body, where the
@@ -423,6 +474,40 @@ mod tests {
         assert_eq!(calls_for(&stream), 2);
         assert_eq!(calls_for(&record(DATA, &[7; 16_000])), 2);
         assert_eq!(calls_for(&stream), 3);
+    }
+
+    /// A message is read in one call if the one before was as long, and nothing is held between.
+    #[test]
+    fn a_transport_that_never_waits_gets_room_for_a_message() {
+        let mut deframer = connected();
+        deframer.never_waits();
+        let mut calls_for = |stream: &[u8]| {
+            let (mut rest, mut calls) = (stream, 0);
+            while !rest.is_empty() {
+                rest = &rest[read(&mut deframer, rest)..];
+                drain(&mut deframer);
+                calls += 1;
+            }
+            let space = deframer.space().len();
+            deframer.filled_nothing();
+            assert!(deframer.buffer.capacity() <= IDLE);
+            (calls, space)
+        };
+        let message = record(DATA, &[7; 1000]);
+        assert_eq!(calls_for(&message).0, 2);
+        assert_eq!([(); 3].map(|()| calls_for(&message)), [(1, 1024); 3]);
+        assert_eq!(calls_for(&record(DATA, &[7; 100])).0, 1);
+        assert_eq!(calls_for(&record(DATA, &[7; 100])), (1, IDLE));
+        assert_eq!(calls_for(&message).0, 2);
+        // A stream is read by several records at a time, also after a read that was short.
+        let stream = record(DATA, &[7; 16_000]).repeat(20);
+        assert!(calls_for(&stream).0 <= 10);
+        assert_eq!(calls_for(&message), (1, RECORD));
+        // What is not whole stays.
+        assert_eq!(read(&mut deframer, &message[..600]), 600);
+        deframer.filled_nothing();
+        assert_eq!(read(&mut deframer, &message[600..]), 405);
+        assert_eq!(drain(&mut deframer).len(), 1);
     }
 
     #[test]

@@ -13,25 +13,15 @@
 use core::fmt;
 use std::io::{self, BufRead, Read, Write};
 
-use crate::code_point::{CipherSuite, NamedGroup};
 use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
-use crate::handshake::{EarlyData, Negotiated};
-use crate::identity::Peer;
-use crate::secret::Secret;
-use crate::session::ExternalPsk;
+use crate::handshake::Negotiated;
 use crate::stream::clock::Clock;
 use crate::stream::collected::Collected;
 use crate::stream::split::{self, ReadHalf, Split, WriteHalf};
 use crate::stream::transport::{self, Transport};
 use crate::time::Now;
-
-/// RFC 9266, section 2.
-const CHANNEL_BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
-
-/// RFC 9266, section 2: the length in bytes.
-const CHANNEL_BINDING_LENGTH: usize = 32;
 
 /// A TLS 1.3 connection over the transport `S`: data written to it is encrypted and sent, received
 /// data is decrypted and read from it.
@@ -143,14 +133,14 @@ const CHANNEL_BINDING_LENGTH: usize = 32;
 /// ```
 pub struct Stream<S: Read + Write> {
     io: Transport<S>,
-    connection: Connection,
+    pub(super) connection: Connection,
     clock: Clock,
     /// When the transport was last read. What it delivered is processed as of then, without reading
     /// the clock for each record.
     now: Now,
     /// Kept here, as a failed connection forgets it.
-    negotiated: Negotiated,
-    early_data: Collected,
+    pub(super) negotiated: Negotiated,
+    pub(super) early_data: Collected,
     /// The transport's error that ended sending.
     broken: Option<Error>,
 }
@@ -179,6 +169,12 @@ impl<S: Read + Write> Stream<S> {
             early_data,
             broken: None,
         })
+    }
+
+    /// The transport returns `WouldBlock` instead of waiting.
+    #[cfg(feature = "tokio")]
+    pub(super) fn never_waits(&mut self) {
+        self.connection.never_waits();
     }
 
     /// Creates the stream of a connection whose handshake somebody else has driven.
@@ -287,101 +283,6 @@ impl<S: Read + Write> Stream<S> {
     /// Returns true if written data is gathered.
     pub fn is_corked(&self) -> bool {
         self.connection.is_corked()
-    }
-
-    /// Returns who the peer is, as proven by its certificate or key. For a client this is `None`
-    /// only if an [`external_psk`](Self::external_psk) was used; for a server, also if the client
-    /// was not asked, or sent neither a certificate nor a key.
-    pub fn peer(&self) -> Option<&Peer> {
-        self.negotiated.peer()
-    }
-
-    /// Returns the cipher suite that protects the records.
-    pub fn cipher_suite(&self) -> CipherSuite {
-        self.negotiated.cipher_suite()
-    }
-
-    /// Returns the group in which the keys were agreed.
-    pub fn group(&self) -> NamedGroup {
-        self.negotiated.group()
-    }
-
-    /// Returns the application protocol, if both sides support ALPN (RFC 7301).
-    pub fn alpn(&self) -> Option<&[u8]> {
-        self.negotiated.alpn()
-    }
-
-    /// Returns the DNS name that the client asked for, if any, in lower case.
-    pub fn server_name(&self) -> Option<&str> {
-        self.negotiated.server_name()
-    }
-
-    /// Returns true if this connection resumed an earlier one.
-    ///
-    /// [`peer`](Self::peer) is then who authenticated in that one, and was not asked again. A
-    /// server knows only the client's own certificate then, not those above it.
-    pub fn resumed(&self) -> bool {
-        self.negotiated.resumed()
-    }
-
-    /// Returns the external PSK with which both sides authenticated, if they did so. There is no
-    /// [`peer`](Self::peer) then.
-    pub fn external_psk(&self) -> Option<&ExternalPsk> {
-        self.negotiated.external_psk()
-    }
-
-    /// Returns the outcome of the client's early data: for a client, whether the server accepted
-    /// what was sent. Rejected data is not sent again automatically.
-    pub fn early_data(&self) -> EarlyData {
-        self.negotiated.early_data()
-    }
-
-    /// Returns, at a server, the early data that arrived before the handshake was complete, if
-    /// [`Server::accept`](crate::Server::accept) or [`Handshake::finish`](crate::Handshake::finish)
-    /// collected it. A second call returns nothing. What is not taken is read from the stream,
-    /// before the data that was sent later: so take it first to tell the two apart.
-    ///
-    /// The complete handshake proves that this client sent the data, on this connection, now. The
-    /// client may have sent the same data elsewhere too: see [`ReplayGuard`](crate::ReplayGuard).
-    pub fn take_early_data(&mut self) -> Vec<u8> {
-        self.early_data.take()
-    }
-
-    /// Derives keying material for the application: the same on both sides, and known to nobody
-    /// else (RFC 9846, 7.5).
-    ///
-    /// `label` names the use (RFC 5705, section 4), and `length` is in bytes.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Config`] if the label is empty or too long or if the length is 0 or too
-    /// large, or the error that the connection failed with.
-    pub fn export_keying_material(
-        &self,
-        label: impl AsRef<[u8]>,
-        context: impl AsRef<[u8]>,
-        length: usize,
-    ) -> Result<Secret, Error> {
-        self.connection
-            .export_keying_material(label.as_ref(), context.as_ref(), length)
-    }
-
-    /// Returns the channel binding `tls-exporter` (RFC 9266), which ties an authentication above
-    /// TLS, such as SCRAM, to this connection. It is the same on both sides, different for every
-    /// connection, and not secret.
-    ///
-    /// # Errors
-    ///
-    /// Returns the error that the connection failed with.
-    pub fn channel_binding(&self) -> Result<[u8; CHANNEL_BINDING_LENGTH], Error> {
-        let exported = self.connection.export_keying_material(
-            CHANNEL_BINDING_LABEL,
-            b"",
-            CHANNEL_BINDING_LENGTH,
-        )?;
-        let mut binding = [0; CHANNEL_BINDING_LENGTH];
-        binding.copy_from_slice(exported.expose());
-        Ok(binding)
     }
 
     /// Returns true if bytes wait to be sent, including the answer to a KeyUpdate, so that `flush`

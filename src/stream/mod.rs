@@ -7,7 +7,7 @@
 //!
 //! * `handshake.rs`: a handshake in progress, which can pause and continue.
 //! * `early_data.rs`: what is sent before it is complete; `collected.rs`: what a server received.
-//! * `blocking.rs`: the stream after it.
+//! * `blocking.rs`: the stream after it; `facts.rs`: what it tells of its connection.
 //! * `split.rs`: the two halves of a stream, for two threads.
 //! * `transport.rs`: bytes between the sans-IO core and the transport, for both; the meaning of the
 //!   transport's errors.
@@ -18,6 +18,7 @@ mod blocking;
 mod clock;
 mod collected;
 mod early_data;
+mod facts;
 mod handshake;
 mod split;
 #[cfg(feature = "tokio")]

@@ -41,6 +41,7 @@ pub(super) trait Outgoing {
 pub(super) trait Incoming {
     fn input(&mut self) -> &mut [u8];
     fn received(&mut self, count: usize);
+    fn received_nothing(&mut self);
     fn received_end(&mut self);
 }
 
@@ -67,6 +68,10 @@ macro_rules! incoming {
 
             fn received(&mut self, count: usize) {
                 self.received(count);
+            }
+
+            fn received_nothing(&mut self) {
+                self.received_nothing();
             }
 
             fn received_end(&mut self) {
@@ -107,9 +112,13 @@ pub(super) fn attempt(io: &mut impl Write, connection: &mut impl Outgoing) {
 
 /// Receives once: some bytes, or the end.
 pub(super) fn receive(io: &mut impl Read, connection: &mut impl Incoming) -> io::Result<()> {
-    match retry(|| io.read(connection.input()))? {
-        0 => connection.received_end(),
-        count => connection.received(count),
+    match retry(|| io.read(connection.input())) {
+        Ok(0) => connection.received_end(),
+        Ok(count) => connection.received(count),
+        Err(error) => {
+            connection.received_nothing();
+            return Err(error);
+        }
     }
     Ok(())
 }

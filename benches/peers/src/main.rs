@@ -153,7 +153,8 @@ fn main() {
         table::render(&names, reference, &[loopback::block(figures.remove(0))])
     });
     let tokio = options.measures(Group::Tokio).then(|| {
-        let stacks = stack::asynchronous(&credentials);
+        let mut stacks = stack::asynchronous(&credentials);
+        stacks.retain(|stack| options.includes(&stack.name()));
         let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
         let runtime = asynchronous::runtime();
         let measures = [

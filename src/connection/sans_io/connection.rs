@@ -197,6 +197,17 @@ impl Connection {
         self.receiver.records.ended = true;
     }
 
+    /// Tells the connection that nothing was received.
+    pub(crate) fn received_nothing(&mut self) {
+        self.receiver.records.deframer.filled_nothing();
+    }
+
+    /// The transport never waits: it is always told whether something was received.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn never_waits(&mut self) {
+        self.receiver.records.deframer.never_waits();
+    }
+
     /// Returns true for a server to which no client has sent anything.
     pub(crate) fn is_untouched_server(&self) -> bool {
         self.receiver.is_untouched_server()

@@ -34,6 +34,10 @@ impl ReceiveHalf {
         self.receiver.records.received(count);
     }
 
+    pub(crate) fn received_nothing(&mut self) {
+        self.receiver.records.deframer.filled_nothing();
+    }
+
     pub(crate) fn received_end(&mut self) {
         self.receiver.records.ended = true;
     }

@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, tcp};
 
 use crate::handshake::Negotiated;
 use crate::stream::split::{Pair, ReadHalf, Split, WriteHalf};
-use crate::stream::tokio::polled::{Caller, Polled};
+use crate::stream::tokio::polled::Polled;
 
 /// An async transport that can be split into a reader and a writer, for
 /// [`AsyncStream::into_split`](crate::AsyncStream::into_split).
@@ -146,7 +146,7 @@ impl<R: AsyncRead + Unpin> AsyncReadHalf<R> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut ReadHalf<Polled<R>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.get_mut().begin(Caller::Task(cx.waker().clone()));
+        self.0.get_mut().begin(cx.waker());
         let result = call(&mut self.0);
         let polled = self.0.get_mut().end(result);
         if polled.is_pending() {
@@ -267,14 +267,13 @@ impl<W: AsyncWrite + Unpin> AsyncWriteHalf<W> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut WriteHalf<Polled<W>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0
-            .with_io(|io| io.begin(Caller::Task(cx.waker().clone())));
+        self.0.with_io(|io| io.begin(cx.waker()));
         let mut polled = Poll::Pending;
         let result = call(&mut self.0);
         self.0.with_io(|io| {
             polled = io.end(result);
             if polled.is_pending() {
-                io.begin(Caller::Waiting);
+                io.wait();
             }
         });
         polled
@@ -319,7 +318,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for AsyncWriteHalf<W> {
 impl<W: AsyncWrite + Unpin> Drop for AsyncWriteHalf<W> {
     /// No task waits any more, so the other half may send the alert, and the last attempt is made.
     fn drop(&mut self) {
-        self.0.with_io(|io| io.begin(Caller::Nobody));
+        self.0.with_io(|io| io.forget());
     }
 }
 

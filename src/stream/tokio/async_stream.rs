@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::session::ExternalPsk;
 use crate::stream::blocking::Stream;
 use crate::stream::tokio::async_split::{self, AsyncReadHalf, AsyncSplit, AsyncWriteHalf};
-use crate::stream::tokio::polled::{Caller, Polled};
+use crate::stream::tokio::polled::Polled;
 
 /// A TLS 1.3 connection over the async transport `S`: [`Stream`] for async programs.
 ///
@@ -63,7 +63,8 @@ pub struct AsyncStream<S: AsyncRead + AsyncWrite + Unpin> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
-    pub(super) fn new(stream: Stream<Polled<S>>) -> Self {
+    pub(super) fn new(mut stream: Stream<Polled<S>>) -> Self {
+        stream.never_waits();
         Self {
             stream,
             writer: None,
@@ -241,9 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Stream<Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.stream
-            .get_mut()
-            .begin(Caller::Task(cx.waker().clone()));
+        self.stream.get_mut().begin(cx.waker());
         let result = call(&mut self.stream);
         let polled = self.stream.get_mut().end(result);
         self.writer = polled.is_pending().then(|| cx.waker().clone());
@@ -255,24 +254,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Stream<Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        let waker = cx.waker().clone();
         let alone = self
             .writer
             .as_ref()
-            .is_none_or(|writer| writer.will_wake(&waker));
-        self.stream.get_mut().begin(if alone {
-            Caller::Task(waker)
+            .is_none_or(|writer| writer.will_wake(cx.waker()));
+        let io = self.stream.get_mut();
+        if alone {
+            io.begin(cx.waker());
         } else {
-            Caller::Reader(waker)
-        });
+            io.begin_reading(cx.waker());
+        }
         let result = call(&mut self.stream);
         let polled = self.stream.get_mut().end(result);
         if polled.is_pending() && alone && self.stream.wants_write() {
-            self.stream
-                .get_mut()
-                .begin(Caller::Task(cx.waker().clone()));
+            self.stream.get_mut().begin(cx.waker());
             self.stream.send_meanwhile();
-            self.stream.get_mut().begin(Caller::Nobody);
+            self.stream.get_mut().forget();
         }
         polled
     }

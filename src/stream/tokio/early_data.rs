@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::stream::early_data::EarlyDataWriter;
-use crate::stream::tokio::polled::{Caller, Polled};
+use crate::stream::tokio::polled::Polled;
 
 /// Sends early data (client) or the answer to it (server): see
 /// [`AsyncHandshake::early_data`](crate::AsyncHandshake::early_data).
@@ -30,7 +30,7 @@ impl<S> AsyncEarlyDataWriter<'_, S> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut EarlyDataWriter<'_, Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.io.begin(Caller::Task(cx.waker().clone()));
+        self.0.io.begin(cx.waker());
         let result = call(&mut self.0);
         self.0.io.end(result)
     }

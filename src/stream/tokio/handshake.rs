@@ -23,7 +23,7 @@ use crate::stream::clock::Clock;
 use crate::stream::handshake::{Handshake, Stop};
 use crate::stream::tokio::async_stream::AsyncStream;
 use crate::stream::tokio::early_data::AsyncEarlyDataWriter;
-use crate::stream::tokio::polled::{Caller, Polled};
+use crate::stream::tokio::polled::Polled;
 
 /// A handshake in progress over the async transport `S`.
 ///
@@ -370,7 +370,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncHandshake<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stop, Error>> {
-        self.0.get_mut().begin(Caller::Task(cx.waker().clone()));
+        self.0.get_mut().begin(cx.waker());
         let result = self.0.drive();
         let pause = match &result {
             Ok(Stop::Pause(kind)) => Err(io::Error::from(*kind)),

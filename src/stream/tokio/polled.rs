@@ -9,16 +9,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::stream::transport;
 
 /// For whom the transport is called.
-#[derive(Debug, Default)]
-pub(super) enum Caller {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
     /// For nobody who could wait: each call is one attempt.
-    #[default]
     Nobody,
-    /// For this task, which waits if the transport is not ready.
-    Task(Waker),
-    /// For this task, which reads while another task waits to write. The transport remembers one
-    /// task for each direction, so this one must not write.
-    Reader(Waker),
+    /// For a task, which waits if the transport is not ready.
+    Task,
+    /// For a task that reads while another one waits to write. The transport remembers one task for
+    /// each direction, so this one must not write.
+    Reader,
     /// For nobody, while a task waits to write.
     Waiting,
 }
@@ -28,6 +27,8 @@ pub(super) enum Caller {
 pub(super) struct Polled<S> {
     io: S,
     caller: Caller,
+    /// The task, kept from call to call because it is nearly always the same.
+    task: Waker,
     /// An error of the transport's own that has the kind of a pause. The streams take it for one;
     /// nobody would wake the task, however.
     error: Option<io::Error>,
@@ -38,6 +39,7 @@ impl<S> Polled<S> {
         Self {
             io,
             caller: Caller::Nobody,
+            task: Waker::noop().clone(),
             error: None,
         }
     }
@@ -54,10 +56,27 @@ impl<S> Polled<S> {
         self.io
     }
 
-    /// The following calls are for `caller`.
-    pub(super) fn begin(&mut self, caller: Caller) {
-        self.caller = caller;
+    /// The following calls are for this task.
+    pub(super) fn begin(&mut self, task: &Waker) {
+        self.task.clone_from(task);
+        self.caller = Caller::Task;
         self.error = None;
+    }
+
+    /// The following calls are for this task, which reads while another one waits to write.
+    pub(super) fn begin_reading(&mut self, task: &Waker) {
+        self.begin(task);
+        self.caller = Caller::Reader;
+    }
+
+    /// A task waits to write. Until its next call, nobody else does.
+    pub(super) fn wait(&mut self) {
+        self.caller = Caller::Waiting;
+    }
+
+    /// No task waits to write.
+    pub(super) fn forget(&mut self) {
+        self.caller = Caller::Nobody;
     }
 
     /// The calls are done. Returns the meaning of their result for the task.
@@ -89,8 +108,8 @@ impl<S> Polled<S> {
 
 impl<S: AsyncRead + Unpin> Read for Polled<S> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let waker = match &self.caller {
-            Caller::Task(waker) | Caller::Reader(waker) => waker,
+        let waker = match self.caller {
+            Caller::Task | Caller::Reader => &self.task,
             Caller::Nobody | Caller::Waiting => Waker::noop(),
         };
         let mut out = ReadBuf::new(out);
@@ -104,10 +123,10 @@ impl<S: AsyncWrite + Unpin> Polled<S> {
         &mut self,
         poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let waker = match &self.caller {
-            Caller::Task(waker) => waker,
+        let waker = match self.caller {
+            Caller::Task => &self.task,
             Caller::Nobody => Waker::noop(),
-            Caller::Reader(_) | Caller::Waiting => return Err(io::ErrorKind::WouldBlock.into()),
+            Caller::Reader | Caller::Waiting => return Err(io::ErrorKind::WouldBlock.into()),
         };
         let polled = poll(Pin::new(&mut self.io), &mut Context::from_waker(waker));
         self.ready(polled)

@@ -27,6 +27,8 @@ pub(crate) mod sans_io {
 
         pub(crate) fn received(&mut self, _: usize) {}
 
+        pub(crate) fn received_nothing(&mut self) {}
+
         pub(crate) fn received_end(&mut self) {}
 
         pub(crate) fn output(&self) -> &[u8] {

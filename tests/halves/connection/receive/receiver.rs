@@ -55,6 +55,8 @@ impl Deframer {
     }
 
     pub(crate) fn consume(&mut self, _: usize) {}
+
+    pub(crate) fn filled_nothing(&mut self) {}
 }
 
 impl Receiver {
