@@ -169,6 +169,9 @@ pub use stream::{
     AsyncWriteHalf,
 };
 pub use stream::{EarlyDataWriter, Handshake, Pair, Progress, ReadHalf, Split, Stream, WriteHalf};
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub use stream::{HyperConnector, HyperStream};
 pub use time::Now;
 
 #[doc = include_str!("guide.md")]

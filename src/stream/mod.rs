@@ -34,3 +34,5 @@ pub use tokio::{
     AsyncEarlyDataWriter, AsyncHandshake, AsyncProgress, AsyncReadHalf, AsyncSplit, AsyncStream,
     AsyncWriteHalf,
 };
+#[cfg(feature = "hyper")]
+pub use tokio::{HyperConnector, HyperStream};

@@ -15,15 +15,20 @@
 //!
 //! * `polled.rs`: the transport.
 //! * `handshake.rs`: handshakes, whose time limit is kept by the runtime's timer.
+//! * `hyper.rs` (feature `hyper`): a connector for hyper's clients.
 //! * `async_stream.rs`, `async_split.rs`, `early_data.rs`: what async programs hold.
 
 mod async_split;
 mod async_stream;
 mod early_data;
 mod handshake;
+#[cfg(feature = "hyper")]
+mod hyper;
 mod polled;
 
 pub use async_split::{AsyncReadHalf, AsyncSplit, AsyncWriteHalf};
 pub use async_stream::AsyncStream;
 pub use early_data::AsyncEarlyDataWriter;
 pub use handshake::{AsyncHandshake, AsyncProgress};
+#[cfg(feature = "hyper")]
+pub use hyper::{HyperConnector, HyperStream};

@@ -1,0 +1,59 @@
+//! A web server with axum, over HTTP/1.1 and HTTP/2.
+//!
+//! ```text
+//! cargo run --package apps --bin web -- --pki /tmp/pki
+//! curl --cacert /tmp/pki/ca.pem https://localhost:8443/
+//! curl --cacert /tmp/pki/ca.pem --cert /tmp/pki/client.pem --key /tmp/pki/client.key \
+//!     https://localhost:8443/
+//! ```
+//!
+//! If the folder holds no PKI, one is made there. The first request is from nobody, the second one
+//! from alice. Control-C ends the server when all requests are answered.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use apps::listener::{Client, Listener};
+use apps::pki::{self, Failure};
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::routing::{get, post};
+use clap::Parser;
+use tokio::net::TcpListener;
+
+#[derive(Parser)]
+struct Options {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// The folder with ca.pem, server.pem and server.key
+    #[arg(long)]
+    pki: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    pki::ensure(&options.pki, &["localhost", "127.0.0.1"])?;
+    let server = pki::server(&options.pki, &["h2", "http/1.1"])?;
+    let listener = Listener::new(TcpListener::bind(options.listen).await?, server)?;
+    println!("https://{}/", axum::serve::Listener::local_addr(&listener)?);
+
+    let app = Router::new()
+        .route("/", get(hello))
+        .route("/echo", post(async |body: String| body));
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<Client>(),
+    )
+    .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
+    .await?;
+    Ok(())
+}
+
+async fn hello(ConnectInfo(client): ConnectInfo<Client>, request: Request) -> String {
+    let who = client
+        .peer
+        .map_or_else(|| "nobody".to_owned(), |peer| peer.subject().to_string());
+    format!("hello, {who}, by {:?}\n", request.version())
+}

@@ -1,0 +1,168 @@
+//! axum's server, hyper's client and tonic, over HTTP/1.1 and HTTP/2.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use apps::listener::{Client, Listener};
+use apps::pki;
+use apps::rpc::{self, Greeter};
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::routing::{get, post};
+use fleeting::{HyperConnector, Peer};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Version};
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
+use tonic::transport::{Endpoint, Server};
+
+/// A folder with a PKI, which is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("fleeting-{name}-{}", std::process::id()));
+        pki::ensure(&path, &["localhost", "127.0.0.1", "::1"]).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn serve(folder: &Folder, alpn: &[&str]) -> SocketAddr {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let listener = Listener::new(tcp, pki::server(&folder.0, alpn).unwrap()).unwrap();
+    let hello = async |ConnectInfo(client): ConnectInfo<Client>, request: Request| {
+        assert!(client.address.ip().is_loopback());
+        let who = client.peer.map(|peer| peer.subject().to_string());
+        format!("{who:?} by {:?}", request.version())
+    };
+    let app = Router::new()
+        .route("/", get(hello))
+        .route("/echo", post(async |body: axum::body::Bytes| body))
+        .layer(DefaultBodyLimit::disable());
+    let app = app.into_make_service_with_connect_info::<Client>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+type Requests = legacy::Client<HyperConnector, Full<Bytes>>;
+
+fn requests(folder: &Folder, alpn: &[&str]) -> Requests {
+    let connector = HyperConnector::new(pki::client(&folder.0, alpn).unwrap());
+    legacy::Client::builder(TokioExecutor::new()).build(connector)
+}
+
+async fn request(client: &Requests, method: Method, uri: String, body: Bytes) -> (Version, Bytes) {
+    let request = hyper::Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(Full::new(body))
+        .unwrap();
+    let response = client.request(request).await.unwrap();
+    assert!(response.status().is_success(), "{response:?}");
+    let server = response.extensions().get::<Peer>().unwrap();
+    assert_eq!(server.names(), ["localhost", "127.0.0.1", "::1"]);
+    let version = response.version();
+    (
+        version,
+        response.into_body().collect().await.unwrap().to_bytes(),
+    )
+}
+
+#[tokio::test]
+async fn alpn_decides_on_the_version_of_http() {
+    let folder = Folder::new("alpn");
+    let both: &[&str] = &["h2", "http/1.1"];
+    for (server, client, expected) in [
+        (both, both, Version::HTTP_2),
+        (both, &both[..1], Version::HTTP_2),
+        (both, &both[1..], Version::HTTP_11),
+        (&both[1..], both, Version::HTTP_11),
+    ] {
+        let port = serve(&folder, server).await.port();
+        let client = requests(&folder, client);
+        let large = Bytes::from(vec![7; 3_000_000]);
+        for host in ["localhost", "127.0.0.1"] {
+            let uri = format!("https://{host}:{port}");
+            let (version, text) =
+                request(&client, Method::GET, format!("{uri}/"), Bytes::new()).await;
+            assert_eq!(version, expected);
+            assert_eq!(text, format!("Some(\"CN=alice\") by {expected:?}"));
+            let echo = request(&client, Method::POST, format!("{uri}/echo"), large.clone()).await;
+            assert!(echo == (expected, large.clone()));
+        }
+    }
+}
+
+/// Many requests share connections, and all are answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_requests_at_once() {
+    let folder = Folder::new("many");
+    for alpn in [&["h2"], &["http/1.1"]] {
+        let port = serve(&folder, alpn).await.port();
+        let client = requests(&folder, alpn);
+        let all: Vec<_> = (0..200_usize)
+            .map(|number| {
+                let client = client.clone();
+                tokio::spawn(async move {
+                    let body = Bytes::from(vec![number as u8; number * 300]);
+                    let uri = format!("https://localhost:{port}/echo");
+                    let (_, echo) = request(&client, Method::POST, uri, body.clone()).await;
+                    assert!(echo == body, "{number}");
+                })
+            })
+            .collect();
+        for one in all {
+            one.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_gets_no_request() {
+    let (ours, theirs) = (Folder::new("ours"), Folder::new("theirs"));
+    let port = serve(&theirs, &["h2"]).await.port();
+    let error = requests(&ours, &["h2"])
+        .get(format!("https://localhost:{port}/").parse().unwrap())
+        .await
+        .unwrap_err();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    // Both authorities have the same name, and another key.
+    assert!(
+        cause
+            .to_string()
+            .contains("a signature on its path is wrong"),
+        "{cause}"
+    );
+}
+
+#[tokio::test]
+async fn tonic_calls_by_our_connector() {
+    let folder = Folder::new("tonic");
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = tcp.local_addr().unwrap().port();
+    let listener = Listener::new(tcp, pki::server(&folder.0, &["h2"]).unwrap()).unwrap();
+    tokio::spawn(
+        Server::builder()
+            .add_service(Greeter)
+            .serve_with_incoming(rpc::incoming(listener)),
+    );
+    let connector = HyperConnector::new(pki::client(&folder.0, &["h2"]).unwrap());
+    let endpoint = Endpoint::from_shared(format!("http://localhost:{port}")).unwrap();
+    let channel = endpoint.connect_with_connector(connector).await.unwrap();
+    for name in ["one", "two"] {
+        let answer = rpc::greet(channel.clone(), name).await.unwrap();
+        assert_eq!(answer, format!("hello, {name}: you are CN=alice"));
+    }
+}
