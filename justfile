@@ -23,7 +23,7 @@ clippy:
 
 # Builds the documentation; a broken link is an error
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features tokio
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features hyper
 
 # Runs all tests that need only Rust and its linker
 test *args:
@@ -53,7 +53,7 @@ loom:
 # Tests the async streams, their documentation's examples, and what their halves share
 tokio:
     cargo test --locked --features tokio --test tokio --test halves
-    cargo test --locked --features tokio --doc tokio
+    cargo test --locked --features hyper --doc tokio
 
 # Like `test`, but optimized: overflow checks and debug assertions are off
 test-release *args:
@@ -71,7 +71,7 @@ no-default-features *args:
 # dependencies are on.
 # Lints every combination of the features; runs the unit tests with none, and with `accelerate` alone
 features:
-    for features in "" accelerate authority secp256r1 tokio accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
+    for features in "" accelerate authority secp256r1 tokio hyper accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
         echo "features: $features"; \
         cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings; \
         cargo clippy --locked --all-targets --no-default-features --features "$features" -- -D warnings; \
@@ -134,6 +134,16 @@ examples:
     cargo run --locked --release --example psk
     cargo run --locked --release --example remote_signer
     cargo run --locked --release --features tokio --example async_echo
+
+# Tests fleeting in applications: HTTP with axum and hyper, gRPC with tonic (a package of its own)
+apps:
+    cargo clippy --locked --package apps --all-targets -- -D warnings
+    cargo test --locked --package apps
+    cargo run --locked --package apps --bin grpc
+
+# Tests the applications against other people's programs (CONTRIBUTING.md says what to install)
+apps-peers *args:
+    cargo test --locked --package apps --tests {{args}} -- --ignored
 
 # Tests against openssl, gnutls, go, node and curl (CONTRIBUTING.md says what to install)
 peers *args:
