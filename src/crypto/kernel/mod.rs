@@ -9,6 +9,7 @@
 //! x86_64/setup.rs     the key schedule, the powers of H
 //! width.rs            the three widths
 //! elsewhere.rs        the same face on other targets, and without the feature: no key is ever made
+//! signal.rs           for tests: signals, which save the registers to memory
 //! ```
 //!
 //! `aes-gcm` is always compiled in too, and the tests compare the kernel with it. Unlike `aes-gcm`,
@@ -18,6 +19,12 @@
 
 #[cfg(not(all(feature = "accelerate", target_arch = "x86_64")))]
 mod elsewhere;
+#[cfg(all(test, target_os = "linux"))]
+#[expect(
+    unsafe_code,
+    reason = "installing a signal handler, and raising the signal"
+)]
+pub(crate) mod signal;
 #[cfg(all(test, feature = "accelerate", target_arch = "x86_64"))]
 mod tests;
 mod width;
