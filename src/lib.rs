@@ -99,8 +99,8 @@
 //! [RFC 9846]: https://www.rfc-editor.org/rfc/rfc9846
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(not(feature = "accelerate"), forbid(unsafe_code))]
-#![cfg_attr(feature = "accelerate", deny(unsafe_code))]
+#![cfg_attr(not(any(feature = "accelerate", test)), forbid(unsafe_code))]
+#![cfg_attr(any(feature = "accelerate", test), deny(unsafe_code))]
 #![warn(missing_docs, rust_2018_idioms, unreachable_pub)]
 #![cfg_attr(
     not(test),

@@ -161,10 +161,10 @@ impl AeadKey {
     ) -> Option<()> {
         scrubbed_record(self.suite(), || {
             key.decrypt_inout_detached(nonce.into(), aad, (&mut *buffer).into(), tag.into())
+                .ok()?;
+            head.copy_from_slice(buffer.get(..head.len())?);
+            Some(())
         })
-        .ok()?;
-        head.copy_from_slice(buffer.get(..head.len())?);
-        Some(())
     }
 
     /// Like [`seal`](Self::seal), without a head: the plaintext is in `buffer`.

@@ -7,6 +7,9 @@
 //! 3. At each pause the child's heap and stacks are searched for what it has dropped by then: for
 //!    the bytes themselves, expanded AEAD keys, the pads of HMAC, the halves of an Ed25519 key.
 //!
+//! In the child, signals arrive after the calls: on an alternate stack, and on the thread's own.
+//! What is in a register when a call has returned is then in memory.
+//!
 //! What is still alive must be found, which proves that the search works. It runs from another
 //! process so that neither it nor what it looks for leaves traces in the searched memory.
 
@@ -15,6 +18,7 @@ mod streams;
 
 use core::any::Any;
 use core::time::Duration;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -37,6 +41,8 @@ use crate::crypto::aead::AeadKey;
 use crate::crypto::hash::HashAlgorithm;
 use crate::crypto::hkdf::Prk;
 use crate::crypto::hmac::HmacKey;
+use crate::crypto::kernel::CLEARED;
+use crate::crypto::kernel::signal::{SignalStack, raise_here};
 use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::random;
 use crate::crypto::signature::SigningKey;
@@ -88,7 +94,7 @@ impl TryCryptoRng for Seeded {}
 
 /// Runs a script: either the recording here, or the child that is searched.
 trait Run {
-    /// Attributes the secrets dropped since the last call to `what`.
+    /// Attributes the secrets dropped since the last call to `what`. In the child, signals arrive.
     fn dropped(&mut self, what: &'static str);
 
     /// Marks a point where the child waits to be searched.
@@ -517,6 +523,8 @@ impl Pair {
 }
 
 fn deliver(from: &mut Connection, to: &mut Connection, rng: &mut Seeded) {
+    // What there is to send was written just now.
+    signal();
     while !from.output().is_empty() {
         let space = to.input();
         let count = space.len().min(from.output().len());
@@ -525,8 +533,10 @@ fn deliver(from: &mut Connection, to: &mut Connection, rng: &mut Seeded) {
         from.sent(count);
         // The next call returns a failure.
         while let Ok(Status::Data | Status::EarlyData) = to.process(now(), rng) {
+            signal();
             to.consume(usize::MAX);
         }
+        signal();
     }
 }
 
@@ -649,7 +659,7 @@ fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
 
 type Script = fn(&Path, &mut dyn Run);
 
-const SCRIPTS: [(&str, Option<Suite>, Script); 7] = [
+const SCRIPTS: [(&str, Option<Suite>, Script); 8] = [
     ("types", None, types),
     ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| {
         conversation(Suite::Aes128GcmSha256, keys, run)
@@ -671,6 +681,9 @@ const SCRIPTS: [(&str, Option<Suite>, Script); 7] = [
     ("halves", Some(Suite::Aes128GcmSha256), |keys, run| {
         streams::halves(Suite::Aes128GcmSha256, keys, run)
     }),
+    ("panic", Some(Suite::ChaCha20Poly1305Sha256), |keys, run| {
+        streams::panicking(Suite::ChaCha20Poly1305Sha256, keys, run)
+    }),
 ];
 
 const VARIABLE: &str = "FLEETING_TEST_REMAINS";
@@ -679,7 +692,9 @@ const VARIABLE: &str = "FLEETING_TEST_REMAINS";
 struct Searched;
 
 impl Run for Searched {
-    fn dropped(&mut self, _: &'static str) {}
+    fn dropped(&mut self, _: &'static str) {
+        signal();
+    }
 
     fn pause(&mut self) {
         println!("\npaused");
@@ -687,10 +702,30 @@ impl Run for Searched {
     }
 }
 
+thread_local! {
+    /// In the child: the alternate stacks of the signals so far, and of the next one.
+    static SIGNALS: RefCell<Vec<SignalStack>> = const { RefCell::new(Vec::new()) };
+}
+
+/// In the child, two signals arrive: one is handled on an alternate stack, which is kept, and one
+/// on the thread's own stack.
+fn signal() {
+    SIGNALS.with_borrow_mut(|stacks| {
+        if let Some(next) = stacks.last_mut() {
+            next.raise();
+            raise_here();
+            stacks.push(SignalStack::new());
+        }
+    });
+}
+
 /// Does nothing unless it runs as the child of another test of this file.
 #[test]
 fn child() {
     if let Ok(value) = std::env::var(VARIABLE) {
+        if CLEARED {
+            SIGNALS.set(vec![SignalStack::new()]);
+        }
         let (name, keys) = value.split_once(':').unwrap();
         let (.., script) = SCRIPTS.iter().find(|(script, ..)| *script == name).unwrap();
         script(Path::new(keys), &mut Searched);
@@ -907,4 +942,10 @@ fn of_what_is_gathered() {
 #[test]
 fn of_a_half() {
     search("halves");
+}
+
+/// A panic drops a stream that is in use.
+#[test]
+fn of_a_panic() {
+    search("panic");
 }

@@ -32,6 +32,7 @@ mod x25519;
 use crate::code_point::NamedGroup;
 use crate::crypto::backend::{Backend, backend};
 use crate::crypto::random::Rng;
+use crate::crypto::scrub::scrubbed;
 use crate::error::{Fault, Illegal};
 use crate::secret::Secret;
 
@@ -275,10 +276,12 @@ fn agree_x25519(
 /// shared secret and the X25519 shared secret".
 fn concatenate(ml_kem: &Secret, x25519: &Secret) -> Secret {
     let (first, second) = (ml_kem.expose(), x25519.expose());
-    Secret::filled(first.len() + second.len(), |out| {
-        let (head, tail) = out.split_at_mut(first.len());
-        head.copy_from_slice(first);
-        tail.copy_from_slice(second);
+    scrubbed(|| {
+        Secret::filled(first.len() + second.len(), |out| {
+            let (head, tail) = out.split_at_mut(first.len());
+            head.copy_from_slice(first);
+            tail.copy_from_slice(second);
+        })
     })
 }
 

@@ -1,10 +1,14 @@
-//! [`scrubbed`]: overwrites the stack after a call that worked on a secret.
+//! [`scrubbed`]: overwrites the stack after a call that worked on a secret, and clears registers.
 //!
 //! The dependencies wipe what they own when it is dropped, but not what the compiler spills, moves
 //! or returns by value: copies of keys stay in dead stack frames until something else happens to
 //! overwrite them. So each call with a secret goes through here. It runs in a frame of its own, and
 //! then a frame at the same place, as deep as any of those calls was measured to go, is filled with
 //! zeros.
+//!
+//! Copies of keys also stay in vector registers, which a signal handler's frame would save to
+//! memory. So those are cleared. Copying a secret by itself leaves it in registers too, unless a
+//! call that goes through here follows before the application runs again.
 //!
 //! The closure should leave its result on the heap, by filling a `Secret` or returning a `Box`:
 //! what it returns by value is copied into the caller's frame, which is not overwritten.
@@ -13,7 +17,7 @@
 //! round keys for each. Overwriting once for each key, when it is dropped, would be cheaper, and
 //! was tried. By then a copy may be in a frame that is still alive, in room that nothing writes to
 //! (a `None`, a small variant), and moves with it. It costs about 100 ns a record, and about 7 ns
-//! with our own kernel. An AEAD that wipes its own spills is called directly.
+//! with our own kernel. An AEAD that wipes its own spills and registers is called directly.
 //!
 //! The required depth depends on how much the compiler optimizes. `just scrub-levels` measures it
 //! at each level.
@@ -21,7 +25,7 @@
 use zeroize::optimization_barrier;
 
 use crate::crypto::hash::HashAlgorithm;
-use crate::crypto::kernel::Width;
+use crate::crypto::kernel::{Width, clear_registers};
 use crate::crypto::suite::Suite;
 
 /// Returns how many bytes of stack to overwrite: `fully` at level 3, `partly` at the other levels
@@ -88,7 +92,7 @@ const KERNEL: [usize; 3] = if cfg!(target_feature = "avx512f") {
     ]
 };
 
-/// Runs `f`, then overwrites the stack that it used.
+/// Runs `f`, then clears the registers and overwrites the stack that it used.
 pub(crate) fn scrubbed<T>(f: impl FnOnce() -> T) -> T {
     scrubbed_to::<DEEP, T>(f)
 }
@@ -144,6 +148,8 @@ fn scrubbed_to<const DEPTH: usize, T>(f: impl FnOnce() -> T) -> T {
     if tests::OFF.get() {
         return result;
     }
+    // First, because this saves what calls must preserve to the stack.
+    clear_registers();
     overwrite::<DEPTH>();
     result
 }

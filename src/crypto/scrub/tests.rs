@@ -22,7 +22,7 @@ pub(super) fn note(stack: &[u8]) {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::{BTreeMap, HashMap, HashSet};
     use std::ops::Range;
 
     use aes_gcm::aes::cipher::{BlockCipherEncrypt, KeyInit};
@@ -35,7 +35,8 @@ mod linux {
     use crate::crypto::backend::Backend;
     use crate::crypto::hkdf::Prk;
     use crate::crypto::hmac::HmacKey;
-    use crate::crypto::kernel::GcmKey;
+    use crate::crypto::kernel::signal::SignalStack;
+    use crate::crypto::kernel::{CLEARED, GcmKey};
     use crate::crypto::key_exchange::{EphemeralKey, Group, respond, respond_on};
     use crate::crypto::random::SystemRandom;
     use crate::crypto::signature::SigningKey;
@@ -580,6 +581,59 @@ mod linux {
                 *left > 0,
                 "{kind}: leaves nothing, although nothing is overwritten"
             );
+        }
+        assert!(left.values().filter(|left| **left > 0).count() >= 8);
+    }
+
+    /// A signal that arrives after a call finds no secret in the registers, which the handler's
+    /// frame saves to memory.
+    #[test]
+    fn nothing_stays_in_registers() {
+        // How many calls leave secrets when the registers are not cleared, by kind of call.
+        let mut left = BTreeMap::<String, usize>::new();
+        for Call {
+            name,
+            call,
+            secrets,
+            ..
+        } in calls()
+        {
+            // General registers have 8 bytes.
+            let pieces: HashSet<_> = secrets
+                .iter()
+                .flat_map(|secret| secret.as_chunks::<8>().0)
+                .collect();
+            let found = |off| {
+                let mut stack = SignalStack::new();
+                let call = call();
+                // What making the call leaves is not its own.
+                clear_registers();
+                OFF.set(off);
+                call();
+                let stack = stack.raise();
+                OFF.set(false);
+                let windows = stack.windows(8);
+                windows
+                    .filter(|window| pieces.contains(&<[u8; 8]>::try_from(*window).unwrap()))
+                    .count()
+            };
+            let kind = name.split(':').next().unwrap().to_owned();
+            *left.entry(kind).or_default() += found(true);
+            let found = found(false);
+            assert!(
+                found == 0 || !CLEARED,
+                "{name} leaves pieces of secrets in registers"
+            );
+        }
+        println!("{left:#?}");
+        // Otherwise this test sees nothing.
+        for (kind, left) in &left {
+            if kind.contains("record, None") {
+                assert!(
+                    *left > 0,
+                    "{kind}: leaves nothing, although nothing is cleared"
+                );
+            }
         }
         assert!(left.values().filter(|left| **left > 0).count() >= 8);
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{Dropped, Identity, Pair, Run, Seeded, connect, now, pem};
+use super::{Dropped, Identity, Pair, Run, Seeded, connect, now, pem, signal};
 use crate::client::Client;
 use crate::connection::{Connection, Status};
 use crate::crypto::random;
@@ -120,11 +120,13 @@ pub(super) fn gathering(suite: Suite, keys: &Path, run: &mut dyn Run) {
         back.write_all(server.output()).unwrap();
         server.sent(usize::MAX);
         assert_eq!(tls.read(&mut [0; 10]).unwrap(), 6);
+        signal();
         say(tls, 100);
         there.0.lock().unwrap().clear();
     }
     let [mut flushed, dropped, taken] = scenes;
     flushed.tls.flush().unwrap();
+    signal();
     drop(dropped.tls);
     drop(taken.tls.into_inner());
     run.dropped("what was gathered");
@@ -148,6 +150,7 @@ pub(super) fn halves(suite: Suite, keys: &Path, run: &mut dyn Run) {
     let (mut reader, mut writer) = tls.into_split().unwrap();
     writer.write_all(b"some").unwrap();
     writer.rekey().unwrap();
+    signal();
     writer.write_all(b"more").unwrap();
     run.dropped("the handshake");
     run.pause();
@@ -169,6 +172,7 @@ pub(super) fn halves(suite: Suite, keys: &Path, run: &mut dyn Run) {
     back.0.lock().unwrap().extend_from_slice(server.output());
     let mut text = [0; 7];
     reader.read_exact(&mut text).unwrap();
+    signal();
     assert_eq!(&text, b"read on");
     drop((reader, server));
     run.dropped("the end");
@@ -187,4 +191,38 @@ pub(super) fn dropped_with_the_half_that_writes(dropped: &[Dropped]) {
         by(WRITER).count() > 0
             && by(WRITER).all(|secret| by("the peer's").any(|peers| peers == secret))
     );
+}
+
+/// Panics after reading and writing, so that unwinding drops the stream, and takes another one
+/// apart. The peers live on until then.
+pub(super) fn panicking(suite: Suite, keys: &Path, run: &mut dyn Run) {
+    let scenes = [51, 52].map(|seed| Scene::new(suite, keys, seed));
+    run.dropped("handshakes");
+    run.pause();
+    let [mut panics, mut taken] = scenes;
+    for Scene {
+        tls, back, server, ..
+    } in [&mut panics, &mut taken]
+    {
+        server.write(b"to the client").unwrap();
+        back.write_all(server.output()).unwrap();
+        server.sent(usize::MAX);
+        signal();
+        assert_eq!(tls.read(&mut [0; 20]).unwrap(), 13);
+        signal();
+        tls.write_all(b"to the server").unwrap();
+        signal();
+    }
+    drop(taken.tls.into_inner());
+    let mut tls = panics.tls;
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        panics.server.write(b"more").unwrap();
+        panics.back.write_all(panics.server.output()).unwrap();
+        assert_eq!(tls.read(&mut [0; 20]).unwrap(), 4);
+        panic!("this test panics")
+    }));
+    assert!(panicked.is_err());
+    drop(taken.server);
+    run.dropped("the end");
+    run.pause();
 }

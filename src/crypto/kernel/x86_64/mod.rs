@@ -251,9 +251,7 @@ unsafe fn narrow<const R: usize, const SEAL: bool>(
     text: Text,
 ) -> [u8; 16] {
     // SAFETY: as the caller promises.
-    let tag = tag_bytes(unsafe { crypt::<Narrow, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
-    w.clear();
-    tag
+    tag_bytes(unsafe { crypt::<Narrow, VECTORS, R, SEAL>(w, key, nonce, aad, text) })
 }
 
 #[target_feature(enable = "aes,pclmulqdq,avx,avx2,vaes,vpclmulqdq")]
@@ -265,9 +263,7 @@ unsafe fn middle<const R: usize, const SEAL: bool>(
     text: Text,
 ) -> [u8; 16] {
     // SAFETY: as the caller promises.
-    let tag = tag_bytes(unsafe { crypt::<Middle, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
-    w.clear();
-    tag
+    tag_bytes(unsafe { crypt::<Middle, VECTORS, R, SEAL>(w, key, nonce, aad, text) })
 }
 
 #[target_feature(
@@ -281,9 +277,7 @@ unsafe fn broad<const R: usize, const SEAL: bool>(
     text: Text,
 ) -> [u8; 16] {
     // SAFETY: as the caller promises.
-    let tag = tag_bytes(unsafe { crypt::<Broad, VECTORS, R, SEAL>(w, key, nonce, aad, text) });
-    w.clear();
-    tag
+    tag_bytes(unsafe { crypt::<Broad, VECTORS, R, SEAL>(w, key, nonce, aad, text) })
 }
 
 #[cfg(test)]

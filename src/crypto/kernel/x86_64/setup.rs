@@ -26,7 +26,6 @@ pub(super) fn expand_128(w: Narrow, key: &[u8; 16], out: &mut Expanded<11>) {
     }
     round!(1 0x01, 2 0x02, 3 0x04, 4 0x08, 5 0x10, 6 0x20, 7 0x40, 8 0x80, 9 0x1b, 10 0x36);
     powers(w, out);
-    w.clear();
 }
 
 /// Expands a key of 32 bytes into `out`, in place.
@@ -48,7 +47,6 @@ pub(super) fn expand_256(w: Narrow, key: &[u8; 32], out: &mut Expanded<15>) {
     }
     round!(2 0x01, 4 0x02, 6 0x04, 8 0x08, 10 0x10, 12 0x20, 14 0x40);
     powers(w, out);
-    w.clear();
 }
 
 #[inline(always)]

@@ -72,9 +72,6 @@ pub(super) trait Wide: Copy {
     /// Does nothing, but the compiler does not know that: what uses the results is computed after
     /// this point, and what `a` and `b` are computed from before it.
     fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector);
-
-    /// Clears every vector register, and so avoids the penalty for later code without AVX.
-    fn clear(self);
 }
 
 /// AES-NI, PCLMULQDQ and AVX: one block at a time.
@@ -211,12 +208,6 @@ impl Wide for Narrow {
         // SAFETY: there is a `self` only where the CPU has these registers.
         unsafe { pin_narrow(a, b) }
     }
-
-    #[inline(always)]
-    fn clear(self) {
-        // SAFETY: there is a `self` only where the CPU has this instruction.
-        unsafe { _mm256_zeroall() }
-    }
 }
 
 impl Wide for Middle {
@@ -309,12 +300,6 @@ impl Wide for Middle {
         // SAFETY: there is a `self` only where the CPU has these registers.
         unsafe { pin_middle(a, b) }
     }
-
-    #[inline(always)]
-    fn clear(self) {
-        // SAFETY: there is a `self` only where the CPU has this instruction.
-        unsafe { _mm256_zeroall() }
-    }
 }
 
 impl Wide for Broad {
@@ -396,30 +381,6 @@ impl Wide for Broad {
     fn pin(self, a: &mut Self::Vector, b: &mut Self::Vector) {
         // SAFETY: there is a `self` only where the CPU has these registers.
         unsafe { pin_broad(a, b) }
-    }
-
-    #[inline(always)]
-    fn clear(self) {
-        // SAFETY: there is a `self` only where the CPU has these instructions, and the registers
-        // are declared as overwritten.
-        unsafe {
-            core::arch::asm!(
-                "vpxord zmm16, zmm16, zmm16", "vpxord zmm17, zmm17, zmm17",
-                "vpxord zmm18, zmm18, zmm18", "vpxord zmm19, zmm19, zmm19",
-                "vpxord zmm20, zmm20, zmm20", "vpxord zmm21, zmm21, zmm21",
-                "vpxord zmm22, zmm22, zmm22", "vpxord zmm23, zmm23, zmm23",
-                "vpxord zmm24, zmm24, zmm24", "vpxord zmm25, zmm25, zmm25",
-                "vpxord zmm26, zmm26, zmm26", "vpxord zmm27, zmm27, zmm27",
-                "vpxord zmm28, zmm28, zmm28", "vpxord zmm29, zmm29, zmm29",
-                "vpxord zmm30, zmm30, zmm30", "vpxord zmm31, zmm31, zmm31",
-                out("zmm16") _, out("zmm17") _, out("zmm18") _, out("zmm19") _, out("zmm20") _,
-                out("zmm21") _, out("zmm22") _, out("zmm23") _, out("zmm24") _, out("zmm25") _,
-                out("zmm26") _, out("zmm27") _, out("zmm28") _, out("zmm29") _, out("zmm30") _,
-                out("zmm31") _,
-                options(nomem, nostack, preserves_flags),
-            );
-            _mm256_zeroall();
-        }
     }
 }
 
