@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use fleeting::{
-    Authority, Client, ClientAuth, ClientBuilder, ExternalPsk, Identity, NamedGroup, Now, PskNames,
-    RevocationLists, Server, ServerBuilder, SessionCache, Trust, Validity,
+    Authority, CertificateError, CipherSuite, Client, ClientAuth, ClientBuilder, Error,
+    ExternalPsk, Fault, Identity, NamedGroup, Now, PskNames, RevocationLists, Said, Server,
+    ServerBuilder, SessionCache, Side, SignatureScheme, Trust, Validity,
 };
 
 use crate::cast::{self, DAY, cast};
@@ -25,11 +26,6 @@ struct Row {
     heard: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Client,
-    Server,
-}
 use Side::{Client as ByClient, Server as ByServer};
 
 impl Row {
@@ -83,6 +79,15 @@ impl Row {
             ByClient => (client, server),
             ByServer => (server, client),
         };
+        let Error::AlertReceived { alert, from, .. } = hears else {
+            panic!("{hears}")
+        };
+        assert_eq!(
+            (Some(*alert), *from),
+            (refuses.alert(), self.refuses),
+            "{}",
+            self.what
+        );
         let alert = refuses.alert().unwrap_or_else(|| panic!("{refuses}"));
         let (refuses, hears) = (refuses.to_string(), hears.to_string());
         let peer = match self.refuses {
@@ -250,7 +255,11 @@ fn rows() -> Vec<Row> {
             Client::builder().external_psk(psk("sensor", "hub", 1)),
             server(),
         )
-        .refused(["signature_algorithms", "the client"])
+        .refused([
+            "signature_algorithms",
+            "the client accepts no certificate",
+            "external PSK",
+        ])
         .heard(["extension", "external PSK"]),
         // ---- the server's certificate ----
         Row::new(
@@ -434,4 +443,115 @@ fn both_sides_say_who_refused_what_and_what_to_do() {
         let (refused, heard) = row.run();
         println!("{what}\n  {refused}\n  {heard}");
     }
+}
+
+/// Returns the errors of the client and of the server.
+fn errors(client: ClientBuilder, server: ServerBuilder) -> (Error, Error) {
+    let client = client.sessions(SessionCache::new(0)).build().unwrap();
+    let mut pair = Pair::between(&client, &server.build().unwrap(), 1);
+    pair.settle();
+    (pair.client.error().clone(), pair.server.error().clone())
+}
+
+fn said(error: &Error) -> &Said {
+    match error {
+        Error::AlertReceived { said, .. } => said,
+        error => panic!("{error}"),
+    }
+}
+
+fn fault(error: &Error) -> &Fault {
+    match error {
+        Error::Protocol { fault, .. } => fault,
+        error => panic!("{error}"),
+    }
+}
+
+/// The same as data: lists and names to match on, on both sides.
+#[test]
+fn what_was_offered_and_required_can_be_matched_on() {
+    let (client_error, server_error) = errors(
+        client()
+            .alpn(["h2"])
+            .cipher_suites([CipherSuite::TLS_AES_128_GCM_SHA256]),
+        server().alpn(["http/1.1"]),
+    );
+    let Said::Offer(offer) = said(&client_error) else {
+        panic!("{client_error}")
+    };
+    assert_eq!(offer.name.as_deref(), Some(NAME));
+    assert_eq!(offer.cipher_suites, [CipherSuite::TLS_AES_128_GCM_SHA256]);
+    assert_eq!(
+        offer.groups,
+        [
+            NamedGroup::X25519_MLKEM768,
+            NamedGroup::X25519,
+            NamedGroup::SECP256R1
+        ]
+    );
+    assert_eq!(offer.signature_schemes, [SignatureScheme::ED25519]);
+    assert_eq!(offer.alpn, [b"h2"]);
+    assert!(!offer.external_psk);
+    assert!(
+        matches!(fault(&server_error), Fault::NoCommonProtocol { offered, accepted }
+            if *offered == [b"h2".to_vec()] && *accepted == [b"http/1.1".to_vec()])
+    );
+
+    let stranger = cast::server_of(&cast().stranger);
+    let until = stranger.certificate_info().unwrap().validity().not_after();
+    let (client_error, server_error) = errors(client(), Server::builder().identity(stranger));
+    assert!(matches!(
+        fault(&client_error),
+        Fault::Certificate(CertificateError::UnknownIssuer { issuer, trusted, more: 0 })
+            if issuer == "CN=a stranger" && *trusted == ["CN=root"]
+    ));
+    assert_eq!(
+        *said(&server_error),
+        Said::Certificate {
+            subject: "CN=pair.internal".to_owned(),
+            issuer: "CN=a stranger".to_owned(),
+            not_after: until,
+        }
+    );
+
+    let own = Identity::generate().unwrap();
+    let key = own.public_key().to_string();
+    let (client_error, server_error) = errors(client(), Server::builder().identity(own));
+    assert!(matches!(
+        fault(&client_error),
+        Fault::Certificate(CertificateError::SelfSigned { key: shown }) if *shown == key
+    ));
+    assert_eq!(*said(&server_error), Said::Key { key });
+
+    let (client_error, server_error) = errors(client(), required());
+    assert!(matches!(
+        said(&client_error),
+        Said::NoCertificate {
+            why: "has no identity"
+        }
+    ));
+    assert!(matches!(
+        fault(&server_error),
+        Fault::CertificateRequired { trusted, more: 0 } if *trusted == ["CN=root"]
+    ));
+}
+
+/// A server with thousands of names repeats sixteen of them.
+#[test]
+fn what_a_server_has_is_bounded_in_an_error() {
+    let names: Vec<String> = (0..1000)
+        .map(|number| format!("n{number}.internal"))
+        .collect();
+    let certificate = cast().root.certificate();
+    let certificate = certificate.server(names.iter().map(String::as_str));
+    let many = certificate.validity(cast::validity()).issue().unwrap();
+    let server = Server::builder()
+        .identity_by_name(many)
+        .identity_for("one.internal", Identity::generate().unwrap());
+    let (_, error) = errors(client(), server);
+    assert!(matches!(
+        fault(&error),
+        Fault::UnrecognizedName { name, served, more: 985 }
+            if name == NAME && *served == names[..16]
+    ));
 }

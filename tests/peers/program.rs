@@ -535,7 +535,7 @@ pub fn exported(stream: &Tls) -> String {
 #[track_caller]
 pub fn assert_alert_received(error: &Error, alert: AlertDescription, program: &Program) {
     assert!(
-        matches!(error, Error::AlertReceived(got) if *got == alert),
+        matches!(error, Error::AlertReceived { alert: got, .. } if *got == alert),
         "{error}, not {alert}.{}",
         program.report()
     );
