@@ -1,0 +1,82 @@
+//! The tables of `faults.md` against the errors themselves: each variant has a row, and its alert
+//! and its class are true. The lists of variants are those of [`variants`], whose matches have no
+//! `_`.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+const TABLES: &str = include_str!("../faults.md");
+
+/// The rows of all tables whose first column is an error: its name, and the other columns.
+fn rows() -> BTreeMap<String, Vec<String>> {
+    let mut rows = BTreeMap::new();
+    for line in TABLES.lines().filter(|line| line.starts_with("| [`")) {
+        let mut cells = line.trim_matches('|').split(" | ").map(str::trim);
+        let name = cells.next().unwrap();
+        let name = name
+            .strip_prefix("[`")
+            .and_then(|name| name.strip_suffix("`]"));
+        let name = name.unwrap_or_else(|| panic!("{line}")).to_owned();
+        let cells: Vec<_> = cells.map(str::to_owned).collect();
+        assert!(cells.iter().all(|cell| !cell.is_empty()), "{line}");
+        assert!(rows.insert(name, cells).is_none(), "twice: {line}");
+    }
+    rows
+}
+
+/// The variants of a type, as they are named in the tables.
+fn named<T: Variants>(of: &str) -> Vec<String> {
+    let names = T::NAMES.iter().map(|pattern| {
+        let name = pattern.strip_prefix("E::").unwrap();
+        name.split([' ', '(', '{']).next().unwrap()
+    });
+    names.map(|name| format!("{of}::{name}")).collect()
+}
+
+fn name_of<T: Variants>(of: &str, value: &T) -> String {
+    named::<T>(of)[value.place()].clone()
+}
+
+#[test]
+fn each_variant_has_a_row_and_each_row_is_a_variant() {
+    let mut variants = named::<Error>("Error");
+    variants.extend(named::<Fault>("Fault"));
+    variants.extend(named::<CertificateError>("CertificateError"));
+    variants.sort();
+    let rows: Vec<_> = rows().into_keys().collect();
+    assert_eq!(rows, variants);
+}
+
+fn alert_text(alert: Option<AlertDescription>) -> String {
+    alert.map_or_else(|| "none".to_owned(), |alert| alert.to_string())
+}
+
+#[test]
+fn each_row_has_the_alert_that_is_sent() {
+    let rows = rows();
+    let alert = |name: &str| rows[name][0].as_str();
+    for (error, ..) in errors() {
+        let expected = match &error {
+            Error::Protocol { .. } => "the fault's".to_owned(),
+            Error::Refused(_) => "the application's".to_owned(),
+            error => alert_text(error.alert()),
+        };
+        assert_eq!(alert(&name_of("Error", &error)), expected, "{error}");
+    }
+    for (fault, ..) in faults() {
+        let expected = match &fault {
+            Fault::Certificate(_) => "the certificate error's".to_owned(),
+            fault => alert_text(Some(fault.alert())),
+        };
+        assert_eq!(alert(&name_of("Fault", &fault)), expected, "{fault}");
+    }
+    for (error, ..) in certificate_errors() {
+        let expected = alert_text(Some(error.alert()));
+        assert_eq!(
+            alert(&name_of("CertificateError", &error)),
+            expected,
+            "{error}"
+        );
+    }
+}
