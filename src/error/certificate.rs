@@ -10,6 +10,8 @@ use super::list::Names;
 use crate::code_point::AlertDescription;
 
 /// Why a peer's certificate or key was not accepted.
+///
+/// [`Error`](crate::Error#certificates) has a table of all of them: alert, usual cause and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateError {

@@ -12,6 +12,8 @@ use crate::code_point::{
 };
 
 /// What was wrong with what the peer sent: what was expected and what came.
+///
+/// [`Error`](crate::Error#faults) has a table of all faults: alert, usual cause and remedy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {

@@ -5,6 +5,7 @@
 //! first error of a connection sticks: every later call returns it again.
 
 mod certificate;
+mod class;
 mod config;
 mod fault;
 mod illegal;
@@ -25,12 +26,14 @@ pub(crate) use list::shown;
 pub use received::{Offer, Said, Side};
 
 use crate::code_point::AlertDescription;
+use class::{Class, class_of_received};
 use received::Received;
 
 /// Why a connection, or an attempt to configure or open one, failed.
 ///
 /// It is `Send`, `Sync` and `Clone`. It converts into an [`io::Error`] by `From`;
 /// `io::Error::downcast::<fleeting::Error>()` gives it back.
+#[doc = include_str!("faults.md")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -112,6 +115,61 @@ impl Error {
             | Self::Closed
             | Self::Asked(_)
             | Self::WrongState { .. } => None,
+        }
+    }
+}
+
+/// What a program decides by. Each error is in at most one of these classes. A mistake in a call, a
+/// defect of this library, a generator that failed, and what the application itself refused are in
+/// none.
+impl Error {
+    /// Returns true if the same attempt may succeed later, without any change: a time-out, a
+    /// transport that failed or was cut, records that were changed on the way, a peer that failed
+    /// for a reason of its own, a key's holder that did not sign, or a key that reached its limit.
+    ///
+    /// It says nothing about data: what was sent before the error may have been processed. Whether
+    /// a request may be sent again is for the application to decide. A server has nothing to try
+    /// again, but its client may.
+    pub fn is_retryable(&self) -> bool {
+        self.class() == Class::Retry
+    }
+
+    /// Returns true if a setting has to change, here or at the peer, because the two sides have
+    /// something that TLS needs not in common, or because a setting is not valid. Trying again
+    /// without that fails in the same way.
+    pub fn is_configuration(&self) -> bool {
+        self.class() == Class::Configuration
+    }
+
+    /// Returns true if one side did not accept who the other is: a certificate, a key, a PSK, or an
+    /// `authorize` hook that said no. Trying again fails in the same way until somebody renews,
+    /// trusts or authorizes. It can also be an attack.
+    pub fn is_authentication(&self) -> bool {
+        self.class() == Class::Authentication
+    }
+
+    /// Returns true if the peer broke the protocol: it has a defect, it does not speak TLS, or
+    /// somebody changes the traffic.
+    pub fn is_peer_fault(&self) -> bool {
+        self.class() == Class::PeerFault
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Protocol { fault, .. } => fault.class(),
+            Self::AlertReceived { alert, .. } => class_of_received(*alert),
+            Self::Truncated
+            | Self::NothingReceived
+            | Self::HandshakeTimeout
+            | Self::Io(_)
+            | Self::Signer(_)
+            | Self::KeyLimit => Class::Retry,
+            Self::Config(_) | Self::Name(_) => Class::Configuration,
+            Self::Random
+            | Self::Closed
+            | Self::Refused(_)
+            | Self::Asked(_)
+            | Self::WrongState { .. } => Class::Other,
         }
     }
 }

@@ -80,3 +80,72 @@ fn each_row_has_the_alert_that_is_sent() {
         );
     }
 }
+
+/// The class by which the helpers sort an error, as the tables name it.
+fn class(error: &Error) -> &'static str {
+    let classes = [
+        (error.is_retryable(), "retry"),
+        (error.is_configuration(), "configuration"),
+        (error.is_authentication(), "authentication"),
+        (error.is_peer_fault(), "peer"),
+    ];
+    let mut found = classes.iter().filter(|(is, _)| *is);
+    let class = found.next().map_or("none", |(_, class)| class);
+    assert!(found.next().is_none(), "in two classes: {error}");
+    class
+}
+
+#[test]
+fn each_row_has_the_class_of_the_error() {
+    let rows = rows();
+    let decides = |name: &str| rows[name][1].as_str();
+    for (error, ..) in errors() {
+        let expected = match &error {
+            Error::Protocol { .. } => "the fault's",
+            Error::AlertReceived { .. } => "the alert's",
+            error => class(error),
+        };
+        assert_eq!(decides(&name_of("Error", &error)), expected, "{error}");
+    }
+    for (fault, ..) in faults() {
+        let name = name_of("Fault", &fault);
+        // Also of those that become an error of their own.
+        let (state, protocol) = ("START", fault.clone());
+        let error = Error::Protocol { state, fault };
+        assert_eq!(decides(&name), class(&error), "{error}");
+        assert_eq!(class(&protocol.in_state(state)), class(&error), "{error}");
+    }
+    for (error, ..) in certificate_errors() {
+        let fault = Fault::Certificate(error);
+        let error = Error::Protocol {
+            state: "WAIT_CERT",
+            fault,
+        };
+        assert_eq!(class(&error), "authentication", "{error}");
+    }
+}
+
+#[test]
+fn each_alert_that_a_peer_sends_has_its_class() {
+    let (_, alerts) = TABLES.split_once("## Alerts that the peer sends").unwrap();
+    let rows = alerts.lines().filter_map(|line| line.strip_prefix("| "));
+    let rows: BTreeMap<_, _> = rows
+        .skip(1)
+        .map(|row| {
+            let mut cells = row.split(" | ");
+            (cells.next().unwrap(), cells.next().unwrap())
+        })
+        .collect();
+    let mut found = 0;
+    for number in 0..=u8::MAX {
+        let alert = AlertDescription(number);
+        for from in [Side::Client, Side::Server] {
+            let said = Said::Nothing;
+            let error = Error::AlertReceived { alert, from, said };
+            let row = rows.get(alert.to_string().as_str());
+            found += usize::from(row.is_some());
+            assert_eq!(*row.unwrap_or(&"none"), class(&error), "{error}");
+        }
+    }
+    assert_eq!((found, rows.len()), (2 * 19, 19), "rows of no alert");
+}
