@@ -380,7 +380,7 @@ fn rows() -> Vec<Row> {
             "not authorized by this application",
             "it is not on the list",
         ])
-        .heard(["CN=pair.internal", "does not let it in", "authorized there"]),
+        .heard(["CN=pair.internal", "does not let in", "authorized there"]),
     ];
     // ---- the client's certificate ----
     rows.extend([

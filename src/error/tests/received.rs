@@ -8,7 +8,7 @@ const ALERTS: [u8; 29] = [
     113, 115, 116, 117, 120, 200,
 ];
 
-fn offer(name: &str, external_psk: bool) -> Said {
+pub(super) fn offer(name: &str, external_psk: bool) -> Said {
     Said::Offer(Arc::new(Offer {
         name: (!name.is_empty()).then(|| name.to_owned()),
         cipher_suites: vec![CipherSuite(0x1301), CipherSuite(0x1303)],
@@ -67,7 +67,7 @@ fn each_alert_says_who_sent_it_and_what_to_do() {
 #[test]
 fn what_was_said_before_is_in_the_text() {
     use Side::{Client, Server};
-    let rows: [(u8, Side, Said, &[&str]); 32] = [
+    let rows: [(u8, Side, Said, &[&str]); 34] = [
         (
             40,
             Server,
@@ -127,6 +127,20 @@ fn what_was_said_before_is_in_the_text() {
             &["external PSK", "identity, names and secret"],
         ),
         (115, Server, offer("a.example", false), &["PSK alone"]),
+        // OpenSSL and GnuTLS answer a PSK with another secret by illegal_parameter, and OpenSSL
+        // without a certificate an unknown one by handshake_failure.
+        (
+            47,
+            Server,
+            offer("a.example", true),
+            &["same external PSK", "identity, names and secret"],
+        ),
+        (
+            40,
+            Server,
+            offer("a.example", true),
+            &["external PSK, which the server may not know"],
+        ),
         // OpenSSL and rustls send decrypt_error for a wrong signature in the chain.
         (
             51,
@@ -211,7 +225,7 @@ fn what_was_said_before_is_in_the_text() {
             49,
             Server,
             certificate(),
-            &["CN=a", "does not let it in", "authorized there"],
+            &["CN=a", "does not let in", "authorized there"],
         ),
         (80, Server, certificate(), &["its log"]),
         (

@@ -147,5 +147,12 @@ fn each_alert_that_a_peer_sends_has_its_class() {
             assert_eq!(*row.unwrap_or(&"none"), class(&error), "{error}");
         }
     }
-    assert_eq!((found, rows.len()), (2 * 19, 19), "rows of no alert");
+    let psk = rows["illegal_parameter, after an external PSK"];
+    let error = Error::AlertReceived {
+        alert: AlertDescription::ILLEGAL_PARAMETER,
+        from: Side::Server,
+        said: received::offer("", true),
+    };
+    assert_eq!(psk, class(&error));
+    assert_eq!((found, rows.len()), (2 * 19, 20), "rows of no alert");
 }
