@@ -2,6 +2,7 @@
 //! at who the peer is, or to look for a defect in it.
 
 use super::fault::Fault;
+use super::received::Said;
 use crate::code_point::AlertDescription as Alert;
 
 /// The class of an error. `Error::is_retryable` and the others say what each means.
@@ -58,8 +59,10 @@ impl Fault {
 }
 
 /// An alert that says that this side broke the protocol is in no class: the peer may be right.
-pub(super) fn class_of_received(alert: Alert) -> Class {
+pub(super) fn class_of_received(alert: Alert, said: &Said) -> Class {
     match alert {
+        // From OpenSSL and GnuTLS this means a wrong PSK.
+        Alert::ILLEGAL_PARAMETER if said.has_external_psk() => Class::Authentication,
         Alert::CLOSE_NOTIFY | Alert::BAD_RECORD_MAC | Alert::INTERNAL_ERROR => Class::Retry,
         Alert::HANDSHAKE_FAILURE
         | Alert::PROTOCOL_VERSION

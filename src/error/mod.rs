@@ -157,7 +157,7 @@ impl Error {
     fn class(&self) -> Class {
         match self {
             Self::Protocol { fault, .. } => fault.class(),
-            Self::AlertReceived { alert, .. } => class_of_received(*alert),
+            Self::AlertReceived { alert, said, .. } => class_of_received(*alert, said),
             Self::Truncated
             | Self::NothingReceived
             | Self::HandshakeTimeout

@@ -2,7 +2,7 @@
 //! means.
 //!
 //! An alert is one byte. What it answers is known on this side alone, so [`Said`] keeps that. The
-//! causes are those for which fleeting, OpenSSL, rustls, Go and the JDK send each alert.
+//! causes are those for which fleeting, OpenSSL, GnuTLS, rustls, Go and the JDK send each alert.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -79,6 +79,13 @@ pub struct Offer {
     pub external_psk: bool,
 }
 
+impl Said {
+    /// Returns true for a client's offer with an external PSK.
+    pub(super) fn has_external_psk(&self) -> bool {
+        matches!(self, Self::Offer(offer) if offer.external_psk)
+    }
+}
+
 /// An alert that was received, as a sentence that says what it means and what to do.
 pub(super) struct Received<'a> {
     pub(super) alert: Alert,
@@ -101,6 +108,8 @@ impl fmt::Display for Received<'_> {
             | Alert::MISSING_EXTENSION
             | Alert::DECRYPT_ERROR
             | Alert::UNKNOWN_PSK_IDENTITY => self.about_the_offer(f),
+            // OpenSSL and GnuTLS answer a PSK with another secret, and GnuTLS an unknown one, so.
+            Alert::ILLEGAL_PARAMETER if self.said.has_external_psk() => self.about_the_offer(f),
             Alert::UNKNOWN_CA
             | Alert::BAD_CERTIFICATE
             | Alert::UNSUPPORTED_CERTIFICATE
@@ -160,11 +169,17 @@ impl Received<'_> {
             f,
             "it has no cipher suite, group or signature scheme in common with this client, no \
              Ed25519 certificate, or no TLS 1.3; this client offers the cipher suites {}; the \
-             groups {}; the signature schemes {}: enable one of each in the server; fleeting \
+             groups {}; the signature schemes {}{}: enable one of each in the server; fleeting \
              authenticates by Ed25519 alone, and does not speak TLS 1.2",
             List(&offer.cipher_suites),
             List(&offer.groups),
-            List(&offer.signature_schemes)
+            List(&offer.signature_schemes),
+            // OpenSSL without a certificate says so.
+            if offer.external_psk {
+                "; and an external PSK, which the server may not know"
+            } else {
+                ""
+            }
         )
     }
 
@@ -288,15 +303,16 @@ impl Received<'_> {
             ),
             (Alert::ACCESS_DENIED, _) => write!(
                 f,
-                "it verified {ours} and does not let it in; have it authorized there"
+                "it does not let in the holder of {ours}: have it authorized there; GnuTLS says \
+                 so for every reason, so check its issuer and its dates too"
             ),
             (Alert::UNSUPPORTED_CERTIFICATE, _) => write!(
                 f,
                 "it does not support the kind of {ours}: check that the peer supports ed25519, and \
                  that the extended key usage of the certificate allows the role of this {us}"
             ),
-            // BAD_CERTIFICATE, which Go's clients send for every reason, and CERTIFICATE_UNKNOWN,
-            // which JDKs send for almost every one.
+            // BAD_CERTIFICATE, which clients of Go and GnuTLS send for every reason, and
+            // CERTIFICATE_UNKNOWN, which JDKs send for almost every one.
             _ => write!(
                 f,
                 "it refused {ours}: check its names, its extended key usage, its dates and \
