@@ -146,7 +146,10 @@ pub use code_point::{
 };
 pub use connection::{Connection, Status};
 pub use crypto::random::SystemRandom;
-pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
+pub use error::{
+    CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError, Offer, Said,
+    Side,
+};
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
 pub use identity::{
     Acceptance, CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer,

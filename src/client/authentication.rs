@@ -3,12 +3,14 @@
 //! If our key is held elsewhere, our flight is sent in two parts: [`Unsigned`] waits for the
 //! signature between them.
 
+use std::sync::Arc;
+
 use crate::client::certificate_request::CertificateRequested;
 use crate::client::config::Client;
 use crate::client::early_data::Early;
 use crate::client::post_handshake::{Connected, Memory};
 use crate::code_point::CertificateType;
-use crate::error::{DecodeProblem, Fault};
+use crate::error::{DecodeProblem, Fault, Said};
 use crate::handshake::authentication::{Authenticated, Shown, signed_content};
 use crate::handshake::{
     Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
@@ -87,7 +89,7 @@ impl WaitCertificate {
 
 /// WAIT_CV: the certificate is trusted, but the server has not yet proven that it holds the key.
 pub(crate) struct WaitCertificateVerify {
-    known: WaitCertificate,
+    pub(crate) known: WaitCertificate,
     identity: VerifiedIdentity,
 }
 
@@ -166,6 +168,7 @@ impl WaitFinished {
             server,
             aligned,
             secrets,
+            said: None,
         };
         match (request, identity) {
             (None, _) => {}
@@ -181,6 +184,11 @@ impl WaitFinished {
                 .encode()?;
                 flight.keys.transcript.add(&empty);
                 cx.sink.send(Level::Handshake, &empty);
+                let why = match &client.config.identity {
+                    None => "has no identity",
+                    Some(_) => "has none that the server's CertificateRequest allows",
+                };
+                flight.said = Some(Arc::new(Said::NoCertificate { why }));
             }
         }
         flight.finish(cx).map(AfterFinished::Connected)
@@ -211,6 +219,8 @@ struct Flight {
     server: Authenticated,
     aligned: Aligned,
     secrets: Secrets,
+    /// What we answered if the server asked for our identity.
+    said: Option<Arc<Said>>,
 }
 
 impl Flight {
@@ -224,6 +234,7 @@ impl Flight {
         let certificate =
             authentication::show(&identity, certificate_type, &mut self.keys.transcript)?;
         cx.sink.send(Level::Handshake, &certificate);
+        self.said = Some(identity.said().clone());
         let to_sign = signed_content(Role::Client, &self.keys.transcript.digest());
         match identity.sign(&to_sign)? {
             Some(signature) => self.attest(&signature, cx).map(AfterFinished::Connected),
@@ -253,6 +264,7 @@ impl Flight {
             server,
             aligned,
             secrets,
+            said,
         } = self;
         let own = finished::make(&keys.client_finished, &mut keys.transcript)?;
         cx.sink.send(Level::Handshake, &own);
@@ -276,7 +288,7 @@ impl Flight {
             exporter: secrets.exporter,
             stored,
         }));
-        Ok(Connected { memory })
+        Ok(Connected { memory, said })
     }
 }
 

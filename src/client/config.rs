@@ -4,11 +4,11 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::code_point::{CipherSuite, NamedGroup};
+use crate::code_point::{CipherSuite, NamedGroup, SignatureScheme};
 use crate::crypto::key_exchange::Group;
-use crate::error::{ConfigError, Error};
+use crate::error::{ConfigError, Error, Offer, Said};
 use crate::handshake::Settings;
-use crate::identity::{Identity, Peer, Trust};
+use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
 use crate::session::{ExternalPsk, PER_SERVER, SessionCache};
 
@@ -68,6 +68,24 @@ impl Client {
             compatibility_mode: true,
             unnamed: false,
         }
+    }
+
+    /// Returns what a connection to `name` offers, for the text of an alert that answers it.
+    pub(crate) fn said(&self, name: Option<&ServerName>) -> Said {
+        let settings = &self.config.settings;
+        // `offer.rs` sends the same.
+        let accepts_certificates = self.config.trust.is_some();
+        Said::Offer(Arc::new(Offer {
+            name: name.map(ServerName::to_string),
+            cipher_suites: settings.suite_code_points(),
+            groups: settings.group_code_points(),
+            signature_schemes: accepts_certificates
+                .then_some(SignatureScheme::ED25519)
+                .into_iter()
+                .collect(),
+            alpn: settings.alpn.clone(),
+            external_psk: self.config.external_psk.is_some(),
+        }))
     }
 }
 

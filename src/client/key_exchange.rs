@@ -28,7 +28,7 @@ const DOWNGRADE_MARKS: [&[u8]; 2] = [b"DOWNGRD\x01", b"DOWNGRD\x00"];
 
 /// WAIT_SH: a ClientHello is sent, the [`First`] or the one after a retry, [`Retried`].
 pub(crate) struct WaitServerHello<Round> {
-    offer: Offer,
+    pub(crate) offer: Offer,
     round: Round,
 }
 

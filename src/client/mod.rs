@@ -56,7 +56,7 @@ use crate::client::post_handshake::Connected;
 use crate::client::server_parameters::{
     AfterParameters, WaitCertificateOrRequest, WaitEncryptedExtensions,
 };
-use crate::error::Fault;
+use crate::error::{Fault, Said};
 use crate::handshake::{Answer, Context, Question, Step, Wire};
 use crate::identity::ServerName;
 use crate::message::Message;
@@ -200,6 +200,23 @@ impl State {
             Self::WaitFinished(_) => "WAIT_FINISHED",
             Self::Connected(_) => "CONNECTED",
         }
+    }
+
+    /// Returns what this client has said, which an alert may answer.
+    pub(crate) fn said(&self) -> Said {
+        let (client, name) = match self {
+            Self::WaitServerHello(s) => (&s.offer.client, &s.offer.name),
+            Self::WaitServerHelloRetried(s) => (&s.offer.client, &s.offer.name),
+            Self::WaitEncryptedExtensions(s) => (&s.offer.client, &s.offer.name),
+            Self::WaitCertificateOrRequest(s) => (&s.0.client, &s.0.name),
+            Self::WaitCertificate(s) => (&s.client, &s.name),
+            Self::WaitCertificateVerify(s) => (&s.known.client, &s.known.name),
+            Self::WaitFinished(s) => (&s.known.client, &s.known.name),
+            Self::Connected(s) => {
+                return s.said.as_deref().cloned().unwrap_or(Said::Nothing);
+            }
+        };
+        client.said(name.as_ref())
     }
 
     /// Returns what the table accepts in this state, for an error's text.

@@ -312,12 +312,7 @@ impl Offer {
             ]));
         }
         extensions.push(ClientHelloExtension::SupportedGroups(
-            config
-                .settings
-                .groups
-                .iter()
-                .map(|group| group.code_point())
-                .collect(),
+            config.settings.group_code_points(),
         ));
         // RFC 9846, 9.2: it may be missing if a PSK is offered. A client that trusts nothing else
         // could not verify a certificate.
@@ -399,12 +394,7 @@ impl Offer {
             legacy_version: ProtocolVersion::TLS1_2,
             random: self.random,
             session_id: &self.session_id,
-            cipher_suites: config
-                .settings
-                .suites
-                .iter()
-                .map(|suite| suite.code_point())
-                .collect(),
+            cipher_suites: config.settings.suite_code_points(),
             compression_methods: &[0],
             extensions: Some(extensions),
         };

@@ -1,10 +1,11 @@
 //! CONNECTED: the messages that may follow the handshake (RFC 9846, 4.7).
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::code_point::NamedGroup;
 use crate::crypto::suite::Suite;
-use crate::error::Fault;
+use crate::error::{Fault, Said};
 use crate::handshake::authentication::Authenticated;
 use crate::handshake::{Context, Keys, Wire};
 use crate::key_schedule::ResumptionSecret;
@@ -15,6 +16,8 @@ use crate::session::{ClientSession, EarlyTerms, Session, StoredSessions, Whose};
 pub(crate) struct Connected {
     /// `None` if no sessions are stored.
     pub(crate) memory: Option<Box<Memory>>,
+    /// What we answered if the server asked for our identity. The server's verdict comes now.
+    pub(crate) said: Option<Arc<Said>>,
 }
 
 /// What is needed to turn a ticket into a session in the cache.

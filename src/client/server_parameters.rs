@@ -157,7 +157,7 @@ fn chosen_type(
 }
 
 /// WAIT_CERT_CR: a CertificateRequest may come before the Certificate.
-pub(crate) struct WaitCertificateOrRequest(WaitCertificate);
+pub(crate) struct WaitCertificateOrRequest(pub(crate) WaitCertificate);
 
 impl WaitCertificateOrRequest {
     /// The Certificate came first: the server does not ask for our identity.

@@ -2,7 +2,7 @@
 
 use crate::client;
 use crate::code_point::HandshakeType;
-use crate::error::Fault;
+use crate::error::{Fault, Said, Side};
 use crate::handshake::{Answer, Context, Question, Step};
 use crate::message::NewSessionTicket;
 use crate::record::MessageHeader;
@@ -28,6 +28,24 @@ impl Machine {
             Self::ClientAsking(suspended) => suspended.name(),
             Self::ServerAsking(suspended) => suspended.name(),
             Self::Failed => "failed",
+        }
+    }
+
+    /// Returns who the peer is, while something is read from it.
+    pub(crate) fn peer(&self) -> Side {
+        match self {
+            Self::Client(_) | Self::ClientAsking(_) => Side::Server,
+            Self::Server(_) | Self::ServerAsking(_) | Self::Failed => Side::Client,
+        }
+    }
+
+    /// Returns what this side has said, for the text of an alert that the peer sends now.
+    pub(crate) fn said(&self) -> Said {
+        match self {
+            Self::Client(state) => state.said(),
+            Self::Server(state) => state.said(),
+            // Nothing is read meanwhile, and nothing any more.
+            Self::ClientAsking(_) | Self::ServerAsking(_) | Self::Failed => Said::Nothing,
         }
     }
 

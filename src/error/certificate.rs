@@ -6,19 +6,35 @@ use core::time::Duration;
 
 use der::DateTime;
 
+use super::list::Names;
 use crate::code_point::AlertDescription;
 
 /// Why a peer's certificate or key was not accepted.
+///
+/// [`Error`](crate::Error#certificates) has a table of all of them: alert, usual cause and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// No path from the certificate to a trusted root was found.
-    UnknownIssuer,
+    UnknownIssuer {
+        /// The issuer where the path ends, as text (RFC 4514), at most 128 characters of it.
+        issuer: String,
+        /// The subjects of the trusted roots, at most 16 of them, in the same form.
+        trusted: Vec<String>,
+        /// How many more roots are trusted.
+        more: usize,
+    },
     /// The certificate names itself as its issuer, no root vouches for it, and its key is not
     /// trusted.
-    SelfSigned,
+    SelfSigned {
+        /// Its key as text, as [`PublicKey`](crate::PublicKey) writes and reads it.
+        key: String,
+    },
     /// The key is not among the keys that are trusted for this name.
-    UntrustedKey,
+    UntrustedKey {
+        /// The key as text, as [`PublicKey`](crate::PublicKey) writes and reads it.
+        key: String,
+    },
     /// The certificate, or one on its path, has expired.
     Expired {
         /// The subject of the expired certificate as text (RFC 4514), or its first name if the
@@ -100,7 +116,7 @@ impl CertificateError {
     /// Returns the alert that answers this error (RFC 9846, 6.2).
     pub fn alert(&self) -> AlertDescription {
         match self {
-            Self::UnknownIssuer | Self::SelfSigned | Self::UntrustedKey => {
+            Self::UnknownIssuer { .. } | Self::SelfSigned { .. } | Self::UntrustedKey { .. } => {
                 AlertDescription::UNKNOWN_CA
             }
             Self::Expired { .. } | Self::NotValidYet { .. } => {
@@ -137,19 +153,27 @@ impl CertificateError {
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownIssuer => f.write_str(
-                "no path leads from it to a trusted root: add its root to the trust, or configure \
-                 the peer to send its whole chain; a peer without an authority is trusted by its \
-                 key (Trust::key_for)",
+            Self::UnknownIssuer {
+                issuer,
+                trusted,
+                more,
+            } => write!(
+                f,
+                "no path leads from it to a trusted root (issued by {issuer}; trusted: {}): add \
+                 its root to the trust, or configure the peer to send its whole chain; a peer \
+                 without an authority is trusted by its key (Trust::key_for)",
+                Names(trusted, *more)
             ),
-            Self::SelfSigned => f.write_str(
+            Self::SelfSigned { key } => write!(
+                f,
                 "it names itself as its issuer, so it is self-signed, and no root vouches for it: \
-                 trust its key with Trust::key_for (or, if an authority of the same name issued \
-                 it, add that one's certificate as a root)",
+                 if {key} is the peer's key, trust it with Trust::key_for (or, if an authority of \
+                 the same name issued the certificate, add that one's certificate as a root)",
             ),
-            Self::UntrustedKey => f.write_str(
-                "its key is not among the trusted keys (for the expected name, if there is one): \
-                 add the key to the trust (Trust::key_for)",
+            Self::UntrustedKey { key } => write!(
+                f,
+                "its key {key} is not among the trusted keys (for the expected name, if there is \
+                 one): if it is the peer's, add the key to the trust (Trust::key_for)",
             ),
             Self::Expired { subject, not_after } => write!(
                 f,
@@ -176,13 +200,12 @@ impl fmt::Display for CertificateError {
                 )
             }
             Self::WrongName { expected, presented, more } => {
-                write!(f, "it is not for {expected:?}, but for ")?;
-                for (index, name) in presented.iter().enumerate() {
-                    write!(f, "{}{}", if index == 0 { "" } else { ", " }, name.escape_debug())?;
-                }
-                if *more > 0 {
-                    write!(f, " and {more} more")?;
-                }
+                let names: Vec<_> = presented
+                    .iter()
+                    .map(|name| name.escape_debug().to_string())
+                    .collect();
+                let names = Names(&names, *more);
+                write!(f, "it is not for {expected:?}, but for {names}")?;
                 // RFC 6066, section 3: server_name carries no literal addresses.
                 if expected.parse::<IpAddr>().is_ok() {
                     f.write_str(
@@ -275,7 +298,7 @@ impl fmt::Display for CertificateError {
 impl std::error::Error for CertificateError {}
 
 /// A moment since 1970, as text in the form of RFC 3339.
-struct Date(Duration);
+pub(super) struct Date(pub(super) Duration);
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

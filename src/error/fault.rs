@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::certificate::CertificateError;
 use super::illegal::Illegal;
+use super::list::{List, Names, Protocols};
 use crate::code_point::{
     AlertDescription, CertificateType, CipherSuite, ContentType, ExtensionType, NamedGroup,
     ProtocolVersion, SignatureScheme,
 };
 
 /// What was wrong with what the peer sent: what was expected and what came.
+///
+/// [`Error`](crate::Error#faults) has a table of all faults: alert, usual cause and remedy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
@@ -157,16 +160,24 @@ pub enum Fault {
     NoCommonCertificateType {
         /// What the client offered.
         offered: Vec<CertificateType>,
+        /// What this server can send or accepts.
+        accepted: Vec<CertificateType>,
     },
     /// The two sides have no application protocol (ALPN) in common (RFC 7301, 3.2).
     NoCommonProtocol {
         /// What the client offered.
         offered: Vec<Vec<u8>>,
+        /// What this server accepts.
+        accepted: Vec<Vec<u8>>,
     },
     /// No identity is configured for the name that the client asked for (RFC 6066, section 3).
     UnrecognizedName {
         /// The name.
         name: String,
+        /// The names that this server has identities for, at most 16 of them.
+        served: Vec<String>,
+        /// How many more names it has.
+        more: usize,
     },
     /// The signature in CertificateVerify is wrong (RFC 9846, 4.5.2).
     BadSignature,
@@ -180,7 +191,13 @@ pub enum Fault {
     /// The server accepted none of the client's PSKs, and the client trusts nothing else.
     PskNotTaken,
     /// A client certificate is required, but none came (RFC 9846, 4.5.1.3).
-    CertificateRequired,
+    CertificateRequired {
+        /// The subjects of the authorities that this server trusts, at most 16 of them. Empty if
+        /// it trusts keys alone.
+        trusted: Vec<String>,
+        /// How many more authorities it trusts.
+        more: usize,
+    },
     /// The peer's certificate or key was not accepted.
     Certificate(CertificateError),
     /// The application's `authorize` hook refused a peer whose certificate is valid.
@@ -245,7 +262,7 @@ impl Fault {
             Self::BadSignature | Self::BadFinished | Self::BadBinder | Self::UnknownPsk => {
                 AlertDescription::DECRYPT_ERROR
             }
-            Self::CertificateRequired => AlertDescription::CERTIFICATE_REQUIRED,
+            Self::CertificateRequired { .. } => AlertDescription::CERTIFICATE_REQUIRED,
             Self::Certificate(error) => error.alert(),
             Self::Denied(_) => AlertDescription::ACCESS_DENIED,
             // 6.2: decode_error "should never be observed in communication between proper
@@ -313,6 +330,20 @@ impl Fault {
                 "a client that connects by an IP address sends no name: let it connect by a name, \
                  or configure an identity for every client with identity()"
             }
+            Self::MissingExtension {
+                extension: ExtensionType::PRE_SHARED_KEY,
+                ..
+            } => {
+                "this server accepts external PSKs alone: configure the client with one \
+                 (external_psk()), or this server with an identity"
+            }
+            Self::MissingExtension {
+                message: "ClientHello",
+                extension: ExtensionType::SIGNATURE_ALGORITHMS,
+            } => {
+                "the client accepts no certificate, but only a PSK that this server does not \
+                 know: configure the same external PSK on both sides, or trust() in the client"
+            }
             Self::MissingExtension { .. } => {
                 "configure the peer to offer it, or this side not to require it"
             }
@@ -329,7 +360,7 @@ impl Fault {
             }
             Self::BadSignature => "configure the peer with the private key of its certificate",
             Self::BadBinder => "configure the same secret on both sides",
-            Self::CertificateRequired => "configure the client with an identity",
+            Self::CertificateRequired { .. } => "configure the client with an identity",
             Self::Certificate(_)
             | Self::Denied(_)
             | Self::UnknownPsk
@@ -338,31 +369,6 @@ impl Fault {
             | Self::Random
             | Self::Signer(_) => return None,
         })
-    }
-}
-
-/// How many entries of a peer's list the text of an error repeats.
-const ENTRIES_SHOWN: usize = 16;
-
-/// A list of names or code points in the text of an error. Its length is bounded, because a peer
-/// may have written it.
-struct List<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for List<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
-        for (index, item) in self.0.iter().take(ENTRIES_SHOWN).enumerate() {
-            if index > 0 {
-                f.write_str(", ")?;
-            }
-            write!(f, "{item}")?;
-        }
-        match self.0.len().saturating_sub(ENTRIES_SHOWN) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
     }
 }
 
@@ -498,28 +504,24 @@ impl fmt::Display for Fault {
                  it accepts {}",
                 List(offered)
             ),
-            Self::NoCommonCertificateType { offered } => {
-                write!(
-                    f,
-                    "no certificate type in common with this server: the client offers {}",
-                    List(offered)
-                )
-            }
-            Self::NoCommonProtocol { offered } => {
-                // Escaped: an unauthenticated peer wrote these bytes, and they end up in logs.
-                let names: Vec<_> = offered.iter().map(|name| name.escape_ascii()).collect();
-                write!(
-                    f,
-                    "no ALPN protocol in common with this server: the client offers {}",
-                    List(&names)
-                )
-            }
-            Self::UnrecognizedName { name } => {
-                write!(
-                    f,
-                    "this server has no identity for the name {name:?}, which the client asked for"
-                )
-            }
+            Self::NoCommonCertificateType { offered, accepted } => write!(
+                f,
+                "no certificate type in common: the client offers {}, and this server accepts {}",
+                List(offered),
+                List(accepted)
+            ),
+            Self::NoCommonProtocol { offered, accepted } => write!(
+                f,
+                "no ALPN protocol in common: the client offers {}, and this server accepts {}",
+                Protocols(offered),
+                Protocols(accepted)
+            ),
+            Self::UnrecognizedName { name, served, more } => write!(
+                f,
+                "this server has no identity for the name {name:?}, which the client asked for, \
+                 but for {}",
+                Names(served, *more)
+            ),
             Self::BadSignature => f.write_str(
                 "the signature in the peer's CertificateVerify is wrong: the peer does not hold \
                  the private key of its certificate",
@@ -540,9 +542,17 @@ impl fmt::Display for Fault {
                 "the server accepted none of this client's PSKs, and the client trusts nothing \
                  else: configure the same identity, names and secret on both sides",
             ),
-            Self::CertificateRequired => {
-                f.write_str("a client certificate is required, but the client sent none")
-            }
+            Self::CertificateRequired { trusted, more } if trusted.is_empty() && *more == 0 => f
+                .write_str(
+                    "a client certificate is required, but the client sent none; this server \
+                     trusts clients by their keys",
+                ),
+            Self::CertificateRequired { trusted, more } => write!(
+                f,
+                "a client certificate is required, but the client sent none; this server trusts \
+                 those of {}",
+                Names(trusted, *more)
+            ),
             Self::Certificate(error) => {
                 write!(f, "the peer's certificate was not accepted: {error}")
             }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::list::Protocol;
 use crate::code_point::{
     CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme,
 };
@@ -173,8 +174,8 @@ impl fmt::Display for Illegal {
             Self::ProtocolNotOffered(name) => {
                 write!(
                     f,
-                    "the server chose the ALPN protocol {:?}, which was not offered",
-                    String::from_utf8_lossy(name)
+                    "the server chose the ALPN protocol {}, which was not offered",
+                    Protocol(name)
                 )
             }
             Self::CertificateTypeNotOffered(certificate_type) => {

@@ -5,9 +5,12 @@
 //! first error of a connection sticks: every later call returns it again.
 
 mod certificate;
+mod class;
 mod config;
 mod fault;
 mod illegal;
+mod list;
+mod received;
 #[cfg(test)]
 mod tests;
 
@@ -19,13 +22,18 @@ pub use certificate::CertificateError;
 pub use config::{ConfigError, NameError};
 pub use fault::{DecodeProblem, Fault};
 pub use illegal::Illegal;
+pub(crate) use list::shown;
+pub use received::{Offer, Said, Side};
 
 use crate::code_point::AlertDescription;
+use class::{Class, class_of_received};
+use received::Received;
 
 /// Why a connection, or an attempt to configure or open one, failed.
 ///
 /// It is `Send`, `Sync` and `Clone`. It converts into an [`io::Error`] by `From`;
 /// `io::Error::downcast::<fleeting::Error>()` gives it back.
+#[doc = include_str!("faults.md")]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -37,8 +45,15 @@ pub enum Error {
         /// What was wrong.
         fault: Fault,
     },
-    /// The peer ended the connection with this alert.
-    AlertReceived(AlertDescription),
+    /// The peer ended the connection with an alert.
+    AlertReceived {
+        /// The alert.
+        alert: AlertDescription,
+        /// The peer.
+        from: Side,
+        /// What this side had said, which the alert may answer.
+        said: Said,
+    },
     /// The transport ended without the peer's close_notify: what was read so far may be incomplete
     /// (RFC 9846, 6.1).
     Truncated,
@@ -91,7 +106,7 @@ impl Error {
             // close_notify that has to follow.
             Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED),
             Self::Refused(alert) => Some(*alert),
-            Self::AlertReceived(_)
+            Self::AlertReceived { .. }
             | Self::Truncated
             | Self::NothingReceived
             | Self::Io(_)
@@ -100,6 +115,61 @@ impl Error {
             | Self::Closed
             | Self::Asked(_)
             | Self::WrongState { .. } => None,
+        }
+    }
+}
+
+/// What a program decides by. Each error is in at most one of these classes. A mistake in a call, a
+/// defect of this library, a generator that failed, and what the application itself refused are in
+/// none.
+impl Error {
+    /// Returns true if the same attempt may succeed later, without any change: a time-out, a
+    /// transport that failed or was cut, records that were changed on the way, a peer that failed
+    /// for a reason of its own, a key's holder that did not sign, or a key that reached its limit.
+    ///
+    /// It says nothing about data: what was sent before the error may have been processed. Whether
+    /// a request may be sent again is for the application to decide. A server has nothing to try
+    /// again, but its client may.
+    pub fn is_retryable(&self) -> bool {
+        self.class() == Class::Retry
+    }
+
+    /// Returns true if a setting has to change, here or at the peer, because the two sides have
+    /// something that TLS needs not in common, or because a setting is not valid. Trying again
+    /// without that fails in the same way.
+    pub fn is_configuration(&self) -> bool {
+        self.class() == Class::Configuration
+    }
+
+    /// Returns true if one side did not accept who the other is: a certificate, a key, a PSK, or an
+    /// `authorize` hook that said no. Trying again fails in the same way until somebody renews,
+    /// trusts or authorizes. It can also be an attack.
+    pub fn is_authentication(&self) -> bool {
+        self.class() == Class::Authentication
+    }
+
+    /// Returns true if the peer broke the protocol: it has a defect, it does not speak TLS, or
+    /// somebody changes the traffic.
+    pub fn is_peer_fault(&self) -> bool {
+        self.class() == Class::PeerFault
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Protocol { fault, .. } => fault.class(),
+            Self::AlertReceived { alert, said, .. } => class_of_received(*alert, said),
+            Self::Truncated
+            | Self::NothingReceived
+            | Self::HandshakeTimeout
+            | Self::Io(_)
+            | Self::Signer(_)
+            | Self::KeyLimit => Class::Retry,
+            Self::Config(_) | Self::Name(_) => Class::Configuration,
+            Self::Random
+            | Self::Closed
+            | Self::Refused(_)
+            | Self::Asked(_)
+            | Self::WrongState { .. } => Class::Other,
         }
     }
 }
@@ -125,18 +195,18 @@ impl fmt::Display for Error {
                 if let Some(advice) = fault.advice() {
                     write!(f, "; {advice}")?;
                 }
-                write!(f, " (state: {state}, alert sent: {})", fault.alert())
+                write!(
+                    f,
+                    " (ended by this side, state: {state}, alert sent: {})",
+                    fault.alert()
+                )
             }
-            Self::AlertReceived(alert) => match alert_hint(*alert) {
-                Some(hint) => write!(
-                    f,
-                    "the peer ended the connection with the alert {alert}: {hint}"
-                ),
-                None => write!(
-                    f,
-                    "the peer ended the connection with the alert {alert}: its log may say why"
-                ),
-            },
+            Self::AlertReceived { alert, from, said } => Received {
+                alert: *alert,
+                from: *from,
+                said,
+            }
+            .fmt(f),
             Self::Truncated => f.write_str(
                 "the transport ended before the peer sent close_notify, so what was read may be \
                  incomplete: the peer crashed, was cut off or closes without close_notify, or this \
@@ -188,63 +258,6 @@ impl fmt::Display for Error {
     }
 }
 
-/// Returns what the receiver of an alert can do about it.
-fn alert_hint(alert: AlertDescription) -> Option<&'static str> {
-    Some(match alert {
-        AlertDescription::HANDSHAKE_FAILURE => {
-            "it has no cipher suite, group or signature scheme in common with this side; fleeting \
-             authenticates by Ed25519 alone, and does not speak TLS 1.2"
-        }
-        AlertDescription::UNKNOWN_CA => {
-            "it does not trust the issuer or the key of this side's certificate; add the root or \
-             the key to its trust, or send the whole chain"
-        }
-        AlertDescription::BAD_CERTIFICATE
-        | AlertDescription::UNSUPPORTED_CERTIFICATE
-        | AlertDescription::CERTIFICATE_UNKNOWN => {
-            "it refused this side's certificate; check the names and the extended key usage of the \
-             certificate, and the peer's log"
-        }
-        AlertDescription::CERTIFICATE_EXPIRED => {
-            "this side's certificate has expired or is not valid yet; renew it, or correct the \
-             peer's clock"
-        }
-        AlertDescription::CERTIFICATE_REQUIRED => {
-            "it requires a client certificate; configure an identity that it trusts, by one of its \
-             authorities or by its key"
-        }
-        AlertDescription::CLOSE_NOTIFY => {
-            "it closed the connection before the handshake was complete, for example after a \
-             time-out"
-        }
-        AlertDescription::DECRYPT_ERROR => {
-            "a signature or Finished message of this side is wrong to it, or it does not have the \
-             same external PSK (identity, names and secret)"
-        }
-        AlertDescription::MISSING_EXTENSION => {
-            "it requires an extension that this side did not send; a client that has an external \
-             PSK alone gets this from a server that does not know the PSK and has a certificate, \
-             and one that connects by an IP address, so without server_name, from a server that \
-             chooses its certificate by name"
-        }
-        AlertDescription::INTERNAL_ERROR => {
-            "it failed for a reason that is not the fault of this side; see its log"
-        }
-        AlertDescription::PROTOCOL_VERSION => "it does not speak TLS 1.3; enable that in the peer",
-        AlertDescription::NO_APPLICATION_PROTOCOL => {
-            "it serves none of the ALPN protocols that this side offered; configure one of its own"
-        }
-        AlertDescription::UNRECOGNIZED_NAME => {
-            "it does not serve the name that this side asked for; check the name, and connect by a \
-             name rather than by an IP address, which is not sent"
-        }
-        AlertDescription::ACCESS_DENIED => {
-            "it knows who this side is and does not let it in; have it authorized there"
-        }
-        _ => return None,
-    })
-}
-
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -253,7 +266,7 @@ impl std::error::Error for Error {
             Self::Config(error) => Some(error),
             Self::Name(error) => Some(error),
             Self::Signer(reason) => Some(&**reason),
-            Self::AlertReceived(_)
+            Self::AlertReceived { .. }
             | Self::Truncated
             | Self::NothingReceived
             | Self::HandshakeTimeout
@@ -281,7 +294,7 @@ impl From<io::Error> for Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Protocol { .. } | Error::AlertReceived(_) => io::ErrorKind::InvalidData,
+            Error::Protocol { .. } | Error::AlertReceived { .. } => io::ErrorKind::InvalidData,
             Error::Truncated | Error::NothingReceived => io::ErrorKind::UnexpectedEof,
             Error::HandshakeTimeout => io::ErrorKind::TimedOut,
             Error::Io(error) => error.kind(),

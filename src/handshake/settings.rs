@@ -123,6 +123,16 @@ impl Settings {
         known
     }
 
+    /// Returns the cipher suites as on the wire, in order of preference.
+    pub(crate) fn suite_code_points(&self) -> Vec<CipherSuite> {
+        self.suites.iter().map(|suite| suite.code_point()).collect()
+    }
+
+    /// Returns the groups as on the wire, in order of preference.
+    pub(crate) fn group_code_points(&self) -> Vec<NamedGroup> {
+        self.groups.iter().map(|group| group.code_point()).collect()
+    }
+
     /// Returns true if this group is allowed.
     pub(crate) fn allows_group(&self, group: NamedGroup) -> bool {
         self.groups

@@ -75,7 +75,10 @@ impl WaitCertificate {
             Shown::Nothing if matches!(self.server.config.client_auth, ClientAuth::Optional(_)) => {
                 None
             }
-            Shown::Nothing => return Err(Fault::CertificateRequired),
+            Shown::Nothing => {
+                let (trusted, more) = trust.root_names();
+                return Err(Fault::CertificateRequired { trusted, more });
+            }
         };
         // Revocation lists may have been loaded since the ClientHello, and others may be before the
         // Finished. What counts is the trust with which the client was accepted.
@@ -107,7 +110,7 @@ pub(crate) enum AfterCertificate {
 /// WAIT_CV: the client's chain or key is trusted. Whether the client holds the private key is not
 /// known yet.
 pub(crate) struct WaitCertificateVerify {
-    known: WaitCertificate,
+    pub(super) known: WaitCertificate,
     identity: VerifiedIdentity,
 }
 

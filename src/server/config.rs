@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
-use crate::error::{ConfigError, Error, Fault};
+use crate::error::{ConfigError, Error, Fault, shown};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
@@ -88,6 +88,14 @@ struct Named {
 }
 
 impl Named {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let own = match self.name {
+            Some(_) => &[],
+            None => self.identity.dns_names(),
+        };
+        self.name.iter().chain(own).map(String::as_str)
+    }
+
     fn serves(&self, wanted: &str) -> bool {
         match &self.name {
             Some(name) => name == wanted,
@@ -170,9 +178,15 @@ impl ServerConfig {
         match (named.or(self.default_identity.as_ref()), name) {
             (Some(identity), _) => Ok(Some(identity)),
             // RFC 6066, section 3: "unrecognized_name(112)".
-            (None, Some(name)) => Err(Fault::UnrecognizedName {
-                name: name.to_owned(),
-            }),
+            (None, Some(name)) => {
+                let served = self.named.iter().flat_map(Named::names);
+                let (served, more) = shown(served, str::to_owned);
+                Err(Fault::UnrecognizedName {
+                    name: name.to_owned(),
+                    served,
+                    more,
+                })
+            }
             // RFC 9846, 9.2: a server that requires server_name answers a ClientHello without it
             // with missing_extension.
             (None, None) => Err(Fault::MissingExtension {

@@ -61,8 +61,8 @@ pub(crate) mod retry;
 pub(crate) mod server_parameters;
 pub(crate) mod ticket;
 
-use crate::error::Fault;
-use crate::handshake::{Answer, Context, Negotiated, Question, Step, Wire};
+use crate::error::{Fault, Said};
+use crate::handshake::{Answer, Context, Negotiated, Proof, Question, Step, Wire};
 use crate::message::Message;
 use crate::server::authentication::{Flight, Flight2, Unsigned};
 use crate::server::client_flight::{
@@ -260,6 +260,25 @@ impl State {
             Self::WaitCertificateVerify(_) => "WAIT_CV",
             Self::WaitFinished(_) => "WAIT_FINISHED",
             Self::Connected(_) => "CONNECTED",
+        }
+    }
+
+    /// Returns what this server has said, which an alert may answer.
+    pub(crate) fn said(&self) -> Said {
+        let parameters = match self {
+            Self::WaitCertificate(s) => &s.parameters,
+            Self::WaitCertificateVerify(s) => &s.known.parameters,
+            Self::WaitFinished(s) if !matches!(s.client, Proof::Psk(_)) => &s.known.parameters,
+            // Under a PSK no certificate was sent.
+            Self::WaitFinished(_)
+            | Self::WaitEndOfEarlyData(_)
+            | Self::Start(_)
+            | Self::StartRetried(_)
+            | Self::Connected(_) => return Said::Nothing,
+        };
+        match &parameters.identity {
+            Some(identity) => Said::clone(identity.said()),
+            None => Said::Nothing,
         }
     }
 

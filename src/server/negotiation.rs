@@ -208,7 +208,7 @@ fn select_suite(server: &Server, hello: &ClientHello<'_>) -> Result<Suite, Fault
     let fits = common.find(|suite| psk::suits_external_psks(server, hello, suite.hash()));
     fits.or(first).copied().ok_or_else(|| Fault::NoCommonSuite {
         offered: hello.cipher_suites.clone(),
-        accepted: suites.iter().map(|suite| suite.code_point()).collect(),
+        accepted: server.config.settings.suite_code_points(),
     })
 }
 
@@ -225,13 +225,7 @@ fn select_group<'a>(
     check_shares(groups, hello.key_share().unwrap_or_default())?;
     let best = best_group(server, hello).ok_or_else(|| Fault::NoCommonGroup {
         offered: groups.to_vec(),
-        accepted: server
-            .config
-            .settings
-            .groups
-            .iter()
-            .map(|group| group.code_point())
-            .collect(),
+        accepted: server.config.settings.group_code_points(),
     })?;
     Ok(shared(server, hello)
         .filter(|(group, _)| group.is_post_quantum() || !best.is_post_quantum()))

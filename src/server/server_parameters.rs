@@ -92,6 +92,7 @@ fn common_type(
         .copied()
         .ok_or_else(|| Fault::NoCommonCertificateType {
             offered: offered.to_vec(),
+            accepted: best.to_vec(),
         })
 }
 
@@ -113,6 +114,7 @@ fn select_protocol(
             Some(protocol) => Ok(Some(protocol.clone())),
             None => Err(Fault::NoCommonProtocol {
                 offered: offered.iter().map(|name| name.to_vec()).collect(),
+                accepted: served.to_vec(),
             }),
         },
     }
@@ -146,14 +148,7 @@ impl Negotiated {
         // "supported_groups" to update the client's view of its preferences". If the client does
         // not support that group, there is nothing to update.
         let supported = hello.supported_groups().unwrap_or_default();
-        let groups: Vec<_> = self
-            .server
-            .config
-            .settings
-            .groups
-            .iter()
-            .map(|group| group.code_point())
-            .collect();
+        let groups = self.server.config.settings.group_code_points();
         if groups.iter().find(|group| supported.contains(group)) != Some(&self.keys.group) {
             extensions.push(EncryptedExtension::SupportedGroups(groups));
         }

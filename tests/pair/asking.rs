@@ -660,7 +660,10 @@ fn the_client_left_before_the_answer() {
         assert!(
             matches!(
                 pair.server.error(),
-                Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)
+                Error::AlertReceived {
+                    alert: AlertDescription::CLOSE_NOTIFY,
+                    ..
+                }
             ),
             "{}",
             pair.server.error()
@@ -706,7 +709,8 @@ fn each_can_be_refused() {
             pair.server.connection.refuse(alert).unwrap();
             pair.settle();
             assert!(
-                matches!(pair.client.error(), Error::AlertReceived(told) if *told == alert),
+                matches!(pair.client.error(), Error::AlertReceived { alert: told, .. }
+                    if *told == alert),
                 "{question:?}: {}",
                 pair.client.error()
             );
@@ -759,7 +763,13 @@ fn each_can_be_given_up() {
             pair.settle();
             let error = pair.client.error();
             assert!(
-                matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+                matches!(
+                    error,
+                    Error::AlertReceived {
+                        alert: AlertDescription::CLOSE_NOTIFY,
+                        ..
+                    }
+                ),
                 "{question:?}: {error}"
             );
             if question != Question::Signature {
@@ -905,7 +915,8 @@ fn a_choice_that_does_not_fit() {
         assert_eq!(again.to_string(), error.to_string());
         pair.settle();
         assert!(
-            matches!(pair.client.error(), Error::AlertReceived(told) if told.0 == alert),
+            matches!(pair.client.error(), Error::AlertReceived { alert: told, .. }
+                if told.0 == alert),
             "{}",
             pair.client.error()
         );

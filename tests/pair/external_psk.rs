@@ -88,7 +88,7 @@ fn what_is_not_known_and_what_is_wrong_look_alike_where_there_is_nothing_else() 
             ),
             "{fault:?}"
         );
-        assert!(matches!(pair.client.error(), Error::AlertReceived(alert) if alert.0 == 51));
+        assert!(matches!(pair.client.error(), Error::AlertReceived { alert, .. } if alert.0 == 51));
     }
 }
 
@@ -116,7 +116,7 @@ fn beside_a_certificate_an_unknown_one_is_ignored() {
     // A client that trusts only the PSK does not accept another way.
     let alone = pair(&builder().build().unwrap(), &server);
     assert!(
-        matches!(alone.client.error(), Error::AlertReceived(alert) if alert.0 == 109),
+        matches!(alone.client.error(), Error::AlertReceived { alert, .. } if alert.0 == 109),
         "{:?}",
         alone.client.error()
     );
@@ -251,7 +251,9 @@ fn the_suite_follows_the_psk() {
                     fault: Fault::PskNotTaken
                 }
             ));
-            assert!(matches!(alone.server.error(), Error::AlertReceived(alert) if alert.0 == 40));
+            assert!(
+                matches!(alone.server.error(), Error::AlertReceived { alert, .. } if alert.0 == 40)
+            );
         } else {
             assert!(matches!(
                 alone.server.error(),
@@ -260,7 +262,9 @@ fn the_suite_follows_the_psk() {
                     ..
                 }
             ));
-            assert!(matches!(alone.client.error(), Error::AlertReceived(alert) if alert.0 == 109));
+            assert!(
+                matches!(alone.client.error(), Error::AlertReceived { alert, .. } if alert.0 == 109)
+            );
         }
     }
 }
@@ -415,7 +419,9 @@ fn both_ways_round() {
                 ..
             }
         ));
-        assert!(matches!(reflected.client.error(), Error::AlertReceived(alert) if alert.0 == 51));
+        assert!(
+            matches!(reflected.client.error(), Error::AlertReceived { alert, .. } if alert.0 == 51)
+        );
     }
 }
 

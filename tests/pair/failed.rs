@@ -89,7 +89,10 @@ fn what_came_before_is_still_read() {
     pair.settle();
     assert!(matches!(
         pair.client.error(),
-        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        Error::AlertReceived {
+            alert: AlertDescription::BAD_RECORD_MAC,
+            ..
+        }
     ));
     assert!(
         pair.client.connection.output().is_empty(),
@@ -123,7 +126,10 @@ fn what_waited_goes_out_before_the_alert() {
     assert!(pair.client.read == data(0, 3000));
     assert!(matches!(
         pair.client.error(),
-        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        Error::AlertReceived {
+            alert: AlertDescription::BAD_RECORD_MAC,
+            ..
+        }
     ));
 }
 
@@ -215,7 +221,10 @@ fn giving_up_during_the_handshake() {
     pair.settle();
     assert!(matches!(
         pair.server.error(),
-        Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)
+        Error::AlertReceived {
+            alert: AlertDescription::CLOSE_NOTIFY,
+            ..
+        }
     ));
     assert!(pair.server.connection.negotiated().is_none());
     assert!(pair.client.connection.negotiated().is_none());

@@ -83,7 +83,7 @@ fn check(pair: &Pair, harmless: bool, what: &str) {
     let refused: Vec<_> = errors
         .iter()
         .flatten()
-        .filter(|error| !matches!(error, Error::AlertReceived(_)))
+        .filter(|error| !matches!(error, Error::AlertReceived { .. }))
         .collect();
     assert!(!refused.is_empty(), "{what}: nobody noticed: {errors:?}");
     for error in &refused {
@@ -103,7 +103,7 @@ fn check(pair: &Pair, harmless: bool, what: &str) {
         );
     }
     for (told, other) in [(errors[0], errors[1]), (errors[1], errors[0])] {
-        if let (Some(Error::AlertReceived(heard)), Some(other)) = (told, other) {
+        if let (Some(Error::AlertReceived { alert: heard, .. }), Some(other)) = (told, other) {
             // RFC 9846, 6.1: user_canceled is followed by a close_notify, which ends the connection
             // for the other side.
             let timeout = matches!(other, Error::HandshakeTimeout);

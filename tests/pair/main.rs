@@ -20,6 +20,7 @@ mod flipped;
 mod limits;
 mod matrix;
 mod mismatch;
+mod refusals;
 mod signing;
 mod tickets;
 mod wire;

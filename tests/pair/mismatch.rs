@@ -38,7 +38,7 @@ fn assert_refused(
     );
     assert_eq!(error.alert(), Some(alert), "{what}");
     assert!(
-        matches!(hears.status, Err(Error::AlertReceived(heard)) if heard == alert),
+        matches!(hears.status, Err(Error::AlertReceived { alert: heard, .. }) if heard == alert),
         "{what}: {:?}",
         hears.status
     );
@@ -93,19 +93,28 @@ fn optional(client: Credential) -> ClientAuth {
 }
 
 fn self_signed(fault: &Fault) -> bool {
-    matches!(fault, Fault::Certificate(CertificateError::SelfSigned))
+    matches!(
+        fault,
+        Fault::Certificate(CertificateError::SelfSigned { .. })
+    )
 }
 
 fn unknown_issuer(fault: &Fault) -> bool {
-    matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer))
+    matches!(
+        fault,
+        Fault::Certificate(CertificateError::UnknownIssuer { .. })
+    )
 }
 
 fn untrusted_key(fault: &Fault) -> bool {
-    matches!(fault, Fault::Certificate(CertificateError::UntrustedKey))
+    matches!(
+        fault,
+        Fault::Certificate(CertificateError::UntrustedKey { .. })
+    )
 }
 
 fn certificate_required(fault: &Fault) -> bool {
-    matches!(fault, Fault::CertificateRequired)
+    matches!(fault, Fault::CertificateRequired { .. })
 }
 
 fn no_common_group(fault: &Fault) -> bool {

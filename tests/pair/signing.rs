@@ -97,7 +97,13 @@ fn a_signer_that_does_not_sign_ends_the_handshake() {
         );
         assert_eq!(failed.alert(), Some(AlertDescription::INTERNAL_ERROR));
         assert!(
-            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            matches!(
+                told,
+                Error::AlertReceived {
+                    alert: AlertDescription::INTERNAL_ERROR,
+                    ..
+                }
+            ),
             "{told}"
         );
     };

@@ -644,8 +644,12 @@ fn a_chain_of_resumptions_ends() {
 fn a_ticket_lets_nobody_in() {
     let expired =
         |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::Expired { .. }));
-    let unknown =
-        |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer));
+    let unknown = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Certificate(CertificateError::UnknownIssuer { .. })
+        )
+    };
     let untrusted = Setup {
         server: |server| server.client_auth(ClientAuth::Required(cast().stranger.trust())),
         ..PLAIN
@@ -682,7 +686,8 @@ fn a_ticket_lets_nobody_in() {
         );
         assert_eq!(by.error().alert(), Some(alert));
         assert!(
-            matches!(hears.status, Err(Error::AlertReceived(heard)) if heard == alert),
+            matches!(hears.status, Err(Error::AlertReceived { alert: heard, .. })
+                if heard == alert),
             "{:?}",
             hears.status
         );

@@ -209,14 +209,19 @@ fn we_refuse_curl() {
         (
             required(),
             vec![],
-            |fault| matches!(fault, Fault::CertificateRequired),
+            |fault| matches!(fault, Fault::CertificateRequired { .. }),
             56,
             "certificate required",
         ),
         (
             required(),
             with_identity(&untrusted).to_vec(),
-            |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
+            |fault| {
+                matches!(
+                    fault,
+                    Fault::Certificate(CertificateError::UnknownIssuer { .. })
+                )
+            },
             56,
             "unknown ca",
         ),

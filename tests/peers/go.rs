@@ -159,7 +159,7 @@ fn we_refuse_go_server() {
     let rows: [Row; 4] = [
         (
             pki.untrusted_server(),
-            |error| *error == CertificateError::UnknownIssuer,
+            |error| matches!(error, CertificateError::UnknownIssuer { .. }),
             "unknown certificate authority",
         ),
         (
@@ -215,14 +215,14 @@ fn we_refuse_go_client() {
         (
             required(),
             vec![],
-            |fault| matches!(fault, Fault::CertificateRequired),
+            |fault| matches!(fault, Fault::CertificateRequired { .. }),
             "certificate required",
         ),
         // We name our authority, which is not its own, so it presents no certificate.
         (
             required(),
             with_identity(&untrusted).to_vec(),
-            |fault| matches!(fault, Fault::CertificateRequired),
+            |fault| matches!(fault, Fault::CertificateRequired { .. }),
             "certificate required",
         ),
         (

@@ -531,13 +531,19 @@ pub fn exported(stream: &Tls) -> String {
         .collect()
 }
 
-/// Asserts that we failed because the program sent this alert.
+/// Asserts that we failed because the program sent this alert, and that the error says what it
+/// answers and what kind of change it needs.
 #[track_caller]
 pub fn assert_alert_received(error: &Error, alert: AlertDescription, program: &Program) {
     assert!(
-        matches!(error, Error::AlertReceived(got) if *got == alert),
+        matches!(error, Error::AlertReceived { alert: got, said, .. }
+            if *got == alert && *said != fleeting::Said::Nothing),
         "{error}, not {alert}.{}",
         program.report()
+    );
+    assert!(
+        error.is_authentication() || error.is_configuration(),
+        "{error}"
     );
 }
 

@@ -296,7 +296,7 @@ fn we_refuse_their_certificate() {
     let rows: [Row; 4] = [
         (
             pki.untrusted_server(),
-            |error| *error == UnknownIssuer,
+            |error| matches!(error, UnknownIssuer { .. }),
             AlertDescription::UNKNOWN_CA,
         ),
         (
@@ -332,7 +332,7 @@ fn we_refuse_their_certificate() {
     let rows: [Row; 3] = [
         (
             pki.untrusted_client(),
-            |error| *error == UnknownIssuer,
+            |error| matches!(error, UnknownIssuer { .. }),
             AlertDescription::UNKNOWN_CA,
         ),
         (
@@ -371,7 +371,7 @@ fn we_refuse_their_certificate() {
         },
     );
     pair.run().assert_we_refused(
-        |fault| matches!(fault, Fault::CertificateRequired),
+        |fault| matches!(fault, Fault::CertificateRequired { .. }),
         AlertDescription::CERTIFICATE_REQUIRED,
     );
 }
@@ -535,7 +535,10 @@ fn nothing_in_common_is_refused() {
         },
     );
     pair.run().assert_we_refused(
-        |fault| matches!(fault, Fault::UnrecognizedName { name } if name == "elsewhere.internal"),
+        |fault| {
+            matches!(fault, Fault::UnrecognizedName { name, .. }
+            if name == "elsewhere.internal")
+        },
         AlertDescription::UNRECOGNIZED_NAME,
     );
 

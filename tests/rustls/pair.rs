@@ -249,7 +249,8 @@ impl Pair {
             self.our_error
         );
         assert!(
-            matches!(self.our_error, Some(Error::AlertReceived(received)) if received == alert),
+            matches!(self.our_error, Some(Error::AlertReceived { alert: received, .. })
+                if received == alert),
             "{:?}",
             self.our_error
         );

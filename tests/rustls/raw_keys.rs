@@ -343,8 +343,12 @@ fn raw_keys_and_certificates() {
 fn unknown_raw_keys_are_refused() {
     let pki = Pki::new();
     let (known, other) = (RawKey(fresh()), RawKey(fresh()));
-    let untrusted =
-        |fault: &Fault| matches!(fault, Fault::Certificate(CertificateError::UntrustedKey));
+    let untrusted = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Certificate(CertificateError::UntrustedKey { .. })
+        )
+    };
     let unknown = |error: &rustls::Error| {
         matches!(
             error,

@@ -327,7 +327,13 @@ fn without_pauses_there_is_nobody_to_ask() {
             .map(|progress| kind(&progress))
             .unwrap_err();
         assert!(
-            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            matches!(
+                told,
+                Error::AlertReceived {
+                    alert: AlertDescription::INTERNAL_ERROR,
+                    ..
+                }
+            ),
             "{told:?}"
         );
     }
@@ -401,7 +407,13 @@ fn a_client_that_connects_cannot_be_asked() {
             server.join().unwrap()
         });
         assert!(
-            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            matches!(
+                told,
+                Error::AlertReceived {
+                    alert: AlertDescription::INTERNAL_ERROR,
+                    ..
+                }
+            ),
             "{told:?}"
         );
     }
@@ -481,7 +493,13 @@ fn a_wrong_answer_ends_it() {
         assert!(matches!(error, Error::Signer(_)), "{error:?}");
         let told = failure(a.advance());
         assert!(
-            matches!(told, Error::AlertReceived(AlertDescription::INTERNAL_ERROR)),
+            matches!(
+                told,
+                Error::AlertReceived {
+                    alert: AlertDescription::INTERNAL_ERROR,
+                    ..
+                }
+            ),
             "{told:?}"
         );
     }
@@ -496,7 +514,13 @@ fn a_refusal_reaches_the_peer() {
         transport.write_all(b"").unwrap();
         let told = failure(a.advance());
         assert!(
-            matches!(told, Error::AlertReceived(AlertDescription::ACCESS_DENIED)),
+            matches!(
+                told,
+                Error::AlertReceived {
+                    alert: AlertDescription::ACCESS_DENIED,
+                    ..
+                }
+            ),
             "{told:?}"
         );
     }
@@ -579,7 +603,13 @@ fn the_alert_of_a_peer_that_has_gone_is_preferred() {
     let (_, b) = asked(b.advance().unwrap());
     let error = failure(answer_and_advance(Question::Signature, b));
     assert!(
-        matches!(error, Error::AlertReceived(AlertDescription::ACCESS_DENIED)),
+        matches!(
+            error,
+            Error::AlertReceived {
+                alert: AlertDescription::ACCESS_DENIED,
+                ..
+            }
+        ),
         "{error:?}"
     );
 }
@@ -606,7 +636,13 @@ fn no_answer_in_time() {
         assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
         let told = failure(a.advance());
         assert!(
-            matches!(told, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+            matches!(
+                told,
+                Error::AlertReceived {
+                    alert: AlertDescription::CLOSE_NOTIFY,
+                    ..
+                }
+            ),
             "{told:?}"
         );
     }

@@ -302,7 +302,10 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
         };
         assert!(matches!(
             inner(error),
-            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            Error::AlertReceived {
+                alert: AlertDescription::BAD_RECORD_MAC,
+                ..
+            }
         ));
     }
 }

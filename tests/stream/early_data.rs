@@ -474,7 +474,7 @@ fn finish_does_not_wait() {
     // server finds them after the early data, although nobody receives its flight.
     let told = world.server.accept(b).map(drop).unwrap_err();
     assert!(
-        matches!(told, Error::AlertReceived(alert) if alert.0 == 0),
+        matches!(told, Error::AlertReceived { alert, .. } if alert.0 == 0),
         "{told:?}"
     );
 }
@@ -609,7 +609,7 @@ fn after_the_servers_alert() {
     b.write_all(&[21, 3, 3, 0, 2, 2, 40]).unwrap();
     let error = a.finish().map(drop).unwrap_err();
     assert!(
-        matches!(error, Error::AlertReceived(alert) if alert.0 == 40),
+        matches!(error, Error::AlertReceived { alert, .. } if alert.0 == 40),
         "{error}"
     );
 }

@@ -53,7 +53,10 @@ fn the_alert_of_a_peer_that_has_gone_is_preferred() {
         assert!(
             matches!(
                 told,
-                Error::AlertReceived(AlertDescription::HANDSHAKE_FAILURE)
+                Error::AlertReceived {
+                    alert: AlertDescription::HANDSHAKE_FAILURE,
+                    ..
+                }
             ),
             "{told:?}"
         );
@@ -158,7 +161,7 @@ fn a_refusal_is_read_after_a_write_has_failed() {
         matches!(
             refusal,
             Error::Protocol {
-                fault: Fault::CertificateRequired,
+                fault: Fault::CertificateRequired { .. },
                 ..
             }
         ),
@@ -175,7 +178,10 @@ fn a_refusal_is_read_after_a_write_has_failed() {
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         assert!(matches!(
             inner(error),
-            Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)
+            Error::AlertReceived {
+                alert: AlertDescription::CERTIFICATE_REQUIRED,
+                ..
+            }
         ));
     }
     // What was negotiated is still known, for a log.
@@ -289,7 +295,10 @@ fn a_forged_record_comes_after_what_was_true() {
     assert!(
         matches!(
             error,
-            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            Error::AlertReceived {
+                alert: AlertDescription::BAD_RECORD_MAC,
+                ..
+            }
         ),
         "{error:?}"
     );
@@ -315,16 +324,25 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
     );
     assert!(matches!(
         inner(a.read(&mut [0; 10]).unwrap_err()),
-        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        Error::AlertReceived {
+            alert: AlertDescription::BAD_RECORD_MAC,
+            ..
+        }
     ));
     for _ in 0..2 {
         assert!(matches!(
             inner(a.flush().unwrap_err()),
-            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            Error::AlertReceived {
+                alert: AlertDescription::BAD_RECORD_MAC,
+                ..
+            }
         ));
         assert!(matches!(
             inner(a.close().unwrap_err()),
-            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            Error::AlertReceived {
+                alert: AlertDescription::BAD_RECORD_MAC,
+                ..
+            }
         ));
         assert!(!a.wants_write());
     }

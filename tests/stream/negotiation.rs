@@ -222,7 +222,10 @@ fn a_choice_can_fail() {
     assert!(
         matches!(
             error,
-            Error::AlertReceived(AlertDescription::NO_APPLICATION_PROTOCOL)
+            Error::AlertReceived {
+                alert: AlertDescription::NO_APPLICATION_PROTOCOL,
+                ..
+            }
         ),
         "{error:?}"
     );
@@ -263,7 +266,10 @@ fn identities_are_chosen_by_name() {
     let (left, right) = shake(&client, "c.internal", &strict);
     assert!(matches!(
         left.unwrap_err(),
-        Error::AlertReceived(AlertDescription::UNRECOGNIZED_NAME)
+        Error::AlertReceived {
+            alert: AlertDescription::UNRECOGNIZED_NAME,
+            ..
+        }
     ));
     assert!(matches!(
         right.unwrap_err(),
@@ -278,7 +284,10 @@ fn identities_are_chosen_by_name() {
     let (left, right) = shake(&client, "192.0.2.1", &strict);
     assert!(matches!(
         left.unwrap_err(),
-        Error::AlertReceived(AlertDescription::MISSING_EXTENSION)
+        Error::AlertReceived {
+            alert: AlertDescription::MISSING_EXTENSION,
+            ..
+        }
     ));
     assert!(matches!(
         right.unwrap_err(),
@@ -301,7 +310,8 @@ fn identities_are_chosen_by_name() {
         "{error:?}"
     );
     assert!(
-        matches!(right.unwrap_err(), Error::AlertReceived(alert) if Some(alert) == error.alert())
+        matches!(right.unwrap_err(), Error::AlertReceived { alert, .. }
+            if Some(alert) == error.alert())
     );
 }
 
@@ -363,7 +373,7 @@ fn a_client_may_be_asked_who_it_is() {
             .downcast::<Error>()
             .unwrap();
         assert!(
-            matches!(error, Error::AlertReceived(got) if got == alert),
+            matches!(error, Error::AlertReceived { alert: got, .. } if got == alert),
             "{error:?}"
         );
     }
@@ -393,7 +403,10 @@ fn protocols_are_agreed_on() {
     let (left, right) = shake(&offers(&["gopher"]), NAME, &server);
     assert!(matches!(
         left.unwrap_err(),
-        Error::AlertReceived(AlertDescription::NO_APPLICATION_PROTOCOL)
+        Error::AlertReceived {
+            alert: AlertDescription::NO_APPLICATION_PROTOCOL,
+            ..
+        }
     ));
     assert_eq!(
         right.unwrap_err().alert(),
@@ -431,7 +444,10 @@ fn a_hook_keeps_peers_out() {
         .unwrap();
     assert!(matches!(
         told,
-        Error::AlertReceived(AlertDescription::ACCESS_DENIED)
+        Error::AlertReceived {
+            alert: AlertDescription::ACCESS_DENIED,
+            ..
+        }
     ));
 
     // A client refuses a server before the handshake is complete.
@@ -451,7 +467,10 @@ fn a_hook_keeps_peers_out() {
     );
     assert!(matches!(
         right.unwrap_err(),
-        Error::AlertReceived(AlertDescription::ACCESS_DENIED)
+        Error::AlertReceived {
+            alert: AlertDescription::ACCESS_DENIED,
+            ..
+        }
     ));
 }
 
@@ -492,7 +511,7 @@ fn keys_that_know_each_other_need_no_authority() {
                 ..
             }
         ));
-        assert!(matches!(right.unwrap_err(), Error::AlertReceived(_)));
+        assert!(matches!(right.unwrap_err(), Error::AlertReceived { .. }));
     }
 }
 

@@ -166,7 +166,10 @@ fn a_blocking_handshake_ends_on_a_time_out() {
     assert!(
         matches!(
             refused,
-            Error::AlertReceived(AlertDescription::CLOSE_NOTIFY) | Error::Truncated
+            Error::AlertReceived {
+                alert: AlertDescription::CLOSE_NOTIFY,
+                ..
+            } | Error::Truncated
         ),
         "{refused:?}"
     );

@@ -294,7 +294,10 @@ fn what_reading_fails_with_is_what_writing_gets() {
     assert_eq!(&text, b"before");
     assert!(matches!(
         inner(b.read(&mut text).unwrap_err()),
-        Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+        Error::AlertReceived {
+            alert: AlertDescription::BAD_RECORD_MAC,
+            ..
+        }
     ));
 }
 
@@ -336,7 +339,10 @@ fn what_came_before_a_failure_is_read_before_it_is_told() {
         }
         assert!(matches!(
             inner(b.read(&mut text).unwrap_err()),
-            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            Error::AlertReceived {
+                alert: AlertDescription::BAD_RECORD_MAC,
+                ..
+            }
         ));
     }
 }
@@ -375,12 +381,18 @@ fn what_an_alert_keeps_back_is_not_said_to_be_sent() {
         while b.get_mut().read(&mut [0; 1000]).is_ok() {}
         assert!(matches!(
             inner(reader.read(&mut [0; 10]).unwrap_err()),
-            Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+            Error::AlertReceived {
+                alert: AlertDescription::BAD_RECORD_MAC,
+                ..
+            }
         ));
         for _ in 0..2 {
             assert!(matches!(
                 inner(writer.flush().unwrap_err()),
-                Error::AlertReceived(AlertDescription::BAD_RECORD_MAC)
+                Error::AlertReceived {
+                    alert: AlertDescription::BAD_RECORD_MAC,
+                    ..
+                }
             ));
             assert!(!writer.wants_write());
         }

@@ -138,7 +138,10 @@ fn a_refusal_is_read_from_a_socket_that_was_reset() {
             assert!(
                 matches!(
                     error,
-                    Error::AlertReceived(AlertDescription::CERTIFICATE_REQUIRED)
+                    Error::AlertReceived {
+                        alert: AlertDescription::CERTIFICATE_REQUIRED,
+                        ..
+                    }
                 ),
                 "{error:?}"
             );

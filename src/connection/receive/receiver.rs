@@ -321,7 +321,7 @@ impl Receiver {
         match alert {
             // RFC 9846, 6.1: during the handshake, close_notify means that the peer gave up.
             AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => {
-                Err(Error::AlertReceived(alert))
+                Err(self.alert_received(alert))
             }
             // RFC 9846, 6.1: this closes only the peer's direction.
             AlertDescription::CLOSE_NOTIFY => {
@@ -335,7 +335,15 @@ impl Receiver {
             }
             // RFC 9846, section 6: all others, unknown ones included, are fatal whatever level they
             // claim.
-            alert => Err(Error::AlertReceived(alert)),
+            alert => Err(self.alert_received(alert)),
+        }
+    }
+
+    fn alert_received(&self, alert: AlertDescription) -> Error {
+        Error::AlertReceived {
+            alert,
+            from: self.machine.peer(),
+            said: self.machine.said(),
         }
     }
 
@@ -369,7 +377,7 @@ impl Receiver {
         // RFC 9846, section 6: no session of a failed connection is used again. A connection that
         // was merely cut has not failed in this sense: its session makes the next one quick.
         if let (
-            Error::Protocol { .. } | Error::AlertReceived(_),
+            Error::Protocol { .. } | Error::AlertReceived { .. },
             Some(Established {
                 stored: Some(stored),
                 ..

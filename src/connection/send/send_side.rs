@@ -45,7 +45,7 @@ impl SendSide for Sender {
 
     fn fail(&mut self, error: Error) -> Error {
         // RFC 9846, section 6: after an error alert nothing further is sent, not even what waits.
-        if let Error::AlertReceived(_) = error {
+        if let Error::AlertReceived { .. } = error {
             self.discard();
         }
         match error.alert() {

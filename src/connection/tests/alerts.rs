@@ -42,7 +42,8 @@ fn error_alerts_end_the_connection() {
                 assert!(
                     matches!(
                         error,
-                        Error::AlertReceived(AlertDescription(got)) if got == description
+                        Error::AlertReceived { alert: AlertDescription(got), .. }
+                            if got == description
                     ),
                     "{error}"
                 );
@@ -75,7 +76,13 @@ fn data_before_an_error_alert() {
         ]
         .concat();
         let error = puppet.feed(&bytes).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(AlertDescription(80))));
+        assert!(matches!(
+            error,
+            Error::AlertReceived {
+                alert: AlertDescription(80),
+                ..
+            }
+        ));
         assert_eq!(puppet.delivered, b"before");
     }
 }
@@ -116,7 +123,8 @@ fn a_client_may_fail_in_the_clear() {
             let mut puppet = Puppet::server_at(state);
             let error = puppet.feed(&plain(ALERT, &[2, description])).unwrap_err();
             assert!(
-                matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description),
+                matches!(error, Error::AlertReceived { alert: AlertDescription(got), .. }
+                    if got == description),
                 "{error}"
             );
             puppet.has_failed(&error, None);
@@ -312,7 +320,13 @@ fn a_close_notify_in_the_handshake() {
     for mut puppet in [a, b, c, d] {
         let error = puppet.alert(1, 0).unwrap_err();
         assert!(
-            matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+            matches!(
+                error,
+                Error::AlertReceived {
+                    alert: AlertDescription::CLOSE_NOTIFY,
+                    ..
+                }
+            ),
             "{error}"
         );
         puppet.has_failed(&error, None);
@@ -339,7 +353,13 @@ fn user_canceled_is_ignored_until_close_notify() {
             puppet.hears_nothing();
             let error = puppet.alert(1, 0).unwrap_err();
             assert!(
-                matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+                matches!(
+                    error,
+                    Error::AlertReceived {
+                        alert: AlertDescription::CLOSE_NOTIFY,
+                        ..
+                    }
+                ),
                 "{error}"
             );
         }

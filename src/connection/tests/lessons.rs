@@ -200,7 +200,7 @@ fn cve_2025_68121_trust_is_checked_again_on_resumption() {
         record,
         "WAIT_CERT",
         48,
-        Fault::Certificate(CertificateError::UnknownIssuer)
+        Fault::Certificate(CertificateError::UnknownIssuer { .. })
     );
     let optional = with(ClientAuth::Optional(WORLD.authority.trust()));
     assert!(!Puppet::calling_with_ticket(&optional, &ticket).is_resumed());
@@ -225,7 +225,7 @@ fn cve_2025_68121_trust_is_checked_again_on_resumption() {
         record,
         "WAIT_CERT_CR",
         48,
-        Fault::Certificate(CertificateError::UnknownIssuer)
+        Fault::Certificate(CertificateError::UnknownIssuer { .. })
     );
     assert!(Puppet::serving(&before).offered_ticket().is_some());
 }
@@ -686,7 +686,13 @@ fn cve_2026_14457_a_raw_key_and_no_certificate() {
         let empty = certificate_message(&[], &[]);
         if required {
             let record = puppet.record(HANDSHAKE, &empty);
-            refused!(puppet, record, "WAIT_CERT", 116, Fault::CertificateRequired);
+            refused!(
+                puppet,
+                record,
+                "WAIT_CERT",
+                116,
+                Fault::CertificateRequired { .. }
+            );
         } else {
             puppet.say(&empty).unwrap();
             puppet.lead_server_to("CONNECTED");

@@ -392,11 +392,11 @@ fn an_error_alert_is_the_end_of_both() {
         let record = halves.puppet.record(ALERT, &[2, 80]);
         assert!(matches!(
             halves.reading(&record).unwrap_err(),
-            Error::AlertReceived(_)
+            Error::AlertReceived { .. }
         ));
         assert!(matches!(
             halves.try_write(b"x").unwrap_err(),
-            Error::AlertReceived(_)
+            Error::AlertReceived { .. }
         ));
         halves.writing(SendHalf::close);
         halves.puppet.hears_nothing();

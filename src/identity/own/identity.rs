@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::crypto::random::SystemRandom;
 use crate::crypto::signature::{SIGNATURE_LEN, SigningKey, VerifyingKey};
-use crate::error::{CertificateError, ConfigError, Error, Fault};
+use crate::error::{CertificateError, ConfigError, Error, Fault, Said};
 use crate::identity::alt_name::AltName;
 use crate::identity::certificate::Certificate;
 use crate::identity::certificate::MAX_CHAIN;
@@ -55,6 +55,8 @@ struct Inner {
     names: Vec<String>,
     /// Whether the chain says nothing beyond the key.
     nameless: bool,
+    /// What a peer learns of us, for errors.
+    said: Arc<Said>,
 }
 
 impl Identity {
@@ -273,6 +275,16 @@ impl Identity {
         self.0.nameless
     }
 
+    /// Returns what a peer learns of us, for errors.
+    pub(crate) fn said(&self) -> &Arc<Said> {
+        &self.0.said
+    }
+
+    /// Returns the DNS names in our certificate.
+    pub(crate) fn dns_names(&self) -> &[String] {
+        &self.0.names
+    }
+
     /// Signs what a CertificateVerify covers (RFC 9846, 4.5.2). `None` if the application must be
     /// asked.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Option<[u8; SIGNATURE_LEN]>, Fault> {
@@ -365,12 +377,23 @@ impl Identity {
                 }
             })
             .collect();
+        let said = match chain.first().and_then(|leaf| CertificateInfo::read(leaf)) {
+            Some(info) if !nameless => Said::Certificate {
+                subject: info.subject().to_owned(),
+                issuer: info.issuer().to_owned(),
+                not_after: info.validity().not_after(),
+            },
+            _ => Said::Key {
+                key: public_key.to_string(),
+            },
+        };
         Self(Arc::new(Inner {
             key,
             public_key,
             chain,
             names,
             nameless,
+            said: Arc::new(said),
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{at, chain, expired, name, now};
+use super::{at, chain, expired, name, now, unknown_issuer, untrusted};
 use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::{Authority, Identity, RevocationLists, Trust, Validity};
 
@@ -52,12 +52,12 @@ fn facts_about_a_server_and_a_client() {
     );
     assert_eq!(
         refused(trust.check_server(&server.certificates()[0], HOST, end)),
-        CertificateError::UnknownIssuer
+        unknown_issuer("CN=below", &["CN=CA"])
     );
     let other = Authority::new("other").unwrap().trust();
     assert_eq!(
         refused(other.check_server(&pem, HOST, end)),
-        CertificateError::UnknownIssuer
+        unknown_issuer("CN=CA", &["CN=other"])
     );
 
     let client = authority.issue_client("alice").unwrap();
@@ -81,7 +81,7 @@ fn a_trusted_key_has_its_bound_names_and_no_end() {
     }
     assert_eq!(
         refused(trust.check_server(own.chain_pem(), "b.example", Duration::ZERO)),
-        CertificateError::UntrustedKey
+        untrusted(own.public_key())
     );
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::forge::{Ca, ca_params, leaf_params};
-use super::{as_server, at, chain, expired, name, not_valid_yet, now};
+use super::{as_server, at, chain, expired, name, not_valid_yet, now, unknown_issuer};
 use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::certificate::Certificate;
 use crate::identity::{Authority, Identity, Peer, Trust, Validity, pem};
@@ -302,7 +302,7 @@ fn trust_in_an_authority_is_not_trust_in_those_above() {
             all.push(&root.certificates()[0]);
             assert_eq!(
                 trust.verify_client(&all, now()).map(drop),
-                Err(CertificateError::UnknownIssuer)
+                Err(unknown_issuer("CN=root", &["CN=one"]))
             );
         }
     }

@@ -10,7 +10,7 @@ use crate::crypto::signature::SigningKey;
 use crate::identity::own::pkcs8;
 use crate::identity::{Authority, pem};
 
-pub(super) struct Key(SigningKey, [u8; 32]);
+pub(super) struct Key(SigningKey, pub(super) [u8; 32]);
 
 impl Key {
     pub(super) fn new() -> Self {

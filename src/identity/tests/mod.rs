@@ -44,7 +44,7 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use crate::error::CertificateError;
-use crate::identity::{Identity, ServerName, Trust, VerifiedIdentity};
+use crate::identity::{Identity, PublicKey, ServerName, Trust, VerifiedIdentity};
 use crate::time::Now;
 
 /// The current time, for certificates that were just made.
@@ -91,6 +91,22 @@ fn not_valid_yet(subject: &str, not_before: u64) -> CertificateError {
     CertificateError::NotValidYet {
         subject: subject.to_owned(),
         not_before: Duration::from_secs(not_before),
+    }
+}
+
+/// Makes the error for a chain that ends at this issuer, where these roots are trusted.
+fn unknown_issuer(issuer: &str, trusted: &[&str]) -> CertificateError {
+    CertificateError::UnknownIssuer {
+        issuer: issuer.to_owned(),
+        trusted: trusted.iter().map(|name| name.to_string()).collect(),
+        more: 0,
+    }
+}
+
+/// Makes the error for a key that is not trusted.
+fn untrusted(key: impl Into<PublicKey>) -> CertificateError {
+    CertificateError::UntrustedKey {
+        key: key.into().to_string(),
     }
 }
 

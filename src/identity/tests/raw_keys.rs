@@ -2,7 +2,7 @@
 //! no trust by roots.
 
 use super::forge::Ca;
-use super::{chain, name, now, vector_der};
+use super::{chain, name, now, untrusted, vector_der};
 use crate::code_point::AlertDescription;
 use crate::error::CertificateError;
 use crate::identity::certificate::Certificate;
@@ -54,7 +54,7 @@ fn a_raw_key_is_accepted_for_the_names_it_is_bound_to() {
             .unwrap_err();
         assert_eq!(
             (error.alert(), error),
-            (AlertDescription::UNKNOWN_CA, CertificateError::UntrustedKey)
+            (AlertDescription::UNKNOWN_CA, untrusted(own.public_key()))
         );
     }
 }
@@ -71,13 +71,13 @@ fn a_set_of_keys_counts_for_raw_ones_too() {
             trust
                 .verify_server_key(&two.spki(), host.as_ref())
                 .map(drop),
-            Err(CertificateError::UntrustedKey)
+            Err(untrusted(two.public_key()))
         );
     }
     trust.verify_client_key(&one.spki()).unwrap();
     assert_eq!(
         trust.verify_client_key(&two.spki()).map(drop),
-        Err(CertificateError::UntrustedKey)
+        Err(untrusted(two.public_key()))
     );
 }
 
@@ -93,15 +93,16 @@ fn a_root_vouches_for_no_raw_key() {
     trust
         .verify_server(&chain(&server), Some(&name(HOST)), now())
         .unwrap();
-    for key in [server.spki(), authority.public_key().to_spki()] {
+    for public in [server.public_key(), authority.public_key()] {
+        let key = public.to_spki();
         for trust in [&trust, &authority.trust()] {
             assert_eq!(
                 trust.verify_server_key(&key, Some(&name(HOST))).map(drop),
-                Err(CertificateError::UntrustedKey)
+                Err(untrusted(public))
             );
             assert_eq!(
                 trust.verify_client_key(&key).map(drop),
-                Err(CertificateError::UntrustedKey)
+                Err(untrusted(public))
             );
         }
     }

@@ -9,7 +9,7 @@ use rcgen::{
 };
 
 use super::forge::{Ca, Key, ca_params, leaf_params};
-use super::{as_server, at, expired, name, not_valid_yet, now, vector, vector_der};
+use super::{as_server, at, expired, name, not_valid_yet, now, unknown_issuer, vector, vector_der};
 use crate::code_point::AlertDescription;
 use crate::error::CertificateError;
 use crate::identity::certificate::Certificate;
@@ -52,13 +52,13 @@ fn the_forge_makes_good_ones_too() {
 }
 
 #[test]
-fn unknown_issuer() {
+fn an_unknown_issuer() {
     let leaf = Ca::root().leaf(&leaf_params(&[HOST]));
     refused(
         &trust(&Ca::new(ca_params("other"))),
         &[&leaf],
         HOST,
-        CertificateError::UnknownIssuer,
+        unknown_issuer("CN=root", &["CN=other"]),
         AlertDescription::UNKNOWN_CA,
     );
     // The intermediate is missing.
@@ -69,7 +69,7 @@ fn unknown_issuer() {
         &trust(&root),
         &[&leaf],
         HOST,
-        CertificateError::UnknownIssuer,
+        unknown_issuer("CN=middle", &["CN=root"]),
         AlertDescription::UNKNOWN_CA,
     );
 }
@@ -459,7 +459,7 @@ fn a_needed_certificate_among_the_surplus() {
         &trust(&elsewhere),
         &[&leaf, &middle.der],
         HOST,
-        CertificateError::UnknownIssuer,
+        unknown_issuer("CN=root", &["CN=elsewhere"]),
         AlertDescription::UNKNOWN_CA,
     );
 }
@@ -604,10 +604,10 @@ fn the_longest_search_is_short() {
     // and 112 to "3".
     for (name, error) in [
         ("0", CertificateError::BadSignature),
-        ("1", CertificateError::UnknownIssuer),
+        ("1", unknown_issuer("CN=3", &["CN=1"])),
         ("2", CertificateError::BadSignature),
         ("3", CertificateError::TooComplex),
-        ("4", CertificateError::UnknownIssuer),
+        ("4", unknown_issuer("CN=3", &["CN=4"])),
     ] {
         let root = Ca::new(ca_params(name));
         refused(&trust(&root), &chain, HOST, error.clone(), error.alert());
@@ -770,12 +770,15 @@ fn what_is_no_certificate_at_all() {
 
 #[test]
 fn self_signed_is_no_path() {
-    let certificate = leaf_params(&[HOST]).self_signed(&Key::new()).unwrap();
+    let key = Key::new();
+    let certificate = leaf_params(&[HOST]).self_signed(&key).unwrap();
     refused(
         &trust(&Ca::root()),
         &[certificate.der()],
         HOST,
-        CertificateError::SelfSigned,
+        CertificateError::SelfSigned {
+            key: crate::identity::PublicKey::from(key.1).to_string(),
+        },
         AlertDescription::UNKNOWN_CA,
     );
 }

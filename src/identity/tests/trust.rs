@@ -1,7 +1,7 @@
 //! Roots, keys bound to names, sets of keys, and their sums.
 
 use super::forge::{Ca, Key, ca_params, leaf_params};
-use super::{as_server, chain, name, now, vector};
+use super::{as_server, chain, name, now, untrusted, vector};
 use crate::code_point::AlertDescription;
 use crate::error::{CertificateError, ConfigError, Error, NameError};
 use crate::identity::{Authority, Identity, Peer, PublicKey, Trust};
@@ -62,14 +62,17 @@ fn a_key_bound_to_a_name_counts_for_no_other() {
             .unwrap_err();
         assert_eq!(
             (error.alert(), error),
-            (AlertDescription::UNKNOWN_CA, CertificateError::UntrustedKey)
+            (
+                AlertDescription::UNKNOWN_CA,
+                untrusted(identity.public_key())
+            )
         );
     }
     // It is not accepted without a name either.
     assert!(!trust.accepts_unnamed());
     assert_eq!(
         trust.verify_server(&chain(&one), None, now()).map(drop),
-        Err(CertificateError::UntrustedKey)
+        Err(untrusted(one.public_key()))
     );
 }
 
@@ -87,13 +90,13 @@ fn a_set_of_keys_counts_for_every_name_and_without_one() {
             trust
                 .verify_server(&chain(&two), host.as_ref(), now())
                 .map(drop),
-            Err(CertificateError::UntrustedKey)
+            Err(untrusted(two.public_key()))
         );
     }
     trust.verify_client(&chain(&one), now()).unwrap();
     assert_eq!(
         trust.verify_client(&chain(&two), now()).map(drop),
-        Err(CertificateError::UntrustedKey)
+        Err(untrusted(two.public_key()))
     );
 }
 
@@ -114,7 +117,7 @@ fn a_client_is_shown_by_the_name_its_key_is_bound_to() {
     }
     assert_eq!(
         trust.verify_client(&chain(&eve), now()).map(drop),
-        Err(CertificateError::UntrustedKey)
+        Err(untrusted(eve.public_key()))
     );
 }
 
@@ -247,7 +250,9 @@ fn sums_accept_what_either_part_accepts() {
     as_server(&trust, &chain(&pinned), "pinned.example").unwrap();
     assert_eq!(
         as_server(&trust, &chain(&pinned), HOST).map(drop),
-        Err(CertificateError::SelfSigned)
+        Err(CertificateError::SelfSigned {
+            key: pinned.public_key().to_string()
+        })
     );
     // With trusted keys too, no list of authorities is sent, since a client with a trusted key
     // would not find its own in it.
@@ -260,12 +265,12 @@ fn sums_accept_what_either_part_accepts() {
             .any(|part| part == b"second")
     );
     assert!(!roots.accepts_unnamed());
-    assert_eq!(
+    assert!(matches!(
         roots
             .verify_server(&[&first.leaf(&leaf_params(&[HOST]))], None, now())
             .map(drop),
-        Err(CertificateError::UntrustedKey)
-    );
+        Err(CertificateError::UntrustedKey { .. })
+    ));
 }
 
 #[test]
@@ -436,6 +441,6 @@ fn a_set_of_keys_may_hold_ones_own() {
     let bound = Trust::key_for("own.example", own.public_key());
     assert_eq!(
         as_server(&bound, &chain(&own), HOST).map(drop),
-        Err(CertificateError::UntrustedKey)
+        Err(untrusted(own.public_key()))
     );
 }

@@ -8,9 +8,10 @@ use rustls_pki_types as pki;
 use webpki::{EndEntityCert, Error, VerifiedPath};
 
 use crate::crypto::signature::VerifyingKey;
-use crate::error::CertificateError;
+use crate::error::{CertificateError, shown};
 use crate::identity::alt_name::AltName;
 use crate::identity::certificate::{Certificate, MAX_CHAIN};
+use crate::identity::distinguished_name::DistinguishedName;
 use crate::identity::server_name::ServerName;
 use crate::identity::trust::revocation_lists::InForce;
 use crate::identity::validity::{Validity, date_before_1970};
@@ -118,6 +119,11 @@ impl Roots {
         self.anchors.is_empty()
     }
 
+    /// Returns the first subjects as text, for errors, and how many more there are.
+    pub(crate) fn names(&self) -> (Vec<String>, usize) {
+        shown(self.subjects.iter(), |subject| name_text(subject))
+    }
+
     /// Returns everything that [`verify`] decides by, for each root: subject, key, name
     /// constraints, path length.
     pub(crate) fn fields(&self) -> impl Iterator<Item = [Vec<u8>; 4]> {
@@ -209,12 +215,8 @@ pub(crate) fn verify(
         .map_err(|error| match (reason(&error, chain), left_out) {
             // These are only guesses, but better than saying that the issuer is missing, or that
             // another of its name did not sign.
-            (CertificateError::UnknownIssuer, Some(left_out)) => left_out,
-            (CertificateError::UnknownIssuer, None)
-                if Certificate::parse(leaf).is_ok_and(|leaf| leaf.is_self_issued()) =>
-            {
-                CertificateError::SelfSigned
-            }
+            (CertificateError::UnknownIssuer { .. }, Some(left_out)) => left_out,
+            (CertificateError::UnknownIssuer { .. }, None) => unknown_issuer(roots, chain),
             (CertificateError::BadSignature, Some(CertificateError::TooComplex)) => {
                 CertificateError::TooComplex
             }
@@ -338,8 +340,45 @@ fn is_surplus(read: &[Certificate<'_>], certificate: &Certificate<'_>) -> bool {
 #[cfg(any(test, fuzzing, feature = "authority"))]
 pub(crate) const MAX_AUTHORITIES: usize = 6;
 
-/// The number of a certificate's names that an error contains.
-const NAMES_SHOWN: usize = 16;
+/// Makes the error for a chain that leads to no root.
+fn unknown_issuer(roots: &Roots, chain: &[&[u8]]) -> CertificateError {
+    let certificates: Vec<_> = certificates(chain).take(MAX_CHAIN).collect();
+    let Some(leaf) = certificates.first() else {
+        return CertificateError::Malformed;
+    };
+    if leaf.is_self_issued() {
+        return match leaf.public_key() {
+            Ok(key) => CertificateError::SelfSigned {
+                key: key.to_string(),
+            },
+            Err(error) => error,
+        };
+    }
+    // From issuer to issuer, up to the one that the peer did not send, or to one that issued
+    // itself. Each step goes to another certificate, unless they form a circle.
+    let mut last = leaf;
+    for _ in &certificates {
+        match certificates
+            .iter()
+            .find(|above| above.subject == last.issuer)
+        {
+            Some(above) if !last.is_self_issued() => last = above,
+            _ => break,
+        }
+    }
+    let (trusted, more) = roots.names();
+    CertificateError::UnknownIssuer {
+        issuer: name_text(last.issuer),
+        trusted,
+        more,
+    }
+}
+
+/// Returns a name as text, for an error. It may be a stranger's.
+fn name_text(name: &[u8]) -> String {
+    let text = DistinguishedName::read(name).map(|name| name.text());
+    text.map_or_else(|_| NO_NAME.to_owned(), cut)
+}
 
 /// Makes the error for a certificate without the wanted name. The certificate is a stranger's, but
 /// only DNS names and addresses get into the error: no control characters, and at most 253 bytes
@@ -349,11 +388,10 @@ fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
         .map(|leaf| leaf.alt_names())
         .unwrap_or_default();
     presented.retain(|name| !matches!(name, AltName::Uri(_)));
-    let more = presented.len().saturating_sub(NAMES_SHOWN);
-    presented.truncate(NAMES_SHOWN);
+    let (presented, more) = shown(presented.iter(), AltName::to_string);
     CertificateError::WrongName {
         expected: expected.to_string(),
-        presented: presented.iter().map(AltName::to_string).collect(),
+        presented,
         more,
     }
 }
@@ -406,7 +444,12 @@ fn reason(error: &Error, chain: &[&[u8]]) -> CertificateError {
             .map_or(CertificateError::Malformed, |date| {
                 CertificateError::DateBefore1970 { date }
             }),
-        Error::UnknownIssuer | Error::CertDistrusted => CertificateError::UnknownIssuer,
+        // `unknown_issuer` completes it.
+        Error::UnknownIssuer | Error::CertDistrusted => CertificateError::UnknownIssuer {
+            issuer: String::new(),
+            trusted: Vec::new(),
+            more: 0,
+        },
         Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
         Error::UnsupportedSignatureAlgorithmContext(context) => {
             unsupported(&context.signature_algorithm_id)
@@ -446,6 +489,9 @@ fn certificates<'a>(chain: &[&'a [u8]]) -> impl Iterator<Item = Certificate<'a>>
     chain.iter().filter_map(|der| Certificate::parse(der).ok())
 }
 
+/// What stands for a name that cannot be read.
+const NO_NAME: &str = "no readable name";
+
 /// The longest subject that an error contains, in characters.
 const SUBJECT_SHOWN: usize = 128;
 
@@ -458,14 +504,14 @@ fn subject_with(chain: &[&[u8]], has: impl Fn(Validity) -> bool) -> String {
             let subject = certificate.subject_text().filter(|text| !text.is_empty());
             subject.or_else(|| certificate.alt_names().first().map(AltName::to_string))
         });
-    match subject {
-        Some(mut subject) => {
-            if let Some((end, _)) = subject.char_indices().nth(SUBJECT_SHOWN) {
-                subject.truncate(end);
-                subject.push_str("...");
-            }
-            subject
-        }
-        None => "no readable name".to_owned(),
+    subject.map_or_else(|| NO_NAME.to_owned(), cut)
+}
+
+/// Cuts a name to the length that an error contains.
+fn cut(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(SUBJECT_SHOWN) {
+        name.truncate(end);
+        name.push_str("...");
     }
+    name
 }

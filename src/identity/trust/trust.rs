@@ -392,6 +392,11 @@ impl Trust {
         })
     }
 
+    /// Returns the subjects of the first trusted roots, for errors, and how many more there are.
+    pub(crate) fn root_names(&self) -> (Vec<String>, usize) {
+        self.0.roots.names()
+    }
+
     /// Verifies a client that sent `chain`, leaf first.
     pub(crate) fn verify_client(
         &self,
@@ -431,7 +436,7 @@ impl Trust {
         // Roots are not used: an authority has signed nothing here.
         let trusted = self
             .vouch(public_key, may_be)
-            .ok_or(CertificateError::UntrustedKey)?;
+            .ok_or_else(|| untrusted(public_key))?;
         Ok(VerifiedIdentity::new(
             &[],
             public_key,
@@ -486,7 +491,7 @@ impl Trust {
         let trusted = match self.vouch(public_key, may_be) {
             Some(trusted) => trusted,
             None if self.0.roots.is_empty() || !may_ask_roots => {
-                return Err(CertificateError::UntrustedKey);
+                return Err(untrusted(public_key));
             }
             None => Trusted::Path {
                 expires: path::verify(
@@ -506,6 +511,12 @@ impl Trust {
             trusted,
             self.digest_under(lists.as_ref()),
         ))
+    }
+}
+
+fn untrusted(key: PublicKey) -> CertificateError {
+    CertificateError::UntrustedKey {
+        key: key.to_string(),
     }
 }
 

@@ -116,7 +116,7 @@ fn a_server_that_is_not_let_in_any_more_hears_nothing_early() {
     assert_eq!(pair.client.connection.write_early_data(b"pay").unwrap(), 0);
     pair.settle();
     assert!(matches!(pair.client.error(), Error::Protocol { fault, .. } if fault.alert().0 == 49));
-    assert!(matches!(pair.server.error(), Error::AlertReceived(alert) if alert.0 == 49));
+    assert!(matches!(pair.server.error(), Error::AlertReceived { alert, .. } if alert.0 == 49));
     assert!(pair.server.early.is_empty());
 }
 

@@ -221,7 +221,10 @@ fn of_a_client_that_is_not_let_in_is_not_taken() {
     ));
     assert!(matches!(
         pair.client.error(),
-        Error::AlertReceived(AlertDescription(49))
+        Error::AlertReceived {
+            alert: AlertDescription(49),
+            ..
+        }
     ));
 }
 

@@ -521,7 +521,7 @@ fn we_refuse_gnutls_serv() {
     let rows: [Row; 3] = [
         (
             pki.untrusted_server(),
-            |error| *error == CertificateError::UnknownIssuer,
+            |error| matches!(error, CertificateError::UnknownIssuer { .. }),
             48,
         ),
         (
@@ -579,14 +579,19 @@ fn we_refuse_gnutls_cli() {
             required(),
             &plain,
             vec![],
-            |fault| matches!(fault, Fault::CertificateRequired),
+            |fault| matches!(fault, Fault::CertificateRequired { .. }),
             116,
         ),
         (
             required(),
             &plain,
             with_identity(&untrusted).to_vec(),
-            |fault| matches!(fault, Fault::Certificate(CertificateError::UnknownIssuer)),
+            |fault| {
+                matches!(
+                    fault,
+                    Fault::Certificate(CertificateError::UnknownIssuer { .. })
+                )
+            },
             48,
         ),
         (

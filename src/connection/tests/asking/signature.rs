@@ -332,7 +332,8 @@ fn the_peer_left_meanwhile() {
             puppet.answer(signature).unwrap();
             let error = puppet.feed(&[]).unwrap_err();
             assert!(
-                matches!(error, Error::AlertReceived(received) if received.0 == alert),
+                matches!(error, Error::AlertReceived { alert: received, .. }
+                    if received.0 == alert),
                 "{error}"
             );
             puppet.has_failed(&error, None);
@@ -343,7 +344,7 @@ fn the_peer_left_meanwhile() {
     assert_eq!(puppet.feed(&plain(ALERT, &[2, 50])).unwrap(), ASKS);
     let signature = puppet.sign();
     puppet.answer(signature).unwrap();
-    assert!(matches!(puppet.feed(&[]), Err(Error::AlertReceived(alert)) if alert.0 == 50));
+    assert!(matches!(puppet.feed(&[]), Err(Error::AlertReceived { alert, .. }) if alert.0 == 50));
 
     // The peer left without an alert. In the last case the answer is wrong too, and the connection
     // fails because of that.
@@ -374,7 +375,13 @@ fn the_peer_closed_meanwhile() {
     server.answer(signature).unwrap();
     let error = server.feed(&[]).unwrap_err();
     assert!(
-        matches!(error, Error::AlertReceived(AlertDescription::CLOSE_NOTIFY)),
+        matches!(
+            error,
+            Error::AlertReceived {
+                alert: AlertDescription::CLOSE_NOTIFY,
+                ..
+            }
+        ),
         "{error}"
     );
     server.has_failed(&error, None);

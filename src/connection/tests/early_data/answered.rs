@@ -176,7 +176,7 @@ fn nothing_goes_after_a_failure() {
     assert!(
         matches!(
             puppet.us.write_early_data(b"answer"),
-            Err(Error::AlertReceived(_))
+            Err(Error::AlertReceived { .. })
         ),
         "{error}"
     );
@@ -208,6 +208,9 @@ fn a_wrong_finished_after_an_answer() {
 
     let mut puppet = Puppet::accepted(1000);
     puppet.us.write_early_data(b"answer").unwrap();
-    assert!(matches!(puppet.alert(2, 40), Err(Error::AlertReceived(_))));
+    assert!(matches!(
+        puppet.alert(2, 40),
+        Err(Error::AlertReceived { .. })
+    ));
     puppet.hears_nothing();
 }

@@ -528,7 +528,7 @@ fn an_alert_of_the_servers() {
         let mut puppet = Puppet::accepted_at(state);
         puppet.us.write_early_data(b"more").unwrap();
         let error = puppet.alert(2, 40).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(alert) if alert.0 == 40));
+        assert!(matches!(error, Error::AlertReceived { alert, .. } if alert.0 == 40));
         puppet.has_failed(&error, None);
         assert_eq!(puppet.us.early_data_left(), 0);
     }

@@ -574,7 +574,8 @@ fn alerts_under_the_early_key() {
         puppet.send(b"early").unwrap();
         let error = puppet.alert(level, description).unwrap_err();
         assert!(
-            matches!(error, Error::AlertReceived(AlertDescription(got)) if got == description),
+            matches!(error, Error::AlertReceived { alert: AlertDescription(got), .. }
+                if got == description),
             "{error}"
         );
         assert_eq!(puppet.early_data, b"early");
@@ -586,7 +587,13 @@ fn alerts_under_the_early_key() {
     puppet.send(b"early").unwrap();
     let error = puppet.alert(1, 0).unwrap_err();
     assert!(
-        matches!(error, Error::AlertReceived(AlertDescription(0))),
+        matches!(
+            error,
+            Error::AlertReceived {
+                alert: AlertDescription(0),
+                ..
+            }
+        ),
         "{error}"
     );
     // 5.1: "a record with an Alert type MUST contain exactly one message".
@@ -612,7 +619,13 @@ fn alerts_in_the_clear() {
     let mut puppet = Puppet::accepted(1000);
     let error = puppet.feed(&plain(ALERT, &[2, 47])).unwrap_err();
     assert!(
-        matches!(error, Error::AlertReceived(AlertDescription(47))),
+        matches!(
+            error,
+            Error::AlertReceived {
+                alert: AlertDescription(47),
+                ..
+            }
+        ),
         "{error}"
     );
     puppet.has_failed(&error, None);
@@ -647,7 +660,13 @@ fn alerts_under_the_handshake_key() {
     puppet.say_end_of_early_data();
     let error = puppet.alert(2, 51).unwrap_err();
     assert!(
-        matches!(error, Error::AlertReceived(AlertDescription(51))),
+        matches!(
+            error,
+            Error::AlertReceived {
+                alert: AlertDescription(51),
+                ..
+            }
+        ),
         "{error}"
     );
 }

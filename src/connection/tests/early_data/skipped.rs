@@ -230,11 +230,13 @@ fn other_rules_hold_while_skipping() {
     puppet.feed(&early(&mut keys, b"data")).unwrap();
     assert!(matches!(
         puppet.feed(&plain(ALERT, &[2, 48])),
-        Err(Error::AlertReceived(alert)) if alert.0 == 48
+        Err(Error::AlertReceived { alert, .. }) if alert.0 == 48
     ));
     let (mut puppet, mut keys) = rejected(&server());
     puppet.feed(&early(&mut keys, b"data")).unwrap();
-    assert!(matches!(puppet.alert(2, 48), Err(Error::AlertReceived(alert)) if alert.0 == 48));
+    assert!(
+        matches!(puppet.alert(2, 48), Err(Error::AlertReceived { alert, .. }) if alert.0 == 48)
+    );
 }
 
 // ---- after a HelloRetryRequest ----
@@ -341,7 +343,7 @@ fn without_keys_nothing_else_is_forgiven() {
     puppet.feed(&early(&mut keys, b"data")).unwrap();
     assert!(matches!(
         puppet.feed(&plain(ALERT, &[2, 40])),
-        Err(Error::AlertReceived(alert)) if alert.0 == 40
+        Err(Error::AlertReceived { alert, .. }) if alert.0 == 40
     ));
 }
 

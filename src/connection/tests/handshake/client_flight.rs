@@ -49,7 +49,7 @@ fn no_certificate() {
         "WAIT_CERT",
         certificate_message(&[], &[]),
         116,
-        Fault::CertificateRequired
+        Fault::CertificateRequired { .. }
     );
     let optional = asking_server(ClientAuth::Optional(WORLD.authority.trust()));
     let mut puppet = Puppet::calling_at(&optional, "WAIT_CERT");
@@ -155,7 +155,11 @@ fn certificates_that_are_refused() {
         (
             certificate_of(&WORLD.stranger.issue_client("me").unwrap()),
             48,
-            CertificateError::UnknownIssuer,
+            CertificateError::UnknownIssuer {
+                issuer: "CN=stranger".to_owned(),
+                trusted: vec!["CN=test".to_owned()],
+                more: 0,
+            },
         ),
         (
             certificate_of(&issue(unix - 2 * hour, unix - hour)),

@@ -337,7 +337,7 @@ fn no_common_protocol() {
         &server,
         |hello| add(hello, Alpn(vec![b"h3", b"H2"])),
         120,
-        Fault::NoCommonProtocol { offered } if offered == [b"h3".to_vec(), b"H2".to_vec()]
+        Fault::NoCommonProtocol { offered, .. } if offered == [b"h3".to_vec(), b"H2".to_vec()]
     );
     // The server's order decides, a GREASE name is ignored, and a client without ALPN is accepted.
     let puppet = accepted(&server, |hello| {
@@ -381,7 +381,7 @@ fn server_names() {
         &by_name,
         |hello| set(hello, host("other.internal")),
         112,
-        Fault::UnrecognizedName { name } if name == "other.internal"
+        Fault::UnrecognizedName { name, .. } if name == "other.internal"
     );
     accepted(&by_name, |hello| set(hello, host("DB.Internal")));
     accepted(&server(), |hello| set(hello, host("other.internal")));

@@ -12,7 +12,7 @@ use crate::connection::tests::puppet::{
     extension, message, plain, refused, server, vector,
 };
 use crate::error::{CertificateError, DecodeProblem, Fault, Illegal};
-use crate::identity::{Identity, Trust};
+use crate::identity::{Identity, PublicKey, Trust};
 use crate::message::ClientHelloExtension::{
     ClientCertificateType, ServerCertificateType, ServerName,
 };
@@ -24,6 +24,12 @@ const CLIENT_TYPE: u16 = 19;
 const SERVER_TYPE: u16 = 20;
 const X509: u8 = 0;
 const RAW: u8 = 2;
+
+fn untrusted(key: PublicKey) -> CertificateError {
+    CertificateError::UntrustedKey {
+        key: key.to_string(),
+    }
+}
 
 /// RFC 8410, section 4: the SubjectPublicKeyInfo of an Ed25519 key.
 fn spki(identity: &Identity) -> Vec<u8> {
@@ -316,13 +322,13 @@ fn keys_that_are_refused() {
             trust(),
             spki(&WORLD.client),
             48,
-            CertificateError::UntrustedKey,
+            untrusted(WORLD.client.public_key()),
         ),
         (
             Trust::key_for("other.internal", WORLD.server.public_key()),
             key.clone(),
             48,
-            CertificateError::UntrustedKey,
+            untrusted(WORLD.server.public_key()),
         ),
         // A root does not vouch for a raw key, even if it issued a certificate for that key.
         (
@@ -332,7 +338,7 @@ fn keys_that_are_refused() {
                 .and(Trust::keys([WORLD.client.public_key()])),
             key.clone(),
             48,
-            CertificateError::UntrustedKey,
+            untrusted(WORLD.server.public_key()),
         ),
     ];
     for (trust, shown, alert, expected) in cases {
@@ -558,7 +564,7 @@ fn no_common_type() {
             plain(HANDSHAKE, &hello),
             "START",
             43,
-            Fault::NoCommonCertificateType { offered } if offered == expected
+            Fault::NoCommonCertificateType { offered, .. } if offered == expected
         );
     };
     refused(&server(), &[], &[1], &[1]);
@@ -629,7 +635,7 @@ fn a_key_for_a_name() {
             plain(HANDSHAKE, &hello),
             "START",
             112,
-            Fault::UnrecognizedName { name: got } if got == name
+            Fault::UnrecognizedName { name: got, .. } if got == name
         );
     }
     let mut puppet = Puppet::calling(&server);
@@ -773,7 +779,11 @@ fn client_keys_that_are_refused() {
                 42,
                 CertificateError::Malformed,
             ),
-            (spki(&WORLD.server), 48, CertificateError::UntrustedKey),
+            (
+                spki(&WORLD.server),
+                48,
+                untrusted(WORLD.server.public_key()),
+            ),
         ] {
             let mut puppet = asked_for_a_key(client_auth());
             let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[(&shown, &[])]));
@@ -797,7 +807,13 @@ fn client_keys_that_are_refused() {
     }
     let mut puppet = asked_for_a_key(required());
     let record = puppet.record(HANDSHAKE, &certificate_message(&[], &[]));
-    refused!(puppet, record, "WAIT_CERT", 116, Fault::CertificateRequired);
+    refused!(
+        puppet,
+        record,
+        "WAIT_CERT",
+        116,
+        Fault::CertificateRequired { .. }
+    );
     let mut puppet = asked_for_a_key(optional());
     puppet.say(&certificate_message(&[], &[])).unwrap();
     puppet.finish_for_tickets();

@@ -324,7 +324,7 @@ fn alerts() {
     for mut puppet in Puppet::both_corked() {
         puppet.gather(b"gathered");
         let error = puppet.alert(2, 80).unwrap_err();
-        assert!(matches!(error, Error::AlertReceived(_)));
+        assert!(matches!(error, Error::AlertReceived { .. }));
         puppet.has_failed(&error, None);
     }
     for mut puppet in Puppet::both_corked() {

@@ -201,7 +201,7 @@ fn a_server_that_declines() {
         record,
         "WAIT_CERT_CR",
         48,
-        Fault::Certificate(crate::error::CertificateError::UnknownIssuer)
+        Fault::Certificate(crate::error::CertificateError::UnknownIssuer { .. })
     );
 }
 
