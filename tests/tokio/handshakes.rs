@@ -174,7 +174,10 @@ async fn a_question_is_refused_or_cannot_be_answered() {
     assert!(matches!(asked.unwrap_err(), Error::Asked(_)));
     assert!(matches!(
         refused.unwrap_err(),
-        Error::AlertReceived(AlertDescription::INTERNAL_ERROR)
+        Error::AlertReceived {
+            alert: AlertDescription::INTERNAL_ERROR,
+            ..
+        }
     ));
 
     let (here, there) = duplex(1 << 16);
@@ -185,7 +188,10 @@ async fn a_question_is_refused_or_cannot_be_answered() {
     });
     assert!(matches!(
         refused.unwrap_err(),
-        Error::AlertReceived(AlertDescription::ACCESS_DENIED)
+        Error::AlertReceived {
+            alert: AlertDescription::ACCESS_DENIED,
+            ..
+        }
     ));
 }
 
@@ -307,7 +313,10 @@ async fn a_failure_is_told_to_both_sides() {
     );
     assert!(matches!(
         server.unwrap_err(),
-        Error::AlertReceived(AlertDescription::UNKNOWN_CA)
+        Error::AlertReceived {
+            alert: AlertDescription::UNKNOWN_CA,
+            ..
+        }
     ));
     let (client, _) = pair();
     assert!(matches!(

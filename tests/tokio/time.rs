@@ -75,7 +75,10 @@ async fn a_late_answer_is_too_late() {
         matches!(client, Error::HandshakeTimeout)
             || matches!(
                 client,
-                Error::AlertReceived(AlertDescription::USER_CANCELED)
+                Error::AlertReceived {
+                    alert: AlertDescription::USER_CANCELED,
+                    ..
+                }
             ),
         "{client:?}"
     );
