@@ -66,6 +66,7 @@
 //! | share a secret instead of certificates | [`ExternalPsk`] |
 //! | answer what a handshake asks | [`Question`], [`Progress::Ask`], [`Status::Ask`] |
 //! | replace a server's configuration while it serves | [`LiveServer`] |
+//! | load certificates, roots and lists again when their files change | [`CredentialFiles`] |
 //! | choose how keys are agreed | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
 //! | issue certificates for a private PKI | [`Authority`] |
 //! | read what a certificate says | [`CertificateInfo`] |
@@ -148,8 +149,9 @@ pub use crypto::random::SystemRandom;
 pub use error::{CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError};
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
 pub use identity::{
-    Acceptance, CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer,
-    SkippedRoot, Trust, Validity,
+    Acceptance, CertificateInfo, CredentialFiles, Credentials, Identity, Peer, PublicKey,
+    ReloadEvent, ReloadPart, Reloading, RevocationLists, ServerName, Signer, SkippedRoot, Trust,
+    Validity,
 };
 #[cfg(any(test, fuzzing, feature = "authority"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "authority")))]

@@ -4,6 +4,7 @@
 //! own/         who we are: Identity, its PKCS#8 key, and Signer for a key held elsewhere
 //! trust/       whom we trust: Trust, certification paths, revocation lists
 //! authority/   a private PKI: Authority, and the certificates and lists that it issues
+//! reload/      own/ and trust/ from files that change while a program runs
 //!
 //! certificate         the fields of an X.509 certificate (RFC 5280) that we read ourselves
 //! certificate_info    CertificateInfo: what an application can learn from it
@@ -41,6 +42,7 @@ mod peer;
 mod pem;
 mod profile;
 mod public_key;
+mod reload;
 mod server_name;
 mod trust;
 mod validity;
@@ -56,6 +58,7 @@ pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist
 pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
+pub use reload::{CredentialFiles, Credentials, ReloadEvent, ReloadPart, Reloading};
 pub use server_name::ServerName;
 pub use trust::{Acceptance, RevocationLists, SkippedRoot, Trust};
 pub use validity::Validity;

@@ -371,7 +371,7 @@ const MAX_FILE: usize = 16 * 1024 * 1024;
 
 /// Reads a file's content as a secret, since it may contain a key. The buffer is replaced by a
 /// larger one, never grown in place, so that no copy stays behind. This works for a pipe too.
-fn read_file(path: &Path) -> Result<Secret, ConfigError> {
+pub(crate) fn read_file(path: &Path) -> Result<Secret, ConfigError> {
     let failed = |reason: String| ConfigError::File {
         path: path.display().to_string(),
         reason,

@@ -16,6 +16,7 @@ mod live;
 mod negotiation;
 mod pauses;
 mod pipe;
+mod reloading;
 mod renewing;
 mod side;
 mod split;

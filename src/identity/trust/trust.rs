@@ -326,6 +326,10 @@ impl Trust {
         !self.0.roots.is_empty()
     }
 
+    pub(crate) fn root_count(&self) -> usize {
+        self.0.roots.subjects.len()
+    }
+
     /// Returns the SHA-256 of everything that decides now whether a peer is accepted. It is the
     /// same wherever the same roots and keys are trusted and the same revocation lists are in
     /// force, in any order. A session is resumed only under the configuration that accepted its
@@ -525,7 +529,7 @@ impl From<Inner> for Trust {
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trust")
-            .field("roots", &self.0.roots.subjects.len())
+            .field("roots", &self.root_count())
             .field("keys_for", &self.0.bound)
             .field("keys", &self.0.keys)
             .field("revocation", &self.0.revocation)
