@@ -68,7 +68,7 @@
 //! | replace a server's configuration while it serves | [`LiveServer`] |
 //! | load certificates, roots and lists again when their files change | [`CredentialFiles`] |
 //! | choose how keys are agreed | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
-//! | issue certificates for a private PKI | [`Authority`] |
+//! | issue certificates for a private PKI | [`Authority`], [`CertificationRequest`] |
 //! | read what a certificate says | [`CertificateInfo`] |
 //! | find out what went wrong and what to do | [`Error`], [`Fault`] |
 //!
@@ -155,7 +155,9 @@ pub use identity::{
 };
 #[cfg(any(test, fuzzing, feature = "authority"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "authority")))]
-pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
+pub use identity::{
+    Authority, AuthorityBuilder, CertificateBuilder, CertificationRequest, RevocationListBuilder,
+};
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};

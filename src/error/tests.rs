@@ -86,10 +86,10 @@ variants! {
     E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
     E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. },
     E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
-    E::Setting { .. }, E::Issue { .. },
+    E::Setting { .. }, E::Request { .. }, E::Issue { .. },
 }
 
-variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
+variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid, E::Uri }
 
 /// Fails unless each variant has a row.
 fn complete<'a, T: Variants + 'a>(rows: impl Iterator<Item = &'a T>) {
@@ -727,7 +727,7 @@ fn each_configuration_error_says_what_to_do() {
         path: "/etc/key".to_owned(),
         reason: "denied".to_owned(),
     };
-    let rows: [(ConfigError, &[&str]); 15] = [
+    let rows: [(ConfigError, &[&str]); 16] = [
         (
             ConfigError::NoPemSection {
                 wanted: "CERTIFICATE",
@@ -806,6 +806,12 @@ fn each_configuration_error_says_what_to_do() {
             &["alpn", "it is empty"],
         ),
         (
+            ConfigError::Request {
+                reason: "it is late",
+            },
+            &["request", "it is late"],
+        ),
+        (
             ConfigError::Issue {
                 reason: "it is late",
             },
@@ -822,7 +828,7 @@ fn each_configuration_error_says_what_to_do() {
             error.to_string()
         );
     }
-    let rows: [(NameError, &[&str]); 4] = [
+    let rows: [(NameError, &[&str]); 5] = [
         (NameError::Empty, &["empty", "connect_unnamed"]),
         (
             NameError::Port {
@@ -831,6 +837,7 @@ fn each_configuration_error_says_what_to_do() {
             &["port", "a.example"],
         ),
         (NameError::NotAscii, &["ASCII", "xn--"]),
+        (NameError::Uri, &["URI", "spiffe://TRUST-DOMAIN/PATH"]),
         (
             NameError::Invalid,
             &["DNS name", "IP address", "not a number"],

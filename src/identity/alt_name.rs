@@ -9,10 +9,7 @@ use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use crate::error::{CertificateError, Error, NameError};
 use crate::identity::der::{inside, malformed};
 use crate::identity::server_name::ServerName;
-
-/// The longest URI that is read from a certificate, in bytes. SPIFFE IDs, the usual such URIs, have
-/// the same limit.
-const MAX_URI: usize = 2048;
+use crate::identity::uri::{self, MAX_URI};
 
 /// A name of subjectAltName.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +42,18 @@ impl AltName {
 
 #[cfg(any(test, fuzzing, feature = "authority"))]
 impl AltName {
+    /// Parses a name for a new certificate of an authority, which may be a URI too.
+    pub(crate) fn parse_or_uri(text: &str) -> Result<Self, Error> {
+        if !uri::is_meant(text) {
+            return Self::parse(text);
+        }
+        if uri::is_valid(text) {
+            Ok(Self::Uri(text.to_owned()))
+        } else {
+            Err(NameError::Uri.into())
+        }
+    }
+
     /// Returns a server's name that this name is to cover: itself, or one below a wildcard.
     pub(crate) fn example(&self) -> Option<ServerName> {
         match self {

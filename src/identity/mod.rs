@@ -16,6 +16,7 @@
 //! profile             what all certificates that we make have in common
 //! pem                 PEM sections (RFC 7468)
 //! public_key          PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
+//! uri                 URIs in certificates, and SPIFFE IDs
 //! server_name         ServerName: the server that a client wants (RFC 6066, section 3)
 //! peer                VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
@@ -45,13 +46,16 @@ mod public_key;
 mod reload;
 mod server_name;
 mod trust;
+mod uri;
 mod validity;
 
 #[cfg(test)]
 mod tests;
 
 #[cfg(any(test, fuzzing, feature = "authority"))]
-pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
+pub use authority::{
+    Authority, AuthorityBuilder, CertificateBuilder, CertificationRequest, RevocationListBuilder,
+};
 pub use certificate_info::CertificateInfo;
 pub use own::{Identity, Signer};
 pub use peer::Peer;

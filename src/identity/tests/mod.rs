@@ -10,6 +10,7 @@
 //! revocation_lists         certificate revocation lists, replaced while they are in force
 //! peer                     a peer that a ticket remembers, and until when it is trusted
 //! pem                      what is read as PEM, and that nothing of it is lost
+//! request                  certification requests
 //! reload                   files that change while they are watched
 //! identity                 PKCS#8, chains: what an Identity is made of
 //! signer                   keys that are held elsewhere
@@ -35,6 +36,7 @@ mod programs;
 mod raw_keys;
 mod refusals;
 mod reload;
+mod request;
 mod revocation_list_builder;
 mod revocation_lists;
 mod self_signed;
