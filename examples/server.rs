@@ -3,7 +3,9 @@
 //! revocation lists are loaded while it runs.
 //!
 //! ```text
-//! cargo run --example authority -- --server localhost --client alice
+//! cargo run --example authority -- init
+//! cargo run --example authority -- issue server localhost
+//! cargo run --example authority -- issue client alice
 //! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem
 //! curl --cacert pki/ca.pem https://localhost:4433/
 //!
