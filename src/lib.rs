@@ -59,6 +59,7 @@
 //! | say who you are | [`Identity`] |
 //! | keep the private key in an agent or HSM | [`Signer`], [`Identity::asking`] |
 //! | say whom you trust | [`Trust`]: roots, and keys bound to names |
+//! | name peers by SPIFFE ID | [`Trust::spiffe_roots_from_pem`], [`Peer::spiffe_id`] |
 //! | work without certificates | [`Identity::generate`], [`Trust::key_for`] |
 //! | tune resumption, which is on by default | [`SessionCache`], [`TicketKeys`] |
 //! | send early data (0-RTT) | [`ClientBuilder::early_data`], [`Handshake::early_data`] |

@@ -252,7 +252,9 @@ pub fn file_name(name: &str) -> Result<String, Failure> {
 pub fn date(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
     let (mut days, mut year) = (seconds / 86_400, 1970);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     while days >= 365 + u64::from(is_leap(year)) {
         days -= 365 + u64::from(is_leap(year));
         year += 1;

@@ -67,7 +67,8 @@ variants! {
 variants! {
     CertificateError,
     E::UnknownIssuer, E::SelfSigned, E::UntrustedKey, E::Expired { .. }, E::NotValidYet { .. },
-    E::DateBefore1970 { .. }, E::WrongName { .. }, E::Malformed, E::BadSignature,
+    E::DateBefore1970 { .. }, E::WrongName { .. }, E::NotAnSvid { .. }, E::Malformed,
+    E::BadSignature,
     E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion { .. },
     E::UnsupportedExtension { .. }, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint,
     E::AuthorityAsLeaf, E::NotAnAuthority, E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
@@ -491,7 +492,7 @@ fn each_certificate_error_has_its_alert() {
             not_before: Duration::MAX,
         },
     );
-    let rows: [(CertificateError, u8, &[&str]); 26] = [
+    let rows: [(CertificateError, u8, &[&str]); 27] = [
         (CertificateError::UnknownIssuer, 48, &["trusted root"]),
         (
             CertificateError::SelfSigned,
@@ -511,6 +512,11 @@ fn each_certificate_error_has_its_alert() {
             &["1950-01-01", "1970"],
         ),
         (wrong_name, 42, &["a.example", "b.example", "2"]),
+        (
+            CertificateError::NotAnSvid { reason: "it" },
+            42,
+            &["X.509-SVID, because it: have", "spiffe://"],
+        ),
         (CertificateError::Malformed, 42, &["not a well-formed"]),
         (CertificateError::BadSignature, 42, &["signature"]),
         // RFC 9846, 4.5.1.3: an algorithm that is not offered is unsupported_certificate; MD5 and

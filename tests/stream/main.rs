@@ -19,6 +19,7 @@ mod pipe;
 mod reloading;
 mod renewing;
 mod side;
+mod spiffe;
 mod split;
 mod tcp;
 mod waiting;

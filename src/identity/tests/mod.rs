@@ -10,6 +10,7 @@
 //! revocation_lists         certificate revocation lists, replaced while they are in force
 //! peer                     a peer that a ticket remembers, and until when it is trusted
 //! pem                      what is read as PEM, and that nothing of it is lost
+//! spiffe                   SPIFFE IDs, and trust domains
 //! request                  certification requests
 //! reload                   files that change while they are watched
 //! identity                 PKCS#8, chains: what an Identity is made of
@@ -41,6 +42,7 @@ mod revocation_list_builder;
 mod revocation_lists;
 mod self_signed;
 mod signer;
+mod spiffe;
 mod trust;
 mod words;
 
