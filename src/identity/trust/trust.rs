@@ -210,9 +210,9 @@ impl Trust {
     /// with [`and`](Self::and), and none of them can name a member of another domain. Roots without
     /// a trust domain vouch for no SPIFFE ID.
     ///
-    /// A client asks for a SPIFFE ID in place of a name (`connect("spiffe://example.org/db",
-    /// ...)`). A server authorizes by [`Peer::spiffe_id`](crate::Peer::spiffe_id). The certificate
-    /// must be an X.509-SVID: its only URI is the SPIFFE ID, and it may not issue anything.
+    /// A client connects to a SPIFFE ID in place of a name. A server authorizes by
+    /// [`Peer::spiffe_id`](crate::Peer::spiffe_id). The certificate must be an X.509-SVID: its only
+    /// URI is the SPIFFE ID, and it may not issue anything.
     ///
     /// ```
     /// use fleeting::{Authority, Client, ClientAuth, Server, Trust};
