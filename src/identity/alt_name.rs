@@ -9,7 +9,9 @@ use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use crate::error::{CertificateError, Error, NameError};
 use crate::identity::der::{inside, malformed};
 use crate::identity::server_name::ServerName;
-use crate::identity::uri::{self, MAX_URI};
+#[cfg(any(test, fuzzing, feature = "authority"))]
+use crate::identity::uri;
+use crate::identity::uri::MAX_URI;
 
 /// A name of subjectAltName.
 #[derive(Clone, Debug, PartialEq, Eq)]
