@@ -93,6 +93,7 @@ impl CredentialFiles {
             settings: Settings {
                 identity: Vec::new(),
                 roots: Vec::new(),
+                domains: Vec::new(),
                 peer_roots: Vec::new(),
                 lists: Vec::new(),
                 unknown_allowed: false,
@@ -117,6 +118,16 @@ impl CredentialFiles {
     /// several times.
     pub fn roots(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.roots.push(path.into());
+        self.settings.domains.push(None);
+        self
+    }
+
+    /// Watches a file of roots to trust for the SPIFFE IDs of one trust domain, as
+    /// [`Trust::spiffe_roots_from_pem_file`](crate::Trust::spiffe_roots_from_pem_file) reads it. It
+    /// can be called several times, and together with [`roots`](Self::roots).
+    pub fn spiffe_roots(mut self, domain: &str, path: impl Into<PathBuf>) -> Self {
+        self.settings.roots.push(path.into());
+        self.settings.domains.push(Some(domain.to_owned()));
         self
     }
 
@@ -193,9 +204,9 @@ impl CredentialFiles {
     /// Loads all files, and makes a configuration of them with this function. It is called again
     /// with each change of the identity or of the roots.
     ///
-    /// The configuration can be anything that is cheap to clone. If a program needs several
-    /// identities in one [`Server`](crate::Server), it can watch each by itself, as an
-    /// [`Identity`](crate::Identity).
+    /// The function must not call the resulting [`Reloading`]. The configuration can be anything
+    /// that is cheap to clone. If a program needs several identities in one
+    /// [`Server`](crate::Server), it can watch each by itself, as an [`Identity`](crate::Identity).
     ///
     /// # Errors
     ///

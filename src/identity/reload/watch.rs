@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     /// The chain and the key, or nothing.
     pub(crate) identity: Vec<PathBuf>,
     pub(crate) roots: Vec<PathBuf>,
+    /// The trust domain of each file of `roots`, if it is for SPIFFE IDs.
+    pub(crate) domains: Vec<Option<String>>,
     pub(crate) peer_roots: Vec<PathBuf>,
     pub(crate) lists: Vec<PathBuf>,
     pub(crate) unknown_allowed: bool,
@@ -79,8 +81,10 @@ impl<C> Watch<C> {
         configure: Configure<C>,
         now: Now,
     ) -> Result<(Self, C), Error> {
-        let roots = Watched::open(&settings.roots, Text::read, load_roots)?;
-        let peer_roots = Watched::open(&settings.peer_roots, Text::read, load_roots)?;
+        let roots = Watched::open(&settings.roots, Text::read, |paths, texts| {
+            load_roots(&settings.domains, paths, texts)
+        })?;
+        let peer_roots = Watched::open(&settings.peer_roots, Text::read, load_peer_roots)?;
         let lists = Watched::open(&settings.lists, Text::read_list, |paths, texts| {
             let mut lists = RevocationLists::from_der(read_lists(paths, texts)?.ders())?;
             if settings.unknown_allowed {
@@ -134,15 +138,15 @@ impl<C> Watch<C> {
             }
         }
         if let Some(peer_roots) = &mut self.peer_roots
-            && let Some(new) = peer_roots.look(at_once, load_roots)
+            && let Some(new) = peer_roots.look(at_once, load_peer_roots)
         {
             peer_roots.put_in_use(new);
             replaced.push(ReloadPart::PeerRoots);
         }
-        let roots = self
-            .roots
-            .as_mut()
-            .and_then(|roots| roots.look(at_once, load_roots));
+        let roots = self.roots.as_mut().and_then(|roots| {
+            let domains = &self.settings.domains;
+            roots.look(at_once, |paths, texts| load_roots(domains, paths, texts))
+        });
         let identity = self.look_at_identity(at_once, roots.as_ref(), now);
 
         self.unconfigured = None;
@@ -368,14 +372,29 @@ fn load_identity(paths: &[PathBuf], texts: &[Text]) -> Result<Identity, Error> {
     Identity::of_chain(chain, key.bytes()).map_err(in_file(key_path))
 }
 
-fn load_roots(paths: &[PathBuf], texts: &[Text]) -> Result<Trust, Error> {
+fn load_roots(
+    domains: &[Option<String>],
+    paths: &[PathBuf],
+    texts: &[Text],
+) -> Result<Trust, Error> {
     let roots = paths
         .iter()
         .zip(texts)
-        .map(|(path, text)| Trust::roots_from_pem(text.bytes()).map_err(in_file(path)));
+        .zip(domains)
+        .map(|((path, text), domain)| {
+            let roots = match domain {
+                Some(domain) => Trust::spiffe_roots_from_pem(domain, text.bytes()),
+                None => Trust::roots_from_pem(text.bytes()),
+            };
+            roots.map_err(in_file(path))
+        });
     let all = roots.reduce(|all, roots| Ok(all?.and(roots?)));
     let what = "a file of roots";
     all.unwrap_or(Err(ConfigError::Missing { what }.into()))
+}
+
+fn load_peer_roots(paths: &[PathBuf], texts: &[Text]) -> Result<Trust, Error> {
+    load_roots(&vec![None; paths.len()], paths, texts)
 }
 
 /// Lists with the files that they come from.

@@ -470,6 +470,46 @@ fn roots_are_replaced_even_if_our_own_certificate_is_not_under_them() {
 }
 
 #[test]
+fn roots_of_a_trust_domain_are_watched_too() {
+    const ID: &str = "spiffe://example.org/db";
+    let (folder, authority) = (Folder::new("spiffe"), authority());
+    let issue = |id| {
+        let both = authority.certificate().server([id]).client(id);
+        both.validity(days(0, 300)).issue().unwrap()
+    };
+    let first = issue(ID);
+    folder.put(&first);
+    folder.write("ca.pem", authority.certificate_pem());
+    let files = |domain| {
+        CredentialFiles::new()
+            .identity(folder.path("chain.pem"), folder.path("key.pem"))
+            .spiffe_roots(domain, folder.path("ca.pem"))
+            .check_server(ID)
+            .check_client()
+    };
+    let refused = files("other").watch_at(|all| Ok(all.clone()), at(0));
+    assert!(refused.is_err());
+    let mut watched = Watched::new(files("example.org"));
+    folder.put(&issue("spiffe://example.org/web"));
+    let (_, error) = kept(&watched.reload(), &folder.path("chain.pem"));
+    assert!(matches!(
+        error,
+        ConfigError::NotAccepted {
+            error: CertificateError::WrongName { .. }
+        }
+    ));
+    assert!(watched.uses(&first));
+    // The roots stay those of the domain when they change.
+    let both = authority.certificate_pem() + &named("other").certificate_pem();
+    folder.write("ca.pem", both);
+    folder.put(&first);
+    assert_eq!(replaced(&watched.reload()), ReloadPart::Roots);
+    let second = issue(ID);
+    folder.put(&second);
+    assert_eq!(replaced(&watched.reload()), ReloadPart::Identity);
+}
+
+#[test]
 fn peers_may_trust_other_roots_than_we() {
     let (folder, ours, peers) = (Folder::new("peers"), authority(), named("other"));
     let first = server(&peers);
