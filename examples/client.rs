@@ -2,7 +2,9 @@
 //! HTTP/1.1.
 //!
 //! ```text
-//! cargo run --example authority -- --server localhost --client alice
+//! cargo run --example authority -- init
+//! cargo run --example authority -- issue server localhost
+//! cargo run --example authority -- issue client alice
 //! cargo run --release --example client -- localhost --ca pki/ca.pem --get /
 //!
 //! # with a client certificate; the certificate's name can differ from the address

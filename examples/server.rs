@@ -1,8 +1,11 @@
 //! A command-line server: it answers HTTP/1.1 requests with a report of what was negotiated, or
-//! echoes what it receives. It starts a thread for each client.
+//! echoes what it receives. It starts a thread for each client. Renewed certificates, roots and
+//! revocation lists are loaded while it runs.
 //!
 //! ```text
-//! cargo run --example authority -- --server localhost --client alice
+//! cargo run --example authority -- init
+//! cargo run --example authority -- issue server localhost
+//! cargo run --example authority -- issue client alice
 //! cargo run --release --example server -- --cert pki/localhost.pem --key pki/localhost-key.pem
 //! curl --cacert pki/ca.pem https://localhost:4433/
 //!
@@ -24,7 +27,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use common::Failure;
-use fleeting::{ClientAuth, Identity, Server, Stream, Trust};
+use fleeting::{ClientAuth, CredentialFiles, Reloading, Server, Stream, TicketKeys};
 
 /// How long to wait for a silent client.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +47,9 @@ struct Arguments {
     /// Require client certificates issued under the roots in this PEM file
     #[arg(long)]
     ca: Option<PathBuf>,
+    /// Refuse the certificates that the lists in this PEM file revoke
+    #[arg(long, requires = "ca")]
+    crl: Option<PathBuf>,
     /// Also accept clients without a certificate
     #[arg(long, requires = "ca")]
     optional: bool,
@@ -66,18 +72,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut builder = Server::builder()
-        .identity(Identity::from_pem_files(&arguments.cert, &arguments.key)?)
-        .alpn(arguments.alpn.clone());
-    if let Some(ca) = &arguments.ca {
-        let trust = Trust::roots_from_pem_file(ca)?;
-        builder = builder.client_auth(if arguments.optional {
-            ClientAuth::Optional(trust)
-        } else {
-            ClientAuth::Required(trust)
-        });
-    }
-    let server = builder.build()?;
+    let server = configure(arguments)?;
+    let watched = server.clone();
+    thread::spawn(move || {
+        loop {
+            thread::sleep(Duration::from_secs(10));
+            for event in watched.check() {
+                eprintln!("{event}");
+            }
+        }
+    });
 
     // On Linux and others the unspecified IPv6 address accepts IPv4, too. Some machines have no
     // IPv6.
@@ -104,13 +108,42 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                 continue;
             }
         };
-        let (server, echo) = (server.clone(), arguments.echo);
+        let (server, echo) = (server.current(), arguments.echo);
         thread::spawn(move || {
             if let Err(error) = serve(&server, tcp, from, echo) {
                 eprintln!("{from}: {error}");
             }
         });
     }
+}
+
+/// Loads the files, and makes a server of them again when they change.
+fn configure(arguments: &Arguments) -> Result<Reloading<Server>, Failure> {
+    let mut files = CredentialFiles::new().identity(&arguments.cert, &arguments.key);
+    if let Some(ca) = &arguments.ca {
+        files = files.roots(ca);
+    }
+    if let Some(crl) = &arguments.crl {
+        files = files.revocation_lists(crl);
+    }
+    let (alpn, clients) = (arguments.alpn.clone(), arguments.ca.is_some());
+    let optional = arguments.optional;
+    // The same for every configuration, so that clients can resume after a change.
+    let tickets = TicketKeys::rotating();
+    let server = files.watch(move |files| {
+        let client_auth = match (clients, optional) {
+            (false, _) => ClientAuth::None,
+            (true, true) => ClientAuth::Optional(files.trust()?),
+            (true, false) => ClientAuth::Required(files.trust()?),
+        };
+        Server::builder()
+            .identity(files.identity()?)
+            .client_auth(client_auth)
+            .ticket_keys(tickets.clone())
+            .alpn(alpn.clone())
+            .build()
+    })?;
+    Ok(server)
 }
 
 /// Serves one client, from its ClientHello to its close_notify.

@@ -60,6 +60,7 @@
 //! | say who you are | [`Identity`] |
 //! | keep the private key in an agent or HSM | [`Signer`], [`Identity::asking`] |
 //! | say whom you trust | [`Trust`]: roots, and keys bound to names |
+//! | name peers by SPIFFE ID | [`Trust::spiffe_roots_from_pem`], [`Peer::spiffe_id`] |
 //! | work without certificates | [`Identity::generate`], [`Trust::key_for`] |
 //! | tune resumption, which is on by default | [`SessionCache`], [`TicketKeys`] |
 //! | send early data (0-RTT) | [`ClientBuilder::early_data`], [`Handshake::early_data`] |
@@ -67,8 +68,9 @@
 //! | share a secret instead of certificates | [`ExternalPsk`] |
 //! | answer what a handshake asks | [`Question`], [`Progress::Ask`], [`Status::Ask`] |
 //! | replace a server's configuration while it serves | [`LiveServer`] |
+//! | load certificates, roots and lists again when their files change | [`CredentialFiles`] |
 //! | choose how keys are agreed | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
-//! | issue certificates for a private PKI | [`Authority`] |
+//! | issue certificates for a private PKI | [`Authority`], [`CertificationRequest`] |
 //! | read what a certificate says | [`CertificateInfo`] |
 //! | find out what went wrong and what to do | [`Error`], [`Fault`] |
 //!
@@ -152,12 +154,15 @@ pub use error::{
 };
 pub use handshake::{Answer, EarlyData, Negotiated, Question};
 pub use identity::{
-    Acceptance, CertificateInfo, Identity, Peer, PublicKey, RevocationLists, ServerName, Signer,
-    SkippedRoot, Trust, Validity,
+    Acceptance, CertificateInfo, CredentialFiles, Credentials, Identity, Peer, PublicKey,
+    ReloadEvent, ReloadPart, Reloading, RevocationLists, ServerName, Signer, SkippedRoot, Trust,
+    Validity,
 };
 #[cfg(any(test, fuzzing, feature = "authority"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "authority")))]
-pub use identity::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
+pub use identity::{
+    Authority, AuthorityBuilder, CertificateBuilder, CertificationRequest, RevocationListBuilder,
+};
 pub use record::Padding;
 pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};

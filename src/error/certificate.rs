@@ -60,10 +60,16 @@ pub enum CertificateError {
     WrongName {
         /// The expected name.
         expected: String,
-        /// The DNS names and IP addresses in the certificate, at most 16 of them.
+        /// The DNS names and IP addresses in the certificate, at most 16 of them. If a SPIFFE ID
+        /// was expected, the one in the certificate.
         presented: Vec<String>,
         /// How many more names the certificate has.
         more: usize,
+    },
+    /// The certificate has no SPIFFE ID that counts: it is not an X.509-SVID.
+    NotAnSvid {
+        /// What it lacks.
+        reason: &'static str,
     },
     /// A certificate is not well-formed DER or X.509, or a raw public key is not encoded as in RFC
     /// 8410.
@@ -123,6 +129,7 @@ impl CertificateError {
                 AlertDescription::CERTIFICATE_EXPIRED
             }
             Self::WrongName { .. }
+            | Self::NotAnSvid { .. }
             | Self::Malformed
             | Self::BadSignature
             | Self::BrokenHash
@@ -218,6 +225,11 @@ impl fmt::Display for CertificateError {
                 }
                 f.write_str(": connect by such a name, or issue one for the expected name")
             }
+            Self::NotAnSvid { reason } => write!(
+                f,
+                "it is not an X.509-SVID, because {reason}: have one issued with a SPIFFE ID \
+                 (spiffe://TRUST-DOMAIN/PATH) as its only URI"
+            ),
             Self::Malformed => f.write_str(
                 "it is not a well-formed X.509 certificate or public key: have it issued again"
             ),

@@ -80,6 +80,11 @@ pub enum ConfigError {
         /// What is wrong with its value.
         reason: &'static str,
     },
+    /// A certification request (CSR) cannot be used.
+    Request {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A certificate or a revocation list cannot be issued.
     Issue {
         /// Why this failed.
@@ -139,6 +144,9 @@ impl fmt::Display for ConfigError {
             Self::PublicKey { reason } => write!(f, "the public key cannot be used: {reason}"),
             Self::Missing { what } => write!(f, "a required value is missing: {what}"),
             Self::Setting { name, reason } => write!(f, "{name} is not valid: {reason}"),
+            Self::Request { reason } => {
+                write!(f, "the certification request cannot be used: {reason}")
+            }
             Self::Issue { reason } => {
                 write!(
                     f,
@@ -166,6 +174,8 @@ pub enum NameError {
     NotAscii,
     /// The name is neither a DNS name nor an IP address.
     Invalid,
+    /// The name is meant as a URI, and is not a valid one.
+    Uri,
 }
 
 impl fmt::Display for NameError {
@@ -184,6 +194,10 @@ impl fmt::Display for NameError {
             Self::Invalid => f.write_str(
                 "it is neither a DNS name nor an IP address: pass one without scheme or path; the \
                  last label of a DNS name is not a number",
+            ),
+            Self::Uri => f.write_str(
+                "it is not a valid URI: a SPIFFE ID is spiffe://TRUST-DOMAIN/PATH, the trust \
+                 domain in lower case, without percent-encoding, and without a slash at the end",
             ),
         }
     }

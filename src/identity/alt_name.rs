@@ -9,10 +9,9 @@ use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use crate::error::{CertificateError, Error, NameError};
 use crate::identity::der::{inside, malformed};
 use crate::identity::server_name::ServerName;
-
-/// The longest URI that is read from a certificate, in bytes. SPIFFE IDs, the usual such URIs, have
-/// the same limit.
-const MAX_URI: usize = 2048;
+#[cfg(any(test, fuzzing, feature = "authority"))]
+use crate::identity::uri;
+use crate::identity::uri::MAX_URI;
 
 /// A name of subjectAltName.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +44,18 @@ impl AltName {
 
 #[cfg(any(test, fuzzing, feature = "authority"))]
 impl AltName {
+    /// Parses a name for a new certificate of an authority, which may be a URI too.
+    pub(crate) fn parse_or_uri(text: &str) -> Result<Self, Error> {
+        if !uri::is_meant(text) {
+            return Self::parse(text);
+        }
+        if uri::is_valid(text) {
+            Ok(Self::Uri(text.to_owned()))
+        } else {
+            Err(NameError::Uri.into())
+        }
+    }
+
     /// Returns a server's name that this name is to cover: itself, or one below a wildcard.
     pub(crate) fn example(&self) -> Option<ServerName> {
         match self {
@@ -58,12 +69,51 @@ impl AltName {
     }
 }
 
+/// Returns the URI of the extension if there is exactly one, of any length and form.
+pub(crate) fn only_uri(der: &[u8]) -> Result<Option<&str>, CertificateError> {
+    let (mut count, mut last) = (0_usize, None);
+    each_name(der, |number, bytes| {
+        if number == 6 {
+            count += 1;
+            last = core::str::from_utf8(bytes).ok();
+        }
+    })?;
+    Ok(last.filter(|_| count == 1))
+}
+
 /// Reads all names in the extension. Their number is limited by the size of a handshake message.
 pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
+    let mut names = Vec::new();
+    each_name(der, |number, bytes| match number {
+        2 => names.extend(dns_name(bytes).map(AltName::Dns)),
+        6 => {
+            // RFC 3986, section 2: graphic ASCII, so it brings no line break into a log.
+            let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
+            names.extend(
+                core::str::from_utf8(bytes)
+                    .ok()
+                    .filter(|_| graphic)
+                    .map(|uri| AltName::Uri(uri.to_owned())),
+            );
+        }
+        7 => {
+            let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+            let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
+            names.extend(four.or(sixteen).map(AltName::Ip));
+        }
+        _ => {}
+    })?;
+    Ok(names)
+}
+
+/// Calls a function with the tag and the content of each name.
+fn each_name<'a>(
+    der: &'a [u8],
+    mut with: impl FnMut(u32, &'a [u8]),
+) -> Result<(), CertificateError> {
     let mut outer = SliceReader::new(der).map_err(malformed)?;
     let mut list = inside(&mut outer, Tag::Sequence)?;
     outer.finish().map_err(malformed)?;
-    let mut names = Vec::new();
     while !list.is_finished() {
         let name = AnyRef::decode(&mut list).map_err(malformed)?;
         let Tag::ContextSpecific {
@@ -73,31 +123,15 @@ pub(crate) fn read_names(der: &[u8]) -> Result<Vec<AltName>, CertificateError> {
         else {
             return Err(CertificateError::Malformed);
         };
-        let bytes = name.value();
         match (number, constructed) {
-            (2, false) => names.extend(dns_name(bytes).map(AltName::Dns)),
-            (6, false) => {
-                // RFC 3986, section 2: graphic ASCII, so it brings no line break into a log.
-                let graphic = bytes.len() <= MAX_URI && bytes.iter().all(u8::is_ascii_graphic);
-                names.extend(
-                    core::str::from_utf8(bytes)
-                        .ok()
-                        .filter(|_| graphic)
-                        .map(|uri| AltName::Uri(uri.to_owned())),
-                );
-            }
-            (7, false) => {
-                let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-                let sixteen = <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
-                names.extend(four.or(sixteen).map(AltName::Ip));
-            }
-            // otherName, x400Address, directoryName, ediPartyName; rfc822Name, registeredID
-            (0 | 3 | 4 | 5, true) | (1 | 8, false) => {}
+            // rfc822Name, dNSName, uniformResourceIdentifier, iPAddress, registeredID; otherName,
+            // x400Address, directoryName, ediPartyName
+            (1 | 2 | 6 | 7 | 8, false) | (0 | 3 | 4 | 5, true) => with(number, name.value()),
             // Path validation stops here too, so it has not checked anything after this.
             _ => return Err(CertificateError::Malformed),
         }
     }
-    Ok(names)
+    Ok(())
 }
 
 /// Reads a dNSName in lower case: a DNS name, which may begin with `*.`.

@@ -38,7 +38,6 @@ impl KeyUsage {
         self.0 & 1 << 5 != 0
     }
 
-    #[cfg(any(test, fuzzing, feature = "authority"))]
     pub(crate) fn crl_sign(self) -> bool {
         self.0 & 1 << 6 != 0
     }

@@ -4,6 +4,7 @@
 //! own/         who we are: Identity, its PKCS#8 key, and Signer for a key held elsewhere
 //! trust/       whom we trust: Trust, certification paths, revocation lists
 //! authority/   a private PKI: Authority, and the certificates and lists that it issues
+//! reload/      own/ and trust/ from files that change while a program runs
 //!
 //! certificate         the fields of an X.509 certificate (RFC 5280) that we read ourselves
 //! certificate_info    CertificateInfo: what an application can learn from it
@@ -15,6 +16,7 @@
 //! profile             what all certificates that we make have in common
 //! pem                 PEM sections (RFC 7468)
 //! public_key          PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
+//! uri                 URIs in certificates, and SPIFFE IDs
 //! server_name         ServerName: the server that a client wants (RFC 6066, section 3)
 //! peer                VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
@@ -41,21 +43,26 @@ mod peer;
 mod pem;
 mod profile;
 mod public_key;
+mod reload;
 mod server_name;
 mod trust;
+mod uri;
 mod validity;
 
 #[cfg(test)]
 mod tests;
 
 #[cfg(any(test, fuzzing, feature = "authority"))]
-pub use authority::{Authority, AuthorityBuilder, CertificateBuilder, RevocationListBuilder};
+pub use authority::{
+    Authority, AuthorityBuilder, CertificateBuilder, CertificationRequest, RevocationListBuilder,
+};
 pub use certificate_info::CertificateInfo;
 pub use own::{Identity, Signer};
 pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist
 pub(crate) use peer::VerifiedIdentity;
 pub use public_key::PublicKey;
+pub use reload::{CredentialFiles, Credentials, ReloadEvent, ReloadPart, Reloading};
 pub use server_name::ServerName;
 pub use trust::{Acceptance, RevocationLists, SkippedRoot, Trust};
 pub use validity::Validity;

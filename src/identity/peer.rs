@@ -6,11 +6,12 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::crypto::signature::VerifyingKey;
-use crate::identity::alt_name::AltName;
+use crate::identity::alt_name::{self, AltName};
 use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
+use crate::identity::uri;
 
 /// A peer's certificates or raw public key, accepted by a [`Trust`](crate::Trust). Whoever sent
 /// them may have copied them: the key is there to check the CertificateVerify with (RFC 9846,
@@ -66,6 +67,9 @@ pub(crate) enum Trusted {
     /// Its certificates lead to a root, until one of them or a revocation list expires (Unix time).
     /// An authority vouches for the content of the peer's own certificate.
     Path { expires: Duration },
+    /// The same, to a root that vouches for the SPIFFE ID in the certificate and for nothing else
+    /// in it.
+    Svid { expires: Duration },
     /// Its key is bound to these names: only to the one that was asked for, if there was one.
     Bound(Vec<String>),
     /// Its key is trusted for every name. Nobody vouches for a name.
@@ -139,10 +143,14 @@ impl Peer {
     /// If its certificate leads to a root, these are the DNS names and IP addresses in the
     /// certificate (subjectAltName); a DNS name may begin with `*.`. If it was accepted for its
     /// key, they are the names that [`Trust::key_for`](crate::Trust::key_for) bound the key to, and
-    /// none with [`Trust::keys`](crate::Trust::keys).
+    /// none with [`Trust::keys`](crate::Trust::keys). If it was accepted by its SPIFFE ID, that is
+    /// its only name.
     pub fn names(&self) -> Vec<String> {
         if !self.pinned_names().is_empty() {
             return self.pinned_names().to_vec();
+        }
+        if let Some(id) = self.spiffe_id() {
+            return vec![id];
         }
         self.alt_names()
             .iter()
@@ -151,9 +159,27 @@ impl Peer {
             .collect()
     }
 
+    /// Returns its SPIFFE ID, such as `spiffe://example.org/db`, if it was accepted by a root of
+    /// that trust domain
+    /// ([`Trust::spiffe_roots_from_pem`](crate::Trust::spiffe_roots_from_pem)).
+    ///
+    /// Only that root can vouch for it. So this is `None` for a certificate under another root,
+    /// even if it contains such a URI ([`uris`](Self::uris)).
+    pub fn spiffe_id(&self) -> Option<String> {
+        match self.0.trusted {
+            Trusted::Svid { .. } => Some(svid_of(self.0.certificates.first()?)?.to_owned()),
+            Trusted::Path { .. } | Trusted::Bound(_) | Trusted::Key => None,
+        }
+    }
+
     /// Returns the URIs in its certificate (subjectAltName), such as `spiffe://example.org/db`.
     /// Empty if it was accepted for its key.
+    ///
+    /// To authorize by a SPIFFE ID, use [`spiffe_id`](Self::spiffe_id).
     pub fn uris(&self) -> Vec<String> {
+        if let Some(id) = self.spiffe_id() {
+            return vec![id];
+        }
         self.alt_names()
             .iter()
             .filter(|name| matches!(name, AltName::Uri(_)))
@@ -162,8 +188,8 @@ impl Peer {
     }
 
     /// Returns the subject of its certificate as text (RFC 4514), such as `CN=alice,O=Example`.
-    /// Empty if it was accepted for its key. Control characters, and those that change the
-    /// direction of writing, are escaped.
+    /// Empty if it was accepted for its key or by its SPIFFE ID. Control characters, and those that
+    /// change the direction of writing, are escaped.
     pub fn subject(&self) -> String {
         self.leaf()
             .and_then(|leaf| leaf.subject_text())
@@ -171,8 +197,9 @@ impl Peer {
     }
 
     /// Returns the common name in the subject of its certificate, such as `alice`. `None` if it was
-    /// accepted for its key, or if the name contains control characters or characters that change
-    /// the direction of writing. It is ignored when a server's name is checked.
+    /// accepted for its key or by its SPIFFE ID, or if the name contains control characters or
+    /// characters that change the direction of writing. It is ignored when a server's name is
+    /// checked.
     pub fn common_name(&self) -> Option<String> {
         self.leaf()?.common_name()
     }
@@ -180,16 +207,16 @@ impl Peer {
     /// Returns what its certificate says: subject, issuer, serial number, validity and fingerprint.
     /// `None` if it was accepted for its key, since then nobody vouches for its certificate.
     pub fn certificate_info(&self) -> Option<CertificateInfo> {
-        self.leaf()?;
+        self.expires()?;
         CertificateInfo::read(self.0.certificates.first()?)
     }
 
-    /// Returns its certificate, if somebody vouches for it. It is parsed on each call, so that an
-    /// idle connection holds only the bytes.
+    /// Returns its certificate, if somebody vouches for all names in it. It is parsed on each call,
+    /// so that an idle connection holds only the bytes.
     fn leaf(&self) -> Option<Certificate<'_>> {
         match self.0.trusted {
             Trusted::Path { .. } => Certificate::parse(self.0.certificates.first()?).ok(),
-            Trusted::Bound(_) | Trusted::Key => None,
+            Trusted::Svid { .. } | Trusted::Bound(_) | Trusted::Key => None,
         }
     }
 
@@ -202,7 +229,7 @@ impl Peer {
     /// its key is trusted, since the dates of its certificate are then ignored.
     pub fn expires(&self) -> Option<Duration> {
         match self.0.trusted {
-            Trusted::Path { expires } => Some(expires),
+            Trusted::Path { expires } | Trusted::Svid { expires } => Some(expires),
             Trusted::Bound(_) | Trusted::Key => None,
         }
     }
@@ -213,6 +240,7 @@ impl Peer {
     /// 1, expires:u64 (seconds) || leaf                    Trusted::Path
     /// 2, (name || 0) ..., 0    || leaf or key             Trusted::Bound, the names as text
     /// 3                        || leaf or key             Trusted::Key
+    /// 4, expires:u64 (seconds) || leaf                    Trusted::Svid
     /// ```
     ///
     /// A leaf is a Certificate, a key a SubjectPublicKeyInfo, both in DER, and neither can be read
@@ -222,6 +250,10 @@ impl Peer {
         match &self.0.trusted {
             Trusted::Path { expires } => {
                 out.push(PATH);
+                out.extend(expires.as_secs().to_be_bytes());
+            }
+            Trusted::Svid { expires } => {
+                out.push(SVID);
                 out.extend(expires.as_secs().to_be_bytes());
             }
             Trusted::Bound(names) => {
@@ -246,14 +278,16 @@ impl Peer {
     pub(crate) fn from_ticket(bytes: &[u8]) -> Option<Self> {
         let (&tag, rest) = bytes.split_first()?;
         let (trusted, shown) = match tag {
-            PATH => {
+            PATH | SVID => {
                 let (seconds, shown) = rest.split_first_chunk()?;
-                (
-                    Trusted::Path {
-                        expires: Duration::from_secs(u64::from_be_bytes(*seconds)),
-                    },
-                    shown,
-                )
+                let expires = Duration::from_secs(u64::from_be_bytes(*seconds));
+                let trusted = if tag == SVID {
+                    svid_of(shown)?;
+                    Trusted::Svid { expires }
+                } else {
+                    Trusted::Path { expires }
+                };
+                (trusted, shown)
             }
             BOUND => {
                 let (names, shown) = read_names(rest)?;
@@ -264,7 +298,7 @@ impl Peer {
         };
         let (certificates, public_key) = match (PublicKey::from_spki(shown), &trusted) {
             // No root vouches for a raw key.
-            (Some(_), Trusted::Path { .. }) => return None,
+            (Some(_), Trusted::Path { .. } | Trusted::Svid { .. }) => return None,
             (Some(key), _) => (Vec::new(), key),
             (None, _) => (
                 vec![shown.to_vec()],
@@ -283,6 +317,14 @@ impl Peer {
 const PATH: u8 = 1;
 const BOUND: u8 = 2;
 const KEY: u8 = 3;
+const SVID: u8 = 4;
+
+/// Returns the SPIFFE ID of a certificate that was accepted by it.
+fn svid_of(der: &[u8]) -> Option<&str> {
+    let leaf = Certificate::parse(der).ok()?;
+    let uri = alt_name::only_uri(leaf.subject_alt_name?).ok()??;
+    uri::spiffe_trust_domain(uri).map(|_| uri)
+}
 
 /// Reads the names of [`Trusted::Bound`], at least one, each once and in the order that `Trust`
 /// gives them. Returns them with the bytes that follow.

@@ -32,6 +32,8 @@ const CERTIFICATE: &str = "CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 const PUBLIC_KEY: &str = "PUBLIC KEY";
 const REVOCATION_LIST: &str = "X509 CRL";
+#[cfg(any(test, fuzzing, feature = "authority"))]
+const REQUEST: &str = "CERTIFICATE REQUEST";
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -239,6 +241,8 @@ fn kind<'a>(section: &Section<'a>, wanted: &str) -> Result<&'a [u8], ConfigError
         // old files.
         b"X509 CERTIFICATE" | b"X.509 CERTIFICATE" => Ok(CERTIFICATE.as_bytes()),
         b"CRL" => Ok(REVOCATION_LIST.as_bytes()),
+        // RFC 7468, section 7: it is treated as equivalent.
+        b"NEW CERTIFICATE REQUEST" => Ok(b"CERTIFICATE REQUEST"),
         b"TRUSTED CERTIFICATE" if wanted == CERTIFICATE => Err(refused(
             section.line,
             "a TRUSTED CERTIFICATE has settings of OpenSSL behind the certificate: convert it \
@@ -322,6 +326,25 @@ pub(crate) fn write_certificates<'a>(certificates: impl IntoIterator<Item = &'a 
         .collect()
 }
 
+/// Returns the only certification request in a text, as DER.
+#[cfg(any(test, fuzzing, feature = "authority"))]
+pub(crate) fn request(text: &[u8]) -> Result<Vec<u8>, ConfigError> {
+    let mut requests: Vec<Vec<u8>> = contents(text, REQUEST)?;
+    match (requests.pop(), requests.is_empty()) {
+        (Some(request), true) => Ok(request),
+        _ => Err(ConfigError::Request {
+            reason: "the PEM has more than one request: pass them one by one",
+        }),
+    }
+}
+
+/// Writes a DER certification request as PEM text.
+#[cfg(any(test, fuzzing, feature = "authority"))]
+pub(crate) fn write_request(der: &[u8]) -> String {
+    // It fails only for more than 2^62 bytes.
+    rfc7468::encode_string(REQUEST, rfc7468::LineEnding::LF, der).unwrap_or_default()
+}
+
 /// Writes a DER certificate revocation list as PEM text.
 #[cfg(any(test, fuzzing, feature = "authority"))]
 pub(crate) fn write_revocation_list(der: &[u8]) -> String {
@@ -371,7 +394,7 @@ const MAX_FILE: usize = 16 * 1024 * 1024;
 
 /// Reads a file's content as a secret, since it may contain a key. The buffer is replaced by a
 /// larger one, never grown in place, so that no copy stays behind. This works for a pipe too.
-fn read_file(path: &Path) -> Result<Secret, ConfigError> {
+pub(crate) fn read_file(path: &Path) -> Result<Secret, ConfigError> {
     let failed = |reason: String| ConfigError::File {
         path: path.display().to_string(),
         reason,

@@ -7,12 +7,14 @@ use core::str::FromStr;
 use rustls_pki_types as pki;
 
 use crate::error::NameError;
+use crate::identity::uri;
 
-/// The name of a server: a DNS name or an IP address.
+/// The name of a server: a DNS name, an IP address or a SPIFFE ID.
 ///
 /// A DNS name is stored in lower case and without a trailing dot, as `server_name` requires it (RFC
 /// 6066, section 3). An IP address is compared with the IP addresses in a certificate, and is never
-/// sent.
+/// sent. Neither is a SPIFFE ID (`spiffe://example.org/db`), which is compared with the only URI in
+/// a certificate: see [`Trust::spiffe_roots_from_pem`](crate::Trust::spiffe_roots_from_pem).
 ///
 /// ```
 /// use fleeting::{NameError, ServerName};
@@ -33,21 +35,28 @@ pub struct ServerName(Kind);
 enum Kind {
     Dns(Box<str>),
     Ip(IpAddr),
+    Spiffe(Box<str>),
 }
 
 impl ServerName {
-    /// Parses a DNS name or an IP address. An IPv6 address may be in brackets.
+    /// Parses a DNS name, an IP address or a SPIFFE ID. An IPv6 address may be in brackets.
     ///
     /// # Errors
     ///
     /// Returns [`NameError`] if the name is empty, contains a port, is not ASCII, or is not a valid
-    /// name.
+    /// name. A SPIFFE ID is never made valid by changing its case or removing a slash.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
         }
         if !name.is_ascii() {
             return Err(NameError::NotAscii);
+        }
+        if uri::has_spiffe_scheme(name) {
+            return match uri::spiffe_trust_domain(name) {
+                Some(_) => Ok(Self(Kind::Spiffe(name.into()))),
+                None => Err(NameError::Uri),
+            };
         }
         if let Some(parsed) = parse_bare(name) {
             return Ok(parsed);
@@ -64,29 +73,38 @@ impl ServerName {
         Err(NameError::Invalid)
     }
 
-    /// Returns the DNS name, which is sent in `server_name`. `None` for an IP address.
+    /// Returns the DNS name, which is sent in `server_name`. `None` for other names.
     pub fn dns(&self) -> Option<&str> {
         match &self.0 {
             Kind::Dns(name) => Some(name),
-            Kind::Ip(_) => None,
+            Kind::Ip(_) | Kind::Spiffe(_) => None,
         }
     }
 
-    /// Returns the IP address. `None` for a DNS name.
+    /// Returns the IP address. `None` for other names.
     pub fn ip(&self) -> Option<IpAddr> {
         match self.0 {
-            Kind::Dns(_) => None,
+            Kind::Dns(_) | Kind::Spiffe(_) => None,
             Kind::Ip(ip) => Some(ip),
         }
     }
 
-    /// Returns the same name for path validation.
+    /// Returns the SPIFFE ID. `None` for other names.
+    pub fn spiffe_id(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Dns(_) | Kind::Ip(_) => None,
+            Kind::Spiffe(id) => Some(id),
+        }
+    }
+
+    /// Returns the same name for path validation, which does not know SPIFFE IDs.
     pub(crate) fn to_pki(&self) -> Option<pki::ServerName<'_>> {
         match &self.0 {
             Kind::Dns(name) => Some(pki::ServerName::DnsName(
                 pki::DnsName::try_from(&**name).ok()?,
             )),
             Kind::Ip(ip) => Some(pki::ServerName::IpAddress((*ip).into())),
+            Kind::Spiffe(_) => None,
         }
     }
 }
@@ -125,7 +143,7 @@ pub(crate) fn covers(pattern: &str, name: &str) -> bool {
 impl fmt::Display for ServerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Dns(name) => f.write_str(name),
+            Kind::Dns(name) | Kind::Spiffe(name) => f.write_str(name),
             Kind::Ip(ip) => ip.fmt(f),
         }
     }
@@ -221,6 +239,7 @@ mod tests {
             "a b",
             "a/b",
             "https://db",
+            "xspiffe://a/b",
             "https://db:1",
             "db:http",
             "db:",
@@ -240,6 +259,15 @@ mod tests {
             &longer,
         ] {
             assert_eq!(ServerName::parse(text), Err(NameError::Invalid), "{text:?}");
+        }
+        for text in [
+            "spiffe://a",
+            "spiffe://a/",
+            "SPIFFE://a/b",
+            "spiffe:a",
+            "spiffe://a/b:1",
+        ] {
+            assert_eq!(ServerName::parse(text), Err(NameError::Uri), "{text:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use der::asn1::AnyRef;
-use der::{Decode, Reader, SliceReader, Tag, Tagged};
+use der::{DateTime, Decode, Reader, SliceReader, Tag, Tagged};
 
 use crate::error::{ConfigError, Error};
 use crate::identity::der::{inside, time};
@@ -112,6 +112,14 @@ impl Validity {
             not_before,
             not_after,
         })
+    }
+}
+
+/// Returns a moment since 1970 as text in the form of RFC 3339.
+pub(crate) fn date(moment: Duration) -> String {
+    match DateTime::from_unix_duration(moment) {
+        Ok(date) => date.to_string(),
+        Err(_) => "a time after the year 9999".to_owned(),
     }
 }
 

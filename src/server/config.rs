@@ -274,7 +274,7 @@ impl ServerBuilder {
                 }),
                 None => self.settings.refuse(
                     "identity_for",
-                    "clients cannot ask for an IP address: use identity() instead",
+                    "clients cannot ask for an IP address or a SPIFFE ID: use identity() instead",
                 ),
             },
             Err(error) => self.settings.refuse_name(error),

@@ -23,6 +23,8 @@ use crate::server::config::Server;
 /// [`Trust::check_server`](crate::Trust::check_server) tells before a replacement whether clients
 /// would accept a new certificate.
 ///
+/// [`CredentialFiles`](crate::CredentialFiles) makes a configuration anew when files change.
+///
 /// To replace revocation lists alone, use
 /// [`RevocationLists::reload_pem`](crate::RevocationLists::reload_pem) instead.
 ///

@@ -72,7 +72,8 @@ variants! {
     CertificateError,
     E::UnknownIssuer { .. }, E::SelfSigned { .. }, E::UntrustedKey { .. },
     E::Expired { .. }, E::NotValidYet { .. },
-    E::DateBefore1970 { .. }, E::WrongName { .. }, E::Malformed, E::BadSignature,
+    E::DateBefore1970 { .. }, E::WrongName { .. }, E::NotAnSvid { .. },
+    E::Malformed, E::BadSignature,
     E::UnsupportedAlgorithm, E::BrokenHash, E::UnsupportedVersion { .. },
     E::UnsupportedExtension { .. }, E::KeyUsage, E::ExtendedKeyUsage, E::NameConstraint,
     E::AuthorityAsLeaf, E::NotAnAuthority, E::IssuerNotAnAuthority, E::PathTooLong, E::TooComplex,
@@ -92,10 +93,10 @@ variants! {
     E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
     E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. },
     E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
-    E::Setting { .. }, E::Issue { .. },
+    E::Setting { .. }, E::Request { .. }, E::Issue { .. },
 }
 
-variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid }
+variants! { NameError, E::Empty, E::Port { .. }, E::NotAscii, E::Invalid, E::Uri }
 
 /// Fails unless each variant has a row.
 fn complete<'a, T: Variants + 'a>(rows: impl Iterator<Item = &'a T>) {
@@ -551,6 +552,11 @@ fn certificate_errors() -> Vec<(CertificateError, u8, &'static [&'static str])> 
             &["1950-01-01", "1970"],
         ),
         (wrong_name, 42, &["a.example", "b.example", "2"]),
+        (
+            CertificateError::NotAnSvid { reason: "it" },
+            42,
+            &["X.509-SVID, because it: have", "spiffe://"],
+        ),
         (CertificateError::Malformed, 42, &["not a well-formed"]),
         (CertificateError::BadSignature, 42, &["signature"]),
         // RFC 9846, 4.5.1.3: an algorithm that is not offered is unsupported_certificate; MD5 and
@@ -768,7 +774,7 @@ fn each_configuration_error_says_what_to_do() {
         path: "/etc/key".to_owned(),
         reason: "denied".to_owned(),
     };
-    let rows: [(ConfigError, &[&str]); 15] = [
+    let rows: [(ConfigError, &[&str]); 16] = [
         (
             ConfigError::NoPemSection {
                 wanted: "CERTIFICATE",
@@ -847,6 +853,12 @@ fn each_configuration_error_says_what_to_do() {
             &["alpn", "it is empty"],
         ),
         (
+            ConfigError::Request {
+                reason: "it is late",
+            },
+            &["request", "it is late"],
+        ),
+        (
             ConfigError::Issue {
                 reason: "it is late",
             },
@@ -863,7 +875,7 @@ fn each_configuration_error_says_what_to_do() {
             error.to_string()
         );
     }
-    let rows: [(NameError, &[&str]); 4] = [
+    let rows: [(NameError, &[&str]); 5] = [
         (NameError::Empty, &["empty", "connect_unnamed"]),
         (
             NameError::Port {
@@ -872,6 +884,7 @@ fn each_configuration_error_says_what_to_do() {
             &["port", "a.example"],
         ),
         (NameError::NotAscii, &["ASCII", "xn--"]),
+        (NameError::Uri, &["URI", "spiffe://TRUST-DOMAIN/PATH"]),
         (
             NameError::Invalid,
             &["DNS name", "IP address", "not a number"],

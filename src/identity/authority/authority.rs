@@ -1,6 +1,7 @@
 //! [`Authority`]: a small private PKI.
 
 use core::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use x509_cert::ext::pkix::NameConstraints;
@@ -15,6 +16,7 @@ use crate::identity::authority::issuer::{Issuer, common_name, serial};
 use crate::identity::authority::name_constraints;
 use crate::identity::authority::revocation_list_builder::RevocationListBuilder;
 use crate::identity::certificate::{Certificate, MAX_CHAIN};
+use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::own::{Identity, pkcs8};
 use crate::identity::pem;
 use crate::identity::public_key::PublicKey;
@@ -124,6 +126,27 @@ impl Authority {
             chain,
             validity,
         })))
+    }
+
+    /// Like [`from_pem`](Self::from_pem), from two files.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `from_pem`, or [`Error::Config`] with [`ConfigError::File`]. An error
+    /// about the content is in [`ConfigError::InFile`].
+    pub fn from_pem_files(
+        certificate: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<Self, Error> {
+        let chain = pem::from_file(certificate.as_ref(), |text| Ok(pem::certificates(text)?))?;
+        let chain = pem::write_certificates(chain.iter().map(Vec::as_slice));
+        pem::from_file(key.as_ref(), |key| Self::from_pem(chain, key))
+    }
+
+    /// Returns what its certificate says: subject, issuer, serial number, validity and fingerprint.
+    /// `None` if one of these cannot be read.
+    pub fn certificate_info(&self) -> Option<CertificateInfo> {
+        CertificateInfo::read(self.0.chain.first()?)
     }
 
     /// Returns its certificate as PEM text, for those who are to trust it.

@@ -10,7 +10,7 @@ use crate::identity::own::Identity;
 use crate::identity::public_key::PublicKey;
 use crate::identity::trust::path::Role;
 use crate::identity::validity::Validity;
-use crate::identity::{pem, profile};
+use crate::identity::{pem, profile, uri};
 
 /// How long a certificate is valid by default, in days.
 const LEAF_DAYS: u32 = 365;
@@ -62,23 +62,39 @@ impl<'a> CertificateBuilder<'a> {
 }
 
 impl CertificateBuilder<'_> {
-    /// Makes the certificate valid for a server with these names, DNS names or IP addresses. A DNS
-    /// name may begin with `*.`, followed by two labels or more.
+    /// Makes the certificate valid for a server with these names: DNS names, IP addresses or URIs.
+    /// A DNS name may begin with `*.`, followed by two labels or more.
     #[must_use]
     pub fn server<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.server = true;
-        self.names.extend(names.into_iter().map(str::to_owned));
-        self
+        self.names(names)
     }
 
     /// Makes the certificate valid for a client with this common name. If the name is also a valid
     /// DNS name, it is added to subjectAltName, unless [`server`](Self::server) is called too: a
-    /// client's name does not become a server's.
+    /// client's name does not become a server's. A URI is added to subjectAltName and is not a
+    /// common name.
     #[must_use]
     pub fn client(mut self, name: &str) -> Self {
         self.client = true;
+        if uri::is_meant(name) {
+            return self.names([name]);
+        }
         self.client_names.push(name.to_owned());
         self.common_name(name)
+    }
+
+    /// Adds names to subjectAltName, whatever the role: DNS names, IP addresses or URIs, such as
+    /// `spiffe://example.org/db`. A certificate with a SPIFFE ID has no other URI, and if it is for
+    /// one role, then for both (the X.509-SVID standard, sections 2 and 4.4).
+    #[must_use]
+    pub fn names<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            if !self.names.iter().any(|known| known == name) {
+                self.names.push(name.to_owned());
+            }
+        }
+        self
     }
 
     /// Sets the common name in the subject. Defaults to the first name, if that has at most 64
@@ -136,8 +152,9 @@ impl CertificateBuilder<'_> {
         let mut names = self
             .names
             .iter()
-            .map(|name| AltName::parse(name))
+            .map(|name| AltName::parse_or_uri(name))
             .collect::<Result<Vec<_>, _>>()?;
+        self.check_spiffe(&names)?;
         if !self.server {
             let client_names = self.client_names.iter();
             names.extend(
@@ -189,5 +206,26 @@ impl CertificateBuilder<'_> {
         };
         self.authority.check(&leaf, role, &names, validity)?;
         Ok(leaf)
+    }
+
+    /// Checks what the X.509-SVID standard says about a certificate with a SPIFFE ID.
+    fn check_spiffe(&self, names: &[AltName]) -> Result<(), ConfigError> {
+        let uris = || {
+            names.iter().filter_map(|name| match name {
+                AltName::Uri(uri) => Some(uri),
+                AltName::Dns(_) | AltName::Ip(_) => None,
+            })
+        };
+        if !uris().any(|uri| uri::has_spiffe_scheme(uri)) {
+            return Ok(());
+        }
+        let reason = if uris().count() > 1 {
+            "a certificate with a SPIFFE ID has no other URI"
+        } else if self.server != self.client {
+            "a certificate with a SPIFFE ID is for both roles: call server() and client()"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::Issue { reason })
     }
 }

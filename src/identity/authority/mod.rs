@@ -5,6 +5,7 @@
 //! authority                 Authority and AuthorityBuilder
 //! certificate_builder       CertificateBuilder: one certificate
 //! revocation_list_builder   RevocationListBuilder: one certificate revocation list
+//! request                   CertificationRequest: what somebody else wants to have certified
 //! issuer                    the key and the certificates that all of them issue with
 //! name_constraints          the names that an authority may issue for
 //! encode/                   what is signed, as DER
@@ -16,8 +17,10 @@ mod certificate_builder;
 pub(super) mod encode;
 mod issuer;
 mod name_constraints;
+mod request;
 mod revocation_list_builder;
 
 pub use authority::{Authority, AuthorityBuilder};
 pub use certificate_builder::CertificateBuilder;
+pub use request::CertificationRequest;
 pub use revocation_list_builder::RevocationListBuilder;

@@ -70,11 +70,7 @@ impl Identity {
     /// key is malformed or not Ed25519, if the key does not belong to the first certificate, or if
     /// that certificate may not sign (KeyUsage).
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, Error> {
-        let chain = pem::certificates(chain.as_ref())?;
-        Self::checked(
-            chain,
-            pkcs8::read(pem::private_key(key.as_ref())?.expose())?,
-        )
+        Self::of_chain(pem::certificates(chain.as_ref())?, key.as_ref())
     }
 
     /// Like [`from_pem`](Self::from_pem), from two files, or from one file given twice.
@@ -84,14 +80,14 @@ impl Identity {
     /// Returns the errors of `from_pem`, or [`Error::Config`] with [`ConfigError::File`]. An error
     /// about the content is in [`ConfigError::InFile`].
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, Error> {
-        let chain = pem::from_file(chain.as_ref(), |text| {
-            let chain = pem::certificates(text)?;
-            check_chain(&chain)?;
-            Ok(chain)
-        })?;
-        pem::from_file(key.as_ref(), |text| {
-            Self::checked(chain, pkcs8::read(pem::private_key(text)?.expose())?)
-        })
+        let chain = pem::from_file(chain.as_ref(), read_chain)?;
+        pem::from_file(key.as_ref(), |text| Self::of_chain(chain, text))
+    }
+
+    /// Creates an identity from a chain and a text with its key, when each comes from a file of its
+    /// own.
+    pub(crate) fn of_chain(chain: Vec<Vec<u8>>, key: &[u8]) -> Result<Self, Error> {
+        Self::checked(chain, pkcs8::read(pem::private_key(key)?.expose())?)
     }
 
     /// Like [`from_pem`](Self::from_pem), from DER: certificates, and the key as PKCS#8.
@@ -411,6 +407,13 @@ impl Identity {
     fn leaf(&self) -> Option<Certificate<'_>> {
         Certificate::parse(self.0.chain.first()?).ok()
     }
+}
+
+/// Reads the chain of an identity.
+pub(crate) fn read_chain(text: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+    let chain = pem::certificates(text)?;
+    check_chain(&chain)?;
+    Ok(chain)
 }
 
 /// Returns the key of the first certificate in a chain, if peers could accept that certificate.

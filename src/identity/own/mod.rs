@@ -7,7 +7,7 @@
 //! self_signed  the certificate of a key that no authority certified
 //! ```
 
-mod identity;
+pub(super) mod identity;
 pub(super) mod pkcs8;
 pub(super) mod self_signed;
 pub(super) mod signer;

@@ -10,6 +10,9 @@
 //! revocation_lists         certificate revocation lists, replaced while they are in force
 //! peer                     a peer that a ticket remembers, and until when it is trusted
 //! pem                      what is read as PEM, and that nothing of it is lost
+//! spiffe                   SPIFFE IDs, and trust domains
+//! request                  certification requests
+//! reload                   files that change while they are watched
 //! identity                 PKCS#8, chains: what an Identity is made of
 //! signer                   keys that are held elsewhere
 //! self_signed              the certificate that a key makes for itself
@@ -33,10 +36,13 @@ mod pem;
 mod programs;
 mod raw_keys;
 mod refusals;
+mod reload;
+mod request;
 mod revocation_list_builder;
 mod revocation_lists;
 mod self_signed;
 mod signer;
+mod spiffe;
 mod trust;
 mod words;
 

@@ -56,6 +56,13 @@ impl Entries {
         self.add(2, &[name.to_string().as_bytes(), key.as_bytes()]);
     }
 
+    /// Adds an authority of a trust domain.
+    pub(crate) fn add_domain_root(&mut self, domain: &str, fields: &[Vec<u8>; 4]) {
+        let [subject, key, constraints, path_length] = fields.each_ref().map(Vec::as_slice);
+        let fields = [domain.as_bytes(), subject, key, constraints, path_length];
+        self.add(4, &fields);
+    }
+
     /// Adds a key for every name.
     pub(crate) fn add_key(&mut self, key: &PublicKey) {
         self.add(3, &[key.as_bytes()]);

@@ -341,7 +341,7 @@ fn is_surplus(read: &[Certificate<'_>], certificate: &Certificate<'_>) -> bool {
 pub(crate) const MAX_AUTHORITIES: usize = 6;
 
 /// Makes the error for a chain that leads to no root.
-fn unknown_issuer(roots: &Roots, chain: &[&[u8]]) -> CertificateError {
+pub(super) fn unknown_issuer(roots: &Roots, chain: &[&[u8]]) -> CertificateError {
     let certificates: Vec<_> = certificates(chain).take(MAX_CHAIN).collect();
     let Some(leaf) = certificates.first() else {
         return CertificateError::Malformed;

@@ -33,7 +33,9 @@ use crate::crypto::signature::{KEY_LEN, VerifyingKey};
 use crate::error::{CertificateError, ConfigError, Error};
 use crate::identity::certificate::Certificate;
 use crate::identity::der::{context, inside, malformed, time, value, whole};
+use crate::identity::distinguished_name::DistinguishedName;
 use crate::identity::pem;
+use crate::identity::validity::Validity;
 use crate::time::Now;
 
 /// Certificate revocation lists (CRLs): the certificates that their issuers revoked before they
@@ -209,6 +211,29 @@ impl RevocationLists {
         // They may be long, so they are freed outside of the lock.
         drop((held, former));
         Ok(())
+    }
+
+    /// Returns when the first of the lists that are held expires: the earliest nextUpdate, as time
+    /// since 1970-01-01 00:00:00 UTC. A newer list must be loaded before.
+    pub fn next_update(&self) -> Option<Duration> {
+        self.periods()
+            .iter()
+            .map(|(_, period)| period.not_after)
+            .min()
+    }
+
+    /// Returns each list's issuer as text, and its period from thisUpdate to nextUpdate.
+    pub(crate) fn periods(&self) -> Vec<(String, Validity)> {
+        let held = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        let period = |list: &Arc<List>| {
+            let issuer = DistinguishedName::read(&list.issuer).map(|name| name.text());
+            let period = Validity {
+                not_before: list.age.this_update,
+                not_after: list.next_update,
+            };
+            (issuer.unwrap_or_default(), period)
+        };
+        held.iter().map(period).collect()
     }
 
     /// Accepts certificates that no list covers, such as those of authorities that publish none. It
@@ -615,7 +640,7 @@ fn read_all(
 }
 
 /// Reads a file. Nothing in it is secret, and the lists of large authorities are long.
-fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
     std::fs::read(path).map_err(|error| ConfigError::File {
         path: path.display().to_string(),
         reason: error.to_string(),

@@ -5,7 +5,7 @@
 
 use core::fmt;
 use core::slice;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +19,8 @@ use crate::identity::server_name::ServerName;
 use crate::identity::trust::digest::{self, Entries};
 use crate::identity::trust::path::{self, Role, Roots};
 use crate::identity::trust::revocation_lists::{InForce, RevocationLists};
+use crate::identity::trust::svid;
+use crate::identity::uri;
 use crate::time::Now;
 
 /// The longest list of our authorities, in bytes. A message has room for 65,535 bytes of extensions
@@ -80,6 +82,8 @@ impl fmt::Display for SkippedRoot {
 #[derive(Clone, Default)]
 struct Inner {
     roots: Roots,
+    /// Roots that are trusted for the SPIFFE IDs of one trust domain, and for nothing else.
+    domains: BTreeMap<String, Roots>,
     /// Keys that are trusted for one name.
     bound: Vec<(ServerName, PublicKey)>,
     /// Keys that are trusted for every name.
@@ -200,6 +204,72 @@ impl Trust {
         Ok(Self::with_roots(roots))
     }
 
+    /// Trusts the authorities in a PEM text, or the one that is given as DER, for the SPIFFE IDs of
+    /// one trust domain, such as `example.org`, and for nothing else: a certificate under them is
+    /// for no DNS name, no address and no common name. Roots of several trust domains are combined
+    /// with [`and`](Self::and), and none of them can name a member of another domain. Roots without
+    /// a trust domain vouch for no SPIFFE ID.
+    ///
+    /// A client connects to a SPIFFE ID in place of a name. A server authorizes by
+    /// [`Peer::spiffe_id`](crate::Peer::spiffe_id). The certificate must be an X.509-SVID: its only
+    /// URI is the SPIFFE ID, and it may not issue anything.
+    ///
+    /// ```
+    /// use fleeting::{Authority, Client, ClientAuth, Server, Trust};
+    ///
+    /// # fn main() -> Result<(), fleeting::Error> {
+    /// let authority = Authority::new("example.org")?;
+    /// let issue = |id| authority.certificate().server([id]).client(id).issue();
+    /// let trust = Trust::spiffe_roots_from_pem("example.org", authority.certificate_pem())?;
+    ///
+    /// let server = Server::builder()
+    ///     .identity(issue("spiffe://example.org/db")?)
+    ///     .client_auth(ClientAuth::Required(trust.clone()))
+    ///     .authorize(|peer| match peer.spiffe_id().as_deref() {
+    ///         Some("spiffe://example.org/web") => Ok(()),
+    ///         _ => Err("only the web servers are admitted"),
+    ///     })
+    ///     .build()?;
+    /// let client =
+    ///     Client::builder().identity(issue("spiffe://example.org/web")?).trust(trust).build()?;
+    /// // let mut tls = client.connect("spiffe://example.org/db", tcp)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`roots_from_pem`](Self::roots_from_pem), or [`Error::Config`] with
+    /// [`ConfigError::Setting`] if the name is not a trust domain's.
+    pub fn spiffe_roots_from_pem(domain: &str, pem: impl AsRef<[u8]>) -> Result<Self, Error> {
+        if !uri::is_trust_domain(domain) {
+            let reason = "a trust domain has lower-case letters, digits, dots, dashes and \
+                          underscores, such as example.org";
+            return Err(ConfigError::Setting {
+                name: "trust domain",
+                reason,
+            }
+            .into());
+        }
+        let roots = Self::roots_from_pem(pem)?.0.roots.clone();
+        Ok(Self::from(Inner {
+            domains: BTreeMap::from([(domain.to_owned(), roots)]),
+            ..Inner::default()
+        }))
+    }
+
+    /// Like [`spiffe_roots_from_pem`](Self::spiffe_roots_from_pem), from a file.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `spiffe_roots_from_pem`, or [`Error::Config`] with
+    /// [`ConfigError::File`]. An error about the content is in [`ConfigError::InFile`].
+    pub fn spiffe_roots_from_pem_file(domain: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
+        pem::from_file(path.as_ref(), |text| {
+            Self::spiffe_roots_from_pem(domain, text)
+        })
+    }
+
     fn with_roots(roots: Roots) -> Self {
         Self::from(Inner {
             roots,
@@ -285,6 +355,9 @@ impl Trust {
     pub fn and(self, other: Self) -> Self {
         let (mut all, more) = (Arc::unwrap_or_clone(self.0), Arc::unwrap_or_clone(other.0));
         all.roots.extend(more.roots);
+        for (domain, roots) in more.domains {
+            all.domains.entry(domain).or_default().extend(roots);
+        }
         all.bound.extend(more.bound);
         all.keys.extend(more.keys);
         all.revocation.extend(more.revocation);
@@ -323,7 +396,16 @@ impl Trust {
 
     /// Returns true if a peer with certificates can be accepted by a root.
     pub(crate) fn holds_roots(&self) -> bool {
-        !self.0.roots.is_empty()
+        self.root_count() > 0
+    }
+
+    pub(crate) fn root_count(&self) -> usize {
+        self.all_roots().map(|roots| roots.subjects.len()).sum()
+    }
+
+    /// Returns the roots without a trust domain, and those of each domain.
+    fn all_roots(&self) -> impl Iterator<Item = &Roots> {
+        core::iter::once(&self.0.roots).chain(self.0.domains.values())
     }
 
     /// Returns the SHA-256 of everything that decides now whether a peer is accepted. It is the
@@ -339,6 +421,7 @@ impl Trust {
             // The fields are named one by one, so that a new one is not forgotten.
             let Inner {
                 roots,
+                domains,
                 bound,
                 keys,
                 revocation: _,
@@ -347,6 +430,11 @@ impl Trust {
             } = &*self.0;
             let mut entries = Entries::default();
             roots.fields().for_each(|fields| entries.add_root(&fields));
+            for (domain, roots) in domains {
+                roots
+                    .fields()
+                    .for_each(|fields| entries.add_domain_root(domain, &fields));
+            }
             bound
                 .iter()
                 .for_each(|(name, key)| entries.add_bound(name, key));
@@ -370,7 +458,11 @@ impl Trust {
         if self.holds_keys() {
             return Vec::new();
         }
-        let names: BTreeSet<_> = self.0.roots.subjects.iter().map(Vec::as_slice).collect();
+        let names: BTreeSet<_> = self
+            .all_roots()
+            .flat_map(|roots| &roots.subjects)
+            .map(Vec::as_slice)
+            .collect();
         let len: usize = names.iter().map(|name| 2 + name.len()).sum();
         if len > MAX_AUTHORITIES_LEN {
             Vec::new()
@@ -490,19 +582,10 @@ impl Trust {
         let lists = InForce::of(&self.0.revocation);
         let trusted = match self.vouch(public_key, may_be) {
             Some(trusted) => trusted,
-            None if self.0.roots.is_empty() || !may_ask_roots => {
+            None if !self.holds_roots() || !may_ask_roots => {
                 return Err(untrusted(public_key));
             }
-            None => Trusted::Path {
-                expires: path::verify(
-                    &self.0.roots,
-                    chain,
-                    role,
-                    name.map(slice::from_ref).unwrap_or_default(),
-                    lists.as_ref(),
-                    now,
-                )?,
-            },
+            None => self.by_path(&leaf, chain, role, name, lists.as_ref(), now)?,
         };
         Ok(VerifiedIdentity::new(
             chain,
@@ -517,6 +600,55 @@ impl Trust {
 fn untrusted(key: PublicKey) -> CertificateError {
     CertificateError::UntrustedKey {
         key: key.to_string(),
+    }
+}
+
+impl Trust {
+    /// Verifies that a chain leads to a root that may vouch for the name that is wanted: a root of
+    /// its trust domain for a SPIFFE ID, and a root without a trust domain for every other name.
+    /// A client may have either kind of name. If it has a SPIFFE ID of a known domain, that counts
+    /// first.
+    fn by_path(
+        &self,
+        leaf: &Certificate<'_>,
+        chain: &[&[u8]],
+        role: Role,
+        name: Option<&ServerName>,
+        lists: Option<&InForce>,
+        now: Now,
+    ) -> Result<Trusted, CertificateError> {
+        let svid = |wanted: Option<&ServerName>| {
+            let id = wanted.and_then(ServerName::spiffe_id);
+            let domain = match id.and_then(uri::spiffe_trust_domain) {
+                Some(domain) => domain,
+                None => svid::spiffe_id(leaf)?.1,
+            };
+            let roots = self.0.domains.get(domain);
+            // No root vouches for another domain.
+            let roots = roots.ok_or_else(|| path::unknown_issuer(&Roots::default(), chain))?;
+            let expires = path::verify(roots, chain, role, &[], lists, now)?;
+            let (found, _) = svid::spiffe_id(leaf)?;
+            match id {
+                Some(wanted) if wanted != found => Err(CertificateError::WrongName {
+                    expected: wanted.to_owned(),
+                    presented: vec![found.to_owned()],
+                    more: 0,
+                }),
+                _ => Ok(Trusted::Svid { expires }),
+            }
+        };
+        let by_name = || {
+            let names = name.map(slice::from_ref).unwrap_or_default();
+            let expires = path::verify(&self.0.roots, chain, role, names, lists, now)?;
+            Ok(Trusted::Path { expires })
+        };
+        match name {
+            Some(name) if name.spiffe_id().is_some() => svid(Some(name)),
+            Some(_) => by_name(),
+            None if self.0.domains.is_empty() => by_name(),
+            None if self.0.roots.is_empty() => svid(None),
+            None => svid(None).or_else(|_| by_name()),
+        }
     }
 }
 
@@ -536,7 +668,8 @@ impl From<Inner> for Trust {
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Trust")
-            .field("roots", &self.0.roots.subjects.len())
+            .field("roots", &self.root_count())
+            .field("trust_domains", &self.0.domains.keys())
             .field("keys_for", &self.0.bound)
             .field("keys", &self.0.keys)
             .field("revocation", &self.0.revocation)

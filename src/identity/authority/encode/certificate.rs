@@ -110,7 +110,7 @@ pub(crate) fn issue(
         .map_err(failed("the certificate cannot be encoded"))
 }
 
-fn name(common_name: Option<&str>) -> der::Result<Name> {
+pub(crate) fn name(common_name: Option<&str>) -> der::Result<Name> {
     let mut rdns = RdnSequence::default();
     if let Some(text) = common_name {
         let attribute = AttributeTypeAndValue {
@@ -122,7 +122,7 @@ fn name(common_name: Option<&str>) -> der::Result<Name> {
     Name::from_der(&rdns.to_der()?)
 }
 
-fn general_name(name: &AltName) -> der::Result<GeneralName> {
+pub(crate) fn general_name(name: &AltName) -> der::Result<GeneralName> {
     Ok(match name {
         AltName::Dns(text) => GeneralName::DnsName(Ia5String::new(text)?),
         AltName::Ip(ip) => GeneralName::from(*ip),

@@ -1,5 +1,5 @@
 //! What an authority signs, as DER, through `x509-cert`.
 
 pub(crate) mod certificate;
-mod parts;
+pub(crate) mod parts;
 pub(super) mod revocation_list;
