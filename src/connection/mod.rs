@@ -31,6 +31,8 @@ use crate::server::{LiveServer, Server};
 use crate::time::Now;
 
 pub use sans_io::Connection;
+#[cfg(feature = "tokio")]
+pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub use status::Status;
 

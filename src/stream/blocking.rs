@@ -171,6 +171,14 @@ impl<S: Read + Write> Stream<S> {
         })
     }
 
+    /// Frees the memory for sending if nothing waits. Data that is gathered stays.
+    #[cfg(feature = "tokio")]
+    pub(super) fn rest(&mut self) {
+        if !self.connection.is_corked() {
+            self.connection.rest();
+        }
+    }
+
     /// The transport returns `WouldBlock` instead of waiting.
     #[cfg(feature = "tokio")]
     pub(super) fn never_waits(&mut self) {
@@ -429,7 +437,13 @@ impl<S: Read + Write> Stream<S> {
     /// Sends all that waits.
     fn send(&mut self) -> io::Result<()> {
         self.check_sending()?;
-        transport::send(self.io.get_mut(), &mut self.connection).map_err(|error| self.note(error))
+        transport::send(self.io.get_mut(), &mut self.connection).map_err(|error| {
+            // Nobody may be there to take the alert, and then nothing else is to be waited for.
+            match self.connection.error() {
+                Some(failure) if transport::is_pause(&error) => failure.clone().into(),
+                _ => self.note(error),
+            }
+        })
     }
 
     /// Sends as much of what waits as the transport takes. The rest is sent later.

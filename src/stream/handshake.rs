@@ -80,6 +80,9 @@ pub struct Handshake<S> {
     io: S,
     connection: Connection,
     clock: Clock,
+    /// Until when it may take. The connection forgets it once the handshake is complete, which may
+    /// be before all of it is sent.
+    deadline: Duration,
 }
 
 /// The progress of a handshake, returned by [`Handshake::advance`].
@@ -227,6 +230,7 @@ impl<S: Read + Write> Handshake<S> {
         let connection =
             Connection::client(client, name, early_data, clock.now(), &mut SystemRandom)?;
         Ok(Self {
+            deadline: connection.next_timeout().unwrap_or_default(),
             io,
             connection,
             clock,
@@ -241,12 +245,14 @@ impl<S: Read + Write> Handshake<S> {
 
     pub(super) fn server(server: Option<&Server>, io: S, clock: Clock) -> Self {
         let now = clock.now();
+        let connection = server.map_or_else(
+            || Connection::undecided(now),
+            |server| server.connection(now),
+        );
         Self {
+            deadline: connection.next_timeout().unwrap_or_default(),
             io,
-            connection: server.map_or_else(
-                || Connection::undecided(now),
-                |server| server.connection(now),
-            ),
+            connection,
             clock,
         }
     }
@@ -358,8 +364,15 @@ impl<S: Read + Write> Handshake<S> {
                 Ok(()) => {}
                 Err(error) if transport::is_pause(&error) => {
                     // The deadline may have passed during the call of the transport.
-                    return match self.connection.process(self.clock.now(), &mut SystemRandom) {
+                    let now = self.clock.now();
+                    let late = !self.connection.is_handshaking() && now.monotonic >= self.deadline;
+                    return match self.connection.process(now, &mut SystemRandom) {
                         Err(error) => Err(self.fail(error)),
+                        // Complete, but not sent.
+                        Ok(_) if late => {
+                            let error = self.connection.fail(Error::HandshakeTimeout);
+                            Err(self.fail(error))
+                        }
                         Ok(_) => Ok(Stop::Pause(error.kind())),
                     };
                 }
@@ -378,6 +391,12 @@ impl<S: Read + Write> Handshake<S> {
     fn send(&mut self) -> io::Result<()> {
         transport::send(&mut self.io, &mut self.connection)?;
         transport::flush(&mut self.io)
+    }
+
+    /// Makes one attempt to send what waits.
+    #[cfg(feature = "tokio")]
+    pub(super) fn attempt(&mut self) {
+        transport::attempt(&mut self.io, &mut self.connection);
     }
 
     /// Tells the peer why the handshake failed, if it still listens.
@@ -454,7 +473,10 @@ impl<S: Read + Write> Handshake<S> {
             .connection
             .choose(server, self.clock.now(), &mut SystemRandom)
         {
-            Ok(()) => Ok(self),
+            Ok(()) => {
+                self.deadline = self.connection.next_timeout().unwrap_or(self.deadline);
+                Ok(self)
+            }
             Err(error) => Err(self.fail(error)),
         }
     }
@@ -494,10 +516,7 @@ impl<S> Handshake<S> {
     /// Returns how long the handshake may still take: see
     /// [`handshake_timeout`](crate::ClientBuilder::handshake_timeout).
     pub fn time_left(&self) -> Duration {
-        self.connection
-            .next_timeout()
-            .unwrap_or_default()
-            .saturating_sub(self.clock.now().monotonic)
+        self.deadline.saturating_sub(self.clock.now().monotonic)
     }
 
     /// Returns the transport.

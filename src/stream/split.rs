@@ -14,6 +14,8 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+#[cfg(feature = "tokio")]
+use crate::connection::ASKED;
 use crate::connection::{Notes, ReceiveHalf, SendHalf, Shared, Status};
 use crate::error::Error;
 use crate::handshake::Negotiated;
@@ -128,7 +130,11 @@ impl<W: Write> LockedWriter<W> {
                 return Err(error.clone().into());
             }
             if let Err(error) = transport::send_once(io, &mut self.writing) {
-                return Err(note(&mut self.broken, error));
+                // Nobody may be there to take the alert, and then nothing else is to be waited for.
+                return Err(match notes.failure() {
+                    Some(failure) if transport::is_pause(&error) => failure.clone().into(),
+                    _ => note(&mut self.broken, error),
+                });
             }
         }
     }
@@ -143,9 +149,11 @@ impl<W: Write> LockedWriter<W> {
     /// Sends what waits, and the answer to a KeyUpdate, as far as the transport takes it now.
     #[cfg(feature = "tokio")]
     fn send_meanwhile(&mut self, notes: &Notes<Error>) {
+        // This takes the note in any case.
+        let wants_write = self.writing.wants_write(notes);
         // An error is kept for the next call that writes.
         if self.broken.is_none()
-            && self.writing.wants_write(notes)
+            && wants_write
             && self.writing.answer_key_update(notes).is_ok()
             && self.send(notes).is_ok()
             && let Some(io) = &mut self.io
@@ -504,6 +512,17 @@ impl<W: Write> WriteHalf<W> {
             sender.send_or_wait(notes)?;
             Ok(accepted)
         })
+    }
+
+    /// Sends the answer to a KeyUpdate that the read half could not send, because this half was at
+    /// work.
+    #[cfg(feature = "tokio")]
+    pub(super) fn send_meanwhile(&self) {
+        self.shared.work_on_note(
+            ASKED,
+            |sender, notes| sender.send_meanwhile(notes),
+            LockedWriter::last_words,
+        );
     }
 
     /// Works on the transport's writer.

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -22,8 +22,8 @@ const BAD: Error = Error::Protocol(AlertDescription::BAD_RECORD_MAC);
 struct Busy {
     wire: Wire,
     busy: usize,
-    /// Whether it wakes a task when it is ready. It remembers whoever called last.
-    wakes: Arc<AtomicBool>,
+    /// What it wakes when it is ready. It remembers whoever called last.
+    waker: Arc<Mutex<Option<Waker>>>,
 }
 
 impl AsyncWrite for Busy {
@@ -34,8 +34,7 @@ impl AsyncWrite for Busy {
     ) -> Poll<io::Result<usize>> {
         if self.busy > 0 {
             self.busy -= 1;
-            self.wakes
-                .store(cx.waker().will_wake(&task()), Ordering::Relaxed);
+            *self.waker.lock().unwrap() = Some(cx.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(io::Write::write(&mut self.wire, data))
@@ -62,30 +61,36 @@ impl AsyncRead for Silence {
     }
 }
 
-/// The waker of both tasks: not that of an attempt, which is `Waker::noop`.
-fn task() -> Waker {
-    struct Task;
-    impl std::task::Wake for Task {
-        fn wake(self: Arc<Self>) {}
+/// A task that notes that it was woken.
+#[derive(Default)]
+struct Task(AtomicBool);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
-    static TASK: std::sync::OnceLock<Waker> = std::sync::OnceLock::new();
-    TASK.get_or_init(|| Arc::new(Task).into()).clone()
 }
 
-fn read(reader: &mut AsyncReadHalf<Silence>) -> Poll<io::Result<()>> {
+impl Task {
+    fn is_woken(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn read(reader: &mut AsyncReadHalf<Silence>, task: &Arc<Task>) -> Poll<io::Result<()>> {
     let mut out = [0];
-    Pin::new(reader).poll_read(
-        &mut Context::from_waker(&task()),
-        &mut ReadBuf::new(&mut out),
-    )
+    let waker = task.clone().into();
+    let cx = &mut Context::from_waker(&waker);
+    Pin::new(reader).poll_read(cx, &mut ReadBuf::new(&mut out))
 }
 
-fn write(writer: &mut AsyncWriteHalf<Busy>) -> Poll<io::Result<usize>> {
-    Pin::new(writer).poll_write(&mut Context::from_waker(&task()), b"x")
+fn write(writer: &mut AsyncWriteHalf<Busy>, task: &Arc<Task>) -> Poll<io::Result<usize>> {
+    let waker = task.clone().into();
+    Pin::new(writer).poll_write(&mut Context::from_waker(&waker), b"x")
 }
 
 fn flush(writer: &mut AsyncWriteHalf<Busy>) -> Poll<io::Result<()>> {
-    Pin::new(writer).poll_flush(&mut Context::from_waker(&task()))
+    Pin::new(writer).poll_flush(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Polls the reader once for each event and the writer once, under every interleaving. `after` gets
@@ -99,37 +104,41 @@ fn race<const N: usize>(
     + Sync
     + 'static,
 ) {
-    let events = |reader: &mut AsyncReadHalf<Silence>| {
+    let events = |reader: &mut AsyncReadHalf<Silence>, task: &Arc<Task>| {
         for _ in 1..N {
-            assert!(read(reader).is_ready());
+            assert!(read(reader, task).is_ready());
         }
-        read(reader)
+        read(reader, task)
     };
     for reader_first in [true, false] {
         let script = script.clone();
         loom::model(move || {
             let wire = Wire::default();
-            let wakes = Arc::new(AtomicBool::new(false));
+            let waker = Arc::default();
+            let tasks = [Arc::new(Task::default()), Arc::new(Task::default())];
             let busy = Busy {
                 wire: wire.clone(),
                 busy,
-                wakes: wakes.clone(),
+                waker: Arc::clone(&waker),
             };
             let (mut reader, mut writer) = halves(script.clone(), (Silence, busy));
+            let [reads, writes] = tasks.clone();
             let (result, written) = if reader_first {
-                let writing = loom::thread::spawn(move || (write(&mut writer), writer));
-                (events(&mut reader), writing.join().unwrap())
+                let writing = loom::thread::spawn(move || (write(&mut writer, &writes), writer));
+                (events(&mut reader, &reads), writing.join().unwrap())
             } else {
-                let reading = loom::thread::spawn(move || events(&mut reader));
-                let written = write(&mut writer);
+                let reading = loom::thread::spawn(move || events(&mut reader, &reads));
+                let written = write(&mut writer, &writes);
                 (reading.join().unwrap(), (written, writer))
             };
-            if written.0.is_pending() {
-                assert!(
-                    wakes.load(Ordering::Relaxed),
-                    "the task that waits is forgotten"
-                );
+            // The transport becomes ready: it wakes the task that waits to write, and if something
+            // waits to be sent, the one that reads.
+            let waits = written.1.wants_write();
+            if let Some(waker) = waker.lock().unwrap().take() {
+                Waker::wake(waker);
             }
+            assert!(!written.0.is_pending() || tasks[1].is_woken());
+            assert!(!(waits && result.is_pending()) || tasks[0].is_woken());
             after(result, written.0, written.1, &wire);
         });
     }
@@ -170,7 +179,7 @@ fn an_alert_waits_for_the_task_that_writes() {
             assert_eq!(Error::from(error), BAD);
             // The task is woken when the transport is ready.
             let error = loop {
-                match write(&mut writer) {
+                match write(&mut writer, &Arc::default()) {
                     Poll::Ready(result) => break result.unwrap_err(),
                     Poll::Pending => {}
                 }

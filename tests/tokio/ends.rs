@@ -125,6 +125,7 @@ fn a_stream_is_dropped_after_its_runtime() {
 struct Failing<S> {
     io: S,
     kind: Option<io::ErrorKind>,
+    writes_fail: Option<io::ErrorKind>,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Failing<S> {
@@ -146,7 +147,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Failing<S> {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.kind {
+        match self.kind.or(self.writes_fail) {
             Some(kind) => Poll::Ready(Err(kind.into())),
             None => Pin::new(&mut self.io).poll_write(cx, data),
         }
@@ -173,6 +174,7 @@ async fn the_transports_errors_are_told() {
         let failing = Failing {
             io: here,
             kind: None,
+            writes_fail: None,
         };
         let (mut client, _server) = connected(failing, there).await;
         client.get_mut().kind = Some(kind);
@@ -188,10 +190,48 @@ async fn the_transports_errors_are_told() {
     let failing = Failing {
         io: here,
         kind: Some(io::ErrorKind::TimedOut),
+        writes_fail: None,
     };
     let (client, _) = pair();
     let error = soon("connect", client.connect_async(NAME, failing)).await;
     assert!(
         matches!(error.unwrap_err(), Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
     );
+}
+
+/// A task may use up what the runtime allows it for one turn. What is dropped in that turn is
+/// closed all the same.
+#[tokio::test]
+async fn a_stream_is_closed_without_budget() {
+    let (mut client, mut server) = streams().await;
+    client.set_corked(true).unwrap();
+    client.write_all(b"gathered").await.unwrap();
+    tokio::spawn(async move {
+        while tokio::task::coop::has_budget_remaining() {
+            tokio::task::coop::consume_budget().await;
+        }
+        drop(client);
+    })
+    .await
+    .unwrap();
+    let mut text = String::new();
+    server.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "gathered");
+}
+
+/// A transport that gives up while a read waits and something is to be sent.
+#[tokio::test]
+async fn an_error_while_sending_meanwhile_is_told() {
+    let (here, there) = duplex(64);
+    let failing = Failing {
+        io: here,
+        kind: None,
+        writes_fail: None,
+    };
+    let (mut client, _server) = connected(failing, there).await;
+    let _ = client.write(&[7; 1000]).await.unwrap();
+    assert!(client.wants_write());
+    client.get_mut().writes_fail = Some(io::ErrorKind::TimedOut);
+    let error = soon("a read", client.read(&mut [0])).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }

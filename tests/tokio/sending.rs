@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fleeting::Pair;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 
 use crate::fickle::Fickle;
-use crate::{connected, content, soon};
+use crate::{connected, content, polled, soon};
 
 /// A program that does not flush, over a transport that takes little, gets its answer.
 #[tokio::test]
@@ -66,9 +66,9 @@ async fn a_writer_that_waits_is_not_forgotten() {
 /// The answer to a KeyUpdate goes out while a program only reads.
 #[tokio::test]
 async fn new_keys_are_answered_while_reading() {
-    for split in [false, true] {
+    for (seed, split) in (0..20).flat_map(|seed| [(seed, false), (seed, true)]) {
         let (here, there) = duplex(1 << 16);
-        let client_io = Fickle::new(here, 1);
+        let client_io = Fickle::new(here, seed);
         let written = client_io.written.clone();
         let pair = {
             let (reader, writer) = tokio::io::split(client_io);
@@ -130,4 +130,94 @@ async fn data_is_produced_in_place() {
         reader.negotiated().server_name(),
         writer.negotiated().server_name()
     );
+}
+
+/// Who reads, and who writes and then does nothing any more.
+#[derive(Clone, Copy, Debug)]
+enum Split {
+    /// `into_split`
+    Ours,
+    /// `tokio::io::split`
+    Tokios,
+}
+
+/// A writer leaves bytes behind, because the transport takes few, and does nothing any more. The
+/// reader, which waits, sends them; also if the writer began another write and dropped it.
+#[tokio::test]
+async fn what_the_writer_leaves_behind_is_sent_by_the_reader() {
+    const SIZE: usize = 60_000;
+    for split in [Split::Ours, Split::Tokios] {
+        for drops_a_write in [false, true] {
+            let (here, there) = duplex(64);
+            let (client, mut server) = connected(here, there).await;
+            let (mut reader, mut writer): (Box<dyn Reading>, Box<dyn Writing>) = match split {
+                Split::Ours => {
+                    let (reader, writer) = client.into_split().unwrap();
+                    (Box::new(reader), Box::new(writer))
+                }
+                Split::Tokios => {
+                    let (reader, writer) = tokio::io::split(client);
+                    (Box::new(reader), Box::new(writer))
+                }
+            };
+            // It waits before anything is written.
+            let reading = tokio::spawn(async move {
+                let mut answer = [0; 6];
+                reader.read_exact(&mut answer).await.unwrap();
+                answer
+            });
+            tokio::task::yield_now().await;
+            let (done, keep) = tokio::sync::oneshot::channel::<()>();
+            let writing = tokio::spawn(async move {
+                let mut sent = writer.write(&content(0, SIZE)).await.unwrap();
+                if drops_a_write {
+                    let more = content(sent, 100);
+                    if let Some(count) = polled(1, writer.write(&more)).await {
+                        sent += count.unwrap();
+                    }
+                }
+                done.send(()).unwrap();
+                // Neither writes nor is dropped.
+                std::mem::forget(writer);
+                sent
+            });
+            keep.await.unwrap();
+            let sent = soon("a write", writing).await.unwrap();
+            let mut read = vec![0; sent];
+            let what = format!("{split:?}, {drops_a_write}");
+            soon(&what, server.read_exact(&mut read)).await.unwrap();
+            assert!(read == content(0, sent));
+            server.write_all(b"answer").await.unwrap();
+            server.flush().await.unwrap();
+            assert_eq!(&soon(&what, reading).await.unwrap(), b"answer");
+        }
+    }
+}
+
+trait Reading: AsyncRead + Unpin + Send {}
+impl<S: AsyncRead + Unpin + Send> Reading for S {}
+
+trait Writing: AsyncWrite + Unpin + Send {}
+impl<S: AsyncWrite + Unpin + Send> Writing for S {}
+
+/// The stream goes to another task after a write was dropped in the first one.
+#[tokio::test]
+async fn a_stream_goes_to_another_task() {
+    let (here, there) = duplex(64);
+    let (mut client, mut server) = connected(here, there).await;
+    let sent = client.write(&content(0, 30_000)).await.unwrap();
+    assert!(polled(1, client.write(b"not this")).await.is_none());
+    let reading = tokio::spawn(async move {
+        let mut answer = [0; 6];
+        client.read_exact(&mut answer).await.unwrap();
+        answer
+    });
+    let mut read = vec![0; sent];
+    soon("the rest", server.read_exact(&mut read))
+        .await
+        .unwrap();
+    assert!(read == content(0, sent));
+    server.write_all(b"answer").await.unwrap();
+    server.flush().await.unwrap();
+    assert_eq!(&soon("an answer", reading).await.unwrap(), b"answer");
 }

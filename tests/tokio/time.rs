@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use fleeting::{AlertDescription, AsyncHandshake, AsyncProgress, Error, Question};
+use fleeting::{
+    AlertDescription, AsyncHandshake, AsyncProgress, Error, Pair, Question, ReplayGuard,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::Instant;
 
-use crate::{NAME, builders};
+use crate::{NAME, builders, inner, polled};
 
 const LIMIT: Duration = Duration::from_secs(77);
 
@@ -101,4 +103,70 @@ async fn an_advance_after_the_time_fails() {
         let error = handshake.advance().await.unwrap_err();
         assert!(matches!(error, Error::HandshakeTimeout), "{error}");
     }
+}
+
+/// The handshake is complete, and its last flight cannot be sent.
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_nobody_takes_is_given_up() {
+    let (client, server) = builders();
+    let client = client.handshake_timeout(LIMIT).build().unwrap();
+    let server = server.build().unwrap();
+    // Less than the client's flight.
+    let (to_server, from_client) = tokio::io::simplex(300);
+    let (to_client, from_server) = tokio::io::simplex(1 << 16);
+    let begin = Instant::now();
+    let connecting = client.connect_async(
+        NAME,
+        Pair {
+            reader: to_client,
+            writer: from_client,
+        },
+    );
+    let serving = async {
+        let mut handshake = AsyncHandshake::undecided(Pair {
+            reader: to_server,
+            writer: from_server,
+        });
+        handshake.advance().await.unwrap();
+        let mut handshake = handshake.choose(&server).unwrap();
+        // This sends the server's flight. Afterwards nothing is read.
+        assert!(polled(1, handshake.advance()).await.is_none());
+        tokio::time::sleep(2 * LIMIT).await;
+        drop(handshake);
+    };
+    let (connected, ()) = tokio::join!(connecting, serving);
+    let error = connected.unwrap_err();
+    assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+    assert_eq!(begin.elapsed().as_secs(), 2 * LIMIT.as_secs());
+}
+
+/// Nor does a peer that reads nothing hold a writer of early data.
+#[tokio::test(start_paused = true)]
+async fn early_data_that_nobody_takes_is_given_up() {
+    let (client, server) = builders();
+    let client = client
+        .early_data(true)
+        .handshake_timeout(LIMIT)
+        .build()
+        .unwrap();
+    let server = server
+        .early_data(100_000, ReplayGuard::in_memory(100))
+        .build()
+        .unwrap();
+    let (here, there) = duplex(1 << 16);
+    let (first, second) =
+        tokio::join!(client.connect_async(NAME, here), server.accept_async(there));
+    let (mut first, mut second) = (first.unwrap(), second.unwrap());
+    second.shutdown().await.unwrap();
+    assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
+
+    let begin = Instant::now();
+    let (here, _there) = duplex(100);
+    let mut handshake = client.start_async(NAME, here).unwrap();
+    let mut early = handshake.early_data().unwrap();
+    let error = early.write_all(&[7; 90_000]).await.unwrap_err();
+    assert!(matches!(inner(error), Error::HandshakeTimeout));
+    assert_eq!(begin.elapsed().as_secs(), LIMIT.as_secs());
+    let error = handshake.finish().await.unwrap_err();
+    assert!(matches!(error, Error::HandshakeTimeout), "{error}");
 }

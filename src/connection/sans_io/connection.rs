@@ -202,6 +202,12 @@ impl Connection {
         self.receiver.records.deframer.filled_nothing();
     }
 
+    /// Frees the output's memory if nothing waits.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn rest(&mut self) {
+        self.sender.rest();
+    }
+
     /// The transport never waits: it is always told whether something was received.
     #[cfg(feature = "tokio")]
     pub(crate) fn never_waits(&mut self) {

@@ -10,6 +10,8 @@ mod shared;
 
 use crate::connection::sans_io::Connection;
 
+#[cfg(feature = "tokio")]
+pub(crate) use notes::ASKED;
 pub(crate) use notes::Notes;
 pub(crate) use receive_half::ReceiveHalf;
 pub(crate) use send_half::SendHalf;

@@ -51,6 +51,22 @@ impl<T, E> Shared<T, E> {
         result
     }
 
+    /// For the sending half: works as long as the receiving half has left this note, and could not
+    /// work itself. `work` takes the note.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn work_on_note(
+        &self,
+        note: u8,
+        mut work: impl FnMut(&mut T, &Notes<E>),
+        settle: impl Fn(&mut T, &Notes<E>),
+    ) {
+        fence(Ordering::SeqCst);
+        while self.notes.has(note) {
+            self.work(&mut work, &settle);
+            fence(Ordering::SeqCst);
+        }
+    }
+
     /// For the receiving half: works unless the sending half holds the lock, and settles a failure
     /// that the sending half could not settle meanwhile.
     pub(crate) fn try_work(
@@ -58,6 +74,7 @@ impl<T, E> Shared<T, E> {
         work: impl FnOnce(&mut T),
         settle: impl FnOnce(&mut T, &Notes<E>),
     ) {
+        fence(Ordering::SeqCst);
         let Some(mut inside) = self.try_lock() else {
             return;
         };

@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, tcp};
 
 use crate::handshake::Negotiated;
 use crate::stream::split::{Pair, ReadHalf, Split, WriteHalf};
-use crate::stream::tokio::polled::Polled;
+use crate::stream::tokio::polled::{Caller, Polled};
 
 /// An async transport that can be split into a reader and a writer, for
 /// [`AsyncStream::into_split`](crate::AsyncStream::into_split).
@@ -99,8 +99,7 @@ impl<S: AsyncSplit> Split for Polled<S> {
     type Writer = Polled<S::Writer>;
 
     fn split(self) -> io::Result<(Self::Reader, Self::Writer)> {
-        let (reader, writer) = self.into_inner().split();
-        Ok((Polled::new(reader), Polled::new(writer)))
+        Ok(Polled::split(self, S::split))
     }
 }
 
@@ -146,11 +145,14 @@ impl<R: AsyncRead + Unpin> AsyncReadHalf<R> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut ReadHalf<Polled<R>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.get_mut().begin(cx.waker());
+        self.0.get_mut().begin(Caller::Reader, cx.waker());
         let result = call(&mut self.0);
         let polled = self.0.get_mut().end(result);
-        if polled.is_pending() {
-            self.0.send_meanwhile();
+        match &polled {
+            Poll::Pending => self.0.send_meanwhile(),
+            // The other half may wait to write.
+            Poll::Ready(Err(_)) => self.0.get_ref().wake(),
+            Poll::Ready(Ok(_)) => {}
         }
         polled
     }
@@ -267,15 +269,13 @@ impl<W: AsyncWrite + Unpin> AsyncWriteHalf<W> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut WriteHalf<Polled<W>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.with_io(|io| io.begin(cx.waker()));
+        self.0.with_io(|io| io.begin(Caller::Writer, cx.waker()));
         let mut polled = Poll::Pending;
         let result = call(&mut self.0);
-        self.0.with_io(|io| {
-            polled = io.end(result);
-            if polled.is_pending() {
-                io.wait();
-            }
-        });
+        self.0.with_io(|io| polled = io.end(result));
+        if polled.is_ready() {
+            self.0.send_meanwhile();
+        }
         polled
     }
 }
@@ -312,13 +312,6 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for AsyncWriteHalf<W> {
             half.with_io(|io| result = io.shut_down());
             result
         })
-    }
-}
-
-impl<W: AsyncWrite + Unpin> Drop for AsyncWriteHalf<W> {
-    /// No task waits any more, so the other half may send the alert, and the last attempt is made.
-    fn drop(&mut self) {
-        self.0.with_io(|io| io.forget());
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::session::ExternalPsk;
 use crate::stream::blocking::Stream;
 use crate::stream::tokio::async_split::{self, AsyncReadHalf, AsyncSplit, AsyncWriteHalf};
-use crate::stream::tokio::polled::Polled;
+use crate::stream::tokio::polled::{Caller, Polled};
 
 /// A TLS 1.3 connection over the async transport `S`: [`Stream`] for async programs.
 ///
@@ -57,18 +57,12 @@ use crate::stream::tokio::polled::Polled;
 /// They are those of [`Stream`].
 pub struct AsyncStream<S: AsyncRead + AsyncWrite + Unpin> {
     stream: Stream<Polled<S>>,
-    /// The task that waits until the transport takes more. `tokio::io::split` makes it another one
-    /// than the task that reads.
-    writer: Option<Waker>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
     pub(super) fn new(mut stream: Stream<Polled<S>>) -> Self {
         stream.never_waits();
-        Self {
-            stream,
-            writer: None,
-        }
+        Self { stream }
     }
 
     /// Sends close_notify after everything that was written, and wipes the sending keys, like
@@ -242,11 +236,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Stream<Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.stream.get_mut().begin(cx.waker());
+        self.stream.get_mut().begin(Caller::Writer, cx.waker());
         let result = call(&mut self.stream);
-        let polled = self.stream.get_mut().end(result);
-        self.writer = polled.is_pending().then(|| cx.waker().clone());
-        polled
+        self.stream.get_mut().end(result)
     }
 
     fn poll_receiving<T>(
@@ -254,24 +246,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Stream<Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        let alone = self
-            .writer
-            .as_ref()
-            .is_none_or(|writer| writer.will_wake(cx.waker()));
-        let io = self.stream.get_mut();
-        if alone {
-            io.begin(cx.waker());
-        } else {
-            io.begin_reading(cx.waker());
-        }
+        self.stream.get_mut().begin(Caller::Reader, cx.waker());
         let result = call(&mut self.stream);
         let polled = self.stream.get_mut().end(result);
-        if polled.is_pending() && alone && self.stream.wants_write() {
-            self.stream.get_mut().begin(cx.waker());
-            self.stream.send_meanwhile();
-            self.stream.get_mut().forget();
+        match &polled {
+            Poll::Pending => self.poll_meanwhile(cx).map(Err),
+            Poll::Ready(Err(_)) => {
+                // Another task may wait to write.
+                self.stream.get_ref().wake();
+                polled
+            }
+            Poll::Ready(Ok(_)) => polled,
         }
-        polled
+    }
+
+    /// Sends what waits while a read waits. Returns an error if the transport does not take it and
+    /// will not say when.
+    fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if !self.stream.wants_write() {
+            return Poll::Pending;
+        }
+        self.stream.get_mut().begin(Caller::Reader, cx.waker());
+        self.stream.send_meanwhile();
+        let io = self.stream.get_mut();
+        let error = io.take_error();
+        // There is no result: what waits goes on waiting.
+        let _: Poll<_> = io.end(Ok(()));
+        self.stream.rest();
+        error.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
@@ -328,7 +330,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncStream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_sending(cx, Write::flush)
+        self.get_mut().poll_sending(cx, |stream| {
+            stream.flush()?;
+            stream.rest();
+            Ok(())
+        })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,28 +1,47 @@
 //! [`AsyncEarlyDataWriter`]: what is sent before the handshake is complete (RFC 9846, 4.3.10).
 
 use core::fmt;
+use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::io::{self, Write};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::error::Error;
 use crate::stream::early_data::EarlyDataWriter;
-use crate::stream::tokio::polled::Polled;
+use crate::stream::tokio::polled::{Caller, Polled};
 
 /// Sends early data (client) or the answer to it (server): see
 /// [`AsyncHandshake::early_data`](crate::AsyncHandshake::early_data).
 ///
 /// It is [`EarlyDataWriter`](crate::EarlyDataWriter) for async programs. `write` accepts no more
 /// than is allowed. `Ok(0)` means that no more is allowed, so check [`remaining`](Self::remaining)
-/// first. Shutting it down flushes it, no more.
-pub struct AsyncEarlyDataWriter<'a, S>(pub(super) EarlyDataWriter<'a, Polled<S>>);
+/// first. `shutdown` does the same as `flush`.
+///
+/// A call takes no longer than the handshake may, by the runtime's timer.
+pub struct AsyncEarlyDataWriter<'a, S> {
+    writer: EarlyDataWriter<'a, Polled<S>>,
+    /// When the time is over. The timer begins when a call has to wait.
+    deadline: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
 
-impl<S> AsyncEarlyDataWriter<'_, S> {
+impl<'a, S> AsyncEarlyDataWriter<'a, S> {
+    pub(super) fn new(writer: EarlyDataWriter<'a, Polled<S>>, left: Duration) -> Self {
+        Self {
+            writer,
+            deadline: Instant::now() + left,
+            timer: None,
+        }
+    }
+
     /// Returns how many bytes of early data a client may still send. 0 for a server's answer, which
     /// has no such limit.
     pub fn remaining(&self) -> usize {
-        self.0.remaining()
+        self.writer.remaining()
     }
 
     fn poll<T>(
@@ -30,9 +49,19 @@ impl<S> AsyncEarlyDataWriter<'_, S> {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut EarlyDataWriter<'_, Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.io.begin(cx.waker());
-        let result = call(&mut self.0);
-        self.0.io.end(result)
+        self.writer.io.begin(Caller::Writer, cx.waker());
+        let result = call(&mut self.writer);
+        let polled = self.writer.io.end(result);
+        if polled.is_pending() {
+            let deadline = self.deadline;
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Error::HandshakeTimeout.into()));
+            }
+        }
+        polled
     }
 }
 
@@ -57,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AsyncEarlyDataWriter<'_, 
 impl<S> fmt::Debug for AsyncEarlyDataWriter<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("AsyncEarlyDataWriter")
-            .field(&self.0)
+            .field(&self.writer)
             .finish()
     }
 }

@@ -23,7 +23,7 @@ use crate::stream::clock::Clock;
 use crate::stream::handshake::{Handshake, Stop};
 use crate::stream::tokio::async_stream::AsyncStream;
 use crate::stream::tokio::early_data::AsyncEarlyDataWriter;
-use crate::stream::tokio::polled::Polled;
+use crate::stream::tokio::polled::{Caller, Polled};
 
 /// A handshake in progress over the async transport `S`.
 ///
@@ -353,24 +353,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncHandshake<S> {
             if let Poll::Ready(result) = self.poll(cx) {
                 return Poll::Ready(result);
             }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
+            while timer.as_mut().poll(cx).is_ready() {
+                // The handshake finds that it is late, and says so to the peer too.
+                if let Poll::Ready(result) = self.poll(cx) {
+                    return Poll::Ready(result);
+                }
+                // The two clocks may differ by less than this.
+                let left = self.time_left().max(Duration::from_millis(1));
+                timer.as_mut().reset(tokio::time::Instant::now() + left);
             }
-            // The handshake finds that it is late, and says so to the peer too.
-            let result = self.poll(cx);
-            if result.is_pending() {
-                timer
-                    .as_mut()
-                    .reset(tokio::time::Instant::now() + self.time_left());
-                cx.waker().wake_by_ref();
-            }
-            result
+            Poll::Pending
         })
         .await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Stop, Error>> {
-        self.0.get_mut().begin(cx.waker());
+        self.0.get_mut().begin(Caller::Writer, cx.waker());
         let result = self.0.drive();
         let pause = match &result {
             Ok(Stop::Pause(kind)) => Err(io::Error::from(*kind)),
@@ -379,7 +377,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncHandshake<S> {
         match self.0.get_mut().end(pause) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-            Poll::Ready(Ok(())) => Poll::Ready(result),
+            Poll::Ready(Ok(())) => {
+                if result.is_err() {
+                    // The alert may not have had its turn.
+                    self.0.attempt();
+                }
+                Poll::Ready(result)
+            }
         }
     }
 
@@ -409,7 +413,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncHandshake<S> {
     /// Returns a writer for data that is sent before the handshake is complete, if that is possible
     /// now: see [`Handshake::early_data`].
     pub fn early_data(&mut self) -> Option<AsyncEarlyDataWriter<'_, S>> {
-        self.0.early_data().map(AsyncEarlyDataWriter)
+        let left = self.time_left();
+        let writer = self.0.early_data()?;
+        Some(AsyncEarlyDataWriter::new(writer, left))
     }
 
     /// Answers [`Question::Configuration`]: the handshake continues with the configuration of

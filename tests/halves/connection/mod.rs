@@ -8,6 +8,8 @@ mod split;
 mod status;
 
 pub(crate) use sans_io::Connection;
+#[cfg(feature = "tokio")]
+pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub(crate) use status::Status;
 
