@@ -13,7 +13,7 @@ mod common;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::Failure;
 use fleeting::{Authority, Client, ClientAuth, Server};
@@ -82,7 +82,9 @@ async fn serve(listener: TcpListener, server: Server) {
         let tcp = match listener.accept().await {
             Ok((tcp, _)) => tcp,
             Err(error) => {
+                // Too many open files, for example.
                 eprintln!("no connection: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };

@@ -44,10 +44,6 @@ pub struct Side<S: Read + Write> {
     pub ended: bool,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a test has two of them, and they are almost always open"
-)]
 enum Stage<S: Read + Write> {
     Handshake(Handshake<S>),
     Open(Stream<S>),

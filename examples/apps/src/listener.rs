@@ -1,7 +1,8 @@
 //! [`Listener`]: TLS for `axum::serve`, ready to be copied.
 //!
-//! Handshakes run in tasks of their own, so that a slow client keeps nobody waiting, and so many at
-//! a time as is allowed. `ConnectInfo<Client>` tells a handler who the client is.
+//! Handshakes run in tasks of their own, so that a slow client keeps nobody waiting. Their number
+//! is limited. A client that is silent holds one of them until the server's `handshake_timeout`, so
+//! set that to a few seconds. `ConnectInfo<Client>` tells a handler who the client is.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,8 +17,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// How many handshakes run at the same time. More wait in the system's queue.
-const HANDSHAKES: usize = 256;
+/// How many handshakes run at the same time. More clients wait in the system's queue.
+const HANDSHAKES: usize = 1024;
 
 /// Accepts TLS connections.
 pub struct Listener {
@@ -47,18 +48,23 @@ async fn accept(
     ready: mpsc::Sender<(AsyncStream<TcpStream>, SocketAddr)>,
 ) {
     let free = Arc::new(Semaphore::new(HANDSHAKES));
-    while let Ok(permit) = free.clone().acquire_owned().await {
-        let (tcp, address) = tokio::select! {
-            accepted = tcp.accept() => match accepted {
-                Ok(accepted) => accepted,
-                // Too many open files, or a connection that has gone: wait, and go on.
-                Err(error) => {
-                    eprintln!("no connection was accepted: {error}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
+    loop {
+        let next = async {
+            let permit = free.clone().acquire_owned().await;
+            (tcp.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            next = next => next,
             () = ready.closed() => return,
+        };
+        let (tcp, address) = match accepted {
+            Ok(accepted) => accepted,
+            // Too many open files, or a connection that has gone: wait, and go on.
+            Err(error) => {
+                eprintln!("no connection was accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
         };
         let (server, ready) = (server.clone(), ready.clone());
         tokio::spawn(async move {

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use fleeting::{Authority, Client, ClientAuth, Error, Identity, Server, Trust};
 
@@ -46,6 +47,8 @@ pub fn server(folder: &Path, alpn: &[&str]) -> Result<Server, Error> {
         .identity(identity(folder, "server")?)
         .client_auth(ClientAuth::Optional(trust))
         .alpn(alpn.iter().copied())
+        // A client that is silent is not kept for longer.
+        .handshake_timeout(Duration::from_secs(5))
         .build()
 }
 

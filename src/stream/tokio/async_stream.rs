@@ -38,7 +38,8 @@ use crate::stream::tokio::polled::{Caller, Polled};
 /// All calls may be dropped while they wait, for example in `select!` or by a time-out. A `read`
 /// has consumed nothing then, and a `write` has accepted nothing. `write_all` and other calls that
 /// write several times do not say how much they wrote before they were dropped; use `write` where
-/// that matters. Data that a `write` has accepted is sent once, whatever is dropped later.
+/// that matters. Data that a `write` has accepted is sent once, whatever is dropped later. A
+/// dropped `shutdown` may have closed this side already: repeat it.
 ///
 /// # Sending
 ///

@@ -82,8 +82,9 @@ use crate::stream::tokio::polled::{Caller, Polled};
 #[must_use = "a handshake does nothing until it is advanced"]
 pub struct AsyncHandshake<S>(Handshake<Polled<S>>);
 
-/// What a handshake has come to, returned by [`AsyncHandshake::advance`].
+/// The progress of a handshake, returned by [`AsyncHandshake::advance`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum AsyncProgress {
     /// The handshake is complete: [`AsyncHandshake::finish`] returns the stream at once.
     Done,

@@ -9,7 +9,6 @@ use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::client::Client;
@@ -23,7 +22,9 @@ type BoxError = Box<dyn core::error::Error + Send + Sync>;
 ///
 /// Every connection is a TLS connection to the host that the URI names, whatever its scheme is; the
 /// default port is that of the scheme. HTTP/2 is used if ALPN agrees on `h2`, so give the client
-/// the protocols that the HTTP client supports: `alpn(["h2", "http/1.1"])`.
+/// the protocols that the HTTP client supports: `alpn(["h2", "http/1.1"])`. Without its feature
+/// `http2`, hyper-util panics if ALPN agrees on `h2`. Clients that only speak HTTP/2, such as
+/// tonic, do so whatever ALPN agrees on.
 ///
 /// The server's [`Peer`](crate::Peer) is among the extensions of each response.
 ///
@@ -43,33 +44,44 @@ type BoxError = Box<dyn core::error::Error + Send + Sync>;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct HyperConnector {
+pub struct HyperConnector<C = HttpConnector> {
     client: Client,
-    tcp: HttpConnector,
+    inner: C,
 }
 
 impl HyperConnector {
-    /// Creates a connector. It resolves names as the system does, and sets TCP_NODELAY.
+    /// Creates a connector over TCP. It resolves names as the system does, sets TCP_NODELAY, and
+    /// has no time limit for connecting; the handshake has its own.
     pub fn new(client: Client) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self { client, tcp }
-    }
-
-    /// Returns what connects TCP, to set its options.
-    pub fn tcp_mut(&mut self) -> &mut HttpConnector {
-        &mut self.tcp
+        Self::over(client, tcp)
     }
 }
 
-impl Service<Uri> for HyperConnector {
-    type Response = HyperStream;
+impl<C> HyperConnector<C> {
+    /// Creates a connector over the connections of another one: an `HttpConnector` with other
+    /// options, a proxy's tunnel, Unix sockets. It is asked with the same URI, so an
+    /// `HttpConnector` must allow `https`: `enforce_http(false)`.
+    pub fn over(client: Client, inner: C) -> Self {
+        Self { client, inner }
+    }
+}
+
+impl<C> Service<Uri> for HyperConnector<C>
+where
+    C: Service<Uri>,
+    C::Response: Read + Write + Connection + Unpin + Send + 'static,
+    C::Future: Send + 'static,
+    C::Error: Into<BoxError>,
+{
+    type Response = HyperStream<C::Response>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<HyperStream, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.tcp.poll_ready(cx).map_err(Into::into)
+        self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
@@ -80,30 +92,30 @@ impl Service<Uri> for HyperConnector {
             .trim_end_matches(']')
             .to_owned();
         let client = self.client.clone();
-        let connecting = self.tcp.call(uri);
+        let connecting = self.inner.call(uri);
         Box::pin(async move {
-            let tcp = connecting.await?.into_inner();
-            let stream = client.connect_async(&name, tcp).await?;
+            let io = TokioIo::new(connecting.await.map_err(Into::into)?);
+            let stream = client.connect_async(&name, io).await?;
             Ok(HyperStream(TokioIo::new(stream)))
         })
     }
 }
 
-/// A connection of a [`HyperConnector`].
+/// A connection of a [`HyperConnector`], over one of the connector below it.
 #[derive(Debug)]
-pub struct HyperStream(TokioIo<AsyncStream<TcpStream>>);
+pub struct HyperStream<S: Read + Write + Unpin>(TokioIo<AsyncStream<TokioIo<S>>>);
 
-impl HyperStream {
+impl<S: Read + Write + Unpin> HyperStream<S> {
     /// Returns the stream.
-    pub fn into_inner(self) -> AsyncStream<TcpStream> {
+    pub fn into_inner(self) -> AsyncStream<TokioIo<S>> {
         self.0.into_inner()
     }
 }
 
-impl Connection for HyperStream {
+impl<S: Read + Write + Connection + Unpin> Connection for HyperStream<S> {
     fn connected(&self) -> Connected {
         let stream = self.0.inner();
-        let mut connected = stream.get_ref().connected();
+        let mut connected = stream.get_ref().inner().connected();
         if let Some(peer) = stream.peer() {
             connected = connected.extra(peer.clone());
         }
@@ -114,7 +126,7 @@ impl Connection for HyperStream {
     }
 }
 
-impl Read for HyperStream {
+impl<S: Read + Write + Unpin> Read for HyperStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -124,7 +136,7 @@ impl Read for HyperStream {
     }
 }
 
-impl Write for HyperStream {
+impl<S: Read + Write + Unpin> Write for HyperStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,9 +1,9 @@
 //! A web server with axum, over HTTP/1.1 and HTTP/2.
 //!
 //! ```text
-//! cargo run --package apps --bin web -- --pki /tmp/pki
-//! curl --cacert /tmp/pki/ca.pem https://localhost:8443/
-//! curl --cacert /tmp/pki/ca.pem --cert /tmp/pki/client.pem --key /tmp/pki/client.key \
+//! cargo run --package apps --bin web -- --pki pki
+//! curl --cacert pki/ca.pem https://localhost:8443/
+//! curl --cacert pki/ca.pem --cert pki/client.pem --key pki/client.key \
 //!     https://localhost:8443/
 //! ```
 //!
