@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::fickle::Fickle;
-use crate::{NAME, builders, connected, pair, polled, soon};
+use crate::{NAME, builders, connected, fetch_ticket, pair, polled, soon};
 
 #[tokio::test]
 async fn both_sides_learn_the_same() {
@@ -255,12 +255,7 @@ async fn early_data_is_answered_early() {
         .early_data(1000, ReplayGuard::in_memory(100))
         .build()
         .unwrap();
-    let (here, there) = duplex(1 << 16);
-    let (first, second) =
-        tokio::join!(client.connect_async(NAME, here), server.accept_async(there));
-    let (mut first, mut second) = (first.unwrap(), second.unwrap());
-    second.shutdown().await.unwrap();
-    assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
+    fetch_ticket(&client, &server).await;
 
     let (here, there) = duplex(1 << 16);
     let mut handshake = client.start_async(NAME, here).unwrap();

@@ -19,7 +19,7 @@ use std::time::Duration;
 use fleeting::{
     AsyncStream, Authority, Client, ClientAuth, ClientBuilder, Error, Server, ServerBuilder,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 
 const NAME: &str = "db.internal";
 
@@ -52,6 +52,16 @@ where
         server.accept_async(server_io)
     );
     (client.unwrap(), server.unwrap())
+}
+
+/// Makes a connection from which the client has a ticket.
+async fn fetch_ticket(client: &Client, server: &Server) {
+    let (here, there) = duplex(1 << 16);
+    let (client, server) =
+        tokio::join!(client.connect_async(NAME, here), server.accept_async(there));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    server.shutdown().await.unwrap();
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
 }
 
 /// Polls a future at most so many times, and drops it. Returns its result if there was one.

@@ -20,8 +20,8 @@ trait Sending: AsyncWrite + Unpin {
 }
 
 macro_rules! sending {
-    ($type:ident) => {
-        impl<S: AsyncRead + AsyncWrite + Unpin> Sending for $type<S> {
+    ($type:ident: $($bound:tt)*) => {
+        impl<S: $($bound)*> Sending for $type<S> {
             async fn rekey(&mut self) -> io::Result<()> {
                 self.rekey().await
             }
@@ -41,7 +41,8 @@ macro_rules! sending {
     };
 }
 
-sending!(AsyncStream);
+sending!(AsyncStream: AsyncRead + AsyncWrite + Unpin);
+sending!(AsyncWriteHalf: AsyncWrite + Unpin);
 
 /// `tokio::io::split`'s half knows only the traits.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sending for tokio::io::WriteHalf<S> {
@@ -55,24 +56,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sending for tokio::io::WriteHalf<S> {
 
     async fn write_in_place(&mut self, data: &[u8]) -> io::Result<usize> {
         self.write(data).await
-    }
-}
-
-impl<W: AsyncWrite + Unpin> Sending for AsyncWriteHalf<W> {
-    async fn rekey(&mut self) -> io::Result<()> {
-        self.rekey().await
-    }
-
-    fn set_corked(&mut self, corked: bool) -> io::Result<()> {
-        self.set_corked(corked)
-    }
-
-    async fn write_in_place(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.write_with(data.len(), |place| {
-            place.copy_from_slice(&data[..place.len()]);
-            place.len()
-        })
-        .await
     }
 }
 

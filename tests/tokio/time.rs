@@ -8,7 +8,7 @@ use fleeting::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::Instant;
 
-use crate::{NAME, builders, inner, polled};
+use crate::{NAME, builders, fetch_ticket, inner, polled};
 
 const LIMIT: Duration = Duration::from_secs(77);
 
@@ -153,12 +153,7 @@ async fn early_data_that_nobody_takes_is_given_up() {
         .early_data(100_000, ReplayGuard::in_memory(100))
         .build()
         .unwrap();
-    let (here, there) = duplex(1 << 16);
-    let (first, second) =
-        tokio::join!(client.connect_async(NAME, here), server.accept_async(there));
-    let (mut first, mut second) = (first.unwrap(), second.unwrap());
-    second.shutdown().await.unwrap();
-    assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
+    fetch_ticket(&client, &server).await;
 
     let begin = Instant::now();
     let (here, _there) = duplex(100);
