@@ -182,7 +182,16 @@ pub use stream::{EarlyDataWriter, Handshake, Pair, Progress, ReadHalf, Split, St
 pub use stream::{HyperConnector, HyperStream};
 pub use time::Now;
 
-#[doc = include_str!("guide.md")]
+#[doc = include_str!("guide/contents.md")]
+#[doc = include_str!("guide/first_steps.md")]
+#[doc = include_str!("guide/features_and_examples.md")]
+#[doc = include_str!("guide/sessions.md")]
+#[doc = include_str!("guide/authentication.md")]
+#[doc = include_str!("guide/transports.md")]
+#[doc = include_str!("guide/applications.md")]
+#[doc = include_str!("guide/operation.md")]
+#[doc = include_str!("guide/other_libraries.md")]
+#[doc = include_str!("guide/promises.md")]
 pub mod guide {}
 
 /// The README's examples, so that `cargo test` compiles them.

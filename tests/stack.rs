@@ -30,7 +30,7 @@ fn on<T: Send + 'static>(kib: usize, name: &str, step: impl FnOnce() -> T + Send
 
 #[test]
 fn the_guide_says_how_much_is_enough() {
-    let guide = include_str!("../src/guide.md");
+    let guide = include_str!("../src/guide/operation.md");
     for row in [
         "| handshake with X25519MLKEM768 (the default) | 144 | 320 |",
         "| handshake with X25519 or secp256r1 | 64 | 320 |",
