@@ -152,7 +152,7 @@ pub use error::{
     CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError, Offer, Said,
     Side,
 };
-pub use handshake::{Answer, EarlyData, Negotiated, Question};
+pub use handshake::{Answer, EarlyData, Negotiated, Question, RekeyPolicy};
 pub use identity::{
     Acceptance, CertificateInfo, CredentialFiles, Credentials, Identity, Peer, PublicKey,
     ReloadEvent, ReloadPart, Reloading, RevocationLists, ServerName, Signer, SkippedRoot, Trust,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::code_point::{CipherSuite, NamedGroup, SignatureScheme};
 use crate::crypto::key_exchange::Group;
 use crate::error::{ConfigError, Error, Offer, Said};
-use crate::handshake::Settings;
+use crate::handshake::{RekeyPolicy, Settings};
 use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
 use crate::session::{ExternalPsk, PER_SERVER, SessionCache};
@@ -268,6 +268,13 @@ impl ClientBuilder {
     /// A server that does not support the extension sends longer records.
     pub fn record_size_limit(mut self, bytes: u16) -> Self {
         self.settings.set_record_size_limit(bytes);
+        self
+    }
+
+    /// Sets when session keys are renewed without anyone asking. Defaults to
+    /// [`RekeyPolicy::default`].
+    pub fn rekey_policy(mut self, policy: RekeyPolicy) -> Self {
+        self.settings.set_rekey_policy(policy);
         self
     }
 

@@ -2,13 +2,15 @@
 
 use core::time::Duration;
 
-use crate::handshake::Settings;
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
+use crate::handshake::{RekeyPolicy, Settings};
 
 /// The part of a configuration that a connection needs after it has begun.
 pub(crate) struct Limits {
     pub(crate) handshake_timeout: Duration,
     pub(crate) max_handshake_size: usize,
+    /// The limits past which the peer is asked for a new key.
+    pub(crate) rekey_policy: RekeyPolicy,
 }
 
 impl From<&Settings> for Limits {
@@ -16,6 +18,7 @@ impl From<&Settings> for Limits {
         Self {
             handshake_timeout: settings.handshake_timeout,
             max_handshake_size: settings.max_handshake_size,
+            rekey_policy: settings.rekey_policy.for_peer(),
         }
     }
 }
@@ -26,6 +29,7 @@ impl Default for Limits {
         Self {
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
+            rekey_policy: RekeyPolicy::default().for_peer(),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! It opens no socket, reads no clock and starts no thread: time and randomness come in with the
 //! calls that need them.
 
+mod key_age;
 mod limits;
 mod machine;
 mod receive;
@@ -32,7 +33,7 @@ use crate::time::Now;
 
 pub use sans_io::Connection;
 #[cfg(feature = "tokio")]
-pub(crate) use split::ASKED;
+pub(crate) use split::{ASKED, WANTED};
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub use status::Status;
 

@@ -7,6 +7,7 @@ use crate::code_point::{CipherSuite, NamedGroup};
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{ConfigError, Error, Fault, NameError};
+use crate::handshake::rekey_policy::RekeyPolicy;
 use crate::identity::Peer;
 use crate::record::Padding;
 
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     /// In order of preference; empty if ALPN is not used.
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) padding: Padding,
+    pub(crate) rekey_policy: RekeyPolicy,
     /// The longest TLSInnerPlaintext that the peer may send, in bytes: content, content type and
     /// padding.
     pub(crate) record_size_limit: u16,
@@ -66,6 +68,7 @@ impl Default for Settings {
                 .collect(),
             alpn: Vec::new(),
             padding: Padding::None,
+            rekey_policy: RekeyPolicy::default(),
             record_size_limit: DEFAULT_RECORD_SIZE_LIMIT,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
@@ -166,6 +169,13 @@ impl Settings {
             > 65535
         {
             self.refuse("alpn", "the list is longer than 65535 bytes");
+        }
+    }
+
+    pub(crate) fn set_rekey_policy(&mut self, policy: RekeyPolicy) {
+        self.rekey_policy = policy;
+        if let Err(reason) = policy.check() {
+            self.refuse("rekey_policy", reason);
         }
     }
 

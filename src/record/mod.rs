@@ -35,4 +35,5 @@ pub(crate) use limits::{MAX_FRAGMENT, MAX_INNER, OVERHEAD};
 pub(crate) use open::Open;
 pub(crate) use output::Output;
 pub use padding::Padding;
+pub(crate) use protection::KeyUse;
 pub(crate) use seal::{Seal, SealError};

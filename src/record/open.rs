@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::header::Header;
 use super::limits::{MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, TAG_LEN};
-use super::protection::Protection;
+use super::protection::{KeyUse, Protection};
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
@@ -72,6 +72,13 @@ impl Open {
     /// 8449, section 4).
     pub(crate) fn set_max_inner(&mut self, limit: usize) {
         self.max_inner = limit.clamp(MIN_MAX_INNER, MAX_INNER);
+    }
+
+    /// Returns what these keys have protected.
+    pub(crate) fn used(&self) -> KeyUse {
+        self.protection
+            .as_ref()
+            .map_or_else(KeyUse::default, Protection::used)
     }
 
     /// Returns the length of the longest TLSInnerPlaintext received.
@@ -188,7 +195,7 @@ fn open_protected(
     protection
         .key()
         .open(&nonce, header.bytes(), inner, tag, head)?;
-    protection.advance();
+    protection.advance(inner.len());
     let (place, rest) = inner.split_at_mut(head.len());
     match judge(head, rest, max_inner) {
         Ok(opened) if opened.content_type == ContentType::APPLICATION_DATA => {

@@ -16,6 +16,16 @@ pub(super) struct Protection {
     key: AeadKey,
     iv: Iv,
     sequence: u64,
+    /// The lengths of the TLSInnerPlaintexts that were protected.
+    bytes: u64,
+}
+
+/// What a key has protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyUse {
+    pub(crate) records: u64,
+    /// The lengths of the TLSInnerPlaintexts: content, content types and padding.
+    pub(crate) bytes: u64,
 }
 
 impl Protection {
@@ -27,6 +37,7 @@ impl Protection {
             key,
             iv,
             sequence: 0,
+            bytes: 0,
         }
     }
 
@@ -51,10 +62,21 @@ impl Protection {
         self.iv.nonce(self.sequence)
     }
 
-    /// Counts a record. The last number is never reached, so there is always a next one (see
-    /// [`is_spent`](Self::is_spent)).
-    pub(super) fn advance(&mut self) {
+    /// Counts a record whose TLSInnerPlaintext has this length. The last number is never reached,
+    /// so there is always a next one (see [`is_spent`](Self::is_spent)).
+    pub(super) fn advance(&mut self, length: usize) {
         self.sequence = self.sequence.saturating_add(1);
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+    }
+
+    /// Returns what these keys have protected.
+    pub(super) fn used(&self) -> KeyUse {
+        KeyUse {
+            records: self.sequence,
+            bytes: self.bytes,
+        }
     }
 
     /// Returns true if no number is left. RFC 9846, 5.3: a sequence number does not wrap. The last

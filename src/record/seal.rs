@@ -16,7 +16,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::header;
 use super::limits::{HEADER_LEN, MAX_FRAGMENT, MAX_INNER, MIN_MAX_INNER, OVERHEAD, TAG_LEN};
 use super::output::Output;
-use super::protection::Protection;
+use super::protection::{KeyUse, Protection};
 use crate::code_point::ContentType;
 use crate::crypto::suite::Suite;
 use crate::error::{Error, Fault};
@@ -110,6 +110,13 @@ impl Seal {
         self.protection
             .as_ref()
             .map_or(u64::MAX, Protection::records_left)
+    }
+
+    /// Returns what these keys have protected.
+    pub(crate) fn used(&self) -> KeyUse {
+        self.protection
+            .as_ref()
+            .map_or_else(KeyUse::default, Protection::used)
     }
 
     /// Appends one record with this content and padding to `out`.
@@ -229,6 +236,7 @@ impl Seal {
             inner.len() + TAG_LEN,
         )
         .ok_or(Self::internal("keeping a record within the limit"))?;
+        let inner_len = inner.len();
         let mut nonce = Zeroizing::new([0; Iv::LEN]);
         protection.nonce_into(&mut nonce);
         match protection.key().seal(&nonce, header, head, inner) {
@@ -238,7 +246,7 @@ impl Seal {
                 return Err(Self::internal("encrypting a record"));
             }
         }
-        protection.advance();
+        protection.advance(inner_len);
         out.append(length);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
 use crate::error::{ConfigError, Error, Fault, shown};
-use crate::handshake::Settings;
+use crate::handshake::{RekeyPolicy, Settings};
 use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
 use crate::session::{ExternalPsk, ExternalPsks, ReplayGuard, TicketKeys};
@@ -496,6 +496,13 @@ impl ServerBuilder {
     /// Sets how records are padded to hide their length (RFC 9846, 5.4). Defaults to no padding.
     pub fn padding(mut self, padding: Padding) -> Self {
         self.settings.padding = padding;
+        self
+    }
+
+    /// Sets when session keys are renewed without anyone asking. Defaults to
+    /// [`RekeyPolicy::default`].
+    pub fn rekey_policy(mut self, policy: RekeyPolicy) -> Self {
+        self.settings.set_rekey_policy(policy);
         self
     }
 

@@ -213,7 +213,7 @@ impl<S: Read + Write> Stream<S> {
     /// again.
     pub fn rekey(&mut self) -> io::Result<()> {
         self.send()?;
-        self.drop_old_tickets();
+        self.tell_time();
         self.connection.rekey()?;
         self.send_or_wait()
     }
@@ -248,7 +248,7 @@ impl<S: Read + Write> Stream<S> {
         write: impl FnOnce(&mut [u8]) -> usize,
     ) -> io::Result<usize> {
         self.send()?;
-        self.write_by(|connection| connection.write_with(length, write))
+        self.write_by(length, |connection| connection.write_with(length, write))
     }
 
     /// Sets whether written data is gathered.
@@ -280,7 +280,7 @@ impl<S: Read + Write> Stream<S> {
     /// Returns the errors of `write`, except `WouldBlock` and `TimedOut`: what the transport does
     /// not take is sent by the next call of `write`, `flush` or `close`.
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
-        self.drop_old_tickets();
+        self.tell_time();
         self.connection
             .set_corked(corked)
             .inspect_err(|_| self.last_words())?;
@@ -405,22 +405,24 @@ impl<S: Read + Write> Stream<S> {
 
     /// Passes the time on: a program that only writes never tells the connection the time
     /// otherwise.
-    fn drop_old_tickets(&mut self) {
-        let clock = self.clock;
-        self.connection.drop_old_tickets(|| clock.now());
+    fn tell_time(&mut self) {
+        self.connection.at(self.clock.monotonic());
     }
 
     fn say_close(&mut self) {
-        self.drop_old_tickets();
+        self.tell_time();
         self.connection.close();
     }
 
-    /// Writes once everything that was accepted before has been sent.
+    /// Writes up to `length` bytes, once everything that was accepted before has been sent.
     fn write_by(
         &mut self,
+        length: usize,
         write: impl FnOnce(&mut Connection) -> Result<usize, Error>,
     ) -> io::Result<usize> {
-        self.drop_old_tickets();
+        if !self.connection.gathers(length) {
+            self.tell_time();
+        }
         let accepted = write(&mut self.connection).inspect_err(|_| self.last_words())?;
         self.send_or_wait()?;
         Ok(accepted)
@@ -579,14 +581,15 @@ impl<S: Read + Write> Write for Stream<S> {
         // What was accepted earlier is sent first. Nothing more is accepted until the transport has
         // taken it, so that a program that does not flush learns here that it must wait.
         self.send()?;
-        self.write_by(|connection| connection.write_vectored(buffers))
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.write_by(length, |connection| connection.write_vectored(buffers))
     }
 
     /// Sends everything that was accepted, including data that was [gathered](Stream::set_corked)
     /// and the answer to a KeyUpdate, and flushes the transport. If the connection has failed, some
     /// of it may not have been sent, so the error is returned.
     fn flush(&mut self) -> io::Result<()> {
-        self.drop_old_tickets();
+        self.tell_time();
         self.connection.flush().inspect_err(|_| self.last_words())?;
         self.send()?;
         transport::flush(self.io.get_mut()).map_err(|error| self.note(error))?;

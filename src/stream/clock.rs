@@ -1,6 +1,6 @@
 //! [`Clock`]: the system's clocks, which streams read so that nothing below has to.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::time::Now;
 
@@ -22,6 +22,11 @@ impl Clock {
             origin: monotonic(),
             monotonic,
         }
+    }
+
+    /// Returns the time on the monotonic clock alone.
+    pub(super) fn monotonic(self) -> Duration {
+        (self.monotonic)().saturating_duration_since(self.origin)
     }
 
     pub(super) fn now(self) -> Now {

@@ -15,7 +15,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 #[cfg(feature = "tokio")]
-use crate::connection::ASKED;
+use crate::connection::{ASKED, WANTED};
 use crate::connection::{Notes, ReceiveHalf, SendHalf, Shared, Status};
 use crate::error::Error;
 use crate::handshake::Negotiated;
@@ -436,7 +436,7 @@ impl<W: Write> WriteHalf<W> {
             if let Some(error) = notes.failure() {
                 return Err(error.clone().into());
             }
-            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            sender.writing.at(clock.monotonic());
             sender.writing.close(notes);
             sender.flush(notes)
         })
@@ -452,7 +452,7 @@ impl<W: Write> WriteHalf<W> {
         let clock = self.clock;
         self.work(|sender, notes| {
             sender.send(notes)?;
-            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            sender.writing.at(clock.monotonic());
             sender.writing.rekey(notes)?;
             sender.send_or_wait(notes)
         })
@@ -469,7 +469,9 @@ impl<W: Write> WriteHalf<W> {
         length: usize,
         write: impl FnOnce(&mut [u8]) -> usize,
     ) -> io::Result<usize> {
-        self.write_by(|writing, notes| writing.write_with(length, write, notes))
+        self.write_by(length, |writing, notes| {
+            writing.write_with(length, write, notes)
+        })
     }
 
     /// Sets whether written data is gathered: see
@@ -481,7 +483,7 @@ impl<W: Write> WriteHalf<W> {
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
-            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            sender.writing.at(clock.monotonic());
             sender.writing.set_corked(corked, notes)?;
             sender.send_or_wait(notes)
         })
@@ -499,15 +501,18 @@ impl<W: Write> WriteHalf<W> {
         self.work(|sender, notes| sender.broken.is_none() && sender.writing.wants_write(notes))
     }
 
-    /// Writes once everything that was accepted before has been sent.
+    /// Writes up to `length` bytes, once everything that was accepted before has been sent.
     fn write_by(
         &mut self,
+        length: usize,
         write: impl FnOnce(&mut SendHalf, &Notes<Error>) -> Result<usize, Error>,
     ) -> io::Result<usize> {
         let clock = self.clock;
         self.work(|sender, notes| {
             sender.send(notes)?;
-            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            if !sender.writing.gathers(length) {
+                sender.writing.at(clock.monotonic());
+            }
             let accepted = write(&mut sender.writing, notes)?;
             sender.send_or_wait(notes)?;
             Ok(accepted)
@@ -519,7 +524,7 @@ impl<W: Write> WriteHalf<W> {
     #[cfg(feature = "tokio")]
     pub(super) fn send_meanwhile(&self) {
         self.shared.work_on_note(
-            ASKED,
+            ASKED | WANTED,
             |sender, notes| sender.send_meanwhile(notes),
             LockedWriter::last_words,
         );
@@ -543,7 +548,8 @@ impl<W: Write> Write for WriteHalf<W> {
     }
 
     fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
-        self.write_by(|writing, notes| writing.write(buffers, notes))
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.write_by(length, |writing, notes| writing.write(buffers, notes))
     }
 
     /// Like flushing a [`Stream`](crate::Stream), gathered data included. Unless corked, it also
@@ -551,7 +557,7 @@ impl<W: Write> Write for WriteHalf<W> {
     fn flush(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
-            sender.writing.drop_old_tickets(|| clock.now().monotonic);
+            sender.writing.at(clock.monotonic());
             sender.flush(notes)
         })
     }
@@ -564,7 +570,7 @@ impl<W: Write> Drop for WriteHalf<W> {
             if !std::thread::panicking() {
                 // If there is an alert, it takes the place of close_notify.
                 sender.writing.look(notes);
-                sender.writing.drop_old_tickets(|| clock.now().monotonic);
+                sender.writing.at(clock.monotonic());
                 sender.writing.close(notes);
                 sender.last_words(notes);
             }

@@ -80,6 +80,64 @@ fn one_request_at_a_time() {
     );
 }
 
+/// A peer that is late is asked once, by the current write or by the next one.
+#[test]
+fn a_late_peer_is_asked_once() {
+    race(
+        [Event::Late, Event::Late],
+        |_| (),
+        |mut reader| {
+            for _ in 0..2 {
+                reader.read(&mut [0]).unwrap();
+            }
+        },
+        |mut writer| {
+            writer.write_all(b"x").unwrap();
+            writer.write_all(b"x").unwrap();
+            writer
+        },
+        |_, mut writer, wire| {
+            writer.write_all(b"x").unwrap();
+            writer.flush().unwrap();
+            let wire = wire.records();
+            let requests = wire.iter().filter(|record| **record == REQUEST).count();
+            assert!(
+                requests == 1 && wire.len() == 4 && wire[3] == DATA,
+                "{wire:?}"
+            );
+        },
+    );
+}
+
+/// It is asked again once it has renewed its key, and not before.
+#[test]
+fn a_late_peer_is_asked_again_after_its_answer() {
+    race(
+        [Event::Late, Event::KeyUpdate { asks: false }, Event::Late],
+        |_| (),
+        |mut reader| {
+            for _ in 0..3 {
+                reader.read(&mut [0]).unwrap();
+            }
+        },
+        |mut writer| {
+            writer.write_all(b"x").unwrap();
+            writer
+        },
+        |_, mut writer, wire| {
+            writer.flush().unwrap();
+            writer.flush().unwrap();
+            let wire = wire.records();
+            // The KeyUpdate counts as an answer only if the request was sent before it.
+            let requests = wire.iter().filter(|record| **record == REQUEST).count();
+            assert!(
+                (1..=2).contains(&requests) && !wire.contains(&ANSWER),
+                "{wire:?}"
+            );
+        },
+    );
+}
+
 /// Gathered data is sent when it is flushed: the answer to a request that has arrived by then
 /// precedes it.
 #[test]

@@ -157,6 +157,7 @@ pub(crate) mod record {
     use crate::code_point::AlertDescription;
     use crate::error::Error;
 
+    #[derive(Debug)]
     pub(crate) struct SealError;
 
     impl SealError {

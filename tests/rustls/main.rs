@@ -9,8 +9,9 @@ mod signing;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fleeting::{
     AlertDescription, CertificateError, Client, ClientAuth, Error, Fault, Identity, Server,
@@ -21,7 +22,7 @@ use pair::{
     with_their_client, with_their_server, with_this_server,
 };
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
-use support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, now};
+use support::{CLIENT_NAME, Pki, SERVER_NAME, SUITES, lines, now};
 
 /// More than a connection buffers, so that both directions fill up and continue several times.
 const BULK: usize = 300_000;
@@ -116,6 +117,57 @@ fn talks_at_any_fragmentation() {
             pair.run().assert_connected();
             pair.exchange(40_000);
             pair.close(!we_serve);
+        }
+    }
+}
+
+/// A week in which only one side sends, every ten seconds. Under the default policy our keys are
+/// renewed every five minutes. rustls renews none by itself: we ask it, at most eight times while
+/// we send nothing, because it accepts 32 KeyUpdates without data between them.
+#[test]
+fn a_week_of_one_way_traffic() {
+    let pki = Pki::new();
+    for we_serve in [false, true] {
+        for we_send in [false, true] {
+            let mut pair = if we_serve {
+                with_their_client(&pki, PLAIN)
+            } else {
+                with_their_server(&pki, PLAIN)
+            };
+            pair.run().exchange(100);
+            let began = pair.now;
+            let mut total = 0;
+            for second in (0..7 * 86_400).step_by(10) {
+                pair.now.monotonic = began.monotonic + Duration::from_secs(second);
+                pair.process();
+                let data = lines("data", 1000);
+                if we_send {
+                    assert_eq!(pair.ours.write(&data).unwrap(), data.len());
+                } else {
+                    pair.theirs.writer().write_all(&data).unwrap();
+                }
+                pair.run().assert_connected();
+                let inbox = if we_send {
+                    &mut pair.their_inbox
+                } else {
+                    &mut pair.our_inbox
+                };
+                assert!(std::mem::take(inbox) == data, "second {second}");
+                total += 1;
+            }
+            if we_send {
+                // The other direction has not been renewed, and works.
+                pair.exchange(100);
+            }
+            pair.exporters_agree();
+            let (sent, received) = pair.their_sequence_numbers();
+            if we_send {
+                assert!(received <= 32, "{received} of {total} under one key");
+            } else {
+                // Eight requests, one each seven and a half minutes.
+                let renewed = total - sent;
+                assert!((340..=370).contains(&renewed), "{renewed}");
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use fleeting::{
-    AlertDescription, Client, ClientAuth, ClientBuilder, Connection, Error, Fault, Identity,
+    AlertDescription, Client, ClientAuth, ClientBuilder, Connection, Error, Fault, Identity, Now,
     Server, ServerBuilder, Status, SystemRandom,
 };
 use rustls::crypto::CryptoProvider;
@@ -38,6 +38,8 @@ pub struct Pair {
     pub their_error: Option<rustls::Error>,
     /// How many bytes are delivered to the other side at once.
     pub chunk: usize,
+    /// The time that we are told.
+    pub now: Now,
 }
 
 impl Pair {
@@ -54,6 +56,7 @@ impl Pair {
             our_error: None,
             their_error: None,
             chunk: 1021,
+            now: now(),
         }
     }
 
@@ -114,7 +117,7 @@ impl Pair {
 
     pub fn process(&mut self) -> Option<Status> {
         loop {
-            match self.ours.process(now(), &mut SystemRandom) {
+            match self.ours.process(self.now, &mut SystemRandom) {
                 Ok(Status::Data) => {
                     self.our_inbox.extend(self.ours.plaintext());
                     self.ours.consume(usize::MAX);

@@ -9,5 +9,6 @@
 
 pub(super) mod caller_buffer;
 mod flood_limit;
+mod peer_key;
 pub(super) mod receiver;
 pub(super) mod record_receiver;

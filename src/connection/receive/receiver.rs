@@ -13,6 +13,7 @@ use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
 use crate::connection::receive::caller_buffer::CallerBuffer;
 use crate::connection::receive::flood_limit::FloodLimit;
+use crate::connection::receive::peer_key::PeerKey;
 use crate::connection::receive::record_receiver::{Received, RecordReceiver};
 use crate::connection::send::send_side::SendSide;
 use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
@@ -32,6 +33,7 @@ pub(crate) struct Receiver {
     pub(crate) settings: Limits,
     /// When the connection was made, on the monotonic clock.
     began: Duration,
+    peer_key: PeerKey,
     pub(crate) established: Option<Established>,
     pub(crate) failed: Option<Error>,
 }
@@ -48,9 +50,15 @@ impl Receiver {
             records,
             settings,
             began: now.monotonic,
+            peer_key: PeerKey::new(now.monotonic),
             established: None,
             failed: None,
         }
+    }
+
+    /// Tells the time, on the monotonic clock.
+    pub(crate) fn at(&mut self, now: Duration) {
+        self.peer_key.age.at(now);
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -81,6 +89,7 @@ impl Receiver {
         send_side: &mut impl SendSide,
     ) -> Result<Status, Error> {
         self.records.flood_limit.tick(now.monotonic);
+        self.at(now.monotonic);
         loop {
             if self.records.is_early_data() && !self.records.deframer.held().is_empty() {
                 return Ok(Status::EarlyData);
@@ -135,7 +144,7 @@ impl Receiver {
         // Every step passes here again at the time at which it was made, so new tickets are seen at
         // once.
         if let Some(sender) = send_side.sender() {
-            sender.drop_old_tickets(|| now.monotonic);
+            sender.at(now.monotonic);
         }
         if let Some(question) = self.machine.question() {
             return Ok(Some(Status::Ask(question)));
@@ -188,6 +197,7 @@ impl Receiver {
             Some(Received::Data { placed }) => {
                 out.advance(placed);
                 self.records.flood_limit.data();
+                self.renew_peer_key(send_side)?;
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
             Some(Received::EmptyData) => self.count_without_data("empty records", send_side)?,
@@ -277,13 +287,15 @@ impl Receiver {
         }
         match decided.receive {
             Some(ReceiveKey::Install(suite, secret)) => {
-                self.records.install(Open::protected(suite, secret))
+                self.records.install(Open::protected(suite, secret));
+                self.peer_key.age.begin();
             }
             Some(ReceiveKey::Early(suite, secret, max_size)) => self
                 .records
                 .accept_early_data(Open::protected(suite, secret), max_size),
             Some(ReceiveKey::Update { answer }) => {
                 self.records.update();
+                self.peer_key.age.begin();
                 if !send_side.key_update(answer) {
                     self.count_without_data("KeyUpdates without application data", send_side)?;
                 }
@@ -347,6 +359,33 @@ impl Receiver {
         }
     }
 
+    /// Asks the peer for a new key if it is late with that.
+    #[inline]
+    fn renew_peer_key(&mut self, send_side: &mut impl SendSide) -> Result<(), Error> {
+        if self.established.is_some()
+            && self
+                .peer_key
+                .is_late(&self.settings.rekey_policy, self.records.key_used())
+        {
+            self.ask_for_key(send_side)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn ask_for_key(&mut self, send_side: &mut impl SendSide) -> Result<(), Error> {
+        // This learns whether we have sent data.
+        self.flood_limit(send_side);
+        if self.peer_key.may_ask() && !send_side.cannot_ask() {
+            self.peer_key.asked();
+            send_side
+                .ask_key_update()
+                .map_err(|error| self.seal_error(error))?;
+        }
+        Ok(())
+    }
+
     /// Counts a record or message that carried no application data.
     fn count_without_data(
         &mut self,
@@ -369,6 +408,9 @@ impl Receiver {
     pub(crate) fn flood_limit(&mut self, send_side: &mut impl SendSide) -> &mut FloodLimit {
         let sealed = send_side.take_sealed();
         self.records.flood_limit.sealed(sealed);
+        if sealed > 0 {
+            self.peer_key.data_sent();
+        }
         &mut self.records.flood_limit
     }
 

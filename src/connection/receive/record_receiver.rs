@@ -14,7 +14,7 @@ use crate::code_point::{AlertDescription, ContentType};
 use crate::connection::receive::flood_limit::FloodLimit;
 use crate::error::{DecodeProblem, Fault};
 use crate::handshake::SkipMode;
-use crate::record::{Deframer, Header, Joiner, MAX_INNER, Open};
+use crate::record::{Deframer, Header, Joiner, KeyUse, MAX_INNER, Open};
 
 /// RFC 9846, section 5 asks to drop a ChangeCipherSpec; no peer needs more than one or two.
 const MAX_CHANGE_CIPHER_SPECS: usize = 32;
@@ -252,6 +252,11 @@ impl RecordReceiver {
         if let Some(open) = &mut self.open {
             open.update();
         }
+    }
+
+    /// Returns what the peer's keys have protected.
+    pub(crate) fn key_used(&self) -> KeyUse {
+        self.open.as_ref().map_or_else(KeyUse::default, Open::used)
     }
 
     /// Skips early data from now on, up to `budget` bytes.

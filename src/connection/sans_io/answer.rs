@@ -40,7 +40,7 @@ impl Connection {
     pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
         self.go_on("choose", now, rng, |machine, cx| machine.choose(server, cx))?;
         self.receiver.settings = (&server.config.settings).into();
-        self.sender.padding = server.config.settings.padding;
+        self.sender.configure(&server.config.settings);
         Ok(())
     }
 
@@ -91,6 +91,8 @@ impl Connection {
         if self.receiver.is_late(now) {
             return Err(self.fail(Error::HandshakeTimeout));
         }
+        self.receiver.at(now.monotonic);
+        self.sender.at(now.monotonic);
         let state = self.receiver.machine.state_name();
         let mut sink = ConnectionSink {
             sender: Some(&mut self.sender),

@@ -107,11 +107,11 @@ impl Connection {
         let mut connection = Self::new(
             Machine::Failed,
             RecordReceiver::new(true),
-            Sender::new(true),
+            Sender::new(true, now.monotonic),
             (&client.config.settings).into(),
             now,
         );
-        connection.sender.padding = client.config.settings.padding;
+        connection.sender.configure(&client.config.settings);
         let mut sink = ConnectionSink {
             sender: Some(&mut connection.sender),
             decided: Decided::default(),
@@ -144,13 +144,13 @@ impl Connection {
         let mut connection = Self::new(
             machine,
             RecordReceiver::new(false),
-            Sender::new(false),
+            Sender::new(false, now.monotonic),
             limits,
             now,
         );
-        connection.sender.padding = server
-            .map(|server| server.config.settings.padding)
-            .unwrap_or_default();
+        if let Some(server) = server {
+            connection.sender.configure(&server.config.settings);
+        }
         connection
     }
 
@@ -238,10 +238,15 @@ impl Connection {
         self.receiver.next_timeout()
     }
 
-    /// Drops tickets that have waited for too long. Called before something is sent at a time that
+    /// Tells the time, on the monotonic clock. Called before something is sent at a time that
     /// `process` may not have been told.
-    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Now) {
-        self.sender.drop_old_tickets(|| now().monotonic);
+    pub(crate) fn at(&mut self, now: Duration) {
+        self.sender.at(now);
+    }
+
+    /// Returns true if so many bytes would only be gathered.
+    pub(crate) fn gathers(&self, length: usize) -> bool {
+        self.sender.gathers(length)
     }
 
     pub(crate) fn fail(&mut self, error: Error) -> Error {

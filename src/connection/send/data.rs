@@ -88,6 +88,17 @@ impl Sender {
         Ok(taken)
     }
 
+    /// Returns true if so many bytes would only be gathered: no record is sealed.
+    pub(crate) fn gathers(&self, length: usize) -> bool {
+        let gathered = Seal::lent(&self.records);
+        self.corked
+            && gathered > 0
+            && self
+                .seal
+                .as_ref()
+                .is_some_and(|seal| gathered.saturating_add(length) < seal.max_fragment())
+    }
+
     /// Takes application data that `write` produces in the place where it will be encrypted.
     /// `write` receives up to `length` bytes, limited by the size of a record, and returns how many
     /// it wrote. It is not called if there is no room.

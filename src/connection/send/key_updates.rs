@@ -20,20 +20,25 @@ use crate::message::{KeyUpdate, KeyUpdateRequest};
 use crate::record::{Seal, SealError};
 
 impl Sender {
-    /// Renews the key before its limit. RFC 9846, 5.5: "do a key update ... prior to reaching these
-    /// limits".
+    /// Renews the key before the next data, if the policy demands it, or before the AEAD's limit.
+    /// RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
     pub(super) fn renew(&mut self) -> Result<(), SealError> {
-        if self
-            .seal
-            .as_ref()
-            .is_some_and(|seal| seal.records_left() <= RENEWAL_RESERVE && seal.can_update())
-        {
+        if self.seal.as_ref().is_some_and(|seal| {
+            (seal.records_left() <= RENEWAL_RESERVE || self.renewal.due(seal.used()).is_some())
+                && seal.can_update()
+        }) {
             self.key_update(false)?;
         }
         Ok(())
     }
 
-    /// Sends the KeyUpdate that the peer asked for, if there is room.
+    /// Asks the peer for a new key, as soon as there is room for that. Ours is renewed too.
+    pub(crate) fn ask_key_update(&mut self) -> Result<(), SealError> {
+        self.key_updates.want();
+        self.answer_key_update()
+    }
+
+    /// Sends the KeyUpdates that the peer asked for or is to be asked by, if there is room.
     pub(crate) fn answer_key_update(&mut self) -> Result<(), SealError> {
         // The output is bounded: a peer that asks and does not read gets its answer once it has
         // read.
@@ -44,22 +49,28 @@ impl Sender {
         }
     }
 
-    /// Sends the KeyUpdate that the peer asked for, if we still may.
+    /// Sends the KeyUpdates that the peer asked for or is to be asked by, if we still may. A request
+    /// is no answer, so these can be two.
     pub(crate) fn pay_key_update(&mut self) -> Result<(), SealError> {
-        if self.owes_key_update() {
-            self.key_update(false)
-        } else {
-            Ok(())
+        while self.owes_key_update() {
+            self.key_update(self.key_updates.wants())?;
         }
+        Ok(())
     }
 
-    /// Returns true if the peer asked for a KeyUpdate that we have not sent and still may send.
+    /// Returns true if the peer asked for a KeyUpdate, or is to be asked for one, and we have not
+    /// sent ours and still may.
     ///
     /// RFC 9846, 4.7.3: "If a sending implementation receives a KeyUpdate with request_update set
     /// to update_requested, it MUST NOT send its own KeyUpdate if that would cause it to exceed
     /// these limits and SHOULD instead ignore the update_requested flag."
     pub(crate) fn owes_key_update(&self) -> bool {
-        self.key_updates.owed() && self.seal.as_ref().is_some_and(Seal::can_update)
+        (self.key_updates.owed() || self.key_updates.wants()) && self.can_key_update()
+    }
+
+    /// Returns true if another KeyUpdate may be sent.
+    pub(super) fn can_key_update(&self) -> bool {
+        self.seal.as_ref().is_some_and(Seal::can_update)
     }
 
     /// Sends a KeyUpdate under the old key and moves on to the next (RFC 9846, 4.7.3). `ask`
@@ -79,6 +90,7 @@ impl Sender {
             })?;
         seal.seal(ContentType::HANDSHAKE, &message, 0, &mut self.records)?;
         seal.update()?;
+        self.renewal.updated();
         if request_update == KeyUpdateRequest::NotRequested {
             self.key_updates.waits(self.records.waiting().len());
         }

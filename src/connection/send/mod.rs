@@ -12,6 +12,7 @@ mod data;
 mod early_data;
 mod key_updates;
 pub(super) mod pending_key_updates;
+mod renewal;
 pub(super) mod send_side;
 pub(super) mod sender;
 mod tickets;

@@ -13,6 +13,8 @@ pub(crate) struct PendingKeyUpdates {
     owed: bool,
     /// We asked for one that has not come yet.
     awaited: bool,
+    /// We are to ask for one.
+    wanted: bool,
     /// How many bytes wait for the transport up to the end of the last one that can be an answer.
     unsent: usize,
 }
@@ -24,6 +26,7 @@ impl PendingKeyUpdates {
     /// RFC 9846, 4.7.3: several requests before our answer are answered by a single update.
     pub(crate) fn received(&mut self, answer: bool) -> bool {
         self.asked(answer);
+        self.wanted = false;
         core::mem::take(&mut self.awaited)
     }
 
@@ -33,11 +36,24 @@ impl PendingKeyUpdates {
         self.owed |= asked && self.unsent == 0;
     }
 
-    /// Takes over what another thread received: whether an update was asked for, and whether the
-    /// answer to ours is still to come.
-    pub(crate) fn heard(&mut self, asked: bool, awaited: bool) {
+    /// Takes over what another thread received: whether an update was asked for, whether the
+    /// answer to ours is still to come, and whether the peer is to be asked.
+    pub(crate) fn heard(&mut self, asked: bool, awaited: bool, wanted: bool) {
         self.asked(asked);
+        // What came while one was wanted is as good as an answer.
+        self.wanted &= awaited || !self.awaited;
+        self.wanted |= wanted;
         self.awaited = awaited;
+    }
+
+    /// The peer is to be asked for one.
+    pub(crate) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    /// Returns true if the peer is to be asked for one. RFC 9846, 4.7.3: not while one is awaited.
+    pub(crate) fn wants(&self) -> bool {
+        self.wanted && !self.awaited
     }
 
     /// Returns true if we asked for one that has not come yet.
@@ -61,6 +77,7 @@ impl PendingKeyUpdates {
         // NOT send another KeyUpdate with request_update set to update_requested."
         if ask && !self.awaited {
             self.awaited = true;
+            self.wanted = false;
             KeyUpdateRequest::Requested
         } else {
             self.owed = false;
@@ -102,7 +119,7 @@ mod tests {
         updates.send(false);
         updates.waits(100);
         updates.received(true);
-        updates.heard(true, false);
+        updates.heard(true, false, false);
         updates.sent(99);
         updates.received(true);
         assert!(!updates.owed());

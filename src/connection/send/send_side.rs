@@ -3,6 +3,7 @@
 use crate::code_point::AlertDescription;
 use crate::connection::send::sender::Sender;
 use crate::error::Error;
+use crate::record::SealError;
 
 /// What receiving demands of the sending side: a [`Sender`] at hand, or notes for the thread that
 /// has it.
@@ -14,6 +15,13 @@ pub(crate) trait SendSide {
     /// Reports a KeyUpdate from the peer; `answer` is whether it asks for ours before our next
     /// data. Returns true if it answers a request of ours.
     fn key_update(&mut self, answer: bool) -> bool;
+
+    /// Returns true if we have asked, or are to ask, for a KeyUpdate of the peer's that has not
+    /// come, and if we cannot ask.
+    fn cannot_ask(&self) -> bool;
+
+    /// Asks the peer for a KeyUpdate (RFC 9846, 4.7.3).
+    fn ask_key_update(&mut self) -> Result<(), SealError>;
 
     /// Returns how many records of application data were sealed since the last call.
     fn take_sealed(&mut self) -> usize;
@@ -33,6 +41,14 @@ impl SendSide for Sender {
 
     fn key_update(&mut self, answer: bool) -> bool {
         self.key_updates.received(answer)
+    }
+
+    fn cannot_ask(&self) -> bool {
+        self.key_updates.awaited() || self.key_updates.wants() || !self.can_key_update()
+    }
+
+    fn ask_key_update(&mut self) -> Result<(), SealError> {
+        self.ask_key_update()
     }
 
     fn take_sealed(&mut self) -> usize {

@@ -5,9 +5,13 @@ use core::time::Duration;
 
 use crate::code_point::ContentType;
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
+use crate::connection::send::renewal::Renewal;
 use crate::connection::send::tickets::WaitingTickets;
 use crate::crypto::suite::Suite;
 use crate::error::Error;
+#[cfg(test)]
+use crate::handshake::RekeyPolicy;
+use crate::handshake::Settings;
 use crate::key_schedule::TrafficSecret;
 use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, SealError};
 
@@ -15,7 +19,7 @@ use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, Se
 /// records with their overhead, so that one call of the transport carries several.
 pub(super) const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + OVERHEAD);
 
-/// How many records before the end of a key's life it is renewed.
+/// How many records before the end of a key's life it is renewed, whatever the policy says.
 pub(super) const RENEWAL_RESERVE: u64 = 1024;
 
 /// The sending side of a connection: its keys, and what waits for the transport.
@@ -42,6 +46,7 @@ pub(crate) struct Sender {
     /// Data is gathered until it fills a record, in the place where that record will be encrypted.
     pub(crate) corked: bool,
     pub(crate) key_updates: PendingKeyUpdates,
+    pub(super) renewal: Renewal,
     /// How many records of application data were sealed that the receiving side has not counted
     /// yet.
     pub(crate) sealed: usize,
@@ -61,7 +66,8 @@ enum ChangeCipherSpec {
 }
 
 impl Sender {
-    pub(crate) fn new(is_client: bool) -> Self {
+    /// Creates the sending side at this time, on the monotonic clock.
+    pub(crate) fn new(is_client: bool, now: Duration) -> Self {
         Self {
             seal: Some(Seal::plaintext()),
             records: Output::default(),
@@ -75,9 +81,16 @@ impl Sender {
             padding: Padding::None,
             corked: false,
             key_updates: PendingKeyUpdates::default(),
+            renewal: Renewal::new(now),
             sealed: 0,
             failure: None,
         }
+    }
+
+    /// Applies the configuration that was chosen.
+    pub(crate) fn configure(&mut self, settings: &Settings) {
+        self.padding = settings.padding;
+        self.renewal.policy = settings.rekey_policy;
     }
 
     /// Returns the bytes that wait for the transport.
@@ -143,9 +156,9 @@ impl Sender {
         self.tickets.add(message);
     }
 
-    /// Drops tickets that have waited for too long. `now` is monotonic, and is called only if there
-    /// are any.
-    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Duration) {
+    /// Tells the time, on the monotonic clock: keys and the tickets that wait are that old.
+    pub(crate) fn at(&mut self, now: Duration) {
+        self.renewal.age.at(now);
         self.tickets.drop_old(now);
     }
 
@@ -161,6 +174,7 @@ impl Sender {
             let mut seal = Seal::protected(suite, secret);
             seal.set_max_inner(self.max_inner);
             self.seal = Some(seal);
+            self.renewal.age.begin();
         }
     }
 
@@ -196,10 +210,22 @@ impl Sender {
         Seal::change_cipher_spec(&mut self.records)
     }
 
+    /// Returns what the key has protected.
+    #[cfg(test)]
+    pub(crate) fn key_used(&self) -> crate::record::KeyUse {
+        self.seal.as_ref().unwrap().used()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_rekey_policy(&mut self, policy: RekeyPolicy) {
+        self.renewal.policy = policy;
+    }
+
     /// Acts as if `sequence` records had been sealed under the current keys and `updates`
-    /// KeyUpdates sent.
+    /// KeyUpdates sent, without a policy that would have renewed the keys before.
     #[cfg(test)]
     pub(crate) fn start_at(&mut self, sequence: u64, updates: u64) {
+        self.set_rekey_policy(RekeyPolicy::never());
         let seal = self.seal.as_mut().unwrap();
         seal.start_at(sequence);
         seal.set_updates(updates);

@@ -33,13 +33,11 @@ impl WaitingTickets {
         self.messages.extend_from_slice(message);
     }
 
-    /// Drops the tickets if they have waited for too long. `now` is monotonic, and is called only
-    /// if there are any.
-    pub(super) fn drop_old(&mut self, now: impl FnOnce() -> Duration) {
+    /// Drops the tickets if they have waited for too long. `now` is monotonic.
+    pub(super) fn drop_old(&mut self, now: Duration) {
         if self.messages.is_empty() {
             return;
         }
-        let now = now();
         let since = *self.since.get_or_insert(now);
         if now.saturating_sub(since) >= MAX_WAIT {
             self.clear();

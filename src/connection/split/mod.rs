@@ -10,9 +10,9 @@ mod shared;
 
 use crate::connection::sans_io::Connection;
 
-#[cfg(feature = "tokio")]
-pub(crate) use notes::ASKED;
 pub(crate) use notes::Notes;
+#[cfg(feature = "tokio")]
+pub(crate) use notes::{ASKED, WANTED};
 pub(crate) use receive_half::ReceiveHalf;
 pub(crate) use send_half::SendHalf;
 pub(crate) use shared::Shared;
@@ -26,6 +26,7 @@ impl Connection {
         } else {
             0
         };
+        // What is wanted is known to the sending half.
         (
             ReceiveHalf {
                 receiver: self.receiver,

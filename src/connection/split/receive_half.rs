@@ -9,10 +9,11 @@
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
-use crate::connection::split::notes::{ASKED, AWAITED, Notes};
+use crate::connection::split::notes::{ASKED, AWAITED, Notes, WANTED};
 use crate::connection::status::Status;
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
+use crate::record::SealError;
 use crate::time::Now;
 
 /// The half that receives: records, and the state machine that they feed.
@@ -73,6 +74,15 @@ impl SendSide for &Notes<Error> {
             self.leave(ASKED);
         }
         self.take(AWAITED)
+    }
+
+    fn cannot_ask(&self) -> bool {
+        self.has(AWAITED | WANTED)
+    }
+
+    fn ask_key_update(&mut self) -> Result<(), SealError> {
+        self.leave(WANTED);
+        Ok(())
     }
 
     fn take_sealed(&mut self) -> usize {

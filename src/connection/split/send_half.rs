@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::code_point::AlertDescription;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
-use crate::connection::split::notes::{ASKED, AWAITED, Notes};
+use crate::connection::split::notes::{ASKED, AWAITED, Notes, WANTED};
 use crate::error::Error;
 use crate::record::SealError;
 
@@ -35,8 +35,14 @@ impl SendHalf {
         self.sender.rest();
     }
 
-    pub(crate) fn drop_old_tickets(&mut self, now: impl FnOnce() -> Duration) {
-        self.sender.drop_old_tickets(now);
+    /// Tells the time, on the monotonic clock.
+    pub(crate) fn at(&mut self, now: Duration) {
+        self.sender.at(now);
+    }
+
+    /// Returns true if so many bytes would only be gathered.
+    pub(crate) fn gathers(&self, length: usize) -> bool {
+        self.sender.gathers(length)
     }
 
     /// Like [`Connection::write_vectored`](crate::Connection::write_vectored).
@@ -68,13 +74,18 @@ impl SendHalf {
     }
 
     /// Seals records. Those of application data are noted before they can be sent, so that nothing
-    /// that the peer sends in answer is read before.
+    /// that the peer sends in answer is read before. So is a request for a KeyUpdate.
     fn seal<T>(
         &mut self,
         notes: &Notes<Error>,
         seal: impl FnOnce(&mut Sender) -> Result<T, SealError>,
     ) -> Result<T, Error> {
+        let awaited = self.sender.key_updates.awaited();
         let result = seal(&mut self.sender);
+        // One that was awaited already may have come by now, so nothing is noted then.
+        if !awaited && self.sender.key_updates.awaited() {
+            notes.leave(AWAITED);
+        }
         notes.add_sealed(self.sender.take_sealed());
         result.map_err(|error| self.fail(error, notes))
     }
@@ -117,16 +128,9 @@ impl SendHalf {
     pub(crate) fn rekey(&mut self, notes: &Notes<Error>) -> Result<(), Error> {
         self.begin(notes)?;
         self.seal(notes, Sender::flush)?;
-        let asks = !self.sender.key_updates.awaited();
-        self.sender
-            .key_update(true)
-            .map_err(|error| error.in_state(STATE))?;
-        // Noted before the request goes out, so the answer cannot come first. An answer that was
-        // awaited already may have come by now, so nothing is noted then.
-        if asks {
-            notes.leave(AWAITED);
-        }
-        Ok(())
+        // A key that may not be renewed any more does not end the connection.
+        self.seal(notes, |sender| Ok(sender.key_update(true)))?
+            .map_err(|error| error.in_state(STATE))
     }
 
     /// Puts close_notify in the output and wipes the keys.
@@ -166,7 +170,7 @@ impl SendHalf {
     fn hear(&mut self, notes: &Notes<Error>) {
         self.sender
             .key_updates
-            .heard(notes.take(ASKED), notes.has(AWAITED));
+            .heard(notes.take(ASKED), notes.has(AWAITED), notes.take(WANTED));
     }
 
     fn fail(&mut self, error: SealError, notes: &Notes<Error>) -> Error {

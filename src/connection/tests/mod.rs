@@ -13,6 +13,7 @@ mod lessons;
 mod puppet;
 mod receive;
 mod record_size_limit;
+mod rekey_policy;
 mod retry;
 mod sans_io;
 mod send;

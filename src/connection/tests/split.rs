@@ -10,6 +10,7 @@ use crate::connection::tests::key_updates::{MOST_RECORDS, MOST_UPDATES};
 use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Puppet, now};
 use crate::connection::{Connection, Status};
 use crate::error::{Error, Fault};
+use crate::handshake::RekeyPolicy;
 use crate::time::Now;
 
 /// The connection under test, split into halves, and its peer.
@@ -445,17 +446,105 @@ fn tickets_go_out_with_the_first_data() {
     for late in [false, true] {
         let puppet = Puppet::with_tickets();
         let mut halves = Halves::of(puppet);
-        halves.writing(|writing, _| writing.drop_old_tickets(|| core::time::Duration::ZERO));
+        halves.writing(|writing, _| writing.at(core::time::Duration::ZERO));
         if late {
-            halves.writing(|writing, _| {
-                writing.drop_old_tickets(|| core::time::Duration::from_secs(60))
-            });
+            halves.writing(|writing, _| writing.at(core::time::Duration::from_secs(60)));
         }
         halves.write(b"data");
         if !late {
             assert_eq!(halves.puppet.hear_type(HANDSHAKE).content[0], 4);
         }
         halves.puppet.hear_data(b"data");
+        halves.puppet.hears_nothing();
+    }
+}
+
+// ---- keys that are renewed without anyone asking ----
+
+/// The writing half renews its key by its own clock and by what it has sent.
+#[test]
+fn the_writing_half_renews_its_key() {
+    for mut puppet in Puppet::both_connected() {
+        puppet
+            .us
+            .sender
+            .set_rekey_policy(RekeyPolicy::never().records(3).age(Duration::from_secs(60)));
+        let mut halves = Halves::of(puppet);
+        for _ in 0..3 {
+            halves.write(b"x");
+            halves.puppet.hear_data(b"x");
+        }
+        halves.write(b"x");
+        halves.puppet.hear_update(0);
+        halves.puppet.hear_data(b"x");
+        halves.writing(|writing, _| writing.at(Duration::from_secs(60)));
+        halves.puppet.hears_nothing();
+        halves.write(b"x");
+        halves.puppet.hear_update(0);
+        halves.puppet.hear_data(b"x");
+        halves.puppet.hears_nothing();
+    }
+}
+
+/// The reading half notes that the peer is to be asked. The writing half asks with its next data or
+/// flush, and the peer's key counts as asked for until it comes.
+#[test]
+fn what_the_one_finds_late_the_other_asks_for() {
+    for flush in [false, true] {
+        for mut puppet in Puppet::both_connected() {
+            puppet.us.receiver.settings.rekey_policy = RekeyPolicy::never().records(3);
+            let mut halves = Halves::of(puppet);
+            for round in 0..3 {
+                let now = Now {
+                    monotonic: Duration::from_secs(round),
+                    ..now()
+                };
+                for _ in 0..10 {
+                    let record = halves.puppet.record(APPLICATION_DATA, b"x");
+                    assert_eq!(halves.reading_at(&record, now).unwrap(), b"x");
+                    halves.puppet.hears_nothing();
+                }
+                let (wants, next) = halves.writing(|writing, notes| {
+                    let wants = writing.wants_write(notes);
+                    let next = if flush {
+                        writing.flush(notes)
+                    } else {
+                        writing.write(&[&b"y"[..]], notes).map(|_| ())
+                    };
+                    (wants, next)
+                });
+                assert!(wants);
+                next.unwrap();
+                halves.puppet.hear_update(1);
+                if !flush {
+                    halves.puppet.hear_data(b"y");
+                }
+                for _ in 0..10 {
+                    let record = halves.puppet.record(APPLICATION_DATA, b"x");
+                    halves.reading_at(&record, now).unwrap();
+                    halves
+                        .writing(|writing, notes| writing.flush(notes))
+                        .unwrap();
+                    halves.puppet.hears_nothing();
+                }
+                halves.update(0);
+            }
+        }
+    }
+}
+
+/// What the connection was about to ask before it was split is asked afterwards.
+#[test]
+fn what_is_wanted_survives_the_split() {
+    for mut puppet in Puppet::both_connected() {
+        puppet.us.sender.key_updates.want();
+        let mut halves = Halves::of(puppet);
+        halves.write(b"x");
+        halves.puppet.hear_update(1);
+        halves.puppet.hear_data(b"x");
+        halves.update(0);
+        halves.write(b"x");
+        halves.puppet.hear_data(b"x");
         halves.puppet.hears_nothing();
     }
 }

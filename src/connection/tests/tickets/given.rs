@@ -12,6 +12,7 @@ use crate::connection::tests::puppet::{
 use crate::crypto::random::SystemRandom;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
+use crate::handshake::RekeyPolicy;
 use crate::identity::{Identity, Trust};
 use crate::message::ClientHelloExtension::RecordSizeLimit;
 use crate::message::Message;
@@ -253,7 +254,7 @@ fn they_do_not_wait_for_ever() {
             Status::NeedsInput
         )
     };
-    let told = |puppet: &mut Puppet, now| puppet.us.drop_old_tickets(|| now);
+    let told = |puppet: &mut Puppet, now: Now| puppet.us.at(now.monotonic);
     let ways: [fn(&mut Puppet, Now); 2] = [processed, told];
     for pass in ways {
         for (seconds, come) in [
@@ -269,6 +270,7 @@ fn they_do_not_wait_for_ever() {
                 ..now()
             };
             let mut puppet = waiting();
+            puppet.us.sender.set_rekey_policy(RekeyPolicy::never());
             pass(&mut puppet, later);
             puppet.hears_nothing();
             puppet.us.write(b"answer").unwrap();

@@ -15,6 +15,8 @@ pub(crate) enum Event {
     Wait,
     /// A KeyUpdate, which may request one of ours.
     KeyUpdate { asks: bool },
+    /// Data under a key that the peer should have renewed.
+    Late,
     /// A fault that ends the connection.
     Fault(Error),
 }
@@ -88,6 +90,11 @@ impl Receiver {
             Some(Event::KeyUpdate { asks }) => {
                 sending.key_update(asks);
                 self.flood_limit(sending);
+            }
+            Some(Event::Late) => {
+                if !sending.cannot_ask() {
+                    sending.ask_key_update().unwrap();
+                }
             }
             Some(Event::Fault(error)) => {
                 return Err(self.failed.insert(sending.fail(error)).clone());

@@ -57,7 +57,11 @@ impl Sender {
         self.open
     }
 
-    pub(crate) fn drop_old_tickets(&mut self, _: impl FnOnce() -> Duration) {}
+    pub(crate) fn at(&mut self, _: Duration) {}
+
+    pub(crate) fn gathers(&self, _: usize) -> bool {
+        false
+    }
 
     pub(crate) fn data<B: Deref<Target = [u8]>>(
         &mut self,
@@ -97,15 +101,23 @@ impl Sender {
     }
 
     pub(crate) fn pay_key_update(&mut self) -> Result<(), SealError> {
-        if self.owes_key_update() {
-            self.key_update(false)
-        } else {
-            Ok(())
+        while self.owes_key_update() {
+            self.key_update(self.key_updates.wants())?;
         }
+        Ok(())
     }
 
     pub(crate) fn owes_key_update(&self) -> bool {
-        self.open && self.key_updates.owed()
+        self.open && (self.key_updates.owed() || self.key_updates.wants())
+    }
+
+    pub(crate) fn can_key_update(&self) -> bool {
+        self.open
+    }
+
+    pub(crate) fn ask_key_update(&mut self) -> Result<(), SealError> {
+        self.key_updates.want();
+        self.pay_key_update()
     }
 
     pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
