@@ -69,6 +69,7 @@
 //! | answer what a handshake asks | [`Question`], [`Progress::Ask`], [`Status::Ask`] |
 //! | replace a server's configuration while it serves | [`LiveServer`] |
 //! | load certificates, roots and lists again when their files change | [`CredentialFiles`] |
+//! | choose when session keys are renewed | [`RekeyPolicy`] |
 //! | choose how keys are agreed | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
 //! | issue certificates for a private PKI | [`Authority`], [`CertificationRequest`] |
 //! | read what a certificate says | [`CertificateInfo`] |

@@ -68,7 +68,8 @@ use crate::time::Now;
 /// When the peer asks for new keys (a KeyUpdate; RFC 9846, 4.7.3), the answer is sent before the
 /// next data, or by `flush`. Reading does not send it, because it could then wait for a peer that
 /// waits for this side to read. A program that only reads should flush now and then:
-/// [`wants_write`](Self::wants_write) returns true if there is an answer to send.
+/// [`wants_write`](Self::wants_write) returns true if there is an answer to send. The same holds
+/// for the request to a peer that should renew its key ([`RekeyPolicy`](crate::RekeyPolicy)).
 ///
 /// A program that only writes does not notice that the peer asks. Some peers then ask again and
 /// again: a JDK does so with every record that it receives after the first 2^37 bytes, or after the

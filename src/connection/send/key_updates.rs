@@ -1,5 +1,8 @@
-//! KeyUpdates that we send: owed to the peer, asked for by the application, or due before a key's
-//! limit (RFC 9846, 4.7.3 and 5.5). [`PendingKeyUpdates`] records which are owed and awaited.
+//! KeyUpdates that we send: owed to the peer, asked for by the application, due by the policy or
+//! before a key's limit, or to ask the peer for its own (RFC 9846, 4.7.3 and 5.5).
+//! [`PendingKeyUpdates`] records which are owed and awaited, [`Renewal`] knows the policy.
+//!
+//! A request to the peer goes out like an answer.
 //!
 //! When the peer's request is answered:
 //!
@@ -13,6 +16,7 @@
 //! 4. at most one answer is unsent. It also answers what arrives until it is sent.
 //!
 //! [`PendingKeyUpdates`]: super::pending_key_updates::PendingKeyUpdates
+//! [`Renewal`]: super::renewal::Renewal
 
 use crate::code_point::ContentType;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
