@@ -2,4 +2,5 @@
 
 pub mod listener;
 pub mod pki;
+pub mod postgres;
 pub mod rpc;
