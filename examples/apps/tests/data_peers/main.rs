@@ -1,7 +1,9 @@
 //! Our clients against PostgreSQL, Redis and Mosquitto. Debian: `apt-get install postgresql
 //! redis-server mosquitto openssl`.
 
+mod mosquitto;
 mod postgres;
+mod redis;
 
 #[path = "../support/mod.rs"]
 mod support;
