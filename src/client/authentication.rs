@@ -16,7 +16,7 @@ use crate::handshake::{
     Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
     finished,
 };
-use crate::identity::{Identity, ServerName, VerifiedIdentity};
+use crate::identity::{Identity, Peer, ServerName, VerifiedIdentity};
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
@@ -280,6 +280,7 @@ impl Flight {
             whose: server.whose.clone(),
             resumed: server.resumed,
             early_data,
+            server_end_point: server.whose.peer().and_then(Peer::server_end_point),
         };
         let memory = stored.map(|stored| Box::new(Memory::new(stored, keys, server, alpn)));
         let stored = memory.as_ref().map(|memory| memory.stored.clone());

@@ -35,10 +35,22 @@ impl HashAlgorithm {
     }
 }
 
-/// Returns the SHA-256 of one string, for our own digests, whose length does not depend on the
-/// cipher suite.
+/// Returns the SHA-256 of one string, for digests whose length does not depend on the cipher suite:
+/// our own, and channel bindings, as the next three.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
+}
+
+pub(crate) fn sha224(bytes: &[u8]) -> [u8; 28] {
+    sha2::Sha224::digest(bytes).into()
+}
+
+pub(crate) fn sha384(bytes: &[u8]) -> [u8; 48] {
+    sha2::Sha384::digest(bytes).into()
+}
+
+pub(crate) fn sha512(bytes: &[u8]) -> [u8; 64] {
+    sha2::Sha512::digest(bytes).into()
 }
 
 /// A running hash.

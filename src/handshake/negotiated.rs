@@ -1,6 +1,8 @@
 //! [`Negotiated`]: what a handshake agreed on, for the application. [`Established`]: everything
 //! that it leaves to the connection.
 
+use std::sync::Arc;
+
 use crate::code_point::{CipherSuite, NamedGroup};
 use crate::identity::Peer;
 use crate::key_schedule::ExporterSecret;
@@ -25,6 +27,7 @@ pub struct Negotiated {
     pub(crate) whose: Whose,
     pub(crate) resumed: bool,
     pub(crate) early_data: EarlyData,
+    pub(crate) server_end_point: Option<Arc<[u8]>>,
 }
 
 /// The outcome of early data (RFC 9846, 4.3.10).
@@ -88,5 +91,25 @@ impl Negotiated {
     /// Returns the outcome of the client's early data.
     pub fn early_data(&self) -> EarlyData {
         self.early_data
+    }
+
+    /// Returns the channel binding `tls-server-end-point` (RFC 5929): the hash of the server's
+    /// certificate, by the hash function of that certificate's signature. It is the same on both
+    /// sides. Use it for protocols that know no other channel binding, such as PostgreSQL's;
+    /// otherwise [`Stream::channel_binding`](crate::Stream::channel_binding) is better, because it
+    /// is different for every connection.
+    ///
+    /// `None` if it is not defined: if the signature has no hash function of its own, as Ed25519
+    /// has none, or if the server showed no certificate. So it exists only if an authority with an
+    /// RSA or ECDSA key issued the certificate for the server's Ed25519 key, which a client can
+    /// accept by the key ([`Trust::key_for`](crate::Trust::key_for)), but not by a root. Hash
+    /// functions of the SHA-3 family are not supported.
+    ///
+    /// On a [resumed](Self::resumed) connection the client returns that of the certificate that the
+    /// server showed in the full handshake, and the server that of the certificate that it would
+    /// show now. If the certificate was renewed for the same key in between, the two differ, and
+    /// the authentication that uses them fails until the next full handshake.
+    pub fn server_end_point(&self) -> Option<&[u8]> {
+        self.server_end_point.as_deref()
     }
 }

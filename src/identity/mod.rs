@@ -18,6 +18,7 @@
 //! public_key          PublicKey: 32 bytes, shown as base64 of the SubjectPublicKeyInfo (RFC 8410)
 //! uri                 URIs in certificates, and SPIFFE IDs
 //! server_name         ServerName: the server that a client wants (RFC 6066, section 3)
+//! signature_hash      the hash in a certificate's signature; tls-server-end-point (RFC 5929)
 //! peer                VerifiedIdentity, once Trust accepted it; Peer, once the handshake proved it
 //! ```
 //!
@@ -45,6 +46,7 @@ mod profile;
 mod public_key;
 mod reload;
 mod server_name;
+mod signature_hash;
 mod trust;
 mod uri;
 mod validity;

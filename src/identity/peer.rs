@@ -11,6 +11,7 @@ use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::certificate_info::CertificateInfo;
 use crate::identity::public_key::PublicKey;
 use crate::identity::server_name::ServerName;
+use crate::identity::signature_hash::server_end_point;
 use crate::identity::uri;
 
 /// A peer's certificates or raw public key, accepted by a [`Trust`](crate::Trust). Whoever sent
@@ -232,6 +233,12 @@ impl Peer {
             Trusted::Path { expires } | Trusted::Svid { expires } => Some(expires),
             Trusted::Bound(_) | Trusted::Key => None,
         }
+    }
+
+    /// Returns the channel binding `tls-server-end-point` (RFC 5929), if this is a server that has
+    /// shown a certificate for which it is defined.
+    pub(crate) fn server_end_point(&self) -> Option<Arc<[u8]>> {
+        server_end_point(self.0.certificates.first()?)
     }
 
     /// Writes what a ticket remembers of the peer: all but the certificates above its own.

@@ -1,6 +1,7 @@
 //! The client's second flight (RFC 9846, 4.5 and 4.6): EndOfEarlyData after early data; Certificate
 //! and CertificateVerify if the client was asked for them; Finished.
 
+use crate::code_point::CertificateType;
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::authentication::Shown;
@@ -8,7 +9,7 @@ use crate::handshake::{
     Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
     finished,
 };
-use crate::identity::VerifiedIdentity;
+use crate::identity::{Identity, VerifiedIdentity};
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
 use crate::level::Level;
 use crate::message::{Certificate, CertificateVerify, Finished};
@@ -212,7 +213,12 @@ fn agreed(
     resumed: bool,
     early_data: EarlyData,
 ) -> Negotiated {
+    // A raw key and an external PSK take the place of our certificate, also in what is resumed.
+    let shown = parameters.identity.as_ref().filter(|_| {
+        parameters.server_certificate_type == CertificateType::X509 && whose.psk().is_none()
+    });
     Negotiated {
+        server_end_point: shown.and_then(Identity::server_end_point),
         cipher_suite: keys.suite.code_point(),
         group: keys.group,
         alpn: parameters.alpn.clone(),

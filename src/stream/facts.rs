@@ -94,6 +94,12 @@ impl<S: Read + Write> Stream<S> {
             .export_keying_material(label.as_ref(), context.as_ref(), length)
     }
 
+    /// Returns the channel binding `tls-server-end-point` (RFC 5929), if the server's certificate
+    /// has one: see [`Negotiated::server_end_point`](crate::Negotiated::server_end_point).
+    pub fn server_end_point(&self) -> Option<&[u8]> {
+        self.negotiated.server_end_point()
+    }
+
     /// Returns the channel binding `tls-exporter` (RFC 9266), which ties an authentication above
     /// TLS, such as SCRAM, to this connection. It is the same on both sides, different for every
     /// connection, and not secret.

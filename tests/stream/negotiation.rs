@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use fleeting::{
     AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ConfigError,
-    Error, Fault, Handshake, Identity, NameError, NamedGroup, Progress, Question, Server, Stream,
-    Trust,
+    Error, ExternalPsk, Fault, Handshake, Identity, NameError, NamedGroup, Progress, PskNames,
+    Question, Server, Stream, Trust,
 };
 
 use crate::pipe::{End, wide_pipe};
@@ -145,6 +145,88 @@ fn exported_keys_are_the_same_on_both_sides() {
         (a.channel_binding().unwrap(), b.channel_binding().unwrap()),
         (binding, binding)
     );
+}
+
+/// Returns a server whose Ed25519 key is certified by an ECDSA authority with SHA-384, and the hash
+/// of that certificate by `openssl dgst -sha384`.
+fn certified_with_ecdsa() -> (Identity, String) {
+    let vectors = include_str!("../vectors/certificates.txt");
+    let find = |name: &str| {
+        let start = format!("\n= {name}\n");
+        vectors
+            .split_once(&start)
+            .unwrap()
+            .1
+            .split("\n= ")
+            .next()
+            .unwrap()
+    };
+    let identity = Identity::from_pem(find("leaf-ec-sha384"), find("leaf-key")).unwrap();
+    let mut end_points = find("end-points").lines();
+    let end_point = end_points.find_map(|line| line.strip_prefix("leaf-ec-sha384 "));
+    (identity, end_point.unwrap().to_owned())
+}
+
+#[test]
+fn the_end_point_is_the_hash_of_the_servers_certificate() {
+    let (identity, expected) = certified_with_ecdsa();
+    let server = Server::builder()
+        .identity(identity.clone())
+        .build()
+        .unwrap();
+    let client = Client::builder()
+        .trust(Trust::key_for(NAME, identity.public_key()))
+        .build()
+        .unwrap();
+    for resumed in [false, true] {
+        let (a, b) = both(&client, NAME, &server);
+        assert_eq!((a.resumed(), b.resumed()), (resumed, resumed));
+        for side in [&a, &b] {
+            let end_point = side.server_end_point().unwrap();
+            let hex: String = end_point.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected);
+        }
+    }
+}
+
+#[test]
+fn without_a_certificate_or_a_hash_there_is_no_end_point() {
+    // The client's certificate has a hash. That must not matter.
+    let (hashed, _) = certified_with_ecdsa();
+    let authority = authority();
+    let raw = Identity::generate().unwrap();
+    let pinned = |identity: &Identity| Trust::key_for(NAME, identity.public_key());
+    for (server, trust) in [
+        // Ed25519 has no hash function of its own.
+        (authority.issue_server([NAME]).unwrap(), authority.trust()),
+        (raw.clone(), pinned(&raw)),
+    ] {
+        let server = Server::builder()
+            .identity(server)
+            .client_auth(ClientAuth::Required(Trust::keys([hashed.public_key()])))
+            .build()
+            .unwrap();
+        let client = Client::builder().trust(trust).identity(hashed.clone());
+        let client = client.build().unwrap();
+        for resumed in [false, true] {
+            let (a, b) = both(&client, NAME, &server);
+            assert_eq!((a.resumed(), b.resumed()), (resumed, resumed));
+            assert_eq!((a.server_end_point(), b.server_end_point()), (None, None));
+        }
+    }
+
+    // With an external PSK, the server shows no certificate.
+    let psk =
+        |own, peer| ExternalPsk::new("site 4", [7, 8].repeat(16), PskNames { own, peer }).unwrap();
+    let server = Server::builder()
+        .identity(hashed)
+        .external_psks([psk("db", "web")])
+        .build()
+        .unwrap();
+    let client = Client::builder().external_psk(psk("web", "db")).build();
+    let (a, b) = both(&client.unwrap(), NAME, &server);
+    assert!(a.external_psk().is_some());
+    assert_eq!((a.server_end_point(), b.server_end_point()), (None, None));
 }
 
 #[test]

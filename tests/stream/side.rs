@@ -44,6 +44,10 @@ pub struct Side<S: Read + Write> {
     pub ended: bool,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a test moves few of them, and how large they are depends on the features"
+)]
 enum Stage<S: Read + Write> {
     Handshake(Handshake<S>),
     Open(Stream<S>),

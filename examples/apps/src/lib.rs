@@ -1,5 +1,7 @@
 //! What the applications share.
 
 pub mod listener;
+pub mod mqtt;
 pub mod pki;
+pub mod postgres;
 pub mod rpc;

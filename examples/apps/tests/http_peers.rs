@@ -5,33 +5,13 @@
 mod support;
 
 use std::fs;
-use std::net::TcpStream;
-use std::process::Stdio;
-use std::time::Duration;
 
 use hyper::body::Bytes;
 use hyper::{Method, Version};
-use support::{Folder, request, requests, serve};
+use support::{Folder, free_port, listening, request, requests, run, serve};
 use tokio::process::Command;
 
 const BOTH: [&str; 2] = ["h2", "http/1.1"];
-
-/// Runs a program to its end, and returns what it writes.
-async fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(Duration::from_secs(60), output).await;
-    let output = output
-        .unwrap_or_else(|_| panic!("{program} does not end"))
-        .unwrap_or_else(|error| panic!("{program}: {error}; it must be installed"));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}: {text}{errors}");
-    text.trim_end().to_owned()
-}
 
 #[tokio::test]
 #[ignore = "needs curl"]
@@ -149,12 +129,6 @@ class Ask {
     assert_eq!(said, expected.as_flattened().join("\n"));
 }
 
-/// A free port: nginx cannot be asked for the one that the system gave it.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 #[tokio::test]
 #[ignore = "needs nginx"]
 async fn nginx() {
@@ -195,15 +169,7 @@ async fn nginx() {
         .spawn()
         .expect("nginx must be installed: apt-get install nginx-light");
     for port in ports {
-        for _ in 0..1000 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                break;
-            }
-            if let Some(status) = nginx.try_wait().unwrap() {
-                panic!("nginx has ended: {status}");
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        listening(&mut nginx, port).await;
     }
     for (port, expected, said) in [
         (ports[0], Version::HTTP_2, "HTTP/2.0"),

@@ -15,6 +15,7 @@ use crate::identity::own::pkcs8;
 use crate::identity::own::self_signed::self_signed;
 use crate::identity::own::signer::{Held, Signer};
 use crate::identity::public_key::PublicKey;
+use crate::identity::signature_hash::server_end_point;
 use crate::identity::{pem, profile, server_name};
 use crate::secret::Secret;
 
@@ -57,6 +58,8 @@ struct Inner {
     nameless: bool,
     /// What a peer learns of us, for errors.
     said: Arc<Said>,
+    /// The channel binding `tls-server-end-point` of the first certificate.
+    server_end_point: Option<Arc<[u8]>>,
 }
 
 impl Identity {
@@ -276,6 +279,12 @@ impl Identity {
         &self.0.said
     }
 
+    /// Returns the channel binding `tls-server-end-point` (RFC 5929) of a server that shows our
+    /// certificate, if it is defined.
+    pub(crate) fn server_end_point(&self) -> Option<Arc<[u8]>> {
+        self.0.server_end_point.clone()
+    }
+
     /// Returns the DNS names in our certificate.
     pub(crate) fn dns_names(&self) -> &[String] {
         &self.0.names
@@ -383,6 +392,7 @@ impl Identity {
                 key: public_key.to_string(),
             },
         };
+        let server_end_point = chain.first().and_then(|leaf| server_end_point(leaf));
         Self(Arc::new(Inner {
             key,
             public_key,
@@ -390,6 +400,7 @@ impl Identity {
             names,
             nameless,
             said: Arc::new(said),
+            server_end_point,
         }))
     }
 

@@ -14,6 +14,7 @@
 //! request                  certification requests
 //! reload                   files that change while they are watched
 //! identity                 PKCS#8, chains: what an Identity is made of
+//! signature_hash           the hash in a signature, and the channel binding that is made with it
 //! signer                   keys that are held elsewhere
 //! self_signed              the certificate that a key makes for itself
 //! authority                what Authority makes, read again
@@ -41,6 +42,7 @@ mod request;
 mod revocation_list_builder;
 mod revocation_lists;
 mod self_signed;
+mod signature_hash;
 mod signer;
 mod spiffe;
 mod trust;

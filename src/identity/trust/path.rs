@@ -13,6 +13,7 @@ use crate::identity::alt_name::AltName;
 use crate::identity::certificate::{Certificate, MAX_CHAIN};
 use crate::identity::distinguished_name::DistinguishedName;
 use crate::identity::server_name::ServerName;
+use crate::identity::signature_hash::SignatureHash;
 use crate::identity::trust::revocation_lists::InForce;
 use crate::identity::validity::{Validity, date_before_1970};
 use crate::time::Now;
@@ -396,26 +397,11 @@ fn wrong_name(expected: &ServerName, leaf: &[u8]) -> CertificateError {
     }
 }
 
-/// The DER object identifiers of RSA signatures with MD5 (PKCS #1) and SHA-1 (PKCS #1), and of
-/// ECDSA with SHA-1 (X9.62).
-const BROKEN_HASHES: [&[u8]; 3] = [
-    &[
-        0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x04,
-    ],
-    &[
-        0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x05,
-    ],
-    &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01],
-];
-
 /// Makes the error for an algorithm on the path that is not Ed25519.
 pub(crate) fn unsupported(signature_algorithm: &[u8]) -> CertificateError {
     // RFC 9846, 4.5.1.3: a certificate that would have to be validated with MD5 MUST, and with
     // SHA-1 SHOULD, be answered with bad_certificate.
-    if BROKEN_HASHES
-        .iter()
-        .any(|broken| signature_algorithm.starts_with(broken))
-    {
+    if SignatureHash::of(signature_algorithm).is_some_and(SignatureHash::is_broken) {
         CertificateError::BrokenHash
     } else {
         CertificateError::UnsupportedAlgorithm

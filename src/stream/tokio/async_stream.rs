@@ -193,6 +193,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
         self.stream.channel_binding()
     }
 
+    /// Returns the channel binding `tls-server-end-point` (RFC 5929), if the server's certificate
+    /// has one: see [`Negotiated::server_end_point`](crate::Negotiated::server_end_point).
+    pub fn server_end_point(&self) -> Option<&[u8]> {
+        self.stream.server_end_point()
+    }
+
     /// Returns true if bytes wait to be sent: see [`Stream::wants_write`].
     pub fn wants_write(&self) -> bool {
         self.stream.wants_write()

@@ -1,9 +1,11 @@
-//! A folder with a PKI, and axum's server with a few routes.
+//! A folder with a PKI, axum's server with a few routes, and other people's programs.
 
 #![allow(dead_code, reason = "each test binary uses only a part")]
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use apps::listener::{Client, Listener};
 use apps::pki;
@@ -17,6 +19,7 @@ use hyper::{Method, Version};
 use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
 
 /// A folder with a PKI, which is removed at the end.
 pub struct Folder(pub PathBuf);
@@ -86,4 +89,41 @@ pub async fn request(
     let version = response.version();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (version, body)
+}
+
+/// Runs a program to its end, and returns what it writes.
+pub async fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(60), output).await;
+    let output = output
+        .unwrap_or_else(|_| panic!("{program} does not end"))
+        .unwrap_or_else(|error| panic!("{program}: {error}; it must be installed"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {text}{errors}");
+    text.trim_end().to_owned()
+}
+
+/// Returns a free port, for programs that cannot be asked for the one that the system gave them.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Waits until a server accepts connections.
+pub async fn listening(server: &mut Child, port: u16) {
+    for _ in 0..1000 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return;
+        }
+        if let Some(status) = server.try_wait().unwrap() {
+            panic!("the server on port {port} has ended: {status}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the server on port {port} does not listen");
 }
