@@ -1,4 +1,4 @@
-//! [`Observer`]: the one place where what happens to a connection is counted.
+//! [`Observer`]: the one place where what happens to a connection is counted, and traced.
 //!
 //! Both sides of a connection hold it, also when they are split. What they report is a [`Notice`],
 //! and each is reported in one place. Records are counted by a call of their own, because there are
@@ -7,39 +7,17 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::code_point::AlertDescription;
+use crate::connection::notice::Notice;
+#[cfg(feature = "tracing")]
+use crate::connection::trace::Trace;
 use crate::counters::{Counters, Direction, Stats, Tally, Totals};
 use crate::error::{Error, Side};
 use crate::handshake::{EarlyData, Negotiated};
+use crate::identity::ServerName;
+use crate::server::Server;
 use crate::sync::{AtomicU8, Ordering};
-
-/// Something that happened to a connection.
-#[derive(Clone, Copy)]
-pub(crate) enum Notice<'a> {
-    /// The handshake is complete.
-    Connected(&'a Negotiated),
-    /// The connection has failed, or was canceled in the handshake. Only the first counts.
-    Failed(&'a Error),
-    /// A call of the transport has failed. After the handshake this ends one direction; that the
-    /// transport is not ready means nothing.
-    TransportFailed(&'a io::Error),
-    /// The peer sends no more: it sent close_notify after the handshake.
-    Closed,
-    /// A client offers a ticket.
-    TicketOffered,
-    /// A client received a ticket.
-    TicketReceived,
-    /// A server sent this many tickets.
-    TicketsIssued(u64),
-    /// A server rejects early data because it was seen before.
-    ReplayRefused,
-    /// This side renewed its key.
-    KeyUpdateSent,
-    /// The peer renewed its key.
-    KeyUpdateReceived,
-    AlertSent(AlertDescription),
-    AlertReceived(AlertDescription),
-}
 
 /// What both sides of a connection report to.
 #[derive(Clone)]
@@ -49,6 +27,8 @@ struct Shared {
     side: Side,
     tally: Tally,
     phase: AtomicU8,
+    #[cfg(feature = "tracing")]
+    trace: Arc<Trace>,
 }
 
 /// In handshake.
@@ -59,12 +39,39 @@ const CONNECTED: u8 = 1;
 const FAILED: u8 = 2;
 
 impl Observer {
-    /// Begins with a connection of this side, which `totals` counts.
-    pub(crate) fn begin(side: Side, totals: Option<&Arc<Totals>>) -> Self {
+    /// Begins with a client's connection to the server called `name`.
+    pub(crate) fn client(client: &Client, name: Option<&ServerName>) -> Self {
+        Self::begin(Side::Client, Some(&client.totals), name)
+    }
+
+    /// Begins with a server's connection. Without a configuration, nothing is counted yet.
+    pub(crate) fn server(server: Option<&Server>) -> Self {
+        Self::begin(Side::Server, server.map(|server| &server.totals), None)
+    }
+
+    fn begin(side: Side, totals: Option<&Arc<Totals>>, name: Option<&ServerName>) -> Self {
+        #[cfg(not(feature = "tracing"))]
+        let _ = name;
         Self(Arc::new(Shared {
             side,
             tally: Tally::begin(totals),
             phase: AtomicU8::new(HANDSHAKE),
+            #[cfg(feature = "tracing")]
+            trace: Arc::new(Trace::begin(side, name)),
+        }))
+    }
+
+    /// Returns the observer of the same connection from when its configuration is chosen, which
+    /// counts it from then on.
+    pub(crate) fn chosen(&self, server: &Server) -> Self {
+        // What replaces it will say how the handshake ends.
+        self.0.phase.store(FAILED, Ordering::Relaxed);
+        Self(Arc::new(Shared {
+            side: Side::Server,
+            tally: Tally::begin(Some(&server.totals)),
+            phase: AtomicU8::new(HANDSHAKE),
+            #[cfg(feature = "tracing")]
+            trace: self.0.trace.clone(),
         }))
     }
 
@@ -89,28 +96,36 @@ impl Observer {
 
     /// Reports what happened.
     pub(crate) fn saw(&self, notice: Notice<'_>) {
-        let Shared { side, tally, phase } = &*self.0;
+        let Shared {
+            side, tally, phase, ..
+        } = &*self.0;
         match notice {
-            Notice::Connected(negotiated) => {
+            Notice::Asked(_) | Notice::Answered(_) => {}
+            Notice::Connected(negotiated, _) => {
                 phase.store(CONNECTED, Ordering::Relaxed);
                 tally.count(|counters| connected(counters, negotiated, *side));
             }
             Notice::Failed(error) => match phase.swap(FAILED, Ordering::Relaxed) {
-                HANDSHAKE => tally.count(|counters| *handshake_failure(counters, error) += 1),
+                HANDSHAKE => {
+                    tally.count(|counters| *handshake_failure(counters, error) += 1);
+                    #[cfg(feature = "tracing")]
+                    return self.0.trace.handshake_failed(error);
+                }
                 CONNECTED => tally.count(|counters| match error {
                     Error::Truncated => counters.connections_truncated += 1,
                     _ => counters.connections_failed += 1,
                 }),
-                _ => {}
+                _ => return,
             },
-            Notice::TransportFailed(error) if is_pause(error) => {}
+            Notice::TransportFailed(error) if is_pause(error) => return,
             Notice::TransportFailed(_) => {
                 // In the handshake it is one of the reasons why that fails.
                 let connected =
                     phase.compare_exchange(CONNECTED, FAILED, Ordering::Relaxed, Ordering::Relaxed);
-                if connected.is_ok() {
-                    tally.count(|counters| counters.connections_failed += 1);
+                if connected.is_err() {
+                    return;
                 }
+                tally.count(|counters| counters.connections_failed += 1);
             }
             Notice::Closed => tally.count(|counters| counters.connections_closed += 1),
             Notice::TicketOffered => tally.count(|counters| counters.tickets_used += 1),
@@ -129,6 +144,8 @@ impl Observer {
             }
             Notice::AlertSent(_) | Notice::AlertReceived(_) => {}
         }
+        #[cfg(feature = "tracing")]
+        self.0.trace.notice(notice);
     }
 }
 
@@ -137,6 +154,8 @@ impl Drop for Shared {
         if *self.phase.get_mut() == HANDSHAKE {
             self.tally
                 .count(|counters| counters.handshakes_abandoned += 1);
+            #[cfg(feature = "tracing")]
+            self.trace.abandoned();
         }
     }
 }
