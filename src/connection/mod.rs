@@ -15,6 +15,8 @@
 mod key_age;
 mod limits;
 mod machine;
+mod notice;
+mod observer;
 mod receive;
 mod sans_io;
 mod send;
@@ -23,6 +25,8 @@ mod split;
 mod status;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tracing")]
+mod trace;
 
 use crate::client::Client;
 use crate::crypto::random::Rng;

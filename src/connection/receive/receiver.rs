@@ -8,9 +8,11 @@
 use core::time::Duration;
 
 use crate::client;
-use crate::code_point::{AlertDescription, ContentType};
+use crate::code_point::{AlertDescription, ContentType, HandshakeType};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
+use crate::connection::notice::Notice;
+use crate::connection::observer::Observer;
 use crate::connection::receive::caller_buffer::CallerBuffer;
 use crate::connection::receive::flood_limit::FloodLimit;
 use crate::connection::receive::peer_key::PeerKey;
@@ -20,7 +22,7 @@ use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
-use crate::handshake::{Context, Established, Event, Wire};
+use crate::handshake::{Context, Established, Wire};
 use crate::message::Message;
 use crate::record::{Open, SealError};
 use crate::server;
@@ -31,6 +33,8 @@ pub(crate) struct Receiver {
     pub(crate) machine: Machine,
     pub(crate) records: RecordReceiver,
     pub(crate) settings: Limits,
+    /// Counts what is received.
+    pub(crate) observer: Observer,
     /// When the connection was made, on the monotonic clock.
     began: Duration,
     peer_key: PeerKey,
@@ -43,12 +47,14 @@ impl Receiver {
         machine: Machine,
         records: RecordReceiver,
         settings: Limits,
+        observer: Observer,
         now: Now,
     ) -> Self {
         Self {
             machine,
             records,
             settings,
+            observer,
             began: now.monotonic,
             peer_key: PeerKey::new(now.monotonic),
             established: None,
@@ -59,6 +65,11 @@ impl Receiver {
     /// Tells the time, on the monotonic clock.
     pub(crate) fn at(&mut self, now: Duration) {
         self.peer_key.age.at(now);
+    }
+
+    /// Reports what happened.
+    pub(crate) fn saw(&self, notice: Notice<'_>) {
+        self.observer.saw(notice);
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -195,12 +206,18 @@ impl Receiver {
                 }));
             }
             Some(Received::Data { placed }) => {
+                // Nothing was held before.
+                let length = placed + self.records.deframer.held().len();
+                self.observer.received().record(length);
                 out.advance(placed);
                 self.records.flood_limit.data();
                 self.renew_peer_key(send_side)?;
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
-            Some(Received::EmptyData) => self.count_without_data("empty records", send_side)?,
+            Some(Received::EmptyData) => {
+                self.observer.received().record(0);
+                self.count_without_data("empty records", send_side)?;
+            }
         }
         Ok(None)
     }
@@ -219,6 +236,7 @@ impl Receiver {
                 && (is_too_long || self.flood_limit(send_side).has_enough_tickets())
             {
                 self.records.joiner.skip();
+                self.saw(Notice::TicketReceived);
                 self.count_ticket(send_side)?;
                 continue;
             }
@@ -264,7 +282,10 @@ impl Receiver {
                 }
             };
             let decided = sink.decided;
-            self.apply(decided, send_side)?;
+            if header.message_type == HandshakeType::NEW_SESSION_TICKET {
+                self.saw(Notice::TicketReceived);
+            }
+            self.apply(decided, now, send_side)?;
         }
         Ok(())
     }
@@ -273,6 +294,7 @@ impl Receiver {
     pub(crate) fn apply(
         &mut self,
         decided: Decided,
+        now: Now,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
         let state = self.machine.state_name();
@@ -296,6 +318,7 @@ impl Receiver {
             Some(ReceiveKey::Update { answer }) => {
                 self.records.update();
                 self.peer_key.age.begin();
+                self.saw(Notice::KeyUpdateReceived);
                 if !send_side.key_update(answer) {
                     self.count_without_data("KeyUpdates without application data", send_side)?;
                 }
@@ -315,13 +338,18 @@ impl Receiver {
         if let Some((mode, budget)) = decided.skip_early_data {
             self.records.skip_early_data(mode, budget);
         }
-        if let Some(Event::Connected(established)) = decided.event {
+        if let Some(established) = decided.connected {
+            let duration = now.monotonic.saturating_sub(self.began);
+            self.saw(Notice::Connected(&established.negotiated, duration));
             self.established = Some(established);
             self.records.deframer.connected();
         }
         // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ...
         // and before the peer's Finished message".
         self.records.in_handshake = self.is_handshaking();
+        if let Some(question) = self.machine.question() {
+            self.saw(Notice::Asked(question));
+        }
         Ok(())
     }
 
@@ -330,6 +358,7 @@ impl Receiver {
         alert: AlertDescription,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
+        self.saw(Notice::AlertReceived(alert));
         match alert {
             // RFC 9846, 6.1: during the handshake, close_notify means that the peer gave up.
             AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => {
@@ -337,6 +366,7 @@ impl Receiver {
             }
             // RFC 9846, 6.1: this closes only the peer's direction.
             AlertDescription::CLOSE_NOTIFY => {
+                self.saw(Notice::Closed);
                 self.records.close();
                 Ok(())
             }

@@ -2,11 +2,12 @@
 
 use crate::code_point::AlertDescription;
 use crate::connection::machine::Machine;
+use crate::connection::notice::Notice;
 use crate::connection::sans_io::connection::Connection;
 use crate::connection::sink::{ConnectionSink, Decided};
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
-use crate::handshake::{Answer, Context};
+use crate::handshake::{Answer, Context, Question};
 use crate::server::{ClientHello, Server};
 use crate::session::ReplayEntry;
 use crate::time::Now;
@@ -38,6 +39,12 @@ impl Connection {
     /// Returns [`Error::WrongState`] if no configuration was asked for. Otherwise returns the
     /// errors of [`process`](Self::process), if the ClientHello is not acceptable.
     pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
+        if self.receiver.machine.question() == Some(Question::Configuration) {
+            // From here on, this configuration counts what happens.
+            let observer = self.receiver.observer.chosen(server);
+            self.receiver.observer = observer.clone();
+            self.sender.observer = observer;
+        }
         self.go_on("choose", now, rng, |machine, cx| machine.choose(server, cx))?;
         self.receiver.settings = (&server.config.settings).into();
         self.sender.configure(&server.config.settings);
@@ -94,6 +101,7 @@ impl Connection {
         self.receiver.at(now.monotonic);
         self.sender.at(now.monotonic);
         let state = self.receiver.machine.state_name();
+        let question = self.receiver.machine.question();
         let mut sink = ConnectionSink {
             sender: Some(&mut self.sender),
             decided: Decided::default(),
@@ -108,6 +116,9 @@ impl Connection {
             },
         );
         let decided = sink.decided;
+        if let (Ok(_), Some(question)) = (&result, question) {
+            self.receiver.saw(Notice::Answered(question));
+        }
         let applied = match result {
             Err(machine) => {
                 self.receiver.machine = machine;
@@ -115,7 +126,7 @@ impl Connection {
             }
             Ok(Ok(machine)) => {
                 self.receiver.machine = machine;
-                self.receiver.apply(decided, &mut self.sender)
+                self.receiver.apply(decided, now, &mut self.sender)
             }
             Ok(Err(fault)) => Err(fault.in_state(state)),
         };

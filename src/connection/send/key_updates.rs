@@ -19,6 +19,7 @@
 //! [`Renewal`]: super::renewal::Renewal
 
 use crate::code_point::ContentType;
+use crate::connection::notice::Notice;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
 use crate::message::{KeyUpdate, KeyUpdateRequest};
 use crate::record::{Seal, SealError};
@@ -95,6 +96,7 @@ impl Sender {
         seal.seal(ContentType::HANDSHAKE, &message, 0, &mut self.records)?;
         seal.update()?;
         self.renewal.updated();
+        self.observer.saw(Notice::KeyUpdateSent);
         if request_update == KeyUpdateRequest::NotRequested {
             self.key_updates.waits(self.records.waiting().len());
         }

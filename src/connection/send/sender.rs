@@ -4,6 +4,8 @@
 use core::time::Duration;
 
 use crate::code_point::ContentType;
+use crate::connection::notice::Notice;
+use crate::connection::observer::Observer;
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::connection::send::renewal::Renewal;
 use crate::connection::send::tickets::WaitingTickets;
@@ -50,6 +52,8 @@ pub(crate) struct Sender {
     /// How many records of application data were sealed that the receiving side has not counted
     /// yet.
     pub(crate) sealed: usize,
+    /// Counts what is sent.
+    pub(crate) observer: Observer,
     /// A failure to seal for a sink, whose methods return nothing.
     failure: Option<SealError>,
 }
@@ -67,7 +71,7 @@ enum ChangeCipherSpec {
 
 impl Sender {
     /// Creates the sending side at this time, on the monotonic clock.
-    pub(crate) fn new(is_client: bool, now: Duration) -> Self {
+    pub(crate) fn new(is_client: bool, observer: Observer, now: Duration) -> Self {
         Self {
             seal: Some(Seal::plaintext()),
             records: Output::default(),
@@ -83,6 +87,7 @@ impl Sender {
             key_updates: PendingKeyUpdates::default(),
             renewal: Renewal::new(now),
             sealed: 0,
+            observer,
             failure: None,
         }
     }
@@ -164,7 +169,16 @@ impl Sender {
 
     /// Sends the tickets that wait.
     pub(super) fn send_tickets(&mut self) -> Result<(), SealError> {
-        self.tickets.send(self.seal.as_mut(), &mut self.records)
+        let sent = self.tickets.send(self.seal.as_mut(), &mut self.records)?;
+        if sent > 0 {
+            self.saw(Notice::TicketsIssued(sent));
+        }
+        Ok(())
+    }
+
+    /// Reports what happened.
+    pub(crate) fn saw(&self, notice: Notice<'_>) {
+        self.observer.saw(notice);
     }
 
     /// Installs new keys, from the next message on.
