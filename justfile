@@ -135,7 +135,7 @@ examples:
     cargo run --locked --release --example remote_signer
     cargo run --locked --release --features tokio --example async_echo
 
-# Tests fleeting in applications: HTTP with axum and hyper, gRPC with tonic (a package of its own)
+# Tests fleeting in applications: HTTP with axum and hyper, gRPC with tonic, the tunnel
 apps:
     cargo clippy --locked --package apps --all-targets -- -D warnings
     cargo test --locked --package apps
