@@ -94,7 +94,7 @@
 //!     identity/           who we are and whom we trust
 //! F3  crypto/             primitives behind plain functions and small enums
 //!     message/            section 4: bytes to types and back; no policy, no crypto
-//! F2  error/              one error, one alert
+//! F2  error/  counters    one error, one alert; what happened, in numbers
 //! F1  secret  code_point  level  time  sync
 //! ```
 //!
@@ -118,6 +118,7 @@
 mod client;
 mod code_point;
 mod connection;
+mod counters;
 mod crypto;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -147,6 +148,7 @@ pub use code_point::{
     ProtocolVersion, SignatureScheme,
 };
 pub use connection::{Connection, Status};
+pub use counters::{Counters, Stats};
 pub use crypto::random::SystemRandom;
 pub use error::{
     CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError, Offer, Said,

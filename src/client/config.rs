@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::code_point::{CipherSuite, NamedGroup, SignatureScheme};
+use crate::counters::{Counters, Totals};
 use crate::crypto::key_exchange::Group;
 use crate::error::{ConfigError, Error, Offer, Said};
 use crate::handshake::Settings;
@@ -33,6 +34,7 @@ const DEFAULT_TICKETS: (u8, u8) = (2, 1);
 #[derive(Clone)]
 pub struct Client {
     pub(crate) config: Arc<ClientConfig>,
+    pub(crate) totals: Arc<Totals>,
 }
 
 /// The settings of a [`Client`].
@@ -68,6 +70,11 @@ impl Client {
             compatibility_mode: true,
             unnamed: false,
         }
+    }
+
+    /// Returns what all connections of this client and its clones did until now.
+    pub fn counters(&self) -> Counters {
+        self.totals.snapshot()
     }
 
     /// Returns what a connection to `name` offers, for the text of an alert that answers it.
@@ -359,6 +366,7 @@ impl ClientBuilder {
             .into());
         }
         Ok(Client {
+            totals: Arc::default(),
             config: Arc::new(ClientConfig {
                 settings: self.settings,
                 trust,

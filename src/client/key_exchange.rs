@@ -16,7 +16,7 @@ use crate::code_point::{CipherSuite, ExtensionType, NamedGroup, ProtocolVersion}
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
-use crate::handshake::{ClientHelloTranscript, Context, Keys, Transcript, Wire};
+use crate::handshake::{ClientHelloTranscript, Context, Event, Keys, Transcript, Wire};
 use crate::identity::ServerName;
 use crate::key_schedule::EarlySecret;
 use crate::level::Level;
@@ -121,6 +121,9 @@ impl WaitServerHello<First> {
             hello => hello,
         }?;
         cx.sink.send(Level::Plaintext, &hello);
+        if offer.resumes() {
+            cx.sink.event(Event::TicketOffered);
+        }
         let early = Early::offer(&offer, &hello, cx);
         Ok(Self {
             offer,

@@ -166,6 +166,11 @@ impl Offer {
         self.session.take().is_some()
     }
 
+    /// Returns true if a session is offered.
+    pub(crate) fn resumes(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// Returns true if the last ClientHello offered early data.
     pub(crate) fn offers_early_data(&self) -> bool {
         self.early_data

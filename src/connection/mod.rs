@@ -14,6 +14,7 @@
 
 mod limits;
 mod machine;
+mod observer;
 mod receive;
 mod sans_io;
 mod send;

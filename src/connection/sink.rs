@@ -4,9 +4,10 @@
 //! until the step has returned, because the receiver still holds the message that the step works
 //! on.
 
+use crate::connection::observer::Notice;
 use crate::connection::send::sender::Sender;
 use crate::crypto::suite::Suite;
-use crate::handshake::{Event, Sink, SkipMode};
+use crate::handshake::{Established, Event, Sink, SkipMode};
 use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
@@ -35,7 +36,7 @@ pub(crate) struct Decided {
     pub(crate) receive: Option<ReceiveKey>,
     pub(crate) limit_receive: Option<usize>,
     pub(crate) skip_early_data: Option<(SkipMode, usize)>,
-    pub(crate) event: Option<Event>,
+    pub(crate) connected: Option<Established>,
     /// An internal error.
     pub(crate) misplaced: Option<&'static str>,
 }
@@ -114,6 +115,10 @@ impl Sink for ConnectionSink<'_> {
     }
 
     fn event(&mut self, event: Event) {
-        self.decided.event = Some(event);
+        match event {
+            Event::TicketOffered => self.sender(|sender| sender.saw(Notice::TicketOffered)),
+            Event::ReplayRefused => self.sender(|sender| sender.saw(Notice::ReplayRefused)),
+            Event::Connected(established) => self.decided.connected = Some(established),
+        }
     }
 }

@@ -92,8 +92,12 @@ pub(crate) enum SkipMode {
     OuterType,
 }
 
-/// What the application should learn from a handshake.
+/// What the application should learn from a handshake: by what it negotiated, or by counters.
 pub(crate) enum Event {
+    /// A client offers a ticket, which is thereby used up.
+    TicketOffered,
+    /// A server rejects early data because it was seen before.
+    ReplayRefused,
     /// The handshake is complete on our side: both Finished messages are sent and verified.
     Connected(Established),
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::code_point::{CipherSuite, ExtensionType, NamedGroup};
+use crate::counters::{Counters, Totals};
 use crate::error::{ConfigError, Error, Fault, shown};
 use crate::handshake::Settings;
 use crate::identity::{Identity, Peer, ServerName, Trust};
@@ -51,6 +52,8 @@ const MAX_EARLY_DATA_WINDOW: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Server {
     pub(crate) config: Arc<ServerConfig>,
+    /// A live server's configurations share them.
+    pub(crate) totals: Arc<Totals>,
 }
 
 /// The settings of a [`Server`].
@@ -146,6 +149,11 @@ impl Server {
             default_identity: None,
             named: Vec::new(),
         }
+    }
+
+    /// Returns what all connections of this server and its clones did until now.
+    pub fn counters(&self) -> Counters {
+        self.totals.snapshot()
     }
 }
 
@@ -576,6 +584,7 @@ impl ServerBuilder {
             trust.check()?;
         }
         Ok(Server {
+            totals: Arc::default(),
             config: Arc::new(ServerConfig {
                 settings: self.settings,
                 client_auth: self.client_auth,

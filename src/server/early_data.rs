@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
-use crate::handshake::{Context, EarlyData};
+use crate::handshake::{Context, EarlyData, Event};
 use crate::message::ClientHello;
 use crate::server::config::Server;
 use crate::server::parameters::Parameters;
@@ -153,17 +153,21 @@ pub(crate) fn judge(
     };
     Ok(match config.guard.check_and_insert(&entry, cx.now) {
         None => Judgement::Ask(entry, accepted),
-        Some(verdict) => Judgement::Decided(accepted.unless_seen(verdict)),
+        Some(verdict) => Judgement::Decided(accepted.unless_seen(verdict, cx)),
     })
 }
 
 impl Decision {
     /// Applies the replay guard's verdict. RFC 9846, 8.2: on an apparent replay, the server
     /// "accepts the PSK but rejects 0-RTT". It does the same if the guard cannot tell.
-    pub(crate) fn unless_seen(self, verdict: ReplayVerdict) -> Self {
+    pub(crate) fn unless_seen(self, verdict: ReplayVerdict, cx: &mut Context<'_>) -> Self {
         match verdict {
             ReplayVerdict::Fresh => self,
-            ReplayVerdict::Seen | ReplayVerdict::Unavailable => Self::Rejected,
+            ReplayVerdict::Seen => {
+                cx.sink.event(Event::ReplayRefused);
+                Self::Rejected
+            }
+            ReplayVerdict::Unavailable => Self::Rejected,
         }
     }
 }

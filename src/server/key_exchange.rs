@@ -64,13 +64,9 @@ impl Unchecked {
         } else {
             verdict
         };
-        self.prepared.answer(
-            &hello,
-            &self.client_hello,
-            self.aligned,
-            self.accepted.unless_seen(verdict),
-            cx,
-        )
+        let decision = self.accepted.unless_seen(verdict, cx);
+        self.prepared
+            .answer(&hello, &self.client_hello, self.aligned, decision, cx)
     }
 }
 

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::counters::Counters;
 use crate::server::config::Server;
 
 /// A server's configuration that can be replaced while it serves, for example with a renewed
@@ -70,12 +71,19 @@ impl LiveServer {
     }
 
     /// Sets the configuration for all later connections, of every clone. Returns the former one.
-    pub fn replace(&self, server: Server) -> Server {
+    pub fn replace(&self, mut server: Server) -> Server {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        server.totals = current.totals.clone();
         // The former configuration is not dropped under the lock, since that could take long.
-        core::mem::replace(
-            &mut *self.0.write().unwrap_or_else(PoisonError::into_inner),
-            server,
-        )
+        core::mem::replace(&mut *current, server)
+    }
+
+    /// Returns what all connections of this server did until now, with all its configurations.
+    ///
+    /// Connections that were made through a [`Server`] before it was given to
+    /// [`replace`](Self::replace) do not count here.
+    pub fn counters(&self) -> Counters {
+        self.current().counters()
     }
 }
 

@@ -474,6 +474,7 @@ impl<S: Read + Write> Stream<S> {
         if transport::is_pause(&error) {
             return error;
         }
+        self.connection.transport_failed(&error);
         self.broken.insert(error.into()).clone().into()
     }
 
@@ -514,7 +515,8 @@ impl<S: Read + Write> Stream<S> {
     fn receive(&mut self) -> io::Result<()> {
         // Nothing is sent here, not even the answer to a KeyUpdate:
         // `connection/send/key_updates.rs` says why.
-        transport::receive(self.io.get_mut(), &mut self.connection)?;
+        transport::receive(self.io.get_mut(), &mut self.connection)
+            .inspect_err(|error| self.connection.transport_failed(error))?;
         self.now = self.clock.now();
         Ok(())
     }

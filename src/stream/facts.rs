@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 
 use crate::code_point::{CipherSuite, NamedGroup};
+use crate::counters::Stats;
 use crate::error::Error;
 use crate::handshake::EarlyData;
 use crate::identity::Peer;
@@ -17,6 +18,11 @@ const CHANNEL_BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const CHANNEL_BINDING_LENGTH: usize = 32;
 
 impl<S: Read + Write> Stream<S> {
+    /// Returns what this connection has sent and received until now.
+    pub fn stats(&self) -> Stats {
+        self.connection.stats()
+    }
+
     /// Returns who the peer is, as proven by its certificate or key. For a client this is `None`
     /// only if an [`external_psk`](Self::external_psk) was used; for a server, also if the client
     /// was not asked, or sent neither a certificate nor a key.

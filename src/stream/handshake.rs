@@ -297,18 +297,22 @@ impl<S: Read + Write> Handshake<S> {
                 Stop::Done => return self.into_stream(early_data),
                 // The configuration limits how much this can be.
                 Stop::EarlyData => self.take_early_data(&mut early_data),
-                Stop::Pause(kind) => {
-                    self.give_up();
-                    return Err(io::Error::new(kind, Paused).into());
-                }
+                Stop::Pause(kind) => return Err(self.give_up(kind)),
                 Stop::Ask(question) => return Err(self.cannot_answer(question)),
             }
         }
     }
 
-    fn give_up(&mut self) {
-        self.connection.close();
+    /// Gives up because the transport is not ready.
+    fn give_up(&mut self, kind: io::ErrorKind) -> Error {
+        let error = Error::from(io::Error::new(kind, Paused));
+        if self.connection.is_handshaking() {
+            self.connection.cancel(error.clone());
+        } else {
+            self.connection.close();
+        }
         transport::attempt(&mut self.io, &mut self.connection);
+        error
     }
 
     /// Refuses, because the caller answers no questions.
@@ -382,8 +386,18 @@ impl<S: Read + Write> Handshake<S> {
                 {
                     self.connection.received_end();
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.transport_failed(error)),
             }
+        }
+    }
+
+    /// Ends the connection because of its transport, unless it has failed before.
+    fn transport_failed(&mut self, error: io::Error) -> Error {
+        let error = error.into();
+        if self.connection.error().is_none() {
+            self.connection.fail(error)
+        } else {
+            error
         }
     }
 
@@ -424,7 +438,7 @@ impl<S: Read + Write> Handshake<S> {
                 Err(reason) => return reason,
             }
         }
-        error.into()
+        self.transport_failed(error)
     }
 
     /// Returns the client's offer while [`Question::Configuration`] waits for an answer.

@@ -133,7 +133,7 @@ impl<W: Write> LockedWriter<W> {
                 // Nobody may be there to take the alert, and then nothing else is to be waited for.
                 return Err(match notes.failure() {
                     Some(failure) if transport::is_pause(&error) => failure.clone().into(),
-                    _ => note(&mut self.broken, error),
+                    _ => self.note(error),
                 });
             }
         }
@@ -159,7 +159,7 @@ impl<W: Write> LockedWriter<W> {
             && let Some(io) = &mut self.io
             && let Err(error) = transport::flush(io)
         {
-            note(&mut self.broken, error);
+            self.note(error);
         }
     }
 
@@ -172,7 +172,17 @@ impl<W: Write> LockedWriter<W> {
         let Some(io) = &mut self.io else {
             return Ok(());
         };
-        transport::flush(io).map_err(|error| note(&mut self.broken, error))
+        transport::flush(io).map_err(|error| self.note(error))
+    }
+
+    /// Keeps an error that ends sending: a record that the transport has partly lost cannot be
+    /// repeated.
+    fn note(&mut self, error: io::Error) -> io::Error {
+        if transport::is_pause(&error) {
+            return error;
+        }
+        self.writing.transport_failed(&error);
+        self.broken.insert(error.into()).clone().into()
     }
 
     /// Tells the peer why the connection has failed, or that it is closed, if it still listens.
@@ -182,15 +192,6 @@ impl<W: Write> LockedWriter<W> {
             transport::attempt(io, &mut self.writing);
         }
     }
-}
-
-/// Keeps an error that ends sending: a record that the transport has partly lost cannot be
-/// repeated.
-fn note(broken: &mut Option<Error>, error: io::Error) -> io::Error {
-    if transport::is_pause(&error) {
-        return error;
-    }
-    broken.insert(error.into()).clone().into()
 }
 
 /// The other half, as the read half sees it.
@@ -322,7 +323,8 @@ impl<R: Read> ReadHalf<R> {
                     if self.reading.is_empty() {
                         self.partner.rest();
                     }
-                    transport::receive(&mut self.io, &mut self.reading)?;
+                    transport::receive(&mut self.io, &mut self.reading)
+                        .inspect_err(|error| self.reading.transport_failed(error))?;
                     self.now = self.clock.now();
                 }
                 (0, Status::Ask(_) | Status::EarlyData) => {

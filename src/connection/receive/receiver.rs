@@ -8,9 +8,10 @@
 use core::time::Duration;
 
 use crate::client;
-use crate::code_point::{AlertDescription, ContentType};
+use crate::code_point::{AlertDescription, ContentType, HandshakeType};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
+use crate::connection::observer::{Notice, Observer};
 use crate::connection::receive::caller_buffer::CallerBuffer;
 use crate::connection::receive::flood_limit::FloodLimit;
 use crate::connection::receive::record_receiver::{Received, RecordReceiver};
@@ -19,7 +20,7 @@ use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
-use crate::handshake::{Context, Established, Event, Wire};
+use crate::handshake::{Context, Established, Wire};
 use crate::message::Message;
 use crate::record::{Open, SealError};
 use crate::server;
@@ -30,6 +31,8 @@ pub(crate) struct Receiver {
     pub(crate) machine: Machine,
     pub(crate) records: RecordReceiver,
     pub(crate) settings: Limits,
+    /// Counts what is received.
+    pub(crate) observer: Observer,
     /// When the connection was made, on the monotonic clock.
     began: Duration,
     pub(crate) established: Option<Established>,
@@ -41,16 +44,23 @@ impl Receiver {
         machine: Machine,
         records: RecordReceiver,
         settings: Limits,
+        observer: Observer,
         now: Now,
     ) -> Self {
         Self {
             machine,
             records,
             settings,
+            observer,
             began: now.monotonic,
             established: None,
             failed: None,
         }
+    }
+
+    /// Reports what happened.
+    pub(crate) fn saw(&self, notice: Notice<'_>) {
+        self.observer.saw(notice);
     }
 
     pub(crate) fn is_handshaking(&self) -> bool {
@@ -186,11 +196,17 @@ impl Receiver {
                 }));
             }
             Some(Received::Data { placed }) => {
+                // Nothing was held before.
+                let length = placed + self.records.deframer.held().len();
+                self.observer.received().record(length);
                 out.advance(placed);
                 self.records.flood_limit.data();
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
-            Some(Received::EmptyData) => self.count_without_data("empty records", send_side)?,
+            Some(Received::EmptyData) => {
+                self.observer.received().record(0);
+                self.count_without_data("empty records", send_side)?;
+            }
         }
         Ok(None)
     }
@@ -209,6 +225,7 @@ impl Receiver {
                 && (is_too_long || self.flood_limit(send_side).has_enough_tickets())
             {
                 self.records.joiner.skip();
+                self.saw(Notice::TicketReceived);
                 self.count_ticket(send_side)?;
                 continue;
             }
@@ -254,6 +271,9 @@ impl Receiver {
                 }
             };
             let decided = sink.decided;
+            if header.message_type == HandshakeType::NEW_SESSION_TICKET {
+                self.saw(Notice::TicketReceived);
+            }
             self.apply(decided, send_side)?;
         }
         Ok(())
@@ -284,6 +304,7 @@ impl Receiver {
                 .accept_early_data(Open::protected(suite, secret), max_size),
             Some(ReceiveKey::Update { answer }) => {
                 self.records.update();
+                self.saw(Notice::KeyUpdateReceived);
                 if !send_side.key_update(answer) {
                     self.count_without_data("KeyUpdates without application data", send_side)?;
                 }
@@ -303,7 +324,8 @@ impl Receiver {
         if let Some((mode, budget)) = decided.skip_early_data {
             self.records.skip_early_data(mode, budget);
         }
-        if let Some(Event::Connected(established)) = decided.event {
+        if let Some(established) = decided.connected {
+            self.saw(Notice::Connected(&established.negotiated));
             self.established = Some(established);
             self.records.deframer.connected();
         }
@@ -318,6 +340,7 @@ impl Receiver {
         alert: AlertDescription,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
+        self.saw(Notice::AlertReceived(alert));
         match alert {
             // RFC 9846, 6.1: during the handshake, close_notify means that the peer gave up.
             AlertDescription::CLOSE_NOTIFY if self.is_handshaking() => {
@@ -325,6 +348,7 @@ impl Receiver {
             }
             // RFC 9846, 6.1: this closes only the peer's direction.
             AlertDescription::CLOSE_NOTIFY => {
+                self.saw(Notice::Closed);
                 self.records.close();
                 Ok(())
             }

@@ -2,11 +2,12 @@
 
 use crate::code_point::AlertDescription;
 use crate::connection::machine::Machine;
+use crate::connection::observer::Observer;
 use crate::connection::sans_io::connection::Connection;
 use crate::connection::sink::{ConnectionSink, Decided};
 use crate::crypto::random::Rng;
-use crate::error::{Error, Fault};
-use crate::handshake::{Answer, Context};
+use crate::error::{Error, Fault, Side};
+use crate::handshake::{Answer, Context, Question};
 use crate::server::{ClientHello, Server};
 use crate::session::ReplayEntry;
 use crate::time::Now;
@@ -38,6 +39,12 @@ impl Connection {
     /// Returns [`Error::WrongState`] if no configuration was asked for. Otherwise returns the
     /// errors of [`process`](Self::process), if the ClientHello is not acceptable.
     pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
+        if self.receiver.machine.question() == Some(Question::Configuration) {
+            // From here on, this configuration counts what happens.
+            let observer = Observer::begin(Side::Server, Some(&server.totals));
+            self.receiver.observer = observer.clone();
+            self.sender.observer = observer;
+        }
         self.go_on("choose", now, rng, |machine, cx| machine.choose(server, cx))?;
         self.receiver.settings = (&server.config.settings).into();
         self.sender.padding = server.config.settings.padding;

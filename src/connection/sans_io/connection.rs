@@ -2,16 +2,19 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::io;
 
 use crate::client::{self, Client};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
+use crate::connection::observer::{Notice, Observer};
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::receive::record_receiver::RecordReceiver;
 use crate::connection::send::sender::Sender;
 use crate::connection::sink::{ConnectionSink, Decided};
+use crate::counters::Stats;
 use crate::crypto::random::Rng;
-use crate::error::Error;
+use crate::error::{Error, Side};
 use crate::handshake::{Context, Negotiated};
 use crate::identity::ServerName;
 use crate::record::SealError;
@@ -104,10 +107,11 @@ impl Connection {
         now: Now,
         rng: &mut Rng<'_>,
     ) -> Result<Self, Error> {
+        let observer = Observer::begin(Side::Client, Some(&client.totals));
         let mut connection = Self::new(
             Machine::Failed,
             RecordReceiver::new(true),
-            Sender::new(true),
+            observer,
             (&client.config.settings).into(),
             now,
         );
@@ -126,14 +130,20 @@ impl Connection {
                 sink: &mut sink,
             },
         );
-        connection.receiver.machine =
-            Machine::Client(state.map_err(|fault| fault.in_state("START"))?);
-        connection
-            .sender
-            .flush_messages()
-            .map_err(|error| error.in_state("START"))?;
-        connection.sender.take_failure("START")?;
-        Ok(connection)
+        let begun = state
+            .map_err(|fault| fault.in_state("START"))
+            .and_then(|state| {
+                connection.receiver.machine = Machine::Client(state);
+                connection
+                    .sender
+                    .flush_messages()
+                    .map_err(|error| error.in_state("START"))?;
+                connection.sender.take_failure("START")
+            });
+        match begun {
+            Ok(()) => Ok(connection),
+            Err(error) => Err(connection.fail(error)),
+        }
     }
 
     pub(crate) fn server(server: Option<&Server>, now: Now) -> Self {
@@ -141,13 +151,8 @@ impl Connection {
             .map(|server| Limits::from(&server.config.settings))
             .unwrap_or_default();
         let machine = Machine::Server(server::start(server.cloned()));
-        let mut connection = Self::new(
-            machine,
-            RecordReceiver::new(false),
-            Sender::new(false),
-            limits,
-            now,
-        );
+        let observer = Observer::begin(Side::Server, server.map(|server| &server.totals));
+        let mut connection = Self::new(machine, RecordReceiver::new(false), observer, limits, now);
         connection.sender.padding = server
             .map(|server| server.config.settings.padding)
             .unwrap_or_default();
@@ -157,13 +162,14 @@ impl Connection {
     fn new(
         machine: Machine,
         records: RecordReceiver,
-        sender: Sender,
+        observer: Observer,
         settings: Limits,
         now: Now,
     ) -> Self {
+        let is_client = observer.side() == Side::Client;
         Self {
-            receiver: Receiver::new(machine, records, settings, now),
-            sender,
+            sender: Sender::new(is_client, observer.clone()),
+            receiver: Receiver::new(machine, records, settings, observer, now),
         }
     }
 
@@ -248,6 +254,11 @@ impl Connection {
         self.receiver.fail(error, &mut self.sender)
     }
 
+    /// Reports an error of the transport after the handshake, which ends one direction.
+    pub(crate) fn transport_failed(&self, error: &io::Error) {
+        self.sender.saw(Notice::TransportFailed(error));
+    }
+
     pub(crate) fn seal_error(&self, error: SealError) -> Error {
         self.receiver.seal_error(error)
     }
@@ -261,6 +272,11 @@ impl Connection {
     /// Returns the error that the connection failed with, if it has failed.
     pub fn error(&self) -> Option<&Error> {
         self.receiver.failed.as_ref()
+    }
+
+    /// Returns what this connection has sent and received until now.
+    pub fn stats(&self) -> Stats {
+        self.receiver.observer.stats()
     }
 
     /// Returns what the handshake agreed on, once it is complete.

@@ -3,6 +3,7 @@
 use core::ops::Deref;
 
 use crate::code_point::AlertDescription;
+use crate::connection::observer::Notice;
 use crate::connection::sans_io::connection::Connection;
 use crate::connection::send::sender::Sender;
 use crate::error::Error;
@@ -134,16 +135,22 @@ impl Connection {
     /// remains possible. During the handshake this cancels it, and sends user_canceled first.
     pub fn close(&mut self) {
         if self.is_handshaking() {
-            // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a
-            // protocol failure".
-            self.sender.end(&[
-                AlertDescription::USER_CANCELED,
-                AlertDescription::CLOSE_NOTIFY,
-            ]);
-            self.receiver.end(Error::Closed);
+            self.cancel(Error::Closed);
         } else {
             self.sender.end(&[AlertDescription::CLOSE_NOTIFY]);
         }
+    }
+
+    /// Cancels the handshake because of `error`, which is not the peer's.
+    pub(crate) fn cancel(&mut self, error: Error) {
+        self.sender.saw(Notice::Failed(&error));
+        // RFC 9846, 6.1: "the sender is canceling the handshake for some reason unrelated to a
+        // protocol failure".
+        self.sender.end(&[
+            AlertDescription::USER_CANCELED,
+            AlertDescription::CLOSE_NOTIFY,
+        ]);
+        self.receiver.end(error);
     }
 
     pub(crate) fn check_writable(&self, call: &'static str) -> Result<(), Error> {

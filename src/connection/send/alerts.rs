@@ -1,6 +1,7 @@
 //! Alerts that we send: the last this side says (RFC 9846, section 6).
 
 use crate::code_point::{AlertDescription, ContentType};
+use crate::connection::observer::Notice;
 use crate::connection::send::sender::Sender;
 
 impl Sender {
@@ -40,6 +41,7 @@ impl Sender {
                     0,
                     &mut out.records,
                 )?;
+                out.observer.saw(Notice::AlertSent(*alert));
             }
             Ok(())
         });

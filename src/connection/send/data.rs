@@ -147,7 +147,7 @@ impl Sender {
             padding,
             &mut self.records,
         )?;
-        self.sealed = self.sealed.saturating_add(1);
+        self.sealed_one(data.len());
         Ok(())
     }
 
@@ -157,12 +157,17 @@ impl Sender {
         let Some(seal) = &mut self.seal else {
             return Ok(());
         };
-        let padding = self
-            .padding
-            .amount(Seal::lent(&self.records), seal.max_fragment());
+        let length = Seal::lent(&self.records);
+        let padding = self.padding.amount(length, seal.max_fragment());
         seal.seal_lent(head, padding, &mut self.records)?;
-        self.sealed = self.sealed.saturating_add(1);
+        self.sealed_one(length);
         Ok(())
+    }
+
+    /// Counts a record with `length` bytes of application data.
+    fn sealed_one(&mut self, length: usize) {
+        self.sealed = self.sealed.saturating_add(1);
+        self.observer.sent().record(length);
     }
 
     /// Sends what must precede a record of data.

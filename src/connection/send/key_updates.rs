@@ -15,6 +15,7 @@
 //! [`PendingKeyUpdates`]: super::pending_key_updates::PendingKeyUpdates
 
 use crate::code_point::ContentType;
+use crate::connection::observer::Notice;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
 use crate::message::{KeyUpdate, KeyUpdateRequest};
 use crate::record::{Seal, SealError};
@@ -79,6 +80,7 @@ impl Sender {
             })?;
         seal.seal(ContentType::HANDSHAKE, &message, 0, &mut self.records)?;
         seal.update()?;
+        self.observer.saw(Notice::KeyUpdateSent);
         if request_update == KeyUpdateRequest::NotRequested {
             self.key_updates.waits(self.records.waiting().len());
         }

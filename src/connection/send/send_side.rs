@@ -1,6 +1,7 @@
 //! [`SendSide`]: what receiving demands of the sending side.
 
 use crate::code_point::AlertDescription;
+use crate::connection::observer::Notice;
 use crate::connection::send::sender::Sender;
 use crate::error::Error;
 
@@ -44,6 +45,7 @@ impl SendSide for Sender {
     }
 
     fn fail(&mut self, error: Error) -> Error {
+        self.saw(Notice::Failed(&error));
         // RFC 9846, section 6: after an error alert nothing further is sent, not even what waits.
         if let Error::AlertReceived { .. } = error {
             self.discard();

@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::code_point::ContentType;
+use crate::connection::observer::{Notice, Observer};
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::connection::send::tickets::WaitingTickets;
 use crate::crypto::suite::Suite;
@@ -45,6 +46,8 @@ pub(crate) struct Sender {
     /// How many records of application data were sealed that the receiving side has not counted
     /// yet.
     pub(crate) sealed: usize,
+    /// Counts what is sent.
+    pub(crate) observer: Observer,
     /// A failure to seal for a sink, whose methods return nothing.
     failure: Option<SealError>,
 }
@@ -61,7 +64,7 @@ enum ChangeCipherSpec {
 }
 
 impl Sender {
-    pub(crate) fn new(is_client: bool) -> Self {
+    pub(crate) fn new(is_client: bool, observer: Observer) -> Self {
         Self {
             seal: Some(Seal::plaintext()),
             records: Output::default(),
@@ -76,6 +79,7 @@ impl Sender {
             corked: false,
             key_updates: PendingKeyUpdates::default(),
             sealed: 0,
+            observer,
             failure: None,
         }
     }
@@ -151,7 +155,16 @@ impl Sender {
 
     /// Sends the tickets that wait.
     pub(super) fn send_tickets(&mut self) -> Result<(), SealError> {
-        self.tickets.send(self.seal.as_mut(), &mut self.records)
+        let sent = self.tickets.send(self.seal.as_mut(), &mut self.records)?;
+        if sent > 0 {
+            self.saw(Notice::TicketsIssued(sent));
+        }
+        Ok(())
+    }
+
+    /// Reports what happened.
+    pub(crate) fn saw(&self, notice: Notice<'_>) {
+        self.observer.saw(notice);
     }
 
     /// Installs new keys, from the next message on.

@@ -21,6 +21,8 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct WaitingTickets {
     messages: Vec<u8>,
+    /// How many there are in `messages`.
+    count: u64,
     /// Since when they wait, on the monotonic clock.
     since: Option<Duration>,
 }
@@ -31,6 +33,7 @@ impl WaitingTickets {
         // Not more than that, because it may be held for long.
         self.messages.reserve_exact(message.len());
         self.messages.extend_from_slice(message);
+        self.count += 1;
     }
 
     /// Drops the tickets if they have waited for too long. `now` is monotonic, and is called only
@@ -48,18 +51,26 @@ impl WaitingTickets {
 
     /// Drops all tickets and frees their memory.
     pub(super) fn clear(&mut self) {
-        self.messages = Vec::new();
+        *self = Self::default();
     }
 
-    /// Seals all tickets into `out`, or drops them if nothing can be sent any more.
+    /// Seals all tickets into `out`, or drops them if nothing can be sent any more. Returns how
+    /// many it sealed.
     pub(super) fn send(
         &mut self,
         seal: Option<&mut Seal>,
         out: &mut Output,
-    ) -> Result<(), SealError> {
-        let messages = core::mem::take(&mut self.messages);
-        let Some(seal) = seal else { return Ok(()) };
-        let mut parts = messages.chunks(seal.max_fragment().max(1));
-        parts.try_for_each(|part| seal.seal(ContentType::HANDSHAKE, part, 0, out))
+    ) -> Result<u64, SealError> {
+        if self.messages.is_empty() {
+            return Ok(0);
+        }
+        let Self {
+            messages, count, ..
+        } = core::mem::take(self);
+        let Some(seal) = seal else { return Ok(0) };
+        for part in messages.chunks(seal.max_fragment().max(1)) {
+            seal.seal(ContentType::HANDSHAKE, part, 0, out)?;
+        }
+        Ok(count)
     }
 }

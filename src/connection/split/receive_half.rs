@@ -6,6 +6,9 @@
 //! is noted too, and so is the alert that somebody has to send at once; see
 //! [`Shared`](super::Shared).
 
+use std::io;
+
+use crate::connection::observer::Notice;
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
@@ -48,6 +51,11 @@ impl ReceiveHalf {
 
     pub(crate) fn consume(&mut self, count: usize) {
         self.receiver.records.deframer.consume(count);
+    }
+
+    /// Reports an error of the transport, which ends this direction.
+    pub(crate) fn transport_failed(&self, error: &io::Error) {
+        self.receiver.saw(Notice::TransportFailed(error));
     }
 
     /// Like [`Connection::process_into`](crate::Connection::process_into).

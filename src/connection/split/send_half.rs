@@ -5,8 +5,10 @@
 
 use core::ops::Deref;
 use core::time::Duration;
+use std::io;
 
 use crate::code_point::AlertDescription;
+use crate::connection::observer::Notice;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
 use crate::connection::split::notes::{ASKED, AWAITED, Notes};
@@ -148,6 +150,11 @@ impl SendHalf {
         if let Some(error) = notes.failure() {
             SendSide::fail(&mut self.sender, error.clone());
         }
+    }
+
+    /// Reports an error of the transport, which ends this direction.
+    pub(crate) fn transport_failed(&self, error: &io::Error) {
+        self.sender.saw(Notice::TransportFailed(error));
     }
 
     fn begin(&mut self, notes: &Notes<Error>) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use std::io::{self, BufRead, IoSlice, Read, Write};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::code_point::{CipherSuite, NamedGroup};
+use crate::counters::Stats;
 use crate::error::Error;
 use crate::handshake::EarlyData;
 use crate::identity::Peer;
@@ -123,6 +124,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
     /// Returns true if written data is gathered.
     pub fn is_corked(&self) -> bool {
         self.stream.is_corked()
+    }
+
+    /// Returns what this connection has sent and received until now.
+    pub fn stats(&self) -> Stats {
+        self.stream.stats()
     }
 
     /// Returns who the peer is: see [`Stream::peer`].

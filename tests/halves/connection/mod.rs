@@ -13,6 +13,18 @@ pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub(crate) use status::Status;
 
+pub(crate) mod observer {
+    use std::io;
+
+    use crate::error::Error;
+
+    /// What the halves report. Nobody counts it here.
+    pub(crate) enum Notice<'a> {
+        Failed(&'a Error),
+        TransportFailed(&'a io::Error),
+    }
+}
+
 pub(crate) mod sans_io {
     use super::receive::receiver::Receiver;
     use super::send::sender::Sender;

@@ -5,6 +5,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use crate::code_point::AlertDescription;
+use crate::connection::observer::Notice;
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::message::KeyUpdateRequest;
 use crate::record::SealError;
@@ -47,6 +48,8 @@ impl Sender {
     }
 
     pub(crate) fn rest(&mut self) {}
+
+    pub(crate) fn saw(&self, _: Notice<'_>) {}
 
     pub(crate) fn discard(&mut self) {
         self.records.clear();
