@@ -135,7 +135,7 @@ examples:
     cargo run --locked --release --example remote_signer
     cargo run --locked --release --features tokio --example async_echo
 
-# Tests fleeting in applications, a package of its own: HTTP, gRPC, databases, brokers
+# Tests fleeting in applications, a package of its own: HTTP, gRPC, databases, brokers, the tunnel
 apps:
     cargo clippy --locked --package apps --all-targets -- -D warnings
     cargo test --locked --package apps
