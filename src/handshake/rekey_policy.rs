@@ -4,11 +4,17 @@ use core::time::Duration;
 
 use crate::record::KeyUse;
 
+/// By how much at least a peer may exceed this policy's limits before it is asked: by the record
+/// that crosses the limit, and by a server's tickets.
+const PEER_RECORDS: u64 = 16;
+const PEER_BYTES: u64 = 1 << 15;
+
 /// How much one key may protect, and for how long, before it is renewed.
 ///
 /// A key is renewed when the first of three limits is reached. This side renews the key that it
-/// sends under. If the peer goes on past one and a half times a limit, this side asks it to renew
-/// its key. Nobody waits for a renewal, and the application does not notice it.
+/// sends under. If the peer goes on past one and a half times a limit (and 16 records or 32 KiB past
+/// it), this side asks it to renew its key. Nobody waits for a renewal, and the application does not
+/// notice it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -140,10 +146,10 @@ impl RekeyPolicy {
     /// Returns the limits past which a peer is asked for a new key: one and a half times these, so
     /// that a peer with the same policy is never asked.
     pub(crate) fn for_peer(self) -> Self {
-        let half_more = |limit: u64| limit.saturating_add(limit / 2);
+        let half_more = |limit: u64, least: u64| limit.saturating_add(least.max(limit / 2));
         Self {
-            records: half_more(self.records),
-            bytes: half_more(self.bytes),
+            records: half_more(self.records, PEER_RECORDS),
+            bytes: half_more(self.bytes, PEER_BYTES),
             age: self.age.saturating_add(self.age / 2),
             ..self
         }

@@ -328,14 +328,18 @@ fn while_data_is_gathered() {
 /// renewed by the same message.
 #[test]
 fn the_peer_is_asked() {
-    for (policy, length) in [
-        (RekeyPolicy::never().records(10), 1),
-        (RekeyPolicy::never().bytes(100), 9),
+    let never = RekeyPolicy::never();
+    for (policy, length, count) in [
+        (never.records(100), 1, 150),
+        (never.bytes(100_000), 99, 1500),
+        // Small limits are exceeded by tickets, and by the record that crosses the limit.
+        (never.records(10), 1, 10 + 16),
+        (never.bytes(32), 99, 328),
     ] {
         for mut puppet in both(policy) {
             for round in 0..5 {
                 let now = round * 10_000_000;
-                for _ in 0..14 {
+                for _ in 1..count {
                     puppet.sends_at(now, length);
                     puppet.hears_nothing();
                 }
@@ -382,14 +386,14 @@ fn the_peer_is_asked_now_and_then() {
             start += 1_000_000;
             for round in 0..8 {
                 let now = start + round * 1000;
-                for _ in 0..2 {
+                for _ in 1..18 {
                     puppet.sends_at(now, 1);
                     puppet.hears_nothing();
                 }
                 puppet.sends_at(now, 1);
                 puppet.hear_update(1);
                 puppet.update(0);
-                for _ in 0..10 {
+                for _ in 0..20 {
                     puppet.sends_at(now + 999, 1);
                     puppet.hears_nothing();
                 }
@@ -412,8 +416,9 @@ fn the_peer_is_asked_now_and_then() {
 #[test]
 fn a_request_and_an_answer() {
     for mut puppet in both(RekeyPolicy::never().records(2)) {
-        puppet.sends_at(0, 1);
-        puppet.sends_at(0, 1);
+        for _ in 1..18 {
+            puppet.sends_at(0, 1);
+        }
         let bytes = [
             puppet.record(APPLICATION_DATA, b"x"),
             puppet.take_update(1),
