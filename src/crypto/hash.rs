@@ -1,4 +1,5 @@
-//! SHA-256 and SHA-384 for the transcript: updated step by step, and read at any point.
+//! SHA-256 and SHA-384 for the transcript: updated step by step, and read at any point. The SHA-2
+//! family for one string.
 
 use core::fmt;
 
@@ -35,20 +36,23 @@ impl HashAlgorithm {
     }
 }
 
-/// Returns the SHA-256 of one string, for digests whose length does not depend on the cipher suite:
-/// our own, and channel bindings, as the next three.
+/// Returns the SHA-256 of one string, for digests that do not depend on the cipher suite: our own,
+/// and channel bindings.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
+/// Returns the SHA-224 of one string.
 pub(crate) fn sha224(bytes: &[u8]) -> [u8; 28] {
     sha2::Sha224::digest(bytes).into()
 }
 
+/// Returns the SHA-384 of one string.
 pub(crate) fn sha384(bytes: &[u8]) -> [u8; 48] {
     sha2::Sha384::digest(bytes).into()
 }
 
+/// Returns the SHA-512 of one string.
 pub(crate) fn sha512(bytes: &[u8]) -> [u8; 64] {
     sha2::Sha512::digest(bytes).into()
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use fleeting::{
     AlertDescription, Authority, CertificateError, CipherSuite, Client, ClientAuth, ConfigError,
     Error, ExternalPsk, Fault, Handshake, Identity, NameError, NamedGroup, Progress, PskNames,
-    Question, Server, Stream, Trust,
+    Question, Server, Stream, TicketKeys, Trust,
 };
 
 use crate::pipe::{End, wide_pipe};
@@ -147,52 +147,62 @@ fn exported_keys_are_the_same_on_both_sides() {
     );
 }
 
-/// Returns a server whose Ed25519 key is certified by an ECDSA authority with SHA-384, and the hash
-/// of that certificate by `openssl dgst -sha384`.
-fn certified_with_ecdsa() -> (Identity, String) {
+/// Returns a server with a certificate that openssl made for its Ed25519 key, and the hash of that
+/// certificate by `openssl dgst`.
+fn certified_by_openssl(certificate: &str) -> (Identity, String) {
     let vectors = include_str!("../vectors/certificates.txt");
     let find = |name: &str| {
         let start = format!("\n= {name}\n");
-        vectors
-            .split_once(&start)
-            .unwrap()
-            .1
-            .split("\n= ")
-            .next()
-            .unwrap()
+        let (_, rest) = vectors.split_once(&start).unwrap();
+        rest.split("\n= ").next().unwrap()
     };
-    let identity = Identity::from_pem(find("leaf-ec-sha384"), find("leaf-key")).unwrap();
-    let mut end_points = find("end-points").lines();
-    let end_point = end_points.find_map(|line| line.strip_prefix("leaf-ec-sha384 "));
-    (identity, end_point.unwrap().to_owned())
+    let identity = Identity::from_pem(find(certificate), find("leaf-key")).unwrap();
+    let hash = find("end-points").lines().find_map(|line| {
+        let (name, hash) = line.split_once(' ').unwrap();
+        (name == certificate).then(|| hash.to_owned())
+    });
+    (identity, hash.unwrap())
+}
+
+fn end_point(side: &Stream<End>) -> String {
+    let end_point = side.server_end_point().unwrap();
+    end_point.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
 fn the_end_point_is_the_hash_of_the_servers_certificate() {
-    let (identity, expected) = certified_with_ecdsa();
-    let server = Server::builder()
-        .identity(identity.clone())
-        .build()
-        .unwrap();
+    let keys = TicketKeys::rotating();
+    let server = |identity| {
+        let server = Server::builder().identity(identity);
+        server.ticket_keys(keys.clone()).build().unwrap()
+    };
+    let (identity, expected) = certified_by_openssl("leaf-ec-sha384");
     let client = Client::builder()
         .trust(Trust::key_for(NAME, identity.public_key()))
         .build()
         .unwrap();
+    let first = server(identity);
     for resumed in [false, true] {
-        let (a, b) = both(&client, NAME, &server);
+        let (a, b) = both(&client, NAME, &first);
         assert_eq!((a.resumed(), b.resumed()), (resumed, resumed));
-        for side in [&a, &b] {
-            let end_point = side.server_end_point().unwrap();
-            let hex: String = end_point.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(hex, expected);
-        }
+        assert_eq!(
+            (end_point(&a), end_point(&b)),
+            (expected.clone(), expected.clone())
+        );
     }
+
+    // A resumed connection shows no certificate. The client knows the old one, and the server the
+    // new one.
+    let (renewed, new) = certified_by_openssl("leaf-rsa-sha256");
+    let (a, b) = both(&client, NAME, &server(renewed));
+    assert!(a.resumed() && b.resumed());
+    assert_eq!((end_point(&a), end_point(&b)), (expected, new));
 }
 
 #[test]
 fn without_a_certificate_or_a_hash_there_is_no_end_point() {
     // The client's certificate has a hash. That must not matter.
-    let (hashed, _) = certified_with_ecdsa();
+    let (hashed, _) = certified_by_openssl("leaf-ec-sha384");
     let authority = authority();
     let raw = Identity::generate().unwrap();
     let pinned = |identity: &Identity| Trust::key_for(NAME, identity.public_key());
