@@ -9,6 +9,10 @@ use crate::handshake::{Negotiated, Question};
 
 /// Something that happened to a connection.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(feature = "tracing"),
+    expect(dead_code, reason = "some fields are for events alone")
+)]
 pub(crate) enum Notice<'a> {
     /// The application is asked.
     Asked(Question),

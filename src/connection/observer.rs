@@ -12,7 +12,7 @@ use crate::code_point::AlertDescription;
 use crate::connection::notice::Notice;
 #[cfg(feature = "tracing")]
 use crate::connection::trace::Trace;
-use crate::counters::{Counters, Direction, Stats, Tally, Totals};
+use crate::counters::{Counters, Direction, Flow, Stats, Tally, Totals};
 use crate::error::{Error, Side};
 use crate::handshake::{EarlyData, Negotiated};
 use crate::identity::ServerName;
@@ -61,6 +61,17 @@ impl Observer {
         }))
     }
 
+    /// Returns one that has nothing to report, not even its end.
+    pub(crate) fn idle() -> Self {
+        Self(Arc::new(Shared {
+            side: Side::Server,
+            tally: Tally::begin(None),
+            phase: AtomicU8::new(FAILED),
+            #[cfg(feature = "tracing")]
+            trace: Arc::new(Trace::none()),
+        }))
+    }
+
     /// Returns the observer of the same connection from when its configuration is chosen, which
     /// counts it from then on.
     pub(crate) fn chosen(&self, server: &Server) -> Self {
@@ -96,56 +107,53 @@ impl Observer {
 
     /// Reports what happened.
     pub(crate) fn saw(&self, notice: Notice<'_>) {
-        let Shared {
-            side, tally, phase, ..
-        } = &*self.0;
-        match notice {
-            Notice::Asked(_) | Notice::Answered(_) => {}
-            Notice::Connected(negotiated, _) => {
-                phase.store(CONNECTED, Ordering::Relaxed);
-                tally.count(|counters| connected(counters, negotiated, *side));
-            }
-            Notice::Failed(error) => match phase.swap(FAILED, Ordering::Relaxed) {
-                HANDSHAKE => {
-                    tally.count(|counters| *handshake_failure(counters, error) += 1);
-                    #[cfg(feature = "tracing")]
-                    return self.0.trace.handshake_failed(error);
-                }
-                CONNECTED => tally.count(|counters| match error {
-                    Error::Truncated => counters.connections_truncated += 1,
-                    _ => counters.connections_failed += 1,
-                }),
-                _ => return,
-            },
+        let phase = &self.0.phase;
+        let before = match notice {
+            Notice::Connected(..) => phase.swap(CONNECTED, Ordering::Relaxed),
+            Notice::Failed(_) => phase.swap(FAILED, Ordering::Relaxed),
             Notice::TransportFailed(error) if is_pause(error) => return,
-            Notice::TransportFailed(_) => {
-                // In the handshake it is one of the reasons why that fails.
-                let connected =
-                    phase.compare_exchange(CONNECTED, FAILED, Ordering::Relaxed, Ordering::Relaxed);
-                if connected.is_err() {
-                    return;
-                }
-                tally.count(|counters| counters.connections_failed += 1);
-            }
-            Notice::Closed => tally.count(|counters| counters.connections_closed += 1),
-            Notice::TicketOffered => tally.count(|counters| counters.tickets_used += 1),
-            Notice::TicketReceived => tally.count(|counters| counters.tickets_received += 1),
-            Notice::TicketsIssued(count) => {
-                tally.count(|counters| counters.tickets_issued += count);
-            }
-            Notice::ReplayRefused => tally.count(|counters| counters.replays_refused += 1),
-            Notice::KeyUpdateSent => tally.flow.sent.key_update(),
-            Notice::KeyUpdateReceived => tally.flow.received.key_update(),
-            Notice::AlertSent(alert) if is_error(alert) => {
-                tally.count(|counters| counters.alerts_sent += 1);
-            }
-            Notice::AlertReceived(alert) if is_error(alert) => {
-                tally.count(|counters| counters.alerts_received += 1);
-            }
-            Notice::AlertSent(_) | Notice::AlertReceived(_) => {}
+            // In the handshake it is one of the reasons why that fails.
+            Notice::TransportFailed(_) => phase
+                .compare_exchange(CONNECTED, FAILED, Ordering::Relaxed, Ordering::Relaxed)
+                .unwrap_or(FAILED),
+            _ => CONNECTED,
+        };
+        // Only the first failure counts.
+        if before == FAILED {
+            return;
         }
+        let in_handshake = before == HANDSHAKE;
+        self.0.count(notice, in_handshake);
         #[cfg(feature = "tracing")]
-        self.0.trace.notice(notice);
+        self.0.trace.notice(notice, in_handshake);
+    }
+}
+
+impl Shared {
+    fn count(&self, notice: Notice<'_>, in_handshake: bool) {
+        let Flow { sent, received, .. } = &*self.tally.flow;
+        let count = |count: &dyn Fn(&mut Counters)| self.tally.count(count);
+        match notice {
+            Notice::Connected(negotiated, _) => count(&|c| connected(c, negotiated, self.side)),
+            Notice::Failed(error) if in_handshake => count(&|c| *handshake_failure(c, error) += 1),
+            Notice::Failed(Error::Truncated) => count(&|c| c.connections_truncated += 1),
+            Notice::Failed(_) | Notice::TransportFailed(_) => {
+                count(&|c| c.connections_failed += 1);
+            }
+            Notice::Closed => count(&|c| c.connections_closed += 1),
+            Notice::TicketOffered => count(&|c| c.tickets_used += 1),
+            Notice::TicketReceived => count(&|c| c.tickets_received += 1),
+            Notice::TicketsIssued(many) => count(&|c| c.tickets_issued += many),
+            Notice::ReplayRefused => count(&|c| c.replays_refused += 1),
+            Notice::KeyUpdateSent => sent.key_update(),
+            Notice::KeyUpdateReceived => received.key_update(),
+            Notice::AlertSent(alert) if is_error(alert) => count(&|c| c.alerts_sent += 1),
+            Notice::AlertReceived(alert) if is_error(alert) => count(&|c| c.alerts_received += 1),
+            Notice::AlertSent(_)
+            | Notice::AlertReceived(_)
+            | Notice::Asked(_)
+            | Notice::Answered(_) => {}
+        }
     }
 }
 

@@ -76,7 +76,15 @@ impl Trace {
         trace
     }
 
-    pub(super) fn notice(&self, notice: Notice<'_>) {
+    /// Returns one without a span.
+    pub(super) fn none() -> Self {
+        Self {
+            span: Span::none(),
+            side: Side::Server,
+        }
+    }
+
+    pub(super) fn notice(&self, notice: Notice<'_>, in_handshake: bool) {
         match notice {
             Notice::Asked(question) => {
                 event!(self, DEBUG, question = question.name(), "question asked");
@@ -101,6 +109,13 @@ impl Trace {
                 event!(self, DEBUG, alert = alert.to_string(), "alert received");
             }
             Notice::Closed => event!(self, DEBUG, "closed"),
+            Notice::Failed(Error::Closed) if in_handshake => self.abandoned(),
+            Notice::Failed(error) if in_handshake => failure!(
+                self,
+                error = text(error),
+                alert = error.alert().map(|alert| alert.to_string()),
+                "handshake failed"
+            ),
             Notice::Failed(Error::Truncated) => failure!(self, "truncated"),
             Notice::Failed(error) => failure!(
                 self,
@@ -112,19 +127,6 @@ impl Trace {
                 failure!(self, error = text(error), "transport failed");
             }
         }
-    }
-
-    /// The handshake has failed.
-    pub(super) fn handshake_failed(&self, error: &Error) {
-        if let Error::Closed = error {
-            return self.abandoned();
-        }
-        failure!(
-            self,
-            error = text(error),
-            alert = error.alert().map(|alert| alert.to_string()),
-            "handshake failed"
-        );
     }
 
     /// The application gave the handshake up.

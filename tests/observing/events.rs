@@ -426,6 +426,9 @@ fn split_halves_on_two_threads() {
     ] {
         assert!(events.iter().any(|event| event == expected), "{events:?}");
     }
+    // Splitting begins nothing.
+    assert_eq!(text.matches("handshake begun").count(), 1, "{text}");
+    assert_eq!(text.matches("abandoned").count(), 0, "{text}");
 }
 
 #[test]
@@ -495,5 +498,7 @@ mod tokio {
         for line in text.lines() {
             assert!(line.contains("tls{side="), "{line}");
         }
+        assert_eq!(text.matches("handshake begun").count(), 2, "{text}");
+        assert_eq!(text.matches("abandoned").count(), 0, "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! What the applications share.
 
 pub mod listener;
+pub mod metrics;
 pub mod mqtt;
 pub mod pki;
 pub mod postgres;

@@ -149,6 +149,18 @@ impl Connection {
         }
     }
 
+    /// Returns a connection that stands where one was moved out. Nobody uses it, so nothing is
+    /// counted or traced.
+    pub(crate) fn vacant(now: Now) -> Self {
+        Self::new(
+            Machine::Failed,
+            RecordReceiver::new(false),
+            Observer::idle(),
+            Limits::default(),
+            now,
+        )
+    }
+
     pub(crate) fn server(server: Option<&Server>, now: Now) -> Self {
         let limits = server
             .map(|server| Limits::from(&server.config.settings))
