@@ -23,7 +23,7 @@ clippy:
 
 # Builds the documentation; a broken link is an error
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features hyper
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features hyper,tracing
 
 # Runs all tests that need only Rust and its linker
 test *args:
@@ -55,6 +55,11 @@ tokio:
     cargo test --locked --features tokio --test tokio --test halves
     cargo test --locked --features hyper --doc tokio
 
+# Tests what operators see: counters, and with the feature `tracing` spans and events
+observing:
+    cargo test --locked --features tracing,tokio --test observing
+    cargo test --locked --features tracing --lib -- testing:: connection::trace
+
 # Like `test`, but optimized: overflow checks and debug assertions are off
 test-release *args:
     cargo test --locked --release {{args}}
@@ -71,7 +76,7 @@ no-default-features *args:
 # dependencies are on.
 # Lints every combination of the features; runs the unit tests with none, and with `accelerate` alone
 features:
-    for features in "" accelerate authority secp256r1 tokio hyper accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
+    for features in "" accelerate authority secp256r1 tokio hyper tracing accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
         echo "features: $features"; \
         cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings; \
         cargo clippy --locked --all-targets --no-default-features --features "$features" -- -D warnings; \

@@ -14,6 +14,7 @@
 
 mod limits;
 mod machine;
+mod notice;
 mod observer;
 mod receive;
 mod sans_io;
@@ -23,6 +24,8 @@ mod split;
 mod status;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tracing")]
+mod trace;
 
 use crate::client::Client;
 use crate::crypto::random::Rng;

@@ -1,4 +1,4 @@
-//! [`Observer`]: the one place where what happens to a connection is counted.
+//! [`Observer`]: the one place where what happens to a connection is counted, and traced.
 //!
 //! Both sides of a connection hold it, also when they are split. What they report is a [`Notice`],
 //! and each is reported in one place. Records are counted by a call of their own, because there are
@@ -7,39 +7,17 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::client::Client;
 use crate::code_point::AlertDescription;
-use crate::counters::{Counters, Direction, Stats, Tally, Totals};
+use crate::connection::notice::Notice;
+#[cfg(feature = "tracing")]
+use crate::connection::trace::Trace;
+use crate::counters::{Counters, Direction, Flow, Stats, Tally, Totals};
 use crate::error::{Error, Side};
 use crate::handshake::{EarlyData, Negotiated};
+use crate::identity::ServerName;
+use crate::server::Server;
 use crate::sync::{AtomicU8, Ordering};
-
-/// Something that happened to a connection.
-#[derive(Clone, Copy)]
-pub(crate) enum Notice<'a> {
-    /// The handshake is complete.
-    Connected(&'a Negotiated),
-    /// The connection has failed, or was canceled in the handshake. Only the first counts.
-    Failed(&'a Error),
-    /// A call of the transport has failed. After the handshake this ends one direction; that the
-    /// transport is not ready means nothing.
-    TransportFailed(&'a io::Error),
-    /// The peer sends no more: it sent close_notify after the handshake.
-    Closed,
-    /// A client offers a ticket.
-    TicketOffered,
-    /// A client received a ticket.
-    TicketReceived,
-    /// A server sent this many tickets.
-    TicketsIssued(u64),
-    /// A server rejects early data because it was seen before.
-    ReplayRefused,
-    /// This side renewed its key.
-    KeyUpdateSent,
-    /// The peer renewed its key.
-    KeyUpdateReceived,
-    AlertSent(AlertDescription),
-    AlertReceived(AlertDescription),
-}
 
 /// What both sides of a connection report to.
 #[derive(Clone)]
@@ -49,6 +27,8 @@ struct Shared {
     side: Side,
     tally: Tally,
     phase: AtomicU8,
+    #[cfg(feature = "tracing")]
+    trace: Arc<Trace>,
 }
 
 /// In handshake.
@@ -59,12 +39,50 @@ const CONNECTED: u8 = 1;
 const FAILED: u8 = 2;
 
 impl Observer {
-    /// Begins with a connection of this side, which `totals` counts.
-    pub(crate) fn begin(side: Side, totals: Option<&Arc<Totals>>) -> Self {
+    /// Begins with a client's connection to the server called `name`.
+    pub(crate) fn client(client: &Client, name: Option<&ServerName>) -> Self {
+        Self::begin(Side::Client, Some(&client.totals), name)
+    }
+
+    /// Begins with a server's connection. Without a configuration, nothing is counted yet.
+    pub(crate) fn server(server: Option<&Server>) -> Self {
+        Self::begin(Side::Server, server.map(|server| &server.totals), None)
+    }
+
+    fn begin(side: Side, totals: Option<&Arc<Totals>>, name: Option<&ServerName>) -> Self {
+        #[cfg(not(feature = "tracing"))]
+        let _ = name;
         Self(Arc::new(Shared {
             side,
             tally: Tally::begin(totals),
             phase: AtomicU8::new(HANDSHAKE),
+            #[cfg(feature = "tracing")]
+            trace: Arc::new(Trace::begin(side, name)),
+        }))
+    }
+
+    /// Returns one that has nothing to report, not even its end.
+    pub(crate) fn idle() -> Self {
+        Self(Arc::new(Shared {
+            side: Side::Server,
+            tally: Tally::begin(None),
+            phase: AtomicU8::new(FAILED),
+            #[cfg(feature = "tracing")]
+            trace: Arc::new(Trace::none()),
+        }))
+    }
+
+    /// Returns the observer of the same connection from when its configuration is chosen, which
+    /// counts it from then on.
+    pub(crate) fn chosen(&self, server: &Server) -> Self {
+        // What replaces it will say how the handshake ends.
+        self.0.phase.store(FAILED, Ordering::Relaxed);
+        Self(Arc::new(Shared {
+            side: Side::Server,
+            tally: Tally::begin(Some(&server.totals)),
+            phase: AtomicU8::new(HANDSHAKE),
+            #[cfg(feature = "tracing")]
+            trace: self.0.trace.clone(),
         }))
     }
 
@@ -89,45 +107,52 @@ impl Observer {
 
     /// Reports what happened.
     pub(crate) fn saw(&self, notice: Notice<'_>) {
-        let Shared { side, tally, phase } = &*self.0;
+        let phase = &self.0.phase;
+        let before = match notice {
+            Notice::Connected(..) => phase.swap(CONNECTED, Ordering::Relaxed),
+            Notice::Failed(_) => phase.swap(FAILED, Ordering::Relaxed),
+            Notice::TransportFailed(error) if is_pause(error) => return,
+            // In the handshake it is one of the reasons why that fails.
+            Notice::TransportFailed(_) => phase
+                .compare_exchange(CONNECTED, FAILED, Ordering::Relaxed, Ordering::Relaxed)
+                .unwrap_or(FAILED),
+            _ => CONNECTED,
+        };
+        // Only the first failure counts.
+        if before == FAILED {
+            return;
+        }
+        let in_handshake = before == HANDSHAKE;
+        self.0.count(notice, in_handshake);
+        #[cfg(feature = "tracing")]
+        self.0.trace.notice(notice, in_handshake);
+    }
+}
+
+impl Shared {
+    fn count(&self, notice: Notice<'_>, in_handshake: bool) {
+        let Flow { sent, received, .. } = &*self.tally.flow;
+        let count = |count: &dyn Fn(&mut Counters)| self.tally.count(count);
         match notice {
-            Notice::Connected(negotiated) => {
-                phase.store(CONNECTED, Ordering::Relaxed);
-                tally.count(|counters| connected(counters, negotiated, *side));
+            Notice::Connected(negotiated, _) => count(&|c| connected(c, negotiated, self.side)),
+            Notice::Failed(error) if in_handshake => count(&|c| *handshake_failure(c, error) += 1),
+            Notice::Failed(Error::Truncated) => count(&|c| c.connections_truncated += 1),
+            Notice::Failed(_) | Notice::TransportFailed(_) => {
+                count(&|c| c.connections_failed += 1);
             }
-            Notice::Failed(error) => match phase.swap(FAILED, Ordering::Relaxed) {
-                HANDSHAKE => tally.count(|counters| *handshake_failure(counters, error) += 1),
-                CONNECTED => tally.count(|counters| match error {
-                    Error::Truncated => counters.connections_truncated += 1,
-                    _ => counters.connections_failed += 1,
-                }),
-                _ => {}
-            },
-            Notice::TransportFailed(error) if is_pause(error) => {}
-            Notice::TransportFailed(_) => {
-                // In the handshake it is one of the reasons why that fails.
-                let connected =
-                    phase.compare_exchange(CONNECTED, FAILED, Ordering::Relaxed, Ordering::Relaxed);
-                if connected.is_ok() {
-                    tally.count(|counters| counters.connections_failed += 1);
-                }
-            }
-            Notice::Closed => tally.count(|counters| counters.connections_closed += 1),
-            Notice::TicketOffered => tally.count(|counters| counters.tickets_used += 1),
-            Notice::TicketReceived => tally.count(|counters| counters.tickets_received += 1),
-            Notice::TicketsIssued(count) => {
-                tally.count(|counters| counters.tickets_issued += count);
-            }
-            Notice::ReplayRefused => tally.count(|counters| counters.replays_refused += 1),
-            Notice::KeyUpdateSent => tally.flow.sent.key_update(),
-            Notice::KeyUpdateReceived => tally.flow.received.key_update(),
-            Notice::AlertSent(alert) if is_error(alert) => {
-                tally.count(|counters| counters.alerts_sent += 1);
-            }
-            Notice::AlertReceived(alert) if is_error(alert) => {
-                tally.count(|counters| counters.alerts_received += 1);
-            }
-            Notice::AlertSent(_) | Notice::AlertReceived(_) => {}
+            Notice::Closed => count(&|c| c.connections_closed += 1),
+            Notice::TicketOffered => count(&|c| c.tickets_used += 1),
+            Notice::TicketReceived => count(&|c| c.tickets_received += 1),
+            Notice::TicketsIssued(many) => count(&|c| c.tickets_issued += many),
+            Notice::ReplayRefused => count(&|c| c.replays_refused += 1),
+            Notice::KeyUpdateSent => sent.key_update(),
+            Notice::KeyUpdateReceived => received.key_update(),
+            Notice::AlertSent(alert) if is_error(alert) => count(&|c| c.alerts_sent += 1),
+            Notice::AlertReceived(alert) if is_error(alert) => count(&|c| c.alerts_received += 1),
+            Notice::AlertSent(_)
+            | Notice::AlertReceived(_)
+            | Notice::Asked(_)
+            | Notice::Answered(_) => {}
         }
     }
 }
@@ -137,6 +162,8 @@ impl Drop for Shared {
         if *self.phase.get_mut() == HANDSHAKE {
             self.tally
                 .count(|counters| counters.handshakes_abandoned += 1);
+            #[cfg(feature = "tracing")]
+            self.trace.abandoned();
         }
     }
 }

@@ -4,7 +4,7 @@
 //! until the step has returned, because the receiver still holds the message that the step works
 //! on.
 
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::sender::Sender;
 use crate::crypto::suite::Suite;
 use crate::handshake::{Established, Event, Sink, SkipMode};

@@ -57,6 +57,8 @@ pub use authority::{
     Authority, AuthorityBuilder, CertificateBuilder, CertificationRequest, RevocationListBuilder,
 };
 pub use certificate_info::CertificateInfo;
+#[cfg(feature = "tracing")]
+pub(crate) use distinguished_name::plain;
 pub use own::{Identity, Signer};
 pub use peer::Peer;
 #[allow(unused_imports)] // until the floors above exist

@@ -382,7 +382,7 @@ impl<S: Read + Write> Stream<S> {
             return Err(error.clone().into());
         }
         let io = self.io.take().split()?;
-        let connection = std::mem::replace(&mut self.connection, Connection::undecided(self.now));
+        let connection = std::mem::replace(&mut self.connection, Connection::vacant(self.now));
         let early_data = std::mem::take(&mut self.early_data);
         Ok(split::halves(
             io,

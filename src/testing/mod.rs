@@ -8,3 +8,5 @@ pub(crate) mod memory;
 mod remains;
 pub(crate) mod rfc8448;
 mod shown;
+#[cfg(feature = "tracing")]
+mod traced;

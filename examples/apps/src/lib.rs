@@ -1,5 +1,6 @@
 //! What the applications share.
 
 pub mod listener;
+pub mod metrics;
 pub mod pki;
 pub mod rpc;

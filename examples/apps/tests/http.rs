@@ -3,13 +3,14 @@
 mod support;
 
 use apps::listener::Listener;
-use apps::pki;
 use apps::rpc::{self, Greeter};
+use apps::{metrics, pki};
 use fleeting::HyperConnector;
 use hyper::body::Bytes;
 use hyper::{Method, Version};
 use support::{Folder, request, requests, serve};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::{Endpoint, Server};
 
 #[tokio::test]
@@ -80,6 +81,39 @@ async fn a_server_that_is_not_trusted_gets_no_request() {
             .contains("a signature on its path is wrong"),
         "{cause}"
     );
+}
+
+/// Over plain HTTP, as Prometheus asks.
+#[tokio::test]
+async fn counters_are_served() {
+    let folder = Folder::new("metrics");
+    let client = pki::client(&folder.0, &["h2"]).unwrap();
+    let counted = client.clone();
+    let routes = metrics::routes(move || {
+        metrics::prometheus(&[(&[("role", "client")], counted.counters())])
+    });
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = plain.local_addr().unwrap();
+    tokio::spawn(axum::serve(plain, routes).into_future());
+
+    let port = serve(&folder, &["h2"]).await.port();
+    let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let tls = client.connect_async("localhost", tcp).await.unwrap();
+    let mut metrics = TcpStream::connect(address).await.unwrap();
+    let ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    metrics.write_all(ask).await.unwrap();
+    let mut answer = String::new();
+    metrics.read_to_string(&mut answer).await.unwrap();
+    let answer = answer.to_ascii_lowercase();
+    for expected in [
+        "http/1.1 200 ok\r\n",
+        "\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n",
+        "\nfleeting_handshakes_completed_total{role=\"client\",kind=\"full\"} 1\n",
+        "\nfleeting_connections_open{role=\"client\"} 1\n",
+    ] {
+        assert!(answer.contains(expected), "{answer}");
+    }
+    drop(tls);
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use crate::client;
 use crate::code_point::{AlertDescription, ContentType, HandshakeType};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
-use crate::connection::observer::{Notice, Observer};
+use crate::connection::notice::Notice;
+use crate::connection::observer::Observer;
 use crate::connection::receive::caller_buffer::CallerBuffer;
 use crate::connection::receive::flood_limit::FloodLimit;
 use crate::connection::receive::record_receiver::{Received, RecordReceiver};
@@ -274,7 +275,7 @@ impl Receiver {
             if header.message_type == HandshakeType::NEW_SESSION_TICKET {
                 self.saw(Notice::TicketReceived);
             }
-            self.apply(decided, send_side)?;
+            self.apply(decided, now, send_side)?;
         }
         Ok(())
     }
@@ -283,6 +284,7 @@ impl Receiver {
     pub(crate) fn apply(
         &mut self,
         decided: Decided,
+        now: Now,
         send_side: &mut impl SendSide,
     ) -> Result<(), Error> {
         let state = self.machine.state_name();
@@ -325,13 +327,17 @@ impl Receiver {
             self.records.skip_early_data(mode, budget);
         }
         if let Some(established) = decided.connected {
-            self.saw(Notice::Connected(&established.negotiated));
+            let duration = now.monotonic.saturating_sub(self.began);
+            self.saw(Notice::Connected(&established.negotiated, duration));
             self.established = Some(established);
             self.records.deframer.connected();
         }
         // RFC 9846, section 5: a ChangeCipherSpec may come "after the first ClientHello message ...
         // and before the peer's Finished message".
         self.records.in_handshake = self.is_handshaking();
+        if let Some(question) = self.machine.question() {
+            self.saw(Notice::Asked(question));
+        }
         Ok(())
     }
 

@@ -2,11 +2,11 @@
 
 use crate::code_point::AlertDescription;
 use crate::connection::machine::Machine;
-use crate::connection::observer::Observer;
+use crate::connection::notice::Notice;
 use crate::connection::sans_io::connection::Connection;
 use crate::connection::sink::{ConnectionSink, Decided};
 use crate::crypto::random::Rng;
-use crate::error::{Error, Fault, Side};
+use crate::error::{Error, Fault};
 use crate::handshake::{Answer, Context, Question};
 use crate::server::{ClientHello, Server};
 use crate::session::ReplayEntry;
@@ -41,7 +41,7 @@ impl Connection {
     pub fn choose(&mut self, server: &Server, now: Now, rng: &mut Rng<'_>) -> Result<(), Error> {
         if self.receiver.machine.question() == Some(Question::Configuration) {
             // From here on, this configuration counts what happens.
-            let observer = Observer::begin(Side::Server, Some(&server.totals));
+            let observer = self.receiver.observer.chosen(server);
             self.receiver.observer = observer.clone();
             self.sender.observer = observer;
         }
@@ -99,6 +99,7 @@ impl Connection {
             return Err(self.fail(Error::HandshakeTimeout));
         }
         let state = self.receiver.machine.state_name();
+        let question = self.receiver.machine.question();
         let mut sink = ConnectionSink {
             sender: Some(&mut self.sender),
             decided: Decided::default(),
@@ -113,6 +114,9 @@ impl Connection {
             },
         );
         let decided = sink.decided;
+        if let (Ok(_), Some(question)) = (&result, question) {
+            self.receiver.saw(Notice::Answered(question));
+        }
         let applied = match result {
             Err(machine) => {
                 self.receiver.machine = machine;
@@ -120,7 +124,7 @@ impl Connection {
             }
             Ok(Ok(machine)) => {
                 self.receiver.machine = machine;
-                self.receiver.apply(decided, &mut self.sender)
+                self.receiver.apply(decided, now, &mut self.sender)
             }
             Ok(Err(fault)) => Err(fault.in_state(state)),
         };

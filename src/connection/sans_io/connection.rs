@@ -7,7 +7,8 @@ use std::io;
 use crate::client::{self, Client};
 use crate::connection::limits::Limits;
 use crate::connection::machine::Machine;
-use crate::connection::observer::{Notice, Observer};
+use crate::connection::notice::Notice;
+use crate::connection::observer::Observer;
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::receive::record_receiver::RecordReceiver;
 use crate::connection::send::sender::Sender;
@@ -107,7 +108,7 @@ impl Connection {
         now: Now,
         rng: &mut Rng<'_>,
     ) -> Result<Self, Error> {
-        let observer = Observer::begin(Side::Client, Some(&client.totals));
+        let observer = Observer::client(client, name.as_ref());
         let mut connection = Self::new(
             Machine::Failed,
             RecordReceiver::new(true),
@@ -146,12 +147,24 @@ impl Connection {
         }
     }
 
+    /// Returns a connection that stands where one was moved out. Nobody uses it, so nothing is
+    /// counted or traced.
+    pub(crate) fn vacant(now: Now) -> Self {
+        Self::new(
+            Machine::Failed,
+            RecordReceiver::new(false),
+            Observer::idle(),
+            Limits::default(),
+            now,
+        )
+    }
+
     pub(crate) fn server(server: Option<&Server>, now: Now) -> Self {
         let limits = server
             .map(|server| Limits::from(&server.config.settings))
             .unwrap_or_default();
         let machine = Machine::Server(server::start(server.cloned()));
-        let observer = Observer::begin(Side::Server, server.map(|server| &server.totals));
+        let observer = Observer::server(server);
         let mut connection = Self::new(machine, RecordReceiver::new(false), observer, limits, now);
         connection.sender.padding = server
             .map(|server| server.config.settings.padding)

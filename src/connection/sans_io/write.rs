@@ -3,7 +3,7 @@
 use core::ops::Deref;
 
 use crate::code_point::AlertDescription;
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::sans_io::connection::Connection;
 use crate::connection::send::sender::Sender;
 use crate::error::Error;

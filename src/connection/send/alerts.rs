@@ -1,7 +1,7 @@
 //! Alerts that we send: the last this side says (RFC 9846, section 6).
 
 use crate::code_point::{AlertDescription, ContentType};
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::sender::Sender;
 
 impl Sender {

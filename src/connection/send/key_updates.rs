@@ -15,7 +15,7 @@
 //! [`PendingKeyUpdates`]: super::pending_key_updates::PendingKeyUpdates
 
 use crate::code_point::ContentType;
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
 use crate::message::{KeyUpdate, KeyUpdateRequest};
 use crate::record::{Seal, SealError};

@@ -1,7 +1,7 @@
 //! [`SendSide`]: what receiving demands of the sending side.
 
 use crate::code_point::AlertDescription;
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::sender::Sender;
 use crate::error::Error;
 

@@ -4,7 +4,8 @@
 use core::time::Duration;
 
 use crate::code_point::ContentType;
-use crate::connection::observer::{Notice, Observer};
+use crate::connection::notice::Notice;
+use crate::connection::observer::Observer;
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::connection::send::tickets::WaitingTickets;
 use crate::crypto::suite::Suite;

@@ -8,7 +8,7 @@
 
 use std::io;
 
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::receive::receiver::Receiver;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;

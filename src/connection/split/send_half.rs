@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::io;
 
 use crate::code_point::AlertDescription;
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::send::sender::Sender;
 use crate::connection::split::notes::{ASKED, AWAITED, Notes};

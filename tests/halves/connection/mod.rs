@@ -13,7 +13,7 @@ pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub(crate) use status::Status;
 
-pub(crate) mod observer {
+pub(crate) mod notice {
     use std::io;
 
     use crate::error::Error;

@@ -5,15 +5,18 @@
 //! curl --cacert pki/ca.pem https://localhost:8443/
 //! curl --cacert pki/ca.pem --cert pki/client.pem --key pki/client.key \
 //!     https://localhost:8443/
+//! curl http://localhost:9464/metrics
 //! ```
 //!
 //! If the folder holds no PKI, one is made there. The first request is from nobody, the second one
-//! from alice. Control-C ends the server when all requests are answered.
+//! from alice. The third one shows counters of both, as Prometheus reads them. Control-C ends the
+//! server when all requests are answered.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use apps::listener::{Client, Listener};
+use apps::metrics;
 use apps::pki::{self, Failure};
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -26,6 +29,9 @@ struct Options {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
+    /// The address at which Prometheus reads counters, without TLS
+    #[arg(long, default_value = "127.0.0.1:9464")]
+    metrics: SocketAddr,
     /// The folder with ca.pem, server.pem and server.key
     #[arg(long)]
     pki: PathBuf,
@@ -36,6 +42,11 @@ async fn main() -> Result<(), Failure> {
     let options = Options::parse();
     pki::ensure(&options.pki, &["localhost", "127.0.0.1"])?;
     let server = pki::server(&options.pki, &["h2", "http/1.1"])?;
+    let counted = server.clone();
+    let metrics = metrics::routes(move || metrics::prometheus(&[(&[], counted.counters())]));
+    let plain = TcpListener::bind(options.metrics).await?;
+    println!("http://{}/metrics", plain.local_addr()?);
+    tokio::spawn(axum::serve(plain, metrics).into_future());
     let listener = Listener::new(TcpListener::bind(options.listen).await?, server)?;
     println!("https://{}/", axum::serve::Listener::local_addr(&listener)?);
 

@@ -488,7 +488,7 @@ fn rfc8448_section_4_resumed_0rtt() {
     let hello = trace.message("record_client_hello_1");
     let hellos = hash.hash(&[hello, trace.message("record_server_hello")].concat());
 
-    let mut out = Sender::new(true, Observer::begin(crate::error::Side::Client, None));
+    let mut out = Sender::new(true, Observer::server(None));
     out.message(hello);
     out.offer_early_data(suite, early().client_early_traffic(&hash.hash(hello)), 1024);
     assert_eq!(out.early_data(trace.get("early_data")).unwrap(), 6);

@@ -406,7 +406,7 @@ impl Puppet {
         };
         step(&mut sink);
         let decided = sink.decided;
-        self.us.receiver.apply(decided, &mut self.us.sender)
+        self.us.receiver.apply(decided, now(), &mut self.us.sender)
     }
 
     // ---- from the connection under test ----

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::send_side::SendSide;
 use crate::connection::status::Status;
 use crate::crypto::random::SystemRandom;

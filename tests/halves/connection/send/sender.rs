@@ -5,7 +5,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use crate::code_point::AlertDescription;
-use crate::connection::observer::Notice;
+use crate::connection::notice::Notice;
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
 use crate::message::KeyUpdateRequest;
 use crate::record::SealError;
