@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fleeting::Server;
 
-use crate::world::{World, ask, cut, echo, reset, service, tcp};
+use crate::world::{LIMIT, World, ask, cut, echo, reset, service, tcp};
 
 #[test]
 fn every_byte_arrives_through_both_tunnels() {
@@ -93,7 +93,7 @@ fn the_service_ends_first() {
     assert_eq!(greeting, "greeting");
     tcp.write_all(&vec![b'.'; 800_000]).unwrap();
     drop(tcp);
-    assert_eq!(received.recv().unwrap(), 800_000);
+    assert_eq!(received.recv_timeout(LIMIT).unwrap(), 800_000);
     client.wait_for("both sides ended it");
 }
 
@@ -114,7 +114,7 @@ fn a_client_that_is_cut_is_a_reset_for_the_service() {
     tls.flush().unwrap();
     // A FIN without close_notify.
     drop(tls.into_inner());
-    let (data, end) = received.recv().unwrap();
+    let (data, end) = received.recv_timeout(LIMIT).unwrap();
     assert_eq!(data, b"half");
     assert_eq!(end, Err(ErrorKind::ConnectionReset));
     tunnel.wait_for("end=\"the TLS side failed: ");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::world::{
-    Tunnel, World, ask, client_section, cut, echo, eventually, server_section, service, tcp,
+    LIMIT, Tunnel, World, ask, client_section, cut, echo, eventually, server_section, service, tcp,
 };
 
 fn start(world: &World, drain: &str) -> Tunnel {
@@ -71,6 +71,8 @@ fn a_second_signal_ends_it_at_once() {
     let world = World::new();
     let (sender, received) = mpsc::channel();
     let to = service(move |mut tcp| {
+        tcp.read_exact(&mut [0; 4]).unwrap();
+        tcp.write_all(b"half").unwrap();
         let end = tcp.read_to_end(&mut Vec::new());
         sender.send(end.map_err(|error| error.kind())).unwrap();
     });
@@ -78,15 +80,17 @@ fn a_second_signal_ends_it_at_once() {
     for second in [Signal::TERM, Signal::KILL] {
         let mut tunnel = world.server(to, "");
         let mut tls = world.connect("alice", tunnel.port("server"));
-        tls.write_all(b"half").unwrap();
-        tls.flush().unwrap();
+        ask(&mut tls, "half");
         tunnel.signal(Signal::TERM);
         tunnel.wait_for("tunnel: ends: ");
         tunnel.signal(second);
         let code = (second == Signal::TERM).then_some(1);
         assert_eq!(tunnel.wait().code(), code);
         cut(tls.read(&mut [0]));
-        assert_eq!(received.recv().unwrap(), Err(ErrorKind::ConnectionReset));
+        assert_eq!(
+            received.recv_timeout(LIMIT).unwrap(),
+            Err(ErrorKind::ConnectionReset)
+        );
     }
 }
 

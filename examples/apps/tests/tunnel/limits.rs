@@ -127,6 +127,8 @@ fn what_is_counted() {
         "tunnel_bytes_total{service=\"server\",direction=\"back\"} 16",
         "tunnel_problems{service=\"server\"} 0",
         "# TYPE tunnel_bytes_total counter",
+        "fleeting_handshakes_begun_total{service=\"server\"} 6",
+        "fleeting_received_bytes_total{service=\"server\"} 16",
     ] {
         eventually(line, || scrape(metrics).contains(&format!("\n{line}\n")));
     }

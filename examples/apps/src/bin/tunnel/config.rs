@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fleeting::ServerName;
+use humantime::format_duration;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -442,9 +443,11 @@ impl Service {
             .unwrap_or_default();
         format!(
             "{}: {does}; {revocation}; at most {max_connections} connections{rate}{address}; \
-             {connect_timeout:?} to connect, {handshake_timeout:?} for a handshake, \
-             {idle_timeout:?} idle",
-            self.name
+             {} to connect, {} for a handshake, {} idle",
+            self.name,
+            format_duration(*connect_timeout),
+            format_duration(*handshake_timeout),
+            format_duration(*idle_timeout),
         )
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fleeting::{
-    Client, ClientAuth, CredentialFiles, Error, ReloadEvent, Reloading, Server, SessionCache,
-    TicketKeys,
+    Client, ClientAuth, Counters, CredentialFiles, Error, LiveServer, ReloadEvent, Reloading,
+    Server, SessionCache, TicketKeys,
 };
 use tokio::signal::unix::Signal;
 
@@ -20,7 +20,8 @@ const SESSIONS: usize = 64;
 /// A service's side of TLS. Each connection keeps the configuration with which it began.
 #[derive(Clone)]
 pub enum Side {
-    Server(Reloading<Server>),
+    /// The second one follows the first one. It counts for all configurations together.
+    Server(Reloading<Server>, LiveServer),
     /// With the name that the server must have.
     Client(Reloading<Client>, String),
 }
@@ -49,7 +50,8 @@ impl Side {
                         .handshake_timeout(service.limits.handshake_timeout)
                         .build()
                 })?;
-                Ok(Self::Server(watch))
+                let live = LiveServer::new(watch.current());
+                Ok(Self::Server(watch, live))
             }
             Role::Client { server_name } => {
                 let name = server_name.clone();
@@ -75,18 +77,37 @@ impl Side {
     /// Returns how many problems there are: files that cannot be used, and what expires soon.
     pub fn problems(&self) -> usize {
         match self {
-            Self::Server(server) => server.problems().len(),
+            Self::Server(server, _) => server.problems().len(),
             Self::Client(client, _) => client.problems().len(),
         }
     }
 
-    fn check(&self, at_once: bool) -> Vec<ReloadEvent> {
-        match (self, at_once) {
-            (Self::Server(server), false) => server.check(),
-            (Self::Server(server), true) => server.reload(),
-            (Self::Client(client, _), false) => client.check(),
-            (Self::Client(client, _), true) => client.reload(),
+    /// Returns what TLS counts. A client counts anew with each new configuration.
+    pub fn counters(&self) -> Counters {
+        match self {
+            Self::Server(_, live) => live.counters(),
+            Self::Client(client, _) => client.current().counters(),
         }
+    }
+
+    fn check(&self, at_once: bool) -> Vec<ReloadEvent> {
+        match self {
+            Self::Server(server, live) => {
+                let events = check(server, at_once);
+                if events.iter().any(|event| !event.is_problem()) {
+                    live.replace(server.current());
+                }
+                events
+            }
+            Self::Client(client, _) => check(client, at_once),
+        }
+    }
+}
+
+fn check<C: Clone>(files: &Reloading<C>, at_once: bool) -> Vec<ReloadEvent> {
+    match at_once {
+        true => files.reload(),
+        false => files.check(),
     }
 }
 

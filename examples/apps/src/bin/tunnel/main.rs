@@ -4,7 +4,7 @@
 //! program ──plain──> tunnel (client mode) ══TLS══> tunnel (server mode) ──plain──> service
 //! ```
 //!
-//! Either end can also be a program that speaks TLS 1.3 itself.
+//! Either end can also be a program that speaks TLS 1.3 itself. It needs Unix, for its signals.
 //!
 //! ```text
 //! tunnel --check tunnel.toml      says what each service will do, or everything that is wrong
@@ -83,8 +83,10 @@
 //! redis: refused from=10.0.0.9:40110 seconds=0.004 why="..."
 //! ```
 //!
-//! With `metrics`, Prometheus can read counters there; `tunnel_problems` is above 0 for as long as
-//! a file cannot be used, or expires soon. The address should be a private one: it is plain HTTP.
+//! With `metrics`, Prometheus can read counters there: `tunnel_*` are those of the tunnel, and
+//! `fleeting_*` those of TLS, which a client mode begins anew with new roots or a new identity.
+//! `tunnel_problems` is above 0 for as long as a file cannot be used, or expires soon. The address
+//! should be a private one: it is plain HTTP.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -209,9 +211,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Vec<String>> {
 
     signals.wait().await;
     log!(
-        "tunnel: ends: waiting for {} connection(s), at most {:?}; a second signal ends it at once",
+        "tunnel: ends: waiting for {} connection(s), at most {}; a second signal ends it at once",
         shutdown.connections.len().saturating_sub(services.len()),
-        config.drain
+        humantime::format_duration(config.drain)
     );
     tokio::select! {
         () = end(&shutdown, config.drain) => Ok(ExitCode::SUCCESS),

@@ -4,9 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use axum::Router;
-use axum::http::header::CONTENT_TYPE;
-use axum::routing::get;
+use apps::metrics::{prometheus, routes};
 use fleeting::ReloadEvent;
 use tokio::net::TcpListener;
 
@@ -108,8 +106,8 @@ pub struct Measured {
     pub side: Side,
 }
 
-/// Writes all metrics.
-pub fn text(services: &[Measured]) -> String {
+/// Writes the tunnel's own metrics.
+fn text(services: &[Measured]) -> String {
     let mut out = String::new();
     let mut metric = |name: &str, kind: &str, help: &str, values: &dyn Fn(&Measured) -> Values| {
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -188,11 +186,21 @@ fn labeled(name: &str, labels: &[&str], values: &[AtomicU64]) -> Values {
         .collect()
 }
 
+/// Returns what Prometheus reads: the tunnel's own metrics, and those of TLS.
+fn all(services: &[Measured]) -> String {
+    let labels: Vec<_> = services
+        .iter()
+        .map(|service| [("service", service.name.as_str())])
+        .collect();
+    let sources: Vec<_> = labels
+        .iter()
+        .zip(services)
+        .map(|(labels, service)| (&labels[..], service.side.counters()))
+        .collect();
+    text(services) + &prometheus(&sources)
+}
+
 /// Answers `GET /metrics`.
 pub async fn serve(listener: TcpListener, services: Arc<[Measured]>) -> std::io::Result<()> {
-    let metrics = async move || {
-        let kind = "text/plain; version=0.0.4; charset=utf-8";
-        ([(CONTENT_TYPE, kind)], text(&services))
-    };
-    axum::serve(listener, Router::new().route("/metrics", get(metrics))).await
+    axum::serve(listener, routes(move || all(&services))).await
 }

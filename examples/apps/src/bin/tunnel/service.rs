@@ -165,8 +165,8 @@ impl Running {
         closing: &CancellationToken,
     ) -> Result<(AsyncStream<TcpStream>, TcpStream, Direction), Refused> {
         match &self.side {
-            Side::Server(server) => {
-                let tls = until(closing, server.current().accept_async(tcp)).await?;
+            Side::Server(_, server) => {
+                let tls = until(closing, server.accept_async(tcp)).await?;
                 let tls = tls.map_err(refused)?;
                 // The peer is known now, and is admitted.
                 drop(place);
