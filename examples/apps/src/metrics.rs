@@ -65,11 +65,13 @@ fn escaped(value: &str) -> String {
         .replace('\n', "\\n")
 }
 
+type Value = fn(&Counters) -> u64;
+
 /// A metric, and what distinguishes its samples.
 struct Family {
     name: &'static str,
     help: &'static str,
-    samples: &'static [(Labels<'static>, fn(&Counters) -> u64)],
+    samples: &'static [(Labels<'static>, Value)],
 }
 
 /// Samples share a metric if their sum means something.
