@@ -24,6 +24,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough for pools that keep connections over a night.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12 * 3600);
 const MAX_CONNECTIONS: u32 = 1000;
+/// A client may open a few connections at once, however few there may be.
+const LEAST_SHARE: u32 = 8;
 
 /// What the file says.
 #[derive(Debug)]
@@ -81,7 +83,7 @@ pub struct Files {
 pub struct Limits {
     pub max_connections: u32,
     pub handshakes_per_second: Option<u32>,
-    /// Of one address, as long as its peer is not known. `None` if nobody has to be kept apart.
+    /// At a time, of one address. `None` if nobody has to be kept apart.
     pub handshakes_per_address: Option<u32>,
     pub connect_timeout: Duration,
     pub handshake_timeout: Duration,
@@ -261,7 +263,9 @@ fn service(
     }
     let max_connections = section.max_connections.map_or(MAX_CONNECTIONS, u32::from);
     let handshakes_per_address = match (section.mode, section.handshakes_per_address) {
-        (Mode::Server, given) => Some(given.map_or((max_connections / 2).clamp(1, 100), u32::from)),
+        (Mode::Server, given) => {
+            Some(given.map_or((max_connections / 2).max(LEAST_SHARE), u32::from))
+        }
         (Mode::Client, None) => None,
         (Mode::Client, Some(_)) => {
             return Err("`handshakes_per_address` is for mode = \"server\"".to_owned());
@@ -498,7 +502,7 @@ mod tests {
     #[test]
     fn a_complete_service() {
         let text = format!(
-            "drain = \"1m\"\n{SERVER}roots = \"/ca.pem\"\nany_peer = true\nmax_connections = 7\n"
+            "drain = \"1m\"\n{SERVER}roots = \"/ca.pem\"\nany_peer = true\nmax_connections = 70\n"
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.drain, Duration::from_secs(60));
@@ -507,8 +511,8 @@ mod tests {
         };
         assert_eq!(service.line, 2);
         assert_eq!(service.connect.to_string(), "localhost:2");
-        assert_eq!(service.limits.max_connections, 7);
-        assert_eq!(service.limits.handshakes_per_address, Some(3));
+        assert_eq!(service.limits.max_connections, 70);
+        assert_eq!(service.limits.handshakes_per_address, Some(35));
         let files = service.files.clone();
         assert_eq!(files.roots.unwrap(), Path::new("/ca.pem"));
         assert_eq!(files.identity.unwrap().0, Path::new("/etc/tunnel/c"));

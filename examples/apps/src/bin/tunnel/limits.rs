@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 /// From this many entries on, those that have no effect are looked for.
 const SWEEP: usize = 1024;
 
-/// A token bucket. It holds the tokens of one second.
+/// A number of handshakes a second, as a token bucket that holds the tokens of one second. A token
+/// can be taken before it is there: its taker waits, and those who come later wait longer.
 #[derive(Debug)]
-pub struct Bucket {
+struct Bucket {
     per_second: f64,
+    /// Below zero by what was taken in advance.
     tokens: f64,
     filled: Instant,
 }
 
 impl Bucket {
-    pub fn new(per_second: u32, now: Instant) -> Self {
+    fn new(per_second: u32, now: Instant) -> Self {
         Self {
             per_second: per_second.into(),
             tokens: per_second.into(),
@@ -25,31 +27,18 @@ impl Bucket {
         }
     }
 
-    /// Takes a token, or returns how long it takes until there is one.
-    fn try_take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Takes a token, and returns how long to wait for it.
+    fn take(&mut self, now: Instant) -> Duration {
         self.fill(now);
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            return Ok(());
-        }
-        Err(Duration::from_secs_f64(
-            (1.0 - self.tokens) / self.per_second,
-        ))
-    }
-
-    /// Waits for a token.
-    pub async fn take(&mut self) {
-        while let Err(wait) = self.try_take(Instant::now()) {
-            // The timer counts in milliseconds.
-            tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
-        }
+        self.tokens -= 1.0;
+        Duration::from_secs_f64((-self.tokens / self.per_second).max(0.0))
     }
 
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.filled);
         let more = passed.as_secs_f64() * self.per_second;
         self.tokens = (self.tokens + more).min(self.per_second);
-        self.filled = now;
+        self.filled = self.filled.max(now);
     }
 
     fn is_full(&mut self, now: Instant) -> bool {
@@ -58,8 +47,31 @@ impl Bucket {
     }
 }
 
+/// The handshakes a second of all addresses together.
+#[derive(Debug)]
+pub struct Rate(Mutex<Bucket>);
+
+impl Rate {
+    pub fn new(per_second: u32) -> Self {
+        Self(Mutex::new(Bucket::new(per_second, Instant::now())))
+    }
+
+    /// Waits until another handshake may begin.
+    pub async fn turn(&self) {
+        let wait = lock(&self.0).take(Instant::now());
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What each address may take: a number of handshakes at a time, and half of the handshakes a
 /// second. So one address does not keep others from connecting.
+///
+/// Handshakes above the rate wait; those above the number are refused, since waiting they would
+/// be in the way of others.
 #[derive(Clone, Debug)]
 pub struct Addresses(Arc<Mutex<Inner>>);
 
@@ -121,9 +133,6 @@ impl Addresses {
         if share.running >= at_a_time {
             return None;
         }
-        if let Some(bucket) = &mut share.bucket {
-            bucket.try_take(now).ok()?;
-        }
         share.running += 1;
         Some(Place {
             addresses: self.clone(),
@@ -132,7 +141,23 @@ impl Addresses {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
+    }
+}
+
+impl Place {
+    /// Waits until another handshake of this address may begin.
+    pub async fn turn(&self) {
+        tokio::time::sleep(self.wait(Instant::now())).await;
+    }
+
+    fn wait(&self, now: Instant) -> Duration {
+        let mut inner = self.addresses.lock();
+        let bucket = inner
+            .shares
+            .get_mut(&self.key)
+            .and_then(|share| share.bucket.as_mut());
+        bucket.map_or(Duration::ZERO, |bucket| bucket.take(now))
     }
 }
 
@@ -169,41 +194,37 @@ mod tests {
     fn a_bucket_gives_what_it_is_told() {
         let start = Instant::now();
         let mut bucket = Bucket::new(5, start);
-        let mut now = start;
-        let mut take = |count| {
-            for _ in 0..count {
-                while let Err(wait) = bucket.try_take(now) {
-                    now += wait;
-                }
-            }
-            now - start
-        };
-        assert_eq!(take(5), Duration::ZERO);
-        let took = take(20).as_secs_f64();
-        assert!((3.99..4.01).contains(&took), "{took}");
+        for _ in 0..5 {
+            assert_eq!(bucket.take(start), Duration::ZERO);
+        }
+        for number in 1..=20 {
+            assert_eq!(bucket.take(start), SECOND * number / 5);
+        }
         // It does not hold more than one second's.
         let later = start + 100 * SECOND;
         for _ in 0..5 {
-            bucket.try_take(later).unwrap();
+            assert_eq!(bucket.take(later), Duration::ZERO);
         }
-        bucket.try_take(later).unwrap_err();
+        assert_eq!(bucket.take(later), SECOND / 5);
     }
 
     #[test]
     fn an_address_has_its_share() {
-        let now = Instant::now();
-        let addresses = Addresses::new(2, Some(8));
+        // Later than what dropping a place sees, so that no time passes.
+        let now = Instant::now() + 1000 * SECOND;
+        let addresses = Addresses::new(2, Some(4));
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
-        let places = [addresses.enter(one, now), addresses.enter(one, now)];
-        assert!(places.iter().all(Option::is_some));
-        assert!(addresses.enter(one, now).is_none());
-        assert!(addresses.enter(other, now).is_some());
-        drop(places);
-        // Two of its four for this second are left.
-        for left in [true, true, false] {
-            assert_eq!(addresses.enter(one, now).is_some(), left);
+        let enter = |address| addresses.enter(address, now);
+        let places = [enter(one).unwrap(), enter(one).unwrap()];
+        assert!(enter(one).is_none());
+        // Half of four a second.
+        for place in &places {
+            assert_eq!(place.wait(now), Duration::ZERO);
         }
-        assert!(addresses.enter(one, now + SECOND).is_some());
+        drop(places);
+        assert_eq!(enter(one).unwrap().wait(now), SECOND / 2);
+        assert_eq!(enter(one).unwrap().wait(now), SECOND);
+        assert_eq!(enter(other).unwrap().wait(now), Duration::ZERO);
     }
 
     #[test]
@@ -211,7 +232,8 @@ mod tests {
         let mut now = Instant::now();
         let addresses = Addresses::new(1, Some(8));
         for number in 0..100_000_u32 {
-            assert!(addresses.enter(IpAddr::V4(number.into()), now).is_some());
+            let place = addresses.enter(IpAddr::V4(number.into()), now);
+            assert_eq!(place.unwrap().wait(now), Duration::ZERO);
             now += SECOND / 1000;
         }
         assert!(addresses.lock().shares.len() <= 2 * SWEEP);

@@ -58,11 +58,12 @@
 //!
 //! # Limits
 //!
-//! Connections above `max_connections`, and handshakes above `handshakes_per_second`, wait in the
-//! system's queue. In server mode, connections above `handshakes_per_address`, or above half of
-//! `handshakes_per_second`, from an address (a /64 network in IPv6) whose handshakes are not
-//! complete are closed at once, so that a hostile client keeps no others out. A client that is
-//! admitted is trusted not to use up `max_connections`.
+//! Connections above `max_connections` wait in the system's queue, and handshakes above
+//! `handshakes_per_second` wait for their turn. In server mode no address (in IPv6, no /64 network)
+//! keeps others out: it has at most `handshakes_per_address` handshakes at a time, by default half
+//! of `max_connections` and at least 8, and what is above is closed at once; and it has at most half
+//! of `handshakes_per_second`. A client that is admitted is trusted not to use up
+//! `max_connections`.
 //!
 //! # Ends
 //!

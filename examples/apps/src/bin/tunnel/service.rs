@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Service;
 use crate::copy::{copy, ends_cut};
 use crate::credentials::Side;
-use crate::limits::{Addresses, Bucket, Place};
+use crate::limits::{Addresses, Place, Rate};
 use crate::log::log;
 use crate::metrics::{Counts, Open, Refusal};
 use crate::traffic::{Direction, Traffic};
@@ -43,6 +43,9 @@ pub struct Running {
     pub counts: Arc<Counts>,
 }
 
+/// What a connection waits for before its handshake, and holds during it.
+type Turn = (Option<Place>, Option<Arc<Rate>>);
+
 /// What a connection holds for as long as it is open.
 struct Held {
     _permit: OwnedSemaphorePermit,
@@ -52,16 +55,14 @@ struct Held {
 impl Running {
     /// Accepts connections until the tunnel stops.
     ///
-    /// A connection above `max_connections` waits in the system's queue, and so do those above
-    /// `handshakes_per_second`: a burst is served late, and nobody is refused for it. Those above
-    /// the share of one address are closed at once, since waiting they would be in the way of
-    /// others.
+    /// A connection above `max_connections` waits in the system's queue, and one above
+    /// `handshakes_per_second` in a task of its own: a burst is served late, and nobody is refused
+    /// for it. Those above the share of one address are closed at once, since waiting they would
+    /// be in the way of others.
     pub async fn run(self: Arc<Self>, listener: TcpListener, shutdown: Shutdown) {
         let limits = &self.service.limits;
         let free = Arc::new(Semaphore::new(limits.max_connections as usize));
-        let mut bucket = limits
-            .handshakes_per_second
-            .map(|rate| Bucket::new(rate, Instant::now()));
+        let rate = limits.handshakes_per_second.map(Rate::new).map(Arc::new);
         let addresses = limits
             .handshakes_per_address
             .map(|most| Addresses::new(most, limits.handshakes_per_second));
@@ -101,15 +102,14 @@ impl Running {
                 },
                 None => None,
             };
-            if let Some(bucket) = &mut bucket {
-                bucket.take().await;
-            }
             let held = Held {
                 _permit: permit,
                 _open: open,
             };
             let closing = shutdown.closing.clone();
-            let connection = self.clone().connection(tcp, address, place, closing);
+            let connection = self
+                .clone()
+                .connection(tcp, address, (place, rate.clone()), closing);
             shutdown.connections.spawn(async move {
                 let _held = held;
                 connection.await;
@@ -122,13 +122,13 @@ impl Running {
         self: Arc<Self>,
         tcp: TcpStream,
         address: SocketAddr,
-        place: Option<Place>,
+        turn: Turn,
         closing: CancellationToken,
     ) {
         let name = &self.service.name;
         let start = Instant::now();
         prepare(&tcp);
-        let opened = self.open(tcp, place, &closing).await;
+        let opened = self.open(tcp, turn, &closing).await;
         let (tls, plain, to_plain) = match opened {
             Ok(opened) => opened,
             Err((refusal, why)) => {
@@ -161,9 +161,21 @@ impl Running {
     async fn open(
         &self,
         tcp: TcpStream,
-        place: Option<Place>,
+        (place, rate): Turn,
         closing: &CancellationToken,
     ) -> Result<(AsyncStream<TcpStream>, TcpStream, Direction), Refused> {
+        if let Side::Client(..) = &self.side {
+            ends_cut(&tcp);
+        }
+        let turn = async {
+            if let Some(place) = &place {
+                place.turn().await;
+            }
+            if let Some(rate) = &rate {
+                rate.turn().await;
+            }
+        };
+        until(closing, turn).await?;
         match &self.side {
             Side::Server(_, server) => {
                 let tls = until(closing, server.accept_async(tcp)).await?;
@@ -183,7 +195,6 @@ impl Running {
                 }
             }
             Side::Client(client, server_name) => {
-                ends_cut(&tcp);
                 let connecting = async {
                     let outside = self.connect().await?;
                     let tls = client.current().connect_async(server_name, outside).await;
