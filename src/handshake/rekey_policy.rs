@@ -12,9 +12,9 @@ const PEER_BYTES: u64 = 1 << 15;
 /// How much one key may protect, and for how long, before it is renewed.
 ///
 /// A key is renewed when the first of three limits is reached. This side renews the key that it
-/// sends under. If the peer goes on past one and a half times a limit (and 16 records or 32 KiB past
-/// it), this side asks it to renew its key. Nobody waits for a renewal, and the application does not
-/// notice it.
+/// sends under. If the peer goes on past one and a half times a limit (and 16 records or 32 KiB
+/// past it), this side asks it to renew its key. Nobody waits for a renewal, and the application
+/// does not notice it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,8 +39,9 @@ const PEER_BYTES: u64 = 1 << 15;
 ///   that does not renew its key is not refused.
 ///
 /// A peer of another implementation that receives more than a certain number of KeyUpdates gives up
-/// the connection. Those that are known limit how many may come without data between them, which
-/// never happens here, or in a second: see [`max_updates_per_second`](Self::max_updates_per_second).
+/// the connection. Some count those without data between them, of which this policy sends eight at
+/// most. Others count those in a second: see
+/// [`max_updates_per_second`](Self::max_updates_per_second).
 ///
 /// The connection's time is what the caller passes to
 /// [`Connection::process`](crate::Connection::process). Streams read the clock.
@@ -56,8 +57,8 @@ pub struct RekeyPolicy {
 impl Default for RekeyPolicy {
     /// 2^20 records, 2^30 bytes (1 GiB), 5 minutes.
     ///
-    /// AES-GCM would allow 23,726,566 records (RFC 9846, 5.5). A JDK asks for a new key itself after
-    /// 2^37 bytes.
+    /// AES-GCM would allow 23,726,566 records (RFC 9846, 5.5). A JDK asks for a new key itself
+    /// after 2^37 bytes.
     fn default() -> Self {
         Self {
             records: 1 << 20,

@@ -396,9 +396,10 @@ impl<R: fmt::Debug> fmt::Debug for ReadHalf<R> {
 /// # Peers that renew their keys
 ///
 /// The answer to a KeyUpdate that the [`ReadHalf`] has received is sent before the next data, or by
-/// `flush`. So is the request to a peer that should renew its key. If nobody reads the other half, a peer that asks again and again makes both sides stand
-/// still, as with a [`Stream`](crate::Stream#peers-that-renew-their-keys) that only writes: let a
-/// thread read, even if no data is expected.
+/// `flush`. So is the request to a peer that should renew its key. If nobody reads the other half,
+/// a peer that asks again and again makes both sides stand still, as with a
+/// [`Stream`](crate::Stream#peers-that-renew-their-keys) that only writes: let a thread read, even
+/// if no data is expected.
 ///
 /// # Memory
 ///

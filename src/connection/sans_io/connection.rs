@@ -40,7 +40,8 @@ use crate::time::Now;
 /// 6. During the handshake, call `process` no later than [`next_timeout`](Self::next_timeout). The
 ///    time that the application takes to answer a question or to read early data counts too.
 ///    Afterwards `process` tells the time by which keys are renewed
-///    ([`RekeyPolicy`](crate::RekeyPolicy)): a program that only writes calls it once a second, say.
+///    ([`RekeyPolicy`](crate::RekeyPolicy)), so call it now and then, even if the program only
+///    writes.
 /// 7. At `Status::Ask`, nothing more is received or processed until the application calls
 ///    [`choose`](Self::choose), [`answer`](Self::answer) or [`refuse`](Self::refuse). Output can be
 ///    sent meanwhile.

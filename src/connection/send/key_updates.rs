@@ -54,8 +54,8 @@ impl Sender {
         }
     }
 
-    /// Sends the KeyUpdates that the peer asked for or is to be asked by, if we still may. A request
-    /// is no answer, so these can be two.
+    /// Sends the KeyUpdates that the peer asked for or is to be asked by, if we still may. A
+    /// request does not count as an answer, so these can be two.
     pub(crate) fn pay_key_update(&mut self) -> Result<(), SealError> {
         while self.owes_key_update() {
             self.key_update(self.key_updates.wants())?;

@@ -61,8 +61,8 @@
 //! Connections above `max_connections` wait in the system's queue, and handshakes above
 //! `handshakes_per_second` wait for their turn. In server mode no address (in IPv6, no /64 network)
 //! keeps others out: it has at most `handshakes_per_address` handshakes at a time, by default half
-//! of `max_connections` and at least 8, and what is above is closed at once; and it has at most half
-//! of `handshakes_per_second`. A client that is admitted is trusted not to use up
+//! of `max_connections` and at least 8, and what is above is closed at once; and it has at most
+//! half of `handshakes_per_second`. A client that is admitted is trusted not to use up
 //! `max_connections`.
 //!
 //! # Ends
