@@ -88,7 +88,7 @@ fn a_late_peer_is_asked_once() {
         |_| (),
         |mut reader| {
             for _ in 0..2 {
-                reader.read(&mut [0]).unwrap();
+                reader.read_exact(&mut [0]).unwrap();
             }
         },
         |mut writer| {
@@ -117,7 +117,7 @@ fn a_late_peer_is_asked_again_after_its_answer() {
         |_| (),
         |mut reader| {
             for _ in 0..3 {
-                reader.read(&mut [0]).unwrap();
+                reader.read_exact(&mut [0]).unwrap();
             }
         },
         |mut writer| {

@@ -1,5 +1,5 @@
 //! Async streams over TCP on the loopback interface, in a tokio runtime with two threads: data that
-//! is echoed, and short requests.
+//! is echoed, short requests, and the memory of connections that wait.
 //!
 //! Both stacks are driven by the same code through tokio's traits. `tokio::io::split` separates the
 //! directions, because tokio-rustls has no halves of its own.
@@ -7,13 +7,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
-use crate::harness::clock::process_usage;
+use crate::harness::clock::{heap_in_use, process_usage};
 use crate::harness::measure::{Block, Figures, Unit};
 use crate::stack::fleeting::Fleeting;
 use crate::stack::rustls::Rustls;
@@ -99,6 +101,7 @@ impl AsyncStack for Bare {
 
 #[derive(Clone, Copy)]
 pub enum Measure {
+    Idle { connections: u32 },
     Echo { mebibytes: u32 },
     Requests { count: u32 },
 }
@@ -106,6 +109,10 @@ pub enum Measure {
 impl Measure {
     pub fn block(self, rounds: Vec<Vec<Figures>>) -> Block {
         let (name, rows): (_, &'static [_]) = match self {
+            Self::Idle { .. } => (
+                "tokio, idle connection",
+                &[("both sides and their tasks", Unit::Bytes)],
+            ),
             Self::Echo { .. } => (
                 "tokio, echo",
                 &[
@@ -130,6 +137,7 @@ impl Measure {
 
     pub fn run(self, runtime: &Runtime, stack: &Arc<dyn AsyncStack>) -> Figures {
         match self {
+            Self::Idle { connections } => runtime.block_on(idle(stack, connections as usize)),
             Self::Echo { mebibytes } => runtime.block_on(echo(stack, mebibytes as usize)),
             Self::Requests { count } => runtime.block_on(requests(stack, count as usize)),
         }
@@ -152,6 +160,50 @@ async fn connected(stack: &Arc<dyn AsyncStack>) -> (Box<dyn Io>, Box<dyn Io>) {
     near.set_nodelay(true).expect("no delay");
     far.set_nodelay(true).expect("no delay");
     tokio::join!(stack.connect(near), stack.accept(far))
+}
+
+/// A request and its answer on each connection, after which both sides wait for more.
+async fn idle(stack: &Arc<dyn AsyncStack>, connections: usize) -> Figures {
+    // What is made once, such as a cache's or the runtime's tables, has been made by then.
+    waiting(stack, connections).await.shutdown().await;
+    let before = heap_in_use();
+    let mut waiting = waiting(stack, connections).await;
+    let used = heap_in_use().saturating_sub(before);
+    waiting.shutdown().await;
+    vec![used as f64 / connections as f64]
+}
+
+async fn waiting(stack: &Arc<dyn AsyncStack>, connections: usize) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let answered = Arc::new(Barrier::new(connections + 1));
+    for _ in 0..connections {
+        let (mut client, mut server) = connected(stack).await;
+        let answered = answered.clone();
+        tasks.spawn(async move {
+            client.write_all(&[0x5a; REQUEST]).await.expect("a request");
+            client.flush().await.expect("a request");
+            client
+                .read_exact(&mut [0; ANSWER])
+                .await
+                .expect("an answer");
+            answered.wait().await;
+            drop(answered);
+            let _ = client.read(&mut [0]).await;
+        });
+        tasks.spawn(async move {
+            server
+                .read_exact(&mut [0; REQUEST])
+                .await
+                .expect("a request");
+            server.write_all(&[0x5a; ANSWER]).await.expect("an answer");
+            server.flush().await.expect("an answer");
+            let _ = server.read(&mut [0]).await;
+        });
+    }
+    answered.wait().await;
+    // Until each of them has begun to wait.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    tasks
 }
 
 /// One side sends chunks and reads them back; the other one copies.

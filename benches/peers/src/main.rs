@@ -157,6 +157,16 @@ fn main() {
         stacks.retain(|stack| options.includes(&stack.name()));
         let names: Vec<String> = stacks.iter().map(|stack| stack.name()).collect();
         let runtime = asynchronous::runtime();
+        let idle = asynchronous::Measure::Idle {
+            // Two sockets each; a process may often have 1024.
+            connections: options.connections.min(400),
+        };
+        let idle = idle.block(
+            interleaved(&[idle], &names, 1, &bar, |measure, at| {
+                measure.run(&runtime, &stacks[at])
+            })
+            .remove(0),
+        );
         let measures = [
             asynchronous::Measure::Echo {
                 mebibytes: options.loopback,
@@ -172,6 +182,7 @@ fn main() {
             .iter()
             .zip(figures)
             .map(|(measure, rounds)| measure.block(rounds))
+            .chain([idle])
             .collect();
         table::render(&names, 0, &blocks)
     });
@@ -258,8 +269,9 @@ fn description(options: &Options, apart: Option<&Apart>) -> [String; 5] {
             .into(),
         "Tokio: a runtime with two threads, both sides in it, by tokio's traits. Echo: one \
          connection, 64 KiB for each write. Requests: 32 connections, 200 bytes there and 1000 \
-         back, one request at a time. In the rows of throughput and requests, a stack with a ratio \
-         above 1x is the faster one."
+         back, one request at a time. Idle: heap by `mallinfo2` of both sides of a connection, their \
+         tasks and sockets included, after such a request. In the rows of throughput and requests, \
+         a stack with a ratio above 1x is the faster one."
             .into(),
     ]
 }

@@ -67,7 +67,7 @@ pub enum Group {
     Aead,
     /// TCP between two threads
     Loopback,
-    /// TCP between tasks of tokio: echo and requests
+    /// TCP between tasks of tokio: echo, requests, idle connections
     Tokio,
     /// Heap of idle connections
     Memory,
