@@ -9,10 +9,11 @@
 //!
 //! A [`Flow`] is written by its connection alone, so counting a record is an addition without a
 //! lock and without a cache line that other connections write. In return a snapshot visits all open
-//! connections. It is exact: it includes everything that happened before it was taken.
+//! connections. It includes everything that happened before it was taken. Of a record that is
+//! counted meanwhile, it may have the one number and not yet the other.
 //!
 //! There are several books so that many threads do not wait for each other. All that one connection
-//! counts is in one of them, so the numbers of a snapshot agree with each other.
+//! counts is in one of them, so the numbers of handshakes and connections agree with each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +29,9 @@ macro_rules! counters {
         /// since it was built. All clones count together, and so do the configurations of a
         /// [`LiveServer`](crate::LiveServer).
         ///
-        /// All numbers only grow, except `connections_open`. A snapshot is exact, and its numbers
-        /// agree with each other. Taking one costs some nanoseconds for each open connection.
+        /// All numbers only grow, except `connections_open`. A snapshot includes everything that
+        /// happened before it was taken, and its numbers of handshakes and connections agree with
+        /// each other. Taking one costs some nanoseconds for each open connection.
         ///
         /// A handshake counts as begun when its connection is made, and ends in exactly one way: it
         /// completes as one of `handshakes_full`, `handshakes_resumed` and `handshakes_psk`, it

@@ -239,6 +239,10 @@ fn builder(new: &NewAuthority) -> AuthorityBuilder {
 /// Writes an authority into a folder of its own.
 fn create(dir: &Path, authority: &Authority) -> Result<(), Failure> {
     let store = Store::create(dir)?;
+    // All or nothing: not a key beside the certificate of another authority.
+    for name in ["ca-key.pem", "ca.pem", "ca-chain.pem"] {
+        store.must_be_new(name)?;
+    }
     store.write_new_key("ca-key.pem", &authority.key_pem())?;
     store.write_new("ca.pem", &authority.certificate_pem())?;
     store.write_new("ca-chain.pem", &authority.chain_pem())?;

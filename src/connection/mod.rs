@@ -37,7 +37,7 @@ use crate::time::Now;
 
 pub use sans_io::Connection;
 #[cfg(feature = "tokio")]
-pub(crate) use split::{ASKED, WANTED};
+pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub use status::Status;
 

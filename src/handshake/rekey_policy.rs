@@ -29,9 +29,10 @@ const PEER_BYTES: u64 = 1 << 15;
 ///
 /// # What is guaranteed
 ///
-/// * No key of this side exceeds a limit by more than one record of application data. There are two
-///   exceptions: no key is renewed because of its age more than once a second, and a server's first
-///   key protects its session tickets too, which precede the first data.
+/// * No key of this side exceeds a limit by more than one record, with these exceptions: no key is
+///   renewed because of its age more than once a second, nor more often than
+///   [`max_updates_per_second`](Self::max_updates_per_second) allows; and the key of early data
+///   cannot be renewed.
 /// * A direction in which nothing is sent is not renewed: its key protects nothing meanwhile. It is
 ///   renewed before the next data.
 /// * Of the peer's key nothing can be guaranteed. It is asked at most once a second, at most eight
@@ -39,8 +40,8 @@ const PEER_BYTES: u64 = 1 << 15;
 ///   that does not renew its key is not refused.
 ///
 /// A peer of another implementation that receives more than a certain number of KeyUpdates gives up
-/// the connection. Some count those without data between them, of which this policy sends eight at
-/// most. Others count those in a second: see
+/// the connection. Some count those without data between them, of which this policy sends at most
+/// eight, beside the answers to the peer's own requests. Others count those in a second: see
 /// [`max_updates_per_second`](Self::max_updates_per_second).
 ///
 /// The connection's time is what the caller passes to
@@ -103,7 +104,8 @@ impl RekeyPolicy {
     }
 
     /// Sets how often this policy may renew the sending key in a second, for peers that count. By
-    /// default it is as often as the limits demand.
+    /// default it is as often as the limits demand. A key exceeds the limits if data flows faster
+    /// than this allows.
     ///
     /// GnuTLS ends a connection on which more than eight KeyUpdates arrive within a second. With
     /// the default limits this takes more than 8 GiB or 8 million records a second. With lower

@@ -15,7 +15,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 #[cfg(feature = "tokio")]
-use crate::connection::{ASKED, WANTED};
+use crate::connection::ASKED;
 use crate::connection::{Notes, ReceiveHalf, SendHalf, Shared, Status};
 use crate::error::Error;
 use crate::handshake::Negotiated;
@@ -527,7 +527,7 @@ impl<W: Write> WriteHalf<W> {
     #[cfg(feature = "tokio")]
     pub(super) fn send_meanwhile(&self) {
         self.shared.work_on_note(
-            ASKED | WANTED,
+            ASKED,
             |sender, notes| sender.send_meanwhile(notes),
             LockedWriter::last_words,
         );

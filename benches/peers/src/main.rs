@@ -269,9 +269,9 @@ fn description(options: &Options, apart: Option<&Apart>) -> [String; 5] {
             .into(),
         "Tokio: a runtime with two threads, both sides in it, by tokio's traits. Echo: one \
          connection, 64 KiB for each write. Requests: 32 connections, 200 bytes there and 1000 \
-         back, one request at a time. Idle: heap by `mallinfo2` of both sides of a connection, their \
-         tasks and sockets included, after such a request. In the rows of throughput and requests, \
-         a stack with a ratio above 1x is the faster one."
+         back, one request at a time. Idle: heap by `mallinfo2` of both sides of a connection, \
+         their tasks and sockets included, after such a request. In the rows of throughput and \
+         requests, a stack with a ratio above 1x is the faster one."
             .into(),
     ]
 }

@@ -9,7 +9,7 @@ use std::io;
 use fleeting::AsyncStream;
 use futures_util::{SinkExt, StreamExt};
 use rumqttc::mqttbytes::v4::Codec;
-use rumqttc::{Connect, ConnectReturnCode, Disconnect, MqttState, Packet, Request};
+use rumqttc::{Connect, ConnectReturnCode, Disconnect, MqttState, Packet, QoS, Request};
 use tokio::net::TcpStream;
 use tokio_util::codec::Framed;
 
@@ -49,8 +49,20 @@ impl Session {
 
     /// Sends a `Publish`, a `Subscribe`, an `Unsubscribe`, or a ping: one is due whenever nothing
     /// was sent for as long as `Connect::keep_alive`.
+    ///
+    /// Of the messages with QoS 1 or 2, at most 100 are on their way, and one more waits here until
+    /// [`receive`](Self::receive) gets an acknowledgement. Beyond that, this fails and sends
+    /// nothing: receive first, and send it then.
     pub async fn send(&mut self, request: impl Into<Request>) -> Result<(), Failure> {
-        let packet = self.state.handle_outgoing_packet(request.into())?;
+        let request = request.into();
+        if let Request::Publish(publish) = &request
+            && publish.qos != QoS::AtMostOnce
+            && self.state.collision.is_some()
+        {
+            // It would take the place of the one that waits, and nobody would learn of the loss.
+            return Err("too many messages wait for their acknowledgement: receive first".into());
+        }
+        let packet = self.state.handle_outgoing_packet(request)?;
         self.pass_on(packet).await
     }
 

@@ -37,7 +37,6 @@ impl Sender {
             .peekable();
         let (mut taken, mut rest) = (0, buffers.next().unwrap_or_default());
         while !rest.is_empty() && self.waiting().len() < MAX_WAITING {
-            self.renew()?;
             let Some(seal) = &self.seal else {
                 return Ok(taken);
             };
@@ -117,7 +116,6 @@ impl Sender {
         if Seal::lent(&self.records) + length > max {
             self.flush()?;
         }
-        self.renew()?;
         let gathered = Seal::lent(&self.records);
         let most = gathered + length;
         let room = Seal::lend(&mut self.records, most + self.padding.amount(most, max))
@@ -184,7 +182,8 @@ impl Sender {
     /// Sends what must precede a record of data.
     fn before_data(&mut self) -> Result<(), SealError> {
         self.send_tickets()?;
-        self.pay_key_update()
+        self.pay_key_update()?;
+        self.renew()
     }
 
     /// Reserves room for the records of `length` bytes of data, as many as may wait: once a call,

@@ -40,10 +40,8 @@ impl PendingKeyUpdates {
     /// answer to ours is still to come, and whether the peer is to be asked.
     pub(crate) fn heard(&mut self, asked: bool, awaited: bool, wanted: bool) {
         self.asked(asked);
-        // What came while one was wanted is as good as an answer.
-        self.wanted &= awaited || !self.awaited;
-        self.wanted |= wanted;
         self.awaited = awaited;
+        self.wanted = wanted;
     }
 
     /// The peer is to be asked for one.

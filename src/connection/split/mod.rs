@@ -10,9 +10,9 @@ mod shared;
 
 use crate::connection::sans_io::Connection;
 
-pub(crate) use notes::Notes;
 #[cfg(feature = "tokio")]
-pub(crate) use notes::{ASKED, WANTED};
+pub(crate) use notes::ASKED;
+pub(crate) use notes::Notes;
 pub(crate) use receive_half::ReceiveHalf;
 pub(crate) use send_half::SendHalf;
 pub(crate) use shared::Shared;
@@ -21,12 +21,13 @@ impl Connection {
     /// Splits a connection after its handshake. Returns the halves, and the notes to begin with.
     pub(crate) fn split(mut self) -> (ReceiveHalf, SendHalf, u8) {
         self.receiver.flood_limit(&mut self.sender);
-        let notes = if self.sender.key_updates.awaited() {
-            notes::AWAITED
-        } else {
-            0
-        };
-        // What is wanted is known to the sending half.
+        let mut notes = 0;
+        if self.sender.key_updates.awaited() {
+            notes |= notes::AWAITED;
+        }
+        if self.sender.key_updates.wants() {
+            notes |= notes::WANTED;
+        }
         (
             ReceiveHalf {
                 receiver: self.receiver,

@@ -7,8 +7,8 @@ pub(crate) const ASKED: u8 = 1;
 /// We asked for a KeyUpdate of the peer's that has not come. The sending half sets this note, the
 /// receiving half clears it.
 pub(crate) const AWAITED: u8 = 2;
-/// The peer is to be asked for a KeyUpdate. The receiving half sets this note, the sending half
-/// takes it.
+/// The peer is to be asked for a KeyUpdate. The receiving half sets this note, and clears it if the
+/// peer renews its key by itself. The sending half clears it once it has asked.
 pub(crate) const WANTED: u8 = 8;
 /// The connection has failed.
 const FAILED: u8 = 4;

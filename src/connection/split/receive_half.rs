@@ -81,6 +81,7 @@ impl SendSide for &Notes<Error> {
         if answer {
             self.leave(ASKED);
         }
+        self.take(WANTED);
         self.take(AWAITED)
     }
 

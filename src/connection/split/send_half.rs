@@ -87,6 +87,7 @@ impl SendHalf {
         // One that was awaited already may have come by now, so nothing is noted then.
         if !awaited && self.sender.key_updates.awaited() {
             notes.leave(AWAITED);
+            notes.take(WANTED);
         }
         notes.add_sealed(self.sender.take_sealed());
         result.map_err(|error| self.fail(error, notes))
@@ -177,7 +178,7 @@ impl SendHalf {
     fn hear(&mut self, notes: &Notes<Error>) {
         self.sender
             .key_updates
-            .heard(notes.take(ASKED), notes.has(AWAITED), notes.take(WANTED));
+            .heard(notes.take(ASKED), notes.has(AWAITED), notes.has(WANTED));
     }
 
     fn fail(&mut self, error: SealError, notes: &Notes<Error>) -> Error {

@@ -51,17 +51,17 @@ impl<T, E> Shared<T, E> {
         result
     }
 
-    /// For the sending half: works as long as the receiving half has left one of these notes, and
-    /// could not work itself. `work` takes the notes.
+    /// For the sending half: works as long as the receiving half has left this note, and could not
+    /// work itself. `work` takes the note.
     #[cfg(feature = "tokio")]
     pub(crate) fn work_on_note(
         &self,
-        notes: u8,
+        note: u8,
         mut work: impl FnMut(&mut T, &Notes<E>),
         settle: impl Fn(&mut T, &Notes<E>),
     ) {
         fence(Ordering::SeqCst);
-        while self.notes.has(notes) {
+        while self.notes.has(note) {
             self.work(&mut work, &settle);
             fence(Ordering::SeqCst);
         }

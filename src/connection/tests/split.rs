@@ -548,3 +548,44 @@ fn what_is_wanted_survives_the_split() {
         halves.puppet.hears_nothing();
     }
 }
+
+/// A peer that renews its key by itself, before it was asked, is not asked any more. Whether
+/// something waits can be looked at as often as a program likes.
+#[test]
+fn what_is_no_longer_wanted_is_not_asked_for() {
+    for mut puppet in Puppet::both_connected() {
+        puppet.us.receiver.settings.rekey_policy = RekeyPolicy::never().records(3);
+        let mut halves = Halves::of(puppet);
+        for round in 0..20 {
+            let now = Now {
+                monotonic: Duration::from_secs(round),
+                ..now()
+            };
+            let record = halves.puppet.record(APPLICATION_DATA, b"x");
+            halves.reading_at(&record, now).unwrap();
+            let wants = halves.writing(|writing, notes| writing.wants_write(notes));
+            assert_eq!(wants, round >= 2);
+        }
+        halves.update(0);
+        assert!(!halves.writing(|writing, notes| writing.wants_write(notes)));
+        halves.write(b"y");
+        halves.puppet.hear_data(b"y");
+        halves.puppet.hears_nothing();
+        // It was not counted as asked more than once.
+        for _ in 0..3 {
+            let record = halves.puppet.record(APPLICATION_DATA, b"x");
+            halves
+                .reading_at(
+                    &record,
+                    Now {
+                        monotonic: Duration::from_secs(30),
+                        ..now()
+                    },
+                )
+                .unwrap();
+        }
+        halves.write(b"y");
+        halves.puppet.hear_update(1);
+        halves.puppet.hear_data(b"y");
+    }
+}

@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use sans_io::Connection;
 #[cfg(feature = "tokio")]
-pub(crate) use split::{ASKED, WANTED};
+pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};
 pub(crate) use status::Status;
 

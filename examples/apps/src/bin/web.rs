@@ -48,7 +48,11 @@ async fn main() -> Result<(), Failure> {
     println!("http://{}/metrics", plain.local_addr()?);
     tokio::spawn(axum::serve(plain, metrics).into_future());
     let listener = Listener::new(TcpListener::bind(options.listen).await?, server)?;
-    println!("https://{}/", axum::serve::Listener::local_addr(&listener)?);
+    let port = axum::serve::Listener::local_addr(&listener)?.port();
+    println!(
+        "curl --cacert {} https://localhost:{port}/",
+        options.pki.join("ca.pem").display()
+    );
 
     let app = Router::new()
         .route("/", get(hello))

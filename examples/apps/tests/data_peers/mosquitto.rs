@@ -175,3 +175,42 @@ async fn strangers_are_refused_with_an_alert() {
         }
     ));
 }
+
+/// What cannot be sent before an acknowledgement was received is refused, and nothing is lost.
+#[tokio::test]
+#[ignore = "needs Mosquitto"]
+async fn a_burst_arrives() {
+    const COUNT: u16 = 300;
+    let folder = Folder::new("mosquitto-burst");
+    let (_broker, port) = start(&folder).await;
+    let alice = pki::client(&folder.0, &[]).unwrap();
+    let mut sender = begin(&alice, port, "sender").await.unwrap();
+    let mut receiver = begin(&alice, port, "receiver").await.unwrap();
+    receiver
+        .send(Subscribe::new("alice/#", QoS::AtLeastOnce))
+        .await
+        .unwrap();
+    assert!(matches!(next(&mut receiver).await, Packet::SubAck(_)));
+
+    let mut acknowledged = 0;
+    for number in 0..COUNT {
+        let message = Publish::new("alice/log", QoS::AtLeastOnce, number.to_be_bytes());
+        while sender.send(message.clone()).await.is_err() {
+            assert!(matches!(next(&mut sender).await, Packet::PubAck(_)));
+            acknowledged += 1;
+        }
+    }
+    assert!(acknowledged > 100, "{acknowledged}");
+    while acknowledged < COUNT {
+        assert!(matches!(next(&mut sender).await, Packet::PubAck(_)));
+        acknowledged += 1;
+    }
+    let mut missing: std::collections::BTreeSet<u16> = (0..COUNT).collect();
+    while !missing.is_empty() {
+        let Packet::Publish(message) = next(&mut receiver).await else {
+            panic!("no PUBLISH");
+        };
+        let number = u16::from_be_bytes(message.payload[..].try_into().unwrap());
+        assert!(missing.remove(&number), "{number} came twice");
+    }
+}

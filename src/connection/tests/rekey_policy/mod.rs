@@ -7,7 +7,7 @@ use core::time::Duration;
 use crate::client::Client;
 use crate::connection::Status;
 use crate::connection::tests::key_updates::MOST_UPDATES;
-use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE, Puppet, WORLD, now};
+use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE, Puppet, Side, WORLD, now};
 use crate::crypto::random::SystemRandom;
 use crate::error::{ConfigError, Error};
 use crate::handshake::RekeyPolicy;
@@ -288,7 +288,7 @@ fn when_keys_cannot_be_renewed_any_more() {
     }
 }
 
-/// Data that is gathered goes out under the new key.
+/// Data that is gathered goes out under the key that is due when it is sealed.
 #[test]
 fn while_data_is_gathered() {
     for mut puppet in both(RekeyPolicy::never().age(Duration::from_secs(60))) {
@@ -296,9 +296,9 @@ fn while_data_is_gathered() {
         puppet.us.write(b"before").unwrap();
         puppet.told(60_000);
         puppet.us.write(b" and after").unwrap();
-        puppet.hear_update(0);
         puppet.hears_nothing();
         puppet.us.flush().unwrap();
+        puppet.hear_update(0);
         puppet.hear_data(b"before and after");
         puppet
             .us
@@ -320,6 +320,37 @@ fn while_data_is_gathered() {
         puppet.hear_data(b"again!");
         puppet.hears_nothing();
     }
+    // However it comes to be sealed.
+    type Way = fn(&mut Puppet);
+    let ways: [Way; 3] = [
+        |puppet| puppet.us.flush().unwrap(),
+        |puppet| puppet.us.set_corked(false).unwrap(),
+        |puppet| puppet.us.close(),
+    ];
+    for seal in ways {
+        for mut puppet in both(RekeyPolicy::never().age(Duration::from_secs(60))) {
+            puppet.us.set_corked(true).unwrap();
+            puppet.us.write(b"x").unwrap();
+            puppet.told(60_000);
+            seal(&mut puppet);
+            puppet.hear_update(0);
+            puppet.hear_data(b"x");
+        }
+    }
+}
+
+/// A server's tickets precede its first data, and count.
+#[test]
+fn tickets_count() {
+    let mut puppet = Puppet::calling_for_tickets(&server(RekeyPolicy::never().records(1)));
+    puppet.lead_server_to("WAIT_FINISHED");
+    let finished = puppet.finished();
+    puppet.say(&finished).unwrap();
+    puppet.install_application_keys(Side::Client);
+    puppet.us.write(b"x").unwrap();
+    assert_eq!(puppet.hear_type(HANDSHAKE).content[0], 4);
+    puppet.hear_update(0);
+    puppet.hear_data(b"x");
 }
 
 // ---- the peer's key ----

@@ -24,7 +24,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Long enough for pools that keep connections over a night.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12 * 3600);
 const MAX_CONNECTIONS: u32 = 1000;
-/// A client may open a few connections at once, however few there may be.
+/// A client may open a few connections at once, unless that would be all there are.
 const LEAST_SHARE: u32 = 8;
 
 /// What the file says.
@@ -264,7 +264,9 @@ fn service(
     let max_connections = section.max_connections.map_or(MAX_CONNECTIONS, u32::from);
     let handshakes_per_address = match (section.mode, section.handshakes_per_address) {
         (Mode::Server, given) => {
-            Some(given.map_or((max_connections / 2).max(LEAST_SHARE), u32::from))
+            let share = (max_connections / 2).max(LEAST_SHARE);
+            let share = share.min(max_connections.saturating_sub(1)).max(1);
+            Some(given.map_or(share, u32::from))
         }
         (Mode::Client, None) => None,
         (Mode::Client, Some(_)) => {
@@ -373,6 +375,17 @@ fn role(section: &Section) -> Result<Role, String> {
     };
     if let Some(name) = name {
         ServerName::parse(name).map_err(|error| format!("`server_name` {name:?}: {error}"))?;
+    }
+    let is_spiffe_id = |name: &String| name.starts_with("spiffe://");
+    if section.mode == Mode::Client
+        && section.trust_domain.is_some()
+        && !name.is_some_and(is_spiffe_id)
+    {
+        return Err(
+            "with `trust_domain` the roots vouch for SPIFFE IDs alone: give one as \
+                    `server_name`, such as \"spiffe://example.org/db\""
+                .to_owned(),
+        );
     }
     match (section.mode, name, &section.peer_roots) {
         (Mode::Client, Some(name), _) => Ok(Role::Client {
@@ -576,6 +589,10 @@ mod tests {
             (
                 format!("{SERVER}{roots}trust_domain = \"a.b\"\npeers = [\"cn:a\"]\n"),
                 "and nothing else",
+            ),
+            (
+                format!("{CLIENT}{roots}trust_domain = \"a.b\"\n"),
+                "vouch for SPIFFE IDs alone",
             ),
             (
                 format!("{SERVER}{roots}{any}max_connections = 0\n"),

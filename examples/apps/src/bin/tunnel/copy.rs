@@ -6,7 +6,7 @@
 //! the TLS side is cut or fails            the plain side gets a RST
 //! the plain side is reset                 the TLS side is cut, without close_notify
 //! nothing moves for the idle time         both of these
-//! the tunnel ends                         what was read is passed on; then close_notify and RST
+//! the tunnel ends                         what was read is passed on; then both of these
 //! ```
 //!
 //! So nobody takes a stream that was cut for a whole one.
@@ -19,16 +19,12 @@ use fleeting::AsyncStream;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::traffic::{Direction, Traffic};
 
 /// The content of the longest record.
 const BUFFER: usize = 16 * 1024;
-
-/// How long a peer that reads nothing keeps the tunnel from ending.
-const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -84,9 +80,8 @@ pub async fn copy(
     let end = carry(&mut tls, &mut plain, traffic, to_plain, idle, closing).await;
     match end {
         End::Complete => ends_whole(&plain),
-        End::Drained => drop(timeout(LAST_WORD, tls.shutdown()).await),
         // Dropping the stream would send close_notify.
-        End::Idle | End::Failed { .. } => drop(tls.into_inner()),
+        End::Idle | End::Drained | End::Failed { .. } => drop(tls.into_inner()),
     }
     end
 }

@@ -74,8 +74,9 @@ impl Side {
         }
     }
 
-    /// Returns how many problems there are: files that cannot be used, and what expires soon.
-    pub fn problems(&self) -> usize {
+    /// Returns how many problems there are: files that cannot be used, and what expires soon. It
+    /// waits for a check that is going on.
+    fn problems(&self) -> usize {
         match self {
             Self::Server(server, _) => server.problems().len(),
             Self::Client(client, _) => client.problems().len(),
@@ -146,6 +147,7 @@ pub async fn watch(
     mut hup: Signal,
     counts: Arc<Counts>,
 ) {
+    counts.set_problems(side.problems());
     loop {
         let at_once = tokio::select! {
             told = hup.recv() => told.is_some(),
@@ -153,11 +155,15 @@ pub async fn watch(
         };
         let checking = side.clone();
         // Files can be slow, for example over a network.
-        let checked = tokio::task::spawn_blocking(move || checking.check(at_once));
-        let Ok(events) = checked.await else {
+        let checked = tokio::task::spawn_blocking(move || {
+            let events = checking.check(at_once);
+            (events, checking.problems())
+        });
+        let Ok((events, problems)) = checked.await else {
             log!("{name}: PROBLEM: the files could not be checked");
             continue;
         };
+        counts.set_problems(problems);
         if at_once && events.is_empty() {
             log!("{name}: SIGHUP: no file has changed");
         }

@@ -59,11 +59,11 @@
 //! # Limits
 //!
 //! Connections above `max_connections` wait in the system's queue, and handshakes above
-//! `handshakes_per_second` wait for their turn. In server mode no address (in IPv6, no /64 network)
-//! keeps others out: it has at most `handshakes_per_address` handshakes at a time, by default half
-//! of `max_connections` and at least 8, and what is above is closed at once; and it has at most
-//! half of `handshakes_per_second`. A client that is admitted is trusted not to use up
-//! `max_connections`.
+//! `handshakes_per_second` wait for their turn. In server mode one address (in IPv6, one /64
+//! network) has a share alone: at most `handshakes_per_address` handshakes at a time, by default
+//! half of `max_connections` (at least 8, but never all), and what is above is closed at once; and
+//! at most half of `handshakes_per_second` (at least 1). A client that is admitted is trusted not
+//! to use up `max_connections`.
 //!
 //! # Ends
 //!
@@ -71,8 +71,8 @@
 //! direction goes on. A connection that is cut or fails is cut on the other side too: the plain
 //! side gets a reset, the TLS side no close_notify. So nobody takes a part for the whole. After
 //! SIGTERM or SIGINT nothing more is accepted, and connections have the time `drain` to end. Then
-//! the tunnel passes on what it has read, sends close_notify, resets the plain side, and ends with
-//! exit code 0. A second signal ends it at once, with exit code 1.
+//! the tunnel passes on what it has read, cuts what is still open, and ends with exit code 0. A
+//! second signal ends it at once, with exit code 1.
 //!
 //! # What it says
 //!
