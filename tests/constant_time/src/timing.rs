@@ -120,9 +120,12 @@ struct Record {
     width: &'static str,
     suite: CipherSuite,
     classes: Classes,
-    /// The keys and texts of both classes. The second of each is drawn again for each call.
-    keys: [Vec<u8>; 2],
-    texts: [Vec<u8>; 2],
+    /// Drawn again for each call. Both classes make their key and their text of these, so that they
+    /// read and write the same places in memory.
+    drawn_key: Vec<u8>,
+    drawn_text: Vec<u8>,
+    /// The key of this call.
+    key_bytes: Vec<u8>,
     /// What the call reads and writes.
     key: Option<Aead>,
     buffer: Vec<u8>,
@@ -139,16 +142,13 @@ impl Record {
             32
         };
         let key = Aead::with_width(width, suite, &vec![7; len])?;
-        let (keys, texts) = (
-            [(); 2].map(|()| vec![7; len]),
-            [(); 2].map(|()| vec![0; LEN]),
-        );
         Some(Self {
             width,
             suite,
             classes,
-            keys,
-            texts,
+            drawn_key: vec![0; len],
+            drawn_text: vec![0; LEN],
+            key_bytes: vec![0; len],
             key: Some(key),
             buffer: vec![0; LEN],
             tag: [0; 16],
@@ -160,20 +160,28 @@ impl Work for Record {
     /// Takes the same steps for both classes: for either it draws and copies bytes, and expands a
     /// key.
     fn prepare(&mut self, second: bool, random: &mut Random) {
-        random.fill(&mut self.keys[1]);
-        random.fill(&mut self.texts[1]);
-        let [key, text] = match self.classes {
-            Classes::SealedKey | Classes::OpenedKey => [usize::from(second), 0],
-            Classes::SealedText => [0, usize::from(second)],
-            Classes::WrongTag => [0, 0],
+        random.fill(&mut self.drawn_key);
+        random.fill(&mut self.drawn_text);
+        let (random_key, random_text) = match self.classes {
+            Classes::SealedKey | Classes::OpenedKey => (second, false),
+            Classes::SealedText => (false, second),
+            Classes::WrongTag => (false, false),
         };
+        let mask = |is_random: bool| black_box(if is_random { 0xff } else { 0 });
+        let key_mask = mask(random_key);
+        for (place, byte) in self.key_bytes.iter_mut().zip(&self.drawn_key) {
+            *place = (byte & key_mask) | (7 & !key_mask);
+        }
         // The old key is dropped first, so that the new one takes its place in memory.
         self.key = None;
         let key = self.key.insert(
-            Aead::with_width(self.width, self.suite, &self.keys[key])
+            Aead::with_width(self.width, self.suite, &self.key_bytes)
                 .expect("the width was there before"),
         );
-        self.buffer.copy_from_slice(&self.texts[text]);
+        let text_mask = mask(random_text);
+        for (place, byte) in self.buffer.iter_mut().zip(&self.drawn_text) {
+            *place = byte & text_mask;
+        }
         match self.classes {
             Classes::SealedKey | Classes::SealedText => {}
             Classes::OpenedKey => self.tag = key.seal(&NONCE, b"aad", b"", &mut self.buffer),
