@@ -7,6 +7,7 @@ pub(crate) mod memory;
 #[cfg(target_os = "linux")]
 mod remains;
 pub(crate) mod rfc8448;
+pub(crate) mod seeded;
 mod shown;
 #[cfg(feature = "tracing")]
 mod traced;

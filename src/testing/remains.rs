@@ -57,19 +57,8 @@ use crate::session::{
     ClientSession, ExternalPsk, PskNames, ReplayGuard, Session, TicketKey, TicketKeys, Whose,
 };
 use crate::testing::memory::{Memory, image};
+use crate::testing::seeded::Seeded;
 use crate::time::Now;
-
-/// SplitMix64. It hands out eight bytes at a time, so that it keeps no copy of its output.
-struct Seeded(u64);
-
-impl Seeded {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
 
 impl TryRng for Seeded {
     type Error = getrandom::Error;

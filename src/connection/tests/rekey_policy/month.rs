@@ -9,19 +9,10 @@ use crate::connection::{Connection, Status};
 use crate::crypto::random::SystemRandom;
 use crate::handshake::RekeyPolicy;
 use crate::record::{MAX_FRAGMENT, OVERHEAD};
+use crate::testing::seeded::Seeded;
 use crate::time::Now;
 
-/// SplitMix64.
-struct Seeded(u64);
-
 impl Seeded {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
