@@ -73,6 +73,8 @@ registry! {
     CERTIFICATE_VERIFY = 15, "certificate_verify";
     FINISHED = 20, "finished";
     KEY_UPDATE = 24, "key_update";
+    /// Experimental: see [`EXTENDED_KEY_UPDATE_FLAG`].
+    EXTENDED_KEY_UPDATE = 240, "extended_key_update";
     MESSAGE_HASH = 254, "message_hash";
 }
 
@@ -102,7 +104,16 @@ registry! {
     SIGNATURE_ALGORITHMS_CERT = 50, "signature_algorithms_cert";
     KEY_SHARE = 51, "key_share";
     TICKET_REQUEST = 58, "ticket_request";
+    /// A temporary registration (draft-ietf-tls-tlsflags).
+    TLS_FLAGS = 62, "tls_flags";
 }
+
+/// The number in tls_flags of extended_key_update (draft-ietf-tls-extended-key-update).
+///
+/// Experimental: neither this number nor that of
+/// [`HandshakeType::EXTENDED_KEY_UPDATE`](HandshakeType::EXTENDED_KEY_UPDATE), which is one for
+/// private use, has been assigned. Both change once they are.
+pub(crate) const EXTENDED_KEY_UPDATE_FLAG: usize = 23;
 
 registry! {
     /// A version of the protocol (RFC 9846, 4.3.1). Only TLS 1.3 is implemented; the others have

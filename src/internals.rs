@@ -227,7 +227,7 @@ impl KeySchedule {
         let exported = exported.map_err(|_| Fault::Internal {
             what: "a label that is not allowed",
         })?;
-        let ticket = main.into_epoch(&transcript).resumption.psk(&[0, 0]);
+        let ticket = main.into_resumption(&transcript).psk(&[0, 0]);
         let keys = [
             client.keys(suite),
             server.keys(suite),

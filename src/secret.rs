@@ -23,6 +23,8 @@ impl Secret {
     pub(crate) fn filled(len: usize, fill: impl FnOnce(&mut [u8])) -> Self {
         let mut secret = Self::allocate(len);
         fill(&mut secret.0);
+        #[cfg(test)]
+        recorder::made(&secret.0);
         secret
     }
 
@@ -34,6 +36,8 @@ impl Secret {
     ) -> Result<Self, E> {
         let mut secret = Self::allocate(len);
         fill(&mut secret.0)?;
+        #[cfg(test)]
+        recorder::made(&secret.0);
         Ok(secret)
     }
 
@@ -80,13 +84,25 @@ impl Drop for Secret {
 }
 
 /// Records every secret that is dropped on this thread, for the test that searches the memory of
-/// another process for them. So the test misses none, however new.
+/// another process for them, and every one that is made, for a test of what somebody who knows all
+/// of them can do. So the tests miss none, however new.
 #[cfg(test)]
 pub(crate) mod recorder {
     use std::cell::RefCell;
 
     thread_local! {
         static DROPPED: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
+        static MADE: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn made(secret: &[u8]) {
+        MADE.with_borrow_mut(|made| made.iter_mut().for_each(|made| made.push(secret.to_vec())));
+    }
+
+    /// Returns what was made since the last call. The first call returns nothing and starts the
+    /// recording.
+    pub(crate) fn take_made() -> Vec<Vec<u8>> {
+        MADE.replace(Some(Vec::new())).unwrap_or_default()
     }
 
     pub(super) fn record(secret: &[u8]) {

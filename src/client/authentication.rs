@@ -10,11 +10,11 @@ use crate::client::config::Client;
 use crate::client::early_data::Early;
 use crate::client::post_handshake::{Connected, Memory};
 use crate::code_point::CertificateType;
-use crate::error::{DecodeProblem, Fault, Said};
+use crate::error::{DecodeProblem, Fault, Said, Side};
 use crate::handshake::authentication::{Authenticated, Shown, signed_content};
 use crate::handshake::{
-    Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
-    finished,
+    Context, EarlyData, Established, Event, KeyUpdates, Keys, Negotiated, Proof, Role, Wire,
+    authentication, finished,
 };
 use crate::identity::{Identity, Peer, ServerName, VerifiedIdentity};
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
@@ -37,6 +37,8 @@ pub(crate) struct WaitCertificate {
     pub(crate) server_certificate_type: CertificateType,
     /// The state of early data.
     pub(crate) early: Early,
+    /// Whether keys are renewed by extended key updates.
+    pub(crate) extended_key_update: bool,
     /// The server's CertificateRequest, if it sent one.
     pub(crate) request: Option<CertificateRequested>,
 }
@@ -133,6 +135,7 @@ impl WaitFinished {
             alpn,
             client_certificate_type,
             early,
+            extended_key_update,
             request,
             ..
         } = self.known;
@@ -145,6 +148,7 @@ impl WaitFinished {
             client: keys.main.client_traffic(&digest),
             server: keys.main.server_traffic(&digest),
             exporter: keys.main.exporter(&digest),
+            epoch_exporter: extended_key_update.then(|| keys.main.epoch_exporter(&digest)),
         };
         // Before the hook is called: a server that accepted early data reads what comes next, even
         // an alert, only after this.
@@ -207,6 +211,8 @@ struct Secrets {
     client: TrafficSecret,
     server: TrafficSecret,
     exporter: ExporterSecret,
+    /// exporter_secret_0, if extended key updates were agreed on.
+    epoch_exporter: Option<ExporterSecret>,
 }
 
 /// What our flight needs, up to our Finished.
@@ -280,16 +286,29 @@ impl Flight {
             whose: server.whose.clone(),
             resumed: server.resumed,
             early_data,
+            extended_key_update: secrets.epoch_exporter.is_some(),
             server_end_point: server.whose.peer().and_then(Peer::server_end_point),
         };
-        let memory = stored.map(|stored| Box::new(Memory::new(stored, keys, server, alpn)));
-        let stored = memory.as_ref().map(|memory| memory.stored.clone());
+        // Sessions are not stored where extended key updates are enabled.
+        let (extended, memory) = match (secrets.epoch_exporter, stored) {
+            (Some(exporter_0), _) => (Some(keys.into_extended(Side::Client, exporter_0)?), None),
+            (None, Some(stored)) => {
+                let memory = Memory::new(stored, keys, server, alpn);
+                (None, Some(Box::new(memory)))
+            }
+            (None, None) => (None, None),
+        };
         cx.sink.event(Event::Connected(Established {
             negotiated,
             exporter: secrets.exporter,
-            stored,
+            extended: extended.clone(),
+            stored: memory.as_ref().map(|memory| memory.stored.clone()),
         }));
-        Ok(Connected { memory, said })
+        Ok(Connected {
+            memory,
+            key_updates: KeyUpdates { extended },
+            said,
+        })
     }
 }
 

@@ -206,6 +206,9 @@ impl ClientBuilder {
     /// to the same name with the same trust (including its revocation lists), the same identity and
     /// the same external PSK.
     pub fn sessions(mut self, cache: SessionCache) -> Self {
+        if cache.capacity() > 0 {
+            self.settings.resumes_by("sessions");
+        }
         self.sessions = cache;
         self
     }
@@ -218,6 +221,9 @@ impl ClientBuilder {
     /// server. Servers that do not support the extension send any number.
     pub fn tickets(mut self, new_session: u8, resumption: u8) -> Self {
         self.tickets = (new_session, resumption);
+        if new_session.max(resumption) > 0 {
+            self.settings.resumes_by("tickets");
+        }
         if usize::from(new_session.max(resumption)) > PER_SERVER {
             self.settings.refuse(
                 "tickets",
@@ -241,6 +247,9 @@ impl ClientBuilder {
     /// sent again automatically.
     pub fn early_data(mut self, on: bool) -> Self {
         self.early_data = on;
+        if on {
+            self.settings.resumes_by("early_data");
+        }
         self
     }
 
@@ -282,6 +291,33 @@ impl ClientBuilder {
     /// [`RekeyPolicy::default`].
     pub fn rekey_policy(mut self, policy: RekeyPolicy) -> Self {
         self.settings.set_rekey_policy(policy);
+        self
+    }
+
+    /// Sets whether keys are renewed by extended key updates, if the server agrees
+    /// (draft-ietf-tls-extended-key-update). Off by default. **Experimental**: the draft has no
+    /// numbers yet, so only fleeting speaks it, and a later version may use other numbers.
+    ///
+    /// An extended key update is a fresh key exchange, in the group of the handshake, inside the
+    /// connection. It takes the place of each KeyUpdate: the
+    /// [`RekeyPolicy`]'s, and those of `rekey`. So whoever learned all keys of the connection
+    /// cannot read what is sent after the next update, if it only listens. (After a KeyUpdate it
+    /// can, because the next keys are derived from the last ones alone.) It does not help against
+    /// one who is in the middle at that moment and uses the old keys to exchange keys with both
+    /// sides.
+    ///
+    /// * Tickets are off, because a stolen ticket would open connections later: no sessions are
+    ///   resumed, and there is no early data.
+    /// * An update takes a round trip. Nothing waits for it, so a key exceeds the limits of the
+    ///   policy by what is sent meanwhile. Over a blocking stream, messages of an update are
+    ///   sent by `write`, `flush` and `rekey` only.
+    /// * At most eight updates a second are begun.
+    /// * After the server has closed its side, no update is possible.
+    ///
+    /// [`Negotiated::extended_key_update`](crate::Negotiated::extended_key_update) says whether the
+    /// server agreed. If it did not, keys are renewed by KeyUpdates.
+    pub fn extended_key_update(mut self, on: bool) -> Self {
+        self.settings.extended_key_update = on;
         self
     }
 
@@ -371,6 +407,9 @@ impl ClientBuilder {
                 reason,
             }
             .into());
+        }
+        if self.settings.extended_key_update {
+            self.sessions = SessionCache::new(0);
         }
         Ok(Client {
             totals: Arc::default(),

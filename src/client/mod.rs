@@ -138,7 +138,14 @@ pub(crate) fn step(
             AfterFinished::Unsigned(s) => return Ok(Step::Ask(Suspended::Signature(s))),
         },
         (Connected(s), Message::NewSessionTicket(m)) => Connected(s.on_new_session_ticket(&m, cx)?),
-        (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
+        (Connected(s), Message::KeyUpdate(m)) => {
+            s.key_updates.on_key_update(&m, wire, cx)?;
+            Connected(s)
+        }
+        (Connected(s), Message::ExtendedKeyUpdate(m)) => {
+            s.key_updates.on_extended_key_update(&m, wire, cx)?;
+            Connected(s)
+        }
         (state, message) => {
             return Err(Fault::Unexpected {
                 expected: state.expects(),
@@ -230,7 +237,10 @@ impl State {
             Self::WaitCertificate(_) => "Certificate",
             Self::WaitCertificateVerify(_) => "CertificateVerify",
             Self::WaitFinished(_) => "Finished",
-            Self::Connected(_) => "NewSessionTicket or KeyUpdate",
+            Self::Connected(s) => match s.key_updates.extended {
+                None => "NewSessionTicket or KeyUpdate",
+                Some(_) => "NewSessionTicket or ExtendedKeyUpdate",
+            },
         }
     }
 }

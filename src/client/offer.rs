@@ -13,7 +13,7 @@ use crate::handshake::psk::{Psk, SelectedPsk};
 use crate::identity::ServerName;
 use crate::key_schedule::EarlySecret;
 use crate::message::{
-    self, ClientHello, ClientHelloExtension, KeyShareEntry, OfferedPsks, PskIdentity,
+    self, ClientHello, ClientHelloExtension, KeyShareEntry, OfferedPsks, PskIdentity, TlsFlags,
 };
 use crate::session::{ClientSession, EarlyTerms, SessionKey, StoredSessions, WirePsk};
 use crate::time::Now;
@@ -344,6 +344,11 @@ impl Offer {
         extensions.push(ClientHelloExtension::RecordSizeLimit(
             config.settings.record_size_limit,
         ));
+        if config.settings.extended_key_update {
+            extensions.push(ClientHelloExtension::TlsFlags(
+                TlsFlags::extended_key_update(),
+            ));
+        }
         if self.keeps_sessions() {
             let (new_session_count, resumption_count) = self.tickets;
             extensions.push(ClientHelloExtension::TicketRequest {

@@ -7,15 +7,16 @@ use crate::code_point::NamedGroup;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Said};
 use crate::handshake::authentication::Authenticated;
-use crate::handshake::{Context, Keys, Wire};
+use crate::handshake::{Context, KeyUpdates, Keys};
 use crate::key_schedule::ResumptionSecret;
-use crate::message::{KeyUpdate, KeyUpdateRequest, NewSessionTicket};
+use crate::message::NewSessionTicket;
 use crate::session::{ClientSession, EarlyTerms, Session, StoredSessions, Whose};
 
 /// CONNECTED. The connection's keys are in the record layer.
 pub(crate) struct Connected {
     /// `None` if no sessions are stored.
     pub(crate) memory: Option<Box<Memory>>,
+    pub(crate) key_updates: KeyUpdates,
     /// What we answered if the server asked for our identity. The server's verdict comes now.
     pub(crate) said: Option<Arc<Said>>,
 }
@@ -47,7 +48,7 @@ impl Memory {
             group: keys.group,
             // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's
             // Finished.
-            resumption: keys.main.into_epoch(&keys.transcript.digest()).resumption,
+            resumption: keys.main.into_resumption(&keys.transcript.digest()),
             whose: server.whose,
             since: server.since,
             alpn,
@@ -88,21 +89,6 @@ impl Connected {
             };
             memory.stored.put(session, cx.now);
         }
-        Ok(self)
-    }
-
-    /// RFC 9846, 4.7.3: the server has moved on to its next keys.
-    pub(crate) fn on_key_update(
-        self,
-        message: &KeyUpdate,
-        wire: Wire<'_>,
-        cx: &mut Context<'_>,
-    ) -> Result<Self, Fault> {
-        let aligned = wire.aligned("KeyUpdate")?;
-        cx.sink.update_receive(
-            aligned,
-            message.request_update == KeyUpdateRequest::Requested,
-        );
         Ok(self)
     }
 }

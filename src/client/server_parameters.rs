@@ -10,7 +10,7 @@ use crate::error::{Fault, Illegal};
 use crate::handshake::psk::SelectedPsk;
 use crate::handshake::settings::MIN_RECORD_SIZE_LIMIT;
 use crate::handshake::{Context, Keys, Proof, Wire};
-use crate::message::{CertificateRequest, EncryptedExtensions};
+use crate::message::{CertificateRequest, EncryptedExtensions, TlsFlags};
 
 /// WAIT_EE: the handshake keys are installed.
 pub(crate) struct WaitEncryptedExtensions {
@@ -61,6 +61,7 @@ impl WaitEncryptedExtensions {
             // RFC 9149, section 3: how many tickets the server expects to send. We accept any
             // number.
             ExtensionType::TICKET_REQUEST => self.offer.keeps_sessions(),
+            ExtensionType::TLS_FLAGS => config.settings.extended_key_update,
             // RFC 9846, 4.3.7: the server's preferences, which must not be acted upon before the
             // handshake is complete. We do not use them afterwards either.
             ExtensionType::SUPPORTED_GROUPS => true,
@@ -96,6 +97,12 @@ impl WaitEncryptedExtensions {
             cx.sink
                 .limit_receive(config.settings.record_size_limit.into());
         }
+        let extended_key_update = match message.tls_flags() {
+            None => false,
+            Some(flags) if flags == TlsFlags::extended_key_update() => true,
+            // draft-ietf-tls-tlsflags: an unsolicited flag is an illegal_parameter.
+            Some(_) => return Err(Illegal::FlagNotOffered.into()),
+        };
         let early =
             self.early
                 .answered(message.early_data(), self.keys.suite, alpn.as_deref(), cx)?;
@@ -115,6 +122,7 @@ impl WaitEncryptedExtensions {
             client_certificate_type,
             server_certificate_type,
             early,
+            extended_key_update,
             request: None,
         };
         Ok(match self.psk {

@@ -4,7 +4,7 @@ use crate::client;
 use crate::code_point::HandshakeType;
 use crate::error::{Fault, Said, Side};
 use crate::handshake::{Answer, Context, Question, Step};
-use crate::message::NewSessionTicket;
+use crate::message::{ExtendedKeyUpdate, NewSessionTicket};
 use crate::record::MessageHeader;
 use crate::server::{self, ClientHello, Server};
 use crate::session::ReplayEntry;
@@ -74,6 +74,16 @@ impl Machine {
             && header.length <= NewSessionTicket::MAX_LEN
     }
 
+    /// Returns true if keys are renewed by extended key updates.
+    fn is_extended(&self) -> bool {
+        let key_updates = match self {
+            Self::Client(client::State::Connected(state)) => &state.key_updates,
+            Self::Server(server::State::Connected(state)) => &state.key_updates,
+            _ => return false,
+        };
+        key_updates.extended.is_some()
+    }
+
     pub(crate) fn client_hello(&self) -> Option<&ClientHello> {
         match self {
             Self::ServerAsking(server::Suspended::Configuration(suspended)) => {
@@ -139,8 +149,19 @@ impl Machine {
     }
 
     /// Completes the fault of a message of unknown type, which is as unexpected as any other that
-    /// the state does not accept: the state names what it waits for.
+    /// the state does not accept: the state names what it waits for. An ExtendedKeyUpdate is of
+    /// unknown type where it was not agreed on, whatever is in it.
     pub(crate) fn expecting(&self, fault: Fault) -> Fault {
+        let fault = match fault {
+            Fault::Decode {
+                message: ExtendedKeyUpdate::NAME,
+                ..
+            } if !self.is_extended() => Fault::Unexpected {
+                expected: "",
+                got: ExtendedKeyUpdate::NAME,
+            },
+            fault => fault,
+        };
         match (self, fault) {
             (Self::Client(state), Fault::Unexpected { got, .. }) => Fault::Unexpected {
                 expected: state.expects(),

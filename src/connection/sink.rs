@@ -7,7 +7,7 @@
 use crate::connection::notice::Notice;
 use crate::connection::send::sender::Sender;
 use crate::crypto::suite::Suite;
-use crate::handshake::{Established, Event, Sink, SkipMode};
+use crate::handshake::{Established, Event, ExtendedStep, Sink, SkipMode};
 use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
 use crate::record::Aligned;
@@ -35,6 +35,7 @@ impl ConnectionSink<'_> {
 pub(crate) struct Decided {
     pub(crate) receive: Option<ReceiveKey>,
     pub(crate) limit_receive: Option<usize>,
+    pub(crate) extended_key_update: Option<ExtendedStep>,
     pub(crate) skip_early_data: Option<(SkipMode, usize)>,
     pub(crate) connected: Option<Established>,
     /// An internal error.
@@ -94,6 +95,10 @@ impl Sink for ConnectionSink<'_> {
         self.decided.receive = Some(ReceiveKey::Update { answer });
     }
 
+    fn extended_key_update(&mut self, step: ExtendedStep) {
+        self.decided.extended_key_update = Some(step);
+    }
+
     fn limit_send(&mut self, limit: usize) {
         self.sender(|sender| sender.limit(limit));
     }
@@ -118,7 +123,12 @@ impl Sink for ConnectionSink<'_> {
         match event {
             Event::TicketOffered => self.sender(|sender| sender.saw(Notice::TicketOffered)),
             Event::ReplayRefused => self.sender(|sender| sender.saw(Notice::ReplayRefused)),
-            Event::Connected(established) => self.decided.connected = Some(established),
+            Event::Connected(established) => {
+                if let Some(extended) = established.extended.clone() {
+                    self.sender(|sender| sender.agree(extended));
+                }
+                self.decided.connected = Some(established);
+            }
         }
     }
 }

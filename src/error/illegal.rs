@@ -79,6 +79,18 @@ pub enum Illegal {
     RawKeys(usize),
     /// A KeyUpdateRequest has a value above 1 (RFC 9846, 4.7.3).
     KeyUpdateRequest(u8),
+    /// tls_flags sets no flag, or ends with a byte of zeros (draft-ietf-tls-tlsflags).
+    TlsFlags,
+    /// The server answers a flag in tls_flags that was not offered (draft-ietf-tls-tlsflags).
+    FlagNotOffered,
+    /// An ExtendedKeyUpdate has a key share for another group than that of the handshake
+    /// (draft-ietf-tls-extended-key-update).
+    UpdateGroup {
+        /// The group of the handshake.
+        negotiated: NamedGroup,
+        /// The group that came.
+        got: NamedGroup,
+    },
     /// pre_shared_key is not the last extension (RFC 9846, 4.3.11).
     PskNotLast,
     /// The number of binders differs from the number of PSK identities (RFC 9846, 4.3.11).
@@ -204,6 +216,19 @@ impl fmt::Display for Illegal {
                 write!(
                     f,
                     "expected a KeyUpdateRequest of 0 or 1, but the peer sent {value}"
+                )
+            }
+            Self::TlsFlags => {
+                f.write_str("the peer's tls_flags sets no flag, or ends with a byte of zeros")
+            }
+            Self::FlagNotOffered => {
+                f.write_str("the server answers a flag in tls_flags that was not offered")
+            }
+            Self::UpdateGroup { negotiated, got } => {
+                write!(
+                    f,
+                    "the connection uses the group {negotiated}, but the peer's \
+                     ExtendedKeyUpdate has a key share for {got}"
                 )
             }
             Self::PskNotLast => {

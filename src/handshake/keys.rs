@@ -1,9 +1,12 @@
 //! The keys that both sides have once the two hellos agree on a suite and a shared secret.
 
 use crate::code_point::NamedGroup;
+use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
+use crate::error::{Fault, Side};
+use crate::handshake::extended_key_update::ExtendedKeyUpdates;
 use crate::handshake::transcript::Transcript;
-use crate::key_schedule::{EarlySecret, FinishedKey, MainSecret, TrafficSecret};
+use crate::key_schedule::{EarlySecret, ExporterSecret, FinishedKey, MainSecret, TrafficSecret};
 use crate::secret::Secret;
 
 /// The suite, the running transcript, and the secrets from which the rest of the handshake derives.
@@ -23,6 +26,21 @@ pub(crate) struct HandshakeTraffic {
 }
 
 impl Keys {
+    /// Makes what extended key updates begin with. The transcript ends with the client's Finished.
+    pub(crate) fn into_extended(
+        self,
+        side: Side,
+        exporter_0: ExporterSecret,
+    ) -> Result<ExtendedKeyUpdates, Fault> {
+        let group = Group::from_code_point(self.group).ok_or(Fault::Internal {
+            what: "finding the group that was used",
+        })?;
+        let epoch = self.main.into_epoch(self.transcript.digest());
+        Ok(ExtendedKeyUpdates::new(
+            side, self.suite, group, epoch, exporter_0,
+        ))
+    }
+
     /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret. `early` is for the selected
     /// PSK, or for none. `transcript` ends with ServerHello.
     pub(crate) fn derive(

@@ -2,7 +2,9 @@
 //! settings.
 
 pub(crate) mod authentication;
+pub(crate) mod extended_key_update;
 pub(crate) mod finished;
+pub(crate) mod key_update;
 pub(crate) mod keys;
 pub(crate) mod negotiated;
 pub(crate) mod psk;
@@ -15,6 +17,8 @@ mod traces;
 pub(crate) mod transcript;
 
 pub(crate) use authentication::{Proof, Role};
+pub(crate) use extended_key_update::{ExtendedKeyUpdates, ExtendedStep};
+pub(crate) use key_update::KeyUpdates;
 pub(crate) use keys::Keys;
 pub(crate) use negotiated::Established;
 pub use negotiated::{EarlyData, Negotiated};

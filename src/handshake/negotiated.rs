@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::code_point::{CipherSuite, NamedGroup};
+use crate::handshake::extended_key_update::ExtendedKeyUpdates;
 use crate::identity::Peer;
 use crate::key_schedule::ExporterSecret;
 use crate::session::{ExternalPsk, StoredSessions, Whose};
@@ -13,6 +14,8 @@ pub(crate) struct Established {
     pub(crate) negotiated: Negotiated,
     /// The secret from which the application's keying material is derived.
     pub(crate) exporter: ExporterSecret,
+    /// `None` if extended key updates were not agreed on.
+    pub(crate) extended: Option<ExtendedKeyUpdates>,
     /// The sessions that this connection stores in a client's cache, to be forgotten if it fails.
     pub(crate) stored: Option<StoredSessions>,
 }
@@ -27,6 +30,7 @@ pub struct Negotiated {
     pub(crate) whose: Whose,
     pub(crate) resumed: bool,
     pub(crate) early_data: EarlyData,
+    pub(crate) extended_key_update: bool,
     pub(crate) server_end_point: Option<Arc<[u8]>>,
 }
 
@@ -91,6 +95,12 @@ impl Negotiated {
     /// Returns the outcome of the client's early data.
     pub fn early_data(&self) -> EarlyData {
         self.early_data
+    }
+
+    /// Returns true if both sides agreed to renew keys by
+    /// [extended key updates](crate::ClientBuilder::extended_key_update).
+    pub fn extended_key_update(&self) -> bool {
+        self.extended_key_update
     }
 
     /// Returns the channel binding `tls-server-end-point` (RFC 5929): the hash of the server's

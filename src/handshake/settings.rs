@@ -47,6 +47,9 @@ pub(crate) struct Settings {
     pub(crate) alpn: Vec<Vec<u8>>,
     pub(crate) padding: Padding,
     pub(crate) rekey_policy: RekeyPolicy,
+    pub(crate) extended_key_update: bool,
+    /// The first setting that resumes sessions, if one was asked for.
+    resumes_by: Option<&'static str>,
     /// The longest TLSInnerPlaintext that the peer may send, in bytes: content, content type and
     /// padding.
     pub(crate) record_size_limit: u16,
@@ -69,6 +72,8 @@ impl Default for Settings {
             alpn: Vec::new(),
             padding: Padding::None,
             rekey_policy: RekeyPolicy::default(),
+            extended_key_update: false,
+            resumes_by: None,
             record_size_limit: DEFAULT_RECORD_SIZE_LIMIT,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
@@ -206,6 +211,11 @@ impl Settings {
         }
     }
 
+    /// The program asked for resumption, by this setting.
+    pub(crate) fn resumes_by(&mut self, name: &'static str) {
+        self.resumes_by.get_or_insert(name);
+    }
+
     pub(crate) fn refuse(&mut self, name: &'static str, reason: &'static str) {
         self.refused
             .get_or_insert(ConfigError::Setting { name, reason }.into());
@@ -217,9 +227,19 @@ impl Settings {
 
     /// Reports an invalid setting, for `build()`.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match &self.refused {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
+        }
+        // draft-ietf-tls-extended-key-update: "endpoints that enable EKU MUST disable resumption
+        // using PSKs established via the NewSessionTicket mechanism".
+        match self.resumes_by {
+            Some(name) if self.extended_key_update => Err(ConfigError::Setting {
+                name,
+                reason: "it needs tickets, which extended_key_update() turns off: leave out one \
+                         of the two",
+            }
+            .into()),
+            _ => Ok(()),
         }
     }
 }

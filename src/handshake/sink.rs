@@ -5,6 +5,7 @@
 //! protects alerts), and so is a recorder in a test. A QUIC stack could be one.
 
 use crate::crypto::suite::Suite;
+use crate::handshake::extended_key_update::ExtendedStep;
 use crate::handshake::negotiated::Established;
 use crate::key_schedule::TrafficSecret;
 use crate::level::Level;
@@ -54,6 +55,10 @@ pub(crate) trait Sink {
     /// Moves on to the next generation of the peer's application keys. `answer` is true if the peer
     /// asks us to renew ours too (RFC 9846, 4.7.3).
     fn update_receive(&mut self, aligned: Aligned, answer: bool);
+
+    /// A message of an extended key update came. What it led to is kept in the connection's
+    /// [`ExtendedKeyUpdates`](crate::handshake::ExtendedKeyUpdates).
+    fn extended_key_update(&mut self, step: ExtendedStep);
 
     /// Limits the TLSInnerPlaintext of protected records that we send (content, content type and
     /// padding) to `limit` bytes, under the current and all later keys (RFC 8449, section 4). A

@@ -91,7 +91,7 @@ fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, befor
     assert_eq!(own, trace.get("client_finished"));
     let digest = keys.transcript.digest();
     assert_eq!(
-        keys.main.into_epoch(&digest).resumption.secret().expose(),
+        keys.main.into_resumption(&digest).secret().expose(),
         trace.get("resumption_secret")
     );
 }

@@ -30,7 +30,8 @@ pub(super) struct Label<'a> {
 }
 
 /// The labels of RFC 9846: those of the diagram (7.1) from top to bottom, then those of 7.3, 4.5.3,
-/// 7.2, 7.5 and 4.7.1. The two labels of RFC 9258 are among them.
+/// 7.2, 7.5 and 4.7.1. The two labels of RFC 9258 are among them, and that of
+/// draft-ietf-tls-extended-key-update.
 impl Label<'static> {
     pub(super) const EXTERNAL_BINDER: Self = Self::fixed("ext binder");
     pub(super) const RESUMPTION_BINDER: Self = Self::fixed("res binder");
@@ -43,6 +44,7 @@ impl Label<'static> {
     pub(super) const CLIENT_APPLICATION_TRAFFIC: Self = Self::fixed("c ap traffic");
     pub(super) const SERVER_APPLICATION_TRAFFIC: Self = Self::fixed("s ap traffic");
     pub(super) const EXPORTER_SECRET: Self = Self::fixed("exp master");
+    pub(super) const EPOCH_EXPORTER: Self = Self::fixed("exporter eku");
     pub(super) const RESUMPTION_SECRET: Self = Self::fixed("res master");
     pub(super) const KEY: Self = Self::fixed("key");
     pub(super) const IV: Self = Self::fixed("iv");

@@ -17,9 +17,14 @@
 //!            v
 //! 0 ──> MainSecret ────────┬─> client_traffic()       = TrafficSecret ─> keys(), next()
 //!            │             ├─> server_traffic()       = TrafficSecret
-//!            │             └─> exporter()             = ExporterSecret ─> export()
+//!            │             ├─> exporter()             = ExporterSecret ─> export()
+//!            │             ├─> epoch_exporter()       = ExporterSecret
+//!            │             └─> into_resumption()      = ResumptionSecret ─> psk()
 //!            v
-//!          Epoch ───────────── resumption             = ResumptionSecret ─> psk()
+//! shared ─> Epoch, next() ─┬─> client                 = TrafficSecret
+//!            │ ^           ├─> server                 = TrafficSecret
+//!            v │           └─> exporter               = ExporterSecret
+//!            └─┘ one turn for each extended key update
 //! ```
 //!
 //! A traffic secret is derived from the transcript at its moment (section 7.1), which is passed in
@@ -35,6 +40,7 @@
     )
 )]
 
+mod epoch;
 mod exporter;
 mod importer;
 mod label;
@@ -45,6 +51,7 @@ mod traffic;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use epoch::{Epoch, EpochSecrets};
 pub(crate) use exporter::ExporterSecret;
 pub(crate) use importer::import_psk;
 pub(crate) use resumption::{PskKind, ResumptionSecret};

@@ -104,18 +104,35 @@ impl MainSecret {
 
     /// Derives exporter_secret. The transcript is ClientHello...server Finished.
     pub(crate) fn exporter(&self, transcript: &Digest) -> ExporterSecret {
+        self.exporter_by(Label::EXPORTER_SECRET, transcript)
+    }
+
+    pub(super) fn exporter_by(&self, label: Label<'_>, transcript: &Digest) -> ExporterSecret {
         ExporterSecret::new(
             self.0.algorithm(),
-            label::derive(&self.0, Label::EXPORTER_SECRET, transcript),
+            label::derive(&self.0, label, transcript),
         )
     }
 
-    /// Derives what outlives the handshake. The transcript is ClientHello...client Finished.
-    pub(crate) fn into_epoch(self, transcript: &Digest) -> Epoch {
+    /// Derives resumption_secret, from which tickets' PSKs are derived. The transcript is
+    /// ClientHello...client Finished.
+    pub(crate) fn into_resumption(self, transcript: &Digest) -> ResumptionSecret {
         let resumption = label::derive(&self.0, Label::RESUMPTION_SECRET, transcript);
-        Epoch {
-            resumption: ResumptionSecret::new(self.0.algorithm(), resumption),
-        }
+        ResumptionSecret::new(self.0.algorithm(), resumption)
+    }
+
+    pub(super) fn algorithm(&self) -> HashAlgorithm {
+        self.0.algorithm()
+    }
+
+    /// Makes the stage that an extended key update derives.
+    pub(super) fn from_prk(prk: Prk) -> Self {
+        Self(prk)
+    }
+
+    /// Returns Derive-Secret(main_secret, "derived", ""): the salt of the next stage.
+    pub(super) fn derived(&self) -> Secret {
+        salt_of_next(&self.0)
     }
 
     #[cfg(test)]
@@ -124,18 +141,13 @@ impl MainSecret {
     }
 }
 
-/// What a connected side keeps of the key schedule, besides the traffic secrets of its two
-/// directions and the exporter_secret.
-pub(crate) struct Epoch {
-    /// The resumption_secret, from which tickets' PSKs are derived.
-    pub(crate) resumption: ResumptionSecret,
-}
-
 /// HKDF-Extract(Derive-Secret(stage, "derived", ""), input): one step down the left side.
 fn next_stage(stage: &Prk, input: &[u8]) -> Prk {
-    let hash = stage.algorithm();
-    let salt = label::derive(stage, Label::DERIVED, &hash.hash(b""));
-    Prk::extract(hash, salt.expose(), input)
+    Prk::extract(stage.algorithm(), salt_of_next(stage).expose(), input)
+}
+
+fn salt_of_next(stage: &Prk) -> Secret {
+    label::derive(stage, Label::DERIVED, &stage.algorithm().hash(b""))
 }
 
 fn traffic(stage: &Prk, label: Label<'_>, transcript: &Digest) -> TrafficSecret {

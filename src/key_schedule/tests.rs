@@ -140,12 +140,12 @@ fn follows_the_trace(name: &str, psk: Option<&Secret>) {
     );
 
     let client_finished = transcript.add(&trace, &["client_finished"]);
-    let epoch = main.into_epoch(&client_finished);
-    assert_is(epoch.resumption.secret(), &trace, "resumption_secret");
+    let resumption = main.into_resumption(&client_finished);
+    assert_is(resumption.secret(), &trace, "resumption_secret");
     if let Some(psk) = trace.find("resumption_psk") {
         // The trace's NewSessionTicket has the ticket_nonce 0000.
-        assert!(epoch.resumption.psk(&[0, 0]).expose() == psk);
-        assert!(epoch.resumption.psk(&[0, 1]).expose() != psk);
+        assert!(resumption.psk(&[0, 0]).expose() == psk);
+        assert!(resumption.psk(&[0, 1]).expose() != psk);
     }
 }
 
@@ -340,4 +340,61 @@ fn a_nonce_is_the_iv_with_the_sequence_number() {
         *iv.nonce(u64::MAX),
         *b"\x5d\x31\x3e\xb2\x98\xed\x89\x11\xec\xff\xf4\xcf"
     );
+}
+
+/// draft-ietf-tls-extended-key-update, "Updating Traffic Keys" and "Exporter", written out from the
+/// formulas.
+#[test]
+fn the_next_epoch_by_the_book() {
+    for hash in HashAlgorithm::ALL {
+        let length = hash.output_len();
+        let derive = |secret: &[u8], label: &str, transcript: &[u8]| {
+            let label = format!("tls13 {label}");
+            let mut info = u16::try_from(length).unwrap().to_be_bytes().to_vec();
+            info.push(label.len().try_into().unwrap());
+            info.extend_from_slice(label.as_bytes());
+            info.push(transcript.len().try_into().unwrap());
+            info.extend_from_slice(transcript);
+            Prk::from_secret(hash, Secret::copy_of(secret))
+                .expand(&[&info], length)
+                .expose()
+                .to_vec()
+        };
+        let main = || {
+            EarlySecret::new(hash, None)
+                .into_handshake(Secret::copy_of(b"shared"))
+                .into_main()
+        };
+        let main_0 = main().secret().expose().to_vec();
+        let digest = hash.hash(b"server Finished");
+        assert_eq!(
+            main().epoch_exporter(&digest).secret().expose(),
+            derive(&main_0, "exporter eku", digest.as_bytes())
+        );
+        let mut epoch = main().into_epoch(hash.hash(b"client Finished"));
+        let mut current = main_0;
+        for round in 1..4_u8 {
+            let shared = [round; 40];
+            let transcript = hash.hash(&[round]);
+            let (next, secrets) = epoch.next(&Secret::copy_of(&shared), transcript);
+            epoch = next;
+            assert_eq!(epoch.transcript(), &transcript);
+            let salt = derive(&current, "derived", hash.hash(b"").as_bytes());
+            current = Prk::extract(hash, &salt, &shared)
+                .secret()
+                .expose()
+                .to_vec();
+            for (secret, label) in [
+                (secrets.client.secret(), "c ap traffic"),
+                (secrets.server.secret(), "s ap traffic"),
+                (secrets.exporter.secret(), "exp master"),
+            ] {
+                assert_eq!(
+                    secret.expose(),
+                    derive(&current, label, transcript.as_bytes()),
+                    "{label}"
+                );
+            }
+        }
+    }
 }

@@ -51,6 +51,11 @@ impl TrafficSecret {
     pub(crate) fn secret(&self) -> &Secret {
         self.0.secret()
     }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(hash: HashAlgorithm, secret: &[u8]) -> Self {
+        Self(Prk::from_secret(hash, Secret::copy_of(secret)))
+    }
 }
 
 /// A traffic secret whose keys are in use, until the next KeyUpdate. It does not keep HMAC's pads,

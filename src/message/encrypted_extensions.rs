@@ -5,6 +5,7 @@ use crate::error::Fault;
 use crate::message::codec::{Reader, Writer};
 use crate::message::extensions::block::{self, Extension};
 use crate::message::extensions::placement::Place;
+use crate::message::extensions::tls_flags::TlsFlags;
 use crate::message::extensions::{alpn, code_points};
 
 /// The first protected message of a handshake.
@@ -39,6 +40,8 @@ pub(crate) enum EncryptedExtension<'a> {
     RecordSizeLimit(u16),
     /// RFC 9149: `struct { uint8 expected_count; } ServerTicketRequestHint;`
     TicketRequest { expected_count: u8 },
+    /// draft-ietf-tls-tlsflags: the server's answers to the client's flags.
+    TlsFlags(TlsFlags<'a>),
     /// Any other, which nobody can have requested.
     Unknown {
         extension_type: ExtensionType,
@@ -135,6 +138,15 @@ impl<'a> EncryptedExtensions<'a> {
             })
     }
 
+    pub(crate) fn tls_flags(&self) -> Option<TlsFlags<'a>> {
+        self.extensions
+            .iter()
+            .find_map(|extension| match extension {
+                EncryptedExtension::TlsFlags(flags) => Some(*flags),
+                _ => None,
+            })
+    }
+
     /// Returns the types of the extensions, to compare with those that were requested.
     pub(crate) fn extension_types(&self) -> impl Iterator<Item = ExtensionType> {
         self.extensions.iter().map(Extension::extension_type)
@@ -160,6 +172,7 @@ impl<'a> Extension<'a> for EncryptedExtension<'a> {
             ExtensionType::TICKET_REQUEST => Self::TicketRequest {
                 expected_count: r.u8("ticket_request.expected_count")?,
             },
+            ExtensionType::TLS_FLAGS => Self::TlsFlags(TlsFlags::read(r)?),
             _ => return Ok(None),
         }))
     }
@@ -181,6 +194,7 @@ impl<'a> Extension<'a> for EncryptedExtension<'a> {
             Self::ServerCertificateType(_) => ExtensionType::SERVER_CERTIFICATE_TYPE,
             Self::RecordSizeLimit(_) => ExtensionType::RECORD_SIZE_LIMIT,
             Self::TicketRequest { .. } => ExtensionType::TICKET_REQUEST,
+            Self::TlsFlags(_) => ExtensionType::TLS_FLAGS,
             Self::Unknown { extension_type, .. } => *extension_type,
         }
     }
@@ -194,6 +208,7 @@ impl<'a> Extension<'a> for EncryptedExtension<'a> {
             | Self::ServerCertificateType(certificate_type) => w.u8(certificate_type.0),
             Self::RecordSizeLimit(limit) => w.u16(*limit),
             Self::TicketRequest { expected_count } => w.u8(*expected_count),
+            Self::TlsFlags(flags) => flags.write(w),
             Self::Unknown { data, .. } => w.bytes(data),
         }
     }

@@ -18,6 +18,7 @@
 //! Finished                 -------->
 //!                          <--------         NewSessionTicket*
 //! KeyUpdate*               <------->               KeyUpdate*
+//! ExtendedKeyUpdate*       <------->       ExtendedKeyUpdate*
 //! ```
 //!
 //! [`Message::decode`] reads one whole message. The result borrows from its bytes. Only lists are
@@ -58,16 +59,20 @@ mod finished;
 
 mod post_handshake;
 
+mod extended_key_update;
+
 pub(crate) use certificate::{Certificate, CertificateEntry, CertificateEntryExtension};
 pub(crate) use certificate_request::{CertificateRequest, CertificateRequestExtension};
 pub(crate) use certificate_verify::CertificateVerify;
 pub(crate) use client_hello::{ClientHello, ClientHelloExtension};
 pub(crate) use codec::Reader;
 pub(crate) use encrypted_extensions::{EncryptedExtension, EncryptedExtensions};
+pub(crate) use extended_key_update::ExtendedKeyUpdate;
 pub(crate) use extensions::key_share::KeyShareEntry;
 pub(crate) use extensions::oid_filters::OidFilter;
 pub(crate) use extensions::pre_shared_key::{OfferedPsks, PskIdentity};
 pub(crate) use extensions::server_name::ServerName;
+pub(crate) use extensions::tls_flags::TlsFlags;
 pub(crate) use finished::{EndOfEarlyData, Finished};
 pub(crate) use hello_retry_request::{HelloRetryRequest, RETRY_RANDOM, RetryExtension};
 pub(crate) use post_handshake::{KeyUpdate, KeyUpdateRequest, NewSessionTicket, TicketExtension};
@@ -94,6 +99,7 @@ use codec::Writer;
 ///         case finished:              Finished;
 ///         case new_session_ticket:    NewSessionTicket;
 ///         case key_update:            KeyUpdate;
+///         case extended_key_update:   ExtendedKeyUpdate;
 ///     };
 /// } Handshake;
 /// ```
@@ -111,6 +117,7 @@ pub(crate) enum Message<'a> {
     EndOfEarlyData(EndOfEarlyData),
     NewSessionTicket(NewSessionTicket<'a>),
     KeyUpdate(KeyUpdate),
+    ExtendedKeyUpdate(ExtendedKeyUpdate<'a>),
 }
 
 impl<'a> Message<'a> {
@@ -164,6 +171,9 @@ impl<'a> Message<'a> {
             HandshakeType::KEY_UPDATE => {
                 whole(KeyUpdate::NAME, |r| KeyUpdate::read(r).map(Self::KeyUpdate))
             }
+            HandshakeType::EXTENDED_KEY_UPDATE => whole(ExtendedKeyUpdate::NAME, |r| {
+                ExtendedKeyUpdate::read(r).map(Self::ExtendedKeyUpdate)
+            }),
             // RFC 9846, section 4: no state accepts any other type. message_hash occurs only in
             // transcripts, never on the wire.
             other => Err(Fault::Unexpected {
@@ -206,6 +216,9 @@ impl<'a> Message<'a> {
                 (NewSessionTicket::NAME, NewSessionTicket::MAX_LEN - 4)
             }
             HandshakeType::KEY_UPDATE => (KeyUpdate::NAME, 1),
+            HandshakeType::EXTENDED_KEY_UPDATE => {
+                (ExtendedKeyUpdate::NAME, ExtendedKeyUpdate::MAX_LEN)
+            }
             other => {
                 return Err(Fault::Unexpected {
                     expected: "a handshake message of TLS 1.3",
@@ -223,7 +236,7 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    /// Returns the message's name in RFC 9846.
+    /// Returns the message's name in the standard.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::ClientHello(_) => ClientHello::NAME,
@@ -237,6 +250,7 @@ impl<'a> Message<'a> {
             Self::EndOfEarlyData(_) => EndOfEarlyData::NAME,
             Self::NewSessionTicket(_) => NewSessionTicket::NAME,
             Self::KeyUpdate(_) => KeyUpdate::NAME,
+            Self::ExtendedKeyUpdate(_) => ExtendedKeyUpdate::NAME,
         }
     }
 
@@ -254,6 +268,7 @@ impl<'a> Message<'a> {
             Self::EndOfEarlyData(message) => message.encode(),
             Self::NewSessionTicket(message) => message.encode(),
             Self::KeyUpdate(message) => message.encode(),
+            Self::ExtendedKeyUpdate(message) => message.encode(),
         }
     }
 }

@@ -102,6 +102,9 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
     let server_traffic = keys.main.server_traffic(&digest);
     let client_traffic = keys.main.client_traffic(&digest);
     let exporter = keys.main.exporter(&digest);
+    let epoch_exporter = parameters
+        .extended_key_update
+        .then(|| keys.main.epoch_exporter(&digest));
     // RFC 9846, 4.5.3: everything after our Finished is sent under the application key, including
     // alerts about the client's authentication. Application data is not sent yet, since before the
     // client's Finished nobody knows who would read it. The answer to early data is the exception:
@@ -117,6 +120,7 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
         early_data,
         client_traffic,
         exporter,
+        epoch_exporter,
     };
     Ok(match (psk, client_handshake) {
         (Some(psk), None) => Flight2::Finished(WaitFinished {

@@ -3,11 +3,11 @@
 
 use crate::code_point::CertificateType;
 use crate::crypto::suite::Suite;
-use crate::error::Fault;
+use crate::error::{Fault, Side};
 use crate::handshake::authentication::Shown;
 use crate::handshake::{
-    Context, EarlyData, Established, Event, Keys, Negotiated, Proof, Role, Wire, authentication,
-    finished,
+    Context, EarlyData, Established, Event, KeyUpdates, Keys, Negotiated, Proof, Role, Wire,
+    authentication, finished,
 };
 use crate::identity::{Identity, VerifiedIdentity};
 use crate::key_schedule::{ExporterSecret, TrafficSecret};
@@ -49,6 +49,8 @@ pub(crate) struct WaitCertificate {
     pub(super) early_data: EarlyData,
     pub(super) client_traffic: TrafficSecret,
     pub(super) exporter: ExporterSecret,
+    /// exporter_secret_0, if extended key updates were agreed on.
+    pub(super) epoch_exporter: Option<ExporterSecret>,
 }
 
 impl WaitCertificate {
@@ -179,6 +181,7 @@ impl WaitFinished {
             early_data,
             client_traffic,
             exporter,
+            epoch_exporter,
         } = self.known;
         let verified = finished::verify(&keys.client_finished, &keys.transcript.digest(), message)?;
         keys.transcript.add(wire.bytes);
@@ -196,13 +199,23 @@ impl WaitFinished {
             client.resumed,
             early_data,
         );
+        let (extended, keys) = match epoch_exporter {
+            Some(exporter_0) => (Some(keys.into_extended(Side::Server, exporter_0)?), None),
+            None => (None, Some(keys)),
+        };
         cx.sink.event(Event::Connected(Established {
             negotiated,
             exporter,
+            extended: extended.clone(),
             stored: None,
         }));
-        ticket::send(&server, &parameters, keys, &client, cx)?;
-        Ok(Connected)
+        // Tickets are not sent where extended key updates are enabled.
+        if let Some(keys) = keys {
+            ticket::send(&server, &parameters, keys, &client, cx)?;
+        }
+        Ok(Connected {
+            key_updates: KeyUpdates { extended },
+        })
     }
 }
 
@@ -226,5 +239,6 @@ fn agreed(
         whose,
         resumed,
         early_data,
+        extended_key_update: parameters.extended_key_update,
     }
 }

@@ -333,6 +333,7 @@ impl ServerBuilder {
     /// forward secrecy. Act on it only if that may happen twice (RFC 9846, section 8 and F.5).
     pub fn early_data(mut self, max_size: u32, guard: ReplayGuard) -> Self {
         self.early_data = Some((max_size, guard));
+        self.settings.resumes_by("early_data");
         if max_size == 0 {
             self.settings.refuse(
                 "early_data",
@@ -417,6 +418,7 @@ impl ServerBuilder {
     /// certificate receives fewer than it asks for.
     pub fn ticket_keys(mut self, keys: TicketKeys) -> Self {
         self.ticket_keys = Some(keys);
+        self.settings.resumes_by("ticket_keys");
         self
     }
 
@@ -514,6 +516,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Sets whether keys are renewed by extended key updates with clients that ask for it. Off by
+    /// default, and experimental. It turns tickets and early data off for all clients: see
+    /// [`ClientBuilder::extended_key_update`](crate::ClientBuilder::extended_key_update).
+    pub fn extended_key_update(mut self, on: bool) -> Self {
+        self.settings.extended_key_update = on;
+        self
+    }
+
     /// Sets how long a handshake may take, including early data and the time in which the
     /// application reads it or answers a question. Defaults to 30 seconds.
     ///
@@ -540,7 +550,7 @@ impl ServerBuilder {
     /// # Errors
     /// Returns [`Error::Config`] with the setting that is missing or invalid, or [`Error::Name`] if
     /// a name in the settings is invalid.
-    pub fn build(self) -> Result<Server, Error> {
+    pub fn build(mut self) -> Result<Server, Error> {
         self.settings.check()?;
         let nameless = self.default_identity.is_none() && self.named.is_empty();
         if nameless && self.external_psks.is_empty() {
@@ -572,6 +582,9 @@ impl ServerBuilder {
                 reason,
             }
             .into());
+        }
+        if self.settings.extended_key_update {
+            self.ticket_keys = None;
         }
         let window = self.early_data_window;
         if self

@@ -126,7 +126,14 @@ pub(crate) fn step(
             WaitFinished(Box::new(s.on_certificate_verify(&m, &wire)?))
         }
         (WaitFinished(s), Message::Finished(m)) => Connected(s.on_finished(&m, wire, cx)?),
-        (Connected(s), Message::KeyUpdate(m)) => Connected(s.on_key_update(&m, wire, cx)?),
+        (Connected(s), Message::KeyUpdate(m)) => {
+            s.key_updates.on_key_update(&m, wire, cx)?;
+            Connected(s)
+        }
+        (Connected(s), Message::ExtendedKeyUpdate(m)) => {
+            s.key_updates.on_extended_key_update(&m, wire, cx)?;
+            Connected(s)
+        }
         (state, message) => {
             return Err(Fault::Unexpected {
                 expected: state.expects(),
@@ -290,7 +297,7 @@ impl State {
             Self::WaitCertificate(_) => "Certificate",
             Self::WaitCertificateVerify(_) => "CertificateVerify",
             Self::WaitFinished(_) => "Finished",
-            Self::Connected(_) => "KeyUpdate",
+            Self::Connected(s) => s.key_updates.expects(),
         }
     }
 }

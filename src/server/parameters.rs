@@ -24,6 +24,8 @@ pub(crate) struct Parameters {
     /// How many bytes the client's next ClientHello has without the ticket in it: the longer one,
     /// if there are two.
     pub(crate) next_hello_len: usize,
+    /// Whether keys are renewed by extended key updates.
+    pub(crate) extended_key_update: bool,
     /// How many tickets the client receives.
     pub(crate) tickets: u8,
     /// Whether early data was offered before a HelloRetryRequest.

@@ -1,13 +1,13 @@
 //! Name, application protocol, EncryptedExtensions and CertificateRequest (RFC 9846, 4.4).
 
-use crate::code_point::{CertificateType, SignatureScheme};
+use crate::code_point::{CertificateType, EXTENDED_KEY_UPDATE_FLAG, SignatureScheme};
 use crate::error::Fault;
 use crate::handshake::{Context, EarlyData};
 use crate::identity::{Identity, Trust};
 use crate::level::Level;
 use crate::message::{
     CertificateRequest, CertificateRequestExtension, ClientHello, EncryptedExtension,
-    EncryptedExtensions,
+    EncryptedExtensions, TlsFlags,
 };
 use crate::server::authentication::{self, Flight};
 use crate::server::config::Server;
@@ -47,6 +47,10 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
         client_certificate_type,
         trust_digest,
         next_hello_len: 0,
+        extended_key_update: server.config.settings.extended_key_update
+            && hello
+                .tls_flags()
+                .is_some_and(|flags| flags.has(EXTENDED_KEY_UPDATE_FLAG)),
         tickets: 0,
         early_data_skipped: false,
     })
@@ -186,6 +190,11 @@ impl Negotiated {
             extensions.push(EncryptedExtension::TicketRequest {
                 expected_count: self.parameters.tickets,
             });
+        }
+        // draft-ietf-tls-extended-key-update: the client's flag "MUST be acknowledged in the
+        // EncryptedExtensions".
+        if self.parameters.extended_key_update {
+            extensions.push(EncryptedExtension::TlsFlags(TlsFlags::extended_key_update()));
         }
         let encrypted_extensions = EncryptedExtensions { extensions }.encode()?;
         self.keys.transcript.add(&encrypted_extensions);

@@ -168,7 +168,7 @@ pub(crate) fn send(
         max_early_data_size: terms.max_size,
     });
     // RFC 9846, 7.1: the resumption_secret covers the transcript up to the client's Finished.
-    let resumption = keys.main.into_epoch(&keys.transcript.digest()).resumption;
+    let resumption = keys.main.into_resumption(&keys.transcript.digest());
     let mut left_len = MAX_TOTAL_LEN;
     for number in 0..parameters.tickets {
         // RFC 9846, 4.7.1: "unique across all tickets issued on this connection". One byte, because

@@ -100,6 +100,41 @@ impl<S: Read + Write> Stream<S> {
             .export_keying_material(label.as_ref(), context.as_ref(), length)
     }
 
+    /// Returns true if both sides agreed to renew keys by
+    /// [extended key updates](crate::ClientBuilder::extended_key_update).
+    pub fn extended_key_update(&self) -> bool {
+        self.negotiated.extended_key_update()
+    }
+
+    /// Returns how many extended key updates are complete on this side: the number of the current
+    /// epoch. The peer may be one ahead or behind.
+    pub fn epoch(&self) -> u64 {
+        self.connection.epoch()
+    }
+
+    /// Derives keying material for the application from the secrets of one epoch: the current one,
+    /// or the one before. See
+    /// [`Connection::export_epoch_keying_material`](crate::Connection::export_epoch_keying_material).
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `export_keying_material`, and [`Error::Config`] if the epoch is
+    /// neither of the two or if extended key updates were not agreed on.
+    pub fn export_epoch_keying_material(
+        &self,
+        epoch: u64,
+        label: impl AsRef<[u8]>,
+        context: impl AsRef<[u8]>,
+        length: usize,
+    ) -> Result<Secret, Error> {
+        self.connection.export_epoch_keying_material(
+            epoch,
+            label.as_ref(),
+            context.as_ref(),
+            length,
+        )
+    }
+
     /// Returns the channel binding `tls-server-end-point` (RFC 5929), if the server's certificate
     /// has one: see [`Negotiated::server_end_point`](crate::Negotiated::server_end_point).
     pub fn server_end_point(&self) -> Option<&[u8]> {

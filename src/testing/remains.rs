@@ -213,7 +213,7 @@ fn types(_: &Path, run: &mut dyn Run) {
     add(
         run,
         "Epoch",
-        Box::new(handshake().into_main().into_epoch(&digest)),
+        Box::new(handshake().into_main().into_epoch(digest)),
     );
     add(
         run,
@@ -221,8 +221,7 @@ fn types(_: &Path, run: &mut dyn Run) {
         Box::new(
             handshake()
                 .into_main()
-                .into_epoch(&digest)
-                .resumption
+                .into_resumption(&digest)
                 .psk(b"nonce"),
         ),
     );

@@ -22,7 +22,7 @@ use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
-use crate::handshake::{Context, Established, Wire};
+use crate::handshake::{Context, Established, ExtendedKeyUpdates, ExtendedStep, Wire};
 use crate::message::Message;
 use crate::record::{Open, SealError};
 use crate::server;
@@ -325,10 +325,13 @@ impl Receiver {
             }
             // A message that changes no key, such as a ticket, carries no data once the handshake
             // is complete.
-            None if !self.is_handshaking() => {
+            None if !self.is_handshaking() && decided.extended_key_update.is_none() => {
                 self.count_ticket(send_side)?;
             }
             None => {}
+        }
+        if let Some(step) = decided.extended_key_update {
+            self.extended_key_update(step, send_side)?;
         }
         if let Some(limit) = decided.limit_receive {
             self.records
@@ -353,6 +356,25 @@ impl Receiver {
         Ok(())
     }
 
+    /// Acts on what a message of an extended key update led to.
+    fn extended_key_update(
+        &mut self,
+        step: ExtendedStep,
+        send_side: &mut impl SendSide,
+    ) -> Result<(), Error> {
+        if let ExtendedStep::Requested | ExtendedStep::Responded = step {
+            send_side
+                .owe_extended()
+                .map_err(|error| self.seal_error(error))?;
+        }
+        if let ExtendedStep::Responded | ExtendedStep::Finished = step {
+            self.saw(Notice::KeyUpdateReceived);
+            // Whatever we asked for is done.
+            send_side.key_update(false);
+        }
+        Ok(())
+    }
+
     fn on_alert(
         &mut self,
         alert: AlertDescription,
@@ -368,6 +390,9 @@ impl Receiver {
             AlertDescription::CLOSE_NOTIFY => {
                 self.saw(Notice::Closed);
                 self.records.close();
+                if let Some(extended) = self.extended() {
+                    extended.end();
+                }
                 Ok(())
             }
             // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer
@@ -379,6 +404,11 @@ impl Receiver {
             // claim.
             alert => Err(self.alert_received(alert)),
         }
+    }
+
+    /// Returns the extended key updates, if they were agreed on.
+    pub(crate) fn extended(&self) -> Option<&ExtendedKeyUpdates> {
+        self.established.as_ref()?.extended.as_ref()
     }
 
     fn alert_received(&self, alert: AlertDescription) -> Error {

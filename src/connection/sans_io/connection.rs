@@ -15,8 +15,8 @@ use crate::connection::send::sender::Sender;
 use crate::connection::sink::{ConnectionSink, Decided};
 use crate::counters::Stats;
 use crate::crypto::random::Rng;
-use crate::error::{Error, Side};
-use crate::handshake::{Context, Negotiated};
+use crate::error::{ConfigError, Error, Side};
+use crate::handshake::{Context, ExtendedKeyUpdates, Negotiated};
 use crate::identity::ServerName;
 use crate::record::SealError;
 use crate::secret::Secret;
@@ -337,6 +337,49 @@ impl Connection {
                 state,
             })?;
         Ok(established.exporter.export(label, context, length)?)
+    }
+
+    /// Returns how many [extended key updates](crate::ClientBuilder::extended_key_update) are
+    /// complete on this side: the number of the current epoch. The peer may be one ahead or behind.
+    pub fn epoch(&self) -> u64 {
+        self.receiver
+            .extended()
+            .map_or(0, ExtendedKeyUpdates::epoch)
+    }
+
+    /// Derives keying material for the application from the secrets of one epoch
+    /// (draft-ietf-tls-extended-key-update, "Exporter Usage After Extended Key Update"): that of
+    /// the current one, or of the one before.
+    ///
+    /// It differs for each epoch, and from what
+    /// [`export_keying_material`](Self::export_keying_material) derives, which stays the same as
+    /// long as the connection. The two sides must name the same epoch. The arguments after it are
+    /// those of `export_keying_material`.
+    ///
+    /// # Errors
+    /// Returns the errors of `export_keying_material`, and [`Error::Config`] if the epoch is
+    /// neither of the two or if extended key updates were not agreed on.
+    pub fn export_epoch_keying_material(
+        &self,
+        epoch: u64,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> Result<Secret, Error> {
+        if let Some(error) = &self.receiver.failed {
+            return Err(error.clone());
+        }
+        if self.receiver.established.is_none() {
+            return Err(Error::WrongState {
+                call: "export_epoch_keying_material",
+                state: self.receiver.machine.state_name(),
+            });
+        }
+        let extended = self.receiver.extended().ok_or(ConfigError::Setting {
+            name: "export_epoch_keying_material",
+            reason: "there are epochs only where both sides agreed to extended_key_update()",
+        })?;
+        Ok(extended.export(epoch, label, context, length)?)
     }
 }
 

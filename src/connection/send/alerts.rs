@@ -46,6 +46,7 @@ impl Sender {
             Ok(())
         });
         self.seal = None;
+        self.extended = None;
         self.records.wipe_draft();
         self.rest();
         self.early_data_left = None;

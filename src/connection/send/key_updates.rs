@@ -57,6 +57,9 @@ impl Sender {
     /// Sends the KeyUpdates that the peer asked for or is to be asked by, if we still may. A
     /// request does not count as an answer, so these can be two.
     pub(crate) fn pay_key_update(&mut self) -> Result<(), SealError> {
+        if self.extended.is_some() {
+            return self.pay_extended();
+        }
         while self.owes_key_update() {
             self.key_update(self.key_updates.wants())?;
         }
@@ -70,6 +73,9 @@ impl Sender {
     /// to update_requested, it MUST NOT send its own KeyUpdate if that would cause it to exceed
     /// these limits and SHOULD instead ignore the update_requested flag."
     pub(crate) fn owes_key_update(&self) -> bool {
+        if self.extended.is_some() {
+            return self.owes_extended();
+        }
         (self.key_updates.owed() || self.key_updates.wants()) && self.can_key_update()
     }
 
@@ -79,8 +85,11 @@ impl Sender {
     }
 
     /// Sends a KeyUpdate under the old key and moves on to the next (RFC 9846, 4.7.3). `ask`
-    /// requests the peer's too.
+    /// requests the peer's too. Where extended key updates were agreed on, begins one instead.
     pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
+        if self.extended.is_some() {
+            return self.begin_extended();
+        }
         let Some(seal) = &mut self.seal else {
             return Ok(());
         };

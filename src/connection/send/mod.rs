@@ -10,6 +10,7 @@
 mod alerts;
 mod data;
 mod early_data;
+mod extended_key_updates;
 mod key_updates;
 pub(super) mod pending_key_updates;
 mod renewal;

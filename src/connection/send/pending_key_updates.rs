@@ -83,6 +83,22 @@ impl PendingKeyUpdates {
         }
     }
 
+    /// An extended key update was begun: the peer's part of it is awaited.
+    pub(crate) fn began(&mut self) {
+        self.awaited = true;
+        self.wanted = false;
+    }
+
+    /// An extended key update that the peer began is running: no other is wanted.
+    pub(crate) fn running(&mut self) {
+        self.wanted = false;
+    }
+
+    /// What an extended key update owes is about to be sent.
+    pub(crate) fn paid(&mut self) {
+        self.owed = false;
+    }
+
     /// Accounts for a KeyUpdate that can be an answer and is the last of `waiting` bytes that wait
     /// for the transport.
     pub(crate) fn waits(&mut self, waiting: usize) {

@@ -14,7 +14,7 @@ const SHORTEST_AGE: Duration = Duration::from_secs(1);
 pub(super) struct Renewal {
     pub(super) policy: RekeyPolicy,
     pub(super) age: KeyAge,
-    /// When a KeyUpdate of ours was last sent.
+    /// When a KeyUpdate of ours was last sent, or an extended key update begun.
     updated: Option<Duration>,
 }
 
@@ -33,6 +33,16 @@ impl Renewal {
         self.updated = Some(self.age.now());
     }
 
+    /// An extended key update was begun. The next key is in use once it is complete.
+    pub(super) fn began(&mut self) {
+        self.updated = Some(self.age.now());
+    }
+
+    /// Returns true if the last update is long enough ago for another, whatever the cause.
+    pub(super) fn may_update(&self) -> bool {
+        self.is_past(self.policy.pause)
+    }
+
     /// Returns the limit for which a key that has protected so much must be renewed now.
     #[inline]
     pub(super) fn due(&self, used: KeyUse) -> Option<ReachedLimit> {
@@ -46,6 +56,10 @@ impl Renewal {
             ReachedLimit::Age => self.policy.pause.max(SHORTEST_AGE),
             ReachedLimit::Bytes | ReachedLimit::Records => self.policy.pause,
         };
+        self.is_past(pause)
+    }
+
+    fn is_past(&self, pause: Duration) -> bool {
         self.updated
             .is_none_or(|updated| self.age.now().saturating_sub(updated) >= pause)
     }

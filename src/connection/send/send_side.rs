@@ -17,6 +17,9 @@ pub(crate) trait SendSide {
     /// data. Returns true if it answers a request of ours.
     fn key_update(&mut self, answer: bool) -> bool;
 
+    /// A message of an extended key update is owed to the peer.
+    fn owe_extended(&mut self) -> Result<(), SealError>;
+
     /// Returns true if we have asked, or are to ask, for a KeyUpdate of the peer's that has not
     /// come, and if we cannot ask.
     fn cannot_ask(&self) -> bool;
@@ -42,6 +45,10 @@ impl SendSide for Sender {
 
     fn key_update(&mut self, answer: bool) -> bool {
         self.key_updates.received(answer)
+    }
+
+    fn owe_extended(&mut self) -> Result<(), SealError> {
+        self.send_extended()
     }
 
     fn cannot_ask(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::crypto::suite::Suite;
 use crate::error::Error;
 #[cfg(test)]
 use crate::handshake::RekeyPolicy;
-use crate::handshake::Settings;
+use crate::handshake::{ExtendedKeyUpdates, Settings};
 use crate::key_schedule::TrafficSecret;
 use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, SealError};
 
@@ -49,6 +49,8 @@ pub(crate) struct Sender {
     pub(crate) corked: bool,
     pub(crate) key_updates: PendingKeyUpdates,
     pub(super) renewal: Renewal,
+    /// `None` if extended key updates were not agreed on, and once nothing can be sent any more.
+    pub(super) extended: Option<ExtendedKeyUpdates>,
     /// How many records of application data were sealed that the receiving side has not counted
     /// yet.
     pub(crate) sealed: usize,
@@ -86,6 +88,7 @@ impl Sender {
             corked: false,
             key_updates: PendingKeyUpdates::default(),
             renewal: Renewal::new(now),
+            extended: None,
             sealed: 0,
             observer,
             failure: None,

@@ -2,7 +2,7 @@
 
 use crate::sync::{AtomicU8, AtomicU32, OnceLock, Ordering};
 
-/// The peer asked for a KeyUpdate of ours.
+/// The peer asked for a KeyUpdate of ours, or an extended key update owes it a message.
 pub(crate) const ASKED: u8 = 1;
 /// We asked for a KeyUpdate of the peer's that has not come. The sending half sets this note, the
 /// receiving half clears it.

@@ -85,6 +85,11 @@ impl SendSide for &Notes<Error> {
         self.take(AWAITED)
     }
 
+    fn owe_extended(&mut self) -> Result<(), SealError> {
+        self.leave(ASKED);
+        Ok(())
+    }
+
     fn cannot_ask(&self) -> bool {
         self.has(AWAITED | WANTED)
     }

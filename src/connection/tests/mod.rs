@@ -6,6 +6,7 @@ mod alerts;
 mod asking;
 mod compatibility;
 mod early_data;
+mod extended_key_update;
 mod external_psk;
 mod handshake;
 mod key_updates;

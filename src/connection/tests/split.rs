@@ -14,8 +14,8 @@ use crate::handshake::RekeyPolicy;
 use crate::time::Now;
 
 /// The connection under test, split into halves, and its peer.
-struct Halves {
-    puppet: Puppet,
+pub(super) struct Halves {
+    pub(super) puppet: Puppet,
     reading: ReceiveHalf,
     shared: Shared<SendHalf, Error>,
 }
@@ -25,7 +25,7 @@ impl Halves {
         Puppet::both_connected().map(Self::of)
     }
 
-    fn of(mut puppet: Puppet) -> Self {
+    pub(super) fn of(mut puppet: Puppet) -> Self {
         let (reading, writing, notes) =
             std::mem::replace(&mut puppet.us, Connection::undecided(now())).split();
         Self {
@@ -36,7 +36,7 @@ impl Halves {
     }
 
     /// The writing half does this, and the peer hears the result.
-    fn writing<T>(
+    pub(super) fn writing<T>(
         &mut self,
         work: impl FnOnce(&mut SendHalf, &crate::connection::Notes<Error>) -> T,
     ) -> T {
@@ -52,17 +52,17 @@ impl Halves {
         )
     }
 
-    fn try_write(&mut self, data: &[u8]) -> Result<usize, Error> {
+    pub(super) fn try_write(&mut self, data: &[u8]) -> Result<usize, Error> {
         self.writing(|writing, notes| writing.write(&[data], notes))
     }
 
     #[track_caller]
-    fn write(&mut self, data: &[u8]) {
+    pub(super) fn write(&mut self, data: &[u8]) {
         assert_eq!(self.try_write(data).unwrap(), data.len());
     }
 
     /// The reading half receives this. Returns the resulting data.
-    fn reading(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(super) fn reading(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         self.reading_at(bytes, now())
     }
 

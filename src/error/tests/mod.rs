@@ -63,8 +63,9 @@ variants! {
     E::RetryWithoutChange, E::HelloChanged { .. }, E::KeyShares(_), E::KeyShare { .. },
     E::ZeroSharedSecret { .. }, E::DuplicateEntry { .. }, E::SchemeNotOffered(_),
     E::ProtocolNotOffered(_), E::CertificateTypeNotOffered(_), E::RecordSizeLimit(_),
-    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::PskNotLast, E::BinderCount { .. },
-    E::PskIndex(_), E::PskHash { .. }, E::PskWithoutKeyShare,
+    E::RequestContext, E::RawKeys(_), E::KeyUpdateRequest(_), E::TlsFlags, E::FlagNotOffered,
+    E::UpdateGroup { .. }, E::PskNotLast, E::BinderCount { .. }, E::PskIndex(_),
+    E::PskHash { .. }, E::PskWithoutKeyShare,
     E::EarlyDataTerms { .. }, E::ServerName,
 }
 
@@ -406,8 +407,17 @@ fn each_fault_has_its_alert_and_says_what_came() {
 #[test]
 fn what_must_not_be_there_is_illegal_parameter() {
     let group = NamedGroup(0x1d);
-    let rows: [(Illegal, &[&str]); 28] = [
+    let rows: [(Illegal, &[&str]); 31] = [
         (Illegal::SessionIdEcho, &["legacy_session_id"]),
+        (Illegal::TlsFlags, &["tls_flags", "no flag"]),
+        (Illegal::FlagNotOffered, &["tls_flags", "not offered"]),
+        (
+            Illegal::UpdateGroup {
+                negotiated: group,
+                got: NamedGroup(0x17),
+            },
+            &["x25519", "secp256r1", "ExtendedKeyUpdate"],
+        ),
         (Illegal::Compression, &["compression"]),
         (
             Illegal::SuiteNotOffered(CipherSuite(0x1304)),

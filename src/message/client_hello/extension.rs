@@ -11,6 +11,7 @@ use crate::message::extensions::key_share::{self, KeyShareEntry};
 use crate::message::extensions::placement::Place;
 use crate::message::extensions::pre_shared_key::OfferedPsks;
 use crate::message::extensions::server_name::{self, ServerName};
+use crate::message::extensions::tls_flags::TlsFlags;
 use crate::message::extensions::{alpn, certificate_authorities, code_points};
 
 /// The extensions of a ClientHello, in the order of RFC 9846, 4.3.
@@ -55,6 +56,8 @@ pub(crate) enum ClientHelloExtension<'a> {
         new_session_count: u8,
         resumption_count: u8,
     },
+    /// draft-ietf-tls-tlsflags: the optional features that the client supports.
+    TlsFlags(TlsFlags<'a>),
     /// Any other, which a server must ignore.
     Unknown {
         extension_type: ExtensionType,
@@ -114,6 +117,7 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
                 new_session_count: r.u8("ticket_request.new_session_count")?,
                 resumption_count: r.u8("ticket_request.resumption_count")?,
             },
+            ExtensionType::TLS_FLAGS => Self::TlsFlags(TlsFlags::read(r)?),
             _ => return Ok(None),
         }))
     }
@@ -145,6 +149,7 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
             Self::Padding(_) => ExtensionType::PADDING,
             Self::RecordSizeLimit(_) => ExtensionType::RECORD_SIZE_LIMIT,
             Self::TicketRequest { .. } => ExtensionType::TICKET_REQUEST,
+            Self::TlsFlags(_) => ExtensionType::TLS_FLAGS,
             Self::Unknown { extension_type, .. } => *extension_type,
         }
     }
@@ -178,6 +183,7 @@ impl<'a> Extension<'a> for ClientHelloExtension<'a> {
                 w.u8(*new_session_count);
                 w.u8(*resumption_count);
             }
+            Self::TlsFlags(flags) => flags.write(w),
         }
     }
 }

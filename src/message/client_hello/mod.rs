@@ -14,6 +14,7 @@ use crate::message::extensions::block::{self, Extension};
 use crate::message::extensions::key_share::KeyShareEntry;
 use crate::message::extensions::pre_shared_key::OfferedPsks;
 use crate::message::extensions::server_name::ServerName;
+use crate::message::extensions::tls_flags::TlsFlags;
 
 /// The first message of a connection, and the second one after a HelloRetryRequest.
 ///
@@ -225,6 +226,13 @@ impl<'a> ClientHello<'a> {
                 new_session_count,
                 resumption_count,
             } => Some((*new_session_count, *resumption_count)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn tls_flags(&self) -> Option<TlsFlags<'a>> {
+        self.find(|extension| match extension {
+            ClientHelloExtension::TlsFlags(flags) => Some(*flags),
             _ => None,
         })
     }

@@ -15,3 +15,4 @@ pub(crate) mod pre_shared_key;
 
 pub(crate) mod alpn;
 pub(crate) mod server_name;
+pub(crate) mod tls_flags;

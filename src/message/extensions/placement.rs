@@ -87,6 +87,8 @@ pub(crate) fn belongs(extension_type: ExtensionType, place: Place) -> bool {
         }
         ExtensionType::KEY_SHARE => matches!(place, ClientHello | ServerHello | HelloRetryRequest),
         ExtensionType::TICKET_REQUEST => matches!(place, ClientHello | EncryptedExtensions),
+        // It may appear anywhere. Flags that nobody offered are refused by the handshake.
+        ExtensionType::TLS_FLAGS => true,
         _ => true,
     }
 }
@@ -98,31 +100,33 @@ mod tests {
     use crate::error::Fault;
     use crate::message::testing::{fault, message_of_tls13_with};
 
-    /// The table of RFC 9846, 4.3, without the rows whose extensions have no name here.
-    const TABLE: [(u16, &str); 23] = [
-        (0, "CH, EE, CR"),   // server_name
-        (5, "CH, CR, CT"),   // status_request
-        (10, "CH, EE"),      // supported_groups
-        (13, "CH, CR"),      // signature_algorithms
-        (14, "CH, EE"),      // use_srtp
-        (15, "CH, EE"),      // heartbeat
-        (16, "CH, EE"),      // application_layer_protocol_negotiation
-        (19, "CH, EE"),      // client_certificate_type
-        (20, "CH, EE"),      // server_certificate_type
-        (21, "CH"),          // padding
-        (27, "CH, CR"),      // compress_certificate
-        (28, "CH, EE"),      // record_size_limit
-        (41, "CH, SH"),      // pre_shared_key
-        (42, "CH, EE, NST"), // early_data
-        (43, "CH, SH, HRR"), // supported_versions
-        (44, "CH, HRR"),     // cookie
-        (45, "CH"),          // psk_key_exchange_modes
-        (47, "CH, CR"),      // certificate_authorities
-        (48, "CR"),          // oid_filters
-        (49, "CH"),          // post_handshake_auth
-        (50, "CH, CR"),      // signature_algorithms_cert
-        (51, "CH, SH, HRR"), // key_share
-        (58, "CH, EE"),      // ticket_request
+    /// The table of RFC 9846, 4.3, without the rows whose extensions have no name here, and the row
+    /// of draft-ietf-tls-tlsflags.
+    const TABLE: [(u16, &str); 24] = [
+        (0, "CH, EE, CR"),                    // server_name
+        (5, "CH, CR, CT"),                    // status_request
+        (10, "CH, EE"),                       // supported_groups
+        (13, "CH, CR"),                       // signature_algorithms
+        (14, "CH, EE"),                       // use_srtp
+        (15, "CH, EE"),                       // heartbeat
+        (16, "CH, EE"),                       // application_layer_protocol_negotiation
+        (19, "CH, EE"),                       // client_certificate_type
+        (20, "CH, EE"),                       // server_certificate_type
+        (21, "CH"),                           // padding
+        (27, "CH, CR"),                       // compress_certificate
+        (28, "CH, EE"),                       // record_size_limit
+        (41, "CH, SH"),                       // pre_shared_key
+        (42, "CH, EE, NST"),                  // early_data
+        (43, "CH, SH, HRR"),                  // supported_versions
+        (44, "CH, HRR"),                      // cookie
+        (45, "CH"),                           // psk_key_exchange_modes
+        (47, "CH, CR"),                       // certificate_authorities
+        (48, "CR"),                           // oid_filters
+        (49, "CH"),                           // post_handshake_auth
+        (50, "CH, CR"),                       // signature_algorithms_cert
+        (51, "CH, SH, HRR"),                  // key_share
+        (58, "CH, EE"),                       // ticket_request
+        (62, "CH, SH, EE, CT, CR, NST, HRR"), // tls_flags
     ];
 
     const COLUMNS: [(&str, Place); 7] = [

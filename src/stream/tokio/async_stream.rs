@@ -190,6 +190,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
         self.stream.export_keying_material(label, context, length)
     }
 
+    /// Returns true if both sides agreed to renew keys by
+    /// [extended key updates](crate::ClientBuilder::extended_key_update).
+    pub fn extended_key_update(&self) -> bool {
+        self.stream.extended_key_update()
+    }
+
+    /// Returns the number of the current epoch: see [`Stream::epoch`].
+    pub fn epoch(&self) -> u64 {
+        self.stream.epoch()
+    }
+
+    /// Derives keying material from the secrets of one epoch: see
+    /// [`Stream::export_epoch_keying_material`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `Stream::export_epoch_keying_material`.
+    pub fn export_epoch_keying_material(
+        &self,
+        epoch: u64,
+        label: impl AsRef<[u8]>,
+        context: impl AsRef<[u8]>,
+        length: usize,
+    ) -> Result<Secret, Error> {
+        self.stream
+            .export_epoch_keying_material(epoch, label, context, length)
+    }
+
     /// Returns the channel binding `tls-exporter` (RFC 9266): see [`Stream::channel_binding`].
     ///
     /// # Errors

@@ -220,13 +220,7 @@ impl Puppet {
     /// RFC 9846, 4.7.1: hears the tickets that follow our Finished.
     pub(crate) fn hear_tickets(&mut self) -> Vec<Ticket> {
         let digest = self.digest();
-        let resumption = self
-            .schedule
-            .take()
-            .unwrap()
-            .main
-            .into_epoch(&digest)
-            .resumption;
+        let resumption = self.schedule.take().unwrap().main.into_resumption(&digest);
         let mut tickets = Vec::new();
         while self.has_more_to_hear() {
             let message = self.hear_message();
@@ -293,13 +287,7 @@ impl Puppet {
     /// Sends a NewSessionTicket, the first message after the client's Finished. Returns its PSK.
     pub(crate) fn say_ticket(&mut self, ticket: &[u8]) -> Psk {
         let digest = self.digest();
-        let resumption = self
-            .schedule
-            .take()
-            .unwrap()
-            .main
-            .into_epoch(&digest)
-            .resumption;
+        let resumption = self.schedule.take().unwrap().main.into_resumption(&digest);
         self.say(ticket).unwrap();
         self.hears_nothing();
         let Message::NewSessionTicket(ticket) = Message::decode(ticket).unwrap() else {

@@ -49,6 +49,11 @@ impl Sender {
 
     pub(crate) fn rest(&mut self) {}
 
+    /// Nobody requests an extended key update here.
+    pub(crate) fn send_extended(&mut self) -> Result<(), SealError> {
+        unreachable!("an extended key update")
+    }
+
     pub(crate) fn saw(&self, _: Notice<'_>) {}
 
     pub(crate) fn discard(&mut self) {

@@ -1,0 +1,88 @@
+//! Extended key updates that we begin and answer, in the place of KeyUpdates
+//! (draft-ietf-tls-extended-key-update).
+//!
+//! One is begun when a KeyUpdate would be sent: by the program, by the policy, to ask the peer, or
+//! before a key's limit. It renews the keys of both directions. Nothing waits for it: data is sent
+//! under the old key until the update is complete. What the update owes the peer is sent like the
+//! answer to a KeyUpdate (see `key_updates.rs`), and before our next data.
+
+use core::time::Duration;
+
+use crate::connection::notice::Notice;
+use crate::connection::send::sender::Sender;
+use crate::crypto::random::SystemRandom;
+use crate::handshake::ExtendedKeyUpdates;
+use crate::record::SealError;
+
+/// No update is begun sooner after the last. A peer of ours accepts ten a second.
+const PAUSE: Duration = Duration::from_millis(125);
+
+impl Sender {
+    /// Keys are renewed by extended key updates from now on.
+    pub(crate) fn agree(&mut self, extended: ExtendedKeyUpdates) {
+        self.extended = Some(extended);
+        self.renewal.policy.pause = self.renewal.policy.pause.max(PAUSE);
+    }
+
+    /// Returns true if a message of an update is owed, or if one is to be begun, and we still may.
+    pub(super) fn owes_extended(&self) -> bool {
+        let wants = self.key_updates.wants() && self.renewal.may_update();
+        self.is_open() && (self.key_updates.owed() || wants)
+    }
+
+    /// Sends what is owed, and begins an update if one is wanted.
+    pub(super) fn pay_extended(&mut self) -> Result<(), SealError> {
+        if self.key_updates.owed() {
+            self.send_extended()?;
+        }
+        if self.key_updates.wants() {
+            self.begin_extended()?;
+        }
+        Ok(())
+    }
+
+    /// Sends the response or the finish that is owed, under the current key, and moves on to the
+    /// next.
+    pub(crate) fn send_extended(&mut self) -> Result<(), SealError> {
+        self.key_updates.paid();
+        let Some(owed) = self.extended.as_ref().and_then(ExtendedKeyUpdates::take) else {
+            return Ok(());
+        };
+        self.message(&owed.message);
+        self.flush_messages()?;
+        self.install(owed.suite, owed.secret);
+        self.renewal.updated();
+        self.saw(Notice::KeyUpdateSent);
+        Ok(())
+    }
+
+    /// Begins an update, or notes that one is wanted if the last was begun just now. If one is
+    /// running, that renews the keys.
+    pub(super) fn begin_extended(&mut self) -> Result<(), SealError> {
+        if self.key_updates.awaited() || self.seal.is_none() {
+            return Ok(());
+        }
+        if !self.renewal.may_update() {
+            self.key_updates.want();
+            return Ok(());
+        }
+        let Some(extended) = &self.extended else {
+            return Ok(());
+        };
+        let request = extended
+            .begin(&mut SystemRandom)
+            .map_err(|_| SealError::Internal {
+                what: "making a key share for an extended key update",
+            })?;
+        match request {
+            Some(request) => {
+                self.message(&request);
+                self.flush_messages()?;
+                self.renewal.began();
+                self.key_updates.began();
+            }
+            None => self.key_updates.running(),
+        }
+        Ok(())
+    }
+}

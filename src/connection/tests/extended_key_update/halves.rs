@@ -1,0 +1,166 @@
+//! A connection in two halves, of which another thread may hold the writing one: what the reading
+//! half receives, the writing half answers.
+
+use super::{Peer, RESPONSE, finish, with_share};
+use crate::connection::tests::puppet::server::key_update;
+use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE};
+use crate::connection::tests::split::Halves;
+use crate::crypto::key_exchange::{Group, respond};
+use crate::crypto::random::SystemRandom;
+use crate::error::Error;
+
+/// A peer of a connection in two halves.
+struct Split {
+    halves: Halves,
+    epoch: Option<crate::key_schedule::Epoch>,
+}
+
+impl Split {
+    fn both() -> [Self; 2] {
+        Peer::both().map(|peer| Self {
+            halves: Halves::of(peer.puppet),
+            epoch: peer.epoch,
+        })
+    }
+
+    /// The peer works on the puppet as if the connection were whole.
+    fn peer<T>(&mut self, work: impl FnOnce(&mut Peer) -> T) -> T {
+        let spare = crate::connection::tests::puppet::Puppet::server_at("START");
+        let mut peer = Peer {
+            puppet: std::mem::replace(&mut self.halves.puppet, spare),
+            epoch: self.epoch.take(),
+        };
+        let result = work(&mut peer);
+        self.halves.puppet = peer.puppet;
+        self.epoch = peer.epoch;
+        result
+    }
+
+    /// The reading half receives a message, and sends nothing.
+    fn receives(&mut self, message: &[u8]) {
+        let record = self.halves.puppet.protect(HANDSHAKE, message, 0);
+        assert!(self.halves.reading(&record).unwrap().is_empty());
+        self.halves.puppet.hears_nothing();
+    }
+
+    fn converses(&mut self) {
+        let record = self.halves.puppet.protect(APPLICATION_DATA, b"to us", 0);
+        assert_eq!(self.halves.reading(&record).unwrap(), b"to us");
+        self.halves.write(b"from us");
+        self.halves.puppet.hear_data(b"from us");
+        self.halves.puppet.hears_nothing();
+    }
+
+    /// The writing half sends data, or flushes.
+    fn sends(&mut self, flush: bool) {
+        if flush {
+            self.halves
+                .writing(|writing, notes| writing.flush(notes))
+                .unwrap();
+        } else {
+            self.halves.write(b"data");
+        }
+    }
+
+    fn hears_sent(&mut self, flush: bool) {
+        if !flush {
+            self.halves.puppet.hear_data(b"data");
+        }
+    }
+}
+
+#[test]
+fn the_writing_half_answers() {
+    for flush in [false, true] {
+        for mut split in Split::both() {
+            for _ in 0..3 {
+                let key = split.peer(|peer| peer.generate());
+                let request = with_share(super::REQUEST, Group::X25519, key.public());
+                split.receives(&request);
+                assert!(
+                    split
+                        .halves
+                        .writing(|writing, notes| writing.wants_write(notes))
+                );
+                split.sends(flush);
+                let (own, theirs) = split.peer(|peer| {
+                    let (response, share) = peer.hear(RESPONSE);
+                    let shared = key.agree(&share).unwrap();
+                    peer.next(&shared, [&request, &response])
+                });
+                split.halves.puppet.read = Some(theirs);
+                split.hears_sent(flush);
+                split.receives(&finish());
+                split.halves.puppet.write = Some(own);
+                split.converses();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_writing_half_begins_and_finishes() {
+    for flush in [false, true] {
+        for mut split in Split::both() {
+            for round in 0..3 {
+                split.halves.writing(|writing, notes| {
+                    writing.at(core::time::Duration::from_secs(round));
+                    writing.rekey(notes).unwrap();
+                    // One at a time.
+                    writing.rekey(notes).unwrap();
+                    writing.flush(notes).unwrap();
+                });
+                let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
+                split.halves.puppet.hears_nothing();
+                split.converses();
+                let (own_share, shared) =
+                    respond(Group::X25519, &share, &mut SystemRandom).unwrap();
+                let response = with_share(RESPONSE, Group::X25519, &own_share);
+                let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
+                split.receives(&response);
+                split.halves.puppet.write = Some(own);
+                // Read under the new key before we have finished.
+                let record = split.halves.puppet.protect(APPLICATION_DATA, b"new", 0);
+                assert_eq!(split.halves.reading(&record).unwrap(), b"new");
+                split.sends(flush);
+                split.peer(Peer::hear_finish);
+                split.halves.puppet.read = Some(theirs);
+                split.hears_sent(flush);
+                split.converses();
+            }
+        }
+    }
+}
+
+/// An update that is running when the connection is split goes on.
+#[test]
+fn an_update_survives_the_split() {
+    for mut peer in Peer::both() {
+        peer.puppet.us.rekey().unwrap();
+        let (request, share) = peer.hear(super::REQUEST);
+        let mut split = Split {
+            halves: Halves::of(peer.puppet),
+            epoch: peer.epoch,
+        };
+        let (own_share, shared) = respond(Group::X25519, &share, &mut SystemRandom).unwrap();
+        let response = with_share(RESPONSE, Group::X25519, &own_share);
+        let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
+        split.receives(&response);
+        split.halves.puppet.write = Some(own);
+        split.sends(true);
+        split.peer(Peer::hear_finish);
+        split.halves.puppet.read = Some(theirs);
+        split.converses();
+    }
+}
+
+#[test]
+fn a_violation_ends_both_halves() {
+    for mut split in Split::both() {
+        let record = split.halves.puppet.protect(HANDSHAKE, &key_update(0), 0);
+        let error = split.halves.reading(&record).unwrap_err();
+        assert_eq!(error.alert().unwrap().0, 10, "{error}");
+        let error = split.halves.try_write(b"x").unwrap_err();
+        assert!(matches!(error, Error::Protocol { .. }), "{error}");
+    }
+}
