@@ -11,6 +11,7 @@ mod corked;
 mod cuts;
 mod early_data;
 mod ends;
+mod extended;
 mod failures;
 mod live;
 mod negotiation;

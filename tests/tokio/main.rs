@@ -4,6 +4,7 @@
 //! * `soak.rs`: futures that are dropped at random moments lose and repeat nothing.
 
 mod ends;
+mod extended;
 mod fickle;
 mod handshakes;
 mod many;
@@ -47,6 +48,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (client, server) = pair();
+    connected_by(&client, &server, client_io, server_io).await
+}
+
+async fn connected_by<C, S>(
+    client: &Client,
+    server: &Server,
+    client_io: C,
+    server_io: S,
+) -> (AsyncStream<C>, AsyncStream<S>)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let (client, server) = tokio::join!(
         client.connect_async(NAME, client_io),
         server.accept_async(server_io)

@@ -10,7 +10,7 @@ use fleeting::{AsyncStream, AsyncWriteHalf, Error, Pair};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex, split};
 
 use crate::fickle::Fickle;
-use crate::{Seeded, connected, content, inner, polled, soon};
+use crate::{Seeded, builders, connected, connected_by, content, inner, polled, soon};
 
 /// What a side can do with its sending direction.
 trait Sending: AsyncWrite + Unpin {
@@ -99,7 +99,12 @@ type Io = Fickle<DuplexStream>;
 
 async fn fickle_pair(seed: u64) -> (AsyncStream<Io>, AsyncStream<Io>) {
     let (here, there) = duplex([70, 3000, 100_000][(seed % 3) as usize]);
-    connected(
+    // Half of them renew their keys by extended updates.
+    let (client, server) = builders();
+    let extended = seed % 2 == 1;
+    connected_by(
+        &client.extended_key_update(extended).build().unwrap(),
+        &server.extended_key_update(extended).build().unwrap(),
         Fickle::new(here, seed),
         Fickle::new(there, seed.wrapping_mul(31)),
     )
