@@ -36,6 +36,8 @@ use crate::server::{LiveServer, Server};
 use crate::time::Now;
 
 pub use sans_io::Connection;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use send::seed_updates;
 #[cfg(feature = "tokio")]
 pub(crate) use split::ASKED;
 pub(crate) use split::{Notes, ReceiveHalf, SendHalf, Shared};

@@ -14,6 +14,7 @@
 //! process so that neither it nor what it looks for leaves traces in the searched memory.
 
 mod asking;
+mod renewing;
 mod streams;
 
 use core::any::Any;
@@ -31,7 +32,7 @@ use aes_gcm::aead::KeyInit;
 use aes_gcm::aead::consts::U12;
 use aes_gcm::aes::{Aes128Enc, Aes256Enc};
 use chacha20poly1305::ChaCha20Poly1305;
-use rand_core::{TryCryptoRng, TryRng};
+use rand_core::TryRng;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::client::Client;
@@ -59,27 +60,6 @@ use crate::session::{
 use crate::testing::memory::{Memory, image};
 use crate::testing::seeded::Seeded;
 use crate::time::Now;
-
-impl TryRng for Seeded {
-    type Error = getrandom::Error;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        Ok(self.next() as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(self.next())
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-        for chunk in out.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Seeded {}
 
 /// Runs a script: either the recording here, or the child that is searched.
 trait Run {
@@ -647,7 +627,7 @@ fn record_key(secret: &[u8], suite: Suite) -> Vec<u8> {
 
 type Script = fn(&Path, &mut dyn Run);
 
-const SCRIPTS: [(&str, Option<Suite>, Script); 8] = [
+const SCRIPTS: [(&str, Option<Suite>, Script); 11] = [
     ("types", None, types),
     ("AES-128", Some(Suite::Aes128GcmSha256), |keys, run| {
         conversation(Suite::Aes128GcmSha256, keys, run)
@@ -672,6 +652,22 @@ const SCRIPTS: [(&str, Option<Suite>, Script); 8] = [
     ("panic", Some(Suite::ChaCha20Poly1305Sha256), |keys, run| {
         streams::panicking(Suite::ChaCha20Poly1305Sha256, keys, run)
     }),
+    ("renewing", Some(Suite::Aes128GcmSha256), |keys, run| {
+        let (suite, group) = (Suite::Aes128GcmSha256, Group::X25519);
+        renewing::script(suite, group, keys, false, run)
+    }),
+    ("extended", Some(Suite::Aes128GcmSha256), |keys, run| {
+        let (suite, group) = (Suite::Aes128GcmSha256, Group::X25519MlKem768);
+        renewing::script(suite, group, keys, true, run)
+    }),
+    (
+        "extended, P-256",
+        Some(Suite::Aes256GcmSha384),
+        |keys, run| {
+            let (suite, group) = (Suite::Aes256GcmSha384, Group::Secp256r1);
+            renewing::script(suite, group, keys, true, run)
+        },
+    ),
 ];
 
 const VARIABLE: &str = "FLEETING_TEST_REMAINS";
@@ -930,6 +926,23 @@ fn of_what_is_gathered() {
 #[test]
 fn of_a_half() {
     search("halves");
+}
+
+/// Keys are renewed by the policy and by both programs, and the connection lives on.
+#[test]
+fn of_keys_that_are_renewed() {
+    search("renewing");
+}
+
+/// The same, by extended key updates: nothing of an epoch is left in the next.
+#[test]
+fn of_an_epoch() {
+    search("extended");
+}
+
+#[test]
+fn of_an_epoch_with_secp256r1() {
+    search("extended, P-256");
 }
 
 /// A panic drops a stream that is in use.

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::connection::notice::Notice;
 use crate::connection::send::sender::Sender;
-use crate::crypto::random::SystemRandom;
+use crate::crypto::random::{Rng, SystemRandom};
 use crate::handshake::ExtendedKeyUpdates;
 use crate::record::SealError;
 
@@ -69,11 +69,9 @@ impl Sender {
         let Some(extended) = &self.extended else {
             return Ok(());
         };
-        let request = extended
-            .begin(&mut SystemRandom)
-            .map_err(|_| SealError::Internal {
-                what: "making a key share for an extended key update",
-            })?;
+        let request = with_random(|rng| extended.begin(rng)).map_err(|_| SealError::Internal {
+            what: "making a key share for an extended key update",
+        })?;
         match request {
             Some(request) => {
                 self.message(&request);
@@ -84,5 +82,39 @@ impl Sender {
             None => self.key_updates.running(),
         }
         Ok(())
+    }
+}
+
+/// Calls this with the system's random number generator: no call that sends is given one.
+#[cfg(not(all(test, target_os = "linux")))]
+fn with_random<T>(begin: impl FnOnce(&mut Rng<'_>) -> T) -> T {
+    begin(&mut SystemRandom)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+use seeded::with_random;
+
+/// For the search of another process's memory, which must make the same keys.
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod seeded {
+    use std::cell::RefCell;
+
+    use super::{Rng, SystemRandom};
+    use crate::testing::seeded::Seeded;
+
+    thread_local! {
+        static SEEDED: RefCell<Option<Seeded>> = const { RefCell::new(None) };
+    }
+
+    /// The updates that this thread begins from now on use numbers from this seed.
+    pub(crate) fn seed_updates(seed: u64) {
+        SEEDED.set(Some(Seeded(seed)));
+    }
+
+    pub(super) fn with_random<T>(begin: impl FnOnce(&mut Rng<'_>) -> T) -> T {
+        SEEDED.with_borrow_mut(|seeded| match seeded {
+            Some(seeded) => begin(seeded),
+            None => begin(&mut SystemRandom),
+        })
     }
 }

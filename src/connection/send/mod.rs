@@ -17,3 +17,6 @@ mod renewal;
 pub(super) mod send_side;
 pub(super) mod sender;
 mod tickets;
+
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use extended_key_updates::seeded::seed_updates;
