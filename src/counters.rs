@@ -143,6 +143,10 @@ counters! {
     /// Connections whose transport ended after the handshake without the peer's close_notify
     /// ([`Error::Truncated`](crate::Error::Truncated)).
     connections_truncated,
+    /// Connections that this side ended after the handshake because of a limit of time
+    /// ([`Error::Expired`](crate::Error::Expired)) or through
+    /// [`Connections`](crate::Connections) ([`Error::Ended`](crate::Error::Ended)).
+    connections_ended,
     /// Connections that failed in another way after the handshake: by an alert, by what the peer
     /// sent, or by an error of the transport, even if the peer has closed its side before.
     connections_failed,

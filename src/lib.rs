@@ -70,6 +70,8 @@
 //! | replace a server's configuration while it serves | [`LiveServer`] |
 //! | load certificates, roots and lists again when their files change | [`CredentialFiles`] |
 //! | choose when session keys are renewed | [`RekeyPolicy`] |
+//! | end connections by age or when idle | [`ServerBuilder::max_connection_age`], [`ServerBuilder::idle_timeout`] |
+//! | end sessions and running connections | [`RevokedSessions`], [`Client::forget`], [`Connections`] |
 //! | choose how keys are agreed | [`ClientBuilder::groups`], [`ServerBuilder::groups`] |
 //! | issue certificates for a private PKI | [`Authority`], [`CertificationRequest`] |
 //! | read what a certificate says | [`CertificateInfo`] |
@@ -153,9 +155,11 @@ pub use counters::{Counters, Stats};
 pub use crypto::random::SystemRandom;
 pub use error::{
     CertificateError, ConfigError, DecodeProblem, Error, Fault, Illegal, NameError, Offer, Said,
-    Side,
+    Side, TimeLimit,
 };
-pub use handshake::{Answer, EarlyData, Negotiated, Question, RekeyPolicy};
+pub use handshake::{
+    Answer, Connections, EarlyData, Negotiated, Question, RekeyPolicy, RunningConnection,
+};
 pub use identity::{
     Acceptance, CertificateInfo, CredentialFiles, Credentials, Identity, Peer, PublicKey,
     ReloadEvent, ReloadPart, Reloading, RevocationLists, ServerName, Signer, SkippedRoot, Trust,
@@ -171,7 +175,7 @@ pub use secret::Secret;
 pub use server::{ClientAuth, ClientHello, LiveServer, Server, ServerBuilder};
 pub use session::{
     ExternalPsk, PskIdentity, PskNames, ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict,
-    SessionCache, TicketKey, TicketKeys,
+    RevokedSessions, SessionCache, TicketKey, TicketKeys,
 };
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]

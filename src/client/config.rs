@@ -77,6 +77,25 @@ impl Client {
         self.totals.snapshot()
     }
 
+    /// Removes all sessions that were kept for this name, so that the next connection to it uses a
+    /// full handshake. Connections to it that exist continue, and store no more sessions.
+    ///
+    /// Use it after a logout, or when the server's key may be in other hands. It covers all clients
+    /// that share the [`SessionCache`], whatever their trust and identity. For all names at once,
+    /// there is [`SessionCache::clear`].
+    ///
+    /// # Errors
+    /// Returns [`Error::Name`] if the name is invalid.
+    pub fn forget(&self, name: &str) -> Result<(), Error> {
+        self.config.sessions.forget(&ServerName::parse(name)?);
+        Ok(())
+    }
+
+    /// Removes all sessions, of every name: see [`SessionCache::clear`].
+    pub fn forget_all(&self) {
+        self.config.sessions.clear();
+    }
+
     /// Returns what a connection to `name` offers, for the text of an alert that answers it.
     pub(crate) fn said(&self, name: Option<&ServerName>) -> Said {
         let settings = &self.config.settings;
@@ -327,6 +346,23 @@ impl ClientBuilder {
     /// Over a blocking transport, set a time-out on the transport too: see [`Client::connect`].
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.settings.handshake_timeout = limit;
+        self
+    }
+
+    /// Sets how long a connection may exist, from when it is made. By default there is no limit.
+    ///
+    /// At that age the connection ends, whatever it does: see
+    /// [`ServerBuilder::max_connection_age`](crate::ServerBuilder::max_connection_age).
+    pub fn max_connection_age(mut self, age: Duration) -> Self {
+        self.settings.set_max_connection_age(age);
+        self
+    }
+
+    /// Sets how long a connection may exist without application data in either direction. By
+    /// default there is no limit: see
+    /// [`ServerBuilder::idle_timeout`](crate::ServerBuilder::idle_timeout).
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.settings.set_idle_timeout(limit);
         self
     }
 

@@ -1,9 +1,11 @@
 //! [`Limits`]: the part of a configuration that a connection needs after it has begun.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::handshake::settings::{DEFAULT_HANDSHAKE_TIMEOUT, DEFAULT_MAX_HANDSHAKE_SIZE};
-use crate::handshake::{RekeyPolicy, Settings};
+use crate::handshake::{Connections, Negotiated, RekeyPolicy, Running, Settings, TimeLimits};
+use crate::time::Now;
 
 /// The part of a configuration that a connection needs after it has begun.
 pub(crate) struct Limits {
@@ -11,6 +13,23 @@ pub(crate) struct Limits {
     pub(crate) max_handshake_size: usize,
     /// The limits past which the peer is asked for a new key.
     pub(crate) rekey_policy: RekeyPolicy,
+    pub(crate) time_limits: TimeLimits,
+    /// Where the connection is listed while it runs.
+    pub(crate) connections: Option<Connections>,
+}
+
+impl Limits {
+    /// Begins the life of a connection that is complete now and was made at `began`. Returns `None`
+    /// if nothing limits it.
+    pub(crate) fn begin(
+        &self,
+        negotiated: &Negotiated,
+        began: Duration,
+        now: Now,
+    ) -> Option<Arc<Running>> {
+        let connections = self.connections.as_ref();
+        Running::begin(self.time_limits, connections, negotiated, began, now)
+    }
 }
 
 impl From<&Settings> for Limits {
@@ -19,6 +38,8 @@ impl From<&Settings> for Limits {
             handshake_timeout: settings.handshake_timeout,
             max_handshake_size: settings.max_handshake_size,
             rekey_policy: settings.rekey_policy.for_peer(),
+            time_limits: settings.time_limits,
+            connections: settings.connections.clone(),
         }
     }
 }
@@ -30,6 +51,8 @@ impl Default for Limits {
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
             rekey_policy: RekeyPolicy::default().for_peer(),
+            time_limits: TimeLimits::default(),
+            connections: None,
         }
     }
 }

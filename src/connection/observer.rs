@@ -137,6 +137,7 @@ impl Shared {
             Notice::Connected(negotiated, _) => count(&|c| connected(c, negotiated, self.side)),
             Notice::Failed(error) if in_handshake => count(&|c| *handshake_failure(c, error) += 1),
             Notice::Failed(Error::Truncated) => count(&|c| c.connections_truncated += 1),
+            Notice::Failed(error) if error.is_end() => count(&|c| c.connections_ended += 1),
             Notice::Failed(_) | Notice::TransportFailed(_) => {
                 count(&|c| c.connections_failed += 1);
             }

@@ -13,6 +13,7 @@ mod list;
 mod received;
 #[cfg(test)]
 mod tests;
+mod time_limit;
 
 use core::fmt;
 use std::io;
@@ -24,6 +25,7 @@ pub use fault::{DecodeProblem, Fault};
 pub use illegal::Illegal;
 pub(crate) use list::shown;
 pub use received::{Offer, Said, Side};
+pub use time_limit::TimeLimit;
 
 use crate::code_point::AlertDescription;
 use class::{Class, class_of_received};
@@ -75,6 +77,14 @@ pub enum Error {
     Signer(Arc<dyn std::error::Error + Send + Sync>),
     /// A key reached the number of records it may protect (RFC 9846, 5.5) and could not be renewed.
     KeyLimit,
+    /// The connection reached a limit of time and was closed.
+    Expired {
+        /// The limit.
+        limit: TimeLimit,
+    },
+    /// The application ended the connection from outside
+    /// ([`RunningConnection::end`](crate::RunningConnection::end)).
+    Ended,
     /// Data was to be sent after `close()`, or `close()` canceled the handshake.
     Closed,
     /// The application refused to answer a question of the handshake, and this alert was sent to
@@ -105,6 +115,8 @@ impl Error {
             // RFC 9846, 6.1: this side cancels for a reason of its own. The connection adds the
             // close_notify that has to follow.
             Self::HandshakeTimeout => Some(AlertDescription::USER_CANCELED),
+            // RFC 9846, 6.1: nothing was wrong.
+            Self::Expired { .. } | Self::Ended => Some(AlertDescription::CLOSE_NOTIFY),
             Self::Refused(alert) => Some(*alert),
             Self::AlertReceived { .. }
             | Self::Truncated
@@ -154,6 +166,12 @@ impl Error {
         self.class() == Class::PeerFault
     }
 
+    /// Returns true for an end that is nobody's fault: what was received before it can still be
+    /// read.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Expired { .. } | Self::Ended)
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Protocol { fault, .. } => fault.class(),
@@ -163,9 +181,11 @@ impl Error {
             | Self::HandshakeTimeout
             | Self::Io(_)
             | Self::Signer(_)
-            | Self::KeyLimit => Class::Retry,
+            | Self::KeyLimit
+            | Self::Expired { .. } => Class::Retry,
             Self::Config(_) | Self::Name(_) => Class::Configuration,
             Self::Random
+            | Self::Ended
             | Self::Closed
             | Self::Refused(_)
             | Self::Asked(_)
@@ -235,6 +255,14 @@ impl fmt::Display for Error {
                 "a key has protected as many records as it may and could not be renewed: open a \
                  new connection",
             ),
+            Self::Expired { limit } => write!(
+                f,
+                "the connection reached the limit that {limit} sets, and this side closed it: open a \
+                 new connection"
+            ),
+            Self::Ended => f.write_str(
+                "this application ended the connection through its list of running connections",
+            ),
             Self::Closed => f.write_str(
                 "this side called close(), so nothing more can be sent: open a new connection",
             ),
@@ -272,6 +300,8 @@ impl std::error::Error for Error {
             | Self::HandshakeTimeout
             | Self::Random
             | Self::KeyLimit
+            | Self::Expired { .. }
+            | Self::Ended
             | Self::Closed
             | Self::Refused(_)
             | Self::Asked(_)
@@ -302,6 +332,7 @@ impl From<Error> for io::Error {
                 io::ErrorKind::InvalidInput
             }
             Error::Random | Error::Signer(_) | Error::KeyLimit => io::ErrorKind::Other,
+            Error::Expired { .. } | Error::Ended => io::ErrorKind::ConnectionAborted,
             Error::Closed => io::ErrorKind::BrokenPipe,
             Error::Refused(_) => io::ErrorKind::PermissionDenied,
         };

@@ -3,9 +3,11 @@
 
 pub(crate) mod authentication;
 pub(crate) mod extended_key_update;
+pub(crate) mod connections;
 pub(crate) mod finished;
 pub(crate) mod key_update;
 pub(crate) mod keys;
+pub(crate) mod lifetime;
 pub(crate) mod negotiated;
 pub(crate) mod psk;
 pub(crate) mod rekey_policy;
@@ -19,7 +21,10 @@ pub(crate) mod transcript;
 pub(crate) use authentication::{Proof, Role};
 pub(crate) use extended_key_update::{ExtendedKeyUpdates, ExtendedStep};
 pub(crate) use key_update::KeyUpdates;
+pub(crate) use connections::Running;
+pub use connections::{Connections, RunningConnection};
 pub(crate) use keys::Keys;
+pub(crate) use lifetime::TimeLimits;
 pub(crate) use negotiated::Established;
 pub use negotiated::{EarlyData, Negotiated};
 pub(crate) use rekey_policy::ReachedLimit;

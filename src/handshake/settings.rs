@@ -7,6 +7,8 @@ use crate::code_point::{CipherSuite, NamedGroup};
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{ConfigError, Error, Fault, NameError};
+use crate::handshake::connections::Connections;
+use crate::handshake::lifetime::TimeLimits;
 use crate::handshake::rekey_policy::RekeyPolicy;
 use crate::identity::Peer;
 use crate::record::Padding;
@@ -56,6 +58,9 @@ pub(crate) struct Settings {
     pub(crate) handshake_timeout: Duration,
     /// The maximum length of one message, in bytes.
     pub(crate) max_handshake_size: usize,
+    pub(crate) time_limits: TimeLimits,
+    /// `None` if running connections are not listed.
+    pub(crate) connections: Option<Connections>,
     authorize: Option<Arc<Authorize>>,
     /// The first invalid setting, kept for `build()` to report.
     refused: Option<Error>,
@@ -77,6 +82,8 @@ impl Default for Settings {
             record_size_limit: DEFAULT_RECORD_SIZE_LIMIT,
             handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
+            time_limits: TimeLimits::default(),
+            connections: None,
             authorize: None,
             refused: None,
         }
@@ -191,6 +198,20 @@ impl Settings {
                 "max_handshake_size",
                 "below 4096 bytes a ClientHello with a hybrid share and a ticket does not fit",
             );
+        }
+    }
+
+    pub(crate) fn set_max_connection_age(&mut self, age: Duration) {
+        self.time_limits.age = Some(age);
+        if age.is_zero() {
+            self.refuse("max_connection_age", "it must be longer than zero");
+        }
+    }
+
+    pub(crate) fn set_idle_timeout(&mut self, limit: Duration) {
+        self.time_limits.idle = Some(limit);
+        if limit.is_zero() {
+            self.refuse("idle_timeout", "it must be longer than zero");
         }
     }
 

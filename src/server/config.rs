@@ -10,7 +10,7 @@ use crate::error::{ConfigError, Error, Fault, shown};
 use crate::handshake::{RekeyPolicy, Settings};
 use crate::identity::{Identity, Peer, ServerName, Trust};
 use crate::record::Padding;
-use crate::session::{ExternalPsk, ExternalPsks, ReplayGuard, TicketKeys};
+use crate::session::{ExternalPsk, ExternalPsks, ReplayGuard, RevokedSessions, TicketKeys};
 
 /// The default lifetime of a ticket: long enough for a client that comes back soon. Whoever obtains
 /// a ticket key cannot decrypt the connections that were made with it (psk_dhe_ke), but until the
@@ -64,6 +64,8 @@ pub(crate) struct ServerConfig {
     pub(crate) ticket_keys: Option<TicketKeys>,
     pub(crate) ticket_lifetime: Duration,
     pub(crate) max_session_age: Duration,
+    /// `None` if no session can be revoked.
+    pub(crate) revoked_sessions: Option<RevokedSessions>,
     /// `None` if early data is not accepted.
     pub(crate) early_data: Option<EarlyDataConfig>,
     pub(crate) external_psks: ExternalPsks,
@@ -142,6 +144,7 @@ impl Server {
             ticket_keys: Some(TicketKeys::rotating()),
             ticket_lifetime: DEFAULT_TICKET_LIFETIME,
             max_session_age: DEFAULT_MAX_SESSION_AGE,
+            revoked_sessions: None,
             early_data: None,
             early_data_window: DEFAULT_EARLY_DATA_WINDOW,
             external_psks: Vec::new(),
@@ -219,11 +222,12 @@ impl fmt::Debug for Server {
 /// does not undo the error.
 #[must_use]
 pub struct ServerBuilder {
-    settings: Settings,
+    pub(super) settings: Settings,
     client_auth: ClientAuth,
-    ticket_keys: Option<TicketKeys>,
+    pub(super) ticket_keys: Option<TicketKeys>,
     ticket_lifetime: Duration,
     max_session_age: Duration,
+    pub(super) revoked_sessions: Option<RevokedSessions>,
     early_data: Option<(u32, ReplayGuard)>,
     early_data_window: Duration,
     external_psks: Vec<ExternalPsk>,
@@ -586,6 +590,7 @@ impl ServerBuilder {
         if self.settings.extended_key_update {
             self.ticket_keys = None;
         }
+        self.check_revoked_sessions()?;
         let window = self.early_data_window;
         if self
             .named
@@ -603,6 +608,9 @@ impl ServerBuilder {
         if let Some(trust) = self.client_auth.trust() {
             trust.check()?;
         }
+        if let Some(revoked) = &self.revoked_sessions {
+            revoked.cover(self.ticket_lifetime);
+        }
         Ok(Server {
             totals: Arc::default(),
             config: Arc::new(ServerConfig {
@@ -611,6 +619,7 @@ impl ServerBuilder {
                 ticket_keys: self.ticket_keys,
                 ticket_lifetime: self.ticket_lifetime,
                 max_session_age: self.max_session_age,
+                revoked_sessions: self.revoked_sessions,
                 early_data: self.early_data.map(|(max_size, guard)| EarlyDataConfig {
                     max_size,
                     guard: guard.for_window(window),

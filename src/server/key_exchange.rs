@@ -94,7 +94,7 @@ pub(crate) fn answer(
     hello: &ClientHello<'_>,
     bytes: &[u8],
     aligned: Aligned,
-    selected: Selected,
+    mut selected: Selected,
     before: Transcript,
     cx: &mut Context<'_>,
 ) -> Result<Answered, Fault> {
@@ -111,6 +111,10 @@ pub(crate) fn answer(
     // required.
     if offered.is_none() {
         check_without_psk(&selected.parameters, hello)?;
+    }
+    // A session keeps the generation of its full handshake, however often it is resumed.
+    if let Some(generation) = offered.as_ref().and_then(|offered| offered.generation) {
+        selected.parameters.generation = generation;
     }
     let judgement = early_data::judge(
         server,

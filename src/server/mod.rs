@@ -51,6 +51,7 @@ pub(crate) mod client_flight;
 pub(crate) mod client_hello;
 pub(crate) mod config;
 pub(crate) mod early_data;
+pub(crate) mod ends;
 pub(crate) mod key_exchange;
 pub(crate) mod live;
 pub(crate) mod negotiation;

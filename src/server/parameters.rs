@@ -28,6 +28,9 @@ pub(crate) struct Parameters {
     pub(crate) extended_key_update: bool,
     /// How many tickets the client receives.
     pub(crate) tickets: u8,
+    /// How many revocations came before the full handshake of the session: this one, unless it
+    /// resumes another.
+    pub(crate) generation: u64,
     /// Whether early data was offered before a HelloRetryRequest.
     pub(crate) early_data_skipped: bool,
 }

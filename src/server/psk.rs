@@ -27,6 +27,8 @@ pub(crate) struct OfferedPsk<'a> {
     pub(crate) taken: TakenPsk,
     /// The binder that proved it.
     pub(crate) binder: &'a [u8],
+    /// The generation of the session. Only tickets have one.
+    pub(crate) generation: Option<u64>,
     /// The permit for early data. Only tickets have one.
     pub(crate) early_data: Option<Permit>,
 }
@@ -105,6 +107,7 @@ pub(crate) fn select<'a>(
     Ok(Some(match known {
         Known::Ticket(OpenedTicket {
             session,
+            generation,
             issued,
             age_add,
             early,
@@ -128,6 +131,7 @@ pub(crate) fn select<'a>(
                     selected: SelectedPsk::session(session),
                 },
                 binder,
+                generation: Some(generation),
                 early_data,
             }
         }
@@ -140,6 +144,7 @@ pub(crate) fn select<'a>(
                     selected: SelectedPsk::external(psk, now),
                 },
                 binder,
+                generation: None,
                 early_data: None,
             }
         }

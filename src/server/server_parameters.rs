@@ -52,6 +52,7 @@ pub(crate) fn select(server: &Server, hello: &ClientHello<'_>) -> Result<Paramet
                 .tls_flags()
                 .is_some_and(|flags| flags.has(EXTENDED_KEY_UPDATE_FLAG)),
         tickets: 0,
+        generation: ticket::generation(server),
         early_data_skipped: false,
     })
 }

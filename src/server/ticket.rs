@@ -18,7 +18,9 @@ use crate::level::Level;
 use crate::message::{ClientHello, NewSessionTicket, TicketExtension};
 use crate::server::config::{ClientAuth, Server};
 use crate::server::parameters::Parameters;
-use crate::session::{EarlyTerms, MAX_TICKET_LEN, OpenedTicket, Session, TicketContent, Whose};
+use crate::session::{
+    EarlyTerms, MAX_TICKET_LEN, OpenedTicket, RevokedSessions, Session, TicketContent, Whose,
+};
 use crate::time::Now;
 
 /// How many tickets a client receives after a full handshake, and after a resumed one, if it does
@@ -63,7 +65,8 @@ pub(crate) fn open(
     // hash algorithm".
     let good = authenticated
         && session.suite.hash() == suite.hash()
-        && age(session.since, now) < config.max_session_age;
+        && age(session.since, now) < config.max_session_age
+        && permits(server, &session.whose, opened.generation, now);
     good.then_some(opened)
 }
 
@@ -86,13 +89,30 @@ fn unseal(
     now: Now,
 ) -> Option<OpenedTicket> {
     let config = &server.config;
+    // Without a zone, no ticket was sealed yet under this memory of revocations.
+    let zone = match &config.revoked_sessions {
+        Some(revoked) => Some(revoked.zone()?),
+        None => None,
+    };
     config.ticket_keys.as_ref()?.open(
         ticket,
-        &binding(server, parameters),
+        &binding(server, parameters, zone),
         config.ticket_lifetime,
         &config.external_psks,
         now,
     )
+}
+
+/// Returns the generation of a full handshake that begins now.
+pub(crate) fn generation(server: &Server) -> u64 {
+    let revoked = server.config.revoked_sessions.as_ref();
+    revoked.map_or(0, RevokedSessions::generation)
+}
+
+/// Returns true unless the session is revoked.
+fn permits(server: &Server, whose: &Whose, generation: u64, now: Now) -> bool {
+    let revoked = server.config.revoked_sessions.as_ref();
+    revoked.is_none_or(|revoked| revoked.permits(whose, generation, now))
 }
 
 /// Returns how many tickets the client receives (RFC 9149, section 3).
@@ -139,6 +159,8 @@ pub(crate) fn send(
         .ticket_keys
         .as_ref()
         .filter(|_| parameters.tickets > 0)
+        // One that is sealed now would be refused when it comes back.
+        .filter(|_| permits(server, &client.whose, parameters.generation, cx.now))
     else {
         return Ok(());
     };
@@ -147,7 +169,11 @@ pub(crate) fn send(
         .max_session_age
         .saturating_sub(age(client.since, cx.now));
     let lifetime = server.config.ticket_lifetime.min(left);
-    let binding = binding(server, parameters);
+    let zone = match &server.config.revoked_sessions {
+        Some(revoked) => Some(revoked.draw_zone(cx.rng)?),
+        None => None,
+    };
+    let binding = binding(server, parameters, zone);
     // A ticket that makes the client's next ClientHello longer than we accept would cost the client
     // that connection.
     let max_len = MAX_HELLO_LEN
@@ -185,6 +211,7 @@ pub(crate) fn send(
         let ticket_age_add = u32::from_be_bytes(random::array(cx.rng)?);
         let content = TicketContent {
             session: &session,
+            generation: parameters.generation,
             age_add: ticket_age_add,
             early: early.as_ref().map(|(terms, zone)| (terms, *zone)),
         };
@@ -212,7 +239,7 @@ pub(crate) fn send(
 
 /// Returns a digest of what must be the same when a ticket comes back. It is the same in every
 /// process with the same configuration.
-fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
+fn binding(server: &Server, parameters: &Parameters, zone: Option<&[u8; 16]>) -> [u8; 32] {
     let name = parameters.server_name.as_deref().unwrap_or_default();
     let client_auth = client_auth_digest(&server.config.client_auth, &parameters.trust_digest);
     let own_key = parameters
@@ -221,9 +248,11 @@ fn binding(server: &Server, parameters: &Parameters) -> [u8; 32] {
         .map(|identity| *identity.public_key().as_bytes())
         .unwrap_or_default();
     let bound = [
-        b"fleeting ticket binding 1",
+        b"fleeting ticket binding 2",
         &client_auth[..],
         &own_key,
+        // Of the memory of revocations. None has only zeros.
+        zone.unwrap_or(&[0; 16]),
         name.as_bytes(),
     ]
     .concat();

@@ -27,6 +27,10 @@ pub(crate) const PER_SERVER: usize = 8;
 /// The number of servers whose sessions one call searches for expired ones.
 const SWEPT: usize = 4;
 
+/// How many names that were forgotten are remembered, so that only connections to these store no
+/// more sessions.
+const MAX_FORGOTTEN: usize = 64;
+
 const DEFAULT_CAPACITY: usize = 256;
 
 /// The sessions that a client can resume.
@@ -98,6 +102,12 @@ impl SessionCache {
         };
     }
 
+    /// Removes all sessions of this name, of any trust and identity. Connections to it that exist
+    /// store no more.
+    pub(crate) fn forget(&self, name: &ServerName) {
+        self.lock().forget_name(name_digest(Some(name)));
+    }
+
     /// Locks the sessions. Every call leaves them consistent before anything can panic, so the lock
     /// of a thread that panicked is still good.
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -125,7 +135,11 @@ impl fmt::Debug for SessionCache {
 
 /// What the client asked for; never what a peer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SessionKey([u8; 32]);
+pub(crate) struct SessionKey {
+    /// First, so that the keys of one name stand together.
+    name: [u8; 32],
+    rest: [u8; 32],
+}
 
 impl SessionKey {
     /// Makes the key. There is no trust if only a PSK is accepted.
@@ -151,16 +165,9 @@ impl SessionKey {
         psk: Option<&ExternalPsk>,
     ) -> Self {
         let mut hasher = Hasher::new(HashAlgorithm::Sha256);
-        hasher.update(b"fleeting session key v2");
+        hasher.update(b"fleeting session key v3");
         // Each part has a fixed length, or a length before it, so different inputs are different
         // bytes.
-        match name {
-            None => hasher.update(&[0]),
-            Some(name) => {
-                hasher.update(&[if name.dns().is_some() { 1 } else { 2 }]);
-                opaque(&mut hasher, name.to_string().as_bytes());
-            }
-        }
         hasher.update(trust_digest);
         match identity {
             None => hasher.update(&[0]),
@@ -180,12 +187,33 @@ impl SessionKey {
                 hasher.update(psk.fingerprint());
             }
         }
-        let mut key = [0; 32];
-        for (out, byte) in key.iter_mut().zip(hasher.digest().as_bytes()) {
-            *out = *byte;
+        Self {
+            name: name_digest(name),
+            rest: digest(&hasher),
         }
-        Self(key)
     }
+}
+
+/// Returns a digest of a server's name, or of none.
+fn name_digest(name: Option<&ServerName>) -> [u8; 32] {
+    let mut hasher = Hasher::new(HashAlgorithm::Sha256);
+    hasher.update(b"fleeting session name v1");
+    match name {
+        None => hasher.update(&[0]),
+        Some(name) => {
+            hasher.update(&[if name.dns().is_some() { 1 } else { 2 }]);
+            opaque(&mut hasher, name.to_string().as_bytes());
+        }
+    }
+    digest(&hasher)
+}
+
+fn digest(hasher: &Hasher) -> [u8; 32] {
+    let mut digest = [0; 32];
+    for (out, byte) in digest.iter_mut().zip(hasher.digest().as_bytes()) {
+        *out = *byte;
+    }
+    digest
 }
 
 /// Hashes bytes, after their length.
@@ -294,6 +322,8 @@ struct Inner {
     begun: u64,
     /// The number of connections before the last `clear`.
     cleared: u64,
+    /// The number of connections before each name was last forgotten.
+    forgotten: BTreeMap<[u8; 32], u64>,
 }
 
 #[derive(Default)]
@@ -326,7 +356,8 @@ impl Inner {
     }
 
     fn put(&mut self, key: SessionKey, connection: u64, session: ClientSession, now: Now) {
-        if self.capacity == 0 || connection <= self.cleared {
+        let forgotten = self.forgotten.get(&key.name).copied().unwrap_or_default();
+        if self.capacity == 0 || connection <= self.cleared.max(forgotten) {
             return;
         }
         if session.ticket.is_empty()
@@ -371,6 +402,26 @@ impl Inner {
             };
             self.swept = time;
             self.retain(&key, |kept| kept.session.is_current(now));
+        }
+    }
+
+    fn forget_name(&mut self, name: [u8; 32]) {
+        if !self.forgotten.contains_key(&name) && self.forgotten.len() >= MAX_FORGOTTEN {
+            // No connection that exists stores a session then, whatever its name.
+            self.cleared = self.begun;
+            self.forgotten.clear();
+        }
+        self.forgotten.insert(name, self.begun);
+        let all = SessionKey {
+            name,
+            rest: [0; 32],
+        }..=SessionKey {
+            name,
+            rest: [0xff; 32],
+        };
+        let keys: Vec<_> = self.servers.range(all).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.retain(&key, |_| false);
         }
     }
 

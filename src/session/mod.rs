@@ -9,6 +9,7 @@
 //! tickets/     TicketKeys: seals and opens ── ticket ──>   cache   SessionCache: sessions by what
 //!              tickets, with a TicketKey   <── ticket ──           was asked for, each used once
 //! replay       ReplayGuard: no early data twice
+//! revoked      RevokedSessions: tickets that are refused before they expire
 //! ```
 //!
 //! A server stores nothing: a session is entirely in its sealed ticket. A ticket that does not
@@ -18,6 +19,7 @@
 mod cache;
 mod external;
 mod replay;
+mod revoked;
 #[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod session;
 mod tickets;
@@ -30,6 +32,7 @@ pub(crate) use cache::{ClientSession, PER_SERVER, SessionKey, StoredSessions};
 pub use external::{ExternalPsk, PskIdentity, PskNames};
 pub(crate) use external::{ExternalPsks, WirePsk};
 pub use replay::{ReplayEntry, ReplayGuard, ReplayStore, ReplayVerdict};
+pub use revoked::RevokedSessions;
 pub(crate) use session::{EarlyTerms, MAX_TICKET_LEN, Session, Whose};
 pub(crate) use tickets::{OpenedTicket, TicketContent};
 pub use tickets::{TicketKey, TicketKeys};

@@ -20,7 +20,7 @@ pub(crate) const MAX_TICKET_LEN: usize = 1 << 14;
 
 /// How far in the future a past event may seem to be, since the clocks of machines that share keys
 /// differ a little. If it is further, the clock was set back, and no age is known.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
+pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// What resumption carries from one connection to the next.
 pub(crate) struct Session {

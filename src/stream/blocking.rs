@@ -78,6 +78,18 @@ use crate::time::Now;
 /// prevent that, read now and then, or [split](Self::into_split) the stream and let another thread
 /// read.
 ///
+/// # Limits of time
+///
+/// If [`max_connection_age`](crate::ServerBuilder::max_connection_age) or
+/// [`idle_timeout`](crate::ServerBuilder::idle_timeout) is reached, or the connection is ended
+/// through [`Connections`](crate::Connections), what was written is sent, then close_notify. What
+/// was received can still be read, and then reading and writing return an error of kind
+/// `ConnectionAborted`, which is an [`Error::Expired`] or [`Error::Ended`].
+///
+/// There is no thread in the background: the end is noticed when a call begins, or returns from the
+/// transport. A `read` that waits in a blocking transport ends late, unless the transport has a
+/// time-out of its own, after which the call is repeated.
+///
 /// # Many small writes
 ///
 /// Each `write` creates at least one record and calls the transport, unless the stream is
@@ -186,6 +198,14 @@ impl<S: Read + Write> Stream<S> {
         self.connection.never_waits();
     }
 
+    /// Returns how long the connection may still wait before it is over, if it can be. Zero if it
+    /// is.
+    #[cfg(feature = "tokio")]
+    pub(super) fn time_left(&self) -> Option<core::time::Duration> {
+        let end = self.connection.next_timeout()?;
+        Some(end.saturating_sub(self.clock.monotonic()))
+    }
+
     /// Creates the stream of a connection whose handshake somebody else has driven.
     #[cfg(test)]
     pub(crate) fn over(io: S, connection: Connection) -> Self {
@@ -213,7 +233,7 @@ impl<S: Read + Write> Stream<S> {
     /// Returns the errors of `write`. After `WouldBlock` or `TimedOut` nothing was renewed: call it
     /// again.
     pub fn rekey(&mut self) -> io::Result<()> {
-        self.send()?;
+        self.begin_sending()?;
         self.tell_time();
         self.connection.rekey()?;
         self.send_or_wait()
@@ -248,7 +268,7 @@ impl<S: Read + Write> Stream<S> {
         length: usize,
         write: impl FnOnce(&mut [u8]) -> usize,
     ) -> io::Result<usize> {
-        self.send()?;
+        self.begin_sending()?;
         self.write_by(length, |connection| connection.write_with(length, write))
     }
 
@@ -379,9 +399,7 @@ impl<S: Read + Write> Stream<S> {
     where
         S: Split,
     {
-        if let Some(error) = self.connection.error() {
-            return Err(error.clone().into());
-        }
+        self.check_failed()?;
         let io = self.io.take().split()?;
         let connection = std::mem::replace(&mut self.connection, Connection::vacant(self.now));
         let early_data = std::mem::take(&mut self.early_data);
@@ -410,6 +428,22 @@ impl<S: Read + Write> Stream<S> {
         self.connection.at(self.clock.monotonic());
     }
 
+    /// Ends the connection if it is over, before a call that may wait for the transport, and sends
+    /// what waits.
+    fn begin_sending(&mut self) -> io::Result<()> {
+        if self.connection.is_limited() {
+            self.tell_time();
+        }
+        self.send()
+    }
+
+    /// Reads the clock before a call that reads, if the connection can be over.
+    fn begin_receiving(&mut self) {
+        if self.connection.is_limited() {
+            self.now = self.clock.now();
+        }
+    }
+
     fn say_close(&mut self) {
         self.tell_time();
         self.connection.close();
@@ -433,8 +467,8 @@ impl<S: Read + Write> Stream<S> {
     /// is discarded.
     fn check_failed(&self) -> io::Result<()> {
         self.connection
-            .error()
-            .map_or(Ok(()), |error| Err(error.clone().into()))
+            .ended()
+            .map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Sends all that waits.
@@ -442,8 +476,8 @@ impl<S: Read + Write> Stream<S> {
         self.check_sending()?;
         transport::send(self.io.get_mut(), &mut self.connection).map_err(|error| {
             // Nobody may be there to take the alert, and then nothing else is to be waited for.
-            match self.connection.error() {
-                Some(failure) if transport::is_pause(&error) => failure.clone().into(),
+            match self.connection.ended() {
+                Some(failure) if transport::is_pause(&error) => failure.into(),
                 _ => self.note(error),
             }
         })
@@ -493,6 +527,7 @@ impl<S: Read + Write> Stream<S> {
 
     /// Receives until there is plaintext, or until the peer has sent everything.
     fn fill(&mut self) -> io::Result<()> {
+        self.begin_receiving();
         loop {
             match self.connection.process(self.now, &mut SystemRandom) {
                 Ok(Status::Data | Status::Closed) => return Ok(()),
@@ -538,6 +573,7 @@ impl<S: Read + Write> Read for Stream<S> {
         if let Some(count) = self.early_data.read(out) {
             return Ok(count);
         }
+        self.begin_receiving();
         loop {
             let result = self
                 .connection
@@ -583,7 +619,7 @@ impl<S: Read + Write> Write for Stream<S> {
     fn write_vectored(&mut self, buffers: &[io::IoSlice<'_>]) -> io::Result<usize> {
         // What was accepted earlier is sent first. Nothing more is accepted until the transport has
         // taken it, so that a program that does not flush learns here that it must wait.
-        self.send()?;
+        self.begin_sending()?;
         let length = buffers.iter().map(|buffer| buffer.len()).sum();
         self.write_by(length, |connection| connection.write_vectored(buffers))
     }

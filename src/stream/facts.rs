@@ -23,6 +23,38 @@ impl<S: Read + Write> Stream<S> {
         self.connection.stats()
     }
 
+    /// Returns the number of this connection in the server's
+    /// [`Connections`](crate::Connections), if there is such a list, while the connection is in it.
+    pub fn connection_id(&self) -> Option<u64> {
+        self.connection.id()
+    }
+
+    /// Sets what to call when this connection is ended through the server's
+    /// [`Connections`](crate::Connections), in place of an earlier hook. It is called once, by the
+    /// thread that ends the connection, or at once if that has happened already. Without such a
+    /// list it is dropped.
+    ///
+    /// A thread that waits in a blocking `read` does not notice the end by itself. To wake it, shut
+    /// the socket down for reading. Writing must stay possible, for close_notify:
+    ///
+    /// ```
+    /// use std::net::{Shutdown, TcpStream};
+    /// use fleeting::Stream;
+    ///
+    /// fn wake_at_end(tls: &Stream<TcpStream>) -> std::io::Result<()> {
+    ///     let socket = tls.get_ref().try_clone()?;
+    ///     tls.on_end(move || {
+    ///         let _ = socket.shutdown(Shutdown::Read);
+    ///     });
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// The hook stays after [`into_split`](Self::into_split).
+    pub fn on_end(&self, hook: impl FnOnce() + Send + 'static) {
+        self.connection.on_end(hook);
+    }
+
     /// Returns who the peer is, as proven by its certificate or key. For a client this is `None`
     /// only if an [`external_psk`](Self::external_psk) was used; for a server, also if the client
     /// was not asked, or sent neither a certificate nor a key.

@@ -139,6 +139,15 @@ impl<W: Write> LockedWriter<W> {
         }
     }
 
+    /// Ends the connection if it is over, before a call that may wait for the transport, and sends
+    /// what waits.
+    fn begin(&mut self, clock: Clock, notes: &Notes<Error>) -> io::Result<()> {
+        if self.writing.is_limited() {
+            self.writing.at(clock.monotonic(), notes);
+        }
+        self.send(notes)
+    }
+
     fn send_or_wait(&mut self, notes: &Notes<Error>) -> io::Result<()> {
         match self.send(notes) {
             Err(error) if transport::is_pause(&error) => Ok(()),
@@ -309,9 +318,20 @@ impl<R: Read> ReadHalf<R> {
         self.partner.send_meanwhile();
     }
 
+    /// Returns how long the connection may still wait before it is over, if it can be. Zero if it
+    /// is.
+    #[cfg(feature = "tokio")]
+    pub(super) fn time_left(&self) -> Option<core::time::Duration> {
+        let end = self.reading.next_timeout()?;
+        Some(end.saturating_sub(self.clock.monotonic()))
+    }
+
     /// Processes what was received, and receives until there is data for `out`, or data to hold if
     /// `out` is empty.
     fn fill(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.reading.is_limited() {
+            self.now = self.clock.now();
+        }
         loop {
             let result = self
                 .reading
@@ -435,11 +455,11 @@ impl<W: Write> WriteHalf<W> {
     pub fn close(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
+            sender.writing.at(clock.monotonic(), notes);
             sender.writing.look(notes);
             if let Some(error) = notes.failure() {
                 return Err(error.clone().into());
             }
-            sender.writing.at(clock.monotonic());
             sender.writing.close(notes);
             sender.flush(notes)
         })
@@ -454,8 +474,8 @@ impl<W: Write> WriteHalf<W> {
     pub fn rekey(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
-            sender.send(notes)?;
-            sender.writing.at(clock.monotonic());
+            sender.begin(clock, notes)?;
+            sender.writing.at(clock.monotonic(), notes);
             sender.writing.rekey(notes)?;
             sender.send_or_wait(notes)
         })
@@ -486,7 +506,7 @@ impl<W: Write> WriteHalf<W> {
     pub fn set_corked(&mut self, corked: bool) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
-            sender.writing.at(clock.monotonic());
+            sender.writing.at(clock.monotonic(), notes);
             sender.writing.set_corked(corked, notes)?;
             sender.send_or_wait(notes)
         })
@@ -512,9 +532,9 @@ impl<W: Write> WriteHalf<W> {
     ) -> io::Result<usize> {
         let clock = self.clock;
         self.work(|sender, notes| {
-            sender.send(notes)?;
+            sender.begin(clock, notes)?;
             if !sender.writing.gathers(length) {
-                sender.writing.at(clock.monotonic());
+                sender.writing.at(clock.monotonic(), notes);
             }
             let accepted = write(&mut sender.writing, notes)?;
             sender.send_or_wait(notes)?;
@@ -531,6 +551,14 @@ impl<W: Write> WriteHalf<W> {
             |sender, notes| sender.send_meanwhile(notes),
             LockedWriter::last_words,
         );
+    }
+
+    /// Returns how long the connection may still wait before it is over, if it can be. Zero if it
+    /// is.
+    #[cfg(feature = "tokio")]
+    pub(super) fn time_left(&self) -> Option<core::time::Duration> {
+        let end = self.work(|sender, _| sender.writing.next_timeout())?;
+        Some(end.saturating_sub(self.clock.monotonic()))
     }
 
     /// Works on the transport's writer.
@@ -560,7 +588,7 @@ impl<W: Write> Write for WriteHalf<W> {
     fn flush(&mut self) -> io::Result<()> {
         let clock = self.clock;
         self.work(|sender, notes| {
-            sender.writing.at(clock.monotonic());
+            sender.writing.at(clock.monotonic(), notes);
             sender.flush(notes)
         })
     }
@@ -573,7 +601,7 @@ impl<W: Write> Drop for WriteHalf<W> {
             if !std::thread::panicking() {
                 // If there is an alert, it takes the place of close_notify.
                 sender.writing.look(notes);
-                sender.writing.at(clock.monotonic());
+                sender.writing.at(clock.monotonic(), notes);
                 sender.writing.close(notes);
                 sender.last_words(notes);
             }

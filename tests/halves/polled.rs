@@ -4,6 +4,8 @@
 pub(crate) mod async_split;
 #[path = "../../src/stream/tokio/polled.rs"]
 mod polled;
+#[path = "../../src/stream/tokio/timer.rs"]
+mod timer;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -6,6 +6,7 @@
 //! of sending goes through [`SendSide`].
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::client;
 use crate::code_point::{AlertDescription, ContentType, HandshakeType};
@@ -22,7 +23,7 @@ use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
 use crate::error::{Error, Fault};
-use crate::handshake::{Context, Established, ExtendedKeyUpdates, ExtendedStep, Wire};
+use crate::handshake::{Context, Established, ExtendedKeyUpdates, ExtendedStep, Running, Wire};
 use crate::message::Message;
 use crate::record::{Open, SealError};
 use crate::server;
@@ -39,6 +40,9 @@ pub(crate) struct Receiver {
     began: Duration,
     peer_key: PeerKey,
     pub(crate) established: Option<Established>,
+    /// What can end the connection from when it is established, if anything can: until the peer has
+    /// closed its side.
+    pub(crate) running: Option<Arc<Running>>,
     pub(crate) failed: Option<Error>,
 }
 
@@ -58,6 +62,7 @@ impl Receiver {
             began: now.monotonic,
             peer_key: PeerKey::new(now.monotonic),
             established: None,
+            running: None,
             failed: None,
         }
     }
@@ -65,6 +70,9 @@ impl Receiver {
     /// Tells the time, on the monotonic clock.
     pub(crate) fn at(&mut self, now: Duration) {
         self.peer_key.age.at(now);
+        if let Some(running) = &self.running {
+            running.lifetime().at(now);
+        }
     }
 
     /// Reports what happened.
@@ -81,14 +89,31 @@ impl Receiver {
         matches!(self.machine, Machine::Server(_)) && !self.records.began
     }
 
+    /// Returns when the handshake must be complete, or when the connection is over.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.is_handshaking()
-            .then(|| self.began.saturating_add(self.settings.handshake_timeout))
+        if self.is_handshaking() {
+            Some(self.began.saturating_add(self.settings.handshake_timeout))
+        } else {
+            self.running.as_ref()?.lifetime().deadline()
+        }
     }
 
+    /// Returns true if the handshake takes too long.
     pub(crate) fn is_late(&self, now: Now) -> bool {
-        self.next_timeout()
-            .is_some_and(|deadline| now.monotonic >= deadline)
+        self.is_handshaking()
+            && self
+                .next_timeout()
+                .is_some_and(|deadline| now.monotonic >= deadline)
+    }
+
+    /// Returns true if the connection can end by time, or from outside.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Returns the error that the connection ends with, if it is over.
+    fn over(&self) -> Option<Error> {
+        self.running.as_ref()?.over()
     }
 
     /// Processes what was received, until `out` is full or something is held that does not fit.
@@ -114,7 +139,9 @@ impl Receiver {
             if let Some(error) = &self.failed {
                 return Err(error.clone());
             }
-            if let Some(error) = send_side.failure().cloned() {
+            // An end that is nobody's fault waits until all that was received is read.
+            let failure = send_side.failure().filter(|error| !error.is_end());
+            if let Some(error) = failure.cloned() {
                 return Err(self.fail(error, send_side));
             }
             match self.advance(out, now, rng, send_side) {
@@ -161,7 +188,11 @@ impl Receiver {
             return Ok(Some(Status::Ask(question)));
         }
         if !self.records.is_open() {
-            return Ok(Some(Status::Closed));
+            // Reading is over, but not writing.
+            return match send_side.sender().and_then(|sender| sender.over()) {
+                Some(error) => Err(error),
+                None => Ok(Some(Status::Closed)),
+            };
         }
         // Before the peer is authenticated, application data is a fault, and none of it is
         // delivered.
@@ -175,8 +206,10 @@ impl Receiver {
             .next_record(into)
             .map_err(|fault| self.protocol(fault))?
         {
-            None if self.records.ended => {
-                return Err(if self.is_untouched_server() {
+            None if self.records.ended || self.over().is_some() => {
+                return Err(if let Some(error) = self.over() {
+                    error
+                } else if self.is_untouched_server() {
                     Error::NothingReceived
                 } else {
                     Error::Truncated
@@ -211,6 +244,9 @@ impl Receiver {
                 self.observer.received().record(length);
                 out.advance(placed);
                 self.records.flood_limit.data();
+                if let Some(running) = &self.running {
+                    running.lifetime().received(now.monotonic);
+                }
                 self.renew_peer_key(send_side)?;
             }
             // RFC 9846, 5.1: "Zero-length fragments of Application Data ... MAY be sent".
@@ -344,6 +380,11 @@ impl Receiver {
         if let Some(established) = decided.connected {
             let duration = now.monotonic.saturating_sub(self.began);
             self.saw(Notice::Connected(&established.negotiated, duration));
+            let began = self.began;
+            self.running = self.settings.begin(&established.negotiated, began, now);
+            if let Some(sender) = send_side.sender() {
+                sender.running = self.running.clone();
+            }
             self.established = Some(established);
             self.records.deframer.connected();
         }
@@ -393,6 +434,7 @@ impl Receiver {
                 if let Some(extended) = self.extended() {
                     extended.end();
                 }
+                self.running = None;
                 Ok(())
             }
             // RFC 9846, 6.1: "Receiving implementations SHOULD continue to read data from the peer
@@ -499,6 +541,7 @@ impl Receiver {
         // connections".
         self.machine = Machine::Failed;
         self.established = None;
+        self.running = None;
         self.failed = Some(error.clone());
         error
     }

@@ -37,8 +37,9 @@ use crate::time::Now;
 ///    [`process_into`](Self::process_into) instead.
 /// 5. Once [`is_handshaking`](Self::is_handshaking) returns false, [`write`](Self::write). Finish
 ///    with [`close`](Self::close).
-/// 6. During the handshake, call `process` no later than [`next_timeout`](Self::next_timeout). The
-///    time that the application takes to answer a question or to read early data counts too.
+/// 6. Call `process` no later than [`next_timeout`](Self::next_timeout): during the handshake, and
+///    afterwards if the configuration limits the time of connections. In the handshake, the time
+///    that the application takes to answer a question or to read early data counts too.
 ///    Afterwards `process` tells the time by which keys are renewed
 ///    ([`RekeyPolicy`](crate::RekeyPolicy)), so call it now and then, even if the program only
 ///    writes.
@@ -255,15 +256,10 @@ impl Connection {
     }
 
     /// Returns the time, as a [`Now::monotonic`], at which [`process`](Self::process) must be
-    /// called even if nothing was received. `None` if there is no such time.
+    /// called even if nothing was received. `None` if there is no such time. It changes with the
+    /// data that moves.
     pub fn next_timeout(&self) -> Option<Duration> {
-        self.receiver.next_timeout()
-    }
-
-    /// Tells the time, on the monotonic clock. Called before something is sent at a time that
-    /// `process` may not have been told.
-    pub(crate) fn at(&mut self, now: Duration) {
-        self.sender.at(now);
+        self.receiver.next_timeout().or_else(|| self.end_of_life())
     }
 
     /// Returns true if so many bytes would only be gathered.

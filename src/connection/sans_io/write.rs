@@ -15,7 +15,8 @@ impl Connection {
     ///
     /// # Errors
     /// Returns [`Error::WrongState`] during the handshake, [`Error::Closed`] after
-    /// [`close`](Self::close), [`Error::KeyLimit`], or the error that the connection failed with.
+    /// [`close`](Self::close), [`Error::KeyLimit`], [`Error::Expired`], [`Error::Ended`], or the
+    /// error that the connection failed with.
     pub fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
         self.write_vectored(&[data])
     }
@@ -78,6 +79,7 @@ impl Connection {
     /// Returns [`Error::KeyLimit`]. Returns no error once the connection has failed or was closed,
     /// as nothing is gathered then.
     pub fn flush(&mut self) -> Result<(), Error> {
+        self.end_if_over();
         let flushed = self
             .sender
             .flush()
@@ -153,9 +155,10 @@ impl Connection {
         self.receiver.end(error);
     }
 
-    pub(crate) fn check_writable(&self, call: &'static str) -> Result<(), Error> {
-        if let Some(error) = &self.receiver.failed {
-            return Err(error.clone());
+    pub(crate) fn check_writable(&mut self, call: &'static str) -> Result<(), Error> {
+        self.end_if_over();
+        if let Some(error) = self.ended() {
+            return Err(error);
         }
         if !self.sender.is_open() {
             return Err(Error::Closed);

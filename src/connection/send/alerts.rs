@@ -47,6 +47,7 @@ impl Sender {
         });
         self.seal = None;
         self.extended = None;
+        self.running = None;
         self.records.wipe_draft();
         self.rest();
         self.early_data_left = None;

@@ -177,6 +177,9 @@ impl Sender {
     fn sealed_one(&mut self, length: usize) {
         self.sealed = self.sealed.saturating_add(1);
         self.observer.sent().record(length);
+        if let Some(running) = &self.running {
+            running.lifetime().sent(self.renewal.age.now());
+        }
     }
 
     /// Sends what must precede a record of data.

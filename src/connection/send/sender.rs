@@ -2,6 +2,7 @@
 //! order.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::code_point::ContentType;
 use crate::connection::notice::Notice;
@@ -13,7 +14,7 @@ use crate::crypto::suite::Suite;
 use crate::error::Error;
 #[cfg(test)]
 use crate::handshake::RekeyPolicy;
-use crate::handshake::{ExtendedKeyUpdates, Settings};
+use crate::handshake::{ExtendedKeyUpdates, Running, Settings};
 use crate::key_schedule::TrafficSecret;
 use crate::record::{MAX_FRAGMENT, MAX_INNER, OVERHEAD, Output, Padding, Seal, SealError};
 
@@ -54,6 +55,9 @@ pub(crate) struct Sender {
     /// How many records of application data were sealed that the receiving side has not counted
     /// yet.
     pub(crate) sealed: usize,
+    /// What can end the connection from when it is established, if anything can: while anything
+    /// can be sent.
+    pub(crate) running: Option<Arc<Running>>,
     /// Counts what is sent.
     pub(crate) observer: Observer,
     /// A failure to seal for a sink, whose methods return nothing.
@@ -90,6 +94,7 @@ impl Sender {
             renewal: Renewal::new(now),
             extended: None,
             sealed: 0,
+            running: None,
             observer,
             failure: None,
         }
@@ -168,6 +173,25 @@ impl Sender {
     pub(crate) fn at(&mut self, now: Duration) {
         self.renewal.age.at(now);
         self.tickets.drop_old(now);
+        if let Some(running) = &self.running {
+            running.lifetime().at(now);
+        }
+    }
+
+    /// Returns true if the connection can end by time, or from outside.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Returns the error that the connection ends with, if it is over.
+    pub(crate) fn over(&self) -> Option<Error> {
+        self.running.as_ref()?.over()
+    }
+
+    /// Returns when the connection is over, on the monotonic clock.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.running.as_ref()?.lifetime().deadline()
     }
 
     /// Sends the tickets that wait.

@@ -6,6 +6,8 @@
 //! is noted too, and so is the alert that somebody has to send at once; see
 //! [`Shared`](super::Shared).
 
+#[cfg(feature = "tokio")]
+use core::time::Duration;
 use std::io;
 
 use crate::connection::notice::Notice;
@@ -44,6 +46,17 @@ impl ReceiveHalf {
 
     pub(crate) fn received_end(&mut self) {
         self.receiver.records.ended = true;
+    }
+
+    /// Returns true if the connection can end by time, or from outside.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.receiver.is_limited()
+    }
+
+    /// Returns when the connection is over, on the monotonic clock.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.receiver.next_timeout()
     }
 
     pub(crate) fn plaintext(&self) -> &[u8] {

@@ -37,9 +37,25 @@ impl SendHalf {
         self.sender.rest();
     }
 
-    /// Tells the time, on the monotonic clock.
-    pub(crate) fn at(&mut self, now: Duration) {
+    /// Tells the time, on the monotonic clock, and ends the connection if it is over. The other
+    /// half then ends when it has read what was received.
+    pub(crate) fn at(&mut self, now: Duration, notes: &Notes<Error>) {
         self.sender.at(now);
+        if let Some(error) = self.sender.over() {
+            notes.fail(error);
+            self.look(notes);
+        }
+    }
+
+    /// Returns true if the connection can end by time, or from outside.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.sender.is_limited()
+    }
+
+    /// Returns when the connection is over, on the monotonic clock.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.sender.next_timeout()
     }
 
     /// Returns true if so many bytes would only be gathered.

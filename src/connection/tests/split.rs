@@ -446,9 +446,9 @@ fn tickets_go_out_with_the_first_data() {
     for late in [false, true] {
         let puppet = Puppet::with_tickets();
         let mut halves = Halves::of(puppet);
-        halves.writing(|writing, _| writing.at(core::time::Duration::ZERO));
+        halves.writing(|writing, notes| writing.at(core::time::Duration::ZERO, notes));
         if late {
-            halves.writing(|writing, _| writing.at(core::time::Duration::from_secs(60)));
+            halves.writing(|writing, notes| writing.at(core::time::Duration::from_secs(60), notes));
         }
         halves.write(b"data");
         if !late {
@@ -477,7 +477,7 @@ fn the_writing_half_renews_its_key() {
         halves.write(b"x");
         halves.puppet.hear_update(0);
         halves.puppet.hear_data(b"x");
-        halves.writing(|writing, _| writing.at(Duration::from_secs(60)));
+        halves.writing(|writing, notes| writing.at(Duration::from_secs(60), notes));
         halves.puppet.hears_nothing();
         halves.write(b"x");
         halves.puppet.hear_update(0);

@@ -85,7 +85,8 @@ variants! {
     Error,
     E::Protocol { .. }, E::AlertReceived { .. }, E::Truncated, E::NothingReceived,
     E::HandshakeTimeout,
-    E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Closed,
+    E::Io(_), E::Config(_), E::Name(_), E::Random, E::Signer(_), E::KeyLimit, E::Expired { .. },
+    E::Ended, E::Closed,
     E::Refused(_), E::Asked(_), E::WrongState { .. },
 }
 
@@ -719,6 +720,21 @@ fn errors() -> Vec<(Error, Option<u8>, io::ErrorKind, &'static [&'static str])> 
             &["the agent is gone", "connect again"],
         ),
         (Error::KeyLimit, Some(80), Kind::Other, &["new connection"]),
+        // RFC 9846, 6.1: close_notify(0).
+        (
+            Error::Expired {
+                limit: TimeLimit::Idle,
+            },
+            Some(0),
+            Kind::ConnectionAborted,
+            &["idle_timeout", "new connection"],
+        ),
+        (
+            Error::Ended,
+            Some(0),
+            Kind::ConnectionAborted,
+            &["this application", "running connections"],
+        ),
         (Error::Closed, None, Kind::BrokenPipe, &["close()"]),
         (
             Error::Refused(AlertDescription(112)),

@@ -76,6 +76,7 @@ fn no_psks() -> ExternalPsks {
 fn content(session: &Session) -> TicketContent<'_> {
     TicketContent {
         session,
+        generation: 0,
         age_add: 0x0102_0304,
         early: None,
     }

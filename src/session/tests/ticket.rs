@@ -135,6 +135,7 @@ fn what_of_early_data_comes_out_as_it_went_in() {
                 let session = session_of(Suite::Aes256GcmSha384, whose.clone());
                 let content = TicketContent {
                     session: &session,
+                    generation: 0,
                     age_add,
                     early: Some((&terms, ZONE)),
                 };

@@ -13,6 +13,7 @@
 //!     CipherSuite cipher_suite;
 //!     NamedGroup group;
 //!     uint64 since;                          unix time in milliseconds
+//!     uint64 generation;                     of RevokedSessions, at that time
 //!     uint64 issued;                         the same
 //!     uint32 ticket_lifetime;                seconds
 //!     uint32 ticket_age_add;
@@ -62,10 +63,10 @@ use crate::time::Now;
 
 /// The format described above. Another format has another number, and neither opens under the
 /// other.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// The length in bytes of the state without the PSK, whose it is, and the terms of early data.
-const FIXED_LEN: usize = 2 + 2 + 8 + 8 + 4 + 4 + 1 + 1 + 1;
+const FIXED_LEN: usize = 2 + 2 + 8 + 8 + 8 + 4 + 4 + 1 + 1 + 1;
 
 /// The length in bytes of the terms of early data, without the protocol's name.
 const FIXED_EARLY_LEN: usize = 16 + 4 + 1;
@@ -73,6 +74,8 @@ const FIXED_EARLY_LEN: usize = 16 + 4 + 1;
 /// The content of a ticket, apart from the time.
 pub(crate) struct TicketContent<'a> {
     pub(crate) session: &'a Session,
+    /// How many revocations came before the full handshake of the session.
+    pub(crate) generation: u64,
     /// The `ticket_age_add` that is sent with it.
     pub(crate) age_add: u32,
     /// The terms of early data and its zone, if it is allowed.
@@ -82,6 +85,8 @@ pub(crate) struct TicketContent<'a> {
 /// The content of a ticket that was opened.
 pub(crate) struct OpenedTicket {
     pub(crate) session: Session,
+    /// Like in [`TicketContent`].
+    pub(crate) generation: u64,
     /// Unix time, to the millisecond.
     pub(crate) issued: Duration,
     pub(crate) age_add: u32,
@@ -151,6 +156,7 @@ pub(crate) fn seal(
     ticket.extend_from_slice(&session.suite.code_point().0.to_be_bytes());
     ticket.extend_from_slice(&session.group.0.to_be_bytes());
     ticket.extend_from_slice(&millis(session.since).to_be_bytes());
+    ticket.extend_from_slice(&content.generation.to_be_bytes());
     ticket.extend_from_slice(&millis(now.unix).to_be_bytes());
     ticket.extend_from_slice(
         &u32::try_from(lifetime.as_secs())
@@ -234,6 +240,7 @@ impl State {
         let suite = Suite::from_code_point(CipherSuite(r.u16("cipher_suite").ok()?))?;
         let group = NamedGroup(r.u16("group").ok()?);
         let since = Duration::from_millis(u64::from_be_bytes(r.array("since").ok()?));
+        let generation = u64::from_be_bytes(r.array("generation").ok()?);
         let issued = Duration::from_millis(u64::from_be_bytes(r.array("issued").ok()?));
         let lifetime = Duration::from_secs(r.u32("ticket_lifetime").ok()?.into());
         if lifetime.is_zero() || lifetime > MAX_LIFETIME {
@@ -264,6 +271,7 @@ impl State {
         Some(Self {
             content: OpenedTicket {
                 session,
+                generation,
                 issued,
                 age_add,
                 early,

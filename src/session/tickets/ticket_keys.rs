@@ -112,6 +112,12 @@ impl TicketKeys {
         drop(cleared);
     }
 
+    /// Returns true if there may be keys that others have too, or that do not end with this
+    /// process.
+    pub(crate) fn may_be_shared(&self) -> bool {
+        !self.0.rotates || !self.lock().installed.is_empty()
+    }
+
     /// Returns true if there is a key that may seal a ticket now, or one would be created.
     pub(crate) fn may_seal(&self, now: Now) -> bool {
         self.0.rotates || self.current(now).to_seal(SHORTEST, now).is_some()

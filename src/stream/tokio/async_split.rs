@@ -4,7 +4,7 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, tcp};
 use crate::handshake::Negotiated;
 use crate::stream::split::{Pair, ReadHalf, Split, WriteHalf};
 use crate::stream::tokio::polled::{Caller, Polled};
+use crate::stream::tokio::timer::Timer;
 
 /// An async transport that can be split into a reader and a writer, for
 /// [`AsyncStream::into_split`](crate::AsyncStream::into_split).
@@ -110,7 +111,10 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    (AsyncReadHalf(reader), AsyncWriteHalf(writer))
+    (
+        AsyncReadHalf(reader, Timer::default()),
+        AsyncWriteHalf(writer, Timer::default()),
+    )
 }
 
 /// The read half of an [`AsyncStream`](crate::AsyncStream): see
@@ -121,7 +125,7 @@ where
 ///
 /// While a `read` waits, the answer to a KeyUpdate and what the other half's writes left behind are
 /// sent, as far as the transport takes them and unless the other half is sending.
-pub struct AsyncReadHalf<R>(ReadHalf<Polled<R>>);
+pub struct AsyncReadHalf<R>(ReadHalf<Polled<R>>, Timer);
 
 impl<R: AsyncRead + Unpin> AsyncReadHalf<R> {
     /// Returns what the handshake agreed on, and who the peer is.
@@ -143,18 +147,23 @@ impl<R: AsyncRead + Unpin> AsyncReadHalf<R> {
     fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
-        call: impl FnOnce(&mut ReadHalf<Polled<R>>) -> io::Result<T>,
+        mut call: impl FnMut(&mut ReadHalf<Polled<R>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.get_mut().begin(Caller::Reader, cx.waker());
-        let result = call(&mut self.0);
-        let polled = self.0.get_mut().end(result);
-        match &polled {
-            Poll::Pending => self.0.send_meanwhile(),
-            // The other half may wait to write.
-            Poll::Ready(Err(_)) => self.0.get_ref().wake(),
-            Poll::Ready(Ok(_)) => {}
-        }
-        polled
+        let poll = |half: &mut ReadHalf<Polled<R>>| {
+            half.get_mut().begin(Caller::Reader, cx.waker());
+            let result = call(half);
+            let polled = half.get_mut().end(result);
+            match &polled {
+                Poll::Pending => half.send_meanwhile(),
+                // The other half may wait to write.
+                Poll::Ready(Err(_)) => half.get_ref().wake(),
+                Poll::Ready(Ok(_)) => {}
+            }
+            polled
+        };
+        self.1.poll(&mut self.0, poll, ReadHalf::time_left, |half| {
+            half.get_ref().waker()
+        })
     }
 }
 
@@ -197,7 +206,7 @@ impl<R: fmt::Debug> fmt::Debug for AsyncReadHalf<R> {
 ///
 /// Dropping it makes one attempt to send what waits and close_notify, without waiting. Call
 /// `shutdown` to be sure.
-pub struct AsyncWriteHalf<W: AsyncWrite + Unpin>(WriteHalf<Polled<W>>);
+pub struct AsyncWriteHalf<W: AsyncWrite + Unpin>(WriteHalf<Polled<W>>, Timer);
 
 impl<W: AsyncWrite + Unpin> AsyncWriteHalf<W> {
     /// Returns what the handshake agreed on, and who the peer is.
@@ -267,16 +276,24 @@ impl<W: AsyncWrite + Unpin> AsyncWriteHalf<W> {
     fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
-        call: impl FnOnce(&mut WriteHalf<Polled<W>>) -> io::Result<T>,
+        mut call: impl FnMut(&mut WriteHalf<Polled<W>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.0.with_io(|io| io.begin(Caller::Writer, cx.waker()));
-        let mut polled = Poll::Pending;
-        let result = call(&mut self.0);
-        self.0.with_io(|io| polled = io.end(result));
-        if polled.is_ready() {
-            self.0.send_meanwhile();
-        }
-        polled
+        let poll = |half: &mut WriteHalf<Polled<W>>| {
+            half.with_io(|io| io.begin(Caller::Writer, cx.waker()));
+            let mut polled = Poll::Pending;
+            let result = call(half);
+            half.with_io(|io| polled = io.end(result));
+            if polled.is_ready() {
+                half.send_meanwhile();
+            }
+            polled
+        };
+        self.1
+            .poll(&mut self.0, poll, WriteHalf::time_left, |half| {
+                let mut waker = Waker::noop().clone();
+                half.with_io(|io| waker = io.waker());
+                waker
+            })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::session::ExternalPsk;
 use crate::stream::blocking::Stream;
 use crate::stream::tokio::async_split::{self, AsyncReadHalf, AsyncSplit, AsyncWriteHalf};
 use crate::stream::tokio::polled::{Caller, Polled};
+use crate::stream::tokio::timer::Timer;
 
 /// A TLS 1.3 connection over the async transport `S`: [`Stream`] for async programs.
 ///
@@ -54,17 +55,29 @@ use crate::stream::tokio::polled::{Caller, Polled};
 /// then, or [split](Self::into_split) the stream:
 /// [`Stream`](Stream#peers-that-renew-their-keys) says why.
 ///
+/// # Limits of time
+///
+/// If the configuration limits the time of connections, the runtime's timer ends a call that waits
+/// when the limit is reached, and a connection that is ended through
+/// [`Connections`](crate::Connections) wakes it. So the runtime must have its timer enabled.
+/// Between calls nothing is noticed: see [`Stream`](Stream#limits-of-time).
+///
 /// # Memory, stack, errors
 ///
 /// They are those of [`Stream`].
 pub struct AsyncStream<S: AsyncRead + AsyncWrite + Unpin> {
     stream: Stream<Polled<S>>,
+    timer: Timer,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
     pub(super) fn new(mut stream: Stream<Polled<S>>) -> Self {
         stream.never_waits();
-        Self { stream }
+        stream.connection.set_waker(stream.get_ref().waker());
+        Self {
+            stream,
+            timer: Timer::default(),
+        }
     }
 
     /// Sends close_notify after everything that was written, and wipes the sending keys, like
@@ -129,6 +142,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
     /// Returns what this connection has sent and received until now.
     pub fn stats(&self) -> Stats {
         self.stream.stats()
+    }
+
+    /// Returns the number of this connection in the server's
+    /// [`Connections`](crate::Connections): see [`Stream::connection_id`].
+    pub fn connection_id(&self) -> Option<u64> {
+        self.stream.connection_id()
     }
 
     /// Returns who the peer is: see [`Stream::peer`].
@@ -275,47 +294,62 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncStream<S> {
     fn poll_sending<T>(
         &mut self,
         cx: &mut Context<'_>,
-        call: impl FnOnce(&mut Stream<Polled<S>>) -> io::Result<T>,
+        mut call: impl FnMut(&mut Stream<Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.stream.get_mut().begin(Caller::Writer, cx.waker());
-        let result = call(&mut self.stream);
-        self.stream.get_mut().end(result)
+        self.poll_timed(|stream| {
+            stream.get_mut().begin(Caller::Writer, cx.waker());
+            let result = call(stream);
+            stream.get_mut().end(result)
+        })
+    }
+
+    /// Polls a call, again when the connection is over.
+    fn poll_timed<T>(&mut self, poll: impl FnMut(&mut Stream<Polled<S>>) -> Poll<T>) -> Poll<T> {
+        self.timer
+            .poll(&mut self.stream, poll, Stream::time_left, |stream| {
+                stream.get_ref().waker()
+            })
     }
 
     fn poll_receiving<T>(
         &mut self,
         cx: &mut Context<'_>,
-        call: impl FnOnce(&mut Stream<Polled<S>>) -> io::Result<T>,
+        mut call: impl FnMut(&mut Stream<Polled<S>>) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        self.stream.get_mut().begin(Caller::Reader, cx.waker());
-        let result = call(&mut self.stream);
-        let polled = self.stream.get_mut().end(result);
-        match &polled {
-            Poll::Pending => self.poll_meanwhile(cx).map(Err),
-            Poll::Ready(Err(_)) => {
-                // Another task may wait to write.
-                self.stream.get_ref().wake();
-                polled
+        self.poll_timed(|stream| {
+            stream.get_mut().begin(Caller::Reader, cx.waker());
+            let result = call(stream);
+            let polled = stream.get_mut().end(result);
+            match &polled {
+                Poll::Pending => poll_meanwhile(stream, cx).map(Err),
+                Poll::Ready(Err(_)) => {
+                    // Another task may wait to write.
+                    stream.get_ref().wake();
+                    polled
+                }
+                Poll::Ready(Ok(_)) => polled,
             }
-            Poll::Ready(Ok(_)) => polled,
-        }
+        })
     }
+}
 
-    /// Sends what waits while a read waits. Returns an error if the transport does not take it and
-    /// will not say when.
-    fn poll_meanwhile(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if !self.stream.wants_write() {
-            return Poll::Pending;
-        }
-        self.stream.get_mut().begin(Caller::Reader, cx.waker());
-        self.stream.send_meanwhile();
-        let io = self.stream.get_mut();
-        let error = io.take_error();
-        // There is no result: what waits goes on waiting.
-        let _: Poll<_> = io.end(Ok(()));
-        self.stream.rest();
-        error.map_or(Poll::Pending, Poll::Ready)
+/// Sends what waits while a read waits. Returns an error if the transport does not take it and will
+/// not say when.
+fn poll_meanwhile<S>(stream: &mut Stream<Polled<S>>, cx: &mut Context<'_>) -> Poll<io::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if !stream.wants_write() {
+        return Poll::Pending;
     }
+    stream.get_mut().begin(Caller::Reader, cx.waker());
+    stream.send_meanwhile();
+    let io = stream.get_mut();
+    let error = io.take_error();
+    // There is no result: what waits goes on waiting.
+    let _: Poll<_> = io.end(Ok(()));
+    stream.rest();
+    error.map_or(Poll::Pending, Poll::Ready)
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for AsyncStream<S> {

@@ -14,6 +14,7 @@
 //! lock is held while a task waits.
 //!
 //! * `polled.rs`: the transport.
+//! * `timer.rs`: ends a call that waits when the connection is over.
 //! * `handshake.rs`: handshakes, whose time limit is kept by the runtime's timer.
 //! * `hyper.rs` (feature `hyper`): a connector for hyper's clients.
 //! * `async_stream.rs`, `async_split.rs`, `early_data.rs`: what async programs hold.
@@ -25,6 +26,7 @@ mod handshake;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod polled;
+mod timer;
 
 pub use async_split::{AsyncReadHalf, AsyncSplit, AsyncWriteHalf};
 pub use async_stream::AsyncStream;

@@ -152,6 +152,11 @@ impl<S> Polled<S> {
         self.error.take()
     }
 
+    /// Returns what wakes both tasks.
+    pub(super) fn waker(&self) -> Waker {
+        Waker::from(self.wakers.clone())
+    }
+
     /// Wakes the tasks that wait: the connection has failed.
     pub(super) fn wake(&self) {
         self.wakers.wake_by_ref();
@@ -187,7 +192,7 @@ impl<S: AsyncWrite + Unpin> Polled<S> {
         &mut self,
         poll: impl Fn(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        let waker = Waker::from(self.wakers.clone());
+        let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         let io = &mut self.io;
         let mut polled = match self.caller {

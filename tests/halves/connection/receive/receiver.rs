@@ -1,5 +1,6 @@
 //! The receiving stand-in: it follows a script.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use crate::connection::notice::Notice;
@@ -33,6 +34,14 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) fn saw(&self, _: Notice<'_>) {}
+
+    pub(crate) fn is_limited(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        None
+    }
 }
 
 #[derive(Default)]

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::code_point::AlertDescription;
 use crate::connection::notice::Notice;
 use crate::connection::send::pending_key_updates::PendingKeyUpdates;
+use crate::error::Error;
 use crate::message::KeyUpdateRequest;
 use crate::record::SealError;
 
@@ -66,6 +67,18 @@ impl Sender {
     }
 
     pub(crate) fn at(&mut self, _: Duration) {}
+
+    pub(crate) fn is_limited(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    pub(crate) fn over(&self) -> Option<Error> {
+        None
+    }
 
     pub(crate) fn gathers(&self, _: usize) -> bool {
         false
