@@ -257,8 +257,8 @@ impl fmt::Display for Error {
             ),
             Self::Expired { limit } => write!(
                 f,
-                "the connection reached the limit that {limit} sets, and this side closed it: open a \
-                 new connection"
+                "the connection reached the limit that {limit} sets, and this side closed it: \
+                 open a new connection"
             ),
             Self::Ended => f.write_str(
                 "this application ended the connection through its list of running connections",

@@ -1,6 +1,7 @@
 //! fleeting against rustls 0.23, in memory, in both directions.
 
 mod early_data;
+mod ends;
 mod groups;
 mod pair;
 mod raw_keys;

@@ -13,6 +13,7 @@ mod early_data;
 mod ends;
 mod extended;
 mod failures;
+mod limits;
 mod live;
 mod negotiation;
 mod pauses;

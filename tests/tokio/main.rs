@@ -7,6 +7,7 @@ mod ends;
 mod extended;
 mod fickle;
 mod handshakes;
+mod limits;
 mod many;
 mod sending;
 mod soak;

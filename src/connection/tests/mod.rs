@@ -7,6 +7,7 @@ mod asking;
 mod compatibility;
 mod early_data;
 mod extended_key_update;
+mod ends;
 mod external_psk;
 mod handshake;
 mod key_updates;

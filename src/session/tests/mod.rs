@@ -4,6 +4,7 @@
 mod cache;
 mod external_psk;
 mod replay;
+mod revoked;
 mod session;
 mod ticket;
 mod ticket_key;

@@ -2,4 +2,5 @@
 
 pub(super) mod client;
 pub(super) mod given;
+mod revoked;
 pub(super) mod server;
