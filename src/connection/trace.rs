@@ -117,6 +117,9 @@ impl Trace {
                 "handshake failed"
             ),
             Notice::Failed(Error::Truncated) => failure!(self, "truncated"),
+            Notice::Failed(error) if error.is_end() => {
+                event!(self, DEBUG, error = text(error), "ended");
+            }
             Notice::Failed(error) => failure!(
                 self,
                 error = text(error),

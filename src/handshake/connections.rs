@@ -37,9 +37,10 @@ use crate::time::Now;
 /// program's socket down for reading, which wakes the thread. Until then, what the connection holds
 /// stays in memory.
 ///
-/// A handshake that completes while another thread ends the connections of its peer may be missed.
-/// So first let [`authorize`](crate::ServerBuilder::authorize) refuse the peer, then revoke its
-/// sessions, and then end its connections.
+/// A peer can connect again. So first let [`authorize`](crate::ServerBuilder::authorize) refuse it,
+/// then revoke its sessions, and then end its connections. Only a handshake that another thread
+/// completes at that very moment, after it asked `authorize`, can be missed: a second call a moment
+/// later finds it.
 ///
 /// ```
 /// use fleeting::{Authority, ClientAuth, Connections, PublicKey, RevokedSessions, Server};
@@ -81,14 +82,15 @@ impl Connections {
         Self::default()
     }
 
-    /// Returns the connections that run now, the oldest first.
+    /// Returns the connections that run now, the oldest first. To find those of a name or an
+    /// external PSK, look at what each has [negotiated](RunningConnection::negotiated).
     pub fn list(&self) -> Vec<RunningConnection> {
         self.find(|_| true)
     }
 
     /// Returns the running connections of the peer with this key, the oldest first.
     pub fn of_key(&self, key: &PublicKey) -> Vec<RunningConnection> {
-        self.find(|connection| connection.peer().map(Peer::public_key) == Some(*key))
+        self.find(|negotiated| negotiated.peer().map(Peer::public_key) == Some(*key))
     }
 
     /// Ends all running connections of the peer with this key. Returns how many.
@@ -111,7 +113,7 @@ impl Connections {
         self.len() == 0
     }
 
-    fn find(&self, wanted: impl Fn(&RunningConnection) -> bool) -> Vec<RunningConnection> {
+    fn find(&self, wanted: impl Fn(&Negotiated) -> bool) -> Vec<RunningConnection> {
         // A connection that ends meanwhile takes itself out of the list, which needs the lock. So
         // none is dropped while it is held.
         let running: Vec<Arc<Running>> = {
@@ -120,8 +122,14 @@ impl Connections {
         };
         running
             .iter()
-            .filter_map(RunningConnection::new)
-            .filter(wanted)
+            .filter_map(|running| Some((running, running.listed.as_ref()?)))
+            .filter(|(_, listed)| wanted(&listed.negotiated))
+            .map(|(running, listed)| RunningConnection {
+                running: Arc::downgrade(running),
+                id: listed.id,
+                began: listed.began,
+                negotiated: listed.negotiated.clone(),
+            })
             .collect()
     }
 
@@ -158,16 +166,6 @@ pub struct RunningConnection {
 }
 
 impl RunningConnection {
-    fn new(running: &Arc<Running>) -> Option<Self> {
-        let listed = running.listed.as_ref()?;
-        Some(Self {
-            running: Arc::downgrade(running),
-            id: listed.id,
-            began: listed.began,
-            negotiated: listed.negotiated.clone(),
-        })
-    }
-
     /// Returns its number, which no other connection of the list has or had. The connection itself
     /// returns it too: [`Connection::id`](crate::Connection::id),
     /// [`Stream::connection_id`](crate::Stream::connection_id).

@@ -69,7 +69,7 @@ fn a_revoked_client() {
         .build()
         .unwrap();
     let theirs = Arc::new(their_client(&pki, &PLAIN));
-    let mut meet = || {
+    let meet = || {
         let mut pair = to_our_server(&ours, &theirs, SERVER_NAME);
         pair.run().exchange(100);
         let resumed = pair.ours.negotiated().unwrap().resumed();

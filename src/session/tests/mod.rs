@@ -77,7 +77,7 @@ fn no_psks() -> ExternalPsks {
 fn content(session: &Session) -> TicketContent<'_> {
     TicketContent {
         session,
-        generation: 0,
+        generation: 0x0807_0605_0403_0201,
         age_add: 0x0102_0304,
         early: None,
     }

@@ -135,7 +135,7 @@ fn what_of_early_data_comes_out_as_it_went_in() {
                 let session = session_of(Suite::Aes256GcmSha384, whose.clone());
                 let content = TicketContent {
                     session: &session,
-                    generation: 0,
+                    generation: u64::from(age_add) << 20,
                     age_add,
                     early: Some((&terms, ZONE)),
                 };
@@ -157,6 +157,7 @@ fn what_of_early_data_comes_out_as_it_went_in() {
                     (opened.issued, opened.age_add, opened.early),
                     (NOW, age_add, Some((terms.clone(), ZONE)))
                 );
+                assert_eq!(opened.generation, content.generation);
             }
         }
     }
@@ -469,7 +470,9 @@ fn state(suite: u16, lifetime: u32, psk: &[u8], whose: &[u8], early: &[u8]) -> V
     let mut out = suite.to_be_bytes().to_vec();
     // x25519(0x001d)
     out.extend([0x00, 0x1d]);
-    out.extend([millis(NOW - HOUR), millis(NOW)].concat());
+    out.extend(millis(NOW - HOUR));
+    out.extend(0x0807_0605_0403_0201_u64.to_be_bytes());
+    out.extend(millis(NOW));
     out.extend(lifetime.to_be_bytes());
     out.extend(0x0102_0304_u32.to_be_bytes());
     out.push(u8::try_from(psk.len()).unwrap());
@@ -546,7 +549,7 @@ fn a_ticket_is_made_as_it_says() {
                 .unwrap()
                 .unwrap()
                 .ticket;
-            let (key, nonce, aad) = by_hand(&ticket[16..48], 3);
+            let (key, nonce, aad) = by_hand(&ticket[16..48], 4);
             assert_eq!(ticket[..16], aad[1..17]);
             let (sealed, tag) = ticket[48..].split_last_chunk().unwrap();
             let mut opened = sealed.to_vec();
@@ -558,17 +561,17 @@ fn a_ticket_is_made_as_it_says() {
 
 #[test]
 fn a_ticket_of_another_version_does_not_open() {
-    // One is a ticket of the previous version, as it was sealed then: without a group. The other
-    // has the current content under the previous version's number.
+    // One is a ticket of the previous version, as it was sealed then: without a generation. The
+    // other has the current content under the previous version's number.
     let keys = sevens();
     let now = state(0x1301, 7200, &[3; 32], &[0], &[0]);
-    let then = [&now[..2], &now[4..]].concat();
+    let then = [&now[..12], &now[20..]].concat();
     for (version, state, expected) in [
-        (2, &then, false),
-        (2, &now, false),
         (3, &then, false),
-        (3, &now, true),
-        (4, &now, false),
+        (3, &now, false),
+        (4, &then, false),
+        (4, &now, true),
+        (5, &now, false),
     ] {
         let salt = [9; 32];
         let (key, nonce, aad) = by_hand(&salt, version);
