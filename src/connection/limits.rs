@@ -19,16 +19,22 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// Returns how often connections of the list were ended.
+    pub(crate) fn ends(&self) -> u64 {
+        self.connections.as_ref().map_or(0, Connections::ends)
+    }
+
     /// Begins the life of a connection that is complete now and was made at `began`. Returns `None`
-    /// if nothing limits it.
+    /// if nothing limits it. `ends` is what [`ends`](Self::ends) returned before the last message.
     pub(crate) fn begin(
         &self,
         negotiated: &Negotiated,
         began: Duration,
+        ends: u64,
         now: Now,
     ) -> Option<Arc<Running>> {
         let connections = self.connections.as_ref();
-        Running::begin(self.time_limits, connections, negotiated, began, now)
+        Running::begin(self.time_limits, connections, negotiated, began, ends, now)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 use crate::error::Error;
@@ -38,9 +38,8 @@ use crate::time::Now;
 /// stays in memory.
 ///
 /// A peer can connect again. So first let [`authorize`](crate::ServerBuilder::authorize) refuse it,
-/// then revoke its sessions, and then end its connections. Only a handshake that another thread
-/// completes at that very moment, after it asked `authorize`, can be missed: a second call a moment
-/// later finds it.
+/// then revoke its sessions, and then end its connections. Nothing is missed then: a connection
+/// that `authorize` has admitted, and that another thread completes at that moment, ends too.
 ///
 /// ```
 /// use fleeting::{Authority, ClientAuth, Connections, PublicKey, RevokedSessions, Server};
@@ -74,6 +73,24 @@ struct List {
     running: BTreeMap<u64, Weak<Running>>,
     /// The number of the next connection.
     next: u64,
+    /// How often connections of one key, or of all, were ended.
+    ends: u64,
+    /// Whose they were, of the last of these calls. `None` for all.
+    last_ends: VecDeque<Option<PublicKey>>,
+}
+
+/// How many calls that end connections are remembered. More than other threads make while one
+/// completes a handshake.
+const MAX_ENDS: usize = 16;
+
+impl List {
+    /// Returns true if this peer's connections were ended since `ends`, or may have been.
+    fn ended_since(&self, ends: u64, negotiated: &Negotiated) -> bool {
+        let since = usize::try_from(self.ends.saturating_sub(ends)).unwrap_or(usize::MAX);
+        let key = negotiated.peer().map(Peer::public_key);
+        let mut last = self.last_ends.iter().rev().take(since);
+        since > self.last_ends.len() || last.any(|ended| ended.is_none() || *ended == key)
+    }
 }
 
 impl Connections {
@@ -95,12 +112,30 @@ impl Connections {
 
     /// Ends all running connections of the peer with this key. Returns how many.
     pub fn end_key(&self, key: &PublicKey) -> usize {
+        self.note_end(Some(*key));
         end(self.of_key(key))
     }
 
     /// Ends all running connections. Returns how many.
     pub fn end_all(&self) -> usize {
+        self.note_end(None);
         end(self.list())
+    }
+
+    /// Notes that connections are being ended, for those that will be in the list too late to be
+    /// found.
+    fn note_end(&self, key: Option<PublicKey>) {
+        let mut list = self.lock();
+        list.ends = list.ends.saturating_add(1);
+        if list.last_ends.len() >= MAX_ENDS {
+            list.last_ends.pop_front();
+        }
+        list.last_ends.push_back(key);
+    }
+
+    /// Returns how often connections were ended. Asked before a handshake is complete.
+    pub(crate) fn ends(&self) -> u64 {
+        self.lock().ends
     }
 
     /// Returns the number of running connections.
@@ -230,12 +265,14 @@ struct Listed {
 
 impl Running {
     /// Begins with the complete handshake. Returns `None` if the configuration asks for neither
-    /// limits nor a list. The connection was made at `began`, on the monotonic clock.
+    /// limits nor a list. The connection was made at `began`, on the monotonic clock. `ends` is
+    /// what [`Connections::ends`] returned before the peer was admitted.
     pub(crate) fn begin(
         limits: TimeLimits,
         connections: Option<&Connections>,
         negotiated: &Negotiated,
         began: Duration,
+        ends: u64,
         now: Now,
     ) -> Option<Arc<Self>> {
         if limits.age.is_none() && limits.idle.is_none() && connections.is_none() {
@@ -261,6 +298,11 @@ impl Running {
             }),
         });
         list.running.insert(id, Arc::downgrade(&running));
+        let is_ended = list.ended_since(ends, negotiated);
+        drop(list);
+        if is_ended {
+            running.lifetime.end();
+        }
         Some(running)
     }
 

@@ -208,9 +208,9 @@ impl Revoked {
 
     /// Tells the time: forgets what covers no ticket any more.
     ///
-    /// All tickets have expired after one lifetime. A ticket key seals for half of one and opens for
-    /// one more, so after two the key is gone too, and setting the clock back does not bring the
-    /// tickets back.
+    /// All tickets have expired after one lifetime. A ticket key seals for half of one and opens
+    /// for one more, so after two the key is gone too, and setting the clock back does not bring
+    /// the tickets back.
     fn at(&mut self, now: Now) {
         let expires = now
             .unix

@@ -283,6 +283,29 @@ fn failures() {
         assert_eq!(events[events.len() - 1], event);
         assert_eq!(events.len(), 3, "{events:?}");
     }
+
+    // An end that is nobody's fault is no failure.
+    let idle = World::server_with(&TicketKeys::rotating()).idle_timeout(Duration::from_secs(9));
+    let idle = idle.build().unwrap();
+    let text = logged(|| {
+        let mut pair = Pair::between(&world.client, &idle, 1);
+        pair.settle();
+        let monotonic = pair.server.now.monotonic + Duration::from_secs(9);
+        pair.server.now = Now::new(monotonic, NOW.unix);
+        pair.server.process();
+        pair.settle();
+    });
+    let events = Log::events(&text, "server");
+    let ends: Vec<_> = events.iter().map(String::as_str).collect();
+    let [.., ended, sent] = ends[..] else {
+        panic!("{events:?}");
+    };
+    assert!(ended.starts_with("DEBUG ended error=\"the connection reached the limit that idle"));
+    assert_eq!(sent, "DEBUG alert sent alert=\"close_notify\"");
+    let events = Log::events(&text, "client");
+    assert_eq!(events[events.len() - 1], "DEBUG closed");
+    assert_eq!(idle.counters().connections_ended, 1);
+    assert_eq!(idle.counters().connections_failed, 0);
 }
 
 /// Questions, answers, and the configuration that is chosen: all in one span.

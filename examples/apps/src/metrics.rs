@@ -202,6 +202,11 @@ const FAMILIES: &[Family] = &[
         samples: &[(&[], |c| c.connections_truncated)],
     },
     Family {
+        name: "fleeting_connections_ended_total",
+        help: "Connections that this side ended by a limit of time, or from outside.",
+        samples: &[(&[], |c| c.connections_ended)],
+    },
+    Family {
         name: "fleeting_connections_failed_total",
         help: "Connections that failed in another way after the handshake.",
         samples: &[(&[], |c| c.connections_failed)],
@@ -247,6 +252,7 @@ mod tests {
             &mut counters.connections_open,
             &mut counters.connections_closed,
             &mut counters.connections_truncated,
+            &mut counters.connections_ended,
             &mut counters.connections_failed,
         ];
         for (value, field) in (1..).zip(fields) {

@@ -43,6 +43,8 @@ pub(crate) struct Receiver {
     /// What can end the connection from when it is established, if anything can: until the peer has
     /// closed its side.
     pub(crate) running: Option<Arc<Running>>,
+    /// How often connections were ended from outside before the last message of the handshake.
+    ends: u64,
     pub(crate) failed: Option<Error>,
 }
 
@@ -63,6 +65,7 @@ impl Receiver {
             peer_key: PeerKey::new(now.monotonic),
             established: None,
             running: None,
+            ends: 0,
             failed: None,
         }
     }
@@ -289,6 +292,9 @@ impl Receiver {
             let Some((bytes, aligned)) = self.records.joiner.next() else {
                 return Ok(());
             };
+            if self.is_handshaking() {
+                self.ends = self.settings.ends();
+            }
             let state = self.machine.state_name();
             let in_state = |fault: Fault| fault.in_state(state);
             let message =
@@ -380,8 +386,9 @@ impl Receiver {
         if let Some(established) = decided.connected {
             let duration = now.monotonic.saturating_sub(self.began);
             self.saw(Notice::Connected(&established.negotiated, duration));
-            let began = self.began;
-            self.running = self.settings.begin(&established.negotiated, began, now);
+            self.running = self
+                .settings
+                .begin(&established.negotiated, self.began, self.ends, now);
             if let Some(sender) = send_side.sender() {
                 sender.running = self.running.clone();
             }

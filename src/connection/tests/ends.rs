@@ -416,6 +416,70 @@ fn a_peers_connections_are_ended() {
     assert!(connections.is_empty());
 }
 
+/// A connection that is admitted, and not in the list yet, is not missed.
+#[test]
+fn an_end_meets_a_handshake_that_completes() {
+    let ends = |end: fn(&Connections)| {
+        let connections = Connections::new();
+        let server = servers()
+            .client_auth(required())
+            .connections(connections.clone())
+            .authorize({
+                let connections = connections.clone();
+                move |_| {
+                    // Another thread's call, after the hook has admitted the peer.
+                    end(&connections);
+                    Ok::<_, String>(())
+                }
+            });
+        let mut puppet = Puppet::calling_at(&server.build().unwrap(), "WAIT_FINISHED");
+        let finished = puppet.finished();
+        match puppet.say(&finished) {
+            Ok(_) => {
+                assert!(!puppet.us.is_handshaking());
+                puppet.us.write(b"x").unwrap();
+                false
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::Ended), "{error}");
+                // Tickets may come before it.
+                let last = core::iter::from_fn(|| puppet.hear()).last().unwrap();
+                assert_eq!((last.content_type, &last.content[..]), (ALERT, &[1, 0][..]));
+                assert!(connections.is_empty());
+                true
+            }
+        }
+    };
+    let other = |connections: &Connections| {
+        assert_eq!(connections.end_key(&WORLD.server.public_key()), 0);
+    };
+    assert!(ends(|connections| {
+        connections.end_key(&alice());
+    }));
+    assert!(ends(|connections| {
+        connections.end_all();
+    }));
+    assert!(!ends(|_| {}) && !ends(other));
+    assert!(!ends(|connections| {
+        for _ in 0..16 {
+            connections.end_key(&WORLD.server.public_key());
+        }
+    }));
+    // More than are remembered: it may have been meant.
+    assert!(ends(|connections| {
+        for _ in 0..17 {
+            connections.end_key(&WORLD.server.public_key());
+        }
+    }));
+    // What came before the peer was admitted does not concern it.
+    let connections = Connections::new();
+    let server = listing(&connections);
+    connections.end_key(&alice());
+    connections.end_all();
+    let mut puppet = Puppet::calling_at(&server, "CONNECTED");
+    puppet.us.write(b"x").unwrap();
+}
+
 /// A program wakes its thread by shutting its socket down. That is not a truncation.
 #[test]
 fn an_end_comes_before_a_cut() {
