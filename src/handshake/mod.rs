@@ -2,8 +2,8 @@
 //! settings.
 
 pub(crate) mod authentication;
-pub(crate) mod extended_key_update;
 pub(crate) mod connections;
+pub(crate) mod extended_key_update;
 pub(crate) mod finished;
 pub(crate) mod key_update;
 pub(crate) mod keys;
@@ -19,10 +19,10 @@ mod traces;
 pub(crate) mod transcript;
 
 pub(crate) use authentication::{Proof, Role};
-pub(crate) use extended_key_update::{ExtendedKeyUpdates, ExtendedStep};
-pub(crate) use key_update::KeyUpdates;
 pub(crate) use connections::Running;
 pub use connections::{Connections, RunningConnection};
+pub(crate) use extended_key_update::{ExtendedKeyUpdates, ExtendedStep};
+pub(crate) use key_update::KeyUpdates;
 pub(crate) use keys::Keys;
 pub(crate) use lifetime::TimeLimits;
 pub(crate) use negotiated::Established;

@@ -104,7 +104,7 @@ fn the_writing_half_begins_and_finishes() {
         for mut split in Split::both() {
             for round in 0..3 {
                 split.halves.writing(|writing, notes| {
-                    writing.at(core::time::Duration::from_secs(round));
+                    writing.at(core::time::Duration::from_secs(round), notes);
                     writing.rekey(notes).unwrap();
                     // One at a time.
                     writing.rekey(notes).unwrap();
