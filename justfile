@@ -23,7 +23,7 @@ clippy:
 
 # Builds the documentation; a broken link is an error
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features hyper,tracing
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --features hyper,tracing,key-log
 
 # Runs all tests that need only Rust and its linker
 test *args:
@@ -60,6 +60,12 @@ observing:
     cargo test --locked --features tracing,tokio --test observing
     cargo test --locked --features tracing --lib -- testing:: connection::trace
 
+# Tests the key log: the lines of RFC 8448's traces, what they decrypt, and the file
+key-log:
+    cargo test --locked --features key-log --test key_log
+    cargo test --locked --features key-log --lib -- handshake::key_log handshake::traces testing::
+    cargo test --locked --features key-log --doc key_log
+
 # Like `test`, but optimized: overflow checks and debug assertions are off
 test-release *args:
     cargo test --locked --release {{args}}
@@ -76,7 +82,7 @@ no-default-features *args:
 # dependencies are on.
 # Lints every combination of the features; runs the unit tests with none, and with `accelerate` alone
 features:
-    for features in "" accelerate authority secp256r1 tokio hyper tracing accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
+    for features in "" accelerate authority secp256r1 tokio hyper tracing key-log accelerate,authority accelerate,secp256r1 authority,secp256r1; do \
         echo "features: $features"; \
         cargo clippy --locked --lib --no-default-features --features "$features" -- -D warnings; \
         cargo clippy --locked --all-targets --no-default-features --features "$features" -- -D warnings; \
@@ -150,9 +156,10 @@ apps:
 apps-peers *args:
     cargo test --locked --package apps --tests {{args}} -- --ignored
 
-# Tests against openssl, gnutls, go, node and curl (CONTRIBUTING.md says what to install)
+# Tests against openssl, gnutls, go, node, curl and tshark (CONTRIBUTING.md says what to install)
 peers *args:
     cargo test --locked --tests {{args}} -- --ignored --skip matrix::
+    cargo test --locked --features key-log --test peers {{args}} -- --ignored key_log::
 
 # The checks read the machine code of the AES-GCM kernel, run under valgrind, and measure time. The
 # variable is graviola's: without it, graviola does not run under valgrind, which does not report

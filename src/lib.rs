@@ -160,6 +160,9 @@ pub use error::{
 pub use handshake::{
     Answer, Connections, EarlyData, Negotiated, Question, RekeyPolicy, RunningConnection,
 };
+#[cfg(feature = "key-log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "key-log")))]
+pub use handshake::{KeyLog, KeyLogFile};
 pub use identity::{
     Acceptance, CertificateInfo, CredentialFiles, Credentials, Identity, Peer, PublicKey,
     ReloadEvent, ReloadPart, Reloading, RevocationLists, ServerName, Signer, SkippedRoot, Trust,

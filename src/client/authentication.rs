@@ -150,6 +150,8 @@ impl WaitFinished {
             exporter: keys.main.exporter(&digest),
             epoch_exporter: extended_key_update.then(|| keys.main.epoch_exporter(&digest)),
         };
+        keys.log
+            .application(0, &secrets.client, &secrets.server, &secrets.exporter);
         // Before the hook is called: a server that accepted early data reads what comes next, even
         // an alert, only after this.
         let early_data = early.end(&mut keys, cx)?;

@@ -117,9 +117,11 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("cipher_suites", &self.config.settings.suites)
-            .finish_non_exhaustive()
+        let mut out = f.debug_struct("Client");
+        out.field("cipher_suites", &self.config.settings.suites);
+        #[cfg(feature = "key-log")]
+        out.field("key_log", &self.config.settings.key_log);
+        out.finish_non_exhaustive()
     }
 }
 
@@ -129,7 +131,7 @@ impl fmt::Debug for Client {
 /// does not undo the error.
 #[must_use]
 pub struct ClientBuilder {
-    settings: Settings,
+    pub(super) settings: Settings,
     trust: Option<Trust>,
     external_psk: Option<ExternalPsk>,
     identity: Option<Identity>,

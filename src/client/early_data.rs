@@ -45,11 +45,9 @@ impl Early {
         if offer.client.config.compatibility_mode {
             cx.sink.change_cipher_spec();
         }
-        cx.sink.offer_early_data(
-            suite,
-            secret.client_early_traffic(&suite.hash().hash(hello)),
-            terms.max_size,
-        );
+        let traffic = secret.client_early_traffic(&suite.hash().hash(hello));
+        offer.log().early(&traffic);
+        cx.sink.offer_early_data(suite, traffic, terms.max_size);
         Self::Offered(Terms {
             suite,
             alpn: terms.alpn.clone(),

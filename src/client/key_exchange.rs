@@ -279,8 +279,9 @@ impl<R: Round> WaitServerHello<R> {
 
         transcript.add(bytes);
         let shared = share.agree(server_share.key_exchange)?;
+        let group = server_share.group;
         let (keys, traffic) =
-            Keys::derive(suite, server_share.group, early_secret, shared, transcript);
+            Keys::derive(suite, group, early_secret, shared, transcript, offer.log());
         cx.sink
             .install_receive(aligned, Level::Handshake, suite, traffic.server);
         let early = early.go_on(hello.pre_shared_key() == Some(0), suite, traffic.client, cx);

@@ -44,6 +44,8 @@ pub(crate) mod certificate_request;
 pub(crate) mod config;
 pub(crate) mod early_data;
 pub(crate) mod key_exchange;
+#[cfg(feature = "key-log")]
+mod key_log;
 pub(crate) mod offer;
 pub(crate) mod post_handshake;
 pub(crate) mod server_parameters;

@@ -8,8 +8,8 @@ use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::random::{self, Rng};
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Illegal};
-use crate::handshake::Transcript;
 use crate::handshake::psk::{Psk, SelectedPsk};
+use crate::handshake::{SecretLog, Transcript};
 use crate::identity::ServerName;
 use crate::key_schedule::EarlySecret;
 use crate::message::{
@@ -164,6 +164,12 @@ impl Offer {
         self.early_data = false;
         self.tickets.1 = 0;
         self.session.take().is_some()
+    }
+
+    /// Returns the log of this connection's secrets.
+    pub(crate) fn log(&self) -> SecretLog {
+        let settings = &self.client.config.settings;
+        settings.key_log.for_connection(&self.random)
     }
 
     /// Returns true if a session is offered.

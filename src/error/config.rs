@@ -27,6 +27,14 @@ pub enum ConfigError {
         /// Why this failed.
         reason: String,
     },
+    /// A key log file (feature `key-log`) cannot be opened, or is refused because others may read
+    /// it.
+    KeyLogFile {
+        /// The path of the file.
+        path: String,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// The content of a file cannot be used.
     InFile {
         /// The path of the file.
@@ -116,6 +124,9 @@ impl fmt::Display for ConfigError {
             }
             Self::Pem { line, reason } => write!(f, "line {line} of the PEM is refused: {reason}"),
             Self::File { path, reason } => write!(f, "cannot read {path:?}: {reason}"),
+            Self::KeyLogFile { path, reason } => {
+                write!(f, "cannot log secrets to {path:?}: {reason}")
+            }
             Self::InFile { path, error } => write!(f, "{path:?}: {error}"),
             Self::Certificate { index, error } => {
                 write!(

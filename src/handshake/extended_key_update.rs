@@ -27,6 +27,7 @@ use crate::crypto::key_exchange::{self, EphemeralKey, Group};
 use crate::crypto::random::Rng;
 use crate::crypto::suite::Suite;
 use crate::error::{ConfigError, Fault, Illegal, Side};
+use crate::handshake::key_log::SecretLog;
 use crate::key_schedule::{Epoch, EpochSecrets, ExporterSecret, TrafficSecret};
 use crate::message::{ExtendedKeyUpdate, KeyShareEntry};
 use crate::record::Aligned;
@@ -54,6 +55,7 @@ struct Inner {
     owed: Option<Owed>,
     exporters: Exporters,
     limit: RequestLimit,
+    log: SecretLog,
 }
 
 /// How far an update is. A message that no row of [`ExtendedKeyUpdates::on_message`] allows is
@@ -126,6 +128,7 @@ impl ExtendedKeyUpdates {
         group: Group,
         epoch: Epoch,
         exporter_0: ExporterSecret,
+        log: SecretLog,
     ) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             side,
@@ -140,6 +143,7 @@ impl ExtendedKeyUpdates {
                 previous: None,
             },
             limit: RequestLimit::default(),
+            log,
         })))
     }
 
@@ -398,6 +402,8 @@ impl Inner {
             server,
             exporter,
         } = secrets;
+        self.log
+            .application(self.exporters.epoch + 1, &client, &server, &exporter);
         Ok(match self.side {
             Side::Client => (client, server, exporter),
             Side::Server => (server, client, exporter),

@@ -5,6 +5,7 @@ use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{Fault, Side};
 use crate::handshake::extended_key_update::ExtendedKeyUpdates;
+use crate::handshake::key_log::SecretLog;
 use crate::handshake::transcript::Transcript;
 use crate::key_schedule::{EarlySecret, ExporterSecret, FinishedKey, MainSecret, TrafficSecret};
 use crate::secret::Secret;
@@ -17,6 +18,8 @@ pub(crate) struct Keys {
     pub(crate) main: MainSecret,
     pub(crate) client_finished: FinishedKey,
     pub(crate) server_finished: FinishedKey,
+    /// Where the secrets that follow are logged.
+    pub(crate) log: SecretLog,
 }
 
 /// The two secrets that protect the rest of the handshake, for the sink to install.
@@ -37,18 +40,19 @@ impl Keys {
         })?;
         let epoch = self.main.into_epoch(self.transcript.digest());
         Ok(ExtendedKeyUpdates::new(
-            side, self.suite, group, epoch, exporter_0,
+            side, self.suite, group, epoch, exporter_0, self.log,
         ))
     }
 
     /// Runs the key schedule (RFC 9846, 7.1) down to the Main Secret. `early` is for the selected
-    /// PSK, or for none. `transcript` ends with ServerHello.
+    /// PSK, or for none. `transcript` ends with ServerHello. The secrets are logged.
     pub(crate) fn derive(
         suite: Suite,
         group: NamedGroup,
         early: EarlySecret,
         shared: Secret,
         transcript: Transcript,
+        log: SecretLog,
     ) -> (Self, HandshakeTraffic) {
         let handshake = early.into_handshake(shared);
         let digest = transcript.digest();
@@ -56,6 +60,7 @@ impl Keys {
             client: handshake.client_traffic(&digest),
             server: handshake.server_traffic(&digest),
         };
+        log.handshake(&traffic.client, &traffic.server);
         let keys = Self {
             suite,
             group,
@@ -63,6 +68,7 @@ impl Keys {
             client_finished: traffic.client.finished_key(),
             server_finished: traffic.server.finished_key(),
             main: handshake.into_main(),
+            log,
         };
         (keys, traffic)
     }

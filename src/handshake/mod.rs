@@ -5,6 +5,9 @@ pub(crate) mod authentication;
 pub(crate) mod connections;
 pub(crate) mod extended_key_update;
 pub(crate) mod finished;
+pub(crate) mod key_log;
+#[cfg(feature = "key-log")]
+mod key_log_file;
 pub(crate) mod key_update;
 pub(crate) mod keys;
 pub(crate) mod lifetime;
@@ -22,6 +25,11 @@ pub(crate) use authentication::{Proof, Role};
 pub(crate) use connections::Running;
 pub use connections::{Connections, RunningConnection};
 pub(crate) use extended_key_update::{ExtendedKeyUpdates, ExtendedStep};
+#[cfg(feature = "key-log")]
+pub use key_log::KeyLog;
+pub(crate) use key_log::SecretLog;
+#[cfg(feature = "key-log")]
+pub use key_log_file::KeyLogFile;
 pub(crate) use key_update::KeyUpdates;
 pub(crate) use keys::Keys;
 pub(crate) use lifetime::TimeLimits;

@@ -8,8 +8,11 @@ use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::error::{ConfigError, Error, Fault, NameError};
 use crate::handshake::connections::Connections;
+use crate::handshake::key_log::ChosenKeyLog;
 use crate::handshake::lifetime::TimeLimits;
 use crate::handshake::rekey_policy::RekeyPolicy;
+#[cfg(feature = "key-log")]
+use crate::handshake::{key_log::KeyLog, key_log_file::KeyLogFile};
 use crate::identity::Peer;
 use crate::record::Padding;
 
@@ -61,6 +64,7 @@ pub(crate) struct Settings {
     pub(crate) time_limits: TimeLimits,
     /// `None` if running connections are not listed.
     pub(crate) connections: Option<Connections>,
+    pub(crate) key_log: ChosenKeyLog,
     authorize: Option<Arc<Authorize>>,
     /// The first invalid setting, kept for `build()` to report.
     refused: Option<Error>,
@@ -84,6 +88,7 @@ impl Default for Settings {
             max_handshake_size: DEFAULT_MAX_HANDSHAKE_SIZE,
             time_limits: TimeLimits::default(),
             connections: None,
+            key_log: ChosenKeyLog::default(),
             authorize: None,
             refused: None,
         }
@@ -235,6 +240,22 @@ impl Settings {
     /// The program asked for resumption, by this setting.
     pub(crate) fn resumes_by(&mut self, name: &'static str) {
         self.resumes_by.get_or_insert(name);
+    }
+
+    #[cfg(feature = "key-log")]
+    pub(crate) fn set_key_log(&mut self, sink: impl KeyLog + 'static) {
+        self.key_log = ChosenKeyLog::new(sink);
+    }
+
+    #[cfg(feature = "key-log")]
+    pub(crate) fn set_key_log_from_env(&mut self) {
+        match KeyLogFile::from_env() {
+            Ok(Some(file)) => self.set_key_log(file),
+            Ok(None) => {}
+            Err(error) => {
+                self.refused.get_or_insert(error);
+            }
+        }
     }
 
     pub(crate) fn refuse(&mut self, name: &'static str, reason: &'static str) {

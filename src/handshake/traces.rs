@@ -10,7 +10,7 @@ use crate::crypto::key_exchange::{EphemeralKey, Group};
 use crate::crypto::suite::Suite;
 use crate::error::Fault;
 use crate::handshake::psk::Psk;
-use crate::handshake::{ClientHelloTranscript, Keys, Transcript, finished};
+use crate::handshake::{ClientHelloTranscript, Keys, SecretLog, Transcript, finished};
 use crate::key_schedule::EarlySecret;
 use crate::message::{ClientHello, Message};
 use crate::secret::Secret;
@@ -42,7 +42,14 @@ fn follows_the_trace(trace: &Trace, key: EphemeralKey, early: EarlySecret, befor
 
     let mut transcript = before;
     transcript.add(trace.message("record_server_hello"));
-    let (mut keys, traffic) = Keys::derive(SUITE, share.group, early, shared, transcript);
+    let (mut keys, traffic) = Keys::derive(
+        SUITE,
+        share.group,
+        early,
+        shared,
+        transcript,
+        SecretLog::default(),
+    );
     assert_eq!(
         traffic.client.secret().expose(),
         trace.get("client_handshake_traffic_secret")
@@ -186,4 +193,128 @@ fn rfc8448_section_3_simple_1rtt() {
     let transcript =
         ClientHelloTranscript::new(trace.message("record_client_hello_1")).with_hash(HASH);
     follows_the_trace(&trace, key, EarlySecret::new(HASH, None), transcript);
+}
+
+/// Receives the lines that RFC 9850 asks for.
+#[cfg(feature = "key-log")]
+#[derive(Default)]
+struct Lines(std::sync::Mutex<Vec<String>>);
+
+#[cfg(feature = "key-log")]
+impl crate::handshake::KeyLog for Lines {
+    fn log(&self, label: &str, client_random: &[u8; 32], secret: &Secret) {
+        let line = format!("{label} {} {}", hex(client_random), hex(secret.expose()));
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[cfg(feature = "key-log")]
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// RFC 9850, 2.1, of sections 3 to 5: each label with the trace's secret.
+#[cfg(feature = "key-log")]
+#[test]
+fn rfc8448_in_the_key_log() {
+    for (name, offers_early_data) in [
+        ("simple_1rtt", false),
+        ("resumed_0rtt", true),
+        ("hello_retry_request", false),
+    ] {
+        let trace = trace(name);
+        let lines = std::sync::Arc::new(Lines::default());
+        let chosen = crate::handshake::key_log::ChosenKeyLog::new(lines.clone());
+        // The random follows the header and legacy_version.
+        let random = trace.message("record_client_hello_1")[6..38]
+            .try_into()
+            .unwrap();
+        let log = chosen.for_connection(random);
+
+        let psk = trace.find("psk").map(Secret::copy_of);
+        let early = EarlySecret::new(HASH, psk.as_ref());
+        let mut transcript = match trace.find("record_hello_retry_request") {
+            None => {
+                ClientHelloTranscript::new(trace.message("record_client_hello_1")).with_hash(HASH)
+            }
+            Some(_) => {
+                let first = ClientHelloTranscript::new(trace.message("record_client_hello_1"));
+                let retry = trace.message("record_hello_retry_request");
+                let mut transcript = first.with_retry(HASH, retry).unwrap();
+                transcript.add(trace.message("record_client_hello_2"));
+                transcript
+            }
+        };
+        if offers_early_data {
+            log.early(&early.client_early_traffic(&transcript.digest()));
+        }
+        transcript.add(trace.message("record_server_hello"));
+        let shared = Secret::copy_of(trace.get("shared_secret"));
+        let group = NamedGroup::X25519;
+        let (mut keys, _) = Keys::derive(SUITE, group, early, shared, transcript, log);
+        for message in [
+            "server_encrypted_extensions",
+            "server_certificate",
+            "server_certificate_verify",
+            "server_finished",
+        ] {
+            if let Some(message) = trace.find(message) {
+                keys.transcript.add(message);
+            }
+        }
+        let digest = keys.transcript.digest();
+        keys.log.application(
+            0,
+            &keys.main.client_traffic(&digest),
+            &keys.main.server_traffic(&digest),
+            &keys.main.exporter(&digest),
+        );
+
+        let expected = [
+            ("CLIENT_EARLY_TRAFFIC_SECRET", "client_early_traffic_secret"),
+            (
+                "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+                "client_handshake_traffic_secret",
+            ),
+            (
+                "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+                "server_handshake_traffic_secret",
+            ),
+            (
+                "CLIENT_TRAFFIC_SECRET_0",
+                "client_application_traffic_secret_0",
+            ),
+            (
+                "SERVER_TRAFFIC_SECRET_0",
+                "server_application_traffic_secret_0",
+            ),
+            ("EXPORTER_SECRET", "exporter_secret"),
+        ];
+        let expected: Vec<_> = expected[usize::from(!offers_early_data)..]
+            .iter()
+            .map(|(label, name)| format!("{label} {} {}", hex(random), hex(trace.get(name))))
+            .collect();
+        assert_eq!(*lines.0.lock().unwrap(), expected, "{name}");
+
+        // The labels of a later epoch, as the draft of extended key updates names them.
+        lines.0.lock().unwrap().clear();
+        keys.log.application(
+            12,
+            &keys.main.client_traffic(&digest),
+            &keys.main.server_traffic(&digest),
+            &keys.main.exporter(&digest),
+        );
+        let labels: Vec<_> = std::mem::take(&mut *lines.0.lock().unwrap())
+            .iter()
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            labels,
+            [
+                "CLIENT_TRAFFIC_SECRET_12",
+                "SERVER_TRAFFIC_SECRET_12",
+                "EXPORTER_SECRET_12"
+            ]
+        );
+    }
 }

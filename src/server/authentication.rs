@@ -105,6 +105,8 @@ fn finish(negotiated: Negotiated, cx: &mut Context<'_>) -> Result<Flight2, Fault
     let epoch_exporter = parameters
         .extended_key_update
         .then(|| keys.main.epoch_exporter(&digest));
+    keys.log
+        .application(0, &client_traffic, &server_traffic, &exporter);
     // RFC 9846, 4.5.3: everything after our Finished is sent under the application key, including
     // alerts about the client's authentication. Application data is not sent yet, since before the
     // client's Finished nobody knows who would read it. The answer to early data is the exception:

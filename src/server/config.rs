@@ -210,9 +210,11 @@ impl ServerConfig {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
-            .field("cipher_suites", &self.config.settings.suites)
-            .finish_non_exhaustive()
+        let mut out = f.debug_struct("Server");
+        out.field("cipher_suites", &self.config.settings.suites);
+        #[cfg(feature = "key-log")]
+        out.field("key_log", &self.config.settings.key_log);
+        out.finish_non_exhaustive()
     }
 }
 

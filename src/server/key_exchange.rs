@@ -204,15 +204,19 @@ impl Prepared {
         .encode()?;
         let mut transcript = before;
         transcript.add(bytes);
+        let log = server.config.settings.key_log.for_connection(&hello.random);
         // RFC 9846, 7.1: the client_early_traffic_secret covers the ClientHello.
         let early_data = match decision {
             Decision::Accepted { max_size } => {
-                Some((early.client_early_traffic(&transcript.digest()), max_size))
+                let traffic = early.client_early_traffic(&transcript.digest());
+                log.early(&traffic);
+                Some((traffic, max_size))
             }
             Decision::NotOffered | Decision::Rejected => None,
         };
         transcript.add(&server_hello);
-        let (keys, traffic) = Keys::derive(suite, group.code_point(), early, shared, transcript);
+        let (keys, traffic) =
+            Keys::derive(suite, group.code_point(), early, shared, transcript, log);
 
         cx.sink.send(Level::Plaintext, &server_hello);
         // RFC 9846, E.4: "immediately after its first handshake message". This is required if the

@@ -53,6 +53,8 @@ pub(crate) mod config;
 pub(crate) mod early_data;
 pub(crate) mod ends;
 pub(crate) mod key_exchange;
+#[cfg(feature = "key-log")]
+mod key_log;
 pub(crate) mod live;
 pub(crate) mod negotiation;
 pub(crate) mod parameters;

@@ -298,6 +298,10 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
         .trust(authority.trust())
         .identity(client)
         .cipher_suites([suite.code_point()]);
+    #[cfg(feature = "key-log")]
+    let log = || crate::handshake::KeyLogFile::open(keys.join("log")).unwrap();
+    #[cfg(feature = "key-log")]
+    let client = client.key_log(log());
     let client = client.early_data(true).build().unwrap();
     // The second server prefers another group, and still allows that of the session, under which
     // early data is encrypted. The third accepts only a group that the client sent no share for, so
@@ -312,6 +316,8 @@ fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
         let builder = Server::builder()
             .identity(server.clone())
             .client_auth(ClientAuth::Required(authority.trust()));
+        #[cfg(feature = "key-log")]
+        let builder = builder.key_log(log());
         builder
             .groups(groups.iter().map(|group| group.code_point()))
             .ticket_keys(ticket_keys.clone())

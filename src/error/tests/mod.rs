@@ -92,7 +92,7 @@ variants! {
 
 variants! {
     ConfigError,
-    E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::InFile { .. },
+    E::NoPemSection { .. }, E::Pem { .. }, E::File { .. }, E::KeyLogFile { .. }, E::InFile { .. },
     E::Certificate { .. }, E::NotAccepted { .. }, E::RevocationList { .. }, E::Key { .. },
     E::KeyMismatch, E::KeyElsewhere, E::PublicKey { .. }, E::Missing { .. },
     E::Setting { .. }, E::Request { .. }, E::Issue { .. },
@@ -800,7 +800,7 @@ fn each_configuration_error_says_what_to_do() {
         path: "/etc/key".to_owned(),
         reason: "denied".to_owned(),
     };
-    let rows: [(ConfigError, &[&str]); 16] = [
+    let rows: [(ConfigError, &[&str]); 17] = [
         (
             ConfigError::NoPemSection {
                 wanted: "CERTIFICATE",
@@ -823,6 +823,13 @@ fn each_configuration_error_says_what_to_do() {
             &["line 7", "PEM", "it was cut"],
         ),
         (file, &["/etc/key", "denied"]),
+        (
+            ConfigError::KeyLogFile {
+                path: "/tmp/keys".to_owned(),
+                reason: "it is a symbolic link".to_owned(),
+            },
+            &["log secrets", "/tmp/keys", "symbolic link"],
+        ),
         (
             ConfigError::InFile {
                 path: "/etc/ca".to_owned(),

@@ -2,7 +2,7 @@
 //! OpenSSL 4.
 
 mod certificates;
-mod commands;
+pub mod commands;
 mod early_data;
 mod psk;
 mod v4;
