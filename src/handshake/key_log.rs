@@ -7,8 +7,8 @@
 //!     application()  CLIENT_TRAFFIC_SECRET_N, SERVER_TRAFFIC_SECRET_N, and the exporter's
 //! ```
 //!
-//! Each secret is logged when it is derived. A KeyUpdate logs nothing: its secret follows from the
-//! one before, so readers derive it (RFC 9846, 7.2). There is no EARLY_EXPORTER_SECRET, because
+//! Each secret is logged when it is derived, an extended key update's too. A KeyUpdate logs nothing:
+//! its secret follows from the one before, so readers derive it (RFC 9846, 7.2). There is no EARLY_EXPORTER_SECRET, because
 //! there are no early exporters here.
 //!
 //! Without the feature `key-log`, both types are empty and nothing is logged. So their callers are

@@ -1,10 +1,11 @@
 //! Which secrets both sides log, and that they decrypt what was sent.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fleeting::{
-    CipherSuite, Client, ClientBuilder, Connection, EarlyData, KeyLog, NamedGroup, ReplayGuard,
-    Secret, Server, ServerBuilder, SessionCache, Status, TicketKeys,
+    CipherSuite, Client, ClientBuilder, Connection, EarlyData, KeyLog, NamedGroup, Now,
+    ReplayGuard, Secret, Server, ServerBuilder, SessionCache, Status, TicketKeys,
 };
 use sha2::{Digest, Sha256, Sha384};
 
@@ -77,25 +78,29 @@ impl World {
             of_server,
         }
     }
+}
 
-    /// Returns a pair that was connected, in which data and KeyUpdates went both ways.
-    fn talk(&self, mut pair: Pair) -> Pair {
+/// Connects a pair. Data and updates of the keys go both ways. Returns the pair.
+fn talk(mut pair: Pair) -> Pair {
+    pair.settle();
+    pair.assert_same_view();
+    for round in 0..3_u8 {
+        // Extended key updates are limited by time.
+        let later = Duration::from_secs(1 + u64::from(round));
+        let now = Now::new(NOW.monotonic + later, NOW.unix + later);
+        (pair.client.now, pair.server.now) = (now, now);
+        pair.client.write(&[b'a' + round; 40]);
+        pair.server.write(&[b'A' + round; 50]);
         pair.settle();
-        pair.assert_same_view();
-        for round in 0..3_u8 {
-            pair.client.write(&[b'a' + round; 40]);
-            pair.server.write(&[b'A' + round; 50]);
-            pair.settle();
-            pair.client.connection.rekey().unwrap();
-            pair.settle();
-        }
-        pair.client.write(b"the client's last");
-        pair.server.write(b"the server's last");
+        pair.client.connection.rekey().unwrap();
         pair.settle();
-        assert!(pair.client.read.ends_with(b"the server's last"));
-        assert!(pair.server.read.ends_with(b"the client's last"));
-        pair
     }
+    pair.client.write(b"the client's last");
+    pair.server.write(b"the server's last");
+    pair.settle();
+    assert!(pair.client.read.ends_with(b"the server's last"));
+    assert!(pair.server.read.ends_with(b"the client's last"));
+    pair
 }
 
 const FULL: [&str; 5] = [
@@ -123,6 +128,16 @@ fn secret_of<'a>(lines: &'a [Line], wanted: &str) -> &'a [u8] {
     &line.2
 }
 
+/// Computes what [`End::export`] returns (RFC 9846, 7.5).
+fn export(suite: CipherSuite, secret: &[u8]) -> Vec<u8> {
+    let hash = |bytes: &[u8]| match suite {
+        CipherSuite::TLS_AES_256_GCM_SHA384 => Sha384::digest(bytes).to_vec(),
+        _ => Sha256::digest(bytes).to_vec(),
+    };
+    let derived = expand(suite, secret, b"EXPORTER-pair", &hash(b""), secret.len());
+    expand(suite, &derived, b"exporter", &hash(b"context"), 40)
+}
+
 /// Decrypts what both sides sent with these secrets, and checks the exporter's. Returns the
 /// client's records and the server's.
 fn decrypt(suite: CipherSuite, pair: &Pair, lines: &[Line]) -> [Vec<Opened>; 2] {
@@ -131,21 +146,8 @@ fn decrypt(suite: CipherSuite, pair: &Pair, lines: &[Line]) -> [Vec<Opened>; 2] 
         let sha384 = suite == CipherSuite::TLS_AES_256_GCM_SHA384;
         assert_eq!(secret.len(), if sha384 { 48 } else { 32 });
     }
-    // RFC 9846, 7.5. The context's hash is the rest of what it takes.
-    let hash = |bytes: &[u8]| match suite {
-        CipherSuite::TLS_AES_256_GCM_SHA384 => Sha384::digest(bytes).to_vec(),
-        _ => Sha256::digest(bytes).to_vec(),
-    };
     let exporter = secret_of(lines, "EXPORTER_SECRET");
-    let derived = expand(
-        suite,
-        exporter,
-        b"EXPORTER-pair",
-        &hash(b""),
-        exporter.len(),
-    );
-    let exported = expand(suite, &derived, b"exporter", &hash(b"context"), 40);
-    assert_eq!(exported, pair.client.export());
+    assert_eq!(export(suite, exporter), pair.client.export());
 
     ["CLIENT", "SERVER"].map(|side| {
         let secrets: Vec<_> = lines
@@ -182,7 +184,7 @@ fn assert_all_read(sides: &[Vec<Opened>; 2]) {
 fn a_full_handshake_and_key_updates() {
     for suite in SUITES {
         let world = World::new(suite);
-        let pair = world.talk(Pair::between(&world.client, &world.server, 1));
+        let pair = talk(Pair::between(&world.client, &world.server, 1));
         let lines = world.of_client.take();
         // KeyUpdates are not logged.
         assert_eq!(labels(&lines), FULL);
@@ -191,10 +193,54 @@ fn a_full_handshake_and_key_updates() {
     }
 }
 
+/// draft-ietf-tls-extended-key-update, "SSLKEYLOGFILE Update".
+#[test]
+fn the_epochs_of_extended_key_updates() {
+    for suite in SUITES {
+        let (of_client, of_server) = (Kept::default(), Kept::default());
+        let client = client(suite)
+            .extended_key_update(true)
+            .key_log(of_client.clone())
+            .build()
+            .unwrap();
+        let server = server()
+            .extended_key_update(true)
+            .key_log(of_server.clone())
+            .build()
+            .unwrap();
+        let pair = talk(Pair::between(&client, &server, 1));
+        let lines = of_client.take();
+        let mut expected: Vec<_> = FULL.map(str::to_owned).to_vec();
+        for epoch in 1..=3 {
+            for label in ["CLIENT_TRAFFIC", "SERVER_TRAFFIC", "EXPORTER"] {
+                expected.push(format!("{label}_SECRET_{epoch}"));
+            }
+        }
+        assert_eq!(labels(&lines), expected);
+        assert_eq!(lines, of_server.take());
+
+        let sides = decrypt(suite, &pair, &lines);
+        for (side, records) in ["CLIENT", "SERVER"].iter().zip(sides) {
+            let last = records.last().unwrap();
+            let said = format!("the {}'s last", side.to_lowercase());
+            assert_eq!(last.content, said.as_bytes());
+            assert_eq!(last.under, (format!("{side}_TRAFFIC_SECRET_3"), 0));
+        }
+        let exporter = secret_of(&lines, "EXPORTER_SECRET_3");
+        let exported = pair.server.connection.export_epoch_keying_material(
+            3,
+            b"EXPORTER-pair",
+            b"context",
+            40,
+        );
+        assert_eq!(export(suite, exporter), exported.unwrap().expose());
+    }
+}
+
 #[test]
 fn a_wrong_secret_opens_nothing() {
     let world = World::new(SUITES[0]);
-    let pair = world.talk(Pair::between(&world.client, &world.server, 1));
+    let pair = talk(Pair::between(&world.client, &world.server, 1));
     let lines = world.of_client.take();
     for wrong in 0..lines.len() {
         let mut lines = lines.clone();
@@ -219,7 +265,7 @@ fn resumption_with_early_data_that_is_accepted_and_rejected() {
             if outcome != EarlyData::NotOffered {
                 pair.client.connection.write_early_data(b"early").unwrap();
             }
-            let pair = world.talk(pair);
+            let pair = talk(pair);
             let negotiated = pair.client.connection.negotiated().unwrap();
             assert_eq!(negotiated.early_data(), outcome);
             let (of_client, of_server) = (world.of_client.take(), world.of_server.take());
@@ -256,7 +302,7 @@ fn a_retry_keeps_the_client_random() {
     // A group for which the client sends no share. The first connection brings tickets, and the
     // second offers early data before it is asked to retry.
     let visit = Pair::between(&world.client, &world.server, 1);
-    world.talk(visit);
+    talk(visit);
     (world.of_client.take(), world.of_server.take());
     let picky = server()
         .groups([NamedGroup::SECP256R1])
@@ -265,7 +311,7 @@ fn a_retry_keeps_the_client_random() {
         .unwrap();
     let mut pair = Pair::between(&world.client, &picky, 3);
     pair.client.connection.write_early_data(b"early").unwrap();
-    let pair = world.talk(pair);
+    let pair = talk(pair);
     let hellos: Vec<_> = records(&pair.client.sent)
         .into_iter()
         .filter(|record| record[0] == 22 && record[5] == 1)
