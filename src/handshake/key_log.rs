@@ -7,9 +7,9 @@
 //!     application()  CLIENT_TRAFFIC_SECRET_N, SERVER_TRAFFIC_SECRET_N, and the exporter's
 //! ```
 //!
-//! Each secret is logged when it is derived, an extended key update's too. A KeyUpdate logs nothing:
-//! its secret follows from the one before, so readers derive it (RFC 9846, 7.2). There is no EARLY_EXPORTER_SECRET, because
-//! there are no early exporters here.
+//! Each secret is logged when it is derived, also by an extended key update. A KeyUpdate logs
+//! nothing: its secret follows from the one before, so readers derive it (RFC 9846, 7.2). There is
+//! no EARLY_EXPORTER_SECRET, because there are no early exporters here.
 //!
 //! Without the feature `key-log`, both types are empty and nothing is logged. So their callers are
 //! the same in every build.
@@ -45,9 +45,9 @@ use crate::secret::Secret;
 pub trait KeyLog: Send + Sync {
     /// Receives one secret, when it is derived.
     ///
-    /// The label is RFC 9850's, such as `CLIENT_TRAFFIC_SECRET_0`. The client random is the `Random`
-    /// of the ClientHello and identifies the connection. The line of a key log file consists of
-    /// these three, the latter two in hexadecimal digits.
+    /// The label is RFC 9850's, such as `CLIENT_TRAFFIC_SECRET_0`. The client random is the
+    /// `Random` of the ClientHello and identifies the connection. The line of a key log file
+    /// consists of these three, the latter two in hexadecimal digits.
     ///
     /// The handshake waits for this call. Nothing can be returned: the connection goes on whether
     /// or not the secret could be logged.

@@ -303,7 +303,7 @@ fn a_retry_keeps_the_client_random() {
     // second offers early data before it is asked to retry.
     let visit = Pair::between(&world.client, &world.server, 1);
     talk(visit);
-    (world.of_client.take(), world.of_server.take());
+    drop((world.of_client.take(), world.of_server.take()));
     let picky = server()
         .groups([NamedGroup::SECP256R1])
         .key_log(world.of_server.clone())
