@@ -76,6 +76,7 @@
 //! | issue certificates for a private PKI | [`Authority`], [`CertificationRequest`] |
 //! | read what a certificate says | [`CertificateInfo`] |
 //! | find out what went wrong and what to do | [`Error`], [`Fault`] |
+//! | decrypt a recording, in tests (feature `key-log`) | `KeyLogFile`, `KeyLog` |
 //!
 //! The [`guide`] explains each of these tasks in a section of its own. It also says what the
 //! library does not do, and what happens to a key.
