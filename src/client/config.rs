@@ -333,7 +333,9 @@ impl ClientBuilder {
     ///   policy by what is sent meanwhile. Over a blocking stream, messages of an update are
     ///   sent by `write`, `flush` and `rekey` only.
     /// * At most eight updates a second are begun.
-    /// * After the server has closed its side, no update is possible.
+    /// * After the server has closed its side, no update is possible. A connection on which updates
+    ///   never complete, for this reason or because the peer sends nothing, ends with
+    ///   [`Error::KeyLimit`] when the AEAD's limit is reached (RFC 9846, 5.5).
     ///
     /// [`Negotiated::extended_key_update`](crate::Negotiated::extended_key_update) says whether the
     /// server agreed. If it did not, keys are renewed by KeyUpdates.

@@ -53,6 +53,8 @@ struct Inner {
     phase: Phase,
     /// What is to be sent next.
     owed: Option<Owed>,
+    /// False once this side sends no more.
+    sends: bool,
     exporters: Exporters,
     limit: RequestLimit,
     log: SecretLog,
@@ -137,6 +139,7 @@ impl ExtendedKeyUpdates {
             epoch: Some(epoch),
             phase: Phase::Idle,
             owed: None,
+            sends: true,
             exporters: Exporters {
                 epoch: 0,
                 current: exporter_0,
@@ -147,11 +150,16 @@ impl ExtendedKeyUpdates {
         })))
     }
 
+    /// Returns true if an update could be begun now.
+    pub(crate) fn can_begin(&self) -> bool {
+        self.lock().can_begin()
+    }
+
     /// Begins an update. Returns the request, which must be sent. `None` if an update is running,
     /// or if none is possible any more.
     pub(crate) fn begin(&self, rng: &mut Rng<'_>) -> Result<Option<Vec<u8>>, Fault> {
         let mut inner = self.lock();
-        if !matches!(inner.phase, Phase::Idle) || inner.epoch.is_none() {
+        if !inner.can_begin() {
             return Ok(None);
         }
         let key = EphemeralKey::generate(inner.group, rng)?;
@@ -243,8 +251,27 @@ impl ExtendedKeyUpdates {
     pub(crate) fn end(&self) {
         let mut inner = self.lock();
         inner.epoch = None;
-        inner.phase = Phase::Idle;
-        inner.owed = None;
+        // A finish completes what the peer has said all of.
+        if !matches!(inner.phase, Phase::OweFinish { .. }) {
+            inner.phase = Phase::Idle;
+            inner.owed = None;
+        }
+    }
+
+    /// This side sends no more: what it owes is wiped, and it answers no request. A response to our
+    /// request still renews the key that the peer sends under, and so does a finish.
+    pub(crate) fn stop_sending(&self) {
+        let mut inner = self.lock();
+        inner.sends = false;
+        let unsent = inner.owed.take().is_some();
+        match inner.phase {
+            Phase::AwaitResponse { .. } => {}
+            Phase::AwaitFinish { .. } if !unsent => inner.epoch = None,
+            _ => {
+                inner.phase = Phase::Idle;
+                inner.epoch = None;
+            }
+        }
     }
 
     /// Returns the number of the current epoch: how many updates are complete.
@@ -319,6 +346,10 @@ impl Phase {
 }
 
 impl Inner {
+    fn can_begin(&self) -> bool {
+        self.sends && self.epoch.is_some() && matches!(self.phase, Phase::Idle)
+    }
+
     fn share<'a>(&self, key_exchange: &'a [u8]) -> KeyShareEntry<'a> {
         KeyShareEntry {
             group: self.group.code_point(),
@@ -349,6 +380,9 @@ impl Inner {
         rng: &mut Rng<'_>,
     ) -> Result<Outcome, Fault> {
         self.check_group(share)?;
+        if !self.sends {
+            return Ok(Outcome::of(ExtendedStep::Ignored));
+        }
         self.limit.add(now)?;
         let (own, shared) = key_exchange::respond(self.group, share.key_exchange, rng)?;
         let response = ExtendedKeyUpdate::Response(self.share(&own)).encode()?;
@@ -372,10 +406,16 @@ impl Inner {
         let aligned = aligned.ok_or(NOT_ALIGNED)?;
         let shared = key.agree(share.key_exchange)?;
         let (send, receive, exporter) = self.next_epoch(&shared, request, response)?;
-        self.owe(ExtendedKeyUpdate::Finish.encode()?, send);
-        self.phase = Phase::OweFinish { exporter };
+        let step = if self.sends {
+            self.owe(ExtendedKeyUpdate::Finish.encode()?, send);
+            self.phase = Phase::OweFinish { exporter };
+            ExtendedStep::Responded
+        } else {
+            self.epoch = None;
+            ExtendedStep::Finished
+        };
         Ok(Outcome {
-            step: ExtendedStep::Responded,
+            step,
             receive: Some((aligned, self.suite, receive)),
         })
     }

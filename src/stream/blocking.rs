@@ -228,6 +228,11 @@ impl<S: Read + Write> Stream<S> {
     /// Renews the keys of both directions: this side's now, the peer's when it answers (RFC 9846,
     /// 4.7.3). Whoever learns the new keys cannot decrypt what the old keys protected.
     ///
+    /// Where [extended key updates](crate::ClientBuilder::extended_key_update) were agreed on, this
+    /// begins one: the keys of both directions change when the peer has answered, and data is sent
+    /// under the old key until then. One that cannot begin yet, because another is running or was
+    /// begun within the last 125 ms, begins with a later call that sends.
+    ///
     /// # Errors
     ///
     /// Returns the errors of `write`. After `WouldBlock` or `TimedOut` nothing was renewed: call it

@@ -157,7 +157,8 @@ impl<W: Write> LockedWriter<W> {
 
     /// Sends what waits, and the answer to a KeyUpdate, as far as the transport takes it now.
     #[cfg(feature = "tokio")]
-    fn send_meanwhile(&mut self, notes: &Notes<Error>) {
+    fn send_meanwhile(&mut self, clock: Clock, notes: &Notes<Error>) {
+        self.writing.at(clock.monotonic(), notes);
         // This takes the note in any case.
         let wants_write = self.writing.wants_write(notes);
         // An error is kept for the next call that writes.
@@ -211,7 +212,7 @@ trait Partner: Send + Sync {
     fn rest(&self);
     /// Sends what waits, and the answer to a KeyUpdate, unless the other half is at work.
     #[cfg(feature = "tokio")]
-    fn send_meanwhile(&self);
+    fn send_meanwhile(&self, clock: Clock);
 }
 
 impl<W: Write + Send> Partner for Shared<LockedWriter<W>, Error> {
@@ -228,9 +229,9 @@ impl<W: Write + Send> Partner for Shared<LockedWriter<W>, Error> {
     }
 
     #[cfg(feature = "tokio")]
-    fn send_meanwhile(&self) {
+    fn send_meanwhile(&self, clock: Clock) {
         self.try_work(
-            |writer| writer.send_meanwhile(&self.notes),
+            |writer| writer.send_meanwhile(clock, &self.notes),
             LockedWriter::last_words,
         );
     }
@@ -315,7 +316,7 @@ impl<R: Read> ReadHalf<R> {
     /// transports that never wait.
     #[cfg(feature = "tokio")]
     pub(super) fn send_meanwhile(&self) {
-        self.partner.send_meanwhile();
+        self.partner.send_meanwhile(self.clock);
     }
 
     /// Returns how long the connection may still wait before it is over, if it can be. Zero if it
@@ -465,8 +466,7 @@ impl<W: Write> WriteHalf<W> {
         })
     }
 
-    /// Renews the keys of both directions: this side's now, the peer's when it answers (RFC 9846,
-    /// 4.7.3).
+    /// Renews the keys of both directions: see [`Stream::rekey`](crate::Stream::rekey).
     ///
     /// # Errors
     ///
@@ -521,7 +521,10 @@ impl<W: Write> WriteHalf<W> {
     /// is ready for writing. The answer to a KeyUpdate counts, as it is sent only with the next
     /// write or flush. Data that is [gathered](Self::set_corked) does not count.
     pub fn wants_write(&self) -> bool {
-        self.work(|sender, notes| sender.broken.is_none() && sender.writing.wants_write(notes))
+        self.work(|sender, notes| {
+            sender.writing.at(self.clock.monotonic(), notes);
+            sender.broken.is_none() && sender.writing.wants_write(notes)
+        })
     }
 
     /// Writes up to `length` bytes, once everything that was accepted before has been sent.
@@ -548,7 +551,7 @@ impl<W: Write> WriteHalf<W> {
     pub(super) fn send_meanwhile(&self) {
         self.shared.work_on_note(
             ASKED,
-            |sender, notes| sender.send_meanwhile(notes),
+            |sender, notes| sender.send_meanwhile(self.clock, notes),
             LockedWriter::last_words,
         );
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleeting::AsyncStream;
+use fleeting::{AsyncStream, Client, ServerBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::sleep;
 
@@ -11,9 +11,16 @@ use crate::{builders, connected_by, content, soon};
 async fn two() -> (AsyncStream<DuplexStream>, AsyncStream<DuplexStream>) {
     let (client, server) = builders();
     let client = client.extended_key_update(true).build().unwrap();
+    two_of(&client, server).await
+}
+
+async fn two_of(
+    client: &Client,
+    server: ServerBuilder,
+) -> (AsyncStream<DuplexStream>, AsyncStream<DuplexStream>) {
     let server = server.extended_key_update(true).build().unwrap();
     let (here, there) = duplex(1 << 12);
-    connected_by(&client, &server, here, there).await
+    connected_by(client, &server, here, there).await
 }
 
 /// A server that only reads answers, and a client that only reads finishes: neither writes.
@@ -45,7 +52,9 @@ async fn tasks_that_read_complete_an_update() {
 /// The same in halves, each in a task of its own, while data flows both ways.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn halves_renew_keys_while_data_flows() {
-    let (client, server) = two().await;
+    let (configuration, server) = builders();
+    let configuration = configuration.extended_key_update(true).build().unwrap();
+    let (client, server) = two_of(&configuration, server).await;
     let mut tasks = Vec::new();
     for stream in [client, server] {
         let (mut reader, mut writer) = stream.into_split().unwrap();
@@ -69,4 +78,7 @@ async fn halves_renew_keys_while_data_flows() {
     for task in tasks {
         soon("a half", task).await.unwrap();
     }
+    // 50 times 10 ms, at most every 125 ms.
+    let renewed = configuration.counters().key_updates_sent;
+    assert!((2..=10).contains(&renewed), "{renewed}");
 }

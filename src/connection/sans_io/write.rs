@@ -121,6 +121,11 @@ impl Connection {
     /// Renews the keys of both directions: this side's with the next record, the peer's when it
     /// answers (RFC 9846, 4.7.3).
     ///
+    /// Where [extended key updates](crate::ClientBuilder::extended_key_update) were agreed on, this
+    /// begins one: the keys of both directions change when the peer has answered, and data is sent
+    /// under the old key until then. One that cannot begin yet, because another is running or was
+    /// begun within the last 125 ms, begins with a later call that sends.
+    ///
     /// # Errors
     /// Returns the errors of [`write`](Self::write).
     pub fn rekey(&mut self) -> Result<(), Error> {

@@ -22,6 +22,13 @@ impl Sender {
         }
         self.note(|out| {
             out.flush_messages()?;
+            // In halves, the finish of an extended key update may still be owed.
+            if out.extended.is_some()
+                && out.key_updates.owed()
+                && alerts == [AlertDescription::CLOSE_NOTIFY]
+            {
+                out.send_extended()?;
+            }
             out.flush()?;
             out.send_tickets()?;
             if !alerts.is_empty() {
@@ -46,7 +53,9 @@ impl Sender {
             Ok(())
         });
         self.seal = None;
-        self.extended = None;
+        if let Some(extended) = self.extended.take() {
+            extended.stop_sending();
+        }
         self.running = None;
         self.records.wipe_draft();
         self.rest();

@@ -24,10 +24,19 @@ impl Sender {
         self.renewal.policy.pause = self.renewal.policy.pause.max(PAUSE);
     }
 
-    /// Returns true if a message of an update is owed, or if one is to be begun, and we still may.
+    /// Returns true if a message of an update is owed, or if one is to be begun and can be now.
     pub(super) fn owes_extended(&self) -> bool {
-        let wants = self.key_updates.wants() && self.renewal.may_update();
-        self.is_open() && (self.key_updates.owed() || wants)
+        self.is_open() && (self.key_updates.owed() || self.begins_extended())
+    }
+
+    /// Returns true if an update is to be begun and can be now.
+    fn begins_extended(&self) -> bool {
+        self.key_updates.wants()
+            && self.renewal.may_update()
+            && self
+                .extended
+                .as_ref()
+                .is_some_and(ExtendedKeyUpdates::can_begin)
     }
 
     /// Sends what is owed, and begins an update if one is wanted.
@@ -36,7 +45,7 @@ impl Sender {
             self.send_extended()?;
         }
         if self.key_updates.wants() {
-            self.begin_extended()?;
+            self.begin_extended(false)?;
         }
         Ok(())
     }
@@ -57,9 +66,16 @@ impl Sender {
     }
 
     /// Begins an update, or notes that one is wanted if the last was begun just now. If one is
-    /// running, that renews the keys.
-    pub(super) fn begin_extended(&mut self) -> Result<(), SealError> {
-        if self.key_updates.awaited() || self.seal.is_none() {
+    /// running, that renews the keys; `again` begins another after it, whose keys are of now.
+    pub(super) fn begin_extended(&mut self, again: bool) -> Result<(), SealError> {
+        if self.key_updates.owed() {
+            self.send_extended()?;
+        }
+        if self.seal.is_none() {
+            return Ok(());
+        }
+        if self.key_updates.awaited() {
+            self.key_updates.running(again);
             return Ok(());
         }
         if !self.renewal.may_update() {
@@ -79,7 +95,7 @@ impl Sender {
                 self.renewal.began();
                 self.key_updates.began();
             }
-            None => self.key_updates.running(),
+            None => self.key_updates.running(again),
         }
         Ok(())
     }

@@ -20,7 +20,7 @@
 
 use crate::code_point::ContentType;
 use crate::connection::notice::Notice;
-use crate::connection::send::sender::{MAX_WAITING, RENEWAL_RESERVE, Sender};
+use crate::connection::send::sender::{EXTENDED_RESERVE, MAX_WAITING, RENEWAL_RESERVE, Sender};
 use crate::message::{KeyUpdate, KeyUpdateRequest};
 use crate::record::{Seal, SealError};
 
@@ -29,12 +29,22 @@ impl Sender {
     /// RFC 9846, 5.5: "do a key update ... prior to reaching these limits".
     pub(super) fn renew(&mut self) -> Result<(), SealError> {
         if self.seal.as_ref().is_some_and(|seal| {
-            (seal.records_left() <= RENEWAL_RESERVE || self.renewal.due(seal.used()).is_some())
+            (seal.records_left() <= self.renewal_reserve()
+                || self.renewal.due(seal.used()).is_some())
                 && seal.can_update()
         }) {
             self.key_update(false)?;
         }
         Ok(())
+    }
+
+    /// Returns how many records before the end of a key's life it is renewed, whatever the policy
+    /// says. An extended key update needs an answer, which takes time.
+    fn renewal_reserve(&self) -> u64 {
+        match self.extended {
+            None => RENEWAL_RESERVE,
+            Some(_) => EXTENDED_RESERVE,
+        }
     }
 
     /// Asks the peer for a new key, as soon as there is room for that. Ours is renewed too.
@@ -88,7 +98,7 @@ impl Sender {
     /// requests the peer's too. Where extended key updates were agreed on, begins one instead.
     pub(crate) fn key_update(&mut self, ask: bool) -> Result<(), SealError> {
         if self.extended.is_some() {
-            return self.begin_extended();
+            return self.begin_extended(ask);
         }
         let Some(seal) = &mut self.seal else {
             return Ok(());

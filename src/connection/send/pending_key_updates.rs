@@ -15,6 +15,8 @@ pub(crate) struct PendingKeyUpdates {
     awaited: bool,
     /// We are to ask for one.
     wanted: bool,
+    /// We are to begin another extended key update once the one that is running is complete.
+    again: bool,
     /// How many bytes wait for the transport up to the end of the last one that can be an answer.
     unsent: usize,
 }
@@ -51,7 +53,7 @@ impl PendingKeyUpdates {
 
     /// Returns true if the peer is to be asked for one. RFC 9846, 4.7.3: not while one is awaited.
     pub(crate) fn wants(&self) -> bool {
-        self.wanted && !self.awaited
+        (self.wanted || self.again) && !self.awaited
     }
 
     /// Returns true if we asked for one that has not come yet.
@@ -87,11 +89,13 @@ impl PendingKeyUpdates {
     pub(crate) fn began(&mut self) {
         self.awaited = true;
         self.wanted = false;
+        self.again = false;
     }
 
-    /// An extended key update that the peer began is running: no other is wanted.
-    pub(crate) fn running(&mut self) {
+    /// An extended key update is running, or none is possible. `again` wants another after it.
+    pub(crate) fn running(&mut self, again: bool) {
         self.wanted = false;
+        self.again |= again;
     }
 
     /// What an extended key update owes is about to be sent.

@@ -25,6 +25,9 @@ pub(super) const MAX_WAITING: usize = 4 * (MAX_FRAGMENT + OVERHEAD);
 /// How many records before the end of a key's life it is renewed, whatever the policy says.
 pub(super) const RENEWAL_RESERVE: u64 = 1024;
 
+/// The same, where an update needs the peer's answer.
+pub(super) const EXTENDED_RESERVE: u64 = 1 << 22;
+
 /// The sending side of a connection: its keys, and what waits for the transport.
 pub(crate) struct Sender {
     /// None once nothing can be sent any more: after close_notify or a fatal alert. The keys are

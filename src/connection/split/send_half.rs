@@ -98,12 +98,20 @@ impl SendHalf {
         notes: &Notes<Error>,
         seal: impl FnOnce(&mut Sender) -> Result<T, SealError>,
     ) -> Result<T, Error> {
-        let awaited = self.sender.key_updates.awaited();
+        let pending = &self.sender.key_updates;
+        let (awaited, wanted) = (pending.awaited(), pending.wants());
         let result = seal(&mut self.sender);
         // One that was awaited already may have come by now, so nothing is noted then.
         if !awaited && self.sender.key_updates.awaited() {
             notes.leave(AWAITED);
             notes.take(WANTED);
+        } else if wanted != self.sender.key_updates.wants() {
+            // What is wanted only now is kept for later; what cannot be any more is forgotten.
+            if wanted {
+                notes.take(WANTED);
+            } else {
+                notes.leave(WANTED);
+            }
         }
         notes.add_sealed(self.sender.take_sealed());
         result.map_err(|error| self.fail(error, notes))

@@ -66,6 +66,16 @@ impl Halves {
         self.reading_at(bytes, now())
     }
 
+    /// The reading half receives the peer's close_notify.
+    pub(super) fn reading_to_the_end(&mut self, close: &[u8]) {
+        self.reading.input()[..close.len()].copy_from_slice(close);
+        self.reading.received(close.len());
+        let status = self
+            .reading
+            .process_into(&mut [0; 10], now(), &self.shared.notes);
+        assert_eq!(status.unwrap(), (0, Status::Closed));
+    }
+
     fn reading_at(&mut self, mut bytes: &[u8], now: Now) -> Result<Vec<u8>, Error> {
         let mut read = Vec::new();
         loop {

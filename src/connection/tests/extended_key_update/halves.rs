@@ -3,7 +3,7 @@
 
 use super::{Peer, RESPONSE, finish, with_share};
 use crate::connection::tests::puppet::server::key_update;
-use crate::connection::tests::puppet::{APPLICATION_DATA, HANDSHAKE};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE};
 use crate::connection::tests::split::Halves;
 use crate::crypto::key_exchange::{Group, respond};
 use crate::crypto::random::SystemRandom;
@@ -106,8 +106,6 @@ fn the_writing_half_begins_and_finishes() {
                 split.halves.writing(|writing, notes| {
                     writing.at(core::time::Duration::from_secs(round), notes);
                     writing.rekey(notes).unwrap();
-                    // One at a time.
-                    writing.rekey(notes).unwrap();
                     writing.flush(notes).unwrap();
                 });
                 let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
@@ -162,5 +160,90 @@ fn a_violation_ends_both_halves() {
         assert_eq!(error.alert().unwrap().0, 10, "{error}");
         let error = split.halves.try_write(b"x").unwrap_err();
         assert!(matches!(error, Error::Protocol { .. }), "{error}");
+    }
+}
+
+/// One that is asked for too early is begun later.
+#[test]
+fn an_update_that_came_too_early_is_made_up_for() {
+    for mut split in Split::both() {
+        split
+            .halves
+            .writing(|writing, notes| writing.rekey(notes))
+            .unwrap();
+        let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
+        let (own_share, shared) = respond(Group::X25519, &share, &mut SystemRandom).unwrap();
+        let response = with_share(RESPONSE, Group::X25519, &own_share);
+        let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
+        split.receives(&response);
+        split.halves.puppet.write = Some(own);
+        split.sends(true);
+        split.peer(Peer::hear_finish);
+        split.halves.puppet.read = Some(theirs);
+        split.halves.writing(|writing, notes| {
+            writing.at(core::time::Duration::from_millis(100), notes);
+            writing.rekey(notes).unwrap();
+            assert!(!writing.wants_write(notes));
+        });
+        split.halves.puppet.hears_nothing();
+        let wants = split.halves.writing(|writing, notes| {
+            writing.at(core::time::Duration::from_millis(125), notes);
+            writing.wants_write(notes)
+        });
+        assert!(wants);
+        split.sends(false);
+        split.peer(|peer| peer.hear(super::REQUEST));
+        split.hears_sent(false);
+    }
+}
+
+/// What the reading half wants and cannot be begun any more is forgotten, so that a program that
+/// sends as long as something waits comes to an end.
+#[test]
+fn nothing_waits_that_cannot_be_sent() {
+    for mut peer in Peer::both() {
+        peer.puppet.us.receiver.settings.rekey_policy =
+            crate::handshake::RekeyPolicy::never().records(3);
+        let mut split = Split {
+            halves: Halves::of(peer.puppet),
+            epoch: peer.epoch,
+        };
+        let mut records = Vec::new();
+        for _ in 0..30 {
+            records.extend(split.halves.puppet.protect(APPLICATION_DATA, b"x", 0));
+        }
+        split.halves.reading(&records).unwrap();
+        let close = split.halves.puppet.protect(ALERT, &[1, 0], 0);
+        split.halves.reading_to_the_end(&close);
+        for _ in 0..3 {
+            assert!(
+                !split
+                    .halves
+                    .writing(|writing, notes| writing.wants_write(notes))
+            );
+            split.sends(true);
+        }
+        split.halves.puppet.hears_nothing();
+    }
+}
+
+/// The finish that is owed goes out before close_notify.
+#[test]
+fn the_finish_precedes_close_notify() {
+    for mut split in Split::both() {
+        split
+            .halves
+            .writing(|writing, notes| writing.rekey(notes))
+            .unwrap();
+        let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
+        let (own_share, shared) = respond(Group::X25519, &share, &mut SystemRandom).unwrap();
+        let response = with_share(RESPONSE, Group::X25519, &own_share);
+        let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
+        split.receives(&response);
+        split.halves.puppet.write = Some(own);
+        split.halves.writing(|writing, notes| writing.close(notes));
+        split.peer(Peer::hear_finish);
+        split.halves.puppet.read = Some(theirs);
+        assert_eq!(split.halves.puppet.hear_alert().content, [1, 0]);
     }
 }

@@ -309,14 +309,13 @@ fn data_flows_meanwhile() {
     }
 }
 
-/// A response that is not sent yet does not let the peer's finish through.
+/// RFC 9846, 5.1: a request changes no key, so it need not end its record.
 #[test]
 fn a_request_in_a_record_with_others_is_answered() {
     for mut peer in Peer::both() {
         let key = peer.generate();
         let request = with_share(REQUEST, peer.puppet.group, key.public());
-        // RFC 9846, 5.1: a request changes no key, so it need not end its record; here it is spread
-        // over two.
+        // Here it is spread over two.
         let (first, second) = request.split_at(10);
         for part in [first, second] {
             let record = peer.puppet.protect(HANDSHAKE, part, 3);
@@ -689,7 +688,8 @@ fn an_update_that_came_too_early_is_made_up_for() {
     }
 }
 
-/// While one is running, no other is begun, and nothing is reported as waiting.
+/// While one is running, no other is begun, and nothing is reported as waiting. One that the
+/// program asked for meanwhile follows.
 #[test]
 fn one_at_a_time() {
     for mut peer in Peer::both() {
@@ -701,7 +701,10 @@ fn one_at_a_time() {
             peer.puppet.hears_nothing();
             assert!(!peer.puppet.us.wants_write());
         }
+        // Another is begun after it: somebody may know the private key of the one that was running.
         peer.answers(&request, &share);
+        peer.told(4000);
+        peer.is_updated();
         peer.puppet.hears_nothing();
         // The same for one that the peer began.
         let key = peer.generate();
@@ -716,6 +719,7 @@ fn one_at_a_time() {
         assert!(!peer.puppet.us.wants_write());
         peer.say(&finish());
         peer.puppet.write = Some(own);
+        peer.is_updated();
         peer.converses();
     }
 }
@@ -777,6 +781,19 @@ fn a_late_peer_is_asked_in_this_way() {
 #[test]
 fn no_reply_before_the_limit() {
     for mut peer in Peer::both() {
+        // Far enough before the limit, an update is begun.
+        peer.puppet
+            .us
+            .sender
+            .start_at(MOST_RECORDS - (1 << 22) - 1, 0);
+        peer.puppet.read.as_mut().unwrap().sequence = MOST_RECORDS - (1 << 22) - 1;
+        peer.puppet.us.write(b"x").unwrap();
+        peer.puppet.hear_data(b"x");
+        peer.puppet.us.write(b"x").unwrap();
+        let (request, share) = peer.hear(REQUEST);
+        peer.puppet.hear_data(b"x");
+        peer.answers(&request, &share);
+        peer.told(1000);
         peer.puppet.us.sender.start_at(MOST_RECORDS - 5, 0);
         peer.puppet.read.as_mut().unwrap().sequence = MOST_RECORDS - 5;
         peer.puppet.us.write(b"x").unwrap();
