@@ -1,7 +1,7 @@
 //! KeyUpdate (RFC 9846, 4.7.3) and the limits on key usage (5.5), in both roles.
 
 use crate::connection::Status;
-use crate::connection::tests::puppet::server::key_update;
+use crate::connection::tests::puppet::server::{key_update, new_session_ticket};
 use crate::connection::tests::puppet::{
     APPLICATION_DATA, HANDSHAKE, Puppet, message, now, refused, server,
 };
@@ -509,4 +509,82 @@ fn sequence_numbers_do_not_wrap() {
     let error = puppet.us.write(b"x").unwrap_err();
     assert!(matches!(error, Error::KeyLimit));
     puppet.has_failed(&error, Some(80));
+}
+
+// ---- known faults of other implementations (`lessons.rs` has the others) ----
+
+/// Go CVE-2026-32283: a KeyUpdate followed by anything in its record. Here it is refused, whatever
+/// follows: another message, a part of one, or another KeyUpdate.
+#[test]
+fn go_cve_2026_32283_a_key_update_ends_its_record() {
+    let ticket = new_session_ticket();
+    for follows in [&key_update(0)[..], &[24], &ticket, &ticket[..10], &[0; 4]] {
+        for request_update in [0, 1] {
+            for mut puppet in Puppet::both_connected() {
+                let content = [&key_update(request_update), follows].concat();
+                let record = puppet.protect(HANDSHAKE, &content, 0);
+                refused!(
+                    puppet,
+                    record,
+                    "CONNECTED",
+                    10,
+                    Fault::NotAligned {
+                        message: "KeyUpdate"
+                    }
+                );
+            }
+        }
+    }
+}
+
+/// CVE-2026-56862: updates without end. Here 64 in a row may come without data, whether they ask
+/// for ours or not, and at most one answer waits.
+#[test]
+fn cve_2026_56862_key_updates_without_end() {
+    for request_update in [0, 1] {
+        for mut puppet in Puppet::both_connected() {
+            for _ in 0..64 {
+                puppet.update(request_update);
+            }
+            assert!(puppet.us.output().len() <= ANSWER);
+            let record = puppet.take_update(request_update);
+            let error = puppet.feed(&record).unwrap_err();
+            assert!(
+                matches!(
+                    &error,
+                    Error::Protocol {
+                        fault: Fault::TooMany { limit: 64, .. },
+                        ..
+                    }
+                ),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// RUSTSEC-2026-0285: bytes after a key change. What came under the old key does not count under
+/// the new one: a message does not begin before a KeyUpdate and end after it, and a record under
+/// the old key does not open after it.
+#[test]
+fn rustsec_2026_0285_nothing_crosses_a_key_change() {
+    let ticket = new_session_ticket();
+    for mut puppet in Puppet::both_connected() {
+        // The beginning of a message, then a KeyUpdate in a record of its own: that is the rest of
+        // the message, or a message of another kind, but no KeyUpdate.
+        let record = puppet.protect(HANDSHAKE, &ticket[..10], 0);
+        assert_eq!(puppet.feed(&record).unwrap(), Status::NeedsInput);
+        let record = puppet.protect(HANDSHAKE, &key_update(0), 0);
+        assert_eq!(puppet.feed(&record).unwrap(), Status::NeedsInput);
+        puppet.write.as_mut().unwrap().update();
+        let record = puppet.protect(HANDSHAKE, &ticket[15..], 0);
+        refused!(puppet, record, "CONNECTED", 20, Fault::BadRecordMac);
+    }
+    for content_type in [HANDSHAKE, APPLICATION_DATA] {
+        for mut puppet in Puppet::both_connected() {
+            puppet.say(&key_update(0)).unwrap();
+            let record = puppet.protect(content_type, &key_update(0), 0);
+            refused!(puppet, record, "CONNECTED", 20, Fault::BadRecordMac);
+        }
+    }
 }
