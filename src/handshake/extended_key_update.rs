@@ -16,7 +16,8 @@
 //! requests of both sides cross, the one whose share is greater goes on.
 //!
 //! Both directions of a connection take part, and two threads may have one each. So the state is
-//! shared, behind a lock that is held only to compute. What is to be sent is left in it, and
+//! shared, behind a lock that is held to compute, and to log secrets if there is a key log. It is
+//! never held while something waits for the transport. What is to be sent is left in it, and
 //! whoever sends takes it from there ([`take`](ExtendedKeyUpdates::take)).
 
 use core::cmp::Ordering;
@@ -299,6 +300,13 @@ impl ExtendedKeyUpdates {
             .export(label, context, length)
     }
 
+    /// Returns true if nothing is kept from which this side could send.
+    #[cfg(test)]
+    pub(crate) fn sends_nothing(&self) -> bool {
+        let inner = self.lock();
+        !inner.sends && inner.owed.is_none() && inner.epoch.is_none()
+    }
+
     #[cfg(test)]
     pub(crate) fn transcript(&self) -> Vec<u8> {
         let inner = self.lock();
@@ -312,8 +320,8 @@ impl ExtendedKeyUpdates {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing panics while it is locked. If it did, the phase would be Idle, and whatever the
-        // peer sends next would not fit it.
+        // Only a key log's sink can panic while it is locked. Then the epoch is gone, so no update
+        // is possible any more.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

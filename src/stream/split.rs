@@ -19,6 +19,7 @@ use crate::connection::ASKED;
 use crate::connection::{Notes, ReceiveHalf, SendHalf, Shared, Status};
 use crate::error::Error;
 use crate::handshake::Negotiated;
+use crate::secret::Secret;
 use crate::stream::clock::Clock;
 use crate::stream::collected::Collected;
 use crate::stream::transport;
@@ -293,6 +294,28 @@ impl<R: Read> ReadHalf<R> {
     /// Returns what the handshake agreed on, and who the peer is.
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
+    }
+
+    /// Returns the number of the current epoch: see [`Stream::epoch`](crate::Stream::epoch).
+    pub fn epoch(&self) -> u64 {
+        self.reading.epoch()
+    }
+
+    /// Derives keying material from the secrets of one epoch: see
+    /// [`Stream::export_epoch_keying_material`](crate::Stream::export_epoch_keying_material).
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of that call.
+    pub fn export_epoch_keying_material(
+        &self,
+        epoch: u64,
+        label: impl AsRef<[u8]>,
+        context: impl AsRef<[u8]>,
+        length: usize,
+    ) -> Result<Secret, Error> {
+        self.reading
+            .export_epoch(epoch, label.as_ref(), context.as_ref(), length)
     }
 
     /// Returns, at a server, the early data that arrived before the handshake was complete, unless

@@ -24,4 +24,4 @@ mod polling;
 mod rekeying;
 
 // The library's files import the stand-ins by these paths.
-use standins::{crypto, error, handshake, message, record, sync};
+use standins::{crypto, error, handshake, message, record, secret, sync};

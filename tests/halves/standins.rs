@@ -166,3 +166,7 @@ pub(crate) mod record {
         }
     }
 }
+
+pub(crate) mod secret {
+    pub struct Secret;
+}

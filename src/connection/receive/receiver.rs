@@ -22,10 +22,11 @@ use crate::connection::send::send_side::SendSide;
 use crate::connection::sink::{ConnectionSink, Decided, ReceiveKey};
 use crate::connection::status::Status;
 use crate::crypto::random::Rng;
-use crate::error::{Error, Fault};
+use crate::error::{ConfigError, Error, Fault};
 use crate::handshake::{Context, Established, ExtendedKeyUpdates, ExtendedStep, Running, Wire};
 use crate::message::Message;
 use crate::record::{Open, SealError};
+use crate::secret::Secret;
 use crate::server;
 use crate::time::Now;
 
@@ -458,6 +459,35 @@ impl Receiver {
     /// Returns the extended key updates, if they were agreed on.
     pub(crate) fn extended(&self) -> Option<&ExtendedKeyUpdates> {
         self.established.as_ref()?.extended.as_ref()
+    }
+
+    /// Returns the number of the current epoch.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.extended().map_or(0, ExtendedKeyUpdates::epoch)
+    }
+
+    /// Derives keying material from the secrets of an epoch.
+    pub(crate) fn export_epoch(
+        &self,
+        epoch: u64,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> Result<Secret, Error> {
+        let call = "export_epoch_keying_material";
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let state = self.machine.state_name();
+        let established = self
+            .established
+            .as_ref()
+            .ok_or(Error::WrongState { call, state })?;
+        let extended = established.extended.as_ref().ok_or(ConfigError::Setting {
+            name: call,
+            reason: "there are epochs only where both sides agreed to extended_key_update()",
+        })?;
+        Ok(extended.export(epoch, label, context, length)?)
     }
 
     fn alert_received(&self, alert: AlertDescription) -> Error {

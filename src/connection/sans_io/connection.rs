@@ -15,8 +15,8 @@ use crate::connection::send::sender::Sender;
 use crate::connection::sink::{ConnectionSink, Decided};
 use crate::counters::Stats;
 use crate::crypto::random::Rng;
-use crate::error::{ConfigError, Error, Side};
-use crate::handshake::{Context, ExtendedKeyUpdates, Negotiated};
+use crate::error::{Error, Side};
+use crate::handshake::{Context, Negotiated};
 use crate::identity::ServerName;
 use crate::record::SealError;
 use crate::secret::Secret;
@@ -338,9 +338,7 @@ impl Connection {
     /// Returns how many [extended key updates](crate::ClientBuilder::extended_key_update) are
     /// complete on this side: the number of the current epoch. The peer may be one ahead or behind.
     pub fn epoch(&self) -> u64 {
-        self.receiver
-            .extended()
-            .map_or(0, ExtendedKeyUpdates::epoch)
+        self.receiver.epoch()
     }
 
     /// Derives keying material for the application from the secrets of one epoch
@@ -362,20 +360,7 @@ impl Connection {
         context: &[u8],
         length: usize,
     ) -> Result<Secret, Error> {
-        if let Some(error) = &self.receiver.failed {
-            return Err(error.clone());
-        }
-        if self.receiver.established.is_none() {
-            return Err(Error::WrongState {
-                call: "export_epoch_keying_material",
-                state: self.receiver.machine.state_name(),
-            });
-        }
-        let extended = self.receiver.extended().ok_or(ConfigError::Setting {
-            name: "export_epoch_keying_material",
-            reason: "there are epochs only where both sides agreed to extended_key_update()",
-        })?;
-        Ok(extended.export(epoch, label, context, length)?)
+        self.receiver.export_epoch(epoch, label, context, length)
     }
 }
 

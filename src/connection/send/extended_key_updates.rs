@@ -17,6 +17,10 @@ use crate::record::SealError;
 /// No update is begun sooner after the last. A peer of ours accepts ten a second.
 const PAUSE: Duration = Duration::from_millis(125);
 
+/// How many records a key must have left for an update to be begun: those of the longest request,
+/// 1,225 bytes with X25519MLKEM768, in the shortest records, and of a finish.
+const MIN_RECORDS: u64 = 32;
+
 impl Sender {
     /// Keys are renewed by extended key updates from now on.
     pub(crate) fn agree(&mut self, extended: ExtendedKeyUpdates) {
@@ -71,8 +75,15 @@ impl Sender {
         if self.key_updates.owed() {
             self.send_extended()?;
         }
-        if self.seal.is_none() {
+        let Some(seal) = &self.seal else {
             return Ok(());
+        };
+        if seal.records_left() < MIN_RECORDS {
+            return if again {
+                Err(SealError::KeyLimit)
+            } else {
+                Ok(())
+            };
         }
         if self.key_updates.awaited() {
             self.key_updates.running(again);

@@ -19,6 +19,7 @@ use crate::connection::status::Status;
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
 use crate::record::SealError;
+use crate::secret::Secret;
 use crate::time::Now;
 
 /// The half that receives: records, and the state machine that they feed.
@@ -65,6 +66,24 @@ impl ReceiveHalf {
 
     pub(crate) fn consume(&mut self, count: usize) {
         self.receiver.records.deframer.consume(count);
+    }
+
+    /// Like [`Connection::epoch`](crate::Connection::epoch).
+    pub(crate) fn epoch(&self) -> u64 {
+        self.receiver.epoch()
+    }
+
+    /// Like [`Connection::export_epoch_keying_material`].
+    ///
+    /// [`Connection::export_epoch_keying_material`]: crate::Connection::export_epoch_keying_material
+    pub(crate) fn export_epoch(
+        &self,
+        epoch: u64,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> Result<Secret, Error> {
+        self.receiver.export_epoch(epoch, label, context, length)
     }
 
     /// Reports an error of the transport, which ends this direction.

@@ -10,7 +10,9 @@ use std::io::{self, BufRead, IoSlice, Read, Write};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpStream, tcp};
 
+use crate::error::Error;
 use crate::handshake::Negotiated;
+use crate::secret::Secret;
 use crate::stream::split::{Pair, ReadHalf, Split, WriteHalf};
 use crate::stream::tokio::polled::{Caller, Polled};
 use crate::stream::tokio::timer::Timer;
@@ -131,6 +133,28 @@ impl<R: AsyncRead + Unpin> AsyncReadHalf<R> {
     /// Returns what the handshake agreed on, and who the peer is.
     pub fn negotiated(&self) -> &Negotiated {
         self.0.negotiated()
+    }
+
+    /// Returns the number of the current epoch: see [`Stream::epoch`](crate::Stream::epoch).
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch()
+    }
+
+    /// Derives keying material from the secrets of one epoch: see
+    /// [`ReadHalf::export_epoch_keying_material`].
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of that call.
+    pub fn export_epoch_keying_material(
+        &self,
+        epoch: u64,
+        label: impl AsRef<[u8]>,
+        context: impl AsRef<[u8]>,
+        length: usize,
+    ) -> Result<Secret, Error> {
+        self.0
+            .export_epoch_keying_material(epoch, label, context, length)
     }
 
     /// Returns the early data that was collected: see

@@ -8,6 +8,7 @@ use crate::connection::send::send_side::SendSide;
 use crate::connection::status::Status;
 use crate::crypto::random::SystemRandom;
 use crate::error::Error;
+use crate::secret::Secret;
 use crate::time::Now;
 
 /// What is received.
@@ -37,6 +38,21 @@ impl Receiver {
 
     pub(crate) fn is_limited(&self) -> bool {
         false
+    }
+
+    /// There are no epochs here.
+    pub(crate) fn epoch(&self) -> u64 {
+        0
+    }
+
+    pub(crate) fn export_epoch(
+        &self,
+        _: u64,
+        _: &[u8],
+        _: &[u8],
+        _: usize,
+    ) -> Result<Secret, Error> {
+        unreachable!("an epoch's exporter")
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
