@@ -270,20 +270,8 @@ fn types(_: &Path, run: &mut dyn Run) {
 
 /// Runs a conversation with everything in it, using this suite.
 fn conversation(suite: Suite, keys: &Path, run: &mut dyn Run) {
-    let read = |name| pem(keys, name);
-    let authority = Authority::from_pem(
-        read("authority.pem").expose(),
-        read("authority.key").expose(),
-    )
-    .unwrap();
-    let identity = |name| {
-        Identity::from_pem_files(
-            keys.join(format!("{name}.pem")),
-            keys.join(format!("{name}.key")),
-        )
-        .unwrap()
-    };
-    let (server, client) = (identity("server"), identity("client"));
+    let authority = authority(keys);
+    let (server, client) = (identity(keys, "server"), identity(keys, "client"));
     let nameless = Identity::from_key_pem(client.key_pem().unwrap().expose()).unwrap();
     authority
         .certificate()
@@ -447,6 +435,24 @@ fn pem(keys: &Path, name: &str) -> Secret {
     Secret::filled(usize::try_from(len).unwrap(), |out| {
         file.read_exact(out).unwrap()
     })
+}
+
+/// Returns the authority whose certificate and key are in these files.
+fn authority(keys: &Path) -> Authority {
+    Authority::from_pem(
+        pem(keys, "authority.pem").expose(),
+        pem(keys, "authority.key").expose(),
+    )
+    .unwrap()
+}
+
+/// Returns the identity whose chain and key are in these files.
+fn identity(keys: &Path, name: &str) -> Identity {
+    Identity::from_pem_files(
+        keys.join(format!("{name}.pem")),
+        keys.join(format!("{name}.key")),
+    )
+    .unwrap()
 }
 
 /// The middle of 2026, in both runs, because a ticket's age is in the transcript.

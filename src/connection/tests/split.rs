@@ -16,7 +16,7 @@ use crate::time::Now;
 /// The connection under test, split into halves, and its peer.
 pub(super) struct Halves {
     pub(super) puppet: Puppet,
-    reading: ReceiveHalf,
+    pub(super) reading: ReceiveHalf,
     shared: Shared<SendHalf, Error>,
 }
 

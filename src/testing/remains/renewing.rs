@@ -4,26 +4,19 @@
 use core::time::Duration;
 use std::path::Path;
 
-use super::{Identity, Pair, Run, connect, deliver, pem};
+use super::{Pair, Run, authority, connect, deliver, identity};
 use crate::client::Client;
 use crate::connection::seed_updates;
 use crate::crypto::key_exchange::Group;
 use crate::crypto::suite::Suite;
 use crate::handshake::RekeyPolicy;
-use crate::identity::Authority;
 use crate::server::Server;
 use crate::time::Now;
 
 fn pair(suite: Suite, group: Group, keys: &Path, extended: bool, policy: RekeyPolicy) -> Pair {
-    let authority = Authority::from_pem(
-        pem(keys, "authority.pem").expose(),
-        pem(keys, "authority.key").expose(),
-    )
-    .unwrap();
-    let identity =
-        Identity::from_pem_files(keys.join("server.pem"), keys.join("server.key")).unwrap();
+    let authority = authority(keys);
     let server = Server::builder()
-        .identity(identity)
+        .identity(identity(keys, "server"))
         .without_tickets()
         .extended_key_update(extended)
         .rekey_policy(policy)

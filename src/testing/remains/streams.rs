@@ -5,12 +5,11 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::{Dropped, Identity, Pair, Run, Seeded, connect, now, pem, signal};
+use super::{Dropped, Pair, Run, Seeded, authority, connect, identity, now, signal};
 use crate::client::Client;
 use crate::connection::{Connection, Status};
 use crate::crypto::random;
 use crate::crypto::suite::Suite;
-use crate::identity::Authority;
 use crate::server::Server;
 use crate::stream::{self, Stream};
 
@@ -53,15 +52,9 @@ struct Scene {
 
 impl Scene {
     fn new(suite: Suite, keys: &Path, seed: u64) -> Self {
-        let authority = Authority::from_pem(
-            pem(keys, "authority.pem").expose(),
-            pem(keys, "authority.key").expose(),
-        )
-        .unwrap();
-        let identity =
-            Identity::from_pem_files(keys.join("server.pem"), keys.join("server.key")).unwrap();
+        let authority = authority(keys);
         let server = Server::builder()
-            .identity(identity)
+            .identity(identity(keys, "server"))
             .without_tickets()
             .build()
             .unwrap();

@@ -3,7 +3,7 @@
 
 use super::{Peer, RESPONSE, finish, with_share};
 use crate::connection::tests::puppet::server::key_update;
-use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE};
+use crate::connection::tests::puppet::{ALERT, APPLICATION_DATA, HANDSHAKE, Keys};
 use crate::connection::tests::split::Halves;
 use crate::crypto::key_exchange::{Group, respond};
 use crate::crypto::random::SystemRandom;
@@ -41,6 +41,26 @@ impl Split {
         let record = self.halves.puppet.protect(HANDSHAKE, message, 0);
         assert!(self.halves.reading(&record).unwrap().is_empty());
         self.halves.puppet.hears_nothing();
+    }
+
+    /// The peer responds to the request that it heard. Returns the keys that the connection sends
+    /// under after its finish.
+    fn responds(&mut self, (request, share): &(Vec<u8>, Vec<u8>)) -> Keys {
+        let (own_share, shared) = respond(Group::X25519, share, &mut SystemRandom).unwrap();
+        let response = with_share(RESPONSE, Group::X25519, &own_share);
+        let (own, theirs) = self.peer(|peer| peer.next(&shared, [request, &response]));
+        self.receives(&response);
+        self.halves.puppet.write = Some(own);
+        theirs
+    }
+
+    /// The writing half begins an update, and the peer responds.
+    fn begins_and_is_answered(&mut self) -> Keys {
+        self.halves
+            .writing(|writing, notes| writing.rekey(notes))
+            .unwrap();
+        let heard = self.peer(|peer| peer.hear(super::REQUEST));
+        self.responds(&heard)
     }
 
     fn converses(&mut self) {
@@ -83,12 +103,7 @@ fn the_writing_half_answers() {
                         .writing(|writing, notes| writing.wants_write(notes))
                 );
                 split.sends(flush);
-                let (own, theirs) = split.peer(|peer| {
-                    let (response, share) = peer.hear(RESPONSE);
-                    let shared = key.agree(&share).unwrap();
-                    peer.next(&shared, [&request, &response])
-                });
-                split.halves.puppet.read = Some(theirs);
+                let own = split.peer(|peer| peer.hear_response(key, &request));
                 split.hears_sent(flush);
                 split.receives(&finish());
                 split.halves.puppet.write = Some(own);
@@ -108,15 +123,10 @@ fn the_writing_half_begins_and_finishes() {
                     writing.rekey(notes).unwrap();
                     writing.flush(notes).unwrap();
                 });
-                let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
+                let heard = split.peer(|peer| peer.hear(super::REQUEST));
                 split.halves.puppet.hears_nothing();
                 split.converses();
-                let (own_share, shared) =
-                    respond(Group::X25519, &share, &mut SystemRandom).unwrap();
-                let response = with_share(RESPONSE, Group::X25519, &own_share);
-                let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
-                split.receives(&response);
-                split.halves.puppet.write = Some(own);
+                let theirs = split.responds(&heard);
                 // Read under the new key before we have finished.
                 let record = split.halves.puppet.protect(APPLICATION_DATA, b"new", 0);
                 assert_eq!(split.halves.reading(&record).unwrap(), b"new");
@@ -135,16 +145,12 @@ fn the_writing_half_begins_and_finishes() {
 fn an_update_survives_the_split() {
     for mut peer in Peer::both() {
         peer.puppet.us.rekey().unwrap();
-        let (request, share) = peer.hear(super::REQUEST);
+        let heard = peer.hear(super::REQUEST);
         let mut split = Split {
             halves: Halves::of(peer.puppet),
             epoch: peer.epoch,
         };
-        let (own_share, shared) = respond(Group::X25519, &share, &mut SystemRandom).unwrap();
-        let response = with_share(RESPONSE, Group::X25519, &own_share);
-        let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
-        split.receives(&response);
-        split.halves.puppet.write = Some(own);
+        let theirs = split.responds(&heard);
         split.sends(true);
         split.peer(Peer::hear_finish);
         split.halves.puppet.read = Some(theirs);
@@ -167,16 +173,7 @@ fn a_violation_ends_both_halves() {
 #[test]
 fn an_update_that_came_too_early_is_made_up_for() {
     for mut split in Split::both() {
-        split
-            .halves
-            .writing(|writing, notes| writing.rekey(notes))
-            .unwrap();
-        let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
-        let (own_share, shared) = respond(Group::X25519, &share, &mut SystemRandom).unwrap();
-        let response = with_share(RESPONSE, Group::X25519, &own_share);
-        let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
-        split.receives(&response);
-        split.halves.puppet.write = Some(own);
+        let theirs = split.begins_and_is_answered();
         split.sends(true);
         split.peer(Peer::hear_finish);
         split.halves.puppet.read = Some(theirs);
@@ -231,19 +228,56 @@ fn nothing_waits_that_cannot_be_sent() {
 #[test]
 fn the_finish_precedes_close_notify() {
     for mut split in Split::both() {
-        split
-            .halves
-            .writing(|writing, notes| writing.rekey(notes))
-            .unwrap();
-        let (request, share) = split.peer(|peer| peer.hear(super::REQUEST));
-        let (own_share, shared) = respond(Group::X25519, &share, &mut SystemRandom).unwrap();
-        let response = with_share(RESPONSE, Group::X25519, &own_share);
-        let (own, theirs) = split.peer(|peer| peer.next(&shared, [&request, &response]));
-        split.receives(&response);
-        split.halves.puppet.write = Some(own);
+        let theirs = split.begins_and_is_answered();
         split.halves.writing(|writing, notes| writing.close(notes));
         split.peer(Peer::hear_finish);
         split.halves.puppet.read = Some(theirs);
         assert_eq!(split.halves.puppet.hear_alert().content, [1, 0]);
+    }
+}
+
+/// A finish that comes before our response was sent.
+#[test]
+fn a_finish_before_the_response() {
+    for mut split in Split::both() {
+        let key = split.peer(|peer| peer.generate());
+        let request = with_share(super::REQUEST, Group::X25519, key.public());
+        split.receives(&request);
+        let record = split.halves.puppet.protect(HANDSHAKE, &finish(), 0);
+        let error = split.halves.reading(&record).unwrap_err();
+        assert_eq!(error.alert().unwrap().0, 10, "{error}");
+    }
+}
+
+/// A finish that is owed when the peer closes still goes out, and our key is renewed.
+#[test]
+fn a_finish_after_the_peer_closed() {
+    for mut split in Split::both() {
+        let theirs = split.begins_and_is_answered();
+        let close = split.halves.puppet.protect(ALERT, &[1, 0], 0);
+        split.halves.reading_to_the_end(&close);
+        split.sends(false);
+        split.peer(Peer::hear_finish);
+        split.halves.puppet.read = Some(theirs);
+        split.hears_sent(false);
+    }
+}
+
+/// The reading half derives the keying material of the epochs.
+#[test]
+fn the_reading_half_knows_the_epoch() {
+    for mut split in Split::both() {
+        let of = |split: &Split, epoch| {
+            let exported = split.halves.reading.export_epoch(epoch, b"label", b"", 32);
+            exported.unwrap().expose().to_vec()
+        };
+        assert_eq!(split.halves.reading.epoch(), 0);
+        let before = of(&split, 0);
+        split.begins_and_is_answered();
+        assert_eq!(split.halves.reading.epoch(), 0);
+        split.sends(true);
+        assert_eq!(split.halves.reading.epoch(), 1);
+        assert_eq!(of(&split, 0), before);
+        assert_ne!(of(&split, 1), before);
     }
 }

@@ -181,13 +181,21 @@ impl Peer {
         self.is_answered(key, &request);
     }
 
-    /// The connection under test responds to our request, and we finish.
+    /// The connection under test responds to our request. Returns the keys that we have after our
+    /// finish.
     #[track_caller]
-    fn is_answered(&mut self, key: EphemeralKey, request: &[u8]) {
+    fn hear_response(&mut self, key: EphemeralKey, request: &[u8]) -> Keys {
         let (response, share) = self.hear(RESPONSE);
         let shared = key.agree(&share).unwrap();
         let (own, theirs) = self.next(&shared, [request, &response]);
         self.puppet.read = Some(theirs);
+        own
+    }
+
+    /// The connection under test responds to our request, and we finish.
+    #[track_caller]
+    fn is_answered(&mut self, key: EphemeralKey, request: &[u8]) {
+        let own = self.hear_response(key, request);
         self.say(&finish());
         self.puppet.write = Some(own);
     }
@@ -284,13 +292,10 @@ fn data_flows_meanwhile() {
         // The peer begins.
         let key = peer.generate();
         let request = peer.request(&key);
-        let (response, share) = peer.hear(RESPONSE);
+        let own = peer.hear_response(key, &request);
         peer.puppet.us.write(b"under the new key").unwrap();
         peer.puppet.send(b"under the old key").unwrap();
         assert_eq!(peer.puppet.delivered, b"under the old key");
-        let shared = key.agree(&share).unwrap();
-        let (own, theirs) = peer.next(&shared, [&request, &response]);
-        peer.puppet.read = Some(theirs);
         peer.puppet.hear_data(b"under the new key");
         peer.say(&finish());
         peer.puppet.write = Some(own);
@@ -584,10 +589,7 @@ fn a_response_or_a_finish_that_does_not_end_its_record() {
     for mut peer in Peer::both() {
         let key = peer.generate();
         let request = peer.request(&key);
-        let (response, share) = peer.hear(RESPONSE);
-        let shared = key.agree(&share).unwrap();
-        let (_, theirs) = peer.next(&shared, [&request, &response]);
-        peer.puppet.read = Some(theirs);
+        peer.hear_response(key, &request);
         let record = peer
             .puppet
             .protect(HANDSHAKE, &[&finish(), &finish()[..]].concat(), 0);
@@ -608,10 +610,7 @@ fn keys_change_with_the_last_message_alone() {
     for mut peer in Peer::both() {
         let key = peer.generate();
         let request = peer.request(&key);
-        let (response, share) = peer.hear(RESPONSE);
-        let shared = key.agree(&share).unwrap();
-        let (_, theirs) = peer.next(&shared, [&request, &response]);
-        peer.puppet.read = Some(theirs);
+        peer.hear_response(key, &request);
         peer.say(&finish());
         let record = peer.puppet.protect(APPLICATION_DATA, b"old", 0);
         refused!(peer.puppet, record, "CONNECTED", 20, Fault::BadRecordMac);
@@ -622,10 +621,8 @@ fn keys_change_with_the_last_message_alone() {
         for mut peer in Peer::both() {
             let key = peer.generate();
             let request = peer.request(&key);
-            let (response, share) = peer.hear(RESPONSE);
-            let shared = key.agree(&share).unwrap();
-            let (own, theirs) = peer.next(&shared, [&request, &response]);
-            (peer.puppet.read, peer.puppet.write) = (Some(theirs), Some(own));
+            let own = peer.hear_response(key, &request);
+            peer.puppet.write = Some(own);
             let content_type = if content == b"data" {
                 APPLICATION_DATA
             } else {
@@ -709,10 +706,7 @@ fn one_at_a_time() {
         // The same for one that the peer began.
         let key = peer.generate();
         let request = peer.request(&key);
-        let (response, share) = peer.hear(RESPONSE);
-        let shared = key.agree(&share).unwrap();
-        let (own, theirs) = peer.next(&shared, [&request, &response]);
-        peer.puppet.read = Some(theirs);
+        let own = peer.hear_response(key, &request);
         peer.told(10_000);
         peer.puppet.us.rekey().unwrap();
         peer.puppet.hears_nothing();
@@ -794,16 +788,28 @@ fn no_reply_before_the_limit() {
         peer.puppet.hear_data(b"x");
         peer.answers(&request, &share);
         peer.told(1000);
-        peer.puppet.us.sender.start_at(MOST_RECORDS - 5, 0);
-        peer.puppet.read.as_mut().unwrap().sequence = MOST_RECORDS - 5;
+        peer.puppet.us.sender.start_at(MOST_RECORDS - 32, 0);
+        peer.puppet.read.as_mut().unwrap().sequence = MOST_RECORDS - 32;
         peer.puppet.us.write(b"x").unwrap();
         peer.hear(REQUEST);
         peer.puppet.hear_data(b"x");
-        peer.puppet.us.write(b"x").unwrap();
-        peer.puppet.hear_data(b"x");
+        for _ in 0..28 {
+            peer.puppet.us.write(b"x").unwrap();
+            peer.puppet.hear_data(b"x");
+        }
         // Two are left, for the messages of an update or for an alert.
         let error = peer.puppet.us.write(b"x").unwrap_err();
         assert!(matches!(error, Error::KeyLimit), "{error}");
+    }
+    // Where a request would not fit any more, none is begun.
+    for mut peer in Peer::both() {
+        peer.puppet.us.sender.start_at(MOST_RECORDS - 31, 0);
+        peer.puppet.read.as_mut().unwrap().sequence = MOST_RECORDS - 31;
+        let error = peer.puppet.us.rekey().unwrap_err();
+        assert!(matches!(error, Error::KeyLimit), "{error}");
+        peer.puppet.us.write(b"x").unwrap();
+        peer.puppet.hear_data(b"x");
+        peer.puppet.hears_nothing();
     }
 }
 
@@ -821,6 +827,26 @@ fn a_response_after_we_closed() {
         peer.puppet.hears_nothing();
         peer.puppet.send(b"under the new key").unwrap();
         assert_eq!(peer.puppet.delivered, b"under the new key");
+        let extended = peer.puppet.us.receiver.extended().unwrap();
+        assert!(extended.sends_nothing());
+    }
+}
+
+/// After our close_notify nothing is kept that could send, and a request is not answered.
+#[test]
+fn a_request_after_we_closed() {
+    for mut peer in Peer::both() {
+        peer.puppet.us.close();
+        peer.puppet.hear_alert();
+        for _ in 0..3 {
+            let key = peer.generate();
+            peer.request(&key);
+        }
+        peer.puppet.hears_nothing();
+        peer.puppet.send(b"under the old key").unwrap();
+        assert_eq!(peer.puppet.delivered, b"under the old key");
+        let extended = peer.puppet.us.receiver.extended().unwrap();
+        assert!(extended.sends_nothing());
     }
 }
 
