@@ -357,9 +357,9 @@ impl<S: Read + Write> Stream<S> {
     ///
     /// A KeyUpdate that the peer asks for is sent with the next data or flush. Early data that
     /// [`take_early_data`](Self::take_early_data) has not taken is available from
-    /// [`ReadHalf::take_early_data`]. The halves have no exporters, except the read half those of an
-    /// [epoch](ReadHalf::export_epoch_keying_material): derive other keying material before the
-    /// split.
+    /// [`ReadHalf::take_early_data`]. Of the exporters, only that of an
+    /// [epoch](ReadHalf::export_epoch_keying_material) is in a half, the one that reads: derive
+    /// other keying material before the split.
     ///
     /// ```
     /// use std::io::{Read, Write};
