@@ -105,13 +105,9 @@ impl SendHalf {
         if !awaited && self.sender.key_updates.awaited() {
             notes.leave(AWAITED);
             notes.take(WANTED);
-        } else if wanted != self.sender.key_updates.wants() {
-            // What is wanted only now is kept for later; what cannot be any more is forgotten.
-            if wanted {
-                notes.take(WANTED);
-            } else {
-                notes.leave(WANTED);
-            }
+        } else if !wanted && self.sender.key_updates.wants() {
+            // It could not be begun yet.
+            notes.leave(WANTED);
         }
         notes.add_sealed(self.sender.take_sealed());
         result.map_err(|error| self.fail(error, notes))

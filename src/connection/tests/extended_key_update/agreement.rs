@@ -199,7 +199,7 @@ fn there_are_no_tickets() {
     for flags in [None, Some(FLAGS.1)] {
         let server = server().build().unwrap();
         let (mut puppet, _) = answer(&server, flags);
-        puppet.lead_server_to("CONNECTED");
+        assert_eq!(puppet.finish_for_tickets(), []);
         puppet.us.write(b"x").unwrap();
         puppet.hear_data(b"x");
         puppet.hears_nothing();
